@@ -1,0 +1,222 @@
+//! What happens during a run, as data: the one enum that reporters draw and that
+//! `--output json` prints, a line each. Versioned: see [`VERSION`] and
+//! `docs/schema/events.schema.json`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Kind};
+
+/// The version of the event format. It grows when a field changes its meaning or goes away;
+/// new fields and new event types do not raise it, readers skip what they do not know.
+pub const VERSION: u32 = 1;
+
+/// One line of `--output json`: an event with its time.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Line {
+    /// [`VERSION`].
+    pub v: u32,
+    /// When it happened (UTC, RFC 3339).
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub time: Timestamp,
+    /// Milliseconds since the run began.
+    pub elapsed_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// First event of a run.
+    RunStarted {
+        /// Unique id of the run, also in the journal.
+        run_id: String,
+        /// The verb: `up`, `down`, `smoke-test` ...
+        command: String,
+        /// The minikube profile.
+        profile: String,
+        /// The Strimzi release, `1.2.0`, if the verb has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+        /// The tasks in the order they are listed to people.
+        tasks: Vec<TaskInfo>,
+    },
+    /// A task found something to do and began it.
+    TaskStarted {
+        /// Task id.
+        task: String,
+        /// Why it is needed, what the world showed.
+        reason: String,
+    },
+    /// A task's current reason or progress changed.
+    TaskProgress {
+        /// Task id.
+        task: String,
+        /// For people: `broker my-cluster-dual-role-0: pulling image`.
+        message: String,
+        /// How far, in `unit`s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        done: Option<u64>,
+        /// Of how many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+        /// What `done` and `total` count.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<Unit>,
+    },
+    /// A task ended.
+    TaskFinished {
+        /// Task id.
+        task: String,
+        /// How.
+        outcome: Outcome,
+        /// Seconds the task took, from its first check.
+        seconds: f64,
+        /// What is there now: `Strimzi 1.2.0 operator is available`.
+        detail: String,
+    },
+    /// A child program is about to be run; only with `-v`.
+    Command {
+        /// The task it serves, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+        /// Quoted so that it can be pasted into a POSIX shell.
+        line: String,
+    },
+    /// Something a person should know that stops nothing.
+    Warning {
+        /// The task, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+        /// Stable id, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// One sentence.
+        message: String,
+    },
+    /// The smoke test's measurements.
+    Smoke(SmokeReport),
+    /// Last event of a run.
+    RunFinished {
+        /// How it ended.
+        outcome: Outcome,
+        /// The exit code that follows.
+        exit_code: u8,
+        /// Seconds of the whole run.
+        seconds: f64,
+        /// Seconds each task took.
+        tasks: BTreeMap<String, f64>,
+        /// Set when the outcome is not `done`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<FailureInfo>,
+        /// What a person needs next; empty on failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Next>,
+    },
+}
+
+/// A task of the plan.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TaskInfo {
+    /// Stable id: `kafka`.
+    pub id: String,
+    /// For people: `Kafka brokers`.
+    pub title: String,
+    /// Ids of the tasks it needs.
+    pub needs: Vec<String>,
+}
+
+/// What a progress counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Steps, objects, messages: plain numbers.
+    Items,
+}
+
+/// How a task or a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Work was done.
+    Done,
+    /// The world already showed it; nothing was run.
+    AlreadyDone,
+    /// It failed.
+    Failed,
+    /// A sibling failed or the run was interrupted first.
+    Cancelled,
+    /// It never began.
+    Skipped,
+}
+
+/// A failure as data.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct FailureInfo {
+    /// Stable id; the anchor in `docs/errors.md`.
+    pub id: String,
+    /// Class; fixes the exit code.
+    pub kind: Kind,
+    /// The task that failed, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// What failed.
+    pub message: String,
+    /// Causes, outermost first.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
+impl FailureInfo {
+    /// The failure of `task` as data.
+    pub fn new(failure: &Failure, task: Option<&str>) -> Self {
+        Self {
+            id: failure.id.to_string(),
+            kind: failure.kind,
+            task: task.map(str::to_owned),
+            message: failure.message.clone(),
+            causes: failure.causes.clone(),
+            hints: failure.hints.clone(),
+        }
+    }
+}
+
+/// What a person needs after a successful `up`: each a title and a line to paste.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Next {
+    /// Bootstrap address inside the cluster: `my-cluster-kafka-bootstrap.kafka.svc:9092`.
+    pub bootstrap: String,
+    /// `(what, command)` in the order to show them.
+    pub commands: Vec<(String, String)>,
+}
+
+/// What the smoke test measured. Times are milliseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct SmokeReport {
+    /// The topic.
+    pub topic: String,
+    /// Messages sent and acknowledged by all in-sync replicas.
+    pub sent: u64,
+    /// Of them, read back with the same key and bytes.
+    pub verified: u64,
+    /// Bytes of one message's value.
+    pub size: u64,
+    /// Partitions written to.
+    pub partitions: u32,
+    /// From connecting to the last acknowledgement.
+    pub produce_ms: u64,
+    /// From the first fetch to the last message.
+    pub consume_ms: u64,
+    /// Whether anything of the test is still on the cluster, and what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
+}

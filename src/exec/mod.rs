@@ -1,0 +1,215 @@
+//! Child programs: what to run ([`Cmd`]), how ([`Runner`]), what came of it ([`Output`]).
+//!
+//! An argv is data, never a shell string. Only [`system`] spawns.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A program to run. Build it with [`Cmd::new`] and the chained setters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cmd {
+    /// Absolute path, or a name found by the caller on PATH.
+    pub program: PathBuf,
+    /// Arguments, each one word.
+    pub args: Vec<String>,
+    /// Written to the child's stdin, which is then closed; `None` is /dev/null.
+    pub stdin: Option<Vec<u8>>,
+    /// Added to the inherited environment.
+    pub env: BTreeMap<String, String>,
+    /// The child is stopped (signal, grace, kill) when this has passed.
+    pub timeout: Duration,
+}
+
+impl Cmd {
+    /// A command with nothing on stdin and a limit of 30 s.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            stdin: None,
+            env: BTreeMap::new(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Add one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Add arguments.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Set stdin.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Set one environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Set the time limit.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+}
+
+/// The command as a line for a POSIX shell: environment first, words quoted where needed,
+/// stdin left out.
+impl fmt::Display for Cmd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.env {
+            write!(f, "{name}={} ", quote(value))?;
+        }
+        write!(f, "{}", quote(&self.program.to_string_lossy()))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        Ok(())
+    }
+}
+
+/// One word for a POSIX shell.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Exit code 0.
+    pub fn success(self) -> bool {
+        self == Exit::Code(0)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit code {code}"),
+            Exit::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// What a finished child left.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// Its stdout, whole (an error beyond [`STDOUT_LIMIT`]).
+    pub stdout: Vec<u8>,
+    /// The last [`STDERR_LIMIT`] bytes of its stderr.
+    pub stderr: String,
+    /// How long it ran.
+    pub took: Duration,
+}
+
+impl Output {
+    /// Stdout as text, invalid UTF-8 replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// The last non-blank line of stderr: in kubectl's and minikube's output the one for people.
+    pub fn last_stderr_line(&self) -> &str {
+        self.stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or("")
+    }
+}
+
+/// Most bytes of a child's stdout that are kept, 64 MiB.
+pub const STDOUT_LIMIT: usize = 64 << 20;
+/// Bytes of a child's stderr that are kept, its end, 64 KiB.
+pub const STDERR_LIMIT: usize = 64 << 10;
+
+/// Why a child could not be run to its end. An exit code other than 0 is no error here.
+#[derive(Debug)]
+pub enum ExecError {
+    /// It could not be started.
+    Start(std::io::Error),
+    /// Its limit passed; it was stopped.
+    TimedOut(Duration),
+    /// Its stdout was larger than [`STDOUT_LIMIT`]; it was stopped.
+    Flooded,
+    /// Reading or writing its streams failed.
+    Io(std::io::Error),
+    /// The run was cancelled; it was stopped.
+    Cancelled,
+}
+
+impl fmt::Display for ExecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExecError::Start(e) => write!(f, "cannot be started: {e}"),
+            ExecError::TimedOut(limit) => {
+                write!(f, "gave no result in {} s and was stopped", limit.as_secs())
+            }
+            ExecError::Flooded => write!(f, "printed more than {} MiB and was stopped", STDOUT_LIMIT >> 20),
+            ExecError::Io(e) => write!(f, "its streams broke: {e}"),
+            ExecError::Cancelled => write!(f, "was cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for ExecError {}
+
+/// A boxed future, so that [`Runner`] can be a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Runs children. Dropping a returned future or [`Lines`] stops the child and its process group.
+pub trait Runner {
+    /// Run to the end and keep what it printed.
+    fn run<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Output, ExecError>>;
+    /// Start it and read stdout line by line.
+    fn stream<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>>;
+}
+
+/// A running child's stdout, line by line.
+pub trait Lines {
+    /// The next line without its end, or `None` when stdout is closed. A last line without a
+    /// line end is returned too (a JSON line cut in half is the caller's to judge).
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<String>, ExecError>>;
+    /// Wait for the end: [`Output::stdout`] is empty.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Output, ExecError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_command_can_be_pasted() {
+        let cmd = Cmd::new("kubectl").args(["get", "--raw", "/api?x=1&y"]).arg("it's").env("A", "b c");
+        assert_eq!(cmd.to_string(), r"A='b c' kubectl get --raw '/api?x=1&y' 'it'\''s'");
+    }
+}

@@ -1,0 +1,24 @@
+//! From nothing to a verified Apache Kafka on Kubernetes with Strimzi, on minikube.
+//!
+//! Data's way through it: argv and environment → [`config`] (resolved settings, each
+//! value with its origin) → [`catalogue`] (a Strimzi release) → [`quickstart`] (the task
+//! graph as data) → [`engine`] walks it against the live cluster → [`event`]s → a
+//! [`report`]er draws them → exit code. Nothing flows back up.
+//!
+//! - [`cli`]: clap types only. [`cmd`]: one verb a file.
+//! - [`quickstart`]: WHAT the product does, one task a file.
+//! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
+//! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
+//! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
+//! - [`observe`]: what the cluster shows: typed views and a watch stream.
+//! - [`ready`]: pure predicates over what was observed. [`explain`]: symptom → cause → hint.
+//! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
+//! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
+//! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
+//! - [`report`]: terminal, plain and JSON drawings of the same events.
+//! - [`paths`], [`event`], [`failure`]: what everybody may use.
+
+pub mod cmd;
+pub mod event;
+pub mod exec;
+pub mod failure;

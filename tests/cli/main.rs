@@ -1,0 +1,1 @@
+//! The whole binary against the fakes.
