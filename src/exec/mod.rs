@@ -2,6 +2,10 @@
 //!
 //! An argv is data, never a shell string. Only [`system`] spawns.
 
+pub mod cancel;
+pub mod supervise;
+pub mod system;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,61 @@
+//! One cancel token a run: who asked for the stop, and a future that ends when somebody does.
+
+use std::rc::Rc;
+
+use tokio::sync::watch;
+
+/// Why a run is being stopped. The first reason stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A task failed; its siblings stop.
+    Sibling,
+    /// SIGINT (Ctrl-C).
+    Interrupted,
+    /// SIGTERM or a closed terminal.
+    Terminated,
+    /// The limit of the whole run passed.
+    Deadline,
+}
+
+/// A shared cancel token.
+#[derive(Debug, Clone)]
+pub struct Cancel(Rc<watch::Sender<Option<Reason>>>);
+
+impl Default for Cancel {
+    fn default() -> Self {
+        Self(Rc::new(watch::channel(None).0))
+    }
+}
+
+impl Cancel {
+    /// Ask for the stop; a later reason does not replace an earlier one, but for a person's
+    /// signal over a sibling's failure, which then decides the exit code.
+    pub fn cancel(&self, reason: Reason) {
+        self.0.send_if_modified(|current| {
+            let replace = match (&current, reason) {
+                (None, _) => true,
+                (Some(Reason::Sibling), Reason::Interrupted | Reason::Terminated) => true,
+                _ => false,
+            };
+            if replace {
+                *current = Some(reason);
+            }
+            replace
+        });
+    }
+
+    /// The reason, once there is one.
+    pub fn reason(&self) -> Option<Reason> {
+        *self.0.borrow()
+    }
+
+    /// Ends when the stop has been asked for.
+    pub async fn cancelled(&self) -> Reason {
+        let mut receiver = self.0.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        match receiver.wait_for(Option::is_some).await {
+            Ok(reason) => reason.unwrap_or(Reason::Sibling),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

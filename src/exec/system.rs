@@ -1,0 +1,386 @@
+//! The one place that starts processes.
+//!
+//! Each child leads its own process group, so that a Ctrl-C in the terminal reaches kstrim
+//! alone and kstrim stops its children in order: SIGTERM, [`GRACE`], SIGKILL, reap. SIGTERM
+//! because a child may have inherited an ignored SIGINT (nohup, `&`, some CI runners).
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+use super::cancel::Cancel;
+use super::{BoxFuture, Cmd, ExecError, Exit, Lines, Output, Runner, STDERR_LIMIT, STDOUT_LIMIT, supervise};
+
+/// How long a child may take to end after SIGTERM.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// Longest line of a stream that is kept whole, 16 MiB: a watch event of a large object.
+const LINE_LIMIT: usize = 16 << 20;
+
+type Live = Rc<RefCell<BTreeSet<i32>>>;
+type Observer = Rc<dyn Fn(&Cmd)>;
+
+/// Runs programs of this machine.
+#[derive(Clone)]
+pub struct System {
+    cancel: Cancel,
+    live: Live,
+    supervised: bool,
+    observer: Option<Observer>,
+}
+
+impl System {
+    /// A runner whose children stop when `cancel` does. `supervised`: the running executable is
+    /// kstrim itself and understands [`supervise::VERB`], so children also end with a killed kstrim.
+    pub fn new(cancel: Cancel, supervised: bool) -> Self {
+        Self { cancel, live: Live::default(), supervised: supervised && cfg!(target_os = "linux"), observer: None }
+    }
+
+    /// Call `observer` with every command just before it is started.
+    #[must_use]
+    pub fn observed(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// A runner for work that must go on after the run was cancelled (evidence, clean-up).
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { cancel: Cancel::default(), ..self.clone() }
+    }
+
+    /// Kill every child's process group at once: the second Ctrl-C.
+    pub fn kill_all(&self) {
+        for pid in self.live.borrow().iter() {
+            signal(*pid, Signal::KILL);
+        }
+    }
+
+    fn spawn(&self, cmd: &Cmd) -> Result<Started, ExecError> {
+        if self.cancel.reason().is_some() {
+            return Err(ExecError::Cancelled);
+        }
+        if let Some(observer) = &self.observer {
+            observer(cmd);
+        }
+        let mut command = if self.supervised {
+            // Checked here, since inside the supervisor a missing program is only an exit code.
+            which::which(&cmd.program).map_err(|e| ExecError::Start(io::Error::new(io::ErrorKind::NotFound, e)))?;
+            let mut command = Command::new("/proc/self/exe");
+            command.arg(supervise::VERB).arg(std::process::id().to_string()).arg(&cmd.program);
+            command
+        } else {
+            Command::new(&cmd.program)
+        };
+        let stdin = if cmd.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        command.args(&cmd.args).envs(&cmd.env).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().map_err(ExecError::Start)?;
+        let pid = child.id().map_or(0, |id| id.cast_signed());
+        let guard = Group { pid, live: self.live.clone() };
+        guard.live.borrow_mut().insert(pid);
+        if let (Some(bytes), Some(mut stdin)) = (cmd.stdin.clone(), child.stdin.take()) {
+            // A child that does not read its stdin must not block us; its exit tells the rest.
+            tokio::task::spawn_local(async move {
+                let _ = stdin.write_all(&bytes).await;
+            });
+        }
+        let stderr = child.stderr.take().map(|stream| tokio::task::spawn_local(tail(stream)));
+        Ok(Started { child, guard, stderr, began: Instant::now() })
+    }
+}
+
+/// Signal a process group; one that is gone already is no error.
+fn signal(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
+/// Kills what is left of the group when dropped: also the grandchildren of a finished child
+/// that still hold its group.
+struct Group {
+    pid: i32,
+    live: Live,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.live.borrow_mut().remove(&self.pid) {
+            signal(self.pid, Signal::KILL);
+        }
+    }
+}
+
+struct Started {
+    child: Child,
+    guard: Group,
+    stderr: Option<JoinHandle<String>>,
+    began: Instant,
+}
+
+impl Started {
+    /// SIGTERM, grace, SIGKILL, reap.
+    async fn stop(&mut self) {
+        signal(self.guard.pid, Signal::TERM);
+        if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
+            signal(self.guard.pid, Signal::KILL);
+            let _ = self.child.wait().await;
+        }
+    }
+
+    async fn reaped(mut self, status: ExitStatus, stdout: Vec<u8>) -> Output {
+        let took = self.began.elapsed();
+        let stderr = match self.stderr.take() {
+            // A grandchild may keep stderr open: give the reader a moment, not for ever.
+            Some(mut reader) => match tokio::time::timeout(Duration::from_millis(500), &mut reader).await {
+                Ok(text) => text.unwrap_or_default(),
+                Err(_) => {
+                    reader.abort();
+                    String::new()
+                }
+            },
+            None => String::new(),
+        };
+        Output { exit: exit_of(status), stdout, stderr, took }
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Code(-1),
+    }
+}
+
+/// The last [`STDERR_LIMIT`] bytes of a stream, however much comes.
+async fn tail(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
+    let mut kept: Vec<u8> = Vec::new();
+    let mut chunk = vec![0; 16 << 10];
+    while let Ok(n) = stream.read(&mut chunk).await {
+        if n == 0 {
+            break;
+        }
+        kept.extend_from_slice(&chunk[..n]);
+        if kept.len() > 2 * STDERR_LIMIT {
+            kept.drain(..kept.len() - STDERR_LIMIT);
+        }
+    }
+    let start = kept.len().saturating_sub(STDERR_LIMIT);
+    String::from_utf8_lossy(&kept[start..]).into_owned()
+}
+
+async fn whole(mut stream: ChildStdout) -> Result<Vec<u8>, ExecError> {
+    let mut kept = Vec::new();
+    let read = (&mut stream).take(STDOUT_LIMIT as u64 + 1).read_to_end(&mut kept).await;
+    match read {
+        Err(e) => Err(ExecError::Io(e)),
+        Ok(_) if kept.len() > STDOUT_LIMIT => Err(ExecError::Flooded),
+        Ok(_) => Ok(kept),
+    }
+}
+
+impl Runner for System {
+    fn run<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Output, ExecError>> {
+        Box::pin(async move {
+            let mut started = self.spawn(cmd)?;
+            let Some(stdout) = started.child.stdout.take() else {
+                return Err(ExecError::Io(io::ErrorKind::BrokenPipe.into()));
+            };
+            let work = async {
+                let stdout = whole(stdout).await?;
+                let status = started.child.wait().await.map_err(ExecError::Io)?;
+                Ok((status, stdout))
+            };
+            let ended = tokio::select! {
+                ended = work => ended,
+                () = tokio::time::sleep(cmd.timeout) => Err(ExecError::TimedOut(cmd.timeout)),
+                _ = self.cancel.cancelled() => Err(ExecError::Cancelled),
+            };
+            match ended {
+                Ok((status, stdout)) => Ok(started.reaped(status, stdout).await),
+                Err(error) => {
+                    started.stop().await;
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    fn stream<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>> {
+        Box::pin(async move {
+            let mut started = self.spawn(cmd)?;
+            let Some(stdout) = started.child.stdout.take() else {
+                return Err(ExecError::Io(io::ErrorKind::BrokenPipe.into()));
+            };
+            let deadline = tokio::time::Instant::now() + cmd.timeout;
+            Ok(Box::new(Stream {
+                started,
+                stdout: BufReader::new(stdout),
+                partial: Vec::new(),
+                limit: cmd.timeout,
+                deadline,
+                cancel: self.cancel.clone(),
+            }) as Box<dyn Lines>)
+        })
+    }
+}
+
+struct Stream {
+    started: Started,
+    stdout: BufReader<ChildStdout>,
+    partial: Vec<u8>,
+    limit: Duration,
+    deadline: tokio::time::Instant,
+    cancel: Cancel,
+}
+
+impl Stream {
+    /// Cancel-safe: what was read of a line stays in `partial` when the future is dropped.
+    async fn read_line(&mut self) -> Result<Option<String>, ExecError> {
+        loop {
+            let chunk = self.stdout.fill_buf().await.map_err(ExecError::Io)?;
+            if chunk.is_empty() {
+                let rest = std::mem::take(&mut self.partial);
+                return Ok((!rest.is_empty()).then(|| String::from_utf8_lossy(&rest).into_owned()));
+            }
+            let (taken, complete) = match chunk.iter().position(|b| *b == b'\n') {
+                Some(at) => (at, true),
+                None => (chunk.len(), false),
+            };
+            if self.partial.len() + taken > LINE_LIMIT {
+                return Err(ExecError::Flooded);
+            }
+            self.partial.extend_from_slice(&chunk[..taken]);
+            self.stdout.consume(taken + usize::from(complete));
+            if complete {
+                let line = std::mem::take(&mut self.partial);
+                return Ok(Some(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned()));
+            }
+        }
+    }
+}
+
+impl Lines for Stream {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<String>, ExecError>> {
+        Box::pin(async move {
+            let (cancel, deadline, limit) = (self.cancel.clone(), self.deadline, self.limit);
+            let line = tokio::select! {
+                line = self.read_line() => line,
+                () = tokio::time::sleep_until(deadline) => Err(ExecError::TimedOut(limit)),
+                _ = cancel.cancelled() => Err(ExecError::Cancelled),
+            };
+            if line.is_err() {
+                self.started.stop().await;
+            }
+            line
+        })
+    }
+
+    fn finish(mut self: Box<Self>) -> BoxFuture<'static, Result<Output, ExecError>> {
+        Box::pin(async move {
+            let status = tokio::select! {
+                status = self.started.child.wait() => status.map_err(ExecError::Io),
+                () = tokio::time::sleep_until(self.deadline) => Err(ExecError::TimedOut(self.limit)),
+                _ = self.cancel.cancelled() => Err(ExecError::Cancelled),
+            };
+            match status {
+                Ok(status) => Ok(self.started.reaped(status, Vec::new()).await),
+                Err(error) => {
+                    self.started.stop().await;
+                    Err(error)
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cancel::Reason;
+    use super::*;
+
+    fn on<T>(work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        tokio::task::LocalSet::new().block_on(&runtime, work)
+    }
+
+    fn sh(script: &str) -> Cmd {
+        Cmd::new("sh").args(["-c", script])
+    }
+
+    fn system() -> System {
+        System::new(Cancel::default(), false)
+    }
+
+    #[test]
+    fn stdin_reaches_the_child_and_its_exit_code_comes_back() {
+        let output = on(async { system().run(&sh("cat; echo problem >&2; exit 3").stdin("hello")).await });
+        let output = output.expect("runs");
+        assert_eq!((output.exit, output.text().as_str()), (Exit::Code(3), "hello"));
+        assert_eq!(output.last_stderr_line(), "problem");
+    }
+
+    #[test]
+    fn a_flood_of_stderr_keeps_its_end_and_does_not_block() {
+        let script = "i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789 >&2; i=$((i+1)); done; echo last >&2";
+        let output = on(async { system().run(&sh(script)).await }).expect("runs");
+        assert!(output.stderr.len() <= STDERR_LIMIT);
+        assert_eq!(output.last_stderr_line(), "last");
+    }
+
+    #[test]
+    fn a_hanging_child_and_its_own_children_are_stopped_at_the_limit() {
+        let marker = tempfile::NamedTempFile::new().expect("temp file");
+        let path = marker.path().display().to_string();
+        let cmd = sh(&format!("(sleep 1; echo alive > {path}) & sleep 60")).timeout(Duration::from_millis(200));
+        let ended = on(async { system().run(&cmd).await });
+        assert!(matches!(ended, Err(ExecError::TimedOut(_))), "{ended:?}");
+        std::thread::sleep(Duration::from_millis(1200));
+        assert_eq!(std::fs::read_to_string(marker.path()).expect("readable"), "", "a grandchild lived on");
+    }
+
+    #[test]
+    fn cancelling_stops_a_stream() {
+        let cancel = Cancel::default();
+        let system = System::new(cancel.clone(), false);
+        let ended = on(async {
+            let mut lines = system.stream(&sh("echo one; printf two; sleep 60")).await.expect("starts");
+            assert_eq!(lines.next().await.expect("a line").as_deref(), Some("one"));
+            cancel.cancel(Reason::Interrupted);
+            lines.next().await
+        });
+        assert!(matches!(ended, Err(ExecError::Cancelled)), "{ended:?}");
+        assert!(system.live.borrow().is_empty(), "the group is still registered");
+    }
+
+    #[test]
+    fn the_half_line_at_the_end_is_given_too() {
+        let lines = on(async {
+            let mut lines = system().stream(&sh("echo one; printf '{\"two'")).await.expect("starts");
+            let mut seen = Vec::new();
+            while let Some(line) = lines.next().await.expect("no error") {
+                seen.push(line);
+            }
+            assert!(lines.finish().await.expect("ends").exit.success());
+            seen
+        });
+        assert_eq!(lines, ["one", "{\"two"]);
+    }
+
+    #[test]
+    fn a_missing_program_is_told_apart() {
+        let ended = on(async { system().run(&Cmd::new("/no/such/program")).await });
+        assert!(matches!(ended, Err(ExecError::Start(_))), "{ended:?}");
+    }
+}
