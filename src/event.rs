@@ -3,6 +3,7 @@
 //! `docs/schema/events.schema.json`.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -219,4 +220,25 @@ pub struct SmokeReport {
     /// Whether anything of the test is still on the cluster, and what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
+}
+
+/// Where events go; cheap to clone.
+#[derive(Clone)]
+pub struct Emit(Rc<dyn Fn(Event)>);
+
+impl Emit {
+    /// Send every event to `sink`.
+    pub fn new(sink: impl Fn(Event) + 'static) -> Self {
+        Self(Rc::new(sink))
+    }
+
+    /// Send one event. It cannot fail: a broken reporter never stops a run.
+    pub fn send(&self, event: Event) {
+        (self.0)(event);
+    }
+
+    /// Send a warning of `task`.
+    pub fn warn(&self, task: Option<&str>, message: impl Into<String>) {
+        self.send(Event::Warning { task: task.map(str::to_owned), id: None, message: message.into() });
+    }
 }

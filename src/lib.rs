@@ -19,6 +19,7 @@
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
 pub mod cmd;
+pub mod engine;
 pub mod event;
 pub mod exec;
 pub mod failure;

@@ -41,7 +41,12 @@ impl System {
     /// A runner whose children stop when `cancel` does. `supervised`: the running executable is
     /// kstrim itself and understands [`supervise::VERB`], so children also end with a killed kstrim.
     pub fn new(cancel: Cancel, supervised: bool) -> Self {
-        Self { cancel, live: Live::default(), supervised: supervised && cfg!(target_os = "linux"), observer: None }
+        Self {
+            cancel,
+            live: Live::default(),
+            supervised: supervised && cfg!(target_os = "linux"),
+            observer: None,
+        }
     }
 
     /// Call `observer` with every command just before it is started.
@@ -73,7 +78,8 @@ impl System {
         }
         let mut command = if self.supervised {
             // Checked here, since inside the supervisor a missing program is only an exit code.
-            which::which(&cmd.program).map_err(|e| ExecError::Start(io::Error::new(io::ErrorKind::NotFound, e)))?;
+            which::which(&cmd.program)
+                .map_err(|e| ExecError::Start(io::Error::new(io::ErrorKind::NotFound, e)))?;
             let mut command = Command::new("/proc/self/exe");
             command.arg(supervise::VERB).arg(std::process::id().to_string()).arg(&cmd.program);
             command
@@ -343,7 +349,8 @@ mod tests {
     fn a_hanging_child_and_its_own_children_are_stopped_at_the_limit() {
         let marker = tempfile::NamedTempFile::new().expect("temp file");
         let path = marker.path().display().to_string();
-        let cmd = sh(&format!("(sleep 1; echo alive > {path}) & sleep 60")).timeout(Duration::from_millis(200));
+        let cmd =
+            sh(&format!("(sleep 1; echo alive > {path}) & sleep 60")).timeout(Duration::from_millis(200));
         let ended = on(async { system().run(&cmd).await });
         assert!(matches!(ended, Err(ExecError::TimedOut(_))), "{ended:?}");
         std::thread::sleep(Duration::from_millis(1200));

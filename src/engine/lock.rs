@@ -1,0 +1,70 @@
+//! One run at a time per profile: an OS lock on a file, which the kernel frees with the
+//! process, however it ends. The holder writes who it is into the file.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::journal::unwritable;
+use crate::failure::{Failure, Id, Kind, Result};
+
+/// Another run holds the lock.
+pub const LOCKED: Id = Id("KS-LOCKED");
+
+/// The held lock; dropping it frees it.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+
+impl Lock {
+    /// Take the lock at `path` for the verb `command`.
+    ///
+    /// # Errors
+    /// [`LOCKED`] with the holder's pid, verb and start time; `KS-STATE-UNWRITABLE`.
+    pub fn take(path: &Path, command: &str) -> Result<Self> {
+        let open = || {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+        };
+        let mut file = open().map_err(|e| Box::new(unwritable(path, &e)))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder = holder.trim();
+                let who = if holder.is_empty() { "another kstrim".to_owned() } else { holder.to_owned() };
+                return Err(Box::new(
+                    Failure::new(LOCKED, Kind::Locked, "another run is at work on this profile")
+                        .because(format!("held by {who}"))
+                        .hint("wait for it to end, stop it, or use another profile with --profile NAME"),
+                ));
+            }
+            Err(TryLockError::Error(e)) => return Err(Box::new(unwritable(path, &e))),
+        }
+        // Who holds it is a courtesy: failing to write it down stops nothing.
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            writeln!(file, "kstrim {command}, pid {}, since {now}", std::process::id())
+        });
+        Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_holds_it_and_a_freed_one_can_be_taken() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let path = folder.path().join("p/lock");
+        let first = Lock::take(&path, "up").expect("free");
+        let failure = Lock::take(&path, "down").expect_err("held");
+        assert_eq!((failure.id, failure.kind.exit_code()), (LOCKED, 7));
+        assert!(failure.causes[0].contains(&format!("kstrim up, pid {}", std::process::id())));
+        drop(first);
+        Lock::take(&path, "down").expect("free again");
+    }
+}

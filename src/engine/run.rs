@@ -1,0 +1,369 @@
+//! The scheduler: starts each task when its needs are done, waits by looking again, keeps the
+//! journal, and on the first failure stops and joins the rest.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::graph::Graph;
+use super::journal::JournalFile;
+use super::task::{Doneness, Spec, Task};
+use crate::event::{Emit, Event, Outcome};
+use crate::exec::cancel::{Cancel, Reason};
+use crate::exec::system::GRACE;
+use crate::failure::{Failure, Id, Kind, Result};
+
+/// The limit of a task or of the whole run passed and no deeper cause was seen.
+pub const TIMEOUT: Id = Id("KS-TIMEOUT");
+/// SIGINT or SIGTERM.
+pub const INTERRUPTED: Id = Id("KS-INTERRUPTED");
+/// A defect of kstrim itself.
+pub const INTERNAL: Id = Id("KS-INTERNAL");
+
+/// What a run needs besides its tasks.
+pub struct Run {
+    /// Where events go.
+    pub emit: Emit,
+    /// Stops the run.
+    pub cancel: Cancel,
+    /// The profile's journal.
+    pub journal: Rc<RefCell<JournalFile>>,
+    /// Limit of the whole run.
+    pub limit: Option<Duration>,
+}
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Seconds each task took, of those that started.
+    pub seconds: BTreeMap<String, f64>,
+    /// How each ended.
+    pub outcomes: BTreeMap<String, Outcome>,
+    /// The first failure, with the task it happened in.
+    pub failure: Option<(Option<&'static str>, Box<Failure>)>,
+}
+
+struct Ended {
+    id: &'static str,
+    outcome: Outcome,
+    seconds: f64,
+    failure: Option<Box<Failure>>,
+}
+
+/// Run `tasks` against `cx`. Must be called inside a `tokio::task::LocalSet`.
+pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) -> Report {
+    let mut report = Report::default();
+    let specs: BTreeMap<&'static str, (Spec, Rc<dyn Task<C>>)> =
+        tasks.iter().map(|t| (t.spec(), t.clone())).map(|(s, t)| (s.id, (s, t))).collect();
+    let mut graph = match Graph::new(tasks.iter().map(|t| t.spec()).map(|s| (s.id, s.needs))) {
+        Ok(graph) => graph,
+        Err(why) => {
+            report.failure = Some((None, Box::new(Failure::new(INTERNAL, Kind::Task, why))));
+            return report;
+        }
+    };
+    let last_reasons: Rc<RefCell<BTreeMap<&'static str, String>>> = Rc::default();
+    let mut running: JoinSet<Ended> = JoinSet::new();
+    let deadline = run.limit.map(|limit| tokio::time::Instant::now() + limit);
+    loop {
+        if run.cancel.reason().is_none() {
+            for id in graph.start_ready() {
+                let (spec, task) = specs[id].clone();
+                let scope = Scope {
+                    emit: run.emit.clone(),
+                    cancel: run.cancel.clone(),
+                    journal: run.journal.clone(),
+                    last_reasons: last_reasons.clone(),
+                };
+                running.spawn_local(one(spec, task, cx.clone(), scope));
+            }
+        }
+        let expired = async {
+            match deadline {
+                Some(at) if run.cancel.reason().is_none() => tokio::time::sleep_until(at).await,
+                _ => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = running.join_next() => ended,
+            () = expired => {
+                report.failure.get_or_insert_with(|| (None, Box::new(run_timeout(run, &last_reasons.borrow()))));
+                run.cancel.cancel(Reason::Deadline);
+                continue;
+            }
+        };
+        let Some(ended) = ended else { break };
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(panic) => {
+                let failure = Failure::new(INTERNAL, Kind::Task, "a task of kstrim broke off").because(panic);
+                report.failure.get_or_insert((None, Box::new(failure)));
+                run.cancel.cancel(Reason::Sibling);
+                continue;
+            }
+        };
+        graph.end(ended.id, matches!(ended.outcome, Outcome::Done | Outcome::AlreadyDone));
+        report.seconds.insert(ended.id.into(), ended.seconds);
+        report.outcomes.insert(ended.id.into(), ended.outcome);
+        if let Some(failure) = ended.failure {
+            report.failure.get_or_insert((Some(ended.id), failure));
+            run.cancel.cancel(Reason::Sibling);
+        }
+    }
+    for id in graph.never_started() {
+        report.outcomes.insert(id.into(), Outcome::Skipped);
+    }
+    match run.cancel.reason() {
+        Some(Reason::Interrupted) => report.failure = Some((None, interrupted(Kind::Interrupted))),
+        Some(Reason::Terminated) => report.failure = Some((None, interrupted(Kind::Terminated))),
+        _ => {}
+    }
+    report
+}
+
+fn interrupted(kind: Kind) -> Box<Failure> {
+    let how = if kind == Kind::Interrupted { "interrupted" } else { "terminated" };
+    Box::new(Failure::new(INTERRUPTED, kind, format!("the run was {how}")))
+}
+
+fn run_timeout(run: &Run, reasons: &BTreeMap<&'static str, String>) -> Failure {
+    let limit = run.limit.unwrap_or_default().as_secs();
+    let mut failure = Failure::new(TIMEOUT, Kind::Timeout, format!("the run's limit of {limit} s passed"));
+    for (task, reason) in reasons {
+        failure = failure.because(format!("{task}: {reason}"));
+    }
+    failure.hint("give it longer with --timeout, or look closer with `kstrim status`")
+}
+
+#[derive(Clone)]
+struct Scope {
+    emit: Emit,
+    cancel: Cancel,
+    journal: Rc<RefCell<JournalFile>>,
+    last_reasons: Rc<RefCell<BTreeMap<&'static str, String>>>,
+}
+
+impl Scope {
+    /// Tell a reason when it is a new one.
+    fn reason(&self, id: &'static str, reason: &str) {
+        if self.last_reasons.borrow().get(id).is_some_and(|r| r == reason) {
+            return;
+        }
+        self.last_reasons.borrow_mut().insert(id, reason.to_owned());
+        self.emit.send(Event::TaskProgress {
+            task: id.into(),
+            message: reason.into(),
+            done: None,
+            total: None,
+            unit: None,
+        });
+    }
+}
+
+async fn one<C>(spec: Spec, task: Rc<dyn Task<C>>, cx: Rc<C>, scope: Scope) -> Ended {
+    let id = spec.id;
+    let began = Instant::now();
+    let limit = tokio::time::sleep(spec.timeout);
+    let cancelled = async {
+        scope.cancel.cancelled().await;
+        // The runner is stopping this task's child now; a task that does not end with it is dropped.
+        tokio::time::sleep(GRACE + Duration::from_secs(2)).await;
+    };
+    let result = tokio::select! {
+        result = drive(id, &*task, &cx, &scope) => result,
+        () = limit => {
+            let last = scope.last_reasons.borrow().get(id).cloned().unwrap_or_default();
+            let deeper = task.explain_timeout(&cx, &last).await;
+            Err(deeper.unwrap_or_else(|| Box::new(task_timeout(&spec, &last))))
+        }
+        () = cancelled => Err(interrupted(Kind::Interrupted)),
+    };
+    scope.last_reasons.borrow_mut().remove(id);
+    let seconds = began.elapsed().as_secs_f64();
+    let (outcome, detail, failure) = match result {
+        Ok((outcome, detail)) => (outcome, detail, None),
+        Err(_) if scope.cancel.reason().is_some() => (Outcome::Cancelled, String::new(), None),
+        Err(failure) => (Outcome::Failed, failure.message.clone(), Some(failure)),
+    };
+    let written = scope.journal.borrow_mut().finished(id, outcome);
+    scope.emit.send(Event::TaskFinished { task: id.into(), outcome, seconds, detail });
+    Ended { id, outcome, seconds, failure: failure.or(written.err()) }
+}
+
+fn task_timeout(spec: &Spec, last: &str) -> Failure {
+    Failure::new(
+        TIMEOUT,
+        Kind::Timeout,
+        format!("{}: not done after {} s", spec.title.to_lowercase(), spec.timeout.as_secs()),
+    )
+    .because(if last.is_empty() { "it told no reason".to_owned() } else { format!("last seen: {last}") })
+    .hint("look closer with `kstrim status`, then run the same command again: it continues")
+}
+
+/// Check, run, then wait by checking.
+async fn drive<C>(id: &'static str, task: &dyn Task<C>, cx: &C, scope: &Scope) -> Result<(Outcome, String)> {
+    let reason = match task.check(cx).await? {
+        Doneness::Done(detail) => return Ok((Outcome::AlreadyDone, detail)),
+        Doneness::Foreign(failure) => return Err(failure),
+        Doneness::Pending(reason) => reason,
+    };
+    scope.journal.borrow_mut().started(id)?;
+    scope.emit.send(Event::TaskStarted { task: id.into(), reason: reason.clone() });
+    scope.last_reasons.borrow_mut().insert(id, reason);
+    task.run(cx).await?;
+    loop {
+        match task.check(cx).await? {
+            Doneness::Done(detail) => return Ok((Outcome::Done, detail)),
+            Doneness::Foreign(failure) => return Err(failure),
+            Doneness::Pending(reason) => scope.reason(id, &reason),
+        }
+        tokio::select! {
+            () = task.changed(cx) => {}
+            _ = scope.cancel.cancelled() => return Err(interrupted(Kind::Interrupted)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// A task that is done `after` its run was called and the clock has moved on.
+    struct Step {
+        id: &'static str,
+        needs: Vec<&'static str>,
+        takes: Duration,
+        ran: Cell<Option<tokio::time::Instant>>,
+        already: bool,
+        fails: bool,
+        timeout: Duration,
+    }
+
+    fn step(id: &'static str, needs: &[&'static str], ms: u64) -> Step {
+        Step {
+            id,
+            needs: needs.to_vec(),
+            takes: Duration::from_millis(ms),
+            ran: Cell::default(),
+            already: false,
+            fails: false,
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    #[async_trait(?Send)]
+    impl Task<RefCell<Vec<&'static str>>> for Step {
+        fn spec(&self) -> Spec {
+            Spec { id: self.id, title: self.id, needs: self.needs.clone(), timeout: self.timeout }
+        }
+        async fn check(&self, _: &RefCell<Vec<&'static str>>) -> Result<Doneness> {
+            if self.already {
+                return Ok(Doneness::Done("there".into()));
+            }
+            match self.ran.get() {
+                Some(at) if at.elapsed() >= self.takes && self.fails => {
+                    Err(Box::new(Failure::new(Id("KS-TEST"), Kind::Task, "broken")))
+                }
+                Some(at) if at.elapsed() >= self.takes => Ok(Doneness::Done("made".into())),
+                Some(_) => Ok(Doneness::Pending("not yet".into())),
+                None => Ok(Doneness::Pending("missing".into())),
+            }
+        }
+        async fn run(&self, log: &RefCell<Vec<&'static str>>) -> Result<()> {
+            log.borrow_mut().push(self.id);
+            self.ran.set(Some(tokio::time::Instant::now()));
+            Ok(())
+        }
+        async fn changed(&self, _: &RefCell<Vec<&'static str>>) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn go(steps: Vec<Step>, limit: Option<Duration>) -> (Report, Vec<&'static str>, Vec<String>) {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let journal = JournalFile::open(&folder.path().join("j.json"), "p").expect("fresh");
+        let seen: Rc<RefCell<Vec<String>>> = Rc::default();
+        let sink = seen.clone();
+        let emit = Emit::new(move |event| {
+            sink.borrow_mut().push(serde_json::to_value(&event).expect("json")["type"].to_string());
+        });
+        let run_ = Run { emit, cancel: Cancel::default(), journal: Rc::new(RefCell::new(journal)), limit };
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let tasks = steps.into_iter().map(|s| Rc::new(s) as Rc<dyn Task<_>>).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("runtime");
+        let report = tokio::task::LocalSet::new().block_on(&runtime, run(tasks, log.clone(), &run_));
+        let order = log.borrow().clone();
+        let events = seen.borrow().clone();
+        (report, order, events)
+    }
+
+    #[test]
+    fn independent_tasks_overlap() {
+        let (report, order, _) = go(
+            vec![
+                step("a", &[], 100),
+                step("slow", &["a"], 900),
+                step("b", &["a"], 10),
+                step("c", &["b"], 10),
+            ],
+            None,
+        );
+        assert!(report.failure.is_none());
+        assert_eq!(order, ["a", "slow", "b", "c"], "c did not wait for slow");
+        assert_eq!(report.outcomes["slow"], Outcome::Done);
+    }
+
+    #[test]
+    fn what_the_world_already_shows_is_not_run() {
+        let (report, order, events) = go(vec![Step { already: true, ..step("a", &[], 1) }], None);
+        assert!(order.is_empty());
+        assert_eq!(report.outcomes["a"], Outcome::AlreadyDone);
+        assert_eq!(events, ["\"task_finished\""]);
+    }
+
+    #[test]
+    fn the_first_failure_stops_the_others() {
+        let (report, order, _) = go(
+            vec![
+                step("long", &[], 60_000),
+                Step { fails: true, ..step("bad", &[], 50) },
+                step("never", &["long"], 1),
+            ],
+            None,
+        );
+        assert_eq!(
+            report.failure.as_ref().map(|(task, f)| (*task, f.id)),
+            Some((Some("bad"), Id("KS-TEST")))
+        );
+        assert_eq!(report.outcomes["long"], Outcome::Cancelled);
+        assert_eq!(report.outcomes["never"], Outcome::Skipped);
+        assert_eq!(order, ["long", "bad"]);
+    }
+
+    #[test]
+    fn limits_name_the_last_reason() {
+        let late = Step { timeout: Duration::from_secs(2), ..step("late", &[], 60_000) };
+        let (report, ..) = go(vec![late], None);
+        let (task, failure) = report.failure.expect("a failure");
+        assert_eq!((task, failure.kind), (Some("late"), Kind::Timeout));
+        assert_eq!(failure.causes, ["last seen: not yet"]);
+
+        let (report, ..) = go(vec![step("late", &[], 60_000)], Some(Duration::from_secs(3)));
+        let (_, failure) = report.failure.expect("a failure");
+        assert_eq!(
+            (failure.kind, failure.causes.as_slice()),
+            (Kind::Timeout, &["late: not yet".to_owned()][..])
+        );
+    }
+}
