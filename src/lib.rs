@@ -23,3 +23,5 @@ pub mod engine;
 pub mod event;
 pub mod exec;
 pub mod failure;
+pub mod paths;
+pub mod tool;

@@ -1,0 +1,199 @@
+//! minikube, always with `-p PROFILE` and with kstrim's own kubeconfig.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::minikube_output::{self as output, Listed, State};
+use super::{BROKEN, exec_failure};
+use crate::exec::{Cmd, Exit, Lines, Output, Runner};
+use crate::failure::{Failure, Kind, Result};
+
+/// What `minikube start` gets beside the profile; `None` leaves the choice to minikube.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartOptions {
+    /// `--driver`.
+    pub driver: Option<String>,
+    /// `--memory`, as the user wrote it.
+    pub memory: Option<String>,
+    /// `--cpus`.
+    pub cpus: Option<String>,
+    /// `--nodes`.
+    pub nodes: Option<u32>,
+    /// `--kubernetes-version`, without the leading v.
+    pub kubernetes: Option<String>,
+    /// Passed through as they are.
+    pub extra: Vec<String>,
+}
+
+/// The program and its profile.
+pub struct Minikube {
+    program: PathBuf,
+    profile: String,
+    kubeconfig: PathBuf,
+    runner: Rc<dyn Runner>,
+}
+
+impl Minikube {
+    /// `program` for `profile`; minikube will write its context into `kubeconfig`.
+    pub fn new(program: PathBuf, profile: &str, kubeconfig: &Path, runner: Rc<dyn Runner>) -> Self {
+        Self { program, profile: profile.to_owned(), kubeconfig: kubeconfig.to_owned(), runner }
+    }
+
+    /// The program's path.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    fn cmd(&self, verb: &[&str]) -> Cmd {
+        Cmd::new(&self.program)
+            .args(verb.iter().copied())
+            .args(["-p", &self.profile])
+            .env("KUBECONFIG", self.kubeconfig.display().to_string())
+    }
+
+    async fn run(&self, cmd: &Cmd) -> Result<Output> {
+        self.runner.run(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
+    }
+
+    fn unexpected(&self, cmd: &Cmd, output: &Output) -> Box<Failure> {
+        let shown: String = output.text().chars().take(200).collect();
+        Box::new(
+            Failure::new(
+                BROKEN,
+                Kind::Prerequisite,
+                format!("minikube gave an unexpected answer ({})", output.exit),
+            )
+            .because(output.last_stderr_line())
+            .because(shown)
+            .hint(format!("see what it says by hand: {cmd}")),
+        )
+    }
+
+    /// minikube's version, `1.38.1`.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn version(&self) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            minikube_version: String,
+        }
+        let cmd = self.cmd(&["version", "-o", "json"]).timeout(Duration::from_secs(20));
+        let output = self.run(&cmd).await?;
+        match serde_json::from_str::<Version>(output.text().trim()) {
+            Ok(version) if output.exit.success() => {
+                Ok(version.minikube_version.trim_start_matches('v').to_owned())
+            }
+            _ => Err(self.unexpected(&cmd, &output)),
+        }
+    }
+
+    /// What minikube has on file of the profile; quick, asks no engine.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn listed(&self) -> Result<Listed> {
+        let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
+        let output = self.run(&cmd).await?;
+        output::profile(&output.text(), &self.profile).ok_or_else(|| self.unexpected(&cmd, &output))
+    }
+
+    /// The state of machine and control plane.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn status(&self) -> Result<State> {
+        let cmd = self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60));
+        let output = self.run(&cmd).await?;
+        let Exit::Code(code) = output.exit else { return Err(self.unexpected(&cmd, &output)) };
+        output::status(code, &output.text(), &output.stderr).ok_or_else(|| self.unexpected(&cmd, &output))
+    }
+
+    /// The user's own defaults (`minikube config set ...`).
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn config(&self) -> Result<Vec<(String, String)>> {
+        let cmd = self.cmd(&["config", "view"]);
+        Ok(output::config_view(&self.run(&cmd).await?.text()))
+    }
+
+    /// The `start` command.
+    pub fn start_cmd(&self, options: &StartOptions) -> Cmd {
+        let mut cmd = self.cmd(&["start", "-o", "json"]);
+        let kubernetes = options.kubernetes.as_ref().map(|v| format!("v{}", v.trim_start_matches('v')));
+        let nodes = options.nodes.map(|n| n.to_string());
+        for (flag, value) in [
+            ("--driver", &options.driver),
+            ("--memory", &options.memory),
+            ("--cpus", &options.cpus),
+            ("--nodes", &nodes),
+            ("--kubernetes-version", &kubernetes),
+        ] {
+            if let Some(value) = value {
+                cmd = cmd.arg(format!("{flag}={value}"));
+            }
+        }
+        // minikube itself gives up after six minutes of waiting; a first download may be long.
+        cmd.args(options.extra.iter().cloned()).timeout(Duration::from_secs(30 * 60))
+    }
+
+    /// Start the profile; lines are for [`output::start_event`].
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(&self, cmd: &Cmd) -> Result<Box<dyn Lines>> {
+        self.runner.stream(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
+    }
+
+    /// The `delete` command.
+    pub fn delete_cmd(&self) -> Cmd {
+        self.cmd(&["delete", "-o", "json"]).timeout(Duration::from_secs(180))
+    }
+
+    /// Delete the profile. Exit 0 says nothing about what was there, nor about what remains.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn delete(&self) -> Result<Output> {
+        self.run(&self.delete_cmd()).await
+    }
+
+    /// The command that loads an image archive into the cluster.
+    pub fn image_load_cmd(&self, archive: &Path) -> Cmd {
+        self.cmd(&["image", "load"]).arg(archive.display().to_string()).timeout(Duration::from_secs(600))
+    }
+
+    /// The command that pulls an image inside the cluster.
+    pub fn image_pull_cmd(&self, image: &str) -> Cmd {
+        self.cmd(&["image", "pull"]).arg(image).timeout(Duration::from_secs(900))
+    }
+
+    /// Run a command of this minikube to its end.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn run_cmd(&self, cmd: &Cmd) -> Result<Output> {
+        self.run(cmd).await
+    }
+
+    /// Names of the images in the cluster.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn images(&self) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Image {
+            #[serde(default)]
+            repo_tags: Vec<String>,
+        }
+        let cmd = self.cmd(&["image", "ls", "--format", "json"]).timeout(Duration::from_secs(60));
+        let output = self.run(&cmd).await?;
+        let images: Vec<Image> =
+            serde_json::from_str(output.text().trim()).map_err(|_| self.unexpected(&cmd, &output))?;
+        Ok(images.into_iter().flat_map(|i| i.repo_tags).collect())
+    }
+}

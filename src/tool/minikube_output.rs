@@ -1,0 +1,358 @@
+//! Pure parsers of what minikube prints with `-o json`. Shapes as minikube 1.38 prints them;
+//! unknown fields and lines are skipped, since `-o json` output mixes in plain lines.
+
+use serde::Deserialize;
+
+/// One CloudEvents line of `minikube start -o json` (all values are strings).
+#[derive(Debug, Clone, PartialEq)]
+pub enum StartEvent {
+    /// A step; numbers may jump and go back.
+    Step {
+        /// Text for people.
+        message: String,
+        /// Current step.
+        step: u64,
+        /// Of how many.
+        total: u64,
+    },
+    /// A download, 0.0 to 1.0.
+    Download {
+        /// What is downloaded.
+        artifact: String,
+        /// Share that has come.
+        progress: f64,
+    },
+    /// Something to know.
+    Warning(String),
+    /// An error event. Only the exit code of the process decides whether it failed.
+    Error(StartError),
+}
+
+/// An error event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartError {
+    /// minikube's reason id such as `PROVIDER_DOCKER_NOT_RUNNING`; empty on remarks.
+    pub name: String,
+    /// Text for people.
+    pub message: String,
+    /// minikube's advice; empty where it holds an unrendered template.
+    pub advice: String,
+    /// minikube's exit code for it.
+    pub exitcode: Option<i32>,
+}
+
+#[derive(Deserialize)]
+struct CloudEvent {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    data: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+/// Parse one line; `None` for what is no event or of no interest.
+pub fn start_event(line: &str) -> Option<StartEvent> {
+    let event: CloudEvent = serde_json::from_str(line.trim()).ok()?;
+    let text = |key: &str| event.data.get(key).and_then(|v| v.as_str()).unwrap_or_default().trim().to_owned();
+    match event.kind.strip_prefix("io.k8s.sigs.minikube.")? {
+        "step" => Some(StartEvent::Step {
+            message: text("message"),
+            step: text("currentstep").parse().ok()?,
+            total: text("totalsteps").parse().ok()?,
+        }),
+        "download.progress" => Some(StartEvent::Download {
+            artifact: text("artifact"),
+            progress: text("progress").parse().ok()?,
+        }),
+        "warning" => Some(StartEvent::Warning(text("message"))),
+        "error" => {
+            let advice = text("advice");
+            Some(StartEvent::Error(StartError {
+                name: text("name"),
+                message: text("message"),
+                advice: if advice.contains("{{") { String::new() } else { advice },
+                exitcode: text("exitcode").parse().ok(),
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// A profile as `minikube profile list -o json` tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Name.
+    pub name: String,
+    /// Memory in MiB.
+    pub memory_mb: u64,
+    /// Processors.
+    pub cpus: u64,
+    /// Driver, `docker`.
+    pub driver: String,
+    /// Kubernetes, without the leading v.
+    pub kubernetes: String,
+    /// Container runtime.
+    pub runtime: String,
+    /// Number of nodes.
+    pub nodes: usize,
+}
+
+#[derive(Deserialize)]
+struct ProfileList {
+    #[serde(default)]
+    valid: Vec<ListedProfile>,
+    #[serde(default)]
+    invalid: Vec<ListedProfile>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedProfile {
+    name: String,
+    config: Option<ProfileConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProfileConfig {
+    #[serde(default)]
+    memory: u64,
+    #[serde(default, rename = "CPUs")]
+    cpus: u64,
+    #[serde(default)]
+    driver: String,
+    #[serde(default)]
+    kubernetes_config: KubernetesConfig,
+    #[serde(default)]
+    nodes: Option<Vec<serde_json::Value>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct KubernetesConfig {
+    kubernetes_version: String,
+    container_runtime: String,
+}
+
+/// What `profile list` says of one name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Listed {
+    /// No such profile.
+    Absent,
+    /// A folder without a usable configuration: a refused start leaves one.
+    Broken,
+    /// A profile.
+    Valid(Profile),
+}
+
+/// Find `name` in the output of `minikube profile list -o json`; `None` when it is no such output.
+pub fn profile(stdout: &str, name: &str) -> Option<Listed> {
+    let list: ProfileList = serde_json::from_str(stdout.trim()).ok()?;
+    if let Some(found) = list.valid.iter().find(|p| p.name == name)
+        && let Some(config) = &found.config
+    {
+        return Some(Listed::Valid(Profile {
+            name: name.to_owned(),
+            memory_mb: config.memory,
+            cpus: config.cpus,
+            driver: config.driver.clone(),
+            kubernetes: config.kubernetes_config.kubernetes_version.trim_start_matches('v').to_owned(),
+            runtime: config.kubernetes_config.container_runtime.clone(),
+            nodes: config.nodes.as_ref().map_or(1, Vec::len),
+        }));
+    }
+    let broken = list.invalid.iter().chain(&list.valid).any(|p| p.name == name);
+    Some(if broken { Listed::Broken } else { Listed::Absent })
+}
+
+/// The state of a profile's machine and control plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No such profile (exit 85).
+    Absent,
+    /// All four components answer.
+    Running,
+    /// `minikube pause`.
+    Paused,
+    /// Stopped in order.
+    Stopped,
+    /// The host runs, the control plane does not: a start that was killed, or a crash.
+    Partial,
+    /// The machine cannot be seen: the container is gone.
+    Gone,
+    /// The machine cannot be seen, and the engine's own words.
+    EngineDown(String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatusJson {
+    host: String,
+    #[serde(rename = "APIServer")]
+    api_server: String,
+    kubelet: String,
+}
+
+/// Judge `minikube status -o json` by exit code, stdout and stderr (minikube's exit bits:
+/// 1 host, 2 kubelet or API server, 4 kubeconfig; 85 unknown profile; a gone machine prints
+/// `null`). With several nodes stdout is an array; the first is the control plane.
+pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
+    if exit == 85 {
+        return Some(State::Absent);
+    }
+    let text = stdout.trim();
+    let status: Option<StatusJson> = if text.starts_with('[') {
+        serde_json::from_str::<Vec<StatusJson>>(text).ok()?.into_iter().next()
+    } else {
+        serde_json::from_str(text).ok()?
+    };
+    let Some(status) = status else {
+        let gone = stderr.contains("No such container") || stderr.contains("no such container");
+        let last = stderr.lines().map(str::trim).rfind(|l| l.contains("daemon") || l.contains("onnect"));
+        return Some(match last {
+            Some(words) if !gone => State::EngineDown(words.to_owned()),
+            _ => State::Gone,
+        });
+    };
+    Some(match (status.host.as_str(), status.kubelet.as_str(), status.api_server.as_str()) {
+        ("Running", "Running", "Running") => State::Running,
+        ("Running", _, "Paused") | ("Paused", ..) => State::Paused,
+        ("Running", ..) => State::Partial,
+        ("Nonexistent", ..) => State::Gone,
+        _ => State::Stopped,
+    })
+}
+
+/// Keys and values of the user's own `minikube config view` (`- memory: 8192` lines).
+pub fn config_view(stdout: &str) -> Vec<(String, String)> {
+    stdout
+        .lines()
+        .filter_map(|line| line.trim().trim_start_matches("- ").split_once(':'))
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+/// Memory as minikube takes it (`4096`, `4g`, `4096mb`, `2GiB`) in MiB; `None` for `max`,
+/// `no-limit` and what is no size.
+pub fn memory_mb(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    match text[digits..].trim().trim_end_matches("ib").trim_end_matches('b') {
+        "" | "m" => Some(number),
+        "g" => number.checked_mul(1024),
+        "k" => Some(number / 1024),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every recorded `minikube` command of a scenario: argv, exit, stdout, stderr.
+    fn recorded(scenario: &str) -> Vec<(Vec<String>, i32, String, String)> {
+        #[derive(Deserialize)]
+        struct Command {
+            argv: Vec<String>,
+            exit: i32,
+            stdout: String,
+            stderr: String,
+        }
+        let path = format!("{}/../shared/recordings/{scenario}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).expect("the recordings are beside the project");
+        text.lines()
+            .map(|line| serde_json::from_str::<Command>(line).expect("a recorded command"))
+            .map(|c| (c.argv, c.exit, c.stdout, c.stderr))
+            .collect()
+    }
+
+    fn states(scenario: &str) -> Vec<State> {
+        recorded(scenario)
+            .into_iter()
+            .filter(|(argv, ..)| {
+                argv.get(1).is_some_and(|v| v == "status")
+                    && argv.iter().any(|a| a == "json")
+                    && !argv.iter().any(|a| a == "-l")
+            })
+            .map(|(argv, exit, out, err)| {
+                status(exit, &out, &err).unwrap_or_else(|| panic!("{argv:?}: {out}"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn recorded_states_are_told_apart() {
+        use State::{Absent, Partial, Paused, Running, Stopped};
+        assert_eq!(
+            states("23-mk-status"),
+            [Absent, Running, Paused, Running, Stopped, Running, Running, Running]
+                .into_iter()
+                .take(states("23-mk-status").len())
+                .collect::<Vec<_>>()
+        );
+        assert!(
+            matches!(states("24-mk-engine-down").first(), Some(State::EngineDown(w)) if w.contains("Cannot connect"))
+        );
+        assert_eq!(states("27-mk-container-gone")[0], State::Gone);
+        assert_eq!(states("26-mk-killed-15s")[0], Partial);
+    }
+
+    #[test]
+    fn recorded_profiles_are_read() {
+        let (.., out, _) = recorded("21-mk-start-fresh")
+            .into_iter()
+            .find(|(argv, ..)| argv.iter().any(|a| a == "list"))
+            .map(|(a, e, _, r)| {
+                let path = concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../shared/recordings/21-mk-start-fresh/snapshots/profile-list.json"
+                );
+                (a, e, std::fs::read_to_string(path).expect("snapshot"), r)
+            })
+            .expect("a list");
+        let Some(Listed::Valid(found)) = profile(&out, "kstrim2") else { panic!("not found") };
+        assert_eq!((found.memory_mb, found.cpus, found.driver.as_str()), (4096, 2, "docker"));
+        assert_eq!(
+            (found.kubernetes.as_str(), found.runtime.as_str(), found.nodes),
+            ("1.34.4", "containerd", 1)
+        );
+        assert_eq!(profile(&out, "nope"), Some(Listed::Absent));
+    }
+
+    #[test]
+    fn recorded_streams_are_read() {
+        let (.., out, _) = recorded("25-mk-bad-request")
+            .into_iter()
+            .find(|(argv, ..)| argv.iter().any(|a| a.contains("memory=900g")))
+            .expect("the scenario has it");
+        let errors: Vec<_> = out
+            .lines()
+            .filter_map(start_event)
+            .filter_map(|e| match e {
+                StartEvent::Error(error) if !error.name.is_empty() => Some(error),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(errors[0].name, "RSRC_OVER_ALLOC_MEM");
+        assert_eq!(errors[0].exitcode, Some(10));
+        assert_eq!(errors[0].advice, "", "an unrendered template is no advice");
+    }
+
+    #[test]
+    fn half_a_line_is_no_event() {
+        assert_eq!(start_event(r#"{"specversion":"1.0","type":"io.k8s.sigs.minik"#), None);
+        assert_eq!(start_event("plain words"), None);
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, mb) in [("4096", 4096), ("4g", 4096), ("4GB", 4096), ("2GiB", 2048), ("4096mb", 4096)] {
+            assert_eq!(memory_mb(text), Some(mb), "{text}");
+        }
+        assert_eq!(memory_mb("max"), None);
+        assert_eq!(
+            config_view("- memory: 8192\n- driver: docker\n"),
+            [("memory".to_owned(), "8192".to_owned()), ("driver".to_owned(), "docker".to_owned())]
+        );
+    }
+}
