@@ -18,10 +18,13 @@
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
+pub mod cli;
 pub mod cmd;
+pub mod config;
 pub mod engine;
 pub mod event;
 pub mod exec;
 pub mod failure;
 pub mod paths;
+pub mod report;
 pub mod tool;

@@ -1,6 +1,91 @@
-//! One verb a file.
+//! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
+
+pub mod completions;
+pub mod down;
+pub mod env;
+pub mod kubectl;
+pub mod plan;
+pub mod render;
+pub mod session;
+pub mod smoke_test;
+pub mod status;
+pub mod up;
+pub mod versions;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command};
+use crate::exec::supervise;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::report::failure_block;
+
+/// The command line could not be understood; the text is clap's.
+pub const USAGE: Id = Id("KS-USAGE");
 
 /// Parse the command line, run the verb, give its exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed stdout is no reason to complain about the help text.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(Kind::Usage.exit_code()),
+            };
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure_block::print(&failure);
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let global = cli.global;
+    match cli.command {
+        Command::Exec { parent, argv } => {
+            let mut words = argv.into_iter();
+            let Some(program) = words.next() else { return Ok(ExitCode::from(2)) };
+            match supervise::exec(parent, program, words.collect()) {
+                Ok(never) => match never {},
+                Err(_) => Ok(ExitCode::from(126)),
+            }
+        }
+        Command::Completions { shell } => completions::run(shell),
+        Command::Versions(args) => versions::run(&args),
+        Command::Env(args) => env::run(&global, &args),
+        Command::Kubectl(args) => kubectl::run(&global, args),
+        Command::Up(args) => block_on(up::run(&global, &args)),
+        Command::SmokeTest(args) => block_on(smoke_test::run(&global, &args)),
+        Command::Status(args) => block_on(status::run(&global, &args)),
+        Command::Down(args) => block_on(down::run(&global, &args)),
+        Command::Plan(args) => block_on(plan::run(&global, &args)),
+        Command::Render(args) => block_on(render::run(&global, &args)),
+    }
+}
+
+/// Everything asynchronous runs on this thread: children are started by a thread that lives as
+/// long as kstrim (their end is tied to it), and nothing needs to be `Send`.
+fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
+        Box::new(Failure::new(Id("KS-INTERNAL"), Kind::Task, "the event loop could not be started").because(e))
+    })?;
+    let code = tokio::task::LocalSet::new().block_on(&runtime, verb);
+    // A blocking download or a prompt may still sit in a thread; nobody waits for it.
+    runtime.shutdown_background();
+    code
+}
+
+/// Write data to stdout. A reader that has gone away (`kstrim render | head`) ends it quietly.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }

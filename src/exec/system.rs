@@ -104,6 +104,13 @@ impl System {
     }
 }
 
+/// Become another program, with this process's streams: for `kstrim kubectl`. Returns only when
+/// that fails.
+pub fn replace_process(program: &std::path::Path, argv: &[std::ffi::OsString]) -> io::Error {
+    use std::os::unix::process::CommandExt;
+    std::process::Command::new(program).args(argv).exec()
+}
+
 /// Signal a process group; one that is gone already is no error.
 fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {

@@ -1,1 +1,275 @@
-//! kubectl.
+//! kubectl, always with `--kubeconfig` and `--context`.
+//!
+//! Reads go through `get --raw`: one request, no discovery (which costs up to five tries of its
+//! own against a dead server), and the API server's own JSON. Writes are server-side applies with
+//! the field manager `kstrim`.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{BROKEN, exec_failure};
+use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
+use crate::failure::{Failure, Kind, Result};
+use crate::observe::{Api, ApiError};
+
+/// The field manager of everything kstrim applies.
+pub const FIELD_MANAGER: &str = "kstrim";
+
+/// Limit of one read. A paused or dead server never answers.
+const READ: Duration = Duration::from_secs(15);
+/// Limit of one write; an install manifest on a busy machine takes seconds.
+const WRITE: Duration = Duration::from_secs(120);
+/// How long a watch is kept before it is opened again.
+const WATCH: Duration = Duration::from_secs(1800);
+
+/// Find kubectl.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`.
+pub fn find() -> Result<PathBuf> {
+    super::find("kubectl", "KSTRIM_KUBECTL", "https://kubernetes.io/docs/tasks/tools/")
+}
+
+/// The program, its kubeconfig and its context.
+pub struct Kubectl {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    context: String,
+    runner: Rc<dyn Runner>,
+}
+
+impl Kubectl {
+    /// `program` against `context` of `kubeconfig`.
+    pub fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
+        Self { program, kubeconfig: kubeconfig.to_owned(), context: context.to_owned(), runner }
+    }
+
+    /// The program's path.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// A command with kubeconfig and context pinned.
+    pub fn cmd(&self) -> Cmd {
+        Cmd::new(&self.program)
+            .args(["--kubeconfig", &self.kubeconfig.display().to_string()])
+            .args(["--context", &self.context])
+            .timeout(READ)
+    }
+
+    async fn run(&self, cmd: &Cmd) -> Result<Output, ApiError> {
+        let output = self.runner.run(cmd).await.map_err(ApiError::from)?;
+        if output.exit.success() { Ok(output) } else { Err(ApiError::from_stderr(&output.stderr)) }
+    }
+
+    /// kubectl's own version, `1.34.4`.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn client_version(&self) -> Result<String> {
+        let cmd = Cmd::new(&self.program).args(["version", "--client", "-o", "json"]).timeout(READ);
+        let output = self.runner.run(&cmd).await.map_err(|e| exec_failure(&cmd, &e))?;
+        let version: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        version
+            .as_ref()
+            .and_then(|v| v.pointer("/clientVersion/gitVersion"))
+            .and_then(Value::as_str)
+            .map(|v| v.trim_start_matches('v').to_owned())
+            .ok_or_else(|| {
+                Box::new(
+                    Failure::new(
+                        BROKEN,
+                        Kind::Prerequisite,
+                        format!("kubectl gave an unexpected answer ({})", output.exit),
+                    )
+                    .because(output.last_stderr_line())
+                    .hint(format!("see what it says by hand: {cmd}")),
+                )
+            })
+    }
+
+    /// Whether the API server says it is ready.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ready(&self) -> Result<(), ApiError> {
+        self.run(&self.cmd().args(["get", "--raw", "/readyz"])).await.map(drop)
+    }
+
+    /// One object or list; `Ok(None)` if there is none.
+    ///
+    /// # Errors
+    /// Any other answer.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
+        match self.get(path).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The command that applies what is on its stdin. `force` takes over fields that another
+    /// manager owns.
+    pub fn apply_cmd(&self, force: bool) -> Cmd {
+        let mut cmd = self.cmd().args(["apply", "--server-side"]);
+        cmd = cmd.arg(format!("--field-manager={FIELD_MANAGER}"));
+        if force {
+            cmd = cmd.arg("--force-conflicts");
+        }
+        cmd.args(["-f", "-"]).timeout(WRITE)
+    }
+
+    /// Apply a YAML stream. The result is what kubectl said on stderr: warnings also come with success.
+    ///
+    /// # Errors
+    /// What the API server refused; a part may have been applied.
+    pub async fn apply(&self, yaml: &str, force: bool) -> Result<String, ApiError> {
+        let output = self.run(&self.apply_cmd(force).stdin(yaml)).await?;
+        Ok(output.stderr)
+    }
+
+    /// Delete without waiting; what is not there is no error, nor is a kind that is not served.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn delete(&self, namespace: Option<&str>, what: &[String]) -> Result<(), ApiError> {
+        let mut cmd = self.cmd().arg("delete").args(what.iter().cloned());
+        if let Some(namespace) = namespace {
+            cmd = cmd.args(["-n", namespace]);
+        }
+        cmd = cmd.args(["--ignore-not-found", "--wait=false"]).timeout(WRITE);
+        match self.run(&cmd).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() || error.is_unknown_kind() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Merge `patch` into an object; `subresource` as in `--subresource=status`.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn patch(
+        &self,
+        namespace: &str,
+        kind: &str,
+        name: &str,
+        patch: &Value,
+        subresource: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let mut cmd = self.cmd().args(["patch", kind, name, "-n", namespace, "--type=merge"]);
+        if let Some(subresource) = subresource {
+            cmd = cmd.arg(format!("--subresource={subresource}"));
+        }
+        self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
+    }
+
+    /// The end of a container's log; `previous` for the one before the last restart.
+    ///
+    /// # Errors
+    /// When there is no log.
+    pub async fn logs(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: u32,
+        previous: bool,
+    ) -> Result<String, ApiError> {
+        let mut cmd = self.cmd().args(["logs", "-n", namespace, pod]).arg(format!("--tail={lines}"));
+        if let Some(container) = container {
+            cmd = cmd.args(["-c", container]);
+        }
+        if previous {
+            cmd = cmd.arg("--previous");
+        }
+        Ok(self.run(&cmd).await?.text())
+    }
+
+    /// Whether a service account may do something: `yes` is true, `no` is false.
+    ///
+    /// # Errors
+    /// When the question itself fails.
+    pub async fn can_i(
+        &self,
+        verb: &str,
+        resource: &str,
+        account: &str,
+        namespace: &str,
+    ) -> Result<bool, ApiError> {
+        let cmd = self.cmd().args(["auth", "can-i", verb, resource]);
+        let cmd = cmd.arg(format!("--as=system:serviceaccount:{namespace}:{account}")).args(["-n", namespace]);
+        let output = self.runner.run(&cmd).await.map_err(ApiError::from)?;
+        match output.text().trim() {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => Err(ApiError::from_stderr(&output.stderr)),
+        }
+    }
+
+    /// Forward a free local port to `port` of a pod. The forward ends when the result is dropped.
+    ///
+    /// # Errors
+    /// When kubectl cannot be run or says something else than the port.
+    pub async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward, ApiError> {
+        let cmd = self.cmd().args(["port-forward", "-n", namespace, &format!("pod/{pod}")]);
+        let cmd = cmd.arg("--address=127.0.0.1").arg(format!(":{port}")).timeout(WATCH);
+        let mut lines = self.runner.stream(&cmd).await.map_err(ApiError::from)?;
+        let first = tokio::time::timeout(READ, lines.next())
+            .await
+            .map_err(|_| ApiError::from(ExecError::TimedOut(READ)))?
+            .map_err(ApiError::from)?;
+        match first.as_deref().and_then(forwarded_port) {
+            Some(local) => Ok(Forward { port: local, _lines: lines }),
+            None => {
+                let output = lines.finish().await.map_err(ApiError::from)?;
+                Err(ApiError::from_stderr(&output.stderr))
+            }
+        }
+    }
+}
+
+/// A running port-forward.
+pub struct Forward {
+    /// The local port, on 127.0.0.1.
+    pub port: u16,
+    /// Keeps the child alive.
+    _lines: Box<dyn Lines>,
+}
+
+/// The local port of `Forwarding from 127.0.0.1:41233 -> 9092`.
+fn forwarded_port(line: &str) -> Option<u16> {
+    let (from, _) = line.strip_prefix("Forwarding from ")?.split_once(" -> ")?;
+    from.rsplit_once(':')?.1.parse().ok()
+}
+
+impl Api for Kubectl {
+    fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>> {
+        Box::pin(async move {
+            let output = self.run(&self.cmd().args(["get", "--raw", path])).await?;
+            serde_json::from_slice(&output.stdout).map_err(|e| ApiError::broken(format!("{path}: {e}")))
+        })
+    }
+
+    fn watch<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>> {
+        Box::pin(async move {
+            let cmd = self.cmd().args(["get", "--raw", path]).timeout(WATCH);
+            self.runner.stream(&cmd).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forwarded_port_is_read() {
+        assert_eq!(forwarded_port("Forwarding from 127.0.0.1:41233 -> 9092"), Some(41233));
+        assert_eq!(forwarded_port("Forwarding from [::1]:41233 -> 9092"), Some(41233));
+        assert_eq!(forwarded_port("error: pods \"x\" not found"), None);
+    }
+}

@@ -9,6 +9,14 @@ use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
 
+/// Find minikube.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`.
+pub fn find() -> Result<PathBuf> {
+    super::find("minikube", "KSTRIM_MINIKUBE", "https://minikube.sigs.k8s.io/docs/start/")
+}
+
 /// What `minikube start` gets beside the profile; `None` leaves the choice to minikube.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StartOptions {
@@ -159,6 +167,11 @@ impl Minikube {
     /// When it cannot be run.
     pub async fn delete(&self) -> Result<Output> {
         self.run(&self.delete_cmd()).await
+    }
+
+    /// The command that writes the profile's context into our kubeconfig.
+    pub fn update_context_cmd(&self) -> Cmd {
+        self.cmd(&["update-context"])
     }
 
     /// The command that loads an image archive into the cluster.

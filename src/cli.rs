@@ -1,0 +1,448 @@
+//! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::names::{DnsLabel, ProfileName, TopicName};
+
+const GROUPS: &str = "\
+{before-help}{about}
+
+Usage: kstrim <COMMAND> [OPTIONS]
+
+Quickstart:
+  up           Start minikube, install Strimzi, make a Kafka cluster and prove that it works
+  smoke-test   Send messages through the running Kafka and read them back
+  status       Show what is there: profile, operator, Kafka, pods, topics, addresses
+  down         Delete what `up` made
+
+Look inside:
+  plan         Show what `up` would do and why, or print it as a shell script
+  render       Print the manifests that `up` applies
+  kubectl      Run kubectl against the cluster: kstrim kubectl -- get pods
+  env          Print exports for your own kubectl: eval \"$(kstrim env)\"
+
+Set up:
+  versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
+  completions  Print a shell's completion script
+
+Options:
+{options}
+{after-help}";
+
+/// From nothing to a verified Apache Kafka on Kubernetes with Strimzi, on minikube.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kstrim",
+    version,
+    about,
+    help_template = GROUPS,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  kstrim up\n  kstrim smoke-test\n  kstrim down\n\n`kstrim <COMMAND> --help` tells more. Error ids and exit codes: docs/errors.md, docs/exit-codes.md"
+)]
+pub struct Cli {
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Which cluster, and how to talk.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// minikube profile, also the kubectl context
+    #[arg(long, short = 'p', global = true, env = "KSTRIM_PROFILE", default_value = "kstrim", value_name = "NAME")]
+    pub profile: ProfileName,
+    /// Kubernetes namespace of the operator and of Kafka
+    #[arg(long, short = 'n', global = true, env = "KSTRIM_NAMESPACE", default_value = "kafka", value_name = "NAME")]
+    pub namespace: DnsLabel,
+    /// Name of the Kafka cluster
+    #[arg(long, short = 'c', global = true, env = "KSTRIM_CLUSTER", default_value = "my-cluster", value_name = "NAME")]
+    pub cluster: DnsLabel,
+    /// Say only what went wrong
+    #[arg(long, short = 'q', global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Show every command that is run, ready to paste
+    #[arg(long, short = 'v', global = true)]
+    pub verbose: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start minikube, install Strimzi, make a Kafka cluster and prove that it works
+    ///
+    /// Each step first looks whether it is needed, so the same command continues after any failure.
+    #[command(after_help = UP_EXAMPLES)]
+    Up(Up),
+    /// Send messages through the running Kafka and read them back
+    ///
+    /// Passing means that every message came back with the same key and bytes, once and in order.
+    #[command(after_help = SMOKE_EXAMPLES)]
+    SmokeTest(SmokeTest),
+    /// Show what is there: profile, operator, Kafka, pods, topics, addresses
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Status),
+    /// Delete what `up` made
+    ///
+    /// Deletes the minikube profile if kstrim made it. Already gone is success.
+    #[command(after_help = DOWN_EXAMPLES)]
+    Down(Down),
+    /// Show what `up` would do and why, or print it as a shell script
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Plan),
+    /// Print the manifests that `up` applies
+    #[command(after_help = "Examples:\n  kstrim render > kafka.yaml\n  kstrim render --only kafka --stock")]
+    Render(Render),
+    /// Run kubectl against the cluster
+    #[command(after_help = "Examples:\n  kstrim kubectl -- get pods -n kafka\n  kstrim kubectl -- describe kafka my-cluster -n kafka")]
+    Kubectl(Kubectl),
+    /// Print exports for your own kubectl
+    #[command(after_help = "Examples:\n  eval \"$(kstrim env)\"; kubectl get pods -n kafka\n  kstrim env --shell fish | source")]
+    Env(Env),
+    /// Show which Kafka fits which Strimzi, Kubernetes and minikube
+    #[command(after_help = "Examples:\n  kstrim versions\n  kstrim versions -o json")]
+    Versions(Versions),
+    /// Print a shell's completion script
+    #[command(after_help = "Examples:\n  kstrim completions bash > ~/.local/share/bash-completion/completions/kstrim\n  kstrim completions zsh > ~/.zfunc/_kstrim")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Become a child program that ends with kstrim
+    #[command(name = crate::exec::supervise::VERB, hide = true)]
+    Exec {
+        /// The process it ends with
+        parent: u32,
+        /// Program and arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        argv: Vec<std::ffi::OsString>,
+    },
+}
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  kstrim up                                    one Kafka broker in a new minikube profile
+  kstrim up --preset ephemeral --memory 3g     nothing kept on disk, less memory
+  kstrim up --release 0.45.2 --kafka 3.9.1     an older Strimzi and Kafka
+  kstrim up --output json | jq .type           events for a script
+  kstrim up --minikube-arg=--force             hand a flag on to `minikube start`
+
+Exit codes: 0 done, 1 a task failed, 2 usage, 3 prerequisite missing, 4 timed out,
+5 something foreign in the way, 6 smoke test failed, 7 another run holds the lock, 130/143 signals";
+
+const SMOKE_EXAMPLES: &str = "\
+Examples:
+  kstrim smoke-test
+  kstrim smoke-test --messages 1000 --size 1000 -o json
+  kstrim smoke-test --junit smoke.xml --timeout 30s";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  kstrim status
+  kstrim status --watch
+  kstrim status -o json | jq -r .addresses.bootstrap";
+
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  kstrim down                    delete the minikube profile, after asking
+  kstrim down --yes              the same in a script
+  kstrim down --keep-cluster     only Kafka, Strimzi and the namespace; minikube stays
+  kstrim down --keep-data        and keep the brokers' volumes, for the next `kstrim up`";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  kstrim plan
+  kstrim plan -o json
+  kstrim plan --script > up.sh; bash up.sh";
+
+/// How a long command talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum OutputMode {
+    /// tty on a terminal, else plain
+    #[default]
+    Auto,
+    /// A live task list
+    Tty,
+    /// A line for each change
+    Plain,
+    /// A JSON object for each event, on stdout
+    Json,
+}
+
+/// How a list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+}
+
+/// What kind of Kafka cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum PresetName {
+    /// One broker with a volume, as in the Strimzi quickstart
+    #[default]
+    Single,
+    /// One broker that keeps nothing
+    Ephemeral,
+    /// Three brokers and three controllers
+    Ha,
+    /// One broker and one ZooKeeper, Strimzi 0.30 to 0.45
+    Zookeeper,
+}
+
+/// What to install: shared by `up`, `plan` and `render`.
+#[derive(Debug, Clone, Args)]
+pub struct What {
+    /// Strimzi release
+    #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION", help_heading = "What to install")]
+    pub release: Option<String>,
+    /// Kafka version
+    #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION", help_heading = "What to install")]
+    pub kafka: Option<String>,
+    /// Kind of Kafka cluster
+    #[arg(long, env = "KSTRIM_PRESET", value_enum, default_value_t, help_heading = "What to install")]
+    pub preset: PresetName,
+    /// Topic that is made and tested
+    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME", help_heading = "What to install")]
+    pub topic: TopicName,
+    /// Size of each broker's volume
+    #[arg(long, env = "KSTRIM_STORAGE", default_value = "100Gi", value_name = "SIZE", help_heading = "What to install")]
+    pub storage: String,
+    /// Strimzi's own settings as they are, without kstrim's laptop tuning
+    #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
+    pub stock: bool,
+    /// Strimzi's install manifest: a file, a folder or a URL
+    #[arg(long, env = "KSTRIM_MANIFESTS", value_name = "FILE|DIR|URL", help_heading = "Where it comes from")]
+    pub manifests: Option<String>,
+    /// Take downloads from here instead of their publisher
+    #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR", help_heading = "Where it comes from")]
+    pub mirror: Option<String>,
+    /// Load this image archive (docker save) instead of pulling; repeatable
+    #[arg(long, env = "KSTRIM_IMAGE_ARCHIVE", value_delimiter = ',', value_name = "FILE", help_heading = "Where it comes from")]
+    pub image_archive: Vec<PathBuf>,
+    /// minikube driver
+    #[arg(long, env = "KSTRIM_DRIVER", value_name = "NAME", help_heading = "minikube")]
+    pub driver: Option<String>,
+    /// Memory of the minikube machine [default: your minikube config, else 4096]
+    #[arg(long, env = "KSTRIM_MEMORY", value_name = "SIZE", help_heading = "minikube")]
+    pub memory: Option<String>,
+    /// Processors of the minikube machine [default: your minikube config, else 2]
+    #[arg(long, env = "KSTRIM_CPUS", value_name = "N", help_heading = "minikube")]
+    pub cpus: Option<String>,
+    /// Number of nodes
+    #[arg(long, env = "KSTRIM_NODES", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "minikube")]
+    pub nodes: Option<u32>,
+    /// Kubernetes version
+    #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION", help_heading = "minikube")]
+    pub kubernetes_version: Option<String>,
+    /// Pass this on to `minikube start` as it is; repeatable
+    #[arg(long, allow_hyphen_values = true, value_name = "ARG", help_heading = "minikube")]
+    pub minikube_arg: Vec<String>,
+    /// Accept a profile, namespace, operator or Kafka that kstrim did not make
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+/// `kstrim up`
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
+    /// How to talk
+    #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
+    pub output: OutputMode,
+    /// Limit of the whole run: 10m, 90s
+    #[arg(long, env = "KSTRIM_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Option<Duration>,
+}
+
+/// `kstrim smoke-test`
+#[derive(Debug, Clone, Args)]
+pub struct SmokeTest {
+    /// Messages to send
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000_000), value_name = "N")]
+    pub messages: u64,
+    /// Bytes of each message
+    #[arg(long, default_value_t = 100, value_name = "BYTES")]
+    pub size: u64,
+    /// Topic to test
+    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
+    pub topic: TopicName,
+    /// Keep what the test made and sent
+    #[arg(long)]
+    pub keep: bool,
+    /// Write the result as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// How to talk
+    #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
+    pub output: OutputMode,
+    /// Limit of the whole test
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// `kstrim status`
+#[derive(Debug, Clone, Args)]
+pub struct Status {
+    /// Print again at each change, until Ctrl-C
+    #[arg(long, short = 'w')]
+    pub watch: bool,
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// `kstrim down`
+#[derive(Debug, Clone, Args)]
+pub struct Down {
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Keep minikube; remove Kafka, Strimzi and the namespace
+    #[arg(long)]
+    pub keep_cluster: bool,
+    /// Keep minikube, the namespace and the brokers' volumes
+    #[arg(long)]
+    pub keep_data: bool,
+    /// How to talk
+    #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
+    pub output: OutputMode,
+    /// Limit of the whole run
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// `kstrim plan`
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
+    /// Print an equivalent shell script
+    #[arg(long, conflicts_with = "output")]
+    pub script: bool,
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// `kstrim render`
+#[derive(Debug, Clone, Args)]
+pub struct Render {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
+    /// Only this part
+    #[arg(long, value_enum)]
+    pub only: Option<Part>,
+}
+
+/// A part of the manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The namespace
+    Namespace,
+    /// Strimzi's custom resource definitions
+    Crds,
+    /// The operator and its permissions
+    Operator,
+    /// The Kafka resource and its node pools
+    Kafka,
+    /// The topic
+    Topic,
+}
+
+/// `kstrim kubectl`
+#[derive(Debug, Clone, Args)]
+pub struct Kubectl {
+    /// Arguments of kubectl
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGS")]
+    pub args: Vec<std::ffi::OsString>,
+}
+
+/// `kstrim env`
+#[derive(Debug, Clone, Args)]
+pub struct Env {
+    /// Shell to print for
+    #[arg(long, value_enum, default_value_t)]
+    pub shell: ShellName,
+}
+
+/// A shell's way to set a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum ShellName {
+    /// sh, bash, zsh
+    #[default]
+    Posix,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+}
+
+/// `kstrim versions`
+#[derive(Debug, Clone, Args)]
+pub struct Versions {
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// `90s`, `10m`, `1h30m`, or plain seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|d| Duration::try_from(d).ok())
+            .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m or 1h30m"))?,
+    };
+    if parsed.is_zero() { Err("a limit of nothing cannot be kept: write 90s or 10m".into()) } else { Ok(parsed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_types_make_a_sound_command_line() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_grouped_help_names_every_visible_verb() {
+        for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+            assert!(GROUPS.contains(&format!("\n  {}  ", command.get_name())), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_verb_ends_its_help_with_examples() {
+        for command in Cli::command().get_subcommands_mut().filter(|c| !c.is_hide_set()) {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Examples:"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert!(duration("soon").is_err() && duration("0s").is_err() && duration("-5s").is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! `kstrim kubectl`
+
+use std::process::ExitCode;
+
+use crate::cli::{Global, Kubectl};
+use crate::exec::system::replace_process;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::paths::{ProfilePaths, state_dir};
+use crate::tool;
+
+/// kstrim has no cluster of this profile.
+pub const NO_CLUSTER: Id = Id("KS-NO-CLUSTER");
+
+/// Become kubectl, pointed at the cluster.
+///
+/// # Errors
+/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-TOOL-BROKEN`.
+pub fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
+    let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
+    known(global, &paths)?;
+    let program = tool::kubectl::find()?;
+    let mut argv = vec![
+        "--kubeconfig".into(),
+        paths.kubeconfig().into_os_string(),
+        "--context".into(),
+        global.profile.as_str().into(),
+    ];
+    argv.extend(args.args);
+    let error = replace_process(&program, &argv);
+    Err(Box::new(
+        Failure::new(tool::BROKEN, Kind::Prerequisite, format!("{} cannot be run", program.display())).because(error),
+    ))
+}
+
+/// See that kstrim has a kubeconfig of the profile.
+pub(super) fn known(global: &Global, paths: &ProfilePaths) -> Result<()> {
+    if paths.kubeconfig().is_file() {
+        return Ok(());
+    }
+    Err(Box::new(
+        Failure::new(
+            NO_CLUSTER,
+            Kind::Prerequisite,
+            format!("kstrim has no cluster of the profile {}", global.profile),
+        )
+        .hint("make one: kstrim up"),
+    ))
+}

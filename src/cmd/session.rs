@@ -1,0 +1,203 @@
+//! One run of a long verb: reporter, event log, signals, clock, exit code.
+
+use std::cell::RefCell;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Global, OutputMode};
+use crate::config::Target;
+use crate::engine::journal::JournalFile;
+use crate::engine::run::{Report, Run};
+use crate::engine::task::Task;
+use crate::event::{Emit, Event, FailureInfo, Line, Next, Outcome, TaskInfo, VERSION};
+use crate::exec::cancel::{Cancel, Reason};
+use crate::exec::system::System;
+use crate::failure::{Failure, Kind, Result};
+use crate::paths::{ProfilePaths, state_dir};
+use crate::report::{self, Reporter, Sinks, Talk};
+
+/// What every long verb has.
+pub struct Session {
+    /// Where events go.
+    pub emit: Emit,
+    /// Stops the run.
+    pub cancel: Cancel,
+    /// Runs children.
+    pub runner: System,
+    /// The profile's files.
+    pub paths: ProfilePaths,
+    /// Unique id of the run.
+    pub run_id: String,
+    /// When it began.
+    pub began: Timestamp,
+    target: Target,
+    verb: &'static str,
+    clock: Instant,
+    reporter: Rc<RefCell<Box<dyn Reporter>>>,
+}
+
+/// How a verb's work ended, short of a failure before any task.
+pub struct Ended {
+    /// What the engine reports.
+    pub report: Report,
+    /// What a person needs next.
+    pub next: Option<Next>,
+}
+
+impl Session {
+    /// Set everything up and listen for signals. Must be called inside a `LocalSet`.
+    pub fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
+        let wanted = match mode {
+            OutputMode::Auto => report::OutputMode::Auto,
+            OutputMode::Tty => report::OutputMode::Tty,
+            OutputMode::Plain => report::OutputMode::Plain,
+            OutputMode::Json => report::OutputMode::Json,
+        };
+        let environment = |name: &str| std::env::var(name).ok();
+        let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        let mode = report::resolve(wanted, stdout, stderr, &environment);
+        let talk = Talk { quiet: global.quiet, verbose: global.verbose };
+        let reporter = Rc::new(RefCell::new(report::reporter(mode, talk, Sinks::process())));
+        let target = Target::from(global);
+        let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
+        let clock = Instant::now();
+
+        let emit = {
+            let reporter = reporter.clone();
+            let log = RefCell::new(event_log(&paths, verb));
+            Emit::new(move |event| {
+                let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
+                if let Some(file) = log.borrow_mut().as_mut() {
+                    // The log is evidence for later; a full disk must not stop the run.
+                    let _ = serde_json::to_writer(&mut *file, &line).map(|()| file.write_all(b"\n"));
+                }
+                reporter.borrow_mut().event(&line);
+            })
+        };
+        let cancel = Cancel::default();
+        let shown = emit.clone();
+        let runner = System::new(cancel.clone(), true)
+            .observed(Rc::new(move |cmd| shown.send(Event::Command { task: None, line: cmd.to_string() })));
+        let began = Timestamp::now();
+        let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
+        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter };
+        session.listen();
+        session
+    }
+
+    fn listen(&self) {
+        let (cancel, runner, reporter) = (self.cancel.clone(), self.runner.clone(), self.reporter.clone());
+        let emit = self.emit.clone();
+        tokio::task::spawn_local(async move {
+            let signals = (
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::terminate()),
+                signal(SignalKind::hangup()),
+            );
+            let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
+            let mut asked = false;
+            loop {
+                let reason = tokio::select! {
+                    _ = interrupt.recv() => Reason::Interrupted,
+                    _ = terminate.recv() => Reason::Terminated,
+                    _ = hangup.recv() => Reason::Terminated,
+                };
+                if asked {
+                    runner.kill_all();
+                    reporter.borrow_mut().finish();
+                    let kind =
+                        if reason == Reason::Interrupted { Kind::Interrupted } else { Kind::Terminated };
+                    std::process::exit(kind.exit_code().into());
+                }
+                asked = true;
+                cancel.cancel(reason);
+                if reason == Reason::Interrupted {
+                    emit.warn(None, "stopping in order; press Ctrl-C again to stop at once");
+                }
+            }
+        });
+        let (reporter, clock) = (self.reporter.clone(), self.clock);
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(report::TICK).await;
+                reporter.borrow_mut().tick(clock.elapsed());
+            }
+        });
+    }
+
+    /// Tell the first event.
+    pub fn started(&self, release: Option<&str>, tasks: Vec<TaskInfo>) {
+        self.emit.send(Event::RunStarted {
+            run_id: self.run_id.clone(),
+            command: self.verb.into(),
+            profile: self.target.profile.to_string(),
+            release: release.map(str::to_owned),
+            tasks,
+        });
+    }
+
+    /// Run tasks by the engine.
+    pub async fn run<C: 'static>(
+        &self,
+        tasks: Vec<Rc<dyn Task<C>>>,
+        cx: Rc<C>,
+        journal: Rc<RefCell<JournalFile>>,
+        limit: Option<Duration>,
+    ) -> Report {
+        let run = Run { emit: self.emit.clone(), cancel: self.cancel.clone(), journal, limit };
+        crate::engine::run::run(tasks, cx, &run).await
+    }
+
+    /// Tell the last event and give the exit code.
+    pub fn finish(self, ended: Result<Ended>) -> ExitCode {
+        let (report, next) = match ended {
+            Ok(ended) => (ended.report, ended.next),
+            Err(failure) => (Report { failure: Some((None, failure)), ..Report::default() }, None),
+        };
+        let outcome = match &report.failure {
+            None => Outcome::Done,
+            Some((_, f)) if matches!(f.kind, Kind::Interrupted | Kind::Terminated) => Outcome::Cancelled,
+            Some(_) => Outcome::Failed,
+        };
+        let exit_code = report.failure.as_ref().map_or(0, |(_, f)| f.kind.exit_code());
+        let failure = report.failure.map(|(task, failure)| FailureInfo::new(&self.resumable(*failure), task));
+        self.emit.send(Event::RunFinished {
+            outcome,
+            exit_code,
+            seconds: self.clock.elapsed().as_secs_f64(),
+            tasks: report.seconds,
+            failure,
+            next,
+        });
+        self.reporter.borrow_mut().finish();
+        ExitCode::from(exit_code)
+    }
+
+    /// Say how to go on, where going on makes sense.
+    fn resumable(&self, failure: Failure) -> Failure {
+        match failure.kind {
+            Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
+                if matches!(self.verb, "up" | "down") =>
+            {
+                failure.hint(format!("run `kstrim {}` again: it continues from what the cluster shows", self.verb))
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// The profile's log of this verb's last run; none if it cannot be written. A profile that kstrim
+/// has never had to do with gets no folder from a mere look.
+fn event_log(paths: &ProfilePaths, verb: &str) -> Option<std::fs::File> {
+    if verb != "up" && !paths.folder().is_dir() {
+        return None;
+    }
+    std::fs::create_dir_all(paths.folder()).ok()?;
+    std::fs::File::create(paths.events(verb)).ok()
+}

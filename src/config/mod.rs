@@ -1,0 +1,195 @@
+//! What a run was asked for, resolved and checked before any command is run.
+
+use std::path::PathBuf;
+
+use crate::cli::{Global, PresetName, What};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::{DnsLabel, ProfileName, TopicName};
+use crate::tool::minikube_output::memory_mb;
+
+/// A setting has a value that cannot be.
+pub const INVALID: Id = Id("KS-SETTING-INVALID");
+
+/// Memory the quickstart needs, MiB: `minikube start --memory=4096` in Strimzi's own.
+pub const DEFAULT_MEMORY_MB: &str = "4096";
+/// Processors the quickstart needs; minikube's own minimum.
+pub const DEFAULT_CPUS: &str = "2";
+
+/// Which cluster: what every verb needs.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// minikube profile and kubectl context.
+    pub profile: ProfileName,
+    /// Namespace of operator and Kafka.
+    pub namespace: DnsLabel,
+    /// Name of the Kafka resource.
+    pub cluster: DnsLabel,
+}
+
+impl From<&Global> for Target {
+    fn from(global: &Global) -> Self {
+        Self {
+            profile: global.profile.clone(),
+            namespace: global.namespace.clone(),
+            cluster: global.cluster.clone(),
+        }
+    }
+}
+
+/// What `up` was asked for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which cluster.
+    pub target: Target,
+    /// The topic.
+    pub topic: TopicName,
+    /// Kind of Kafka cluster.
+    pub preset: PresetName,
+    /// Size of each broker's volume, a Kubernetes quantity.
+    pub storage: String,
+    /// Whether Strimzi's own settings stay as they are.
+    pub stock: bool,
+    /// Whether what kstrim did not make is accepted.
+    pub adopt: bool,
+    /// Strimzi release, Kafka and Kubernetes as asked for; the catalogue resolves them.
+    pub release: Option<String>,
+    /// Kafka version as asked for.
+    pub kafka: Option<String>,
+    /// Kubernetes version as asked for.
+    pub kubernetes: Option<String>,
+    /// minikube driver.
+    pub driver: Option<String>,
+    /// Memory as asked for.
+    pub memory: Option<String>,
+    /// Processors as asked for.
+    pub cpus: Option<String>,
+    /// Nodes as asked for.
+    pub nodes: Option<u32>,
+    /// Passed through to `minikube start`.
+    pub minikube_args: Vec<String>,
+    /// Where the install manifest comes from, if not from its publisher.
+    pub manifests: Option<String>,
+    /// Where downloads come from, if not from their publisher.
+    pub mirror: Option<String>,
+    /// Image archives to load instead of pulling.
+    pub image_archives: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Resolve and check.
+    ///
+    /// # Errors
+    /// [`INVALID`] naming the flag, its value and what it takes.
+    pub fn new(global: &Global, what: &What) -> Result<Self> {
+        let settings = Self {
+            target: Target::from(global),
+            topic: what.topic.clone(),
+            preset: what.preset,
+            storage: what.storage.clone(),
+            stock: what.stock,
+            adopt: what.adopt,
+            release: what.release.clone(),
+            kafka: what.kafka.clone(),
+            kubernetes: what.kubernetes_version.clone(),
+            driver: what.driver.clone(),
+            memory: what.memory.clone(),
+            cpus: what.cpus.clone(),
+            nodes: what.nodes,
+            minikube_args: what.minikube_arg.clone(),
+            manifests: what.manifests.clone(),
+            mirror: what.mirror.clone(),
+            image_archives: what.image_archive.clone(),
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<()> {
+        let word = |s: &str| {
+            let mut chars = s.chars();
+            chars.next().is_some_and(|c| c.is_ascii_alphanumeric())
+                && chars.all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        if let Some(driver) = &self.driver
+            && !word(driver)
+        {
+            return Err(invalid("--driver", driver, "a driver's name such as docker, kvm2, podman"));
+        }
+        if let Some(memory) = &self.memory
+            && memory_mb(memory).is_none()
+            && !matches!(memory.as_str(), "max" | "no-limit")
+        {
+            return Err(invalid("--memory", memory, "a size such as 4096 (MiB), 4g, or max"));
+        }
+        if let Some(cpus) = &self.cpus
+            && !cpus.parse::<u32>().is_ok_and(|n| n > 0)
+            && !matches!(cpus.as_str(), "max" | "no-limit")
+        {
+            return Err(invalid("--cpus", cpus, "a whole number above 0, or max"));
+        }
+        if !is_quantity(&self.storage) {
+            return Err(invalid("--storage", &self.storage, "a Kubernetes quantity such as 10Gi or 500Mi"));
+        }
+        for archive in &self.image_archives {
+            if !archive.is_file() {
+                let value = archive.display().to_string();
+                return Err(invalid("--image-archive", &value, "an image archive that exists (docker save -o FILE)"));
+            }
+        }
+        if let Some(bad) = self.minikube_args.iter().find(|a| {
+            ["-p", "--profile", "-o", "--output"]
+                .iter()
+                .any(|flag| *a == flag || a.starts_with(&format!("{flag}=")))
+        }) {
+            return Err(invalid("--minikube-arg", bad, "a flag that kstrim does not set itself (use --profile NAME)"));
+        }
+        Ok(())
+    }
+}
+
+fn invalid(flag: &str, value: &str, takes: &str) -> Box<Failure> {
+    Box::new(
+        Failure::new(INVALID, Kind::Usage, format!("{flag} cannot be `{value}`"))
+            .because(format!("it takes {takes}")),
+    )
+}
+
+/// A positive Kubernetes quantity of bytes: digits, then at most one of the known suffixes.
+fn is_quantity(text: &str) -> bool {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..digits].parse::<u64>().is_ok_and(|n| n > 0)
+        && matches!(&text[digits..], "" | "k" | "M" | "G" | "T" | "Ki" | "Mi" | "Gi" | "Ti")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn settings(args: &[&str]) -> Result<Settings> {
+        let cli = Cli::try_parse_from(["kstrim", "up"].iter().chain(args)).expect("parses");
+        let Command::Up(up) = cli.command else { unreachable!() };
+        Settings::new(&cli.global, &up.what)
+    }
+
+    #[test]
+    fn wrong_values_are_named_with_what_they_take() {
+        for (args, flag) in [
+            (["--memory", "lots"], "--memory"),
+            (["--cpus", "0"], "--cpus"),
+            (["--driver", "-x"], "--driver"),
+            (["--storage", "10Gb"], "--storage"),
+            (["--image-archive", "/no/such.tar"], "--image-archive"),
+            (["--minikube-arg", "--profile=x"], "--minikube-arg"),
+        ] {
+            let args: Vec<String> = vec![format!("{}={}", args[0], args[1])];
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let failure = settings(&args).expect_err(flag);
+            assert_eq!((failure.id, failure.kind), (INVALID, Kind::Usage));
+            assert!(failure.message.contains(flag), "{}", failure.message);
+        }
+        assert!(settings(&["--memory=4g", "--cpus=max", "--storage=10Gi", "--minikube-arg=--force"]).is_ok());
+    }
+}

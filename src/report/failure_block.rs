@@ -1,0 +1,137 @@
+//! How a failure is told to a person, by every verb and also when no run was begun:
+//! what failed with its id, `Caused by:`, a blank line, `hint:` lines, and where more is written.
+
+use super::style::{Look, Tone};
+use super::text;
+use crate::event::FailureInfo;
+use crate::failure::Kind;
+
+/// Lines of one cause that are shown. `kubectl apply` of a whole manifest can fail with hundreds.
+const CAUSE_LINES: usize = 12;
+/// Of them, from the beginning; the rest are from the end, where kubectl says what stopped it.
+const FIRST_LINES: usize = 4;
+/// Columns of one line that are shown; a validation error can quote a whole object.
+const LINE_COLUMNS: usize = 600;
+
+/// The block as text, each line with its end. Long lines are left to the terminal to wrap, so
+/// that a command can be copied out of a hint in one piece.
+pub fn render(failure: &FailureInfo, look: Look) -> String {
+    let mut out = String::new();
+    let (label, tone) = match failure.kind {
+        Kind::Interrupted | Kind::Terminated => ("stopped:", Tone::Warn),
+        _ => ("error:", Tone::Bad),
+    };
+    let message = text::clean_lines(&failure.message);
+    let mut message = message.iter().map(|line| cut(line, look));
+    let id = look.paint(Tone::Dim, &format!("[{}]", failure.id));
+    let first = message.next().unwrap_or_default();
+    out.push_str(&format!("{} {first} {id}\n", look.paint(tone, label)));
+    for line in message {
+        out.push_str(&format!("  {line}\n"));
+    }
+
+    let causes: Vec<Vec<String>> = failure.causes.iter().map(|c| text::clean_lines(c)).collect();
+    let causes: Vec<&Vec<String>> = causes.iter().filter(|c| !c.is_empty()).collect();
+    if !causes.is_empty() {
+        out.push_str(&format!("\n{}\n", look.paint(Tone::Strong, "Caused by:")));
+    }
+    let numbered = causes.len() > 1;
+    for (i, cause) in causes.iter().enumerate() {
+        for (j, line) in shortened(cause, look).iter().enumerate() {
+            let lead = match (numbered, j) {
+                (false, _) => "  ".to_owned(),
+                (true, 0) => format!("{:>3}: ", i + 1),
+                (true, _) => " ".repeat(5),
+            };
+            out.push_str(format!("{lead}{line}").trim_end());
+            out.push('\n');
+        }
+    }
+
+    out.push('\n');
+    for hint in &failure.hints {
+        let label = look.paint(Tone::Good, "hint:");
+        for (i, line) in text::clean_lines(hint).iter().enumerate() {
+            let lead = if i == 0 { format!("{label} ") } else { " ".repeat(6) };
+            out.push_str(format!("{lead}{line}").trim_end());
+            out.push('\n');
+        }
+    }
+    out.push_str(&format!("{} {}\n", look.paint(Tone::Dim, " see:"), docs(&failure.id)));
+    out
+}
+
+/// Where a failure of this id is explained: `docs/errors.md#ks-image-pull`.
+pub fn docs(id: &str) -> String {
+    format!("docs/errors.md#{}", id.to_ascii_lowercase())
+}
+
+fn cut(line: &str, look: Look) -> String {
+    text::truncate(line, LINE_COLUMNS, look.ellipsis())
+}
+
+/// The first and the last lines of a long text, with a note of how many are missing.
+fn shortened(lines: &[String], look: Look) -> Vec<String> {
+    let cut = |line: &String| cut(line, look);
+    if lines.len() <= CAUSE_LINES {
+        return lines.iter().map(cut).collect();
+    }
+    let last = lines.len() - (CAUSE_LINES - FIRST_LINES - 1);
+    let note = format!("{} {} more lines {0}", look.ellipsis(), last - FIRST_LINES);
+    let ends = (lines[..FIRST_LINES].iter(), lines[last..].iter());
+    ends.0.map(cut).chain([look.paint(Tone::Dim, &note)]).chain(ends.1.map(cut)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Failure, Id};
+
+    const UTF8: Look = Look { color: false, unicode: true };
+
+    fn info(failure: Failure) -> FailureInfo {
+        FailureInfo::new(&failure, None)
+    }
+
+    #[test]
+    fn causes_are_numbered_and_indented_and_hints_follow() {
+        let failure = Failure::new(
+            Id("KS-IMAGE-PULL"),
+            Kind::Task,
+            "the image quay.io/strimzi/kafka:1.2.0-kafka-4.3.1 cannot be pulled",
+        )
+        .because("pod my-cluster-dual-role-0 waits: \u{1b}[31mErrImagePull\u{1b}[0m")
+        .because("failed to resolve reference:\ndial tcp: lookup quay.io: no such host\n")
+        .hint("check that the cluster reaches the registry:\nminikube -p kstrim ssh -- curl -sI https://quay.io")
+        .hint("run `kstrim up` again: it continues");
+        insta::assert_snapshot!(render(&info(failure), UTF8), @"");
+    }
+
+    #[test]
+    fn a_flood_on_stderr_is_cut_in_its_middle() {
+        let flood: String = (1..=200).map(|i| format!("line {i}\n")).collect();
+        let failure = Failure::new(Id("KS-APPLY-FAILED"), Kind::Task, "kubectl apply failed").because(flood);
+        insta::assert_snapshot!(render(&info(failure), UTF8), @"");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let failure =
+            Failure::new(Id("KS-APPLY-FAILED"), Kind::Task, "x".repeat(5000)).because("y".repeat(5000));
+        assert!(render(&info(failure), UTF8).lines().all(|l| text::width(l) < 640));
+    }
+
+    #[test]
+    fn a_stop_asked_for_is_no_error_and_colour_is_only_added() {
+        let failure =
+            info(Failure::new(Id("KS-RUN-INTERRUPTED"), Kind::Interrupted, "interrupted by Ctrl-C"));
+        let plain = render(&failure, Look::ASCII);
+        assert_eq!(
+            plain,
+            "stopped: interrupted by Ctrl-C [KS-RUN-INTERRUPTED]\n\n see: docs/errors.md#ks-run-interrupted\n"
+        );
+        let coloured = render(&failure, Look { color: true, unicode: true });
+        assert_ne!(coloured, plain);
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+    }
+}

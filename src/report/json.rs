@@ -1,0 +1,38 @@
+//! The drawing for programs: every event as it is, a line each.
+
+use std::time::Duration;
+
+use super::Reporter;
+use super::sink::Sink;
+use crate::event::{Event, Line};
+
+/// Writes JSON lines.
+pub struct Json {
+    sink: Sink,
+    verbose: bool,
+}
+
+impl Json {
+    /// Lines on `sink`; commands only if `verbose`.
+    pub fn new(sink: Sink, verbose: bool) -> Self {
+        Self { sink, verbose }
+    }
+}
+
+impl Reporter for Json {
+    fn event(&mut self, line: &Line) {
+        if matches!(line.event, Event::Command { .. }) && !self.verbose {
+            return;
+        }
+        // Nothing in a line can fail to serialize: keys are strings. A reader sees a missing
+        // line as a gap; a run is not stopped for it.
+        if let Ok(mut json) = serde_json::to_string(line) {
+            json.push('\n');
+            self.sink.write(&json);
+        }
+    }
+
+    fn tick(&mut self, _elapsed: Duration) {}
+
+    fn finish(&mut self) {}
+}

@@ -1,0 +1,229 @@
+//! Terminal, plain and JSON drawings of the same events.
+//!
+//! Data goes to stdout (JSON lines), talk to stderr (the live list, plain lines, failures).
+//! A reporter only listens: a broken stream makes it silent, never a run fail.
+
+use std::fmt;
+use std::io::Write;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::event::Line;
+
+pub mod duration;
+pub mod failure_block;
+mod json;
+mod live;
+mod plain;
+mod rows;
+mod sink;
+mod state;
+pub mod style;
+mod summary;
+pub mod table;
+pub mod text;
+mod tty;
+
+#[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
+mod tests;
+
+pub use sink::Sink;
+pub use style::Look;
+
+/// How often [`Reporter::tick`] wants to be called: a spinner's picture.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// What the user asks for with `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutputMode {
+    /// A live list on a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// A live list.
+    Tty,
+    /// Timestamped lines.
+    Plain,
+    /// JSON lines on stdout.
+    Json,
+}
+
+impl OutputMode {
+    /// All, in the order of the help.
+    pub const ALL: [OutputMode; 4] = [Self::Auto, Self::Tty, Self::Plain, Self::Json];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Tty => "tty",
+            Self::Plain => "plain",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl fmt::Display for OutputMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for OutputMode {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|mode| mode.name() == name);
+        found.ok_or_else(|| format!("`{name}` is none of auto, tty, plain, json"))
+    }
+}
+
+/// Which drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    /// A live list on stderr.
+    Tty,
+    /// Lines on stderr.
+    Plain,
+    /// JSON lines on stdout.
+    Json,
+}
+
+/// What [`resolve`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// Which drawing of a run.
+    pub drawing: Drawing,
+    /// What stdout can show: for the tables of `status`, `plan`, `versions`.
+    pub stdout: Look,
+    /// What stderr can show: for runs, warnings and failures.
+    pub stderr: Look,
+}
+
+/// Decide the drawing and the colours from the flag, the streams and the environment (`env` gives
+/// a variable's value).
+///
+/// `auto` is a live list if stderr is a terminal, unless `CI` is set (and not `false` or `0`) or
+/// `TERM` is `dumb`. Colours: `NO_COLOR` (<https://no-color.org>) wins over `CLICOLOR_FORCE` and
+/// `FORCE_COLOR`, these over `CLICOLOR=0` and `TERM=dumb`, else terminals get them.
+pub fn resolve(
+    mode: OutputMode,
+    stdout_is_tty: bool,
+    stderr_is_tty: bool,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Mode {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty());
+    let on = |name: &str| set(name).is_some_and(|value| value != "0" && value != "false");
+    let dumb = set("TERM").is_some_and(|term| term == "dumb");
+    let drawing = match mode {
+        OutputMode::Tty => Drawing::Tty,
+        OutputMode::Plain => Drawing::Plain,
+        OutputMode::Json => Drawing::Json,
+        OutputMode::Auto if stderr_is_tty && !dumb && !on("CI") => Drawing::Tty,
+        OutputMode::Auto => Drawing::Plain,
+    };
+    let color = |is_tty: bool| {
+        if set("NO_COLOR").is_some() {
+            false
+        } else if on("CLICOLOR_FORCE") || on("FORCE_COLOR") {
+            true
+        } else {
+            is_tty && !dumb && set("CLICOLOR").is_none_or(|value| value != "0")
+        }
+    };
+    let unicode = unicode(&set);
+    Mode {
+        drawing,
+        stdout: Look { color: color(stdout_is_tty), unicode },
+        stderr: Look { color: color(stderr_is_tty), unicode },
+    }
+}
+
+/// Whether glyphs beyond ASCII are safe: by the locale, as POSIX orders its variables. Linux's own
+/// console lacks most of them; macOS and Windows terminals speak UTF-8 whatever the locale says.
+fn unicode(set: &dyn Fn(&str) -> Option<String>) -> bool {
+    if set("TERM").is_some_and(|term| term == "linux" || term == "dumb") {
+        return false;
+    }
+    match ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name)) {
+        Some(locale) => {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        }
+        None => !cfg!(target_os = "linux"),
+    }
+}
+
+/// `(columns, rows)` of the terminal, asked for before every frame.
+pub type Size = Box<dyn Fn() -> (u16, u16)>;
+
+/// Where reporters write.
+pub struct Sinks {
+    /// Data.
+    pub stdout: Box<dyn Write>,
+    /// Talk.
+    pub stderr: Box<dyn Write>,
+    /// The size of stderr's terminal.
+    pub size: Size,
+}
+
+impl Sinks {
+    /// The process's own streams.
+    pub fn process() -> Self {
+        Self {
+            stdout: Box::new(std::io::stdout()),
+            stderr: Box::new(std::io::stderr()),
+            size: Box::new(|| columns_and_rows(terminal_size::terminal_size_of(std::io::stderr()))),
+        }
+    }
+}
+
+/// Columns of stdout's terminal, for tables; `None` where stdout is no terminal and lines are not
+/// to be cut.
+pub fn stdout_columns() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|_| usize::from(columns_and_rows(size).0))
+}
+
+/// 80 by 24 where the size is unknown; some pseudo-terminals say 0 by 0.
+fn columns_and_rows(size: Option<(terminal_size::Width, terminal_size::Height)>) -> (u16, u16) {
+    let (columns, rows) = size.map_or((0, 0), |(width, height)| (width.0, height.0));
+    (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })
+}
+
+/// Draws the events of one run.
+pub trait Reporter {
+    /// An event happened.
+    fn event(&mut self, line: &Line);
+    /// Time passed: so much since the run began, on the clock of [`Line::elapsed_ms`]. To be
+    /// called every [`TICK`] or so.
+    fn tick(&mut self, elapsed: Duration);
+    /// No event will follow. After a `run_finished` there is nothing left to do; without one (the
+    /// program gives up) what is on the screen is left as it is.
+    fn finish(&mut self);
+}
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Talk {
+    /// Only warnings and failures. JSON lines are data and stay.
+    pub quiet: bool,
+    /// Every child command too.
+    pub verbose: bool,
+}
+
+/// The reporter of a mode. Failures of the run are part of its drawing, except that JSON says them
+/// in `run_finished` on stdout and writes nothing on stderr.
+pub fn reporter(mode: Mode, talk: Talk, sinks: Sinks) -> Box<dyn Reporter> {
+    let Talk { quiet, verbose } = talk;
+    match mode.drawing {
+        Drawing::Json => Box::new(json::Json::new(Sink::new(sinks.stdout), verbose)),
+        Drawing::Tty if !quiet => {
+            Box::new(tty::Tty::new(Sink::new(sinks.stderr), mode.stderr, verbose, sinks.size))
+        }
+        Drawing::Tty | Drawing::Plain => {
+            Box::new(plain::Plain::new(Sink::new(sinks.stderr), mode.stderr, quiet, verbose))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The drawing for logs: a timestamped line per change, and a heartbeat when nothing changes.
+
+use std::time::Duration;
+
+use super::duration::{human_seconds, ticking};
+use super::sink::Sink;
+use super::state::{Change, Run, Task, word};
+use super::style::{Look, Tone};
+use super::tty::warning;
+use super::{Reporter, summary, text};
+use crate::event::{Event, Line, Outcome};
+
+/// Silence after which a line says what is being waited for.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// In place of a task's id, for lines about the run.
+const SELF: &str = "kstrim";
+
+/// Draws lines.
+pub struct Plain {
+    sink: Sink,
+    look: Look,
+    quiet: bool,
+    verbose: bool,
+    run: Run,
+    /// When the last line was written.
+    said: Duration,
+}
+
+impl Plain {
+    /// A drawing on `sink`. With `quiet` only warnings and the failure are written, without times.
+    pub fn new(sink: Sink, look: Look, quiet: bool, verbose: bool) -> Self {
+        Self { sink, look, quiet, verbose, run: Run::default(), said: Duration::ZERO }
+    }
+
+    /// One line about `who`, a task or [`SELF`].
+    fn say(&mut self, who: &str, words: &str) {
+        if self.quiet {
+            return;
+        }
+        let ids = self.run.tasks.iter().map(|t| text::width(&t.id));
+        let widest = ids.chain([SELF.len()]).max().unwrap_or(0);
+        let who = text::one_line(who);
+        let pad = " ".repeat(widest.saturating_sub(text::width(&who)));
+        let time = match self.run.time() {
+            Some(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            None => String::new(),
+        };
+        let stamp = self.look.paint(Tone::Dim, &time);
+        self.sink.write(format!("{stamp}  {who}{pad}  {words}").trim_end());
+        self.sink.write("\n");
+        self.said = self.run.now;
+    }
+
+    fn started(&mut self) {
+        let mut words = format!("{}: profile {}", self.run.command, self.run.profile);
+        if let Some(release) = &self.run.release {
+            words.push_str(&format!(", Strimzi {release}"));
+        }
+        self.say(SELF, &words);
+    }
+
+    fn ended(&mut self, id: &str, outcome: Outcome, seconds: f64, detail: &str) {
+        let (tone, took) = match outcome {
+            Outcome::Done => (Tone::Good, format!(" in {}", human_seconds(seconds))),
+            Outcome::Failed => (Tone::Bad, format!(" after {}", human_seconds(seconds))),
+            Outcome::Cancelled => (Tone::Warn, format!(" after {}", human_seconds(seconds))),
+            Outcome::AlreadyDone => (Tone::Good, String::new()),
+            Outcome::Skipped => (Tone::Dim, String::new()),
+        };
+        let mut words = self.look.paint(tone, word(outcome));
+        words.push_str(&took);
+        let detail = text::one_line(detail);
+        if !detail.is_empty() {
+            words.push_str(&format!(": {detail}"));
+        }
+        self.say(id, &words);
+    }
+
+    fn heartbeat(&mut self) {
+        let running: Vec<&Task> = self.run.running().collect();
+        let what = |task: &Task, named: bool| {
+            let name = if named { format!("{}: ", task.id) } else { String::new() };
+            let reason = if task.reason.is_empty() { "running" } else { &task.reason };
+            let age = ticking(self.run.now.saturating_sub(task.reason_since));
+            match task.progress {
+                Some(progress) => format!("{name}{reason}, {}, {age}", progress.words()),
+                None => format!("{name}{reason}, {age}"),
+            }
+        };
+        let (who, words) = match running.as_slice() {
+            [] => return,
+            [task] => (task.id.clone(), what(task, false)),
+            tasks => {
+                let each: Vec<String> = tasks.iter().map(|t| what(t, true)).collect();
+                (SELF.to_owned(), each.join("; "))
+            }
+        };
+        self.say(&who, &format!("still waiting: {words}"));
+    }
+}
+
+impl Reporter for Plain {
+    fn event(&mut self, line: &Line) {
+        let change = self.run.apply(line);
+        match &line.event {
+            Event::RunStarted { .. } => self.started(),
+            Event::TaskStarted { task, reason } => self.say(task, &text::one_line(reason)),
+            // Numbers alone wait for the heartbeat: a log needs no bar.
+            Event::TaskProgress { task, message, .. } if change == Change::Told => {
+                self.say(task, &text::one_line(message));
+            }
+            Event::TaskProgress { .. } => {}
+            Event::TaskFinished { task, outcome, seconds, detail } => {
+                self.ended(task, *outcome, *seconds, detail);
+            }
+            Event::Command { task, line } if self.verbose => {
+                let who = task.as_deref().unwrap_or(SELF);
+                self.say(who, &format!("+ {}", text::one_line(line)));
+            }
+            Event::Command { .. } => {}
+            Event::Warning { .. } if self.quiet => self.sink.write(&warning(&line.event, self.look)),
+            Event::Warning { task, id, message } => {
+                let id = id.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
+                let label = self.look.paint(Tone::Warn, "warning:");
+                let words = format!("{label} {}{id}", text::one_line(message));
+                self.say(task.as_deref().unwrap_or(SELF), &words);
+            }
+            Event::Smoke(report) => {
+                let words = summary::smoke(report);
+                self.say(SELF, &words);
+                // Said; the summary need not say it again.
+                self.run.smoke = None;
+            }
+            Event::RunFinished { outcome, failure, .. } => {
+                let well = matches!(outcome, Outcome::Done | Outcome::AlreadyDone);
+                let mut block = summary::render(&self.run, &line.event, self.look, None, true);
+                if self.quiet {
+                    block = if failure.is_some() { block.trim_start().to_owned() } else { String::new() };
+                }
+                if !(self.quiet && well) {
+                    self.sink.write(&block);
+                }
+                self.run.tasks.clear();
+            }
+        }
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        self.run.now = self.run.now.max(elapsed);
+        if self.run.now.saturating_sub(self.said) >= HEARTBEAT && !self.quiet {
+            self.heartbeat();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.run.tasks.clear();
+    }
+}

@@ -1,0 +1,239 @@
+//! The task list of the terminal drawing, as lines: a pure function of the run and the width.
+
+use std::time::Duration;
+
+use super::duration::{human_seconds, ticking};
+use super::state::{Run, Status, Task, word};
+use super::style::{Look, Spans, Tone};
+use super::text;
+use crate::event::Outcome;
+
+/// Below so many columns a task's reason gets lines of its own and ids stand for titles.
+const NARROW: usize = 60;
+/// The list grows no wider: a time far from its task is hard to read.
+const WIDEST: usize = 100;
+/// Longest title that is shown whole.
+const TITLE: usize = 24;
+/// Columns of `12m 34s`.
+const TIME: usize = 7;
+/// Columns of a bar.
+const BAR: usize = 12;
+/// A reason's own age is shown from here on, and only if it differs from the task's.
+const OLD: Duration = Duration::from_secs(3);
+/// How long a spinner's picture stands.
+const SPIN: Duration = Duration::from_millis(100);
+
+/// The list for a terminal of so many columns. While the run is on, it ends in a line with the
+/// total and is at most `rows` lines high; when it is over (`rows` is `None`) it is whole.
+pub fn list(run: &Run, look: Look, columns: usize, rows: Option<usize>) -> Vec<Spans> {
+    // The last column stays free: some terminals wrap when it is written.
+    let columns = columns.saturating_sub(1).clamp(1, WIDEST);
+    let over = rows.is_none();
+    let mut blocks: Vec<(bool, Vec<Spans>)> =
+        run.tasks.iter().map(|task| (task.well(), block(run, task, look, columns, over))).collect();
+    if blocks.is_empty() {
+        return Vec::new();
+    }
+    let mut last = Vec::new();
+    if let Some(rows) = rows {
+        shorten(&mut blocks, run, look, rows.saturating_sub(1));
+        let mut total = Spans::default();
+        let words = format!("   {} of {} done", run.well(), run.tasks.len());
+        total.push(Tone::Dim, words);
+        let took = format!("{:>TIME$}", ticking(run.now));
+        total.pad(columns.saturating_sub(text::width(&took)));
+        total.push(Tone::Dim, took);
+        last.push(total);
+    }
+    let lines = blocks.into_iter().flat_map(|(_, lines)| lines);
+    let room = rows.map_or(usize::MAX, |rows| rows.saturating_sub(1));
+    let mut lines: Vec<Spans> = lines.take(room).chain(last).collect();
+    for line in &mut lines {
+        line.truncate(columns, look.ellipsis());
+        line.trim_end();
+    }
+    lines
+}
+
+/// Fold lines away until at most `rows` are left: first what is done, then what is far ahead.
+fn shorten(blocks: &mut Vec<(bool, Vec<Spans>)>, run: &Run, look: Look, rows: usize) {
+    let height = |blocks: &[(bool, Vec<Spans>)]| blocks.iter().map(|(_, b)| b.len()).sum::<usize>();
+    if height(blocks) <= rows {
+        return;
+    }
+    let folded = |words: String, glyph: &str| {
+        let mut line = Spans::default();
+        line.push(Tone::Dim, format!(" {glyph} {words}"));
+        (false, vec![line])
+    };
+    blocks.retain(|(well, _)| !well);
+    if run.well() > 0 {
+        blocks.insert(0, folded(format!("{} done", run.well()), look.pick("✓", "+")));
+    }
+    // Blocks are in plan order, so what is pending is mostly at the end.
+    let before = blocks.len();
+    while height(blocks) + 1 > rows && blocks.len() > 1 && before > 1 {
+        blocks.pop();
+    }
+    let gone = before - blocks.len();
+    if gone > 0 {
+        blocks.push(folded(format!("{gone} more"), look.pick("·", ".")));
+    }
+}
+
+/// One task: a line, and on a narrow terminal its reason below.
+fn block(run: &Run, task: &Task, look: Look, columns: usize, over: bool) -> Vec<Spans> {
+    let narrow = columns + 1 < NARROW;
+    let (glyph, tone) = glyph(run, task, look, over);
+    let name = |task: &Task| if narrow { task.id.clone() } else { task.title.clone() };
+    let widest = run.tasks.iter().map(|t| text::width(&name(t))).max().unwrap_or(0).min(TITLE);
+    let mut line = Spans::default();
+    line.push(tone, format!(" {glyph} "));
+    let quiet = task.status == Status::Pending;
+    let title = text::truncate(&name(task), widest, look.ellipsis());
+    line.push(if quiet { Tone::Dim } else { Tone::Plain }, title);
+    line.pad(3 + widest + 2);
+
+    let took = match task.status {
+        Status::Running => ticking(run.now.saturating_sub(task.started)),
+        Status::Ended(Outcome::Skipped) | Status::Pending => String::new(),
+        Status::Ended(_) => human_seconds(task.seconds),
+    };
+    let took = if took.is_empty() { took } else { format!("{took:>TIME$}") };
+    let time_at = columns.saturating_sub(TIME);
+    let room = time_at.saturating_sub(line.width() + 1);
+    let mut below = Vec::new();
+    let mut status = if narrow && task.status == Status::Running {
+        below = reason_below(run, task, look, columns);
+        let mut word = Spans::default();
+        word.push(Tone::Busy, "running");
+        word
+    } else {
+        status(run, task, look, room, narrow, over)
+    };
+    status.truncate(room, look.ellipsis());
+    line.extend(status);
+    if !took.is_empty() {
+        line.pad(time_at);
+        line.push(Tone::Dim, took);
+    }
+    let mut lines = vec![line];
+    lines.extend(below);
+    lines
+}
+
+/// The sign in front of a task.
+fn glyph(run: &Run, task: &Task, look: Look, over: bool) -> (&'static str, Tone) {
+    match task.status {
+        Status::Pending if over => (look.pick("-", "-"), Tone::Dim),
+        Status::Pending => (look.pick("·", "."), Tone::Dim),
+        Status::Running if over => (look.pick("-", "-"), Tone::Warn),
+        Status::Running => (spinner(run.now, look), Tone::Busy),
+        Status::Ended(Outcome::Done | Outcome::AlreadyDone) => (look.pick("✓", "+"), Tone::Good),
+        Status::Ended(Outcome::Failed) => (look.pick("×", "x"), Tone::Bad),
+        Status::Ended(Outcome::Cancelled) => ("-", Tone::Warn),
+        Status::Ended(Outcome::Skipped) => ("-", Tone::Dim),
+    }
+}
+
+fn spinner(now: Duration, look: Look) -> &'static str {
+    const ROUND: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+    const ASCII: [&str; 4] = ["|", "/", "-", "\\"];
+    let turn = usize::try_from(now.as_millis() / SPIN.as_millis()).unwrap_or(0);
+    if look.unicode { ROUND[turn % ROUND.len()] } else { ASCII[turn % ASCII.len()] }
+}
+
+/// What a task's line says, in `room` columns.
+fn status(run: &Run, task: &Task, look: Look, room: usize, narrow: bool, over: bool) -> Spans {
+    let mut spans = Spans::default();
+    match task.status {
+        Status::Pending if over => spans.push(Tone::Dim, word(Outcome::Skipped)),
+        Status::Pending => {
+            let missing = run.missing(task);
+            let words = if missing.is_empty() || narrow {
+                "pending".to_owned()
+            } else {
+                format!("pending: after {}", missing.join(", "))
+            };
+            spans.push(Tone::Dim, words);
+        }
+        Status::Running => return reason(run, task, look, room),
+        Status::Ended(outcome) => {
+            let tone = match outcome {
+                Outcome::Done | Outcome::AlreadyDone => Tone::Good,
+                Outcome::Failed => Tone::Bad,
+                Outcome::Cancelled => Tone::Warn,
+                Outcome::Skipped => Tone::Dim,
+            };
+            spans.push(tone, word(outcome));
+            if !task.detail.is_empty() && !narrow {
+                spans.push(Tone::Dim, format!(": {}", task.detail));
+            }
+        }
+    }
+    spans
+}
+
+/// Why a task runs, then how far it is or for how long this has been the reason. Where room is
+/// short the bar goes first, then the end of the reason; numbers stay.
+fn reason(run: &Run, task: &Task, look: Look, room: usize) -> Spans {
+    let words = if task.reason.is_empty() { "running" } else { &task.reason };
+    let (bar, numbers) = measures(run, task, look);
+    let with_bar = text::width(words) + bar.width() + numbers.width() <= room;
+    let tail = numbers.width() + if with_bar { bar.width() } else { 0 };
+    let mut spans = Spans::default();
+    spans.push(Tone::Plain, text::truncate(words, room.saturating_sub(tail), look.ellipsis()));
+    if with_bar {
+        spans.extend(bar);
+    }
+    spans.extend(numbers);
+    spans
+}
+
+/// The same below a task's line, in at most two lines and one for the bar.
+fn reason_below(run: &Run, task: &Task, look: Look, columns: usize) -> Vec<Spans> {
+    const INDENT: &str = "     ";
+    let room = columns.saturating_sub(INDENT.len());
+    let (bar, numbers) = measures(run, task, look);
+    let mut lines: Vec<Spans> = text::wrap(&task.reason, room, 2, look.ellipsis())
+        .into_iter()
+        .map(|words| {
+            let mut line = Spans::default();
+            line.push(Tone::Plain, format!("{INDENT}{words}"));
+            line
+        })
+        .collect();
+    match lines.last_mut() {
+        Some(line) if bar.width() == 0 && line.width() + numbers.width() <= columns => line.extend(numbers),
+        _ if bar.width() + numbers.width() == 0 => {}
+        _ => {
+            let mut line = Spans::default();
+            line.push(Tone::Plain, &INDENT[1..]);
+            line.extend(bar);
+            line.extend(numbers);
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// A bar, if the whole is known, and numbers, if there are any; each with a blank before it.
+fn measures(run: &Run, task: &Task, look: Look) -> (Spans, Spans) {
+    let (mut bar, mut numbers) = (Spans::default(), Spans::default());
+    if let Some(progress) = task.progress {
+        if let Some(part) = progress.part() {
+            let full = (part * BAR as f64).floor() as usize;
+            bar.push(Tone::Plain, " ");
+            bar.push(Tone::Busy, look.pick("━", "#").repeat(full));
+            bar.push(Tone::Dim, look.pick("─", "-").repeat(BAR - full));
+        }
+        numbers.push(Tone::Dim, format!(" {}", progress.words()));
+        return (bar, numbers);
+    }
+    let age = run.now.saturating_sub(task.reason_since);
+    let differs = task.reason_since.saturating_sub(task.started) >= Duration::from_secs(2);
+    if age >= OLD && differs && !task.reason.is_empty() {
+        numbers.push(Tone::Dim, format!(" {}", ticking(age)));
+    }
+    (bar, numbers)
+}

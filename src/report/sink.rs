@@ -1,0 +1,95 @@
+//! Where a reporter writes. A sink that breaks (a closed pipe, a terminal that went away) falls
+//! silent; it never stops the run that it tells about.
+
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+/// How often, 5 ms apart, a write to a full non-blocking stream is tried: 1 s in all. Some parents
+/// (node, for one) leave a terminal non-blocking, and a cut JSON line is worse than a short wait.
+const FULL_TRIES: u32 = 200;
+
+/// A stream that is written to until it breaks.
+pub struct Sink(Option<Box<dyn Write>>);
+
+impl Sink {
+    /// A sink over `stream`.
+    pub fn new(stream: Box<dyn Write>) -> Self {
+        Self(Some(stream))
+    }
+
+    /// Write all of `text` and flush it; after the first error, nothing.
+    pub fn write(&mut self, text: &str) {
+        let Some(stream) = self.0.as_mut() else { return };
+        if write_all(stream.as_mut(), text.as_bytes()).is_err() {
+            // Dropping a std stream's handle writes nothing; its error was the last word.
+            self.0 = None;
+        }
+    }
+
+    /// Whether it broke.
+    pub fn broken(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+fn write_all(stream: &mut dyn Write, mut rest: &[u8]) -> std::io::Result<()> {
+    let mut tries = 0;
+    loop {
+        let result = if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) };
+        match result {
+            Ok(_) if rest.is_empty() => return Ok(()),
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                rest = &rest[written..];
+                tries = 0;
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock && tries < FULL_TRIES => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// Takes three bytes a call, errs as told before each.
+    struct Moody(Rc<RefCell<Vec<u8>>>, Vec<ErrorKind>);
+
+    impl Write for Moody {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if let Some(kind) = self.1.pop() {
+                return Err(kind.into());
+            }
+            let n = bytes.len().min(3);
+            self.0.borrow_mut().extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn passing_trouble_loses_nothing_and_a_broken_stream_is_left_alone() {
+        let got = Rc::new(RefCell::new(Vec::new()));
+        let trouble = vec![ErrorKind::WouldBlock, ErrorKind::Interrupted];
+        let mut sink = Sink::new(Box::new(Moody(got.clone(), trouble)));
+        sink.write("whole line\n");
+        assert_eq!(*got.borrow(), b"whole line\n");
+        assert!(!sink.broken());
+
+        let mut sink = Sink::new(Box::new(Moody(got.clone(), vec![ErrorKind::BrokenPipe])));
+        sink.write("lost");
+        sink.write("never tried");
+        assert!(sink.broken());
+        assert_eq!(*got.borrow(), b"whole line\n");
+    }
+}

@@ -1,0 +1,236 @@
+//! What a run's events add up to: where every task stands. The terminal and the plain drawing
+//! are made from this and nothing else.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::text;
+use crate::event::{Event, Line, Outcome, SmokeReport, TaskInfo, Unit};
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Not begun.
+    Pending,
+    /// At work, or waiting for the cluster.
+    Running,
+    /// Over.
+    Ended(Outcome),
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How much is done.
+    pub done: u64,
+    /// Of how much, if that is known and not zero.
+    pub total: Option<u64>,
+    /// Of what.
+    pub unit: Unit,
+}
+
+impl Progress {
+    /// The part that is done, 0.0 to 1.0, if the whole is known.
+    pub fn part(self) -> Option<f64> {
+        self.total.map(|total| (self.done as f64 / total as f64).min(1.0))
+    }
+
+    /// In words: `120 MB of 265 MB`, `3 of 10`, `12 MB`.
+    pub fn words(self) -> String {
+        let number = |n: u64| match self.unit {
+            Unit::Bytes => text::bytes(n),
+            Unit::Items => n.to_string(),
+        };
+        match self.total {
+            Some(total) => format!("{} of {}", number(self.done), number(total)),
+            None => number(self.done),
+        }
+    }
+}
+
+/// One task.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Stable id.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// Ids of the tasks it needs.
+    pub needs: Vec<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// While it runs: why, or what it waits for; one line.
+    pub reason: String,
+    /// Since when, from the run's begin.
+    pub reason_since: Duration,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// When it began, from the run's begin.
+    pub started: Duration,
+    /// Seconds it took, once it is over.
+    pub seconds: f64,
+    /// When it is over: what is there now; one line.
+    pub detail: String,
+}
+
+/// One run.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// The verb; empty before the run began.
+    pub command: String,
+    /// The minikube profile.
+    pub profile: String,
+    /// The Strimzi release.
+    pub release: Option<String>,
+    /// The tasks in plan order.
+    pub tasks: Vec<Task>,
+    /// The smoke test's measurements, once there are any.
+    pub smoke: Option<SmokeReport>,
+    /// When it began by the calendar.
+    began: Option<Timestamp>,
+    /// Time since it began, as far as known: of the last event or tick.
+    pub now: Duration,
+}
+
+/// What an event changed, as far as a line for it is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Something to tell.
+    Told,
+    /// Only numbers: a bar moves.
+    Numbers,
+    /// Nothing.
+    Nothing,
+}
+
+impl Run {
+    /// Take an event in.
+    pub fn apply(&mut self, line: &Line) -> Change {
+        self.now = self.now.max(Duration::from_millis(line.elapsed_ms));
+        match &line.event {
+            Event::RunStarted { command, profile, release, tasks, .. } => {
+                self.began = Some(line.time);
+                self.command = text::one_line(command);
+                self.profile = text::one_line(profile);
+                self.release = release.as_deref().map(text::one_line);
+                self.tasks = tasks.iter().map(Task::new).collect();
+                Change::Told
+            }
+            Event::TaskStarted { task, reason } => {
+                let now = self.now;
+                let task = self.task(task);
+                task.status = Status::Running;
+                task.started = now;
+                task.set_reason(reason, now);
+                Change::Told
+            }
+            Event::TaskProgress { task, message, done, total, unit } => {
+                let now = self.now;
+                let task = self.task(task);
+                if task.status == Status::Pending {
+                    task.started = now;
+                }
+                task.status = Status::Running;
+                let unit = unit.unwrap_or(Unit::Items);
+                let total = total.filter(|total| *total > 0);
+                let progress = done.map(|done| Progress { done, total, unit });
+                let moved = task.progress != progress;
+                task.progress = progress;
+                match (task.set_reason(message, now), moved) {
+                    (true, _) => Change::Told,
+                    (false, true) => Change::Numbers,
+                    (false, false) => Change::Nothing,
+                }
+            }
+            Event::TaskFinished { task, outcome, seconds, detail } => {
+                let task = self.task(task);
+                task.status = Status::Ended(*outcome);
+                task.seconds = *seconds;
+                task.detail = text::one_line(detail);
+                task.progress = None;
+                Change::Told
+            }
+            Event::Smoke(report) => {
+                self.smoke = Some(report.clone());
+                Change::Told
+            }
+            Event::Command { .. } | Event::Warning { .. } | Event::RunFinished { .. } => Change::Told,
+        }
+    }
+
+    /// The calendar's time now, `None` before the run began.
+    pub fn time(&self) -> Option<Timestamp> {
+        let passed = SignedDuration::try_from(self.now).ok()?;
+        self.began?.checked_add(passed).ok()
+    }
+
+    /// The tasks that run, in plan order.
+    pub fn running(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|t| t.status == Status::Running)
+    }
+
+    /// How many tasks are over and well.
+    pub fn well(&self) -> usize {
+        self.tasks.iter().filter(|t| t.well()).count()
+    }
+
+    /// Titles of what a task still needs, in plan order.
+    pub fn missing(&self, task: &Task) -> Vec<&str> {
+        let needed = self.tasks.iter().filter(|t| task.needs.contains(&t.id) && !t.well());
+        needed.map(|t| t.title.as_str()).collect()
+    }
+
+    /// The task of this id; one that the plan does not name is appended rather than lost.
+    fn task(&mut self, id: &str) -> &mut Task {
+        let at = self.tasks.iter().position(|t| t.id == id).unwrap_or_else(|| {
+            let info = TaskInfo { id: id.to_owned(), title: id.to_owned(), needs: Vec::new() };
+            self.tasks.push(Task::new(&info));
+            self.tasks.len() - 1
+        });
+        &mut self.tasks[at]
+    }
+}
+
+impl Task {
+    fn new(info: &TaskInfo) -> Self {
+        Self {
+            id: text::one_line(&info.id),
+            title: text::one_line(&info.title),
+            needs: info.needs.clone(),
+            status: Status::Pending,
+            reason: String::new(),
+            reason_since: Duration::ZERO,
+            progress: None,
+            started: Duration::ZERO,
+            seconds: 0.0,
+            detail: String::new(),
+        }
+    }
+
+    /// Whether it is over and well.
+    pub fn well(&self) -> bool {
+        matches!(self.status, Status::Ended(Outcome::Done | Outcome::AlreadyDone))
+    }
+
+    fn set_reason(&mut self, reason: &str, now: Duration) -> bool {
+        let reason = text::one_line(reason);
+        let changed = reason != self.reason;
+        if changed {
+            self.reason = reason;
+            self.reason_since = now;
+        }
+        changed
+    }
+}
+
+/// The word for how something ended; it stands where colour and glyph are not enough.
+pub fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::AlreadyDone => "already there",
+        Outcome::Failed => "failed",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Skipped => "not begun",
+    }
+}

@@ -1,0 +1,164 @@
+//! Colours and glyphs. Neither ever carries a meaning alone: a word stands beside each.
+
+use anstyle::{AnsiColor, Style};
+
+use super::text;
+
+/// What a stream can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// ANSI colours.
+    pub color: bool,
+    /// Characters beyond ASCII: the locale is UTF-8 and the terminal has the glyphs.
+    pub unicode: bool,
+}
+
+/// The role of a piece of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Normal.
+    Plain,
+    /// A heading.
+    Strong,
+    /// Of less interest.
+    Dim,
+    /// Success.
+    Good,
+    /// In progress.
+    Busy,
+    /// A warning, a cancelled task.
+    Warn,
+    /// A failure.
+    Bad,
+}
+
+impl Look {
+    /// Neither colour nor glyphs.
+    pub const ASCII: Look = Look { color: false, unicode: false };
+
+    /// `text` in the colours of `tone`, or as it is.
+    pub fn paint(self, tone: Tone, text: &str) -> String {
+        let style = match tone {
+            Tone::Plain => Style::new(),
+            Tone::Strong => Style::new().bold(),
+            Tone::Dim => Style::new().dimmed(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Busy => AnsiColor::Cyan.on_default(),
+            Tone::Warn => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default().bold(),
+        };
+        if !self.color || text.is_empty() || style.is_plain() {
+            return text.to_owned();
+        }
+        format!("{style}{text}{style:#}")
+    }
+
+    /// The first in UTF-8, else the second.
+    pub fn pick<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
+        if self.unicode { unicode } else { ascii }
+    }
+
+    /// What stands where text was cut.
+    pub fn ellipsis(self) -> &'static str {
+        self.pick("…", "..")
+    }
+}
+
+/// A line of differently toned pieces that can be measured and cut before it is painted.
+#[derive(Debug, Clone, Default)]
+pub struct Spans(Vec<(Tone, String)>);
+
+impl Spans {
+    /// Append a piece.
+    pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
+        self.0.push((tone, text.into()));
+    }
+
+    /// Append all pieces of another line.
+    pub fn extend(&mut self, other: Spans) {
+        self.0.extend(other.0);
+    }
+
+    /// Columns it takes.
+    pub fn width(&self) -> usize {
+        self.0.iter().map(|(_, text)| text::width(text)).sum()
+    }
+
+    /// Fill up with blanks to `columns`.
+    pub fn pad(&mut self, columns: usize) {
+        let missing = columns.saturating_sub(self.width());
+        self.push(Tone::Plain, " ".repeat(missing));
+    }
+
+    /// Cut to at most `columns`.
+    pub fn truncate(&mut self, columns: usize, ellipsis: &str) {
+        if self.width() <= columns {
+            return;
+        }
+        let mut left = columns;
+        let pieces = std::mem::take(&mut self.0);
+        let mut rest: usize = pieces.iter().map(|(_, text)| text::width(text)).sum();
+        for (tone, piece) in pieces {
+            let width = text::width(&piece);
+            rest -= width;
+            // A piece is whole only if what follows fits too, or the ellipsis does.
+            if width + rest.min(text::width(ellipsis)) <= left {
+                left -= width;
+                self.0.push((tone, piece));
+            } else {
+                // Force a cut even where the piece itself would just fit.
+                let room = left.saturating_sub(text::width(ellipsis));
+                let mut cut = text::truncate(&piece, room, "");
+                cut.truncate(cut.trim_end().len());
+                cut.push_str(if text::width(ellipsis) <= left { ellipsis } else { "" });
+                self.0.push((tone, cut));
+                break;
+            }
+        }
+    }
+
+    /// Take blanks off the end.
+    pub fn trim_end(&mut self) {
+        while let Some((_, last)) = self.0.last_mut() {
+            last.truncate(last.trim_end().len());
+            if !last.is_empty() {
+                break;
+            }
+            self.0.pop();
+        }
+    }
+
+    /// The line as it is written.
+    pub fn render(&self, look: Look) -> String {
+        self.0.iter().map(|(tone, text)| look.paint(*tone, text)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cutting_a_line_keeps_it_within_its_columns_at_every_width() {
+        let mut whole = Spans::default();
+        whole.push(Tone::Good, "done");
+        whole.push(Tone::Dim, ": Strimzi 1.2.0 ");
+        whole.push(Tone::Plain, "日本");
+        for columns in 0..=whole.width() + 1 {
+            let mut cut = whole.clone();
+            cut.truncate(columns, "…");
+            assert!(cut.width() <= columns, "{columns}: {cut:?}");
+            let text = cut.render(Look { color: false, unicode: true });
+            let complete = columns >= whole.width();
+            assert_eq!(text.ends_with('…'), !complete && columns > 0, "{columns}: {text}");
+        }
+    }
+
+    #[test]
+    fn no_colour_means_no_escape() {
+        assert_eq!(Look::ASCII.paint(Tone::Bad, "failed"), "failed");
+        let colour = Look { color: true, unicode: true };
+        assert_eq!(colour.paint(Tone::Good, "done"), "\u{1b}[32mdone\u{1b}[0m");
+        assert_eq!(colour.paint(Tone::Plain, "as it is"), "as it is");
+    }
+}

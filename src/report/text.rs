@@ -1,0 +1,146 @@
+//! Text for terminals: columns it takes, cutting, wrapping, and what may not reach a screen.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Columns of a terminal that `text` takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// `text` on one line and safe to print: escape sequences and control characters gone, runs of
+/// white space one blank. Child programs colour their messages, break their lines and redraw them.
+pub fn one_line(text: &str) -> String {
+    let stripped = anstream::adapter::strip_str(text).to_string();
+    let visible: String = stripped.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Like [`one_line`], but lines stay lines and keep their indentation; trailing blanks and blank
+/// lines at both ends go.
+pub fn clean_lines(text: &str) -> Vec<String> {
+    let stripped = anstream::adapter::strip_str(text).to_string();
+    let lines: Vec<String> = stripped
+        .replace("\r\n", "\n")
+        .split(['\n', '\r'])
+        .map(|line| {
+            let visible: String = line.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+            visible.trim_end().to_owned()
+        })
+        .collect();
+    let first = lines.iter().position(|l| !l.is_empty()).unwrap_or(lines.len());
+    let last = lines.iter().rposition(|l| !l.is_empty()).map_or(first, |i| i + 1);
+    lines[first..last].to_vec()
+}
+
+/// Control characters, and those that turn the direction of what follows them.
+fn hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` cut to at most `columns`, with `ellipsis` at its end if something went.
+pub fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(ellipsis.width());
+    let mut taken = 0;
+    let mut cut: String = text
+        .chars()
+        .take_while(|c| {
+            taken += c.width().unwrap_or(0);
+            taken <= room
+        })
+        .collect();
+    cut.truncate(cut.trim_end().len());
+    if ellipsis.width() <= columns {
+        cut.push_str(ellipsis);
+    }
+    cut
+}
+
+/// `text` broken between words into lines of at most `columns`, at most `lines` of them; the last
+/// is cut if there is more.
+pub fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<String> {
+    let mut done: Vec<String> = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        if done.len() + 1 >= lines || rest.width() <= columns {
+            done.push(truncate(rest, columns, ellipsis));
+            break;
+        }
+        // The last blank at which the line still fits; a longer word is cut by force.
+        let mut taken = 0;
+        let mut fits = 0;
+        let mut blank = None;
+        for (at, c) in rest.char_indices() {
+            if c == ' ' && taken <= columns {
+                blank = Some(at);
+            }
+            taken += c.width().unwrap_or(0);
+            if taken <= columns {
+                fits = at + c.len_utf8();
+            }
+        }
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        let (line, after) = rest.split_at(blank.unwrap_or(fits.max(first)));
+        done.push(line.trim_end().to_owned());
+        rest = after.trim_start();
+    }
+    done
+}
+
+/// Bytes in decimal units, as registries and minikube give them: `850 kB`, `12.3 MB`, `1.2 GB`.
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 999.5 || unit == "GB" {
+            let exact = unit == "B" || unit == "kB" || value >= 99.95;
+            return if exact { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1000.0;
+    }
+    unreachable!("the last unit takes every value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes_and_line_ends_of_children_do_not_reach_the_screen() {
+        assert_eq!(one_line("\u{1b}[31mfailed\u{1b}[0m\r\n\tto  pull\u{7}\u{202e}x"), "failed to pull x");
+        assert_eq!(clean_lines("\n\n a\r\n  b \r50%\r100%\u{1b}[2K\n\n"), [" a", "  b", "50%", "100%"]);
+        assert!(clean_lines(" \n").is_empty());
+    }
+
+    #[test]
+    fn bytes_are_short() {
+        let cases =
+            [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (12_345_678, "12.3 MB"), (265_000_000, "265 MB")];
+        for (count, words) in cases {
+            assert_eq!(bytes(count), words);
+        }
+        assert_eq!(bytes(999_600_000), "1.0 GB");
+        assert_eq!(bytes(u64::MAX), "18446744074 GB");
+    }
+
+    #[test]
+    fn wrapping_keeps_words() {
+        let text = "broker my-cluster-dual-role-0: pulling image";
+        assert_eq!(wrap(text, 30, 3, "…"), ["broker my-cluster-dual-role-0:", "pulling image"]);
+        assert_eq!(wrap(text, 20, 2, "…"), ["broker", "my-cluster-dual-rol…"]);
+        assert_eq!(wrap("abcdefgh", 3, 9, "…"), ["abc", "def", "gh"]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_wider_than_asked(text in "\\PC{0,60}", columns in 1usize..40, lines in 1usize..5) {
+            prop_assert!(width(&truncate(&text, columns, "…")) <= columns);
+            // A wide character in one column cannot be helped.
+            for line in wrap(&text, columns.max(2), lines, "…") {
+                prop_assert!(width(&line) <= columns.max(2), "{line:?}");
+            }
+        }
+    }
+}
