@@ -60,6 +60,18 @@ impl Kubectl {
             .timeout(READ)
     }
 
+    /// Whether the kubeconfig has the context at all; asks nobody.
+    pub fn knows_context(&self) -> bool {
+        std::fs::read_to_string(&self.kubeconfig)
+            .ok()
+            .and_then(|text| serde_yaml::from_str::<Value>(&text).ok())
+            .and_then(|config| {
+                let contexts = config.get("contexts")?.as_array()?;
+                Some(contexts.iter().any(|c| c.get("name").and_then(Value::as_str) == Some(&self.context)))
+            })
+            .unwrap_or(false)
+    }
+
     async fn run(&self, cmd: &Cmd) -> Result<Output, ApiError> {
         let output = self.runner.run(cmd).await.map_err(ApiError::from)?;
         if output.exit.success() { Ok(output) } else { Err(ApiError::from_stderr(&output.stderr)) }

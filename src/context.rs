@@ -1,0 +1,225 @@
+//! What a task may use.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::catalogue::Choice;
+use crate::config::Settings;
+use crate::engine::journal::JournalFile;
+use crate::event::{Emit, Event, Unit};
+use crate::exec::cancel::Cancel;
+use crate::failure::Failure;
+use crate::manifest::{Object, Phases};
+use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube::Minikube;
+use crate::tool::minikube_output::Listed;
+
+/// How far the cluster's machine has come.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Machine {
+    /// Nothing is known or it is not running.
+    #[default]
+    Down,
+    /// The node and its container runtime run; images can be loaded.
+    Up,
+    /// The API server answers.
+    Api,
+}
+
+/// The `minikube start` of a run.
+#[derive(Debug, Default)]
+pub enum Start {
+    /// There was none, or it ended well.
+    #[default]
+    Idle,
+    /// It is at work.
+    Running,
+    /// It failed.
+    Failed(Box<Failure>),
+}
+
+/// The install manifest, tuned for this run.
+#[derive(Debug, Clone)]
+pub struct Install {
+    /// The objects, retargeted and labelled, by phase.
+    pub phases: Phases,
+    /// Content digest of the objects as they are applied.
+    pub digest: String,
+    /// Where they came from, for people.
+    pub origin: String,
+    /// What the laptop tuning changed, a line each.
+    pub tuned: Vec<String>,
+}
+
+/// A run's context.
+pub struct Cx {
+    /// What was asked for.
+    pub settings: Settings,
+    /// The release and what belongs to it.
+    pub choice: Choice,
+    /// minikube for the profile.
+    pub minikube: Rc<Minikube>,
+    /// kubectl for the profile's context.
+    pub kubectl: Rc<Kubectl>,
+    /// Where events go.
+    pub emit: Emit,
+    /// Stops the run.
+    pub cancel: Cancel,
+    /// The profile's journal.
+    pub journal: Rc<RefCell<JournalFile>>,
+    /// What the cluster shows; empty until [`Cx::observe`].
+    pub store: Rc<Store>,
+    /// What preflight found of the profile.
+    pub listed: OnceCell<Listed>,
+    /// Whether the profile is kstrim's own, once known.
+    pub profile_is_ours: Cell<bool>,
+    /// How far the machine is.
+    pub machine: watch::Sender<Machine>,
+    /// The `minikube start` of this run, which goes on after the API server answers.
+    pub start: Rc<RefCell<Start>>,
+    /// The install manifest, once fetched.
+    pub install: tokio::sync::OnceCell<Rc<Install>>,
+    /// When the run began: conditions older than our own changes are stale.
+    pub began: Timestamp,
+    watchers: RefCell<Vec<Watcher>>,
+    watched: RefCell<Vec<Kind>>,
+}
+
+impl Cx {
+    /// A context before anything was looked at.
+    pub fn new(
+        settings: Settings,
+        choice: Choice,
+        minikube: Minikube,
+        kubectl: Kubectl,
+        emit: Emit,
+        cancel: Cancel,
+        journal: Rc<RefCell<JournalFile>>,
+    ) -> Self {
+        Self {
+            settings,
+            choice,
+            minikube: Rc::new(minikube),
+            kubectl: Rc::new(kubectl),
+            emit,
+            cancel,
+            journal,
+            store: Rc::new(Store::new()),
+            listed: OnceCell::new(),
+            profile_is_ours: Cell::new(false),
+            machine: watch::channel(Machine::Down).0,
+            start: Rc::default(),
+            install: tokio::sync::OnceCell::new(),
+            began: Timestamp::now(),
+            watchers: RefCell::default(),
+            watched: RefCell::default(),
+        }
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        self.settings.target.namespace.as_str()
+    }
+
+    /// The Kafka cluster's name.
+    pub fn cluster(&self) -> &str {
+        self.settings.target.cluster.as_str()
+    }
+
+    /// The profile's name.
+    pub fn profile(&self) -> &str {
+        self.settings.target.profile.as_str()
+    }
+
+    /// The version of Strimzi's resources in this release.
+    pub fn api_version(&self) -> Version {
+        if self.choice.release.api_versions.iter().any(|v| v == "v1") { Version::V1 } else { Version::V1Beta2 }
+    }
+
+    /// Watch `kinds` from now on; those that are watched already stay.
+    pub fn observe(&self, kinds: &[Kind]) {
+        let new: Vec<Kind> = kinds.iter().copied().filter(|k| !self.watched.borrow().contains(k)).collect();
+        if new.is_empty() {
+            return;
+        }
+        self.watched.borrow_mut().extend(&new);
+        let watcher =
+            Watcher::start(self.kubectl.clone(), new, self.api_version(), self.namespace(), self.store.clone());
+        self.watchers.borrow_mut().push(watcher);
+    }
+
+    /// Watch `kinds` and wait until each was listed once.
+    pub async fn synced(&self, kinds: &[Kind]) -> Snapshot {
+        self.observe(kinds);
+        loop {
+            let version = self.store.version();
+            if kinds.iter().all(|k| self.store.synced(*k)) {
+                return self.store.snapshot();
+            }
+            self.store.newer_than(version).await;
+        }
+    }
+
+    /// Whether a `minikube start` of this run is at work.
+    pub fn starting(&self) -> bool {
+        matches!(*self.start.borrow(), Start::Running)
+    }
+
+    /// The failure of this run's `minikube start`, given once.
+    ///
+    /// # Errors
+    /// That failure.
+    pub fn start_result(&self) -> crate::failure::Result<()> {
+        let mut start = self.start.borrow_mut();
+        match std::mem::take(&mut *start) {
+            Start::Failed(failure) => Err(failure),
+            other => {
+                *start = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// Stop watching.
+    pub fn stop_observing(&self) {
+        self.watchers.borrow_mut().clear();
+    }
+
+    /// The machine got this far.
+    pub fn machine_is(&self, machine: Machine) {
+        self.machine.send_if_modified(|current| {
+            let further = machine > *current;
+            if further {
+                *current = machine;
+            }
+            further
+        });
+    }
+
+    /// Ends when the machine is this far.
+    pub async fn machine_reaches(&self, machine: Machine) {
+        let mut receiver = self.machine.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = receiver.wait_for(|m| *m >= machine).await;
+    }
+
+    /// Tell a task's progress.
+    pub fn progress(&self, task: &str, message: impl Into<String>, of: Option<(u64, u64, Unit)>) {
+        self.emit.send(Event::TaskProgress {
+            task: task.into(),
+            message: message.into(),
+            done: of.map(|(done, ..)| done),
+            total: of.map(|(_, total, _)| total),
+            unit: of.map(|(.., unit)| unit),
+        });
+    }
+}
+
+/// Objects as the YAML stream that `kubectl apply` reads.
+pub fn yaml(objects: &[Object]) -> String {
+    crate::manifest::to_yaml(objects)
+}

@@ -1,0 +1,241 @@
+//! The minikube profile. Done when its API server answers; `minikube start` goes on beside the
+//! tasks that follow, and `ready` waits for its end.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{ownership, refused};
+use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
+use crate::context::{Cx, Machine, Start};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::event::{Event, Unit};
+use crate::exec::{Cmd, Lines};
+use crate::explain;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::observe::{Api, ApiError, Kind as ObservedKind};
+use crate::observe::api::ApiErrorKind;
+use crate::tool::minikube::StartOptions;
+use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_event};
+
+/// `minikube start` failed in a way that explains nothing.
+pub const START: Id = Id("KS-MINIKUBE-START");
+
+/// minikube's step from which on node and container runtime are up: "Preparing Kubernetes"
+/// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
+const STEP_NODE_UP: u64 = 11;
+
+/// The task.
+pub struct Cluster;
+
+#[async_trait(?Send)]
+impl Task<Cx> for Cluster {
+    fn spec(&self) -> Spec {
+        super::spec("cluster", "minikube cluster", &["preflight"], 40)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        if matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) && !cx.starting() {
+            return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
+        }
+        match connect(cx).await? {
+            Ok(()) => {
+                cx.machine_is(Machine::Api);
+                ownership::settle(cx).await?;
+                cx.observe(&[
+                    ObservedKind::Node,
+                    ObservedKind::Namespace,
+                    ObservedKind::Deployment,
+                    ObservedKind::Pod,
+                    ObservedKind::Claim,
+                    ObservedKind::Event,
+                ]);
+                Ok(Doneness::Done(format!("profile {} runs, its API server answers", cx.profile())))
+            }
+            Err(why) => Ok(Doneness::Pending(why)),
+        }
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
+        if exists && matches!(cx.minikube.status().await?, State::Gone) {
+            remake(cx).await?;
+        } else if !exists {
+            claim(cx)?;
+        }
+        let options = options(cx, exists).await?;
+        start(cx, cx.minikube.start_cmd(&options)).await
+    }
+
+    async fn changed(&self, _: &Cx) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        let exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
+        let options = options(cx, exists).await?;
+        Ok(vec![cx.minikube.start_cmd(&options).to_string()])
+    }
+}
+
+/// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
+/// `Ok(Err(why))`: it does not answer, and what minikube says of the profile.
+pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
+    let error = match cx.kubectl.ready().await {
+        Ok(()) => return Ok(Ok(())),
+        Err(error) => error,
+    };
+    if cx.starting() {
+        return Ok(Err("waiting for the API server".into()));
+    }
+    let profile = cx.profile();
+    Ok(match cx.minikube.status().await? {
+        State::Running if error.kind == ApiErrorKind::NoContext => {
+            // The profile runs, and our kubeconfig has not heard of it.
+            cx.minikube.run_cmd(&cx.minikube.update_context_cmd()).await?;
+            cx.kubectl.ready().await.map_err(|e| e.to_string())
+        }
+        State::Running => Err(format!("the profile {profile} runs, its API server does not answer: {error}")),
+        State::Absent => Err(format!("the profile {profile} does not exist")),
+        State::Paused => Err(format!("the profile {profile} is paused")),
+        State::Stopped => Err(format!("the profile {profile} is stopped")),
+        State::Partial => Err(format!("the profile {profile} is half started")),
+        State::Gone => Err(format!("the machine of profile {profile} is gone")),
+        State::EngineDown(words) => return Err(explain::minikube::engine_down(&words)),
+    })
+}
+
+/// From here on the profile is ours, whatever happens: written down before the first command.
+fn claim(cx: &Cx) -> Result<()> {
+    let mut journal = cx.journal.borrow_mut();
+    journal.journal.profile_is_ours = true;
+    journal.journal.cluster_uid = None;
+    cx.profile_is_ours.set(true);
+    journal.save()
+}
+
+/// The node container was removed behind minikube's back: `start` would try for six minutes and
+/// fail (recording 27), so delete first.
+async fn remake(cx: &Cx) -> Result<()> {
+    if !cx.profile_is_ours.get() {
+        return Err(Box::new(
+            Failure::new(refused::PROFILE, Kind::Foreign, format!("the machine of profile {} is gone", cx.profile()))
+                .because("its container was removed; minikube cannot start it again, only make it anew")
+                .because("kstrim did not make the profile and will not delete it")
+                .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
+        ));
+    }
+    cx.emit.warn(Some("cluster"), format!("the machine of profile {} is gone; it is made anew", cx.profile()));
+    cx.minikube.delete().await?;
+    claim(cx)
+}
+
+/// What `minikube start` gets. A new profile gets the quickstart's resources unless the user's own
+/// `minikube config` has others; an existing one keeps what it has.
+async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
+    let settings = &cx.settings;
+    let mut options = StartOptions {
+        driver: settings.driver.clone(),
+        memory: settings.memory.clone(),
+        cpus: settings.cpus.clone(),
+        nodes: settings.nodes,
+        kubernetes: settings.kubernetes.clone(),
+        extra: settings.minikube_args.clone(),
+    };
+    if exists {
+        return Ok(options);
+    }
+    let own = cx.minikube.config().await?;
+    // A flag handed through as --minikube-arg counts as the user's own, too.
+    let set = |key: &str| {
+        let flag = format!("--{key}");
+        own.iter().any(|(k, _)| k == key)
+            || settings.minikube_args.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
+    };
+    if options.memory.is_none() && !set("memory") {
+        options.memory = Some(DEFAULT_MEMORY_MB.into());
+    }
+    if options.cpus.is_none() && !set("cpus") {
+        options.cpus = Some(DEFAULT_CPUS.into());
+    }
+    if options.kubernetes.is_none() && !set("kubernetes-version") {
+        options.kubernetes = cx.choice.kubernetes.as_ref().map(ToString::to_string);
+    }
+    Ok(options)
+}
+
+/// Run `minikube start` and return as soon as the API server answers; the rest of it goes on.
+async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
+    let lines = cx.minikube.start(&cmd).await?;
+    *cx.start.borrow_mut() = Start::Running;
+    let start = cx.start.clone();
+    let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
+    let driver = cx.settings.driver.clone();
+    tokio::task::spawn_local(async move {
+        let result = follow(lines, &cmd, driver.as_deref(), |event| match event {
+            StartEvent::Step { message, step, total } => {
+                if step >= STEP_NODE_UP {
+                    machine.send_if_modified(|m| (*m < Machine::Up).then(|| *m = Machine::Up).is_some());
+                }
+                let (done, total) = (Some(step), Some(total));
+                let unit = Some(Unit::Items);
+                emit.send(Event::TaskProgress { task: "cluster".into(), message, done, total, unit });
+            }
+            StartEvent::Download { artifact, progress } => emit.send(Event::TaskProgress {
+                task: "cluster".into(),
+                message: format!("downloading {artifact}"),
+                done: Some((progress * 100.0) as u64),
+                total: Some(100),
+                unit: Some(Unit::Items),
+            }),
+            StartEvent::Warning(message) => emit.warn(Some("cluster"), message),
+            StartEvent::Error(_) => {}
+        })
+        .await;
+        *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Idle);
+    });
+    // The API server can answer once minikube has written the context; its own end comes later.
+    while cx.starting() {
+        let node_is_up = *cx.machine.borrow() >= Machine::Up;
+        if node_is_up && cx.kubectl.knows_context() && cx.kubectl.ready().await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    cx.start_result()
+}
+
+/// Read the stream to its end and judge it by the exit code alone; the error events then explain it.
+async fn follow(
+    mut lines: Box<dyn Lines>,
+    cmd: &Cmd,
+    driver: Option<&str>,
+    mut seen: impl FnMut(StartEvent),
+) -> Result<()> {
+    let mut errors: Vec<StartError> = Vec::new();
+    let broke = |e| Box::new(crate::tool::exec_failure(cmd, &e));
+    while let Some(line) = lines.next().await.map_err(broke)? {
+        if let Some(event) = start_event(&line) {
+            if let StartEvent::Error(error) = &event {
+                errors.push(error.clone());
+            }
+            seen(event);
+        }
+    }
+    let output = lines.finish().await.map_err(broke)?;
+    if output.exit.success() {
+        return Ok(());
+    }
+    Err(explain::minikube::start_failure(&errors, output.exit, &output.stderr, driver).unwrap_or_else(|| {
+        let mut failure = Failure::new(START, Kind::Task, format!("minikube start failed ({})", output.exit));
+        for error in errors.iter().filter(|e| !e.name.is_empty()) {
+            failure = failure.because(format!("{}: {}", error.name, error.message));
+        }
+        Box::new(failure.because(output.last_stderr_line()).hint(format!("see it in full: {cmd}")))
+    }))
+}
+
+/// Whether an error means that nobody answers.
+pub fn unreachable(error: &ApiError) -> bool {
+    matches!(error.kind, ApiErrorKind::Unreachable | ApiErrorKind::NoContext | ApiErrorKind::Exec)
+}

@@ -1,0 +1,120 @@
+//! Strimzi's custom resource definitions.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use std::time::Duration;
+
+use super::{ownership, refused, sources};
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::observe::{Api, Kind as ObservedKind};
+
+/// Path of all resource definitions.
+const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/// The task.
+pub struct Crds;
+
+#[async_trait(?Send)]
+impl Task<Cx> for Crds {
+    fn spec(&self) -> Spec {
+        super::spec("crds", "Custom resource definitions", &["cluster"], 5)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let install = sources::install(cx).await?;
+        let live = list(cx).await?;
+        let (mut missing, mut waiting) = (Vec::new(), Vec::new());
+        for wanted in &install.phases.crds {
+            let Some(found) = live.iter().find(|c| name(c) == wanted.name()) else {
+                missing.push(wanted.name());
+                continue;
+            };
+            let ours = ownership::is_ours(found);
+            if !ours && !cx.settings.adopt {
+                return Ok(Doneness::Foreign(refused::foreign(
+                    cx,
+                    refused::CRDS,
+                    format!("the resource definition {}", wanted.name()),
+                    "--profile ANOTHER-NAME",
+                )));
+            }
+            if found.pointer("/metadata/deletionTimestamp").is_some() {
+                waiting.push(wanted.name());
+            } else if ours && ownership::digest(found) != Some(&install.digest) {
+                missing.push(wanted.name());
+            } else if !established(found) {
+                waiting.push(wanted.name());
+            }
+        }
+        let total = install.phases.crds.len();
+        if !missing.is_empty() {
+            return Ok(Doneness::Pending(format!("{} of {total} have to be applied", missing.len())));
+        }
+        if let Some(first) = waiting.first() {
+            return Ok(Doneness::Pending(format!("waiting for {first} to be established")));
+        }
+        cx.observe(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::KafkaTopic]);
+        Ok(Doneness::Done(format!("{total} definitions are established")))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let install = sources::install(cx).await?;
+        // An apply over a definition that is going away exits 0 and is lost with it (recording 02).
+        while let Some(going) = list(cx).await?.iter().find(|c| terminating(c, &install.phases.crds)) {
+            cx.progress("crds", format!("an earlier {} is still going away", name(going)), None);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        // With --adopt somebody else's stay as they are; only what is missing is added.
+        let live = list(cx).await?;
+        let objects: Vec<_> = install
+            .phases
+            .crds
+            .iter()
+            .filter(|w| live.iter().find(|c| name(c) == w.name()).is_none_or(ownership::is_ours))
+            .cloned()
+            .collect();
+        cx.kubectl
+            .apply(&yaml(&objects), true)
+            .await
+            .map(drop)
+            .map_err(|e| ownership::api_failure(cx, "Strimzi's resource definitions cannot be applied", &e))
+    }
+
+    async fn changed(&self, _: &Cx) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        let install = sources::install(cx).await?;
+        Ok(vec![format!(
+            "kubectl apply --server-side -f -   # {} definitions from {}",
+            install.phases.crds.len(),
+            install.origin
+        )])
+    }
+}
+
+/// All live definitions, without their schemas, which make up nearly all of their megabytes.
+pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
+    let mut list =
+        cx.kubectl.get(PATH).await.map_err(|e| ownership::api_failure(cx, "resource definitions cannot be listed", &e))?;
+    let items = list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+    Ok(items)
+}
+
+/// A definition's name.
+pub fn name(crd: &Value) -> &str {
+    crd.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn terminating(crd: &Value, wanted: &[crate::manifest::Object]) -> bool {
+    crd.pointer("/metadata/deletionTimestamp").is_some() && wanted.iter().any(|w| w.name() == name(crd))
+}
+
+fn established(crd: &Value) -> bool {
+    crd.pointer("/status/conditions").and_then(Value::as_array).is_some_and(|conditions| {
+        conditions.iter().any(|c| c["type"] == "Established" && c["status"] == "True")
+    })
+}

@@ -1,0 +1,53 @@
+//! What the product does, on one screen.
+//!
+//! ```text
+//! preflight ─ cluster ─┬─ namespace ─┬─ operator ──────────────┐
+//!          └─ images ──┼─ crds ──────┴─ kafka ─ topic ─ smoke ─┴─ ready
+//! ```
+//! `cluster` is done when the API server answers, not when `minikube start` returns; `images` works
+//! beside it as soon as the node runs; `kafka` waits for its resource definitions, not for the
+//! operator; `smoke` runs while the entity operator still starts. `operator` and `kafka` wait for
+//! `images` only when images come from archives, since the kubelet cannot pull those itself.
+
+pub mod cluster;
+pub mod crds;
+pub mod images;
+pub mod kafka;
+pub mod namespace;
+pub mod next;
+pub mod operator;
+pub mod ownership;
+pub mod preflight;
+pub mod ready;
+pub mod refused;
+pub mod smoke;
+pub mod sources;
+pub mod topic;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::context::Cx;
+use crate::engine::task::{Spec, Task};
+
+/// Everything `up` does, in the order it is listed to people.
+pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
+    let archives = !settings.image_archives.is_empty();
+    vec![
+        Rc::new(preflight::Preflight::default()),
+        Rc::new(cluster::Cluster),
+        Rc::new(images::Images::default()),
+        Rc::new(namespace::Namespace::default()),
+        Rc::new(crds::Crds),
+        Rc::new(operator::Operator::new(archives)),
+        Rc::new(kafka::Kafka::new(archives)),
+        Rc::new(topic::Topic::default()),
+        Rc::new(smoke::Smoke::default()),
+        Rc::new(ready::Ready),
+    ]
+}
+
+fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {
+    Spec { id, title, needs: needs.to_vec(), timeout: Duration::from_secs(60 * minutes) }
+}

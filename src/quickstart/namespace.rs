@@ -1,0 +1,81 @@
+//! The namespace.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{ownership, refused};
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain;
+use crate::failure::Result;
+use crate::manifest::render;
+use crate::observe::Kind as ObservedKind;
+
+/// The task.
+#[derive(Default)]
+pub struct Namespace {
+    applied: Cell<bool>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Namespace {
+    fn spec(&self) -> Spec {
+        super::spec("namespace", "Namespace", &["cluster"], 3)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let snapshot = cx.synced(&[ObservedKind::Namespace]).await;
+        let name = cx.namespace();
+        let Some(found) = snapshot.namespace(name) else {
+            return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
+        };
+        if found.0.deleted_at().is_some() {
+            if let Some(finding) = explain::teardown::namespace(&snapshot, name, Timestamp::now()) {
+                return Err(finding.failure(finding.sentence.clone()));
+            }
+            return Ok(Doneness::Pending(format!("an earlier namespace {name} is still going away")));
+        }
+        if !ownership::is_ours(found.0.json()) && !cx.settings.adopt {
+            return Ok(Doneness::Foreign(refused::foreign(
+                cx,
+                refused::NAMESPACE,
+                format!("the namespace {name}"),
+                "--namespace ANOTHER-NAME",
+            )));
+        }
+        Ok(Doneness::Done(format!("namespace {name} is there")))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        // A terminating namespace takes no apply; wait for its end by looking again.
+        let gone = || cx.store.snapshot().namespace(cx.namespace()).is_none();
+        while !gone() {
+            let before = cx.store.version();
+            tokio::select! {
+                _ = cx.store.newer_than(before) => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => { self.check(cx).await?; }
+            }
+            if cx.store.snapshot().namespace(cx.namespace()).is_some_and(|n| n.0.deleted_at().is_none()) {
+                return Ok(());
+            }
+        }
+        let objects = [render::namespace(cx.namespace(), &cx.choice.release.version.to_string())];
+        cx.kubectl
+            .apply(&yaml(&objects), false)
+            .await
+            .map_err(|e| ownership::api_failure(cx, "the namespace cannot be made", &e))?;
+        self.applied.set(true);
+        Ok(())
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        cx.store.newer_than(cx.store.version()).await;
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        Ok(vec![format!("kubectl create namespace {}", cx.namespace())])
+    }
+}

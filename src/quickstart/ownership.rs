@@ -1,0 +1,81 @@
+//! Who made what. On the cluster the label `app.kubernetes.io/managed-by: kstrim` tells; for the
+//! profile the journal does, held against the cluster's identity, and a marker in the cluster
+//! that survives a lost journal.
+
+use serde_json::{Value, json};
+
+use crate::context::Cx;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
+use crate::observe::{Api, ApiError};
+
+/// The API server refused or did not answer.
+pub const API: Id = Id("KS-API");
+
+/// Path of the marker that kstrim leaves in a cluster it made.
+pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
+
+/// Whether an object carries kstrim's label.
+pub fn is_ours(object: &Value) -> bool {
+    object.pointer("/metadata/labels").and_then(|l| l.get(MANAGED_BY)).and_then(Value::as_str) == Some(KSTRIM)
+}
+
+/// An annotation that kstrim wrote.
+fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.pointer("/metadata/annotations")?.get(name)?.as_str()
+}
+
+/// The digest of what kstrim applied.
+pub fn digest(object: &Value) -> Option<&str> {
+    annotation(object, DIGEST)
+}
+
+/// The release kstrim applied it from.
+pub fn release(object: &Value) -> Option<&str> {
+    annotation(object, RELEASE)
+}
+
+/// Settle whose profile a running cluster is, and leave the marker in one of ours.
+///
+/// # Errors
+/// [`API`] when the cluster cannot be asked.
+pub async fn settle(cx: &Cx) -> Result<()> {
+    let (system, marker) =
+        tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
+    let uid = system
+        .map_err(|e| api_failure(cx, "the cluster's identity cannot be read", &e))?
+        .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
+    let marked = marker.map_err(|e| api_failure(cx, "kstrim's marker cannot be read", &e))?;
+    let marked = marked.is_some_and(|m| m.pointer("/data/profile").and_then(Value::as_str) == Some(cx.profile()));
+    let by_journal = {
+        let journal = cx.journal.borrow();
+        let known = journal.journal.cluster_uid.clone();
+        journal.journal.profile_is_ours && (known.is_none() || known == uid)
+    };
+    let ours = by_journal || marked;
+    cx.profile_is_ours.set(ours);
+    if ours && !marked {
+        let marker = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "kstrim", "namespace": "kube-system", "labels": {MANAGED_BY: KSTRIM}},
+            "data": {"profile": cx.profile(), "made-by": format!("kstrim {}", env!("CARGO_PKG_VERSION"))},
+        });
+        cx.kubectl
+            .apply(&marker.to_string(), true)
+            .await
+            .map_err(|e| api_failure(cx, "kstrim's marker cannot be written", &e))?;
+    }
+    let mut journal = cx.journal.borrow_mut();
+    if journal.journal.profile_is_ours != ours || journal.journal.cluster_uid != uid {
+        journal.journal.profile_is_ours = ours;
+        journal.journal.cluster_uid = uid;
+        journal.save()?;
+    }
+    Ok(())
+}
+
+/// The failure of a request.
+pub fn api_failure(cx: &Cx, what: &str, error: &ApiError) -> Box<Failure> {
+    crate::explain::kubectl::failure(error, what, cx.profile(), cx.namespace())
+        .unwrap_or_else(|| Box::new(Failure::new(API, Kind::Task, what.to_owned()).because(error)))
+}

@@ -1,0 +1,49 @@
+//! Failures that several tasks share.
+
+use crate::context::Cx;
+use crate::failure::{Failure, Id, Kind};
+
+/// Something kstrim did not make is in the way.
+pub const PROFILE: Id = Id("KS-PROFILE-FOREIGN");
+/// The namespace is somebody else's.
+pub const NAMESPACE: Id = Id("KS-NAMESPACE-FOREIGN");
+/// The resource definitions are somebody else's.
+pub const CRDS: Id = Id("KS-CRDS-FOREIGN");
+/// The operator is somebody else's.
+pub const OPERATOR: Id = Id("KS-OPERATOR-FOREIGN");
+/// The Kafka is somebody else's.
+pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
+/// The live cluster cannot take a setting.
+pub const SETTINGS: Id = Id("KS-PROFILE-SETTINGS");
+/// The live operator is newer than what was asked for.
+pub const DOWNGRADE: Id = Id("KS-RELEASE-DOWNGRADE");
+
+/// `what` was not made by kstrim. `--adopt` is the consent.
+pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {
+    Box::new(
+        Failure::new(id, Kind::Foreign, format!("{what} was not made by kstrim"))
+            .because("kstrim changes only what it made, unless it is told to")
+            .hint(format!("use it all the same: {} --adopt", up(cx)))
+            .hint(format!("or leave it alone: {} {instead}", up(cx))),
+    )
+}
+
+/// The `up` command of this run's target, ready to paste.
+pub fn up(cx: &Cx) -> String {
+    format!("kstrim up{}", target_flags(&cx.settings.target))
+}
+
+/// The flags that name a target, without those that are the defaults.
+pub fn target_flags(target: &crate::config::Target) -> String {
+    let mut flags = String::new();
+    for (flag, value, default) in [
+        ("--profile", target.profile.as_str(), "kstrim"),
+        ("--namespace", target.namespace.as_str(), "kafka"),
+        ("--cluster", target.cluster.as_str(), "my-cluster"),
+    ] {
+        if value != default {
+            flags.push_str(&format!(" {flag} {value}"));
+        }
+    }
+    flags
+}
