@@ -18,7 +18,7 @@ pub const VERSION: u32 = 1;
 /// One line of `--output json`: an event with its time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
-    /// [`VERSION`].
+    /// The version of this format: 1. Readers skip fields and types that they do not know.
     pub v: u32,
     /// When it happened (UTC, RFC 3339).
     #[schemars(with = "String", extend("format" = "date-time"))]

@@ -13,22 +13,23 @@ const FIRST_LINES: usize = 4;
 /// Columns of one line that are shown; a validation error can quote a whole object.
 const LINE_COLUMNS: usize = 600;
 
-/// The block as text, each line with its end. Long lines are left to the terminal to wrap, so
-/// that a command can be copied out of a hint in one piece.
-pub fn render(failure: &FailureInfo, look: Look) -> String {
+/// The block as text, each line with its end. With `columns`, the terminal's width, what failed
+/// and why is broken between words; hints are left to the terminal to wrap, so that a command can
+/// be copied out of them in one piece.
+pub fn render(failure: &FailureInfo, look: Look, columns: Option<usize>) -> String {
     let mut out = String::new();
     let (label, tone) = match failure.kind {
         Kind::Interrupted | Kind::Terminated => ("stopped:", Tone::Warn),
         _ => ("error:", Tone::Bad),
     };
+    let id = format!("[{}]", failure.id);
     let message = text::clean_lines(&failure.message);
-    let mut message = message.iter().map(|line| cut(line, look));
-    let id = look.paint(Tone::Dim, &format!("[{}]", failure.id));
-    let first = message.next().unwrap_or_default();
-    out.push_str(&format!("{} {first} {id}\n", look.paint(tone, label)));
-    for line in message {
-        out.push_str(&format!("  {line}\n"));
-    }
+    let message = shortened(&message, look).join("\n");
+    let whole = format!("{label} {message} {id}");
+    let lines: Vec<String> = whole.lines().flat_map(|line| text::fill(line, columns, 2)).collect();
+    let text = lines.join("\n");
+    let middle = text.strip_prefix(label).and_then(|text| text.strip_suffix(&id)).unwrap_or_default();
+    out.push_str(&format!("{}{middle}{}\n", look.paint(tone, label), look.paint(Tone::Dim, &id)));
 
     let causes: Vec<Vec<String>> = failure.causes.iter().map(|c| text::clean_lines(c)).collect();
     let causes: Vec<&Vec<String>> = causes.iter().filter(|c| !c.is_empty()).collect();
@@ -36,25 +37,23 @@ pub fn render(failure: &FailureInfo, look: Look) -> String {
         out.push_str(&format!("\n{}\n", look.paint(Tone::Strong, "Caused by:")));
     }
     let numbered = causes.len() > 1;
+    let indent = if numbered { 5 } else { 2 };
+    let room = columns.map(|columns| columns.saturating_sub(indent));
     for (i, cause) in causes.iter().enumerate() {
-        for (j, line) in shortened(cause, look).iter().enumerate() {
-            let lead = match (numbered, j) {
-                (false, _) => "  ".to_owned(),
-                (true, 0) => format!("{:>3}: ", i + 1),
-                (true, _) => " ".repeat(5),
-            };
-            out.push_str(format!("{lead}{line}").trim_end());
-            out.push('\n');
+        let mut lead = if numbered { format!("{:>3}: ", i + 1) } else { " ".repeat(indent) };
+        for line in shortened(cause, look).iter().flat_map(|line| text::fill(line, room, 2)) {
+            out.push_str(&format!("{lead}{line}\n"));
+            lead = " ".repeat(indent);
         }
     }
 
     out.push('\n');
     for hint in &failure.hints {
-        let label = look.paint(Tone::Good, "hint:");
-        for (i, line) in text::clean_lines(hint).iter().enumerate() {
-            let lead = if i == 0 { format!("{label} ") } else { " ".repeat(6) };
+        let mut lead = format!("{} ", look.paint(Tone::Good, "hint:"));
+        for line in text::clean_lines(hint) {
             out.push_str(format!("{lead}{line}").trim_end());
             out.push('\n');
+            lead = " ".repeat(6);
         }
     }
     out.push_str(&format!("{} {}\n", look.paint(Tone::Dim, " see:"), docs(&failure.id)));
@@ -79,7 +78,7 @@ fn shortened(lines: &[String], look: Look) -> Vec<String> {
     let last = lines.len() - (CAUSE_LINES - FIRST_LINES - 1);
     let note = format!("{} {} more lines {0}", look.ellipsis(), last - FIRST_LINES);
     let ends = (lines[..FIRST_LINES].iter(), lines[last..].iter());
-    ends.0.map(cut).chain([look.paint(Tone::Dim, &note)]).chain(ends.1.map(cut)).collect()
+    ends.0.map(cut).chain([note]).chain(ends.1.map(cut)).collect()
 }
 
 #[cfg(test)]
@@ -104,33 +103,64 @@ mod tests {
         .because("failed to resolve reference:\ndial tcp: lookup quay.io: no such host\n")
         .hint("check that the cluster reaches the registry:\nminikube -p kstrim ssh -- curl -sI https://quay.io")
         .hint("run `kstrim up` again: it continues");
-        insta::assert_snapshot!(render(&info(failure), UTF8), @"");
+        insta::assert_snapshot!(render(&info(failure), UTF8, Some(80)), @r#"
+        error: the image quay.io/strimzi/kafka:1.2.0-kafka-4.3.1 cannot be pulled
+          [KS-IMAGE-PULL]
+
+        Caused by:
+          1: pod my-cluster-dual-role-0 waits: ErrImagePull
+          2: failed to resolve reference:
+             dial tcp: lookup quay.io: no such host
+
+        hint: check that the cluster reaches the registry:
+              minikube -p kstrim ssh -- curl -sI https://quay.io
+        hint: run `kstrim up` again: it continues
+         see: docs/errors.md#ks-image-pull
+        "#);
     }
 
     #[test]
     fn a_flood_on_stderr_is_cut_in_its_middle() {
         let flood: String = (1..=200).map(|i| format!("line {i}\n")).collect();
         let failure = Failure::new(Id("KS-APPLY-FAILED"), Kind::Task, "kubectl apply failed").because(flood);
-        insta::assert_snapshot!(render(&info(failure), UTF8), @"");
+        insta::assert_snapshot!(render(&info(failure), UTF8, Some(80)), @r#"
+        error: kubectl apply failed [KS-APPLY-FAILED]
+
+        Caused by:
+          line 1
+          line 2
+          line 3
+          line 4
+          … 189 more lines …
+          line 194
+          line 195
+          line 196
+          line 197
+          line 198
+          line 199
+          line 200
+
+         see: docs/errors.md#ks-apply-failed
+        "#);
     }
 
     #[test]
     fn a_line_without_end_is_cut() {
         let failure =
             Failure::new(Id("KS-APPLY-FAILED"), Kind::Task, "x".repeat(5000)).because("y".repeat(5000));
-        assert!(render(&info(failure), UTF8).lines().all(|l| text::width(l) < 640));
+        assert!(render(&info(failure), UTF8, None).lines().all(|l| text::width(l) < 640));
     }
 
     #[test]
     fn a_stop_asked_for_is_no_error_and_colour_is_only_added() {
         let failure =
             info(Failure::new(Id("KS-RUN-INTERRUPTED"), Kind::Interrupted, "interrupted by Ctrl-C"));
-        let plain = render(&failure, Look::ASCII);
+        let plain = render(&failure, Look::ASCII, None);
         assert_eq!(
             plain,
             "stopped: interrupted by Ctrl-C [KS-RUN-INTERRUPTED]\n\n see: docs/errors.md#ks-run-interrupted\n"
         );
-        let coloured = render(&failure, Look { color: true, unicode: true });
+        let coloured = render(&failure, Look { color: true, unicode: true }, None);
         assert_ne!(coloured, plain);
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
     }

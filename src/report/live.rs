@@ -38,9 +38,10 @@ impl Live {
         if up > 0 {
             frame.push_str(&format!("\r\u{1b}[{up}A"));
         }
-        if !above.is_empty() {
-            frame.push_str(CLEAR_BELOW);
-            frame.push_str(above);
+        // Overwritten line by line: to clear a screen from its first cell is to some terminals
+        // (tmux) a clear screen, of which they keep the old content in their scrollback.
+        for line in above.lines() {
+            frame.push_str(&format!("{line}{CLEAR_LINE}\n"));
         }
         frame.push_str(&block);
         frame.push_str(CLEAR_BELOW);
@@ -104,5 +105,11 @@ mod tests {
         assert_eq!(write("", &["first", "2nd"]), "first\n2nd");
         assert_eq!(write("warning\n", &["first", "2nd"]), "warning\nfirst\n2nd");
         assert_eq!(write("bye\n", &[]), "warning\nbye");
+
+        // Only what is below the new content is cleared, see `frame`.
+        live.frame("", &lines(&["x", "y"]), Look::ASCII, 20);
+        let frame = live.frame("for good\n", &lines(&["x"]), Look::ASCII, 20);
+        assert!(frame.ends_with(&format!("x{CLEAR_LINE}\n{CLEAR_BELOW}{END_FRAME}")), "{frame:?}");
+        assert_eq!(frame.matches(CLEAR_BELOW).count(), 1, "{frame:?}");
     }
 }

@@ -25,6 +25,8 @@ pub mod text;
 mod tty;
 
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod schema_tests;
 #[cfg(test)]
 mod tests;

@@ -104,7 +104,9 @@ impl Reporter for Plain {
         let change = self.run.apply(line);
         match &line.event {
             Event::RunStarted { .. } => self.started(),
-            Event::TaskStarted { task, reason } => self.say(task, &text::one_line(reason)),
+            Event::TaskStarted { task, reason } => {
+                self.say(task, &format!("started: {}", text::one_line(reason)));
+            }
             // Numbers alone wait for the heartbeat: a log needs no bar.
             Event::TaskProgress { task, message, .. } if change == Change::Told => {
                 self.say(task, &text::one_line(message));
@@ -118,7 +120,7 @@ impl Reporter for Plain {
                 self.say(who, &format!("+ {}", text::one_line(line)));
             }
             Event::Command { .. } => {}
-            Event::Warning { .. } if self.quiet => self.sink.write(&warning(&line.event, self.look)),
+            Event::Warning { .. } if self.quiet => self.sink.write(&warning(&line.event, self.look, None)),
             Event::Warning { task, id, message } => {
                 let id = id.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
                 let label = self.look.paint(Tone::Warn, "warning:");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::duration::{human_seconds, ticking};
-use super::state::{Run, Status, Task, word};
+use super::state::{Progress, Run, Status, Task, word};
 use super::style::{Look, Spans, Tone};
 use super::text;
 use crate::event::Outcome;
@@ -16,8 +16,10 @@ const WIDEST: usize = 100;
 const TITLE: usize = 24;
 /// Columns of `12m 34s`.
 const TIME: usize = 7;
-/// Columns of a bar.
+/// Columns of a bar where there is room.
 const BAR: usize = 12;
+/// Columns below which there is none.
+const SHORTEST_BAR: usize = 5;
 /// A reason's own age is shown from here on, and only if it differs from the task's.
 const OLD: Duration = Duration::from_secs(3);
 /// How long a spinner's picture stands.
@@ -178,15 +180,21 @@ fn status(run: &Run, task: &Task, look: Look, room: usize, narrow: bool, over: b
 /// short the bar goes first, then the end of the reason; numbers stay.
 fn reason(run: &Run, task: &Task, look: Look, room: usize) -> Spans {
     let words = if task.reason.is_empty() { "running" } else { &task.reason };
-    let (bar, numbers) = measures(run, task, look);
-    let with_bar = text::width(words) + bar.width() + numbers.width() <= room;
-    let tail = numbers.width() + if with_bar { bar.width() } else { 0 };
+    let measure = measure(run, task);
+    let width = text::width(words) + text::width(&measure);
+    let bar = bar(task, look, room.saturating_sub(width + 2));
     let mut spans = Spans::default();
-    spans.push(Tone::Plain, text::truncate(words, room.saturating_sub(tail), look.ellipsis()));
-    if with_bar {
+    if bar.width() > 0 {
+        spans.push(Tone::Plain, words);
+        spans.push(Tone::Plain, " ");
         spans.extend(bar);
+        spans.push(Tone::Dim, format!(" {measure}"));
+    } else {
+        let tail = if measure.is_empty() { measure } else { format!(", {measure}") };
+        let room = room.saturating_sub(text::width(&tail));
+        spans.push(Tone::Plain, text::truncate(words, room, look.ellipsis()));
+        spans.push(Tone::Dim, tail);
     }
-    spans.extend(numbers);
     spans
 }
 
@@ -194,46 +202,55 @@ fn reason(run: &Run, task: &Task, look: Look, room: usize) -> Spans {
 fn reason_below(run: &Run, task: &Task, look: Look, columns: usize) -> Vec<Spans> {
     const INDENT: &str = "     ";
     let room = columns.saturating_sub(INDENT.len());
-    let (bar, numbers) = measures(run, task, look);
-    let mut lines: Vec<Spans> = text::wrap(&task.reason, room, 2, look.ellipsis())
-        .into_iter()
-        .map(|words| {
-            let mut line = Spans::default();
-            line.push(Tone::Plain, format!("{INDENT}{words}"));
-            line
-        })
-        .collect();
+    let measure = measure(run, task);
+    let mut lines: Vec<Spans> = Vec::new();
+    for words in text::wrap(&task.reason, room, 2, look.ellipsis()) {
+        let mut line = Spans::default();
+        line.push(Tone::Plain, format!("{INDENT}{words}"));
+        lines.push(line);
+    }
+    if measure.is_empty() {
+        return lines;
+    }
+    let bar = bar(task, look, room.saturating_sub(text::width(&measure) + 1));
     match lines.last_mut() {
-        Some(line) if bar.width() == 0 && line.width() + numbers.width() <= columns => line.extend(numbers),
-        _ if bar.width() + numbers.width() == 0 => {}
+        Some(line) if bar.width() == 0 && line.width() + 2 + text::width(&measure) <= columns => {
+            line.push(Tone::Dim, format!(", {measure}"));
+        }
         _ => {
             let mut line = Spans::default();
-            line.push(Tone::Plain, &INDENT[1..]);
-            line.extend(bar);
-            line.extend(numbers);
+            line.push(Tone::Plain, INDENT);
+            line.extend(bar.clone());
+            let gap = if bar.width() > 0 { " " } else { "" };
+            line.push(Tone::Dim, format!("{gap}{measure}"));
             lines.push(line);
         }
     }
     lines
 }
 
-/// A bar, if the whole is known, and numbers, if there are any; each with a blank before it.
-fn measures(run: &Run, task: &Task, look: Look) -> (Spans, Spans) {
-    let (mut bar, mut numbers) = (Spans::default(), Spans::default());
+/// A bar in at most `room` columns; none if the whole is unknown or the bar would say too little.
+fn bar(task: &Task, look: Look, room: usize) -> Spans {
+    let mut bar = Spans::default();
+    let length = room.min(BAR);
+    if let Some(part) = task.progress.and_then(Progress::part)
+        && length >= SHORTEST_BAR
+    {
+        // Never full before the end: rounded down.
+        let full = (part * length as f64).floor() as usize;
+        bar.push(Tone::Busy, look.pick("━", "#").repeat(full));
+        bar.push(Tone::Dim, look.pick("─", "-").repeat(length - full));
+    }
+    bar
+}
+
+/// How far a task is; without numbers, how old its reason is, if that says more than the task's
+/// own time.
+fn measure(run: &Run, task: &Task) -> String {
     if let Some(progress) = task.progress {
-        if let Some(part) = progress.part() {
-            let full = (part * BAR as f64).floor() as usize;
-            bar.push(Tone::Plain, " ");
-            bar.push(Tone::Busy, look.pick("━", "#").repeat(full));
-            bar.push(Tone::Dim, look.pick("─", "-").repeat(BAR - full));
-        }
-        numbers.push(Tone::Dim, format!(" {}", progress.words()));
-        return (bar, numbers);
+        return progress.words();
     }
     let age = run.now.saturating_sub(task.reason_since);
     let differs = task.reason_since.saturating_sub(task.started) >= Duration::from_secs(2);
-    if age >= OLD && differs && !task.reason.is_empty() {
-        numbers.push(Tone::Dim, format!(" {}", ticking(age)));
-    }
-    (bar, numbers)
+    if age >= OLD && differs && !task.reason.is_empty() { ticking(age) } else { String::new() }
 }

@@ -36,16 +36,20 @@ impl Progress {
         self.total.map(|total| (self.done as f64 / total as f64).min(1.0))
     }
 
-    /// In words: `120 MB of 265 MB`, `3 of 10`, `12 MB`.
+    /// In words: `120 of 265 MB`, `900 kB of 1.2 GB`, `3 of 10`, `12 MB`.
     pub fn words(self) -> String {
         let number = |n: u64| match self.unit {
             Unit::Bytes => text::bytes(n),
             Unit::Items => n.to_string(),
         };
-        match self.total {
-            Some(total) => format!("{} of {}", number(self.done), number(total)),
-            None => number(self.done),
-        }
+        let done = number(self.done);
+        let Some(total) = self.total.map(number) else { return done };
+        // One unit is enough if both have the same.
+        let bare = match (done.split_once(' '), total.split_once(' ')) {
+            (Some((bare, one)), Some((_, other))) if one == other => bare,
+            _ => &done,
+        };
+        format!("{bare} of {total}")
     }
 }
 

@@ -18,7 +18,7 @@ pub fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, time
     let mut out = String::new();
     if let Some(failure) = failure {
         out.push('\n');
-        out.push_str(&failure_block::render(failure, look));
+        out.push_str(&failure_block::render(failure, look, columns));
         return out;
     }
     if times && run.tasks.iter().any(|t| t.status != Status::Pending) {
@@ -28,7 +28,10 @@ pub fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, time
     out.push('\n');
     out.push_str(&verdict(run, *outcome, *exit_code, *seconds, look));
     if let Some(report) = &run.smoke {
-        out.push_str(&format!("  {}\n", smoke(report)));
+        let indented = columns.map(|columns| columns.saturating_sub(2));
+        for line in text::fill(&smoke(report), indented, 0) {
+            out.push_str(&format!("  {line}\n"));
+        }
     }
     if let Some(next) = next {
         out.push('\n');

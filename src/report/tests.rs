@@ -1,1 +1,343 @@
+//! Realistic runs, drawn in every way and compared with what is written down in `snapshots/`.
 
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::runs::{self, Step};
+use super::*;
+
+/// A stream that keeps what is written.
+#[derive(Clone, Default)]
+struct Kept(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).expect("reporters write UTF-8")
+    }
+}
+
+const UTF8: Look = Look { color: false, unicode: true };
+
+fn mode(drawing: Drawing, look: Look) -> Mode {
+    Mode { drawing, stdout: look, stderr: look }
+}
+
+/// Time between ticks: more than [`TICK`], for the tests' speed.
+const STEP: Duration = Duration::from_millis(500);
+
+/// Feed a run, with ticks between its events, up to `until`.
+fn feed(reporter: &mut dyn Reporter, steps: &[Step], until: Duration) {
+    let mut now = Duration::ZERO;
+    for line in runs::lines(steps) {
+        let at = Duration::from_millis(line.elapsed_ms);
+        while now + STEP <= at.min(until) {
+            now += STEP;
+            reporter.tick(now);
+        }
+        if at > until {
+            return;
+        }
+        now = at;
+        reporter.event(&line);
+    }
+    reporter.finish();
+}
+
+/// What a run leaves on (stdout, stderr) without a terminal.
+fn streams(drawing: Drawing, look: Look, talk: Talk, steps: &[Step]) -> (String, String) {
+    let (out, err) = (Kept::default(), Kept::default());
+    let sinks =
+        Sinks { stdout: Box::new(out.clone()), stderr: Box::new(err.clone()), size: Box::new(|| (80, 24)) };
+    feed(reporter(mode(drawing, look), talk, sinks).as_mut(), steps, Duration::MAX);
+    (out.text(), err.text())
+}
+
+fn plain(steps: &[Step], talk: Talk) -> String {
+    let (out, err) = streams(Drawing::Plain, UTF8, talk, steps);
+    assert_eq!(out, "", "plain talk is on stderr");
+    assert!(err.lines().all(|line| !line.ends_with(' ')), "{err}");
+    err
+}
+
+/// What a run leaves on a terminal of this size, its scrollback included.
+fn screen(steps: &[Step], look: Look, columns: u16, rows: u16, until: Duration) -> String {
+    let (out, err) = (Kept::default(), Kept::default());
+    let sinks = Sinks {
+        stdout: Box::new(out.clone()),
+        stderr: Box::new(err.clone()),
+        size: Box::new(move || (columns, rows)),
+    };
+    let talk = Talk::default();
+    feed(reporter(mode(Drawing::Tty, look), talk, sinks).as_mut(), steps, until);
+    assert_eq!(out.text(), "", "the list is on stderr");
+    // Higher than the terminal that the reporter was told of, to see what scrolled away.
+    let mut terminal = vt100::Parser::new(120, columns, 0);
+    terminal.process(err.text().replace('\n', "\r\n").as_bytes());
+    terminal.screen().contents()
+}
+
+/// A moment in the middle of a run.
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const END: Duration = Duration::MAX;
+
+#[test]
+fn a_first_run_live() {
+    let up = runs::up();
+    insta::assert_snapshot!("up_80_at_8s", screen(&up, UTF8, 80, 24, at(8)));
+    insta::assert_snapshot!("up_80_at_62s", screen(&up, UTF8, 80, 24, at(62)));
+    insta::assert_snapshot!("up_40_at_62s", screen(&up, UTF8, 40, 24, at(62)));
+    insta::assert_snapshot!("up_ascii_at_8s", screen(&up, Look::ASCII, 80, 24, at(8)));
+}
+
+#[test]
+fn a_first_run_when_it_is_over() {
+    let up = runs::up();
+    insta::assert_snapshot!("up_80", screen(&up, UTF8, 80, 24, END));
+    insta::assert_snapshot!("up_40", screen(&up, UTF8, 40, 24, END));
+    insta::assert_snapshot!("up_ascii", screen(&up, Look::ASCII, 80, 24, END));
+    insta::assert_snapshot!("up_plain", plain(&up, Talk::default()));
+    let (out, err) = streams(Drawing::Json, UTF8, Talk::default(), &up);
+    assert_eq!(err, "");
+    insta::assert_snapshot!("up_json", out);
+}
+
+#[test]
+fn other_runs_on_a_terminal() {
+    let runs = [
+        ("again", runs::up_again()),
+        ("image", runs::image_failure()),
+        ("interrupted", runs::interrupted()),
+        ("smoke", runs::smoke_test()),
+        ("down", runs::down()),
+    ];
+    for (name, steps) in runs {
+        insta::assert_snapshot!(format!("{name}_80"), screen(&steps, UTF8, 80, 24, END));
+        insta::assert_snapshot!(format!("{name}_40"), screen(&steps, UTF8, 40, 24, END));
+        insta::assert_snapshot!(format!("{name}_plain"), plain(&steps, Talk::default()));
+        let (out, _) = streams(Drawing::Json, UTF8, Talk::default(), &steps);
+        insta::assert_snapshot!(format!("{name}_json"), out);
+    }
+}
+
+#[test]
+fn verbose_shows_commands_and_quiet_only_trouble() {
+    let verbose = Talk { verbose: true, ..Talk::default() };
+    let quiet = Talk { quiet: true, ..Talk::default() };
+    let command = "+ kubectl --kubeconfig";
+    assert!(plain(&runs::up(), verbose).contains(command));
+    assert!(!plain(&runs::up(), Talk::default()).contains(command));
+    let (out, _) = streams(Drawing::Json, UTF8, verbose, &runs::up());
+    assert!(out.contains(r#""type":"command""#));
+
+    for drawing in [Drawing::Plain, Drawing::Tty] {
+        let (_, err) = streams(drawing, UTF8, quiet, &runs::up());
+        assert!(err.starts_with("warning: cluster: ") && err.lines().count() == 1, "{err}");
+    }
+    assert_eq!(plain(&runs::up_again(), quiet), "");
+    let failed = plain(&runs::image_failure(), quiet);
+    assert!(failed.starts_with("warning: ") && failed.contains("\nerror: "), "{failed}");
+    let (out, _) = streams(Drawing::Json, UTF8, quiet, &runs::up_again());
+    assert!(out.contains("run_finished"), "data stays");
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let colour = Look { color: true, unicode: true };
+    for steps in [runs::up(), runs::image_failure(), runs::interrupted()] {
+        let (_, bare) = streams(Drawing::Plain, UTF8, Talk::default(), &steps);
+        let (_, painted) = streams(Drawing::Plain, colour, Talk::default(), &steps);
+        assert!(!bare.contains('\u{1b}') && painted.contains('\u{1b}'));
+        assert_eq!(anstream::adapter::strip_str(&painted).to_string(), bare);
+        assert_eq!(screen(&steps, colour, 80, 24, at(62)), screen(&steps, UTF8, 80, 24, at(62)));
+        // Without colour the only escapes are the cursor's.
+        let (_, list) = streams(Drawing::Tty, UTF8, Talk::default(), &steps);
+        assert!(!list.replace("\u{1b}[K", "").contains("m\u{1b}["), "no SGR");
+    }
+}
+
+#[test]
+fn the_ascii_drawing_is_ascii() {
+    let steps: Vec<Step> = runs::up();
+    assert!(screen(&steps, Look::ASCII, 80, 24, at(8)).is_ascii());
+    assert!(screen(&steps, Look::ASCII, 33, 24, END).is_ascii());
+}
+
+/// The list, at every moment and in every size, is no wider and no higher than the terminal.
+#[test]
+fn the_live_list_fits_every_terminal() {
+    for (columns, rows) in [(1, 1), (5, 2), (20, 5), (40, 8), (59, 12), (60, 6), (80, 24), (200, 50)] {
+        let mut run = state::Run::default();
+        for line in runs::lines(&runs::up()) {
+            run.apply(&line);
+            let list = rows::list(&run, UTF8, columns, Some(rows));
+            assert!(list.len() <= rows, "{} rows in {columns}x{rows}", list.len());
+            for line in list {
+                assert!(line.width() <= columns.max(1), "{columns}x{rows}: {line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_terminal_folds_what_is_done_and_what_is_far_ahead() {
+    insta::assert_snapshot!(screen(&runs::up(), UTF8, 80, 7, at(62)), @r#"
+    kstrim up  profile kstrim, Strimzi 1.2.0
+    warning: cluster: the container engine cannot reach registry.k8s.io; images come
+      through docker.io, which is slower [KS-IMAGE-MIRROR]
+     ✓ 4 done
+     ⠋ Container images  pulling quay.io/strimzi/kafka:1.2.0-kafka…, 1 of 2    33 s
+     ⠋ Strimzi operator  0 of 1 replicas available, 17 s                       31 s
+     ⠋ Kafka my-cluster  broker my-cluster-dual-role-0: pulling image, 16 s    31 s
+     · 3 more
+       4 of 10 done                                                          1m 02s
+    "#);
+}
+
+/// A terminal that is made narrower and wider in the middle of a run shows the list once.
+#[test]
+fn a_resize_leaves_one_list() {
+    let err = Kept::default();
+    let width = Rc::new(RefCell::new(80));
+    let size = {
+        let width = width.clone();
+        move || (*width.borrow(), 24)
+    };
+    let sinks =
+        Sinks { stdout: Box::new(std::io::sink()), stderr: Box::new(err.clone()), size: Box::new(size) };
+    let mut reporter = reporter(mode(Drawing::Tty, UTF8), Talk::default(), sinks);
+    let mut terminal = vt100::Parser::new(60, 120, 0);
+    for (i, line) in runs::lines(&runs::up()).iter().enumerate() {
+        // This terminal does not wrap anew what it has, so only growing is safe to look at.
+        *width.borrow_mut() = 80 + u16::try_from(i).unwrap_or(40).min(40);
+        reporter.event(line);
+    }
+    terminal.process(err.text().replace('\n', "\r\n").as_bytes());
+    let seen = terminal.screen().contents();
+    assert_eq!(seen.matches("Smoke test").count(), 1, "{seen}");
+}
+
+#[test]
+fn a_broken_stream_silences_and_nothing_more() {
+    struct Closed(Rc<RefCell<u32>>);
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            *self.0.borrow_mut() += 1;
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    for drawing in [Drawing::Tty, Drawing::Plain, Drawing::Json] {
+        let tried = Rc::new(RefCell::new(0));
+        let sinks = Sinks {
+            stdout: Box::new(Closed(tried.clone())),
+            stderr: Box::new(Closed(tried.clone())),
+            size: Box::new(|| (80, 24)),
+        };
+        feed(reporter(mode(drawing, UTF8), Talk::default(), sinks).as_mut(), &runs::up(), END);
+        assert_eq!(*tried.borrow(), 1, "{drawing:?} gives up at the first error");
+    }
+}
+
+#[test]
+fn text_of_others_cannot_move_the_cursor_or_add_lines() {
+    let evil = "\u{1b}[2J\u{1b}[31mwaits\r\n::error::x\u{7}";
+    let steps = runs::one_task(evil);
+    let text = plain(&steps, Talk::default());
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{7}') && !text.contains('\r'));
+    assert!(text.lines().all(|line| !line.starts_with("::")), "{text}");
+    let seen = screen(&steps, UTF8, 80, 24, at(1));
+    assert!(seen.contains("waits ::error::x"), "{seen}");
+}
+
+#[test]
+fn a_heartbeat_at_most_every_fifteen_seconds() {
+    let text = plain(&runs::silence(at(61)), Talk::default());
+    insta::assert_snapshot!(text, @r#"
+    2026-11-22T21:09:10Z  kstrim     up: profile kstrim, Strimzi 1.2.0
+    2026-11-22T21:09:11Z  kafka      started: broker my-cluster-dual-role-0: pulling image
+    2026-11-22T21:09:26Z  kafka      still waiting: broker my-cluster-dual-role-0: pulling image, 15 s
+    2026-11-22T21:09:40Z  cluster    started: downloading the base image
+    2026-11-22T21:09:55Z  kstrim     still waiting: cluster: downloading the base image, 45.0 of 503 MB, 15 s; kafka: broker my-cluster-dual-role-0: pulling image, 44 s
+    2026-11-22T21:10:10Z  kstrim     still waiting: cluster: downloading the base image, 60.0 of 503 MB, 30 s; kafka: broker my-cluster-dual-role-0: pulling image, 59 s
+    2026-11-22T21:10:11Z  kafka      done in 1m 00s
+    "#);
+}
+
+fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+    move |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+}
+
+#[test]
+fn the_drawing_follows_flag_streams_and_environment() {
+    use Drawing::{Json, Plain, Tty};
+    type Vars = &'static [(&'static str, &'static str)];
+    let cases: [(OutputMode, bool, Vars, Drawing); 8] = [
+        (OutputMode::Auto, true, &[], Tty),
+        (OutputMode::Auto, false, &[], Plain),
+        (OutputMode::Auto, true, &[("CI", "true")], Plain),
+        (OutputMode::Auto, true, &[("CI", "false")], Tty),
+        (OutputMode::Auto, true, &[("TERM", "dumb")], Plain),
+        (OutputMode::Tty, false, &[("CI", "1")], Tty),
+        (OutputMode::Plain, true, &[], Plain),
+        (OutputMode::Json, true, &[], Json),
+    ];
+    for (asked, tty, vars, drawing) in cases {
+        assert_eq!(resolve(asked, false, tty, &env(vars)).drawing, drawing, "{asked} {tty} {vars:?}");
+    }
+    for mode in OutputMode::ALL {
+        assert_eq!(mode.name().parse(), Ok(mode));
+    }
+    assert!("TTY".parse::<OutputMode>().is_err());
+}
+
+#[test]
+fn colours_and_glyphs_follow_the_conventions() {
+    type Vars = &'static [(&'static str, &'static str)];
+    let cases: [(bool, Vars, bool); 9] = [
+        (true, &[], true),
+        (false, &[], false),
+        (true, &[("NO_COLOR", "1")], false),
+        (true, &[("NO_COLOR", "")], true),
+        (false, &[("FORCE_COLOR", "1")], true),
+        (false, &[("CLICOLOR_FORCE", "0")], false),
+        (true, &[("CLICOLOR", "0")], false),
+        (true, &[("TERM", "dumb")], false),
+        (true, &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")], false),
+    ];
+    for (tty, vars, color) in cases {
+        let mode = resolve(OutputMode::Auto, false, tty, &env(vars));
+        assert_eq!(mode.stderr.color, color, "{tty} {vars:?}");
+    }
+    // Each stream by itself: `kstrim status | less` on a terminal.
+    let mode = resolve(OutputMode::Auto, false, true, &env(&[]));
+    assert!(mode.stderr.color && !mode.stdout.color);
+
+    let glyphs: [(Vars, bool); 5] = [
+        (&[("LANG", "en_US.UTF-8")], true),
+        (&[("LANG", "C.utf8")], true),
+        (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], false),
+        (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], true),
+        (&[("LANG", "en_US.UTF-8"), ("TERM", "linux")], false),
+    ];
+    for (vars, unicode) in glyphs {
+        assert_eq!(resolve(OutputMode::Auto, true, true, &env(vars)).stderr.unicode, unicode, "{vars:?}");
+    }
+}

@@ -89,6 +89,22 @@ pub fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<Str
     done
 }
 
+/// Prose broken between words to fit `columns` (never less than 20), lines after the first
+/// indented by so many blanks; on one line if `columns` is `None`.
+pub fn fill(text: &str, columns: Option<usize>, indent: usize) -> Vec<String> {
+    let Some(columns) = columns else { return vec![text.to_owned()] };
+    let columns = columns.max(20);
+    let mut first = wrap(text, columns, usize::MAX, "");
+    if first.len() < 2 {
+        return first;
+    }
+    let lead = first.swap_remove(0);
+    let rest = text.trim()[lead.len()..].trim_start();
+    let pad = " ".repeat(indent);
+    let rest = wrap(rest, columns - indent.min(columns - 1), usize::MAX, "");
+    std::iter::once(lead).chain(rest.into_iter().map(|line| format!("{pad}{line}"))).collect()
+}
+
 /// Bytes in decimal units, as registries and minikube give them: `850 kB`, `12.3 MB`, `1.2 GB`.
 pub fn bytes(count: u64) -> String {
     let mut value = count as f64;
@@ -123,6 +139,18 @@ mod tests {
         }
         assert_eq!(bytes(999_600_000), "1.0 GB");
         assert_eq!(bytes(u64::MAX), "18446744074 GB");
+    }
+
+    #[test]
+    fn prose_is_filled_with_a_hanging_indent() {
+        let text = "warning: the engine cannot reach registry.k8s.io; images come from elsewhere";
+        assert_eq!(
+            fill(text, Some(40), 2),
+            ["warning: the engine cannot reach", "  registry.k8s.io; images come from", "  elsewhere",]
+        );
+        assert_eq!(fill(text, None, 2), [text]);
+        assert_eq!(fill("short", Some(3), 2), ["short"]);
+        assert!(fill("", Some(40), 2).is_empty());
     }
 
     #[test]

@@ -80,7 +80,10 @@ impl Reporter for Tty {
         let change = self.run.apply(line);
         match &line.event {
             Event::RunStarted { .. } => self.draw(&self.heading()),
-            Event::Warning { .. } => self.draw(&warning(&line.event, self.look)),
+            Event::Warning { .. } => {
+                let columns = usize::from((self.size)().0);
+                self.draw(&warning(&line.event, self.look, Some(columns)));
+            }
             Event::Command { line, .. } if self.verbose => {
                 let command = format!("+ {}", text::one_line(line));
                 self.draw(&format!("{}\n", self.look.paint(Tone::Dim, &command)));
@@ -110,17 +113,14 @@ impl Reporter for Tty {
     }
 }
 
-/// A warning as a line of its own; empty for any other event.
-pub fn warning(event: &Event, look: Look) -> String {
+/// A warning as a paragraph of its own; empty for any other event.
+pub fn warning(event: &Event, look: Look, columns: Option<usize>) -> String {
+    const LABEL: &str = "warning:";
     let Event::Warning { task, id, message } = event else { return String::new() };
-    let mut line = look.paint(Tone::Warn, "warning:");
-    if let Some(task) = task {
-        line.push_str(&format!(" {}:", text::one_line(task)));
-    }
-    line.push_str(&format!(" {}", text::one_line(message)));
-    if let Some(id) = id {
-        line.push_str(&look.paint(Tone::Dim, &format!(" [{id}]")));
-    }
-    line.push('\n');
-    line
+    let task = task.as_deref().map(|task| format!(" {}:", text::one_line(task))).unwrap_or_default();
+    let id = id.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
+    let whole = format!("{LABEL}{task} {}{id}", text::one_line(message));
+    let lines = text::fill(&whole, columns, 2).join("\n");
+    let rest = lines.strip_prefix(LABEL).unwrap_or(&lines);
+    format!("{}{rest}\n", look.paint(Tone::Warn, LABEL))
 }
