@@ -44,10 +44,19 @@ pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
         Rc::new(kafka::Kafka::new(archives)),
         Rc::new(topic::Topic::default()),
         Rc::new(smoke::Smoke::default()),
-        Rc::new(ready::Ready),
+        Rc::new(ready::Ready::default()),
     ]
 }
 
 fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {
     Spec { id, title, needs: needs.to_vec(), timeout: Duration::from_secs(60 * minutes) }
+}
+
+/// Ends when the cluster changed, at the latest after a second: some causes are a matter of time.
+async fn store_or_second(cx: &Cx) {
+    let version = cx.store.version();
+    tokio::select! {
+        _ = cx.store.newer_than(version) => {}
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    }
 }

@@ -1,0 +1,286 @@
+//! The Kafka resource and its node pools; done when every broker is ready. The entity operator
+//! comes later: `ready` waits for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{ownership, refused};
+use crate::cli::PresetName;
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::{self, Answers, Probe};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::render::{self, Preset, RenderInput};
+use crate::manifest::{self, Object};
+use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::ready::{self, Expect, Readiness};
+
+/// Volumes of an earlier cluster whose cluster id nobody knows.
+pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
+
+/// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
+pub const CLUSTER_ID: &str = "kstrim/cluster-id";
+
+const KINDS: [ObservedKind; 7] = [
+    ObservedKind::Kafka,
+    ObservedKind::KafkaNodePool,
+    ObservedKind::Pod,
+    ObservedKind::Claim,
+    ObservedKind::Event,
+    ObservedKind::Deployment,
+    ObservedKind::Node,
+];
+
+/// The task.
+pub struct Kafka {
+    needs: Vec<&'static str>,
+    watch: Patience,
+}
+
+impl Kafka {
+    /// `archives`: images come from archives and have to be in the cluster first.
+    pub fn new(archives: bool) -> Self {
+        let needs = if archives { vec!["namespace", "crds", "images"] } else { vec!["namespace", "crds"] };
+        Self { needs, watch: Patience::default() }
+    }
+}
+
+/// Answers to the questions that the explanations ask beyond what is watched.
+#[derive(Default)]
+pub struct Patience {
+    answers: RefCell<Answers>,
+    changed_at: Cell<Option<Timestamp>>,
+    asked: RefCell<BTreeMap<Probe, Timestamp>>,
+}
+
+impl Patience {
+    /// Our own last change: conditions older than it are stale.
+    pub fn changed_now(&self) {
+        self.changed_at.set(Some(Timestamp::now()));
+    }
+
+    /// Judge, asking the cluster what a finding still needs; a question is asked again after 10 s.
+    pub async fn judge(
+        &self,
+        cx: &Cx,
+        snapshot: &Snapshot,
+        look: impl Fn(&Snapshot, &Expect, &Answers) -> Readiness,
+    ) -> Readiness {
+        let mut expect = expect(cx);
+        expect.changed_at = self.changed_at.get();
+        for probe in explain::probes(snapshot, &expect, &self.answers.borrow().clone()) {
+            let recent = self.asked.borrow().get(&probe).is_some_and(|at| {
+                Timestamp::now().duration_since(*at) < jiff::SignedDuration::from_secs(10)
+            });
+            if !recent {
+                self.asked.borrow_mut().insert(probe.clone(), Timestamp::now());
+                answer(cx, &probe, &self.answers).await;
+            }
+        }
+        let answers = self.answers.borrow().clone();
+        look(snapshot, &expect, &answers)
+    }
+
+    /// The deepest cause seen.
+    pub fn deepest(&self, cx: &Cx, what: &str) -> Option<Box<Failure>> {
+        let snapshot = cx.store.snapshot();
+        let mut expect = expect(cx);
+        expect.changed_at = self.changed_at.get();
+        let findings = explain::findings(&snapshot, &expect, &self.answers.borrow());
+        findings.first().map(|f| f.failure(what))
+    }
+}
+
+async fn answer(cx: &Cx, probe: &Probe, answers: &RefCell<Answers>) {
+    match probe {
+        Probe::AuthCanI => {
+            let asked = cx.kubectl.can_i("list", "kafkas.kafka.strimzi.io", super::operator::DEPLOYMENT, cx.namespace());
+            if let Ok(may) = asked.await {
+                answers.borrow_mut().operator_may = Some(may);
+            }
+        }
+        Probe::PodLog { pod, previous } => {
+            if let Ok(log) = cx.kubectl.logs(cx.namespace(), pod, None, 40, *previous).await {
+                answers.borrow_mut().logs.insert(pod.clone(), log);
+            }
+        }
+    }
+}
+
+/// What the predicates are held against.
+pub fn expect(cx: &Cx) -> Expect {
+    Expect {
+        namespace: cx.namespace().to_owned(),
+        cluster: cx.cluster().to_owned(),
+        changed_at: None,
+        now: Timestamp::now(),
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Kafka {
+    fn spec(&self) -> Spec {
+        super::spec("kafka", "Kafka brokers", &self.needs, 15)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let snapshot = cx.synced(&KINDS).await;
+        let Some(found) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
+            return Ok(Doneness::Pending(format!("the Kafka {} does not exist", cx.cluster())));
+        };
+        let json = found.0.json();
+        let ours = ownership::is_ours(json);
+        if !ours && !cx.settings.adopt {
+            return Ok(Doneness::Foreign(refused::foreign(
+                cx,
+                refused::KAFKA,
+                format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace()),
+                "--cluster ANOTHER-NAME",
+            )));
+        }
+        if found.0.deleted_at().is_some() {
+            return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
+        }
+        let wanted = wanted(cx);
+        if ours && (ownership::digest(json) != Some(&manifest::digest(&wanted)) || !complete(&snapshot, cx, &wanted)) {
+            return Ok(Doneness::Pending("its settings have to be applied".into()));
+        }
+        let judged = self.watch.judge(cx, &snapshot, ready::brokers).await;
+        Ok(match judged {
+            Readiness::Ready => Doneness::Done(format!("Kafka {} serves", cx.choice.kafka)),
+            Readiness::Progressing { why } => Doneness::Pending(why),
+            Readiness::Failed(finding) => return Err(finding.failure("Kafka cannot start")),
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let snapshot = cx.store.snapshot();
+        let wanted = wanted(cx);
+        let live = snapshot.kafka(cx.namespace(), cx.cluster());
+        if live.as_ref().is_some_and(|k| {
+            let json = k.0.json();
+            !ownership::is_ours(json)
+                || ownership::digest(json) == Some(&manifest::digest(&wanted)) && complete(&snapshot, cx, &wanted)
+        }) {
+            return Ok(());
+        }
+        let kept = if live.is_none() { kept_volumes(cx, &snapshot)? } else { None };
+        self.watch.changed_now();
+        apply(cx, wanted, kept).await?;
+        self.watch.changed_now();
+        Ok(())
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        super::store_or_second(cx).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        self.watch.deepest(cx, "Kafka did not become ready")
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        let names: Vec<String> = wanted(cx).iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
+        let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];
+        if !cx.settings.stock {
+            lines.extend(render::tuning().iter().map(|t| format!("# laptop tuning: {t}")));
+        }
+        Ok(lines)
+    }
+}
+
+/// The Kafka and its node pools as they should be, not yet labelled.
+pub fn wanted(cx: &Cx) -> Vec<Object> {
+    render::kafka(&RenderInput {
+        release: cx.choice.release,
+        kafka: &cx.choice.kafka,
+        preset: preset(cx.settings.preset),
+        namespace: cx.namespace(),
+        cluster: cx.cluster(),
+        storage: &cx.settings.storage,
+        tuning: !cx.settings.stock,
+    })
+}
+
+/// The catalogue's word for a preset.
+pub fn preset(name: PresetName) -> Preset {
+    match name {
+        PresetName::Single => Preset::Single,
+        PresetName::Ephemeral => Preset::Ephemeral,
+        PresetName::Ha => Preset::Ha,
+        PresetName::Zookeeper => Preset::Zookeeper,
+    }
+}
+
+/// Put kstrim's label and annotations on objects.
+pub fn labelled(cx: &Cx, mut objects: Vec<Object>) -> Vec<Object> {
+    let digest = manifest::digest(&objects);
+    manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
+    objects
+}
+
+/// Whether every pool is there too: an apply can be half done (recording 13b).
+fn complete(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> bool {
+    wanted
+        .iter()
+        .filter(|o| o.kind() == "KafkaNodePool")
+        .all(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()).is_some())
+}
+
+/// The cluster id of volumes that `down --keep-data` left, if there are any.
+fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
+    let mut ids = Vec::new();
+    for claim in snapshot.claims(cx.namespace()) {
+        if claim.0.label("strimzi.io/cluster") == Some(cx.cluster()) {
+            ids.push((claim.0.name().to_owned(), claim.0.annotation(CLUSTER_ID).map(str::to_owned)));
+        }
+    }
+    if cx.settings.preset == PresetName::Ephemeral {
+        return Ok(None);
+    }
+    if let Some((name, _)) = ids.iter().find(|(_, id)| id.is_none()) {
+        return Err(Box::new(
+            Failure::new(
+                OLD_VOLUMES,
+                Kind::Foreign,
+                format!("the volume claim {name} is left of an earlier Kafka {}", cx.cluster()),
+            )
+            .because("a new Kafka cluster gets a new cluster id, and brokers refuse a volume with another one")
+            .hint(format!(
+                "delete the old data: kstrim kubectl -- delete pvc -n {} -l strimzi.io/cluster={}",
+                cx.namespace(),
+                cx.cluster()
+            )),
+        ));
+    }
+    Ok(ids.into_iter().find_map(|(_, id)| id))
+}
+
+/// Apply; over kept volumes the Kafka is made paused, given their cluster id and then released
+/// (Strimzi: "Recovering a cluster from persistent volumes").
+async fn apply(cx: &Cx, mut wanted: Vec<Object>, kept: Option<String>) -> Result<()> {
+    const PAUSE: &str = "strimzi.io/pause-reconciliation";
+    let refused = |e| ownership::api_failure(cx, "Kafka cannot be applied", &e);
+    wanted = labelled(cx, wanted);
+    let Some(id) = kept else {
+        cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
+        return Ok(());
+    };
+    cx.emit.warn(Some("kafka"), format!("volumes of an earlier cluster are there; it gets their cluster id {id}"));
+    let mut paused = wanted.clone();
+    for object in paused.iter_mut().filter(|o| o.kind() == "Kafka") {
+        object.set(&["metadata", "annotations", PAUSE], "true");
+    }
+    cx.kubectl.apply(&yaml(&paused), false).await.map_err(refused)?;
+    cx.kubectl
+        .patch(cx.namespace(), "kafka.kafka.strimzi.io", cx.cluster(), &json!({"status": {"clusterId": id}}), Some("status"))
+        .await
+        .map_err(refused)?;
+    // Without the annotation the same apply takes it away again: it is ours.
+    cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
+    Ok(())
+}

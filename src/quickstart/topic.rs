@@ -1,0 +1,85 @@
+//! The topic: a `KafkaTopic`, and the topic itself as soon as a broker serves.
+//!
+//! The topic operator starts long after the broker. So that the smoke test need not wait for it,
+//! the topic is also made in Kafka, exactly as the resource describes it; the topic operator then
+//! finds it as it wants it.
+
+use std::cell::Cell;
+
+use async_trait::async_trait;
+
+use super::ownership;
+use super::smoke::Brokers;
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::manifest::{self, Object, render};
+use crate::observe::Kind as ObservedKind;
+
+/// The task.
+#[derive(Default)]
+pub struct Topic {
+    exists: Cell<bool>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Topic {
+    fn spec(&self) -> Spec {
+        super::spec("topic", "Topic", &["kafka"], 3)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let topic = &cx.settings.topic;
+        let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
+        let found = snapshot.topic(cx.namespace(), &topic.resource_name());
+        let Some(found) = found else {
+            return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
+        };
+        if found.0.deleted_at().is_some() {
+            return Ok(Doneness::Pending(format!("an earlier topic {topic} is still going away")));
+        }
+        // A topic that a person made or changed is as good as ours: it is only used.
+        if self.exists.get() || found.is_ready() {
+            return Ok(Doneness::Done(format!("topic {topic} is there")));
+        }
+        Ok(Doneness::Pending(format!("the topic {topic} is not there yet")))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let wanted = wanted(cx);
+        let snapshot = cx.store.snapshot();
+        if snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()).is_none() {
+            let labelled = super::kafka::labelled(cx, wanted.clone());
+            cx.kubectl
+                .apply(&yaml(&labelled), false)
+                .await
+                .map_err(|e| ownership::api_failure(cx, "the topic cannot be applied", &e))?;
+        }
+        let brokers = Brokers::of(cx)?;
+        brokers.create_topic(cx.settings.topic.as_str(), &wanted[0]).await?;
+        self.exists.set(true);
+        Ok(())
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        super::store_or_second(cx).await;
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        Ok(vec![format!("kubectl apply --server-side -f -   # KafkaTopic/{}", cx.settings.topic.resource_name())])
+    }
+}
+
+/// The KafkaTopic as it should be, not yet labelled.
+pub fn wanted(cx: &Cx) -> Vec<Object> {
+    vec![render::topic(cx.choice.release, cx.namespace(), cx.cluster(), &cx.settings.topic, preset(cx))]
+}
+
+fn preset(cx: &Cx) -> render::Preset {
+    super::kafka::preset(cx.settings.preset)
+}
+
+/// The digest of the topic as it should be.
+pub fn digest(cx: &Cx) -> String {
+    manifest::digest(&wanted(cx))
+}
