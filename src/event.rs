@@ -209,6 +209,9 @@ pub struct SmokeReport {
     pub sent: u64,
     /// Of them, read back with the same key and bytes.
     pub verified: u64,
+    /// Messages of others that were in between.
+    #[serde(default)]
+    pub foreign: u64,
     /// Bytes of one message's value.
     pub size: u64,
     /// Partitions written to.

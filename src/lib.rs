@@ -18,13 +18,23 @@
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
+pub mod catalogue;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod context;
+pub mod download;
 pub mod engine;
 pub mod event;
 pub mod exec;
+pub mod explain;
 pub mod failure;
+pub mod kafka;
+pub mod manifest;
+pub mod names;
+pub mod observe;
 pub mod paths;
+pub mod quickstart;
+pub mod ready;
 pub mod report;
 pub mod tool;

@@ -1,0 +1,252 @@
+//! Topics and offsets: create, delete, list, trim.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::{
+    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, ListOffsetsRequest,
+};
+use kafka_protocol::protocol::{StrBytes, VersionRange};
+use tokio::time::Instant;
+
+use super::client::{Client, Pause, Topic, millis_until, topic_name};
+use super::error::{KafkaError, Result, code};
+
+/// The broker's own limit for creating, deleting and trimming.
+const ADMIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// A topic to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// Partitions; -1 takes the broker's `num.partitions`.
+    pub partitions: i32,
+    /// Replicas of each; -1 takes the broker's `default.replication.factor`.
+    pub replication_factor: i16,
+    /// Its configuration, `retention.ms` and the like.
+    pub config: BTreeMap<String, String>,
+}
+
+/// What came of [`Client::create_topic`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// It was there; nothing was changed.
+    AlreadyExists,
+}
+
+/// Which end of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The offset of the oldest record.
+    Earliest,
+    /// The offset the next record will get.
+    Latest,
+}
+
+impl End {
+    /// The protocol's special timestamps.
+    const fn timestamp(self) -> i64 {
+        match self {
+            End::Latest => -1,
+            End::Earliest => -2,
+        }
+    }
+}
+
+impl Client {
+    /// Create a topic. Its partitions may still be without leaders: see [`Client::topic`].
+    ///
+    /// # Errors
+    /// The broker's, such as `INVALID_REPLICATION_FACTOR` or `POLICY_VIOLATION`.
+    pub async fn create_topic(&mut self, new: &NewTopic, deadline: Instant) -> Result<Created> {
+        let request = |_| {
+            let configs = new.config.iter().map(|(name, value)| {
+                CreatableTopicConfig::default()
+                    .with_name(StrBytes::from_string(name.clone()))
+                    .with_value(Some(StrBytes::from_string(value.clone())))
+            });
+            let topic = CreatableTopic::default()
+                .with_name(topic_name(&new.name))
+                .with_num_partitions(new.partitions)
+                .with_replication_factor(new.replication_factor)
+                .with_configs(configs.collect());
+            CreateTopicsRequest::default()
+                .with_topics(vec![topic])
+                .with_timeout_ms(millis_until(deadline, ADMIN_LIMIT))
+        };
+        let mut pause = Pause::until(deadline);
+        let mut node = self.any_node();
+        loop {
+            let (_, answer) = self.call(node, VersionRange { min: 2, max: 7 }, deadline, request).await?;
+            let Some(result) = answer.topics.first() else {
+                return Err(KafkaError::Protocol(format!("CreateTopics left out {}", new.name)));
+            };
+            match result.error_code {
+                0 => return Ok(Created::New),
+                code::TOPIC_ALREADY_EXISTS => return Ok(Created::AlreadyExists),
+                // With ZooKeeper (Kafka 3) only the controller creates; with KRaft any broker
+                // passes it on.
+                code::NOT_CONTROLLER if pause.wait().await => {
+                    node = if node == self.controller() { self.any_node() } else { self.controller() };
+                }
+                other => {
+                    let words = result.error_message.as_ref().map(StrBytes::as_str);
+                    return Err(KafkaError::broker(other, format!("creating topic {}", new.name), words));
+                }
+            }
+        }
+    }
+
+    /// Delete a topic. `false` if there was none.
+    ///
+    /// # Errors
+    /// The broker's, such as `TOPIC_DELETION_DISABLED`.
+    pub async fn delete_topic(&mut self, name: &str, deadline: Instant) -> Result<bool> {
+        let request = |version| {
+            let limit = millis_until(deadline, ADMIN_LIMIT);
+            let request = DeleteTopicsRequest::default().with_timeout_ms(limit);
+            if version >= 6 {
+                let topic = DeleteTopicState::default().with_name(Some(topic_name(name)));
+                request.with_topics(vec![topic])
+            } else {
+                request.with_topic_names(vec![topic_name(name)])
+            }
+        };
+        let mut pause = Pause::until(deadline);
+        let mut node = self.any_node();
+        loop {
+            let (_, answer) = self.call(node, VersionRange { min: 1, max: 6 }, deadline, request).await?;
+            let Some(result) = answer.responses.first() else {
+                return Err(KafkaError::Protocol(format!("DeleteTopics left out {name}")));
+            };
+            match result.error_code {
+                0 => return Ok(true),
+                code::UNKNOWN_TOPIC_OR_PARTITION => return Ok(false),
+                code::NOT_CONTROLLER if pause.wait().await => {
+                    node = if node == self.controller() { self.any_node() } else { self.controller() };
+                }
+                other => {
+                    let words = result.error_message.as_ref().map(StrBytes::as_str);
+                    return Err(KafkaError::broker(other, format!("deleting topic {name}"), words));
+                }
+            }
+        }
+    }
+
+    /// The offset at one end of every partition, by partition number.
+    ///
+    /// # Errors
+    /// The broker's; a leader that moved is looked up again until `deadline`.
+    pub async fn list_offsets(
+        &mut self,
+        topic: &mut Topic,
+        end: End,
+        deadline: Instant,
+    ) -> Result<BTreeMap<i32, i64>> {
+        let mut pause = Pause::until(deadline);
+        loop {
+            match self.list_offsets_now(topic, end, deadline).await {
+                Err(e) if e.is_refusal_that_passes() && pause.wait().await => {
+                    *topic = self.topic(&topic.name, deadline).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn list_offsets_now(
+        &mut self,
+        topic: &Topic,
+        end: End,
+        deadline: Instant,
+    ) -> Result<BTreeMap<i32, i64>> {
+        let mut found = BTreeMap::new();
+        for (leader, partitions) in by_leader(topic, 0..i32::try_from(topic.leaders.len()).unwrap_or(i32::MAX))? {
+            let (_, answer) = self
+                .call(leader, VersionRange { min: 1, max: 10 }, deadline, |_| {
+                    let partition = |p: &i32| {
+                        ListOffsetsPartition::default()
+                            .with_partition_index(*p)
+                            .with_timestamp(end.timestamp())
+                    };
+                    let asked = ListOffsetsTopic::default()
+                        .with_name(topic_name(&topic.name))
+                        .with_partitions(partitions.iter().map(partition).collect());
+                    ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked])
+                })
+                .await?;
+            for answer in answer.topics.iter().flat_map(|t| &t.partitions) {
+                if answer.error_code != 0 {
+                    let what = format!("offsets of topic {}, partition {}", topic.name, answer.partition_index);
+                    return Err(KafkaError::broker(answer.error_code, what, None));
+                }
+                found.insert(answer.partition_index, answer.offset);
+            }
+        }
+        if found.len() != topic.leaders.len() {
+            return Err(KafkaError::Protocol(format!("ListOffsets left out partitions of {}", topic.name)));
+        }
+        Ok(found)
+    }
+
+    /// Delete every record before the given offset, by partition number. Returns each
+    /// partition's new first offset.
+    ///
+    /// # Errors
+    /// The broker's: `POLICY_VIOLATION` for a topic that is only compacted,
+    /// `OFFSET_OUT_OF_RANGE` for an offset past the end.
+    pub async fn delete_records(
+        &mut self,
+        topic: &Topic,
+        before: &BTreeMap<i32, i64>,
+        deadline: Instant,
+    ) -> Result<BTreeMap<i32, i64>> {
+        let mut first = BTreeMap::new();
+        for (leader, partitions) in by_leader(topic, before.keys().copied())? {
+            let (_, answer) = self
+                .call(leader, VersionRange { min: 0, max: 2 }, deadline, |_| {
+                    let partition = |p: &i32| {
+                        DeleteRecordsPartition::default().with_partition_index(*p).with_offset(before[p])
+                    };
+                    let asked = DeleteRecordsTopic::default()
+                        .with_name(topic_name(&topic.name))
+                        .with_partitions(partitions.iter().map(partition).collect());
+                    DeleteRecordsRequest::default()
+                        .with_topics(vec![asked])
+                        .with_timeout_ms(millis_until(deadline, ADMIN_LIMIT))
+                })
+                .await?;
+            for answer in answer.topics.iter().flat_map(|t| &t.partitions) {
+                if answer.error_code != 0 {
+                    let what =
+                        format!("deleting records of topic {}, partition {}", topic.name, answer.partition_index);
+                    return Err(KafkaError::broker(answer.error_code, what, None));
+                }
+                first.insert(answer.partition_index, answer.low_watermark);
+            }
+        }
+        Ok(first)
+    }
+}
+
+/// Partitions grouped by the node that leads them.
+///
+/// # Errors
+/// As [`Topic::leader`].
+pub(super) fn by_leader(
+    topic: &Topic,
+    partitions: impl IntoIterator<Item = i32>,
+) -> Result<BTreeMap<i32, Vec<i32>>> {
+    let mut groups: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for partition in partitions {
+        groups.entry(topic.leader(partition)?).or_default().push(partition);
+    }
+    Ok(groups)
+}

@@ -1,0 +1,174 @@
+//! What can go wrong between kstrim and a broker.
+
+use std::{fmt, io};
+
+use kafka_protocol::error::ResponseError;
+
+/// The result of every call to a broker.
+pub type Result<T, E = KafkaError> = std::result::Result<T, E>;
+
+/// Why a call to a broker gave no result.
+#[derive(Debug)]
+pub enum KafkaError {
+    /// No connection could be made.
+    Connect {
+        /// The broker, `host:port` as it advertises itself.
+        to: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection ended before the answer was whole.
+    Closed {
+        /// The broker.
+        peer: String,
+        /// The request that was under way, or `connecting`.
+        during: String,
+        /// Why, if the system said.
+        source: Option<io::Error>,
+    },
+    /// The deadline passed first.
+    Timeout {
+        /// The broker.
+        peer: String,
+        /// The request that was under way, or `connecting`.
+        during: String,
+    },
+    /// What came back is not what Kafka's protocol says.
+    Protocol(String),
+    /// The broker answered with an error.
+    Broker {
+        /// Kafka's error code, [`code`].
+        code: i16,
+        /// The code's name in Kafka, `NOT_LEADER_OR_FOLLOWER`.
+        name: String,
+        /// What it was about, and the broker's own words if it gave any.
+        message: String,
+    },
+}
+
+/// The error codes this client acts on (`org.apache.kafka.common.protocol.Errors`).
+pub mod code {
+    #![allow(missing_docs)]
+    pub const OFFSET_OUT_OF_RANGE: i16 = 1;
+    pub const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    pub const LEADER_NOT_AVAILABLE: i16 = 5;
+    pub const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+    pub const REPLICA_NOT_AVAILABLE: i16 = 9;
+    pub const MESSAGE_TOO_LARGE: i16 = 10;
+    pub const NOT_ENOUGH_REPLICAS: i16 = 19;
+    pub const UNSUPPORTED_VERSION: i16 = 35;
+    pub const TOPIC_ALREADY_EXISTS: i16 = 36;
+    pub const NOT_CONTROLLER: i16 = 41;
+    pub const KAFKA_STORAGE_ERROR: i16 = 56;
+    pub const FENCED_LEADER_EPOCH: i16 = 74;
+    pub const UNKNOWN_LEADER_EPOCH: i16 = 75;
+    pub const OFFSET_NOT_AVAILABLE: i16 = 78;
+    pub const UNKNOWN_TOPIC_ID: i16 = 100;
+}
+
+impl KafkaError {
+    /// A broker's error `code` about `what`, with the broker's own words if it gave any.
+    pub fn broker(code: i16, what: impl fmt::Display, words: Option<&str>) -> Self {
+        let message = match words.map(str::trim).filter(|w| !w.is_empty()) {
+            Some(words) => format!("{what}: {words}"),
+            None => what.to_string(),
+        };
+        KafkaError::Broker { code, name: code_name(code), message }
+    }
+
+    /// The broker's error code, if a broker answered.
+    pub fn code(&self) -> Option<i16> {
+        match self {
+            KafkaError::Broker { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Whether asking again, after fresh metadata, can help and cannot do harm: the broker
+    /// refused before it did anything. An append that timed out is not among them, a second
+    /// try could write the records twice.
+    pub fn is_refusal_that_passes(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(
+                code::UNKNOWN_TOPIC_OR_PARTITION
+                    | code::LEADER_NOT_AVAILABLE
+                    | code::NOT_LEADER_OR_FOLLOWER
+                    | code::REPLICA_NOT_AVAILABLE
+                    | code::NOT_ENOUGH_REPLICAS
+                    | code::NOT_CONTROLLER
+                    | code::KAFKA_STORAGE_ERROR
+                    | code::FENCED_LEADER_EPOCH
+                    | code::UNKNOWN_LEADER_EPOCH
+                    | code::OFFSET_NOT_AVAILABLE
+                    | code::UNKNOWN_TOPIC_ID
+            )
+        )
+    }
+
+    /// Whether there was no connection, or it broke.
+    pub fn is_connection(&self) -> bool {
+        matches!(self, KafkaError::Connect { .. } | KafkaError::Closed { .. })
+    }
+}
+
+/// A code's name as Kafka writes it; `UNKNOWN_ERROR_123` for one this client has not heard of.
+pub fn code_name(code: i16) -> String {
+    match ResponseError::try_from_code(code) {
+        None => "NONE".to_owned(),
+        Some(ResponseError::Unknown(code)) => format!("UNKNOWN_ERROR_{code}"),
+        Some(known) => {
+            let mut name = String::new();
+            for c in known.to_string().chars() {
+                if c.is_ascii_uppercase() && !name.is_empty() {
+                    name.push('_');
+                }
+                name.push(c.to_ascii_uppercase());
+            }
+            name
+        }
+    }
+}
+
+impl fmt::Display for KafkaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KafkaError::Connect { to, source } => write!(f, "cannot connect to broker {to}: {source}"),
+            KafkaError::Closed { peer, during, source: None } => {
+                write!(f, "broker {peer} closed the connection ({during})")
+            }
+            KafkaError::Closed { peer, during, source: Some(source) } => {
+                write!(f, "the connection to broker {peer} broke ({during}): {source}")
+            }
+            KafkaError::Timeout { peer, during } => {
+                write!(f, "broker {peer} gave no answer in time ({during})")
+            }
+            KafkaError::Protocol(what) => f.write_str(what),
+            KafkaError::Broker { code, name, message } => write!(f, "{name} (code {code}): {message}"),
+        }
+    }
+}
+
+impl std::error::Error for KafkaError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_kafkas_names() {
+        assert_eq!(code_name(code::NOT_LEADER_OR_FOLLOWER), "NOT_LEADER_OR_FOLLOWER");
+        assert_eq!(code_name(code::UNKNOWN_TOPIC_ID), "UNKNOWN_TOPIC_ID");
+        assert_eq!(code_name(17), "INVALID_TOPIC_EXCEPTION");
+        assert_eq!(code_name(-1), "UNKNOWN_SERVER_ERROR");
+        assert_eq!(code_name(9999), "UNKNOWN_ERROR_9999");
+    }
+
+    #[test]
+    fn an_append_that_timed_out_is_not_tried_again() {
+        assert!(KafkaError::broker(code::NOT_LEADER_OR_FOLLOWER, "t", None).is_refusal_that_passes());
+        // REQUEST_TIMED_OUT and NOT_ENOUGH_REPLICAS_AFTER_APPEND
+        assert!(!KafkaError::broker(7, "t", None).is_refusal_that_passes());
+        assert!(!KafkaError::broker(20, "t", None).is_refusal_that_passes());
+    }
+}

@@ -1,0 +1,278 @@
+//! Appending: record batches (format v2, uncompressed), acknowledged by all in-sync replicas.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::protocol::{StrBytes, VersionRange};
+use kafka_protocol::records::{
+    Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
+    RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+};
+use tokio::time::Instant;
+
+use super::admin::by_leader;
+use super::client::{Client, Pause, Topic, millis_until, topic_name};
+use super::error::{KafkaError, Result, code};
+
+/// Most bytes of keys, values and headers in one batch, unless a single message is larger.
+/// With what a batch adds it stays below Kafka's default `message.max.bytes`, 1,048,588.
+pub const BATCH_BYTES: usize = 1_000_000;
+
+/// The broker's own limit for replicating an append.
+const PRODUCE_LIMIT: Duration = Duration::from_secs(30);
+/// Most bytes a record adds to its key, value and headers.
+const RECORD_OVERHEAD: usize = 40;
+
+/// A message to append.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Its key, if any.
+    pub key: Option<Bytes>,
+    /// Its value; none is a tombstone.
+    pub value: Option<Bytes>,
+    /// Its headers, in order; a name given twice keeps its last value.
+    pub headers: Vec<(String, Option<Bytes>)>,
+}
+
+impl Message {
+    fn bytes(&self) -> usize {
+        let len = |b: &Option<Bytes>| b.as_ref().map_or(0, Bytes::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + len(value) + 10).sum();
+        len(&self.key) + len(&self.value) + headers + RECORD_OVERHEAD
+    }
+}
+
+/// An acknowledged batch: its messages have the offsets from `base_offset` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// The partition.
+    pub partition: i32,
+    /// The offset of the batch's first message.
+    pub base_offset: i64,
+    /// How many messages.
+    pub count: usize,
+}
+
+type Queues = BTreeMap<i32, VecDeque<Vec<Message>>>;
+
+impl Client {
+    /// Append messages, each to the partition given with it; within a partition they keep
+    /// their order. `acks` gets an entry a batch, in offset order within a partition, and is
+    /// right also when an error is returned.
+    ///
+    /// What a broker refuses before writing (a leader that moved, too few in-sync replicas) is
+    /// tried again until `deadline`; what may have been written is not, so nothing is written
+    /// twice by this client.
+    ///
+    /// # Errors
+    /// The broker's, `MESSAGE_TOO_LARGE` for a single message above the topic's limit.
+    pub async fn produce(
+        &mut self,
+        topic: &mut Topic,
+        messages: Vec<(i32, Message)>,
+        acks: &mut Vec<Ack>,
+        deadline: Instant,
+    ) -> Result<()> {
+        let mut queues = batches(messages);
+        let mut pause = Pause::until(deadline);
+        while !queues.is_empty() {
+            let refusal = match by_leader(topic, queues.keys().copied()) {
+                Ok(groups) => self.produce_round(topic, &mut queues, groups, acks, deadline).await?,
+                Err(e) => Some(e),
+            };
+            if let Some(refusal) = refusal {
+                if !pause.wait().await {
+                    return Err(refusal);
+                }
+                *topic = self.topic(&topic.name, deadline).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Send the first batch of every partition, a request a leader. Returns a refusal that may
+    /// pass; the batches it hit are still queued.
+    async fn produce_round(
+        &mut self,
+        topic: &Topic,
+        queues: &mut Queues,
+        groups: BTreeMap<i32, Vec<i32>>,
+        acks: &mut Vec<Ack>,
+        deadline: Instant,
+    ) -> Result<Option<KafkaError>> {
+        let mut refusal = None;
+        // Version 13 names a topic by its id only.
+        let handled = VersionRange { min: 3, max: if topic.id.is_nil() { 12 } else { 13 } };
+        for (leader, partitions) in groups {
+            let mut data = Vec::with_capacity(partitions.len());
+            for partition in &partitions {
+                if let Some(batch) = queues.get(partition).and_then(VecDeque::front) {
+                    let records = Some(encode_batch(batch)?);
+                    data.push(PartitionProduceData::default().with_index(*partition).with_records(records));
+                }
+            }
+            let sent = data.len();
+            let request = |version| {
+                let named = TopicProduceData::default().with_partition_data(data);
+                let named = if version >= 13 {
+                    named.with_topic_id(topic.id)
+                } else {
+                    named.with_name(topic_name(&topic.name))
+                };
+                ProduceRequest::default()
+                    .with_acks(-1)
+                    .with_timeout_ms(millis_until(deadline, PRODUCE_LIMIT))
+                    .with_topic_data(vec![named])
+            };
+            let answer = match self.call(leader, handled, deadline, request).await {
+                Ok((_, answer)) => answer,
+                // Told by this client itself: the leader is not among the known brokers.
+                Err(e) if e.is_refusal_that_passes() => {
+                    refusal = Some(e);
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
+            let mut answered = 0;
+            let mut failure = None;
+            for answer in answer.responses.iter().flat_map(|t| &t.partition_responses) {
+                let Some(queue) = queues.get_mut(&answer.index) else { continue };
+                let Some(batch) = queue.pop_front() else { continue };
+                answered += 1;
+                match answer.error_code {
+                    0 => acks.push(Ack {
+                        partition: answer.index,
+                        base_offset: answer.base_offset,
+                        count: batch.len(),
+                    }),
+                    // A topic may allow less than the broker's default: halve, as Kafka's
+                    // own producer does.
+                    code::MESSAGE_TOO_LARGE if batch.len() > 1 => {
+                        let mut batch = batch;
+                        let second = batch.split_off(batch.len() / 2);
+                        queue.push_front(second);
+                        queue.push_front(batch);
+                    }
+                    other => {
+                        let what = format!("appending to topic {}, partition {}", topic.name, answer.index);
+                        let words = answer.error_message.as_ref().map(StrBytes::as_str);
+                        let error = KafkaError::broker(other, what, words);
+                        if error.is_refusal_that_passes() {
+                            queue.push_front(batch);
+                            refusal = Some(error);
+                        } else {
+                            // Other partitions' acknowledgements may follow in this answer.
+                            failure.get_or_insert(error);
+                        }
+                    }
+                }
+                if queue.is_empty() {
+                    queues.remove(&answer.index);
+                }
+            }
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
+            if answered != sent {
+                return Err(KafkaError::Protocol(format!(
+                    "the broker answered for {answered} of {sent} partitions of topic {} (Produce)",
+                    topic.name
+                )));
+            }
+        }
+        Ok(refusal)
+    }
+}
+
+/// Messages as batches of at most [`BATCH_BYTES`], by partition.
+fn batches(messages: Vec<(i32, Message)>) -> Queues {
+    let mut queues = Queues::new();
+    let mut filled: BTreeMap<i32, usize> = BTreeMap::new();
+    for (partition, message) in messages {
+        let queue = queues.entry(partition).or_default();
+        let filled = filled.entry(partition).or_default();
+        let bytes = message.bytes();
+        match queue.back_mut() {
+            Some(batch) if *filled + bytes <= BATCH_BYTES => {
+                batch.push(message);
+                *filled += bytes;
+            }
+            _ => {
+                queue.push_back(vec![message]);
+                *filled = bytes;
+            }
+        }
+    }
+    queues
+}
+
+/// One record batch, its first offset 0: the broker gives the real one.
+fn encode_batch(messages: &[Message]) -> Result<Bytes> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let timestamp = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let records: Vec<Record> = messages
+        .iter()
+        .zip(0i32..)
+        .map(|(message, index)| Record {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+            producer_id: NO_PRODUCER_ID,
+            producer_epoch: NO_PRODUCER_EPOCH,
+            timestamp_type: TimestampType::Creation,
+            offset: i64::from(index),
+            // The encoder starts a new batch where this does not keep step with the offset.
+            sequence: NO_SEQUENCE.wrapping_add(index),
+            timestamp,
+            key: message.key.clone(),
+            value: message.value.clone(),
+            headers: message
+                .headers
+                .iter()
+                .map(|(name, value)| (StrBytes::from_string(name.clone()), value.clone()))
+                .collect(),
+        })
+        .collect();
+    let mut buffer = BytesMut::new();
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+    RecordBatchEncoder::encode(&mut buffer, &records, &options)
+        .map_err(|e| KafkaError::Protocol(format!("cannot encode a record batch: {e}")))?;
+    Ok(buffer.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: usize) -> Message {
+        Message { value: Some(Bytes::from(vec![b'x'; bytes])), ..Message::default() }
+    }
+
+    #[test]
+    fn a_batch_stays_below_the_brokers_limit() {
+        let queues = batches((0..50).map(|i| (i % 2, message(100_000))).collect());
+        assert_eq!(queues.keys().copied().collect::<Vec<_>>(), [0, 1]);
+        for queue in queues.values() {
+            assert_eq!(queue.iter().map(Vec::len).sum::<usize>(), 25);
+            for batch in queue {
+                assert!(encode_batch(batch).unwrap().len() <= 1_048_588);
+            }
+        }
+        let largest = batches(vec![(0, message(1_000_000)), (0, message(1_000_000))]);
+        assert_eq!(largest[&0].len(), 2);
+        assert!(encode_batch(&largest[&0][0]).unwrap().len() <= 1_048_588);
+    }
+
+    #[test]
+    fn many_messages_are_one_batch() {
+        let batch: Vec<Message> = (0..1000).map(|_| message(10)).collect();
+        let mut bytes = encode_batch(&batch).unwrap();
+        let info = kafka_protocol::records::RecordBatchDecoder::decode_batch_info(&mut bytes).unwrap();
+        assert_eq!(info.len(), 1);
+        assert_eq!((info[0].record_count, info[0].base_sequence), (1000, NO_SEQUENCE));
+    }
+}

@@ -1,0 +1,113 @@
+//! From what went wrong to a [`Failure`] with an id of its own and a way on.
+
+use super::plan::Plan;
+use super::verdict::{self, Verdict};
+use crate::failure::{Failure, Id, Kind};
+use crate::kafka::error::{KafkaError, code};
+
+/// What the test was doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Reaching the first broker.
+    Connect,
+    /// Creating or looking up the topic.
+    Topic,
+    /// Sending.
+    Produce,
+    /// Reading back.
+    Consume,
+}
+
+/// No broker could be reached.
+pub const CONNECT: Id = Id("KS-SMOKE-CONNECT");
+/// The topic is not there.
+pub const NO_TOPIC: Id = Id("KS-SMOKE-NO-TOPIC");
+/// The topic could not be created or looked up.
+pub const TOPIC: Id = Id("KS-SMOKE-TOPIC");
+/// A partition has no leader.
+pub const NO_LEADER: Id = Id("KS-SMOKE-NO-LEADER");
+/// A broker refused to append.
+pub const PRODUCE: Id = Id("KS-SMOKE-PRODUCE");
+/// A broker refused to be read from.
+pub const CONSUME: Id = Id("KS-SMOKE-CONSUME");
+/// The limit passed.
+pub const TIMEOUT: Id = Id("KS-SMOKE-TIMEOUT");
+
+const STATUS: &str = "kstrim status shows the brokers and their conditions";
+
+/// The failure that `error` is; `sent` is how many messages were acknowledged.
+pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box<Failure> {
+    let topic = &plan.topic;
+    let id = match (error, error.code(), phase) {
+        (KafkaError::Timeout { .. }, ..) => TIMEOUT,
+        (_, Some(code::LEADER_NOT_AVAILABLE | code::NOT_LEADER_OR_FOLLOWER), _) => NO_LEADER,
+        (_, Some(code::UNKNOWN_TOPIC_OR_PARTITION), Phase::Topic) => NO_TOPIC,
+        (.., Phase::Connect) => CONNECT,
+        (.., Phase::Topic) => TOPIC,
+        (.., Phase::Produce) => PRODUCE,
+        (.., Phase::Consume) => CONSUME,
+    };
+    let doing = match phase {
+        Phase::Connect => "connecting".to_owned(),
+        Phase::Topic => format!("looking up topic {topic}"),
+        Phase::Produce => format!("sending, {sent} of {} messages acknowledged", plan.messages),
+        Phase::Consume => format!("reading {sent} messages back"),
+    };
+    let message = match id {
+        TIMEOUT => format!("the smoke test on topic {topic} passed its time limit while {doing}"),
+        NO_LEADER => format!("topic {topic} has a partition without a leader"),
+        NO_TOPIC => format!("topic {topic} is not there"),
+        CONNECT => "the smoke test cannot talk to Kafka".to_owned(),
+        _ => format!("the smoke test on topic {topic} failed while {doing}"),
+    };
+    let kind = if id == TIMEOUT { Kind::Timeout } else { Kind::Smoke };
+    let failure = Failure::new(id, kind, message).because(error);
+    Box::new(match (id, error.code()) {
+        (TIMEOUT, _) => failure
+            .hint(STATUS)
+            .hint(format!("allow more time: kstrim smoke-test --timeout {}s", plan.timeout.as_secs().max(1) * 2)),
+        (NO_TOPIC, _) => failure.hint("kstrim up creates its topic; kstrim smoke-test --topic NAME takes another"),
+        (_, Some(code::MESSAGE_TOO_LARGE)) => failure
+            .hint("the topic's max.message.bytes, or the broker's message.max.bytes, is below --size; send smaller ones"),
+        (_, Some(code::NOT_ENOUGH_REPLICAS)) => {
+            failure.hint("fewer replicas are in sync than the topic's min.insync.replicas asks for").hint(STATUS)
+        }
+        _ => failure.hint(STATUS),
+    })
+}
+
+/// The failure of a verdict, named by its gravest finding, the others as causes. `pod` is that
+/// of a broker that took messages.
+pub fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failure>> {
+    let mut failing = verdict.findings.iter().filter(|f| f.fails);
+    let gravest = failing.next()?;
+    let topic = &plan.topic;
+    let message = format!("the smoke test on topic {topic} failed: {}", gravest.message);
+    let mut failure = Failure::new(gravest.id, Kind::Smoke, message);
+    for other in failing {
+        failure = failure.because(format!("{}: {}", other.id, other.message));
+    }
+    let hint = match gravest.id {
+        verdict::EMPTY => format!(
+            "the broker acknowledged messages that its log does not have: look at its volume, and at what pod \
+             {pod} logs"
+        ),
+        verdict::TRUNCATED => format!(
+            "records left the log while the test ran: look at retention.ms, retention.bytes and cleanup.policy \
+             of topic {topic}, and for somebody deleting records"
+        ),
+        verdict::COMPRESSED => format!(
+            "topic {topic} recompresses what it is sent (compression.type); test with a topic whose \
+             compression.type is producer"
+        ),
+        verdict::FOREIGN => {
+            format!("somebody else writes to topic {topic}; test with a topic of its own: --topic NAME")
+        }
+        verdict::DUPLICATE | verdict::ORDER | verdict::CONTENT => format!(
+            "something between kstrim and the log repeats, reorders or changes messages: look at what pod {pod} \
+             logs"
+        ),
+        _ => STATUS.to_owned(),
+    };
+    Some(Box::new(failure.hint(hint)))
+}

@@ -1,0 +1,294 @@
+//! What the smoke test sends: every message follows from the run's id and its number, so
+//! that nothing has to be remembered to know what must come back.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::admin::NewTopic;
+use crate::kafka::partition;
+use crate::kafka::produce::Message;
+
+/// Messages of a test that was not told otherwise.
+pub const DEFAULT_MESSAGES: u64 = 10;
+/// Bytes of a value in a test that was not told otherwise.
+pub const DEFAULT_SIZE: usize = 100;
+/// Fewest bytes of a value: run id, number and checksum must fit.
+pub const MIN_SIZE: usize = 64;
+/// Most bytes of a value: with key and headers it stays below Kafka's default
+/// `message.max.bytes` of 1,048,588.
+pub const MAX_SIZE: usize = 1_000_000;
+/// Most messages of a test; a byte of memory is kept for each.
+pub const MAX_MESSAGES: u64 = 10_000_000;
+
+/// Longest run id that is carried whole, characters.
+const TAG: usize = 32;
+/// Fewest keys, if there are as many messages.
+const KEYS: u64 = 4;
+/// Most keys: a topic of more partitions is tested in as many of them.
+const MOST_KEYS: u64 = 1024;
+
+/// A smoke test to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Tells this run's messages from any other's.
+    pub run_id: String,
+    /// The topic to use.
+    pub topic: String,
+    /// Messages, 1 to [`MAX_MESSAGES`].
+    pub messages: u64,
+    /// Bytes of each value, [`MIN_SIZE`] to [`MAX_SIZE`].
+    pub size: usize,
+    /// Leave the messages, and a topic that was created, on the cluster.
+    pub keep: bool,
+    /// Messages of others in between are told and counted, but are no failure.
+    pub allow_foreign: bool,
+    /// Create the topic like this if it is not there; its name is `topic`'s. A topic that was
+    /// created is deleted after the test, unless `keep`.
+    pub create: Option<NewTopic>,
+    /// The limit of the whole test; cleaning up may take 3 s more.
+    pub timeout: Duration,
+}
+
+impl Plan {
+    /// Ten small messages through `topic`, which must be there.
+    pub fn new(run_id: impl Into<String>, topic: impl Into<String>) -> Self {
+        Self {
+            run_id: run_id.into(),
+            topic: topic.into(),
+            messages: DEFAULT_MESSAGES,
+            size: DEFAULT_SIZE,
+            keep: false,
+            allow_foreign: false,
+            create: None,
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// Whether the numbers are within their bounds.
+    ///
+    /// # Errors
+    /// `KS-SMOKE-MESSAGES`, `KS-SMOKE-SIZE`.
+    pub fn check(&self) -> Result<()> {
+        let usage = |id, message| Failure::new(Id(id), Kind::Usage, message);
+        if !(1..=MAX_MESSAGES).contains(&self.messages) {
+            let message = format!("the smoke test cannot send {} messages", self.messages);
+            let hint = format!("--messages takes 1 to {MAX_MESSAGES}");
+            return Err(Box::new(usage("KS-SMOKE-MESSAGES", message).hint(hint)));
+        }
+        if !(MIN_SIZE..=MAX_SIZE).contains(&self.size) {
+            let message = format!("the smoke test cannot send messages of {} bytes", self.size);
+            let why = "a message carries the run's id, a number and a checksum, and must stay below the \
+                       broker's message.max.bytes (default 1048588)";
+            let hint = format!("--size takes {MIN_SIZE} to {MAX_SIZE}");
+            return Err(Box::new(usage("KS-SMOKE-SIZE", message).because(why).hint(hint)));
+        }
+        Ok(())
+    }
+}
+
+/// The messages of a run, made when needed. Numbered from 0.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    tag: String,
+    count: u64,
+    size: usize,
+    /// Message `n` has key `n % keys.len()`; each key with its partition.
+    keys: Vec<(Bytes, i32)>,
+    /// The keys of a partition, ascending.
+    by_partition: BTreeMap<i32, Vec<u64>>,
+}
+
+/// Whose a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recognised {
+    /// This message, byte for byte.
+    Intact(u64),
+    /// One of ours, but not as sent; its number if that can still be read.
+    Damaged(Option<u64>),
+    /// Not of this run.
+    Foreign,
+}
+
+impl Messages {
+    /// The messages of `plan` in a topic of `partitions`. Keys are chosen such that every
+    /// partition gets some, as far as there are messages.
+    pub fn new(plan: &Plan, partitions: u32) -> Self {
+        let tag = tag(&plan.run_id);
+        let partitions = partitions.max(1);
+        let wanted = u64::from(partitions).clamp(KEYS, MOST_KEYS).min(plan.messages.max(1));
+        let share = wanted.div_ceil(u64::from(partitions)) as usize;
+        let mut keys: Vec<(Bytes, i32)> = Vec::new();
+        let mut by_partition: BTreeMap<i32, Vec<u64>> = BTreeMap::new();
+        let mut candidate = 0u64;
+        while (keys.len() as u64) < wanted {
+            let key = format!("{tag}-k{candidate}");
+            candidate += 1;
+            let partition = partition::for_key(key.as_bytes(), partitions);
+            let keys_there = by_partition.entry(partition).or_default();
+            if keys_there.len() < share {
+                keys_there.push(keys.len() as u64);
+                keys.push((Bytes::from(key), partition));
+            }
+        }
+        by_partition.retain(|_, keys| !keys.is_empty());
+        Self { tag, count: plan.messages, size: plan.size, keys, by_partition }
+    }
+
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many different keys.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The index of message `n`'s key.
+    pub fn key_of(&self, n: u64) -> usize {
+        (n % self.keys.len() as u64) as usize
+    }
+
+    /// The partition of message `n`.
+    pub fn partition(&self, n: u64) -> i32 {
+        self.keys[self.key_of(n)].1
+    }
+
+    /// The number of the `index`th message (from 0) of `partition`.
+    pub fn nth(&self, partition: i32, index: u64) -> Option<u64> {
+        let keys = self.by_partition.get(&partition)?;
+        let per_round = keys.len() as u64;
+        let n = (index / per_round) * self.keys.len() as u64 + keys[(index % per_round) as usize];
+        (n < self.count).then_some(n)
+    }
+
+    /// Message `n`.
+    pub fn message(&self, n: u64) -> Message {
+        let key = Some(self.keys[self.key_of(n)].0.clone());
+        Message { key, value: Some(self.value(n)), headers: Vec::new() }
+    }
+
+    /// `kstrim RUN NUMBER PADDING CHECKSUM`, `size` bytes of ASCII. The number is hexadecimal;
+    /// the checksum the first 8 digits of the SHA-256 of what is before it.
+    fn value(&self, n: u64) -> Bytes {
+        const PADDING: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+        let mut text = format!("kstrim {} {n:08x} ", self.tag).into_bytes();
+        text.reserve(self.size.saturating_sub(text.len()));
+        let start = (n % 64) as usize;
+        let padding = PADDING.iter().cycle().skip(start);
+        text.extend(padding.take(self.size.saturating_sub(text.len() + 9)));
+        text.push(b' ');
+        let mut sum = String::with_capacity(8);
+        for byte in &Sha256::digest(&text)[..4] {
+            let _ = write!(sum, "{byte:02x}");
+        }
+        text.extend_from_slice(sum.as_bytes());
+        Bytes::from(text)
+    }
+
+    /// Whose record this is.
+    pub fn recognise(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Recognised {
+        let number = value.and_then(|v| self.number(v));
+        if let Some(n) = number {
+            let same_key = key == Some(&self.keys[self.key_of(n)].0);
+            let same_value = value == Some(&self.value(n));
+            return if same_key && same_value { Recognised::Intact(n) } else { Recognised::Damaged(Some(n)) };
+        }
+        match key {
+            Some(key) if self.keys.iter().any(|(ours, _)| ours == key) => Recognised::Damaged(None),
+            _ => Recognised::Foreign,
+        }
+    }
+
+    fn number(&self, value: &[u8]) -> Option<u64> {
+        let rest = value.strip_prefix(b"kstrim ")?.strip_prefix(self.tag.as_bytes())?.strip_prefix(b" ")?;
+        let digits = std::str::from_utf8(rest.get(..8)?).ok()?;
+        u64::from_str_radix(digits, 16).ok().filter(|n| *n < self.count)
+    }
+}
+
+/// A run's id as it goes into keys and values: no blanks, at most [`TAG`] characters.
+fn tag(run_id: &str) -> String {
+    let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
+    let mut tag: String = run_id.chars().filter(plain).collect();
+    if tag.len() > TAG {
+        tag.retain(|c| c != '-'); // a UUID fits without its hyphens
+        tag.truncate(TAG);
+    }
+    if tag.is_empty() { "run".to_owned() } else { tag }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(count: u64, size: usize, partitions: u32) -> Messages {
+        let plan = Plan { messages: count, size, ..Plan::new("0199c1d2-7b1e-7cc4-8f00-5d1e2f3a4b5c", "t") };
+        Messages::new(&plan, partitions)
+    }
+
+    #[test]
+    fn a_value_has_the_size_asked_for_and_is_recognised() {
+        for size in [MIN_SIZE, DEFAULT_SIZE, 5000] {
+            let all = messages(20, size, 3);
+            for n in 0..20 {
+                let m = all.message(n);
+                let (key, value) = (m.key.unwrap(), m.value.unwrap());
+                assert_eq!(value.len(), size);
+                assert_eq!(all.recognise(Some(&key), Some(&value)), Recognised::Intact(n));
+                assert_eq!(all.recognise(Some(b"other"), Some(&value)), Recognised::Damaged(Some(n)));
+                let mut broken = value.to_vec();
+                broken[size - 12] ^= 1;
+                assert_eq!(all.recognise(Some(&key), Some(&broken)), Recognised::Damaged(Some(n)));
+                assert_eq!(all.recognise(Some(&key), None), Recognised::Damaged(None));
+            }
+        }
+    }
+
+    #[test]
+    fn another_runs_message_is_foreign() {
+        let ours = messages(10, 100, 1);
+        let plan = Plan::new("another", "t");
+        let theirs = Messages::new(&plan, 1).message(3);
+        assert_eq!(ours.recognise(theirs.key.as_deref(), theirs.value.as_deref()), Recognised::Foreign);
+        assert_eq!(ours.recognise(None, None), Recognised::Foreign);
+        assert_eq!(ours.recognise(None, Some(b"kstrim ")), Recognised::Foreign);
+    }
+
+    #[test]
+    fn every_partition_is_tested_and_the_order_in_it_is_known() {
+        for (count, partitions) in [(10, 1), (10, 3), (100, 12), (5, 40), (1, 1), (3, 2)] {
+            let all = messages(count, 100, partitions);
+            let mut seen: BTreeMap<i32, u64> = BTreeMap::new();
+            for n in 0..count {
+                let index = seen.entry(all.partition(n)).or_default();
+                assert_eq!(all.nth(all.partition(n), *index), Some(n), "{count} in {partitions}");
+                *index += 1;
+            }
+            for (partition, sent) in &seen {
+                assert_eq!(all.nth(*partition, *sent), None);
+            }
+            assert_eq!(seen.len() as u64, u64::from(partitions).min(count), "{count} in {partitions}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_refused_with_what_is_allowed() {
+        let size = |size| Plan { size, ..Plan::new("r", "t") };
+        assert!(size(MIN_SIZE).check().is_ok() && size(MAX_SIZE).check().is_ok());
+        for bad in [size(0), size(MIN_SIZE - 1), size(MAX_SIZE + 1)] {
+            let failure = bad.check().unwrap_err();
+            assert_eq!((failure.id.0, failure.kind), ("KS-SMOKE-SIZE", Kind::Usage));
+            assert!(failure.hints[0].contains("64 to 1000000"));
+        }
+        for bad in [0, MAX_MESSAGES + 1] {
+            let plan = Plan { messages: bad, ..Plan::new("r", "t") };
+            assert_eq!(plan.check().unwrap_err().id.0, "KS-SMOKE-MESSAGES");
+        }
+    }
+}
