@@ -136,6 +136,26 @@ name! {
     topic_ok, mend_topic
 }
 
+name! {
+    /// The size of a volume as a Kubernetes quantity: `100Gi`.
+    StorageSize, "storage size",
+    "a number with one of Mi, Gi, Ti, M, G or T, such as 100Gi",
+    storage_ok, mend_storage
+}
+
+fn storage_ok(size: &str) -> bool {
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let positive = digits.len() <= 9 && digits.parse::<u32>().is_ok_and(|n| n > 0);
+    positive
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && ["Mi", "Gi", "Ti", "M", "G", "T"].contains(&&size[digits.len()..])
+}
+
+fn mend_storage(size: &str) -> String {
+    let digits: String = size.trim().chars().take_while(char::is_ascii_digit).collect();
+    format!("{digits}Gi")
+}
+
 fn alnum(c: char) -> bool {
     c.is_ascii_alphanumeric()
 }
@@ -482,6 +502,15 @@ mod tests {
         assert!(name("___").starts_with("topic-"));
         for bad in [".", "..", "a b", "ü", &"t".repeat(250)] {
             assert!(bad.parse::<TopicName>().is_err());
+        }
+    }
+
+    #[test]
+    fn sizes_are_quantities() {
+        assert!("100Gi".parse::<StorageSize>().is_ok() && "512Mi".parse::<StorageSize>().is_ok());
+        assert!(refused::<StorageSize>("20 GB").ends_with("try \"20Gi\""));
+        for bad in ["", "Gi", "0Gi", "-1Gi", "1e3", "+1Gi", "10gi", "1Gi "] {
+            assert!(bad.parse::<StorageSize>().is_err(), "{bad}");
         }
     }
 
