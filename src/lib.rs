@@ -16,6 +16,7 @@
 //! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
 //! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
+//! - [`names`]: validated names and versions.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
 pub mod catalogue;

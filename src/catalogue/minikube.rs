@@ -1,0 +1,46 @@
+//! minikube's releases: which Kubernetes each can make.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Range, catalogue};
+use crate::names::{Minor, Version};
+
+/// A minikube release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Minikube {
+    /// `1.38.1`.
+    pub version: Version,
+    /// The Kubernetes it makes by default.
+    pub default: Version,
+    /// The oldest it can make.
+    pub oldest: Version,
+    /// The newest it knows.
+    pub newest: Version,
+}
+
+impl Minikube {
+    /// Whether it can make some Kubernetes of this range.
+    pub fn can_run(&self, range: Range) -> bool {
+        self.oldest.minor() <= range.max && range.min <= self.newest.minor()
+    }
+
+    /// What an installed minikube can make. A release between two known ones, or newer than
+    /// all, is taken for the last known before it; `None` for one older than all.
+    pub fn installed(version: &Version) -> Option<&'static Self> {
+        catalogue().minikube.iter().rev().find(|known| known.version <= *version)
+    }
+
+    /// The newest patch of a minor version that is known to exist and that this minikube can
+    /// make: from what minikube releases made by default, else `.0`, which always exists.
+    pub fn patch_of(&self, minor: Minor) -> Version {
+        let first = Version::new(minor.major, minor.minor, 0).max(self.floor(minor));
+        let known = catalogue().minikube.iter().flat_map(|m| [&m.default, &m.newest]);
+        let usable = |v: &&Version| v.minor() == minor && v.pre.is_none() && **v <= self.newest;
+        known.filter(usable).max().cloned().filter(|v| *v >= first).unwrap_or(first)
+    }
+
+    fn floor(&self, minor: Minor) -> Version {
+        if self.oldest.minor() == minor { self.oldest.clone() } else { Version::new(0, 0, 0) }
+    }
+}

@@ -1,0 +1,50 @@
+//! What kstrim writes on everything it applies.
+
+use super::Object;
+
+/// The label that says who made an object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY`].
+pub const KSTRIM: &str = "kstrim";
+/// The annotation with the content digest of the manifest the object came from.
+pub const DIGEST: &str = "kstrim/digest";
+/// The annotation with the Strimzi release.
+pub const RELEASE: &str = "kstrim/release";
+
+/// Put the label and both annotations on each object's own metadata. Pod templates, selectors
+/// and everything else stay as they are: a label there would restart pods.
+pub fn label(objects: &mut [Object], digest: &str, release: &str) {
+    for object in objects {
+        object.set(&["metadata", "labels", MANAGED_BY], KSTRIM);
+        object.set(&["metadata", "annotations", DIGEST], digest);
+        object.set(&["metadata", "annotations", RELEASE], release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_objects_own_metadata_changes() {
+        let template = json!({"metadata": {"labels": {"a": "b"}}});
+        let mut objects = [Object::new(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "d", "labels": {"app": "strimzi"}, "annotations": null},
+            "spec": {"template": template},
+        }))
+        .unwrap()];
+        label(&mut objects, "abc", "1.2.0");
+        assert_eq!(
+            objects[0].get("/metadata").unwrap(),
+            &json!({
+                "name": "d",
+                "labels": {"app": "strimzi", "app.kubernetes.io/managed-by": "kstrim"},
+                "annotations": {"kstrim/digest": "abc", "kstrim/release": "1.2.0"},
+            })
+        );
+        assert_eq!(objects[0].get("/spec/template").unwrap(), &template);
+    }
+}

@@ -1,0 +1,287 @@
+//! YAML to objects. What is read here may come from anywhere, so everything is bounded: the
+//! bytes, the nesting (128 levels, by the parser), and what aliases may grow to.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::{Object, ids};
+use crate::failure::{Failure, Kind, Result};
+
+/// Most bytes of one file or download: 16 MiB. Strimzi's largest install manifest has 1 MiB.
+pub const SIZE_LIMIT: u64 = 16 << 20;
+
+/// What one file may grow to when its aliases are followed, in bytes of scalars plus
+/// [`NODE_COST`] a value. The parser limits nested aliases, not many aliases of one large
+/// anchor; this limits both.
+const GROWTH_LIMIT: usize = 256 << 20;
+const NODE_COST: usize = 64;
+
+/// Load every document of `bytes`. `origin` names them in errors: a path or a URL.
+/// A `List` is taken apart; empty documents are skipped.
+pub fn from_bytes(origin: &str, bytes: &[u8]) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    append(origin, bytes, &mut objects)?;
+    finish(origin, objects)
+}
+
+/// Load a file, or every `*.yaml` and `*.yml` directly in a folder in the order of their names.
+pub fn from_path(path: &Path) -> Result<Vec<Object>> {
+    let origin = path.display().to_string();
+    let meta = fs::metadata(path).map_err(|e| unreadable(path, &e))?;
+    let files = if meta.is_dir() { yaml_files(path)? } else { vec![path.to_owned()] };
+    let mut objects = Vec::new();
+    for file in &files {
+        append(&file.display().to_string(), &read(file)?, &mut objects)?;
+    }
+    finish(&origin, objects)
+}
+
+/// Read a file of at most [`SIZE_LIMIT`] bytes.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|e| unreadable(path, &e))?;
+    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
+    Ok(bytes)
+}
+
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
+        let path = entry.map_err(|e| unreadable(folder, &e))?.path();
+        let yaml = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+        if yaml && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Box<Failure> {
+    Box::new(
+        Failure::new(ids::UNREADABLE, Kind::Usage, format!("cannot read the manifest {}", path.display()))
+            .because(error)
+            .hint("give a YAML file, a folder of *.yaml files, or an http(s) URL"),
+    )
+}
+
+fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
+    if bytes.len() as u64 > SIZE_LIMIT {
+        let message = format!("{origin} is larger than {} MiB", SIZE_LIMIT >> 20);
+        return Err(Box::new(
+            Failure::new(ids::TOO_LARGE, Kind::Usage, message)
+                .hint("an install manifest of Strimzi has about 1 MiB: check that this is one"),
+        ));
+    }
+    let budget = Cell::new(GROWTH_LIMIT);
+    for (index, document) in serde_yaml::Deserializer::from_slice(bytes).enumerate() {
+        let number = index + 1;
+        let value = Node { budget: &budget, top: true }
+            .deserialize(document)
+            .map_err(|e| invalid(origin, number, &e))?;
+        push(origin, number, value, objects)?;
+    }
+    Ok(())
+}
+
+fn invalid(origin: &str, document: usize, error: &serde_yaml::Error) -> Box<Failure> {
+    let place = match error.location() {
+        Some(at) => format!("document {document}, line {}, column {}", at.line(), at.column()),
+        None => format!("document {document}"),
+    };
+    Box::new(
+        Failure::new(ids::YAML, Kind::Usage, format!("{origin}: {place}: not a manifest that can be used"))
+            .because(error),
+    )
+}
+
+fn push(origin: &str, document: usize, value: Value, objects: &mut Vec<Object>) -> Result<()> {
+    if value.is_null() {
+        return Ok(());
+    }
+    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind == "List")
+        && value.get("apiVersion").and_then(Value::as_str) == Some("v1");
+    if is_list {
+        let Value::Object(mut list) = value else { return Ok(()) };
+        return match list.remove("items") {
+            Some(Value::Array(items)) => {
+                items.into_iter().try_for_each(|item| push(origin, document, item, objects))
+            }
+            _ => Err(no_object(origin, document, "is a List without items")),
+        };
+    }
+    let object = Object::new(value).map_err(|why| no_object(origin, document, &why))?;
+    objects.push(object);
+    Ok(())
+}
+
+fn no_object(origin: &str, document: usize, why: &str) -> Box<Failure> {
+    let message = format!("{origin}: document {document} is no Kubernetes object: it {why}");
+    Box::new(Failure::new(ids::OBJECT, Kind::Usage, message))
+}
+
+fn finish(origin: &str, objects: Vec<Object>) -> Result<Vec<Object>> {
+    if objects.is_empty() {
+        let message = format!("{origin} holds no Kubernetes object");
+        return Err(Box::new(Failure::new(ids::EMPTY, Kind::Usage, message)));
+    }
+    let mut seen = HashSet::new();
+    match objects.iter().find(|object| !seen.insert(object.key())) {
+        None => Ok(objects),
+        Some(object) => {
+            let message = format!("{origin} holds {object} twice");
+            Err(Box::new(
+                Failure::new(ids::DUPLICATE, Kind::Usage, message)
+                    .hint("only one of them could be applied: remove the other"),
+            ))
+        }
+    }
+}
+
+/// Reads one YAML value as JSON, as the API server would have it: string keys, no duplicates,
+/// no tags, finite numbers. (`serde_json::Value`'s own reader lets a later key win.)
+struct Node<'a> {
+    budget: &'a Cell<usize>,
+    top: bool,
+}
+
+impl Node<'_> {
+    fn inner(&self) -> Self {
+        Self { budget: self.budget, top: false }
+    }
+
+    fn spend<E: serde::de::Error>(&self, bytes: usize) -> Result<(), E> {
+        match self.budget.get().checked_sub(bytes + NODE_COST) {
+            Some(left) => {
+                self.budget.set(left);
+                Ok(())
+            }
+            None => Err(E::custom("its aliases grow beyond all reason (an alias bomb?)")),
+        }
+    }
+
+    fn scalar<E: serde::de::Error>(self, bytes: usize, value: Value) -> Result<Value, E> {
+        self.spend(bytes)?;
+        if self.top && !value.is_null() {
+            return Err(E::custom("a document must be a Kubernetes object, this is a plain value"));
+        }
+        Ok(value)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a plain YAML value without tags")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
+        self.scalar(0, Value::Null)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value, E> {
+        self.scalar(0, value.into())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
+        self.scalar(0, value.into())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
+        self.scalar(0, value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number must be finite"))?;
+        self.scalar(0, number.into())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.scalar(value.len(), value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
+        self.spend(0)?;
+        if self.top {
+            return Err(A::Error::custom("a document must be a Kubernetes object, this is a sequence"));
+        }
+        let mut items = Vec::new();
+        while let Some(item) = from.next_element_seed(self.inner())? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
+        self.spend(0)?;
+        let mut map = Map::new();
+        while let Some(key) = from.next_key_seed(Key)? {
+            self.spend(key.len())?;
+            if key == "<<" {
+                return Err(A::Error::custom("merge keys (<<) are not supported"));
+            }
+            let value = from.next_value_seed(self.inner())?;
+            if let Some(twice) = map.get(&key).map(|_| &key) {
+                return Err(A::Error::custom(format_args!("the key {twice:?} occurs twice")));
+            }
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+/// A mapping's key: a string, or a plain number or boolean written without quotes, which
+/// `kubectl` takes as text too.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = String;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<String, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string as a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<String, E> {
+        Ok(value.to_owned())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<String, E> {
+        Ok(value.to_string())
+    }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

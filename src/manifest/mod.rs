@@ -1,0 +1,27 @@
+//! Kubernetes manifests as structures: load, retarget to a namespace, label, tune, split by
+//! phase, render our own resources, write out. Nothing here replaces text in YAML.
+//!
+//! - [`load`]: files, folders and bytes to [`Object`]s, with limits.
+//! - [`digest`]: what a set of objects *is*, whatever its formatting.
+//! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
+//! - [`render`]: our own Kafka, node pool, topic and namespace resources.
+//! - [`source`]: where the install manifest comes from.
+
+pub mod digest;
+pub mod ids;
+pub mod label;
+pub mod load;
+pub mod object;
+pub mod phase;
+pub mod render;
+pub mod retarget;
+pub mod source;
+pub mod tune;
+pub mod yaml;
+
+pub use digest::digest;
+pub use label::label;
+pub use object::Object;
+pub use phase::{Phases, split};
+pub use retarget::retarget;
+pub use yaml::to_yaml;

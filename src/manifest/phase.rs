@@ -1,0 +1,48 @@
+//! The order in which an install manifest is applied.
+
+use super::Object;
+use super::retarget::{Scope, scope};
+
+/// An install manifest, taken apart.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Phases {
+    /// Custom resource definitions: first, everything waits for them to be Established.
+    pub crds: Vec<Object>,
+    /// Cluster roles, their bindings and other objects without a namespace.
+    pub cluster: Vec<Object>,
+    /// Objects in the namespace, those first that others need, Deployments last.
+    pub namespaced: Vec<Object>,
+}
+
+/// Take a manifest apart. Objects keep their order within a phase, except that in the
+/// namespace accounts and configuration come before bindings and bindings before workloads.
+pub fn split(objects: Vec<Object>) -> Phases {
+    let mut phases = Phases::default();
+    for object in objects {
+        match (object.kind(), scope(&object)) {
+            ("CustomResourceDefinition", _) => phases.crds.push(object),
+            (_, Some(Scope::Cluster)) => phases.cluster.push(object),
+            _ => phases.namespaced.push(object),
+        }
+    }
+    phases.cluster.sort_by_key(|object| rank(object.kind()));
+    phases.namespaced.sort_by_key(|object| rank(object.kind()));
+    phases
+}
+
+fn rank(kind: &str) -> u8 {
+    match kind {
+        "Namespace" => 0,
+        "ServiceAccount" | "ConfigMap" | "Secret" | "ClusterRole" | "Role" => 1,
+        "ClusterRoleBinding" | "RoleBinding" => 2,
+        "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod" => 4,
+        _ => 3,
+    }
+}
+
+impl Phases {
+    /// All objects in the order they are applied.
+    pub fn in_order(self) -> Vec<Object> {
+        [self.crds, self.cluster, self.namespaced].concat()
+    }
+}

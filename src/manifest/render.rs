@@ -1,0 +1,324 @@
+//! Our own resources: `templates/*.yaml`, parsed, with their slots set for a release.
+//!
+//! What a release wants comes from the catalogue: the API version, node pools, annotations,
+//! whether the definition still asks for ZooKeeper. Facts behind the choices are in the docs
+//! of [`crate::catalogue::release`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+
+use super::{Object, ids};
+use crate::catalogue::{Mode, Release};
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{ClusterName, DnsLabel, StorageSize, TopicName, Version};
+
+/// A shape of a Kafka cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Preset {
+    /// One node that is broker and controller, on a volume: Strimzi's quickstart.
+    Single,
+    /// The same without a volume: its data ends with the pod.
+    Ephemeral,
+    /// Three brokers and three controllers that outlive the loss of one.
+    Ha,
+    /// One broker and one ZooKeeper node: the quickstart of releases up to 0.40.0.
+    Zookeeper,
+}
+
+impl Preset {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::Single, Self::Ephemeral, Self::Ha, Self::Zookeeper];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Ephemeral => "ephemeral",
+            Self::Ha => "ha",
+            Self::Zookeeper => "zookeeper",
+        }
+    }
+
+    /// What it is, for help texts.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Single => "one node on a volume, the quickstart",
+            Self::Ephemeral => "one node without a volume: its data ends with the pod",
+            Self::Ha => "three brokers and three controllers, replicated",
+            Self::Zookeeper => "one broker and one ZooKeeper node (Strimzi 0.30.0 to 0.45.2)",
+        }
+    }
+
+    /// The one that the release's own quickstart shows.
+    pub const fn default_for(release: &Release) -> Self {
+        match release.quickstart {
+            Mode::Zookeeper => Self::Zookeeper,
+            Mode::Kraft => Self::Single,
+        }
+    }
+
+    /// How its Kafka keeps metadata.
+    pub const fn mode(self) -> Mode {
+        match self {
+            Self::Zookeeper => Mode::Zookeeper,
+            _ => Mode::Kraft,
+        }
+    }
+
+    /// How many brokers it has.
+    pub const fn brokers(self) -> u32 {
+        match self {
+            Self::Ha => 3,
+            _ => 1,
+        }
+    }
+
+    /// Whether the cluster has a topic operator, which `KafkaTopic` resources need.
+    pub const fn topic_operator(self, release: &Release) -> bool {
+        matches!(self, Self::Zookeeper) || release.kraft.topic_operator
+    }
+
+    /// Feature gates the operator needs for it.
+    pub fn feature_gates(self, release: &Release) -> &[String] {
+        match self.mode() {
+            Mode::Zookeeper => &[],
+            Mode::Kraft => &release.kraft.gates,
+        }
+    }
+
+    /// Fails for a preset that the release cannot run, `KS-PRESET-UNSUPPORTED`.
+    pub fn check(self, release: &Release) -> Result<()> {
+        if release.can(self.mode()) {
+            return Ok(());
+        }
+        let message = format!("Strimzi {} cannot run the preset {self}", release.version);
+        Err(Box::new(
+            Failure::new(ids::PRESET, Kind::Usage, message)
+                .because("Strimzi 0.45.2 was the last release with ZooKeeper")
+                .hint("use --preset single, or --release 0.45.2"),
+        ))
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|preset| preset.name() == given).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("no preset {given:?}; there are {names}")
+        })
+    }
+}
+
+/// What to render a cluster for.
+#[derive(Debug, Clone)]
+pub struct RenderInput<'a> {
+    /// The Strimzi release.
+    pub release: &'a Release,
+    /// The Kafka version, one of the release's.
+    pub kafka: &'a Version,
+    /// The shape.
+    pub preset: Preset,
+    /// The namespace.
+    pub namespace: &'a DnsLabel,
+    /// The cluster's name.
+    pub cluster: &'a ClusterName,
+    /// Whether to tune for a laptop ([`tuned`] says how).
+    pub tuning: bool,
+    /// The size of each volume. On minikube's host path volumes nothing reserves it.
+    pub storage: &'a StorageSize,
+}
+
+/// The cluster's resources in the order to apply them: node pools where the release has them,
+/// then the `Kafka`.
+///
+/// # Errors
+/// `KS-PRESET-UNSUPPORTED`.
+pub fn kafka(input: &RenderInput<'_>) -> Result<Vec<Object>> {
+    input.preset.check(input.release)?;
+    let mut objects = pools(input);
+    objects.push(cluster(input));
+    Ok(objects)
+}
+
+fn pools(input: &RenderInput<'_>) -> Vec<Object> {
+    if input.preset.mode() == Mode::Zookeeper || !input.release.kraft.node_pools {
+        return Vec::new();
+    }
+    let wanted: &[(&str, u32, &[&str])] = match input.preset {
+        Preset::Ha => &[("controller", 3, &["controller"]), ("broker", 3, &["broker"])],
+        _ => &[("dual-role", 1, &["controller", "broker"])],
+    };
+    let pool = |&(name, replicas, roles): &(&str, u32, &[&str])| {
+        let mut pool = template(include_str!("../../templates/node-pool.yaml"));
+        place(&mut pool, input.release, input.namespace, name);
+        pool.set(&["metadata", "labels", CLUSTER_LABEL], input.cluster.as_str());
+        pool.set(&["spec", "replicas"], replicas);
+        pool.set(&["spec", "roles"], json!(roles));
+        pool.set(&["spec", "storage"], storage(input, input.release.schema.kraft_metadata));
+        pool
+    };
+    wanted.iter().map(pool).collect()
+}
+
+fn cluster(input: &RenderInput<'_>) -> Object {
+    let release = input.release;
+    let zookeeper = input.preset.mode() == Mode::Zookeeper;
+    let mut kafka = template(include_str!("../../templates/kafka.yaml"));
+    place(&mut kafka, release, input.namespace, input.cluster.as_str());
+    kafka.set(&["spec", "kafka", "version"], input.kafka.to_string());
+    replication(&mut kafka, input.preset.brokers());
+    if zookeeper {
+        let protocol = input.kafka.minor().to_string();
+        kafka.set(&["spec", "kafka", "config", "inter.broker.protocol.version"], protocol);
+    } else {
+        for (name, value) in &release.kraft.annotations {
+            kafka.set(&["metadata", "annotations", name], value.as_str());
+        }
+        let known = release.kafka_version(input.kafka).and_then(|k| k.metadata.as_deref());
+        if let Some(metadata) = known.filter(|_| release.schema.metadata_version) {
+            kafka.set(&["spec", "kafka", "metadataVersion"], metadata);
+        }
+    }
+    // Where the definition asks for these beside node pools or KRaft, the operator ignores them.
+    if zookeeper || release.schema.zookeeper_required {
+        kafka.set(&["spec", "kafka", "replicas"], input.preset.brokers());
+        kafka.set(&["spec", "kafka", "storage"], storage(input, false));
+        kafka.set(&["spec", "zookeeper", "replicas"], 1);
+        kafka.set(&["spec", "zookeeper", "storage"], plain_storage(input));
+    }
+    if input.preset == Preset::Ha {
+        let mut spread = fragment(include_str!("../../templates/spread.yaml"));
+        let labels = "/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm/labelSelector/matchLabels";
+        if let Some(labels) = spread.pointer_mut(labels) {
+            labels["strimzi.io/name"] = format!("{}-kafka", input.cluster).into();
+        }
+        kafka.set(&["spec", "kafka", "template", "pod", "affinity"], spread);
+    }
+    if !input.preset.topic_operator(release) {
+        kafka.remove(&["spec", "entityOperator", "topicOperator"]);
+    }
+    if input.tuning {
+        tune(&mut kafka, zookeeper);
+    }
+    kafka
+}
+
+/// Replication for this many brokers: each partition everywhere up to three, all but one of
+/// the replicas in sync.
+fn replication(kafka: &mut Object, brokers: u32) {
+    let factor = brokers.min(3);
+    let in_sync = factor.saturating_sub(1).max(1);
+    for (option, value) in [
+        ("offsets.topic.replication.factor", factor),
+        ("transaction.state.log.replication.factor", factor),
+        ("transaction.state.log.min.isr", in_sync),
+        ("default.replication.factor", factor),
+        ("min.insync.replicas", in_sync),
+    ] {
+        kafka.set(&["spec", "kafka", "config", option], value);
+    }
+}
+
+/// A broker's storage. `kraft_metadata` marks the volume for the metadata log too.
+fn storage(input: &RenderInput<'_>, kraft_metadata: bool) -> Value {
+    let mut volume = plain_storage(input);
+    if input.preset == Preset::Ephemeral && !kraft_metadata {
+        return volume;
+    }
+    if let Some(volume) = volume.as_object_mut() {
+        volume.shift_insert(0, "id".to_owned(), 0.into());
+        if kraft_metadata {
+            volume.insert("kraftMetadata".to_owned(), "shared".into());
+        }
+    }
+    json!({"type": "jbod", "volumes": [volume]})
+}
+
+fn plain_storage(input: &RenderInput<'_>) -> Value {
+    match input.preset {
+        Preset::Ephemeral => json!({"type": "ephemeral"}),
+        _ => json!({"type": "persistent-claim", "size": input.storage.as_str()}),
+    }
+}
+
+fn tune(kafka: &mut Object, zookeeper: bool) {
+    let probe = fragment(include_str!("../../templates/quick-probe.yaml"));
+    let operator = fragment(include_str!("../../templates/quick-operator.yaml"));
+    if zookeeper {
+        kafka.set(&["spec", "zookeeper", "readinessProbe"], probe.clone());
+    }
+    kafka.set(&["spec", "kafka", "readinessProbe"], probe);
+    for name in ["topicOperator", "userOperator"] {
+        if kafka.get(&format!("/spec/entityOperator/{name}")).is_some() {
+            kafka.set(&["spec", "entityOperator", name], operator.clone());
+        }
+    }
+}
+
+/// What the laptop tuning changes in the Kafka resource, a sentence each, for `kstrim plan`.
+pub fn tuned() -> Vec<String> {
+    vec![
+        "Kafka readiness probe: after 1 s, then every 2 s (Strimzi's default: 15 s, 10 s)".to_owned(),
+        "entity operator startup and readiness probes: after 1 s, then every 2 s (10 s, 10 s)".to_owned(),
+        format!("entity operator JVM options: {}", super::tune::QUICK_JVM),
+    ]
+}
+
+/// The topic's resource.
+pub fn topic(
+    release: &Release,
+    namespace: &DnsLabel,
+    cluster: &ClusterName,
+    topic: &TopicName,
+    partitions: u32,
+    replicas: u32,
+) -> Object {
+    let name = topic.resource_name();
+    let mut object = template(include_str!("../../templates/topic.yaml"));
+    place(&mut object, release, namespace, &name);
+    object.set(&["metadata", "labels", CLUSTER_LABEL], cluster.as_str());
+    object.set(&["spec", "partitions"], partitions);
+    object.set(&["spec", "replicas"], replicas);
+    if name != topic.as_str() {
+        object.set(&["spec", "topicName"], topic.as_str());
+    }
+    object
+}
+
+/// The namespace's resource.
+pub fn namespace(name: &DnsLabel) -> Object {
+    let mut object = template(include_str!("../../templates/namespace.yaml"));
+    object.set(&["metadata", "name"], name.as_str());
+    object
+}
+
+/// The label by which Strimzi's operators find what belongs to a cluster.
+pub const CLUSTER_LABEL: &str = "strimzi.io/cluster";
+
+fn place(object: &mut Object, release: &Release, namespace: &DnsLabel, name: &str) {
+    object.set(&["apiVersion"], release.api_version());
+    object.set(&["metadata", "name"], name);
+    object.set(&["metadata", "namespace"], namespace.as_str());
+}
+
+fn template(text: &str) -> Object {
+    Object::new(fragment(text)).unwrap_or_else(|e| unreachable!("a template is an object, and tested: {e}"))
+}
+
+fn fragment(text: &str) -> Value {
+    serde_yaml::from_str(text).unwrap_or_else(|e| unreachable!("templates are valid YAML, and tested: {e}"))
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

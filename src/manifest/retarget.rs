@@ -1,0 +1,192 @@
+//! From Strimzi's placeholder namespace to the chosen one.
+
+use super::{Object, ids};
+use crate::failure::{Failure, Kind, Result};
+
+/// The namespace Strimzi's install files are written for; a placeholder everybody replaces.
+pub const PLACEHOLDER: &str = "myproject";
+
+/// Kinds that live in no namespace, by API group.
+const CLUSTER_WIDE: &[(&str, &[&str])] = &[
+    ("", &["Namespace", "PersistentVolume"]),
+    ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
+    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
+    ("scheduling.k8s.io", &["PriorityClass"]),
+    ("storage.k8s.io", &["StorageClass"]),
+];
+
+/// Kinds that live in a namespace, by API group: all that an install manifest of any Strimzi
+/// release holds, Strimzi's own, and the core ones a variant of the manifest may add.
+const NAMESPACED: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "ConfigMap",
+            "LimitRange",
+            "PersistentVolumeClaim",
+            "Pod",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("apps", &["DaemonSet", "Deployment", "StatefulSet"]),
+    ("batch", &["CronJob", "Job"]),
+    ("coordination.k8s.io", &["Lease"]),
+    ("networking.k8s.io", &["Ingress", "NetworkPolicy"]),
+    ("policy", &["PodDisruptionBudget"]),
+    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"]),
+    ("core.strimzi.io", &["StrimziPodSet"]),
+    (
+        "kafka.strimzi.io",
+        &[
+            "Kafka",
+            "KafkaBridge",
+            "KafkaConnect",
+            "KafkaConnector",
+            "KafkaMirrorMaker",
+            "KafkaMirrorMaker2",
+            "KafkaNodePool",
+            "KafkaRebalance",
+            "KafkaTopic",
+            "KafkaUser",
+        ],
+    ),
+];
+
+/// Where a kind lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// In no namespace.
+    Cluster,
+    /// In a namespace.
+    Namespaced,
+}
+
+/// Where the object's kind lives, or `None` for a kind not in the table.
+pub fn scope(object: &Object) -> Option<Scope> {
+    let listed = |table: &[(&str, &[&str])]| {
+        table.iter().any(|(group, kinds)| *group == object.group() && kinds.contains(&object.kind()))
+    };
+    match () {
+        () if listed(NAMESPACED) => Some(Scope::Namespaced),
+        () if listed(CLUSTER_WIDE) => Some(Scope::Cluster),
+        () => None,
+    }
+}
+
+/// Move the objects to `namespace`: `metadata.namespace` of namespaced kinds, and the subjects
+/// of bindings, where they are unset or [`PLACEHOLDER`].
+///
+/// # Errors
+/// `KS-MANIFEST-KIND-UNKNOWN` for a kind not in the tables, `KS-MANIFEST-NAMESPACE` for an
+/// object or a subject of yet another namespace. Nothing is changed then.
+pub fn retarget(objects: &mut [Object], namespace: &str) -> Result<()> {
+    objects.iter().try_for_each(|object| check(object, namespace))?;
+    for object in objects {
+        if scope(object) == Some(Scope::Namespaced) {
+            object.set(&["metadata", "namespace"], namespace);
+        } else {
+            object.remove(&["metadata", "namespace"]);
+        }
+        let subjects = object.get_mut("/subjects").and_then(|s| s.as_array_mut());
+        for subject in subjects.into_iter().flatten() {
+            if subject["kind"] == "ServiceAccount" {
+                subject["namespace"] = namespace.into();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(object: &Object, namespace: &str) -> Result<()> {
+    let ours = |found: &str| found == namespace || found == PLACEHOLDER;
+    if scope(object).is_none() {
+        let message = format!(
+            "{object} is of a kind kstrim does not expect in an install manifest ({} {})",
+            object.api_version(),
+            object.kind()
+        );
+        return Err(Box::new(
+            Failure::new(ids::KIND, Kind::Usage, message)
+                .hint("remove it from the manifest and apply it yourself when kstrim is done"),
+        ));
+    }
+    if let Some(found) = object.namespace().filter(|found| !ours(found)) {
+        return Err(foreign(&format!("{object} belongs to namespace {found}"), found, namespace));
+    }
+    let subjects = object.get("/subjects").and_then(|s| s.as_array());
+    for subject in subjects.into_iter().flatten() {
+        if !subject.is_object() {
+            let message = format!("{object} has a subject that is not a mapping");
+            return Err(Box::new(Failure::new(ids::OBJECT, Kind::Usage, message)));
+        }
+        if let Some(found) = subject["namespace"].as_str().filter(|found| !ours(found)) {
+            let what = format!("{object} gives rights to an account of namespace {found}");
+            return Err(foreign(&what, found, namespace));
+        }
+    }
+    Ok(())
+}
+
+fn foreign(what: &str, found: &str, namespace: &str) -> Box<Failure> {
+    Box::new(
+        Failure::new(ids::NAMESPACE, Kind::Usage, format!("{what}, not {namespace}")).hint(format!(
+            "use --namespace {found}, or a manifest written for the placeholder {PLACEHOLDER}"
+        )),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(api: &str, kind: &str, extra: serde_json::Value) -> Object {
+        let mut value = json!({"apiVersion": api, "kind": kind, "metadata": {"name": "x"}});
+        for (key, field) in extra.as_object().unwrap() {
+            if key == "namespace" {
+                value["metadata"]["namespace"] = field.clone();
+            } else {
+                value[key] = field.clone();
+            }
+        }
+        Object::new(value).unwrap()
+    }
+
+    const RBAC: &str = "rbac.authorization.k8s.io/v1";
+
+    #[test]
+    fn namespaced_kinds_and_subjects_move() {
+        let subjects = json!([{"kind": "ServiceAccount", "name": "s", "namespace": "myproject"}]);
+        let mut objects = [
+            object("v1", "ServiceAccount", json!({})),
+            object(RBAC, "ClusterRoleBinding", json!({"subjects": subjects})),
+            object(RBAC, "RoleBinding", json!({"subjects": subjects, "namespace": "myproject"})),
+        ];
+        retarget(&mut objects, "kafka").unwrap();
+        let namespaces: Vec<_> = objects.iter().map(Object::namespace).collect();
+        assert_eq!(namespaces, [Some("kafka"), None, Some("kafka")]);
+        assert_eq!(objects[1].get("/subjects/0/namespace").unwrap(), "kafka");
+        assert_eq!(objects[2].get("/subjects/0/namespace").unwrap(), "kafka");
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_is_refused_untouched() {
+        let elsewhere = json!([{"kind": "ServiceAccount", "name": "s", "namespace": "prod"}]);
+        for (bad, id) in [
+            (object("v1", "ConfigMap", json!({"namespace": "prod"})), ids::NAMESPACE),
+            (object(RBAC, "RoleBinding", json!({"subjects": elsewhere})), ids::NAMESPACE),
+            (object("example.org/v1", "Thing", json!({})), ids::KIND),
+            (object("example.org/v1", "Deployment", json!({})), ids::KIND),
+            (object(RBAC, "RoleBinding", json!({"subjects": ["x"]})), ids::OBJECT),
+        ] {
+            let mut objects = [object("v1", "Secret", json!({})), bad];
+            let before = objects.clone();
+            assert_eq!(retarget(&mut objects, "kafka").unwrap_err().id, id);
+            assert_eq!(objects, before);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Where the install manifest comes from.

@@ -1,0 +1,551 @@
+//! Validated names and versions. Each parses from the command line (`FromStr`), refuses with
+//! the rule it breaks and the nearest valid name, and once built is safe in an argv: none can
+//! begin with a dash or hold a slash, a space or a control character.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a name was refused: one sentence with the rule and, where there is one, a valid name
+/// close to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameError {
+    what: &'static str,
+    given: String,
+    rule: &'static str,
+    suggestion: Option<String>,
+}
+
+impl NameError {
+    /// A valid name near the refused one.
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Debug quoting: a refused name may hold terminal control characters.
+        write!(f, "{:?} is not a valid {}: {}", shorten(&self.given), self.what, self.rule)?;
+        match &self.suggestion {
+            Some(name) => write!(f, "; try {name:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
+
+fn shorten(given: &str) -> String {
+    const SHOWN: usize = 80;
+    if given.chars().count() <= SHOWN {
+        return given.to_owned();
+    }
+    given.chars().take(SHOWN).chain("...".chars()).collect()
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $rule:expr, $valid:path, $mend:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The rule, for help texts and errors.
+            pub const RULE: &'static str = $rule;
+
+            /// The name.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = NameError;
+
+            fn from_str(given: &str) -> Result<Self, NameError> {
+                if $valid(given) {
+                    return Ok(Self(given.to_owned()));
+                }
+                let suggestion = Some($mend(given)).filter(|mended| $valid(mended));
+                Err(NameError { what: $what, given: given.to_owned(), rule: $rule, suggestion })
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = NameError;
+
+            fn try_from(given: String) -> Result<Self, NameError> {
+                given.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A minikube profile, which is also the context's, the node's and the container's name.
+    /// minikube's rule (`ProfileNameValid` in its `pkg/minikube/config/profile.go`): labels of
+    /// letters, digits and inner dashes joined by dots, two characters or more. At most 63
+    /// here, because the node's host name can hold no more.
+    ProfileName, "minikube profile",
+    "2 to 63 letters, digits, '-' and '.', each part between dots beginning and ending with a letter or digit",
+    profile_ok, mend_profile
+}
+
+name! {
+    /// A DNS-1123 label: a namespace, among others.
+    DnsLabel, "name",
+    "1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit (DNS-1123 label)",
+    label_ok, mend_label
+}
+
+name! {
+    /// A Kafka cluster (the `Kafka` resource's name). Strimzi makes Services named after it,
+    /// which are DNS-1035 labels: a letter first, and the longest, `NAME-zookeeper-client`,
+    /// must fit in 63 characters.
+    ClusterName, "Kafka cluster name",
+    "1 to 46 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit \
+     (Strimzi appends up to 17 characters for its Services, which may have 63)",
+    cluster_ok, mend_cluster
+}
+
+name! {
+    /// A Kafka topic, by Kafka's own rule (`org.apache.kafka.common.internals.Topic`).
+    TopicName, "topic name",
+    "1 to 249 ASCII letters, digits, '.', '_' and '-', and neither '.' nor '..'",
+    topic_ok, mend_topic
+}
+
+name! {
+    /// The size of a volume as a Kubernetes quantity: `100Gi`.
+    StorageSize, "storage size",
+    "a number with one of Mi, Gi, Ti, M, G or T, such as 100Gi",
+    storage_ok, mend_storage
+}
+
+fn storage_ok(size: &str) -> bool {
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let positive = digits.len() <= 9 && digits.parse::<u32>().is_ok_and(|n| n > 0);
+    positive
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && ["Mi", "Gi", "Ti", "M", "G", "T"].contains(&&size[digits.len()..])
+}
+
+fn mend_storage(size: &str) -> String {
+    let digits: String = size.trim().chars().take_while(char::is_ascii_digit).collect();
+    format!("{digits}Gi")
+}
+
+fn alnum(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+}
+
+fn lower(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+
+fn profile_ok(name: &str) -> bool {
+    let part = |p: &str| {
+        p.starts_with(alnum) && p.ends_with(alnum) && p.chars().all(|c| alnum(c) || c == '-')
+    };
+    (2..=63).contains(&name.len()) && name.split('.').all(part)
+}
+
+fn label_ok(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.starts_with(lower)
+        && name.ends_with(lower)
+        && name.chars().all(|c| lower(c) || c == '-')
+}
+
+/// The longest suffix Strimzi gives a Service of the cluster.
+const LONGEST_SERVICE_SUFFIX: usize = "-zookeeper-client".len();
+
+fn cluster_ok(name: &str) -> bool {
+    label_ok(name)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= 63 - LONGEST_SERVICE_SUFFIX
+}
+
+fn topic_ok(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && name.chars().all(|c| alnum(c) || "._-".contains(c))
+}
+
+/// Replace what `keep` refuses by dashes, squeeze and trim them, cut at `max`.
+fn mend(name: &str, keep: impl Fn(char) -> bool, max: usize) -> String {
+    let mut mended = String::new();
+    for c in name.trim().chars().map(|c| if keep(c) { c } else { '-' }) {
+        if !(c == '-' && mended.ends_with(['-', '.'])) && mended.len() < max {
+            mended.push(c);
+        }
+    }
+    mended.trim_matches(['-', '.', '_']).to_owned()
+}
+
+fn mend_profile(name: &str) -> String {
+    let mended = mend(name, |c| alnum(c) || c == '.', 63).replace("-.", ".").replace("..", ".");
+    if mended.len() == 1 { format!("{mended}{mended}") } else { mended }
+}
+
+fn mend_label(name: &str) -> String {
+    mend(&name.to_ascii_lowercase(), lower, 63)
+}
+
+fn mend_cluster(name: &str) -> String {
+    let lowered = name.to_ascii_lowercase();
+    let from_letter = lowered.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    mend(from_letter, lower, 63 - LONGEST_SERVICE_SUFFIX)
+}
+
+fn mend_topic(name: &str) -> String {
+    mend(name, |c| alnum(c) || "._".contains(c), 249)
+}
+
+impl TopicName {
+    /// The name of the `KafkaTopic` resource for it: the topic's own where Kubernetes allows
+    /// it (DNS-1123 subdomain, at most 253 characters), else a mended one with eight digits
+    /// of a hash, so that `a_b` and `a-b` stay apart. `spec.topicName` then holds the topic.
+    pub fn resource_name(&self) -> String {
+        let valid = self.0.split('.').all(|part| {
+            part.starts_with(lower) && part.ends_with(lower) && part.chars().all(|c| lower(c) || c == '-')
+        });
+        if valid {
+            return self.0.clone();
+        }
+        use sha2::Digest;
+        let hash = sha2::Sha256::digest(self.0.as_bytes());
+        let tail: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let head = mend(&self.0.to_ascii_lowercase(), lower, 200);
+        if head.is_empty() { format!("topic-{tail}") } else { format!("{head}-{tail}") }
+    }
+}
+
+/// A released version: `1.2.0`, `v1.38.1`, `1.22.2-rc.0`. Ordered as semantic versions are,
+/// except that two pre-releases of the same version compare as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version {
+    /// Major.
+    pub major: u32,
+    /// Minor.
+    pub minor: u32,
+    /// Patch.
+    pub patch: u32,
+    /// What follows the first dash, if anything.
+    pub pre: Option<String>,
+}
+
+/// A Strimzi or Kafka version: the same syntax.
+pub type KafkaVersion = Version;
+
+impl Version {
+    /// A version without a pre-release.
+    pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
+        Self { major, minor, patch, pre: None }
+    }
+
+    /// `(major, minor)`, what Kubernetes ranges are made of.
+    pub const fn minor(&self) -> Minor {
+        Minor { major: self.major, minor: self.minor }
+    }
+}
+
+impl FromStr for Version {
+    type Err = NameError;
+
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        let refuse = || NameError {
+            what: "version",
+            given: given.to_owned(),
+            rule: "three numbers with dots, such as 1.2.0",
+            suggestion: None,
+        };
+        let text = given.strip_prefix('v').unwrap_or(given);
+        let (numbers, pre) = match text.split_once('-') {
+            Some((numbers, pre)) => (numbers, Some(pre)),
+            None => (text, None),
+        };
+        let numbers = parse_numbers(numbers).ok_or_else(refuse)?;
+        let &[major, minor, patch] = numbers.as_slice() else { return Err(refuse()) };
+        let pre_ok = |pre: &str| !pre.is_empty() && pre.chars().all(|c| alnum(c) || ".-+".contains(c));
+        if !pre.is_none_or(pre_ok) {
+            return Err(refuse());
+        }
+        Ok(Self { major, minor, patch, pre: pre.map(str::to_owned) })
+    }
+}
+
+/// Dotted decimal numbers without signs or leading zeros.
+fn parse_numbers(text: &str) -> Option<Vec<u32>> {
+    let number = |part: &str| {
+        let plain = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        (plain && (part == "0" || !part.starts_with('0'))).then(|| part.parse().ok()).flatten()
+    };
+    text.split('.').map(number).collect()
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let numbers = |v: &Self| (v.major, v.minor, v.patch);
+        // No pre-release is newer than any pre-release.
+        let pre = |v: &Self| (v.pre.is_none(), v.pre.clone());
+        numbers(self).cmp(&numbers(other)).then_with(|| pre(self).cmp(&pre(other)))
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = format!("{}.{}.{}", self.major, self.minor, self.patch);
+        if let Some(pre) = &self.pre {
+            text.push('-');
+            text.push_str(pre);
+        }
+        f.pad(&text)
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = NameError;
+
+    fn try_from(given: String) -> Result<Self, NameError> {
+        given.parse()
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> String {
+        version.to_string()
+    }
+}
+
+/// A Kubernetes minor version: `1.34`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Minor {
+    /// Major.
+    pub major: u32,
+    /// Minor.
+    pub minor: u32,
+}
+
+impl FromStr for Minor {
+    type Err = NameError;
+
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        let text = given.strip_prefix('v').unwrap_or(given);
+        match parse_numbers(text).as_deref() {
+            Some(&[major, minor]) => Ok(Self { major, minor }),
+            _ => Err(NameError {
+                what: "minor version",
+                given: given.to_owned(),
+                rule: "two numbers with a dot, such as 1.34",
+                suggestion: None,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Minor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}.{}", self.major, self.minor))
+    }
+}
+
+impl TryFrom<String> for Minor {
+    type Error = NameError;
+
+    fn try_from(given: String) -> Result<Self, NameError> {
+        given.parse()
+    }
+}
+
+impl From<Minor> for String {
+    fn from(minor: Minor) -> String {
+        minor.to_string()
+    }
+}
+
+/// The Kubernetes version a person asks for: `1.34`, `1.34.2` or `v1.34.2`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum KubernetesVersion {
+    /// Any patch of this minor.
+    Minor(Minor),
+    /// Exactly this.
+    Exact(Version),
+}
+
+impl KubernetesVersion {
+    /// Its minor version.
+    pub fn minor(&self) -> Minor {
+        match self {
+            Self::Minor(minor) => *minor,
+            Self::Exact(version) => version.minor(),
+        }
+    }
+}
+
+impl FromStr for KubernetesVersion {
+    type Err = NameError;
+
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        if let Ok(minor) = given.parse() {
+            return Ok(Self::Minor(minor));
+        }
+        given.parse().map(Self::Exact).map_err(|_| NameError {
+            what: "Kubernetes version",
+            given: given.to_owned(),
+            rule: "two or three numbers with dots, such as 1.34 or v1.34.2",
+            suggestion: None,
+        })
+    }
+}
+
+impl fmt::Display for KubernetesVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Minor(minor) => write!(f, "{minor}"),
+            Self::Exact(version) => write!(f, "{version}"),
+        }
+    }
+}
+
+impl TryFrom<String> for KubernetesVersion {
+    type Error = NameError;
+
+    fn try_from(given: String) -> Result<Self, NameError> {
+        given.parse()
+    }
+}
+
+impl From<KubernetesVersion> for String {
+    fn from(version: KubernetesVersion) -> String {
+        version.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused<T: FromStr<Err = NameError> + fmt::Debug>(given: &str) -> String {
+        given.parse::<T>().expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn profiles_follow_minikubes_own_examples() {
+        // The cases of minikube's TestProfileNameValid.
+        for good in ["profile", "pro-file", "profile1", "1st-2nd-3rd-profile", "12567", "a.b", "kstrim"] {
+            assert!(good.parse::<ProfileName>().is_ok(), "{good}");
+        }
+        for bad in ["1", "n", "pro file", "pro-file-", "-profile", "meaningful_name", "_name", "N__a.M--E12567", "", "a..b"] {
+            assert!(bad.parse::<ProfileName>().is_err(), "{bad}");
+        }
+        assert!("a".repeat(64).parse::<ProfileName>().is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule_and_a_near_name() {
+        insta::assert_snapshot!(refused::<DnsLabel>("My_Kafka"), @r#""My_Kafka" is not a valid name: 1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit (DNS-1123 label); try "my-kafka""#);
+        insta::assert_snapshot!(refused::<ProfileName>("--force"), @r#""--force" is not a valid minikube profile: 2 to 63 letters, digits, '-' and '.', each part between dots beginning and ending with a letter or digit; try "force""#);
+        insta::assert_snapshot!(refused::<Version>("1.2"), @r#""1.2" is not a valid version: three numbers with dots, such as 1.2.0"#);
+        assert!(refused::<TopicName>("a\u{1b}[31m").contains("\\u{1b}"));
+    }
+
+    #[test]
+    fn a_cluster_leaves_room_for_its_services() {
+        let longest = "a".repeat(46);
+        assert!(longest.parse::<ClusterName>().is_ok());
+        assert!(format!("{longest}-zookeeper-client").parse::<DnsLabel>().is_ok());
+        assert!("a".repeat(47).parse::<ClusterName>().is_err());
+        assert!("1st".parse::<ClusterName>().is_err(), "a Service begins with a letter");
+    }
+
+    #[test]
+    fn topics_get_a_resource_name() {
+        let name = |topic: &str| topic.parse::<TopicName>().unwrap().resource_name();
+        assert_eq!(name("my-topic"), "my-topic");
+        assert_eq!(name("a.b"), "a.b");
+        assert_ne!(name("a_b"), name("A_b"));
+        assert!(name("__consumer_offsets").starts_with("consumer-offsets-"));
+        assert!(name("___").starts_with("topic-"));
+        for bad in [".", "..", "a b", "ü", &"t".repeat(250)] {
+            assert!(bad.parse::<TopicName>().is_err());
+        }
+    }
+
+    #[test]
+    fn sizes_are_quantities() {
+        assert!("100Gi".parse::<StorageSize>().is_ok() && "512Mi".parse::<StorageSize>().is_ok());
+        assert!(refused::<StorageSize>("20 GB").ends_with("try \"20Gi\""));
+        for bad in ["", "Gi", "0Gi", "-1Gi", "1e3", "+1Gi", "10gi", "1Gi "] {
+            assert!(bad.parse::<StorageSize>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn versions_are_ordered_as_numbers() {
+        let v = |text: &str| text.parse::<Version>().unwrap();
+        assert!(v("0.9.0") < v("0.30.0") && v("v1.38.1") > v("1.9.0"));
+        assert!(v("1.22.2-rc.0") < v("1.22.2"));
+        for bad in ["1", "1.2.3.4", "1.-2.3", "1.2.x", "", "1.2.3-", "01.2.3", "99999999999.0.0", "latest"] {
+            assert!(bad.parse::<Version>().is_err(), "{bad}");
+        }
+        assert_eq!("1.34".parse::<KubernetesVersion>().unwrap().minor(), v("1.34.9").minor());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_and_suggestions_are_valid(text in "\\PC{0,300}") {
+            if let Err(e) = text.parse::<ProfileName>() && let Some(s) = e.suggestion() {
+                prop_assert!(s.parse::<ProfileName>().is_ok());
+            }
+            if let Err(e) = text.parse::<ClusterName>() && let Some(s) = e.suggestion() {
+                prop_assert!(s.parse::<ClusterName>().is_ok());
+            }
+            let _ = (text.parse::<Version>(), text.parse::<Minor>(), text.parse::<KubernetesVersion>());
+            if let Ok(topic) = text.parse::<TopicName>() {
+                prop_assert!(topic.resource_name().len() <= 253);
+            }
+        }
+
+        #[test]
+        fn resource_names_are_dns_subdomains(topic in "[a-zA-Z0-9._-]{1,249}") {
+            prop_assume!(topic != "." && topic != "..");
+            let name = topic.parse::<TopicName>().unwrap().resource_name();
+            let fine = name.split('.').all(|p| p.starts_with(lower) && p.ends_with(lower) && p.chars().all(|c| lower(c) || c == '-'));
+            prop_assert!(fine, "{}", name);
+        }
+    }
+}
