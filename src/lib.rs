@@ -22,3 +22,4 @@ pub mod cmd;
 pub mod event;
 pub mod exec;
 pub mod failure;
+pub mod observe;
