@@ -1,0 +1,157 @@
+//! The kinds of objects kstrim looks at, and where the API server serves them.
+
+use std::fmt;
+
+/// A served version of the `kafka.strimzi.io` group. Releases before 0.49 serve `v1beta2`,
+/// 1.0 and later only `v1` (`crd_api_versions` of the release data).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Version {
+    /// `kafka.strimzi.io/v1`.
+    #[default]
+    V1,
+    /// `kafka.strimzi.io/v1beta2`.
+    V1Beta2,
+}
+
+impl Version {
+    /// As in an apiVersion, without the group.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Version::V1 => "v1",
+            Version::V1Beta2 => "v1beta2",
+        }
+    }
+}
+
+/// A kind of object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// core/v1 Pod.
+    Pod,
+    /// core/v1 PersistentVolumeClaim.
+    Claim,
+    /// core/v1 Event.
+    Event,
+    /// core/v1 Namespace; not namespaced.
+    Namespace,
+    /// core/v1 Node; not namespaced.
+    Node,
+    /// apps/v1 Deployment.
+    Deployment,
+    /// apiextensions.k8s.io/v1 CustomResourceDefinition; not namespaced.
+    Crd,
+    /// kafka.strimzi.io Kafka.
+    Kafka,
+    /// kafka.strimzi.io KafkaNodePool.
+    KafkaNodePool,
+    /// kafka.strimzi.io KafkaTopic.
+    KafkaTopic,
+    /// kafka.strimzi.io KafkaUser.
+    KafkaUser,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 11] = [
+        Kind::Pod,
+        Kind::Claim,
+        Kind::Event,
+        Kind::Namespace,
+        Kind::Node,
+        Kind::Deployment,
+        Kind::Crd,
+        Kind::Kafka,
+        Kind::KafkaNodePool,
+        Kind::KafkaTopic,
+        Kind::KafkaUser,
+    ];
+
+    /// The object's `kind` field.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Pod => "Pod",
+            Kind::Claim => "PersistentVolumeClaim",
+            Kind::Event => "Event",
+            Kind::Namespace => "Namespace",
+            Kind::Node => "Node",
+            Kind::Deployment => "Deployment",
+            Kind::Crd => "CustomResourceDefinition",
+            Kind::Kafka => "Kafka",
+            Kind::KafkaNodePool => "KafkaNodePool",
+            Kind::KafkaTopic => "KafkaTopic",
+            Kind::KafkaUser => "KafkaUser",
+        }
+    }
+
+    /// The kind with this `kind` field.
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+
+    /// The plural in the API's path.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Kind::Pod => "pods",
+            Kind::Claim => "persistentvolumeclaims",
+            Kind::Event => "events",
+            Kind::Namespace => "namespaces",
+            Kind::Node => "nodes",
+            Kind::Deployment => "deployments",
+            Kind::Crd => "customresourcedefinitions",
+            Kind::Kafka => "kafkas",
+            Kind::KafkaNodePool => "kafkanodepools",
+            Kind::KafkaTopic => "kafkatopics",
+            Kind::KafkaUser => "kafkausers",
+        }
+    }
+
+    /// Whether its objects live in a namespace.
+    pub const fn namespaced(self) -> bool {
+        !matches!(self, Kind::Namespace | Kind::Node | Kind::Crd)
+    }
+
+    /// Whether a CRD of Strimzi brings it, so that it may not be served yet.
+    pub const fn custom(self) -> bool {
+        matches!(self, Kind::Kafka | Kind::KafkaNodePool | Kind::KafkaTopic | Kind::KafkaUser)
+    }
+
+    /// The path that lists its objects: all of them, or those in `namespace`.
+    pub fn path(self, version: Version, namespace: Option<&str>) -> String {
+        let base = match self {
+            Kind::Deployment => "/apis/apps/v1".to_owned(),
+            Kind::Crd => "/apis/apiextensions.k8s.io/v1".to_owned(),
+            kind if kind.custom() => format!("/apis/kafka.strimzi.io/{}", version.as_str()),
+            _ => "/api/v1".to_owned(),
+        };
+        match namespace {
+            Some(namespace) if self.namespaced() => {
+                format!("{base}/namespaces/{namespace}/{}", self.plural())
+            }
+            _ => format!("{base}/{}", self.plural()),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_api() {
+        let path = |kind: Kind, ns| kind.path(Version::V1Beta2, ns);
+        assert_eq!(path(Kind::Pod, Some("kafka")), "/api/v1/namespaces/kafka/pods");
+        assert_eq!(path(Kind::Node, Some("kafka")), "/api/v1/nodes");
+        assert_eq!(path(Kind::Deployment, None), "/apis/apps/v1/deployments");
+        assert_eq!(
+            path(Kind::Kafka, Some("kafka")),
+            "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkas"
+        );
+        assert_eq!(path(Kind::Crd, Some("kafka")), "/apis/apiextensions.k8s.io/v1/customresourcedefinitions");
+    }
+}

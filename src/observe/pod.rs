@@ -1,0 +1,315 @@
+//! Pods, claims and events.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::object::{Condition, Object, list, number, text, time};
+
+/// A pod.
+#[derive(Debug, Clone, Copy)]
+pub struct Pod<'a>(pub &'a Object);
+
+/// What a container does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State<'a> {
+    /// Not reported yet.
+    Unknown,
+    /// It waits: `ContainerCreating`, `ErrImagePull`, `ImagePullBackOff`, `CrashLoopBackOff` ...
+    Waiting {
+        /// One word.
+        reason: &'a str,
+        /// For people, or empty.
+        message: &'a str,
+    },
+    /// It runs.
+    Running {
+        /// Since when.
+        started: Option<Timestamp>,
+    },
+    /// It ended.
+    Terminated(Ended<'a>),
+}
+
+/// How a container's run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended<'a> {
+    /// `Completed`, `Error`, `OOMKilled` ...
+    pub reason: &'a str,
+    /// For people, or empty.
+    pub message: &'a str,
+    /// Exit code; 137 is SIGKILL.
+    pub exit_code: i64,
+    /// When that run began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+}
+
+impl<'a> Ended<'a> {
+    fn of(value: &'a Value) -> Self {
+        Ended {
+            reason: text(value, "/reason"),
+            message: text(value, "/message"),
+            exit_code: number(value, "/exitCode").unwrap_or(0),
+            started: time(value, "/startedAt"),
+            finished: time(value, "/finishedAt"),
+        }
+    }
+
+    /// Ended otherwise than with exit code 0.
+    pub fn failed(&self) -> bool {
+        self.exit_code != 0
+    }
+}
+
+/// A container's status.
+#[derive(Debug, Clone, Copy)]
+pub struct Container<'a>(&'a Value);
+
+/// The kubelet's longest pause between restarts is 5 minutes, and it forgets after 10: two
+/// ends further apart are no loop.
+const SAME_LOOP: SignedDuration = SignedDuration::from_mins(10);
+
+impl<'a> Container<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        text(self.0, "/name")
+    }
+
+    /// The image asked for.
+    pub fn image(&self) -> &'a str {
+        text(self.0, "/image")
+    }
+
+    /// Whether its readiness probe passes.
+    pub fn ready(&self) -> bool {
+        self.0.get("ready").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// How often it was restarted in the pod's whole life. No sign of trouble by itself.
+    pub fn restarts(&self) -> i64 {
+        number(self.0, "/restartCount").unwrap_or(0)
+    }
+
+    /// What it does now.
+    pub fn state(&self) -> State<'a> {
+        let Some(state) = self.0.get("state") else { return State::Unknown };
+        if let Some(w) = state.get("waiting") {
+            State::Waiting { reason: text(w, "/reason"), message: text(w, "/message") }
+        } else if let Some(r) = state.get("running") {
+            State::Running { started: time(r, "/startedAt") }
+        } else if let Some(t) = state.get("terminated") {
+            State::Terminated(Ended::of(t))
+        } else {
+            State::Unknown
+        }
+    }
+
+    /// How the run before this one ended.
+    pub fn last(&self) -> Option<Ended<'a>> {
+        self.0.pointer("/lastState/terminated").map(Ended::of)
+    }
+
+    /// Its last failed end, if it is down because of it now: terminated, or waiting to be
+    /// started again. A container that runs is not down, whatever it went through.
+    pub fn down(&self) -> Option<Ended<'a>> {
+        match self.state() {
+            State::Terminated(end) => Some(end).filter(Ended::failed),
+            State::Waiting { reason: "CrashLoopBackOff", .. } => self.last().filter(Ended::failed),
+            _ => None,
+        }
+    }
+
+    /// Failed ends of the present loop: 0, 1 or 2 as far as the status remembers. A restart
+    /// count of long ago does not count.
+    pub fn crashes(&self) -> u8 {
+        let Some(last) = self.last().filter(Ended::failed) else {
+            return u8::from(self.down().is_some());
+        };
+        match self.state() {
+            State::Waiting { reason: "CrashLoopBackOff", .. } => 2,
+            State::Terminated(end) if end.failed() => match (end.started, last.finished) {
+                (Some(started), Some(finished)) if started.duration_since(finished) > SAME_LOOP => 1,
+                _ => 2,
+            },
+            State::Running { started: Some(started) } if !self.ready() => {
+                u8::from(last.finished.is_some_and(|f| started.duration_since(f) <= SAME_LOOP))
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl<'a> Pod<'a> {
+    /// `Pending`, `Running`, `Succeeded`, `Failed`, or empty.
+    pub fn phase(&self) -> &'a str {
+        self.0.phase()
+    }
+
+    /// The node it was put on, empty before.
+    pub fn node(&self) -> &'a str {
+        text(self.0.json(), "/spec/nodeName")
+    }
+
+    /// Condition `PodScheduled`.
+    pub fn scheduled(&self) -> Option<Condition<'a>> {
+        self.0.condition("PodScheduled")
+    }
+
+    /// Why the scheduler finds no node for it, if so.
+    pub fn unschedulable(&self) -> Option<Condition<'a>> {
+        self.scheduled().filter(|c| c.is_false() && c.reason == "Unschedulable")
+    }
+
+    /// Whether all its containers are ready and it is not being deleted.
+    pub fn ready(&self) -> bool {
+        !self.0.deleting() && self.0.condition("Ready").is_some_and(|c| c.is_true())
+    }
+
+    /// When the kubelet accepted it.
+    pub fn started(&self) -> Option<Timestamp> {
+        time(self.0.json(), "/status/startTime")
+    }
+
+    /// Its containers' statuses, init containers first. Empty before it is on a node.
+    pub fn containers(&self) -> impl Iterator<Item = Container<'a>> + use<'a> {
+        let json = self.0.json();
+        list(json, "/status/initContainerStatuses")
+            .iter()
+            .chain(list(json, "/status/containerStatuses"))
+            .map(Container)
+    }
+
+    /// The Kafka, Connect ... it belongs to: label `strimzi.io/cluster`.
+    pub fn cluster(&self) -> Option<&'a str> {
+        self.0.label("strimzi.io/cluster")
+    }
+
+    /// Whether it is a Kafka node (broker or controller) of `cluster`, not its entity operator.
+    pub fn is_kafka_node_of(&self, cluster: &str) -> bool {
+        self.cluster() == Some(cluster)
+            && self.0.label("strimzi.io/name").and_then(|n| n.strip_suffix("-kafka")) == Some(cluster)
+    }
+
+    /// Whether it is the cluster operator's.
+    pub fn is_operator(&self) -> bool {
+        self.0.label("name") == Some("strimzi-cluster-operator")
+            || self.0.label("strimzi.io/kind") == Some("cluster-operator")
+    }
+}
+
+/// A persistent volume claim.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a>(pub &'a Object);
+
+impl<'a> Claim<'a> {
+    /// Whether it has its volume.
+    pub fn bound(&self) -> bool {
+        self.0.phase() == "Bound"
+    }
+
+    /// Whether it waits for a volume.
+    pub fn pending(&self) -> bool {
+        self.0.phase() == "Pending" && !self.0.deleting()
+    }
+
+    /// The storage class asked for, if any is.
+    pub fn storage_class(&self) -> Option<&'a str> {
+        self.0.json().pointer("/spec/storageClassName")?.as_str()
+    }
+
+    /// The cluster it holds data of: label `strimzi.io/cluster`.
+    pub fn cluster(&self) -> Option<&'a str> {
+        self.0.label("strimzi.io/cluster")
+    }
+}
+
+/// An event. It outlives what it speaks of, and names come back: match by
+/// [`about_uid`](Event::about_uid).
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a>(pub &'a Object);
+
+impl<'a> Event<'a> {
+    /// Kind of the object it speaks of.
+    pub fn about_kind(&self) -> &'a str {
+        text(self.0.json(), "/involvedObject/kind")
+    }
+
+    /// Name of the object it speaks of.
+    pub fn about_name(&self) -> &'a str {
+        text(self.0.json(), "/involvedObject/name")
+    }
+
+    /// Uid of the object it speaks of.
+    pub fn about_uid(&self) -> &'a str {
+        text(self.0.json(), "/involvedObject/uid")
+    }
+
+    /// `Normal` or `Warning`. Warnings are normal in success.
+    pub fn kind(&self) -> &'a str {
+        text(self.0.json(), "/type")
+    }
+
+    /// Whether it is a `Warning`.
+    pub fn is_warning(&self) -> bool {
+        self.kind() == "Warning"
+    }
+
+    /// One word: `FailedScheduling`, `ProvisioningFailed` ...
+    pub fn reason(&self) -> &'a str {
+        text(self.0.json(), "/reason")
+    }
+
+    /// For people.
+    pub fn message(&self) -> &'a str {
+        text(self.0.json(), "/message")
+    }
+
+    /// When it first happened.
+    pub fn first(&self) -> Option<Timestamp> {
+        let json = self.0.json();
+        time(json, "/firstTimestamp").or_else(|| time(json, "/eventTime")).or_else(|| self.0.created())
+    }
+
+    /// When it last happened.
+    pub fn last(&self) -> Option<Timestamp> {
+        let json = self.0.json();
+        time(json, "/lastTimestamp")
+            .or_else(|| time(json, "/series/lastObservedTime"))
+            .or_else(|| self.first())
+    }
+
+    /// How often it happened.
+    pub fn count(&self) -> i64 {
+        let json = self.0.json();
+        number(json, "/count").or_else(|| number(json, "/series/count")).unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn crashes(ready: bool, state: Value, last: Value) -> u8 {
+        let container =
+            json!({"name": "kafka", "ready": ready, "restartCount": 7, "state": state, "lastState": last});
+        Container(&container).crashes()
+    }
+
+    #[test]
+    fn an_old_restart_is_no_loop() {
+        let old = json!({"terminated": {"exitCode": 137, "finishedAt": "2026-11-20T10:00:00Z"}});
+        let now = json!({"terminated": {"exitCode": 137, "startedAt": "2026-11-22T10:00:00Z", "finishedAt": "2026-11-22T10:10:00Z"}});
+        let soon = json!({"terminated": {"exitCode": 137, "finishedAt": "2026-11-22T09:59:59Z"}});
+        let running = json!({"running": {"startedAt": "2026-11-22T10:00:00Z"}});
+        assert_eq!(crashes(true, running.clone(), soon.clone()), 0, "ready again");
+        assert_eq!(crashes(false, running.clone(), soon.clone()), 1, "coming back");
+        assert_eq!(crashes(false, running, old.clone()), 0);
+        assert_eq!(crashes(false, now.clone(), old), 1);
+        assert_eq!(crashes(false, now, soon.clone()), 2);
+        assert_eq!(crashes(false, json!({"waiting": {"reason": "CrashLoopBackOff"}}), soon), 2);
+        assert_eq!(crashes(false, json!({"terminated": {"exitCode": 0}}), json!({})), 0, "ended well");
+    }
+}

@@ -1,0 +1,107 @@
+//! All that was observed, at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::cluster::{Crd, Deployment, Namespace, Node};
+use super::kind::Kind;
+use super::object::Object;
+use super::pod::{Claim, Event, Pod};
+use super::strimzi::{Kafka, KafkaNodePool, KafkaTopic};
+
+/// Namespace (empty for kinds without) and name.
+pub(crate) type Key = (String, String);
+pub(crate) type Objects = BTreeMap<Key, Object>;
+
+/// A picture of a [`super::Store`]. Cloning is cheap; the store may go on changing.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub(crate) kinds: BTreeMap<Kind, Rc<Objects>>,
+    pub(crate) synced: BTreeSet<Kind>,
+}
+
+impl Snapshot {
+    /// A snapshot of these objects, all their kinds taken as synced. For one-shot reads and tests.
+    pub fn of(objects: impl IntoIterator<Item = Object>) -> Self {
+        let mut snapshot = Snapshot::default();
+        for object in objects {
+            if let Some(kind) = Kind::parse(object.kind()) {
+                let key = (object.namespace().to_owned(), object.name().to_owned());
+                Rc::make_mut(snapshot.kinds.entry(kind).or_default()).insert(key, object);
+                snapshot.synced.insert(kind);
+            }
+        }
+        snapshot
+    }
+
+    /// Whether the kind was listed at least once: only then does an absence mean anything.
+    pub fn synced(&self, kind: Kind) -> bool {
+        self.synced.contains(&kind)
+    }
+
+    /// All objects of a kind, by namespace and name.
+    pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Object> {
+        self.kinds.get(&kind).into_iter().flat_map(|o| o.values())
+    }
+
+    /// One object.
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Object> {
+        let namespace = if kind.namespaced() { namespace } else { "" };
+        self.kinds.get(&kind)?.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// Pods of a namespace.
+    pub fn pods<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = Pod<'a>> {
+        self.inside(Kind::Pod, namespace).map(Pod)
+    }
+
+    /// Claims of a namespace.
+    pub fn claims<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = Claim<'a>> {
+        self.inside(Kind::Claim, namespace).map(Claim)
+    }
+
+    /// Events about this very object, not about an earlier one of the same name.
+    pub fn events_of<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = Event<'a>> {
+        let uid = object.uid();
+        self.all(Kind::Event).map(Event).filter(move |e| !uid.is_empty() && e.about_uid() == uid)
+    }
+
+    /// A deployment.
+    pub fn deployment(&self, namespace: &str, name: &str) -> Option<Deployment<'_>> {
+        self.get(Kind::Deployment, namespace, name).map(Deployment)
+    }
+
+    /// A Kafka.
+    pub fn kafka(&self, namespace: &str, name: &str) -> Option<Kafka<'_>> {
+        self.get(Kind::Kafka, namespace, name).map(Kafka)
+    }
+
+    /// Node pools of a namespace, of whatever Kafka.
+    pub fn pools<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = KafkaNodePool<'a>> {
+        self.inside(Kind::KafkaNodePool, namespace).map(KafkaNodePool)
+    }
+
+    /// A topic, by the name of its resource.
+    pub fn topic(&self, namespace: &str, name: &str) -> Option<KafkaTopic<'_>> {
+        self.get(Kind::KafkaTopic, namespace, name).map(KafkaTopic)
+    }
+
+    /// A CRD, by its full name `kafkas.kafka.strimzi.io`.
+    pub fn crd(&self, name: &str) -> Option<Crd<'_>> {
+        self.get(Kind::Crd, "", name).map(Crd)
+    }
+
+    /// A namespace.
+    pub fn namespace(&self, name: &str) -> Option<Namespace<'_>> {
+        self.get(Kind::Namespace, "", name).map(Namespace)
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.all(Kind::Node).map(Node)
+    }
+
+    fn inside<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Object> {
+        self.all(kind).filter(move |o| o.namespace() == namespace)
+    }
+}
