@@ -12,6 +12,7 @@ use crate::engine::journal::JournalFile;
 use crate::event::{Emit, Event, Unit};
 use crate::exec::cancel::Cancel;
 use crate::failure::Failure;
+use crate::kafka::client::Dial;
 use crate::manifest::{Object, Phases};
 use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
 use crate::tool::kubectl::Kubectl;
@@ -55,6 +56,9 @@ pub struct Install {
     pub tuned: Vec<String>,
 }
 
+/// A fetch that goes on beside other work.
+pub type Fetching = tokio::task::JoinHandle<crate::failure::Result<crate::manifest::source::Loaded>>;
+
 /// A run's context.
 pub struct Cx {
     /// What was asked for.
@@ -83,8 +87,12 @@ pub struct Cx {
     pub start: Rc<RefCell<Start>>,
     /// The install manifest, once fetched.
     pub install: tokio::sync::OnceCell<Rc<Install>>,
+    /// The fetch of the install manifest, while it goes on.
+    pub fetching: RefCell<Option<Fetching>>,
     /// When the run began: conditions older than our own changes are stale.
     pub began: Timestamp,
+    /// Port-forwards to the brokers, shared by the tasks that talk to them.
+    pub forwards: OnceCell<Rc<dyn Dial>>,
     watchers: RefCell<Vec<Watcher>>,
     watched: RefCell<Vec<Kind>>,
 }
@@ -114,7 +122,9 @@ impl Cx {
             machine: watch::channel(Machine::Down).0,
             start: Rc::default(),
             install: tokio::sync::OnceCell::new(),
+            fetching: RefCell::default(),
             began: Timestamp::now(),
+            forwards: OnceCell::new(),
             watchers: RefCell::default(),
             watched: RefCell::default(),
         }

@@ -1,0 +1,245 @@
+//! The smoke test against the live brokers: a port-forward per broker pod, kstrim's own Kafka
+//! client over it, no JVM.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::event::{Event, SmokeReport, Unit};
+use crate::exec::BoxFuture;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::admin::NewTopic;
+use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
+use crate::kafka::smoke::{self, Plan, Progress, Run};
+use crate::manifest::Object;
+use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::tool::kubectl::{Forward, Kubectl};
+
+/// No broker pod is there to talk to.
+pub const NO_BROKER: Id = Id("KS-NO-BROKER");
+/// The Kafka has no listener that a plain client can use.
+pub const NO_LISTENER: Id = Id("KS-NO-PLAIN-LISTENER");
+/// The topic could not be made.
+pub const TOPIC: Id = Id("KS-TOPIC-CREATE");
+
+/// Kinds that [`Brokers::of`] needs.
+pub const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
+
+/// The task.
+#[derive(Default)]
+pub struct Smoke {
+    passed: OnceCell<String>,
+    report: OnceCell<SmokeReport>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Smoke {
+    fn spec(&self) -> Spec {
+        super::spec("smoke", "Smoke test", &["topic"], 3)
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        // Whether messages go through is never remembered: each run proves it again.
+        Ok(match self.passed.get() {
+            Some(what) => Doneness::Done(what.clone()),
+            None => Doneness::Pending("sending messages and reading them back".into()),
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let run_id = cx.journal.borrow().journal.run_id.clone();
+        // The topic may be in use already: messages of others are no failure here.
+        let plan = Plan {
+            allow_foreign: true,
+            timeout: Duration::from_secs(120),
+            ..Plan::new(run_id, cx.settings.topic.as_str())
+        };
+        let run = test(cx, &plan).await?;
+        cx.emit.send(Event::Smoke(run.report.clone()));
+        if let Some(failure) = run.failure {
+            return Err(failure);
+        }
+        let _ = self.passed.set(said(&run.report));
+        let _ = self.report.set(run.report);
+        Ok(())
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        Ok(vec![
+            format!("kubectl port-forward -n {} pod/BROKER :{}", cx.namespace(), "9092"),
+            format!("# then 10 messages to {} and back, by kstrim's own Kafka client", cx.settings.topic),
+        ])
+    }
+}
+
+/// What a passed test says.
+pub fn said(report: &SmokeReport) -> String {
+    format!(
+        "{} messages came back: sent in {} ms, read in {} ms",
+        report.verified, report.produce_ms, report.consume_ms
+    )
+}
+
+/// Run a smoke test and tell its progress under the task `smoke`.
+///
+/// # Errors
+/// [`NO_BROKER`], [`NO_LISTENER`]; what the test itself finds is in [`Run::failure`].
+pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
+    cx.synced(&KINDS).await;
+    let brokers = Brokers::of(cx)?;
+    let shown = Cell::new(None);
+    let progress = |progress: Progress| {
+        // Large tests report often; people and logs need a picture every now and then.
+        let now = std::time::Instant::now();
+        let (message, of) = match progress {
+            Progress::Connecting => ("connecting to the broker", None),
+            Progress::Producing(done, total) => ("sending", Some((done, total, Unit::Items))),
+            Progress::Consuming(done, total) => ("reading back", Some((done, total, Unit::Items))),
+            Progress::CleaningUp => ("cleaning up", None),
+        };
+        let recent = shown.get().is_some_and(|(at, what)| {
+            what == message && now.duration_since(at) < Duration::from_millis(200)
+        });
+        if !recent {
+            shown.set(Some((now, message)));
+            cx.progress("smoke", message, of);
+        }
+    };
+    Ok(smoke::run(plan, brokers.bootstrap.clone(), brokers.dial.clone(), Options::default(), &progress).await)
+}
+
+/// The brokers of the live Kafka, and how to reach them from here.
+pub struct Brokers {
+    bootstrap: BrokerAddr,
+    dial: Rc<dyn Dial>,
+}
+
+impl Brokers {
+    /// From what is observed; [`KINDS`] must be synced.
+    ///
+    /// # Errors
+    /// [`NO_BROKER`], [`NO_LISTENER`].
+    pub fn of(cx: &Cx) -> Result<Self> {
+        let snapshot = cx.store.snapshot();
+        let port = plain_port(&snapshot, cx)?;
+        let pod = broker_pod(&snapshot, cx)?;
+        let bootstrap = BrokerAddr { id: -1, host: pod, port };
+        let dial = cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone();
+        Ok(Self { bootstrap, dial })
+    }
+
+    /// Make `topic` as its resource describes it, if it is not there.
+    ///
+    /// # Errors
+    /// [`TOPIC`].
+    pub async fn create_topic(&self, name: &str, resource: &Object) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let new = new_topic(name, resource);
+        let work = async {
+            let mut client =
+                Client::connect(self.bootstrap.clone(), self.dial.clone(), Options::default(), deadline).await?;
+            client.create_topic(&new, deadline).await
+        };
+        work.await.map(drop).map_err(|e| {
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be made"))
+                    .because(e)
+                    .hint("see the broker's own words: kstrim status"),
+            )
+        })
+    }
+}
+
+/// A topic as its `KafkaTopic` describes it: `spec.partitions`, `spec.replicas`, `spec.config`.
+pub fn new_topic(name: &str, resource: &Object) -> NewTopic {
+    let number = |pointer| resource.get(pointer).and_then(serde_json::Value::as_i64);
+    let mut config = BTreeMap::new();
+    if let Some(entries) = resource.get("/spec/config").and_then(serde_json::Value::as_object) {
+        for (key, value) in entries {
+            config.insert(key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+    }
+    NewTopic {
+        name: name.to_owned(),
+        partitions: number("/spec/partitions").and_then(|n| n.try_into().ok()).unwrap_or(-1),
+        replication_factor: number("/spec/replicas").and_then(|n| n.try_into().ok()).unwrap_or(-1),
+        config,
+    }
+}
+
+/// The port of the first internal listener without TLS and without authentication.
+fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
+    let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
+    let listeners = kafka.as_ref().and_then(|k| k.0.json().pointer("/spec/kafka/listeners")?.as_array());
+    let plain = listeners.into_iter().flatten().find(|l| {
+        l["type"] == "internal" && l["tls"] != true && l.get("authentication").is_none_or(serde_json::Value::is_null)
+    });
+    plain.and_then(|l| l["port"].as_u64()).and_then(|p| u16::try_from(p).ok()).ok_or_else(|| {
+        Box::new(
+            Failure::new(
+                NO_LISTENER,
+                Kind::Smoke,
+                format!("the Kafka {} has no internal listener without TLS and authentication", cx.cluster()),
+            )
+            .hint("add one to spec.kafka.listeners: {name: plain, port: 9092, type: internal, tls: false}"),
+        )
+    })
+}
+
+/// A ready broker's pod, or one that at least runs.
+fn broker_pod(snapshot: &Snapshot, cx: &Cx) -> Result<String> {
+    let mut pods: Vec<_> = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster())).collect();
+    pods.sort_by_key(|p| !p.ready());
+    pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
+        Box::new(
+            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {} has no broker pod", cx.cluster()))
+                .hint("see what is there: kstrim status")
+                .hint("make it: kstrim up"),
+        )
+    })
+}
+
+/// A port-forward per broker pod, kept while it serves.
+pub struct Forwards {
+    kubectl: Rc<Kubectl>,
+    namespace: String,
+    open: RefCell<BTreeMap<String, Forward>>,
+}
+
+impl Forwards {
+    /// None yet.
+    pub fn new(kubectl: Rc<Kubectl>, namespace: &str) -> Rc<Self> {
+        Rc::new(Self { kubectl, namespace: namespace.to_owned(), open: RefCell::default() })
+    }
+}
+
+impl Dial for Forwards {
+    fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>> {
+        Box::pin(async move {
+            const HOST: &str = "127.0.0.1";
+            let key = format!("{}:{}", broker.pod(), broker.port);
+            let known = self.open.borrow().get(&key).map(|f| f.port);
+            if let Some(port) = known
+                && TcpStream::connect((HOST, port)).await.is_ok()
+            {
+                return Ok((HOST.to_owned(), port));
+            }
+            let forward = self
+                .kubectl
+                .forward(&self.namespace, broker.pod(), broker.port)
+                .await
+                .map_err(|e| io::Error::new(io::ErrorKind::ConnectionRefused, e.message))?;
+            let port = forward.port;
+            self.open.borrow_mut().insert(key, forward);
+            Ok((HOST.to_owned(), port))
+        })
+    }
+}
