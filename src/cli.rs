@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::names::{DnsLabel, ProfileName, TopicName};
+use crate::names::{ClusterName, DnsLabel, KubernetesVersion, ProfileName, StorageSize, TopicName, Version};
 
 const GROUPS: &str = "\
 {before-help}{about}
@@ -62,7 +62,7 @@ pub struct Global {
     pub namespace: DnsLabel,
     /// Name of the Kafka cluster
     #[arg(long, short = 'c', global = true, env = "KSTRIM_CLUSTER", default_value = "my-cluster", value_name = "NAME")]
-    pub cluster: DnsLabel,
+    pub cluster: ClusterName,
     /// Say only what went wrong
     #[arg(long, short = 'q', global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -205,10 +205,10 @@ pub enum PresetName {
 pub struct What {
     /// Strimzi release
     #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION", help_heading = "What to install")]
-    pub release: Option<String>,
+    pub release: Option<Version>,
     /// Kafka version
     #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION", help_heading = "What to install")]
-    pub kafka: Option<String>,
+    pub kafka: Option<Version>,
     /// Kind of Kafka cluster
     #[arg(long, env = "KSTRIM_PRESET", value_enum, default_value_t, help_heading = "What to install")]
     pub preset: PresetName,
@@ -217,7 +217,7 @@ pub struct What {
     pub topic: TopicName,
     /// Size of each broker's volume
     #[arg(long, env = "KSTRIM_STORAGE", default_value = "100Gi", value_name = "SIZE", help_heading = "What to install")]
-    pub storage: String,
+    pub storage: StorageSize,
     /// Strimzi's own settings as they are, without kstrim's laptop tuning
     #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
     pub stock: bool,
@@ -244,7 +244,7 @@ pub struct What {
     pub nodes: Option<u32>,
     /// Kubernetes version
     #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION", help_heading = "minikube")]
-    pub kubernetes_version: Option<String>,
+    pub kubernetes_version: Option<KubernetesVersion>,
     /// Pass this on to `minikube start` as it is; repeatable
     #[arg(long, allow_hyphen_values = true, value_name = "ARG", help_heading = "minikube")]
     pub minikube_arg: Vec<String>,

@@ -57,7 +57,7 @@ pub struct Install {
 }
 
 /// A fetch that goes on beside other work.
-pub type Fetching = tokio::task::JoinHandle<crate::failure::Result<crate::manifest::source::Loaded>>;
+pub type Fetching = tokio::task::JoinHandle<crate::failure::Result<crate::manifest::source::Install>>;
 
 /// A run's context.
 pub struct Cx {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Global, PresetName, What};
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::names::{DnsLabel, ProfileName, TopicName};
+use crate::names::{ClusterName, DnsLabel, KubernetesVersion, ProfileName, StorageSize, TopicName, Version};
 use crate::tool::minikube_output::memory_mb;
 
 /// A setting has a value that cannot be.
@@ -23,7 +23,7 @@ pub struct Target {
     /// Namespace of operator and Kafka.
     pub namespace: DnsLabel,
     /// Name of the Kafka resource.
-    pub cluster: DnsLabel,
+    pub cluster: ClusterName,
 }
 
 impl From<&Global> for Target {
@@ -46,17 +46,17 @@ pub struct Settings {
     /// Kind of Kafka cluster.
     pub preset: PresetName,
     /// Size of each broker's volume, a Kubernetes quantity.
-    pub storage: String,
+    pub storage: StorageSize,
     /// Whether Strimzi's own settings stay as they are.
     pub stock: bool,
     /// Whether what kstrim did not make is accepted.
     pub adopt: bool,
     /// Strimzi release, Kafka and Kubernetes as asked for; the catalogue resolves them.
-    pub release: Option<String>,
+    pub release: Option<Version>,
     /// Kafka version as asked for.
-    pub kafka: Option<String>,
+    pub kafka: Option<Version>,
     /// Kubernetes version as asked for.
-    pub kubernetes: Option<String>,
+    pub kubernetes: Option<KubernetesVersion>,
     /// minikube driver.
     pub driver: Option<String>,
     /// Memory as asked for.
@@ -127,9 +127,6 @@ impl Settings {
         {
             return Err(invalid("--cpus", cpus, "a whole number above 0, or max"));
         }
-        if !is_quantity(&self.storage) {
-            return Err(invalid("--storage", &self.storage, "a Kubernetes quantity such as 10Gi or 500Mi"));
-        }
         for archive in &self.image_archives {
             if !archive.is_file() {
                 let value = archive.display().to_string();
@@ -154,13 +151,6 @@ fn invalid(flag: &str, value: &str, takes: &str) -> Box<Failure> {
     )
 }
 
-/// A positive Kubernetes quantity of bytes: digits, then at most one of the known suffixes.
-fn is_quantity(text: &str) -> bool {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text[..digits].parse::<u64>().is_ok_and(|n| n > 0)
-        && matches!(&text[digits..], "" | "k" | "M" | "G" | "T" | "Ki" | "Mi" | "Gi" | "Ti")
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -180,7 +170,6 @@ mod tests {
             (["--memory", "lots"], "--memory"),
             (["--cpus", "0"], "--cpus"),
             (["--driver", "-x"], "--driver"),
-            (["--storage", "10Gb"], "--storage"),
             (["--image-archive", "/no/such.tar"], "--image-archive"),
             (["--minikube-arg", "--profile=x"], "--minikube-arg"),
         ] {

@@ -1,23 +1,20 @@
 //! The Kafka resource and its node pools; done when every broker is ready. The entity operator
 //! comes later: `ready` waits for it.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde_json::json;
 
+use super::patience::Patience;
 use super::{ownership, refused};
 use crate::cli::PresetName;
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::explain::{self, Answers, Probe};
+use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::ready::{self, Expect, Readiness};
+use crate::ready;
 
 /// Volumes of an earlier cluster whose cluster id nobody knows.
 pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
@@ -38,86 +35,14 @@ const KINDS: [ObservedKind; 7] = [
 /// The task.
 pub struct Kafka {
     needs: Vec<&'static str>,
-    watch: Patience,
+    patience: Patience,
 }
 
 impl Kafka {
     /// `archives`: images come from archives and have to be in the cluster first.
     pub fn new(archives: bool) -> Self {
         let needs = if archives { vec!["namespace", "crds", "images"] } else { vec!["namespace", "crds"] };
-        Self { needs, watch: Patience::default() }
-    }
-}
-
-/// Answers to the questions that the explanations ask beyond what is watched.
-#[derive(Default)]
-pub struct Patience {
-    answers: RefCell<Answers>,
-    changed_at: Cell<Option<Timestamp>>,
-    asked: RefCell<BTreeMap<Probe, Timestamp>>,
-}
-
-impl Patience {
-    /// Our own last change: conditions older than it are stale.
-    pub fn changed_now(&self) {
-        self.changed_at.set(Some(Timestamp::now()));
-    }
-
-    /// Judge, asking the cluster what a finding still needs; a question is asked again after 10 s.
-    pub async fn judge(
-        &self,
-        cx: &Cx,
-        snapshot: &Snapshot,
-        look: impl Fn(&Snapshot, &Expect, &Answers) -> Readiness,
-    ) -> Readiness {
-        let mut expect = expect(cx);
-        expect.changed_at = self.changed_at.get();
-        for probe in explain::probes(snapshot, &expect, &self.answers.borrow().clone()) {
-            let recent = self.asked.borrow().get(&probe).is_some_and(|at| {
-                Timestamp::now().duration_since(*at) < jiff::SignedDuration::from_secs(10)
-            });
-            if !recent {
-                self.asked.borrow_mut().insert(probe.clone(), Timestamp::now());
-                answer(cx, &probe, &self.answers).await;
-            }
-        }
-        let answers = self.answers.borrow().clone();
-        look(snapshot, &expect, &answers)
-    }
-
-    /// The deepest cause seen.
-    pub fn deepest(&self, cx: &Cx, what: &str) -> Option<Box<Failure>> {
-        let snapshot = cx.store.snapshot();
-        let mut expect = expect(cx);
-        expect.changed_at = self.changed_at.get();
-        let findings = explain::findings(&snapshot, &expect, &self.answers.borrow());
-        findings.first().map(|f| f.failure(what))
-    }
-}
-
-async fn answer(cx: &Cx, probe: &Probe, answers: &RefCell<Answers>) {
-    match probe {
-        Probe::AuthCanI => {
-            let asked = cx.kubectl.can_i("list", "kafkas.kafka.strimzi.io", super::operator::DEPLOYMENT, cx.namespace());
-            if let Ok(may) = asked.await {
-                answers.borrow_mut().operator_may = Some(may);
-            }
-        }
-        Probe::PodLog { pod, previous } => {
-            if let Ok(log) = cx.kubectl.logs(cx.namespace(), pod, None, 40, *previous).await {
-                answers.borrow_mut().logs.insert(pod.clone(), log);
-            }
-        }
-    }
-}
-
-/// What the predicates are held against.
-pub fn expect(cx: &Cx) -> Expect {
-    Expect {
-        namespace: cx.namespace().to_owned(),
-        cluster: cx.cluster().to_owned(),
-        changed_at: None,
-        now: Timestamp::now(),
+        Self { needs, patience: Patience::new(Scope::Kafka, "Kafka cannot start") }
     }
 }
 
@@ -145,21 +70,19 @@ impl Task<Cx> for Kafka {
         if found.0.deleted_at().is_some() {
             return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
         }
-        let wanted = wanted(cx);
+        let wanted = wanted(cx)?;
         if ours && (ownership::digest(json) != Some(&manifest::digest(&wanted)) || !complete(&snapshot, cx, &wanted)) {
             return Ok(Doneness::Pending("its settings have to be applied".into()));
         }
-        let judged = self.watch.judge(cx, &snapshot, ready::brokers).await;
-        Ok(match judged {
-            Readiness::Ready => Doneness::Done(format!("Kafka {} serves", cx.choice.kafka)),
-            Readiness::Progressing { why } => Doneness::Pending(why),
-            Readiness::Failed(finding) => return Err(finding.failure("Kafka cannot start")),
+        Ok(match self.patience.look(cx, &snapshot, ready::brokers).await? {
+            Doneness::Done(_) => Doneness::Done(format!("Kafka {} serves", cx.choice.kafka)),
+            other => other,
         })
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let snapshot = cx.store.snapshot();
-        let wanted = wanted(cx);
+        let wanted = wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         if live.as_ref().is_some_and(|k| {
             let json = k.0.json();
@@ -169,9 +92,9 @@ impl Task<Cx> for Kafka {
             return Ok(());
         }
         let kept = if live.is_none() { kept_volumes(cx, &snapshot)? } else { None };
-        self.watch.changed_now();
+        self.patience.changed_now();
         apply(cx, wanted, kept).await?;
-        self.watch.changed_now();
+        self.patience.changed_now();
         Ok(())
     }
 
@@ -179,28 +102,31 @@ impl Task<Cx> for Kafka {
         super::store_or_second(cx).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        self.watch.deepest(cx, "Kafka did not become ready")
+    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
+        self.patience.deepest()
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
-        let names: Vec<String> = wanted(cx).iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
+        let names: Vec<String> = wanted(cx)?.iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
         let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];
         if !cx.settings.stock {
-            lines.extend(render::tuning().iter().map(|t| format!("# laptop tuning: {t}")));
+            lines.extend(render::tuned().iter().map(|t| format!("# laptop tuning: {t}")));
         }
         Ok(lines)
     }
 }
 
 /// The Kafka and its node pools as they should be, not yet labelled.
-pub fn wanted(cx: &Cx) -> Vec<Object> {
+///
+/// # Errors
+/// `KS-PRESET-UNSUPPORTED`.
+pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
     render::kafka(&RenderInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
         preset: preset(cx.settings.preset),
-        namespace: cx.namespace(),
-        cluster: cx.cluster(),
+        namespace: &cx.settings.target.namespace,
+        cluster: &cx.settings.target.cluster,
         storage: &cx.settings.storage,
         tuning: !cx.settings.stock,
     })

@@ -17,6 +17,7 @@ pub mod namespace;
 pub mod next;
 pub mod operator;
 pub mod ownership;
+pub mod patience;
 pub mod preflight;
 pub mod ready;
 pub mod refused;

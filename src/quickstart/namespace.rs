@@ -62,7 +62,7 @@ impl Task<Cx> for Namespace {
                 return Ok(());
             }
         }
-        let objects = [render::namespace(cx.namespace(), &cx.choice.release.version.to_string())];
+        let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
         cx.kubectl
             .apply(&yaml(&objects), false)
             .await

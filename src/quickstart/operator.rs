@@ -1,14 +1,15 @@
 //! Strimzi's cluster operator and its permissions.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
+use super::patience::Patience;
 use super::{ownership, refused, sources};
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
 use crate::failure::{Failure, Result};
 use crate::observe::Kind as ObservedKind;
-use crate::ready::{self, Readiness};
+use crate::ready;
 
 /// Name of the operator's Deployment, in every release.
 pub const DEPLOYMENT: &str = "strimzi-cluster-operator";
@@ -18,13 +19,14 @@ const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, O
 /// The task.
 pub struct Operator {
     needs: Vec<&'static str>,
+    patience: Patience,
 }
 
 impl Operator {
     /// `archives`: images come from archives and have to be in the cluster first.
     pub fn new(archives: bool) -> Self {
         let needs = if archives { vec!["namespace", "crds", "images"] } else { vec!["namespace", "crds"] };
-        Self { needs }
+        Self { needs, patience: Patience::new(Scope::Operator, "the operator cannot start") }
     }
 }
 
@@ -56,10 +58,9 @@ impl Task<Cx> for Operator {
                 ownership::release(json).unwrap_or("of an unknown release")
             )));
         }
-        Ok(match ready::operator(&snapshot, cx.namespace(), Timestamp::now()) {
-            Readiness::Ready => Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version)),
-            Readiness::Progressing { why } => Doneness::Pending(why),
-            Readiness::Failed(finding) => return Err(finding.failure("the operator cannot start")),
+        Ok(match self.patience.look(cx, &snapshot, ready::operator).await? {
+            Doneness::Done(_) => Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version)),
+            other => other,
         })
     }
 
@@ -85,11 +86,8 @@ impl Task<Cx> for Operator {
         super::store_or_second(cx).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        let snapshot = cx.store.snapshot();
-        let expect = super::kafka::expect(cx);
-        let findings = crate::explain::findings(&snapshot, &expect, &crate::explain::Answers::default());
-        findings.first().map(|f| f.failure("the operator did not become available"))
+    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
+        self.patience.deepest()
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

@@ -2,19 +2,24 @@
 //! `minikube start` through.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
-use super::kafka::Patience;
+use super::patience::Patience;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
 use crate::failure::{Failure, Result};
 use crate::observe::Kind as ObservedKind;
-use crate::ready::{self, Readiness};
+use crate::ready;
 
 /// The task.
-#[derive(Default)]
 pub struct Ready {
-    watch: Patience,
+    patience: Patience,
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self { patience: Patience::new(Scope::Topic, "the cluster did not become ready") }
+    }
 }
 
 #[async_trait(?Send)]
@@ -28,22 +33,10 @@ impl Task<Cx> for Ready {
         let snapshot = cx
             .synced(&[ObservedKind::Kafka, ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::KafkaTopic])
             .await;
-        let failed = |finding: crate::explain::Finding| Err(finding.failure("the cluster did not become ready"));
-        match self.watch.judge(cx, &snapshot, ready::kafka).await {
-            Readiness::Ready => {}
-            Readiness::Progressing { why } => return Ok(Doneness::Pending(why)),
-            Readiness::Failed(finding) => return failed(finding),
-        }
-        match ready::operator(&snapshot, cx.namespace(), Timestamp::now()) {
-            Readiness::Ready => {}
-            Readiness::Progressing { why } => return Ok(Doneness::Pending(why)),
-            Readiness::Failed(finding) => return failed(finding),
-        }
-        let topic = cx.settings.topic.resource_name();
-        match ready::topic(&snapshot, cx.namespace(), &topic, Timestamp::now()) {
-            Readiness::Ready => {}
-            Readiness::Progressing { why } => return Ok(Doneness::Pending(why)),
-            Readiness::Failed(finding) => return failed(finding),
+        for look in [ready::kafka, ready::operator, ready::topic] {
+            if let Doneness::Pending(why) = self.patience.look(cx, &snapshot, look).await? {
+                return Ok(Doneness::Pending(why));
+            }
         }
         if cx.starting() {
             return Ok(Doneness::Pending("minikube start is finishing".into()));
@@ -59,8 +52,8 @@ impl Task<Cx> for Ready {
         super::store_or_second(cx).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        self.watch.deepest(cx, "the cluster did not become ready")
+    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
+        self.patience.deepest()
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

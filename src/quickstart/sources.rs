@@ -1,29 +1,38 @@
 //! The install manifest of the run: fetched once, retargeted, tuned, labelled.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use crate::catalogue::Choice;
 use crate::context::{Cx, Install};
 use crate::failure::Result;
+use crate::download::{Settings, Source, Store};
 use crate::manifest::{self, source, tune};
-use crate::quickstart::operator::DEPLOYMENT;
+use crate::paths::cache_dir;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
 /// that task.
 pub fn prefetch(cx: &Cx) {
     cx.fetching.borrow_mut().get_or_insert_with(|| {
-        let request = request(cx);
+        let (given, choice) = (cx.settings.manifests.clone(), cx.choice.clone());
+        let mirror = cx.settings.mirror.clone();
         let emit = cx.emit.clone();
         tokio::task::spawn_local(async move {
-            let loaded = tokio::task::spawn_blocking(move || source::load(&request)).await;
-            let loaded = loaded.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
-            if let Ok(loaded) = &loaded {
-                for warning in &loaded.warnings {
-                    emit.warn(Some("crds"), warning.clone());
-                }
+            let fetched = tokio::task::spawn_blocking(move || fetch(given.as_deref(), &choice, mirror.as_deref()));
+            let loaded = fetched.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+            if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
+                emit.warn(Some("crds"), warning.clone());
             }
             loaded
         })
     });
+}
+
+/// On a thread of its own: files and HTTP block.
+fn fetch(given: Option<&str>, choice: &Choice, mirror: Option<&str>) -> Result<source::Install> {
+    let source = mirror.map_or(Ok(Source::Publisher), Source::parse)?;
+    let store = Store { folder: cache_dir(), source, settings: Settings::default() };
+    source::install(given, choice, &store, &mut |_| ControlFlow::Continue(()))
 }
 
 /// The install manifest; waits for the fetch.
@@ -45,27 +54,18 @@ pub async fn install(cx: &Cx) -> Result<Rc<Install>> {
         .cloned()
 }
 
-fn request(cx: &Cx) -> source::Request {
-    source::Request {
-        release: cx.choice.release,
-        given: cx.settings.manifests.clone(),
-        mirror: cx.settings.mirror.clone(),
-        cache: crate::paths::cache_dir(),
-    }
-}
-
-fn prepare(cx: &Cx, loaded: source::Loaded) -> Result<Install> {
+fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     let mut objects = loaded.objects;
     manifest::retarget(&mut objects, cx.namespace())?;
     let mut tuned = Vec::new();
-    for object in objects.iter_mut().filter(|o| o.kind() == "Deployment" && o.name() == DEPLOYMENT) {
-        if !cx.settings.stock {
-            tuned.extend(tune::operator(object));
-        }
-        manifest::render::operator_gates(object, cx.choice.release, super::kafka::preset(cx.settings.preset));
+    let operator = tune::operator(&mut objects)?;
+    if !cx.settings.stock {
+        tuned.extend(tune::tune_operator(operator)?);
     }
+    let gates = super::kafka::preset(cx.settings.preset).feature_gates(cx.choice.release);
+    tuned.extend(tune::set_feature_gates(operator, gates)?);
     // The digest is over what is applied, so that other settings are seen as a change.
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
-    Ok(Install { phases: manifest::split(objects), digest, origin: loaded.origin, tuned })
+    Ok(Install { phases: manifest::split(objects), digest, origin: loaded.origin.to_string(), tuned })
 }

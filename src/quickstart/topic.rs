@@ -13,8 +13,11 @@ use super::smoke::Brokers;
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::Result;
-use crate::manifest::{self, Object, render};
+use crate::manifest::{Object, render};
 use crate::observe::Kind as ObservedKind;
+
+/// Partitions of a topic that kstrim makes, as in Strimzi's own example.
+const PARTITIONS: u32 = 1;
 
 /// The task.
 #[derive(Default)]
@@ -72,14 +75,9 @@ impl Task<Cx> for Topic {
 
 /// The KafkaTopic as it should be, not yet labelled.
 pub fn wanted(cx: &Cx) -> Vec<Object> {
-    vec![render::topic(cx.choice.release, cx.namespace(), cx.cluster(), &cx.settings.topic, preset(cx))]
-}
-
-fn preset(cx: &Cx) -> render::Preset {
-    super::kafka::preset(cx.settings.preset)
-}
-
-/// The digest of the topic as it should be.
-pub fn digest(cx: &Cx) -> String {
-    manifest::digest(&wanted(cx))
+    let target = &cx.settings.target;
+    // Replicas as the preset's own default.replication.factor, so that both ways agree.
+    let replicas = super::kafka::preset(cx.settings.preset).brokers();
+    let topic = &cx.settings.topic;
+    vec![render::topic(cx.choice.release, &target.namespace, &target.cluster, topic, PARTITIONS, replicas)]
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{BROKEN, exec_failure};
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::{Api, ApiError};
+use crate::observe::{Api, ApiError, ApiErrorKind};
 
 /// The field manager of everything kstrim applies.
 pub const FIELD_MANAGER: &str = "kstrim";
@@ -118,7 +118,7 @@ impl Kubectl {
     pub async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -155,7 +155,7 @@ impl Kubectl {
         cmd = cmd.args(["--ignore-not-found", "--wait=false"]).timeout(WRITE);
         match self.run(&cmd).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() || error.is_unknown_kind() => Ok(()),
+            Err(error) if absent(&error) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -201,7 +201,7 @@ impl Kubectl {
         Ok(self.run(&cmd).await?.text())
     }
 
-    /// Whether a service account may do something: `yes` is true, `no` is false.
+    /// Whether `user` may do something: kubectl's `yes` or `no`.
     ///
     /// # Errors
     /// When the question itself fails.
@@ -209,15 +209,13 @@ impl Kubectl {
         &self,
         verb: &str,
         resource: &str,
-        account: &str,
+        user: &str,
         namespace: &str,
-    ) -> Result<bool, ApiError> {
-        let cmd = self.cmd().args(["auth", "can-i", verb, resource]);
-        let cmd = cmd.arg(format!("--as=system:serviceaccount:{namespace}:{account}")).args(["-n", namespace]);
-        let output = self.runner.run(&cmd).await.map_err(ApiError::from)?;
+    ) -> Result<String, ApiError> {
+        let cmd = self.cmd().args(["auth", "can-i", verb, resource, "-n", namespace]);
+        let output = self.runner.run(&cmd.arg(format!("--as={user}"))).await.map_err(ApiError::from)?;
         match output.text().trim() {
-            "yes" => Ok(true),
-            "no" => Ok(false),
+            answer @ ("yes" | "no") => Ok(answer.to_owned()),
             _ => Err(ApiError::from_stderr(&output.stderr)),
         }
     }
@@ -244,6 +242,11 @@ impl Kubectl {
     }
 }
 
+/// Not there, or of a kind that is not served.
+fn absent(error: &ApiError) -> bool {
+    matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind)
+}
+
 /// A running port-forward.
 pub struct Forward {
     /// The local port, on 127.0.0.1.
@@ -262,7 +265,7 @@ impl Api for Kubectl {
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>> {
         Box::pin(async move {
             let output = self.run(&self.cmd().args(["get", "--raw", path])).await?;
-            serde_json::from_slice(&output.stdout).map_err(|e| ApiError::broken(format!("{path}: {e}")))
+            serde_json::from_slice(&output.stdout).map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
         })
     }
 

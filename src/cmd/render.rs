@@ -1,0 +1,45 @@
+//! `kstrim render`
+
+use std::process::ExitCode;
+
+use super::session::Session;
+use crate::cli::{Global, OutputMode, Part, Render};
+use crate::config::Settings;
+use crate::context::yaml;
+use crate::failure::Result;
+use crate::manifest::{Object, render};
+use crate::quickstart::{kafka, sources, topic};
+
+/// Print the manifests exactly as `up` applies them.
+///
+/// # Errors
+/// What is wrong with the settings; a manifest that cannot be had.
+pub async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
+    let settings = Settings::new(global, &args.what)?;
+    let choice = super::up::choose(&settings)?;
+    let session = Session::begin(global, "render", OutputMode::Plain);
+    let cx = super::up::offline_context(&session, settings, choice);
+    let wants = |part| args.only.is_none_or(|only| only == part);
+    let mut objects: Vec<Object> = Vec::new();
+    if wants(Part::Namespace) {
+        objects.extend(kafka::labelled(&cx, vec![render::namespace(&cx.settings.target.namespace)]));
+    }
+    if wants(Part::Crds) || wants(Part::Operator) {
+        let install = sources::install(&cx).await?;
+        if wants(Part::Crds) {
+            objects.extend(install.phases.crds.clone());
+        }
+        if wants(Part::Operator) {
+            objects.extend(install.phases.cluster.clone());
+            objects.extend(install.phases.namespaced.clone());
+        }
+    }
+    if wants(Part::Kafka) {
+        objects.extend(kafka::labelled(&cx, kafka::wanted(&cx)?));
+    }
+    if wants(Part::Topic) {
+        objects.extend(kafka::labelled(&cx, topic::wanted(&cx)));
+    }
+    super::print(&yaml(&objects));
+    Ok(ExitCode::SUCCESS)
+}

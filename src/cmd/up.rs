@@ -1,0 +1,81 @@
+//! `kstrim up`
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use super::session::{Ended, Session};
+use crate::catalogue::{self, Choice, Partial};
+use crate::cli::{Global, Up};
+use crate::config::Settings;
+use crate::context::Cx;
+use crate::engine::journal::JournalFile;
+use crate::engine::lock::Lock;
+use crate::event::TaskInfo;
+use crate::failure::Result;
+use crate::quickstart;
+use crate::tool::kubectl::{self, Kubectl};
+use crate::tool::minikube::{self, Minikube};
+
+/// Bring the cluster up.
+///
+/// # Errors
+/// What is wrong with the command line; everything else is told by the session.
+pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
+    let settings = Settings::new(global, &args.what)?;
+    let choice = choose(&settings)?;
+    let session = Session::begin(global, "up", args.output);
+    let ended = up(&session, settings, choice, args).await;
+    Ok(session.finish(ended))
+}
+
+async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) -> Result<Ended> {
+    let tasks = quickstart::tasks(&settings);
+    let infos = tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
+    session.started(Some(&choice.release.version.to_string()), infos);
+    let _lock = Lock::take(&session.paths.lock(), "up")?;
+    let cx = Rc::new(context(session, settings, choice)?);
+    {
+        let mut journal = cx.journal.borrow_mut();
+        journal.journal.run_id = session.run_id.clone();
+        journal.journal.release = Some(cx.choice.release.version.to_string());
+        journal.save()?;
+    }
+    let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
+    let next = report.failure.is_none().then(|| quickstart::next::next(&cx));
+    cx.stop_observing();
+    Ok(Ended { report, next })
+}
+
+/// A consistent set for what was asked.
+///
+/// # Errors
+/// `KS-VERSION-*`.
+pub fn choose(settings: &Settings) -> Result<Choice> {
+    let preset = quickstart::kafka::preset(settings.preset);
+    let choice = catalogue::resolve(&Partial {
+        release: settings.release.clone(),
+        kafka: settings.kafka.clone(),
+        kubernetes: settings.kubernetes.clone(),
+        mode: Some(preset.mode()),
+        minikube: None,
+    })?;
+    preset.check(choice.release)?;
+    Ok(choice)
+}
+
+/// The context of a run: programs found, journal read.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`.
+pub fn context(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
+    let target = &settings.target;
+    let journal = JournalFile::open(&session.paths.journal(), target.profile.as_str())?;
+    let runner: Rc<dyn crate::exec::Runner> = Rc::new(session.runner.clone());
+    let kubeconfig = session.paths.kubeconfig();
+    let minikube =
+        Minikube::new(minikube::find()?, target.profile.as_str(), &kubeconfig, runner.clone());
+    let kubectl = Kubectl::new(kubectl::find()?, &kubeconfig, target.profile.as_str(), runner);
+    let journal = Rc::new(RefCell::new(journal));
+    Ok(Cx::new(settings, choice, minikube, kubectl, session.emit.clone(), session.cancel.clone(), journal))
+}

@@ -1,0 +1,121 @@
+//! Waiting with open eyes: each look at the cluster is judged, the questions that a judgement
+//! still needs are asked, and a certain cause ends the wait.
+
+use std::cell::{Cell, RefCell};
+
+use jiff::Timestamp;
+
+use crate::context::Cx;
+use crate::engine::task::Doneness;
+use crate::explain::{Answers, Expect, Judge, Probe, Scene, Scope, Verdict};
+use crate::failure::{Failure, Result};
+use crate::observe::Snapshot;
+use crate::ready::Readiness;
+
+/// The memory of one wait.
+pub struct Patience {
+    scope: Scope,
+    what: &'static str,
+    judge: RefCell<Judge>,
+    answers: RefCell<Answers>,
+    changed_at: Cell<Option<Timestamp>>,
+    last: RefCell<Verdict>,
+}
+
+impl Patience {
+    /// A wait for what `scope` covers; `what` is the failure's sentence: `Kafka cannot start`.
+    pub fn new(scope: Scope, what: &'static str) -> Self {
+        Self {
+            scope,
+            what,
+            judge: RefCell::default(),
+            answers: RefCell::default(),
+            changed_at: Cell::default(),
+            last: RefCell::default(),
+        }
+    }
+
+    /// Our own change was made now: conditions older than it are stale.
+    pub fn changed_now(&self) {
+        self.changed_at.set(Some(Timestamp::now()));
+    }
+
+    /// Judge a snapshot.
+    ///
+    /// # Errors
+    /// The cause that makes waiting vain.
+    pub async fn look(
+        &self,
+        cx: &Cx,
+        snapshot: &Snapshot,
+        ready: impl Fn(&Scene<'_>) -> Readiness,
+    ) -> Result<Doneness> {
+        let mut expect = expect(cx).scope(self.scope);
+        expect.topic = Some(cx.settings.topic.resource_name());
+        expect.changed_at = self.changed_at.get();
+        let mut asked = false;
+        loop {
+            let answers = self.answers.borrow().clone();
+            let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+            let readiness = ready(&scene);
+            if let Readiness::Ready = readiness {
+                return Ok(Doneness::Done(String::new()));
+            }
+            let verdict = self.judge.borrow_mut().look(&scene);
+            if !asked && !verdict.probes.is_empty() {
+                asked = true;
+                for probe in &verdict.probes {
+                    if let Some(answer) = ask(cx, probe).await {
+                        self.answers.borrow_mut().insert(probe.clone(), answer);
+                    }
+                }
+                continue;
+            }
+            let terminal = verdict.terminal.clone();
+            *self.last.borrow_mut() = verdict;
+            return match (terminal, readiness) {
+                (Some(finding), _) | (None, Readiness::Failed(finding)) => Err(self.failure(finding.failure())),
+                (None, Readiness::Progressing { why }) => Ok(Doneness::Pending(why)),
+                (None, Readiness::Ready) => Ok(Doneness::Done(String::new())),
+            };
+        }
+    }
+
+    /// The deepest cause seen so far, for a wait whose limit has passed.
+    pub fn deepest(&self) -> Option<Box<Failure>> {
+        self.last.borrow().findings.first().map(|f| self.failure(f.failure()))
+    }
+
+    /// The cause's failure, under the sentence of what failed.
+    fn failure(&self, cause: Failure) -> Box<Failure> {
+        let mut failure = Failure::new(cause.id, cause.kind, self.what).because(cause.message);
+        for deeper in cause.causes {
+            failure = failure.because(deeper);
+        }
+        failure.hints = cause.hints;
+        Box::new(failure)
+    }
+}
+
+/// What the predicates are held against.
+pub fn expect(cx: &Cx) -> Expect {
+    let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
+    expect.kubectl = format!("kstrim kubectl{} -- ", super::refused::target_flags(&cx.settings.target));
+    expect
+}
+
+/// Ask the cluster; `None` if it gives no answer, so that it is asked again at the next look.
+async fn ask(cx: &Cx, probe: &Probe) -> Option<String> {
+    match probe {
+        Probe::AuthCanI { verb, resource, user, namespace } => {
+            cx.kubectl.can_i(verb, resource, user, namespace).await.ok()
+        }
+        Probe::PodLog { namespace, pod, container, previous, .. } => {
+            let log = cx.kubectl.logs(namespace, pod, Some(container), 60, *previous).await;
+            match log {
+                Err(_) if *previous => cx.kubectl.logs(namespace, pod, Some(container), 60, false).await.ok(),
+                other => other.ok(),
+            }
+        }
+    }
+}
