@@ -89,3 +89,32 @@ fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
+
+/// Data as JSON, indented, with a line end.
+fn json(data: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(data).unwrap_or_default() + "\n"
+}
+
+/// Data as YAML.
+fn yaml(data: &impl serde::Serialize) -> String {
+    serde_yaml::to_string(data).unwrap_or_default()
+}
+
+fn stdout_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
+/// See that the cluster answers, for verbs that need one.
+///
+/// # Errors
+/// `KS-NO-CLUSTER` with what minikube says of the profile.
+async fn connected(cx: &crate::context::Cx) -> Result<()> {
+    match crate::quickstart::cluster::connect(cx).await? {
+        Ok(()) => Ok(()),
+        Err(why) => Err(Box::new(
+            Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster to look at")
+                .because(why)
+                .hint(format!("start it: {}", crate::quickstart::refused::up(cx))),
+        )),
+    }
+}

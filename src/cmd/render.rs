@@ -18,7 +18,7 @@ pub async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let choice = super::up::choose(&settings)?;
     let session = Session::begin(global, "render", OutputMode::Plain);
-    let cx = super::up::offline_context(&session, settings, choice);
+    let cx = super::up::context_without_programs(&session, settings, choice)?;
     let wants = |part| args.only.is_none_or(|only| only == part);
     let mut objects: Vec<Object> = Vec::new();
     if wants(Part::Namespace) {

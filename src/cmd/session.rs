@@ -154,6 +154,14 @@ impl Session {
         crate::engine::run::run(tasks, cx, &run).await
     }
 
+    /// The failure of a run that was asked to stop, by the signal that asked.
+    pub fn interrupted(&self) -> Box<Failure> {
+        match self.cancel.reason() {
+            Some(Reason::Terminated) => crate::engine::run::interrupted(Kind::Terminated),
+            _ => crate::engine::run::interrupted(Kind::Interrupted),
+        }
+    }
+
     /// Tell the last event and give the exit code.
     pub fn finish(self, ended: Result<Ended>) -> ExitCode {
         let (report, next) = match ended {

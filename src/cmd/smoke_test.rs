@@ -14,7 +14,7 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
 use crate::observe::Kind as ObservedKind;
-use crate::quickstart::{cluster, kafka, ownership, smoke, topic};
+use crate::quickstart::{kafka, ownership, smoke, topic};
 
 /// The JUnit file cannot be written.
 pub const JUNIT: Id = Id("KS-JUNIT-UNWRITABLE");
@@ -100,18 +100,18 @@ async fn make_sure_of_topic(cx: &Cx, plan: &Plan) -> Result<bool> {
         return Ok(false);
     }
     let brokers = smoke::Brokers::of(cx)?;
-    let wanted = topic::wanted_for(cx, brokers_of(&snapshot, cx));
+    let wanted = topic::wanted_with(cx, brokers_of(&snapshot, cx));
     cx.kubectl
         .apply(&yaml(&kafka::labelled(cx, wanted.clone())), false)
         .await
-        .map_err(|e| ownership::api_failure(cx, "the topic cannot be applied", &e))?;
+        .map_err(|e| ownership::api_failure(cx, "apply the topic", &e))?;
     brokers.create_topic(&plan.topic, &wanted[0]).await?;
     Ok(true)
 }
 
 /// Ready brokers, at most three: the replicas of a topic that is made for the test.
 fn brokers_of(snapshot: &crate::observe::Snapshot, cx: &Cx) -> u32 {
-    let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
+    let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }
 
@@ -120,7 +120,7 @@ async fn remove_topic(cx: &Cx) -> Result<()> {
     cx.kubectl
         .delete(Some(cx.namespace()), &what)
         .await
-        .map_err(|e| ownership::api_failure(cx, "the topic cannot be deleted", &e))?;
+        .map_err(|e| ownership::api_failure(cx, "delete the topic", &e))?;
     // The topic operator takes the topic with it; where it does not run, nobody would.
     let gone = async {
         while cx.store.snapshot().topic(cx.namespace(), &cx.settings.topic.resource_name()).is_some() {
@@ -135,6 +135,3 @@ async fn remove_topic(cx: &Cx) -> Result<()> {
         ))
     })
 }
-
-#[allow(unused_imports, reason = "the connection is made in cmd")]
-use cluster as _;

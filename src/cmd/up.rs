@@ -1,6 +1,7 @@
 //! `kstrim up`
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -69,13 +70,33 @@ pub fn choose(settings: &Settings) -> Result<Choice> {
 /// # Errors
 /// `KS-TOOL-MISSING`, `KS-JOURNAL-*`.
 pub fn context(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
-    let target = &settings.target;
-    let journal = JournalFile::open(&session.paths.journal(), target.profile.as_str())?;
+    let programs = (minikube::find()?, kubectl::find()?);
+    context_with(session, settings, choice, programs)
+}
+
+/// A context for verbs that ask no cluster: programs that are missing do not matter.
+///
+/// # Errors
+/// `KS-JOURNAL-*`.
+pub fn context_without_programs(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
+    let programs = (
+        minikube::find().unwrap_or_else(|_| "minikube".into()),
+        kubectl::find().unwrap_or_else(|_| "kubectl".into()),
+    );
+    context_with(session, settings, choice, programs)
+}
+
+fn context_with(
+    session: &Session,
+    settings: Settings,
+    choice: Choice,
+    (minikube, kubectl): (PathBuf, PathBuf),
+) -> Result<Cx> {
+    let profile = settings.target.profile.as_str();
+    let journal = Rc::new(RefCell::new(JournalFile::open(&session.paths.journal(), profile)?));
     let runner: Rc<dyn crate::exec::Runner> = Rc::new(session.runner.clone());
     let kubeconfig = session.paths.kubeconfig();
-    let minikube =
-        Minikube::new(minikube::find()?, target.profile.as_str(), &kubeconfig, runner.clone());
-    let kubectl = Kubectl::new(kubectl::find()?, &kubeconfig, target.profile.as_str(), runner);
-    let journal = Rc::new(RefCell::new(journal));
+    let minikube = Minikube::new(minikube, profile, &kubeconfig, runner.clone());
+    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner);
     Ok(Cx::new(settings, choice, minikube, kubectl, session.emit.clone(), session.cancel.clone(), journal))
 }

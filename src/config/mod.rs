@@ -104,6 +104,29 @@ impl Settings {
         Ok(settings)
     }
 
+    /// What a verb on an existing cluster needs: everything else is left open.
+    pub fn of_target(global: &Global, topic: &TopicName) -> Self {
+        Self {
+            target: Target::from(global),
+            topic: topic.clone(),
+            preset: PresetName::default(),
+            storage: StorageSize::default(),
+            stock: false,
+            adopt: false,
+            release: None,
+            kafka: None,
+            kubernetes: None,
+            driver: None,
+            memory: None,
+            cpus: None,
+            nodes: None,
+            minikube_args: Vec::new(),
+            manifests: None,
+            mirror: None,
+            image_archives: Vec::new(),
+        }
+    }
+
     fn check(&self) -> Result<()> {
         let word = |s: &str| {
             let mut chars = s.chars();

@@ -124,7 +124,8 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
     report
 }
 
-fn interrupted(kind: Kind) -> Box<Failure> {
+/// The failure of a run that a signal stopped.
+pub fn interrupted(kind: Kind) -> Box<Failure> {
     let how = if kind == Kind::Interrupted { "interrupted" } else { "terminated" };
     Box::new(Failure::new(INTERRUPTED, kind, format!("the run was {how}")))
 }

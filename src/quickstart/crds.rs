@@ -79,7 +79,7 @@ impl Task<Cx> for Crds {
             .apply(&yaml(&objects), true)
             .await
             .map(drop)
-            .map_err(|e| ownership::api_failure(cx, "Strimzi's resource definitions cannot be applied", &e))
+            .map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))
     }
 
     async fn changed(&self, _: &Cx) {
@@ -99,7 +99,7 @@ impl Task<Cx> for Crds {
 /// All live definitions, without their schemas, which make up nearly all of their megabytes.
 pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
     let mut list =
-        cx.kubectl.get(PATH).await.map_err(|e| ownership::api_failure(cx, "resource definitions cannot be listed", &e))?;
+        cx.kubectl.get(PATH).await.map_err(|e| ownership::api_failure(cx, "list the resource definitions", &e))?;
     let items = list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
     Ok(items)
 }

@@ -40,7 +40,7 @@ impl Task<Cx> for Images {
         }
         let snapshot = cx.synced(&[ObservedKind::Node]).await;
         let missing: Vec<String> =
-            wanted.iter().filter(|image| !snapshot.nodes().any(|n| n.has_image(image))).cloned().collect();
+            wanted.iter().filter(|image| !snapshot.nodes().any(|n| n.images().any(|i| i == *image))).cloned().collect();
         Ok(if missing.is_empty() {
             Doneness::Done(format!("{} images are in the cluster", wanted.len()))
         } else {

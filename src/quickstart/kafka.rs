@@ -67,7 +67,7 @@ impl Task<Cx> for Kafka {
                 "--cluster ANOTHER-NAME",
             )));
         }
-        if found.0.deleted_at().is_some() {
+        if found.0.deleting() {
             return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
         }
         let wanted = wanted(cx)?;
@@ -190,7 +190,7 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
 /// (Strimzi: "Recovering a cluster from persistent volumes").
 async fn apply(cx: &Cx, mut wanted: Vec<Object>, kept: Option<String>) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
-    let refused = |e| ownership::api_failure(cx, "Kafka cannot be applied", &e);
+    let refused = |e| ownership::api_failure(cx, "apply the Kafka", &e);
     wanted = labelled(cx, wanted);
     let Some(id) = kept else {
         cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;

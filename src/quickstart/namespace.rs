@@ -32,7 +32,7 @@ impl Task<Cx> for Namespace {
         let Some(found) = snapshot.namespace(name) else {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
-        if found.0.deleted_at().is_some() {
+        if found.0.deleting() {
             if let Some(finding) = explain::teardown::namespace(&snapshot, name, Timestamp::now()) {
                 return Err(finding.failure(finding.sentence.clone()));
             }
@@ -58,7 +58,7 @@ impl Task<Cx> for Namespace {
                 _ = cx.store.newer_than(before) => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => { self.check(cx).await?; }
             }
-            if cx.store.snapshot().namespace(cx.namespace()).is_some_and(|n| n.0.deleted_at().is_none()) {
+            if cx.store.snapshot().namespace(cx.namespace()).is_some_and(|n| !n.0.deleting()) {
                 return Ok(());
             }
         }
@@ -66,7 +66,7 @@ impl Task<Cx> for Namespace {
         cx.kubectl
             .apply(&yaml(&objects), false)
             .await
-            .map_err(|e| ownership::api_failure(cx, "the namespace cannot be made", &e))?;
+            .map_err(|e| ownership::api_failure(cx, "make the namespace", &e))?;
         self.applied.set(true);
         Ok(())
     }

@@ -79,7 +79,7 @@ impl Task<Cx> for Operator {
             .apply(&yaml(&objects), true)
             .await
             .map(drop)
-            .map_err(|e| ownership::api_failure(cx, "the operator cannot be applied", &e))
+            .map_err(|e| ownership::api_failure(cx, "apply the operator", &e))
     }
 
     async fn changed(&self, cx: &Cx) {

@@ -5,12 +5,9 @@
 use serde_json::{Value, json};
 
 use crate::context::Cx;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Result};
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::observe::{Api, ApiError};
-
-/// The API server refused or did not answer.
-pub const API: Id = Id("KS-API");
 
 /// Path of the marker that kstrim leaves in a cluster it made.
 pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
@@ -38,14 +35,14 @@ pub fn release(object: &Value) -> Option<&str> {
 /// Settle whose profile a running cluster is, and leave the marker in one of ours.
 ///
 /// # Errors
-/// [`API`] when the cluster cannot be asked.
+/// `KS-KUBECTL-*` when the cluster cannot be asked.
 pub async fn settle(cx: &Cx) -> Result<()> {
     let (system, marker) =
         tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
     let uid = system
-        .map_err(|e| api_failure(cx, "the cluster's identity cannot be read", &e))?
+        .map_err(|e| api_failure(cx, "read the cluster's identity", &e))?
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
-    let marked = marker.map_err(|e| api_failure(cx, "kstrim's marker cannot be read", &e))?;
+    let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
     let marked = marked.is_some_and(|m| m.pointer("/data/profile").and_then(Value::as_str) == Some(cx.profile()));
     let by_journal = {
         let journal = cx.journal.borrow();
@@ -63,7 +60,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         cx.kubectl
             .apply(&marker.to_string(), true)
             .await
-            .map_err(|e| api_failure(cx, "kstrim's marker cannot be written", &e))?;
+            .map_err(|e| api_failure(cx, "write kstrim's marker", &e))?;
     }
     let mut journal = cx.journal.borrow_mut();
     if journal.journal.profile_is_ours != ours || journal.journal.cluster_uid != uid {
@@ -74,8 +71,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     Ok(())
 }
 
-/// The failure of a request.
-pub fn api_failure(cx: &Cx, what: &str, error: &ApiError) -> Box<Failure> {
-    crate::explain::kubectl::failure(error, what, cx.profile(), cx.namespace())
-        .unwrap_or_else(|| Box::new(Failure::new(API, Kind::Task, what.to_owned()).because(error)))
+/// The failure of a request; `doing` completes "cannot ...".
+pub fn api_failure(cx: &Cx, doing: &str, error: &ApiError) -> Box<Failure> {
+    Box::new(crate::explain::kubectl::explain(error, doing, cx.profile()))
 }

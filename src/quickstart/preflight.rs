@@ -199,7 +199,7 @@ async fn refuse_downgrade(cx: &Cx) -> Result<()> {
         .kubectl
         .find(&path)
         .await
-        .map_err(|e| ownership::api_failure(cx, "the operator cannot be looked at", &e))?;
+        .map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
     let live = found.as_ref().and_then(ownership::release).and_then(|r| r.parse::<Version>().ok());
     let asked = &cx.choice.release.version;
     match live {

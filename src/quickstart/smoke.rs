@@ -196,7 +196,7 @@ fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
 
 /// A ready broker's pod, or one that at least runs.
 fn broker_pod(snapshot: &Snapshot, cx: &Cx) -> Result<String> {
-    let mut pods: Vec<_> = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster())).collect();
+    let mut pods: Vec<_> = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster())).collect();
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(

@@ -38,11 +38,11 @@ impl Task<Cx> for Topic {
         let Some(found) = found else {
             return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
         };
-        if found.0.deleted_at().is_some() {
+        if found.0.deleting() {
             return Ok(Doneness::Pending(format!("an earlier topic {topic} is still going away")));
         }
         // A topic that a person made or changed is as good as ours: it is only used.
-        if self.exists.get() || found.is_ready() {
+        if self.exists.get() || found.ready() {
             return Ok(Doneness::Done(format!("topic {topic} is there")));
         }
         Ok(Doneness::Pending(format!("the topic {topic} is not there yet")))
@@ -56,7 +56,7 @@ impl Task<Cx> for Topic {
             cx.kubectl
                 .apply(&yaml(&labelled), false)
                 .await
-                .map_err(|e| ownership::api_failure(cx, "the topic cannot be applied", &e))?;
+                .map_err(|e| ownership::api_failure(cx, "apply the topic", &e))?;
         }
         let brokers = Brokers::of(cx)?;
         brokers.create_topic(cx.settings.topic.as_str(), &wanted[0]).await?;
@@ -75,9 +75,13 @@ impl Task<Cx> for Topic {
 
 /// The KafkaTopic as it should be, not yet labelled.
 pub fn wanted(cx: &Cx) -> Vec<Object> {
-    let target = &cx.settings.target;
     // Replicas as the preset's own default.replication.factor, so that both ways agree.
-    let replicas = super::kafka::preset(cx.settings.preset).brokers();
+    wanted_with(cx, super::kafka::preset(cx.settings.preset).brokers())
+}
+
+/// The same with another number of replicas.
+pub fn wanted_with(cx: &Cx, replicas: u32) -> Vec<Object> {
+    let target = &cx.settings.target;
     let topic = &cx.settings.topic;
     vec![render::topic(cx.choice.release, &target.namespace, &target.cluster, topic, PARTITIONS, replicas)]
 }

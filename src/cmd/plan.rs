@@ -1,0 +1,122 @@
+//! `kstrim plan`
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::session::Session;
+use crate::cli::{Format, Global, OutputMode, Plan};
+use crate::config::Settings;
+use crate::context::Cx;
+use crate::engine::task::Doneness;
+use crate::failure::Result;
+use crate::quickstart;
+
+/// The plan as data.
+#[derive(Debug, Serialize)]
+struct Planned {
+    profile: String,
+    release: String,
+    kafka: String,
+    tasks: Vec<PlannedTask>,
+}
+
+/// One task of it.
+#[derive(Debug, Serialize)]
+struct PlannedTask {
+    id: &'static str,
+    title: &'static str,
+    needs: Vec<&'static str>,
+    /// `done`, `needed`, `later` (it depends on a task that is needed first) or `refused`.
+    state: &'static str,
+    why: String,
+    commands: Vec<String>,
+}
+
+/// Show the plan; reads only.
+///
+/// # Errors
+/// What is wrong with the settings; programs that are missing.
+pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
+    let settings = Settings::new(global, &args.what)?;
+    let choice = super::up::choose(&settings)?;
+    let session = Session::begin(global, "plan", OutputMode::Plain);
+    if args.script {
+        let cx = super::up::context_without_programs(&session, settings, choice)?;
+        super::print(&quickstart::script::script(&cx)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cx = super::up::context(&session, settings, choice)?;
+    cx.read_only.set(true);
+    let planned = look(&cx).await?;
+    cx.stop_observing();
+    let text = match args.output {
+        Format::Json => super::json(&planned),
+        Format::Yaml => super::yaml(&planned),
+        Format::Text => text(&planned),
+    };
+    super::print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn look(cx: &Cx) -> Result<Planned> {
+    let mut tasks: Vec<PlannedTask> = Vec::new();
+    for task in quickstart::tasks(&cx.settings) {
+        let spec = task.spec();
+        let blocked = spec
+            .needs
+            .iter()
+            .find(|n| tasks.iter().any(|t| t.id == **n && !matches!(t.state, "done")))
+            .copied();
+        let (state, why) = if spec.id == "preflight" {
+            // Its work is reading, and its refusals are what a plan is for.
+            match task.run(cx).await {
+                Ok(()) => ("done", said(task.check(cx).await)),
+                Err(failure) => ("refused", failure.message),
+            }
+        } else if let Some(need) = blocked {
+            ("later", format!("after {need}"))
+        } else {
+            match task.check(cx).await {
+                Ok(Doneness::Done(what)) => ("done", what),
+                Ok(Doneness::Pending(why)) => ("needed", why),
+                Ok(Doneness::Foreign(failure)) | Err(failure) => ("refused", failure.message),
+            }
+        };
+        let commands = if state == "done" { Vec::new() } else { task.describe(cx).await? };
+        tasks.push(PlannedTask { id: spec.id, title: spec.title, needs: spec.needs, state, why, commands });
+    }
+    Ok(Planned {
+        profile: cx.profile().to_owned(),
+        release: cx.choice.release.version.to_string(),
+        kafka: cx.choice.kafka.to_string(),
+        tasks,
+    })
+}
+
+fn said(doneness: Result<Doneness>) -> String {
+    match doneness {
+        Ok(Doneness::Done(what) | Doneness::Pending(what)) => what,
+        Ok(Doneness::Foreign(failure)) | Err(failure) => failure.message,
+    }
+}
+
+fn text(planned: &Planned) -> String {
+    let mut out =
+        format!("Strimzi {}, Kafka {}, profile {}\n\n", planned.release, planned.kafka, planned.profile);
+    let width = planned.tasks.iter().map(|t| t.title.len()).max().unwrap_or(0);
+    for task in &planned.tasks {
+        let needs =
+            if task.needs.is_empty() { String::new() } else { format!("   (after {})", task.needs.join(", ")) };
+        out.push_str(&format!("{:7}  {:width$}  {}{}\n", task.state, task.title, task.why, if task.state == "later" { String::new() } else { needs }));
+        for command in &task.commands {
+            out.push_str(&format!("{:7}    {command}\n", ""));
+        }
+    }
+    let needed = planned.tasks.iter().filter(|t| t.state != "done").count();
+    out.push_str(&match needed {
+        0 => "\nNothing to do: everything is there. `kstrim up` would test it once more.\n".to_owned(),
+        _ => format!("\n{needed} of {} tasks have something to do. Nothing was changed.\n", planned.tasks.len()),
+    });
+    out
+}
