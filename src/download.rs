@@ -1,1 +1,267 @@
-//! HTTP.
+//! The only room that speaks HTTP: files from the net, from a mirror, or from the cache,
+//! verified before anybody sees them.
+//!
+//! Blocking (a download is one thread's work): call it in `tokio::task::spawn_blocking`.
+//!
+//! A file is kept under the digest of its *content*, as the caller defines it, so what is in
+//! the cache needs no network and no trust in a URL: `CLASS/sha256/DIGEST`. A download that
+//! broke off is continued where the server allows it.
+
+mod http;
+pub mod ids;
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::failure::{Failure, Kind, Result};
+
+/// How far a download is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes there, those of an earlier attempt included.
+    pub done: u64,
+    /// Bytes in all, if the server says.
+    pub total: Option<u64>,
+}
+
+/// Told about progress; `Break` stops the download.
+pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
+/// How to download.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Limit for name, connection and TLS together.
+    pub connect_timeout: Duration,
+    /// Limit for the response's head, and for each read of its body.
+    pub read_timeout: Duration,
+    /// Attempts in a row without a new byte before giving up.
+    pub attempts: u32,
+    /// The wait before the second attempt; it doubles each time.
+    pub backoff: Duration,
+    /// Largest file, bytes.
+    pub size_limit: u64,
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count.
+    pub proxy: bool,
+    /// Never use the network; what is not there is an error.
+    pub offline: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            attempts: 4,
+            backoff: Duration::from_millis(500),
+            size_limit: 1 << 30,
+            proxy: true,
+            offline: false,
+        }
+    }
+}
+
+/// Where published files are fetched from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Source {
+    /// From where they are published.
+    #[default]
+    Origin,
+    /// From a mirror: `https://github.com/a/b` is `BASE/github.com/a/b` there.
+    Url(String),
+    /// From a folder of the same layout.
+    Folder(PathBuf),
+}
+
+/// Where one file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Net(String),
+    File(PathBuf),
+}
+
+impl Source {
+    /// The value of `--mirror`: an http(s) URL, or a folder that exists.
+    pub fn parse(value: &str) -> Result<Self> {
+        if value.contains("://") {
+            http::scheme(value)?;
+            return Ok(Self::Url(value.trim_end_matches('/').to_owned()));
+        }
+        let folder = PathBuf::from(value);
+        if folder.is_dir() {
+            return Ok(Self::Folder(folder));
+        }
+        let message = format!("the mirror {value} is neither an http(s) URL nor a folder");
+        Err(Box::new(Failure::new(ids::MIRROR, Kind::Usage, message)))
+    }
+
+    fn place(&self, url: &str) -> Result<Place> {
+        http::scheme(url)?;
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let plain = rest.split(['?', '#']).next().unwrap_or(rest);
+        Ok(match self {
+            Self::Origin => Place::Net(url.to_owned()),
+            Self::Url(base) => Place::Net(format!("{base}/{rest}")),
+            Self::Folder(folder) => {
+                let mut path = folder.clone();
+                // A URL comes from our own data or from the user; `..` in it is no way out.
+                path.extend(plain.split('/').filter(|part| !matches!(*part, "" | "." | "..")));
+                Place::File(path)
+            }
+        })
+    }
+}
+
+/// A file that was fetched and verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where it is now, in the cache.
+    pub path: PathBuf,
+    /// Its content digest.
+    pub digest: String,
+    /// The URL or file it came from; `None` if it was in the cache.
+    pub from: Option<String>,
+}
+
+/// What to fetch.
+pub struct Request<'a> {
+    /// Where it is published.
+    pub url: &'a str,
+    /// The cache's folder for its kind: `manifests`.
+    pub class: &'a str,
+    /// Its content digest, if known: then the cache is looked in first, and anything else is
+    /// refused.
+    pub digest: Option<&'a str>,
+    /// Computes the content digest of a file (lower-case hex); an error says why the file is
+    /// not what it should be.
+    pub verify: &'a dyn Fn(&Path) -> Result<String>,
+}
+
+/// The cache's folder and how to fill it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The cache's folder; made when needed.
+    pub folder: PathBuf,
+    /// Where files come from.
+    pub source: Source,
+    /// How.
+    pub settings: Settings,
+}
+
+impl Store {
+    /// Where a file of this content is kept.
+    pub fn path(&self, class: &str, digest: &str) -> PathBuf {
+        self.folder.join(class).join("sha256").join(digest)
+    }
+
+    /// The cached file of this content, if it is there and still what it should be. A damaged
+    /// one is removed.
+    pub fn cached(&self, request: &Request<'_>) -> Option<Fetched> {
+        let digest = request.digest?;
+        let path = self.path(request.class, digest);
+        if !path.is_file() {
+            return None;
+        }
+        if (request.verify)(&path).is_ok_and(|found| found == digest) {
+            return Some(Fetched { path, digest: digest.to_owned(), from: None });
+        }
+        // It cannot be trusted; if it cannot be removed either, the rename later replaces it.
+        let _ = fs::remove_file(&path);
+        None
+    }
+
+    /// From the cache, else from the source: downloaded (or copied) beside the cache,
+    /// verified, then moved into it.
+    ///
+    /// # Errors
+    /// `KS-DOWNLOAD-*`, and what `verify` says.
+    pub fn fetch(&self, request: &Request<'_>, progress: OnProgress<'_>) -> Result<Fetched> {
+        if let Some(found) = self.cached(request) {
+            return Ok(found);
+        }
+        let place = self.source.place(request.url)?;
+        let partial = self.folder.join("partial");
+        fs::create_dir_all(&partial).map_err(|e| self.unwritable(&e))?;
+        match place {
+            Place::File(file) => {
+                let part = self.copy(&file, &partial)?;
+                self.keep(request, &part, &file.display().to_string())
+            }
+            Place::Net(url) => {
+                if self.settings.offline {
+                    return Err(Box::new(offline(&url)));
+                }
+                let mut part = http::Part::open(&partial, &url).map_err(|e| self.unwritable(&e))?;
+                http::download(&url, &self.settings, &mut part, progress)?;
+                let path = part.finish().map_err(|e| self.unwritable(&e))?;
+                self.keep(request, path, &url)
+            }
+        }
+    }
+
+    /// Verify and move into the cache. What is not wanted is removed: continuing it next time
+    /// would only fail again.
+    fn keep(&self, request: &Request<'_>, part: &Path, from: &str) -> Result<Fetched> {
+        let kept = self.verified(request, part, from);
+        if kept.is_err() {
+            let _ = fs::remove_file(part);
+        }
+        kept
+    }
+
+    fn verified(&self, request: &Request<'_>, part: &Path, from: &str) -> Result<Fetched> {
+        let digest = (request.verify)(part)?;
+        if let Some(expected) = request.digest.filter(|expected| *expected != digest) {
+            return Err(Box::new(
+                Failure::new(ids::DIGEST, Kind::Task, format!("{from} is not the file that was published"))
+                    .because(format!("expected content sha256:{expected}"))
+                    .because(format!("found content    sha256:{digest}"))
+                    .hint("if a proxy or a mirror stands between, it may be out of date: try without it")
+                    .hint("if the publisher replaced the file, look at it, then give it by hand"),
+            ));
+        }
+        let path = self.path(request.class, &digest);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(|e| self.unwritable(&e))?;
+        fs::rename(part, &path).map_err(|e| self.unwritable(&e))?;
+        Ok(Fetched { path, digest, from: Some(from.to_owned()) })
+    }
+
+    fn copy(&self, file: &Path, partial: &Path) -> Result<PathBuf> {
+        let open = fs::File::open(file).and_then(|f| Ok((f.metadata()?, f)));
+        let (meta, mut from) = open.map_err(|e| {
+            Failure::new(ids::NOT_FOUND, Kind::Task, format!("the mirror has no {}", file.display())).because(e)
+        })?;
+        if meta.len() > self.settings.size_limit {
+            return Err(Box::new(http::too_large(&file.display().to_string(), self.settings.size_limit)));
+        }
+        let copy = || -> io::Result<PathBuf> {
+            let mut to = tempfile::NamedTempFile::new_in(partial)?;
+            io::copy(&mut from, &mut to)?;
+            to.as_file().sync_all()?;
+            Ok(to.keep()?.1)
+        };
+        let mut copy = copy;
+        copy().map_err(|e| self.unwritable(&e))
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Box<Failure> {
+        let message = format!("cannot write to the cache {}", self.folder.display());
+        Box::new(
+            Failure::new(ids::CACHE, Kind::Task, message)
+                .because(error)
+                .hint("make room or give it to your user, or choose another folder"),
+        )
+    }
+}
+
+fn offline(url: &str) -> Failure {
+    Failure::new(ids::OFFLINE, Kind::Task, format!("{url} is not in the cache, and the network is not to be used"))
+        .hint("run once without --offline, or give a --mirror folder")
+}
+
+#[cfg(test)]
+#[path = "download/tests.rs"]
+mod tests;

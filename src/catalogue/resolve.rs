@@ -56,7 +56,7 @@ impl Partial {
     /// The newest release that fits and that the installed minikube can run; else the newest
     /// that fits at all, so that the refusal can speak of it.
     fn newest(&self) -> Option<&'static Release> {
-        let runs = |release: &&Release| kubernetes(release, self).is_ok();
+        let runs = |release: &&Release| kubernetes(release, self).is_some();
         let fitting = || releases().iter().rev().filter(|release| self.fits(release));
         fitting().find(runs).or_else(|| fitting().next())
     }
@@ -90,7 +90,9 @@ pub fn resolve(asked: &Partial) -> Result<Choice> {
     let Some(kafka) = release.kafka_version(version) else {
         return Err(Box::new(explain(asked)));
     };
-    let (kubernetes, mut warnings) = kubernetes(release, asked)?;
+    let Some((kubernetes, mut warnings)) = kubernetes(release, asked) else {
+        return Err(Box::new(minikube_unfit(release, asked)));
+    };
     warnings.extend(mode_warning(release, asked.mode));
     Ok(Choice {
         release,
@@ -117,8 +119,8 @@ fn mode_warning(release: &Release, mode: Option<Mode>) -> Option<String> {
     })
 }
 
-/// The Kubernetes to ask minikube for, and warnings.
-fn kubernetes(release: &Release, asked: &Partial) -> Result<(Option<Version>, Vec<String>)> {
+/// The Kubernetes to ask minikube for, and warnings; `None` if the installed one cannot.
+fn kubernetes(release: &Release, asked: &Partial) -> Option<(Option<Version>, Vec<String>)> {
     let range = release.kubernetes;
     let exact = |version: &KubernetesVersion, minikube: Option<&Minikube>| match (version, minikube) {
         (KubernetesVersion::Exact(version), _) => version.clone(),
@@ -126,15 +128,13 @@ fn kubernetes(release: &Release, asked: &Partial) -> Result<(Option<Version>, Ve
         (KubernetesVersion::Minor(minor), None) => Version::new(minor.major, minor.minor, 0),
     };
     let Some(version) = &asked.minikube else {
-        return Ok((asked.kubernetes.as_ref().map(|k| exact(k, None)), Vec::new()));
+        return Some((asked.kubernetes.as_ref().map(|k| exact(k, None)), Vec::new()));
     };
-    let Some(minikube) = Minikube::installed(version) else {
-        return Err(Box::new(minikube_unfit(release, version, asked)));
-    };
+    let minikube = Minikube::installed(version)?;
     if let Some(wanted) = &asked.kubernetes {
         let wanted = exact(wanted, Some(minikube));
         if wanted < minikube.oldest {
-            return Err(Box::new(minikube_unfit(release, version, asked)));
+            return None;
         }
         let mut warnings = Vec::new();
         if wanted.minor() > minikube.newest.minor() {
@@ -143,25 +143,23 @@ fn kubernetes(release: &Release, asked: &Partial) -> Result<(Option<Version>, Ve
                 minikube.newest
             ));
         }
-        return Ok((Some(wanted), warnings));
+        return Some((Some(wanted), warnings));
     }
     // A minikube newer than the catalogue has another default, perhaps beyond the range.
     let known = minikube.version == *version;
     if known && range.contains(minikube.default.minor()) {
-        return Ok((None, Vec::new()));
+        return Some((None, Vec::new()));
     }
     if !minikube.can_run(range) {
-        return Err(Box::new(minikube_unfit(release, version, asked)));
+        return None;
     }
-    let newest = range.max.min(minikube.newest.minor());
-    let patch = minikube.patch_of(newest);
-    if patch.pre.is_some() {
-        return Err(Box::new(minikube_unfit(release, version, asked)));
-    }
-    Ok((Some(patch), Vec::new()))
+    let patch = minikube.patch_of(range.max.min(minikube.newest.minor()));
+    patch.pre.is_none().then(|| (Some(patch), Vec::new()))
 }
 
-fn minikube_unfit(release: &Release, version: &Version, asked: &Partial) -> Failure {
+fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
+    let unknown = Version::new(0, 0, 0);
+    let version = asked.minikube.as_ref().unwrap_or(&unknown);
     let can = match Minikube::installed(version) {
         Some(minikube) => format!("Kubernetes {} to {}", minikube.oldest, minikube.newest),
         None => "nothing this catalogue knows: it is too old".to_owned(),
@@ -185,7 +183,7 @@ fn minikube_unfit(release: &Release, version: &Version, asked: &Partial) -> Fail
         failure = failure.hint(format!("use minikube {} to {}", oldest.version, newest.version));
     }
     let free = Partial { release: None, kafka: None, kubernetes: None, ..asked.clone() };
-    let runs = |r: &&Release| free.fits(r) && kubernetes(r, &free).is_ok();
+    let runs = |r: &&Release| free.fits(r) && kubernetes(r, &free).is_some();
     match nearest(&release.version, runs) {
         Some(near) => failure.hint(format!(
             "or --release {}, the nearest Strimzi that minikube {version} can run (Kubernetes {})",

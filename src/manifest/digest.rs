@@ -1,7 +1,6 @@
 //! The content digest of a set of objects.
 
-use std::fmt::Write;
-
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -18,15 +17,7 @@ pub fn digest(objects: &[Object]) -> String {
         hash.update(line);
         hash.update("\n");
     }
-    hex(&hash.finalize())
-}
-
-/// Bytes as lower-case hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{:x}", Bytes::copy_from_slice(&hash.finalize()))
 }
 
 fn canonical(value: &Value) -> String {

@@ -80,6 +80,11 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
                 .hint("an install manifest of Strimzi has about 1 MiB: check that this is one"),
         ));
     }
+    // The parser takes a stream without any document for an unexpected end.
+    let nothing = |line: &[u8]| line.trim_ascii_start().first().is_none_or(|first| *first == b'#');
+    if bytes.split(|byte| *byte == b'\n').all(nothing) {
+        return Ok(());
+    }
     let budget = Cell::new(GROWTH_LIMIT);
     for (index, document) in serde_yaml::Deserializer::from_slice(bytes).enumerate() {
         let number = index + 1;

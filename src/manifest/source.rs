@@ -1,1 +1,132 @@
-//! Where the install manifest comes from.
+//! Where Strimzi's install manifest comes from: what the user gives, else the cache, else the
+//! release's asset (or its mirror).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Object, digest, ids, load};
+use crate::catalogue::Choice;
+use crate::download::{self, OnProgress, Request, Settings, Store};
+use crate::failure::{Failure, Kind, Result};
+
+/// The cache's folder for manifests.
+pub const CLASS: &str = "manifests";
+
+/// Where a manifest was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file or folder the user gave.
+    Path(PathBuf),
+    /// A URL the user gave.
+    GivenUrl(String),
+    /// The cache.
+    Cache(PathBuf),
+    /// The release's asset, or a mirror's copy of it.
+    Release(String),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::GivenUrl(url) | Self::Release(url) => f.write_str(url),
+            Self::Cache(_) => f.write_str("the cache"),
+        }
+    }
+}
+
+/// An install manifest as published: not yet retargeted, labelled or tuned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Install {
+    /// Its objects, in the order they were read.
+    pub objects: Vec<Object>,
+    /// Where it was found.
+    pub origin: Origin,
+    /// Its content digest.
+    pub digest: String,
+    /// Something a person should know, one sentence.
+    pub warning: Option<String>,
+}
+
+/// Get the install manifest for a choice. `given` is the value of `--manifests`: a file, a
+/// folder or an http(s) URL. Blocking.
+///
+/// # Errors
+/// `KS-MANIFEST-*` for what cannot be used, `KS-DOWNLOAD-*` for what cannot be had. A given
+/// manifest whose content the catalogue does not know is a warning; a downloaded one is
+/// refused (`KS-MANIFEST-DIGEST`).
+pub fn install(
+    given: Option<&str>,
+    choice: &Choice,
+    store: &Store,
+    progress: OnProgress<'_>,
+) -> Result<Install> {
+    match given {
+        Some(url) if url.contains("://") => given_url(url, choice, store, progress),
+        Some(path) => {
+            let path = PathBuf::from(path);
+            let objects = load::from_path(&path)?;
+            Ok(judged(objects, Origin::Path(path), choice))
+        }
+        None => published(choice, store, progress),
+    }
+}
+
+fn given_url(url: &str, choice: &Choice, store: &Store, progress: OnProgress<'_>) -> Result<Install> {
+    let verify = |path: &Path| Ok(digest(&read(url, path)?));
+    // What a person names by URL is fetched from there, mirror or not.
+    let store = Store { source: download::Source::Origin, ..limited(store) };
+    let fetched = store.fetch(&Request { url, class: CLASS, digest: None, verify: &verify }, progress)?;
+    Ok(judged(read(url, &fetched.path)?, Origin::GivenUrl(url.to_owned()), choice))
+}
+
+fn published(choice: &Choice, store: &Store, progress: OnProgress<'_>) -> Result<Install> {
+    let verify = |path: &Path| Ok(digest(&read(&choice.url, path)?));
+    let request = Request { url: &choice.url, class: CLASS, digest: Some(&choice.digest), verify: &verify };
+    let fetched = limited(store).fetch(&request, progress).map_err(|failure| explain(failure, choice))?;
+    let origin = match fetched.from {
+        Some(from) => Origin::Release(from),
+        None => Origin::Cache(fetched.path.clone()),
+    };
+    let objects = read(&choice.url, &fetched.path)?;
+    Ok(Install { objects, origin, digest: fetched.digest, warning: None })
+}
+
+/// A manifest has its own, smaller limit.
+fn limited(store: &Store) -> Store {
+    let settings = Settings { size_limit: load::SIZE_LIMIT, ..store.settings.clone() };
+    Store { settings, ..store.clone() }
+}
+
+fn read(origin: &str, path: &Path) -> Result<Vec<Object>> {
+    let bytes = fs::read(path).map_err(|e| {
+        Failure::new(ids::UNREADABLE, Kind::Task, format!("cannot read {}", path.display())).because(e)
+    })?;
+    load::from_bytes(origin, &bytes)
+}
+
+fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Install {
+    let digest = digest(&objects);
+    let warning = (digest != choice.digest).then(|| {
+        format!(
+            "{origin} is not Strimzi {}'s published install manifest (content sha256:{digest}, not {}); \
+             it is used as it is",
+            choice.release.version, choice.digest
+        )
+    });
+    Install { objects, origin, digest, warning }
+}
+
+fn explain(failure: Box<Failure>, choice: &Choice) -> Box<Failure> {
+    let mut failure = *failure;
+    if failure.id == download::ids::DIGEST {
+        failure.id = ids::DIGEST;
+        failure = failure.hint("to use it nevertheless, download it yourself and give it with --manifests FILE");
+    } else if failure.kind != Kind::Interrupted {
+        failure = failure.hint(format!(
+            "or get {} on another machine and give it with --manifests FILE",
+            choice.url
+        ));
+    }
+    Box::new(failure)
+}

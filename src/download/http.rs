@@ -1,0 +1,393 @@
+//! One file over HTTP: redirects, retries, ranges, limits.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use ureq::http::{HeaderMap, Response, StatusCode, header};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+use super::{OnProgress, Progress, Settings, ids};
+use crate::failure::{Failure, Id, Kind, Result};
+
+/// Most redirects followed for one file. GitHub's release assets need one.
+const REDIRECTS: usize = 10;
+/// The longest wait a server may ask for with `Retry-After`.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const CHUNK: usize = 64 << 10;
+
+/// `http` or `https`; anything else is refused.
+pub(super) fn scheme(url: &str) -> Result<&str> {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let known = ["https", "http"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
+    known.ok_or_else(|| {
+        let message = format!("{url} is not an http or https URL");
+        Box::new(Failure::new(ids::SCHEME, Kind::Usage, message))
+    })
+}
+
+/// The file a download grows in, and what its bytes belong to: the server's validator
+/// (`ETag`, or `Last-Modified`), without which it cannot be continued.
+pub(super) struct Part {
+    file: File,
+    path: PathBuf,
+    /// Held until the file is in the cache. A file of its own: the part is renamed, and a lock
+    /// on it would let a second process truncate what is by then in the cache.
+    _lock: File,
+    /// Another process works on the same URL: this file is ours alone and not continued later.
+    alone: bool,
+}
+
+impl Part {
+    /// The part file of this URL; a random one if another process holds it.
+    pub(super) fn open(folder: &Path, url: &str) -> io::Result<Self> {
+        let path = folder.join(format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(url.as_bytes()))));
+        let lock = File::create(path.with_extension("lock"))?;
+        if lock.try_lock().is_ok() {
+            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            return Ok(Self { file, path, _lock: lock, alone: false });
+        }
+        let (file, path) = tempfile::NamedTempFile::new_in(folder)?.keep()?;
+        Ok(Self { file, path, _lock: lock, alone: true })
+    }
+
+    fn validator_path(&self) -> PathBuf {
+        self.path.with_extension("validator")
+    }
+
+    /// Bytes that can be continued, and the validator to continue them with.
+    fn resumable(&mut self) -> io::Result<Option<(u64, String)>> {
+        let length = self.file.seek(SeekFrom::End(0))?;
+        let validator = fs::read_to_string(self.validator_path()).unwrap_or_default();
+        Ok((length > 0 && !validator.is_empty()).then_some((length, validator)))
+    }
+
+    fn restart(&mut self, validator: Option<&str>) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        match validator {
+            Some(validator) if !self.alone => fs::write(self.validator_path(), validator),
+            _ => remove(&self.validator_path()),
+        }
+    }
+
+    /// All bytes are there: write them through and give the path.
+    pub(super) fn finish(&self) -> io::Result<&Path> {
+        self.file.sync_all()?;
+        remove(&self.validator_path())?;
+        Ok(&self.path)
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// An attempt's end that is not success.
+enum Broken {
+    /// Another attempt may do better, at the earliest after this long.
+    Retry(Failure, Option<Duration>),
+    /// It will not.
+    Final(Failure),
+}
+
+impl From<Box<Failure>> for Broken {
+    fn from(failure: Box<Failure>) -> Self {
+        Self::Final(*failure)
+    }
+}
+
+/// Download `url` into `part`, continuing what is there.
+pub(super) fn download(url: &str, settings: &Settings, part: &mut Part, progress: OnProgress<'_>) -> Result<()> {
+    let agent = agent(settings);
+    let mut idle = 0;
+    loop {
+        let before = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
+        let (failure, wait) = match attempt(&agent, url, settings, part, progress) {
+            Ok(()) => return Ok(()),
+            Err(Broken::Final(failure)) => return Err(Box::new(failure)),
+            Err(Broken::Retry(failure, wait)) => (failure, wait),
+        };
+        let after = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
+        // A server that gives a little more each time gets us there.
+        idle = if after > before { 1 } else { idle + 1 };
+        if idle >= settings.attempts {
+            return Err(Box::new(failure));
+        }
+        let backoff = settings.backoff * 2_u32.saturating_pow(idle - 1);
+        pause(wait.unwrap_or(backoff).min(LONGEST_WAIT), after, progress)?;
+    }
+}
+
+/// Sleep in slices, so that a cancelled run need not wait.
+fn pause(wait: Duration, done: u64, progress: OnProgress<'_>) -> Result<()> {
+    const SLICE: Duration = Duration::from_millis(100);
+    let mut left = wait;
+    while !left.is_zero() {
+        thread::sleep(left.min(SLICE));
+        left = left.saturating_sub(SLICE);
+        if progress(Progress { done, total: None }).is_break() {
+            return Err(Box::new(cancelled()));
+        }
+    }
+    Ok(())
+}
+
+fn cancelled() -> Failure {
+    Failure::new(ids::CANCELLED, Kind::Interrupted, "the download was stopped")
+}
+
+fn agent(settings: &Settings) -> Agent {
+    // The platform's own trust store, so that a company's certificate works here too.
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let mut config = Agent::config_builder()
+        .tls_config(tls)
+        .user_agent(concat!("kstrim/", env!("CARGO_PKG_VERSION")))
+        .accept_encoding("identity") // ranges and lengths are those of the file
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(settings.connect_timeout))
+        .timeout_recv_response(Some(settings.read_timeout))
+        .timeout_per_read(Some(settings.read_timeout));
+    if !settings.proxy {
+        config = config.proxy(None);
+    }
+    config.build().new_agent()
+}
+
+fn attempt(
+    agent: &Agent,
+    url: &str,
+    settings: &Settings,
+    part: &mut Part,
+    progress: OnProgress<'_>,
+) -> Result<(), Broken> {
+    let disk = |e: io::Error| Broken::Final(unwritable(&e));
+    let resume = part.resumable().map_err(disk)?;
+    let (url, response) = follow(agent, url, resume.as_ref())?;
+    let headers = response.headers();
+    let validator = validator(headers);
+    let (start, total) = match response.status() {
+        StatusCode::OK => {
+            part.restart(validator.as_deref()).map_err(disk)?;
+            (0, length(headers))
+        }
+        StatusCode::PARTIAL_CONTENT => match (resume, content_range(headers)) {
+            (Some((have, _)), Some((from, total))) if from == have => (have, total),
+            _ => {
+                part.restart(None).map_err(disk)?;
+                return Err(Broken::Retry(answer(&url, response.status(), "it sent another range"), None));
+            }
+        },
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            part.restart(None).map_err(disk)?;
+            return Err(Broken::Retry(answer(&url, response.status(), "the part file was stale"), None));
+        }
+        status => return Err(refusal(&url, status, headers)),
+    };
+    let limit = settings.size_limit;
+    if total.is_some_and(|total| total > limit) {
+        part.restart(None).map_err(disk)?;
+        return Err(Broken::Final(too_large(&url, limit)));
+    }
+    copy(&url, response, part, (start, total, limit), progress)
+}
+
+fn copy(
+    url: &str,
+    mut response: Response<Body>,
+    part: &mut Part,
+    (start, total, limit): (u64, Option<u64>, u64),
+    progress: OnProgress<'_>,
+) -> Result<(), Broken> {
+    let disk = |e: io::Error| Broken::Final(unwritable(&e));
+    let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
+    let mut chunk = vec![0; CHUNK];
+    let mut done = start;
+    loop {
+        if let ControlFlow::Break(()) = progress(Progress { done, total }) {
+            return Err(Broken::Final(cancelled()));
+        }
+        let read = body.read(&mut chunk).map_err(|e| broken(url, &ureq::Error::from(e)))?;
+        if read == 0 {
+            break;
+        }
+        done += read as u64;
+        if done > limit {
+            part.restart(None).map_err(disk)?;
+            return Err(Broken::Final(too_large(url, limit)));
+        }
+        part.file.write_all(&chunk[..read]).map_err(disk)?;
+    }
+    match total {
+        Some(total) if done != total => {
+            let message = format!("the download of {url} ended after {done} of {total} bytes");
+            Err(Broken::Retry(Failure::new(ids::CONNECTION, Kind::Task, message), None))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ask for the file, following redirects by our own policy: never to another scheme than
+/// https, except from http to http.
+fn follow(agent: &Agent, url: &str, resume: Option<&(u64, String)>) -> Result<(String, Response<Body>), Broken> {
+    let mut url = url.to_owned();
+    for _ in 0..=REDIRECTS {
+        let mut request = agent.get(&url);
+        if let Some((have, validator)) = resume {
+            request = request.header(header::RANGE, format!("bytes={have}-")).header(header::IF_RANGE, validator);
+        }
+        let response = request.call().map_err(|e| broken(&url, &e))?;
+        let status = response.status();
+        if !status.is_redirection() || status == StatusCode::NOT_MODIFIED {
+            return Ok((url, response));
+        }
+        let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
+        let to = to.map(|to| join(&url, to)).ok_or_else(|| {
+            let message = format!("{url} redirects to nowhere ({status})");
+            Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message))
+        })?;
+        let from_https = scheme(&url)? == "https";
+        if scheme(&to).map_or(true, |scheme| from_https && scheme != "https") {
+            let message = format!("{url} redirects to {to}, which is not safe to follow");
+            return Err(Broken::Final(
+                Failure::new(ids::SCHEME, Kind::Task, message)
+                    .because("a redirect may not leave https")
+                    .hint("a proxy or a sign-in page of this network may be answering in the server's place"),
+            ));
+        }
+        url = to;
+    }
+    let message = format!("more than {REDIRECTS} redirects, the last to {url}");
+    Err(Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message)))
+}
+
+/// A `Location` in the sense of RFC 3986, for http(s) bases.
+fn join(base: &str, to: &str) -> String {
+    let has_scheme = to.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
+    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    match to {
+        _ if has_scheme => to.to_owned(),
+        _ if to.starts_with("//") => format!("{scheme}:{to}"),
+        _ if to.starts_with('/') => format!("{scheme}://{authority}{to}"),
+        _ => {
+            let path = path.split(['?', '#']).next().unwrap_or("");
+            let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            format!("{scheme}://{authority}/{folder}{to}")
+        }
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A strong `ETag`, else `Last-Modified`: what `If-Range` takes.
+fn validator(headers: &HeaderMap) -> Option<String> {
+    let strong = text(headers, header::ETAG).filter(|tag| !tag.starts_with("W/"));
+    strong.or_else(|| text(headers, header::LAST_MODIFIED)).map(str::to_owned)
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    text(headers, header::CONTENT_LENGTH)?.parse().ok()
+}
+
+/// `bytes 100-199/1000`: the first byte and the whole length.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let range = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?;
+    let (span, total) = range.split_once('/')?;
+    Some((span.split_once('-')?.0.parse().ok()?, total.parse().ok()))
+}
+
+fn answer(url: &str, status: StatusCode, what: &str) -> Failure {
+    Failure::new(ids::SERVER, Kind::Task, format!("{url} answers {status}")).because(what)
+}
+
+fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
+    let failure = |id: Id| Failure::new(id, Kind::Task, format!("{url} answers {status}"));
+    match status.as_u16() {
+        404 | 410 => Broken::Final(
+            failure(ids::NOT_FOUND)
+                .hint("check the version; kstrim versions lists those that exist")
+                .hint("give the file by hand with --manifests FILE, or another --mirror"),
+        ),
+        408 | 429 | 500..=599 => {
+            let wait = text(headers, header::RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs);
+            Broken::Retry(failure(ids::SERVER).hint("try again later, or use a --mirror"), wait)
+        }
+        _ => Broken::Final(
+            failure(ids::REFUSED).hint("a proxy may need a sign-in (HTTPS_PROXY), or use a --mirror"),
+        ),
+    }
+}
+
+fn broken(url: &str, error: &ureq::Error) -> Broken {
+    let failure = |id: Id, what: &str| Failure::new(id, Kind::Task, format!("cannot download {url}: {what}"));
+    let text = error.to_string();
+    match error {
+        ureq::Error::HostNotFound => Broken::Retry(
+            failure(ids::DNS, "the server's name does not resolve")
+                .hint("check the network and HTTPS_PROXY; offline, use --manifests FILE or --mirror DIR"),
+            None,
+        ),
+        ureq::Error::Timeout(_) => {
+            Broken::Retry(failure(ids::TIMEOUT, "the server does not answer in time").because(text), None)
+        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
+        // rustls reports what it finds during the handshake as an I/O error.
+        ureq::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => Broken::Final(tls(url, &text)),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
+            Broken::Final(failure(ids::REFUSED, "the URL or the proxy's is not valid").because(text))
+        }
+        _ => Broken::Retry(failure(ids::CONNECTION, "the connection failed").because(text), None),
+    }
+}
+
+fn tls(url: &str, text: &str) -> Failure {
+    Failure::new(ids::TLS, Kind::Task, format!("cannot download {url}: its TLS is not acceptable"))
+        .because(text)
+        .hint("if this network inspects TLS, its certificate must be in the system's trust store")
+}
+
+fn unwritable(error: &io::Error) -> Failure {
+    Failure::new(ids::CACHE, Kind::Task, "cannot write the download into the cache").because(error)
+}
+
+pub(super) fn too_large(what: &str, limit: u64) -> Failure {
+    let message = format!("{what} is larger than {} MiB, the most kstrim takes", limit >> 20);
+    Failure::new(ids::SIZE, Kind::Task, message).hint("check the URL: this is not the expected file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn locations_are_resolved() {
+        let base = "https://h:1/a/b?q=/x";
+        for (to, joined) in [
+            ("http://x/y", "http://x/y"),
+            ("file:/etc/passwd", "file:/etc/passwd"),
+            ("//x/y", "https://x/y"),
+            ("/c", "https://h:1/c"),
+            ("c?d", "https://h:1/a/c?d"),
+        ] {
+            assert_eq!(join(base, to), joined);
+        }
+        assert_eq!(join("http://h", "c"), "http://h/c");
+    }
+}
