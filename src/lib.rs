@@ -21,5 +21,7 @@
 pub mod cmd;
 pub mod event;
 pub mod exec;
+pub mod explain;
 pub mod failure;
 pub mod observe;
+pub mod ready;
