@@ -86,12 +86,14 @@ impl ApiError {
         let plain = |l: &&&str| !klog(l) && !l.starts_with("Warning:") && !l.starts_with("ensure CRDs");
         let first = lines.iter().position(|l| telling(&l));
         let message = match first {
-            // A list of fields follows on indented lines.
             Some(at) => {
-                let more = lines[at + 1..]
-                    .iter()
-                    .take_while(|l| l.starts_with("  ") || l.starts_with("from server"));
-                std::iter::once(&lines[at]).chain(more).map(|l| l.trim()).collect::<Vec<_>>().join(" ")
+                // Fields follow on indented lines; a head ending in a colon goes on at "from server".
+                let head = lines[at].trim();
+                let rest = &lines[at + 1..];
+                let indented = rest.iter().take_while(|l| l.starts_with("  "));
+                let server = rest.iter().find(|l| head.ends_with(':') && l.starts_with("from server"));
+                let more = indented.chain(server).map(|l| l.trim());
+                std::iter::once(head).chain(more).collect::<Vec<_>>().join(" ")
             }
             None => {
                 lines.iter().rev().find(plain).or(lines.last()).map_or(String::new(), |l| l.trim().to_owned())
@@ -118,7 +120,7 @@ impl ApiError {
             ": Duplicate value",
         ] {
             if let Some((before, _)) = text.split_once(mark) {
-                return before.rsplit([' ', '[']).next();
+                return before.rsplit(' ').next().map(|f| f.trim_start_matches('['));
             }
         }
         None

@@ -1,0 +1,130 @@
+//! What a rule found.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::scene::Probe;
+use crate::failure::{Failure, Id, Kind};
+
+/// What kstrim may do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It will go wrong; nothing has yet.
+    Prevent,
+    /// kstrim can put it right by itself, aloud.
+    Heal,
+    /// kstrim can put it right if the user agrees: something of theirs is lost or changed.
+    Consent,
+    /// Only the user can.
+    Explain,
+}
+
+/// A cause, or a symptom for want of a deeper one.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Stable id.
+    pub id: Id,
+    /// What kstrim may do about it.
+    pub severity: Severity,
+    /// What it is about, as `pod/my-cluster-dual-role-0`; with the id it is the finding's identity.
+    pub subject: String,
+    /// The cause, one sentence without a final stop.
+    pub sentence: String,
+    /// The field that proved it, as `pods/NAME status....reason=ErrImagePull`.
+    pub evidence: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// Since when, if the objects tell (the API server's clock).
+    pub since: Option<Timestamp>,
+    /// How long it must hold before it stops a wait; `None`: it never does by itself.
+    pub certain_after: Option<Duration>,
+    /// How near the root it is: of several findings the deepest is the cause. 0 to 99.
+    pub depth: u8,
+    /// Questions whose answers would say more. The caller may answer them read-only.
+    pub probes: Vec<Probe>,
+}
+
+impl Finding {
+    /// A finding of severity [`Severity::Explain`] that stops no wait.
+    pub fn new(id: Id, depth: u8, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self {
+            id,
+            severity: Severity::Explain,
+            subject: subject.into(),
+            sentence: sentence.into(),
+            evidence: String::new(),
+            hints: Vec::new(),
+            since: None,
+            certain_after: None,
+            depth,
+            probes: Vec::new(),
+        }
+    }
+
+    /// Set the severity.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Set the proof.
+    #[must_use]
+    pub fn evidence(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence = evidence.into();
+        self
+    }
+
+    /// Add a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Set since when.
+    #[must_use]
+    pub fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// It stops a wait when it held for this many seconds.
+    #[must_use]
+    pub fn certain_after(mut self, seconds: u64) -> Self {
+        self.certain_after = Some(Duration::from_secs(seconds));
+        self
+    }
+
+    /// Add a question.
+    #[must_use]
+    pub fn probe(mut self, probe: Probe) -> Self {
+        self.probes.push(probe);
+        self
+    }
+
+    /// Whether it is certain at `now`, if it was first seen then or, going by the objects'
+    /// times, earlier. For a single look; a wait asks the [`super::Judge`].
+    pub fn certain_at(&self, now: Timestamp) -> bool {
+        let held = self.since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+        self.certain_after
+            .is_some_and(|after| held >= SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX))
+    }
+
+    /// As the failure of a task.
+    pub fn failure(&self) -> Failure {
+        let mut failure = Failure::new(self.id, Kind::Task, self.sentence.clone());
+        if !self.evidence.is_empty() {
+            failure = failure.because(&self.evidence);
+        }
+        failure.hints.clone_from(&self.hints);
+        failure
+    }
+}
+
+impl From<Finding> for Box<Failure> {
+    fn from(finding: Finding) -> Self {
+        Box::new(finding.failure())
+    }
+}

@@ -1,0 +1,162 @@
+//! What the operator says of the Kafka resource, and what its node pools show.
+
+use super::finding::{Finding, Severity};
+use super::pods::short;
+use super::scene::Scene;
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::Kind;
+
+const KAFKA_VERSION: Id = Id("KS-KAFKA-VERSION");
+const REPLICATION_FACTOR: Id = Id("KS-REPLICATION-FACTOR");
+const KAFKA_CONFIG: Id = Id("KS-KAFKA-CONFIG");
+const KAFKA_NOT_READY: Id = Id("KS-KAFKA-NOT-READY");
+const KAFKA_TIMEOUT: Id = Id("KS-KAFKA-TIMEOUT");
+const KAFKA_PAUSED: Id = Id("KS-KAFKA-PAUSED");
+const NO_NODE_POOL: Id = Id("KS-NO-NODE-POOL");
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        ids: &[KAFKA_VERSION, REPLICATION_FACTOR, KAFKA_CONFIG, KAFKA_NOT_READY, KAFKA_TIMEOUT, NO_NODE_POOL],
+        family: Family::Kafka,
+        find: refused,
+    },
+    Rule { ids: &[NO_NODE_POOL], family: Family::Kafka, find: no_pool },
+    Rule { ids: &[KAFKA_PAUSED], family: Family::Kafka, find: paused },
+];
+
+/// `NotReady` with an exception's name. Only at the current generation, and only if it came
+/// after the last change: a refusal stands in the status until the cluster is up again.
+fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let cluster = scene.expect.cluster.as_str();
+    let Some(kafka) = scene.kafka().filter(|k| k.0.observed() && !k.0.deleting()) else { return };
+    let Some(status) = kafka.not_ready().filter(|c| c.reason != "Creating") else { return };
+    let current = kafka.0.observed_generation() >= scene.expect.generation;
+    if !current || !Scene::answers_to(status.last_transition, scene.changed_at()) {
+        return;
+    }
+    let message = short(status.message);
+    let finding = |id, depth, sentence: String| {
+        Finding::new(id, depth, format!("kafka/{cluster}"), sentence)
+            .evidence(format!("kafkas/{cluster} NotReady=True {}: {message}", status.reason))
+            .since(status.last_transition)
+    };
+    let pool_says = status.message.contains("No KafkaNodePools found");
+    let hint = "correct the Kafka resource and apply it again: the operator takes it up at once";
+    found.push(match status.reason {
+        "UnsupportedKafkaVersionException" => {
+            let supported = between(status.message, "Supported versions are: [", "]");
+            let mut f = finding(
+                KAFKA_VERSION,
+                76,
+                format!("this Strimzi release does not support Kafka {}", kafka.wanted_version()),
+            );
+            if let Some(versions) = supported {
+                f = f.hint(format!("use one of Kafka {versions}, or another Strimzi release"));
+            }
+            f.certain_after(1)
+        }
+        // A pool is there by now: the operator has only not looked again.
+        _ if pool_says && scene.pools().next().is_some() => return,
+        _ if pool_says => {
+            pool_hints(finding(NO_NODE_POOL, 77, no_pool_sentence(scene)), scene).certain_after(1)
+        }
+        "InvalidResourceException" | "InvalidConfigurationException" | "InvalidConfigParameterException"
+            if message.contains("replication.factor") || message.contains(".isr") =>
+        {
+            finding(REPLICATION_FACTOR, 76, message.trim_end_matches('.').to_owned())
+                .hint("set the option to the number of brokers, or raise the node pool's replicas")
+                .certain_after(1)
+        }
+        reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => finding(
+            KAFKA_CONFIG,
+            75,
+            format!("the operator refuses Kafka {cluster}: {}", message.trim_end_matches('.')),
+        )
+        .hint(hint)
+        .certain_after(1),
+        // The end of the operator's own wait: true, but never the cause.
+        "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => {
+            finding(KAFKA_TIMEOUT, 5, format!("the operator gave up waiting for Kafka {cluster}: {message}"))
+                .hint(format!(
+                    "its pods: {}",
+                    scene.command(&format!("get pods -l strimzi.io/cluster={cluster}"))
+                ))
+                .certain_after(20)
+        }
+        // The operator tries again by itself; some of these pass.
+        reason => finding(
+            KAFKA_NOT_READY,
+            25,
+            format!("the operator failed to set up Kafka {cluster}: {reason}: {message}"),
+        )
+        .hint(format!(
+            "its log: {}logs deployment/strimzi-cluster-operator -n {}",
+            scene.expect.kubectl, scene.expect.operator_namespace
+        ))
+        .certain_after(45),
+    });
+}
+
+fn no_pool_sentence(scene: &Scene<'_>) -> String {
+    format!("no KafkaNodePool has the label strimzi.io/cluster: {}", scene.expect.cluster)
+}
+
+/// The label's typo is the usual reason; the pools that are there show it.
+fn pool_hints(mut finding: Finding, scene: &Scene<'_>) -> Finding {
+    let cluster = &scene.expect.cluster;
+    for pool in scene.snapshot.pools(&scene.expect.namespace).filter(|p| p.cluster() != Some(cluster)) {
+        let label = pool.cluster().unwrap_or("no such label");
+        // Somebody claims it: it is another cluster's.
+        if !pool.0.has_status() {
+            let name = pool.0.name();
+            finding = finding.hint(format!(
+                "node pool {name} has {label}: {}",
+                scene
+                    .command(&format!("label kafkanodepool {name} --overwrite strimzi.io/cluster={cluster}"))
+            ));
+        }
+    }
+    finding.hint(format!("apply a KafkaNodePool with the label strimzi.io/cluster: {cluster}"))
+}
+
+/// The same from structure: no pool carries the label, whatever the status says.
+fn no_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting()) else { return };
+    // A Kafka of the time before node pools has its replicas itself.
+    let with_pools = kafka.replicas().is_none();
+    if !with_pools || !scene.synced(Kind::KafkaNodePool) || scene.pools().next().is_some() {
+        return;
+    }
+    let finding =
+        Finding::new(NO_NODE_POOL, 77, format!("kafka/{}", scene.expect.cluster), no_pool_sentence(scene))
+            .evidence("no kafkanodepools with that label")
+            .since(kafka.0.created());
+    found.push(pool_hints(finding, scene).certain_after(5));
+}
+
+fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    const ANNOTATION: &str = "strimzi.io/pause-reconciliation";
+    let Some(kafka) = scene.kafka() else { return };
+    if kafka.0.annotation(ANNOTATION) != Some("true") {
+        return;
+    }
+    let cluster = &scene.expect.cluster;
+    found.push(
+        Finding::new(
+            KAFKA_PAUSED,
+            78,
+            format!("kafka/{cluster}"),
+            format!("Kafka {cluster} is paused: the operator leaves it alone until somebody takes the annotation away"),
+        )
+        .severity(Severity::Consent)
+        .evidence(format!("kafkas/{cluster} annotation {ANNOTATION}=true"))
+        .hint(format!("resume it: {}", scene.command(&format!("annotate kafka {cluster} {ANNOTATION}-"))))
+        .since(kafka.paused().and_then(|c| c.last_transition))
+        .certain_after(3),
+    );
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    text.split_once(before)?.1.split_once(after).map(|(inside, _)| inside)
+}

@@ -1,0 +1,99 @@
+//! What kubectl's errors mean.
+
+use crate::failure::{Failure, Id, Kind};
+use crate::observe::{ApiError, ApiErrorKind};
+
+const UNREACHABLE: Id = Id("KS-API-UNREACHABLE");
+const FORBIDDEN: Id = Id("KS-API-FORBIDDEN");
+const UNAUTHORIZED: Id = Id("KS-API-UNAUTHORIZED");
+const CONTEXT: Id = Id("KS-CONTEXT-MISSING");
+const CONFLICT: Id = Id("KS-API-CONFLICT");
+const INVALID: Id = Id("KS-RESOURCE-INVALID");
+const TERMINATING: Id = Id("KS-OBJECT-TERMINATING");
+const NO_KIND: Id = Id("KS-KIND-MISSING");
+const STORED: Id = Id("KS-CRD-STORED-VERSION");
+const NOT_FOUND: Id = Id("KS-API-NOT-FOUND");
+const EXISTS: Id = Id("KS-API-EXISTS");
+const KUBECTL: Id = Id("KS-KUBECTL");
+
+pub(super) fn ids() -> Vec<Id> {
+    vec![
+        UNREACHABLE,
+        FORBIDDEN,
+        UNAUTHORIZED,
+        CONTEXT,
+        CONFLICT,
+        INVALID,
+        TERMINATING,
+        NO_KIND,
+        STORED,
+        NOT_FOUND,
+        EXISTS,
+        KUBECTL,
+    ]
+}
+
+/// Why kubectl failed at `doing` ("apply the operator") on the cluster of `profile`.
+pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
+    let failure = |id, kind, why: &str| {
+        Failure::new(id, kind, format!("cannot {doing}: {why}")).because(&error.message)
+    };
+    match error.kind {
+        ApiErrorKind::Unreachable => failure(UNREACHABLE, Kind::Task, "the cluster's API server does not answer")
+            .hint(format!("is it running? minikube status -p {profile}"))
+            .hint(format!("start it: minikube start -p {profile}")),
+        ApiErrorKind::NoContext => {
+            failure(CONTEXT, Kind::Task, &format!("the kubeconfig has no context {profile}"))
+                .hint(format!("minikube stop removes it; starting brings it back: minikube start -p {profile}"))
+        }
+        ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "you are not allowed to")
+            .hint("use credentials that may, or ask whoever runs the cluster"),
+        ApiErrorKind::Unauthorized => failure(UNAUTHORIZED, Kind::Task, "the credentials are not accepted")
+            .hint(format!("minikube renews its certificates at: minikube start -p {profile}")),
+        ApiErrorKind::Conflict => failure(CONFLICT, Kind::Foreign, "somebody else set a field of it to another value")
+            .hint("look who manages it: kubectl get ... --show-managed-fields -o yaml"),
+        ApiErrorKind::Invalid if error.message.contains("storedVersions") => {
+            failure(STORED, Kind::Foreign, "the cluster may hold Strimzi resources in a version the older CRDs do not have")
+                .hint("install a Strimzi release at least as new as the one that was there, or use another profile")
+        }
+        ApiErrorKind::Invalid => match error.field() {
+            Some(field) => failure(INVALID, Kind::Usage, &format!("the field {field} does not fit"))
+                .hint(format!("correct {field}: another Strimzi release may spell it otherwise")),
+            None => failure(INVALID, Kind::Usage, "it does not fit its schema"),
+        },
+        ApiErrorKind::Terminating => failure(TERMINATING, Kind::Task, "it, or its namespace, is still being deleted")
+            .hint("wait until that is through and try again"),
+        ApiErrorKind::NoSuchKind => {
+            failure(NO_KIND, Kind::Task, "the cluster does not serve this kind of resource in this version")
+                .hint("the CRDs are missing, on their way, or of another Strimzi release: kubectl get crd kafkas.kafka.strimzi.io -o jsonpath='{.spec.versions[*].name}'")
+        }
+        ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it is not there"),
+        ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it is there already"),
+        ApiErrorKind::TimedOut => Failure { kind: Kind::Timeout, ..failure(KUBECTL, Kind::Timeout, "it took too long") },
+        ApiErrorKind::Expired | ApiErrorKind::Malformed | ApiErrorKind::Exec | ApiErrorKind::Other => {
+            failure(KUBECTL, Kind::Task, "kubectl failed")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_is_named_and_the_stored_version_told_apart() {
+        let read = |text: &str| explain(&ApiError::from_stderr(text), "apply the Kafka", "p");
+        let field = read(
+            "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): .spec.zookeeper: field not declared in schema",
+        );
+        assert_eq!((field.id, field.kind), (INVALID, Kind::Usage));
+        assert!(field.message.contains("spec.zookeeper"), "{field}");
+        let stored = read(
+            "Error from server (Invalid): CustomResourceDefinition.apiextensions.k8s.io \"kafkas.kafka.strimzi.io\" is invalid: status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions",
+        );
+        assert_eq!(stored.id, STORED);
+        let gone =
+            read("Unable to connect to the server: dial tcp 192.168.49.2:8443: connect: no route to host\n");
+        assert_eq!((gone.id, gone.hints.is_empty()), (UNREACHABLE, false));
+    }
+}

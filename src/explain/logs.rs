@@ -1,0 +1,100 @@
+//! Causes that only a log tells, by the words Kafka and Strimzi print.
+
+use crate::failure::Id;
+
+/// A cause found in a log.
+pub(crate) struct Told {
+    /// Its id.
+    pub id: Id,
+    /// The cause, one sentence.
+    pub sentence: String,
+    /// The line that says it.
+    pub line: String,
+}
+
+/// What a broker's or controller's log says of its end.
+pub(crate) fn broker(log: &str) -> Option<Told> {
+    if let Some(line) = find(log, &["Invalid cluster.id in"]) {
+        let ids = line.split_once("Expected ").and_then(|(_, rest)| rest.split_once(", but read "));
+        let sentence = match ids {
+            Some((wanted, read)) => format!(
+                "the volume holds data of another Kafka cluster (cluster id {}, expected {wanted})",
+                read.trim()
+            ),
+            None => "the volume holds data of another Kafka cluster".to_owned(),
+        };
+        return told(super::storage::CLUSTER_ID, sentence, line);
+    }
+    if let Some(line) = find(log, &["No space left on device"]) {
+        return told(super::storage::VOLUME_FULL, "the volume is full".to_owned(), line);
+    }
+    if let Some(line) = find(log, &["java.lang.OutOfMemoryError", "insufficient memory for the Java Runtime"])
+    {
+        return told(super::pods::OOM_KILLED, "the JVM ran out of memory".to_owned(), line);
+    }
+    let line = find(log, &["ConfigException:", "requirement failed:"])?;
+    told(super::pods::BROKER_CONFIG, "Kafka refuses its configuration".to_owned(), line)
+}
+
+/// What the operator's log says of its end.
+pub(crate) fn operator(log: &str) -> Option<Told> {
+    // The Kubernetes client of releases up to 0.45 knows no field of newer servers' /version.
+    if let Some(line) =
+        find(log, &["Unrecognized field \"emulationMajor\"", "Unrecognized field \"emulationMinor\""])
+    {
+        let sentence = "this Strimzi release cannot talk to so new a Kubernetes".to_owned();
+        return told(super::operator::OPERATOR_KUBERNETES, sentence, line);
+    }
+    let line = find(log, &[" is forbidden: User "])?;
+    told(super::operator::OPERATOR_FORBIDDEN, "the operator is not allowed what it needs".to_owned(), line)
+}
+
+/// The last line of a log that says something of its end, for want of a known cause.
+pub(crate) fn last_words(log: &str) -> Option<&str> {
+    let lines = || log.lines().rev().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("at "));
+    lines()
+        .find(|l| ["Exception", "ERROR", "FATAL", "error:"].iter().any(|w| l.contains(w)))
+        .or_else(|| lines().next())
+}
+
+fn find<'a>(log: &'a str, words: &[&str]) -> Option<&'a str> {
+    log.lines().rev().find(|l| words.iter().any(|w| l.contains(w))).map(str::trim)
+}
+
+fn told(id: Id, sentence: String, line: &str) -> Option<Told> {
+    let line = line.chars().take(300).collect();
+    Some(Told { id, sentence, line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stack_frames_are_no_last_words() {
+        let log = "a=b\nException in thread \"main\" java.lang.X: why\n\tat y.Z\n\tat z.A\n";
+        assert_eq!(last_words(log), Some("Exception in thread \"main\" java.lang.X: why"));
+        assert_eq!(last_words("one\ntwo\n\n"), Some("two"));
+        assert_eq!(last_words(""), None);
+    }
+
+    #[test]
+    fn a_printed_configuration_is_no_cause() {
+        assert!(broker("log.retention.hours=24\nStarted\n").is_none());
+        assert!(operator("INFO  Main: ClusterOperator 1.2.0 is starting\n").is_none());
+    }
+
+    #[test]
+    fn told_causes() {
+        let id = |log: &str| broker(log).map(|t| t.id.0);
+        assert_eq!(
+            id("x\norg.apache.kafka.common.config.ConfigException: Invalid value\n"),
+            Some("KS-BROKER-CONFIG")
+        );
+        assert_eq!(id("java.io.IOException: No space left on device"), Some("KS-VOLUME-FULL"));
+        assert_eq!(id("java.lang.OutOfMemoryError: Java heap space"), Some("KS-OOM-KILLED"));
+        let kubernetes =
+            "UnrecognizedPropertyException: Unrecognized field \"emulationMajor\" (class VersionInfo)";
+        assert_eq!(operator(kubernetes).map(|t| t.id.0), Some("KS-OPERATOR-KUBERNETES"));
+    }
+}

@@ -1,0 +1,173 @@
+//! What minikube's named errors mean (`pkg/minikube/reason` of minikube; exit codes recorded
+//! with 1.38).
+
+use super::pods::short;
+use crate::exec::Exit;
+use crate::failure::{Failure, Id, Kind};
+
+/// An error event of `minikube ... -o json`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Error<'a> {
+    /// `data.name`: `PROVIDER_DOCKER_NOT_RUNNING`; empty on remarks.
+    pub name: &'a str,
+    /// `data.message`.
+    pub message: &'a str,
+}
+
+struct Row {
+    /// Beginning of the error's name: a whole one, or a family that ends in `_`.
+    name: &'static str,
+    id: Id,
+    kind: Kind,
+    sentence: &'static str,
+    hints: &'static [&'static str],
+}
+
+const fn row(
+    name: &'static str,
+    id: &'static str,
+    kind: Kind,
+    sentence: &'static str,
+    hints: &'static [&'static str],
+) -> Row {
+    Row { name, id: Id(id), kind, sentence, hints }
+}
+
+/// Own words, never minikube's advice: that may hold unrendered templates, or send people the
+/// wrong way. `{p}` is the profile. The first row that fits counts.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    row("PROVIDER_DOCKER_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "Docker is installed but not running",
+        &["start it: sudo systemctl start docker (Linux), or start Docker Desktop", "then run the same command again"]),
+    row("PROVIDER_PODMAN_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "Podman is installed but not running",
+        &["start it: podman machine start, or systemctl --user start podman.socket"]),
+    row("PROVIDER_DOCKER_NOT_FOUND", "KS-ENGINE-MISSING", Kind::Prerequisite, "no docker program is on PATH",
+        &["install Docker: https://docs.docker.com/engine/install/", "or choose another minikube driver"]),
+    row("PROVIDER_DOCKER_NEWGRP", "KS-ENGINE-PERMISSION", Kind::Prerequisite, "you may not use Docker's socket",
+        &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
+    row("PROVIDER_DOCKER_NOPERM", "KS-ENGINE-PERMISSION", Kind::Prerequisite, "you may not use Docker's socket",
+        &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
+    row("PROVIDER_DOCKER_VERSION_", "KS-ENGINE-OLD", Kind::Prerequisite, "this Docker is too old for minikube",
+        &["update Docker"]),
+    row("PROVIDER_DOCKER_DEADLINE_EXCEEDED", "KS-ENGINE-SLOW", Kind::Prerequisite, "Docker does not answer in time",
+        &["restart Docker; on a busy machine try again"]),
+    row("PROVIDER_DOCKER_NO_SPACE", "KS-DISK-FULL", Kind::Prerequisite, "Docker has no disk space left",
+        &["free some: docker system prune"]),
+    row("PROVIDER_NOT_FOUND", "KS-ENGINE-MISSING", Kind::Prerequisite, "the driver's program is not installed",
+        &["install it, or choose another minikube driver"]),
+    row("PROVIDER_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "the container engine is not running",
+        &["start it and run the same command again"]),
+    row("PROVIDER_", "KS-ENGINE-BROKEN", Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
+    row("DRV_AS_ROOT", "KS-ROOT", Kind::Prerequisite, "minikube refuses to use this driver as root",
+        &["run kstrim as an ordinary user that may use Docker"]),
+    row("DRV_NEEDS_ROOT", "KS-ROOT", Kind::Prerequisite, "this minikube driver needs root", &["choose the docker driver"]),
+    row("DRV_UNSUPPORTED_OS", "KS-DRIVER", Kind::Usage, "minikube does not know this driver here", &["choose the docker driver"]),
+    row("DRV_", "KS-DRIVER", Kind::Prerequisite, "the minikube driver cannot be used", &["choose the docker driver"]),
+    row("RSRC_OVER_ALLOC_MEM", "KS-MEMORY-TOO-MUCH", Kind::Usage, "more memory is asked for than this machine has",
+        &["ask for less memory"]),
+    row("RSRC_INSUFFICIENT_CONTAINER_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "the container engine has too little memory",
+        &["give Docker more memory in its settings (Docker Desktop: Settings, Resources)"]),
+    row("RSRC_INSUFFICIENT_REQ_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Usage, "Kubernetes needs more memory than is asked for",
+        &["ask for more memory; a Kafka needs 4 GiB to be comfortable"]),
+    row("RSRC_INSUFFICIENT_SYS_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "this machine has too little memory", &[]),
+    row("RSRC_INSUFFICIENT_CORES", "KS-CPUS", Kind::Usage, "the number of CPUs asked for does not fit this machine or Kubernetes (which needs 2)",
+        &["ask for 2 CPUs or more, and not for more than the machine has"]),
+    row("RSRC_DOCKER_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "Docker's disk is full", &["free some: docker system prune"]),
+    row("RSRC_", "KS-RESOURCES", Kind::Prerequisite, "this machine or the container engine has too little of something", &[]),
+    row("GUEST_DRIVER_MISMATCH", "KS-PROFILE-DRIVER", Kind::Foreign, "the profile {p} exists with another driver",
+        &["use its driver, or another profile, or remove it: minikube delete -p {p}"]),
+    row("K8S_DOWNGRADE_UNSUPPORTED", "KS-KUBERNETES-OLDER", Kind::Foreign, "the profile {p} runs a newer Kubernetes and cannot go back",
+        &["use its version, or another profile, or remove it: minikube delete -p {p}"]),
+    row("K8S_OLD_UNSUPPORTED", "KS-KUBERNETES-VERSION", Kind::Usage, "this minikube does not support so old a Kubernetes",
+        &["choose a newer Kubernetes, or an older minikube"]),
+    row("K8S_NEW_UNSUPPORTED", "KS-KUBERNETES-VERSION", Kind::Usage, "this minikube does not support so new a Kubernetes",
+        &["choose an older Kubernetes, or a newer minikube"]),
+    row("K8S_UNSUPPORTED_VERSION", "KS-KUBERNETES-VERSION", Kind::Usage, "there is no such Kubernetes version", &[]),
+    row("K8S_APISERVER_MISSING", "KS-APISERVER-MISSING", Kind::Task, "Kubernetes did not come up in the profile {p}",
+        &["if its container was removed behind minikube's back, it must be made anew: minikube delete -p {p}"]),
+    row("K8S_", "KS-KUBERNETES-START", Kind::Task, "Kubernetes could not be set up in the profile {p}",
+        &["make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
+    row("INET_LOOKUP_HOST", "KS-NETWORK-DNS", Kind::Prerequisite, "a name on the internet cannot be resolved",
+        &["check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
+    row("INET_", "KS-NETWORK", Kind::Prerequisite, "the internet cannot be reached",
+        &["check the network; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
+    row("IF_SUBNET", "KS-NETWORK-SUBNET", Kind::Prerequisite, "no free subnet is left for minikube's network",
+        &["remove unused networks: docker network prune", "or disconnect a VPN that covers private ranges"]),
+    row("IF_DOCKER_NETWORK", "KS-NETWORK-SUBNET", Kind::Prerequisite, "Docker could not make minikube's network",
+        &["remove unused networks: docker network prune"]),
+    row("IF_", "KS-NETWORK-LOCAL", Kind::Prerequisite, "the network of this machine or the container engine is in the way", &[]),
+    row("GUEST_STOP_TIMEOUT", "KS-PROFILE-STOP", Kind::Task, "the profile {p} could not be stopped",
+        &["if its container is gone: minikube delete -p {p}"]),
+    row("GUEST_IMAGE_", "KS-IMAGE-LOAD", Kind::Task, "an image could not be brought into the profile {p}", &[]),
+    row("GUEST_STATUS", "KS-PROFILE-BROKEN", Kind::Task, "the profile {p} is in a bad state", &["make it anew: minikube delete -p {p}"]),
+    row("GUEST_", "KS-PROFILE-BROKEN", Kind::Task, "the node of the profile {p} could not be set up",
+        &["run the same command again; if that fails, make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
+    row("RUNTIME_", "KS-RUNTIME", Kind::Task, "the container runtime in the profile {p} does not work",
+        &["make it anew: minikube delete -p {p}"]),
+    row("HOST_", "KS-HOST", Kind::Prerequisite, "a setting or file of this machine is in minikube's way",
+        &["minikube's own files are below MINIKUBE_HOME: are they yours and writable?"]),
+    row("ENV_", "KS-HOST", Kind::Prerequisite, "an environment variable is in minikube's way", &[]),
+    row("MK_USAGE", "KS-MINIKUBE-USAGE", Kind::Usage, "minikube refuses a setting", &["correct the setting that minikube names above"]),
+    row("MK_", "KS-MINIKUBE", Kind::Task, "minikube itself failed", &[]),
+];
+
+/// minikube failed and named nothing that is known.
+const UNKNOWN: Row =
+    row("", "KS-MINIKUBE", Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
+
+pub(super) fn ids() -> Vec<Id> {
+    ROWS.iter().chain([&UNKNOWN]).map(|r| r.id).collect()
+}
+
+/// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
+/// errors come on success too. `stderr` serves where no event was printed (a usage error).
+///
+/// The first named error is the cause: with `--force` a second one (`MK_USAGE` after
+/// `PROVIDER_DOCKER_NOT_RUNNING`) and its exit code mislead.
+pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) -> Failure {
+    let error = errors.iter().find(|e| !e.name.is_empty());
+    let row = error.map_or(&UNKNOWN, |e| {
+        let fits = |r: &&Row| e.name == r.name || r.name.ends_with('_') && e.name.starts_with(r.name);
+        // IF_SUBNET stands for IF_SUBNET_... too, as minikube spells it out.
+        let begins = |r: &&Row| e.name.starts_with(r.name);
+        ROWS.iter().find(fits).or_else(|| ROWS.iter().find(begins)).unwrap_or(&UNKNOWN)
+    });
+    let fill = |text: &str| text.replace("{p}", profile);
+    let mut failure = Failure::new(row.id, row.kind, fill(row.sentence));
+    match error {
+        Some(error) => {
+            failure = failure.because(format!("minikube: {} ({})", readable(error.message), error.name))
+        }
+        None => {
+            let last = errors.iter().rev().map(|e| e.message).find(|m| !m.trim().is_empty());
+            let line = last.unwrap_or_else(|| last_line(stderr));
+            failure = failure.because(readable(line)).because(format!("minikube ended with {exit}"));
+        }
+    }
+    row.hints.iter().fold(failure, |failure, hint| failure.hint(fill(hint)))
+}
+
+/// klog lines (`E1122 ...`) are noise even on success.
+fn last_line(stderr: &str) -> &str {
+    let klog = |l: &str| {
+        l.len() > 5 && l.starts_with(['I', 'W', 'E', 'F']) && l[1..].starts_with(|c: char| c.is_ascii_digit())
+    };
+    stderr.lines().rev().map(str::trim).find(|l| !l.is_empty() && !klog(l)).unwrap_or("")
+}
+
+/// minikube's words without the quoted command of a probe, whose template it may fail to fill
+/// (`{{.Server.Os}}`, `<no value>`).
+fn readable(message: &str) -> String {
+    let message = short(message);
+    if !message.contains("{{") && !message.contains("<no value>") {
+        return message;
+    }
+    match message.split_once("exit status 1: ").or_else(|| message.split_once(": ")) {
+        Some((_, rest)) if !rest.contains("{{") && !rest.contains("<no value>") => rest.to_owned(),
+        _ => "(it says nothing readable)".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "minikube_tests.rs"]
+mod tests;

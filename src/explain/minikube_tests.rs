@@ -1,0 +1,112 @@
+use std::fs;
+
+use serde_json::Value;
+
+use super::*;
+
+/// Every failed `minikube start` of a recording: its errors and exit code, explained.
+fn recorded(recording: &str) -> Vec<(String, Failure)> {
+    let path = format!("{}/../shared/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let mut explained = Vec::new();
+    for line in text.lines() {
+        let command: Value = serde_json::from_str(line).unwrap();
+        let exit = command["exit"].as_i64().unwrap();
+        let argv = command["argv"].to_string();
+        if exit <= 0 || !argv.contains("minikube") || !argv.contains("\"start\"") {
+            continue;
+        }
+        let events: Vec<Value> = command["stdout"]
+            .as_str()
+            .unwrap_or("")
+            .lines()
+            .filter_map(|l| serde_json::from_str::<Value>(l).ok())
+            .filter(|e| e["type"] == "io.k8s.sigs.minikube.error")
+            .collect();
+        let errors: Vec<Error<'_>> = events
+            .iter()
+            .map(|e| Error {
+                name: e["data"]["name"].as_str().unwrap_or(""),
+                message: e["data"]["message"].as_str().unwrap_or(""),
+            })
+            .collect();
+        let stderr = command["stderr"].as_str().unwrap_or("");
+        explained.push((argv, explain(&errors, Exit::Code(exit as i32), stderr, "mkrec")));
+    }
+    assert!(!explained.is_empty(), "{recording} has no failed start");
+    explained
+}
+
+fn ids(recording: &str) -> Vec<(&'static str, Kind)> {
+    recorded(recording).iter().map(|(_, f)| (f.id.0, f.kind)).collect()
+}
+
+#[test]
+fn engine() {
+    use Kind::Prerequisite;
+    // The first of these ran as root with --force: exit 14, last event MK_USAGE.
+    assert_eq!(
+        ids("24-mk-engine-down"),
+        [
+            ("KS-ENGINE-DOWN", Prerequisite),
+            ("KS-ENGINE-DOWN", Prerequisite),
+            ("KS-ENGINE-MISSING", Prerequisite)
+        ]
+    );
+}
+
+#[test]
+fn existing_profile_and_missing_container() {
+    assert_eq!(
+        ids("22-mk-start-again"),
+        [("KS-PROFILE-DRIVER", Kind::Foreign), ("KS-KUBERNETES-OLDER", Kind::Foreign)]
+    );
+    assert_eq!(ids("27-mk-container-gone"), [("KS-APISERVER-MISSING", Kind::Task)]);
+}
+
+#[test]
+fn bad_requests() {
+    let found = recorded("25-mk-bad-request");
+    for (argv, id) in [
+        ("900g", "KS-MEMORY-TOO-MUCH"),
+        ("100mb", "KS-MEMORY-TOO-LITTLE"),
+        ("=abc", "KS-MINIKUBE-USAGE"),
+        ("cpus=64", "KS-CPUS"),
+        ("cpus=1\"", "KS-CPUS"),
+        ("driver=nope", "KS-DRIVER"),
+        ("runtime=nope", "KS-MINIKUBE-USAGE"),
+        ("v1.99.0", "KS-NETWORK-DNS"),
+        ("v1.20.0", "KS-KUBERNETES-VERSION"),
+    ] {
+        let (_, failure) =
+            found.iter().find(|(a, _)| a.contains(argv)).unwrap_or_else(|| panic!("no {argv}"));
+        assert_eq!(failure.id.0, id, "{argv}: {failure:?}");
+    }
+    let all: Vec<&str> = found.iter().map(|(_, f)| f.id.0).collect();
+    assert!(all.contains(&"KS-ENGINE-PERMISSION") && all.contains(&"KS-ROOT"), "{all:?}");
+    let (_, flag) = found.iter().find(|(_, f)| f.id.0 == "KS-MINIKUBE").expect("the unknown flag");
+    assert!(!flag.causes.is_empty(), "{flag:?}");
+}
+
+#[test]
+fn no_unfilled_template_reaches_anybody() {
+    for recording in ["22-mk-start-again", "24-mk-engine-down", "25-mk-bad-request", "27-mk-container-gone"] {
+        for (argv, failure) in recorded(recording) {
+            let text = format!("{failure:?}");
+            assert!(
+                !text.contains("{{") && !text.contains("<no value>") && !text.contains("{p}"),
+                "{argv}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn rows_are_reachable() {
+    for (at, row) in ROWS.iter().enumerate() {
+        let errors = [Error { name: row.name, message: "x" }];
+        let failure = explain(&errors, Exit::Code(1), "", "p");
+        assert_eq!((failure.id, failure.message.contains("{p}")), (row.id, false), "row {at} {}", row.name);
+    }
+    assert_eq!(explain(&[], Exit::Signal(9), "E1122 10:00 x\n", "p").id.0, "KS-MINIKUBE");
+}

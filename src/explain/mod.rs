@@ -1,0 +1,87 @@
+//! From symptoms to causes: a table of rules, each from structured fields first.
+//!
+//! A [`Rule`] looks at a [`Scene`] (what was observed, what is expected, answers to extra
+//! questions) and gives [`Finding`]s. The [`Judge`] remembers since when each holds and says
+//! which one, if any, is certain: the deepest cause of those that show. Rules are pure; the
+//! judge is the only memory. `docs/errors.md` has a section for every id.
+//!
+//! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
+//! [`kubectl`] turn them into a [`Failure`] directly.
+
+mod finding;
+mod judge;
+mod kafka;
+pub mod kubectl;
+mod lock;
+mod logs;
+pub mod minikube;
+mod operator;
+mod pods;
+mod scene;
+mod storage;
+mod teardown;
+mod topic;
+mod unknown;
+
+use crate::failure::Id;
+
+pub use finding::{Finding, Severity};
+pub use judge::{Judge, Verdict};
+pub use scene::{Answers, Expect, Probe, Scene, Scope};
+pub use unknown::timed_out;
+
+/// A family of rules; a file each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// The cluster operator.
+    Operator,
+    /// The Kafka resource and its node pools.
+    Kafka,
+    /// Pods of the operator, the brokers and the entity operator.
+    Pods,
+    /// Claims and volumes.
+    Storage,
+    /// Topics and users.
+    Topic,
+    /// Namespaces, CRDs and finalizers on their way out.
+    Teardown,
+}
+
+/// A rule: looks at a scene, adds what it finds.
+pub struct Rule {
+    /// Ids it may give.
+    pub ids: &'static [Id],
+    /// Its family.
+    pub family: Family,
+    /// How to find them.
+    pub find: fn(&Scene<'_>, &mut Vec<Finding>),
+}
+
+/// All rules, in no particular order: findings carry their own depth.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [operator::RULES, kafka::RULES, lock::RULES, pods::RULES, storage::RULES, topic::RULES, teardown::RULES]
+        .into_iter()
+        .flatten()
+}
+
+/// Every id this module can give, for the test that holds `docs/errors.md` to them.
+pub fn ids() -> Vec<Id> {
+    let mut ids: Vec<Id> = rules().flat_map(|r| r.ids.iter().copied()).collect();
+    ids.extend(minikube::ids());
+    ids.extend(kubectl::ids());
+    ids.extend(unknown::ids());
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+/// Everything the rules find in `scene`, the deepest cause first.
+pub fn findings(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for rule in rules().filter(|r| scene.expect.scope.covers(r.family)) {
+        (rule.find)(scene, &mut found);
+    }
+    found.sort_by(|a, b| b.depth.cmp(&a.depth).then_with(|| a.subject.cmp(&b.subject)));
+    found.dedup_by(|a, b| a.id == b.id && a.subject == b.subject);
+    found
+}

@@ -1,0 +1,350 @@
+//! Pods that cannot start or stay up: the operator's, the brokers' and the entity operator's.
+
+use super::finding::{Finding, Severity};
+use super::scene::{Probe, Scene};
+use super::{Family, Rule, logs};
+use crate::failure::Id;
+use crate::observe::pod::{Container, Ended, Pod, State};
+
+const IMAGE_PULL: Id = Id("KS-IMAGE-PULL");
+const IMAGE_NAME: Id = Id("KS-IMAGE-NAME");
+const MEMORY: Id = Id("KS-POD-UNSCHEDULABLE-MEMORY");
+const CPU: Id = Id("KS-POD-UNSCHEDULABLE-CPU");
+const UNSCHEDULABLE: Id = Id("KS-POD-UNSCHEDULABLE");
+const NODE_NOT_READY: Id = Id("KS-NODE-NOT-READY");
+const NODE_PRESSURE: Id = Id("KS-NODE-PRESSURE");
+pub(super) const OOM_KILLED: Id = Id("KS-OOM-KILLED");
+const CRASH_LOOP: Id = Id("KS-CRASH-LOOP");
+pub(super) const BROKER_CONFIG: Id = Id("KS-BROKER-CONFIG");
+const CONTAINER_CONFIG: Id = Id("KS-CONTAINER-CONFIG");
+const EVICTED: Id = Id("KS-POD-EVICTED");
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[IMAGE_PULL, IMAGE_NAME], family: Family::Pods, find: image },
+    Rule {
+        ids: &[MEMORY, CPU, UNSCHEDULABLE, NODE_NOT_READY, NODE_PRESSURE],
+        family: Family::Pods,
+        find: unschedulable,
+    },
+    Rule {
+        ids: &[
+            OOM_KILLED,
+            CRASH_LOOP,
+            BROKER_CONFIG,
+            super::storage::CLUSTER_ID,
+            super::storage::VOLUME_FULL,
+            super::operator::OPERATOR_KUBERNETES,
+            super::operator::OPERATOR_FORBIDDEN,
+        ],
+        family: Family::Pods,
+        find: crash,
+    },
+    Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: container_config },
+    Rule { ids: &[EVICTED], family: Family::Pods, find: evicted },
+];
+
+/// A pod that matters, and what to call it.
+struct Watched<'a> {
+    pod: Pod<'a>,
+    operator: bool,
+}
+
+impl Watched<'_> {
+    fn title(&self) -> String {
+        let name = self.pod.0.name();
+        match self.pod.0.label("strimzi.io/component-type") {
+            _ if self.operator => format!("operator pod {name}"),
+            Some("entity-operator") => format!("entity operator pod {name}"),
+            Some("kafka") => format!("broker {name}"),
+            _ => format!("pod {name}"),
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("pod/{}", self.pod.0.name())
+    }
+
+    /// Without an operator there are no brokers: its troubles are nearer the root.
+    fn depth(&self, depth: u8) -> u8 {
+        depth + if self.operator { 15 } else { 0 }
+    }
+}
+
+/// Pods being deleted, or that ended for good, are no news.
+fn watched<'a>(scene: &Scene<'a>) -> Vec<Watched<'a>> {
+    let operator = scene.operator_pods().into_iter().map(|pod| Watched { pod, operator: true });
+    let kafka = scene.cluster_pods().map(|pod| Watched { pod, operator: false });
+    operator.chain(kafka).filter(|w| !w.pod.0.deleting() && w.pod.phase() != "Succeeded").collect()
+}
+
+fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        for container in watched.pod.containers() {
+            let State::Waiting { reason, message } = container.state() else { continue };
+            let evidence = format!(
+                "{} container {} waits: {reason}: {}",
+                watched.subject(),
+                container.name(),
+                short(message)
+            );
+            let finding = match reason {
+                "InvalidImageName" => Finding::new(
+                    IMAGE_NAME,
+                    watched.depth(72),
+                    watched.subject(),
+                    format!("{}: \"{}\" is no image name", watched.title(), container.image()),
+                )
+                .certain_after(2),
+                // Both mean the same and take turns.
+                "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnavailable" => {
+                    let (cause, seconds) = pull_cause(message);
+                    Finding::new(
+                        IMAGE_PULL,
+                        watched.depth(70),
+                        watched.subject(),
+                        format!("{}: image {} cannot be pulled{cause}", watched.title(), container.image()),
+                    )
+                    .hint(format!("load it by hand: minikube image load {}", container.image()))
+                    .certain_after(seconds)
+                }
+                _ => continue,
+            };
+            let fix = if watched.operator {
+                "correct the operator's image"
+            } else {
+                "correct the image in the Kafka resource"
+            };
+            found.push(finding.evidence(evidence).hint(fix).since(watched.pod.0.created()));
+        }
+    }
+}
+
+/// Refine by the container runtime's words, and how sure they make: what the registry said will
+/// be said again, a network may come back.
+fn pull_cause(message: &str) -> (&'static str, u64) {
+    let says = |words: &[&str]| words.iter().any(|w| message.contains(w));
+    if says(&["not found", "manifest unknown", "NotFound"]) {
+        (": the registry does not have it", 4)
+    } else if says(&["toomanyrequests", "429", "rate limit"]) {
+        (": the registry's rate limit is reached", 10)
+    } else if says(&["401", "403", "unauthorized", "denied"]) {
+        (": the registry refuses access", 6)
+    } else if says(&["x509", "certificate"]) {
+        (": the registry's certificate is not trusted (a proxy that intercepts TLS?)", 6)
+    } else if says(&["dial tcp: lookup", "no such host"]) {
+        (": the registry's name cannot be resolved from inside the node", 10)
+    } else if says(&["i/o timeout", "connection refused", "no route to host", "TLS handshake", "EOF"]) {
+        (": the registry cannot be reached from inside the node", 10)
+    } else {
+        ("", 10)
+    }
+}
+
+fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        let Some(condition) = watched.pod.unschedulable() else { continue };
+        let message = condition.message;
+        let finding = |id, depth, sentence: &str| {
+            Finding::new(
+                id,
+                watched.depth(depth),
+                watched.subject(),
+                format!("{}: {sentence}", watched.title()),
+            )
+            .evidence(format!("{} PodScheduled=False Unschedulable: {}", watched.subject(), short(message)))
+            .since(condition.last_transition)
+        };
+        let memory = message.contains("Insufficient memory");
+        let cpu = message.contains("Insufficient cpu");
+        if memory {
+            found.push(
+                finding(MEMORY, 60, "no node has as much free memory as it asks for")
+                    .hint("ask for less in the node pool's resources.requests.memory, or give minikube more memory (a new cluster)")
+                    .certain_after(3),
+            );
+        }
+        if cpu {
+            found.push(
+                finding(CPU, 59, "no node has as much free CPU as it asks for")
+                    .hint("ask for less in the node pool's resources.requests.cpu, or give minikube more CPUs (a new cluster)")
+                    .certain_after(3),
+            );
+        }
+        if message.contains("node.kubernetes.io/disk-pressure")
+            || message.contains("node.kubernetes.io/memory-pressure")
+        {
+            found.push(
+                finding(NODE_PRESSURE, 66, "the node is short of disk or memory and takes no pods")
+                    .hint("free disk space on this machine: docker system df shows what the engine holds")
+                    .certain_after(15),
+            );
+        } else if message.contains("node.kubernetes.io/not-ready")
+            || message.contains("node.kubernetes.io/unreachable")
+        {
+            // A node just made has this taint for some seconds.
+            found.push(finding(NODE_NOT_READY, 65, "the node is not ready").certain_after(120));
+        } else if !memory && !cpu && !message.contains("unbound immediate PersistentVolumeClaims") {
+            found.push(finding(UNSCHEDULABLE, 50, "no node takes it").certain_after(15));
+        }
+    }
+}
+
+fn crash(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        for container in watched.pod.containers() {
+            let Some(end) = container.down() else { continue };
+            crashed(scene, &watched, &container, &end, found);
+        }
+    }
+}
+
+fn crashed(
+    scene: &Scene<'_>,
+    watched: &Watched<'_>,
+    container: &Container<'_>,
+    end: &Ended<'_>,
+    found: &mut Vec<Finding>,
+) {
+    let (title, subject, name) = (watched.title(), watched.subject(), container.name());
+    let crashes = container.crashes();
+    let proof = format!(
+        "{subject} container {name} ended: {} exit code {}, restarts {}",
+        end.reason,
+        end.exit_code,
+        container.restarts()
+    );
+    if end.reason == "OOMKilled" {
+        let finding = Finding::new(
+            OOM_KILLED,
+            watched.depth(68),
+            subject.clone(),
+            format!("{title}: killed for using more memory than its limit"),
+        )
+        .evidence(&proof)
+        .hint("raise resources.limits.memory of the node pool, or lower jvmOptions -Xmx: the heap and about half as much again must fit")
+        .since(end.finished);
+        // One such end may be mended by a restart; the second says it will not be.
+        found.push(finding.certain_after(if crashes >= 2 { 0 } else { 15 }));
+    }
+    let log = asked(watched, container, scene);
+    let told = log.and_then(|l| if watched.operator { logs::operator(l) } else { logs::broker(l) });
+    if let Some(told) = told {
+        let mut finding =
+            Finding::new(told.id, watched.depth(69), subject.clone(), format!("{title}: {}", told.sentence))
+                .evidence(format!("its log: {}", told.line))
+                .since(end.finished)
+                .certain_after(if told.id == super::storage::CLUSTER_ID { 0 } else { 2 });
+        if told.id == super::storage::CLUSTER_ID {
+            finding = super::storage::cluster_id_hints(finding, scene);
+        }
+        found.push(finding);
+    }
+    let words =
+        log.and_then(logs::last_words).map_or(String::new(), |w| format!("; last words: {}", short(w)));
+    let mut finding = Finding::new(
+        CRASH_LOOP,
+        watched.depth(45),
+        subject,
+        format!("{title}: container {name} ends again and again (exit code {}){words}", end.exit_code),
+    )
+    .evidence(proof)
+    .hint(format!(
+        "its log: {}logs {} -c {name} --previous -n {}",
+        scene.expect.kubectl,
+        watched.pod.0.name(),
+        watched.pod.0.namespace()
+    ))
+    .since(end.finished);
+    finding.probes = questions(watched, container);
+    // Once may be chance. Twice is a loop, but one that may still end by itself (a controller
+    // that came before its peers); after the second restart it will not.
+    finding = match crashes {
+        0 | 1 => finding,
+        _ if container.restarts() >= 2 => finding.certain_after(2),
+        _ => finding.certain_after(30),
+    };
+    found.push(finding);
+}
+
+/// While a container waits to be started again or has just ended, its last log is the one of
+/// the run that failed; `--previous` is that only once it runs again.
+fn questions(watched: &Watched<'_>, container: &Container<'_>) -> Vec<Probe> {
+    vec![Probe::PodLog {
+        namespace: watched.pod.0.namespace().to_owned(),
+        pod: watched.pod.0.name().to_owned(),
+        container: container.name().to_owned(),
+        previous: false,
+        restarts: container.restarts(),
+    }]
+}
+
+/// The newest answer about this container's log. An answer about an earlier end still tells.
+fn asked<'a>(watched: &Watched<'_>, container: &Container<'_>, scene: &Scene<'a>) -> Option<&'a str> {
+    let about = |p: &&Probe| {
+        matches!(p, Probe::PodLog { namespace, pod, container: name, .. }
+            if namespace == watched.pod.0.namespace() && pod == watched.pod.0.name() && name == container.name())
+    };
+    let newest = scene.answers.keys().filter(about).max_by_key(|p| match p {
+        Probe::PodLog { restarts, .. } => *restarts,
+        Probe::AuthCanI { .. } => 0,
+    })?;
+    scene.answers.get(newest).map(String::as_str)
+}
+
+fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        for container in watched.pod.containers() {
+            let State::Waiting { reason, message } = container.state() else { continue };
+            if matches!(reason, "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") {
+                found.push(
+                    Finding::new(
+                        CONTAINER_CONFIG,
+                        watched.depth(58),
+                        watched.subject(),
+                        format!(
+                            "{}: container {} cannot be made: {}",
+                            watched.title(),
+                            container.name(),
+                            short(message)
+                        ),
+                    )
+                    .evidence(format!("{} container {} waits: {reason}", watched.subject(), container.name()))
+                    .since(watched.pod.0.created())
+                    // A secret or config map may come a little later than the pod.
+                    .certain_after(15),
+                );
+            }
+        }
+    }
+}
+
+fn evicted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        let reason = watched.pod.0.json().pointer("/status/reason").and_then(|r| r.as_str());
+        if watched.pod.phase() == "Failed" && reason == Some("Evicted") {
+            let message =
+                watched.pod.0.json().pointer("/status/message").and_then(|m| m.as_str()).unwrap_or("");
+            found.push(
+                Finding::new(
+                    EVICTED,
+                    watched.depth(64),
+                    watched.subject(),
+                    format!("{}: the node threw it out: {}", watched.title(), short(message)),
+                )
+                .evidence(format!("{} phase Failed, reason Evicted", watched.subject()))
+                .hint("free disk space or memory on this machine")
+                .severity(Severity::Explain)
+                .certain_after(20),
+            );
+        }
+    }
+}
+
+/// The first 300 characters, on one line.
+pub(super) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(300) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}

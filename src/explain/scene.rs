@@ -1,0 +1,240 @@
+//! What a rule looks at.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Family;
+use crate::observe::pod::Pod;
+use crate::observe::strimzi::{Kafka, KafkaNodePool};
+use crate::observe::{Kind, Object, Snapshot};
+
+/// What is waited for; which causes matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The operator's deployment.
+    Operator,
+    /// The Kafka cluster.
+    Kafka,
+    /// A topic (the name of its resource is [`Expect::topic`]) of that cluster.
+    Topic,
+    /// Everything gone.
+    Teardown,
+    /// Nothing in particular: every family, as `doctor` and `diagnose` want it.
+    Everything,
+}
+
+impl Scope {
+    /// Whether causes of this family matter.
+    pub fn covers(self, family: Family) -> bool {
+        match self {
+            Scope::Operator => matches!(family, Family::Operator | Family::Pods),
+            Scope::Kafka => !matches!(family, Family::Topic),
+            Scope::Topic | Scope::Everything => true,
+            Scope::Teardown => family == Family::Teardown,
+        }
+    }
+}
+
+/// What is expected, and where.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// Namespace of the Kafka.
+    pub namespace: String,
+    /// Namespace of the operator.
+    pub operator_namespace: String,
+    /// Name of the Kafka.
+    pub cluster: String,
+    /// Name of the KafkaTopic's resource, in scope [`Scope::Topic`].
+    pub topic: Option<String>,
+    /// What is waited for.
+    pub scope: Scope,
+    /// The Kafka's generation our change led to, if known: an older one is not our answer.
+    pub generation: Option<i64>,
+    /// When we last changed something that the operator answers to (by the API server's clock
+    /// where possible). Creations and kstrim's own writes are found in the objects as well, so
+    /// `None` is fine; it helps where a change leaves no trace in them.
+    pub changed_at: Option<Timestamp>,
+    /// How this cluster is reached, for commands in hints: `kstrim kubectl -- ` or
+    /// `kubectl --context P `. Ends in a space.
+    pub kubectl: String,
+}
+
+impl Expect {
+    /// Expect the Kafka `cluster` and its operator in one namespace.
+    pub fn kafka(namespace: impl Into<String>, cluster: impl Into<String>) -> Self {
+        let namespace = namespace.into();
+        Self {
+            operator_namespace: namespace.clone(),
+            namespace,
+            cluster: cluster.into(),
+            topic: None,
+            scope: Scope::Kafka,
+            generation: None,
+            changed_at: None,
+            kubectl: "kstrim kubectl -- ".to_owned(),
+        }
+    }
+
+    /// The same with another scope.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+}
+
+/// A question beyond what is watched. All are read-only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Probe {
+    /// `kubectl auth can-i VERB RESOURCE --as=system:serviceaccount:NS:NAME -n NAMESPACE`; the
+    /// answer is stdout: `yes` or `no` (exit code 1 on `no`).
+    AuthCanI {
+        /// `list`.
+        verb: String,
+        /// `kafkas.kafka.strimzi.io`.
+        resource: String,
+        /// `system:serviceaccount:NS:NAME`.
+        user: String,
+        /// Where.
+        namespace: String,
+    },
+    /// The end of a container's log, about 60 lines (a broker prints its whole configuration
+    /// before the error); the answer is stdout.
+    PodLog {
+        /// Namespace.
+        namespace: String,
+        /// Pod.
+        pod: String,
+        /// Container.
+        container: String,
+        /// Of the run before this one. While the container is down, the log without
+        /// `--previous` is of the same run: ask it if there is no previous one.
+        previous: bool,
+        /// Which end of the container it is about, so that a later one is asked anew.
+        restarts: i64,
+    },
+}
+
+/// The question as the command that answers it.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::AuthCanI { verb, resource, user, namespace } => {
+                write!(f, "auth can-i {verb} {resource} --as={user} -n {namespace}")
+            }
+            Probe::PodLog { namespace, pod, container, previous, .. } => {
+                let previous = if *previous { " --previous" } else { "" };
+                write!(f, "logs {pod} -n {namespace} -c {container}{previous} --tail=60")
+            }
+        }
+    }
+}
+
+/// Answers so far.
+pub type Answers = BTreeMap<Probe, String>;
+
+/// What the rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// What was observed.
+    pub snapshot: &'a Snapshot,
+    /// What is expected.
+    pub expect: &'a Expect,
+    /// Answers to probes.
+    pub answers: &'a Answers,
+    /// The present, by our own clock.
+    pub now: Timestamp,
+}
+
+/// The deployment's name in every Strimzi release.
+pub(crate) const OPERATOR: &str = "strimzi-cluster-operator";
+
+/// Coarsest time the API server writes (creationTimestamp): whole seconds, cut off.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+impl<'a> Scene<'a> {
+    /// The expected Kafka.
+    pub fn kafka(&self) -> Option<Kafka<'a>> {
+        self.snapshot.kafka(&self.expect.namespace, &self.expect.cluster)
+    }
+
+    /// The expected Kafka's node pools.
+    pub fn pools(&self) -> impl Iterator<Item = KafkaNodePool<'a>> {
+        let cluster = self.expect.cluster.as_str();
+        self.snapshot.pools(&self.expect.namespace).filter(move |p| p.cluster() == Some(cluster))
+    }
+
+    /// The expected Kafka's nodes (brokers and controllers), those being deleted too.
+    pub fn nodes(&self) -> impl Iterator<Item = Pod<'a>> {
+        let cluster = self.expect.cluster.as_str();
+        self.snapshot.pods(&self.expect.namespace).filter(move |p| p.is_kafka_node_of(cluster))
+    }
+
+    /// All pods of the expected Kafka: its nodes and the entity operator.
+    pub fn cluster_pods(&self) -> impl Iterator<Item = Pod<'a>> {
+        let cluster = self.expect.cluster.as_str();
+        self.snapshot.pods(&self.expect.namespace).filter(move |p| p.cluster() == Some(cluster))
+    }
+
+    /// The operator's pods of the newest revision. While a broken revision is being replaced
+    /// its pod stays until the new one is ready: it says nothing of the present.
+    pub fn operator_pods(&self) -> Vec<Pod<'a>> {
+        let all = || {
+            self.snapshot.pods(&self.expect.operator_namespace).filter(|p| p.is_operator() && !p.0.deleting())
+        };
+        let revision = |p: &Pod<'a>| p.0.label("pod-template-hash").unwrap_or("");
+        let Some(newest) = all().max_by_key(|p| p.0.created()) else { return Vec::new() };
+        all().filter(|p| revision(p) == revision(&newest)).collect()
+    }
+
+    /// When the Kafka or its pools last changed, as far as can be told; a verdict from before
+    /// is about another state.
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        let objects = self.kafka().map(|k| k.0).into_iter().chain(self.pools().map(|p| p.0));
+        latest_change(objects).max(self.expect.changed_at)
+    }
+
+    /// Whether a condition that last changed at `transition` may be an answer to a change at
+    /// `changed`. The clocks agree (both are the cluster's), but one of them counts whole seconds.
+    pub fn answers_to(transition: Option<Timestamp>, changed: Option<Timestamp>) -> bool {
+        match (transition, changed) {
+            (Some(transition), Some(changed)) => transition + SECOND > changed,
+            _ => true,
+        }
+    }
+
+    /// Seconds since `time` by our own clock, 0 if unknown or in the future.
+    pub fn age(&self, time: Option<Timestamp>) -> i64 {
+        time.map_or(0, |t| self.now.duration_since(t).as_secs().max(0))
+    }
+
+    /// Whether the operator is up, and since when.
+    pub fn operator_available(&self) -> Option<Timestamp> {
+        let operator = self.snapshot.deployment(&self.expect.operator_namespace, OPERATOR)?;
+        operator.available()?.last_transition
+    }
+
+    /// Whether absence of this kind's objects means something.
+    pub fn synced(&self, kind: Kind) -> bool {
+        self.snapshot.synced(kind)
+    }
+
+    /// A kubectl command in the user's namespace, for hints.
+    pub fn command(&self, rest: &str) -> String {
+        format!("{}{rest} -n {}", self.expect.kubectl, self.expect.namespace)
+    }
+
+    /// The command that restarts the operator.
+    pub fn restart_operator(&self) -> String {
+        format!(
+            "restart the operator: {}rollout restart deployment/{OPERATOR} -n {}",
+            self.expect.kubectl, self.expect.operator_namespace
+        )
+    }
+}
+
+fn latest_change<'a>(objects: impl Iterator<Item = &'a Object>) -> Option<Timestamp> {
+    crate::observe::strimzi::last_change(objects, "kstrim")
+}

@@ -1,0 +1,159 @@
+//! What will not go, and what is going while it is needed.
+
+use super::finding::{Finding, Severity};
+use super::pods::short;
+use super::scene::{Scene, Scope};
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::Kind;
+use crate::observe::cluster::Crd;
+use crate::observe::pod::Pod;
+
+const NAMESPACE_TERMINATING: Id = Id("KS-NAMESPACE-TERMINATING");
+const NAMESPACE_FINALIZER: Id = Id("KS-NAMESPACE-FINALIZER");
+const TOPIC_FINALIZER: Id = Id("KS-TOPIC-FINALIZER");
+const CRD_STUCK: Id = Id("KS-CRD-STUCK");
+
+/// The topic operator's finalizer; it goes with the topic operator's own work only.
+const FINALIZER: &str = "strimzi.io/topic-operator";
+
+/// CRDs no Kafka can do without. Any other that hangs is told of and stops nothing.
+const NEEDED: [&str; 4] = [
+    "kafkas.kafka.strimzi.io",
+    "kafkanodepools.kafka.strimzi.io",
+    "kafkatopics.kafka.strimzi.io",
+    "strimzipodsets.core.strimzi.io",
+];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[NAMESPACE_TERMINATING], family: Family::Teardown, find: namespace_going },
+    Rule { ids: &[NAMESPACE_FINALIZER], family: Family::Teardown, find: namespace_held },
+    Rule { ids: &[TOPIC_FINALIZER], family: Family::Teardown, find: topic_held },
+    Rule { ids: &[CRD_STUCK], family: Family::Teardown, find: crd_held },
+];
+
+fn tearing_down(scene: &Scene<'_>) -> bool {
+    scene.expect.scope == Scope::Teardown
+}
+
+fn namespace_going(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let name = &scene.expect.namespace;
+    let Some(namespace) = scene.snapshot.namespace(name).filter(|n| n.terminating()) else { return };
+    if tearing_down(scene) {
+        return;
+    }
+    found.push(
+        Finding::new(
+            NAMESPACE_TERMINATING,
+            92,
+            format!("namespace/{name}"),
+            format!("namespace {name} is being deleted: nothing can be created in it"),
+        )
+        .evidence(format!("namespaces/{name} phase Terminating"))
+        .hint("wait until it is gone and try again; kstrim down says what holds it")
+        .since(namespace.0.deletion())
+        .certain_after(3),
+    );
+}
+
+fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let name = &scene.expect.namespace;
+    let Some(namespace) = scene.snapshot.namespace(name).filter(|n| n.terminating()) else { return };
+    let Some(condition) = namespace.finalizers_remaining() else { return };
+    // "...finalizers remaining: A in 1 resource instances, B in 2 resource instances"
+    let list = condition.message.split_once("remaining: ").map_or("", |(_, list)| list);
+    let held: Vec<&str> = list
+        .split(',')
+        .filter_map(|part| part.split_whitespace().next())
+        // A claim in use goes as soon as its pod has gone.
+        .filter(|f| *f != "kubernetes.io/pvc-protection")
+        .collect();
+    if held.is_empty() {
+        return;
+    }
+    let ours = held.iter().all(|f| f.starts_with("strimzi.io/"));
+    let finding = Finding::new(
+        NAMESPACE_FINALIZER,
+        58,
+        format!("namespace/{name}"),
+        format!("namespace {name} cannot go: finalizer {} is left and nobody serves it", held.join(", ")),
+    )
+    .evidence(format!("namespaces/{name} NamespaceFinalizersRemaining=True: {}", short(condition.message)))
+    .since(condition.last_transition);
+    found.push(if ours {
+        finding
+            .severity(Severity::Heal)
+            .hint(format!(
+                "{}patch kafkatopic NAME -n {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'",
+                scene.expect.kubectl
+            ))
+            .certain_after(3)
+    } else {
+        finding.hint("whoever set that finalizer must remove it").certain_after(30)
+    });
+}
+
+fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let namespace = &scene.expect.namespace;
+    for topic in scene.snapshot.all(Kind::KafkaTopic) {
+        if topic.namespace() != namespace || !topic.deleting() || !topic.finalizers().contains(&FINALIZER) {
+            continue;
+        }
+        let cluster = topic.label("strimzi.io/cluster");
+        let serves = |p: &Pod<'_>| {
+            p.cluster() == cluster
+                && p.0.label("strimzi.io/component-type") == Some("entity-operator")
+                && p.ready()
+        };
+        let name = topic.name();
+        let nobody = scene.synced(Kind::Pod) && !scene.snapshot.pods(namespace).any(|p| serves(&p));
+        let why = if nobody {
+            "no topic operator is left to remove it"
+        } else {
+            "the topic operator does not remove it"
+        };
+        found.push(
+            Finding::new(
+                TOPIC_FINALIZER,
+                70,
+                format!("topic/{name}"),
+                format!("topic {name} cannot go: it has the finalizer {FINALIZER}, and {why}"),
+            )
+            .severity(Severity::Heal)
+            .evidence(format!(
+                "kafkatopics/{name} deletionTimestamp set, finalizers {}",
+                topic.finalizers().join(", ")
+            ))
+            .hint(scene.command(&format!(
+                "patch kafkatopic {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+            )))
+            .since(topic.deletion())
+            .certain_after(if nobody { 3 } else { 30 }),
+        );
+    }
+}
+
+fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let strimzi = scene.snapshot.all(Kind::Crd).filter(|c| c.name().ends_with(".strimzi.io"));
+    for crd in strimzi.filter(|c| c.deleting()) {
+        let name = crd.name();
+        let condition = Crd(crd).terminating();
+        let kind = name.split('.').next().unwrap_or(name);
+        let (reason, message) = condition.map_or(("", ""), |c| (c.reason, c.message));
+        let why = match reason {
+            "InstanceDeletionFailed" => "the API server could not list its resources",
+            _ => "resources of it are left",
+        };
+        let finding =
+            Finding::new(CRD_STUCK, 60, format!("crd/{name}"), format!("CRD {name} cannot go: {why}"))
+                .severity(Severity::Heal)
+                .evidence(format!(
+                    "customresourcedefinitions/{name} is being deleted {reason}: {}",
+                    short(message)
+                ))
+                .hint(format!("what is left: {}get {kind} -A", scene.expect.kubectl))
+                .since(crd.deletion());
+        let stops = tearing_down(scene) || NEEDED.contains(&name);
+        found.push(if stops { finding.certain_after(15) } else { finding });
+    }
+}

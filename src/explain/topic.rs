@@ -1,0 +1,145 @@
+//! Topics and users.
+
+use super::finding::Finding;
+use super::pods::short;
+use super::scene::Scene;
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::strimzi::{KafkaTopic, last_change};
+use crate::observe::{Kind, Object};
+
+const TOPIC_REPLICATION: Id = Id("KS-TOPIC-REPLICATION");
+const TOPIC_CHANGE: Id = Id("KS-TOPIC-CHANGE");
+const TOPIC_REFUSED: Id = Id("KS-TOPIC-REFUSED");
+const TOPIC_LABEL: Id = Id("KS-TOPIC-LABEL");
+const TOPIC_UNSERVED: Id = Id("KS-TOPIC-UNSERVED");
+const USER_REFUSED: Id = Id("KS-USER-REFUSED");
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[TOPIC_REPLICATION, TOPIC_CHANGE, TOPIC_REFUSED], family: Family::Topic, find: refused },
+    Rule { ids: &[TOPIC_LABEL, TOPIC_UNSERVED], family: Family::Topic, find: unheard },
+    Rule { ids: &[USER_REFUSED], family: Family::Topic, find: user },
+];
+
+/// The topics that matter: the expected one, or all of the namespace if none is.
+fn topics<'a>(scene: &Scene<'a>) -> impl Iterator<Item = KafkaTopic<'a>> {
+    let (namespace, wanted) = (scene.expect.namespace.as_str(), scene.expect.topic.as_deref());
+    let mine = move |o: &&Object| {
+        o.namespace() == namespace && wanted.is_none_or(|w| w == o.name()) && !o.deleting()
+    };
+    scene.snapshot.all(Kind::KafkaTopic).filter(mine).map(KafkaTopic)
+}
+
+/// Whether this one was asked for. Others are told of but stop nothing.
+fn expected(scene: &Scene<'_>) -> bool {
+    scene.expect.topic.is_some()
+}
+
+fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for topic in topics(scene) {
+        let Some(refusal) = topic.refused() else { continue };
+        if !Scene::answers_to(refusal.last_transition, last_change([topic.0], "kstrim")) {
+            continue;
+        }
+        let name = topic.0.name();
+        let message = short(refusal.message);
+        let (id, sentence, hint) = match refusal.reason {
+            "KafkaError" if message.contains("InvalidReplicationFactorException") => (
+                TOPIC_REPLICATION,
+                format!("topic {name} asks for more replicas than there are brokers"),
+                "lower the topic's replicas, or add brokers",
+            ),
+            "NotSupported" => (
+                TOPIC_CHANGE,
+                format!("topic {name} cannot be changed so: {message}"),
+                "undo the change; fewer partitions need a new topic",
+            ),
+            _ => (
+                TOPIC_REFUSED,
+                format!("topic {name} was refused: {message}"),
+                "correct the KafkaTopic and apply it again",
+            ),
+        };
+        let finding = Finding::new(id, 48, format!("topic/{name}"), sentence)
+            .evidence(format!(
+                "kafkatopics/{name} {}={} {}: {message}",
+                refusal.kind, refusal.status, refusal.reason
+            ))
+            .hint(hint)
+            .since(refusal.last_transition);
+        found.push(if expected(scene) { finding.certain_after(1) } else { finding });
+    }
+}
+
+/// A topic nobody looks at has no status, for ever.
+fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let cluster = scene.expect.cluster.as_str();
+    for topic in topics(scene).filter(|t| !t.0.has_status()) {
+        let name = topic.0.name();
+        let subject = format!("topic/{name}");
+        let finding = match topic.cluster() {
+            Some(label) if label == cluster => {
+                let wants = scene.kafka().is_none_or(|k| k.wants_entity_operator());
+                let why = if wants {
+                    "the topic operator has not looked at it"
+                } else {
+                    "the Kafka has no entity operator"
+                };
+                Finding::new(TOPIC_UNSERVED, 40, subject, format!("topic {name} is not there: {why}"))
+                    .evidence(format!("kafkatopics/{name} has no status"))
+                    .hint(format!(
+                        "its log: {}",
+                        scene
+                            .command(&format!("logs deployment/{cluster}-entity-operator -c topic-operator"))
+                    ))
+                    .since(topic.0.created())
+                    .certain_after(if wants { 30 } else { 3 })
+            }
+            // Another Kafka's topic that is that one's to serve.
+            Some(other) if scene.snapshot.kafka(&scene.expect.namespace, other).is_some() => continue,
+            label => {
+                let has = label.map_or("no label".to_owned(), |l| format!("the value {l}"));
+                Finding::new(
+                    TOPIC_LABEL,
+                    47,
+                    subject,
+                    format!("topic {name} has {has} of strimzi.io/cluster: no topic operator looks at it"),
+                )
+                .evidence(format!("kafkatopics/{name} has no status and {has} of strimzi.io/cluster"))
+                .hint(
+                    scene.command(&format!(
+                        "label kafkatopic {name} --overwrite strimzi.io/cluster={cluster}"
+                    )),
+                )
+                .since(topic.0.created())
+                .certain_after(2)
+            }
+        };
+        found.push(if expected(scene) { finding } else { Finding { certain_after: None, ..finding } });
+    }
+}
+
+fn user(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let cluster = Some(scene.expect.cluster.as_str());
+    let mine = |o: &&Object| o.label("strimzi.io/cluster") == cluster && o.observed() && !o.deleting();
+    for user in scene.snapshot.all(Kind::KafkaUser).filter(mine) {
+        let Some(status) = user.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating")
+        else {
+            continue;
+        };
+        let name = user.name();
+        let message = short(status.message);
+        let mut finding = Finding::new(
+            USER_REFUSED,
+            38,
+            format!("user/{name}"),
+            format!("user {name} was refused: {message}"),
+        )
+        .evidence(format!("kafkausers/{name} NotReady=True {}: {message}", status.reason))
+        .since(status.last_transition);
+        if message.contains("authorization") {
+            finding = finding.hint("set spec.kafka.authorization.type: simple in the Kafka, or leave out the user's authorization");
+        }
+        found.push(finding);
+    }
+}

@@ -1,0 +1,75 @@
+//! "I don't know", with the facts.
+
+use std::time::Duration;
+
+use super::pods::short;
+use super::scene::Scene;
+use crate::failure::{Failure, Id, Kind};
+use crate::observe::Kind as ObjectKind;
+use crate::observe::pod::Event;
+
+const UNKNOWN: Id = Id("KS-UNKNOWN");
+/// Most facts that are listed of one sort.
+const MOST: usize = 5;
+
+pub(super) fn ids() -> Vec<Id> {
+    vec![UNKNOWN]
+}
+
+/// `what` ("Kafka my-cluster") was not ready in `limit`. Names the deepest finding if any
+/// shows, certain or not; otherwise says that the cause is not known, and what is seen.
+pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
+    let findings = super::findings(scene);
+    let waited = format!("{what} was not ready after {} s", limit.as_secs());
+    // A foretold trouble is a guess until it happened.
+    if let Some(cause) = findings.iter().find(|f| f.certain_after.is_some()) {
+        let failure = Failure { kind: Kind::Timeout, ..cause.failure() };
+        return failure.because(waited);
+    }
+    let mut failure = Failure::new(UNKNOWN, Kind::Timeout, format!("{waited}, and kstrim does not know why"));
+    for fact in facts(scene) {
+        failure = failure.because(fact);
+    }
+    failure
+        .hint(format!(
+            "its pods: {}",
+            scene.command(&format!("describe pods -l strimzi.io/cluster={}", scene.expect.cluster))
+        ))
+        .hint(format!(
+            "the operator's log: {}logs deployment/strimzi-cluster-operator -n {}",
+            scene.expect.kubectl, scene.expect.operator_namespace
+        ))
+}
+
+/// What is seen, without a judgement.
+fn facts(scene: &Scene<'_>) -> Vec<String> {
+    let mut facts = Vec::new();
+    let cluster = &scene.expect.cluster;
+    match scene.kafka() {
+        None => facts.push(format!("kafkas/{cluster} is not there")),
+        Some(kafka) => {
+            let generations = (kafka.0.generation(), kafka.0.observed_generation());
+            if let (Some(wanted), seen) = generations {
+                facts.push(format!("kafkas/{cluster}: generation {wanted}, observed {}", seen.unwrap_or(0)));
+            }
+            let conditions = kafka.0.conditions().filter(|c| c.kind != "Warning");
+            facts.extend(conditions.map(|c| {
+                format!("kafkas/{cluster}: {}={} {} {}", c.kind, c.status, c.reason, short(c.message))
+            }));
+        }
+    }
+    let pods = || scene.cluster_pods().chain(scene.operator_pods());
+    for pod in pods().filter(|p| !p.ready()).take(MOST) {
+        facts.push(format!("pods/{}: {}", pod.0.name(), crate::ready::pod_state(pod)));
+    }
+    if pods().next().is_none() && scene.synced(ObjectKind::Pod) {
+        facts.push("there is no pod of the operator or of Kafka".to_owned());
+    }
+    let about = |object| scene.snapshot.events_of(object).filter(Event::is_warning);
+    let mut warnings: Vec<Event<'_>> = pods().flat_map(|p| about(p.0)).collect();
+    warnings.sort_by_key(|e| std::cmp::Reverse(e.last()));
+    for event in warnings.iter().take(MOST) {
+        facts.push(format!("event {} of {}: {}", event.reason(), event.about_name(), short(event.message())));
+    }
+    facts.iter().map(|f| f.trim_end().to_owned()).collect()
+}

@@ -1,0 +1,263 @@
+//! Pure predicates over what was observed: ready, under way and why, or failed.
+//!
+//! Two guards hold everywhere. A condition counts only if its controller has seen the current
+//! generation; and a cluster counts only with its pods: while a broker is rolled, scaled or
+//! killed the Kafka says `Ready=True` all along.
+
+use crate::explain::{Finding, Scene, Verdict};
+use crate::observe::Snapshot;
+use crate::observe::pod::{Pod, State};
+use crate::observe::strimzi::KafkaNodePool;
+
+/// The deployment's name in every Strimzi release.
+const OPERATOR: &str = "strimzi-cluster-operator";
+
+/// How far something is.
+#[derive(Debug, Clone)]
+pub enum Readiness {
+    /// As wanted.
+    Ready,
+    /// On the way, as far as anybody can tell.
+    Progressing {
+        /// Short, for the live line: `broker my-cluster-dual-role-0: pulling image`.
+        why: String,
+    },
+    /// It will not get there without help.
+    Failed(Box<Finding>),
+}
+
+impl Readiness {
+    /// Whether it is [`Readiness::Ready`].
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Readiness::Ready)
+    }
+
+    /// On the way because of `why`.
+    fn progressing(why: impl Into<String>) -> Self {
+        Readiness::Progressing { why: why.into() }
+    }
+
+    /// What shows decides before what is suspected: something ready has not failed.
+    fn or_failed(self, verdict: &Verdict) -> Self {
+        match (&self, &verdict.terminal) {
+            (Readiness::Progressing { .. }, Some(cause)) => Readiness::Failed(Box::new(cause.clone())),
+            _ => self,
+        }
+    }
+}
+
+/// The operator's deployment is up in its current revision.
+///
+/// Not needed before Kafka resources are applied: the operator works about 18 s before its
+/// readiness probe passes.
+pub fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+    operator_state(scene).or_failed(verdict)
+}
+
+fn operator_state(scene: &Scene<'_>) -> Readiness {
+    let Some(operator) = scene.snapshot.deployment(&scene.expect.operator_namespace, OPERATOR) else {
+        return Readiness::progressing("operator: not there yet");
+    };
+    if operator.complete() && !operator.0.deleting() {
+        return Readiness::Ready;
+    }
+    let pods = scene.operator_pods();
+    Readiness::progressing(match pods.iter().find(|p| !p.ready()) {
+        Some(pod) => format!("operator: {}", pod_state_with_events(scene.snapshot, *pod)),
+        None if pods.is_empty() => "operator: waiting for its pod".to_owned(),
+        None => "operator: replacing the old pod".to_owned(),
+    })
+}
+
+/// The Kafka is ready at the current generation, with all its pods.
+pub fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+    kafka_state(scene).or_failed(verdict)
+}
+
+fn kafka_state(scene: &Scene<'_>) -> Readiness {
+    let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: not there yet") };
+    if kafka.0.deleting() {
+        return Readiness::progressing("Kafka: being deleted");
+    }
+    if !kafka.0.has_status() {
+        return Readiness::progressing(match operator_state(scene) {
+            Readiness::Ready => "Kafka: waiting for the operator to look at it".to_owned(),
+            Readiness::Progressing { why } => why,
+            Readiness::Failed(finding) => finding.sentence,
+        });
+    }
+    let pods = brokers_state(scene);
+    if let Readiness::Progressing { why } = pods {
+        return Readiness::progressing(why);
+    }
+    let current = kafka.0.observed() && kafka.0.observed_generation() >= scene.expect.generation;
+    if current && kafka.ready().is_some() {
+        return Readiness::Ready;
+    }
+    if kafka.paused().is_some() {
+        return Readiness::progressing("Kafka: reconciliation is paused");
+    }
+    let entity = scene.cluster_pods().find(|p| !p.ready() && !p.is_kafka_node_of(&scene.expect.cluster));
+    Readiness::progressing(match entity.filter(|p| !p.0.deleting()) {
+        Some(pod) => format!("Kafka: waiting for the entity operator ({})", pod_state(pod)),
+        None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),
+        None if kafka.wants_entity_operator() && scene.cluster_pods().count() == scene.nodes().count() => {
+            "Kafka: waiting for the entity operator".to_owned()
+        }
+        None => "Kafka: waiting for the operator's verdict".to_owned(),
+    })
+}
+
+/// All nodes of all pools are ready and as asked for, so that clients may come. The entity
+/// operator, and so the Kafka's own `Ready`, may take 25 s longer.
+pub fn brokers(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+    brokers_state(scene).or_failed(verdict)
+}
+
+fn brokers_state(scene: &Scene<'_>) -> Readiness {
+    let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: not there yet") };
+    // A cluster that was reconciled before may be rolled for a change not yet taken up; a new
+    // one (observedGeneration 0) has nothing older to show.
+    if kafka.0.observed_generation().is_some_and(|seen| seen > 0) && !kafka.0.observed() {
+        let rolling = scene.nodes().find(|p| !p.ready());
+        return Readiness::progressing(match rolling {
+            Some(pod) => broker(scene, pod),
+            None => "Kafka: the operator works on the change".to_owned(),
+        });
+    }
+    let mut wanted = 0;
+    let mut any_pool = false;
+    for pool in scene.pools() {
+        any_pool = true;
+        match nodes_of(&pool) {
+            Ok(nodes) => wanted += nodes,
+            Err(why) => return Readiness::progressing(why),
+        }
+    }
+    if !any_pool {
+        match kafka.replicas() {
+            Some(replicas) => wanted = usize::try_from(replicas).unwrap_or(0),
+            None => return Readiness::progressing("Kafka: waiting for its node pool"),
+        }
+    }
+    let mut nodes: Vec<Pod<'_>> = scene.nodes().collect();
+    nodes.sort_by_key(|p| (p.ready(), p.0.name().to_owned()));
+    if let Some(pod) = nodes.iter().find(|p| !p.ready()) {
+        return Readiness::progressing(broker(scene, *pod));
+    }
+    match nodes.len() {
+        0 => Readiness::progressing("brokers: waiting for the operator to create them"),
+        there if there < wanted => Readiness::progressing(format!("brokers: {there} of {wanted} are there")),
+        there if there > wanted => {
+            Readiness::progressing(format!("brokers: {there} are there, {wanted} are wanted"))
+        }
+        _ => Readiness::Ready,
+    }
+}
+
+/// How many nodes a pool should have, or why that is open.
+fn nodes_of(pool: &KafkaNodePool<'_>) -> Result<usize, String> {
+    let ids = pool.node_ids().len();
+    if !pool.0.observed() {
+        return Err(format!("node pool {}: waiting for the operator to look at it", pool.0.name()));
+    }
+    if i64::try_from(ids).unwrap_or(0) != pool.wanted() {
+        return Err(format!("node pool {}: {ids} of {} nodes", pool.0.name(), pool.wanted()));
+    }
+    Ok(ids)
+}
+
+fn broker(scene: &Scene<'_>, pod: Pod<'_>) -> String {
+    format!("broker {}: {}", pod.0.name(), pod_state_with_events(scene.snapshot, pod))
+}
+
+/// What a pod that is not ready is at, in a few words.
+pub fn pod_state(pod: Pod<'_>) -> String {
+    if pod.0.deleting() {
+        return "stopping".to_owned();
+    }
+    if let Some(condition) = pod.unschedulable() {
+        let message = condition.message;
+        return match message.split_once("available: ") {
+            Some((_, why)) => format!("no node for it ({})", why.split(". ").next().unwrap_or(why)),
+            None => "no node for it".to_owned(),
+        };
+    }
+    for container in pod.containers() {
+        match container.state() {
+            State::Waiting { reason: "ContainerCreating" | "PodInitializing", .. } => {
+                return "container being created".to_owned();
+            }
+            State::Waiting { reason: "ErrImagePull" | "ImagePullBackOff", .. } => {
+                return format!("image {} cannot be pulled", container.image());
+            }
+            State::Waiting { reason: "CrashLoopBackOff", .. } => {
+                return format!("container crashed {} times", container.restarts() + 1);
+            }
+            State::Waiting { reason, .. } => return format!("container waiting ({reason})"),
+            State::Terminated(end) if end.failed() => {
+                return format!("container ended with exit code {}", end.exit_code);
+            }
+            State::Running { .. } | State::Terminated(_) | State::Unknown => {}
+        }
+    }
+    if pod.containers().next().is_none() {
+        return if pod.node().is_empty() { "waiting for a node" } else { "being set up" }.to_owned();
+    }
+    "starting".to_owned()
+}
+
+/// The same with the events: only they tell that an image is being pulled.
+pub fn pod_state_with_events(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+    let state = pod_state(pod);
+    if state != "container being created" {
+        return state;
+    }
+    let last = snapshot.events_of(pod.0).max_by_key(|e| (e.last(), e.reason() != "Scheduled"));
+    match last {
+        Some(event) if event.reason() == "Pulling" => "pulling image".to_owned(),
+        _ => state,
+    }
+}
+
+/// The topic is there as asked for.
+pub fn topic(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+    let Some(name) = scene.expect.topic.as_deref() else { return Readiness::Ready };
+    let state = match scene.snapshot.topic(&scene.expect.namespace, name) {
+        None => Readiness::progressing(format!("topic {name}: not there yet")),
+        Some(topic) if topic.0.deleting() => Readiness::progressing(format!("topic {name}: being deleted")),
+        Some(topic) if topic.ready() => Readiness::Ready,
+        Some(topic) if !topic.0.has_status() => {
+            Readiness::progressing(format!("topic {name}: waiting for the topic operator"))
+        }
+        Some(topic) if !topic.0.observed() => {
+            Readiness::progressing(format!("topic {name}: the topic operator works on the change"))
+        }
+        Some(_) => Readiness::progressing(format!("topic {name}: not ready")),
+    };
+    state.or_failed(verdict)
+}
+
+/// These CRDs (`kafkas.kafka.strimzi.io`) take resources of `version` (`v1`). A new one has
+/// `conditions: null` for some tenths of a second; one on its way out takes none.
+pub fn crds_established(snapshot: &Snapshot, names: &[&str], version: Option<&str>) -> Readiness {
+    for name in names {
+        let Some(crd) = snapshot.crd(name) else {
+            return Readiness::progressing(format!("CRD {name}: not there yet"));
+        };
+        if crd.0.deleting() {
+            return Readiness::progressing(format!("CRD {name}: being deleted"));
+        }
+        if !crd.established() {
+            return Readiness::progressing(format!("CRD {name}: not established yet"));
+        }
+        let served = crd.served();
+        if let Some(version) = version.filter(|v| !served.is_empty() && !served.contains(v)) {
+            return Readiness::progressing(format!(
+                "CRD {name}: serves {}, not {version}",
+                served.join(", ")
+            ));
+        }
+    }
+    Readiness::Ready
+}
