@@ -168,7 +168,9 @@ impl Client {
         deadline: Instant,
     ) -> Result<BTreeMap<i32, i64>> {
         let mut found = BTreeMap::new();
-        for (leader, partitions) in by_leader(topic, 0..i32::try_from(topic.leaders.len()).unwrap_or(i32::MAX))? {
+        for (leader, partitions) in
+            by_leader(topic, 0..i32::try_from(topic.leaders.len()).unwrap_or(i32::MAX))?
+        {
             let (_, answer) = self
                 .call(leader, VersionRange { min: 1, max: 10 }, deadline, |_| {
                     let partition = |p: &i32| {
@@ -184,7 +186,8 @@ impl Client {
                 .await?;
             for answer in answer.topics.iter().flat_map(|t| &t.partitions) {
                 if answer.error_code != 0 {
-                    let what = format!("offsets of topic {}, partition {}", topic.name, answer.partition_index);
+                    let what =
+                        format!("offsets of topic {}, partition {}", topic.name, answer.partition_index);
                     return Err(KafkaError::broker(answer.error_code, what, None));
                 }
                 found.insert(answer.partition_index, answer.offset);
@@ -225,8 +228,10 @@ impl Client {
                 .await?;
             for answer in answer.topics.iter().flat_map(|t| &t.partitions) {
                 if answer.error_code != 0 {
-                    let what =
-                        format!("deleting records of topic {}, partition {}", topic.name, answer.partition_index);
+                    let what = format!(
+                        "deleting records of topic {}, partition {}",
+                        topic.name, answer.partition_index
+                    );
                     return Err(KafkaError::broker(answer.error_code, what, None));
                 }
                 first.insert(answer.partition_index, answer.low_watermark);

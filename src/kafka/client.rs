@@ -305,7 +305,11 @@ impl Client {
             &self.bootstrap
         } else {
             self.brokers.get(&node).ok_or_else(|| {
-                KafkaError::broker(code::LEADER_NOT_AVAILABLE, format!("broker {node} is not registered"), None)
+                KafkaError::broker(
+                    code::LEADER_NOT_AVAILABLE,
+                    format!("broker {node} is not registered"),
+                    None,
+                )
             })?
         };
         let peer = broker.to_string();

@@ -164,8 +164,9 @@ impl Conn {
             Ok(Ok(body)) => body,
         };
         let header_version = R::Response::header_version(version);
-        let header = ResponseHeader::decode(&mut body, header_version)
-            .map_err(|e| KafkaError::Protocol(format!("broker {}: {during} answer's header: {e}", self.peer)))?;
+        let header = ResponseHeader::decode(&mut body, header_version).map_err(|e| {
+            KafkaError::Protocol(format!("broker {}: {during} answer's header: {e}", self.peer))
+        })?;
         if header.correlation_id != id {
             return Err(KafkaError::Protocol(format!(
                 "broker {} answered request {} where {id} was due ({during})",
@@ -200,9 +201,8 @@ fn encode<R: Request>(request: &R, version: i16, id: i32, client_id: &StrBytes) 
 }
 
 fn decode<T: Decodable>(mut body: Bytes, version: i16, peer: &str, key: i16) -> Result<T> {
-    T::decode(&mut body, version).map_err(|e| {
-        KafkaError::Protocol(format!("broker {peer}: {} v{version} answer: {e}", api_name(key)))
-    })
+    T::decode(&mut body, version)
+        .map_err(|e| KafkaError::Protocol(format!("broker {peer}: {} v{version} answer: {e}", api_name(key))))
 }
 
 enum FrameError {

@@ -128,7 +128,11 @@ impl Client {
             };
             let (_, answer) = self.call(leader, handled, deadline, request).await?;
             if answer.error_code != 0 {
-                return Err(KafkaError::broker(answer.error_code, format!("reading topic {}", topic.name), None));
+                return Err(KafkaError::broker(
+                    answer.error_code,
+                    format!("reading topic {}", topic.name),
+                    None,
+                ));
             }
             for part in answer.responses.into_iter().flat_map(|t| t.partitions) {
                 let Some(&position) = from.get(&part.partition_index) else { continue };
@@ -238,7 +242,12 @@ fn decode(mut rest: Bytes, from: i64) -> anyhow::Result<(Vec<Entry>, i64)> {
         }
         let count = u64::try_from(info.record_count)?;
         if let Some(codec) = codec(info.compression) {
-            entries.push(Entry::Opaque { first: first.max(from), last, count, why: format!("compressed with {codec}") });
+            entries.push(Entry::Opaque {
+                first: first.max(from),
+                last,
+                count,
+                why: format!("compressed with {codec}"),
+            });
             continue;
         }
         // The decoder reserves room for as many as are announced; none is below 7 bytes.

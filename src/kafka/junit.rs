@@ -45,7 +45,8 @@ pub fn to_xml(run: &Run, seconds: f64) -> String {
         suite.add_property(("left_behind", left.as_str()));
     }
     for (index, name) in CASES.into_iter().enumerate() {
-        let about: Vec<&Finding> = run.findings.iter().filter(|f| f.fails && case_of(f.id) == index).collect();
+        let about: Vec<&Finding> =
+            run.findings.iter().filter(|f| f.fails && case_of(f.id) == index).collect();
         let failure = run.failure.as_deref().filter(|_| stopped == Some(index));
         let status = if let Some(failure) = failure {
             let mut lines = vec![failure.message.clone()];

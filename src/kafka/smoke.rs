@@ -288,12 +288,7 @@ impl Test<'_> {
     }
 
     /// Delete what the test wrote where nobody else's records would go too. Returns what stays.
-    async fn clean_up(
-        &self,
-        client: &mut Client,
-        ground: &Ground,
-        checker: &Checker<'_>,
-    ) -> Option<String> {
+    async fn clean_up(&self, client: &mut Client, ground: &Ground, checker: &Checker<'_>) -> Option<String> {
         let topic = &self.plan.topic;
         let deadline = Instant::now() + CLEANUP_LIMIT;
         if self.created {
@@ -322,14 +317,17 @@ impl Test<'_> {
             removable.clear();
         } else {
             why = "beside records of others";
-            if !removable.is_empty() && client.delete_records(&ground.topic, &removable, deadline).await.is_err() {
+            if !removable.is_empty()
+                && client.delete_records(&ground.topic, &removable, deadline).await.is_err()
+            {
                 removable.clear();
                 why = "they could not be deleted";
             }
         }
         let stay = spans.iter().filter(|(partition, _)| !removable.contains_key(partition));
-        let places: Vec<String> =
-            stay.map(|(p, (first, end, _))| format!("partition {p} offsets {first} to {}", end - 1)).collect();
+        let places: Vec<String> = stay
+            .map(|(p, (first, end, _))| format!("partition {p} offsets {first} to {}", end - 1))
+            .collect();
         (!places.is_empty()).then(|| format!("messages in topic {topic}: {} ({why})", places.join(", ")))
     }
 }

@@ -1,0 +1,441 @@
+//! A stand-in Kafka broker: speaks Kafka's protocol, keeps its logs as files in a folder (so
+//! that several processes can be brokers of one cluster), and misbehaves as told.
+
+#![allow(dead_code)] // included by several test crates, each using a part
+
+#[path = "broker/log.rs"]
+pub mod log;
+#[path = "broker/setup.rs"]
+mod setup;
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
+use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::{
+    Decodable, Encodable, Message, StrBytes, VersionRange, decode_request_header_from_buffer,
+};
+
+use log::Logs;
+pub use setup::{Faults, Node, Setup};
+
+/// What connections share.
+struct Shared {
+    setup: Setup,
+    logs: Logs,
+    dir: PathBuf,
+    asked: AtomicU32,
+    refused: AtomicU32,
+}
+
+/// Serve connections, a thread each, until the listener breaks.
+pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()> {
+    let shared = Arc::new(Shared {
+        setup,
+        logs: Logs::open(dir)?,
+        dir: dir.to_owned(),
+        asked: AtomicU32::new(0),
+        refused: AtomicU32::new(0),
+    });
+    loop {
+        let (stream, _) = listener.accept()?;
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            // A client that goes away is no event.
+            let _ = Connection::new(&shared).serve(stream);
+        });
+    }
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    faults: Faults,
+}
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+
+impl<'a> Connection<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let told = std::fs::read(shared.dir.join("faults.json")).ok();
+        let faults = told.and_then(|json| serde_json::from_slice(&json).ok());
+        let faults = faults.unwrap_or_else(|| shared.setup.faults.clone());
+        Self { shared, faults }
+    }
+
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut sent = 0;
+        loop {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length)?;
+            let mut body = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap_or(0)];
+            if body.len() > 100 << 20 {
+                return Ok(());
+            }
+            stream.read_exact(&mut body)?;
+            if self.faults.not_kafka {
+                return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
+            let answer = self.answer(Bytes::from(body)).map_err(io::Error::other)?;
+            let mut frame = u32::try_from(answer.len()).unwrap_or(0).to_be_bytes().to_vec();
+            frame.extend_from_slice(&answer);
+            if let Some(limit) = self.faults.close_after_bytes.filter(|limit| sent + frame.len() > *limit) {
+                return stream.write_all(&frame[..limit - sent]);
+            }
+            sent += frame.len();
+            stream.write_all(&frame)?;
+        }
+    }
+
+    fn answer(&self, mut body: Bytes) -> anyhow::Result<BytesMut> {
+        anyhow::ensure!(body.len() > 8, "a request of {} bytes", body.len());
+        let key = ApiKey::try_from(i16::from_be_bytes([body[0], body[1]]))
+            .map_err(|()| anyhow::anyhow!("unknown request"))?;
+        let version = i16::from_be_bytes([body[2], body[3]]);
+        let id = i32::from_be_bytes([body[4], body[5], body[6], body[7]]);
+        let all = self.faults.stall_apis.is_empty();
+        if all || self.faults.stall_apis.contains(&(key as i16)) {
+            thread::sleep(Duration::from_millis(self.faults.stall_ms));
+        }
+        let mut out = BytesMut::new();
+        ResponseHeader::default()
+            .with_correlation_id(id)
+            .encode(&mut out, key.response_header_version(version))?;
+        let known = self.versions(key);
+        if key == ApiKey::ApiVersions && version > known.max {
+            // KIP-511: in version 0, with the range of this request.
+            let ours = ApiVersion::default().with_api_key(18).with_max_version(known.max);
+            ApiVersionsResponse::default()
+                .with_error_code(35)
+                .with_api_keys(vec![ours])
+                .encode(&mut out, 0)?;
+            return Ok(out);
+        }
+        anyhow::ensure!((known.min..=known.max).contains(&version), "{key:?} v{version} is not spoken");
+        decode_request_header_from_buffer(&mut body)?;
+        let (b, v, out_ref) = (&mut body, version, &mut out);
+        match key {
+            ApiKey::ApiVersions => self.api_versions().encode(out_ref, v)?,
+            ApiKey::Metadata => self.metadata(&MetadataRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::CreateTopics => self.create(&CreateTopicsRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::DeleteTopics => {
+                self.delete(&DeleteTopicsRequest::decode(b, v)?, v)?.encode(out_ref, v)?
+            }
+            ApiKey::ListOffsets => self.offsets(&ListOffsetsRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::Produce => self.produce(&ProduceRequest::decode(b, v)?, v)?.encode(out_ref, v)?,
+            ApiKey::Fetch => self.fetch(&FetchRequest::decode(b, v)?, v)?.encode(out_ref, v)?,
+            ApiKey::DeleteRecords => self.trim(&DeleteRecordsRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            other => anyhow::bail!("{other:?} is not spoken"),
+        }
+        Ok(out)
+    }
+
+    /// The versions of Kafka 4, lowered as told.
+    fn versions(&self, key: ApiKey) -> VersionRange {
+        let VersionRange { min, max } = match key {
+            ApiKey::ApiVersions => ApiVersionsRequest::VERSIONS,
+            ApiKey::Metadata => MetadataRequest::VERSIONS,
+            ApiKey::CreateTopics => CreateTopicsRequest::VERSIONS,
+            ApiKey::DeleteTopics => DeleteTopicsRequest::VERSIONS,
+            ApiKey::ListOffsets => ListOffsetsRequest::VERSIONS,
+            ApiKey::Produce => ProduceRequest::VERSIONS,
+            ApiKey::Fetch => FetchRequest::VERSIONS,
+            ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
+            _ => VersionRange { min: 0, max: -1 },
+        };
+        let told = self.faults.max_versions.get(&(key as i16)).copied();
+        VersionRange { min, max: max.min(told.unwrap_or(max)) }
+    }
+
+    fn api_versions(&self) -> ApiVersionsResponse {
+        let known = ApiKey::iter().map(|key| (key as i16, self.versions(key))).filter(|(_, v)| !v.is_empty());
+        let known = known.map(|(key, v)| {
+            ApiVersion::default().with_api_key(key).with_min_version(v.min).with_max_version(v.max)
+        });
+        ApiVersionsResponse::default().with_api_keys(known.collect())
+    }
+
+    /// Whether one of the first `times` is still to be spent.
+    fn spend(counter: &AtomicU32, times: u32) -> bool {
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < times).then_some(n + 1)).is_ok()
+    }
+
+    fn leader(&self, partition: i32) -> i32 {
+        let brokers = &self.shared.setup.brokers;
+        brokers[usize::try_from(partition).unwrap_or(0) % brokers.len()].id
+    }
+
+    /// Why this broker cannot serve a partition: an error code, or 0.
+    fn refusal(&self, topic: Option<&log::Meta>, partition: i32, by_id: bool) -> i16 {
+        match topic {
+            None => {
+                if by_id {
+                    100
+                } else {
+                    3
+                }
+            }
+            Some(topic) if partition < 0 || partition >= topic.partitions => 3,
+            Some(_) if self.leader(partition) != self.shared.setup.me => 6,
+            Some(_) => 0,
+        }
+    }
+
+    fn metadata(&self, request: &MetadataRequest) -> io::Result<MetadataResponse> {
+        let brokers = self.shared.setup.brokers.iter().map(|b| {
+            MetadataResponseBroker::default()
+                .with_node_id(b.id.into())
+                .with_host(StrBytes::from_string(b.host.clone()))
+                .with_port(i32::from(b.port))
+        });
+        let names: Vec<String> = match &request.topics {
+            None => self.shared.logs.names()?,
+            Some(asked) => asked.iter().filter_map(|t| Some(t.name.as_ref()?.to_string())).collect(),
+        };
+        let mut topics = Vec::new();
+        for name in names {
+            let mut answer =
+                MetadataResponseTopic::default().with_name(Some(StrBytes::from_string(name.clone()).into()));
+            match self.shared.logs.meta(&name)? {
+                Some(_) if Self::spend(&self.shared.asked, self.faults.unknown_topic_times) => {
+                    answer.error_code = 3
+                }
+                None => answer.error_code = 3,
+                Some(meta) => {
+                    answer.topic_id = meta.id;
+                    let waits = Self::spend(&self.shared.asked, self.faults.no_leader_times);
+                    let leaderless = self.faults.no_leader || waits;
+                    let partition = |p| {
+                        let leader = self.leader(p);
+                        MetadataResponsePartition::default()
+                            .with_partition_index(p)
+                            .with_error_code(if leaderless { 5 } else { 0 })
+                            .with_leader_id(if leaderless { -1 } else { leader }.into())
+                            .with_replica_nodes(vec![leader.into()])
+                            .with_isr_nodes(vec![leader.into()])
+                    };
+                    answer.partitions = (0..meta.partitions).map(partition).collect();
+                }
+            }
+            topics.push(answer);
+        }
+        Ok(MetadataResponse::default()
+            .with_brokers(brokers.collect())
+            .with_cluster_id(Some(StrBytes::from_static_str("fake")))
+            .with_controller_id(self.shared.setup.brokers[0].id.into())
+            .with_topics(topics))
+    }
+
+    fn create(&self, request: &CreateTopicsRequest) -> io::Result<CreateTopicsResponse> {
+        let mut topics = Vec::new();
+        for asked in &request.topics {
+            let brokers = self.shared.setup.brokers.len();
+            let too_many = usize::try_from(asked.replication_factor).is_ok_and(|n| n > brokers);
+            let code = if too_many {
+                38
+            } else if self.shared.logs.create(&asked.name, asked.num_partitions.max(1))? {
+                0
+            } else {
+                36
+            };
+            let mut answer =
+                CreatableTopicResult::default().with_name(asked.name.clone()).with_error_code(code);
+            if too_many {
+                let words = format!("Replication factor above the {brokers} brokers.");
+                answer.error_message = Some(StrBytes::from_string(words));
+            }
+            topics.push(answer);
+        }
+        Ok(CreateTopicsResponse::default().with_topics(topics))
+    }
+
+    fn delete(&self, request: &DeleteTopicsRequest, version: i16) -> io::Result<DeleteTopicsResponse> {
+        let names: Vec<TopicName> = if version >= 6 {
+            request.topics.iter().filter_map(|t| t.name.clone()).collect()
+        } else {
+            request.topic_names.clone()
+        };
+        let mut responses = Vec::new();
+        for name in names {
+            let code = match self.faults.delete_error {
+                0 => {
+                    if self.shared.logs.delete(&name)? {
+                        0
+                    } else {
+                        3
+                    }
+                }
+                code => code,
+            };
+            responses.push(DeletableTopicResult::default().with_name(Some(name)).with_error_code(code));
+        }
+        Ok(DeleteTopicsResponse::default().with_responses(responses))
+    }
+
+    fn offsets(&self, request: &ListOffsetsRequest) -> io::Result<ListOffsetsResponse> {
+        let mut topics = Vec::new();
+        for asked in &request.topics {
+            let meta = self.shared.logs.meta(&asked.name)?;
+            let mut partitions = Vec::new();
+            for p in &asked.partitions {
+                let mut answer = ListOffsetsPartitionResponse::default()
+                    .with_partition_index(p.partition_index)
+                    .with_error_code(self.refusal(meta.as_ref(), p.partition_index, false));
+                if answer.error_code == 0 {
+                    let (start, end) = self.shared.logs.bounds(&asked.name, p.partition_index)?;
+                    answer.offset = match p.timestamp {
+                        EARLIEST => start,
+                        LATEST => end,
+                        _ => -1,
+                    };
+                }
+                partitions.push(answer);
+            }
+            topics.push(
+                ListOffsetsTopicResponse::default().with_name(asked.name.clone()).with_partitions(partitions),
+            );
+        }
+        Ok(ListOffsetsResponse::default().with_topics(topics))
+    }
+
+    fn produce(&self, request: &ProduceRequest, version: i16) -> anyhow::Result<ProduceResponse> {
+        let mut responses = Vec::new();
+        for asked in &request.topic_data {
+            let meta = self.shared.logs.find(&asked.name, asked.topic_id, version >= 13)?;
+            let mut parts = Vec::new();
+            for part in &asked.partition_data {
+                let mut answer =
+                    PartitionProduceResponse::default().with_index(part.index).with_base_offset(-1);
+                let records = part.records.clone().unwrap_or_default();
+                answer.error_code = match self.refusal(meta.as_ref(), part.index, version >= 13) {
+                    0 if Self::spend(&self.shared.refused, self.faults.not_leader_times) => 6,
+                    0 if self.faults.max_message_bytes.is_some_and(|most| records.len() > most) => 10,
+                    0 => self.faults.produce_error,
+                    code => code,
+                };
+                if let (0, Some(meta)) = (answer.error_code, &meta) {
+                    answer.base_offset =
+                        self.shared.logs.append(&meta.name, part.index, &records, &self.faults)?;
+                    answer.log_start_offset = 0;
+                }
+                parts.push(answer);
+            }
+            let response = TopicProduceResponse::default().with_partition_responses(parts);
+            responses.push(if version >= 13 {
+                response.with_topic_id(asked.topic_id)
+            } else {
+                response.with_name(asked.name.clone())
+            });
+        }
+        Ok(ProduceResponse::default().with_responses(responses))
+    }
+
+    fn fetch(&self, request: &FetchRequest, version: i16) -> anyhow::Result<FetchResponse> {
+        let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+        let until = Instant::now() + wait;
+        loop {
+            let (responses, anything) = self.fetch_now(request, version)?;
+            if anything || Instant::now() >= until {
+                return Ok(FetchResponse::default().with_responses(responses));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn fetch_now(
+        &self,
+        request: &FetchRequest,
+        version: i16,
+    ) -> anyhow::Result<(Vec<FetchableTopicResponse>, bool)> {
+        let by_id = version >= 13;
+        let mut responses = Vec::new();
+        let mut anything = false;
+        let mut left = usize::try_from(request.max_bytes)?;
+        for asked in &request.topics {
+            let meta = self.shared.logs.find(&asked.topic, asked.topic_id, by_id)?;
+            let mut parts = Vec::new();
+            for part in &asked.partitions {
+                let mut answer = PartitionData::default().with_partition_index(part.partition);
+                answer.records = Some(Bytes::new());
+                answer.error_code = match self.refusal(meta.as_ref(), part.partition, by_id) {
+                    0 if Self::spend(&self.shared.refused, self.faults.not_leader_times) => 6,
+                    0 => self.faults.fetch_error,
+                    code => code,
+                };
+                if let (0, Some(meta)) = (answer.error_code, &meta) {
+                    let (start, end) = self.shared.logs.bounds(&meta.name, part.partition)?;
+                    if part.fetch_offset < start || part.fetch_offset > end {
+                        answer.error_code = 1;
+                        (answer.high_watermark, answer.log_start_offset) = (-1, -1);
+                    } else {
+                        let most = usize::try_from(part.partition_max_bytes)?.min(left);
+                        let (name, p) = (&meta.name, part.partition);
+                        let records = self.shared.logs.read(name, p, part.fetch_offset, most, !anything)?;
+                        (answer.high_watermark, answer.log_start_offset) = (end, start);
+                        answer.last_stable_offset = end;
+                        left = left.saturating_sub(records.len());
+                        anything |= !records.is_empty();
+                        answer.records = Some(records);
+                    }
+                }
+                anything |= answer.error_code != 0;
+                parts.push(answer);
+            }
+            let response = FetchableTopicResponse::default().with_partitions(parts);
+            responses.push(if by_id {
+                response.with_topic_id(asked.topic_id)
+            } else {
+                response.with_topic(asked.topic.clone())
+            });
+        }
+        Ok((responses, anything))
+    }
+
+    fn trim(&self, request: &DeleteRecordsRequest) -> io::Result<DeleteRecordsResponse> {
+        let mut topics = Vec::new();
+        for asked in &request.topics {
+            let meta = self.shared.logs.meta(&asked.name)?;
+            let mut parts = Vec::new();
+            for part in &asked.partitions {
+                let mut answer =
+                    DeleteRecordsPartitionResult::default().with_partition_index(part.partition_index);
+                answer.error_code = match self.refusal(meta.as_ref(), part.partition_index, false) {
+                    0 => self.faults.delete_error,
+                    code => code,
+                };
+                if answer.error_code == 0 {
+                    match self.shared.logs.trim(&asked.name, part.partition_index, part.offset)? {
+                        Some(first) => answer.low_watermark = first,
+                        None => answer.error_code = 1,
+                    }
+                }
+                parts.push(answer);
+            }
+            topics.push(
+                DeleteRecordsTopicResult::default().with_name(asked.name.clone()).with_partitions(parts),
+            );
+        }
+        Ok(DeleteRecordsResponse::default().with_topics(topics))
+    }
+}

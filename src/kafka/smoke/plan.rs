@@ -121,7 +121,6 @@ impl Messages {
         let tag = tag(&plan.run_id);
         let partitions = partitions.max(1);
         let wanted = u64::from(partitions).clamp(KEYS, MOST_KEYS).min(plan.messages.max(1));
-        let share = wanted.div_ceil(u64::from(partitions)) as usize;
         let mut keys: Vec<(Bytes, i32)> = Vec::new();
         let mut by_partition: BTreeMap<i32, Vec<u64>> = BTreeMap::new();
         let mut candidate = 0u64;
@@ -130,7 +129,9 @@ impl Messages {
             candidate += 1;
             let partition = partition::for_key(key.as_bytes(), partitions);
             let keys_there = by_partition.entry(partition).or_default();
-            if keys_there.len() < share {
+            // No partition gets a second key before every one has a first.
+            let round = keys.len() as u64 / u64::from(partitions);
+            if keys_there.len() as u64 <= round {
                 keys_there.push(keys.len() as u64);
                 keys.push((Bytes::from(key), partition));
             }

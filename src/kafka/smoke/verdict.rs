@@ -210,8 +210,16 @@ impl<'a> Checker<'a> {
         let what = "messages that came back compressed and cannot be compared";
         findings.extend(self.compressed.finding(COMPRESSED, what, true));
         findings.extend(self.duplicates.finding(DUPLICATE, "messages that came back once more", true));
-        findings.extend(self.disorder.finding(ORDER, "messages that came before an earlier one of their key", true));
-        findings.extend(self.foreign.finding(FOREIGN, "messages of somebody else in between", !allow_foreign));
+        findings.extend(self.disorder.finding(
+            ORDER,
+            "messages that came before an earlier one of their key",
+            true,
+        ));
+        findings.extend(self.foreign.finding(
+            FOREIGN,
+            "messages of somebody else in between",
+            !allow_foreign,
+        ));
         let verified = self.state.iter().filter(|s| **s & INTACT != 0).count() as u64;
         Verdict { verified, foreign: self.foreign.count, findings }
     }

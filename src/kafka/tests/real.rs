@@ -1,0 +1,104 @@
+//! The same against a real broker, if there is one: `KSTRIM_TEST_KAFKA=127.0.0.1:9092 cargo
+//! test --lib kafka::tests::real -- --ignored --nocapture`. It makes and deletes its topics.
+
+use super::*;
+use crate::kafka::client::Direct;
+
+fn bootstrap() -> BrokerAddr {
+    let address = std::env::var("KSTRIM_TEST_KAFKA").expect("KSTRIM_TEST_KAFKA=HOST:PORT");
+    let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
+    BrokerAddr { id: -1, host: host.to_owned(), port: port.parse().expect("a port") }
+}
+
+fn new_topic(name: &str, partitions: i32, config: &[(&str, &str)]) -> NewTopic {
+    let config = config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    NewTopic { name: name.to_owned(), partitions, replication_factor: -1, config }
+}
+
+async fn client() -> Client {
+    Client::connect(bootstrap(), Rc::new(Direct), Options::default(), soon()).await.unwrap()
+}
+
+async fn run(plan: &Plan, options: Options) -> Run {
+    let started = Instant::now();
+    let run = smoke::run(plan, bootstrap(), Rc::new(Direct), options, &|_| {}).await;
+    let (report, all) = (&run.report, started.elapsed());
+    println!(
+        "{} messages of {} bytes in {} partitions of {}: produce {} ms, consume {} ms, all {all:?}; {:?}",
+        report.verified,
+        report.size,
+        report.partitions,
+        report.topic,
+        report.produce_ms,
+        report.consume_ms,
+        run.failure.as_ref().map(|f| (f.id, &f.message, &f.causes)),
+    );
+    run
+}
+
+/// Several runs over one topic that stays: the first, warm ones, by name, by id.
+#[test]
+#[ignore = "needs a real broker"]
+fn a_real_broker_passes_and_nothing_is_left() {
+    runtime().block_on(async {
+        let name = "kstrim-real";
+        let mut setup = client().await;
+        setup.delete_topic(name, soon()).await.unwrap();
+        setup.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
+        let plan = Plan { topic: name.to_owned(), ..plan() };
+        for _ in 0..4 {
+            let run = run(&plan, Options::default()).await;
+            assert_passed(&run, 10);
+            assert_eq!(run.report.left_behind, None);
+        }
+        let highest = BTreeMap::from([(0, 12), (1, 12), (3, 9)]);
+        assert_passed(&run(&plan, Options { highest, ..Options::default() }).await, 10);
+        let large = Plan { messages: 20, size: smoke::plan::MAX_SIZE, ..plan.clone() };
+        assert_passed(&run(&large, Options::default()).await, 20);
+        let many = Plan { messages: 100_000, ..plan.clone() };
+        assert_passed(&run(&many, Options::default()).await, 100_000);
+        let mut topic = setup.topic(name, soon()).await.unwrap();
+        let first = setup.list_offsets(&mut topic, End::Earliest, soon()).await.unwrap();
+        assert_eq!(first, setup.list_offsets(&mut topic, End::Latest, soon()).await.unwrap());
+        assert!(setup.delete_topic(name, soon()).await.unwrap());
+    });
+}
+
+/// The test's own topic, from its creation to its deletion.
+#[test]
+#[ignore = "needs a real broker"]
+fn a_topic_is_made_for_the_test_and_deleted() {
+    runtime().block_on(async {
+        let name = "kstrim-real-own";
+        let create = Some(new_topic(name, 5, &[("retention.ms", "600000")]));
+        let plan = Plan { topic: name.to_owned(), create, ..plan() };
+        let run = run(&plan, Options::default()).await;
+        assert_passed(&run, 10);
+        assert_eq!((run.report.partitions, run.report.left_behind), (5, None));
+        let error =
+            client().await.topic(name, Instant::now() + Duration::from_millis(300)).await.unwrap_err();
+        assert_eq!(error.code(), Some(code::UNKNOWN_TOPIC_OR_PARTITION));
+    });
+}
+
+/// What topics' settings do to a smoke test.
+#[test]
+#[ignore = "needs a real broker"]
+fn settings_that_stand_in_the_way_are_told() {
+    runtime().block_on(async {
+        for (config, id) in [
+            (("compression.type", "gzip"), Some("KS-SMOKE-COMPRESSED")),
+            (("max.message.bytes", "300"), None),
+            (("max.message.bytes", "100"), Some("KS-SMOKE-PRODUCE")),
+            (("min.insync.replicas", "2"), Some("KS-SMOKE-PRODUCE")),
+            (("cleanup.policy", "compact"), None),
+        ] {
+            let name = format!("kstrim-real-{}-{}", config.0, config.1);
+            let create = Some(new_topic(&name, 1, &[config]));
+            let plan = Plan { topic: name, create, timeout: Duration::from_secs(3), ..plan() };
+            let run = run(&plan, Options::default()).await;
+            assert_eq!(run.failure.as_ref().map(|f| f.id.0), id, "{config:?}: {:?}", run.failure);
+            assert_eq!(run.report.left_behind, None);
+        }
+    });
+}

@@ -1,0 +1,295 @@
+//! The fake broker's logs: a folder a topic, in it `meta.json` and a file of record batches a
+//! partition, as they go over the wire. A lock file keeps several processes apart.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::records::{
+    Compression, Record, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Faults;
+
+/// A topic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Meta {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    #[serde(with = "as_text")]
+    pub id: Uuid,
+    /// Its partitions.
+    pub partitions: i32,
+    /// First offsets that are not 0, by partition.
+    #[serde(default)]
+    pub starts: BTreeMap<i32, i64>,
+}
+
+/// The `uuid` crate is built without its serde support.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use uuid::Uuid;
+
+    pub fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&id.to_string())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// All topics of a cluster.
+pub struct Logs {
+    dir: PathBuf,
+}
+
+/// A batch in a file: where, how long, its first and last offset.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: u64,
+    length: u64,
+    last: i64,
+}
+
+impl Logs {
+    /// The logs under `dir`, which is made if needed.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir.join("topics"))?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    fn lock(&self) -> io::Result<File> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.dir.join("lock"))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn topic(&self, name: &str) -> PathBuf {
+        self.dir.join("topics").join(name)
+    }
+
+    fn log(&self, name: &str, partition: i32) -> PathBuf {
+        self.topic(name).join(format!("{partition}.log"))
+    }
+
+    /// The names of all topics.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        fs::read_dir(self.dir.join("topics"))?
+            .map(|e| Ok(e?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    }
+
+    /// A topic.
+    pub fn meta(&self, name: &str) -> io::Result<Option<Meta>> {
+        let _lock = self.lock()?;
+        self.meta_unlocked(name)
+    }
+
+    fn meta_unlocked(&self, name: &str) -> io::Result<Option<Meta>> {
+        match fs::read(self.topic(name).join("meta.json")) {
+            Ok(json) => Ok(Some(serde_json::from_slice(&json)?)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn save(&self, meta: &Meta) -> io::Result<()> {
+        fs::write(self.topic(&meta.name).join("meta.json"), serde_json::to_vec(meta)?)
+    }
+
+    /// A topic by its name or its id.
+    pub fn find(&self, name: &str, id: Uuid, by_id: bool) -> io::Result<Option<Meta>> {
+        if !by_id {
+            return self.meta(name);
+        }
+        for name in self.names()? {
+            if let Some(meta) = self.meta(&name)?.filter(|m| m.id == id) {
+                return Ok(Some(meta));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Create a topic; `false` if it is there.
+    pub fn create(&self, name: &str, partitions: i32) -> io::Result<bool> {
+        let _lock = self.lock()?;
+        if self.meta_unlocked(name)?.is_some() {
+            return Ok(false);
+        }
+        fs::create_dir_all(self.topic(name))?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let id = Uuid::from_u128(now.as_nanos() << 32 | u128::from(std::process::id()));
+        self.save(&Meta { name: name.to_owned(), id, partitions, starts: BTreeMap::new() })?;
+        Ok(true)
+    }
+
+    /// Delete a topic; `false` if there is none.
+    pub fn delete(&self, name: &str) -> io::Result<bool> {
+        let _lock = self.lock()?;
+        if self.meta_unlocked(name)?.is_none() {
+            return Ok(false);
+        }
+        fs::remove_dir_all(self.topic(name))?;
+        Ok(true)
+    }
+
+    /// The first offset of a partition and the one after its last.
+    pub fn bounds(&self, name: &str, partition: i32) -> io::Result<(i64, i64)> {
+        let _lock = self.lock()?;
+        self.bounds_unlocked(name, partition)
+    }
+
+    fn bounds_unlocked(&self, name: &str, partition: i32) -> io::Result<(i64, i64)> {
+        let start = self.meta_unlocked(name)?.and_then(|m| m.starts.get(&partition).copied()).unwrap_or(0);
+        let end = self.places(name, partition)?.last().map_or(0, |p| p.last + 1);
+        Ok((start, end.max(start)))
+    }
+
+    fn places(&self, name: &str, partition: i32) -> io::Result<Vec<Place>> {
+        let mut file = match File::open(self.log(name, partition)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            file => file?,
+        };
+        let size = file.metadata()?.len();
+        let (mut at, mut places) = (0, Vec::new());
+        while at + 61 <= size {
+            let mut head = [0; 27];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut head)?;
+            let int = |i: usize| i32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
+            let mut first = [0; 8];
+            first.copy_from_slice(&head[..8]);
+            let length = 12 + u64::try_from(int(8)).unwrap_or(0);
+            places.push(Place { at, length, last: i64::from_be_bytes(first) + i64::from(int(23)) });
+            at += length;
+        }
+        Ok(places)
+    }
+
+    /// Whole batches from the one with offset `from` on, at most `most` bytes; with `one`, the
+    /// first also when it is larger.
+    pub fn read(&self, name: &str, partition: i32, from: i64, most: usize, one: bool) -> io::Result<Bytes> {
+        let _lock = self.lock()?;
+        let places = self.places(name, partition)?;
+        let wanted: Vec<Place> = places.into_iter().filter(|p| p.last >= from).collect();
+        let Some(first) = wanted.first() else { return Ok(Bytes::new()) };
+        let mut length = 0;
+        for place in &wanted {
+            if length + place.length > most as u64 && !(one && length == 0) {
+                break;
+            }
+            length += place.length;
+        }
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        let mut file = File::open(self.log(name, partition))?;
+        file.seek(SeekFrom::Start(first.at))?;
+        file.read_exact(&mut bytes)?;
+        Ok(Bytes::from(bytes))
+    }
+
+    /// Move a partition's first offset up to `before` (-1: to its end). `None` if that is past
+    /// the end.
+    pub fn trim(&self, name: &str, partition: i32, before: i64) -> io::Result<Option<i64>> {
+        let _lock = self.lock()?;
+        let (start, end) = self.bounds_unlocked(name, partition)?;
+        let to = if before == -1 { end } else { before };
+        let Some(mut meta) = self.meta_unlocked(name)?.filter(|_| to <= end) else { return Ok(None) };
+        meta.starts.insert(partition, start.max(to));
+        self.save(&meta)?;
+        Ok(Some(start.max(to)))
+    }
+
+    /// Write what a producer sent, as wrong as `faults` says; returns the offset to acknowledge.
+    pub fn append(&self, name: &str, partition: i32, sent: &Bytes, faults: &Faults) -> anyhow::Result<i64> {
+        let _lock = self.lock()?;
+        let mut records = Vec::new();
+        for set in RecordBatchDecoder::decode_all(&mut sent.clone())? {
+            records.extend(set.records);
+        }
+        let (_, end) = self.bounds_unlocked(name, partition)?;
+        let mut out = BytesMut::new();
+        let mut next = end;
+        if faults.foreign {
+            next = encode(&mut out, &foreign(1), next, Compression::None)?;
+        }
+        if faults.foreign_compressed {
+            next = encode(&mut out, &foreign(3), next, Compression::Lz4)?;
+        }
+        let acknowledged = next;
+        if faults.corrupt_content
+            && let Some(value) = records.first_mut().and_then(|r| r.value.as_mut())
+        {
+            let mut bytes = value.to_vec();
+            let at = bytes.len() / 2;
+            bytes[at] ^= 1;
+            *value = Bytes::from(bytes);
+        }
+        if faults.reorder {
+            records.reverse();
+        }
+        let sent = i64::try_from(records.len())?;
+        records.truncate(faults.truncate.unwrap_or(usize::MAX));
+        if !faults.drop_all {
+            let codec = if faults.recompress { Compression::Gzip } else { Compression::None };
+            next = encode(&mut out, &records, next, codec)?;
+            if faults.duplicate {
+                encode(&mut out, &records, next, codec)?;
+            }
+        }
+        File::options().create(true).append(true).open(self.log(name, partition))?.write_all(&out)?;
+        if let (Some(gone), Some(mut meta)) = (faults.expire, self.meta_unlocked(name)?) {
+            meta.starts.insert(partition, acknowledged + gone.min(sent));
+            self.save(&meta)?;
+        }
+        Ok(acknowledged)
+    }
+}
+
+/// Encode records as one batch from offset `base` on; returns the offset after them. The bytes
+/// of a "compressed" batch are not compressed: only its header says so.
+fn encode(
+    out: &mut BytesMut,
+    records: &[Record],
+    base: i64,
+    compression: Compression,
+) -> anyhow::Result<i64> {
+    let mut renumbered = records.to_vec();
+    for (record, offset) in renumbered.iter_mut().zip(base..) {
+        record.offset = offset;
+        record.sequence = i32::try_from(offset)? - 1 - i32::try_from(base)?;
+        record.partition_leader_epoch = 0;
+    }
+    let options = RecordEncodeOptions { version: 2, compression };
+    let copy = |from: &mut BytesMut, to: &mut BytesMut, _: Compression| {
+        to.extend_from_slice(from);
+        Ok(())
+    };
+    RecordBatchEncoder::encode_with_custom_compression(out, &renumbered, &options, Some(copy))?;
+    Ok(base + i64::try_from(records.len())?)
+}
+
+/// Records of somebody else.
+fn foreign(count: i64) -> Vec<Record> {
+    let record = |n| Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: 0,
+        producer_id: -1,
+        producer_epoch: -1,
+        timestamp_type: kafka_protocol::records::TimestampType::Creation,
+        offset: n,
+        sequence: -1,
+        timestamp: 0,
+        key: None,
+        value: Some(Bytes::from_static(b"hello from a console producer")),
+        headers: Default::default(),
+    };
+    (0..count).map(record).collect()
+}

@@ -1,0 +1,87 @@
+//! What the fake broker is told: who it is and what it does wrong.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the broker does wrong. All off by default; a missing field is off.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// No partition has a leader.
+    pub no_leader: bool,
+    /// The first so many questions for a topic find it unknown.
+    pub unknown_topic_times: u32,
+    /// The first so many questions for a topic find it without a leader.
+    pub no_leader_times: u32,
+    /// The first so many appends and reads are refused with NOT_LEADER_OR_FOLLOWER.
+    pub not_leader_times: u32,
+    /// Appends are acknowledged and not written.
+    pub drop_all: bool,
+    /// Every batch is written twice.
+    pub duplicate: bool,
+    /// Somebody else's record comes before every batch.
+    pub foreign: bool,
+    /// Somebody else's compressed batch of three records comes before every batch.
+    pub foreign_compressed: bool,
+    /// The topic recompresses what is sent.
+    pub recompress: bool,
+    /// A byte of the first record's value is changed.
+    pub corrupt_content: bool,
+    /// Only so many records of every batch are written.
+    pub truncate: Option<usize>,
+    /// So many records of every batch are gone again, from the log's start.
+    pub expire: Option<i64>,
+    /// The records of every batch are written in reverse order.
+    pub reorder: bool,
+    /// Every append is refused with this code.
+    pub produce_error: i16,
+    /// Every read is refused with this code.
+    pub fetch_error: i16,
+    /// Trimming and deleting topics are refused with this code.
+    pub delete_error: i16,
+    /// A topic's largest batch, bytes.
+    pub max_message_bytes: Option<usize>,
+    /// Every answer waits so long...
+    pub stall_ms: u64,
+    /// ... or, if not empty, those to these API keys.
+    pub stall_apis: Vec<i16>,
+    /// A connection is closed after so many bytes of answers.
+    pub close_after_bytes: Option<usize>,
+    /// Answers are bytes that are not Kafka's: `HTTP/1.1 400`.
+    pub not_kafka: bool,
+    /// Highest version spoken, by API key; for ApiVersions (18) too.
+    pub max_versions: BTreeMap<i16, i16>,
+}
+
+/// One broker of the cluster, as it is advertised.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Node {
+    /// Its node id.
+    pub id: i32,
+    /// Its advertised host.
+    pub host: String,
+    /// Its advertised port.
+    pub port: u16,
+}
+
+/// Which broker this is, of which, and its faults. `faults.json` in the folder of the logs,
+/// if there, replaces the faults for connections made from then on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Setup {
+    /// This broker's node id.
+    pub me: i32,
+    /// All brokers; the leader of partition `p` is number `p % brokers`.
+    pub brokers: Vec<Node>,
+    /// What it does wrong.
+    pub faults: Faults,
+}
+
+/// The single node of the quickstart.
+impl Default for Setup {
+    fn default() -> Self {
+        let host = "my-cluster-dual-role-0.my-cluster-kafka-brokers.kafka.svc".to_owned();
+        Self { me: 0, brokers: vec![Node { id: 0, host, port: 9092 }], faults: Faults::default() }
+    }
+}
