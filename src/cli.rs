@@ -55,13 +55,34 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// minikube profile, also the kubectl context
-    #[arg(long, short = 'p', global = true, env = "KSTRIM_PROFILE", default_value = "kstrim", value_name = "NAME")]
+    #[arg(
+        long,
+        short = 'p',
+        global = true,
+        env = "KSTRIM_PROFILE",
+        default_value = "kstrim",
+        value_name = "NAME"
+    )]
     pub profile: ProfileName,
     /// Kubernetes namespace of the operator and of Kafka
-    #[arg(long, short = 'n', global = true, env = "KSTRIM_NAMESPACE", default_value = "kafka", value_name = "NAME")]
+    #[arg(
+        long,
+        short = 'n',
+        global = true,
+        env = "KSTRIM_NAMESPACE",
+        default_value = "kafka",
+        value_name = "NAME"
+    )]
     pub namespace: DnsLabel,
     /// Name of the Kafka cluster
-    #[arg(long, short = 'c', global = true, env = "KSTRIM_CLUSTER", default_value = "my-cluster", value_name = "NAME")]
+    #[arg(
+        long,
+        short = 'c',
+        global = true,
+        env = "KSTRIM_CLUSTER",
+        default_value = "my-cluster",
+        value_name = "NAME"
+    )]
     pub cluster: ClusterName,
     /// Say only what went wrong
     #[arg(long, short = 'q', global = true, conflicts_with = "verbose")]
@@ -99,16 +120,22 @@ pub enum Command {
     #[command(after_help = "Examples:\n  kstrim render > kafka.yaml\n  kstrim render --only kafka --stock")]
     Render(Render),
     /// Run kubectl against the cluster
-    #[command(after_help = "Examples:\n  kstrim kubectl -- get pods -n kafka\n  kstrim kubectl -- describe kafka my-cluster -n kafka")]
+    #[command(
+        after_help = "Examples:\n  kstrim kubectl -- get pods -n kafka\n  kstrim kubectl -- describe kafka my-cluster -n kafka"
+    )]
     Kubectl(Kubectl),
     /// Print exports for your own kubectl
-    #[command(after_help = "Examples:\n  eval \"$(kstrim env)\"; kubectl get pods -n kafka\n  kstrim env --shell fish | source")]
+    #[command(
+        after_help = "Examples:\n  eval \"$(kstrim env)\"; kubectl get pods -n kafka\n  kstrim env --shell fish | source"
+    )]
     Env(Env),
     /// Show which Kafka fits which Strimzi, Kubernetes and minikube
     #[command(after_help = "Examples:\n  kstrim versions\n  kstrim versions -o json")]
     Versions(Versions),
     /// Print a shell's completion script
-    #[command(after_help = "Examples:\n  kstrim completions bash > ~/.local/share/bash-completion/completions/kstrim\n  kstrim completions zsh > ~/.zfunc/_kstrim")]
+    #[command(
+        after_help = "Examples:\n  kstrim completions bash > ~/.local/share/bash-completion/completions/kstrim\n  kstrim completions zsh > ~/.zfunc/_kstrim"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -213,10 +240,22 @@ pub struct What {
     #[arg(long, env = "KSTRIM_PRESET", value_enum, default_value_t, help_heading = "What to install")]
     pub preset: PresetName,
     /// Topic that is made and tested
-    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME", help_heading = "What to install")]
+    #[arg(
+        long,
+        env = "KSTRIM_TOPIC",
+        default_value = "my-topic",
+        value_name = "NAME",
+        help_heading = "What to install"
+    )]
     pub topic: TopicName,
     /// Size of each broker's volume
-    #[arg(long, env = "KSTRIM_STORAGE", default_value = "100Gi", value_name = "SIZE", help_heading = "What to install")]
+    #[arg(
+        long,
+        env = "KSTRIM_STORAGE",
+        default_value = "100Gi",
+        value_name = "SIZE",
+        help_heading = "What to install"
+    )]
     pub storage: StorageSize,
     /// Strimzi's own settings as they are, without kstrim's laptop tuning
     #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
@@ -228,7 +267,13 @@ pub struct What {
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR", help_heading = "Where it comes from")]
     pub mirror: Option<String>,
     /// Load this image archive (docker save) instead of pulling; repeatable
-    #[arg(long, env = "KSTRIM_IMAGE_ARCHIVE", value_delimiter = ',', value_name = "FILE", help_heading = "Where it comes from")]
+    #[arg(
+        long,
+        env = "KSTRIM_IMAGE_ARCHIVE",
+        value_delimiter = ',',
+        value_name = "FILE",
+        help_heading = "Where it comes from"
+    )]
     pub image_archive: Vec<PathBuf>,
     /// minikube driver
     #[arg(long, env = "KSTRIM_DRIVER", value_name = "NAME", help_heading = "minikube")]
@@ -410,7 +455,11 @@ fn duration(text: &str) -> Result<Duration, String> {
             .and_then(|d| Duration::try_from(d).ok())
             .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m or 1h30m"))?,
     };
-    if parsed.is_zero() { Err("a limit of nothing cannot be kept: write 90s or 10m".into()) } else { Ok(parsed) }
+    if parsed.is_zero() {
+        Err("a limit of nothing cannot be kept: write 90s or 10m".into())
+    } else {
+        Ok(parsed)
+    }
 }
 
 #[cfg(test)]

@@ -79,8 +79,12 @@ pub struct Cx {
     pub store: Rc<Store>,
     /// What preflight found of the profile.
     pub listed: OnceCell<Listed>,
+    /// The Kubernetes that minikube is asked for, once its version is known.
+    pub kubernetes: OnceCell<Option<crate::names::Version>>,
     /// Whether the profile is kstrim's own, once known.
     pub profile_is_ours: Cell<bool>,
+    /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
+    pub read_only: Cell<bool>,
     /// How far the machine is.
     pub machine: watch::Sender<Machine>,
     /// The `minikube start` of this run, which goes on after the API server answers.
@@ -118,7 +122,9 @@ impl Cx {
             journal,
             store: Rc::new(Store::new()),
             listed: OnceCell::new(),
+            kubernetes: OnceCell::new(),
             profile_is_ours: Cell::new(false),
+            read_only: Cell::new(false),
             machine: watch::channel(Machine::Down).0,
             start: Rc::default(),
             install: tokio::sync::OnceCell::new(),
@@ -147,7 +153,11 @@ impl Cx {
 
     /// The version of Strimzi's resources in this release.
     pub fn api_version(&self) -> Version {
-        if self.choice.release.api_versions.iter().any(|v| v == "v1") { Version::V1 } else { Version::V1Beta2 }
+        if self.choice.release.api_versions.iter().any(|v| v == "v1") {
+            Version::V1
+        } else {
+            Version::V1Beta2
+        }
     }
 
     /// Watch `kinds` from now on; those that are watched already stay.
@@ -157,8 +167,13 @@ impl Cx {
             return;
         }
         self.watched.borrow_mut().extend(&new);
-        let watcher =
-            Watcher::start(self.kubectl.clone(), new, self.api_version(), self.namespace(), self.store.clone());
+        let watcher = Watcher::start(
+            self.kubectl.clone(),
+            new,
+            self.api_version(),
+            self.namespace(),
+            self.store.clone(),
+        );
         self.watchers.borrow_mut().push(watcher);
     }
 

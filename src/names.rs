@@ -165,9 +165,8 @@ fn lower(c: char) -> bool {
 }
 
 fn profile_ok(name: &str) -> bool {
-    let part = |p: &str| {
-        p.starts_with(alnum) && p.ends_with(alnum) && p.chars().all(|c| alnum(c) || c == '-')
-    };
+    let part =
+        |p: &str| p.starts_with(alnum) && p.ends_with(alnum) && p.chars().all(|c| alnum(c) || c == '-');
     (2..=63).contains(&name.len()) && name.split('.').all(part)
 }
 
@@ -412,6 +411,14 @@ impl KubernetesVersion {
             Self::Exact(version) => version.minor(),
         }
     }
+
+    /// Whether it is lower than `live`; a minor alone is not lower than its own patches.
+    pub fn is_lower_than(&self, live: &Version) -> bool {
+        match self {
+            Self::Minor(minor) => *minor < live.minor(),
+            Self::Exact(version) => version < live,
+        }
+    }
 }
 
 impl FromStr for KubernetesVersion {
@@ -469,7 +476,18 @@ mod tests {
         for good in ["profile", "pro-file", "profile1", "1st-2nd-3rd-profile", "12567", "a.b", "kstrim"] {
             assert!(good.parse::<ProfileName>().is_ok(), "{good}");
         }
-        for bad in ["1", "n", "pro file", "pro-file-", "-profile", "meaningful_name", "_name", "N__a.M--E12567", "", "a..b"] {
+        for bad in [
+            "1",
+            "n",
+            "pro file",
+            "pro-file-",
+            "-profile",
+            "meaningful_name",
+            "_name",
+            "N__a.M--E12567",
+            "",
+            "a..b",
+        ] {
             assert!(bad.parse::<ProfileName>().is_err(), "{bad}");
         }
         assert!("a".repeat(64).parse::<ProfileName>().is_err());

@@ -28,7 +28,8 @@ pub fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
     argv.extend(args.args);
     let error = replace_process(&program, &argv);
     Err(Box::new(
-        Failure::new(tool::BROKEN, Kind::Prerequisite, format!("{} cannot be run", program.display())).because(error),
+        Failure::new(tool::BROKEN, Kind::Prerequisite, format!("{} cannot be run", program.display()))
+            .because(error),
     ))
 }
 

@@ -18,9 +18,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
+use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::report::failure_block;
+use crate::report::{self, failure_block};
 
 /// The command line could not be understood; the text is clap's.
 pub const USAGE: Id = Id("KS-USAGE");
@@ -41,7 +42,11 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(failure) => {
-            failure_block::print(&failure);
+            let mode = report::resolve(report::OutputMode::Auto, false, stderr_is_terminal(), &|n| {
+                std::env::var(n).ok()
+            });
+            let block = failure_block::render(&FailureInfo::new(&failure, None), mode.stderr, None);
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), block.as_bytes());
             ExitCode::from(failure.kind.exit_code())
         }
     }
@@ -75,7 +80,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
 /// long as kstrim (their end is tied to it), and nothing needs to be `Send`.
 fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
-        Box::new(Failure::new(Id("KS-INTERNAL"), Kind::Task, "the event loop could not be started").because(e))
+        Box::new(
+            Failure::new(Id("KS-INTERNAL"), Kind::Task, "the event loop could not be started").because(e),
+        )
     })?;
     let code = tokio::task::LocalSet::new().block_on(&runtime, verb);
     // A blocking download or a prompt may still sit in a thread; nobody waits for it.
@@ -102,6 +109,10 @@ fn yaml(data: &impl serde::Serialize) -> String {
 
 fn stdout_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
+fn stderr_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
 /// See that the cluster answers, for verbs that need one.

@@ -106,9 +106,18 @@ fn text(planned: &Planned) -> String {
         format!("Strimzi {}, Kafka {}, profile {}\n\n", planned.release, planned.kafka, planned.profile);
     let width = planned.tasks.iter().map(|t| t.title.len()).max().unwrap_or(0);
     for task in &planned.tasks {
-        let needs =
-            if task.needs.is_empty() { String::new() } else { format!("   (after {})", task.needs.join(", ")) };
-        out.push_str(&format!("{:7}  {:width$}  {}{}\n", task.state, task.title, task.why, if task.state == "later" { String::new() } else { needs }));
+        let needs = if task.needs.is_empty() {
+            String::new()
+        } else {
+            format!("   (after {})", task.needs.join(", "))
+        };
+        out.push_str(&format!(
+            "{:7}  {:width$}  {}{}\n",
+            task.state,
+            task.title,
+            task.why,
+            if task.state == "later" { String::new() } else { needs }
+        ));
         for command in &task.commands {
             out.push_str(&format!("{:7}    {command}\n", ""));
         }
@@ -116,7 +125,10 @@ fn text(planned: &Planned) -> String {
     let needed = planned.tasks.iter().filter(|t| t.state != "done").count();
     out.push_str(&match needed {
         0 => "\nNothing to do: everything is there. `kstrim up` would test it once more.\n".to_owned(),
-        _ => format!("\n{needed} of {} tasks have something to do. Nothing was changed.\n", planned.tasks.len()),
+        _ => format!(
+            "\n{needed} of {} tasks have something to do. Nothing was changed.\n",
+            planned.tasks.len()
+        ),
     });
     out
 }

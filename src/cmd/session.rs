@@ -193,7 +193,10 @@ impl Session {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
                 if matches!(self.verb, "up" | "down") =>
             {
-                failure.hint(format!("run `kstrim {}` again: it continues from what the cluster shows", self.verb))
+                failure.hint(format!(
+                    "run `kstrim {}` again: it continues from what the cluster shows",
+                    self.verb
+                ))
             }
             _ => failure,
         }

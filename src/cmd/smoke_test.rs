@@ -47,7 +47,9 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let written = args.junit.as_ref().map_or(Ok(()), |path| {
         let xml = junit::to_xml(&run, began.elapsed().as_secs_f64());
         std::fs::write(path, xml).map_err(|e| {
-            Box::new(Failure::new(JUNIT, Kind::Usage, format!("{} cannot be written", path.display())).because(e))
+            Box::new(
+                Failure::new(JUNIT, Kind::Usage, format!("{} cannot be written", path.display())).because(e),
+            )
         })
     });
     session.emit.send(Event::Smoke(run.report.clone()));
@@ -111,7 +113,8 @@ async fn make_sure_of_topic(cx: &Cx, plan: &Plan) -> Result<bool> {
 
 /// Ready brokers, at most three: the replicas of a topic that is made for the test.
 fn brokers_of(snapshot: &crate::observe::Snapshot, cx: &Cx) -> u32 {
-    let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()) && p.ready()).count();
+    let ready =
+        snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }
 
@@ -131,7 +134,10 @@ async fn remove_topic(cx: &Cx) -> Result<()> {
         Box::new(Failure::new(
             Id("KS-TOPIC-STUCK"),
             Kind::Task,
-            format!("the topic {} is being deleted, but the topic operator has not done it yet", cx.settings.topic),
+            format!(
+                "the topic {} is being deleted, but the topic operator has not done it yet",
+                cx.settings.topic
+            ),
         ))
     })
 }

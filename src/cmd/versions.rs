@@ -32,7 +32,9 @@ pub fn run(args: &Versions) -> Result<ExitCode> {
                     minikube,
                 ]);
             }
-            let mode = report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+            let mode = report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| {
+                std::env::var(n).ok()
+            });
             table.render(mode.stdout, report::stdout_columns())
         }
     };

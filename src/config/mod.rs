@@ -110,7 +110,7 @@ impl Settings {
             target: Target::from(global),
             topic: topic.clone(),
             preset: PresetName::default(),
-            storage: StorageSize::default(),
+            storage: default_storage(),
             stock: false,
             adopt: false,
             release: None,
@@ -153,7 +153,11 @@ impl Settings {
         for archive in &self.image_archives {
             if !archive.is_file() {
                 let value = archive.display().to_string();
-                return Err(invalid("--image-archive", &value, "an image archive that exists (docker save -o FILE)"));
+                return Err(invalid(
+                    "--image-archive",
+                    &value,
+                    "an image archive that exists (docker save -o FILE)",
+                ));
             }
         }
         if let Some(bad) = self.minikube_args.iter().find(|a| {
@@ -161,10 +165,19 @@ impl Settings {
                 .iter()
                 .any(|flag| *a == flag || a.starts_with(&format!("{flag}=")))
         }) {
-            return Err(invalid("--minikube-arg", bad, "a flag that kstrim does not set itself (use --profile NAME)"));
+            return Err(invalid(
+                "--minikube-arg",
+                bad,
+                "a flag that kstrim does not set itself (use --profile NAME)",
+            ));
         }
         Ok(())
     }
+}
+
+/// The volume size of Strimzi's own example; minikube's host path volumes do not reserve it.
+fn default_storage() -> StorageSize {
+    "100Gi".parse().unwrap_or_else(|_| unreachable!("a valid size"))
 }
 
 fn invalid(flag: &str, value: &str, takes: &str) -> Box<Failure> {

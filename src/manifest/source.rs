@@ -121,12 +121,11 @@ fn explain(failure: Box<Failure>, choice: &Choice) -> Box<Failure> {
     let mut failure = *failure;
     if failure.id == download::ids::DIGEST {
         failure.id = ids::DIGEST;
-        failure = failure.hint("to use it nevertheless, download it yourself and give it with --manifests FILE");
+        failure =
+            failure.hint("to use it nevertheless, download it yourself and give it with --manifests FILE");
     } else if failure.kind != Kind::Interrupted {
-        failure = failure.hint(format!(
-            "or get {} on another machine and give it with --manifests FILE",
-            choice.url
-        ));
+        failure = failure
+            .hint(format!("or get {} on another machine and give it with --manifests FILE", choice.url));
     }
     Box::new(failure)
 }

@@ -10,16 +10,12 @@ use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
-use crate::exec::{Cmd, Lines};
+use crate::exec::{Cmd, Exit, Lines};
 use crate::explain;
-use crate::failure::{Failure, Id, Kind, Result};
-use crate::observe::{Api, ApiError, Kind as ObservedKind};
-use crate::observe::api::ApiErrorKind;
+use crate::failure::{Failure, Kind, Result};
+use crate::observe::{ApiErrorKind, Kind as ObservedKind};
 use crate::tool::minikube::StartOptions;
 use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_event};
-
-/// `minikube start` failed in a way that explains nothing.
-pub const START: Id = Id("KS-MINIKUBE-START");
 
 /// minikube's step from which on node and container runtime are up: "Preparing Kubernetes"
 /// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
@@ -101,7 +97,10 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
         State::Stopped => Err(format!("the profile {profile} is stopped")),
         State::Partial => Err(format!("the profile {profile} is half started")),
         State::Gone => Err(format!("the machine of profile {profile} is gone")),
-        State::EngineDown(words) => return Err(explain::minikube::engine_down(&words)),
+        State::EngineDown(words) => {
+            let error = explain::minikube::Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: &words };
+            return Err(Box::new(explain::minikube::explain(&[error], Exit::Code(7), "", profile)));
+        }
     })
 }
 
@@ -119,13 +118,18 @@ fn claim(cx: &Cx) -> Result<()> {
 async fn remake(cx: &Cx) -> Result<()> {
     if !cx.profile_is_ours.get() {
         return Err(Box::new(
-            Failure::new(refused::PROFILE, Kind::Foreign, format!("the machine of profile {} is gone", cx.profile()))
-                .because("its container was removed; minikube cannot start it again, only make it anew")
-                .because("kstrim did not make the profile and will not delete it")
-                .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
+            Failure::new(
+                refused::PROFILE,
+                Kind::Foreign,
+                format!("the machine of profile {} is gone", cx.profile()),
+            )
+            .because("its container was removed; minikube cannot start it again, only make it anew")
+            .because("kstrim did not make the profile and will not delete it")
+            .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
         ));
     }
-    cx.emit.warn(Some("cluster"), format!("the machine of profile {} is gone; it is made anew", cx.profile()));
+    cx.emit
+        .warn(Some("cluster"), format!("the machine of profile {} is gone; it is made anew", cx.profile()));
     cx.minikube.delete().await?;
     claim(cx)
 }
@@ -139,7 +143,13 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
         memory: settings.memory.clone(),
         cpus: settings.cpus.clone(),
         nodes: settings.nodes,
-        kubernetes: settings.kubernetes.clone(),
+        kubernetes: settings
+            .kubernetes
+            .as_ref()
+            .and(cx.kubernetes.get())
+            .cloned()
+            .flatten()
+            .map(|v| v.to_string()),
         extra: settings.minikube_args.clone(),
     };
     if exists {
@@ -159,7 +169,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
         options.cpus = Some(DEFAULT_CPUS.into());
     }
     if options.kubernetes.is_none() && !set("kubernetes-version") {
-        options.kubernetes = cx.choice.kubernetes.as_ref().map(ToString::to_string);
+        options.kubernetes = cx.kubernetes.get().cloned().flatten().map(|v| v.to_string());
     }
     Ok(options)
 }
@@ -170,9 +180,9 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
     *cx.start.borrow_mut() = Start::Running;
     let start = cx.start.clone();
     let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
-    let driver = cx.settings.driver.clone();
+    let profile = cx.profile().to_owned();
     tokio::task::spawn_local(async move {
-        let result = follow(lines, &cmd, driver.as_deref(), |event| match event {
+        let result = follow(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
                 if step >= STEP_NODE_UP {
                     machine.send_if_modified(|m| (*m < Machine::Up).then(|| *m = Machine::Up).is_some());
@@ -209,7 +219,7 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
 async fn follow(
     mut lines: Box<dyn Lines>,
     cmd: &Cmd,
-    driver: Option<&str>,
+    profile: &str,
     mut seen: impl FnMut(StartEvent),
 ) -> Result<()> {
     let mut errors: Vec<StartError> = Vec::new();
@@ -226,16 +236,7 @@ async fn follow(
     if output.exit.success() {
         return Ok(());
     }
-    Err(explain::minikube::start_failure(&errors, output.exit, &output.stderr, driver).unwrap_or_else(|| {
-        let mut failure = Failure::new(START, Kind::Task, format!("minikube start failed ({})", output.exit));
-        for error in errors.iter().filter(|e| !e.name.is_empty()) {
-            failure = failure.because(format!("{}: {}", error.name, error.message));
-        }
-        Box::new(failure.because(output.last_stderr_line()).hint(format!("see it in full: {cmd}")))
-    }))
-}
-
-/// Whether an error means that nobody answers.
-pub fn unreachable(error: &ApiError) -> bool {
-    matches!(error.kind, ApiErrorKind::Unreachable | ApiErrorKind::NoContext | ApiErrorKind::Exec)
+    let named: Vec<_> =
+        errors.iter().map(|e| explain::minikube::Error { name: &e.name, message: &e.message }).collect();
+    Err(Box::new(explain::minikube::explain(&named, output.exit, &output.stderr, profile)))
 }

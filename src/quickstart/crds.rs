@@ -98,8 +98,11 @@ impl Task<Cx> for Crds {
 
 /// All live definitions, without their schemas, which make up nearly all of their megabytes.
 pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
-    let mut list =
-        cx.kubectl.get(PATH).await.map_err(|e| ownership::api_failure(cx, "list the resource definitions", &e))?;
+    let mut list = cx
+        .kubectl
+        .get(PATH)
+        .await
+        .map_err(|e| ownership::api_failure(cx, "list the resource definitions", &e))?;
     let items = list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
     Ok(items)
 }

@@ -39,8 +39,11 @@ impl Task<Cx> for Images {
             return Ok(Doneness::Pending("waiting for the node".into()));
         }
         let snapshot = cx.synced(&[ObservedKind::Node]).await;
-        let missing: Vec<String> =
-            wanted.iter().filter(|image| !snapshot.nodes().any(|n| n.images().any(|i| i == *image))).cloned().collect();
+        let missing: Vec<String> = wanted
+            .iter()
+            .filter(|image| !snapshot.nodes().any(|n| n.images().any(|i| i == *image)))
+            .cloned()
+            .collect();
         Ok(if missing.is_empty() {
             Doneness::Done(format!("{} images are in the cluster", wanted.len()))
         } else {
@@ -92,16 +95,23 @@ async fn load_one(cx: &Cx, archive: &Path) -> Result<()> {
     let cmd = cx.minikube.image_load_cmd(archive);
     let output = cx.minikube.run_cmd(&cmd).await?;
     let complaint = output.stderr.lines().map(str::trim).find(|l| {
-        l.starts_with("X ") || l.starts_with("! ") || l.contains("unable to add it") || l.contains("Failed to load")
+        l.starts_with("X ")
+            || l.starts_with("! ")
+            || l.contains("unable to add it")
+            || l.contains("Failed to load")
     });
     if output.exit.success() && complaint.is_none() {
         return Ok(());
     }
     Err(Box::new(
-        Failure::new(LOAD, Kind::Task, format!("the image archive {} could not be loaded", archive.display()))
-            .because(complaint.unwrap_or_else(|| output.last_stderr_line()))
-            .hint("see that it is an image archive as `docker save -o FILE IMAGE` writes it")
-            .hint(format!("try it by hand: {cmd}")),
+        Failure::new(
+            LOAD,
+            Kind::Task,
+            format!("the image archive {} could not be loaded", archive.display()),
+        )
+        .because(complaint.unwrap_or_else(|| output.last_stderr_line()))
+        .hint("see that it is an image archive as `docker save -o FILE IMAGE` writes it")
+        .hint(format!("try it by hand: {cmd}")),
     ))
 }
 

@@ -71,7 +71,10 @@ impl Task<Cx> for Kafka {
             return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
         }
         let wanted = wanted(cx)?;
-        if ours && (ownership::digest(json) != Some(&manifest::digest(&wanted)) || !complete(&snapshot, cx, &wanted)) {
+        if ours
+            && (ownership::digest(json) != Some(&manifest::digest(&wanted))
+                || !complete(&snapshot, cx, &wanted))
+        {
             return Ok(Doneness::Pending("its settings have to be applied".into()));
         }
         Ok(match self.patience.look(cx, &snapshot, ready::brokers).await? {
@@ -87,7 +90,8 @@ impl Task<Cx> for Kafka {
         if live.as_ref().is_some_and(|k| {
             let json = k.0.json();
             !ownership::is_ours(json)
-                || ownership::digest(json) == Some(&manifest::digest(&wanted)) && complete(&snapshot, cx, &wanted)
+                || ownership::digest(json) == Some(&manifest::digest(&wanted))
+                    && complete(&snapshot, cx, &wanted)
         }) {
             return Ok(());
         }
@@ -102,8 +106,8 @@ impl Task<Cx> for Kafka {
         super::store_or_second(cx).await;
     }
 
-    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
-        self.patience.deepest()
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out(cx, self.spec().timeout))
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -175,7 +179,9 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
                 Kind::Foreign,
                 format!("the volume claim {name} is left of an earlier Kafka {}", cx.cluster()),
             )
-            .because("a new Kafka cluster gets a new cluster id, and brokers refuse a volume with another one")
+            .because(
+                "a new Kafka cluster gets a new cluster id, and brokers refuse a volume with another one",
+            )
             .hint(format!(
                 "delete the old data: kstrim kubectl -- delete pvc -n {} -l strimzi.io/cluster={}",
                 cx.namespace(),
@@ -196,14 +202,23 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, kept: Option<String>) -> Result
         cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
         return Ok(());
     };
-    cx.emit.warn(Some("kafka"), format!("volumes of an earlier cluster are there; it gets their cluster id {id}"));
+    cx.emit.warn(
+        Some("kafka"),
+        format!("volumes of an earlier cluster are there; it gets their cluster id {id}"),
+    );
     let mut paused = wanted.clone();
     for object in paused.iter_mut().filter(|o| o.kind() == "Kafka") {
         object.set(&["metadata", "annotations", PAUSE], "true");
     }
     cx.kubectl.apply(&yaml(&paused), false).await.map_err(refused)?;
     cx.kubectl
-        .patch(cx.namespace(), "kafka.kafka.strimzi.io", cx.cluster(), &json!({"status": {"clusterId": id}}), Some("status"))
+        .patch(
+            cx.namespace(),
+            "kafka.kafka.strimzi.io",
+            cx.cluster(),
+            &json!({"status": {"clusterId": id}}),
+            Some("status"),
+        )
         .await
         .map_err(refused)?;
     // Without the annotation the same apply takes it away again: it is ours.

@@ -21,6 +21,7 @@ pub mod patience;
 pub mod preflight;
 pub mod ready;
 pub mod refused;
+pub mod script;
 pub mod smoke;
 pub mod sources;
 pub mod topic;

@@ -1,23 +1,28 @@
 //! The namespace.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
+use super::patience::Patience;
 use super::{ownership, refused};
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::explain;
+use crate::explain::Scope;
 use crate::failure::Result;
 use crate::manifest::render;
 use crate::observe::Kind as ObservedKind;
+use crate::ready::Readiness;
 
 /// The task.
-#[derive(Default)]
 pub struct Namespace {
-    applied: Cell<bool>,
+    patience: Patience,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self { patience: Patience::new(Scope::Teardown, "the earlier namespace does not go away") }
+    }
 }
 
 #[async_trait(?Send)]
@@ -33,9 +38,13 @@ impl Task<Cx> for Namespace {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
         if found.0.deleting() {
-            if let Some(finding) = explain::teardown::namespace(&snapshot, name, Timestamp::now()) {
-                return Err(finding.failure(finding.sentence.clone()));
-            }
+            // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+            self.patience
+                .look(cx, &snapshot, |_, verdict| match &verdict.terminal {
+                    Some(finding) => Readiness::Failed(Box::new(finding.clone())),
+                    None => Readiness::Progressing { why: String::new() },
+                })
+                .await?;
             return Ok(Doneness::Pending(format!("an earlier namespace {name} is still going away")));
         }
         if !ownership::is_ours(found.0.json()) && !cx.settings.adopt {
@@ -67,7 +76,6 @@ impl Task<Cx> for Namespace {
             .apply(&yaml(&objects), false)
             .await
             .map_err(|e| ownership::api_failure(cx, "make the namespace", &e))?;
-        self.applied.set(true);
         Ok(())
     }
 

@@ -33,7 +33,9 @@ pub fn next(cx: &Cx) -> Next {
             command("consume", tool("kafka-console-consumer.sh", " --from-beginning", "-it")),
             command(
                 "reach it from this machine",
-                format!("kstrim kubectl{flags} -- port-forward -n {namespace} service/{cluster}-kafka-bootstrap 9092"),
+                format!(
+                    "kstrim kubectl{flags} -- port-forward -n {namespace} service/{cluster}-kafka-bootstrap 9092"
+                ),
             ),
             command("test it again", format!("kstrim smoke-test{flags}")),
             command("look", format!("kstrim status{flags}")),

@@ -59,7 +59,9 @@ impl Task<Cx> for Operator {
             )));
         }
         Ok(match self.patience.look(cx, &snapshot, ready::operator).await? {
-            Doneness::Done(_) => Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version)),
+            Doneness::Done(_) => {
+                Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version))
+            }
             other => other,
         })
     }
@@ -86,8 +88,8 @@ impl Task<Cx> for Operator {
         super::store_or_second(cx).await;
     }
 
-    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
-        self.patience.deepest()
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out(cx, self.spec().timeout))
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

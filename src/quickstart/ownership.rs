@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::context::Cx;
 use crate::failure::{Failure, Result};
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
-use crate::observe::{Api, ApiError};
+use crate::observe::ApiError;
 
 /// Path of the marker that kstrim leaves in a cluster it made.
 pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
@@ -43,7 +43,8 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         .map_err(|e| api_failure(cx, "read the cluster's identity", &e))?
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
     let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
-    let marked = marked.is_some_and(|m| m.pointer("/data/profile").and_then(Value::as_str) == Some(cx.profile()));
+    let marked =
+        marked.is_some_and(|m| m.pointer("/data/profile").and_then(Value::as_str) == Some(cx.profile()));
     let by_journal = {
         let journal = cx.journal.borrow();
         let known = journal.journal.cluster_uid.clone();
@@ -51,6 +52,9 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     };
     let ours = by_journal || marked;
     cx.profile_is_ours.set(ours);
+    if cx.read_only.get() {
+        return Ok(());
+    }
     if ours && !marked {
         let marker = json!({
             "apiVersion": "v1", "kind": "ConfigMap",

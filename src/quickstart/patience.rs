@@ -2,12 +2,13 @@
 //! still needs are asked, and a certain cause ends the wait.
 
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::context::Cx;
 use crate::engine::task::Doneness;
-use crate::explain::{Answers, Expect, Judge, Probe, Scene, Scope, Verdict};
+use crate::explain::{self, Answers, Expect, Judge, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
 use crate::observe::Snapshot;
 use crate::ready::Readiness;
@@ -19,7 +20,6 @@ pub struct Patience {
     judge: RefCell<Judge>,
     answers: RefCell<Answers>,
     changed_at: Cell<Option<Timestamp>>,
-    last: RefCell<Verdict>,
 }
 
 impl Patience {
@@ -31,7 +31,6 @@ impl Patience {
             judge: RefCell::default(),
             answers: RefCell::default(),
             changed_at: Cell::default(),
-            last: RefCell::default(),
         }
     }
 
@@ -48,21 +47,16 @@ impl Patience {
         &self,
         cx: &Cx,
         snapshot: &Snapshot,
-        ready: impl Fn(&Scene<'_>) -> Readiness,
+        ready: impl Fn(&Scene<'_>, &Verdict) -> Readiness,
     ) -> Result<Doneness> {
-        let mut expect = expect(cx).scope(self.scope);
-        expect.topic = Some(cx.settings.topic.resource_name());
-        expect.changed_at = self.changed_at.get();
+        let expect = self.expect(cx);
         let mut asked = false;
         loop {
             let answers = self.answers.borrow().clone();
             let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
-            let readiness = ready(&scene);
-            if let Readiness::Ready = readiness {
-                return Ok(Doneness::Done(String::new()));
-            }
             let verdict = self.judge.borrow_mut().look(&scene);
-            if !asked && !verdict.probes.is_empty() {
+            let readiness = ready(&scene, &verdict);
+            if !asked && !readiness.is_ready() && !verdict.probes.is_empty() {
                 asked = true;
                 for probe in &verdict.probes {
                     if let Some(answer) = ask(cx, probe).await {
@@ -71,19 +65,26 @@ impl Patience {
                 }
                 continue;
             }
-            let terminal = verdict.terminal.clone();
-            *self.last.borrow_mut() = verdict;
-            return match (terminal, readiness) {
-                (Some(finding), _) | (None, Readiness::Failed(finding)) => Err(self.failure(finding.failure())),
-                (None, Readiness::Progressing { why }) => Ok(Doneness::Pending(why)),
-                (None, Readiness::Ready) => Ok(Doneness::Done(String::new())),
+            return match readiness {
+                Readiness::Ready => Ok(Doneness::Done(String::new())),
+                Readiness::Progressing { why } => Ok(Doneness::Pending(why)),
+                Readiness::Failed(finding) => Err(self.failure(finding.failure())),
             };
         }
     }
 
-    /// The deepest cause seen so far, for a wait whose limit has passed.
-    pub fn deepest(&self) -> Option<Box<Failure>> {
-        self.last.borrow().findings.first().map(|f| self.failure(f.failure()))
+    fn expect(&self, cx: &Cx) -> Expect {
+        let mut expect = expect(cx).scope(self.scope);
+        expect.topic = Some(cx.settings.topic.resource_name());
+        expect.changed_at = self.changed_at.get();
+        expect
+    }
+
+    /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
+    pub fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
+        let (snapshot, expect, answers) = (cx.store.snapshot(), self.expect(cx), self.answers.borrow());
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+        Box::new(explain::timed_out(&scene, &format!("Kafka {}", cx.cluster()), limit))
     }
 
     /// The cause's failure, under the sentence of what failed.

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use async_trait::async_trait;
 
 use super::refused;
-use crate::catalogue;
+use crate::catalogue::{self, Partial};
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -45,14 +45,14 @@ impl Task<Cx> for Preflight {
         cx.journal.borrow().refuse_newer()?;
         let api = async {
             // Without a kubeconfig of ours there is no cluster of ours to ask.
-            if cx.journal.borrow().journal.cluster_uid.is_none() { None } else { Some(cx.kubectl.ready().await) }
+            if cx.journal.borrow().journal.cluster_uid.is_none() {
+                None
+            } else {
+                Some(cx.kubectl.ready().await)
+            }
         };
-        let (minikube, kubectl, listed, api) = tokio::join!(
-            cx.minikube.version(),
-            cx.kubectl.client_version(),
-            cx.minikube.listed(),
-            api
-        );
+        let (minikube, kubectl, listed, api) =
+            tokio::join!(cx.minikube.version(), cx.kubectl.client_version(), cx.minikube.listed(), api);
         let (minikube, kubectl, listed) = (minikube?, kubectl?, listed?);
         old_enough("kubectl", &kubectl, &OLDEST_KUBECTL, "https://kubernetes.io/docs/tasks/tools/")?;
         if let Some(oldest) = catalogue::catalogue().minikube.first() {
@@ -83,9 +83,21 @@ impl Task<Cx> for Preflight {
             journal.journal.profile_is_ours = false;
             cx.profile_is_ours.set(false);
         }
-        for warning in &cx.choice.warnings {
-            cx.emit.warn(Some("preflight"), warning.clone());
+        let live = match &listed {
+            Listed::Valid(profile) if cx.settings.kubernetes.is_none() => profile.kubernetes.parse().ok(),
+            _ => cx.settings.kubernetes.clone(),
+        };
+        let choice = catalogue::resolve(&Partial {
+            release: Some(cx.choice.release.version.clone()),
+            kafka: Some(cx.choice.kafka.clone()),
+            kubernetes: live,
+            mode: None,
+            minikube: minikube.parse().ok(),
+        })?;
+        for warning in choice.warnings {
+            cx.emit.warn(Some("preflight"), warning);
         }
+        let _ = cx.kubernetes.set(choice.kubernetes);
         let _ = cx.listed.set(listed);
         // Fetched while minikube starts; whoever needs it first waits for it.
         sources::prefetch(cx);
@@ -94,9 +106,11 @@ impl Task<Cx> for Preflight {
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
-        Ok(vec![
-            format!("{} version; {} version --client", cx.minikube.program().display(), cx.kubectl.program().display()),
-        ])
+        Ok(vec![format!(
+            "{} version; {} version --client",
+            cx.minikube.program().display(),
+            cx.kubectl.program().display()
+        )])
     }
 }
 
@@ -146,9 +160,8 @@ fn unchanged(cx: &Cx, profile: &Profile) -> Result<()> {
     {
         changes.push(format!("nodes: it has {}, asked for {nodes}", profile.nodes));
     }
-    let asked = settings.kubernetes.as_deref().and_then(|v| v.trim_start_matches('v').parse::<Version>().ok());
-    if let (Some(asked), Ok(live)) = (asked, profile.kubernetes.parse::<Version>())
-        && asked < live
+    if let (Some(asked), Ok(live)) = (&settings.kubernetes, profile.kubernetes.parse::<Version>())
+        && asked.is_lower_than(&live)
     {
         changes.push(format!("Kubernetes: it has {live}, asked for the lower {asked}"));
     }
@@ -195,11 +208,8 @@ fn supported(cx: &Cx, profile: &Profile) -> Result<()> {
 /// A smaller Strimzi over a larger one would leave its resource definitions' stored versions behind.
 async fn refuse_downgrade(cx: &Cx) -> Result<()> {
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/strimzi-cluster-operator", cx.namespace());
-    let found = cx
-        .kubectl
-        .find(&path)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
+    let found =
+        cx.kubectl.find(&path).await.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
     let live = found.as_ref().and_then(ownership::release).and_then(|r| r.parse::<Version>().ok());
     let asked = &cx.choice.release.version;
     match live {

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use super::patience::Patience;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::explain::Scope;
+use crate::explain::{Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
 use crate::observe::Kind as ObservedKind;
-use crate::ready;
+use crate::ready::{self, Readiness};
+
+type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 
 /// The task.
 pub struct Ready {
@@ -31,9 +33,15 @@ impl Task<Cx> for Ready {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         cx.start_result()?;
         let snapshot = cx
-            .synced(&[ObservedKind::Kafka, ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::KafkaTopic])
+            .synced(&[
+                ObservedKind::Kafka,
+                ObservedKind::Deployment,
+                ObservedKind::Pod,
+                ObservedKind::KafkaTopic,
+            ])
             .await;
-        for look in [ready::kafka, ready::operator, ready::topic] {
+        let looks: [Look; 3] = [ready::kafka, ready::operator, ready::topic];
+        for look in looks {
             if let Doneness::Pending(why) = self.patience.look(cx, &snapshot, look).await? {
                 return Ok(Doneness::Pending(why));
             }
@@ -52,8 +60,8 @@ impl Task<Cx> for Ready {
         super::store_or_second(cx).await;
     }
 
-    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
-        self.patience.deepest()
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out(cx, self.spec().timeout))
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

@@ -105,9 +105,9 @@ pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
             Progress::Consuming(done, total) => ("reading back", Some((done, total, Unit::Items))),
             Progress::CleaningUp => ("cleaning up", None),
         };
-        let recent = shown.get().is_some_and(|(at, what)| {
-            what == message && now.duration_since(at) < Duration::from_millis(200)
-        });
+        let recent = shown
+            .get()
+            .is_some_and(|(at, what)| what == message && now.duration_since(at) < Duration::from_millis(200));
         if !recent {
             shown.set(Some((now, message)));
             cx.progress("smoke", message, of);
@@ -145,7 +145,8 @@ impl Brokers {
         let new = new_topic(name, resource);
         let work = async {
             let mut client =
-                Client::connect(self.bootstrap.clone(), self.dial.clone(), Options::default(), deadline).await?;
+                Client::connect(self.bootstrap.clone(), self.dial.clone(), Options::default(), deadline)
+                    .await?;
             client.create_topic(&new, deadline).await
         };
         work.await.map(drop).map_err(|e| {
@@ -180,7 +181,9 @@ fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
     let listeners = kafka.as_ref().and_then(|k| k.0.json().pointer("/spec/kafka/listeners")?.as_array());
     let plain = listeners.into_iter().flatten().find(|l| {
-        l["type"] == "internal" && l["tls"] != true && l.get("authentication").is_none_or(serde_json::Value::is_null)
+        l["type"] == "internal"
+            && l["tls"] != true
+            && l.get("authentication").is_none_or(serde_json::Value::is_null)
     });
     plain.and_then(|l| l["port"].as_u64()).and_then(|p| u16::try_from(p).ok()).ok_or_else(|| {
         Box::new(
@@ -196,7 +199,8 @@ fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
 
 /// A ready broker's pod, or one that at least runs.
 fn broker_pod(snapshot: &Snapshot, cx: &Cx) -> Result<String> {
-    let mut pods: Vec<_> = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster())).collect();
+    let mut pods: Vec<_> =
+        snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster())).collect();
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::catalogue::Choice;
 use crate::context::{Cx, Install};
-use crate::failure::Result;
 use crate::download::{Settings, Source, Store};
+use crate::failure::Result;
 use crate::manifest::{self, source, tune};
 use crate::paths::cache_dir;
 
@@ -18,7 +18,8 @@ pub fn prefetch(cx: &Cx) {
         let mirror = cx.settings.mirror.clone();
         let emit = cx.emit.clone();
         tokio::task::spawn_local(async move {
-            let fetched = tokio::task::spawn_blocking(move || fetch(given.as_deref(), &choice, mirror.as_deref()));
+            let fetched =
+                tokio::task::spawn_blocking(move || fetch(given.as_deref(), &choice, mirror.as_deref()));
             let loaded = fetched.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
             if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
                 emit.warn(Some("crds"), warning.clone());
@@ -30,7 +31,7 @@ pub fn prefetch(cx: &Cx) {
 
 /// On a thread of its own: files and HTTP block.
 fn fetch(given: Option<&str>, choice: &Choice, mirror: Option<&str>) -> Result<source::Install> {
-    let source = mirror.map_or(Ok(Source::Publisher), Source::parse)?;
+    let source = mirror.map_or(Ok(Source::Origin), Source::parse)?;
     let store = Store { folder: cache_dir(), source, settings: Settings::default() };
     source::install(given, choice, &store, &mut |_| ControlFlow::Continue(()))
 }

@@ -69,7 +69,10 @@ impl Task<Cx> for Topic {
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
-        Ok(vec![format!("kubectl apply --server-side -f -   # KafkaTopic/{}", cx.settings.topic.resource_name())])
+        Ok(vec![format!(
+            "kubectl apply --server-side -f -   # KafkaTopic/{}",
+            cx.settings.topic.resource_name()
+        )])
     }
 }
 

@@ -265,7 +265,8 @@ impl Api for Kubectl {
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>> {
         Box::pin(async move {
             let output = self.run(&self.cmd().args(["get", "--raw", path])).await?;
-            serde_json::from_slice(&output.stdout).map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
+            serde_json::from_slice(&output.stdout)
+                .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
         })
     }
 

@@ -1,0 +1,111 @@
+//! The quickstart as a shell script: `kstrim plan --script`. The same steps by hand, without
+//! kstrim: something to read, to keep and to compare with.
+
+use super::{kafka, topic};
+use crate::catalogue::Release;
+use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
+use crate::context::{Cx, yaml};
+use crate::exec::quote;
+use crate::failure::Result;
+
+/// The script.
+///
+/// # Errors
+/// `KS-PRESET-UNSUPPORTED`.
+pub fn script(cx: &Cx) -> Result<String> {
+    let (profile, namespace, cluster) = (cx.profile(), cx.namespace(), cx.cluster());
+    let topic_name = cx.settings.topic.as_str();
+    let start = start(cx);
+    let manifest = manifest(cx, cx.choice.release);
+    let kafka = yaml(&kafka::wanted(cx)?);
+    let topic = yaml(&topic::wanted(cx));
+    let archives: String = cx
+        .settings
+        .image_archives
+        .iter()
+        .map(|a| format!("minikube -p {profile} image load {}\n", quote(&a.display().to_string())))
+        .collect();
+    let images = if archives.is_empty() {
+        String::new()
+    } else {
+        format!("\n# Images from archives instead of a registry\n{archives}")
+    };
+    let release = &cx.choice.release.version;
+    let version = &cx.choice.kafka;
+    Ok(format!(
+        r#"#!/usr/bin/env bash
+# Apache Kafka {version} on Kubernetes with Strimzi {release}, on minikube: the steps of `kstrim up`,
+# each waited for. Written by `kstrim plan --script`. Delete it all: minikube delete -p {profile}
+set -euo pipefail
+k() {{ kubectl --context {profile} "$@"; }}
+
+# A Kubernetes cluster
+{start}
+minikube status -p {profile}
+{images}
+# A namespace for Kafka
+k create namespace {namespace} --dry-run=client -o yaml | k apply -f -
+
+# The Strimzi operator and its resource definitions, for that namespace
+{manifest} |
+  k apply --server-side --force-conflicts -n {namespace} -f -
+k wait --for=condition=Established --timeout=60s crd/kafkas.kafka.strimzi.io crd/kafkatopics.kafka.strimzi.io
+k -n {namespace} wait --for=condition=Available --timeout=300s deployment/strimzi-cluster-operator
+
+# The Kafka cluster
+k apply --server-side --force-conflicts -f - <<'YAML'
+{kafka}YAML
+k -n {namespace} wait --for=condition=Ready --timeout=600s kafka/{cluster}
+
+# The topic
+k apply --server-side --force-conflicts -f - <<'YAML'
+{topic}YAML
+k -n {namespace} wait --for=condition=Ready --timeout=60s kafkatopic/{resource}
+
+# A message there and back
+pod=$(k -n {namespace} get pods -l strimzi.io/cluster={cluster},strimzi.io/name={cluster}-kafka -o name | head -n 1)
+message="hello from $(date +%s)-$$"
+echo "$message" | k -n {namespace} exec -i "$pod" -c kafka -- timeout 60 bin/kafka-console-producer.sh \
+  --bootstrap-server {cluster}-kafka-bootstrap:9092 --topic {topic_name}
+got=$(k -n {namespace} exec "$pod" -c kafka -- timeout 60 bin/kafka-console-consumer.sh \
+  --bootstrap-server {cluster}-kafka-bootstrap:9092 --topic {topic_name} --from-beginning --timeout-ms 15000 2>/dev/null)
+# The console consumer exits 0 without any message: only its output counts.
+grep -qxF "$message" <<<"$got" || {{ echo "the message did not come back" >&2; exit 6; }}
+echo "Kafka works: {cluster}-kafka-bootstrap.{namespace}.svc:9092"
+"#,
+        resource = cx.settings.topic.resource_name(),
+    ))
+}
+
+fn start(cx: &Cx) -> String {
+    let settings = &cx.settings;
+    let mut words = vec!["minikube".to_owned(), "start".into(), "-p".into(), cx.profile().to_owned()];
+    let kubernetes = settings.kubernetes.as_ref().map(|v| format!("v{v}"));
+    for (flag, value) in [
+        ("--driver", settings.driver.as_deref()),
+        ("--memory", Some(settings.memory.as_deref().unwrap_or(DEFAULT_MEMORY_MB))),
+        ("--cpus", Some(settings.cpus.as_deref().unwrap_or(DEFAULT_CPUS))),
+        ("--kubernetes-version", kubernetes.as_deref()),
+    ] {
+        if let Some(value) = value {
+            words.push(format!("{flag}={value}"));
+        }
+    }
+    if let Some(nodes) = settings.nodes {
+        words.push(format!("--nodes={nodes}"));
+    }
+    words.extend(settings.minikube_args.iter().cloned());
+    words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
+}
+
+/// The command that prints the install manifest for the namespace. Strimzi's own instructions
+/// replace the placeholder with sed, too.
+fn manifest(cx: &Cx, release: &Release) -> String {
+    let sed = format!("sed 's/namespace: myproject$/namespace: {}/'", cx.namespace());
+    match cx.settings.manifests.as_deref() {
+        Some(url) if url.contains("://") => format!("curl -fsSL {} | {sed}", quote(url)),
+        Some(path) if std::path::Path::new(path).is_dir() => format!("{sed} {}/*.yaml", quote(path)),
+        Some(path) => format!("{sed} {}", quote(path)),
+        None => format!("curl -fsSL {} | {sed}", quote(&release.url)),
+    }
+}
