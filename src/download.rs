@@ -232,7 +232,8 @@ impl Store {
     fn copy(&self, file: &Path, partial: &Path) -> Result<PathBuf> {
         let open = fs::File::open(file).and_then(|f| Ok((f.metadata()?, f)));
         let (meta, mut from) = open.map_err(|e| {
-            Failure::new(ids::NOT_FOUND, Kind::Task, format!("the mirror has no {}", file.display())).because(e)
+            Failure::new(ids::NOT_FOUND, Kind::Task, format!("the mirror has no {}", file.display()))
+                .because(e)
         })?;
         if meta.len() > self.settings.size_limit {
             return Err(Box::new(http::too_large(&file.display().to_string(), self.settings.size_limit)));
@@ -258,8 +259,12 @@ impl Store {
 }
 
 fn offline(url: &str) -> Failure {
-    Failure::new(ids::OFFLINE, Kind::Task, format!("{url} is not in the cache, and the network is not to be used"))
-        .hint("run once without --offline, or give a --mirror folder")
+    Failure::new(
+        ids::OFFLINE,
+        Kind::Task,
+        format!("{url} is not in the cache, and the network is not to be used"),
+    )
+    .hint("run once without --offline, or give a --mirror folder")
 }
 
 #[cfg(test)]

@@ -165,9 +165,8 @@ fn lower(c: char) -> bool {
 }
 
 fn profile_ok(name: &str) -> bool {
-    let part = |p: &str| {
-        p.starts_with(alnum) && p.ends_with(alnum) && p.chars().all(|c| alnum(c) || c == '-')
-    };
+    let part =
+        |p: &str| p.starts_with(alnum) && p.ends_with(alnum) && p.chars().all(|c| alnum(c) || c == '-');
     (2..=63).contains(&name.len()) && name.split('.').all(part)
 }
 
@@ -469,7 +468,18 @@ mod tests {
         for good in ["profile", "pro-file", "profile1", "1st-2nd-3rd-profile", "12567", "a.b", "kstrim"] {
             assert!(good.parse::<ProfileName>().is_ok(), "{good}");
         }
-        for bad in ["1", "n", "pro file", "pro-file-", "-profile", "meaningful_name", "_name", "N__a.M--E12567", "", "a..b"] {
+        for bad in [
+            "1",
+            "n",
+            "pro file",
+            "pro-file-",
+            "-profile",
+            "meaningful_name",
+            "_name",
+            "N__a.M--E12567",
+            "",
+            "a..b",
+        ] {
             assert!(bad.parse::<ProfileName>().is_err(), "{bad}");
         }
         assert!("a".repeat(64).parse::<ProfileName>().is_err());

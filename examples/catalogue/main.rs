@@ -23,7 +23,8 @@ fn main() -> Result<()> {
         _ => bail!("usage: catalogue [--add] FACTS.json MANIFESTS"),
     };
     let facts = std::fs::read_to_string(facts).with_context(|| format!("cannot read {facts}"))?;
-    let facts: derive::Facts = serde_json::from_str(&facts).context("the facts are not in the expected shape")?;
+    let facts: derive::Facts =
+        serde_json::from_str(&facts).context("the facts are not in the expected shape")?;
     let derived = derive::catalogue(&facts, |version| {
         let file = Path::new(manifests).join(format!("strimzi-cluster-operator-{version}.yaml"));
         kstrim::manifest::load::from_path(&file).map_err(|failure| anyhow::anyhow!("{failure}"))

@@ -173,12 +173,9 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
         super::Range { min: minor, max: minor }
     });
     let fitting: Vec<_> = super::catalogue().minikube.iter().filter(|m| m.can_run(range)).collect();
-    let mut failure = Failure::new(
-        ids::MINIKUBE,
-        Kind::Prerequisite,
-        format!("minikube {version} cannot make {wants}"),
-    )
-    .because(format!("minikube {version} can make {can}"));
+    let mut failure =
+        Failure::new(ids::MINIKUBE, Kind::Prerequisite, format!("minikube {version} cannot make {wants}"))
+            .because(format!("minikube {version} can make {can}"));
     if let (Some(oldest), Some(newest)) = (fitting.first(), fitting.last()) {
         failure = failure.hint(format!("use minikube {} to {}", oldest.version, newest.version));
     }
@@ -198,7 +195,11 @@ fn nearest(version: &Version, fits: impl Fn(&&'static Release) -> bool) -> Optio
     let all = releases();
     let at = all.partition_point(|release| release.version < *version);
     let distance = |(index, _): &(usize, &Release)| (index.abs_diff(at), std::cmp::Reverse(*index));
-    all.iter().enumerate().filter(|(_, release)| fits(release)).min_by_key(distance).map(|(_, release)| release)
+    all.iter()
+        .enumerate()
+        .filter(|(_, release)| fits(release))
+        .min_by_key(distance)
+        .map(|(_, release)| release)
 }
 
 /// Why nothing fits, and what nearly would.
@@ -254,11 +255,12 @@ fn contradiction(asked: &Partial) -> Failure {
     if let Some(release) = asked.release.as_ref().and_then(find) {
         let name = &release.version;
         if let Some(kafka) = asked.kafka.as_ref().filter(|k| release.kafka_version(k).is_none()) {
-            failure = failure.because(format!("Strimzi {name} runs Kafka {}, not {kafka}", release.kafka_list()));
+            failure =
+                failure.because(format!("Strimzi {name} runs Kafka {}, not {kafka}", release.kafka_list()));
         }
         if let Some(k8s) = asked.kubernetes.as_ref().filter(|k| !release.kubernetes.contains(k.minor())) {
-            failure =
-                failure.because(format!("Strimzi {name} supports Kubernetes {}, not {k8s}", release.kubernetes));
+            failure = failure
+                .because(format!("Strimzi {name} supports Kubernetes {}, not {k8s}", release.kubernetes));
         }
         if asked.mode.is_some_and(|mode| !release.can(mode)) {
             failure = failure.because(format!("Strimzi {name} has no ZooKeeper mode; 0.45.2 was the last"));

@@ -107,7 +107,12 @@ impl From<Box<Failure>> for Broken {
 }
 
 /// Download `url` into `part`, continuing what is there.
-pub(super) fn download(url: &str, settings: &Settings, part: &mut Part, progress: OnProgress<'_>) -> Result<()> {
+pub(super) fn download(
+    url: &str,
+    settings: &Settings,
+    part: &mut Part,
+    progress: OnProgress<'_>,
+) -> Result<()> {
     let agent = agent(settings);
     let mut idle = 0;
     loop {
@@ -240,12 +245,17 @@ fn copy(
 
 /// Ask for the file, following redirects by our own policy: never to another scheme than
 /// https, except from http to http.
-fn follow(agent: &Agent, url: &str, resume: Option<&(u64, String)>) -> Result<(String, Response<Body>), Broken> {
+fn follow(
+    agent: &Agent,
+    url: &str,
+    resume: Option<&(u64, String)>,
+) -> Result<(String, Response<Body>), Broken> {
     let mut url = url.to_owned();
     for _ in 0..=REDIRECTS {
         let mut request = agent.get(&url);
         if let Some((have, validator)) = resume {
-            request = request.header(header::RANGE, format!("bytes={have}-")).header(header::IF_RANGE, validator);
+            request =
+                request.header(header::RANGE, format!("bytes={have}-")).header(header::IF_RANGE, validator);
         }
         let response = request.call().map_err(|e| broken(&url, &e))?;
         let status = response.status();
@@ -326,7 +336,8 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
                 .hint("give the file by hand with --manifests FILE, or another --mirror"),
         ),
         408 | 429 | 500..=599 => {
-            let wait = text(headers, header::RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs);
+            let wait =
+                text(headers, header::RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs);
             Broken::Retry(failure(ids::SERVER).hint("try again later, or use a --mirror"), wait)
         }
         _ => Broken::Final(

@@ -153,7 +153,10 @@ fn another_content_is_refused_with_both_digests() {
     assert!(causes.contains(&wanted) && causes.contains(&sha(b"evil")), "{causes}");
     assert!(!bench.store.path("files", &wanted).exists());
     let left: Vec<_> = fs::read_dir(bench.store.folder.join("partial")).unwrap().collect();
-    assert!(left.iter().all(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "lock")), "{left:?}");
+    assert!(
+        left.iter().all(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "lock")),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -218,8 +221,11 @@ fn a_wrong_range_starts_over() {
 
 #[test]
 fn what_cannot_get_better_is_not_tried_again() {
-    for (head, id) in [("404 Not Found", ids::NOT_FOUND), ("410 Gone", ids::NOT_FOUND), ("403 No", ids::REFUSED)] {
-        let server = Server::start(move |_, _, stream| reply(stream, &format!("{head}\r\ncontent-length: 0"), b""));
+    for (head, id) in
+        [("404 Not Found", ids::NOT_FOUND), ("410 Gone", ids::NOT_FOUND), ("403 No", ids::REFUSED)]
+    {
+        let server =
+            Server::start(move |_, _, stream| reply(stream, &format!("{head}\r\ncontent-length: 0"), b""));
         assert_eq!(bench().refused(&format!("{}/x", server.url)), id);
         assert_eq!(server.seen().len(), 1, "{head}");
     }
@@ -227,7 +233,9 @@ fn what_cannot_get_better_is_not_tried_again() {
 
 #[test]
 fn what_can_is_tried_four_times() {
-    let server = Server::start(|_, _, stream| reply(stream, "429 Slow down\r\nretry-after: 0\r\ncontent-length: 0", b""));
+    let server = Server::start(|_, _, stream| {
+        reply(stream, "429 Slow down\r\nretry-after: 0\r\ncontent-length: 0", b"")
+    });
     assert_eq!(bench().refused(&server.url), ids::SERVER);
     assert_eq!(server.seen().len(), 4);
 }

@@ -64,8 +64,9 @@ mod tests {
 
     #[test]
     fn a_known_digest() {
-        let object =
-            Object::new(json!({"kind": "A", "apiVersion": "v1", "metadata": {"name": "n"}, "b": [1, 1.5, null]}));
+        let object = Object::new(
+            json!({"kind": "A", "apiVersion": "v1", "metadata": {"name": "n"}, "b": [1, 1.5, null]}),
+        );
         let object = object.unwrap();
         assert_eq!(
             canonical(object.value()),

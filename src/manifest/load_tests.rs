@@ -13,7 +13,9 @@ fn refused(text: &str) -> (Id, String) {
 
 #[test]
 fn documents_and_lists_become_objects() {
-    let text = format!("# comment\n---\n---\n{GOOD}---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: {{name: b}}\n...\n");
+    let text = format!(
+        "# comment\n---\n---\n{GOOD}---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: {{name: b}}\n...\n"
+    );
     let objects = from_bytes("x", text.as_bytes()).unwrap();
     let shown: Vec<_> = objects.iter().map(Object::to_string).collect();
     assert_eq!(shown, ["ConfigMap a", "Secret b"]);

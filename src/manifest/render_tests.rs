@@ -61,7 +61,10 @@ fn the_default_preset_is_the_quickstarts() {
 fn gates_follow_the_mode() {
     let release = find(&"0.37.0".parse().unwrap()).unwrap();
     assert!(Preset::Zookeeper.feature_gates(release).is_empty());
-    assert_eq!(Preset::Single.feature_gates(release), ["UseKRaft", "KafkaNodePools", "UnidirectionalTopicOperator"]);
+    assert_eq!(
+        Preset::Single.feature_gates(release),
+        ["UseKRaft", "KafkaNodePools", "UnidirectionalTopicOperator"]
+    );
     assert!(Preset::Single.feature_gates(find(&"0.40.0".parse().unwrap()).unwrap()).is_empty());
 }
 

@@ -149,10 +149,16 @@ mod tests {
         ]
         "#);
         let container = object.get("/spec/template/spec/containers/0").unwrap().clone();
-        assert_eq!(container["resources"], json!({"limits": {"memory": "384Mi"}, "requests": {"cpu": "200m"}}));
+        assert_eq!(
+            container["resources"],
+            json!({"limits": {"memory": "384Mi"}, "requests": {"cpu": "200m"}})
+        );
         assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
         assert_eq!(container["livenessProbe"], json!({"initialDelaySeconds": 10, "periodSeconds": 30}));
-        assert_eq!(container["env"][0], deployment().get("/spec/template/spec/containers/0/env/0").unwrap().clone());
+        assert_eq!(
+            container["env"][0],
+            deployment().get("/spec/template/spec/containers/0/env/0").unwrap().clone()
+        );
         assert_eq!(container["env"][2], json!({"name": "JAVA_OPTS", "value": QUICK_JVM}));
         assert!(tune_operator(&mut object).unwrap().is_empty());
     }
@@ -171,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_strange_deployment_is_an_error() {
-        let strange = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": []});
+        let strange =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": []});
         let mut object = Object::new(strange).unwrap();
         assert_eq!(tune_operator(&mut object).unwrap_err().id, ids::OPERATOR);
         assert_eq!(operator(&mut [object]).unwrap_err().id, ids::OPERATOR);

@@ -8,9 +8,10 @@
 mod derive;
 mod schema;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use kstrim::catalogue::{self, Choice, Partial, Release};
 use kstrim::download::{Settings, Source, Store};
@@ -22,6 +23,7 @@ use kstrim::names::Version;
 struct Data {
     facts: PathBuf,
     manifests: tempfile::TempDir,
+    parsed: Mutex<HashMap<Version, Vec<Object>>>,
 }
 
 /// The data, unpacked once; `None` where it is not to be had.
@@ -37,7 +39,7 @@ fn data() -> Option<&'static Data> {
         let manifests = tempfile::tempdir().unwrap();
         let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(manifests.path()).status();
         assert!(status.unwrap().success(), "tar cannot unpack {}", archive.display());
-        Some(Data { facts: folder.join("releases.json"), manifests })
+        Some(Data { facts: folder.join("releases.json"), manifests, parsed: Mutex::default() })
     });
     if data.is_none() {
         eprintln!("skipped: no Strimzi manifests here");
@@ -51,7 +53,9 @@ impl Data {
     }
 
     fn objects(&self, version: &Version) -> Vec<Object> {
-        load::from_path(&self.file(version)).unwrap_or_else(|f| panic!("{version}: {f} {:?}", f.causes))
+        let load = || load::from_path(&self.file(version)).unwrap_or_else(|f| panic!("{f} {:?}", f.causes));
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        parsed.entry(version.clone()).or_insert_with(load).clone()
     }
 }
 
@@ -93,7 +97,11 @@ fn every_preset_fits_the_definitions_of_every_release() {
                     });
                     for object in rendered.unwrap() {
                         schemas.check(&object).unwrap_or_else(|why| {
-                            panic!("Strimzi {} {preset}: {object}: {why}\n{}", release.version, to_yaml(&[object.clone()]))
+                            panic!(
+                                "Strimzi {} {preset}: {object}: {why}\n{}",
+                                release.version,
+                                to_yaml(&[object.clone()])
+                            )
                         });
                         checked += 1;
                     }
@@ -137,7 +145,9 @@ fn every_install_manifest_can_be_prepared() {
         let published = digest(&objects);
         assert_eq!(published, release.digest, "{}", release.version);
         retarget(&mut objects, "somewhere").unwrap();
-        assert!(!to_yaml(&objects).contains("myproject"), "{}", release.version);
+        // The definitions' descriptions name it too (0.43.0), and stay as they are.
+        let mut rest = objects.iter().filter(|o| o.kind() != "CustomResourceDefinition");
+        assert!(rest.all(|o| !o.value().to_string().contains("myproject")), "{}", release.version);
         label(&mut objects, &published, &release.version.to_string());
         let operator = tune::operator(&mut objects).unwrap();
         assert_eq!(tune::tune_operator(operator).unwrap().len(), 3, "{}", release.version);
@@ -171,7 +181,8 @@ fn the_manifest_comes_from_the_user_the_cache_or_the_release() {
         source: Source::Folder(folder.path().join("mirror")),
         settings: Settings { offline: true, ..Settings::default() },
     };
-    let get = |given: Option<&str>| install(given, &choice, &store, &mut |_| std::ops::ControlFlow::Continue(()));
+    let get =
+        |given: Option<&str>| install(given, &choice, &store, &mut |_| std::ops::ControlFlow::Continue(()));
 
     let first = get(None).unwrap();
     assert!(matches!(first.origin, Origin::Release(_)) && first.warning.is_none());
