@@ -349,9 +349,12 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
 fn broken(url: &str, error: &ureq::Error) -> Broken {
     let failure = |id: Id, what: &str| Failure::new(id, Kind::Task, format!("cannot download {url}: {what}"));
     let text = error.to_string();
+    // The standard library has no kind of its own for a failed look-up.
+    let lookup = text.contains("failed to lookup address");
     match error {
-        ureq::Error::HostNotFound => Broken::Retry(
+        _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
             failure(ids::DNS, "the server's name does not resolve")
+                .because(text)
                 .hint("check the network and HTTPS_PROXY; offline, use --manifests FILE or --mirror DIR"),
             None,
         ),

@@ -20,8 +20,13 @@ pub const SIZE_LIMIT: u64 = 16 << 20;
 /// What one file may grow to when its aliases are followed, in bytes of scalars plus
 /// [`NODE_COST`] a value. The parser limits nested aliases, not many aliases of one large
 /// anchor; this limits both.
-const GROWTH_LIMIT: usize = 256 << 20;
+const GROWTH_LIMIT: usize = 64 << 20;
 const NODE_COST: usize = 64;
+
+/// Brackets open at once. The scanner's work grows with the square of it, so that a file of
+/// brackets would keep it busy for hours; counted on the bytes, text and comments included,
+/// where an honest manifest stays far below.
+const OPEN_BRACKETS: usize = 1000;
 
 /// Load every document of `bytes`. `origin` names them in errors: a path or a URL.
 /// A `List` is taken apart; empty documents are skipped.
@@ -85,6 +90,10 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
     if bytes.split(|byte| *byte == b'\n').all(nothing) {
         return Ok(());
     }
+    if let Some(line) = too_deep(bytes) {
+        let message = format!("{origin}: line {line}: more than {OPEN_BRACKETS} brackets are open here");
+        return Err(Box::new(Failure::new(ids::YAML, Kind::Usage, message)));
+    }
     let budget = Cell::new(GROWTH_LIMIT);
     for (index, document) in serde_yaml::Deserializer::from_slice(bytes).enumerate() {
         let number = index + 1;
@@ -94,6 +103,23 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
         push(origin, number, value, objects)?;
     }
     Ok(())
+}
+
+/// The line on which more than [`OPEN_BRACKETS`] are open.
+fn too_deep(bytes: &[u8]) -> Option<usize> {
+    let (mut open, mut line) = (0_usize, 1);
+    for byte in bytes {
+        match byte {
+            b'\n' => line += 1,
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > OPEN_BRACKETS {
+            return Some(line);
+        }
+    }
+    None
 }
 
 fn invalid(origin: &str, document: usize, error: &serde_yaml::Error) -> Box<Failure> {

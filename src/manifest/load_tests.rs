@@ -88,8 +88,16 @@ fn many_aliases_of_one_anchor_are_a_bomb() {
 
 #[test]
 fn depth_is_limited() {
-    let deep = format!("a: {}1{}", "[".repeat(10_000), "]".repeat(10_000));
-    assert_eq!(refused(&deep).0, ids::YAML);
+    let texts = [
+        format!("a: {}1{}", "[".repeat(900), "]".repeat(900)),
+        format!("a: {}", "[".repeat(10 << 20)),
+        format!("a: {}", "{a: ".repeat(1 << 20)),
+        format!("{}a", "- ".repeat(50_000)),
+        (0..2000).map(|n| format!("{}a:\n", " ".repeat(n))).collect(),
+    ];
+    for text in texts {
+        assert_eq!(refused(&text).0, ids::YAML);
+    }
 }
 
 #[test]

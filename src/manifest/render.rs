@@ -177,16 +177,17 @@ fn cluster(input: &RenderInput<'_>) -> Object {
     place(&mut kafka, release, input.namespace, input.cluster.as_str());
     kafka.set(&["spec", "kafka", "version"], input.kafka.to_string());
     replication(&mut kafka, input.preset.brokers());
+    let known = release.kafka_version(input.kafka).and_then(|k| k.metadata.as_deref());
+    match known.filter(|_| release.schema.metadata_version && !zookeeper) {
+        Some(metadata) => kafka.set(&["spec", "kafka", "metadataVersion"], metadata),
+        None => kafka.remove(&["spec", "kafka", "metadataVersion"]),
+    }
     if zookeeper {
         let protocol = input.kafka.minor().to_string();
         kafka.set(&["spec", "kafka", "config", "inter.broker.protocol.version"], protocol);
     } else {
         for (name, value) in &release.kraft.annotations {
             kafka.set(&["metadata", "annotations", name], value.as_str());
-        }
-        let known = release.kafka_version(input.kafka).and_then(|k| k.metadata.as_deref());
-        if let Some(metadata) = known.filter(|_| release.schema.metadata_version) {
-            kafka.set(&["spec", "kafka", "metadataVersion"], metadata);
         }
     }
     // Where the definition asks for these beside node pools or KRaft, the operator ignores them.
@@ -263,13 +264,19 @@ fn tune(kafka: &mut Object, zookeeper: bool) {
             kafka.set(&["spec", "entityOperator", name], operator.clone());
         }
     }
+    // No release lets the user operator's be set.
+    if kafka.get("/spec/entityOperator/topicOperator").is_some() {
+        let startup = fragment(include_str!("../../templates/quick-startup.yaml"));
+        kafka.set(&["spec", "entityOperator", "topicOperator", "startupProbe"], startup);
+    }
 }
 
 /// What the laptop tuning changes in the Kafka resource, a sentence each, for `kstrim plan`.
 pub fn tuned() -> Vec<String> {
     vec![
         "Kafka readiness probe: after 1 s, then every 2 s (Strimzi's default: 15 s, 10 s)".to_owned(),
-        "entity operator startup and readiness probes: after 1 s, then every 2 s (10 s, 10 s)".to_owned(),
+        "entity operator readiness probes, and the topic operator's startup probe: after 1 s, then every 2 s \
+         (Strimzi's default: 10 s, 10 s)".to_owned(),
         format!("entity operator JVM options: {}", super::tune::QUICK_JVM),
     ]
 }

@@ -83,7 +83,8 @@ fn given_url(url: &str, choice: &Choice, store: &Store, progress: OnProgress<'_>
 fn published(choice: &Choice, store: &Store, progress: OnProgress<'_>) -> Result<Install> {
     let verify = |path: &Path| Ok(digest(&read(&choice.url, path)?));
     let request = Request { url: &choice.url, class: CLASS, digest: Some(&choice.digest), verify: &verify };
-    let fetched = limited(store).fetch(&request, progress).map_err(|failure| explain(failure, choice))?;
+    let fetched =
+        limited(store).fetch(&request, progress).map_err(|failure| Box::new(explain(*failure, choice)))?;
     let origin = match fetched.from {
         Some(from) => Origin::Release(from),
         None => Origin::Cache(fetched.path.clone()),
@@ -117,8 +118,7 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Install {
     Install { objects, origin, digest, warning }
 }
 
-fn explain(failure: Box<Failure>, choice: &Choice) -> Box<Failure> {
-    let mut failure = *failure;
+fn explain(mut failure: Failure, choice: &Choice) -> Failure {
     if failure.id == download::ids::DIGEST {
         failure.id = ids::DIGEST;
         failure =
@@ -127,5 +127,5 @@ fn explain(failure: Box<Failure>, choice: &Choice) -> Box<Failure> {
         failure = failure
             .hint(format!("or get {} on another machine and give it with --manifests FILE", choice.url));
     }
-    Box::new(failure)
+    failure
 }
