@@ -1,0 +1,71 @@
+//! Strimzi's custom resource definitions. Deleting one deletes everything of its kind in the whole
+//! cluster, so they stay while anybody has something of them.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{few, items, moment, name, text};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::quickstart::crds;
+use crate::quickstart::ownership::{api_failure, is_ours};
+
+/// The task.
+pub struct Definitions;
+
+#[async_trait(?Send)]
+impl Task<Cx> for Definitions {
+    fn spec(&self) -> Spec {
+        super::spec("crds", "Custom resource definitions", &["operator"], 5)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let ours = ours(cx).await?;
+        if ours.is_empty() {
+            return Ok(Doneness::Done("no definitions of kstrim's are left".into()));
+        }
+        let used = used(cx, &ours).await?;
+        if !used.is_empty() {
+            return Ok(Doneness::Done(format!("kept, because they are in use: {}", few(&used))));
+        }
+        let names: Vec<String> = ours.iter().map(name).collect();
+        Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let ours = ours(cx).await?;
+        let mut what = vec!["customresourcedefinitions.apiextensions.k8s.io".to_owned()];
+        what.extend(ours.iter().map(name));
+        let deleted = cx.kubectl.delete(None, &what).await;
+        deleted.map_err(|e| api_failure(cx, "delete Strimzi's resource definitions", &e))
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}
+
+async fn ours(cx: &Cx) -> Result<Vec<Value>> {
+    Ok(crds::list(cx).await?.into_iter().filter(is_ours).collect())
+}
+
+/// What exists of these kinds anywhere: `Kafka other/theirs`.
+async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
+    let mut used = Vec::new();
+    for definition in definitions {
+        if text(definition, "/metadata/deletionTimestamp") != "" {
+            continue;
+        }
+        let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+        let Some(version) = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next() else {
+            continue;
+        };
+        let (group, plural, kind) =
+            (text(definition, "/spec/group"), text(definition, "/spec/names/plural"), text(definition, "/spec/names/kind"));
+        for object in items(cx, &format!("/apis/{group}/{version}/{plural}")).await? {
+            used.push(format!("{kind} {}/{}", text(&object, "/metadata/namespace"), name(&object)));
+        }
+    }
+    Ok(used)
+}

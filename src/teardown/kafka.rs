@@ -1,0 +1,99 @@
+//! The Kafka, its node pools and its pods.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{few, items, moment, name};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::quickstart::kafka::CLUSTER_ID;
+use crate::quickstart::ownership::{api_failure, is_ours};
+
+/// The task.
+pub struct Kafka {
+    keep_data: bool,
+}
+
+impl Kafka {
+    /// `keep_data`: leave the cluster id on the claims, for the next `up`.
+    pub fn new(keep_data: bool) -> Self {
+        Self { keep_data }
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Kafka {
+    fn spec(&self) -> Spec {
+        super::spec("kafka", "Kafka", &["topics"], 3)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let resources = resources(cx).await?;
+        if !resources.is_empty() {
+            let names: Vec<String> = resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
+            return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
+        }
+        let pods = pods(cx).await?;
+        if !pods.is_empty() {
+            return Ok(Doneness::Pending(format!("stopping: {}", few(&pods))));
+        }
+        Ok(Doneness::Done(format!("no Kafka {} is left", cx.cluster())))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let resources = resources(cx).await?;
+        if self.keep_data {
+            remember(cx, &resources).await?;
+        }
+        for (kind, object) in &resources {
+            let what = [format!("{kind}.kafka.strimzi.io"), name(object)];
+            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+            deleted.map_err(|e| api_failure(cx, "delete the Kafka", &e))?;
+        }
+        Ok(())
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}
+
+/// The Kafka if it is ours, and the pools that belong to it.
+async fn resources(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+    let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
+    let mut found = Vec::new();
+    let kafka = format!("{base}/kafkas/{}", cx.cluster());
+    let kafka = cx.kubectl.find(&kafka).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
+    if let Some(kafka) = kafka {
+        if !is_ours(&kafka) {
+            return Ok(found);
+        }
+        found.push(("kafkas", kafka));
+    }
+    let pools = format!("{base}/kafkanodepools?labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
+    found.extend(items(cx, &pools).await?.into_iter().map(|pool| ("kafkanodepools", pool)));
+    Ok(found)
+}
+
+async fn pods(cx: &Cx) -> Result<Vec<String>> {
+    let path = format!(
+        "/api/v1/namespaces/{}/pods?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fkind%3DKafka",
+        cx.namespace(),
+        cx.cluster()
+    );
+    Ok(items(cx, &path).await?.iter().map(name).collect())
+}
+
+/// Write the cluster id onto the claims: brokers refuse a volume whose id is not their cluster's,
+/// and a Kafka that is made anew gets a new one.
+async fn remember(cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
+    let id = resources.iter().find_map(|(_, object)| object.pointer("/status/clusterId").and_then(Value::as_str));
+    let Some(id) = id else { return Ok(()) };
+    for claim in super::volumes::claims(cx).await? {
+        let patch = json!({"metadata": {"annotations": {CLUSTER_ID: id}}});
+        let patched = cx.kubectl.patch(cx.namespace(), "persistentvolumeclaims", &claim, &patch, None).await;
+        patched.map_err(|e| api_failure(cx, "note the cluster id on the volumes", &e))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! What `down` does when the profile stays, in the order that never hangs:
+//!
+//! ```text
+//! topics ─ kafka ─ volumes ─ operator ─ crds ─ namespace
+//! ```
+//! Topics, users and connectors go while their operator still serves their finalizers; the Kafka
+//! goes before the operator that tears it down; the definitions go when nothing of their kinds is
+//! left anywhere; the namespace goes last, so that nothing terminates inside it. Each step is a
+//! [`Task`](crate::engine::task::Task) like those of `up`: gone already is done, and a run that
+//! was cut off is continued by the next.
+
+pub mod definitions;
+pub mod kafka;
+pub mod namespace;
+pub mod operator;
+pub mod profile;
+pub mod resources;
+pub mod volumes;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::context::Cx;
+use crate::engine::task::{Spec, Task};
+use crate::failure::Result;
+use crate::observe::Api;
+use crate::quickstart::ownership::api_failure;
+
+/// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and
+/// so the namespace, stay.
+pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
+    let mut tasks: Vec<Rc<dyn Task<Cx>>> = vec![
+        Rc::new(resources::Resources::default()),
+        Rc::new(kafka::Kafka::new(keep_data)),
+    ];
+    if !keep_data {
+        tasks.push(Rc::new(volumes::Volumes));
+    }
+    tasks.push(Rc::new(operator::Operator::new(keep_data)));
+    tasks.push(Rc::new(definitions::Definitions));
+    if !keep_data {
+        tasks.push(Rc::new(namespace::Namespace::default()));
+    }
+    tasks
+}
+
+/// The one task that deletes the profile and everything in it.
+pub fn profile() -> Vec<Rc<dyn Task<Cx>>> {
+    vec![Rc::new(profile::Profile)]
+}
+
+fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {
+    Spec { id, title, needs: needs.to_vec(), timeout: Duration::from_secs(60 * minutes) }
+}
+
+/// The items of a list; nothing for a kind that is not served.
+async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
+    let list = cx.kubectl.find(path).await.map_err(|e| api_failure(cx, &format!("list {path}"), &e))?;
+    let items = list.and_then(|mut l| l.get_mut("items").map(serde_json::Value::take));
+    Ok(match items {
+        Some(serde_json::Value::Array(items)) => items,
+        _ => Vec::new(),
+    })
+}
+
+/// An object's name.
+fn name(object: &serde_json::Value) -> String {
+    text(object, "/metadata/name")
+}
+
+fn text(object: &serde_json::Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Names for a person: a few, then how many more.
+fn few(names: &[String]) -> String {
+    const MOST: usize = 4;
+    match names.len() {
+        0..=MOST => names.join(", "),
+        n => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
+    }
+}
+
+/// How often a task looks whether what it deleted is gone.
+async fn moment() {
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+#[allow(unused_imports, reason = "for the tasks' own `cx.kubectl.get`")]
+use Api as _;

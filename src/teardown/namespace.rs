@@ -1,0 +1,60 @@
+//! The namespace, last of all.
+
+use async_trait::async_trait;
+
+use super::moment;
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
+use crate::failure::Result;
+use crate::observe::Kind as ObservedKind;
+use crate::quickstart::ownership::{api_failure, is_ours};
+use crate::quickstart::patience::Patience;
+use crate::ready::Readiness;
+
+/// The task.
+pub struct Namespace {
+    patience: Patience,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self { patience: Patience::new(Scope::Teardown, "the namespace does not go away") }
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Namespace {
+    fn spec(&self) -> Spec {
+        super::spec("namespace", "Namespace", &["crds"], 3)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let snapshot = cx.synced(&[ObservedKind::Namespace, ObservedKind::KafkaTopic]).await;
+        let name = cx.namespace();
+        let Some(found) = snapshot.namespace(name) else {
+            return Ok(Doneness::Done(format!("namespace {name} is gone")));
+        };
+        if !is_ours(found.0.json()) {
+            return Ok(Doneness::Done(format!("namespace {name} stays: kstrim did not make it")));
+        }
+        if !found.0.deleting() {
+            return Ok(Doneness::Pending(format!("namespace {name} is there")));
+        }
+        // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+        let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
+            Some(finding) => Readiness::Failed(Box::new(finding.clone())),
+            None => Readiness::Progressing { why: format!("namespace {name} is going away") },
+        });
+        look.await
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let what = ["namespace".to_owned(), cx.namespace().to_owned()];
+        cx.kubectl.delete(None, &what).await.map_err(|e| api_failure(cx, "delete the namespace", &e))
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}

@@ -1,0 +1,87 @@
+//! The operator and its permissions: everything that carries kstrim's label.
+
+use async_trait::async_trait;
+
+use super::{few, items, moment, name};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::manifest::label::{KSTRIM, MANAGED_BY};
+use crate::quickstart::ownership::api_failure;
+
+/// Kinds of an install manifest: path of the list (`{ns}` is the namespace) and kubectl's word.
+const KINDS: [(&str, &str); 6] = [
+    ("/apis/apps/v1/namespaces/{ns}/deployments", "deployments.apps"),
+    ("/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings", "rolebindings.rbac.authorization.k8s.io"),
+    ("/api/v1/namespaces/{ns}/configmaps", "configmaps"),
+    ("/api/v1/namespaces/{ns}/serviceaccounts", "serviceaccounts"),
+    ("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "clusterrolebindings.rbac.authorization.k8s.io"),
+    ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "clusterroles.rbac.authorization.k8s.io"),
+];
+
+/// The task.
+pub struct Operator {
+    needs: Vec<&'static str>,
+}
+
+impl Operator {
+    /// `keep_data`: there is no task for the volumes to wait for.
+    pub fn new(keep_data: bool) -> Self {
+        Self { needs: vec![if keep_data { "kafka" } else { "volumes" }] }
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Operator {
+    fn spec(&self) -> Spec {
+        super::spec("operator", "Strimzi operator", &self.needs, 2)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let names: Vec<String> = live(cx).await?.into_iter().flat_map(|(_, names)| names).collect();
+        if !names.is_empty() {
+            return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
+        }
+        let pods = format!("/api/v1/namespaces/{}/pods?labelSelector=name%3Dstrimzi-cluster-operator", cx.namespace());
+        let deployment = format!(
+            "/apis/apps/v1/namespaces/{}/deployments/{}",
+            cx.namespace(),
+            crate::quickstart::operator::DEPLOYMENT
+        );
+        // Pods of somebody else's operator are not ours to wait for.
+        let foreign = cx.kubectl.find(&deployment).await.ok().flatten().is_some();
+        let pods = if foreign { Vec::new() } else { items(cx, &pods).await? };
+        Ok(match pods.first() {
+            Some(pod) => Doneness::Pending(format!("stopping: {}", name(pod))),
+            None => Doneness::Done("no operator of kstrim's is left".into()),
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        for (kind, names) in live(cx).await? {
+            let namespace = (!kind.starts_with("cluster")).then(|| cx.namespace());
+            let mut what = vec![kind.to_owned()];
+            what.extend(names);
+            let deleted = cx.kubectl.delete(namespace, &what).await;
+            deleted.map_err(|e| api_failure(cx, &format!("delete {kind}"), &e))?;
+        }
+        Ok(())
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}
+
+async fn live(cx: &Cx) -> Result<Vec<(&'static str, Vec<String>)>> {
+    let mut found = Vec::new();
+    for (path, kind) in KINDS {
+        let path = path.replace("{ns}", cx.namespace());
+        let path = format!("{path}?labelSelector={}%3D{KSTRIM}", MANAGED_BY.replace('/', "%2F"));
+        let names: Vec<String> = items(cx, &path).await?.iter().map(name).collect();
+        if !names.is_empty() {
+            found.push((kind, names));
+        }
+    }
+    Ok(found)
+}

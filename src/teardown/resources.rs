@@ -1,0 +1,130 @@
+//! Topics, users, connectors and rebalances of the cluster: what Strimzi's operators guard with
+//! finalizers.
+
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{few, items, moment, name, text};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::quickstart::ownership::api_failure;
+
+/// Kinds with the label `strimzi.io/cluster`, by plural.
+const KINDS: [&str; 4] = ["kafkatopics", "kafkausers", "kafkaconnectors", "kafkarebalances"];
+
+/// How long the topic operator gets to serve its finalizers while it is there.
+const SERVED_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// The task.
+#[derive(Default)]
+pub struct Resources {
+    deleted_at: Cell<Option<Instant>>,
+    healed: RefCell<Vec<String>>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Resources {
+    fn spec(&self) -> Spec {
+        super::spec("topics", "Topics and users", &[], 2)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let found = live(cx).await?;
+        if found.is_empty() {
+            let healed = self.healed.borrow();
+            return Ok(Doneness::Done(if healed.is_empty() {
+                "no topics or users are left".into()
+            } else {
+                format!("no topics or users are left; finalizers nobody served were cleared: {}", few(&healed))
+            }));
+        }
+        // After the operator is gone, or has not answered for a while, nobody serves its finalizers.
+        if let Some(at) = self.deleted_at.get()
+            && (at.elapsed() > SERVED_WITHIN || !operator_serves(cx).await?)
+        {
+            self.heal(cx, &found).await?;
+        }
+        let names: Vec<String> = found.iter().map(|(_, object)| name(object)).collect();
+        Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        for kind in KINDS {
+            let names: Vec<String> =
+                live(cx).await?.iter().filter(|(k, _)| *k == kind).map(|(_, o)| name(o)).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let mut what = vec![format!("{kind}.kafka.strimzi.io")];
+            what.extend(names);
+            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+            deleted.map_err(|e| api_failure(cx, &format!("delete {kind}"), &e))?;
+        }
+        self.deleted_at.set(Some(Instant::now()));
+        Ok(())
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}
+
+impl Resources {
+    /// Take Strimzi's finalizers off what is being deleted: nobody else will. Finalizers of others
+    /// stay.
+    async fn heal(&self, cx: &Cx, found: &[(&'static str, Value)]) -> Result<()> {
+        for (kind, object) in found {
+            let finalizers: Vec<String> = object
+                .pointer("/metadata/finalizers")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|f| f.as_str().map(str::to_owned))
+                .collect();
+            let kept: Vec<&String> = finalizers.iter().filter(|f| !f.starts_with("strimzi.io/")).collect();
+            if object.pointer("/metadata/deletionTimestamp").is_none() || kept.len() == finalizers.len() {
+                continue;
+            }
+            let patch = json!({"metadata": {"finalizers": kept}});
+            let name = name(object);
+            let resource = format!("{kind}.kafka.strimzi.io");
+            match cx.kubectl.patch(cx.namespace(), &resource, &name, &patch, None).await {
+                Ok(()) => {
+                    cx.emit.warn(Some("topics"), format!("nobody served the finalizer of {name}; it was cleared"));
+                    self.healed.borrow_mut().push(name);
+                }
+                Err(error) if error.transient() => {}
+                Err(error) => return Err(api_failure(cx, &format!("clear the finalizer of {name}"), &error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is there of the cluster, with its kind.
+async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+    let mut found = Vec::new();
+    for kind in KINDS {
+        let path = format!(
+            "/apis/kafka.strimzi.io/{}/namespaces/{}/{kind}?labelSelector=strimzi.io%2Fcluster%3D{}",
+            cx.api_version().as_str(),
+            cx.namespace(),
+            cx.cluster()
+        );
+        found.extend(items(cx, &path).await?.into_iter().map(|object| (kind, object)));
+    }
+    Ok(found)
+}
+
+/// Whether the cluster's entity operator, which serves the finalizers, is up.
+async fn operator_serves(cx: &Cx) -> Result<bool> {
+    let path =
+        format!("/apis/apps/v1/namespaces/{}/deployments/{}-entity-operator", cx.namespace(), cx.cluster());
+    let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the entity operator", &e))?;
+    let available = |d: &Value| d.pointer("/status/availableReplicas").and_then(Value::as_u64).unwrap_or(0) > 0;
+    Ok(found.is_some_and(|d| available(&d) && text(&d, "/metadata/deletionTimestamp").is_empty()))
+}

@@ -1,0 +1,49 @@
+//! The brokers' claims. Strimzi leaves them, and a left one breaks the next cluster.
+
+use async_trait::async_trait;
+
+use super::{few, items, moment, name};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::quickstart::ownership::api_failure;
+
+/// The task.
+pub struct Volumes;
+
+#[async_trait(?Send)]
+impl Task<Cx> for Volumes {
+    fn spec(&self) -> Spec {
+        super::spec("volumes", "Volumes", &["kafka"], 2)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let claims = claims(cx).await?;
+        Ok(if claims.is_empty() {
+            Doneness::Done("no volume claims are left".into())
+        } else {
+            Doneness::Pending(format!("to be deleted: {}", few(&claims)))
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let mut what = vec!["persistentvolumeclaims".to_owned()];
+        what.extend(claims(cx).await?);
+        let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+        deleted.map_err(|e| api_failure(cx, "delete the volumes", &e))
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}
+
+/// Names of the cluster's claims.
+pub(super) async fn claims(cx: &Cx) -> Result<Vec<String>> {
+    let path = format!(
+        "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",
+        cx.namespace(),
+        cx.cluster()
+    );
+    Ok(items(cx, &path).await?.iter().map(name).collect())
+}
