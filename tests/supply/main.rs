@@ -100,7 +100,7 @@ fn every_preset_fits_the_definitions_of_every_release() {
                             panic!(
                                 "Strimzi {} {preset}: {object}: {why}\n{}",
                                 release.version,
-                                to_yaml(&[object.clone()])
+                                to_yaml(std::slice::from_ref(&object))
                             )
                         });
                         checked += 1;
