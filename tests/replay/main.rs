@@ -5,6 +5,7 @@
 
 mod driver;
 mod errors_doc;
+mod rows;
 
 use driver::{Case, Run};
 use kstrim::explain::{Expect, Probe, Scope};
