@@ -35,7 +35,7 @@ fn success_is_never_called_a_failure() {
     Case::new("02-happy-ephemeral", kafka().scope(Scope::Teardown)).run().fails_with(
         "KS-CRD-STUCK",
         18.0,
-        100.0,
+        69.0,
     );
     for recording in ["15-broker-crash", "17-rolling-update", "19-smoke-edge", "29-kubectl-errors"] {
         run(recording).never_fails(0.0, 1000.0);
