@@ -87,11 +87,14 @@ impl ApiError {
         let first = lines.iter().position(|l| telling(&l));
         let message = match first {
             Some(at) => {
-                // Fields follow on indented lines; a head ending in a colon goes on at "from server".
+                // Fields follow on indented lines; a head ending in a colon goes on, after whole
+                // patches, at "from server" or "for:".
                 let head = lines[at].trim();
                 let rest = &lines[at + 1..];
                 let indented = rest.iter().take_while(|l| l.starts_with("  "));
-                let server = rest.iter().find(|l| head.ends_with(':') && l.starts_with("from server"));
+                let server = rest.iter().find(|l| {
+                    head.ends_with(':') && (l.starts_with("from server") || l.starts_with("for: "))
+                });
                 let more = indented.chain(server).map(|l| l.trim());
                 std::iter::once(head).chain(more).collect::<Vec<_>>().join(" ")
             }
