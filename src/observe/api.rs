@@ -285,7 +285,7 @@ mod tests {
             ("11-namespace-stuck", "up again", K::Terminating, "being deleted"),
             ("11-namespace-stuck", "create while", K::Terminating, "being terminated"),
             ("14-old-apiversion", "zookeeper-as-v1.yaml", K::Invalid, "unknown field"),
-            ("14-old-apiversion", "wrong-type", K::Invalid, "inside"),
+            ("14-old-apiversion", "wrong-type", K::Invalid, "is invalid: [spec.replicas: Invalid value"),
             ("14-old-apiversion", "old CRDs over", K::Invalid, "storedVersions"),
             ("23-mk-status", "\"paused\"", K::Unreachable, "TLS handshake timeout"),
             ("23-mk-status", "stopped: what", K::NoContext, "mkrec"),
@@ -304,6 +304,7 @@ mod tests {
             ("unknown-field.yaml\",\"--dry-run=server\",\"--validate=st", "spec.kafka.metadataVerzion"),
             ("server side, default validation", "spec.kafka.replicas"),
             ("old CRDs over", "status.storedVersions[0]"),
+            ("wrong-type", "spec.replicas"),
         ] {
             let error = recorded("14-old-apiversion", what);
             assert_eq!(error.field(), Some(field), "{error}");
