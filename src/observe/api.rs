@@ -248,13 +248,13 @@ mod tests {
         (error.kind, error.message)
     }
 
-    /// The stderr of the first failed kubectl in a recording whose argv and note hold `what`.
+    /// What the first failed kubectl of a recording said whose argv and note hold `what`.
     fn recorded(recording: &str, what: &str) -> ApiError {
         let path = format!("{}/../shared/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         text.lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
-            .filter(|c| c["exit"] != 0)
+            .filter(|c| c["exit"] != 0 && c["argv"][0].as_str().unwrap().ends_with("kubectl"))
             .find(|c| format!("{} {}", c["argv"], c["note"]).contains(what))
             .map(|c| ApiError::from_stderr(c["stderr"].as_str().unwrap()))
             .unwrap_or_else(|| panic!("{recording} has no {what}"))
