@@ -47,17 +47,14 @@ const ROWS: &[Row] = &[
         &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
     row("PROVIDER_DOCKER_NOPERM", "KS-ENGINE-PERMISSION", Kind::Prerequisite, "you may not use Docker's socket",
         &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
-    row("PROVIDER_DOCKER_VERSION_", "KS-ENGINE-OLD", Kind::Prerequisite, "this Docker is too old for minikube",
-        &["update Docker"]),
     row("PROVIDER_DOCKER_DEADLINE_EXCEEDED", "KS-ENGINE-SLOW", Kind::Prerequisite, "Docker does not answer in time",
         &["restart Docker; on a busy machine try again"]),
-    row("PROVIDER_DOCKER_NO_SPACE", "KS-DISK-FULL", Kind::Prerequisite, "Docker has no disk space left",
-        &["free some: docker system prune"]),
     row("PROVIDER_NOT_FOUND", "KS-ENGINE-MISSING", Kind::Prerequisite, "the driver's program is not installed",
         &["install it, or choose another minikube driver"]),
     row("PROVIDER_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "the container engine is not running",
         &["start it and run the same command again"]),
     row("PROVIDER_", "KS-ENGINE-BROKEN", Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
+    row("PR_", "KS-ENGINE-BROKEN", Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
     row("DRV_AS_ROOT", "KS-ROOT", Kind::Prerequisite, "minikube refuses to use this driver as root",
         &["run kstrim as an ordinary user that may use Docker"]),
     row("DRV_NEEDS_ROOT", "KS-ROOT", Kind::Prerequisite, "this minikube driver needs root", &["choose the docker driver"]),
@@ -70,9 +67,15 @@ const ROWS: &[Row] = &[
     row("RSRC_INSUFFICIENT_REQ_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Usage, "Kubernetes needs more memory than is asked for",
         &["ask for more memory; a Kafka needs 4 GiB to be comfortable"]),
     row("RSRC_INSUFFICIENT_SYS_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "this machine has too little memory", &[]),
+    row("RSRC_DOCKER_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "the container engine has too little memory",
+        &["give Docker more memory in its settings (Docker Desktop: Settings, Resources)"]),
+    row("RSRC_DOCKER_CORES", "KS-CPUS", Kind::Prerequisite, "the container engine has too few CPUs",
+        &["give Docker 2 CPUs or more in its settings (Docker Desktop: Settings, Resources)"]),
     row("RSRC_INSUFFICIENT_CORES", "KS-CPUS", Kind::Usage, "the number of CPUs asked for does not fit this machine or Kubernetes (which needs 2)",
         &["ask for 2 CPUs or more, and not for more than the machine has"]),
     row("RSRC_DOCKER_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "Docker's disk is full", &["free some: docker system prune"]),
+    row("RSRC_PODMAN_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "Podman's disk is full", &["free some: podman system prune"]),
+    row("RSRC_INSUFFICIENT_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "this machine has too little disk space", &["free some"]),
     row("RSRC_", "KS-RESOURCES", Kind::Prerequisite, "this machine or the container engine has too little of something", &[]),
     row("GUEST_DRIVER_MISMATCH", "KS-PROFILE-DRIVER", Kind::Foreign, "the profile {p} exists with another driver",
         &["use its driver, or another profile, or remove it: minikube delete -p {p}"]),
@@ -80,9 +83,6 @@ const ROWS: &[Row] = &[
         &["use its version, or another profile, or remove it: minikube delete -p {p}"]),
     row("K8S_OLD_UNSUPPORTED", "KS-KUBERNETES-VERSION", Kind::Usage, "this minikube does not support so old a Kubernetes",
         &["choose a newer Kubernetes, or an older minikube"]),
-    row("K8S_NEW_UNSUPPORTED", "KS-KUBERNETES-VERSION", Kind::Usage, "this minikube does not support so new a Kubernetes",
-        &["choose an older Kubernetes, or a newer minikube"]),
-    row("K8S_UNSUPPORTED_VERSION", "KS-KUBERNETES-VERSION", Kind::Usage, "there is no such Kubernetes version", &[]),
     row("K8S_APISERVER_MISSING", "KS-APISERVER-MISSING", Kind::Task, "Kubernetes did not come up in the profile {p}",
         &["if its container was removed behind minikube's back, it must be made anew: minikube delete -p {p}"]),
     row("K8S_", "KS-KUBERNETES-START", Kind::Task, "Kubernetes could not be set up in the profile {p}",
@@ -91,13 +91,13 @@ const ROWS: &[Row] = &[
         &["check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
     row("INET_", "KS-NETWORK", Kind::Prerequisite, "the internet cannot be reached",
         &["check the network; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
-    row("IF_SUBNET", "KS-NETWORK-SUBNET", Kind::Prerequisite, "no free subnet is left for minikube's network",
-        &["remove unused networks: docker network prune", "or disconnect a VPN that covers private ranges"]),
-    row("IF_DOCKER_NETWORK", "KS-NETWORK-SUBNET", Kind::Prerequisite, "Docker could not make minikube's network",
-        &["remove unused networks: docker network prune"]),
     row("IF_", "KS-NETWORK-LOCAL", Kind::Prerequisite, "the network of this machine or the container engine is in the way", &[]),
     row("GUEST_STOP_TIMEOUT", "KS-PROFILE-STOP", Kind::Task, "the profile {p} could not be stopped",
         &["if its container is gone: minikube delete -p {p}"]),
+    row("GUEST_PROVISION_NOSPACE", "KS-DISK-FULL", Kind::Prerequisite, "no disk space is left for the node",
+        &["free some: docker system prune"]),
+    row("GUEST_PORT_IN_USE", "KS-PORT-IN-USE", Kind::Prerequisite, "a port Kubernetes needs is taken by another program",
+        &["end that program, or choose the docker driver"]),
     row("GUEST_IMAGE_", "KS-IMAGE-LOAD", Kind::Task, "an image could not be brought into the profile {p}", &[]),
     row("GUEST_STATUS", "KS-PROFILE-BROKEN", Kind::Task, "the profile {p} is in a bad state", &["make it anew: minikube delete -p {p}"]),
     row("GUEST_", "KS-PROFILE-BROKEN", Kind::Task, "the node of the profile {p} could not be set up",
@@ -111,12 +111,21 @@ const ROWS: &[Row] = &[
     row("MK_", "KS-MINIKUBE", Kind::Task, "minikube itself failed", &[]),
 ];
 
+/// No name of its own: it hides in a `GUEST_PROVISION` or `MK_...`.
+const SUBNET: Row = row(
+    "",
+    "KS-NETWORK-SUBNET",
+    Kind::Prerequisite,
+    "no free subnet is left for minikube's network",
+    &["remove unused networks: docker network prune", "or disconnect a VPN that covers the private ranges"],
+);
+
 /// minikube failed and named nothing that is known.
 const UNKNOWN: Row =
     row("", "KS-MINIKUBE", Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
 
 pub(super) fn ids() -> Vec<Id> {
-    ROWS.iter().chain([&UNKNOWN]).map(|r| r.id).collect()
+    ROWS.iter().chain([&SUBNET, &UNKNOWN]).map(|r| r.id).collect()
 }
 
 /// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
@@ -128,9 +137,8 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
     let error = errors.iter().find(|e| !e.name.is_empty());
     let row = error.map_or(&UNKNOWN, |e| {
         let fits = |r: &&Row| e.name == r.name || r.name.ends_with('_') && e.name.starts_with(r.name);
-        // IF_SUBNET stands for IF_SUBNET_... too, as minikube spells it out.
-        let begins = |r: &&Row| e.name.starts_with(r.name);
-        ROWS.iter().find(fits).or_else(|| ROWS.iter().find(begins)).unwrap_or(&UNKNOWN)
+        let subnet = e.message.contains("no free private network subnets");
+        if subnet { &SUBNET } else { ROWS.iter().find(fits).unwrap_or(&UNKNOWN) }
     });
     let fill = |text: &str| text.replace("{p}", profile);
     let mut failure = Failure::new(row.id, row.kind, fill(row.sentence));

@@ -108,5 +108,10 @@ fn rows_are_reachable() {
         let failure = explain(&errors, Exit::Code(1), "", "p");
         assert_eq!((failure.id, failure.message.contains("{p}")), (row.id, false), "row {at} {}", row.name);
     }
+    let subnet = Error {
+        name: "GUEST_PROVISION",
+        message: "un-retryable: no free private network subnets found with given parameters",
+    };
+    assert_eq!(explain(&[subnet], Exit::Code(80), "", "p").id.0, "KS-NETWORK-SUBNET");
     assert_eq!(explain(&[], Exit::Signal(9), "E1122 10:00 x\n", "p").id.0, "KS-MINIKUBE");
 }

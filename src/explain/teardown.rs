@@ -68,6 +68,10 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         // A claim in use goes as soon as its pod has gone.
         .filter(|f| *f != "kubernetes.io/pvc-protection")
         .collect();
+    // The condition lags: it stands for some seconds after the last such topic has gone.
+    let topics = || scene.snapshot.all(Kind::KafkaTopic).filter(|t| t.namespace() == name);
+    let gone = scene.synced(Kind::KafkaTopic) && !topics().any(|t| t.finalizers().contains(&FINALIZER));
+    let held: Vec<&str> = held.into_iter().filter(|f| !(gone && *f == FINALIZER)).collect();
     if held.is_empty() {
         return;
     }

@@ -87,11 +87,14 @@ impl ApiError {
         let first = lines.iter().position(|l| telling(&l));
         let message = match first {
             Some(at) => {
-                // Fields follow on indented lines; a head ending in a colon goes on at "from server".
+                // Fields follow on indented lines; a head ending in a colon goes on, after whole
+                // patches, at "from server" or "for:".
                 let head = lines[at].trim();
                 let rest = &lines[at + 1..];
                 let indented = rest.iter().take_while(|l| l.starts_with("  "));
-                let server = rest.iter().find(|l| head.ends_with(':') && l.starts_with("from server"));
+                let server = rest.iter().find(|l| {
+                    head.ends_with(':') && (l.starts_with("from server") || l.starts_with("for: "))
+                });
                 let more = indented.chain(server).map(|l| l.trim());
                 std::iter::once(head).chain(more).collect::<Vec<_>>().join(" ")
             }
@@ -245,13 +248,13 @@ mod tests {
         (error.kind, error.message)
     }
 
-    /// The stderr of the first failed kubectl in a recording whose argv and note hold `what`.
+    /// What the first failed kubectl of a recording said whose argv and note hold `what`.
     fn recorded(recording: &str, what: &str) -> ApiError {
         let path = format!("{}/../shared/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         text.lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
-            .filter(|c| c["exit"] != 0)
+            .filter(|c| c["exit"] != 0 && c["argv"][0].as_str().unwrap().ends_with("kubectl"))
             .find(|c| format!("{} {}", c["argv"], c["note"]).contains(what))
             .map(|c| ApiError::from_stderr(c["stderr"].as_str().unwrap()))
             .unwrap_or_else(|| panic!("{recording} has no {what}"))
@@ -282,7 +285,7 @@ mod tests {
             ("11-namespace-stuck", "up again", K::Terminating, "being deleted"),
             ("11-namespace-stuck", "create while", K::Terminating, "being terminated"),
             ("14-old-apiversion", "zookeeper-as-v1.yaml", K::Invalid, "unknown field"),
-            ("14-old-apiversion", "wrong-type", K::Invalid, "inside"),
+            ("14-old-apiversion", "wrong-type", K::Invalid, "is invalid: [spec.replicas: Invalid value"),
             ("14-old-apiversion", "old CRDs over", K::Invalid, "storedVersions"),
             ("23-mk-status", "\"paused\"", K::Unreachable, "TLS handshake timeout"),
             ("23-mk-status", "stopped: what", K::NoContext, "mkrec"),
@@ -301,6 +304,7 @@ mod tests {
             ("unknown-field.yaml\",\"--dry-run=server\",\"--validate=st", "spec.kafka.metadataVerzion"),
             ("server side, default validation", "spec.kafka.replicas"),
             ("old CRDs over", "status.storedVersions[0]"),
+            ("wrong-type", "spec.replicas"),
         ] {
             let error = recorded("14-old-apiversion", what);
             assert_eq!(error.field(), Some(field), "{error}");

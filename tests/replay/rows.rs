@@ -1,0 +1,350 @@
+//! Rows the recordings do not show, and look-alikes that must not match: made objects, one look.
+
+use jiff::{SignedDuration, Timestamp};
+use kstrim::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope};
+use kstrim::observe::{Object, Snapshot};
+use kstrim::ready::{self, Readiness};
+use serde_json::{Value, json};
+
+const T0: &str = "2026-11-22T20:00:00Z";
+
+fn now() -> Timestamp {
+    "2026-11-22T20:01:00Z".parse().unwrap()
+}
+
+/// A Kafka being created with its pool and operator, all well so far.
+fn base() -> Vec<Value> {
+    vec![
+        json!({"kind": "Deployment", "metadata": {"name": "strimzi-cluster-operator", "namespace": "kafka", "generation": 1},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+                "conditions": [{"type": "Available", "status": "True", "lastTransitionTime": T0}]}}),
+        json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka", "generation": 1, "creationTimestamp": T0},
+            "spec": {"kafka": {}, "entityOperator": {"topicOperator": {}}},
+            "status": {"observedGeneration": 0, "conditions": [{"type": "NotReady", "status": "True", "reason": "Creating", "lastTransitionTime": T0}]}}),
+        json!({"kind": "KafkaNodePool", "metadata": {"name": "dual-role", "namespace": "kafka", "generation": 1, "creationTimestamp": T0,
+            "labels": {"strimzi.io/cluster": "my-cluster"}}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1, "nodeIds": [0]}}),
+    ]
+}
+
+fn kafka_says(reason: &str, message: &str) -> Vec<Value> {
+    let mut objects = base();
+    objects[1]["status"] = json!({"observedGeneration": 1, "conditions": [
+        {"type": "NotReady", "status": "True", "reason": reason, "message": message, "lastTransitionTime": "2026-11-22T20:00:05Z"}]});
+    objects
+}
+
+fn broker(status: Value) -> Value {
+    json!({"kind": "Pod", "metadata": {"name": "my-cluster-dual-role-0", "namespace": "kafka", "uid": "p1", "creationTimestamp": T0,
+        "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/name": "my-cluster-kafka", "strimzi.io/component-type": "kafka"}},
+        "status": status})
+}
+
+fn with(more: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    base().into_iter().chain(more).collect()
+}
+
+fn unschedulable(message: &str) -> Vec<Value> {
+    with([broker(json!({"phase": "Pending", "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]}))])
+}
+
+fn container(ready: bool, restarts: u32, state: Value, last: Value) -> Vec<Value> {
+    with([broker(
+        json!({"phase": "Running", "conditions": [{"type": "Ready", "status": if ready {"True"} else {"False"}}],
+        "containerStatuses": [{"name": "kafka", "image": "quay.io/x/kafka:1", "ready": ready, "restartCount": restarts, "state": state, "lastState": last}]}),
+    )])
+}
+
+fn waiting(reason: &str, message: &str) -> Vec<Value> {
+    container(false, 0, json!({"waiting": {"reason": reason, "message": message}}), json!({}))
+}
+
+fn look(objects: Vec<Value>, expect: &Expect, answers: &Answers) -> Vec<Finding> {
+    let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
+    explain::findings(&Scene { snapshot: &snapshot, expect, answers, now: now() })
+}
+
+/// What stops a wait if it holds long enough, the deepest first.
+fn causes(objects: Vec<Value>) -> Vec<(&'static str, u64)> {
+    let found = look(objects, &Expect::kafka("kafka", "my-cluster"), &Answers::new());
+    found.iter().filter_map(|f| f.certain_after.map(|after| (f.id.0, after.as_secs()))).collect()
+}
+
+#[test]
+fn a_cluster_on_its_way_has_no_cause() {
+    assert_eq!(causes(base()), []);
+    assert_eq!(causes(waiting("ContainerCreating", "")), []);
+    assert_eq!(
+        causes(container(
+            true,
+            7,
+            json!({"running": {"startedAt": T0}}),
+            json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})
+        )),
+        []
+    );
+    assert_eq!(
+        causes(container(
+            false,
+            1,
+            json!({"running": {"startedAt": T0}}),
+            json!({"terminated": {"exitCode": 137, "reason": "Error"}})
+        )),
+        []
+    );
+    let warning = json!({"kind": "Event", "metadata": {"name": "e", "namespace": "kafka"}, "type": "Warning", "reason": "FailedMount",
+        "involvedObject": {"kind": "Pod", "name": "my-cluster-dual-role-0", "uid": "p1"}});
+    assert_eq!(causes(with([broker(json!({"phase": "Pending"})), warning])), []);
+}
+
+#[test]
+fn scheduling() {
+    assert_eq!(
+        causes(unschedulable("0/1 nodes are available: 1 Insufficient cpu. x")),
+        [("KS-POD-UNSCHEDULABLE-CPU", 3)]
+    );
+    let both = causes(unschedulable("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory."));
+    assert_eq!(
+        both.iter().map(|c| c.0).collect::<Vec<_>>(),
+        ["KS-POD-UNSCHEDULABLE-MEMORY", "KS-POD-UNSCHEDULABLE-CPU"]
+    );
+    // A node just started: for two minutes no failure.
+    let taint = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.";
+    assert_eq!(causes(unschedulable(taint)), [("KS-NODE-NOT-READY", 120)]);
+    assert_eq!(causes(unschedulable(&taint.replace("not-ready", "disk-pressure")))[0].0, "KS-NODE-PRESSURE");
+    assert_eq!(
+        causes(unschedulable("0/1 nodes are available: 1 node(s) didn't match pod affinity rules."))[0].0,
+        "KS-POD-UNSCHEDULABLE"
+    );
+    // The claim tells more than its pod.
+    assert_eq!(
+        causes(unschedulable("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")),
+        []
+    );
+}
+
+#[test]
+fn containers() {
+    assert_eq!(causes(waiting("InvalidImageName", ""))[0].0, "KS-IMAGE-NAME");
+    assert_eq!(
+        causes(waiting("CreateContainerConfigError", "secret \"x\" not found"))[0].0,
+        "KS-CONTAINER-CONFIG"
+    );
+    let says =
+        |m: &str| look(waiting("ErrImagePull", m), &Expect::kafka("kafka", "my-cluster"), &Answers::new());
+    for (message, words) in [
+        ("quay.io/x/kafka:1: not found", "does not have it"),
+        ("unexpected status: 401 UNAUTHORIZED", "refuses access"),
+        ("toomanyrequests: You have reached your pull rate limit", "rate limit"),
+        ("x509: certificate signed by unknown authority", "not trusted"),
+        ("dial tcp 1.2.3.4:443: i/o timeout", "cannot be reached"),
+    ] {
+        let found = says(message);
+        assert!(
+            found[0].id.0 == "KS-IMAGE-PULL" && found[0].sentence.contains(words),
+            "{message}: {found:?}"
+        );
+    }
+    let evicted = with([broker(
+        json!({"phase": "Failed", "reason": "Evicted", "message": "low on ephemeral-storage"}),
+    )]);
+    assert_eq!(causes(evicted)[0].0, "KS-POD-EVICTED");
+}
+
+#[test]
+fn logs_tell_the_cause_of_a_crash() {
+    let loop_ = || {
+        container(
+            false,
+            3,
+            json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+            json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": T0}}),
+        )
+    };
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let first = look(loop_(), &expect, &Answers::new());
+    assert_eq!(first[0].id.0, "KS-CRASH-LOOP");
+    let probe = first[0].probes[0].clone();
+    for (log, id) in [
+        ("java.io.IOException: No space left on device", "KS-VOLUME-FULL"),
+        ("org.apache.kafka.common.config.ConfigException: Invalid value x", "KS-BROKER-CONFIG"),
+        ("java.lang.RuntimeException: Invalid cluster.id in: /x. Expected A, but read B", "KS-CLUSTER-ID"),
+        ("something else\nERROR why it died", "KS-CRASH-LOOP"),
+    ] {
+        let found = look(loop_(), &expect, &Answers::from([(probe.clone(), log.to_owned())]));
+        assert_eq!(found[0].id.0, id, "{log}");
+    }
+    let found = look(loop_(), &expect, &Answers::from([(probe, "x\nERROR why it died\n".to_owned())]));
+    assert!(found[0].sentence.contains("ERROR why it died"), "{found:?}");
+}
+
+#[test]
+fn an_operator_too_old_for_this_kubernetes() {
+    let pod = json!({"kind": "Pod", "metadata": {"name": "op-1", "namespace": "kafka", "labels": {"name": "strimzi-cluster-operator"}},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "strimzi-cluster-operator", "restartCount": 2, "ready": false,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}}]}});
+    let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Operator);
+    let probe = look(with([pod.clone()]), &expect, &Answers::new())[0].probes[0].clone();
+    let log =
+        "Caused by: com.fasterxml...UnrecognizedPropertyException: Unrecognized field \"emulationMajor\""
+            .to_owned();
+    assert_eq!(look(with([pod]), &expect, &Answers::from([(probe, log)]))[0].id.0, "KS-OPERATOR-KUBERNETES");
+}
+
+#[test]
+fn what_the_operator_says() {
+    assert_eq!(
+        causes(kafka_says("InvalidResourceException", "spec.kafka.listeners is wrong")),
+        [("KS-KAFKA-CONFIG", 1)]
+    );
+    assert_eq!(
+        causes(kafka_says("KubernetesClientException", "Failure executing")),
+        [("KS-KAFKA-NOT-READY", 45)]
+    );
+    assert_eq!(causes(kafka_says("StrimziTimeoutException", "Exceeded timeout")), [("KS-KAFKA-TIMEOUT", 20)]);
+    // Written before the last change: of another state.
+    let mut stale = kafka_says("InvalidResourceException", "x");
+    stale[2]["metadata"]["creationTimestamp"] = json!("2026-11-22T20:00:30Z");
+    assert_eq!(causes(stale), []);
+    // By kstrim's own write, as the API server remembers it.
+    let mut rewritten = kafka_says("InvalidResourceException", "x");
+    rewritten[1]["metadata"]["managedFields"] =
+        json!([{"manager": "kstrim", "time": "2026-11-22T20:00:30Z"}]);
+    assert_eq!(causes(rewritten), []);
+    // Of an older generation.
+    let mut older = kafka_says("InvalidResourceException", "x");
+    older[1]["metadata"]["generation"] = json!(2);
+    assert_eq!(causes(older), []);
+    // A pool is there by now.
+    assert_eq!(
+        causes(kafka_says(
+            "InvalidConfigurationException",
+            "No KafkaNodePools found for Kafka cluster my-cluster"
+        )),
+        []
+    );
+}
+
+#[test]
+fn volumes() {
+    let claim = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0", "namespace": "kafka", "uid": "c2", "creationTimestamp": "2026-11-22T20:00:05Z",
+        "labels": {"strimzi.io/cluster": "my-cluster"}}, "spec": {}, "status": {"phase": "Pending"}});
+    let event = |uid: &str, message: &str| {
+        json!({"kind": "Event", "metadata": {"name": "e", "namespace": "kafka"}, "type": "Warning",
+        "reason": "ProvisioningFailed", "message": message, "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data-0", "uid": uid}})
+    };
+    assert_eq!(causes(with([claim.clone()])), [("KS-VOLUME-UNBOUND", 90)]);
+    assert_eq!(causes(with([claim.clone(), event("c2", "disk is full")])), [("KS-VOLUME-UNBOUND", 30)]);
+    let no_class = "no persistent volumes available for this claim and no storage class is set";
+    assert_eq!(causes(with([claim.clone(), event("c2", no_class)])), [("KS-STORAGE-CLASS", 3)]);
+    // The event is of an earlier claim of that name.
+    assert_eq!(
+        causes(with([claim, event("c1", "storageclass.storage.k8s.io \"nope\" not found")])),
+        [("KS-VOLUME-UNBOUND", 90)]
+    );
+}
+
+#[test]
+fn topics_users_and_namespaces() {
+    let topic = |status: Value| {
+        json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "generation": 1, "creationTimestamp": T0,
+        "labels": {"strimzi.io/cluster": "my-cluster"}}, "status": status})
+    };
+    let expect =
+        Expect { topic: Some("t".into()), ..Expect::kafka("kafka", "my-cluster").scope(Scope::Topic) };
+    let ids = |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.0).collect::<Vec<_>>();
+    assert_eq!(ids(with([topic(json!({}))])), ["KS-TOPIC-UNSERVED"]);
+    let failed = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "False", "reason": "KafkaError", "message": "PolicyViolation", "lastTransitionTime": T0}]});
+    assert_eq!(ids(with([topic(failed)])), ["KS-TOPIC-REFUSED"]);
+    let user = json!({"kind": "KafkaUser", "metadata": {"name": "u", "namespace": "kafka", "generation": 1, "labels": {"strimzi.io/cluster": "my-cluster"}},
+        "status": {"observedGeneration": 1, "conditions": [{"type": "NotReady", "status": "True", "reason": "ExecutionException", "message": "Simple authorization ACL rules"}]}});
+    assert_eq!(ids(with([user])), ["KS-USER-REFUSED"]);
+    let namespace = json!({"kind": "Namespace", "metadata": {"name": "kafka"}, "status": {"phase": "Terminating", "conditions": [
+        {"type": "NamespaceFinalizersRemaining", "status": "True", "message": "Some content in the namespace has finalizers remaining: kubernetes.io/pvc-protection in 1 resource instances"}]}});
+    assert_eq!(causes(with([namespace])), [("KS-NAMESPACE-TERMINATING", 3)]);
+}
+
+#[test]
+fn the_judge_wants_time_and_names_the_deepest() {
+    let objects = unschedulable("0/1 nodes are available: 1 Insufficient memory.");
+    let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let answers = Answers::new();
+    let mut judge = Judge::new();
+    let mut at = |seconds| {
+        let scene = Scene {
+            snapshot: &snapshot,
+            expect: &expect,
+            answers: &answers,
+            now: now() + SignedDuration::from_secs(seconds),
+        };
+        let verdict = judge.look(&scene);
+        ready::kafka(&scene, &verdict)
+    };
+    assert!(matches!(at(0), Readiness::Progressing { .. }));
+    assert!(matches!(at(2), Readiness::Progressing { .. }));
+    assert!(matches!(at(3), Readiness::Failed(f) if f.id.0 == "KS-POD-UNSCHEDULABLE-MEMORY"));
+}
+
+#[test]
+fn a_deadline_says_what_is_known_and_no_more() {
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let say = |objects: Vec<Value>| {
+        let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
+        let answers = Answers::new();
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: now() };
+        explain::timed_out(&scene, "Kafka my-cluster", std::time::Duration::from_secs(300))
+    };
+    let unknown = say(container(false, 0, json!({"running": {"startedAt": T0}}), json!({})));
+    assert_eq!(unknown.id.0, "KS-UNKNOWN");
+    assert!(
+        unknown.causes.iter().any(|c| c.contains("pods/my-cluster-dual-role-0: starting")),
+        "{unknown:?}"
+    );
+    let known = say(kafka_says("StrimziTimeoutException", "Exceeded timeout"));
+    assert_eq!((known.id.0, known.kind), ("KS-KAFKA-TIMEOUT", kstrim::failure::Kind::Timeout));
+}
+
+#[test]
+fn an_image_on_its_way_is_told() {
+    let pulling = json!({"kind": "Event", "metadata": {"name": "e", "namespace": "kafka"}, "reason": "Pulling", "lastTimestamp": T0,
+        "involvedObject": {"kind": "Pod", "name": "my-cluster-dual-role-0", "uid": "p1"}});
+    let objects: Vec<Value> = waiting("ContainerCreating", "").into_iter().chain([pulling]).collect();
+    let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
+    let (expect, answers) = (Expect::kafka("kafka", "my-cluster"), Answers::new());
+    let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: now() };
+    let Readiness::Progressing { why } = ready::kafka(&scene, &explain::Verdict::default()) else {
+        panic!("ready")
+    };
+    assert_eq!(why, "broker my-cluster-dual-role-0: pulling image");
+}
+
+#[test]
+fn crds_are_established_when_they_take_resources() {
+    let names = ["kafkas.kafka.strimzi.io"];
+    let crd = |conditions: Value, deleting: bool| {
+        let mut crd = json!({"kind": "CustomResourceDefinition", "metadata": {"name": names[0]},
+            "spec": {"versions": [{"name": "v1beta2", "served": true}, {"name": "v1", "served": false}]}, "status": {"conditions": conditions}});
+        if deleting {
+            crd["metadata"]["deletionTimestamp"] = json!(T0);
+        }
+        Snapshot::of([Object::new(crd)])
+    };
+    let yes = json!([{"type": "Established", "status": "True"}]);
+    let is = |snapshot: Snapshot, version| ready::crds_established(&snapshot, &names, version).is_ready();
+    assert!(!is(Snapshot::default(), None) && !is(crd(json!(null), false), None));
+    assert!(is(crd(yes.clone(), false), Some("v1beta2")) && !is(crd(yes.clone(), false), Some("v1")));
+    assert!(!is(crd(yes, true), None));
+}
+
+#[test]
+fn a_probe_is_a_command_to_paste() {
+    let probe = Probe::PodLog {
+        namespace: "kafka".into(),
+        pod: "p".into(),
+        container: "kafka".into(),
+        previous: true,
+        restarts: 1,
+    };
+    assert_eq!(probe.to_string(), "logs p -n kafka -c kafka --previous --tail=60");
+}
