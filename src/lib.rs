@@ -7,6 +7,7 @@
 //!
 //! - [`cli`]: clap types only. [`cmd`]: one verb a file.
 //! - [`quickstart`]: WHAT the product does, one task a file.
+//! - [`teardown`]: what `down` does when the profile stays, one task a file.
 //! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
 //! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
 //! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
@@ -38,4 +39,5 @@ pub mod paths;
 pub mod quickstart;
 pub mod ready;
 pub mod report;
+pub mod teardown;
 pub mod tool;

@@ -1,8 +1,154 @@
 //! `kstrim down`
 
-pub async fn run(
-    _: &crate::cli::Global,
-    _: &crate::cli::Down,
-) -> crate::failure::Result<std::process::ExitCode> {
-    todo!()
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use super::session::{Ended, Session};
+use crate::cli::{Down, Global};
+use crate::config::Settings;
+use crate::context::{Cx, Machine};
+use crate::engine::lock::Lock;
+use crate::engine::run::Report;
+use crate::engine::task::Task;
+use crate::event::TaskInfo;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::quickstart::{cluster, ownership, refused};
+use crate::teardown;
+use crate::tool::minikube_output::Listed;
+
+/// Data would be deleted and nobody agreed to it.
+pub const CONSENT: Id = Id("KS-CONSENT");
+
+/// What is to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Nothing is there.
+    Nothing,
+    /// The profile and everything in it.
+    Profile,
+    /// Kafka, Strimzi and the namespace.
+    Resources,
+    /// Kafka and Strimzi; the claims stay.
+    ResourcesButData,
+}
+
+/// Take the cluster down.
+///
+/// # Errors
+/// Told by the session, but for a refused question.
+pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
+    let settings = Settings::of_target(global, &super::default_topic());
+    let choice = super::up::choose(&settings)?;
+    let session = Session::begin(global, "down", args.output);
+    let ended = match super::up::context(&session, settings, choice) {
+        Ok(cx) => down(&session, Rc::new(cx), args).await,
+        Err(failure) => Err(failure),
+    };
+    Ok(session.finish(ended))
+}
+
+async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
+    let _lock = Lock::take(&session.paths.lock(), "down")?;
+    cx.journal.borrow().refuse_newer()?;
+    let extent = tokio::select! {
+        extent = extent(&cx, args) => extent?,
+        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+    };
+    if extent != Extent::Nothing {
+        consent(&cx, args, extent)?;
+    }
+    let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
+        Extent::Nothing | Extent::Profile => teardown::profile(),
+        Extent::Resources => teardown::tasks(false),
+        Extent::ResourcesButData => teardown::tasks(true),
+    };
+    session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
+    cx.stop_observing();
+    if report.failure.is_none() && matches!(extent, Extent::Nothing | Extent::Profile) {
+        // What is left of the profile here is history; the lock file stays, it is being held.
+        cx.journal.borrow().remove()?;
+        let _ = std::fs::remove_file(session.paths.kubeconfig());
+    }
+    Ok(Ended { report, next: None })
+}
+
+/// Look at what is there and whose it is.
+async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
+    let listed = cx.minikube.listed().await?;
+    let claimed = cx.journal.borrow().journal.profile_is_ours;
+    match listed {
+        Listed::Absent => return Ok(Extent::Nothing),
+        // A start that was refused or killed; nothing runs in it.
+        Listed::Broken if claimed => return Ok(Extent::Profile),
+        Listed::Broken => return Ok(Extent::Nothing),
+        Listed::Valid(_) => {}
+    }
+    let only_resources = args.keep_cluster || args.keep_data;
+    let answers = match cluster::connect(cx).await {
+        Ok(answers) => answers,
+        // Without an engine nothing can be removed, whatever was asked for.
+        Err(failure) => return Err(failure),
+    };
+    match answers {
+        Ok(()) => {
+            cx.machine_is(Machine::Api);
+            ownership::settle(cx).await?;
+        }
+        Err(why) if only_resources || !claimed => {
+            return Err(Box::new(
+                Failure::new(
+                    super::kubectl::NO_CLUSTER,
+                    Kind::Prerequisite,
+                    "the cluster cannot be looked at",
+                )
+                .because(why)
+                .hint(format!("start it, then try again: minikube start -p {}", cx.profile()))
+                .hint(format!("or delete all of it yourself: minikube delete -p {}", cx.profile())),
+            ));
+        }
+        Err(_) => cx.profile_is_ours.set(true),
+    }
+    Ok(match (cx.profile_is_ours.get(), args.keep_cluster, args.keep_data) {
+        (_, _, true) => Extent::ResourcesButData,
+        (true, false, false) => Extent::Profile,
+        (ours, ..) => {
+            if !ours && !args.keep_cluster {
+                let message = format!("the profile {} stays: kstrim did not make it", cx.profile());
+                cx.emit.warn(None, message);
+            }
+            Extent::Resources
+        }
+    })
+}
+
+/// Ask a person, or see that a script agreed.
+fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
+    if args.yes || extent == Extent::ResourcesButData {
+        return Ok(());
+    }
+    let what = match extent {
+        Extent::Profile => format!("the minikube profile {} and all data in it", cx.profile()),
+        _ => format!("Kafka {} in namespace {} and all its data", cx.cluster(), cx.namespace()),
+    };
+    let refusal = |why: &str| {
+        Box::new(
+            Failure::new(CONSENT, Kind::Usage, format!("nothing was deleted: {why}"))
+                .hint(format!("say so: kstrim down --yes{}", refused::target_flags(&cx.settings.target))),
+        )
+    };
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
+    {
+        return Err(refusal("there is no terminal to ask on, and --yes was not given"));
+    }
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "This deletes {what}. Go on? [y/N] ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(refusal("you did not agree"))
+    }
 }

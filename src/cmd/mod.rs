@@ -129,3 +129,8 @@ async fn connected(cx: &crate::context::Cx) -> Result<()> {
         )),
     }
 }
+
+/// The topic of verbs that have none of their own.
+fn default_topic() -> crate::names::TopicName {
+    "my-topic".parse().unwrap_or_else(|_| unreachable!("a valid name"))
+}

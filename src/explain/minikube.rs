@@ -155,6 +155,12 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
     row.hints.iter().fold(failure, |failure, hint| failure.hint(fill(hint)))
 }
 
+/// The container engine does not answer; `words` are its client's.
+pub fn engine_down(words: &str, profile: &str) -> Failure {
+    let error = Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: words };
+    explain(&[error], Exit::Code(7), "", profile)
+}
+
 /// klog lines (`E1122 ...`) are noise even on success.
 fn last_line(stderr: &str) -> &str {
     let klog = |l: &str| {

@@ -176,6 +176,14 @@ impl KubernetesVersion {
             Self::Exact(version) => version.minor(),
         }
     }
+
+    /// Whether it is lower than `live`; a minor alone is not lower than its own patches.
+    pub fn is_lower_than(&self, live: &Version) -> bool {
+        match self {
+            Self::Minor(minor) => *minor < live.minor(),
+            Self::Exact(version) => version < live,
+        }
+    }
 }
 
 impl FromStr for KubernetesVersion {

@@ -10,7 +10,7 @@ use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
-use crate::exec::{Cmd, Exit, Lines};
+use crate::exec::{Cmd, Lines};
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::observe::{ApiErrorKind, Kind as ObservedKind};
@@ -97,10 +97,7 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
         State::Stopped => Err(format!("the profile {profile} is stopped")),
         State::Partial => Err(format!("the profile {profile} is half started")),
         State::Gone => Err(format!("the machine of profile {profile} is gone")),
-        State::EngineDown(words) => {
-            let error = explain::minikube::Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: &words };
-            return Err(Box::new(explain::minikube::explain(&[error], Exit::Code(7), "", profile)));
-        }
+        State::EngineDown(words) => return Err(Box::new(explain::minikube::engine_down(&words, profile))),
     })
 }
 

@@ -58,11 +58,15 @@ async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
             continue;
         }
         let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-        let Some(version) = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next() else {
+        let Some(version) = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next()
+        else {
             continue;
         };
-        let (group, plural, kind) =
-            (text(definition, "/spec/group"), text(definition, "/spec/names/plural"), text(definition, "/spec/names/kind"));
+        let (group, plural, kind) = (
+            text(definition, "/spec/group"),
+            text(definition, "/spec/names/plural"),
+            text(definition, "/spec/names/kind"),
+        );
         for object in items(cx, &format!("/apis/{group}/{version}/{plural}")).await? {
             used.push(format!("{kind} {}/{}", text(&object, "/metadata/namespace"), name(&object)));
         }

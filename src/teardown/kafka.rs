@@ -31,7 +31,8 @@ impl Task<Cx> for Kafka {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let resources = resources(cx).await?;
         if !resources.is_empty() {
-            let names: Vec<String> = resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
+            let names: Vec<String> =
+                resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
         let pods = pods(cx).await?;
@@ -88,7 +89,8 @@ async fn pods(cx: &Cx) -> Result<Vec<String>> {
 /// Write the cluster id onto the claims: brokers refuse a volume whose id is not their cluster's,
 /// and a Kafka that is made anew gets a new one.
 async fn remember(cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
-    let id = resources.iter().find_map(|(_, object)| object.pointer("/status/clusterId").and_then(Value::as_str));
+    let id =
+        resources.iter().find_map(|(_, object)| object.pointer("/status/clusterId").and_then(Value::as_str));
     let Some(id) = id else { return Ok(()) };
     for claim in super::volumes::claims(cx).await? {
         let patch = json!({"metadata": {"annotations": {CLUSTER_ID: id}}});

@@ -23,16 +23,13 @@ use std::time::Duration;
 use crate::context::Cx;
 use crate::engine::task::{Spec, Task};
 use crate::failure::Result;
-use crate::observe::Api;
 use crate::quickstart::ownership::api_failure;
 
 /// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and
 /// so the namespace, stay.
 pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
-    let mut tasks: Vec<Rc<dyn Task<Cx>>> = vec![
-        Rc::new(resources::Resources::default()),
-        Rc::new(kafka::Kafka::new(keep_data)),
-    ];
+    let mut tasks: Vec<Rc<dyn Task<Cx>>> =
+        vec![Rc::new(resources::Resources::default()), Rc::new(kafka::Kafka::new(keep_data))];
     if !keep_data {
         tasks.push(Rc::new(volumes::Volumes));
     }
@@ -85,6 +82,3 @@ fn few(names: &[String]) -> String {
 async fn moment() {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
-
-#[allow(unused_imports, reason = "for the tasks' own `cx.kubectl.get`")]
-use Api as _;

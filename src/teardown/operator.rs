@@ -12,10 +12,16 @@ use crate::quickstart::ownership::api_failure;
 /// Kinds of an install manifest: path of the list (`{ns}` is the namespace) and kubectl's word.
 const KINDS: [(&str, &str); 6] = [
     ("/apis/apps/v1/namespaces/{ns}/deployments", "deployments.apps"),
-    ("/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings", "rolebindings.rbac.authorization.k8s.io"),
+    (
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
+        "rolebindings.rbac.authorization.k8s.io",
+    ),
     ("/api/v1/namespaces/{ns}/configmaps", "configmaps"),
     ("/api/v1/namespaces/{ns}/serviceaccounts", "serviceaccounts"),
-    ("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "clusterrolebindings.rbac.authorization.k8s.io"),
+    (
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+    ),
     ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "clusterroles.rbac.authorization.k8s.io"),
 ];
 
@@ -42,7 +48,10 @@ impl Task<Cx> for Operator {
         if !names.is_empty() {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let pods = format!("/api/v1/namespaces/{}/pods?labelSelector=name%3Dstrimzi-cluster-operator", cx.namespace());
+        let pods = format!(
+            "/api/v1/namespaces/{}/pods?labelSelector=name%3Dstrimzi-cluster-operator",
+            cx.namespace()
+        );
         let deployment = format!(
             "/apis/apps/v1/namespaces/{}/deployments/{}",
             cx.namespace(),

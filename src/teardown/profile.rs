@@ -21,7 +21,9 @@ impl Task<Cx> for Profile {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
             Listed::Absent => Doneness::Done(format!("profile {} is gone", cx.profile())),
-            Listed::Broken | Listed::Valid(_) => Doneness::Pending(format!("profile {} is there", cx.profile())),
+            Listed::Broken | Listed::Valid(_) => {
+                Doneness::Pending(format!("profile {} is there", cx.profile()))
+            }
         })
     }
 

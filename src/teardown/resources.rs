@@ -39,7 +39,10 @@ impl Task<Cx> for Resources {
             return Ok(Doneness::Done(if healed.is_empty() {
                 "no topics or users are left".into()
             } else {
-                format!("no topics or users are left; finalizers nobody served were cleared: {}", few(&healed))
+                format!(
+                    "no topics or users are left; finalizers nobody served were cleared: {}",
+                    few(&healed)
+                )
             }));
         }
         // After the operator is gone, or has not answered for a while, nobody serves its finalizers.
@@ -94,7 +97,10 @@ impl Resources {
             let resource = format!("{kind}.kafka.strimzi.io");
             match cx.kubectl.patch(cx.namespace(), &resource, &name, &patch, None).await {
                 Ok(()) => {
-                    cx.emit.warn(Some("topics"), format!("nobody served the finalizer of {name}; it was cleared"));
+                    cx.emit.warn(
+                        Some("topics"),
+                        format!("nobody served the finalizer of {name}; it was cleared"),
+                    );
                     self.healed.borrow_mut().push(name);
                 }
                 Err(error) if error.transient() => {}
@@ -124,7 +130,9 @@ async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
 async fn operator_serves(cx: &Cx) -> Result<bool> {
     let path =
         format!("/apis/apps/v1/namespaces/{}/deployments/{}-entity-operator", cx.namespace(), cx.cluster());
-    let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the entity operator", &e))?;
-    let available = |d: &Value| d.pointer("/status/availableReplicas").and_then(Value::as_u64).unwrap_or(0) > 0;
+    let found =
+        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the entity operator", &e))?;
+    let available =
+        |d: &Value| d.pointer("/status/availableReplicas").and_then(Value::as_u64).unwrap_or(0) > 0;
     Ok(found.is_some_and(|d| available(&d) && text(&d, "/metadata/deletionTimestamp").is_empty()))
 }
