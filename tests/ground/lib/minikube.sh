@@ -1,7 +1,7 @@
 # minikube, Kubernetes, the node and Kubernetes' images. Sourced, not run.
 # shellcheck shell=bash
 # shellcheck source=base.sh
-node_image=kstrim-ground/node:1
+node_image="kstrim-ground/node:1"
 kubernetes=v1.34.4
 minikube=v1.38.1
 etcd=3.6.5-0
@@ -52,7 +52,7 @@ node_root() {
   rm "$root/tmp/provision"
 }
 
-node_image() {
+pack_node() {
   install -m755 "$bin/crictl" "$ground/node-root/usr/local/bin/crictl"
   import "$ground/node-root" "$node_image" 'ENV container=docker' 'EXPOSE 22' \
     'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'
@@ -70,7 +70,7 @@ image() { # NAME DOCKERFILE FILE...
   docker save -o "$tar" "$name"
 }
 
-kubernetes_images() {
+pack_kubernetes() {
   import "$ground/proxy-root" kstrim-ground/iptables:1
   printf '%s\n' '#include <signal.h>' '#include <sys/wait.h>' '#include <unistd.h>' \
     'static void reap(int s) { (void)s; while (waitpid(-1, 0, WNOHANG) > 0) {} }' \
@@ -103,6 +103,6 @@ build_minikube() {
 }
 
 build_minikube_images() {
-  step node-image node runc-shim go/crictl -- node_image
-  step kubernetes-images go roots/proxy -- kubernetes_images
+  step node-image node runc-shim go/crictl -- pack_node
+  step kubernetes-images go roots/proxy -- pack_kubernetes
 }

@@ -31,8 +31,10 @@ install_in() { # ROOT PACKAGE...
   local root=$1; shift
   use_host_apt "$root"
   retry "Debian's package lists" chroot "$root" apt-get update -qq
-  retry "Debian's packages" env DEBIAN_FRONTEND=noninteractive \
-    chroot "$root" apt-get install -y -qq --no-install-recommends "$@"
+  # Java's package wants /proc; in a mount namespace of its own nothing is left mounted.
+  # shellcheck disable=SC2016  # for the inner shell
+  retry "Debian's packages" env DEBIAN_FRONTEND=noninteractive unshare --mount sh -c '
+    mount -t proc proc "$0/proc" && exec chroot "$0" apt-get install -y -qq --no-install-recommends "$@"' "$root" "$@"
 }
 
 base_root() { retry "Debian's base system" bare_root "$ground/base-root"; }

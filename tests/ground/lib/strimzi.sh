@@ -14,7 +14,7 @@ kafka_jars() {
     -DoutputDirectory="$ground/kafka-jars" -DincludeScope=runtime
 }
 
-kafka_image() {
+pack_kafka() {
   local root=$ground/kafka-image-root
   rm -rf "$root"
   cp -a "$ground/kafka-root" "$root"
@@ -32,7 +32,7 @@ operator_libraries() {
     --python-version 3.11 --only-binary=:all: -r "$here/operator/requirements.txt"
 }
 
-operator_image() {
+pack_operator() {
   local root=$ground/operator-image-root
   rm -rf "$root"
   cp -a "$ground/operator-root" "$root"
@@ -57,6 +57,6 @@ build_strimzi() {
 }
 
 build_strimzi_images() {
-  step kafka-image kafka roots/kafka -- kafka_image
-  step operator-image operator roots/operator -- operator_image
+  step kafka-image kafka roots/kafka -- pack_kafka
+  step operator-image operator roots/operator -- pack_operator
 }

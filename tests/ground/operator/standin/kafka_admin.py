@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import base64
+import time
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicCollection
@@ -11,7 +13,7 @@ from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, 
 # Error code: the class of the Java client, which the real operator's messages name.
 JAVA_ERRORS = {
     "TOPIC_ALREADY_EXISTS": "TopicExistsException",
-    "INVALID_TOPIC_EXCEPTION": "InvalidTopicException",
+    "TOPIC_EXCEPTION": "InvalidTopicException",
     "_INVALID_ARG": "InvalidRequestException",
     "POLICY_VIOLATION": "PolicyViolationException",
     "UNKNOWN_TOPIC_OR_PART": "UnknownTopicOrPartitionException",
@@ -72,6 +74,17 @@ class Admin:
         entries = self._wait(self.client.describe_configs([resource], request_timeout=self.timeout))
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         return {key: entry.value for key, entry in entries.items() if entry.source == own}
+
+    def topic_when(self, name: str, good: Callable[[Any], bool]) -> Any:
+        """The topic's description once it shows a change: a broker learns of it a moment after the controller."""
+        end = time.monotonic() + self.timeout
+        while True:
+            found = self.topic(name)
+            if found is not None and good(found):
+                return found
+            if time.monotonic() > end:
+                raise TimeoutError(f"topic {name} does not show its change")
+            time.sleep(0.1)
 
     def create_topic(self, name: str, partitions: int, replicas: int, config: dict[str, str]) -> None:
         topic = NewTopic(name, num_partitions=partitions, replication_factor=replicas, config=config)

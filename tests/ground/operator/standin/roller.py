@@ -20,6 +20,8 @@ from .resources import Cluster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Kafka keeps this one for the whole cluster in its metadata (eligible leader replicas), not in server.config.
+CLUSTER_WIDE = ("min.insync.replicas",)
 STUCK_WAITING = ("CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "InvalidImageName",
                  "CreateContainerConfigError")
 Reason = tuple[str, str]
@@ -126,7 +128,7 @@ class Roller:
         dynamic: dict[str, str | None] = {}
         for key, value in fixed.items():
             entry = running.get(key)
-            if entry is None or entry.value == value or (entry.is_sensitive and entry.value is None):
+            if entry is None or entry.value == value or entry.is_sensitive or key in CLUSTER_WIDE:
                 continue
             if entry.is_read_only:
                 log.info("KafkaConfigurationDiff:223", f"{self.prefix}Configuration can't be updated dynamically "
@@ -137,22 +139,27 @@ class Roller:
                 return [CONFIG]
             dynamic[key] = value
         for key, entry in running.items():
-            if key in wanted or not self._users(key, entry):
+            if key in wanted or key in CLUSTER_WIDE or not self._users(key, entry):
                 continue
-            if entry.source == ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value:
+            if entry.source == ConfigSource.DYNAMIC_BROKER_CONFIG.value:
                 dynamic[key] = None
             elif entry.is_read_only:
                 return [CONFIG]
         if dynamic:
+            # The real one sets them for the whole cluster, which this client cannot say; broker by broker is as good.
             log.info("KafkaRoller:719", f"{self.prefix}Dynamic update of cluster-wide configuration(s)")
-            admin.alter(ResourceType.BROKER, "", dynamic)
+            try:
+                admin.alter(ResourceType.BROKER, str(node), dynamic)
+            except KafkaException as failure:
+                log.warn("KafkaRoller:700", f"{self.prefix}Dynamic update of pod {name}/{node} failed: {failure}")
+                return [CONFIG]
         return []
 
     @staticmethod
     def _users(key: str, entry: ConfigEntry) -> bool:
         """An option that can only have come from the user's configuration."""
         return entry.source in (ConfigSource.STATIC_BROKER_CONFIG.value,
-                                ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value) \
+                                ConfigSource.DYNAMIC_BROKER_CONFIG.value) \
             and not key.startswith(broker.FORBIDDEN)
 
     def _restart(self, pod: Object, reasons: list[Reason]) -> None:

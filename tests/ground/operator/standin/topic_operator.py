@@ -101,7 +101,8 @@ class TopicOperator:
         found = self.admin.topic(name)
         if found is None:
             self.admin.create_topic(name, partitions, replicas, config)
-            return kafka_admin.uuid_text(self.admin.topic(name).topic_id)
+            made = self.admin.topic_when(name, lambda t: partitions in (-1, len(t.partitions)))
+            return kafka_admin.uuid_text(made.topic_id)
         if partitions != -1 and partitions < len(found.partitions):
             raise Refused("NotSupported", "Decreasing partitions not supported")
         wrong = [p.id for p in found.partitions if replicas not in (-1, len(p.replicas))]
@@ -110,6 +111,7 @@ class TopicOperator:
                           f"Replication factor change not supported, but required for partitions {wrong}")
         if partitions > len(found.partitions):
             self.admin.add_partitions(name, partitions)
+            self.admin.topic_when(name, lambda t: len(t.partitions) == partitions)
         running = self.admin.topic_config(name)
         changes: dict[str, str | None] = {k: v for k, v in config.items() if running.get(k) != v}
         changes |= {k: None for k in running if k not in config}
