@@ -44,9 +44,13 @@ class TopicOperator:
         if event != "DELETED":
             self.queue.put((topic["metadata"]["namespace"], topic["metadata"]["name"]))
 
+    def _all(self) -> None:
+        for key in list(self.informer.known):
+            self.queue.put(key)
+
     def run(self) -> None:
         self.informer.start()
-        periodically(120, lambda: [self.queue.put(key) for key in list(self.informer.known)] and None)
+        periodically(120, self._all)
         while True:
             key = self.queue.get()
             try:

@@ -30,9 +30,13 @@ class UserOperator:
         if event != "DELETED":
             self.queue.put((user["metadata"]["namespace"], user["metadata"]["name"]))
 
+    def _all(self) -> None:
+        for key in list(self.informer.known):
+            self.queue.put(key)
+
     def run(self) -> None:
         self.informer.start()
-        periodically(120, lambda: [self.queue.put(key) for key in list(self.informer.known)] and None)
+        periodically(120, self._all)
         while True:
             key = self.queue.get()
             try:
