@@ -26,6 +26,7 @@ class Leadership:
         self.kube, self.namespace, self.name, self.identity = kube, namespace, name, identity
         self.seen: tuple[str, float] = ("", 0.0)
         self.told = ""
+        self.stopping = False
 
     def acquire(self) -> None:
         """Return once this process leads; then keep the lease renewed, and end the process if it is lost."""
@@ -38,18 +39,21 @@ class Leadership:
 
     def release(self) -> None:
         """Let the next process lead at once."""
-        try:
-            lease = self.kube.get("Lease", self.namespace, self.name)
-            if lease and lease["spec"].get("holderIdentity") == self.identity:
-                lease["spec"]["holderIdentity"] = ""
-                self.kube.replace(lease)
-        except Exception as failure:  # the process ends anyway
-            log.warn("LeaderElectionManager:110", f"Could not release the lease: {failure}")
+        self.stopping = True
+        for _try in range(3):
+            try:
+                lease = self.kube.get("Lease", self.namespace, self.name)
+                if lease and lease["spec"].get("holderIdentity") == self.identity:
+                    lease["spec"]["holderIdentity"] = ""
+                    self.kube.replace(lease)
+                return
+            except Exception as failure:  # a renewal came between, or the API is away: the process ends anyway
+                log.warn("LeaderElectionManager:110", f"Could not release the lease: {failure}")
 
     def _renew(self) -> None:
         good = time.monotonic()
-        while time.monotonic() - good < DEADLINE:
-            if self._try():
+        while self.stopping or time.monotonic() - good < DEADLINE:
+            if not self.stopping and self._try():
                 good = time.monotonic()
             time.sleep(RETRY)
         log.error("LeaderElectionManager:110", "Stopped being a leader")
