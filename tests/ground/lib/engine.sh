@@ -53,3 +53,11 @@ engine_down() {
   say "the Docker Engine (process $pid) does not end"
   return 1
 }
+
+# What an engine that was killed leaves mounted below our folder.
+unmount() {
+  local place
+  awk -v under="$ground/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r | while read -r place; do
+    umount -l "$place"
+  done
+}
