@@ -133,8 +133,11 @@ def _heap(pool: Pool, kafka: Object) -> list[Object]:
         heap.insert(0, "-Xms128M")
     if heap:
         env.append({"name": "KAFKA_HEAP_OPTS", "value": " ".join(heap)})
-    flags = [f"-XX:{'+' if v == 'true' else '-'}{k}" if v in ("true", "false") else f"-XX:{k}={v}"
-             for k, v in (options.get("-XX") or {}).items()]
+    flags = []
+    for flag, value in (options.get("-XX") or {}).items():
+        text = str(value).lower()
+        flags.append(f"-XX:{'+' if text == 'true' else '-'}{flag}" if text in ("true", "false")
+                     else f"-XX:{flag}={value}")
     if flags:
         env.append({"name": "KAFKA_JVM_PERFORMANCE_OPTS", "value": " ".join(flags)})
     properties = [f"-D{p['name']}={p['value']}" for p in options.get("javaSystemProperties") or []]
