@@ -1,0 +1,108 @@
+# minikube, Kubernetes, the node and Kubernetes' images. Sourced, not run.
+# shellcheck shell=bash
+# shellcheck source=base.sh
+node_image="kstrim-ground/node:1"
+kubernetes=v1.34.4
+minikube=v1.38.1
+etcd=3.6.5-0
+pause=3.10.1
+coredns=v1.12.1
+provisioner=v5
+
+go_build() { # MODULE CGO FLAGS... PACKAGES...
+  local module=$1 cgo=$2; shift 2
+  cd "$here/go/$module" || return
+  retry "Go modules of $module" go mod download
+  CGO_ENABLED=$cgo go build -mod=readonly -trimpath -buildvcs=false -o "$bin/" "$@"
+}
+
+go_kubernetes() {
+  local k=k8s.io/component-base/version c=k8s.io/kubernetes/cmd
+  go_build kubernetes 0 -ldflags "-s -w -X $k.gitVersion=$kubernetes -X $k.gitMajor=1 -X $k.gitMinor=34 -X $k.gitTreeState=clean" \
+    $c/kubelet $c/kubeadm $c/kubectl $c/kube-apiserver $c/kube-controller-manager $c/kube-scheduler $c/kube-proxy
+}
+
+go_minikube() {
+  local v=k8s.io/minikube/pkg/version
+  go_build minikube 1 -tags libvirt_dlopen \
+    -ldflags "-s -w -X $v.version=$minikube -X $v.storageProvisionerVersion=$provisioner -X $v.isoVersion=v1.38.0" \
+    k8s.io/minikube/cmd/minikube
+}
+
+go_small() {
+  go_build etcd 0 -ldflags '-s -w' .
+  go_build provisioner 0 -ldflags '-s -w' .
+  go_build coredns 0 -ldflags '-s -w' github.com/coredns/coredns
+  go_build crictl 0 -ldflags '-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=1.34.0' sigs.k8s.io/cri-tools/cmd/crictl
+}
+
+node_root() {
+  local root=$ground/node-root
+  rm -rf "$root"
+  cp -a "$ground/base-root" "$root"
+  install_in "$root" \
+    systemd systemd-sysv dbus openssh-server sudo iproute2 iptables ipset ebtables ethtool kmod procps iputils-ping \
+    containerd runc containernetworking-plugins conntrack socat curl ca-certificates lz4 gnupg util-linux mount \
+    nfs-common rsync jq hostname netcat-openbsd
+  install -D -m644 "$here/node/containerd.toml" "$root/etc/containerd/config.toml"
+  install -m755 "$here/node/entrypoint" "$root/usr/local/bin/entrypoint"
+  install -m755 "$here/runc-shim" "$root/usr/local/sbin/runc"
+  install -m755 "$here/node/provision" "$root/tmp/provision"
+  chroot "$root" /tmp/provision
+  rm "$root/tmp/provision"
+}
+
+pack_node() {
+  install -m755 "$bin/crictl" "$ground/node-root/usr/local/bin/crictl"
+  import "$ground/node-root" "$node_image" 'ENV container=docker' 'EXPOSE 22' \
+    'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'
+}
+
+# A binary as an image, saved where minikube looks for its cached images.
+image() { # NAME DOCKERFILE FILE...
+  local name=$1 dockerfile=$2; shift 2
+  local dir tar; dir=$(mktemp -d); tar=$home/.minikube/cache/images/amd64/${name/:/_}
+  cp "$@" "$dir/"
+  printf '%b' "$dockerfile" > "$dir/Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -q -t "$name" "$dir"
+  rm -r "$dir"
+  mkdir -p "$(dirname "$tar")"
+  docker save -o "$tar" "$name"
+}
+
+pack_kubernetes() {
+  import "$ground/proxy-root" kstrim-ground/iptables:1
+  printf '%s\n' '#include <signal.h>' '#include <sys/wait.h>' '#include <unistd.h>' \
+    'static void reap(int s) { (void)s; while (waitpid(-1, 0, WNOHANG) > 0) {} }' \
+    'static void quit(int s) { (void)s; _exit(0); }' \
+    'int main(void) { signal(SIGINT, quit); signal(SIGTERM, quit); signal(SIGCHLD, reap); for (;;) pause(); }' \
+    > "$ground/pause.c"
+  gcc -O2 -s -static -o "$bin/pause" "$ground/pause.c"
+  local r=registry.k8s.io b
+  for b in kube-apiserver kube-controller-manager kube-scheduler; do
+    image "$r/$b:$kubernetes" "FROM scratch\nCOPY $b /usr/local/bin/$b\nENV PATH=/usr/local/bin\n" "$bin/$b"
+  done
+  image "$r/etcd:$etcd" 'FROM scratch\nCOPY etcd /usr/local/bin/etcd\nENV PATH=/usr/local/bin\n' "$bin/etcd"
+  image "$r/kube-proxy:$kubernetes" 'FROM kstrim-ground/iptables:1\nCOPY kube-proxy /usr/local/bin/kube-proxy\n' "$bin/kube-proxy"
+  image "$r/pause:$pause" 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n' "$bin/pause"
+  image "$r/coredns/coredns:$coredns" 'FROM scratch\nCOPY coredns /coredns\nENTRYPOINT ["/coredns"]\n' "$bin/coredns"
+  image "gcr.io/k8s-minikube/storage-provisioner:$provisioner" \
+    'FROM scratch\nCOPY provisioner /storage-provisioner\nCMD ["/storage-provisioner"]\n' "$bin/provisioner"
+  # minikube takes these from its cache instead of downloading them.
+  local cache=$home/.minikube/cache/linux/amd64/$kubernetes
+  mkdir -p "$cache"
+  cp "$bin"/{kubelet,kubeadm,kubectl} "$cache/"
+}
+
+build_minikube() {
+  step kubernetes go/kubernetes -- go_kubernetes
+  step minikube go/minikube -- go_minikube
+  step small go/etcd go/provisioner go/coredns go/crictl -- go_small
+  step node-root node runc-shim -- node_root
+  step proxy-root roots/proxy -- listed_root proxy
+}
+
+build_minikube_images() {
+  step node-image node runc-shim go/crictl -- pack_node
+  step kubernetes-images go roots/proxy -- pack_kubernetes
+}

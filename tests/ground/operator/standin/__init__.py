@@ -1,0 +1,18 @@
+"""A stand-in for the Strimzi operators: a test double that behaves as the recordings of Strimzi 1.2.0 show.
+
+What runs in the cluster's pods is the real Apache Kafka; only the operators are played. Rooms:
+
+    cluster_operator   the process that Strimzi's install manifest starts
+    topic_operator     KafkaTopics, in the entity operator's pod
+    user_operator      KafkaUsers, in the entity operator's pod
+    reconciler         the order in which a Kafka cluster is brought about, and its lock
+    pools, validation  node ids and roles; what is refused
+    broker, entity     pods, configuration and deployments as data
+    resources          the small resources round them
+    podsets, roller    pods re-created; pods rolled
+    status, certs      conditions; certificates
+    kube, lease, health, kafka_admin, log   the outside world
+"""
+
+VERSION = "1.2.0"
+STAND_IN = "This is kstrim's stand-in for the Strimzi {}, a test double"

@@ -1,0 +1,115 @@
+"""The entity operator's Deployment, as data."""
+from __future__ import annotations
+
+import os
+
+from . import resources
+from .broker import digest
+from .kube import Object
+from .resources import Cluster
+
+
+def _java(options: Object) -> list[Object]:
+    """jvmOptions as the real pod carries them; the stand-in has no JVM to give them to."""
+    heap = [f"{flag}{options[flag]}" for flag in ("-Xms", "-Xmx") if options.get(flag)]
+    env = [{"name": "STRIMZI_GC_LOG_ENABLED", "value": str(bool(options.get("gcLoggingEnabled"))).lower()}]
+    if heap:
+        env.append({"name": "STRIMZI_JAVA_OPTS", "value": " ".join(heap)})
+    return env
+
+
+def _container(spec: Object, short: str, kind: str, port: int, image: str, env: list[Object],
+               template: Object) -> Object:
+    def http(path: str) -> Object:
+        return {"httpGet": {"path": path, "port": f"healthcheck-{short}"}}
+    container: Object = {
+        "name": f"{kind}-operator",
+        "image": spec.get("image") or image,
+        "args": [f"/opt/strimzi/bin/{kind}_operator_run.sh"],
+        "imagePullPolicy": "IfNotPresent",
+        "env": env + _java(spec.get("jvmOptions") or {}) + (template.get("env") or []),
+        "ports": [{"containerPort": port, "name": f"healthcheck-{short}", "protocol": "TCP"}],
+        "livenessProbe": resources.probe(http("/healthy"), 10, spec.get("livenessProbe")),
+        "readinessProbe": resources.probe(http("/ready"), 10, spec.get("readinessProbe")),
+        "resources": spec.get("resources") or {},
+        "volumeMounts": [resources.API_ACCESS_MOUNT, {"mountPath": "/tmp", "name": f"strimzi-{short}-tmp"},
+                         {"mountPath": f"/opt/{kind}-operator/custom-config/",
+                          "name": f"entity-{kind}-operator-metrics-and-logging"}],
+    }
+    if kind == "topic":
+        container["startupProbe"] = resources.probe(
+            http("/healthy"), 15, {"failureThreshold": 12} | (spec.get("startupProbe") or {}))
+    if template.get("securityContext"):
+        container["securityContext"] = template["securityContext"]
+    return container
+
+
+def _env(pairs: dict[str, str]) -> list[Object]:
+    return [{"name": name, "value": value} for name, value in pairs.items()]
+
+
+def config_maps(cluster: Cluster) -> list[Object]:
+    labels = cluster.labels("entity-operator", f"{cluster.name}-entity-operator")
+    return [cluster.owned({"apiVersion": "v1", "kind": "ConfigMap",
+                           "metadata": {"name": f"{cluster.name}-entity-{kind}-operator-config", "labels": labels},
+                           "data": {"log4j2.properties": "rootLogger.level = INFO\n"}})
+            for kind in ("topic", "user")]
+
+
+def deployment(cluster: Cluster) -> Object:
+    """What the Kafka resource's spec.entityOperator asks for."""
+    spec = cluster.kafka["spec"]["entityOperator"]
+    template = spec.get("template") or {}
+    name, namespace = cluster.name, cluster.namespace
+    bootstrap = f"{name}-kafka-bootstrap:9091"
+    containers, volumes = [], [resources.API_ACCESS]
+    if "topicOperator" in spec:
+        containers.append(_container(
+            spec["topicOperator"], "to", "topic", 8080,
+            os.environ.get("STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE", "quay.io/strimzi/operator:1.2.0"), _env({
+                "STRIMZI_RESOURCE_LABELS": f"strimzi.io/cluster={name}",
+                "STRIMZI_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+                "STRIMZI_NAMESPACE": spec["topicOperator"].get("watchedNamespace") or namespace,
+                "STRIMZI_CLUSTER_NAMESPACE": namespace,
+                # The real one says SSL: the stand-in's inner listeners are plain.
+                "STRIMZI_SECURITY_PROTOCOL": "PLAINTEXT",
+            }), template.get("topicOperatorContainer") or {}))
+        volumes += _volumes(name, "to", "topic")
+    if "userOperator" in spec:
+        user = spec["userOperator"]
+        authorized = "authorization" in cluster.kafka["spec"]["kafka"]
+        containers.append(_container(
+            user, "uo", "user", 8081,
+            os.environ.get("STRIMZI_DEFAULT_USER_OPERATOR_IMAGE", "quay.io/strimzi/operator:1.2.0"), _env({
+                "STRIMZI_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+                "STRIMZI_NAMESPACE": user.get("watchedNamespace") or namespace,
+                "STRIMZI_LABELS": f"strimzi.io/cluster={name}",
+                "STRIMZI_CA_KEY_NAME": f"{name}-clients-ca",
+                "STRIMZI_CA_CERT_NAME": f"{name}-clients-ca-cert",
+                "STRIMZI_CA_NAMESPACE": namespace,
+                "STRIMZI_CLUSTER_CA_CERT_SECRET_NAME": f"{name}-cluster-ca-cert",
+                "STRIMZI_SECRET_PREFIX": user.get("secretPrefix") or "",
+                "STRIMZI_ACLS_ADMIN_API_SUPPORTED": str(authorized).lower(),
+                "STRIMZI_PKCS12_KEYSTORE_GENERATION": "true",
+            }), template.get("userOperatorContainer") or {}))
+        volumes += _volumes(name, "uo", "user")
+    full = f"{name}-entity-operator"
+    labels = cluster.labels("entity-operator", full)
+    selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name")}
+    pod = template.get("pod") or {}
+    own = pod.get("metadata") or {}
+    body = {"automountServiceAccountToken": False, "serviceAccountName": full, "containers": containers,
+            "volumes": volumes, "terminationGracePeriodSeconds": 30} | resources.pod_options(pod)
+    return cluster.owned({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": full, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": selector},
+                 "template": {"metadata": {"labels": labels | (own.get("labels") or {}), "annotations": {
+                     "strimzi.io/cluster-ca-cert-generation": "0", "strimzi.io/cluster-ca-key-generation": "0",
+                     "strimzi.io/server-cert-hash": digest(cluster.ca_cert)} | (own.get("annotations") or {})},
+                     "spec": body}}})
+
+
+def _volumes(name: str, short: str, kind: str) -> list[Object]:
+    return [{"name": f"strimzi-{short}-tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
+            {"name": f"entity-{kind}-operator-metrics-and-logging",
+             "configMap": {"name": f"{name}-entity-{kind}-operator-config"}}]

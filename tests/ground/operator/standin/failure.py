@@ -1,0 +1,44 @@
+"""Failures under the names of the real operator's Java exceptions: the class name is the condition's reason."""
+from __future__ import annotations
+
+
+class ReconcileFailure(Exception):
+    """A reconciliation ends with a NotReady condition."""
+
+    package = "io.strimzi.operator.common.model"
+
+    @property
+    def reason(self) -> str:
+        return type(self).__name__
+
+    def java(self) -> str:
+        """As the real log shows it."""
+        return f"{self.package}.{self.reason}: {self}"
+
+
+class InvalidResourceException(ReconcileFailure):
+    """A resource contradicts itself or its cluster."""
+
+
+class InvalidConfigurationException(ReconcileFailure):
+    """Something the cluster needs is missing."""
+
+    package = "io.strimzi.operator.common"
+
+
+class UnsupportedKafkaVersionException(ReconcileFailure):
+    """A Kafka version this operator has no image for."""
+
+    package = "io.strimzi.operator.cluster.model"
+
+
+class StrimziTimeoutException(ReconcileFailure):
+    """The operation timeout passed."""
+
+    package = "io.strimzi.operator.common"
+
+
+class FatalProblem(ReconcileFailure):
+    """A pod that rolling cannot help."""
+
+    package = "io.strimzi.operator.cluster.operator.resource.KafkaRoller$"

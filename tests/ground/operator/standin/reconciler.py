@@ -1,0 +1,259 @@
+"""The order in which a Kafka cluster is brought about, under the lock of its name."""
+from __future__ import annotations
+
+import base64
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+from . import VERSION, broker, entity, log, pools as node_pools, resources, status, validation
+from .failure import ReconcileFailure
+from .kube import ApiError, Kube, Object
+from .pools import Pool
+from .resources import Cluster
+from .roller import Roller, Waiter
+
+LOCK_TIMEOUT = 10
+PROGRESS = 60
+PAUSE = "strimzi.io/pause-reconciliation"
+
+
+class Locks:
+    """One lock a cluster name: whoever cannot have it in ten seconds gives up, and the timer comes again."""
+
+    def __init__(self) -> None:
+        self.guard = threading.Lock()
+        self.locks: dict[tuple[str, str], threading.Lock] = {}
+
+    def of(self, key: tuple[str, str]) -> threading.Lock:
+        with self.guard:
+            return self.locks.setdefault(key, threading.Lock())
+
+
+class Reconciler:
+    """Reconciles Kafka resources; several names at a time, one name never twice at a time."""
+
+    def __init__(self, kube: Kube) -> None:
+        self.kube = kube
+        self.locks = Locks()
+        self.numbers = itertools.count(1)
+
+    def number(self) -> int:
+        return next(self.numbers)
+
+    @staticmethod
+    def prefix(number: int, trigger: str, namespace: str, name: str) -> str:
+        return f"Reconciliation #{number}({trigger}) Kafka({namespace}/{name}): "
+
+    def later(self, number: int, trigger: str, namespace: str, name: str) -> None:
+        """Reconcile in a thread of its own."""
+        threading.Thread(target=self._locked, args=(number, trigger, namespace, name), daemon=True).start()
+
+    def _locked(self, number: int, trigger: str, namespace: str, name: str) -> None:
+        lock = self.locks.of((namespace, name))
+        if not lock.acquire(timeout=LOCK_TIMEOUT):
+            return
+        prefix = self.prefix(number, trigger, namespace, name)
+        done = threading.Event()
+
+        def progress() -> None:
+            while not done.wait(PROGRESS):
+                log.info("AbstractOperator:379", f"{prefix}Reconciliation is in progress")
+        threading.Thread(target=progress, daemon=True).start()
+        try:
+            self._reconcile(prefix, namespace, name)
+        except Exception:
+            log.trace("AbstractOperator:534", f"{prefix}Failed to reconcile")
+        finally:
+            done.set()
+            lock.release()
+
+    def _reconcile(self, prefix: str, namespace: str, name: str) -> None:
+        kafka = self.kube.get("Kafka", namespace, name)
+        if kafka is None:
+            return
+        old = kafka.get("status") or {}
+        if (kafka["metadata"].get("annotations") or {}).get(PAUSE) == "true":
+            log.warn("AbstractOperator:236", f"{prefix}Reconciliation of Kafka {name} in namespace {namespace} "
+                     "has been paused")
+            paused = status.initial(old) | {"conditions": [status.condition("ReconciliationPaused")],
+                                            "observedGeneration": old.get("observedGeneration", 0)}
+            status.write(self.kube, kafka, paused, prefix)
+            return
+        log.info("AbstractOperator:242", f"{prefix}Kafka {name} will be checked for creation or modification")
+        if not old:
+            status.write(self.kube, kafka, status.creating(), prefix)
+        made = status.initial(old)
+        made["observedGeneration"] = kafka["metadata"]["generation"]
+        attempt = Attempt(self.kube, prefix, kafka, made)
+        try:
+            attempt.run()
+        except (ReconcileFailure, ApiError) as failure:
+            attempt.conditions.append(status.not_ready(*_reason(failure)))
+            made["conditions"] = attempt.conditions
+            java = failure.java() if isinstance(failure, ReconcileFailure) else f"{_reason(failure)[0]}: {failure}"
+            log.error("AbstractOperator:261", f"{prefix}createOrUpdate failed\n{java}")
+            status.write(self.kube, kafka, made, prefix)
+            log.warn("AbstractOperator:534", f"{prefix}Failed to reconcile\n{java}")
+            return
+        made["conditions"] = [*attempt.conditions, status.ready()]
+        status.write(self.kube, kafka, made, prefix)
+        log.info("AbstractOperator:521", f"{prefix}reconciled")
+
+
+def _reason(failure: Exception) -> tuple[str, str]:
+    if isinstance(failure, ReconcileFailure):
+        return failure.reason, str(failure)
+    return "KubernetesClientException", str(failure)
+
+
+class Attempt:
+    """One walk through all steps. What it learns goes into the status at once, so that a failure keeps it."""
+
+    def __init__(self, kube: Kube, prefix: str, kafka: Object, made: Object):
+        self.kube, self.prefix, self.kafka, self.made = kube, prefix, kafka, made
+        self.namespace, self.name = kafka["metadata"]["namespace"], kafka["metadata"]["name"]
+        self.conditions: list[Object] = []
+        self.waiter = Waiter(kube, prefix, self.namespace)
+
+    def run(self) -> None:
+        version = validation.kafka_version(self.kafka)
+        pools = node_pools.load(self.kube, self.namespace, self.name)
+        validation.check_pools(self.kafka, pools)
+        validation.check_config(self.kafka, pools)
+        self.conditions += validation.warnings(pools)
+        self.made["kafkaNodePools"] = [{"name": pool.name} for pool in pools]
+        # The real one leaves this in the status of a failure only.
+        self.made["autoRebalance"] = {"state": "Idle", "lastTransitionTime": status.now()}
+        cluster = Cluster(self.kafka, self._cluster_id(pools))
+        metadata = validation.metadata_version(self.kafka, version)
+        resources.authorities(self.kube, cluster, self.prefix)
+        self._surroundings(cluster)
+        self._scale_down(cluster, pools)
+        self._brokers(cluster, pools, version, metadata)
+        self._entity_operator(cluster)
+        del self.made["autoRebalance"]
+        self.made |= {
+            "clusterId": cluster.cluster_id, "kafkaVersion": version, "kafkaMetadataVersion": metadata,
+            "operatorLastSuccessfulVersion": VERSION, "listeners": self._listeners(cluster)}
+
+    def _cluster_id(self, pools: list[Pool]) -> str:
+        """The id the cluster has, or a new one."""
+        known = [(self.kafka.get("status") or {}).get("clusterId")]
+        known += [(pool.resource.get("status") or {}).get("clusterId") for pool in pools]
+        for found in known:
+            if found:
+                return found
+        while True:
+            made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            if not made.startswith("-"):
+                return made
+
+    def _surroundings(self, cluster: Cluster) -> None:
+        apply = self.kube.apply
+        apply(resources.service_account(cluster, "kafka"))
+        resources.certificate(self.kube, cluster, f"{self.name}-cluster-operator-certs", "cluster-operator",
+                              "cluster-operator")
+        for service in resources.services(cluster):
+            apply(service)
+        apply(resources.disruption_budget(cluster, "kafka"))
+
+    def _scale_down(self, cluster: Cluster, pools: list[Pool]) -> None:
+        for pool in pools:
+            if not pool.removed:
+                continue
+            podset = self.kube.get("StrimziPodSet", self.namespace, pool.set_name)
+            keep = {pool.pod_name(node) for node in pool.ids}
+            gone = [pool.pod_name(node) for node in pool.removed]
+            if podset is not None:
+                log.info("KafkaReconciler:619", f"{self.prefix}Scaling down Kafka pod set {pool.set_name} from "
+                         f"{len(podset['spec']['pods'])} to {len(pool.ids)} replicas")
+                podset["spec"]["pods"] = [p for p in podset["spec"]["pods"] if p["metadata"]["name"] in keep]
+                self.kube.replace(podset)
+            for name in gone:
+                self.waiter.until("Pods", name, lambda n=name: self.kube.get("Pod", self.namespace, n) is None)
+                self.kube.delete("ConfigMap", self.namespace, name)
+                self.kube.delete("Secret", self.namespace, name)
+
+    def _brokers(self, cluster: Cluster, pools: list[Pool], version: str, metadata: str) -> None:
+        for pool in pools:
+            for node in pool.ids:
+                for claim in broker.claims(cluster, pool, node):
+                    if self.kube.get("PersistentVolumeClaim", self.namespace, claim["metadata"]["name"]) is None:
+                        self.kube.create(claim)
+        for pool in pools:
+            status.write(self.kube, pool.resource, node_pools.pool_status(pool, cluster.cluster_id), self.prefix)
+        for pool in pools:
+            for node in pool.ids:
+                pod = pool.pod_name(node)
+                resources.certificate(self.kube, cluster, pod, f"{self.name}-kafka", pod, self._hosts(cluster, pod))
+                self.kube.apply(broker.config_map(cluster, pools, pool, node, metadata))
+        wanted = {}
+        existing: set[str] = set()
+        for pool in pools:
+            pods = [broker.pod(cluster, pools, pool, node, version) for node in pool.ids]
+            wanted |= {pod["metadata"]["name"]: pod for pod in pods}
+            before = self.kube.get("StrimziPodSet", self.namespace, pool.set_name)
+            if before is not None:
+                existing |= {pod["metadata"]["name"] for pod in before["spec"]["pods"]}
+            self.kube.apply(self._podset(cluster, pool, pods, version))
+        existing &= wanted.keys()
+        for name in wanted.keys() - existing:
+            self.waiter.pod(name)
+        Roller(self.kube, cluster, pools, self.prefix, self.waiter).roll(wanted, existing)
+
+    def _podset(self, cluster: Cluster, pool: Pool, pods: list[Object], version: str) -> Object:
+        labels = cluster.labels("kafka", f"{self.name}-kafka") | {"strimzi.io/pool-name": pool.name}
+        selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name",
+                                                 "strimzi.io/pool-name")}
+        return {"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+                "metadata": {"name": pool.set_name, "namespace": self.namespace, "labels": labels,
+                             "annotations": {"strimzi.io/kafka-version": version},
+                             "ownerReferences": [resources.owner(pool.resource, block=True)]},
+                "spec": {"selector": {"matchLabels": selector}, "pods": pods}}
+
+    def _hosts(self, cluster: Cluster, pod: str) -> list[str]:
+        """The names a broker's certificate is good for."""
+        made = []
+        for service in (f"{self.name}-kafka-bootstrap", f"{self.name}-kafka-brokers"):
+            made += [service, f"{service}.{self.namespace}", f"{service}.{self.namespace}.svc",
+                     f"{service}.{self.namespace}.svc.cluster.local"]
+        return [*made, broker.host(cluster, pod), broker.host(cluster, pod, ".cluster.local")]
+
+    def _entity_operator(self, cluster: Cluster) -> None:
+        spec = self.kafka["spec"].get("entityOperator") or {}
+        name = f"{self.name}-entity-operator"
+        if not ("topicOperator" in spec or "userOperator" in spec):
+            self.kube.delete("Deployment", self.namespace, name)
+            return
+        self.kube.apply(resources.service_account(cluster, "entity-operator"))
+        for part in [*resources.entity_role(cluster), *entity.config_maps(cluster),
+                     resources.disruption_budget(cluster, "entity-operator")]:
+            self.kube.apply(part)
+        for kind in ("topic", "user"):
+            resources.certificate(self.kube, cluster, f"{self.name}-entity-{kind}-operator-certs",
+                                  f"{self.name}-entity-{kind}-operator", "entity-operator")
+        self.kube.apply(entity.deployment(cluster))
+        self.waiter.deployment(name)
+
+    def _listeners(self, cluster: Cluster) -> list[Object]:
+        host = f"{self.name}-kafka-bootstrap.{self.namespace}.svc"
+        made = []
+        for listener in cluster.listeners:
+            entry: Object = {"name": listener["name"], "bootstrapServers": f"{host}:{listener['port']}",
+                             "addresses": [{"host": host, "port": listener["port"]}]}
+            if listener["tls"]:
+                entry["certificates"] = [cluster.ca_cert]
+            made.append(entry)
+        return made
+
+
+def periodically(interval: float, action: Callable[[], None]) -> None:
+    """Run an action again and again, in the background."""
+    def forever() -> None:
+        while True:
+            time.sleep(interval)
+            action()
+    threading.Thread(target=forever, name="timer", daemon=True).start()

@@ -1,0 +1,182 @@
+"""The small resources round a cluster, and what several pods have in common."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import certs
+from .kube import Kube, Object
+
+API_ACCESS: Object = {"name": "kube-api-access", "projected": {"sources": [
+    {"serviceAccountToken": {"path": "token"}},
+    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}}]}}
+API_ACCESS_MOUNT: Object = {"mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+                            "name": "kube-api-access", "readOnly": True}
+POD_OPTIONS = ("affinity", "dnsConfig", "dnsPolicy", "enableServiceLinks", "hostAliases", "hostUsers",
+               "imagePullSecrets", "priorityClassName", "schedulerName", "securityContext",
+               "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints")
+
+
+@dataclass
+class Cluster:
+    """A Kafka resource, its cluster id and what is derived from both."""
+
+    kafka: Object
+    cluster_id: str
+    ca_cert: str = ""
+    ca_key: str = ""
+    server_certs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.kafka["metadata"]["name"]
+
+    @property
+    def namespace(self) -> str:
+        return self.kafka["metadata"]["namespace"]
+
+    @property
+    def listeners(self) -> list[Object]:
+        return self.kafka["spec"]["kafka"]["listeners"]
+
+    def labels(self, component: str, name: str) -> Object:
+        return {
+            "app.kubernetes.io/instance": self.name,
+            "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
+            "app.kubernetes.io/name": component,
+            "app.kubernetes.io/part-of": f"strimzi-{self.name}",
+            "strimzi.io/cluster": self.name,
+            "strimzi.io/component-type": component,
+            "strimzi.io/kind": "Kafka",
+            "strimzi.io/name": name,
+        }
+
+    def owned(self, obj: Object) -> Object:
+        """The same object in the cluster's namespace, to be collected when the Kafka resource is deleted."""
+        obj["metadata"]["namespace"] = self.namespace
+        obj["metadata"]["ownerReferences"] = [owner(self.kafka)]
+        return obj
+
+
+def owner(obj: Object, controller: bool = False, block: bool = False) -> Object:
+    return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "name": obj["metadata"]["name"],
+            "uid": obj["metadata"]["uid"], "controller": controller, "blockOwnerDeletion": block}
+
+
+def probe(action: Object, delay: int, own: Object | None) -> Object:
+    """A probe with the real operator's defaults, and what the resource says otherwise."""
+    return action | {"initialDelaySeconds": delay, "timeoutSeconds": 5} | (own or {})
+
+
+def pod_options(template: Object) -> Object:
+    """The parts of a `template.pod` that are parts of a pod's spec."""
+    return {key: template[key] for key in POD_OPTIONS if key in template}
+
+
+def port_name(listener: Object) -> str:
+    """tcp-clients and tcp-clientstls are names from before listeners had names."""
+    if listener["name"] == "plain" and listener["port"] == 9092:
+        return "tcp-clients"
+    if listener["name"] == "tls" and listener["port"] == 9093:
+        return "tcp-clientstls"
+    return f"tcp-{listener['name']}"
+
+
+def _ports(pairs: list[tuple[str, int]]) -> list[Object]:
+    return [{"name": name, "port": port, "protocol": "TCP", "targetPort": port} for name, port in pairs]
+
+
+def services(cluster: Cluster) -> list[Object]:
+    labels = cluster.labels("kafka", f"{cluster.name}-kafka")
+    chosen = {"strimzi.io/cluster": cluster.name, "strimzi.io/kind": "Kafka",
+              "strimzi.io/name": f"{cluster.name}-kafka"}
+    clients = [(port_name(listener), listener["port"]) for listener in cluster.listeners]
+    bootstrap = {"type": "ClusterIP", "selector": chosen | {"strimzi.io/broker-role": "true"},
+                 "ports": _ports([("tcp-replication", 9091), *clients])}
+    brokers = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": chosen,
+               "ports": _ports([("tcp-ctrlplane", 9090), ("tcp-replication", 9091),
+                                ("tcp-kafkaagent", 8443), *clients])}
+    return [cluster.owned({"apiVersion": "v1", "kind": "Service", "spec": spec,
+                           "metadata": {"name": f"{cluster.name}-kafka-{suffix}", "labels": labels}})
+            for suffix, spec in (("bootstrap", bootstrap), ("brokers", brokers))]
+
+
+def service_account(cluster: Cluster, component: str) -> Object:
+    name = f"{cluster.name}-{component}"
+    return cluster.owned({"apiVersion": "v1", "kind": "ServiceAccount",
+                          "metadata": {"name": name, "labels": cluster.labels(component, name)}})
+
+
+def disruption_budget(cluster: Cluster, component: str) -> Object:
+    name = f"{cluster.name}-{component}"
+    return cluster.owned({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "labels": cluster.labels(component, name)},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {
+            "strimzi.io/cluster": cluster.name, "strimzi.io/kind": "Kafka", "strimzi.io/name": name}}}})
+
+
+def entity_role(cluster: Cluster) -> list[Object]:
+    """What the install's ClusterRole strimzi-entity-operator allows, in the cluster's namespace, to the entity operator.
+
+    The API server lets the operator grant only what it holds itself, as it does the real one.
+    """
+    name = f"{cluster.name}-entity-operator"
+    group = "kafka.strimzi.io"
+    write = ["get", "list", "watch", "create", "patch", "update"]
+    rules = [
+        {"apiGroups": [group], "resources": ["kafkatopics"], "verbs": [*write, "delete"]},
+        {"apiGroups": [group], "resources": ["kafkausers"], "verbs": write},
+        {"apiGroups": [group], "resources": ["kafkatopics/status", "kafkausers/status"],
+         "verbs": ["get", "patch", "update"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": [*write, "delete"]},
+    ]
+    labels = cluster.labels("entity-operator", name)
+    made = [cluster.owned({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                           "metadata": {"name": name, "labels": labels}, "rules": rules})]
+    for operator in ("topic", "user"):
+        made.append(cluster.owned({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": f"{cluster.name}-entity-{operator}-operator-role", "labels": labels},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}}))
+    return made
+
+
+def secret(cluster: Cluster, name: str, data: dict[str, str | bytes], component: str = "kafka") -> Object:
+    return cluster.owned({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "labels": cluster.labels(component, f"{cluster.name}-{component}"),
+                     "annotations": {"strimzi.io/ca-cert-generation": "0"}},
+        "data": {key: certs.encode(value) for key, value in data.items()}})
+
+
+def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
+    """Both authorities in their secrets, made once."""
+    for kind in ("cluster", "clients"):
+        base = f"{cluster.name}-{kind}-ca"
+        had_cert = kube.get("Secret", cluster.namespace, f"{base}-cert")
+        had_key = kube.get("Secret", cluster.namespace, base)
+        if had_cert and had_key:
+            cert, key = certs.decode(had_cert["data"]["ca.crt"]), certs.decode(had_key["data"]["ca.key"])
+        else:
+            from . import log
+            log.info("InternalCa:676", f"{prefix}Generating CA with subject=Subject(organizationName='io.strimzi', "
+                     f"commonName='{kind}-ca v0', dnsNames=[], ipAddresses=[])")
+            cert, key = certs.authority(f"{kind}-ca v0")
+            password = certs.password()
+            kube.apply(secret(cluster, f"{base}-cert", {
+                "ca.crt": cert, "ca.p12": certs.truststore(cert, password), "ca.password": password},
+                "certificate-authority"))
+            kube.apply(secret(cluster, base, {"ca.key": key}, "certificate-authority"))
+        if kind == "cluster":
+            cluster.ca_cert, cluster.ca_key = cert, key
+
+
+def certificate(kube: Kube, cluster: Cluster, name: str, common: str, stem: str,
+                hosts: list[str] | None = None) -> None:
+    """A secret with a certificate signed by the cluster's authority, made once."""
+    if kube.get("Secret", cluster.namespace, name) is not None:
+        return
+    cert, key = certs.signed(common, cluster.ca_cert, cluster.ca_key, hosts or [])
+    kube.apply(secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert}))

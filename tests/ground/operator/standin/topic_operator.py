@@ -1,0 +1,157 @@
+"""KafkaTopics become topics of the real Kafka, with its real errors; runs in the entity operator's pod."""
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import ResourceType
+
+from . import STAND_IN, health, kafka_admin, log, status
+from .kube import ApiError, Informer, Kube, Object, api_version
+from .reconciler import periodically
+
+FINALIZER = "strimzi.io/topic-operator"
+
+
+class Refused(Exception):
+    """A change that Kafka cannot make: the reason and the message of the condition."""
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(message)
+        self.reason = reason
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+class TopicOperator:
+    """One thread works off the topics that something happened to."""
+
+    def __init__(self, kube: Kube, namespace: str, labels: str, admin: kafka_admin.Admin):
+        self.kube, self.admin = kube, admin
+        self.queue: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.informer = Informer(kube, "KafkaTopic", namespace, self._changed, labels)
+
+    def _changed(self, event: str, topic: Object) -> None:
+        if event != "DELETED":
+            self.queue.put((topic["metadata"]["namespace"], topic["metadata"]["name"]))
+
+    def _all(self) -> None:
+        for key in list(self.informer.known):
+            self.queue.put(key)
+
+    def run(self) -> None:
+        self.informer.start()
+        periodically(120, self._all)
+        while True:
+            key = self.queue.get()
+            try:
+                self._reconcile(*key)
+            except ApiError as failure:
+                log.warn("BatchingTopicController:100", f"KafkaTopic {key[1]}: {failure}")
+                if failure.code == 409 or failure.code >= 500:
+                    threading.Timer(0.5, self.queue.put, [key]).start()
+            except Exception:
+                log.trace("BatchingTopicController:100", f"KafkaTopic {key[1]} failed")
+
+    def _reconcile(self, namespace: str, name: str) -> None:
+        topic = self.kube.get("KafkaTopic", namespace, name)
+        if topic is None:
+            return
+        topic["apiVersion"], topic["kind"] = api_version("KafkaTopic"), "KafkaTopic"
+        meta = topic["metadata"]
+        kafka_name = (topic.get("spec") or {}).get("topicName") or name
+        managed = (meta.get("annotations") or {}).get("strimzi.io/managed") != "false"
+        finalizers = meta.get("finalizers") or []
+        if meta.get("deletionTimestamp"):
+            if FINALIZER in finalizers:
+                try:
+                    if managed:
+                        self.admin.delete_topic(kafka_name)
+                except KafkaException as failure:
+                    self._write(topic, self._failed("KafkaError", kafka_admin.java_error(failure)), kafka_name)
+                    return
+                self._finalizers(topic, [f for f in finalizers if f != FINALIZER])
+            return
+        if not managed:
+            self._write(topic, status.condition("Unmanaged"), kafka_name)
+            return
+        if FINALIZER not in finalizers:
+            self._finalizers(topic, [*finalizers, FINALIZER])
+        topic_id = None
+        try:
+            topic_id = self._bring_about(topic, kafka_name)
+            condition = status.ready()
+        except Refused as refused:
+            topic_id = (topic.get("status") or {}).get("topicId")
+            condition = self._failed(refused.reason, str(refused))
+        except KafkaException as failure:
+            condition = self._failed("KafkaError", kafka_admin.java_error(failure))
+        self._write(topic, condition, kafka_name, topic_id)
+
+    def _bring_about(self, topic: Object, name: str) -> str:
+        """Make the topic what its spec says; return its id."""
+        spec = topic.get("spec") or {}
+        partitions, replicas = spec.get("partitions", -1), spec.get("replicas", -1)
+        config = {key: _text(value) for key, value in (spec.get("config") or {}).items()}
+        found = self.admin.topic(name)
+        if found is None:
+            self.admin.create_topic(name, partitions, replicas, config)
+            made = self.admin.topic_when(name, lambda t: partitions in (-1, len(t.partitions)))
+            return kafka_admin.uuid_text(made.topic_id)
+        if partitions != -1 and partitions < len(found.partitions):
+            raise Refused("NotSupported", "Decreasing partitions not supported")
+        wrong = [p.id for p in found.partitions if replicas not in (-1, len(p.replicas))]
+        if wrong:
+            raise Refused("NotSupported",
+                          f"Replication factor change not supported, but required for partitions {wrong}")
+        if partitions > len(found.partitions):
+            self.admin.add_partitions(name, partitions)
+            self.admin.topic_when(name, lambda t: len(t.partitions) == partitions)
+        running = self.admin.topic_config(name)
+        changes: dict[str, str | None] = {k: v for k, v in config.items() if running.get(k) != v}
+        changes |= {k: None for k in running if k not in config}
+        if changes:
+            self.admin.alter(ResourceType.TOPIC, name, changes)
+        return kafka_admin.uuid_text(found.topic_id)
+
+    @staticmethod
+    def _failed(reason: str, message: str) -> Object:
+        return status.condition("Ready", "False", reason, message)
+
+    def _finalizers(self, topic: Object, finalizers: list[str]) -> None:
+        meta = topic["metadata"]
+        self.kube.merge("KafkaTopic", meta["namespace"], meta["name"],
+                        {"metadata": {"finalizers": finalizers, "uid": meta["uid"]}})
+
+    def _write(self, topic: Object, condition: Object, name: str, topic_id: str | None = None) -> None:
+        made: Object = {"conditions": [condition], "observedGeneration": topic["metadata"]["generation"],
+                        "topicName": name}
+        if topic_id:
+            made["topicId"] = topic_id
+        status.write(self.kube, topic, made, where="BatchingTopicController:400")
+
+
+def main() -> None:
+    """Run until the pod is stopped."""
+    print(STAND_IN.format("topic operator"), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    health.serve(8080)
+    admin = kafka_admin.Admin(os.environ["STRIMZI_KAFKA_BOOTSTRAP_SERVERS"])
+    log.info("TopicOperatorMain:130", "TopicOperator is starting")
+    operator = TopicOperator(Kube(), os.environ["STRIMZI_NAMESPACE"], os.environ["STRIMZI_RESOURCE_LABELS"], admin)
+    threading.Thread(target=operator.run, daemon=True).start()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

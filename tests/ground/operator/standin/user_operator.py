@@ -1,0 +1,120 @@
+"""KafkaUsers become secrets and, for SCRAM, credentials of the real Kafka; runs in the entity operator's pod."""
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+
+from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+
+from . import STAND_IN, certs, health, kafka_admin, log, status
+from .kube import ApiError, Informer, Kube, Object, api_version
+from .reconciler import periodically
+from .resources import owner
+
+NO_ACLS = ("io.strimzi.operator.common.ReconciliationException: "
+           "io.strimzi.operator.common.model.InvalidResourceException: Simple authorization ACL rules are configured "
+           "but not supported in the Kafka cluster configuration.")
+
+
+class UserOperator:
+    """One thread works off the users that something happened to."""
+
+    def __init__(self, kube: Kube, namespace: str, labels: str, admin: kafka_admin.Admin):
+        self.kube, self.admin, self.namespace = kube, admin, namespace
+        self.queue: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.informer = Informer(kube, "KafkaUser", namespace, self._changed, labels)
+
+    def _changed(self, event: str, user: Object) -> None:
+        if event != "DELETED":
+            self.queue.put((user["metadata"]["namespace"], user["metadata"]["name"]))
+
+    def _all(self) -> None:
+        for key in list(self.informer.known):
+            self.queue.put(key)
+
+    def run(self) -> None:
+        self.informer.start()
+        periodically(120, self._all)
+        while True:
+            key = self.queue.get()
+            try:
+                self._reconcile(*key)
+            except ApiError as failure:
+                log.warn("UserControllerLoop:120", f"KafkaUser {key[1]}: {failure}")
+                if failure.code == 409 or failure.code >= 500:
+                    threading.Timer(0.5, self.queue.put, [key]).start()
+            except Exception:
+                log.trace("UserControllerLoop:120", f"KafkaUser {key[1]} failed")
+
+    def _reconcile(self, namespace: str, name: str) -> None:
+        user = self.kube.get("KafkaUser", namespace, name)
+        if user is None or user["metadata"].get("deletionTimestamp"):
+            return
+        user["apiVersion"], user["kind"] = api_version("KafkaUser"), "KafkaUser"
+        spec = user.get("spec") or {}
+        made: Object = {"observedGeneration": user["metadata"]["generation"]}
+        if "authorization" in spec and os.environ.get("STRIMZI_ACLS_ADMIN_API_SUPPORTED") != "true":
+            made["conditions"] = [status.not_ready("ExecutionException", NO_ACLS)]
+        else:
+            kind = (spec.get("authentication") or {}).get("type")
+            if kind:
+                secret = os.environ.get("STRIMZI_SECRET_PREFIX", "") + name
+                self._secret(user, kind, secret)
+                made["secret"] = secret
+            made["username"] = f"CN={name}" if kind == "tls" else name
+            made["conditions"] = [status.ready()]
+        status.write(self.kube, user, made, where="UserController:300")
+
+    def _secret(self, user: Object, kind: str, secret: str) -> None:
+        """The user's credentials, made once."""
+        if kind not in ("tls", "scram-sha-512") or self.kube.get("Secret", self.namespace, secret):
+            return
+        name, password = user["metadata"]["name"], certs.password()
+        if kind == "tls":
+            cert_secret = self._read(os.environ["STRIMZI_CA_CERT_NAME"])
+            key_secret = self._read(os.environ["STRIMZI_CA_KEY_NAME"])
+            ca_cert = certs.decode(cert_secret["ca.crt"])
+            cert, key = certs.signed(name, ca_cert, certs.decode(key_secret["ca.key"]), [])
+            data: dict[str, str | bytes] = {"ca.crt": ca_cert, "user.crt": cert, "user.key": key,
+                                            "user.p12": certs.keystore(cert, key, name, password),
+                                            "user.password": password}
+        else:
+            login = "org.apache.kafka.common.security.scram.ScramLoginModule"
+            data = {"password": password,
+                    "sasl.jaas.config": f'{login} required username="{name}" password="{password}";'}
+            credential = UserScramCredentialUpsertion(
+                name, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), password.encode())
+            for future in self.admin.client.alter_user_scram_credentials([credential]).values():
+                future.result(15)
+        labels = {"app.kubernetes.io/managed-by": "strimzi-user-operator", "strimzi.io/kind": "KafkaUser",
+                  "strimzi.io/cluster": (user["metadata"].get("labels") or {}).get("strimzi.io/cluster", "")}
+        self.kube.apply({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": secret, "namespace": self.namespace, "labels": labels,
+                         "ownerReferences": [owner(user)]},
+            "data": {key_name: certs.encode(value) for key_name, value in data.items()}})
+
+    def _read(self, name: str) -> dict[str, str]:
+        found = self.kube.get("Secret", os.environ["STRIMZI_CA_NAMESPACE"], name)
+        if found is None:
+            raise RuntimeError(f"secret {name} is missing")
+        return found["data"]
+
+
+def main() -> None:
+    """Run until the pod is stopped."""
+    print(STAND_IN.format("user operator"), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    health.serve(8081)
+    admin = kafka_admin.Admin(os.environ["STRIMZI_KAFKA_BOOTSTRAP_SERVERS"])
+    log.info("Main:100", "UserOperator is starting")
+    operator = UserOperator(Kube(), os.environ["STRIMZI_NAMESPACE"], os.environ["STRIMZI_LABELS"], admin)
+    threading.Thread(target=operator.run, daemon=True).start()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()
