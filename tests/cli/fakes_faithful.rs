@@ -129,7 +129,7 @@ fn objects_have_the_recorded_fields() {
     let pods: Value =
         recording("01-happy-persistent/snapshots/pods.json").expect("pods").parse().expect("JSON");
     for real in pods["items"].as_array().expect("pods") {
-        let of = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or("")[..10].to_owned();
+        let of = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or("")[..14].to_owned();
         let all = get(&test, "/api/v1/namespaces/kafka/pods");
         let fake =
             all["items"].as_array().into_iter().flatten().find(|pod| of(pod) == of(real)).expect("a pod");

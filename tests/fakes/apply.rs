@@ -137,9 +137,10 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
         }
     })?;
     if name.is_empty() {
+        let full = if api.contains('/') { api } else { format!("/{api}") };
         return Err(Refusal::Other(format!(
             "error: error when retrieving current configuration of:\nResource: \
-            \"{api}, Resource={}\", GroupVersionKind: \"{api}, Kind={kind}\"\nName: \"\", Namespace: \"{}\"\nfrom \
+            \"{full}, Resource={}\", GroupVersionKind: \"{full}, Kind={kind}\"\nName: \"\", Namespace: \"{}\"\nfrom \
             server for: \"{}\": resource name may not be empty",
             resource.plural, options.namespace, options.source
         )));

@@ -12,7 +12,7 @@ pub fn path() -> PathBuf {
     {
         return first;
     }
-    PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".kube/config")
+    of_user()
 }
 
 /// Read a kubeconfig; an empty one if there is no file.
@@ -27,13 +27,12 @@ pub fn read(path: &PathBuf) -> Result<Value, String> {
     }
 }
 
-fn save(config: &Value) {
-    let path = path();
+fn save(path: &PathBuf, config: &Value) {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).expect("the kubeconfig's folder");
     }
     let text = serde_yaml::to_string(config).expect("YAML");
-    fs::write(&path, text).expect("the kubeconfig is writable");
+    fs::write(path, text).expect("the kubeconfig is writable");
 }
 
 const LISTS: [&str; 3] = ["clusters", "contexts", "users"];
@@ -46,9 +45,19 @@ fn without(config: &mut Value, name: &str) {
     }
 }
 
+/// The user's own file, whatever `$KUBECONFIG` says.
+pub fn of_user() -> PathBuf {
+    PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".kube/config")
+}
+
 /// Add a profile's context.
 pub fn add(profile: &str, ip: &str) {
-    let Ok(mut config) = read(&path()) else { return };
+    add_to(&path(), profile, ip);
+}
+
+/// Add a profile's context to a file.
+pub fn add_to(path: &PathBuf, profile: &str, ip: &str) {
+    let Ok(mut config) = read(path) else { return };
     let home = std::env::var("MINIKUBE_HOME")
         .unwrap_or_else(|_| format!("{}/.minikube", std::env::var("HOME").unwrap_or_default()));
     without(&mut config, profile);
@@ -69,14 +78,14 @@ pub fn add(profile: &str, ip: &str) {
             list.push(entry);
         }
     }
-    save(&config);
+    save(path, &config);
 }
 
 /// Make a context the current one, unless told to keep it.
 pub fn select(profile: &str) {
     if let Ok(mut config) = read(&path()) {
         config["current-context"] = json!(profile);
-        save(&config);
+        save(&path(), &config);
     }
 }
 
@@ -91,12 +100,22 @@ pub fn remove(profile: &str) {
         if config["current-context"] == profile {
             config["current-context"] = json!("");
         }
-        save(&config);
+        save(&path, &config);
     }
 }
 
-/// Whether a profile has its context.
+/// `kubectl config delete-context`: the context alone.
+pub fn remove_context(context: &str) {
+    if let Ok(mut config) = read(&path()) {
+        if let Some(list) = config["contexts"].as_array_mut() {
+            list.retain(|entry| entry["name"] != context);
+        }
+        save(&path(), &config);
+    }
+}
+
+/// Whether a profile has its cluster there: minikube does not look at the context (recording 23).
 pub fn has(profile: &str) -> bool {
     let config = read(&path()).unwrap_or_default();
-    config["contexts"].as_array().into_iter().flatten().any(|c| c["name"] == profile)
+    config["clusters"].as_array().into_iter().flatten().any(|c| c["name"] == profile)
 }

@@ -235,8 +235,8 @@ fn not_found(io: &mut Io, args: &Args, json: bool) -> Done {
 fn states(profile: &str, host: Host) -> ([&'static str; 4], i32) {
     let configured = kubeconfig::has(profile);
     match host {
-        // A context deleted by hand still counts as Configured (recording 23).
-        Host::Running => (["Running", "Running", "Running", "Configured"], 0),
+        Host::Running if configured => (["Running", "Running", "Running", "Configured"], 0),
+        Host::Running => (["Running", "Running", "Running", "Misconfigured"], 4),
         Host::Paused => (["Running", "Stopped", "Paused", "Configured"], 2),
         Host::Stopped => (["Stopped", "Stopped", "Stopped", "Stopped"], 7),
         Host::Dead => {

@@ -17,6 +17,7 @@ const DOCKER_PAGE: &str = "https://minikube.sigs.k8s.io/docs/drivers/docker/";
 struct Request {
     name: String,
     memory: u64,
+    bad_memory: Option<String>,
     cpus: u64,
     driver: String,
     kubernetes: String,
@@ -95,15 +96,9 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     let request = Request {
         memory: match asked("memory") {
             None => existing.as_ref().map_or(4000, |p| p.memory),
-            Some(text) => match megabytes(text) {
-                Some(mb) => mb,
-                None => {
-                    let message =
-                        format!("Unable to parse memory '{text}': FromHumanSize: invalid size: '{text}'");
-                    return out.fail("MK_USAGE", 14, &message, "");
-                }
-            },
+            Some(text) => megabytes(text).unwrap_or(0),
         },
+        bad_memory: asked("memory").filter(|text| megabytes(text).is_none()).map(str::to_owned),
         cpus: asked("cpus").and_then(|n| n.parse().ok()).unwrap_or(existing.as_ref().map_or(2, |p| p.cpus)),
         driver: asked("driver").unwrap_or("docker").to_owned(),
         kubernetes: {
@@ -202,13 +197,6 @@ fn refuse(
         let message = format!("The driver '{}' is not supported on linux/amd64", r.driver);
         return out.fail("DRV_UNSUPPORTED_OS", 56, &message, "").map(Some);
     }
-    if !matches!(r.runtime.as_str(), "docker" | "cri-o" | "crio" | "containerd") {
-        let message = format!(
-            "Invalid Container Runtime: {}. Valid runtimes are: [docker cri-o containerd]",
-            r.runtime
-        );
-        return out.fail("MK_USAGE", 14, &message, "").map(Some);
-    }
     let chosen = if old.is_some() { "existing profile" } else { "user configuration" };
     out.step(1, "Selecting Driver", &format!("Using the {} driver based on {chosen}", r.driver))?;
     match engine(place) {
@@ -240,6 +228,17 @@ fn refuse(
             }
             return Ok(Some(code));
         }
+    }
+    if !matches!(r.runtime.as_str(), "docker" | "cri-o" | "crio" | "containerd") {
+        let message = format!(
+            "Invalid Container Runtime: {}. Valid runtimes are: [docker cri-o containerd]",
+            r.runtime
+        );
+        return out.fail("MK_USAGE", 14, &message, "").map(Some);
+    }
+    if let Some(text) = &r.bad_memory {
+        let message = format!("Unable to parse memory '{text}': FromHumanSize: invalid size: '{text}'");
+        return out.fail("MK_USAGE", 14, &message, "").map(Some);
     }
     let limit = 24105;
     if r.memory > limit {

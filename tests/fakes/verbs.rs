@@ -486,7 +486,7 @@ pub fn config(io: &mut Io, args: &Args, config: Value) -> Done {
         Some("view") => io.out(&serde_yaml::to_string(&config).expect("YAML")).map(|()| 0),
         Some("delete-context") => {
             let name = args.words.get(1).cloned().unwrap_or_default();
-            crate::kubeconfig::remove(&name);
+            crate::kubeconfig::remove_context(&name);
             io.line(&format!("deleted context {name} from {}", crate::kubeconfig::path().display()))?;
             Ok(0)
         }

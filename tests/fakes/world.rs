@@ -72,7 +72,12 @@ impl Place {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| format!("scenario.json: {e}"))?,
             Err(_) => Scenario::default(),
         };
-        Ok(Self { dir, scenario })
+        let place = Self { dir, scenario };
+        if !place.dir.join("minikube.json").exists() {
+            // The world begins before the first command.
+            drop(place.lock());
+        }
+        Ok(place)
     }
 
     /// Take the lock and read the profiles.
@@ -132,7 +137,7 @@ impl World {
                 cluster.advance(now());
                 cluster.save(&self.place);
                 if !matches!(host, Host::Stopped) {
-                    crate::kubeconfig::add(&name, &profile.ip);
+                    crate::kubeconfig::add_to(&crate::kubeconfig::of_user(), &name, &profile.ip);
                 }
             }
         }
