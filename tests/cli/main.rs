@@ -1,1 +1,4 @@
-//! The whole binary against the fakes.
+//! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
+
+mod fakes_faithful;
+mod harness;

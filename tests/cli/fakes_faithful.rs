@@ -1,0 +1,546 @@
+//! The stand-ins against the recordings of the real programs: same fields, same words, same
+//! exit codes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Action, Engine, Host, ProfileSeed, Registry, Run, Test};
+
+const KAFKA: &str = include_str!("../fixtures/kafka-single.yaml");
+const TOPIC: &str = include_str!("../fixtures/topic.yaml");
+
+/// A file of the recordings.
+fn recording(path: &str) -> Option<String> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings");
+    fs::read_to_string(PathBuf::from(root).join(path)).ok()
+}
+
+fn kubectl(test: &Test, args: &str) -> Run {
+    let args = ["--context", "kstrim"].into_iter().chain(args.split_whitespace());
+    test.fake("kubectl", args.collect::<Vec<_>>())
+}
+
+fn apply(test: &Test, text: &str) -> Run {
+    let args =
+        ["--context", "kstrim", "apply", "--server-side", "--field-manager=kstrim", "-n", "kafka", "-f", "-"];
+    test.fake_with("kubectl", args, text)
+}
+
+fn get(test: &Test, path: &str) -> Value {
+    kubectl(test, &format!("get --raw {path}")).expect(0).json()
+}
+
+fn running() -> Test {
+    Test::new().scenario(|s| s.profiles.push(ProfileSeed::default()))
+}
+
+/// Namespace and operator.
+fn install(test: &Test) -> bool {
+    let Some(manifest) = recording("manifests/install-1.2.0-kafka.yaml") else { return false };
+    kubectl(test, "create namespace kafka").expect(0);
+    apply(test, &manifest).expect(0);
+    kubectl(test, "wait crd --all --for=condition=Established --timeout=5s").expect(0);
+    true
+}
+
+/// A cluster that is Ready, with a topic; `None` where the recordings are not at hand.
+fn ready() -> Option<Test> {
+    let test = running();
+    if !install(&test) {
+        return None;
+    }
+    apply(&test, KAFKA).expect(0);
+    apply(&test, TOPIC).expect(0);
+    kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
+    kubectl(&test, "wait kafkatopic/my-topic -n kafka --for=condition=Ready --timeout=5s").expect(0);
+    Some(test)
+}
+
+/// The paths of a value's leaves, list indices left out.
+fn paths(value: &Value, at: &str, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                paths(value, &format!("{at}/{name}"), into);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| paths(value, &format!("{at}/*"), into)),
+        _ => {
+            into.insert(at.to_owned());
+        }
+    }
+}
+
+/// What one has and the other lacks, apart from what either may leave out.
+#[track_caller]
+fn same_fields(fake: &Value, real: &Value, optional: &[&str]) {
+    let of = |value: &Value| {
+        let mut all = BTreeSet::new();
+        paths(value, "", &mut all);
+        all.retain(|path| !optional.iter().any(|skip| path.contains(skip)));
+        all
+    };
+    let (fake, real) = (of(fake), of(real));
+    let more: Vec<_> = fake.difference(&real).collect();
+    let fewer: Vec<_> = real.difference(&fake).collect();
+    assert!(
+        more.is_empty() && fewer.is_empty(),
+        "only in the fake: {more:?}\nonly in the recording: {fewer:?}"
+    );
+}
+
+#[test]
+fn objects_have_the_recorded_fields() {
+    let Some(test) = ready() else { return };
+    let snapshot = |name: &str| -> Value {
+        let text = recording(&format!("01-happy-persistent/snapshots/{name}")).expect("a snapshot");
+        let value: Value = text.parse().expect("JSON");
+        if value["items"].is_array() { value["items"][0].clone() } else { value }
+    };
+    let client_side = &["/metadata/annotations/kubectl"];
+    let kafkas = "/apis/kafka.strimzi.io/v1/namespaces/kafka";
+    same_fields(
+        &get(&test, &format!("{kafkas}/kafkas/my-cluster")),
+        &snapshot("kafka-ready.json"),
+        client_side,
+    );
+    same_fields(
+        &get(&test, &format!("{kafkas}/kafkanodepools/dual-role")),
+        &snapshot("nodepool-ready.json"),
+        client_side,
+    );
+    same_fields(
+        &get(&test, &format!("{kafkas}/kafkatopics/my-topic")),
+        &snapshot("topic-ready.json"),
+        client_side,
+    );
+    let claim = get(&test, "/api/v1/namespaces/kafka/persistentvolumeclaims/data-0-my-cluster-dual-role-0");
+    same_fields(&claim, &snapshot("pvc.json"), &[]);
+    let node = get(&test, "/api/v1/nodes/kstrim");
+    same_fields(&node, &snapshot("node.json"), &[]);
+    let operator = get(&test, "/apis/apps/v1/namespaces/kafka/deployments/strimzi-cluster-operator");
+    same_fields(&operator["status"], &snapshot("deployment-operator.json")["status"], &[]);
+    let sets = get(&test, "/apis/core.strimzi.io/v1/namespaces/kafka/strimzipodsets");
+    same_fields(&sets["items"][0], &snapshot("podset.json"), &["/spec/pods"]);
+    let pods: Value =
+        recording("01-happy-persistent/snapshots/pods.json").expect("pods").parse().expect("JSON");
+    for real in pods["items"].as_array().expect("pods") {
+        let of = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or("")[..14].to_owned();
+        let all = get(&test, "/api/v1/namespaces/kafka/pods");
+        let fake =
+            all["items"].as_array().into_iter().flatten().find(|pod| of(pod) == of(real)).expect("a pod");
+        let made_up = &["volumeMounts", "allocatedResources", "/status/containerStatuses/*/resources"];
+        same_fields(&fake["status"], &real["status"], made_up);
+        same_fields(&fake["metadata"]["labels"], &real["metadata"]["labels"], &[]);
+        same_fields(&fake["metadata"]["ownerReferences"], &real["metadata"]["ownerReferences"], &[]);
+    }
+}
+
+#[test]
+fn kubectl_errors_have_the_recorded_words() {
+    let Some(log) = recording("29-kubectl-errors/commands.jsonl") else { return };
+    let Some(test) = ready() else { return };
+    let mut compared = 0;
+    for line in log.lines() {
+        let record: Value = line.parse().expect("JSON");
+        let argv: Vec<&str> =
+            record["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let line = argv.join(" ");
+        // What the stand-ins do not have: other verbs, files by the recorder's path, slow addresses.
+        let covered = ![
+            "config view",
+            "cluster-info",
+            "set env",
+            "exec",
+            "logs deployment",
+            "shared/",
+            "250:8443",
+            "version",
+            "use-context",
+        ]
+        .iter()
+        .any(|skip| line.contains(skip));
+        if argv[0] != "kubectl" || !covered {
+            continue;
+        }
+        let stdin = record["stdin"].as_str().unwrap_or("");
+        let run = test.fake_with("kubectl", &argv[1..], stdin);
+        // Line and column of a YAML error are the parser's own, log times the recording's.
+        let words = |text: &str| {
+            let lines = text.lines().filter(|l| !l.contains("memcache.go"));
+            let lines = lines.map(|l| l.split(" yaml: ").next().unwrap_or("").to_owned());
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(i64::from(run.code()), record["exit"].as_i64().unwrap_or(0), "{line}: {}", run.stderr);
+        assert_eq!(words(&run.stderr), words(record["stderr"].as_str().unwrap_or("")), "{line}");
+        assert_eq!(run.stdout.trim(), record["stdout"].as_str().unwrap_or("").trim(), "{line}");
+        compared += 1;
+    }
+    assert!(compared >= 20, "only {compared} commands compared");
+}
+
+/// Kinds and messages of CloudEvents, with the recording's own peculiarities left out.
+fn events(text: &str) -> Vec<(String, String, String)> {
+    let of = |line: &str| -> Option<(String, String, String)> {
+        let event: Value = line.parse().ok()?;
+        let field = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        let data = &event["data"];
+        Some((field(&event["type"]), field(&data["name"]), field(&data["exitcode"])))
+    };
+    let mut all: Vec<_> = text.lines().filter_map(of).collect();
+    // Messages without names depend on the machine (root, registry); the named ones must be the same.
+    all.retain(|(_, name, _)| !name.is_empty());
+    all
+}
+
+#[test]
+fn minikube_start_and_its_refusals_are_as_recorded() {
+    for (folder, root) in [("22-mk-start-again", true), ("25-mk-bad-request", false)] {
+        let Some(log) = recording(&format!("{folder}/commands.jsonl")) else { return };
+        let test = Test::new().scenario(|s| s.root = root);
+        for line in log.lines() {
+            let record: Value = line.parse().expect("JSON");
+            let argv: Vec<&str> =
+                record["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let line = argv.join(" ");
+            let start = argv
+                .iter()
+                .position(|word| *word == "minikube")
+                .filter(|at| argv.get(at + 1) == Some(&"start"));
+            // Not the same here: the number of CPUs, a group, root, base images of other drivers.
+            let other = ["--cpus=64", "--driver=kvm2 --base", "--clear-groups"]
+                .iter()
+                .any(|skip| line.contains(skip));
+            let Some(at) =
+                start.filter(|_| !other && !(folder.starts_with("25") && !line.contains("setpriv")))
+            else {
+                continue;
+            };
+            let run = test.fake("minikube", &argv[at + 1..]);
+            assert_eq!(i64::from(run.code()), record["exit"].as_i64().unwrap_or(0), "{line}\n{}", run.stdout);
+            let mut real = events(record["stdout"].as_str().unwrap_or(""));
+            let mut fake = events(&run.stdout);
+            if line.contains("--cpus=1") && root {
+                // It says so twice; once is enough here.
+                real.dedup();
+                fake.dedup();
+                real.sort();
+                real.dedup();
+                fake.sort();
+                fake.dedup();
+            }
+            assert_eq!(fake, real, "{line}");
+        }
+    }
+}
+
+#[test]
+fn minikube_states_have_the_recorded_exit_codes() {
+    let status = |host: Host| {
+        let test = Test::new().scenario(|s| s.profiles.push(ProfileSeed { host, ..ProfileSeed::default() }));
+        let run = test.fake("minikube", ["status", "-p", "kstrim", "-o", "json"]);
+        (run.code(), run.stdout)
+    };
+    let object = |host: &str, kubelet: &str, server: &str, config: &str| {
+        format!(
+            r#"{{"Name":"kstrim","Host":"{host}","Kubelet":"{kubelet}","APIServer":"{server}","Kubeconfig":"{config}","Worker":false}}"#
+        )
+    };
+    assert_eq!(status(Host::Running), (0, object("Running", "Running", "Running", "Configured")));
+    assert_eq!(status(Host::Paused), (2, object("Running", "Stopped", "Paused", "Configured")));
+    assert_eq!(status(Host::Stopped), (7, object("Stopped", "Stopped", "Stopped", "Stopped")));
+    assert_eq!(status(Host::Starting), (6, object("Running", "Stopped", "Stopped", "Misconfigured")));
+    assert_eq!(status(Host::Dead), (2, object("Running", "Running", "Stopped", "Configured")));
+    assert_eq!(status(Host::Gone), (7, "null".into()));
+    assert_eq!(status(Host::Made), (7, "null".into()));
+    assert_eq!(status(Host::Invalid).0, 85);
+}
+
+#[test]
+fn a_killed_start_leaves_a_half_made_profile_that_a_second_start_mends() {
+    for (ms, code) in [(25, 7), (100, 6)] {
+        let kill = Action::KillSelf { ms };
+        let test = Test::new().fault("minikube", "start", Some(1), kill);
+        let start = ["start", "-p", "kstrim", "-o", "json", "--kubernetes-version=v1.34.4"];
+        assert_eq!(test.fake("minikube", start).code(), 137);
+        assert_eq!(test.fake("minikube", ["status", "-p", "kstrim", "-o", "json"]).code(), code);
+        test.fake("minikube", start).expect(0);
+        test.fake("minikube", ["status", "-p", "kstrim"]).expect(0);
+        kubectl(&test, "get --raw /readyz").expect(0);
+    }
+}
+
+#[test]
+fn delete_without_an_engine_says_all_is_gone_and_leaves_the_container() {
+    let mut test = running();
+    test.fake("minikube", ["status", "-p", "kstrim"]).expect(0);
+    test.rescenario(|s| s.engine = Engine::Down);
+    let run = test.fake("minikube", ["delete", "-p", "kstrim", "-o", "json"]).expect(0);
+    assert!(run.stdout.contains("Removed all traces"));
+    test.rescenario(|s| s.engine = Engine::Up);
+    let list = ["ps", "-a", "--filter", "name=kstrim", "--format", "{{.Names}} {{.Status}}"];
+    assert!(test.fake("docker", list).stdout.starts_with("kstrim Up"));
+    test.fake("minikube", ["delete", "-p", "kstrim"]).expect(0);
+    assert_eq!(test.fake("docker", list).stdout, "");
+}
+
+/// The conditions of the Kafka, as (type, reason, message).
+fn verdict(test: &Test) -> (String, String, String) {
+    let kafka = get(test, "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas/my-cluster");
+    let last = kafka["status"]["conditions"].as_array().and_then(|c| c.last().cloned()).unwrap_or_default();
+    let field = |name: &str| last[name].as_str().unwrap_or("").to_owned();
+    (field("type"), field("reason"), field("message"))
+}
+
+fn recorded_verdict(path: &str) -> (String, String, String) {
+    let kafka: Value = recording(path).expect("a snapshot").parse().expect("JSON");
+    let last = &kafka["status"]["conditions"][0];
+    let field = |name: &str| last[name].as_str().unwrap_or("").to_owned();
+    (field("type"), field("reason"), field("message"))
+}
+
+fn settle() {
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[test]
+fn the_operator_refuses_what_it_refused_in_the_recordings() {
+    let test = running();
+    if !install(&test) {
+        return;
+    }
+    let pool_only = KAFKA.split("---").next().unwrap_or("");
+    let kafka_only = KAFKA.split("---").nth(1).unwrap_or("");
+    apply(&test, kafka_only).expect(0);
+    settle();
+    assert_eq!(verdict(&test), recorded_verdict("05-no-node-pool/snapshots/no-pool.json"));
+    apply(&test, pool_only).expect(0);
+    apply(&test, &kafka_only.replace("4.3.1", "3.9.0").replace("4.3-IV0", "3.9-IV0")).expect(0);
+    settle();
+    assert_eq!(verdict(&test), recorded_verdict("03-unsupported-kafka-version/snapshots/kafka.json"));
+    apply(&test, &kafka_only.replace("default.replication.factor: 1", "default.replication.factor: 3"))
+        .expect(0);
+    settle();
+    assert_eq!(verdict(&test), recorded_verdict("04-replication-factor-too-high/snapshots/a.json"));
+    // A refusal holds no lock: the right one is taken up at once.
+    apply(&test, KAFKA).expect(0);
+    kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
+}
+
+/// State and messages of the broker's pod.
+fn broker(test: &Test) -> Value {
+    get(test, "/api/v1/namespaces/kafka/pods/my-cluster-dual-role-0")["status"].clone()
+}
+
+#[test]
+fn pods_fail_as_in_the_recordings() {
+    let with = |change: &dyn Fn(&str) -> String, choose: fn(&mut crate::harness::Scenario)| {
+        let test = running().scenario(choose);
+        let there = install(&test);
+        if there {
+            apply(&test, &change(KAFKA)).expect(0);
+            settle();
+        }
+        there.then_some(test)
+    };
+    let memory =
+        |y: &str| y.replace("  replicas: 1\n", "  replicas: 1\n  resources: {requests: {memory: 64Gi}}\n");
+    let Some(test) = with(&memory, |_| {}) else { return };
+    let message = broker(&test)["conditions"][0]["message"].clone();
+    assert!(
+        message.as_str().is_some_and(|m| m.starts_with("0/1 nodes are available: 1 Insufficient memory.")),
+        "{message}"
+    );
+    assert_eq!(verdict(&test).1, "Creating");
+
+    let class = |y: &str| y.replace("size: 100Gi", "size: 100Gi\n        class: nope");
+    let Some(test) = with(&class, |_| {}) else { return };
+    let message = broker(&test)["conditions"][0]["message"].clone();
+    assert_eq!(
+        message,
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    );
+    let events = get(&test, "/api/v1/namespaces/kafka/events?fieldSelector=reason=ProvisioningFailed");
+    assert_eq!(events["items"][0]["message"], "storageclass.storage.k8s.io \"nope\" not found");
+
+    let image = |y: &str| {
+        y.replace("    version: 4.3.1", "    version: 4.3.1\n    image: quay.io/strimzi/kafka:does-not-exist")
+    };
+    let Some(test) = with(&image, |s| s.missing_images.push("does-not-exist".into())) else { return };
+    let reason = broker(&test)["containerStatuses"][0]["state"]["waiting"]["reason"].clone();
+    assert!(reason == "ErrImagePull" || reason == "ImagePullBackOff", "{reason}");
+    let run = kubectl(&test, "logs my-cluster-dual-role-0 -n kafka").expect(1);
+    assert_eq!(
+        run.stderr.trim(),
+        "Error from server (BadRequest): container \"kafka\" in pod \"my-cluster-dual-role-0\" is waiting to start: \
+         trying and failing to pull image"
+    );
+
+    let heap = |y: &str| {
+        let more = "  replicas: 1\n  resources: {limits: {memory: 256Mi}}\n  jvmOptions: {-Xms: 1024m}\n";
+        y.replace("  replicas: 1\n", more)
+    };
+    let Some(test) = with(&heap, |_| {}) else { return };
+    let status = &broker(&test)["containerStatuses"][0];
+    let last =
+        if status["lastState"]["terminated"].is_object() { &status["lastState"] } else { &status["state"] };
+    assert_eq!(
+        (&last["terminated"]["reason"], &last["terminated"]["exitCode"]),
+        (&"OOMKilled".into(), &137.into())
+    );
+
+    let Some(test) = with(&|y| y.to_owned(), |s| s.registry = Registry::Unreachable) else { return };
+    let pods = get(&test, "/api/v1/namespaces/kafka/pods?labelSelector=name%3Dstrimzi-cluster-operator");
+    let message = pods["items"][0]["status"]["containerStatuses"][0]["state"]["waiting"]["message"].clone();
+    assert!(message.as_str().is_some_and(|m| m.contains("lookup quay.io on")), "{message}");
+}
+
+#[test]
+fn an_old_volume_breaks_the_next_cluster() {
+    let Some(test) = ready() else { return };
+    let first =
+        get(&test, "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas/my-cluster")["status"]["clusterId"]
+            .clone();
+    kubectl(&test, "delete kafka/my-cluster kafkanodepool/dual-role -n kafka").expect(0);
+    settle();
+    apply(&test, KAFKA).expect(0);
+    settle();
+    assert!(broker(&test)["containerStatuses"][0]["restartCount"].as_u64() >= Some(1));
+    let log = kubectl(&test, "logs my-cluster-dual-role-0 -n kafka --previous --tail=40").expect(0).stdout;
+    assert!(
+        log.contains("Invalid cluster.id in: /var/lib/kafka/data-0/kafka-log0/meta.properties. Expected"),
+        "{log}"
+    );
+    assert!(log.trim().ends_with(first.as_str().unwrap_or("?")), "{log} {first}");
+    assert_eq!(verdict(&test).1, "Creating");
+}
+
+#[test]
+fn a_cluster_deleted_while_it_comes_up_locks_its_name_until_the_operator_restarts() {
+    let test = running().scenario(|s| s.timings.operation_timeout = 60_000);
+    if !install(&test) {
+        return;
+    }
+    let stuck = KAFKA.replace("size: 100Gi", "size: 100Gi\n        class: nope");
+    apply(&test, &stuck).expect(0);
+    settle();
+    kubectl(&test, "delete kafka/my-cluster kafkanodepool/dual-role -n kafka").expect(0);
+    kubectl(&test, "delete pvc -l strimzi.io/cluster=my-cluster -n kafka").expect(0);
+    apply(&test, KAFKA).expect(0);
+    settle();
+    let kafka = get(&test, "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas/my-cluster");
+    assert_eq!(kafka["status"], Value::Null);
+    kubectl(&test, "delete pod -l name=strimzi-cluster-operator -n kafka").expect(0);
+    kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
+}
+
+#[test]
+fn an_operator_bound_elsewhere_is_available_and_does_nothing() {
+    let Some(manifest) = recording("manifests/install-1.2.0-kafka.yaml") else { return };
+    let test = running();
+    kubectl(&test, "create namespace kafka").expect(0);
+    apply(&test, &manifest.replace("namespace: kafka", "namespace: myproject")).expect(0);
+    apply(&test, KAFKA);
+    kubectl(
+        &test,
+        "wait deployment/strimzi-cluster-operator -n kafka --for=condition=Available --timeout=5s",
+    )
+    .expect(0);
+    apply(&test, KAFKA).expect(0);
+    settle();
+    let who = "auth can-i list kafkas.kafka.strimzi.io --as=system:serviceaccount:kafka:strimzi-cluster-operator -n kafka";
+    assert_eq!(kubectl(&test, who).expect(1).stdout, "no\n");
+    assert_eq!(verdict(&test).0, "");
+    apply(&test, &manifest).expect(0);
+    assert_eq!(kubectl(&test, who).expect(0).stdout, "yes\n");
+    kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
+}
+
+#[test]
+fn a_topic_holds_its_namespace_when_its_operator_is_gone() {
+    let Some(test) = ready() else { return };
+    kubectl(&test, "delete deployment strimzi-cluster-operator my-cluster-entity-operator -n kafka")
+        .expect(0);
+    settle();
+    let run = kubectl(&test, "delete namespace kafka --timeout=500ms").expect(1);
+    assert_eq!(run.stderr.trim(), "error: timed out waiting for the condition on namespaces/kafka");
+    let fake = get(&test, "/api/v1/namespaces/kafka");
+    let real: Value =
+        recording("11-namespace-stuck/snapshots/namespace-stuck.json").expect("it").parse().expect("JSON");
+    let words = |ns: &Value| -> Vec<(Value, Value, Value)> {
+        let list = ns["status"]["conditions"].as_array().into_iter().flatten();
+        list.map(|c| (c["type"].clone(), c["reason"].clone(), c["message"].clone())).collect()
+    };
+    assert_eq!(words(&fake), words(&real));
+    let patch = [
+        "--context",
+        "kstrim",
+        "patch",
+        "kafkatopic",
+        "my-topic",
+        "-n",
+        "kafka",
+        "--type=merge",
+        "-p",
+        r#"{"metadata":{"finalizers":null}}"#,
+    ];
+    test.fake("kubectl", patch).expect(0);
+    kubectl(&test, "wait namespace/kafka --for=delete --timeout=2s").expect(0);
+}
+
+#[test]
+fn a_watch_tells_every_change_once_and_ends_when_asked() {
+    let test = running();
+    if !install(&test) {
+        return;
+    }
+    settle();
+    let path = "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas";
+    let from = get(&test, path)["metadata"]["resourceVersion"].as_str().unwrap_or("").to_owned();
+    apply(&test, KAFKA).expect(0);
+    let run = kubectl(&test, &format!("get --raw {path}?watch=1&resourceVersion={from}&timeoutSeconds=1"))
+        .expect(0);
+    let events = run.json_lines();
+    assert_eq!(events[0]["type"], "ADDED");
+    let reasons: Vec<&Value> =
+        events[1..].iter().map(|e| &e["object"]["status"]["conditions"][0]["reason"]).collect();
+    assert_eq!(reasons, [&Value::from("Creating"), &Value::Null], "{}", run.stdout);
+}
+
+#[test]
+fn faults_happen_to_the_call_they_are_meant_for() {
+    let test = running()
+        .fault(
+            "kubectl",
+            "/readyz",
+            Some(2),
+            Action::Exit { code: 3, stdout: String::new(), stderr: "no".into() },
+        )
+        .fault("kubectl", "/version", None, Action::Cut { bytes: 5, exit: Some(9) })
+        .fault("minikube", "version", None, Action::FloodStderr { bytes: 2_000_000 });
+    kubectl(&test, "get --raw /readyz").expect(0);
+    assert_eq!(kubectl(&test, "get --raw /readyz").expect(3).stderr, "no\n");
+    kubectl(&test, "get --raw /readyz").expect(0);
+    assert_eq!(kubectl(&test, "get --raw /version").expect(9).stdout.len(), 5);
+    let flood = test.fake("minikube", ["version", "-o", "json"]).expect(0);
+    assert!(flood.stderr.len() > 1_900_000 && flood.stdout.starts_with('{'));
+    let calls = test.calls();
+    assert_eq!(
+        calls.iter().map(|c| c.exit).collect::<Vec<_>>(),
+        [Some(0), Some(3), Some(0), Some(9), Some(0)]
+    );
+    assert!(test.leftovers().is_empty());
+}
+
+#[test]
+fn only_a_parent_called_kstrim_is_killed() {
+    let test = running().fault("kubectl", "", None, Action::KillParentAfter);
+    let run = kubectl(&test, "create namespace kafka").expect(1);
+    assert!(run.stderr.contains("not kstrim"), "{}", run.stderr);
+    // The work was done all the same: the kill comes after it.
+    assert!(test.object("kstrim", "namespaces//kafka").is_object());
+}

@@ -1,0 +1,439 @@
+//! A test's surroundings: a home of its own, stand-ins on PATH, a world, and what became of them.
+//!
+//! ```ignore
+//! let test = Test::new().scenario(|s| s.engine = Engine::Down);
+//! let run = test.args(["up", "--output", "json"]).run();
+//! assert_eq!(run.code(), 3);
+//! ```
+
+#![allow(dead_code, reason = "later tests use the rest")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+#[path = "../fakes/scenario.rs"]
+pub mod scenario;
+
+#[allow(unused_imports, reason = "later tests use the rest")]
+pub use scenario::{Action, Crash, Engine, Fault, Host, ProfileSeed, Registry, Scenario, Timings};
+
+/// No run of a test may take longer; it is killed then.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A test's surroundings; removed when dropped.
+pub struct Test {
+    home: TempDir,
+    scenario: Scenario,
+    programs: Vec<&'static str>,
+    env: BTreeMap<OsString, OsString>,
+    args: Vec<OsString>,
+    stdin: Vec<u8>,
+    limit: Duration,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Run {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its stdout.
+    pub stdout: String,
+    /// Its stderr.
+    pub stderr: String,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether the harness had to kill it.
+    pub killed_by_harness: bool,
+}
+
+/// A call of a stand-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Process id.
+    pub pid: u32,
+    /// When it began, ms since 1970.
+    pub at: i64,
+    /// `minikube`, `kubectl`, `docker`.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// `None`: it did not come to its end, or runs still.
+    pub exit: Option<i64>,
+}
+
+impl Call {
+    /// Program and arguments, joined by blanks.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.program, self.args.join(" "))
+    }
+}
+
+impl Run {
+    /// The exit code; 128 + n for signal n, as in a shell.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+    }
+
+    /// stdout as JSON lines; panics at a line that is none.
+    pub fn json_lines(&self) -> Vec<Value> {
+        let parse = |line: &str| line.parse().unwrap_or_else(|e| panic!("{e} in the line {line:?}"));
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// stdout as one JSON value.
+    pub fn json(&self) -> Value {
+        self.stdout.parse().unwrap_or_else(|e| panic!("{e} in {:?}\nstderr: {}", self.stdout, self.stderr))
+    }
+
+    /// Panics with all output unless it exited with this code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code(),
+            code,
+            "exit code\n--- stdout\n{}\n--- stderr\n{}\n--- after {:?}",
+            self.stdout,
+            self.stderr,
+            self.took
+        );
+        self
+    }
+}
+
+/// The stand-in program, built if need be: `cargo test --test cli` does not build examples.
+fn fake_cluster() -> &'static Path {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = Path::new(env!("CARGO_BIN_EXE_kstrim")).parent().expect("a folder");
+        let program = folder.join("examples/fake-cluster");
+        let modified = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+        let built = modified(&program);
+        let sources = fs::read_dir(root.join("tests/fakes")).expect("tests/fakes");
+        let newest = sources.flatten().filter_map(|entry| modified(&entry.path())).max();
+        if built.is_none() || built < newest {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.current_dir(root).args(["build", "--quiet", "--example", "fake-cluster"]);
+            // What cargo tells a test about its package would make build scripts run again.
+            for (name, _) in std::env::vars_os() {
+                let text = name.to_string_lossy();
+                if ["CARGO_MANIFEST", "CARGO_PKG", "CARGO_BIN", "CARGO_CRATE", "CARGO_PRIMARY"]
+                    .iter()
+                    .any(|start| text.starts_with(start))
+                {
+                    cargo.env_remove(&name);
+                }
+            }
+            // The profile's folder: target/debug or target/release.
+            if folder.ends_with("release") {
+                cargo.arg("--release");
+            }
+            if !cargo.status().is_ok_and(|status| status.success()) {
+                return None;
+            }
+        }
+        Some(program)
+    });
+    program.as_deref().expect("the stand-ins build")
+}
+
+impl Default for Test {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Test {
+    /// An empty home, all stand-ins, nothing started.
+    pub fn new() -> Self {
+        let home = tempfile::Builder::new().prefix("kstrim-test").tempdir().expect("a temporary folder");
+        for folder in ["home", "bin", "world", "tmp", "work"] {
+            fs::create_dir(home.path().join(folder)).expect("a folder");
+        }
+        Self {
+            home,
+            scenario: Scenario::default(),
+            programs: vec!["minikube", "kubectl", "docker"],
+            env: BTreeMap::new(),
+            args: Vec::new(),
+            stdin: Vec::new(),
+            limit: LIMIT,
+        }
+    }
+
+    /// Choose the world.
+    #[must_use]
+    pub fn scenario(mut self, choose: impl FnOnce(&mut Scenario)) -> Self {
+        choose(&mut self.scenario);
+        self
+    }
+
+    /// Change the world's rules (timings, faults) later; the world itself stays.
+    pub fn rescenario(&mut self, choose: impl FnOnce(&mut Scenario)) {
+        choose(&mut self.scenario);
+    }
+
+    /// Add a fault: program, part of the arguments, the n-th such call (`None`: every), what.
+    #[must_use]
+    pub fn fault(mut self, program: &str, args: &str, nth: Option<u32>, action: Action) -> Self {
+        self.scenario.faults.push(Fault { program: program.into(), args: args.into(), nth, action });
+        self
+    }
+
+    /// Leave a program out.
+    #[must_use]
+    pub fn without(mut self, program: &str) -> Self {
+        self.programs.retain(|p| *p != program);
+        self
+    }
+
+    /// Set an environment variable for kstrim.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// kstrim's arguments of the next run, in place of those before.
+    pub fn args<S: Into<OsString>>(&mut self, args: impl IntoIterator<Item = S>) -> &mut Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// stdin of the next runs.
+    pub fn stdin(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Kill a run that takes longer (default 60 s).
+    pub fn limit(&mut self, limit: Duration) -> &mut Self {
+        self.limit = limit;
+        self
+    }
+
+    /// A file in the folder that kstrim is run in; parents are made.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.work().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// `$HOME`.
+    pub fn home(&self) -> PathBuf {
+        self.home.path().join("home")
+    }
+
+    /// The folder that kstrim is run in.
+    pub fn work(&self) -> PathBuf {
+        self.home.path().join("work")
+    }
+
+    /// `$FAKE_WORLD`.
+    pub fn world_dir(&self) -> PathBuf {
+        self.home.path().join("world")
+    }
+
+    /// The folder on PATH.
+    pub fn bin(&self) -> PathBuf {
+        self.home.path().join("bin")
+    }
+
+    fn prepare(&self) {
+        let bin = self.bin();
+        for program in ["minikube", "kubectl", "docker"] {
+            let link = bin.join(program);
+            match (self.programs.contains(&program), link.is_symlink()) {
+                (true, false) => symlink(fake_cluster(), link).expect("a link"),
+                (false, true) => fs::remove_file(link).expect("a link"),
+                _ => {}
+            }
+        }
+        let text = json!(self.scenario).to_string();
+        fs::write(self.world_dir().join("scenario.json"), text).expect("scenario.json");
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        self.prepare();
+        let home = self.home();
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.work());
+        command.env("HOME", &home).env("PATH", self.bin()).env("FAKE_WORLD", self.world_dir());
+        command.env("TMPDIR", self.home.path().join("tmp")).env("LANG", "C.UTF-8");
+        for (name, folder) in [
+            ("XDG_CONFIG_HOME", ".config"),
+            ("XDG_DATA_HOME", ".local/share"),
+            ("XDG_STATE_HOME", ".local/state"),
+            ("XDG_CACHE_HOME", ".cache"),
+        ] {
+            command.env(name, home.join(folder));
+        }
+        if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
+            command.env("LLVM_PROFILE_FILE", profile);
+        }
+        command.envs(&self.env);
+        command
+    }
+
+    /// Run kstrim.
+    pub fn run(&self) -> Run {
+        self.spawn().wait()
+    }
+
+    /// Start kstrim, to send it signals.
+    pub fn spawn(&self) -> Running {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kstrim")));
+        command.args(&self.args);
+        Running::start(command, &self.stdin, self.limit)
+    }
+
+    /// Run a stand-in by hand: `fake("kubectl", ["--context", "kstrim", "get", "pods"])`.
+    pub fn fake<S: Into<OsString>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Run {
+        self.fake_with(program, args, "")
+    }
+
+    /// The same with something on stdin.
+    pub fn fake_with<S: Into<OsString>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = S>,
+        stdin: &str,
+    ) -> Run {
+        self.prepare();
+        let mut command = self.command(&self.bin().join(program));
+        command.args(args.into_iter().map(Into::into));
+        Running::start(command, stdin.as_bytes(), self.limit).wait()
+    }
+
+    /// The calls of all stand-ins so far, in order of their beginning.
+    pub fn calls(&self) -> Vec<Call> {
+        let text = fs::read_to_string(self.world_dir().join("calls.jsonl")).unwrap_or_default();
+        let lines: Vec<Value> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        let ended = |pid: &Value, at: &Value| {
+            let end = lines.iter().find(|l| l["pid"] == *pid && l["at"] == *at && l["exit"].is_i64());
+            end.and_then(|l| l["exit"].as_i64())
+        };
+        let begun = lines.iter().filter(|l| l["program"].is_string());
+        begun
+            .map(|l| Call {
+                pid: l["pid"].as_u64().unwrap_or(0) as u32,
+                at: l["at"].as_i64().unwrap_or(0),
+                program: l["program"].as_str().unwrap_or("").to_owned(),
+                args: l["args"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|a| Some(a.as_str()?.to_owned()))
+                    .collect(),
+                exit: ended(&l["pid"], &l["at"]),
+            })
+            .collect()
+    }
+
+    /// Calls whose process is still there: children that were not reaped.
+    pub fn leftovers(&self) -> Vec<Call> {
+        let alive = |call: &Call| {
+            let comm = fs::read_to_string(format!("/proc/{}/comm", call.pid)).unwrap_or_default();
+            call.exit.is_none() && comm.trim() == call.program
+        };
+        self.calls().into_iter().filter(alive).collect()
+    }
+
+    /// A profile's state as the stand-in of minikube keeps it, or null.
+    pub fn profile(&self, name: &str) -> Value {
+        let text = fs::read_to_string(self.world_dir().join("minikube.json")).unwrap_or_default();
+        let saved: Value = text.parse().unwrap_or_default();
+        saved["profiles"][name].clone()
+    }
+
+    /// The objects of a profile's cluster as last written, by `plural.group/namespace/name`;
+    /// null if it has none. Time does not pass by looking.
+    pub fn objects(&self, profile: &str) -> Value {
+        let file = self.world_dir().join("clusters").join(format!("{profile}.json"));
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let saved: Value = text.parse().unwrap_or_default();
+        saved["objects"].clone()
+    }
+
+    /// One of them, or null: `object("kstrim", "kafkas.kafka.strimzi.io/kafka/my-cluster")`.
+    pub fn object(&self, profile: &str, key: &str) -> Value {
+        self.objects(profile)[key].clone()
+    }
+}
+
+/// A kstrim that runs.
+pub struct Running {
+    child: Child,
+    started: Instant,
+    limit: Duration,
+    readers: Vec<std::thread::JoinHandle<Vec<u8>>>,
+}
+
+impl Running {
+    fn start(mut command: Command, stdin: &[u8], limit: Duration) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut child = command.spawn().expect("it starts");
+        let mut input = child.stdin.take().expect("stdin");
+        let bytes = stdin.to_vec();
+        std::thread::spawn(move || {
+            // A child that does not read its stdin is its own affair.
+            let _ = input.write_all(&bytes);
+        });
+        fn read(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                let _ = from.read_to_end(&mut bytes);
+                bytes
+            })
+        }
+        let readers =
+            vec![read(child.stdout.take().expect("stdout")), read(child.stderr.take().expect("stderr"))];
+        Self { child, started, limit, readers }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Send it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Wait for its end.
+    pub fn wait(mut self) -> Run {
+        let mut killed_by_harness = false;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                break status;
+            }
+            if self.started.elapsed() > self.limit && !killed_by_harness {
+                killed_by_harness = true;
+                let _ = self.child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let took = self.started.elapsed();
+        let mut texts = self
+            .readers
+            .drain(..)
+            .map(|reader| String::from_utf8_lossy(&reader.join().expect("a reader")).into_owned());
+        let (stdout, stderr) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+        Run { status, stdout, stderr, took, killed_by_harness }
+    }
+}

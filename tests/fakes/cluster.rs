@@ -1,0 +1,471 @@
+//! One cluster's objects: the store that the API server would be, the clock that drives the
+//! controllers, and what those remember.
+//!
+//! Controllers are level-triggered functions over the store; each waits with
+//! [`Cluster::elapsed`], a named timer. [`Cluster::advance`] walks from timer to timer, so that
+//! what is seen depends only on what was applied and when, not on how often anybody looked.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::kinds::Resource;
+use crate::scenario::Scenario;
+use crate::world::{Place, Profile, now, write};
+
+/// Objects, clock, timers.
+pub struct Cluster {
+    /// The profile's name, which is the node's too.
+    pub profile: String,
+    /// The node's address.
+    pub ip: String,
+    /// The test's choices.
+    pub scenario: Scenario,
+    /// Resource version of the last change.
+    pub rv: u64,
+    /// Milliseconds since 1970 of the last advance.
+    pub clock: i64,
+    /// By `plural.group/namespace/name`.
+    pub objects: BTreeMap<String, Value>,
+    /// When each named timer fires.
+    pub timers: BTreeMap<String, i64>,
+    /// What controllers remember beside the objects.
+    pub memory: Memory,
+    /// Where the topics' data are.
+    pub topics: std::path::PathBuf,
+    serial: u64,
+    changes: Vec<String>,
+    written: u64,
+    moves: u64,
+}
+
+/// What controllers remember.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Reconciliations under way, by `namespace/name` of the Kafka: the locks.
+    pub running: BTreeMap<String, Reconciliation>,
+    /// What was reconciled last, by uid of the Kafka.
+    pub done: BTreeMap<String, String>,
+    /// Which cluster id a volume was formatted with, by uid of its claim.
+    pub volumes: BTreeMap<String, String>,
+    /// Cluster ids, by uid of the Kafka.
+    pub cluster_ids: BTreeMap<String, String>,
+    /// Field managers: what each applied last, by key and manager.
+    pub applied: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Kafkas whose pods did not come in time, by uid.
+    pub fatal: BTreeMap<String, bool>,
+}
+
+/// One reconciliation of a Kafka.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reconciliation {
+    /// Of the Kafka it began for.
+    pub uid: String,
+    /// Of the operator pod that runs it.
+    pub operator: String,
+    /// What it reconciles: generations of the Kafka and its pools.
+    pub marker: String,
+    /// `validate`, `pods`, `entity`.
+    pub phase: String,
+    /// When that phase began.
+    pub since: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    rv: u64,
+    clock: i64,
+    serial: u64,
+    written: u64,
+    ip: String,
+    timers: BTreeMap<String, i64>,
+    memory: Memory,
+}
+
+impl Cluster {
+    /// A cluster as `minikube start` leaves it.
+    pub fn new(place: &Place, profile: &str, data: &Profile) -> Self {
+        let mut cluster = Self {
+            profile: profile.to_owned(),
+            ip: data.ip.clone(),
+            scenario: place.scenario.clone(),
+            rv: 300,
+            clock: now(),
+            objects: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            memory: Memory::default(),
+            topics: place.topics(),
+            serial: 0,
+            changes: Vec::new(),
+            written: 0,
+            moves: 1,
+        };
+        crate::nodes::bootstrap(&mut cluster, data);
+        cluster
+    }
+
+    /// Read it.
+    pub fn load(place: &Place, profile: &str) -> Self {
+        let text = fs::read_to_string(place.cluster_file(profile, "json")).expect("the cluster's file");
+        // `Value: FromStr` is compiled inside serde_json, which is optimised in debug builds too.
+        let mut root: Value = text.parse().expect("the cluster's JSON");
+        let objects = root.as_object_mut().and_then(|m| m.shift_remove("objects"));
+        let applied = root.pointer_mut("/memory/applied").map(Value::take);
+        root["memory"]["applied"] = json!({});
+        let saved: Saved = serde_json::from_value(root).expect("the cluster's JSON");
+        let Some(Value::Object(objects)) = objects else { panic!("no objects in the cluster's JSON") };
+        let mut memory = saved.memory;
+        if let Some(Value::Object(applied)) = applied {
+            for (key, by) in applied {
+                let Value::Object(by) = by else { continue };
+                memory.applied.insert(key, by.into_iter().collect());
+            }
+        }
+        Self {
+            profile: profile.to_owned(),
+            ip: saved.ip,
+            scenario: place.scenario.clone(),
+            rv: saved.rv,
+            clock: saved.clock,
+            objects: objects.into_iter().collect(),
+            timers: saved.timers,
+            memory,
+            topics: place.topics(),
+            serial: saved.serial,
+            changes: Vec::new(),
+            written: saved.written,
+            moves: 0,
+        }
+    }
+
+    /// Write it, if anything changed.
+    pub fn save(mut self, place: &Place) {
+        if self.moves == 0 {
+            return;
+        }
+        let path = place.cluster_file(&self.profile, "changes");
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .expect("FAKE_WORLD is writable");
+        // A writer that was killed half way may have left more than the object file knows.
+        file.set_len(self.written).expect("FAKE_WORLD is writable");
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).expect("FAKE_WORLD is writable");
+        let due = self.next_due().unwrap_or(i64::MAX);
+        let text: String = self.changes.drain(..).collect();
+        file.write_all(text.as_bytes()).expect("FAKE_WORLD is writable");
+        self.written += text.len() as u64;
+        let applied: Value = std::mem::take(&mut self.memory.applied)
+            .into_iter()
+            .map(|(key, by)| (key, Value::Object(by.into_iter().collect())))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        let mut root = json!(Saved {
+            rv: self.rv,
+            clock: self.clock,
+            serial: self.serial,
+            written: self.written,
+            ip: self.ip.clone(),
+            timers: self.timers.clone(),
+            memory: std::mem::take(&mut self.memory),
+        });
+        root["memory"]["applied"] = applied;
+        root["objects"] = Value::Object(std::mem::take(&mut self.objects).into_iter().collect());
+        write(&place.cluster_file(&self.profile, "json"), &root);
+        fs::write(place.cluster_file(&self.profile, "due"), due.to_string()).expect("FAKE_WORLD is writable");
+    }
+
+    fn next_due(&self) -> Option<i64> {
+        self.timers.values().copied().filter(|due| *due > self.clock).min()
+    }
+
+    /// Let time pass until `to`.
+    pub fn advance(&mut self, to: i64) {
+        loop {
+            self.settle();
+            match self.next_due() {
+                Some(due) if due <= to => self.clock = due,
+                _ => break,
+            }
+        }
+        self.clock = self.clock.max(to);
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..200 {
+            let before = self.moves;
+            crate::nodes::run(self);
+            crate::lifecycle::run(self);
+            crate::deployments::run(self);
+            crate::operator::run(self);
+            crate::topics::run(self);
+            crate::pods::run(self);
+            if before == self.moves {
+                return;
+            }
+        }
+        panic!("the controllers do not come to rest");
+    }
+
+    /// Whether `ms` have passed since this was first asked about `uid` and `step`.
+    pub fn elapsed(&mut self, uid: &str, step: &str, ms: u64) -> bool {
+        let name = format!("{uid}/{step}");
+        if let Some(due) = self.timers.get(&name) {
+            return *due <= self.clock;
+        }
+        self.touch();
+        self.timers.insert(name, self.clock + ms as i64);
+        ms == 0
+    }
+
+    /// As [`Cluster::elapsed`], and starts again when it has.
+    pub fn lapse(&mut self, uid: &str, step: &str, ms: u64) -> bool {
+        let passed = self.elapsed(uid, step, ms);
+        if passed {
+            self.forget(uid, step);
+        }
+        passed
+    }
+
+    /// Remove a timer.
+    pub fn forget(&mut self, uid: &str, step: &str) {
+        self.timers.remove(&format!("{uid}/{step}"));
+        self.touch();
+    }
+
+    /// Time stood still (the profile was stopped): move every timer.
+    pub fn thaw(&mut self) {
+        let pause = now() - self.clock;
+        self.timers.values_mut().for_each(|due| *due += pause);
+        self.clock += pause;
+        self.touch();
+    }
+
+    /// 32 hex digits nobody has had.
+    pub fn random(&mut self) -> String {
+        self.serial += 1;
+        self.touch();
+        let seed = format!("{} {} {}", self.profile, self.serial, self.clock);
+        Sha256::digest(seed).iter().take(16).map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// A new uid.
+    pub fn uid(&mut self) -> String {
+        let h = self.random();
+        format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32])
+    }
+
+    /// The clock as the API prints it, in whole seconds.
+    pub fn time(&self) -> String {
+        stamp(self.clock - self.clock.rem_euclid(1000))
+    }
+
+    /// The clock as Strimzi prints it, with nanoseconds.
+    pub fn fine_time(&self) -> String {
+        let text = stamp(self.clock - self.clock.rem_euclid(1000));
+        format!("{}.{:03}000001Z", text.trim_end_matches('Z'), self.clock.rem_euclid(1000))
+    }
+
+    /// Something changed that is no object: look at everything again.
+    pub fn touch(&mut self) {
+        self.moves += 1;
+    }
+
+    fn record(&mut self, kind: &str, key: &str, object: &Value) {
+        self.moves += 1;
+        let line = json!({"rv": self.rv, "key": key, "type": kind, "object": object});
+        self.changes.push(format!("{line}\n"));
+    }
+
+    /// A new object; fills in uid, times and versions. The caller has made sure that it is new.
+    pub fn create(&mut self, resource: &Resource, mut object: Value) -> String {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("").to_owned();
+        let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
+        let key = resource.key(&namespace, &name);
+        self.rv += 1;
+        let uid = self.uid();
+        let time = self.time();
+        let meta = &mut object["metadata"];
+        if meta["uid"].is_null() {
+            meta["uid"] = json!(uid);
+        }
+        meta["creationTimestamp"] = json!(time);
+        meta["resourceVersion"] = json!(self.rv.to_string());
+        if resource.has_generation() {
+            meta["generation"] = json!(1);
+        }
+        self.record("ADDED", &key, &object);
+        self.objects.insert(key.clone(), object);
+        key
+    }
+
+    /// Change an object; nothing happens if it comes out the same. Removes it when the last
+    /// finalizer of a deleted one goes.
+    pub fn update(&mut self, key: &str, change: impl FnOnce(&mut Value)) {
+        let Some(old) = self.objects.get(key) else { return };
+        let mut new = old.clone();
+        change(&mut new);
+        if new == *old {
+            return;
+        }
+        if new["spec"] != old["spec"]
+            && let Some(generation) = old["metadata"]["generation"].as_u64()
+        {
+            new["metadata"]["generation"] = json!(generation + 1);
+        }
+        self.rv += 1;
+        new["metadata"]["resourceVersion"] = json!(self.rv.to_string());
+        let finished = new["metadata"]["deletionTimestamp"].is_string()
+            && new["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty)
+            && !key.starts_with("pods/")
+            && !key.starts_with("namespaces/");
+        self.record("MODIFIED", key, &new);
+        self.objects.insert(key.to_owned(), new);
+        if finished {
+            self.remove(key);
+        }
+    }
+
+    /// The DELETE verb: pods end gracefully, finalizers hold.
+    pub fn delete(&mut self, key: &str) {
+        let Some(object) = self.objects.get(key) else { return };
+        if object["metadata"]["deletionTimestamp"].is_string() {
+            return;
+        }
+        if key.starts_with("customresourcedefinitions.") {
+            let hold = json!(["customresourcecleanup.apiextensions.k8s.io"]);
+            self.update(key, |o| o["metadata"]["finalizers"] = hold);
+        }
+        let object = &self.objects[key];
+        let pod = key.starts_with("pods/");
+        let held = object["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+        if !pod && !held && !key.starts_with("namespaces/") {
+            self.remove(key);
+            return;
+        }
+        let time = self.time();
+        self.update(key, |o| {
+            let meta = &mut o["metadata"];
+            meta["deletionTimestamp"] = json!(time);
+            if !key.starts_with("namespaces/") {
+                meta["deletionGracePeriodSeconds"] = json!(if pod { 30 } else { 0 });
+            }
+            if let Some(generation) = meta["generation"].as_u64() {
+                meta["generation"] = json!(generation + 1);
+            }
+        });
+    }
+
+    /// Gone at once.
+    pub fn remove(&mut self, key: &str) {
+        let Some(mut object) = self.objects.remove(key) else { return };
+        self.rv += 1;
+        object["metadata"]["resourceVersion"] = json!(self.rv.to_string());
+        self.record("DELETED", key, &object);
+        let uid = format!("{}/", object["metadata"]["uid"].as_str().unwrap_or("-"));
+        self.timers.retain(|name, _| !name.starts_with(&uid));
+        self.memory.applied.remove(key);
+    }
+
+    /// An object.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.objects.get(key)
+    }
+
+    /// Keys of a resource's objects, `plural.group`, in a namespace or in all (empty).
+    pub fn keys(&self, resource: &str, namespace: &str) -> Vec<String> {
+        let prefix = match namespace {
+            "" => format!("{resource}/"),
+            ns => format!("{resource}/{ns}/"),
+        };
+        self.objects
+            .range(prefix.clone()..)
+            .take_while(|(key, _)| key.starts_with(&prefix))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Objects of a resource, cloned.
+    pub fn list(&self, resource: &str, namespace: &str) -> Vec<Value> {
+        self.keys(resource, namespace).iter().map(|key| self.objects[key].clone()).collect()
+    }
+
+    /// An Event about an object.
+    pub fn event(&mut self, about: &Value, kind: &str, reason: &str, message: &str, component: &str) {
+        let field = |name: &str| about["metadata"][name].as_str().unwrap_or("").to_owned();
+        let suffix = self.random();
+        let namespace = match field("namespace") {
+            ns if ns.is_empty() => "default".to_owned(),
+            ns => ns,
+        };
+        let mut involved = json!({
+            "apiVersion": about["apiVersion"], "kind": about["kind"], "name": field("name"),
+            "namespace": namespace, "resourceVersion": field("resourceVersion"), "uid": field("uid"),
+        });
+        if component == "kubelet"
+            && reason != "Scheduled"
+            && let Some(name) = about["spec"]["containers"][0]["name"].as_str()
+        {
+            involved["fieldPath"] = json!(format!("spec.containers{{{name}}}"));
+        }
+        let time = self.time();
+        let mut source = json!({"component": component});
+        let mut instance = "";
+        let node = self.profile.clone();
+        if component == "kubelet" {
+            source["host"] = json!(node);
+            instance = &node;
+        }
+        let event = json!({
+            "apiVersion": "v1", "count": 1, "eventTime": null, "firstTimestamp": time,
+            "involvedObject": involved, "kind": "Event", "lastTimestamp": time, "message": message,
+            "metadata": {"name": format!("{}.{}", field("name"), &suffix[..16]), "namespace": namespace},
+            "reason": reason, "reportingComponent": component, "reportingInstance": instance,
+            "source": source, "type": kind,
+        });
+        self.create(&crate::kinds::builtin("events"), event);
+    }
+
+    /// Put a test's object as if it had been there for long.
+    pub fn seed(&mut self, object: Value) {
+        if let Err(e) = crate::apply::one(self, object, &crate::apply::Options::seed()) {
+            panic!("a seeded object is refused: {e}");
+        }
+        let to = self.clock + 3_000;
+        self.advance(to);
+    }
+}
+
+/// RFC 3339 in UTC.
+pub fn stamp(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).expect("a time").to_string()
+}
+
+/// Text at a JSON pointer, or "".
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+}
+
+/// Set a condition, keeping its time if its status stays.
+pub fn condition(list: &mut Value, mut new: Value, time: &str) {
+    if !list.is_array() {
+        *list = json!([]);
+    }
+    new["lastTransitionTime"] = json!(time);
+    let Some(list) = list.as_array_mut() else { return };
+    match list.iter_mut().find(|c| c["type"] == new["type"]) {
+        Some(old) => {
+            if old["status"] == new["status"] {
+                new["lastTransitionTime"] = old["lastTransitionTime"].clone();
+            }
+            *old = new;
+        }
+        None => list.push(new),
+    }
+}

@@ -1,0 +1,150 @@
+//! The Deployment and ReplicaSet controllers in one: one pod for every template, the old one
+//! goes when the new one is ready (or at once, with strategy Recreate).
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::cluster::{Cluster, condition, text};
+use crate::kinds::builtin;
+use crate::pods;
+
+/// One step of all Deployments.
+pub fn run(c: &mut Cluster) {
+    for key in c.keys("deployments.apps", "") {
+        one(c, &key);
+    }
+}
+
+/// A short hash of a JSON value.
+pub fn hash(value: &Value, digits: usize) -> String {
+    let digest = Sha256::digest(value.to_string());
+    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    hex[..digits].to_owned()
+}
+
+fn one(c: &mut Cluster, key: &str) {
+    let Some(deployment) = c.get(key).cloned() else { return };
+    if deployment["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let (ns, name) = (text(&deployment, "/metadata/namespace"), text(&deployment, "/metadata/name"));
+    let uid = text(&deployment, "/metadata/uid");
+    let replicas = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
+    let hash = hash(&deployment["spec"]["template"], 10);
+    let set_name = format!("{name}-{hash}");
+    let set_key = format!("replicasets.apps/{ns}/{set_name}");
+    if c.get(&set_key).is_none() {
+        let mut template = deployment["spec"]["template"].clone();
+        template["metadata"]["labels"]["pod-template-hash"] = json!(hash);
+        let mut labels = template["metadata"]["labels"].clone();
+        labels["pod-template-hash"] = json!(hash);
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {"name": set_name, "namespace": ns, "labels": labels,
+                "ownerReferences": [owner("apps/v1", "Deployment", name, uid, true)]},
+            "spec": {"replicas": replicas, "template": template},
+        });
+        c.create(&builtin("replicasets"), set);
+        let message = format!("Scaled up replica set {set_name} from 0 to {replicas}");
+        c.event(&deployment, "Normal", "ScalingReplicaSet", &message, "deployment-controller");
+        let time = c.time();
+        c.update(key, |o| {
+            let revision = text(o, "/metadata/annotations/deployment.kubernetes.io~1revision");
+            let revision = revision.parse::<u32>().unwrap_or(0) + 1;
+            o["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!(revision.to_string());
+            let created = json!({"lastUpdateTime": time, "reason": "NewReplicaSetCreated", "status": "True",
+                "message": format!("Created new replica set \"{set_name}\""), "type": "Progressing"});
+            condition(&mut o["status"]["conditions"], created, &time);
+        });
+        return;
+    }
+    let set_uid = text(&c.objects[&set_key], "/metadata/uid").to_owned();
+    let of_set = |o: &Value, uid: &str| text(o, "/metadata/ownerReferences/0/uid") == uid;
+    let living = |o: &Value| !o["metadata"]["deletionTimestamp"].is_string();
+    let all = c.list("pods", ns);
+    let mine: Vec<&Value> = all.iter().filter(|p| of_set(p, &set_uid) && living(p)).collect();
+    for _ in mine.len() as u64..replicas {
+        make_pod(c, &set_key);
+    }
+    let ready = mine.iter().filter(|p| pods::is_ready(p)).count() as u64;
+    let recreate = deployment["spec"]["strategy"]["type"] == "Recreate";
+    let mut old_pods = 0;
+    for old in c.list("replicasets.apps", ns) {
+        if !of_set(&old, uid) || text(&old, "/metadata/uid") == set_uid {
+            continue;
+        }
+        let old_uid = text(&old, "/metadata/uid").to_owned();
+        for pod in all.iter().filter(|p| of_set(p, &old_uid) && living(p)) {
+            old_pods += 1;
+            if recreate || ready >= replicas {
+                c.delete(&format!("pods/{ns}/{}", text(pod, "/metadata/name")));
+            }
+        }
+    }
+    status(c, key, &set_name, replicas, ready, old_pods);
+}
+
+fn status(c: &mut Cluster, key: &str, set: &str, replicas: u64, ready: u64, old: u64) {
+    let time = c.time();
+    c.update(key, |o| {
+        let mut conditions = o["status"]["conditions"].clone();
+        let available = ready >= replicas;
+        let (status, reason, message) = if available {
+            ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        } else {
+            ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+        };
+        let new = json!({"lastUpdateTime": time, "message": message, "reason": reason, "status": status,
+            "type": "Available"});
+        settle(&mut conditions, new, &time);
+        let (reason, message) = if available {
+            ("NewReplicaSetAvailable", format!("ReplicaSet \"{set}\" has successfully progressed."))
+        } else {
+            ("ReplicaSetUpdated", format!("ReplicaSet \"{set}\" is progressing."))
+        };
+        let new = json!({"lastUpdateTime": time, "message": message, "reason": reason, "status": "True",
+            "type": "Progressing"});
+        settle(&mut conditions, new, &time);
+        let mut status = json!({"conditions": conditions,
+            "observedGeneration": o["metadata"]["generation"], "replicas": replicas + old,
+            "updatedReplicas": replicas});
+        if ready > 0 {
+            status["availableReplicas"] = json!(ready);
+            status["readyReplicas"] = json!(ready);
+        }
+        if ready < replicas {
+            status["unavailableReplicas"] = json!(replicas - ready);
+        }
+        o["status"] = status;
+    });
+}
+
+/// Set a condition only if it says something new, so that its times stay.
+fn settle(list: &mut Value, new: Value, time: &str) {
+    let old = list.as_array().into_iter().flatten().find(|c| c["type"] == new["type"]);
+    let same = |name: &str| old.is_some_and(|old| old[name] == new[name]);
+    if !(same("status") && same("reason") && same("message")) {
+        condition(list, new, time);
+    }
+}
+
+/// An owner reference.
+pub fn owner(api: &str, kind: &str, name: &str, uid: &str, controller: bool) -> Value {
+    json!({"apiVersion": api, "blockOwnerDeletion": true, "controller": controller, "kind": kind,
+        "name": name, "uid": uid})
+}
+
+fn make_pod(c: &mut Cluster, set_key: &str) {
+    let set = c.objects[set_key].clone();
+    let name = text(&set, "/metadata/name");
+    let pod_name = format!("{name}-{}", &c.random()[..5]);
+    let mut meta = set["spec"]["template"]["metadata"].clone();
+    meta["name"] = json!(pod_name);
+    meta["generateName"] = json!(format!("{name}-"));
+    meta["namespace"] = set["metadata"]["namespace"].clone();
+    meta["ownerReferences"] =
+        json!([owner("apps/v1", "ReplicaSet", name, text(&set, "/metadata/uid"), true)]);
+    pods::create(c, meta, set["spec"]["template"]["spec"].clone());
+    let message = format!("Created pod: {pod_name}");
+    c.event(&set, "Normal", "SuccessfulCreate", &message, "replicaset-controller");
+}

@@ -1,0 +1,127 @@
+//! docker, as far as a preflight or a teardown asks it: version, info, ps, inspect, rm.
+
+use crate::io::{Done, Io};
+use crate::minikube::{engine, engine_error};
+use crate::scenario::{Engine, Host};
+use crate::world::Place;
+
+/// The value of a flag.
+fn flag<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
+    args.iter().enumerate().find_map(|(index, arg)| {
+        let (name, value) = arg.split_once('=').map_or((arg.as_str(), None), |(n, v)| (n, Some(v)));
+        let value = value.or_else(|| args.get(index + 1).map(String::as_str));
+        if names.contains(&name) { value } else { None }
+    })
+}
+
+/// Run one command.
+pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
+    let verb = args.first().map_or("", String::as_str);
+    let format = flag(args, &["--format", "-f"]);
+    let engine = engine(place).unwrap_or(Engine::Down);
+    if engine != Engine::Up {
+        if verb == "info" && format.is_none() {
+            io.line("Client:\n Version:    28.2.2\n Context:    default\n Debug Mode: false\n\nServer:")?;
+        } else {
+            io.line("")?;
+        }
+        io.err(engine_error(engine));
+        return Ok(1);
+    }
+    match verb {
+        "version" => io.line(&format.map_or_else(
+            || "Client:\n Version: 28.2.2\n\nServer:\n Engine:\n  Version: 28.2.2".to_owned(),
+            |format| fill(format, "28.2.2"),
+        ))?,
+        "info" => io.line(&format.map_or_else(
+            || "Client:\n Version:    28.2.2\n\nServer:\n Server Version: 28.2.2\n CPUs: 2\n Total Memory: 23.54GiB".to_owned(),
+            |format| fill(format, "28.2.2"),
+        ))?,
+        "ps" => {
+            let name = flag(args, &["--filter"]).and_then(|f| f.strip_prefix("name=")).unwrap_or("");
+            let name = name.trim_matches(['^', '$', '/']);
+            for (container, state) in containers(place).into_iter().filter(|(c, _)| c.contains(name)) {
+                let line = match format {
+                    Some(format) => format
+                        .replace("{{.Names}}", &container)
+                        .replace("{{.Status}}", state)
+                        .replace("{{.State}}", if state.starts_with("Up") { "running" } else { "exited" })
+                        .replace("{{.ID}}", "5ba5ed5ba5ed"),
+                    None if args.iter().any(|a| a == "-q" || a == "-aq") => "5ba5ed5ba5ed".to_owned(),
+                    None => format!("5ba5ed5ba5ed   kicbase   {state}   {container}"),
+                };
+                io.line(&line)?;
+            }
+        }
+        "rm" => {
+            for name in args[1..].iter().filter(|a| !a.starts_with('-')) {
+                let mut world = place.lock();
+                let known = world.leftovers.remove(name);
+                let profile = world.profiles.get_mut(name).filter(|p| p.host != Host::Gone);
+                if profile.is_none() && !known {
+                    io.err(&format!("Error response from daemon: No such container: {name}"));
+                    return Ok(1);
+                }
+                if let Some(profile) = profile {
+                    profile.host = Host::Gone;
+                    let _ = std::fs::remove_file(place.cluster_file(name, "due"));
+                }
+                world.save();
+                io.line(name)?;
+            }
+        }
+        "inspect" | "container" => {
+            let name = args.iter().rev().find(|a| !a.starts_with('-') && Some(a.as_str()) != format);
+            let name = name.map_or("", String::as_str);
+            match containers(place).into_iter().find(|(c, _)| c == name) {
+                Some((_, state)) => io.line(if state.starts_with("Up") { "running" } else { "exited" })?,
+                None => {
+                    io.err(&format!("Error response from daemon: No such container: {name}"));
+                    return Ok(1);
+                }
+            }
+        }
+        "volume" | "network" | "context" => {}
+        other => {
+            io.err(&format!("docker: unknown command: docker {other}"));
+            return Ok(1);
+        }
+    }
+    Ok(0)
+}
+
+/// Fill the fields of a template that anybody asks for.
+fn fill(format: &str, version: &str) -> String {
+    let fields = [
+        ("{{.Server.Version}}", version),
+        ("{{.ServerVersion}}", version),
+        ("{{.Client.Version}}", version),
+        ("{{.Server.Os}}", "linux"),
+        ("{{.Server.Platform.Name}}", "Docker Engine - Community"),
+        ("{{.OSType}}", "linux"),
+        ("{{.NCPU}}", "2"),
+        ("{{.MemTotal}}", "25276063744"),
+        ("{{.CgroupVersion}}", "1"),
+        ("{{.DockerRootDir}}", "/var/lib/docker"),
+        (
+            "{{json .}}",
+            r#"{"NCPU":2,"MemTotal":25276063744,"ServerVersion":"28.2.2","OSType":"linux","CgroupVersion":"1","DockerRootDir":"/var/lib/docker"}"#,
+        ),
+    ];
+    fields.iter().fold(format.to_owned(), |text, (name, value)| text.replace(name, value))
+}
+
+/// Containers of profiles and of half-done deletions.
+fn containers(place: &Place) -> Vec<(String, &'static str)> {
+    let world = place.lock();
+    let of_profiles = world.profiles.iter().filter_map(|(name, profile)| {
+        let state = match profile.host {
+            Host::Invalid | Host::Made | Host::Gone => return None,
+            Host::Stopped => "Exited (130) 4 seconds ago",
+            _ => "Up 14 seconds",
+        };
+        Some((name.clone(), state))
+    });
+    let left = world.leftovers.iter().map(|name| (name.clone(), "Up 52 seconds"));
+    of_profiles.chain(left).collect()
+}

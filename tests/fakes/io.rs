@@ -1,0 +1,79 @@
+//! What a stand-in prints and how it ends. A fault may cut stdout short.
+
+use std::io::Write;
+
+/// stdout and stderr of one call.
+pub struct Io {
+    /// Bytes of stdout that still come out; `None`: all.
+    pub left: Option<usize>,
+    /// When `left` is used up: the exit code, or hang.
+    pub then: Option<u8>,
+    /// Kept back until [`Io::release`], so that a killed parent has not read it.
+    pub hold: bool,
+    held: Vec<u8>,
+}
+
+/// Why a call ended before its work was done.
+pub enum End {
+    /// With this code.
+    Exit(i32),
+    /// Never.
+    Hang,
+    /// With a line on stderr, and code 1.
+    Error(String),
+}
+
+/// The result of a call's work: the exit code.
+pub type Done = Result<i32, End>;
+
+impl Io {
+    /// Prints all.
+    pub fn new() -> Self {
+        Self { left: None, then: None, hold: false, held: Vec::new() }
+    }
+
+    /// Print to stdout.
+    pub fn out(&mut self, text: &str) -> Result<(), End> {
+        let mut bytes = text.as_bytes();
+        let mut cut = false;
+        if let Some(left) = &mut self.left {
+            cut = bytes.len() >= *left;
+            bytes = &bytes[..bytes.len().min(*left)];
+            *left -= bytes.len();
+        }
+        if self.hold {
+            self.held.extend_from_slice(bytes);
+        } else {
+            let mut stdout = std::io::stdout().lock();
+            // The reader is gone: a real program would die of SIGPIPE.
+            stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|_| End::Exit(141))?;
+        }
+        match (cut, self.then) {
+            (false, _) => Ok(()),
+            (true, Some(code)) => Err(End::Exit(i32::from(code))),
+            (true, None) => Err(End::Hang),
+        }
+    }
+
+    /// Print a line to stdout.
+    pub fn line(&mut self, text: &str) -> Result<(), End> {
+        self.out(&format!("{text}\n"))
+    }
+
+    /// Print a line to stderr.
+    pub fn err(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// Print what was held.
+    pub fn release(&mut self) {
+        let _ = std::io::stdout().write_all(&self.held);
+        self.held.clear();
+    }
+}
+
+impl From<String> for End {
+    fn from(text: String) -> Self {
+        End::Error(text)
+    }
+}

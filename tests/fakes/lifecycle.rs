@@ -1,0 +1,222 @@
+//! Creation and deletion as the API server's own controllers do them: CRDs become Established,
+//! owners take their dependents along, namespaces and CRDs take their content along.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, condition, text};
+use crate::kinds::{crd_is, of_crd};
+
+const CRDS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
+/// One step of all of them.
+pub fn run(c: &mut Cluster) {
+    for key in c.keys(CRDS, "") {
+        crd(c, &key);
+    }
+    collect(c);
+    for key in c.keys("namespaces", "") {
+        namespace(c, &key);
+    }
+}
+
+fn crd(c: &mut Cluster, key: &str) {
+    let Some(crd) = c.get(key).cloned() else { return };
+    let uid = text(&crd, "/metadata/uid").to_owned();
+    let t = c.scenario.timings.clone();
+    let time = c.time();
+    if crd["metadata"]["deletionTimestamp"].is_string() {
+        end_of_crd(c, key, &crd);
+    } else if !crd_is(&crd, "NamesAccepted") {
+        if c.elapsed(&uid, "names", t.crd_names) {
+            c.update(key, |o| {
+                o["status"]["acceptedNames"] = o["spec"]["names"].clone();
+                let list = &mut o["status"]["conditions"];
+                let names = json!({"lastTransitionTime": time, "message": "no conflicts found",
+                    "reason": "NoConflicts", "status": "True", "type": "NamesAccepted"});
+                condition(list, names, &time);
+                let established = json!({"lastTransitionTime": time,
+                    "message": "the initial names have been accepted",
+                    "reason": "Installing", "status": "False", "type": "Established"});
+                condition(list, established, &time);
+            });
+        }
+    } else if !crd_is(&crd, "Established") && c.elapsed(&uid, "established", t.crd_established) {
+        c.update(key, |o| {
+            let established = json!({"lastTransitionTime": time,
+                "message": "the initial names have been accepted",
+                "reason": "InitialNamesAccepted", "status": "True", "type": "Established"});
+            condition(&mut o["status"]["conditions"], established, &time);
+        });
+        // Until this timer fires, a watch of the new kind may end with 410 (recording 01).
+        c.elapsed(&uid, "watch-cache", t.crd_watch_cache);
+    }
+}
+
+/// Whether the watch cache of a CRD's kind is still being filled.
+pub fn watch_cache_fills(c: &Cluster, group: &str, plural: &str) -> bool {
+    let crd = c.get(&format!("{CRDS}//{plural}.{group}"));
+    let uid = crd.map(|crd| text(crd, "/metadata/uid")).unwrap_or_default();
+    c.timers.get(&format!("{uid}/watch-cache")).is_some_and(|due| *due > c.clock)
+}
+
+fn end_of_crd(c: &mut Cluster, key: &str, crd: &Value) {
+    let uid = text(crd, "/metadata/uid");
+    let time = c.time();
+    let name = text(crd, "/metadata/name");
+    let ends = |reason: &str, message: &str| {
+        json!({"lastTransitionTime": time, "message": message, "reason": reason,
+            "status": "True", "type": "Terminating"})
+    };
+    if c.scenario.stuck_crds.iter().any(|stuck| name.contains(stuck)) {
+        let stuck = ends("InstanceDeletionFailed", "could not list instances: storage is (re)initializing");
+        c.update(key, |o| condition(&mut o["status"]["conditions"], stuck, &time));
+        return;
+    }
+    if !crd_is(crd, "Terminating") {
+        let pending = ends(
+            "InstanceDeletionPending",
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        );
+        c.update(key, |o| condition(&mut o["status"]["conditions"], pending, &time));
+    }
+    if !c.elapsed(uid, "instances", c.scenario.timings.crd_delete) {
+        return;
+    }
+    let instances = c.keys(&of_crd(crd).id(), "");
+    for instance in &instances {
+        c.delete(instance);
+    }
+    let going = ends("InstanceDeletionInProgress", "CustomResource deletion is in progress");
+    c.update(key, |o| condition(&mut o["status"]["conditions"], going, &time));
+    if c.keys(&of_crd(crd).id(), "").is_empty() && c.elapsed(uid, "finalize", c.scenario.timings.crd_delete) {
+        c.update(key, |o| o["metadata"]["finalizers"] = json!([]));
+    }
+}
+
+/// The garbage collector: an object whose owners are all gone goes too.
+fn collect(c: &mut Cluster) {
+    let living: BTreeSet<String> = c.objects.values().map(|o| text(o, "/metadata/uid").to_owned()).collect();
+    let orphan = |o: &Value| {
+        let owners = o["metadata"]["ownerReferences"].as_array().filter(|owners| !owners.is_empty());
+        !o["metadata"]["deletionTimestamp"].is_string()
+            && owners.is_some_and(|owners| owners.iter().all(|owner| !living.contains(text(owner, "/uid"))))
+    };
+    let orphans: Vec<(String, String)> = c
+        .objects
+        .iter()
+        .filter(|(_, o)| orphan(o))
+        .map(|(key, o)| (key.clone(), text(o, "/metadata/uid").to_owned()))
+        .collect();
+    for (key, uid) in orphans {
+        if c.elapsed(&uid, "gc", c.scenario.timings.gc) {
+            c.delete(&key);
+        }
+    }
+}
+
+/// Namespaced objects of a namespace.
+fn content(c: &Cluster, namespace: &str) -> Vec<String> {
+    let of_namespace = |key: &&String| key.split('/').nth(1) == Some(namespace);
+    c.objects.keys().filter(of_namespace).cloned().collect()
+}
+
+fn namespace(c: &mut Cluster, key: &str) {
+    let Some(namespace) = c.get(key).cloned() else { return };
+    if !namespace["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let (name, uid) = (text(&namespace, "/metadata/name"), text(&namespace, "/metadata/uid"));
+    c.update(key, |o| o["status"]["phase"] = json!("Terminating"));
+    let wait = c.scenario.timings.namespace;
+    if !c.elapsed(uid, "content", wait) {
+        return;
+    }
+    for object in content(c, name) {
+        c.delete(&object);
+    }
+    let left = content(c, name);
+    // The first report says that all is well, whatever is left (recording 11).
+    let settled = c.timers.contains_key(&format!("{uid}/reported"));
+    let report = if settled && c.elapsed(uid, "reported", wait) { left.as_slice() } else { &[] };
+    let conditions = conditions(c, report);
+    let time = c.time();
+    c.update(key, |o| {
+        for new in conditions {
+            condition(&mut o["status"]["conditions"], new, &time);
+        }
+    });
+    c.elapsed(uid, "reported", wait);
+    if left.is_empty() {
+        c.remove(key);
+    }
+}
+
+fn conditions(c: &Cluster, left: &[String]) -> Vec<Value> {
+    let set = |kind: &str, status: &str, reason: &str, message: String| json!({"lastTransitionTime": "", "message": message, "reason": reason, "status": status, "type": kind});
+    let counted = |words: Vec<String>, unit: &str| {
+        let names: BTreeSet<&String> = words.iter().collect();
+        let count = |name: &String| words.iter().filter(|w| *w == name).count();
+        names
+            .iter()
+            .map(|n| format!("{n} {unit} {} resource instances", count(n)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut all = vec![
+        set(
+            "NamespaceDeletionDiscoveryFailure",
+            "False",
+            "ResourcesDiscovered",
+            "All resources successfully discovered".into(),
+        ),
+        set(
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "False",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed".into(),
+        ),
+        set(
+            "NamespaceDeletionContentFailure",
+            "False",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization".into(),
+        ),
+    ];
+    let kinds: Vec<String> = left.iter().filter_map(|k| k.split('/').next()).map(str::to_owned).collect();
+    let held: Vec<String> = left
+        .iter()
+        .filter_map(|key| c.get(key)?["metadata"]["finalizers"].as_array())
+        .flatten()
+        .filter_map(|f| f.as_str().map(str::to_owned))
+        .collect();
+    all.push(if kinds.is_empty() {
+        set("NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed".into())
+    } else {
+        let kinds = counted(kinds, "has");
+        set(
+            "NamespaceContentRemaining",
+            "True",
+            "SomeResourcesRemain",
+            format!("Some resources are remaining: {kinds}"),
+        )
+    });
+    all.push(if held.is_empty() {
+        set(
+            "NamespaceFinalizersRemaining",
+            "False",
+            "ContentHasNoFinalizers",
+            "All content-preserving finalizers finished".into(),
+        )
+    } else {
+        let held = counted(held, "in");
+        set(
+            "NamespaceFinalizersRemaining",
+            "True",
+            "SomeFinalizersRemain",
+            format!("Some content in the namespace has finalizers remaining: {held}"),
+        )
+    });
+    all
+}

@@ -1,0 +1,170 @@
+//! What a fresh cluster holds, and the little that happens to it by itself: the node's taint
+//! goes, namespaces get their service account, claims get volumes.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, text};
+use crate::kinds::builtin;
+use crate::world::Profile;
+
+/// The node of recording 01 without its identity.
+const NODE: &str = include_str!("node.json");
+
+/// Fill a new cluster.
+pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
+    for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+        c.create(&builtin("namespaces"), namespace(name));
+    }
+    let mut node: Value = NODE.parse().expect("node.json");
+    let name = c.profile.clone();
+    node["metadata"]["name"] = json!(name);
+    node["metadata"]["labels"]["kubernetes.io/hostname"] = json!(name);
+    node["metadata"]["labels"]["minikube.k8s.io/name"] = json!(name);
+    node["spec"]["taints"] = json!([{"effect": "NoSchedule", "key": "node.kubernetes.io/not-ready"}]);
+    node["status"]["addresses"] =
+        json!([{"address": profile.ip, "type": "InternalIP"}, {"address": name, "type": "Hostname"}]);
+    node["status"]["nodeInfo"]["kubeletVersion"] = json!(profile.kubernetes);
+    node["status"]["allocatable"]["cpu"] = json!(profile.cpus.to_string());
+    node["status"]["capacity"]["cpu"] = json!(profile.cpus.to_string());
+    let time = c.time();
+    for condition in node["status"]["conditions"].as_array_mut().into_iter().flatten() {
+        condition["lastHeartbeatTime"] = json!(time);
+        condition["lastTransitionTime"] = json!(time);
+    }
+    if let Some(images) = node["status"]["images"].as_array_mut() {
+        for image in c.scenario.node_images.clone() {
+            images.push(image_entry(&image));
+        }
+    }
+    c.create(&builtin("nodes"), node);
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+        "metadata": {"name": "standard",
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            "labels": {"addonmanager.kubernetes.io/mode": "EnsureExists"}},
+        "provisioner": "k8s.io/minikube-hostpath", "reclaimPolicy": "Delete",
+        "volumeBindingMode": "Immediate",
+    });
+    c.create(&builtin("storageclasses"), class);
+    let provisioner = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "storage-provisioner", "namespace": "kube-system",
+            "labels": {"addonmanager.kubernetes.io/mode": "Reconcile",
+                "integration-test": "storage-provisioner"}},
+        "spec": {"containers": [{"name": "storage-provisioner",
+            "image": "gcr.io/k8s-minikube/storage-provisioner:v5"}]},
+        "status": {"phase": "Pending", "qosClass": "BestEffort"},
+    });
+    c.create(&builtin("pods"), provisioner);
+}
+
+/// A namespace as the API server completes it.
+pub fn namespace(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+        "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
+    })
+}
+
+/// An image as a node lists it; the size is made up from the name.
+pub fn image_entry(image: &str) -> Value {
+    json!({"names": [image], "sizeBytes": 50_000_000 + image.len() * 1_000_003})
+}
+
+/// The images on the node.
+pub fn images(c: &Cluster) -> Vec<String> {
+    let node = c.get(&format!("nodes//{}", c.profile));
+    let images = node.and_then(|n| n["status"]["images"].as_array());
+    images.into_iter().flatten().map(|i| text(i, "/names/0").to_owned()).collect()
+}
+
+/// Put an image on the node.
+pub fn add_image(c: &mut Cluster, image: &str) {
+    if images(c).iter().any(|i| i == image) {
+        return;
+    }
+    let entry = image_entry(image);
+    c.update(&format!("nodes//{}", c.profile.clone()), |node| {
+        if let Some(images) = node["status"]["images"].as_array_mut() {
+            images.insert(0, entry);
+        }
+    });
+}
+
+/// The controllers of nodes, service accounts and volumes.
+pub fn run(c: &mut Cluster) {
+    let t = c.scenario.timings.clone();
+    let node = format!("nodes//{}", c.profile);
+    let uid = c.get(&node).map(|n| text(n, "/metadata/uid").to_owned()).unwrap_or_default();
+    if c.get(&node).is_some_and(|n| n["spec"]["taints"].is_array()) && c.elapsed(&uid, "ready", t.node_ready)
+    {
+        c.update(&node, |n| {
+            n["spec"] = json!({"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]});
+        });
+    }
+    for namespace in c.list("namespaces", "") {
+        let (name, uid) = (text(&namespace, "/metadata/name"), text(&namespace, "/metadata/uid"));
+        let account = format!("serviceaccounts/{name}/default");
+        let ends = namespace["metadata"]["deletionTimestamp"].is_string();
+        if !ends && c.get(&account).is_none() && c.elapsed(uid, "account", t.default_account) {
+            let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+                "metadata": {"name": "default", "namespace": name}});
+            c.create(&builtin("serviceaccounts"), account);
+        }
+    }
+    for key in c.keys("persistentvolumeclaims", "") {
+        claim(c, &key, t.bind);
+    }
+}
+
+fn claim(c: &mut Cluster, key: &str, bind: u64) {
+    let Some(claim) = c.get(key).cloned() else { return };
+    let uid = text(&claim, "/metadata/uid").to_owned();
+    if claim["metadata"]["deletionTimestamp"].is_string() {
+        let name = text(&claim, "/metadata/name");
+        let uses = |pod: &Value| {
+            let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+            volumes.into_iter().any(|v| v["persistentVolumeClaim"]["claimName"] == name)
+        };
+        if !c.list("pods", text(&claim, "/metadata/namespace")).iter().any(uses) {
+            c.memory.volumes.remove(&uid);
+            // The data go with their volume.
+            let _ = std::fs::remove_dir_all(&c.topics);
+            c.update(key, |o| o["metadata"]["finalizers"] = json!([]));
+        }
+        return;
+    }
+    if text(&claim, "/status/phase") != "Pending" {
+        return;
+    }
+    let class = match text(&claim, "/spec/storageClassName") {
+        "" => "standard",
+        class => class,
+    };
+    if c.get(&format!("storageclasses.storage.k8s.io//{class}")).is_none() {
+        if c.lapse(&uid, "no-class", if c.timers.contains_key(&format!("{uid}/told")) { 150 } else { 1 }) {
+            c.elapsed(&uid, "told", 1);
+            let message = format!("storageclass.storage.k8s.io \"{class}\" not found");
+            c.event(&claim, "Warning", "ProvisioningFailed", &message, "persistentvolume-controller");
+        }
+        return;
+    }
+    if !c.elapsed(&uid, "bind", bind) {
+        return;
+    }
+    let volume = format!("pvc-{uid}");
+    let message = format!("Successfully provisioned volume {volume}");
+    c.event(&claim, "Normal", "ProvisioningSucceeded", &message, "k8s.io/minikube-hostpath");
+    c.update(key, |o| {
+        let notes = &mut o["metadata"]["annotations"];
+        notes["pv.kubernetes.io/bind-completed"] = json!("yes");
+        notes["pv.kubernetes.io/bound-by-controller"] = json!("yes");
+        notes["volume.beta.kubernetes.io/storage-provisioner"] = json!("k8s.io/minikube-hostpath");
+        notes["volume.kubernetes.io/storage-provisioner"] = json!("k8s.io/minikube-hostpath");
+        o["spec"]["volumeName"] = json!(volume);
+        o["spec"]["storageClassName"] = json!(class);
+        o["status"] = json!({"accessModes": o["spec"]["accessModes"],
+            "capacity": o["spec"]["resources"]["requests"], "phase": "Bound"});
+    });
+}

@@ -1,0 +1,344 @@
+//! The Strimzi cluster operator: one reconciliation at a time for every Kafka, which holds the
+//! cluster's lock while it waits for pods (recordings 06b, 07, 08, 09).
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Reconciliation, condition, text};
+use crate::desired::{self, Pool};
+use crate::pods;
+
+const KAFKAS: &str = "kafkas.kafka.strimzi.io";
+
+/// A running operator that may do its work.
+struct Operator {
+    /// Of its pod.
+    uid: String,
+    /// `*` or namespaces.
+    watches: Vec<String>,
+    /// Its Deployment.
+    deployment: Value,
+}
+
+/// One step.
+pub fn run(c: &mut Cluster) {
+    abandoned(c);
+    let Some(operator) = find(c) else { return };
+    for key in c.keys(KAFKAS, "") {
+        let ns = key.split('/').nth(1).unwrap_or("").to_owned();
+        if operator.watches.iter().any(|w| w == "*" || *w == ns) {
+            reconcile(c, &key, &operator);
+        }
+    }
+    desired::pod_sets(c);
+}
+
+fn find(c: &mut Cluster) -> Option<Operator> {
+    let boot = c.scenario.timings.operator_boot;
+    for pod in c.list("pods", "") {
+        let uid = text(&pod, "/metadata/uid");
+        let mine = text(&pod, "/metadata/labels/name") == "strimzi-cluster-operator";
+        if !mine || pod["metadata"]["deletionTimestamp"].is_string() || !pods::runs(&pod) {
+            continue;
+        }
+        let ns = text(&pod, "/metadata/namespace");
+        let account = text(&pod, "/spec/serviceAccountName");
+        if !c.elapsed(uid, "boot", boot) || pods::fate(c, &pod).is_some() || !allowed(c, ns, account) {
+            continue;
+        }
+        let deployment = c.get(&format!("deployments.apps/{ns}/strimzi-cluster-operator"))?.clone();
+        let watches = match desired::env(&deployment, "STRIMZI_NAMESPACE") {
+            Some(list) if !list.is_empty() => list.split(',').map(|w| w.trim().to_owned()).collect(),
+            _ => vec![ns.to_owned()],
+        };
+        return Some(Operator { uid: uid.to_owned(), watches, deployment });
+    }
+    None
+}
+
+/// What the operator needs first: the lease of its leader election, and the Kafkas.
+fn allowed(c: &Cluster, ns: &str, account: &str) -> bool {
+    let who = format!("system:serviceaccount:{ns}:{account}");
+    can(c, &who, "get", "coordination.k8s.io", "leases", ns)
+        && can(c, &who, "list", "kafka.strimzi.io", "kafkas", ns)
+}
+
+/// RBAC: may `who` do this in that namespace? Everyone but service accounts and `nobody` may.
+pub fn can(c: &Cluster, who: &str, verb: &str, group: &str, plural: &str, ns: &str) -> bool {
+    let Some(account) = who.strip_prefix("system:serviceaccount:") else {
+        return who.is_empty() || who.contains("admin");
+    };
+    let (of, name) = account.split_once(':').unwrap_or(("", account));
+    let mut bindings = c.list("clusterrolebindings.rbac.authorization.k8s.io", "");
+    if !ns.is_empty() {
+        bindings.extend(c.list("rolebindings.rbac.authorization.k8s.io", ns));
+    }
+    let subject =
+        |s: &Value| s["kind"] == "ServiceAccount" && s["name"] == name && text(s, "/namespace") == of;
+    bindings.iter().any(|binding| {
+        if !binding["subjects"].as_array().into_iter().flatten().any(subject) {
+            return false;
+        }
+        let role = text(binding, "/roleRef/name");
+        let key = match text(binding, "/roleRef/kind") {
+            "Role" => format!("roles.rbac.authorization.k8s.io/{ns}/{role}"),
+            _ => format!("clusterroles.rbac.authorization.k8s.io//{role}"),
+        };
+        let rules = c.get(&key).and_then(|role| role["rules"].as_array());
+        let holds =
+            |list: &Value, word: &str| list.as_array().into_iter().flatten().any(|w| w == word || w == "*");
+        rules.into_iter().flatten().any(|rule| {
+            holds(&rule["apiGroups"], group)
+                && holds(&rule["resources"], plural)
+                && holds(&rule["verbs"], verb)
+        })
+    })
+}
+
+/// Reconciliations whose Kafka is gone: they hold the lock until their timeout.
+fn abandoned(c: &mut Cluster) {
+    let uids: Vec<String> = c.list(KAFKAS, "").iter().map(|k| text(k, "/metadata/uid").to_owned()).collect();
+    let pods: Vec<String> = c.list("pods", "").iter().map(|p| text(p, "/metadata/uid").to_owned()).collect();
+    let timeout = c.scenario.timings.operation_timeout;
+    for (name, work) in c.memory.running.clone() {
+        let dead = !pods.contains(&work.operator);
+        let orphan = !uids.contains(&work.uid);
+        // A timer, so that the world wakes up then.
+        let over = c.elapsed(&work.uid, &format!("timeout {}", work.since), timeout);
+        if dead || orphan && (work.phase == "validate" || over) {
+            c.memory.running.remove(&name);
+            c.touch();
+        }
+    }
+}
+
+fn not_ready(c: &mut Cluster, key: &str, reason: &str, message: &str, observed: Option<u64>) {
+    let time = c.fine_time();
+    c.update(key, |o| {
+        let condition = json!([{"lastTransitionTime": time, "message": message, "reason": reason,
+            "status": "True", "type": "NotReady"}]);
+        if reason == "Creating" {
+            o["status"] = json!({"conditions": condition, "observedGeneration": 0});
+            return;
+        }
+        if !o["status"].is_object() {
+            o["status"] = json!({});
+        }
+        o["status"]["clusterSecurity"] = desired::security();
+        o["status"]["conditions"] = condition;
+        o["status"]["observedGeneration"] = json!(observed);
+    });
+}
+
+fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
+    let Some(kafka) = c.get(key).cloned() else { return };
+    if kafka["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let uid = text(&kafka, "/metadata/uid").to_owned();
+    let name = key.split_once('/').map_or("", |(_, name)| name).to_owned();
+    let generation = kafka["metadata"]["generation"].as_u64();
+    let pools = desired::pools(c, &kafka);
+    let marker = desired::marker(&kafka, &pools);
+    let t = c.scenario.timings.clone();
+    let idle = |work: &&Reconciliation| work.phase != "lock" || work.uid != uid;
+    let Some(work) = c.memory.running.get(&name).filter(idle).cloned() else {
+        if kafka["metadata"]["annotations"]["strimzi.io/pause-reconciliation"] == "true" {
+            let time = c.fine_time();
+            c.update(key, |o| {
+                let paused =
+                    json!([{"lastTransitionTime": time, "status": "True", "type": "ReconciliationPaused"}]);
+                if o["status"]["conditions"][0]["type"] != "ReconciliationPaused" {
+                    o["status"]["conditions"] = paused;
+                }
+                o["status"]["observedGeneration"] = json!(generation);
+            });
+            return;
+        }
+        let settled = c.memory.done.get(&uid) == Some(&marker);
+        let healed = c.memory.fatal.contains_key(&uid) && pods_ready(c, &kafka, &pools);
+        if settled && !healed {
+            return;
+        }
+        if c.lapse(&uid, "pick", t.pick) {
+            if !kafka["status"].is_object() {
+                not_ready(c, key, "Creating", "Kafka cluster is being deployed", None);
+            }
+            let since = c.clock;
+            let operator = operator.uid.clone();
+            let work = Reconciliation { uid, operator, marker, phase: "validate".into(), since };
+            c.memory.running.insert(name, work);
+        }
+        return;
+    };
+    if work.uid != uid {
+        return; // "Reconciliation is in progress": the old one holds the lock
+    }
+    let over = c.clock >= work.since + t.operation_timeout as i64;
+    match work.phase.as_str() {
+        "validate" => {
+            if !c.elapsed(&uid, &format!("validate {}", work.since), t.validate) {
+                return;
+            }
+            let refusal =
+                c.scenario.refuse.clone().or_else(|| desired::refusal(&kafka, &pools, &operator.deployment));
+            if let Some((reason, message)) = refusal {
+                not_ready(c, key, &reason, &message, generation);
+                finish(c, &name, &uid, &marker);
+                return;
+            }
+            desired::claims(c, &kafka, &pools);
+            desired::services(c, &kafka);
+            desired::pool_status(c, &kafka, &pools);
+            if !c.elapsed(&uid, &format!("pods {}", work.since), t.pods) {
+                return;
+            }
+            desired::make_pod_sets(c, &kafka, &pools, &operator.deployment);
+            enter(c, &name, "pods");
+        }
+        "pods" if pods_ready(c, &kafka, &pools) => {
+            c.memory.fatal.remove(&uid);
+            desired::entity_operator(c, &kafka, &operator.deployment);
+            enter(c, &name, "entity");
+        }
+        "entity" if desired::entity_ready(c, &kafka) => {
+            ready(c, key, &kafka, &pools, &operator.deployment);
+            finish(c, &name, &uid, &marker);
+        }
+        phase => {
+            // What failed once fails at once the next time (recording 06).
+            let again = phase == "pods" && c.memory.fatal.contains_key(&uid);
+            if !over && !again {
+                return;
+            }
+            let ns = text(&kafka, "/metadata/namespace");
+            if again {
+                not_ready(c, key, "FatalProblem", "Pod is unschedulable or is not starting", generation);
+                finish(c, &name, &uid, &marker);
+                return;
+            }
+            let pod = missing_pod(c, &kafka, &pools).unwrap_or_default();
+            let message = format!(
+                "Exceeded timeout of 300000ms while waiting for Pods resource {pod} in namespace {ns} to be ready"
+            );
+            not_ready(c, key, "StrimziTimeoutException", &message, generation);
+            c.memory.fatal.insert(uid, true);
+            c.memory.running.remove(&name);
+            c.touch();
+        }
+    }
+}
+
+fn enter(c: &mut Cluster, name: &str, phase: &str) {
+    let clock = c.clock;
+    if let Some(work) = c.memory.running.get_mut(name) {
+        work.phase = phase.into();
+        work.since = clock;
+    }
+    c.touch();
+}
+
+fn finish(c: &mut Cluster, name: &str, uid: &str, marker: &str) {
+    let work = c.memory.running.remove(name);
+    // What was reconciled is what it began with: a change in between is taken up next.
+    if let Some(work) = work.clone().filter(|_| c.scenario.lock_after_delete) {
+        // The next periodic reconciliation has just begun; a deletion will catch it.
+        let lock = Reconciliation { phase: "lock".into(), since: c.clock, ..work };
+        c.memory.running.insert(name.to_owned(), lock);
+    }
+    let marker = work.map_or_else(|| marker.to_owned(), |work| work.marker);
+    c.memory.done.insert(uid.to_owned(), marker);
+    c.touch();
+}
+
+fn wanted_pods(kafka: &Value, pools: &[Pool]) -> Vec<String> {
+    pools.iter().flat_map(|pool| pool.pods(kafka)).collect()
+}
+
+fn missing_pod(c: &Cluster, kafka: &Value, pools: &[Pool]) -> Option<String> {
+    let ns = text(kafka, "/metadata/namespace");
+    let current = |pod: &Value| {
+        let set = text(pod, "/metadata/labels/strimzi.io~1controller-name");
+        let wanted = c.get(&format!("strimzipodsets.core.strimzi.io/{ns}/{set}"));
+        let template = wanted.and_then(|set| desired::template(set, text(pod, "/metadata/name")));
+        template.is_some_and(|t| {
+            t["metadata"]["annotations"]["strimzi.io/revision"]
+                == pod["metadata"]["annotations"]["strimzi.io/revision"]
+        })
+    };
+    wanted_pods(kafka, pools).into_iter().find(|name| {
+        let pod = c.get(&format!("pods/{ns}/{name}"));
+        !pod.is_some_and(|p| {
+            pods::is_ready(p) && !p["metadata"]["deletionTimestamp"].is_string() && current(p)
+        })
+    })
+}
+
+fn pods_ready(c: &Cluster, kafka: &Value, pools: &[Pool]) -> bool {
+    missing_pod(c, kafka, pools).is_none()
+}
+
+fn ready(c: &mut Cluster, key: &str, kafka: &Value, pools: &[Pool], deployment: &Value) {
+    let time = c.fine_time();
+    let mut status = desired::ready_status(kafka, pools, deployment, &time);
+    if let Some(id) = desired::cluster_id(c, kafka) {
+        status["clusterId"] = json!(id);
+    }
+    let marker = c.memory.running.values().find(|w| w.uid == text(kafka, "/metadata/uid"));
+    // Observed is the generation it began with.
+    let observed = marker.and_then(|w| w.marker.split('/').next()?.parse::<u64>().ok());
+    status["observedGeneration"] = json!(observed);
+    c.update(key, |o| {
+        let mut conditions = o["status"]["conditions"].clone();
+        if let Some(list) = conditions.as_array_mut() {
+            list.retain(|k| k["type"] == "Ready");
+        }
+        for new in status["conditions"].as_array().cloned().unwrap_or_default() {
+            match new["type"].as_str() {
+                Some("Ready") => condition(&mut conditions, new, &time),
+                // A type may come twice, and before Ready (recording 02).
+                _ => {
+                    if let Some(list) = conditions.as_array_mut() {
+                        list.push(new);
+                    }
+                }
+            }
+        }
+        status["conditions"] = conditions;
+        o["status"] = status;
+    });
+}
+
+/// The last lines of a broker whose volume another cluster has formatted.
+pub fn stale_volume(c: &Cluster, pod: &Value) -> Option<String> {
+    let (own, volumes) = volumes(c, pod)?;
+    let read = volumes.iter().filter_map(|uid| c.memory.volumes.get(uid)).find(|id| **id != own)?;
+    Some(format!(
+        "Exception in thread \"main\" java.lang.RuntimeException: Invalid cluster.id in: \
+         /var/lib/kafka/data-0/kafka-log0/meta.properties. Expected {own}, but read {read}"
+    ))
+}
+
+/// A broker that lives has written its cluster id to its volumes.
+pub fn format_volumes(c: &mut Cluster, pod: &Value) {
+    if let Some((own, volumes)) = volumes(c, pod) {
+        for uid in volumes {
+            c.memory.volumes.entry(uid).or_insert_with(|| own.clone());
+        }
+    }
+}
+
+/// A broker's cluster id and the uids of its claims.
+fn volumes(c: &Cluster, pod: &Value) -> Option<(String, Vec<String>)> {
+    if text(pod, "/metadata/labels/strimzi.io~1broker-role") != "true" {
+        return None;
+    }
+    let ns = text(pod, "/metadata/namespace");
+    let cluster = text(pod, "/metadata/labels/strimzi.io~1cluster");
+    let kafka = c.get(&format!("{KAFKAS}/{ns}/{cluster}"))?;
+    let id = c.memory.cluster_ids.get(text(kafka, "/metadata/uid"))?.clone();
+    let claims = pod["spec"]["volumes"].as_array()?.iter().filter_map(|volume| {
+        let claim = volume["persistentVolumeClaim"]["claimName"].as_str()?;
+        Some(text(c.get(&format!("persistentvolumeclaims/{ns}/{claim}"))?, "/metadata/uid").to_owned())
+    });
+    Some((id, claims.collect()))
+}

@@ -1,0 +1,313 @@
+//! What a test asks of the stand-ins: the world at its beginning, its timings, its faults.
+//! Shared with the harness of the `cli` tests, which writes it as `$FAKE_WORLD/scenario.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything a test may choose. The default is a machine on which all goes well and
+/// nothing has been started.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Scenario {
+    /// How long things take.
+    pub timings: Timings,
+    /// The container engine.
+    pub engine: Engine,
+    /// The image registry as the node sees it.
+    pub registry: Registry,
+    /// Whether the fake minikube believes that root runs it (`DRV_AS_ROOT` without `--force`).
+    pub root: bool,
+    /// What `minikube config view` holds, e.g. `memory` = `6144`.
+    pub minikube_config: BTreeMap<String, String>,
+    /// Profiles that are there before the first command.
+    pub profiles: Vec<ProfileSeed>,
+    /// Images that no registry has; a part of the name is enough.
+    pub missing_images: Vec<String>,
+    /// Images that are on every new node.
+    pub node_images: Vec<String>,
+    /// Containers that die: by a part of the pod's name.
+    pub crashes: Vec<Crash>,
+    /// A refusal that the operator gives to every Kafka: `(reason, message)` of `NotReady`.
+    pub refuse: Option<(String, String)>,
+    /// Whether the operator holds a cluster's lock when its Kafka was deleted right after Ready
+    /// (recording 09): a new one of the name gets no status until the operation timeout.
+    pub lock_after_delete: bool,
+    /// CRDs that hang in deletion until the end of the scenario (recording 13).
+    pub stuck_crds: Vec<String>,
+    /// Injected faults, tried in this order; the first that matches is taken.
+    pub faults: Vec<Fault>,
+    /// Passed on to the fake Kafka broker behind `port-forward`.
+    pub broker: Value,
+}
+
+/// The container engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// It answers.
+    #[default]
+    Up,
+    /// "Cannot connect to the Docker daemon".
+    Down,
+    /// "permission denied while trying to connect to the Docker daemon socket".
+    Denied,
+}
+
+/// The image registry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registry {
+    /// Pulls succeed after `timings.pull`.
+    #[default]
+    Up,
+    /// Every pull fails with a DNS error, as in recording 07.
+    Unreachable,
+}
+
+/// A profile that is there from the beginning.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfileSeed {
+    /// Name.
+    pub name: String,
+    /// State.
+    pub host: Host,
+    /// MB.
+    pub memory: u64,
+    /// Count.
+    pub cpus: u64,
+    /// Driver.
+    pub driver: String,
+    /// `v1.34.4`.
+    pub kubernetes: String,
+    /// Objects applied to it as with kubectl, long ago; status and labels are kept as given.
+    pub objects: Vec<Value>,
+}
+
+impl Default for ProfileSeed {
+    fn default() -> Self {
+        Self {
+            name: "kstrim".into(),
+            host: Host::Running,
+            memory: 4096,
+            cpus: 2,
+            driver: "docker".into(),
+            kubernetes: "v1.34.4".into(),
+            objects: Vec::new(),
+        }
+    }
+}
+
+/// What a profile's machine is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Host {
+    /// Directory and config.json only: a `start` was refused (recordings 24, 25).
+    Invalid,
+    /// A `start` died before there was a container (26, 5 s).
+    Made,
+    /// A `start` died while Kubernetes was being prepared (26, 15 s).
+    Starting,
+    /// All runs.
+    #[default]
+    Running,
+    /// `minikube stop`.
+    Stopped,
+    /// `minikube pause`.
+    Paused,
+    /// `docker rm -f` behind its back (27).
+    Gone,
+    /// What a `start` leaves of [`Host::Gone`]: container, no API server (27).
+    Dead,
+}
+
+/// A container that dies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Crash {
+    /// Part of the pod's name.
+    pub pod: String,
+    /// Exit code.
+    pub exit: i32,
+    /// `Error`, `OOMKilled`.
+    pub reason: String,
+    /// Last lines of its log.
+    pub log: String,
+    /// How often it dies before it lives; `u32::MAX`: always.
+    pub times: u32,
+}
+
+impl Default for Crash {
+    fn default() -> Self {
+        Self { pod: String::new(), exit: 1, reason: "Error".into(), log: String::new(), times: u32::MAX }
+    }
+}
+
+/// A fault: which command, and what happens to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fault {
+    /// `minikube`, `kubectl`, `docker`; empty: any.
+    #[serde(default)]
+    pub program: String,
+    /// A part of the arguments joined by blanks; empty: any.
+    #[serde(default)]
+    pub args: String,
+    /// The n-th matching call, from 1; `None`: every one.
+    #[serde(default)]
+    pub nth: Option<u32>,
+    /// What happens.
+    pub action: Action,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing is done, this is printed, and the exit code follows.
+    Exit {
+        /// Exit code.
+        code: u8,
+        /// Printed.
+        #[serde(default)]
+        stdout: String,
+        /// Printed.
+        #[serde(default)]
+        stderr: String,
+    },
+    /// The work is done, then another exit code and a last line on stderr follow.
+    FailAfter {
+        /// Exit code.
+        code: u8,
+        /// Printed.
+        #[serde(default)]
+        stderr: String,
+    },
+    /// Nothing is done; it never ends.
+    Hang {
+        /// Printed first.
+        #[serde(default)]
+        stdout: String,
+        /// SIGTERM and SIGINT do not end it.
+        #[serde(default)]
+        stubborn: bool,
+    },
+    /// The work is done, but stdout ends after so many bytes (a JSON line cut in half).
+    Cut {
+        /// Bytes of stdout that come out.
+        bytes: usize,
+        /// Then the exit code; `None`: it hangs.
+        #[serde(default)]
+        exit: Option<u8>,
+    },
+    /// So many bytes on stderr first, then the work.
+    FloodStderr {
+        /// Bytes.
+        bytes: usize,
+    },
+    /// So many milliseconds first, then the work.
+    Delay {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// SIGKILL to the parent (kstrim) before anything is done; nothing is done.
+    KillParentBefore,
+    /// The work is done, then SIGKILL to the parent (kstrim), before the output reaches it.
+    KillParentAfter,
+    /// SIGKILL to the parent and to itself after so many milliseconds of work.
+    KillBoth {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// SIGKILL to itself after so many milliseconds of work.
+    KillSelf {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// A watch starts with `410 Expired` and ends.
+    Expire,
+}
+
+macro_rules! timings {
+    ($($(#[$doc:meta])* $name:ident = $default:expr,)*) => {
+        /// How long things take, in milliseconds.
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Timings { $($(#[$doc])* pub $name: u64,)* }
+        impl Default for Timings {
+            fn default() -> Self { Self { $($name: $default,)* } }
+        }
+    };
+}
+
+// About a hundredth of what the recordings show on a quiet machine.
+timings! {
+    /// `minikube start` of nothing.
+    start = 160,
+    /// `minikube start` of a running, paused or stopped profile.
+    restart = 50,
+    /// `minikube start` with the container gone, which fails.
+    start_gone = 300,
+    /// `minikube delete`.
+    delete = 30,
+    /// `minikube stop`, `pause`, `unpause`.
+    stop = 20,
+    /// `minikube image load` and `image pull`, each image.
+    image = 40,
+    /// After `start`: the node's NotReady taint stays.
+    node_ready = 25,
+    /// A new namespace's service account `default` appears.
+    default_account = 25,
+    /// A new CRD's names are accepted.
+    crd_names = 5,
+    /// Then it is Established.
+    crd_established = 10,
+    /// After that a watch of it still ends with 410.
+    crd_watch_cache = 10,
+    /// A pod is bound to the node.
+    schedule = 3,
+    /// Its sandbox is made.
+    sandbox = 5,
+    /// Its containers run.
+    container = 5,
+    /// An image is pulled.
+    pull = 60,
+    /// A pull fails.
+    pull_fail = 30,
+    /// From one crash to the next start, from one failed pull to its back-off.
+    back_off = 30,
+    /// A container that crashes does it after so long.
+    crash = 20,
+    /// The cluster operator's container begins to reconcile.
+    operator_boot = 40,
+    /// ... and passes its readiness probe (in the recordings 18 s later).
+    operator_ready = 220,
+    /// A broker is ready.
+    broker_ready = 120,
+    /// The entity operator is ready.
+    entity_ready = 120,
+    /// Any other pod is ready.
+    pod_ready = 20,
+    /// The operator takes up a changed resource.
+    pick = 5,
+    /// ... has validated it.
+    validate = 15,
+    /// ... makes its pods.
+    pods = 15,
+    /// A PersistentVolumeClaim is bound.
+    bind = 5,
+    /// The operator gives up waiting for a pod (in the recordings 300 s). Longer than its share, so
+    /// that a busy machine does not reach it.
+    operation_timeout = 10_000,
+    /// The topic operator deals with a topic.
+    topic = 10,
+    /// Garbage collection follows a deletion.
+    gc = 15,
+    /// A pod ends.
+    pod_stop = 15,
+    /// A namespace's content is deleted.
+    namespace = 30,
+    /// A CRD's instances are deleted.
+    crd_delete = 10,
+}

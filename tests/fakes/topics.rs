@@ -1,0 +1,157 @@
+//! The topic and the user operator, which work only while a cluster's entity operator runs.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, text};
+use crate::pods;
+
+/// The finalizer that holds a topic until its operator has seen the deletion.
+const FINALIZER: &str = "strimzi.io/topic-operator";
+
+/// One step of both.
+pub fn run(c: &mut Cluster) {
+    for key in c.keys("kafkatopics.kafka.strimzi.io", "") {
+        topic(c, &key);
+    }
+    for key in c.keys("kafkausers.kafka.strimzi.io", "") {
+        user(c, &key);
+    }
+}
+
+/// The cluster of a resource's label, if its entity operator runs in the resource's namespace.
+fn served_cluster(c: &Cluster, object: &Value) -> Option<String> {
+    let cluster = text(object, "/metadata/labels/strimzi.io~1cluster");
+    let ns = text(object, "/metadata/namespace");
+    let runs = c.list("pods", ns).iter().any(|pod| {
+        text(pod, "/metadata/labels/strimzi.io~1component-type") == "entity-operator"
+            && text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
+            && !pod["metadata"]["deletionTimestamp"].is_string()
+            && pods::is_ready(pod)
+    });
+    (runs && !cluster.is_empty()).then(|| cluster.to_owned())
+}
+
+/// How many brokers a cluster has.
+fn brokers(c: &Cluster, ns: &str, cluster: &str) -> u64 {
+    let of_cluster = |pod: &&Value| {
+        text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
+            && text(pod, "/metadata/labels/strimzi.io~1broker-role") == "true"
+    };
+    c.list("pods", ns).iter().filter(of_cluster).count() as u64
+}
+
+fn topic(c: &mut Cluster, key: &str) {
+    let Some(topic) = c.get(key).cloned() else { return };
+    let Some(cluster) = served_cluster(c, &topic) else { return };
+    let uid = text(&topic, "/metadata/uid").to_owned();
+    let ns = text(&topic, "/metadata/namespace");
+    let name = match text(&topic, "/spec/topicName") {
+        "" => text(&topic, "/metadata/name").to_owned(),
+        name => name.to_owned(),
+    };
+    let wait = c.scenario.timings.topic;
+    let file = c.topics.join(format!("{name}.json"));
+    if topic["metadata"]["deletionTimestamp"].is_string() {
+        if c.elapsed(&uid, "deleted", wait) {
+            let _ = fs::remove_file(&file);
+            let _ = fs::remove_dir_all(c.topics.join(&name));
+            c.update(key, |o| {
+                if let Some(list) = o["metadata"]["finalizers"].as_array_mut() {
+                    list.retain(|f| f != FINALIZER);
+                }
+            });
+        }
+        return;
+    }
+    let generation = topic["metadata"]["generation"].as_u64().unwrap_or(1);
+    if topic["status"]["observedGeneration"].as_u64() == Some(generation)
+        || !c.elapsed(&uid, &format!("generation {generation}"), wait)
+    {
+        return;
+    }
+    let partitions = topic["spec"]["partitions"].as_u64().unwrap_or(1);
+    let replicas = topic["spec"]["replicas"].as_u64().unwrap_or(1);
+    let old: Option<Value> = fs::read_to_string(&file).ok().and_then(|text| text.parse().ok());
+    let had = old.as_ref().and_then(|old| old["partitions"].as_u64()).unwrap_or(0);
+    let failure = if replicas > brokers(c, ns, &cluster) {
+        let message = format!(
+            "org.apache.kafka.common.errors.InvalidReplicationFactorException: Unable to replicate the partition \
+             {replicas} time(s): The target replication factor of {replicas} cannot be reached because only {} \
+             broker(s) are registered or some brokers have all their log directories cordoned.",
+            brokers(c, ns, &cluster)
+        );
+        Some(("KafkaError", message))
+    } else if partitions < had {
+        Some(("NotSupported", "Decreasing partitions not supported".to_owned()))
+    } else {
+        None
+    };
+    let id = match &old {
+        Some(old) => text(old, "/id").to_owned(),
+        None => base64(&c.random()),
+    };
+    if failure.is_none() {
+        fs::create_dir_all(&c.topics).expect("FAKE_WORLD is writable");
+        let body = json!({"name": name, "id": id, "partitions": partitions, "replicas": replicas,
+            "config": topic["spec"]["config"]});
+        fs::write(&file, body.to_string()).expect("FAKE_WORLD is writable");
+    }
+    let time = c.fine_time();
+    let created = failure.is_none() || old.is_some();
+    c.update(key, |o| {
+        let held = o["metadata"]["finalizers"].as_array().is_some_and(|f| f.iter().any(|f| f == FINALIZER));
+        if !held {
+            o["metadata"]["finalizers"] = json!([FINALIZER]);
+        }
+        let mut ready = json!({"lastTransitionTime": time, "status": "True", "type": "Ready"});
+        if let Some((reason, message)) = failure {
+            ready = json!({"lastTransitionTime": time, "message": message, "reason": reason,
+                "status": "False", "type": "Ready"});
+        }
+        let mut status = json!({"conditions": [ready], "observedGeneration": generation});
+        if created {
+            status["topicId"] = json!(id);
+        }
+        status["topicName"] = json!(name);
+        o["status"] = status;
+    });
+}
+
+/// 22 characters like Kafka's ids, from 32 hex digits.
+pub fn base64(hex: &str) -> String {
+    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let number = u128::from_str_radix(hex, 16).expect("hex");
+    (0..22).map(|place| SIGNS[(number >> (6 * place) & 63) as usize] as char).collect()
+}
+
+fn user(c: &mut Cluster, key: &str) {
+    let Some(user) = c.get(key).cloned() else { return };
+    let Some(cluster) = served_cluster(c, &user) else { return };
+    let uid = text(&user, "/metadata/uid").to_owned();
+    let ns = text(&user, "/metadata/namespace");
+    let generation = user["metadata"]["generation"].as_u64().unwrap_or(1);
+    if user["status"]["observedGeneration"].as_u64() == Some(generation)
+        || !c.elapsed(&uid, &format!("generation {generation}"), c.scenario.timings.topic)
+    {
+        return;
+    }
+    let kafka = c.get(&format!("kafkas.kafka.strimzi.io/{ns}/{cluster}"));
+    let authorizes = kafka.is_some_and(|k| k["spec"]["kafka"]["authorization"].is_object());
+    let refused = user["spec"]["authorization"].is_object() && !authorizes;
+    let time = c.fine_time();
+    let name = text(&user, "/metadata/name").to_owned();
+    c.update(key, |o| {
+        let condition = if refused {
+            json!({"lastTransitionTime": time, "message": "java.util.concurrent.ExecutionException: \
+                io.strimzi.operator.common.model.InvalidResourceException: Simple authorization ACL rules are \
+                configured but not supported in the Kafka cluster configuration",
+                "reason": "ExecutionException", "status": "True", "type": "NotReady"})
+        } else {
+            json!({"lastTransitionTime": time, "status": "True", "type": "Ready"})
+        };
+        o["status"] = json!({"conditions": [condition], "observedGeneration": generation,
+            "secret": name, "username": name});
+    });
+}

@@ -1,0 +1,495 @@
+//! The other verbs of kubectl.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::apply::merge;
+use crate::cluster::{Cluster, text};
+use crate::get::{server_version, targets};
+use crate::io::{Done, End, Io};
+use crate::kinds::{self, Resource, labels_match};
+use crate::kubectl::{Args, Link, documents, not_found, unreachable};
+use crate::{broker, nodes, operator, pods};
+
+/// `create namespace NAME`, `create -f`.
+pub fn create(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let (_world, mut cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    let (Some("namespace" | "ns"), Some(name)) = (args.words.first().map(String::as_str), args.words.get(1))
+    else {
+        return Err(End::Error("error: must specify one of -f and -k".into()));
+    };
+    if let Some(old) = cluster.get(&format!("namespaces//{name}")) {
+        let ends = old["metadata"]["deletionTimestamp"].is_string();
+        let why = if ends { "object is being deleted: " } else { "" };
+        return Err(End::Error(format!(
+            "Error from server (AlreadyExists): {why}namespaces \"{name}\" already exists"
+        )));
+    }
+    cluster.create(&kinds::builtin("namespaces"), nodes::namespace(name));
+    cluster.save(link.place);
+    io.line(&format!("namespace/{name} created"))?;
+    Ok(0)
+}
+
+/// The objects that words or `-f` name, with whether each is there.
+fn named(link: &Link, cluster: &Cluster, args: &Args) -> Result<Vec<(Resource, String, String)>, End> {
+    let mut all = Vec::new();
+    let (files, source) = documents(args)?;
+    let mut unmatched = Vec::new();
+    for document in &files {
+        let (api, kind, name) =
+            (text(document, "/apiVersion"), text(document, "/kind"), text(document, "/metadata/name"));
+        let Ok(resource) = kinds::of_kind(cluster, api, kind) else {
+            unmatched.push(format!(
+                "resource mapping not found for name: \"{name}\" namespace: \"\" from \"{source}\": no matches for kind \
+                 \"{kind}\" in version \"{api}\"\nensure CRDs are installed first"
+            ));
+            continue;
+        };
+        let ns = match text(document, "/metadata/namespace") {
+            "" => link.namespace.as_str(),
+            ns => ns,
+        };
+        let key = resource.key(ns, name);
+        all.push((resource, name.to_owned(), key));
+    }
+    if !unmatched.is_empty() {
+        return Err(End::Error(unmatched.join("\n")));
+    }
+    for (resource, name) in targets(cluster, &args.words)? {
+        if let Some(name) = name {
+            let key = resource.key(&link.namespace, &name);
+            all.push((resource, name, key));
+            continue;
+        }
+        let ns = if args.is("all-namespaces") || !resource.namespaced { "" } else { &link.namespace };
+        let selector = args.flag("selector").unwrap_or("");
+        if selector.is_empty() && !args.is("all") {
+            return Err(End::Error("error: resource(s) were provided, but no name was specified".into()));
+        }
+        for key in cluster.keys(&resource.id(), ns) {
+            let object = &cluster.objects[&key];
+            if labels_match(object, selector) {
+                all.push((resource.clone(), text(object, "/metadata/name").to_owned(), key));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// `delete`.
+pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let dry = args.flag("dry-run").is_some_and(|mode| mode != "none");
+    let mut wait = Vec::new();
+    let mut missing = Vec::new();
+    let mut lines = Vec::new();
+    {
+        let (_world, mut cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+        let all = named(link, &cluster, args)?;
+        if !args.all("filename").is_empty() && all.iter().any(|(r, ..)| !r.namespaced) {
+            io.err("Warning: deleting cluster-scoped resources, not scoped to the provided namespace");
+        }
+        if all.is_empty() && args.flag("selector").is_some() {
+            lines.push("No resources found".to_owned());
+        }
+        for (resource, name, key) in all {
+            let Some(object) = cluster.get(&key).cloned() else {
+                if !args.is("ignore-not-found") {
+                    missing.push(not_found(&resource, &name));
+                }
+                continue;
+            };
+            let place = match text(&object, "/metadata/namespace") {
+                "" => String::new(),
+                ns => format!(" from {ns} namespace"),
+            };
+            let dry_run = if dry { " (server dry run)" } else { "" };
+            lines.push(format!("{} \"{name}\" deleted{place}{dry_run}", resource.printed()));
+            if !dry {
+                cluster.delete(&key);
+                wait.push((resource, name, key, text(&object, "/metadata/uid").to_owned()));
+            }
+        }
+        let now = cluster.clock;
+        cluster.advance(now);
+        cluster.save(link.place);
+    }
+    for line in lines {
+        io.line(&line)?;
+    }
+    for text in &missing {
+        io.err(text);
+    }
+    if args.flag("wait") == Some("false") {
+        return Ok(i32::from(!missing.is_empty()));
+    }
+    let end =
+        args.duration("timeout").filter(|ms| *ms > 0).map(|ms| Instant::now() + Duration::from_millis(ms));
+    for (resource, name, key, uid) in wait {
+        loop {
+            {
+                let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+                let there = cluster.get(&key).is_some_and(|o| text(o, "/metadata/uid") == uid);
+                cluster.save(link.place);
+                if !there {
+                    break;
+                }
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(End::Error(format!(
+                    "error: timed out waiting for the condition on {}/{name}",
+                    if resource.group.is_empty() { resource.plural } else { resource.id() }
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(8));
+        }
+    }
+    Ok(i32::from(!missing.is_empty()))
+}
+
+/// `patch --type=merge`.
+pub fn patch(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let patch = args.flag("patch").unwrap_or("{}");
+    let patch: Value = patch
+        .parse()
+        .or_else(|_| serde_yaml::from_str(patch))
+        .map_err(|e| End::Error(format!("error: unable to parse \"{patch}\": {e}")))?;
+    change(link, io, args, "patched", |object| {
+        merge(object, &patch);
+        Ok(())
+    })
+}
+
+/// `label` and `annotate`: `name=value`, `name-`.
+pub fn label(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let field = if args.verb == "label" { "labels" } else { "annotations" };
+    let change_word = |w: &String| w.contains('=') || w.ends_with('-');
+    let changes: Vec<String> = args.words.iter().filter(|w| change_word(w)).cloned().collect();
+    let words = args.words.iter().filter(|w| !change_word(w)).cloned().collect();
+    let args = args.with_words(words);
+    let verb = if field == "labels" { "labeled" } else { "annotated" };
+    change(link, io, &args, verb, |object| {
+        for change in &changes {
+            let patch = match change.split_once('=') {
+                Some((name, value)) => json!({name: value}),
+                None => json!({change.trim_end_matches('-'): null}),
+            };
+            merge(&mut object["metadata"][field], &patch);
+        }
+        Ok(())
+    })
+}
+
+fn change(
+    link: &Link,
+    io: &mut Io,
+    args: &Args,
+    verb: &str,
+    act: impl Fn(&mut Value) -> Result<(), End>,
+) -> Done {
+    let (_world, mut cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    for (resource, name, key) in named(link, &cluster, args)? {
+        let Some(object) = cluster.get(&key).cloned() else {
+            return Err(End::Error(not_found(&resource, &name)));
+        };
+        let mut new = object.clone();
+        act(&mut new)?;
+        let note = if new == object { " (no change)" } else { "" };
+        cluster.update(&key, |o| *o = new);
+        io.line(&format!("{}/{name} {verb}{note}", resource.printed()))?;
+    }
+    let now = cluster.clock;
+    cluster.advance(now);
+    cluster.save(link.place);
+    Ok(0)
+}
+
+/// `wait --for=condition=X[=value]|delete|create`.
+pub fn wait(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let goal = args.flag("for").unwrap_or("");
+    let end = Instant::now() + Duration::from_millis(args.duration("timeout").unwrap_or(30_000));
+    loop {
+        let (mut waiting, mut met) = (Vec::new(), Vec::new());
+        {
+            let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+            let all = named(link, &cluster, args)?;
+            if all.is_empty() {
+                return Err(End::Error("error: no matching resources found".into()));
+            }
+            for (resource, name, key) in all {
+                let object = cluster.get(&key);
+                let holds = match (goal, object) {
+                    ("delete", there) => there.is_none(),
+                    ("create", there) => there.is_some(),
+                    (_, None) => return Err(End::Error(not_found(&resource, &name))),
+                    (goal, Some(object)) => condition_holds(object, goal.trim_start_matches("condition=")),
+                };
+                if holds {
+                    met.push(format!("{}/{name} condition met", resource.printed()))
+                } else {
+                    waiting.push(format!("{}/{name}", resource.plural))
+                }
+            }
+            cluster.save(link.place);
+        }
+        if waiting.is_empty() {
+            for line in met.iter().filter(|_| goal != "delete") {
+                io.line(line)?;
+            }
+            return Ok(0);
+        }
+        if Instant::now() >= end {
+            let on = if goal == "create" { String::new() } else { format!(" on {}", waiting[0]) };
+            return Err(End::Error(format!("error: timed out waiting for the condition{on}")));
+        }
+        std::thread::sleep(Duration::from_millis(8));
+    }
+}
+
+fn condition_holds(object: &Value, goal: &str) -> bool {
+    let (kind, status) = goal.split_once('=').unwrap_or((goal, "True"));
+    // kubectl compares the generations itself (recordings 17, 20).
+    let observed = object["status"]["observedGeneration"].as_u64();
+    let current = object["metadata"]["generation"].as_u64();
+    if observed.is_some() && observed != current {
+        return false;
+    }
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|c| c["type"] == kind && text(c, "/status").eq_ignore_ascii_case(status))
+}
+
+fn client() -> Value {
+    server_version("v1.34.4")
+}
+
+/// `version --client`.
+pub fn client_version(io: &mut Io, args: &Args) -> Done {
+    let mut client = client();
+    if let Some(map) = client.as_object_mut() {
+        map.retain(|name, _| !name.starts_with("emulation") && !name.starts_with("minCompat"));
+    }
+    let body = json!({"clientVersion": client, "kustomizeVersion": "v5.7.1"});
+    if args.flag("output") == Some("json") {
+        io.line(&serde_json::to_string_pretty(&body).expect("JSON"))?;
+    } else {
+        io.line("Client Version: v1.34.4\nKustomize Version: v5.7.1")?;
+    }
+    Ok(0)
+}
+
+/// `version`.
+pub fn version(link: &Link, io: &mut Io, _args: &Args) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, false))?;
+    let node = cluster.get(&format!("nodes//{}", cluster.profile)).cloned().unwrap_or_default();
+    cluster.save(link.place);
+    let mut client = client();
+    if let Some(map) = client.as_object_mut() {
+        map.retain(|name, _| !name.starts_with("emulation") && !name.starts_with("minCompat"));
+    }
+    let body = json!({"clientVersion": client, "kustomizeVersion": "v5.7.1",
+        "serverVersion": server_version(text(&node, "/status/nodeInfo/kubeletVersion"))});
+    io.line(&serde_json::to_string_pretty(&body).expect("JSON"))?;
+    Ok(0)
+}
+
+/// `auth can-i VERB RESOURCE`.
+pub fn can_i(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    let (verb, what) = (args.words.get(1), args.words.get(2));
+    let (Some(verb), Some(what)) = (verb, what) else {
+        return Err(End::Error("error: you must specify two arguments: verb resource".into()));
+    };
+    let what = what.split('/').next().unwrap_or("");
+    let (plural, group) = match kinds::of_word(&cluster, what) {
+        Some(resource) => (resource.plural, resource.group),
+        None => {
+            let (plural, group) = what.split_once('.').unwrap_or((what, ""));
+            (plural.to_owned(), group.to_owned())
+        }
+    };
+    let ns = if args.is("all-namespaces") { "" } else { link.namespace.as_str() };
+    let may = operator::can(&cluster, args.flag("as").unwrap_or(""), verb, &group, &plural, ns);
+    cluster.save(link.place);
+    io.line(if may { "yes" } else { "no" })?;
+    Ok(i32::from(!may))
+}
+
+/// The pod that `POD`, `pod/POD` or `deployment/NAME` means.
+fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
+    let (kind, name) = word.split_once('/').unwrap_or(("pod", word));
+    if kind.starts_with("deploy") {
+        let prefix = format!("{name}-");
+        let all = cluster.list("pods", &link.namespace);
+        return all.into_iter().find(|p| text(p, "/metadata/generateName").starts_with(&prefix));
+    }
+    cluster.get(&format!("pods/{}/{name}", link.namespace)).cloned()
+}
+
+/// `logs`.
+pub fn logs(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    let word = args.words.first().map_or("", String::as_str);
+    let Some(pod) = pod_of(link, &cluster, word) else {
+        let ns = &link.namespace;
+        return Err(End::Error(format!(
+            "error: error from server (NotFound): pods \"{word}\" not found in namespace \"{ns}\""
+        )));
+    };
+    let name = text(&pod, "/metadata/name");
+    let all = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+    let wanted = args.flag("container");
+    let Some(status) = all.iter().find(|c| wanted.is_none_or(|w| c["name"] == w)) else {
+        let what = wanted.unwrap_or("");
+        return Err(End::Error(match wanted {
+            Some(_) if !all.is_empty() => format!("error: container {what} is not valid for pod {name}"),
+            _ => String::new(),
+        }));
+    };
+    let container = text(status, "/name");
+    if args.is("previous") && status["lastState"]["terminated"].is_null() {
+        return Err(End::Error(format!(
+            "Error from server (BadRequest): previous terminated container \"{container}\" in pod \"{name}\" not found"
+        )));
+    }
+    let waiting = text(status, "/state/waiting/reason");
+    if !args.is("previous") && (waiting == "ContainerCreating" || waiting.contains("Image")) {
+        let why = if waiting == "ContainerCreating" { waiting } else { "trying and failing to pull image" };
+        return Err(End::Error(format!(
+            "Error from server (BadRequest): container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
+        )));
+    }
+    let mut log: Vec<String> = match pods::fate(&cluster, &pod) {
+        Some((_, _, log)) => log.lines().map(str::to_owned).collect(),
+        None => vec![format!("2026-11-22 20:22:15 INFO  {container}: started")],
+    };
+    if container == "strimzi-cluster-operator" {
+        log.extend(operator_log(&cluster, &pod));
+    }
+    cluster.save(link.place);
+    let tail = args.flag("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
+    for line in &log[log.len().saturating_sub(tail)..] {
+        io.line(line)?;
+    }
+    Ok(0)
+}
+
+fn operator_log(cluster: &Cluster, pod: &Value) -> Vec<String> {
+    let (ns, account) = (text(pod, "/metadata/namespace"), text(pod, "/spec/serviceAccountName"));
+    let who = format!("system:serviceaccount:{ns}:{account}");
+    let mut log = Vec::new();
+    if !operator::can(cluster, &who, "get", "coordination.k8s.io", "leases", ns) {
+        log.push(format!(
+            "Caused by: io.fabric8.kubernetes.client.KubernetesClientException: leases.coordination.k8s.io \
+             \"strimzi-cluster-operator\" is forbidden: User \"{who}\" cannot get resource \"leases\" in API group \
+             \"coordination.k8s.io\" in the namespace \"{ns}\""
+        ));
+    }
+    for (name, work) in &cluster.memory.running {
+        let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{name}"));
+        if kafka.is_some_and(|k| text(k, "/metadata/uid") != work.uid) {
+            log.push(format!(
+                "2026-11-22 20:22:15 INFO  AbstractOperator:444 - Reconciliation #1(watch) Kafka({name}): Reconciliation \
+                 is in progress"
+            ));
+        }
+    }
+    log
+}
+
+/// `exec`: only its failures; the tests speak to the broker by port-forward.
+pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    let word = args.words.first().map_or("", String::as_str);
+    if pod_of(link, &cluster, word).is_none() {
+        return Err(End::Error(format!("Error from server (NotFound): pods \"{word}\" not found")));
+    }
+    let program = args.rest.first().map_or("", String::as_str);
+    Err(End::Error(format!(
+        "error: Internal error occurred: Internal error occurred: error executing command in container: failed to exec in \
+         container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: \
+         \"{program}\": executable file not found in $PATH: unknown"
+    )))
+}
+
+/// `port-forward pod/NAME [LOCAL]:REMOTE`.
+pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let word = args.words.first().map_or("", String::as_str).to_owned();
+    {
+        let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+        let pod = if let Some(name) = word.strip_prefix("svc/").or(word.strip_prefix("service/")) {
+            let ns = &link.namespace;
+            let Some(service) = cluster.get(&format!("services/{ns}/{name}")) else {
+                return Err(End::Error(not_found(&kinds::builtin("services"), name)));
+            };
+            let cluster_name = text(service, "/metadata/labels/strimzi.io~1cluster");
+            let broker = |p: &Value| {
+                text(p, "/metadata/labels/strimzi.io~1cluster") == cluster_name
+                    && text(p, "/metadata/labels/strimzi.io~1broker-role") == "true"
+            };
+            cluster.list("pods", ns).into_iter().find(broker)
+        } else {
+            pod_of(link, &cluster, &word)
+        };
+        let Some(pod) = pod else {
+            let name = word.split_once('/').map_or(word.as_str(), |(_, name)| name);
+            return Err(End::Error(not_found(&kinds::builtin("pods"), name)));
+        };
+        let phase = text(&pod, "/status/phase").to_owned();
+        cluster.save(link.place);
+        if phase != "Running" {
+            return Err(End::Error(format!(
+                "error: unable to forward port because pod is not running. Current status={phase}"
+            )));
+        }
+    }
+    let ports = args.words.get(1).map_or(":9092", String::as_str);
+    let (local, remote) = ports.split_once(':').unwrap_or((ports, ports));
+    let address = format!("127.0.0.1:{}", if local.is_empty() { "0" } else { local });
+    let listener = TcpListener::bind(&address).map_err(|e| {
+        End::Error(format!("Unable to listen on port {local}: Listeners failed to create with the following errors: [{e}]\nerror: unable to listen on any of the requested ports: [{{{local} {remote}}}]"))
+    })?;
+    let port = listener.local_addr().map_err(|e| End::Error(e.to_string()))?.port();
+    let place = link.place.clone();
+    std::thread::spawn(move || {
+        broker::serve(listener, &place.topics(), place.scenario.broker.clone());
+    });
+    io.line(&format!("Forwarding from 127.0.0.1:{port} -> {remote}"))?;
+    crate::faults::hang(false)
+}
+
+/// `cluster-info`.
+pub fn cluster_info(link: &Link, io: &mut Io) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    io.line(&format!("Kubernetes control plane is running at https://{}:8443", cluster.ip))?;
+    Ok(0)
+}
+
+/// `config current-context|get-contexts|view|delete-context`.
+pub fn config(io: &mut Io, args: &Args, config: Value) -> Done {
+    let current = text(&config, "/current-context");
+    match args.words.first().map(String::as_str) {
+        Some("current-context") if current.is_empty() => {
+            Err(End::Error("error: current-context is not set".into()))
+        }
+        Some("current-context") => io.line(current).map(|()| 0),
+        Some("get-contexts") => {
+            io.line("CURRENT   NAME      CLUSTER   AUTHINFO   NAMESPACE")?;
+            for entry in config["contexts"].as_array().into_iter().flatten() {
+                let name = text(entry, "/name");
+                let mark = if name == current { "*" } else { "" };
+                io.line(&format!("{mark:<9} {name:<9} {name:<9} {name:<10} default"))?;
+            }
+            Ok(0)
+        }
+        Some("view") => io.out(&serde_yaml::to_string(&config).expect("YAML")).map(|()| 0),
+        Some("delete-context") => {
+            let name = args.words.get(1).cloned().unwrap_or_default();
+            crate::kubeconfig::remove_context(&name);
+            io.line(&format!("deleted context {name} from {}", crate::kubeconfig::path().display()))?;
+            Ok(0)
+        }
+        other => Err(End::Error(format!("error: unknown command \"config {}\"", other.unwrap_or("")))),
+    }
+}

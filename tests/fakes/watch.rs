@@ -1,0 +1,155 @@
+//! Watches: the changes of a resource, a JSON line each, as they happen. The file of changes is
+//! read without the lock; who finds that something is due takes the lock and lets time pass.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::io::{Done, End, Io};
+use crate::kinds::{fields_match, labels_match};
+use crate::kubectl::Link;
+use crate::world::{World, now};
+
+/// One watch.
+pub struct Watch {
+    /// Keys of the resource begin so.
+    pub prefix: String,
+    /// Only this object.
+    pub name: Option<String>,
+    /// Changes after this resource version; 0: what is there first.
+    pub from: u64,
+    /// It ends by itself after so long.
+    pub seconds: u64,
+    /// Label selector.
+    pub labels: String,
+    /// Field selector.
+    pub fields: String,
+    /// The client takes BOOKMARK events.
+    pub bookmarks: bool,
+    /// apiVersion of what is sent.
+    pub version: String,
+    /// Ends at once with 410.
+    pub expired: bool,
+    /// Of all namespaces.
+    pub cluster_wide: bool,
+}
+
+impl Watch {
+    /// Stream until the time is over, the profile stops or the reader is gone.
+    pub fn run(mut self, link: &Link, io: &mut Io, world: World, cluster: Cluster) -> Done {
+        let rv = cluster.rv;
+        if self.cluster_wide
+            && let Some(end) = self.prefix.find('/')
+        {
+            self.prefix.truncate(end + 1);
+        }
+        if self.expired {
+            cluster.save(link.place);
+            return self.expire(io, rv);
+        }
+        let mut first = Vec::new();
+        if self.from == 0 {
+            let here = cluster.objects.iter().filter(|(key, o)| self.wants(key, o));
+            first.extend(here.map(|(_, o)| json!({"type": "ADDED", "object": self.dressed(o)})));
+            self.from = rv;
+        }
+        cluster.save(link.place);
+        drop(world);
+        for event in first {
+            io.line(&event.to_string())?;
+        }
+        let path = link.place.cluster_file(&link.profile, "changes");
+        let (mut at, mut rest) = (0, Vec::new());
+        let end = Instant::now() + Duration::from_secs(self.seconds);
+        let parent = rustix::process::getppid();
+        let mut orphaned: Option<Instant> = None;
+        loop {
+            let Ok(mut file) = File::open(&path) else { return ended() };
+            let length = file.metadata().map_or(0, |m| m.len());
+            if length > at {
+                file.seek(SeekFrom::Start(at)).map_err(|e| End::Error(e.to_string()))?;
+                at += file.take(length - at).read_to_end(&mut rest).map_err(|e| End::Error(e.to_string()))?
+                    as u64;
+                while let Some(newline) = rest.iter().position(|b| *b == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=newline).collect();
+                    self.send(io, &String::from_utf8_lossy(&line))?;
+                }
+                continue;
+            }
+            if Instant::now() >= end {
+                if self.bookmarks {
+                    let object = json!({"apiVersion": self.version, "metadata": {"resourceVersion": self.from.to_string()}});
+                    io.line(&json!({"type": "BOOKMARK", "object": object}).to_string())?;
+                }
+                return Ok(0);
+            }
+            if link.place.due(&link.profile) <= now() {
+                match link.open() {
+                    Ok((_world, cluster)) => cluster.save(link.place),
+                    Err(_) => return ended(),
+                }
+                continue;
+            }
+            if rustix::process::getppid() != parent {
+                // Leave nothing behind for long, but let a test see that it was left.
+                let since = *orphaned.get_or_insert_with(Instant::now);
+                if since.elapsed() > Duration::from_secs(10) {
+                    return Ok(99);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(8));
+            if !path.exists() || stopped(link) {
+                return ended();
+            }
+        }
+    }
+
+    fn wants(&self, key: &str, object: &Value) -> bool {
+        key.starts_with(&self.prefix)
+            && self.name.as_ref().is_none_or(|name| key.ends_with(&format!("/{name}")))
+            && labels_match(object, &self.labels)
+            && fields_match(object, &self.fields)
+    }
+
+    fn dressed(&self, object: &Value) -> Value {
+        let mut object = object.clone();
+        object["apiVersion"] = json!(self.version);
+        object
+    }
+
+    fn send(&mut self, io: &mut Io, line: &str) -> Result<(), End> {
+        // Cheap tests first: most changes are of other kinds.
+        if !line.contains(&format!("\"key\":\"{}", self.prefix)) {
+            return Ok(());
+        }
+        let change: Value = line.parse().map_err(|e| End::Error(format!("changes: {e}")))?;
+        let rv = change["rv"].as_u64().unwrap_or(0);
+        if rv <= self.from || !self.wants(change["key"].as_str().unwrap_or(""), &change["object"]) {
+            return Ok(());
+        }
+        self.from = rv;
+        let event = json!({"type": change["type"], "object": self.dressed(&change["object"])});
+        io.line(&event.to_string())
+    }
+
+    fn expire(&self, io: &mut Io, rv: u64) -> Done {
+        let message = format!("too old resource version: {} ({rv})", self.from);
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": message, "reason": "Expired", "code": 410});
+        io.line(&json!({"type": "ERROR", "object": status}).to_string())?;
+        Ok(0)
+    }
+}
+
+/// Whether the profile does not run any more (its `due` file says so without a lock).
+fn stopped(link: &Link) -> bool {
+    !link.place.cluster_file(&link.profile, "due").exists()
+}
+
+/// The connection broke.
+fn ended() -> Done {
+    Err(End::Error("error: unexpected EOF".into()))
+}

@@ -1,0 +1,186 @@
+//! The state on disk: one lock, one small file for the profiles, and for every profile a file
+//! of objects, an append-only file of changes (watches read it) and the time of the next event.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::scenario::{Host, ProfileSeed, Scenario};
+
+/// Milliseconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64
+}
+
+/// `$FAKE_WORLD` and what the test chose; nothing of it is locked.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The scenario.
+    pub scenario: Scenario,
+}
+
+/// The profiles, held under the lock until dropped.
+pub struct World {
+    place: Place,
+    /// By name.
+    pub profiles: BTreeMap<String, Profile>,
+    /// Containers that a `delete` without an engine left (recording 28).
+    pub leftovers: BTreeSet<String>,
+    _lock: File,
+}
+
+/// One profile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Profile {
+    /// State of its machine.
+    pub host: Host,
+    /// MB.
+    pub memory: u64,
+    /// Count.
+    pub cpus: u64,
+    /// `docker`.
+    pub driver: String,
+    /// `v1.34.4`.
+    pub kubernetes: String,
+    /// `containerd`.
+    pub runtime: String,
+    /// Count.
+    pub nodes: u64,
+    /// Of the node.
+    pub ip: String,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Saved {
+    profiles: BTreeMap<String, Profile>,
+    leftovers: BTreeSet<String>,
+}
+
+impl Place {
+    /// Read from the environment.
+    pub fn open() -> Result<Self, String> {
+        let dir = PathBuf::from(std::env::var_os("FAKE_WORLD").ok_or("FAKE_WORLD is not set")?);
+        let scenario = match fs::read(dir.join("scenario.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| format!("scenario.json: {e}"))?,
+            Err(_) => Scenario::default(),
+        };
+        let place = Self { dir, scenario };
+        if !place.dir.join("minikube.json").exists() {
+            // The world begins before the first command.
+            drop(place.lock());
+        }
+        Ok(place)
+    }
+
+    /// Take the lock and read the profiles.
+    pub fn lock(&self) -> World {
+        fs::create_dir_all(self.dir.join("clusters")).expect("FAKE_WORLD is writable");
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.dir.join("lock"))
+            .expect("lock file");
+        lock.lock().expect("lock");
+        let saved: Option<Saved> = fs::read(self.dir.join("minikube.json"))
+            .ok()
+            .map(|bytes| serde_json::from_slice(&bytes).expect("minikube.json"));
+        let seeding = saved.is_none();
+        let Saved { profiles, leftovers } = saved.unwrap_or_default();
+        let mut world = World { place: self.clone(), profiles, leftovers, _lock: lock };
+        if seeding {
+            world.seed();
+        }
+        world
+    }
+
+    /// A file of a profile's cluster: `json`, `changes` or `due`.
+    pub fn cluster_file(&self, profile: &str, kind: &str) -> PathBuf {
+        self.dir.join("clusters").join(format!("{profile}.{kind}"))
+    }
+
+    /// When a profile's cluster next changes by itself, in ms since 1970.
+    pub fn due(&self, profile: &str) -> i64 {
+        let text = fs::read_to_string(self.cluster_file(profile, "due")).unwrap_or_default();
+        text.trim().parse().unwrap_or(i64::MAX)
+    }
+
+    /// The folder of the fake broker's topics.
+    pub fn topics(&self) -> PathBuf {
+        self.dir.join("topics")
+    }
+}
+
+impl World {
+    fn seed(&mut self) {
+        for seed in self.place.scenario.profiles.clone() {
+            let ip = self.free_ip();
+            let ProfileSeed { name, host, memory, cpus, driver, kubernetes, objects } = seed;
+            let runtime = "containerd".to_owned();
+            let profile = Profile { host, memory, cpus, driver, kubernetes, runtime, nodes: 1, ip };
+            self.profiles.insert(name.clone(), profile.clone());
+            if !matches!(host, Host::Invalid | Host::Made | Host::Starting) {
+                let mut cluster = Cluster::new(&self.place, &name, &profile);
+                // Long ago: everything about it has settled by now.
+                cluster.clock = now() - 3_600_000;
+                for object in objects {
+                    cluster.seed(object);
+                }
+                cluster.advance(now());
+                cluster.save(&self.place);
+                if !matches!(host, Host::Stopped) {
+                    crate::kubeconfig::add_to(&crate::kubeconfig::of_user(), &name, &profile.ip);
+                }
+            }
+        }
+        self.save();
+    }
+
+    /// Write the profiles.
+    pub fn save(&self) {
+        let saved = Saved { profiles: self.profiles.clone(), leftovers: self.leftovers.clone() };
+        write(&self.place.dir.join("minikube.json"), &json!(saved));
+    }
+
+    /// An address like minikube's: 192.168.49.2, then .58, .67 ...
+    pub fn free_ip(&self) -> String {
+        let used = self.profiles.len() as u64;
+        format!("192.168.{}.2", 49 + 9 * used)
+    }
+
+    /// A profile's cluster, brought up to now.
+    pub fn cluster(&self, profile: &str) -> Cluster {
+        let mut cluster = Cluster::load(&self.place, profile);
+        cluster.advance(now());
+        cluster
+    }
+
+    /// Forget a profile's cluster.
+    pub fn drop_cluster(&self, profile: &str) {
+        for kind in ["json", "changes", "due"] {
+            let _ = fs::remove_file(self.place.cluster_file(profile, kind));
+        }
+        let _ = fs::remove_dir_all(self.place.topics());
+    }
+}
+
+/// Write a JSON value so that readers see the old or the new one.
+pub fn write(path: &Path, value: &Value) {
+    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    fs::write(&temporary, value.to_string()).expect("FAKE_WORLD is writable");
+    fs::rename(&temporary, path).expect("FAKE_WORLD is writable");
+}
+
+/// Append one line in one write.
+pub fn append(path: &Path, line: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("FAKE_WORLD is writable");
+    file.write_all(format!("{line}\n").as_bytes()).expect("FAKE_WORLD is writable");
+}
