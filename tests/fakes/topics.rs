@@ -24,7 +24,7 @@ pub fn run(c: &mut Cluster) {
 fn served_cluster(c: &Cluster, object: &Value) -> Option<String> {
     let cluster = text(object, "/metadata/labels/strimzi.io~1cluster");
     let ns = text(object, "/metadata/namespace");
-    let runs = c.list("pods", ns).iter().any(|pod| {
+    let runs = c.each("pods", ns).any(|pod| {
         text(pod, "/metadata/labels/strimzi.io~1component-type") == "entity-operator"
             && text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
             && !pod["metadata"]["deletionTimestamp"].is_string()
@@ -39,11 +39,15 @@ fn brokers(c: &Cluster, ns: &str, cluster: &str) -> u64 {
         text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
             && text(pod, "/metadata/labels/strimzi.io~1broker-role") == "true"
     };
-    c.list("pods", ns).iter().filter(of_cluster).count() as u64
+    c.each("pods", ns).filter(of_cluster).count() as u64
 }
 
 fn topic(c: &mut Cluster, key: &str) {
-    let Some(topic) = c.get(key).cloned() else { return };
+    let settled = |topic: &&Value| {
+        topic["status"]["observedGeneration"] == topic["metadata"]["generation"]
+            && !topic["metadata"]["deletionTimestamp"].is_string()
+    };
+    let Some(topic) = c.get(key).filter(|topic| !settled(topic)).cloned() else { return };
     let Some(cluster) = served_cluster(c, &topic) else { return };
     let uid = text(&topic, "/metadata/uid").to_owned();
     let ns = text(&topic, "/metadata/namespace");

@@ -11,6 +11,7 @@ use crate::get::{server_version, targets};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource, labels_match};
 use crate::kubectl::{Args, Link, documents, not_found, unreachable};
+use crate::world::now;
 use crate::{broker, nodes, operator, pods};
 
 /// `create namespace NAME`, `create -f`.
@@ -112,8 +113,8 @@ pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
                 wait.push((resource, name, key, text(&object, "/metadata/uid").to_owned()));
             }
         }
-        let now = cluster.clock;
-        cluster.advance(now);
+        let clock = cluster.clock;
+        cluster.advance(clock);
         cluster.save(link.place);
     }
     for line in lines {
@@ -143,7 +144,7 @@ pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
                     if resource.group.is_empty() { resource.plural } else { resource.id() }
                 )));
             }
-            std::thread::sleep(Duration::from_millis(8));
+            rest(link, end);
         }
     }
     Ok(i32::from(!missing.is_empty()))
@@ -200,8 +201,8 @@ fn change(
         cluster.update(&key, |o| *o = new);
         io.line(&format!("{}/{name} {verb}{note}", resource.printed()))?;
     }
-    let now = cluster.clock;
-    cluster.advance(now);
+    let clock = cluster.clock;
+    cluster.advance(clock);
     cluster.save(link.place);
     Ok(0)
 }
@@ -244,7 +245,21 @@ pub fn wait(link: &Link, io: &mut Io, args: &Args) -> Done {
             let on = if goal == "create" { String::new() } else { format!(" on {}", waiting[0]) };
             return Err(End::Error(format!("error: timed out waiting for the condition{on}")));
         }
-        std::thread::sleep(Duration::from_millis(8));
+        rest(link, Some(end));
+    }
+}
+
+/// Sleep until something changed or is due.
+fn rest(link: &Link, end: Option<Instant>) {
+    let file = link.place.cluster_file(&link.profile, "changes");
+    let length = || std::fs::metadata(&file).map_or(0, |m| m.len());
+    let before = length();
+    loop {
+        std::thread::sleep(Duration::from_millis(5));
+        let over = end.is_some_and(|end| Instant::now() >= end);
+        if over || length() != before || link.place.due(&link.profile) <= now() || !file.exists() {
+            return;
+        }
     }
 }
 
