@@ -52,7 +52,7 @@ fn one(c: &mut Cluster, key: &str) {
     }
     let state = &pod["status"]["containerStatuses"][0]["state"];
     let waiting = text(state, "/waiting/reason");
-    let scheduled = text(&pod, "/status/conditions/0/type") != "" && !unschedulable(&pod);
+    let scheduled = !text(&pod, "/status/conditions/0/type").is_empty() && !unschedulable(&pod);
     if !scheduled {
         if c.elapsed(&uid, "schedule", t.schedule) {
             schedule(c, key, &pod);
