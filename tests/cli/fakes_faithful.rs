@@ -170,7 +170,10 @@ fn kubectl_errors_have_the_recorded_words() {
             continue;
         }
         let stdin = record["stdin"].as_str().unwrap_or("");
-        let run = test.fake_with("kubectl", &argv[1..], stdin);
+        // What timed out after seconds may time out sooner here.
+        let argv =
+            argv.iter().map(|word| if word.starts_with("--timeout=") { "--timeout=100ms" } else { word });
+        let run = test.fake_with("kubectl", argv.skip(1), stdin);
         // Line and column of a YAML error are the parser's own, log times the recording's.
         let words = |text: &str| {
             let lines = text.lines().filter(|l| !l.contains("memcache.go"));
@@ -440,4 +443,48 @@ fn only_a_parent_called_kstrim_is_killed() {
     assert!(run.stderr.contains("not kstrim"), "{}", run.stderr);
     // The work was done all the same: the kill comes after it.
     assert!(test.object("kstrim", "namespaces//kafka").is_object());
+}
+
+#[test]
+fn a_parent_called_kstrim_is_killed_before_or_after_the_work() {
+    for (action, done) in [(Action::KillParentBefore, false), (Action::KillParentAfter, true)] {
+        let test = running().fault("kubectl", "create", Some(1), action);
+        std::os::unix::fs::symlink("/bin/sh", test.bin().join("kstrim-sh")).expect("a link");
+        let script = "kubectl --context kstrim create namespace kafka; echo still here";
+        let run = test.fake("kstrim-sh", ["-c", script]);
+        assert_eq!((run.code(), run.stdout.contains("still here")), (137, false), "{}", run.stderr);
+        // A child that was not killed comes to its end by itself.
+        let over = || test.calls().iter().all(|call| call.exit.is_some());
+        for _ in 0..200 {
+            if over() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(over());
+        assert_eq!(test.object("kstrim", "namespaces//kafka").is_object(), done);
+    }
+}
+
+#[test]
+fn a_port_forward_serves_until_it_is_killed() {
+    let Some(test) = ready() else { return };
+    let mut child = std::process::Command::new(test.bin().join("kubectl"))
+        .args(["--context", "kstrim", "port-forward", "-n", "kafka", "pod/my-cluster-dual-role-0", ":9092"])
+        .env("FAKE_WORLD", test.world_dir())
+        .env("HOME", test.home())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("stdout"));
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
+    let port =
+        line.trim().strip_prefix("Forwarding from 127.0.0.1:").and_then(|l| l.strip_suffix(" -> 9092"));
+    let port: u16 = port.and_then(|p| p.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    assert_eq!(test.leftovers().len(), 1);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert!(test.leftovers().is_empty());
 }

@@ -1,17 +1,21 @@
 //! Where the fake Kafka broker goes: it speaks Kafka's protocol on the port-forward's listener.
 
+use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Deserialize;
 
-/// What the test chose for the broker: `scenario.broker`.
-pub type Faults = Value;
+/// Who the broker is, and its faults.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Setup {}
 
-/// Serve connections until the process ends; topics are kept in `store`.
-pub fn serve(listener: TcpListener, _store: &Path, _faults: Faults) {
+/// Serve connections until the listener breaks; logs are kept in `dir/topics/NAME`.
+pub fn serve(listener: &TcpListener, _dir: &Path, _setup: Setup) -> io::Result<()> {
     for connection in listener.incoming() {
         // Replaced by the wire broker; until then a client sees its connection closed.
-        drop(connection);
+        drop(connection?);
     }
+    Ok(())
 }

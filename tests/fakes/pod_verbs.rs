@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
@@ -109,7 +109,9 @@ pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
 /// `port-forward pod/NAME [LOCAL]:REMOTE`.
 pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
     let word = args.words.first().map_or("", String::as_str).to_owned();
-    {
+    let ports = args.words.get(1).map_or(":9092", String::as_str);
+    let (local, remote) = ports.split_once(':').unwrap_or((ports, ports));
+    let setup = {
         let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
         let pod = if let Some(name) = word.strip_prefix("svc/").or(word.strip_prefix("service/")) {
             let ns = &link.namespace;
@@ -130,24 +132,45 @@ pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
             return Err(End::Error(not_found(&kinds::builtin("pods"), name)));
         };
         let phase = text(&pod, "/status/phase").to_owned();
+        let setup = setup(&cluster, &pod, remote);
         cluster.save(link.place);
         if phase != "Running" {
             return Err(End::Error(format!(
                 "error: unable to forward port because pod is not running. Current status={phase}"
             )));
         }
-    }
-    let ports = args.words.get(1).map_or(":9092", String::as_str);
-    let (local, remote) = ports.split_once(':').unwrap_or((ports, ports));
+        setup
+    };
     let address = format!("127.0.0.1:{}", if local.is_empty() { "0" } else { local });
     let listener = TcpListener::bind(&address).map_err(|e| {
         End::Error(format!("Unable to listen on port {local}: Listeners failed to create with the following errors: [{e}]\nerror: unable to listen on any of the requested ports: [{{{local} {remote}}}]"))
     })?;
     let port = listener.local_addr().map_err(|e| End::Error(e.to_string()))?.port();
     let place = link.place.clone();
-    std::thread::spawn(move || {
-        broker::serve(listener, &place.topics(), place.scenario.broker.clone());
-    });
+    std::thread::spawn(move || broker::serve(&listener, &place.broker(), setup));
     io.line(&format!("Forwarding from 127.0.0.1:{port} -> {remote}"))?;
     crate::faults::hang(false)
+}
+
+/// Which broker a pod is, among which, and the faults that the test chose.
+fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
+    let label =
+        |pod: &Value, name: &str| text(pod, &format!("/metadata/labels/strimzi.io~1{name}")).to_owned();
+    let (ns, kafka) = (text(pod, "/metadata/namespace"), label(pod, "cluster"));
+    let id = |pod: &Value| -> i32 {
+        let name = text(pod, "/metadata/name");
+        name.rsplit_once('-').and_then(|(_, id)| id.parse().ok()).unwrap_or(0)
+    };
+    let brokers = cluster
+        .each("pods", ns)
+        .filter(|p| label(p, "cluster") == kafka && label(p, "broker-role") == "true")
+        .map(|p| {
+            let host = format!("{}.{kafka}-kafka-brokers.{ns}.svc", text(p, "/metadata/name"));
+            json!({"id": id(p), "host": host, "port": port.parse::<u16>().unwrap_or(9092)})
+        });
+    let mut setup = json!({"me": id(pod), "brokers": brokers.collect::<Vec<_>>()});
+    if !cluster.scenario.broker.is_null() {
+        setup["faults"] = cluster.scenario.broker.clone();
+    }
+    serde_json::from_value(setup).expect("scenario.broker")
 }
