@@ -65,7 +65,8 @@ fn code(line: &str) -> &str {
 
 /// Rooms that a file names, with the line.
 fn uses(file: &File) -> Vec<(usize, String)> {
-    let top = !file.path.contains('/') || file.path.matches('/').count() == 1 && file.path.ends_with("/mod.rs");
+    let top =
+        !file.path.contains('/') || file.path.matches('/').count() == 1 && file.path.ends_with("/mod.rs");
     let mut found = Vec::new();
     for (at, line) in file.code.iter().enumerate() {
         // In a room's own file `super` is the crate.
@@ -145,7 +146,9 @@ fn only_some_rooms_touch_the_world() {
         for (words, homes) in RESERVED {
             for (at, line) in file.code.iter().enumerate() {
                 let Some(word) = words.iter().find(|word| code(line).contains(**word)) else { continue };
-                let home = homes.iter().any(|home| file.path == *home || home.ends_with('/') && file.path.starts_with(home));
+                let home = homes
+                    .iter()
+                    .any(|home| file.path == *home || home.ends_with('/') && file.path.starts_with(home));
                 assert!(home, "src/{}:{}: {word} belongs into {homes:?}", file.path, at + 1);
                 *seen.entry(words[0]).or_default() += 1;
             }
