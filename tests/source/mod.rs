@@ -1,6 +1,6 @@
 //! The crate's own sources, for tests that hold documents and the import table to them.
 
-#![allow(dead_code)] // each test uses a part of it
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeSet;
 use std::fs;
