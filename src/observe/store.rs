@@ -56,8 +56,13 @@ impl Store {
     /// wait on the cluster is followed; until then it was only listed, which is all that a run
     /// needs that finds everything done.
     pub async fn newer_than(&self, version: u64) -> u64 {
-        self.followed.send_if_modified(|followed| !std::mem::replace(followed, true));
+        self.follow();
         self.newer_by_lists(version).await
+    }
+
+    /// Ask that the cluster be followed.
+    pub fn follow(&self) {
+        self.followed.send_if_modified(|followed| !std::mem::replace(followed, true));
     }
 
     /// Ends when somebody waits for changes.
