@@ -13,7 +13,7 @@ use crate::event::Line;
 pub mod duration;
 pub mod failure_block;
 mod json;
-mod live;
+pub mod live;
 mod plain;
 mod rows;
 mod sink;
@@ -186,6 +186,13 @@ impl Sinks {
 pub fn stdout_columns() -> Option<usize> {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     size.map(|_| usize::from(columns_and_rows(size).0))
+}
+
+/// Columns and rows of stdout's terminal, for a drawing that is written over in place; `None` where
+/// stdout is no terminal.
+pub fn stdout_size() -> Option<(usize, usize)> {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|_| columns_and_rows(size)).map(|(columns, rows)| (columns.into(), rows.into()))
 }
 
 /// 80 by 24 where the size is unknown; some pseudo-terminals say 0 by 0.
