@@ -80,7 +80,10 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, answers: &Answers, now: Timest
     let kafka = kafka(&scene, &verdict);
     let standing = standing(facts, &scene, &verdict, operator.as_ref(), kafka.as_ref());
     let mut findings: Vec<data::Finding> = facts.troubles.iter().map(trouble).collect();
-    findings.extend(verdict.findings.iter().map(|f| finding(f, now)));
+    // That nothing of Strimzi is there is no problem of its own, it is what `reason` says.
+    let nothing = operator.is_none() && kafka.is_none();
+    let of_nothing = |f: &&explain::Finding| !nothing || f.subject != format!("deployment/{DEPLOYMENT}");
+    findings.extend(verdict.findings.iter().filter(of_nothing).map(|f| finding(f, now)));
     Status {
         v: VERSION,
         time: now,
@@ -187,6 +190,13 @@ fn standing(
     let Some(kafka) = kafka else {
         return missing(format!("there is no Kafka {cluster} in the namespace {namespace}"));
     };
+    if kafka.paused && !kafka.ready {
+        let unpause = format!("annotate kafka {cluster} strimzi.io/pause-reconciliation- -n {namespace}");
+        return Some(Standing {
+            reason: format!("the operator leaves Kafka {cluster} alone: its reconciliation is paused"),
+            next: vec![format!("{}{unpause}", scene.expect.kubectl)],
+        });
+    }
     match (&kafka.reason, &operator.reason) {
         (Some(reason), _) | (None, Some(reason)) => waiting(reason.clone()),
         (None, None) => None,
