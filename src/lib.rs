@@ -40,6 +40,6 @@ pub mod paths;
 pub mod quickstart;
 pub mod ready;
 pub mod report;
-pub mod teardown;
 pub mod status;
+pub mod teardown;
 pub mod tool;

@@ -10,7 +10,6 @@ use crate::cli::{self, Format, Global};
 use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::exec::system::System;
-use crate::explain::Answers;
 use crate::failure::{Kind, Result};
 use crate::observe::{Store, Watcher};
 use crate::paths::{ProfilePaths, state_dir};
@@ -18,6 +17,7 @@ use crate::report::live::Live;
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::{self, OutputMode, Sink};
 use crate::status::look::{self, CORE, CUSTOM, Looker, Seen};
+use crate::status::model::{self, Memory};
 use crate::status::{Status, draw};
 
 /// Changes come in bursts; a picture is drawn when one is over.
@@ -73,14 +73,14 @@ async fn stopped() -> Kind {
 }
 
 async fn show(looker: &Looker, screen: &mut Screen, watch: bool) -> Result<()> {
+    let mut memory = Memory::default();
     loop {
         let seen = looker.look().await?;
-        let mut answers = Answers::new();
-        screen.show(look::status(&seen, &seen.snapshot, &mut answers).await);
+        screen.show(look::status(&seen, &seen.snapshot, &mut memory).await);
         if !watch || screen.gone() {
             return Ok(());
         }
-        follow(&seen, screen, &mut answers).await;
+        follow(&seen, screen, &mut memory).await;
         if screen.gone() {
             return Ok(());
         }
@@ -88,7 +88,7 @@ async fn show(looker: &Looker, screen: &mut Screen, watch: bool) -> Result<()> {
 }
 
 /// Draw each change until the cluster has to be looked at from the ground up again.
-async fn follow(seen: &Seen, screen: &mut Screen, answers: &mut Answers) {
+async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
     let served = seen.reached.as_ref().and_then(|r| r.version.map(|v| (r.kubectl.clone(), v)));
     let Some((kubectl, version)) = served else {
         return tokio::time::sleep(LOOK_AGAIN).await;
@@ -119,9 +119,9 @@ async fn follow(seen: &Seen, screen: &mut Screen, answers: &mut Answers) {
         let snapshot = store.snapshot();
         let status = if asked.elapsed() > ASK_AGAIN {
             asked = Instant::now();
-            look::status(seen, &snapshot, answers).await
+            look::status(seen, &snapshot, memory).await
         } else {
-            crate::status::model::status(&seen.facts, &snapshot, answers, jiff::Timestamp::now())
+            model::status(&seen.facts, &snapshot, memory, jiff::Timestamp::now())
         };
         screen.show(status);
         if screen.gone() {

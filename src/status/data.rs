@@ -330,9 +330,21 @@ pub struct Finding {
     pub evidence: String,
     /// What to do next.
     pub hints: Vec<String>,
-    /// Whether it has held long enough to be certain that waiting will not help.
-    pub certain: bool,
+    /// How sure it is, and how bad.
+    pub level: Level,
     /// Since when (RFC 3339), if known.
     #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
+}
+
+/// How sure a finding is, and how bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// It has held long enough: waiting will not help.
+    Cause,
+    /// It keeps Kafka from being ready now and may pass by itself.
+    Suspicion,
+    /// It does not keep Kafka from being ready.
+    Warning,
 }

@@ -1,6 +1,6 @@
 //! The document for people, at any width.
 
-use super::data::{Claim, Finding, Kafka, Operator, Part, Pod, Profile, ProfileState, Status, Topic};
+use super::data::{Claim, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic};
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::table::Table;
 use crate::report::text;
@@ -75,11 +75,11 @@ impl Page {
         match &status.reason {
             None => {
                 let name = status.kafka.as_ref().map_or("", |k| k.name.as_str());
-                let at = status.addresses.bootstrap.as_ref().map(|b| format!(", at {b} inside the cluster"));
+                let at = status.addresses.bootstrap.as_ref().map(|b| format!(": {b}"));
                 self.prose(Tone::Good, &format!("Kafka {name} is ready{}", at.unwrap_or_default()), 2);
             }
             Some(reason) => {
-                let certain = status.findings.iter().any(|f| f.certain);
+                let certain = status.findings.iter().any(|f| f.level == Level::Cause);
                 let tone = if certain { Tone::Bad } else { Tone::Warn };
                 self.prose(tone, &format!("not ready: {reason}"), 2);
             }
@@ -104,7 +104,7 @@ impl Page {
                 Some(ns) => self.fact("Namespace", Tone::Plain, &ns.name),
             }
             self.operator(status.operator.as_ref(), status.versions.strimzi_api.is_some());
-            self.kafka(status.kafka.as_ref());
+            self.kafka(status.kafka.as_ref(), status.reason.as_deref());
         }
         let mut versions = vec![format!("kstrim {}", status.versions.kstrim)];
         for (name, version) in [
@@ -164,10 +164,15 @@ impl Page {
         self.fact("", Tone::Plain, &operator.image);
     }
 
-    fn kafka(&mut self, kafka: Option<&Kafka>) {
+    /// `said` is the headline's reason, which is not repeated.
+    fn kafka(&mut self, kafka: Option<&Kafka>, said: Option<&str>) {
         let Some(kafka) = kafka else { return self.fact("Kafka", Tone::Warn, "not there") };
         match &kafka.reason {
             None => self.fact("Kafka", Tone::Good, &format!("{}: ready", kafka.name)),
+            Some(_) if kafka.paused => self.fact("Kafka", Tone::Warn, &format!("{}: paused", kafka.name)),
+            Some(reason) if said == Some(reason) => {
+                self.fact("Kafka", Tone::Warn, &format!("{}: not ready", kafka.name));
+            }
             Some(reason) => {
                 let reason = reason.strip_prefix("Kafka: ").unwrap_or(reason);
                 self.fact("Kafka", Tone::Warn, &format!("{}: {reason}", kafka.name));
@@ -276,16 +281,24 @@ impl Page {
     }
 
     fn findings(&mut self, findings: &[Finding]) {
-        if findings.is_empty() {
-            return;
-        }
-        self.blank();
-        self.line([(Tone::Strong, "PROBLEMS")]);
-        for finding in findings {
-            let tone = if finding.certain { Tone::Bad } else { Tone::Warn };
-            self.prose(tone, &format!("{} [{}]", finding.sentence, finding.id), 2);
-            for hint in &finding.hints {
-                self.indented("  hint: ", hint);
+        let (open, sure): (Vec<&Finding>, Vec<&Finding>) =
+            findings.iter().partition(|f| f.level == Level::Suspicion);
+        for (head, findings) in [("PROBLEMS", sure), ("MAY PASS BY ITSELF", open)] {
+            if findings.is_empty() {
+                continue;
+            }
+            self.blank();
+            self.line([(Tone::Strong, head)]);
+            for finding in findings {
+                let tone = match finding.level {
+                    Level::Cause => Tone::Bad,
+                    Level::Warning => Tone::Warn,
+                    Level::Suspicion => Tone::Plain,
+                };
+                self.prose(tone, &format!("{} [{}]", finding.sentence, finding.id), 2);
+                for hint in &finding.hints {
+                    self.indented("  hint: ", hint);
+                }
             }
         }
     }

@@ -13,12 +13,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::data::Status;
-use super::model::{self, Facts, Place};
+use super::model::{self, Facts, Memory, Place};
 use crate::catalogue;
 use crate::config::Target;
 use crate::engine::journal::{Journal, JournalFile};
 use crate::exec::{Exit, Runner};
-use crate::explain::{self, Answers, Scene};
+use crate::explain;
 use crate::failure::{Failure, Result};
 use crate::names;
 use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Snapshot, Store, Version};
@@ -290,18 +290,17 @@ impl Looker {
 }
 
 /// The document of what was seen; where a cause is open, the cluster is asked what would tell.
-pub async fn status(seen: &Seen, snapshot: &Snapshot, answers: &mut Answers) -> Status {
-    let status = model::status(&seen.facts, snapshot, answers, Timestamp::now());
-    let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready) else { return status };
-    let expect = seen.facts.expect();
-    let scene = Scene { snapshot, expect: &expect, answers, now: Timestamp::now() };
-    let open = model::verdict(&scene).probes;
-    for probe in &open {
-        if let Some(answer) = patience::ask(&reached.kubectl, probe).await {
-            answers.insert(probe.clone(), answer);
+pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> Status {
+    let status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
+    let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready && !memory.open.is_empty()) else {
+        return status;
+    };
+    for probe in std::mem::take(&mut memory.open) {
+        if let Some(answer) = patience::ask(&reached.kubectl, &probe).await {
+            memory.answers.insert(probe, answer);
         }
     }
-    if open.is_empty() { status } else { model::status(&seen.facts, snapshot, answers, Timestamp::now()) }
+    model::status(&seen.facts, snapshot, memory, Timestamp::now())
 }
 
 fn tools(

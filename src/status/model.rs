@@ -1,14 +1,16 @@
 //! From answers to the document; pure.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::data::{self, ProfileState, Status, VERSION};
-use crate::explain::{self, Answers, Expect, Scene, Scope, Verdict};
-use crate::failure::Failure;
+use super::data::{self, Level, ProfileState, Status, VERSION};
+use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
+use crate::failure::{Failure, Id};
 use crate::observe::Snapshot;
 use crate::observe::object::Object;
-use crate::observe::pod::{Claim, Pod};
+use crate::observe::pod::{Claim, Pod, State as ContainerState};
 use crate::observe::strimzi::{Kafka, KafkaNodePool, KafkaTopic};
 use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::ownership;
@@ -71,11 +73,25 @@ impl Facts {
     }
 }
 
+/// What is remembered from look to look; a single look begins with nothing.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Answers to the rules' questions.
+    pub answers: Answers,
+    /// Questions that the last look left open.
+    pub open: Vec<Probe>,
+    first_seen: FirstSeen,
+}
+
+/// Since when findings are seen, by our own clock.
+type FirstSeen = BTreeMap<(Id, String), Timestamp>;
+
 /// The document. `snapshot` is empty unless the API server answers.
-pub fn status(facts: &Facts, snapshot: &Snapshot, answers: &Answers, now: Timestamp) -> Status {
+pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Timestamp) -> Status {
     let expect = facts.expect();
-    let scene = Scene { snapshot, expect: &expect, answers, now };
-    let verdict = if facts.answers() { verdict(&scene) } else { Verdict::default() };
+    let scene = Scene { snapshot, expect: &expect, answers: &memory.answers, now };
+    let verdict = if facts.answers() { verdict(&scene, &mut memory.first_seen) } else { Verdict::default() };
+    memory.open.clone_from(&verdict.probes);
     let operator = operator(&scene, &verdict);
     let kafka = kafka(&scene, &verdict);
     let standing = standing(facts, &scene, &verdict, operator.as_ref(), kafka.as_ref());
@@ -83,7 +99,7 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, answers: &Answers, now: Timest
     // That nothing of Strimzi is there is no problem of its own, it is what `reason` says.
     let nothing = operator.is_none() && kafka.is_none();
     let of_nothing = |f: &&explain::Finding| !nothing || f.subject != format!("deployment/{DEPLOYMENT}");
-    findings.extend(verdict.findings.iter().filter(of_nothing).map(|f| finding(f, now)));
+    findings.extend(verdict.findings.iter().filter(of_nothing).map(|f| finding(f, now, &memory.first_seen)));
     Status {
         v: VERSION,
         time: now,
@@ -120,17 +136,30 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, answers: &Answers, now: Timest
     }
 }
 
-/// What the rules find, and which cause is certain by the objects' own times: a single look has
-/// no memory.
-pub fn verdict(scene: &Scene<'_>) -> Verdict {
+/// What the rules find, and which cause is certain: by the objects' own times, since a single look
+/// has no memory, or by how long it has been seen.
+fn verdict(scene: &Scene<'_>, first_seen: &mut FirstSeen) -> Verdict {
     let findings = explain::findings(scene);
-    let certain = findings.iter().any(|f| f.certain_at(scene.now));
+    let key = |f: &explain::Finding| (f.id, f.subject.clone());
+    first_seen.retain(|seen, _| findings.iter().any(|f| key(f) == *seen));
+    for finding in &findings {
+        first_seen.entry(key(finding)).or_insert(scene.now);
+    }
+    let certain = findings.iter().any(|f| level(f, scene.now, first_seen) == Level::Cause);
     let terminal = findings.iter().find(|f| certain && f.certain_after.is_some()).cloned();
     let mut probes: Vec<_> = findings.iter().flat_map(|f| f.probes.iter().cloned()).collect();
     probes.retain(|p| !scene.answers.contains_key(p));
     probes.sort();
     probes.dedup();
     Verdict { terminal, findings, probes }
+}
+
+fn level(finding: &explain::Finding, now: Timestamp, first_seen: &FirstSeen) -> Level {
+    let Some(after) = finding.certain_after else { return Level::Warning };
+    let seen = first_seen.get(&(finding.id, finding.subject.clone())).copied();
+    let since = finding.since.into_iter().chain(seen).min().unwrap_or(now);
+    let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
+    if now.duration_since(since) >= after { Level::Cause } else { Level::Suspicion }
 }
 
 /// Why it is not ready, and what to do.
@@ -191,11 +220,9 @@ fn standing(
         return missing(format!("there is no Kafka {cluster} in the namespace {namespace}"));
     };
     if kafka.paused && !kafka.ready {
-        let unpause = format!("annotate kafka {cluster} strimzi.io/pause-reconciliation- -n {namespace}");
-        return Some(Standing {
-            reason: format!("the operator leaves Kafka {cluster} alone: its reconciliation is paused"),
-            next: vec![format!("{}{unpause}", scene.expect.kubectl)],
-        });
+        // Time will not help either; the finding has the command that does.
+        let reason = format!("the operator leaves Kafka {cluster} alone: its reconciliation is paused");
+        return Some(Standing { reason, next: Vec::new() });
     }
     match (&kafka.reason, &operator.reason) {
         (Some(reason), _) | (None, Some(reason)) => waiting(reason.clone()),
@@ -332,8 +359,19 @@ fn pod_state(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     match pod.phase() {
         _ if pod.ready() => "running".to_owned(),
         "Succeeded" => "completed".to_owned(),
+        // The finding names the image; here there is no room for it.
+        _ if pod
+            .containers()
+            .any(|c| matches!(c.state(), ContainerState::Waiting { reason, .. } if pulls(reason))) =>
+        {
+            "image cannot be pulled".to_owned()
+        }
         _ => ready::pod_state_with_events(snapshot, pod),
     }
+}
+
+fn pulls(reason: &str) -> bool {
+    matches!(reason, "ErrImagePull" | "ImagePullBackOff")
 }
 
 fn part(pod: &Pod<'_>, cluster: &str) -> data::Part {
@@ -433,14 +471,14 @@ fn addresses(kafka: &Kafka<'_>) -> data::Addresses {
     data::Addresses { bootstrap: first.map(|l| l.bootstrap.clone()), listeners }
 }
 
-fn finding(found: &explain::Finding, now: Timestamp) -> data::Finding {
+fn finding(found: &explain::Finding, now: Timestamp, first_seen: &FirstSeen) -> data::Finding {
     data::Finding {
         id: found.id.to_string(),
         subject: found.subject.clone(),
         sentence: found.sentence.clone(),
         evidence: found.evidence.clone(),
         hints: found.hints.clone(),
-        certain: found.certain_at(now),
+        level: level(found, now, first_seen),
         since: found.since,
     }
 }
@@ -452,7 +490,7 @@ fn trouble(failure: &Failure) -> data::Finding {
         sentence: failure.message.clone(),
         evidence: failure.causes.join("; "),
         hints: failure.hints.clone(),
-        certain: true,
+        level: Level::Cause,
         since: None,
     }
 }

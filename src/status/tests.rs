@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::data::{Part, ProfileState, Status};
+use super::data::{Level, Part, ProfileState, Status};
 use super::draw;
-use super::model::{self, Facts, Place};
-use crate::explain::Answers;
+use super::model::{self, Facts, Memory, Place};
 use crate::observe::{Kind, Snapshot, Store};
 use crate::report::Look;
 use crate::tool::minikube_output::{self, Listed, State};
@@ -87,7 +86,7 @@ fn running() -> Facts {
 }
 
 fn status(facts: &Facts, (snapshot, now): &(Snapshot, Timestamp)) -> Status {
-    model::status(facts, snapshot, &Answers::new(), *now)
+    model::status(facts, snapshot, &mut Memory::default(), *now)
 }
 
 fn nothing() -> (Snapshot, Timestamp) {
@@ -108,9 +107,14 @@ fn drawn(status: &Status) -> String {
     draw::text(status, UTF8, Some(80)).replace(env!("CARGO_PKG_VERSION"), "0.0.0")
 }
 
+/// A cluster with nothing wrong.
+pub(super) fn ready_cluster() -> Status {
+    status(&running(), &at("01-happy-persistent", 73.7))
+}
+
 #[test]
 fn ready() {
-    let status = status(&running(), &at("01-happy-persistent", 73.5));
+    let status = ready_cluster();
     assert!(status.ready && status.reason.is_none() && status.findings.is_empty(), "{status:#?}");
     assert_eq!(status.addresses.bootstrap.as_deref(), Some("my-cluster-kafka-bootstrap.kafka.svc:9092"));
     assert_eq!(
@@ -130,9 +134,29 @@ fn starting() {
 #[test]
 fn an_image_that_cannot_be_pulled() {
     let status = status(&running(), &at("07-image-pull-failure", 40.0));
-    assert!(!status.ready && status.findings[0].certain, "{:#?}", status.findings);
+    assert!(!status.ready && status.findings[0].level == Level::Cause, "{:#?}", status.findings);
     assert_eq!(status.next, [""; 0], "the finding has the hints");
     insta::assert_snapshot!(drawn(&status));
+}
+
+/// Without times of its own a finding is certain once it was seen for long enough.
+#[test]
+fn a_watch_grows_certain_where_a_single_look_cannot() {
+    let (snapshot, _) = at("01-happy-persistent", 73.7);
+    let store = Store::new();
+    for kind in [Kind::Namespace, Kind::Kafka, Kind::KafkaNodePool] {
+        store.replace(kind, snapshot.all(kind).map(|o| o.json().clone()).collect());
+    }
+    store.replace(Kind::Deployment, Vec::new());
+    let snapshot = store.snapshot();
+    let mut memory = Memory::default();
+    let mut level = |second: i64| {
+        let now = Timestamp::from_second(1_800_000_000 + second).expect("a time");
+        let found = model::status(&running(), &snapshot, &mut memory, now).findings;
+        found.iter().find(|f| f.id == "KS-OPERATOR-MISSING").map(|f| f.level)
+    };
+    assert_eq!(level(0), Some(Level::Suspicion));
+    assert_eq!(level(60), Some(Level::Cause));
 }
 
 #[test]
@@ -245,9 +269,9 @@ fn half_a_cluster_says_what_is_missing() {
 
 #[test]
 fn volumes_without_a_kafka_were_kept() {
-    let (snapshot, now) = at("01-happy-persistent", 73.5);
+    let (snapshot, now) = at("01-happy-persistent", 73.7);
     let kept = |snapshot: &Snapshot| {
-        let storage = model::status(&running(), snapshot, &Answers::new(), now).storage;
+        let storage = model::status(&running(), snapshot, &mut Memory::default(), now).storage;
         (storage.kept, storage.claims.iter().map(|c| (c.bound, c.size.clone())).collect::<Vec<_>>())
     };
     assert_eq!(kept(&snapshot), (0, vec![(true, "100Gi".to_owned())]));
