@@ -35,8 +35,7 @@ impl Task<Cx> for Cluster {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
         // Preflight has just talked to it: no need to ask again.
-        let known =
-            *cx.machine.borrow() == Machine::Api && !cx.journal.borrow().journal.cluster_uid.is_none();
+        let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
         match if known { Ok(()) } else { connect(cx).await? } {
             Ok(()) => {
                 if !known {
