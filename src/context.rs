@@ -185,7 +185,7 @@ impl Cx {
             if kinds.iter().all(|k| self.store.synced(*k)) {
                 return self.store.snapshot();
             }
-            self.store.newer_than(version).await;
+            self.store.newer_by_lists(version).await;
         }
     }
 

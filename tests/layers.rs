@@ -1,1 +1,171 @@
-//! The import table.
+//! The import table: who may use whom, and who alone may spawn, open sockets and speak HTTP.
+//! `docs/design/architecture.md` says why.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use source::File;
+
+/// The rooms from top to bottom. A room may use every room of a lower row.
+const ROWS: [&[&str]; 8] = [
+    &["main"],
+    &["cmd"],
+    &["quickstart", "teardown"],
+    &["engine"],
+    &["context"],
+    &["tool", "observe", "explain", "ready", "manifest", "catalogue", "download", "kafka"],
+    &["config", "exec"],
+    &["paths", "event", "failure", "names"],
+];
+
+/// Rooms beside the rows: `cmd` alone may use them, and they may use what is named here.
+const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
+
+/// Uses within a row, or against the arrows, and why they are there.
+const EXCEPTIONS: [(&str, &str, &str); 14] = [
+    ("teardown", "quickstart", "down takes apart what up made: the same names, marks of ownership and waits"),
+    ("context", "engine", "Cx holds the run's journal, whose type is the engine's"),
+    ("tool", "observe", "Kubectl implements observe's Api"),
+    ("explain", "observe", "a cause is found in what was observed"),
+    ("ready", "observe", "readiness is judged from what was observed"),
+    ("ready", "explain", "not ready for good is an explained failure"),
+    ("explain", "ready", "a fact about a pod is worded as readiness words it"),
+    ("manifest", "catalogue", "a release says where its manifest is and what it can do"),
+    ("manifest", "download", "a manifest may have to be fetched"),
+    ("event", "failure", "a failed run's last event holds the failure"),
+    ("config", "cli", "settings are read off clap's types"),
+    ("config", "tool", "one parser for sizes of memory, minikube's"),
+    ("quickstart", "cli", "the preset's name is clap's enum"),
+    ("cli", "exec", "the hidden verb's name stands where it is implemented"),
+];
+
+fn row(room: &str) -> Option<usize> {
+    ROWS.iter().position(|rooms| rooms.contains(&room))
+}
+
+fn allowed(from: &str, to: &str) -> bool {
+    if let Some((_, may)) = BESIDE.iter().find(|(room, _)| *room == from) {
+        return may.contains(&to);
+    }
+    if BESIDE.iter().any(|(room, _)| *room == to) {
+        return from == "cmd";
+    }
+    matches!((row(from), row(to)), (Some(from), Some(to)) if from < to)
+}
+
+fn excepted(from: &str, to: &str) -> bool {
+    EXCEPTIONS.iter().any(|(f, t, _)| *f == from && *t == to)
+}
+
+/// The code of a line, without what is said about it.
+fn code(line: &str) -> &str {
+    line.split(" // ").next().unwrap_or(line)
+}
+
+/// Rooms that a file names, with the line.
+fn uses(file: &File) -> Vec<(usize, String)> {
+    let top =
+        !file.path.contains('/') || file.path.matches('/').count() == 1 && file.path.ends_with("/mod.rs");
+    let mut found = Vec::new();
+    for (at, line) in file.code.iter().enumerate() {
+        // In a room's own file `super` is the crate.
+        let roots: &[&str] = if top { &["crate::", "kstrim::", "super::"] } else { &["crate::", "kstrim::"] };
+        for root in roots {
+            for rest in code(line).split(root).skip(1) {
+                assert!(!rest.starts_with('{'), "src/{}:{}: one `use` for each room", file.path, at + 1);
+                let room: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                found.push((at + 1, room));
+            }
+        }
+    }
+    found
+}
+
+fn production() -> Vec<File> {
+    source::files().into_iter().filter(|file| !file.test).collect()
+}
+
+#[test]
+fn every_room_has_its_place() {
+    for file in production() {
+        let room = file.room();
+        let known = room == "lib" || row(room).is_some() || BESIDE.iter().any(|(b, _)| *b == room);
+        assert!(known, "src/{}: the room {room} is in no row of tests/layers.rs", file.path);
+    }
+}
+
+#[test]
+fn arrows_point_down() {
+    let mut wrong = Vec::new();
+    let mut used = BTreeSet::new();
+    for file in production() {
+        let from = file.room().to_owned();
+        for (line, to) in uses(&file) {
+            if to == from || allowed(&from, &to) {
+                continue;
+            }
+            if excepted(&from, &to) {
+                used.insert((from.clone(), to));
+            } else {
+                wrong.push(format!("src/{}:{line}: {from} uses {to}", file.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "against the import table:\n{}", wrong.join("\n"));
+    for (from, to, why) in EXCEPTIONS {
+        let alive = used.contains(&(from.to_owned(), to.to_owned()));
+        assert!(alive, "nobody needs the exception {from} → {to} ({why}): take it out");
+    }
+}
+
+#[test]
+fn the_engine_does_not_know_what_it_runs() {
+    for file in production().iter().filter(|file| file.room() == "engine") {
+        for (at, line) in file.code.iter().enumerate() {
+            let line = code(line).to_lowercase();
+            for word in ["kafka", "strimzi", "minikube", "kubectl", "kubernetes"] {
+                assert!(!line.contains(word), "src/{}:{}: {word}", file.path, at + 1);
+            }
+        }
+    }
+}
+
+/// Words that only some files may use.
+const RESERVED: [(&[&str], &[&str]); 3] = [
+    (&["process::Command", "Command::new("], &["exec/system.rs", "exec/supervise.rs"]),
+    (&["ureq"], &["download.rs", "download/"]),
+    // The wire client, and the probe whether a port-forward takes connections yet.
+    (&["TcpStream", "UdpSocket", "UnixStream"], &["kafka.rs", "kafka/", "quickstart/smoke.rs"]),
+];
+
+#[test]
+fn only_some_rooms_touch_the_world() {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    for file in production() {
+        for (words, homes) in RESERVED {
+            for (at, line) in file.code.iter().enumerate() {
+                let Some(word) = words.iter().find(|word| code(line).contains(**word)) else { continue };
+                let home = homes
+                    .iter()
+                    .any(|home| file.path == *home || home.ends_with('/') && file.path.starts_with(home));
+                assert!(home, "src/{}:{}: {word} belongs into {homes:?}", file.path, at + 1);
+                *seen.entry(words[0]).or_default() += 1;
+            }
+        }
+    }
+    assert_eq!(seen.len(), RESERVED.len(), "a rule that finds nothing guards nothing: {seen:?}");
+}
+
+/// Files that are longer than 500 lines, and why.
+const LONG: [(&str, &str); 0] = [];
+
+#[test]
+fn files_are_short() {
+    for file in source::files() {
+        let excused = LONG.iter().any(|(path, _)| *path == file.path);
+        let short = file.lines < 500;
+        assert!(short || excused, "src/{} has {} lines: split it", file.path, file.lines);
+        assert!(!(short && excused), "src/{} is short: take it out of the exceptions", file.path);
+    }
+}

@@ -132,12 +132,14 @@ fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
         Extent::Profile => format!("the minikube profile {} and all data in it", cx.profile()),
         _ => format!("Kafka {} in namespace {} and all its data", cx.cluster(), cx.namespace()),
     };
-    let refusal = |why: &str| {
-        Box::new(
-            Failure::new(CONSENT, Kind::Usage, format!("nothing was deleted: {why}"))
-                .hint(format!("say so: kstrim down --yes{}", refused::target_flags(&cx.settings.target))),
-        )
-    };
+    let more = if args.keep_cluster { " --keep-cluster" } else { "" };
+    let refusal =
+        |why: &str| {
+            Box::new(Failure::new(CONSENT, Kind::Usage, format!("nothing was deleted: {why}")).hint(format!(
+                "say so: kstrim down{more} --yes{}",
+                refused::target_flags(&cx.settings.target)
+            )))
+        };
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
     {
         return Err(refusal("there is no terminal to ask on, and --yes was not given"));

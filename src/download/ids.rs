@@ -31,4 +31,4 @@ pub const MIRROR: Id = Id("KS-DOWNLOAD-MIRROR");
 /// Not in the cache, and the network is not to be used.
 pub const OFFLINE: Id = Id("KS-DOWNLOAD-OFFLINE");
 /// The caller stopped it.
-pub const CANCELLED: Id = Id("KS-DOWNLOAD-CANCELLED");
+pub const CANCELLED: Id = Id("KS-INTERRUPTED");

@@ -27,11 +27,12 @@ pub enum Applied {
 pub struct Store {
     state: RefCell<Snapshot>,
     version: watch::Sender<u64>,
+    followed: watch::Sender<bool>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { state: RefCell::default(), version: watch::Sender::new(0) }
+        Self { state: RefCell::default(), version: watch::Sender::new(0), followed: watch::Sender::new(false) }
     }
 }
 
@@ -51,8 +52,27 @@ impl Store {
         self.version.subscribe()
     }
 
-    /// Wait until the store is newer than `version`, and return its version.
+    /// Wait until the store is newer than `version`, and return its version. From the first such
+    /// wait on the cluster is followed; until then it was only listed, which is all that a run
+    /// needs that finds everything done.
     pub async fn newer_than(&self, version: u64) -> u64 {
+        self.follow();
+        self.newer_by_lists(version).await
+    }
+
+    /// Ask that the cluster be followed.
+    pub fn follow(&self) {
+        self.followed.send_if_modified(|followed| !std::mem::replace(followed, true));
+    }
+
+    /// Ends when somebody waits for changes.
+    pub async fn followed(&self) {
+        // The sender lives as long as self, so this cannot fail.
+        let _ = self.followed.subscribe().wait_for(|followed| *followed).await;
+    }
+
+    /// [`Store::newer_than`] without asking that the cluster be followed: for what a first list brings.
+    pub async fn newer_by_lists(&self, version: u64) -> u64 {
         let mut changes = self.changes();
         // The sender lives as long as self, so this cannot fail.
         changes.wait_for(|now| *now > version).await.map_or(version, |now| *now)

@@ -85,6 +85,7 @@ impl One {
             match self.list().await {
                 Ok(from) => {
                     self.troubles.borrow_mut().remove(&self.kind);
+                    self.store.followed().await;
                     // A watch that brought something was a good one.
                     if self.follow(&from).await {
                         pause = FIRST_PAUSE;

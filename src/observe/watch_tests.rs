@@ -100,6 +100,12 @@ fn it_lists_watches_and_survives_every_end() {
         let store = Rc::new(Store::new());
         let watcher = Watcher::start(api.clone(), [Kind::Kafka], Version::V1, "n", store.clone());
         let mut changes = store.changes();
+        while names(&store, Kind::Kafka) != ["a"] {
+            changes.changed().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(api.asked.borrow().len(), 2, "nobody waits for changes: listed, not watched");
+        store.follow();
         tokio::time::timeout(Duration::from_secs(30), async {
             while names(&store, Kind::Kafka) != ["a", "d", "e"] {
                 changes.changed().await.unwrap();

@@ -34,10 +34,15 @@ impl Task<Cx> for Cluster {
         if matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) && !cx.starting() {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
-        match connect(cx).await? {
+        // Preflight has just talked to it: no need to ask again.
+        let known =
+            *cx.machine.borrow() == Machine::Api && !cx.journal.borrow().journal.cluster_uid.is_none();
+        match if known { Ok(()) } else { connect(cx).await? } {
             Ok(()) => {
-                cx.machine_is(Machine::Api);
-                ownership::settle(cx).await?;
+                if !known {
+                    cx.machine_is(Machine::Api);
+                    ownership::settle(cx).await?;
+                }
                 cx.observe(&[
                     ObservedKind::Node,
                     ObservedKind::Namespace,

@@ -62,9 +62,10 @@ impl Task<Cx> for Preflight {
         cx.profile_is_ours.set(claimed);
         if let Listed::Valid(profile) = &listed {
             if matches!(api, Some(Ok(()))) {
-                ownership::settle(cx).await?;
+                let (settled, downgrade) = tokio::join!(ownership::settle(cx), refuse_downgrade(cx));
+                settled?;
                 cx.machine_is(Machine::Api);
-                refuse_downgrade(cx).await?;
+                downgrade?;
             }
             if !cx.profile_is_ours.get() && !cx.settings.adopt && !marked(cx, api.is_some()).await? {
                 return Err(refused::foreign(

@@ -8,12 +8,14 @@ use std::io::Write;
 use std::str::FromStr;
 use std::time::Duration;
 
+use indicatif::ProgressDrawTarget;
+
 use crate::event::Line;
 
+mod bars;
 pub mod duration;
 pub mod failure_block;
 mod json;
-mod live;
 mod plain;
 mod rows;
 mod sink;
@@ -43,7 +45,7 @@ pub enum OutputMode {
     /// A live list on a terminal, plain lines elsewhere.
     #[default]
     Auto,
-    /// A live list.
+    /// A live list, on a terminal.
     Tty,
     /// Timestamped lines.
     Plain,
@@ -166,6 +168,8 @@ pub struct Sinks {
     pub stdout: Box<dyn Write>,
     /// Talk.
     pub stderr: Box<dyn Write>,
+    /// Where the live list is drawn: stderr's terminal.
+    pub list: ProgressDrawTarget,
     /// The size of stderr's terminal.
     pub size: Size,
 }
@@ -176,6 +180,8 @@ impl Sinks {
         Self {
             stdout: Box::new(std::io::stdout()),
             stderr: Box::new(std::io::stderr()),
+            // Hidden if stderr is no terminal, see `reporter`.
+            list: ProgressDrawTarget::stderr(),
             size: Box::new(|| columns_and_rows(terminal_size::terminal_size_of(std::io::stderr()))),
         }
     }
@@ -216,13 +222,14 @@ pub struct Talk {
 }
 
 /// The reporter of a mode. Failures of the run are part of its drawing, except that JSON says them
-/// in `run_finished` on stdout and writes nothing on stderr.
+/// in `run_finished` on stdout and writes nothing on stderr. Where no list can be drawn (`--output
+/// tty` into a pipe, no `TERM`) there are plain lines.
 pub fn reporter(mode: Mode, talk: Talk, sinks: Sinks) -> Box<dyn Reporter> {
     let Talk { quiet, verbose } = talk;
     match mode.drawing {
         Drawing::Json => Box::new(json::Json::new(Sink::new(sinks.stdout), verbose)),
-        Drawing::Tty if !quiet => {
-            Box::new(tty::Tty::new(Sink::new(sinks.stderr), mode.stderr, verbose, sinks.size))
+        Drawing::Tty if !quiet && !sinks.list.is_hidden() => {
+            Box::new(tty::Tty::new(sinks, mode.stderr, verbose))
         }
         Drawing::Tty | Drawing::Plain => {
             Box::new(plain::Plain::new(Sink::new(sinks.stderr), mode.stderr, quiet, verbose))

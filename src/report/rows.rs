@@ -1,4 +1,5 @@
-//! The task list of the terminal drawing, as lines: a pure function of the run and the width.
+//! The task list of the terminal drawing, as rows for indicatif: a pure function of the run and the
+//! terminal's size.
 
 use std::time::Duration;
 
@@ -22,75 +23,130 @@ const BAR: usize = 12;
 const SHORTEST_BAR: usize = 5;
 /// A reason's own age is shown from here on, and only if it differs from the task's.
 const OLD: Duration = Duration::from_secs(3);
-/// How long a spinner's picture stands.
-const SPIN: Duration = Duration::from_millis(100);
+/// A spinner's pictures.
+pub const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+/// The same in ASCII.
+pub const SPINNER_ASCII: [&str; 4] = ["|", "/", "-", "\\"];
 
-/// The list for a terminal of so many columns. While the run is on, it ends in a line with the
-/// total and is at most `rows` lines high; when it is over (`rows` is `None`) it is whole.
-pub fn list(run: &Run, look: Look, columns: usize, rows: Option<usize>) -> Vec<Spans> {
-    // The last column stays free: some terminals wrap when it is written.
-    let columns = columns.saturating_sub(1).clamp(1, WIDEST);
-    let over = rows.is_none();
-    let mut blocks: Vec<(bool, Vec<Spans>)> =
-        run.tasks.iter().map(|task| (task.well(), block(run, task, look, columns, over))).collect();
-    if blocks.is_empty() {
-        return Vec::new();
+/// What one progress bar of the live list shows; nothing while it is folded away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Its lines, none wider than the terminal.
+    pub lines: Vec<Spans>,
+    /// What its `{bar}` shows.
+    pub progress: Option<Progress>,
+}
+
+impl From<Spans> for Row {
+    fn from(line: Spans) -> Self {
+        Self { lines: vec![line], progress: None }
     }
-    let mut last = Vec::new();
-    if let Some(rows) = rows {
-        shorten(&mut blocks, run, look, rows.saturating_sub(1));
-        let mut total = Spans::default();
-        let words = format!("   {} of {} done", run.well(), run.tasks.len());
-        total.push(Tone::Dim, words);
-        let took = format!("{:>TIME$}", ticking(run.now));
-        total.pad(columns.saturating_sub(text::width(&took)));
-        total.push(Tone::Dim, took);
-        last.push(total);
+}
+
+/// The rows above the tasks' in [`live`]: a line for the done tasks that are folded away.
+pub const ABOVE: usize = 1;
+/// Those below: a line for tasks that are far ahead and folded away, and the total.
+pub const BELOW: usize = 2;
+
+/// The rows of a run that is on, in a terminal of so many columns, at most `rows` lines high in
+/// all: [`ABOVE`] rows, one for each task in plan order, [`BELOW`] rows.
+pub fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Row> {
+    let columns = usable(columns);
+    let task = |task: &Task| Row {
+        lines: block(run, task, look, columns, false),
+        progress: task.progress.filter(|_| task.status == Status::Running),
+    };
+    let mut list: Vec<Row> = Vec::with_capacity(run.tasks.len() + ABOVE + BELOW);
+    list.push(Row::default());
+    list.extend(run.tasks.iter().map(task));
+    list.push(Row::default());
+    fold(&mut list, run, look, rows.saturating_sub(1));
+
+    let mut total = Spans::default();
+    total.push(Tone::Dim, format!("   {} of {} done", run.well(), run.tasks.len()));
+    let took = format!("{:>TIME$}", ticking(run.now));
+    total.pad(columns.saturating_sub(text::width(&took)));
+    total.push(Tone::Dim, took);
+    list.push(total.into());
+    for line in list.iter_mut().flat_map(|row| &mut row.lines) {
+        cut(line, look, columns);
     }
-    let lines = blocks.into_iter().flat_map(|(_, lines)| lines);
-    let room = rows.map_or(usize::MAX, |rows| rows.saturating_sub(1));
-    let mut lines: Vec<Spans> = lines.take(room).chain(last).collect();
+    list
+}
+
+/// The lines of a run that is over, all of them.
+pub fn over(run: &Run, look: Look, columns: usize) -> Vec<Spans> {
+    let columns = usable(columns);
+    let mut lines: Vec<Spans> =
+        run.tasks.iter().flat_map(|task| block(run, task, look, columns, true)).collect();
     for line in &mut lines {
-        line.truncate(columns, look.ellipsis());
-        line.trim_end();
+        cut(line, look, columns);
     }
     lines
 }
 
-/// Fold lines away until at most `rows` are left: first what is done, then what is far ahead.
-fn shorten(blocks: &mut Vec<(bool, Vec<Spans>)>, run: &Run, look: Look, rows: usize) {
-    let height = |blocks: &[(bool, Vec<Spans>)]| blocks.iter().map(|(_, b)| b.len()).sum::<usize>();
-    if height(blocks) <= rows {
+/// The last column stays free: some terminals wrap when it is written.
+fn usable(columns: usize) -> usize {
+    columns.saturating_sub(1).clamp(1, WIDEST)
+}
+
+fn cut(line: &mut Spans, look: Look, columns: usize) {
+    line.truncate(columns, look.ellipsis());
+    line.trim_end();
+}
+
+/// Fold tasks away until at most `room` lines are left: first what is done, then what is far ahead.
+fn fold(list: &mut [Row], run: &Run, look: Look, room: usize) {
+    let height = |list: &[Row]| list.iter().map(|row| row.lines.len()).sum::<usize>();
+    if height(list) <= room {
         return;
     }
     let folded = |words: String, glyph: &str| {
         let mut line = Spans::default();
         line.push(Tone::Dim, format!(" {glyph} {words}"));
-        (false, vec![line])
+        Row::from(line)
     };
-    blocks.retain(|(well, _)| !well);
+    for (at, _) in run.tasks.iter().enumerate().filter(|(_, task)| task.well()) {
+        list[ABOVE + at] = Row::default();
+    }
     if run.well() > 0 {
-        blocks.insert(0, folded(format!("{} done", run.well()), look.pick("✓", "+")));
+        list[0] = folded(format!("{} done", run.well()), look.pick("✓", "+"));
     }
-    // Blocks are in plan order, so what is pending is mostly at the end.
-    let before = blocks.len();
-    while height(blocks) + 1 > rows && blocks.len() > 1 && before > 1 {
-        blocks.pop();
+    // Rows are in plan order, so what is pending is mostly at the end.
+    let more = list.len() - 1;
+    let mut gone = 0;
+    for at in (ABOVE..more).rev() {
+        if height(list) <= room {
+            break;
+        }
+        if !list[at].lines.is_empty() {
+            list[at] = Row::default();
+            gone += 1;
+            list[more] = folded(format!("{gone} more"), look.pick("·", "."));
+        }
     }
-    let gone = before - blocks.len();
-    if gone > 0 {
-        blocks.push(folded(format!("{gone} more"), look.pick("·", ".")));
+    // No room for as much as what is folded away: the total says it too.
+    for at in [more, 0] {
+        if height(list) > room {
+            list[at] = Row::default();
+        }
     }
 }
 
 /// One task: a line, and on a narrow terminal its reason below.
 fn block(run: &Run, task: &Task, look: Look, columns: usize, over: bool) -> Vec<Spans> {
     let narrow = columns + 1 < NARROW;
-    let (glyph, tone) = glyph(run, task, look, over);
+    let (glyph, tone) = glyph(task, look, over);
     let name = |task: &Task| if narrow { task.id.clone() } else { task.title.clone() };
     let widest = run.tasks.iter().map(|t| text::width(&name(t))).max().unwrap_or(0).min(TITLE);
     let mut line = Spans::default();
-    line.push(tone, format!(" {glyph} "));
+    line.push(Tone::Plain, " ");
+    if task.status == Status::Running && !over {
+        line.push_key(tone, "{spinner}", glyph);
+    } else {
+        line.push(tone, glyph);
+    }
+    line.push(Tone::Plain, " ");
     let quiet = task.status == Status::Pending;
     let title = text::truncate(&name(task), widest, look.ellipsis());
     line.push(if quiet { Tone::Dim } else { Tone::Plain }, title);
@@ -125,24 +181,17 @@ fn block(run: &Run, task: &Task, look: Look, columns: usize, over: bool) -> Vec<
 }
 
 /// The sign in front of a task.
-fn glyph(run: &Run, task: &Task, look: Look, over: bool) -> (&'static str, Tone) {
+fn glyph(task: &Task, look: Look, over: bool) -> (&'static str, Tone) {
     match task.status {
         Status::Pending if over => (look.pick("-", "-"), Tone::Dim),
         Status::Pending => (look.pick("·", "."), Tone::Dim),
         Status::Running if over => (look.pick("-", "-"), Tone::Warn),
-        Status::Running => (spinner(run.now, look), Tone::Busy),
+        Status::Running => (look.pick(SPINNER[0], SPINNER_ASCII[0]), Tone::Busy),
         Status::Ended(Outcome::Done | Outcome::AlreadyDone) => (look.pick("✓", "+"), Tone::Good),
         Status::Ended(Outcome::Failed) => (look.pick("×", "x"), Tone::Bad),
         Status::Ended(Outcome::Cancelled) => ("-", Tone::Warn),
         Status::Ended(Outcome::Skipped) => ("-", Tone::Dim),
     }
-}
-
-fn spinner(now: Duration, look: Look) -> &'static str {
-    const ROUND: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-    const ASCII: [&str; 4] = ["|", "/", "-", "\\"];
-    let turn = usize::try_from(now.as_millis() / SPIN.as_millis()).unwrap_or(0);
-    if look.unicode { ROUND[turn % ROUND.len()] } else { ASCII[turn % ASCII.len()] }
 }
 
 /// What a task's line says, in `room` columns.
@@ -233,13 +282,8 @@ fn reason_below(run: &Run, task: &Task, look: Look, columns: usize) -> Vec<Spans
 fn bar(task: &Task, look: Look, room: usize) -> Spans {
     let mut bar = Spans::default();
     let length = room.min(BAR);
-    if let Some(part) = task.progress.and_then(Progress::part)
-        && length >= SHORTEST_BAR
-    {
-        // Never full before the end: rounded down.
-        let full = (part * length as f64).floor() as usize;
-        bar.push(Tone::Busy, look.pick("━", "#").repeat(full));
-        bar.push(Tone::Dim, look.pick("─", "-").repeat(length - full));
+    if task.progress.is_some_and(|progress| progress.total.is_some()) && length >= SHORTEST_BAR {
+        bar.push_key(Tone::Busy, format!("{{bar:{length}}}"), look.pick("─", "-").repeat(length));
     }
     bar
 }

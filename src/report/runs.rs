@@ -111,6 +111,7 @@ fn smoke() -> SmokeReport {
         topic: "my-topic".to_owned(),
         sent: 10,
         verified: 10,
+        foreign: 0,
         size: 100,
         partitions: 1,
         produce_ms: 84,

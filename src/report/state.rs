@@ -31,11 +31,6 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The part that is done, 0.0 to 1.0, if the whole is known.
-    pub fn part(self) -> Option<f64> {
-        self.total.map(|total| (self.done as f64 / total as f64).min(1.0))
-    }
-
     /// In words: `120 of 265 MB`, `900 kB of 1.2 GB`, `3 of 10`, `12 MB`.
     pub fn words(self) -> String {
         let number = |n: u64| match self.unit {

@@ -64,14 +64,34 @@ impl Look {
     }
 }
 
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Piece {
+    tone: Tone,
+    text: String,
+    /// What indicatif draws in the place of `text`, as it is written in a template.
+    key: Option<String>,
+}
+
 /// A line of differently toned pieces that can be measured and cut before it is painted.
-#[derive(Debug, Clone, Default)]
-pub struct Spans(Vec<(Tone, String)>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spans(Vec<Piece>);
 
 impl Spans {
     /// Append a piece.
     pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
-        self.0.push((tone, text.into()));
+        self.0.push(Piece { tone, text: text.into(), key: None });
+    }
+
+    /// Append a key of indicatif's templates, `{spinner}` or `{bar:12}`, which draws as wide as
+    /// `stand_in`. The stand-in is what [`Self::render`] writes, and what is left of it if it is cut.
+    pub fn push_key(&mut self, tone: Tone, key: impl Into<String>, stand_in: impl Into<String>) {
+        self.0.push(Piece { tone, text: stand_in.into(), key: Some(key.into()) });
+    }
+
+    /// Whether a part of it moves by itself.
+    pub fn spins(&self) -> bool {
+        self.0.iter().any(|piece| piece.key.as_deref() == Some("{spinner}"))
     }
 
     /// Append all pieces of another line.
@@ -81,7 +101,7 @@ impl Spans {
 
     /// Columns it takes.
     pub fn width(&self) -> usize {
-        self.0.iter().map(|(_, text)| text::width(text)).sum()
+        self.0.iter().map(|piece| text::width(&piece.text)).sum()
     }
 
     /// Fill up with blanks to `columns`.
@@ -97,21 +117,21 @@ impl Spans {
         }
         let mut left = columns;
         let pieces = std::mem::take(&mut self.0);
-        let mut rest: usize = pieces.iter().map(|(_, text)| text::width(text)).sum();
-        for (tone, piece) in pieces {
-            let width = text::width(&piece);
+        let mut rest: usize = pieces.iter().map(|piece| text::width(&piece.text)).sum();
+        for piece in pieces {
+            let width = text::width(&piece.text);
             rest -= width;
             // A piece is whole only if what follows fits too, or the ellipsis does.
             if width + rest.min(text::width(ellipsis)) <= left {
                 left -= width;
-                self.0.push((tone, piece));
+                self.0.push(piece);
             } else {
                 // Force a cut even where the piece itself would just fit.
                 let room = left.saturating_sub(text::width(ellipsis));
-                let mut cut = text::truncate(&piece, room, "");
+                let mut cut = text::truncate(&piece.text, room, "");
                 cut.truncate(cut.trim_end().len());
                 cut.push_str(if text::width(ellipsis) <= left { ellipsis } else { "" });
-                self.0.push((tone, cut));
+                self.push(piece.tone, cut);
                 break;
             }
         }
@@ -119,9 +139,9 @@ impl Spans {
 
     /// Take blanks off the end.
     pub fn trim_end(&mut self) {
-        while let Some((_, last)) = self.0.last_mut() {
-            last.truncate(last.trim_end().len());
-            if !last.is_empty() {
+        while let Some(last) = self.0.last_mut() {
+            last.text.truncate(last.text.trim_end().len());
+            if !last.text.is_empty() {
                 break;
             }
             self.0.pop();
@@ -130,7 +150,17 @@ impl Spans {
 
     /// The line as it is written.
     pub fn render(&self, look: Look) -> String {
-        self.0.iter().map(|(tone, text)| look.paint(*tone, text)).collect()
+        self.0.iter().map(|piece| look.paint(piece.tone, &piece.text)).collect()
+    }
+
+    /// The line as a template of indicatif's. The colours are in it as escape sequences and not as
+    /// template styles: those follow a process-wide switch, not this stream's [`Look`].
+    pub fn template(&self, look: Look) -> String {
+        let piece = |piece: &Piece| match &piece.key {
+            Some(key) => look.paint(piece.tone, key),
+            None => look.paint(piece.tone, &piece.text.replace('{', "{{").replace('}', "}}")),
+        };
+        self.0.iter().map(piece).collect()
     }
 }
 

@@ -6,7 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::runs::{self, Step};
+use indicatif::{InMemoryTerm, TermLike};
+
 use super::*;
+use crate::event::Event;
 
 /// A stream that keeps what is written.
 #[derive(Clone, Default)]
@@ -26,6 +29,31 @@ impl Write for Kept {
 impl Kept {
     fn text(&self) -> String {
         String::from_utf8(self.0.borrow().clone()).expect("reporters write UTF-8")
+    }
+}
+
+/// A terminal in memory, as a stream.
+struct Screen(InMemoryTerm);
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = std::str::from_utf8(bytes).expect("reporters write UTF-8");
+        // What a terminal driver does with line ends.
+        self.0.write_str(&text.replace('\n', "\r\n")).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Streams of which stderr is this terminal, said to be of this size.
+fn on(terminal: &InMemoryTerm, stdout: Kept, size: impl Fn() -> (u16, u16) + 'static) -> Sinks {
+    Sinks {
+        stdout: Box::new(stdout),
+        stderr: Box::new(Screen(terminal.clone())),
+        list: ProgressDrawTarget::term_like(Box::new(terminal.clone())),
+        size: Box::new(size),
     }
 }
 
@@ -59,8 +87,12 @@ fn feed(reporter: &mut dyn Reporter, steps: &[Step], until: Duration) {
 /// What a run leaves on (stdout, stderr) without a terminal.
 fn streams(drawing: Drawing, look: Look, talk: Talk, steps: &[Step]) -> (String, String) {
     let (out, err) = (Kept::default(), Kept::default());
-    let sinks =
-        Sinks { stdout: Box::new(out.clone()), stderr: Box::new(err.clone()), size: Box::new(|| (80, 24)) };
+    let sinks = Sinks {
+        stdout: Box::new(out.clone()),
+        stderr: Box::new(err.clone()),
+        list: ProgressDrawTarget::hidden(),
+        size: Box::new(|| (80, 24)),
+    };
     feed(reporter(mode(drawing, look), talk, sinks).as_mut(), steps, Duration::MAX);
     (out.text(), err.text())
 }
@@ -74,19 +106,25 @@ fn plain(steps: &[Step], talk: Talk) -> String {
 
 /// What a run leaves on a terminal of this size, its scrollback included.
 fn screen(steps: &[Step], look: Look, columns: u16, rows: u16, until: Duration) -> String {
-    let (out, err) = (Kept::default(), Kept::default());
-    let sinks = Sinks {
-        stdout: Box::new(out.clone()),
-        stderr: Box::new(err.clone()),
-        size: Box::new(move || (columns, rows)),
-    };
-    let talk = Talk::default();
-    feed(reporter(mode(Drawing::Tty, look), talk, sinks).as_mut(), steps, until);
+    terminal(steps, look, columns, rows, until).0.contents()
+}
+
+/// The terminal, and the reporter at work on it.
+fn terminal(
+    steps: &[Step],
+    look: Look,
+    columns: u16,
+    rows: u16,
+    until: Duration,
+) -> (InMemoryTerm, Box<dyn Reporter>) {
+    // Higher than the terminal that the reporter is told of, to see what scrolled away.
+    let terminal = InMemoryTerm::new(120, columns);
+    let out = Kept::default();
+    let sinks = on(&terminal, out.clone(), move || (columns, rows));
+    let mut reporter = reporter(mode(Drawing::Tty, look), Talk::default(), sinks);
+    feed(reporter.as_mut(), steps, until);
     assert_eq!(out.text(), "", "the list is on stderr");
-    // Higher than the terminal that the reporter was told of, to see what scrolled away.
-    let mut terminal = vt100::Parser::new(120, columns, 0);
-    terminal.process(err.text().replace('\n', "\r\n").as_bytes());
-    terminal.screen().contents()
+    (terminal, reporter)
 }
 
 /// A moment in the middle of a run.
@@ -165,9 +203,8 @@ fn colour_adds_nothing_but_colour() {
         assert!(!bare.contains('\u{1b}') && painted.contains('\u{1b}'));
         assert_eq!(anstream::adapter::strip_str(&painted).to_string(), bare);
         assert_eq!(screen(&steps, colour, 80, 24, at(62)), screen(&steps, UTF8, 80, 24, at(62)));
-        // Without colour the only escapes are the cursor's.
-        let (_, list) = streams(Drawing::Tty, UTF8, Talk::default(), &steps);
-        assert!(!list.replace("\u{1b}[K", "").contains("m\u{1b}["), "no SGR");
+        let written = |look| terminal(&steps, look, 80, 24, END).0.moves_since_last_check();
+        assert!(!written(UTF8).contains("\\u{1b}") && written(colour).contains("\\u{1b}[3"));
     }
 }
 
@@ -185,9 +222,10 @@ fn the_live_list_fits_every_terminal() {
         let mut run = state::Run::default();
         for line in runs::lines(&runs::up()) {
             run.apply(&line);
-            let list = rows::list(&run, UTF8, columns, Some(rows));
-            assert!(list.len() <= rows, "{} rows in {columns}x{rows}", list.len());
-            for line in list {
+            let live = rows::live(&run, UTF8, columns, rows);
+            let lines: Vec<_> = live.into_iter().flat_map(|row| row.lines).collect();
+            assert!(lines.len() <= rows, "{} rows in {columns}x{rows}", lines.len());
+            for line in lines.into_iter().chain(rows::over(&run, UTF8, columns)) {
                 assert!(line.width() <= columns.max(1), "{columns}x{rows}: {line:?}");
             }
         }
@@ -201,59 +239,134 @@ fn a_small_terminal_folds_what_is_done_and_what_is_far_ahead() {
     warning: cluster: the container engine cannot reach registry.k8s.io; images come
       through docker.io, which is slower [KS-IMAGE-MIRROR]
      ✓ 4 done
-     ⠋ Container images  pulling quay.io/strimzi/kafka:1.2.0-kafka…, 1 of 2    33 s
-     ⠋ Strimzi operator  0 of 1 replicas available, 17 s                       31 s
-     ⠋ Kafka my-cluster  broker my-cluster-dual-role-0: pulling image, 16 s    31 s
+     ⠏ Container images  pulling quay.io/strimzi/kafka:1.2.0-kafka…, 1 of 2    33 s
+     ⠙ Strimzi operator  0 of 1 replicas available, 17 s                       31 s
+     ⠏ Kafka my-cluster  broker my-cluster-dual-role-0: pulling image, 16 s    31 s
      · 3 more
        4 of 10 done                                                          1m 02s
     "#);
 }
 
-/// A terminal that is made narrower and wider in the middle of a run shows the list once.
+/// And what indicatif makes of it: a line that had wrapped would be two.
 #[test]
-fn a_resize_leaves_one_list() {
-    let err = Kept::default();
+fn what_is_drawn_is_as_high_as_what_was_measured() {
+    let steps: Vec<Step> =
+        runs::up().into_iter().filter(|(_, e)| !matches!(e, Event::Warning { .. })).collect();
+    for (columns, rows) in [(5, 4), (20, 5), (40, 8), (60, 6), (80, 24), (120, 40)] {
+        let mut run = state::Run::default();
+        for line in runs::lines(&steps) {
+            if line.elapsed_ms <= 62_000 {
+                run.apply(&line);
+            }
+        }
+        run.now = at(62);
+        let list = rows::live(&run, UTF8, columns, rows - 1);
+        let lines: usize = list.iter().map(|row| row.lines.len()).sum();
+        let heading = "kstrim up  profile kstrim, Strimzi 1.2.0".len().div_ceil(columns);
+        let seen = screen(&steps, UTF8, columns as u16, rows as u16, at(62));
+        assert_eq!(seen.lines().count(), heading + lines, "{columns}x{rows}:\n{seen}");
+    }
+}
+
+/// A terminal that is made wider in the middle of a run shows the list once. One that is made
+/// narrower wraps it anew, see [`bars`].
+#[test]
+fn a_terminal_made_wider_has_one_list() {
     let width = Rc::new(RefCell::new(80));
     let size = {
         let width = width.clone();
         move || (*width.borrow(), 24)
     };
-    let sinks =
-        Sinks { stdout: Box::new(std::io::sink()), stderr: Box::new(err.clone()), size: Box::new(size) };
-    let mut reporter = reporter(mode(Drawing::Tty, UTF8), Talk::default(), sinks);
-    let mut terminal = vt100::Parser::new(60, 120, 0);
+    let terminal = InMemoryTerm::new(60, 120);
+    let mut reporter =
+        reporter(mode(Drawing::Tty, UTF8), Talk::default(), on(&terminal, Kept::default(), size));
     for (i, line) in runs::lines(&runs::up()).iter().enumerate() {
-        // This terminal does not wrap anew what it has, so only growing is safe to look at.
         *width.borrow_mut() = 80 + u16::try_from(i).unwrap_or(40).min(40);
         reporter.event(line);
     }
-    terminal.process(err.text().replace('\n', "\r\n").as_bytes());
-    let seen = terminal.screen().contents();
+    let seen = terminal.contents();
     assert_eq!(seen.matches("Smoke test").count(), 1, "{seen}");
+}
+
+/// A stream and a terminal that went away, counting what is tried.
+#[derive(Clone, Debug, Default)]
+struct Closed(std::sync::Arc<std::sync::atomic::AtomicU32>);
+
+impl Closed {
+    fn fail<T>(&self) -> std::io::Result<T> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn tried(&self) -> u32 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        self.fail()
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl TermLike for Closed {
+    fn width(&self) -> u16 {
+        80
+    }
+    fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn write_line(&self, _: &str) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn write_str(&self, _: &str) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn clear_line(&self) -> std::io::Result<()> {
+        self.fail()
+    }
+    fn flush(&self) -> std::io::Result<()> {
+        self.fail()
+    }
 }
 
 #[test]
 fn a_broken_stream_silences_and_nothing_more() {
-    struct Closed(Rc<RefCell<u32>>);
-    impl Write for Closed {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            *self.0.borrow_mut() += 1;
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-    }
     for drawing in [Drawing::Tty, Drawing::Plain, Drawing::Json] {
-        let tried = Rc::new(RefCell::new(0));
+        let (stream, list) = (Closed::default(), Closed::default());
         let sinks = Sinks {
-            stdout: Box::new(Closed(tried.clone())),
-            stderr: Box::new(Closed(tried.clone())),
+            stdout: Box::new(stream.clone()),
+            stderr: Box::new(stream.clone()),
+            list: ProgressDrawTarget::term_like(Box::new(list.clone())),
             size: Box::new(|| (80, 24)),
         };
-        feed(reporter(mode(drawing, UTF8), Talk::default(), sinks).as_mut(), &runs::up(), END);
-        assert_eq!(*tried.borrow(), 1, "{drawing:?} gives up at the first error");
+        let mut reporter = reporter(mode(drawing, UTF8), Talk::default(), sinks);
+        feed(reporter.as_mut(), &runs::up(), END);
+        // And a run that is given up half-way.
+        feed(reporter.as_mut(), &runs::up(), at(62));
+        drop(reporter);
+        assert_eq!(stream.tried(), 1, "{drawing:?} gives up at the first error");
+        assert_eq!(list.tried() > 0, drawing == Drawing::Tty, "indicatif tries, and drops the error");
     }
+}
+
+#[test]
+fn without_a_terminal_a_list_becomes_lines() {
+    let talk = Talk::default();
+    let (_, list) = streams(Drawing::Tty, UTF8, talk, &runs::up());
+    assert_eq!(list, plain(&runs::up(), talk));
 }
 
 #[test]

@@ -2,62 +2,58 @@
 
 use std::time::Duration;
 
-use super::live::Live;
+use super::bars::Bars;
 use super::rows;
 use super::sink::Sink;
 use super::state::{Change, Run};
 use super::style::{Look, Tone};
-use super::{Reporter, Size, summary, text};
+use super::{Reporter, Sinks, Size, summary, text};
 use crate::event::{Event, Line};
-
-/// Progress that comes faster than this is drawn with the next tick.
-const FRAME: Duration = Duration::from_millis(50);
 
 /// Draws on a terminal.
 pub struct Tty {
+    bars: Bars,
+    /// The same terminal, for what stays when the list has gone.
     sink: Sink,
     look: Look,
     verbose: bool,
     size: Size,
     run: Run,
-    live: Live,
-    drawn: Option<Duration>,
 }
 
 impl Tty {
-    /// A drawing on `sink`, a terminal of `size`.
-    pub fn new(sink: Sink, look: Look, verbose: bool, size: Size) -> Self {
-        Self { sink, look, verbose, size, run: Run::default(), live: Live::default(), drawn: None }
+    /// A drawing on the terminal of `sinks.list`, which is that of `sinks.stderr`.
+    pub fn new(sinks: Sinks, look: Look, verbose: bool) -> Self {
+        let bars = Bars::new(sinks.list, look);
+        Self { bars, sink: Sink::new(sinks.stderr), look, verbose, size: sinks.size, run: Run::default() }
     }
 
-    /// The list as it stands now, below what is printed for good.
-    fn draw(&mut self, above: &str) {
-        if self.sink.broken() {
+    /// The list as it stands now.
+    fn draw(&mut self) {
+        if self.run.tasks.is_empty() {
             return;
         }
         let (columns, rows) = (self.size)();
-        // One row for the cursor below the list.
+        // One row stays free, so that the last warning can be seen in a low terminal.
         let room = usize::from(rows).saturating_sub(1).max(1);
-        let lines = rows::list(&self.run, self.look, columns.into(), Some(room));
-        let frame = self.live.frame(above, &lines, self.look, columns.into());
-        if !frame.is_empty() {
-            self.sink.write(&frame);
-        }
-        self.drawn = Some(self.run.now);
+        self.bars.show(rows::live(&self.run, self.look, columns.into(), room));
+    }
+
+    fn columns(&self) -> usize {
+        (self.size)().0.into()
     }
 
     /// The list for good, and the summary.
     fn close(&mut self, event: &Event) {
-        let columns = usize::from((self.size)().0);
-        let mut last: String = rows::list(&self.run, self.look, columns, None)
+        let columns = self.columns();
+        let mut last: String = rows::over(&self.run, self.look, columns)
             .iter()
             .map(|line| format!("{}\n", line.render(self.look)))
             .collect();
         // The list above already says how long each task took.
         last.push_str(&summary::render(&self.run, event, self.look, Some(columns), false));
-        let frame = self.live.frame(&last, &[], self.look, columns);
-        self.sink.write(&frame);
-        self.live.leave();
+        self.bars.clear();
+        self.sink.write(&last);
         self.run.tasks.clear();
     }
 
@@ -79,36 +75,35 @@ impl Reporter for Tty {
     fn event(&mut self, line: &Line) {
         let change = self.run.apply(line);
         match &line.event {
-            Event::RunStarted { .. } => self.draw(&self.heading()),
+            Event::RunStarted { .. } => {
+                self.bars.print(&self.heading());
+                self.draw();
+            }
             Event::Warning { .. } => {
-                let columns = usize::from((self.size)().0);
-                self.draw(&warning(&line.event, self.look, Some(columns)));
+                self.bars.print(&warning(&line.event, self.look, Some(self.columns())));
             }
             Event::Command { line, .. } if self.verbose => {
                 let command = format!("+ {}", text::one_line(line));
-                self.draw(&format!("{}\n", self.look.paint(Tone::Dim, &command)));
+                self.bars.print(&self.look.paint(Tone::Dim, &command));
             }
             Event::Command { .. } | Event::Smoke(_) => {}
             Event::RunFinished { .. } => self.close(&line.event),
-            Event::TaskProgress { .. } => {
-                let due = self.drawn.is_none_or(|drawn| self.run.now >= drawn + FRAME);
-                if due && change != Change::Nothing {
-                    self.draw("");
-                }
+            Event::TaskProgress { .. } if change == Change::Nothing => {}
+            Event::TaskProgress { .. } | Event::TaskStarted { .. } | Event::TaskFinished { .. } => {
+                self.draw()
             }
-            Event::TaskStarted { .. } | Event::TaskFinished { .. } => self.draw(""),
         }
     }
 
     fn tick(&mut self, elapsed: Duration) {
         self.run.now = self.run.now.max(elapsed);
-        if !self.run.tasks.is_empty() {
-            self.draw("");
-        }
+        self.draw();
     }
 
     fn finish(&mut self) {
-        self.live.leave();
+        if self.bars.leave() {
+            self.sink.write("\n");
+        }
         self.run.tasks.clear();
     }
 }

@@ -52,24 +52,22 @@ async fn ours(cx: &Cx) -> Result<Vec<Value>> {
 
 /// What exists of these kinds anywhere: `Kafka other/theirs`.
 async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
-    let mut used = Vec::new();
-    for definition in definitions {
-        if text(definition, "/metadata/deletionTimestamp") != "" {
-            continue;
-        }
+    let one = |definition: &Value| {
         let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-        let Some(version) = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next()
-        else {
-            continue;
-        };
+        let version = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next();
         let (group, plural, kind) = (
             text(definition, "/spec/group"),
             text(definition, "/spec/names/plural"),
             text(definition, "/spec/names/kind"),
         );
-        for object in items(cx, &format!("/apis/{group}/{version}/{plural}")).await? {
-            used.push(format!("{kind} {}/{}", text(&object, "/metadata/namespace"), name(&object)));
+        let path = version.map(|version| format!("/apis/{group}/{version}/{plural}"));
+        async move {
+            let Some(path) = path else { return Ok(Vec::new()) };
+            let found = items(cx, &path).await?;
+            let named = |o: &Value| format!("{kind} {}/{}", text(o, "/metadata/namespace"), name(o));
+            Ok::<_, Box<crate::failure::Failure>>(found.iter().map(named).collect::<Vec<_>>())
         }
-    }
-    Ok(used)
+    };
+    let standing = definitions.iter().filter(|d| text(d, "/metadata/deletionTimestamp").is_empty());
+    Ok(futures_util::future::try_join_all(standing.map(one)).await?.concat())
 }

@@ -67,14 +67,15 @@ impl Task<Cx> for Operator {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        for (kind, names) in live(cx).await? {
+        let live = live(cx).await?;
+        let deletions = live.into_iter().map(|(kind, names)| async move {
             let namespace = (!kind.starts_with("cluster")).then(|| cx.namespace());
             let mut what = vec![kind.to_owned()];
             what.extend(names);
             let deleted = cx.kubectl.delete(namespace, &what).await;
-            deleted.map_err(|e| api_failure(cx, &format!("delete {kind}"), &e))?;
-        }
-        Ok(())
+            deleted.map_err(|e| api_failure(cx, &format!("delete {kind}"), &e))
+        });
+        futures_util::future::try_join_all(deletions).await.map(drop)
     }
 
     async fn changed(&self, _: &Cx) {
@@ -83,14 +84,11 @@ impl Task<Cx> for Operator {
 }
 
 async fn live(cx: &Cx) -> Result<Vec<(&'static str, Vec<String>)>> {
-    let mut found = Vec::new();
-    for (path, kind) in KINDS {
-        let path = path.replace("{ns}", cx.namespace());
-        let path = format!("{path}?labelSelector={}%3D{KSTRIM}", MANAGED_BY.replace('/', "%2F"));
-        let names: Vec<String> = items(cx, &path).await?.iter().map(name).collect();
-        if !names.is_empty() {
-            found.push((kind, names));
-        }
-    }
-    Ok(found)
+    let selector = format!("labelSelector={}%3D{KSTRIM}", MANAGED_BY.replace('/', "%2F"));
+    let one = |(path, kind): (&str, &'static str)| {
+        let path = format!("{}?{selector}", path.replace("{ns}", cx.namespace()));
+        async move { items(cx, &path).await.map(|found| (kind, found.iter().map(name).collect::<Vec<_>>())) }
+    };
+    let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
+    Ok(found.into_iter().filter(|(_, names)| !names.is_empty()).collect())
 }

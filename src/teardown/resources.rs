@@ -56,9 +56,9 @@ impl Task<Cx> for Resources {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
+        let live = live(cx).await?;
         for kind in KINDS {
-            let names: Vec<String> =
-                live(cx).await?.iter().filter(|(k, _)| *k == kind).map(|(_, o)| name(o)).collect();
+            let names: Vec<String> = live.iter().filter(|(k, _)| *k == kind).map(|(_, o)| name(o)).collect();
             if names.is_empty() {
                 continue;
             }
@@ -113,17 +113,17 @@ impl Resources {
 
 /// What is there of the cluster, with its kind.
 async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
-    let mut found = Vec::new();
-    for kind in KINDS {
+    let one = |kind: &'static str| {
         let path = format!(
             "/apis/kafka.strimzi.io/{}/namespaces/{}/{kind}?labelSelector=strimzi.io%2Fcluster%3D{}",
             cx.api_version().as_str(),
             cx.namespace(),
             cx.cluster()
         );
-        found.extend(items(cx, &path).await?.into_iter().map(|object| (kind, object)));
-    }
-    Ok(found)
+        async move { items(cx, &path).await.map(|found| found.into_iter().map(move |object| (kind, object))) }
+    };
+    let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Whether the cluster's entity operator, which serves the finalizers, is up.

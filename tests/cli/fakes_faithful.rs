@@ -1,5 +1,5 @@
-//! The stand-ins against the recordings of the real programs: same fields, same words, same
-//! exit codes.
+//! The stand-in of kubectl and its cluster against the recordings of the real programs: same
+//! fields, same words, same exit codes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Action, Engine, Host, ProfileSeed, Registry, Run, Test};
+use crate::harness::{Action, ProfileSeed, Registry, Run, Test};
 
 const KAFKA: &str = include_str!("../fixtures/kafka-single.yaml");
 const TOPIC: &str = include_str!("../fixtures/topic.yaml");
 
-/// A file of the recordings.
-fn recording(path: &str) -> Option<String> {
+/// A file of the recordings, if they are at hand.
+pub fn recording(path: &str) -> Option<String> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings");
     fs::read_to_string(PathBuf::from(root).join(path)).ok()
 }
 
-fn kubectl(test: &Test, args: &str) -> Run {
+/// The stand-in of kubectl on the profile `kstrim`.
+pub fn kubectl(test: &Test, args: &str) -> Run {
     let args = ["--context", "kstrim"].into_iter().chain(args.split_whitespace());
     test.fake("kubectl", args.collect::<Vec<_>>())
 }
@@ -34,7 +35,8 @@ fn get(test: &Test, path: &str) -> Value {
     kubectl(test, &format!("get --raw {path}")).expect(0).json()
 }
 
-fn running() -> Test {
+/// A profile `kstrim` that runs.
+pub fn running() -> Test {
     Test::new().scenario(|s| s.profiles.push(ProfileSeed::default()))
 }
 
@@ -168,7 +170,10 @@ fn kubectl_errors_have_the_recorded_words() {
             continue;
         }
         let stdin = record["stdin"].as_str().unwrap_or("");
-        let run = test.fake_with("kubectl", &argv[1..], stdin);
+        // What timed out after seconds may time out sooner here.
+        let argv =
+            argv.iter().map(|word| if word.starts_with("--timeout=") { "--timeout=100ms" } else { word });
+        let run = test.fake_with("kubectl", argv.skip(1), stdin);
         // Line and column of a YAML error are the parser's own, log times the recording's.
         let words = |text: &str| {
             let lines = text.lines().filter(|l| !l.contains("memcache.go"));
@@ -181,111 +186,6 @@ fn kubectl_errors_have_the_recorded_words() {
         compared += 1;
     }
     assert!(compared >= 20, "only {compared} commands compared");
-}
-
-/// Kinds and messages of CloudEvents, with the recording's own peculiarities left out.
-fn events(text: &str) -> Vec<(String, String, String)> {
-    let of = |line: &str| -> Option<(String, String, String)> {
-        let event: Value = line.parse().ok()?;
-        let field = |value: &Value| value.as_str().unwrap_or("").to_owned();
-        let data = &event["data"];
-        Some((field(&event["type"]), field(&data["name"]), field(&data["exitcode"])))
-    };
-    let mut all: Vec<_> = text.lines().filter_map(of).collect();
-    // Messages without names depend on the machine (root, registry); the named ones must be the same.
-    all.retain(|(_, name, _)| !name.is_empty());
-    all
-}
-
-#[test]
-fn minikube_start_and_its_refusals_are_as_recorded() {
-    for (folder, root) in [("22-mk-start-again", true), ("25-mk-bad-request", false)] {
-        let Some(log) = recording(&format!("{folder}/commands.jsonl")) else { return };
-        let test = Test::new().scenario(|s| s.root = root);
-        for line in log.lines() {
-            let record: Value = line.parse().expect("JSON");
-            let argv: Vec<&str> =
-                record["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let line = argv.join(" ");
-            let start = argv
-                .iter()
-                .position(|word| *word == "minikube")
-                .filter(|at| argv.get(at + 1) == Some(&"start"));
-            // Not the same here: the number of CPUs, a group, root, base images of other drivers.
-            let other = ["--cpus=64", "--driver=kvm2 --base", "--clear-groups"]
-                .iter()
-                .any(|skip| line.contains(skip));
-            let Some(at) =
-                start.filter(|_| !other && !(folder.starts_with("25") && !line.contains("setpriv")))
-            else {
-                continue;
-            };
-            let run = test.fake("minikube", &argv[at + 1..]);
-            assert_eq!(i64::from(run.code()), record["exit"].as_i64().unwrap_or(0), "{line}\n{}", run.stdout);
-            let mut real = events(record["stdout"].as_str().unwrap_or(""));
-            let mut fake = events(&run.stdout);
-            if line.contains("--cpus=1") && root {
-                // It says so twice; once is enough here.
-                real.dedup();
-                fake.dedup();
-                real.sort();
-                real.dedup();
-                fake.sort();
-                fake.dedup();
-            }
-            assert_eq!(fake, real, "{line}");
-        }
-    }
-}
-
-#[test]
-fn minikube_states_have_the_recorded_exit_codes() {
-    let status = |host: Host| {
-        let test = Test::new().scenario(|s| s.profiles.push(ProfileSeed { host, ..ProfileSeed::default() }));
-        let run = test.fake("minikube", ["status", "-p", "kstrim", "-o", "json"]);
-        (run.code(), run.stdout)
-    };
-    let object = |host: &str, kubelet: &str, server: &str, config: &str| {
-        format!(
-            r#"{{"Name":"kstrim","Host":"{host}","Kubelet":"{kubelet}","APIServer":"{server}","Kubeconfig":"{config}","Worker":false}}"#
-        )
-    };
-    assert_eq!(status(Host::Running), (0, object("Running", "Running", "Running", "Configured")));
-    assert_eq!(status(Host::Paused), (2, object("Running", "Stopped", "Paused", "Configured")));
-    assert_eq!(status(Host::Stopped), (7, object("Stopped", "Stopped", "Stopped", "Stopped")));
-    assert_eq!(status(Host::Starting), (6, object("Running", "Stopped", "Stopped", "Misconfigured")));
-    assert_eq!(status(Host::Dead), (2, object("Running", "Running", "Stopped", "Configured")));
-    assert_eq!(status(Host::Gone), (7, "null".into()));
-    assert_eq!(status(Host::Made), (7, "null".into()));
-    assert_eq!(status(Host::Invalid).0, 85);
-}
-
-#[test]
-fn a_killed_start_leaves_a_half_made_profile_that_a_second_start_mends() {
-    for (ms, code) in [(25, 7), (100, 6)] {
-        let kill = Action::KillSelf { ms };
-        let test = Test::new().fault("minikube", "start", Some(1), kill);
-        let start = ["start", "-p", "kstrim", "-o", "json", "--kubernetes-version=v1.34.4"];
-        assert_eq!(test.fake("minikube", start).code(), 137);
-        assert_eq!(test.fake("minikube", ["status", "-p", "kstrim", "-o", "json"]).code(), code);
-        test.fake("minikube", start).expect(0);
-        test.fake("minikube", ["status", "-p", "kstrim"]).expect(0);
-        kubectl(&test, "get --raw /readyz").expect(0);
-    }
-}
-
-#[test]
-fn delete_without_an_engine_says_all_is_gone_and_leaves_the_container() {
-    let mut test = running();
-    test.fake("minikube", ["status", "-p", "kstrim"]).expect(0);
-    test.rescenario(|s| s.engine = Engine::Down);
-    let run = test.fake("minikube", ["delete", "-p", "kstrim", "-o", "json"]).expect(0);
-    assert!(run.stdout.contains("Removed all traces"));
-    test.rescenario(|s| s.engine = Engine::Up);
-    let list = ["ps", "-a", "--filter", "name=kstrim", "--format", "{{.Names}} {{.Status}}"];
-    assert!(test.fake("docker", list).stdout.starts_with("kstrim Up"));
-    test.fake("minikube", ["delete", "-p", "kstrim"]).expect(0);
-    assert_eq!(test.fake("docker", list).stdout, "");
 }
 
 /// The conditions of the Kafka, as (type, reason, message).
@@ -543,4 +443,48 @@ fn only_a_parent_called_kstrim_is_killed() {
     assert!(run.stderr.contains("not kstrim"), "{}", run.stderr);
     // The work was done all the same: the kill comes after it.
     assert!(test.object("kstrim", "namespaces//kafka").is_object());
+}
+
+#[test]
+fn a_parent_called_kstrim_is_killed_before_or_after_the_work() {
+    for (action, done) in [(Action::KillParentBefore, false), (Action::KillParentAfter, true)] {
+        let test = running().fault("kubectl", "create", Some(1), action);
+        std::os::unix::fs::symlink("/bin/sh", test.bin().join("kstrim-sh")).expect("a link");
+        let script = "kubectl --context kstrim create namespace kafka; echo still here";
+        let run = test.fake("kstrim-sh", ["-c", script]);
+        assert_eq!((run.code(), run.stdout.contains("still here")), (137, false), "{}", run.stderr);
+        // A child that was not killed comes to its end by itself.
+        let over = || test.calls().iter().all(|call| call.exit.is_some());
+        for _ in 0..200 {
+            if over() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(over());
+        assert_eq!(test.object("kstrim", "namespaces//kafka").is_object(), done);
+    }
+}
+
+#[test]
+fn a_port_forward_serves_until_it_is_killed() {
+    let Some(test) = ready() else { return };
+    let mut child = std::process::Command::new(test.bin().join("kubectl"))
+        .args(["--context", "kstrim", "port-forward", "-n", "kafka", "pod/my-cluster-dual-role-0", ":9092"])
+        .env("FAKE_WORLD", test.world_dir())
+        .env("HOME", test.home())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("stdout"));
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
+    let port =
+        line.trim().strip_prefix("Forwarding from 127.0.0.1:").and_then(|l| l.strip_suffix(" -> 9092"));
+    let port: u16 = port.and_then(|p| p.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    assert_eq!(test.leftovers().len(), 1);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert!(test.leftovers().is_empty());
 }

@@ -1,4 +1,5 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod fakes_faithful;
+mod fakes_minikube;
 mod harness;

@@ -54,6 +54,10 @@ pub struct Memory {
     pub volumes: BTreeMap<String, String>,
     /// Cluster ids, by uid of the Kafka.
     pub cluster_ids: BTreeMap<String, String>,
+    /// Hashes of pod templates, by uid and generation of their Deployment.
+    pub templates: BTreeMap<String, String>,
+    /// How often a pod had to wait longer, by its uid.
+    pub back_offs: BTreeMap<String, u32>,
     /// Field managers: what each applied last, by key and manager.
     pub applied: BTreeMap<String, BTreeMap<String, Value>>,
     /// Kafkas whose pods did not come in time, by uid.
@@ -233,6 +237,16 @@ impl Cluster {
         passed
     }
 
+    /// As [`Cluster::lapse`] with a wait that doubles every time, up to 64-fold: a pod's back-off.
+    pub fn back_off(&mut self, uid: &str, ms: u64) -> bool {
+        let before = self.memory.back_offs.get(uid).copied().unwrap_or(0);
+        let passed = self.lapse(uid, "back-off", ms << before.min(6));
+        if passed {
+            self.memory.back_offs.insert(uid.to_owned(), before + 1);
+        }
+        passed
+    }
+
     /// Remove a timer.
     pub fn forget(&mut self, uid: &str, step: &str) {
         self.timers.remove(&format!("{uid}/{step}"));
@@ -391,9 +405,19 @@ impl Cluster {
             .collect()
     }
 
+    /// Objects of a resource, in a namespace or in all (empty).
+    pub fn each<'a>(&'a self, resource: &str, namespace: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let prefix = match namespace {
+            "" => format!("{resource}/"),
+            ns => format!("{resource}/{ns}/"),
+        };
+        let range = self.objects.range(prefix.clone()..);
+        range.take_while(move |(key, _)| key.starts_with(&prefix)).map(|(_, object)| object)
+    }
+
     /// Objects of a resource, cloned.
     pub fn list(&self, resource: &str, namespace: &str) -> Vec<Value> {
-        self.keys(resource, namespace).iter().map(|key| self.objects[key].clone()).collect()
+        self.each(resource, namespace).cloned().collect()
     }
 
     /// An Event about an object.

@@ -30,7 +30,13 @@ fn one(c: &mut Cluster, key: &str) {
     let (ns, name) = (text(&deployment, "/metadata/namespace"), text(&deployment, "/metadata/name"));
     let uid = text(&deployment, "/metadata/uid");
     let replicas = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
-    let hash = hash(&deployment["spec"]["template"], 10);
+    let version = format!("{uid}/{}", deployment["metadata"]["generation"]);
+    let known = c.memory.templates.get(&version).cloned();
+    let hash = known.unwrap_or_else(|| {
+        let hash = hash(&deployment["spec"]["template"], 10);
+        c.memory.templates.insert(version, hash.clone());
+        hash
+    });
     let set_name = format!("{name}-{hash}");
     let set_key = format!("replicasets.apps/{ns}/{set_name}");
     if c.get(&set_key).is_none() {
@@ -61,20 +67,20 @@ fn one(c: &mut Cluster, key: &str) {
     let set_uid = text(&c.objects[&set_key], "/metadata/uid").to_owned();
     let of_set = |o: &Value, uid: &str| text(o, "/metadata/ownerReferences/0/uid") == uid;
     let living = |o: &Value| !o["metadata"]["deletionTimestamp"].is_string();
-    let all = c.list("pods", ns);
-    let mine: Vec<&Value> = all.iter().filter(|p| of_set(p, &set_uid) && living(p)).collect();
+    let mine: Vec<&Value> = c.each("pods", ns).filter(|p| of_set(p, &set_uid) && living(p)).collect();
+    let ready = mine.iter().filter(|p| pods::is_ready(p)).count() as u64;
     for _ in mine.len() as u64..replicas {
         make_pod(c, &set_key);
     }
-    let ready = mine.iter().filter(|p| pods::is_ready(p)).count() as u64;
     let recreate = deployment["spec"]["strategy"]["type"] == "Recreate";
     let mut old_pods = 0;
-    for old in c.list("replicasets.apps", ns) {
-        if !of_set(&old, uid) || text(&old, "/metadata/uid") == set_uid {
-            continue;
-        }
-        let old_uid = text(&old, "/metadata/uid").to_owned();
-        for pod in all.iter().filter(|p| of_set(p, &old_uid) && living(p)) {
+    let others: Vec<String> = c
+        .each("replicasets.apps", ns)
+        .filter(|set| of_set(set, uid) && text(set, "/metadata/uid") != set_uid)
+        .map(|set| text(set, "/metadata/uid").to_owned())
+        .collect();
+    for old_uid in others {
+        for pod in c.list("pods", ns).iter().filter(|p| of_set(p, &old_uid) && living(p)) {
             old_pods += 1;
             if recreate || ready >= replicas {
                 c.delete(&format!("pods/{ns}/{}", text(pod, "/metadata/name")));

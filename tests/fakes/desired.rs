@@ -71,10 +71,10 @@ pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
         }
         return all;
     }
-    for object in c.list("kafkanodepools.kafka.strimzi.io", ns) {
-        let mine = text(&object, "/metadata/labels/strimzi.io~1cluster") == cluster;
+    for object in c.each("kafkanodepools.kafka.strimzi.io", ns) {
+        let mine = text(object, "/metadata/labels/strimzi.io~1cluster") == cluster;
         if mine && !object["metadata"]["deletionTimestamp"].is_string() {
-            let spec = object["spec"].clone();
+            let (object, spec) = (object.clone(), object["spec"].clone());
             let ids = ids(spec["replicas"].as_u64().unwrap_or(0));
             let name = text(&object, "/metadata/name").to_owned();
             all.push(Pool { name, ids, object, spec, component: "kafka" });
@@ -375,12 +375,14 @@ pub fn pod_sets(c: &mut Cluster) {
             current += 1;
             ready += u64::from(pods::is_ready(&pod));
         }
-        for pod in c.list("pods", ns) {
-            let pod_name = text(&pod, "/metadata/name");
-            let mine = text(&pod, "/metadata/labels/strimzi.io~1controller-name") == name;
-            if mine && template(&set, pod_name).is_none() {
-                c.delete(&format!("pods/{ns}/{pod_name}"));
-            }
+        let surplus = |pod: &&Value| {
+            let mine = text(pod, "/metadata/labels/strimzi.io~1controller-name") == name;
+            mine && template(&set, text(pod, "/metadata/name")).is_none()
+        };
+        let surplus: Vec<String> =
+            c.each("pods", ns).filter(surplus).map(|p| text(p, "/metadata/name").to_owned()).collect();
+        for pod in surplus {
+            c.delete(&format!("pods/{ns}/{pod}"));
         }
         c.update(&key, |o| {
             o["status"] = json!({"currentPods": current, "observedGeneration": o["metadata"]["generation"],

@@ -6,7 +6,7 @@ use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, World};
-use crate::{apply, get, kubeconfig, verbs};
+use crate::{apply, get, kubeconfig, pod_verbs, verbs};
 
 /// A command line taken apart.
 #[derive(Debug, Default)]
@@ -257,9 +257,9 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
         "wait" => verbs::wait(&link, io, &args),
         "version" => verbs::version(&link, io, &args),
         "auth" => verbs::can_i(&link, io, &args),
-        "logs" => verbs::logs(&link, io, &args),
-        "port-forward" => verbs::port_forward(&link, io, &args),
-        "exec" => verbs::exec(&link, io, &args),
+        "logs" => pod_verbs::logs(&link, io, &args),
+        "port-forward" => pod_verbs::port_forward(&link, io, &args),
+        "exec" => pod_verbs::exec(&link, io, &args),
         "cluster-info" => verbs::cluster_info(&link, io),
         other => Err(End::Error(format!("error: unknown command \"{other}\" for \"kubectl\""))),
     }

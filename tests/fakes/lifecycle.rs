@@ -22,7 +22,8 @@ pub fn run(c: &mut Cluster) {
 }
 
 fn crd(c: &mut Cluster, key: &str) {
-    let Some(crd) = c.get(key).cloned() else { return };
+    let busy = |crd: &&Value| crd["metadata"]["deletionTimestamp"].is_string() || !crd_is(crd, "Established");
+    let Some(crd) = c.get(key).filter(busy).cloned() else { return };
     let uid = text(&crd, "/metadata/uid").to_owned();
     let t = c.scenario.timings.clone();
     let time = c.time();
@@ -97,7 +98,7 @@ fn end_of_crd(c: &mut Cluster, key: &str, crd: &Value) {
 
 /// The garbage collector: an object whose owners are all gone goes too.
 fn collect(c: &mut Cluster) {
-    let living: BTreeSet<String> = c.objects.values().map(|o| text(o, "/metadata/uid").to_owned()).collect();
+    let living: BTreeSet<&str> = c.objects.values().map(|o| text(o, "/metadata/uid")).collect();
     let orphan = |o: &Value| {
         let owners = o["metadata"]["ownerReferences"].as_array().filter(|owners| !owners.is_empty());
         !o["metadata"]["deletionTimestamp"].is_string()
@@ -123,10 +124,8 @@ fn content(c: &Cluster, namespace: &str) -> Vec<String> {
 }
 
 fn namespace(c: &mut Cluster, key: &str) {
-    let Some(namespace) = c.get(key).cloned() else { return };
-    if !namespace["metadata"]["deletionTimestamp"].is_string() {
-        return;
-    }
+    let ends = |namespace: &&Value| namespace["metadata"]["deletionTimestamp"].is_string();
+    let Some(namespace) = c.get(key).filter(ends).cloned() else { return };
     let (name, uid) = (text(&namespace, "/metadata/name"), text(&namespace, "/metadata/uid"));
     c.update(key, |o| o["status"]["phase"] = json!("Terminating"));
     let wait = c.scenario.timings.namespace;

@@ -34,10 +34,11 @@ pub fn run(c: &mut Cluster) {
 
 fn find(c: &mut Cluster) -> Option<Operator> {
     let boot = c.scenario.timings.operator_boot;
-    for pod in c.list("pods", "") {
+    let mine = |pod: &&Value| text(pod, "/metadata/labels/name") == "strimzi-cluster-operator";
+    let pods: Vec<Value> = c.each("pods", "").filter(mine).cloned().collect();
+    for pod in pods {
         let uid = text(&pod, "/metadata/uid");
-        let mine = text(&pod, "/metadata/labels/name") == "strimzi-cluster-operator";
-        if !mine || pod["metadata"]["deletionTimestamp"].is_string() || !pods::runs(&pod) {
+        if pod["metadata"]["deletionTimestamp"].is_string() || !pods::runs(&pod) {
             continue;
         }
         let ns = text(&pod, "/metadata/namespace");
@@ -68,13 +69,13 @@ pub fn can(c: &Cluster, who: &str, verb: &str, group: &str, plural: &str, ns: &s
         return who.is_empty() || who.contains("admin");
     };
     let (of, name) = account.split_once(':').unwrap_or(("", account));
-    let mut bindings = c.list("clusterrolebindings.rbac.authorization.k8s.io", "");
-    if !ns.is_empty() {
-        bindings.extend(c.list("rolebindings.rbac.authorization.k8s.io", ns));
-    }
+    let everywhere = c.each("clusterrolebindings.rbac.authorization.k8s.io", "");
+    // No namespace is called "-".
+    let home = if ns.is_empty() { "-" } else { ns };
+    let mut bindings = everywhere.chain(c.each("rolebindings.rbac.authorization.k8s.io", home));
     let subject =
         |s: &Value| s["kind"] == "ServiceAccount" && s["name"] == name && text(s, "/namespace") == of;
-    bindings.iter().any(|binding| {
+    bindings.any(|binding| {
         if !binding["subjects"].as_array().into_iter().flatten().any(subject) {
             return false;
         }
@@ -96,8 +97,8 @@ pub fn can(c: &Cluster, who: &str, verb: &str, group: &str, plural: &str, ns: &s
 
 /// Reconciliations whose Kafka is gone: they hold the lock until their timeout.
 fn abandoned(c: &mut Cluster) {
-    let uids: Vec<String> = c.list(KAFKAS, "").iter().map(|k| text(k, "/metadata/uid").to_owned()).collect();
-    let pods: Vec<String> = c.list("pods", "").iter().map(|p| text(p, "/metadata/uid").to_owned()).collect();
+    let uids: Vec<String> = c.each(KAFKAS, "").map(|k| text(k, "/metadata/uid").to_owned()).collect();
+    let pods: Vec<String> = c.each("pods", "").map(|p| text(p, "/metadata/uid").to_owned()).collect();
     let timeout = c.scenario.timings.operation_timeout;
     for (name, work) in c.memory.running.clone() {
         let dead = !pods.contains(&work.operator);

@@ -40,7 +40,8 @@ pub fn run(c: &mut Cluster) {
 }
 
 fn one(c: &mut Cluster, key: &str) {
-    let Some(pod) = c.get(key).cloned() else { return };
+    let busy = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_string() || !is_ready(pod);
+    let Some(pod) = c.get(key).filter(busy).cloned() else { return };
     let uid = text(&pod, "/metadata/uid").to_owned();
     let t = c.scenario.timings.clone();
     if pod["metadata"]["deletionTimestamp"].is_string() {
@@ -51,7 +52,7 @@ fn one(c: &mut Cluster, key: &str) {
     }
     let state = &pod["status"]["containerStatuses"][0]["state"];
     let waiting = text(state, "/waiting/reason");
-    let scheduled = text(&pod, "/status/conditions/0/type") != "" && !unschedulable(&pod);
+    let scheduled = !text(&pod, "/status/conditions/0/type").is_empty() && !unschedulable(&pod);
     if !scheduled {
         if c.elapsed(&uid, "schedule", t.schedule) {
             schedule(c, key, &pod);
@@ -63,11 +64,11 @@ fn one(c: &mut Cluster, key: &str) {
             pull(c, key, &pod);
         }
     } else if waiting == "ErrImagePull" || waiting == "ImagePullBackOff" {
-        if c.lapse(&uid, "back-off", t.back_off) {
+        if c.back_off(&uid, t.back_off) {
             pull_again(c, key, &pod, waiting);
         }
     } else if waiting == "CrashLoopBackOff" || state["terminated"].is_object() {
-        if c.lapse(&uid, "back-off", t.back_off) {
+        if c.back_off(&uid, t.back_off) {
             restart(c, key, &pod);
         }
     } else if !is_ready(&pod) && state["running"].is_object() {
@@ -130,11 +131,9 @@ fn obstacle(c: &Cluster, pod: &Value) -> Option<String> {
     if node["spec"]["taints"].is_array() {
         lacks.push("1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }");
     }
-    let others = c.list("pods", "");
-    let placed = others.iter().filter(|p| !text(p, "/spec/nodeName").is_empty());
-    let used = |what: &str, measure: fn(&str) -> u64| -> u64 {
-        placed.clone().map(|p| requests(p, what, measure)).sum()
-    };
+    let placed = || c.each("pods", "").filter(|p| !text(p, "/spec/nodeName").is_empty());
+    let used =
+        |what: &str, measure: fn(&str) -> u64| -> u64 { placed().map(|p| requests(p, what, measure)).sum() };
     let limit =
         |what: &str, measure: fn(&str) -> u64| measure(text(node, &format!("/status/allocatable/{what}")));
     if used("cpu", milli) + requests(pod, "cpu", milli) > limit("cpu", milli) {

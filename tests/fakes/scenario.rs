@@ -38,7 +38,7 @@ pub struct Scenario {
     pub stuck_crds: Vec<String>,
     /// Injected faults, tried in this order; the first that matches is taken.
     pub faults: Vec<Fault>,
-    /// Passed on to the fake Kafka broker behind `port-forward`.
+    /// Faults of the fake Kafka broker behind `port-forward`; null: none.
     pub broker: Value,
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::kubeconfig;
-use crate::minikube::{Args, engine, engine_error, event, fail, thaw};
+use crate::minikube::{engine, engine_error, event, fail, thaw};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, Profile};
 

@@ -24,7 +24,7 @@ pub fn run(c: &mut Cluster) {
 fn served_cluster(c: &Cluster, object: &Value) -> Option<String> {
     let cluster = text(object, "/metadata/labels/strimzi.io~1cluster");
     let ns = text(object, "/metadata/namespace");
-    let runs = c.list("pods", ns).iter().any(|pod| {
+    let runs = c.each("pods", ns).any(|pod| {
         text(pod, "/metadata/labels/strimzi.io~1component-type") == "entity-operator"
             && text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
             && !pod["metadata"]["deletionTimestamp"].is_string()
@@ -39,11 +39,15 @@ fn brokers(c: &Cluster, ns: &str, cluster: &str) -> u64 {
         text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
             && text(pod, "/metadata/labels/strimzi.io~1broker-role") == "true"
     };
-    c.list("pods", ns).iter().filter(of_cluster).count() as u64
+    c.each("pods", ns).filter(of_cluster).count() as u64
 }
 
 fn topic(c: &mut Cluster, key: &str) {
-    let Some(topic) = c.get(key).cloned() else { return };
+    let settled = |topic: &&Value| {
+        topic["status"]["observedGeneration"] == topic["metadata"]["generation"]
+            && !topic["metadata"]["deletionTimestamp"].is_string()
+    };
+    let Some(topic) = c.get(key).filter(|topic| !settled(topic)).cloned() else { return };
     let Some(cluster) = served_cluster(c, &topic) else { return };
     let uid = text(&topic, "/metadata/uid").to_owned();
     let ns = text(&topic, "/metadata/namespace");
@@ -52,11 +56,12 @@ fn topic(c: &mut Cluster, key: &str) {
         name => name.to_owned(),
     };
     let wait = c.scenario.timings.topic;
-    let file = c.topics.join(format!("{name}.json"));
+    // The layout of the fake broker's logs.
+    let folder = c.topics.join(&name);
+    let file = folder.join("meta.json");
     if topic["metadata"]["deletionTimestamp"].is_string() {
         if c.elapsed(&uid, "deleted", wait) {
-            let _ = fs::remove_file(&file);
-            let _ = fs::remove_dir_all(c.topics.join(&name));
+            let _ = fs::remove_dir_all(&folder);
             c.update(key, |o| {
                 if let Some(list) = o["metadata"]["finalizers"].as_array_mut() {
                     list.retain(|f| f != FINALIZER);
@@ -90,13 +95,13 @@ fn topic(c: &mut Cluster, key: &str) {
     };
     let id = match &old {
         Some(old) => text(old, "/id").to_owned(),
-        None => base64(&c.random()),
+        None => c.uid(),
     };
     if failure.is_none() {
-        fs::create_dir_all(&c.topics).expect("FAKE_WORLD is writable");
-        let body = json!({"name": name, "id": id, "partitions": partitions, "replicas": replicas,
-            "config": topic["spec"]["config"]});
-        fs::write(&file, body.to_string()).expect("FAKE_WORLD is writable");
+        fs::create_dir_all(&folder).expect("FAKE_WORLD is writable");
+        let mut meta = old.clone().unwrap_or_else(|| json!({"name": name, "id": id, "starts": {}}));
+        meta["partitions"] = json!(partitions);
+        fs::write(&file, meta.to_string()).expect("FAKE_WORLD is writable");
     }
     let time = c.fine_time();
     let created = failure.is_none() || old.is_some();
@@ -112,18 +117,23 @@ fn topic(c: &mut Cluster, key: &str) {
         }
         let mut status = json!({"conditions": [ready], "observedGeneration": generation});
         if created {
-            status["topicId"] = json!(id);
+            status["topicId"] = json!(base64(&id));
         }
         status["topicName"] = json!(name);
         o["status"] = status;
     });
 }
 
-/// 22 characters like Kafka's ids, from 32 hex digits.
+/// A 128-bit id as Kafka prints it: 22 characters of base64url, from 32 hex digits.
 pub fn base64(hex: &str) -> String {
     const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let number = u128::from_str_radix(hex, 16).expect("hex");
-    (0..22).map(|place| SIGNS[(number >> (6 * place) & 63) as usize] as char).collect()
+    let number = u128::from_str_radix(&hex.replace('-', ""), 16).unwrap_or(0);
+    let sign = |place: u32| {
+        // The last sign holds two bits.
+        let bits = if place == 21 { number << 4 } else { number >> (122 - 6 * place) };
+        SIGNS[(bits & 63) as usize] as char
+    };
+    (0..22).map(sign).collect()
 }
 
 fn user(c: &mut Cluster, key: &str) {

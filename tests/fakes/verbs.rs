@@ -1,6 +1,5 @@
 //! The other verbs of kubectl.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,7 +10,8 @@ use crate::get::{server_version, targets};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource, labels_match};
 use crate::kubectl::{Args, Link, documents, not_found, unreachable};
-use crate::{broker, nodes, operator, pods};
+use crate::world::now;
+use crate::{nodes, operator};
 
 /// `create namespace NAME`, `create -f`.
 pub fn create(link: &Link, io: &mut Io, args: &Args) -> Done {
@@ -112,8 +112,8 @@ pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
                 wait.push((resource, name, key, text(&object, "/metadata/uid").to_owned()));
             }
         }
-        let now = cluster.clock;
-        cluster.advance(now);
+        let clock = cluster.clock;
+        cluster.advance(clock);
         cluster.save(link.place);
     }
     for line in lines {
@@ -143,7 +143,7 @@ pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
                     if resource.group.is_empty() { resource.plural } else { resource.id() }
                 )));
             }
-            std::thread::sleep(Duration::from_millis(8));
+            rest(link, end);
         }
     }
     Ok(i32::from(!missing.is_empty()))
@@ -200,8 +200,8 @@ fn change(
         cluster.update(&key, |o| *o = new);
         io.line(&format!("{}/{name} {verb}{note}", resource.printed()))?;
     }
-    let now = cluster.clock;
-    cluster.advance(now);
+    let clock = cluster.clock;
+    cluster.advance(clock);
     cluster.save(link.place);
     Ok(0)
 }
@@ -244,7 +244,21 @@ pub fn wait(link: &Link, io: &mut Io, args: &Args) -> Done {
             let on = if goal == "create" { String::new() } else { format!(" on {}", waiting[0]) };
             return Err(End::Error(format!("error: timed out waiting for the condition{on}")));
         }
-        std::thread::sleep(Duration::from_millis(8));
+        rest(link, Some(end));
+    }
+}
+
+/// Sleep until something changed or is due.
+fn rest(link: &Link, end: Option<Instant>) {
+    let file = link.place.cluster_file(&link.profile, "changes");
+    let length = || std::fs::metadata(&file).map_or(0, |m| m.len());
+    let before = length();
+    loop {
+        std::thread::sleep(Duration::from_millis(5));
+        let over = end.is_some_and(|end| Instant::now() >= end);
+        if over || length() != before || link.place.due(&link.profile) <= now() || !file.exists() {
+            return;
+        }
     }
 }
 
@@ -314,149 +328,6 @@ pub fn can_i(link: &Link, io: &mut Io, args: &Args) -> Done {
     cluster.save(link.place);
     io.line(if may { "yes" } else { "no" })?;
     Ok(i32::from(!may))
-}
-
-/// The pod that `POD`, `pod/POD` or `deployment/NAME` means.
-fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
-    let (kind, name) = word.split_once('/').unwrap_or(("pod", word));
-    if kind.starts_with("deploy") {
-        let prefix = format!("{name}-");
-        let all = cluster.list("pods", &link.namespace);
-        return all.into_iter().find(|p| text(p, "/metadata/generateName").starts_with(&prefix));
-    }
-    cluster.get(&format!("pods/{}/{name}", link.namespace)).cloned()
-}
-
-/// `logs`.
-pub fn logs(link: &Link, io: &mut Io, args: &Args) -> Done {
-    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let word = args.words.first().map_or("", String::as_str);
-    let Some(pod) = pod_of(link, &cluster, word) else {
-        let ns = &link.namespace;
-        return Err(End::Error(format!(
-            "error: error from server (NotFound): pods \"{word}\" not found in namespace \"{ns}\""
-        )));
-    };
-    let name = text(&pod, "/metadata/name");
-    let all = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
-    let wanted = args.flag("container");
-    let Some(status) = all.iter().find(|c| wanted.is_none_or(|w| c["name"] == w)) else {
-        let what = wanted.unwrap_or("");
-        return Err(End::Error(match wanted {
-            Some(_) if !all.is_empty() => format!("error: container {what} is not valid for pod {name}"),
-            _ => String::new(),
-        }));
-    };
-    let container = text(status, "/name");
-    if args.is("previous") && status["lastState"]["terminated"].is_null() {
-        return Err(End::Error(format!(
-            "Error from server (BadRequest): previous terminated container \"{container}\" in pod \"{name}\" not found"
-        )));
-    }
-    let waiting = text(status, "/state/waiting/reason");
-    if !args.is("previous") && (waiting == "ContainerCreating" || waiting.contains("Image")) {
-        let why = if waiting == "ContainerCreating" { waiting } else { "trying and failing to pull image" };
-        return Err(End::Error(format!(
-            "Error from server (BadRequest): container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
-        )));
-    }
-    let mut log: Vec<String> = match pods::fate(&cluster, &pod) {
-        Some((_, _, log)) => log.lines().map(str::to_owned).collect(),
-        None => vec![format!("2026-11-22 20:22:15 INFO  {container}: started")],
-    };
-    if container == "strimzi-cluster-operator" {
-        log.extend(operator_log(&cluster, &pod));
-    }
-    cluster.save(link.place);
-    let tail = args.flag("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    for line in &log[log.len().saturating_sub(tail)..] {
-        io.line(line)?;
-    }
-    Ok(0)
-}
-
-fn operator_log(cluster: &Cluster, pod: &Value) -> Vec<String> {
-    let (ns, account) = (text(pod, "/metadata/namespace"), text(pod, "/spec/serviceAccountName"));
-    let who = format!("system:serviceaccount:{ns}:{account}");
-    let mut log = Vec::new();
-    if !operator::can(cluster, &who, "get", "coordination.k8s.io", "leases", ns) {
-        log.push(format!(
-            "Caused by: io.fabric8.kubernetes.client.KubernetesClientException: leases.coordination.k8s.io \
-             \"strimzi-cluster-operator\" is forbidden: User \"{who}\" cannot get resource \"leases\" in API group \
-             \"coordination.k8s.io\" in the namespace \"{ns}\""
-        ));
-    }
-    for (name, work) in &cluster.memory.running {
-        let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{name}"));
-        if kafka.is_some_and(|k| text(k, "/metadata/uid") != work.uid) {
-            log.push(format!(
-                "2026-11-22 20:22:15 INFO  AbstractOperator:444 - Reconciliation #1(watch) Kafka({name}): Reconciliation \
-                 is in progress"
-            ));
-        }
-    }
-    log
-}
-
-/// `exec`: only its failures; the tests speak to the broker by port-forward.
-pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
-    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let word = args.words.first().map_or("", String::as_str);
-    if pod_of(link, &cluster, word).is_none() {
-        return Err(End::Error(format!("Error from server (NotFound): pods \"{word}\" not found")));
-    }
-    let program = args.rest.first().map_or("", String::as_str);
-    Err(End::Error(format!(
-        "error: Internal error occurred: Internal error occurred: error executing command in container: failed to exec in \
-         container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: \
-         \"{program}\": executable file not found in $PATH: unknown"
-    )))
-}
-
-/// `port-forward pod/NAME [LOCAL]:REMOTE`.
-pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
-    let word = args.words.first().map_or("", String::as_str).to_owned();
-    {
-        let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-        let pod = if let Some(name) = word.strip_prefix("svc/").or(word.strip_prefix("service/")) {
-            let ns = &link.namespace;
-            let Some(service) = cluster.get(&format!("services/{ns}/{name}")) else {
-                return Err(End::Error(not_found(&kinds::builtin("services"), name)));
-            };
-            let cluster_name = text(service, "/metadata/labels/strimzi.io~1cluster");
-            let broker = |p: &Value| {
-                text(p, "/metadata/labels/strimzi.io~1cluster") == cluster_name
-                    && text(p, "/metadata/labels/strimzi.io~1broker-role") == "true"
-            };
-            cluster.list("pods", ns).into_iter().find(broker)
-        } else {
-            pod_of(link, &cluster, &word)
-        };
-        let Some(pod) = pod else {
-            let name = word.split_once('/').map_or(word.as_str(), |(_, name)| name);
-            return Err(End::Error(not_found(&kinds::builtin("pods"), name)));
-        };
-        let phase = text(&pod, "/status/phase").to_owned();
-        cluster.save(link.place);
-        if phase != "Running" {
-            return Err(End::Error(format!(
-                "error: unable to forward port because pod is not running. Current status={phase}"
-            )));
-        }
-    }
-    let ports = args.words.get(1).map_or(":9092", String::as_str);
-    let (local, remote) = ports.split_once(':').unwrap_or((ports, ports));
-    let address = format!("127.0.0.1:{}", if local.is_empty() { "0" } else { local });
-    let listener = TcpListener::bind(&address).map_err(|e| {
-        End::Error(format!("Unable to listen on port {local}: Listeners failed to create with the following errors: [{e}]\nerror: unable to listen on any of the requested ports: [{{{local} {remote}}}]"))
-    })?;
-    let port = listener.local_addr().map_err(|e| End::Error(e.to_string()))?.port();
-    let place = link.place.clone();
-    std::thread::spawn(move || {
-        broker::serve(listener, &place.topics(), place.scenario.broker.clone());
-    });
-    io.line(&format!("Forwarding from 127.0.0.1:{port} -> {remote}"))?;
-    crate::faults::hang(false)
 }
 
 /// `cluster-info`.

@@ -113,9 +113,14 @@ impl Place {
         text.trim().parse().unwrap_or(i64::MAX)
     }
 
-    /// The folder of the fake broker's topics.
+    /// The fake broker's folder.
+    pub fn broker(&self) -> PathBuf {
+        self.dir.join("broker")
+    }
+
+    /// The folder of its topics.
     pub fn topics(&self) -> PathBuf {
-        self.dir.join("topics")
+        self.broker().join("topics")
     }
 }
 

@@ -1,0 +1,91 @@
+//! What the documents say of the code is what the code says.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kstrim::failure::Kind;
+
+fn read(path: &str) -> String {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Every id in the code that is not for tests, with a place where it stands.
+fn ids() -> BTreeMap<String, String> {
+    let mut ids = BTreeMap::new();
+    for file in source::files().iter().filter(|file| !file.test) {
+        for (at, line) in file.code.iter().enumerate() {
+            // As `Id("KS-...")`, and as a cell of a table of them.
+            for part in line.split("\"KS-").skip(1) {
+                let id: String = part.chars().take_while(|c| *c != '"').collect();
+                ids.insert(format!("KS-{id}"), format!("src/{}:{}", file.path, at + 1));
+            }
+        }
+    }
+    ids
+}
+
+#[test]
+fn every_error_id_has_a_section_and_every_section_an_id() {
+    let ids = ids();
+    assert!(ids.len() > 100, "the search finds only {} ids", ids.len());
+    let text = read("docs/errors.md");
+    let mut sections = BTreeSet::new();
+    for section in text.split("\n## ").skip(1) {
+        let (id, body) = section.split_once('\n').expect("a heading and a text");
+        assert!(sections.insert(id.to_owned()), "{id} has two sections");
+        for part in ["**Meaning.**", "**How kstrim knows.**", "**What to do.**"] {
+            assert!(body.contains(part), "{id} has no {part}");
+        }
+    }
+    let missing: Vec<_> = ids.iter().filter(|(id, _)| !sections.contains(*id)).collect();
+    assert!(missing.is_empty(), "no section in docs/errors.md: {missing:#?}");
+    let dead: Vec<_> = sections.iter().filter(|id| !ids.contains_key(*id)).collect();
+    assert!(dead.is_empty(), "a section for an id that the code does not have: {dead:#?}");
+}
+
+#[test]
+fn ids_are_well_formed() {
+    for (id, place) in ids() {
+        let words: Vec<&str> = id.split('-').collect();
+        let upper = words.iter().all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_uppercase()));
+        assert!(upper && words.len() >= 2 && id.len() <= 40, "{id} at {place}");
+    }
+}
+
+/// Links within a document lead to one of its headings.
+#[test]
+fn references_between_errors_are_alive() {
+    let text = read("docs/errors.md");
+    for link in text.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let heading = format!("\n## {}\n", link.to_uppercase());
+        assert!(text.contains(&heading), "#{link}");
+    }
+}
+
+/// `docs/exit-codes.md` has a row for each kind, and no other.
+#[test]
+fn the_table_of_exit_codes_is_that_of_the_kinds() {
+    let text = read("docs/exit-codes.md");
+    let rows: BTreeMap<String, u8> = text
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let code = cells.next()?.parse().ok()?;
+            let kind = cells.next()?.trim().strip_prefix('`')?.strip_suffix('`')?;
+            Some((kind.to_owned(), code))
+        })
+        .collect();
+    // The names come from the schema that the type itself generates, so a new kind is seen here.
+    let schema = schemars::schema_for!(Kind).to_value();
+    let cases = schema["oneOf"].as_array().expect("a choice");
+    let mut kinds = BTreeMap::new();
+    for name in cases.iter().map(|case| case["const"].as_str().expect("a name")) {
+        let kind: Kind = serde_json::from_value(name.into()).expect("a kind");
+        kinds.insert(name.to_owned(), kind.exit_code());
+    }
+    assert_eq!(rows, kinds);
+    let codes: BTreeSet<_> = kinds.values().collect();
+    assert_eq!(codes.len(), kinds.len(), "two kinds have one exit code");
+}

@@ -1,0 +1,176 @@
+//! The verbs of kubectl that go into a pod: logs, exec, port-forward.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, text};
+use crate::io::{Done, End, Io};
+use crate::kubectl::{Args, Link, not_found, unreachable};
+use crate::{broker, kinds, operator, pods};
+
+/// The pod that `POD`, `pod/POD` or `deployment/NAME` means.
+fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
+    let (kind, name) = word.split_once('/').unwrap_or(("pod", word));
+    if kind.starts_with("deploy") {
+        let prefix = format!("{name}-");
+        let all = cluster.list("pods", &link.namespace);
+        return all.into_iter().find(|p| text(p, "/metadata/generateName").starts_with(&prefix));
+    }
+    cluster.get(&format!("pods/{}/{name}", link.namespace)).cloned()
+}
+
+/// `logs`.
+pub fn logs(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    let word = args.words.first().map_or("", String::as_str);
+    let Some(pod) = pod_of(link, &cluster, word) else {
+        let ns = &link.namespace;
+        return Err(End::Error(format!(
+            "error: error from server (NotFound): pods \"{word}\" not found in namespace \"{ns}\""
+        )));
+    };
+    let name = text(&pod, "/metadata/name");
+    let all = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+    let wanted = args.flag("container");
+    let Some(status) = all.iter().find(|c| wanted.is_none_or(|w| c["name"] == w)) else {
+        let what = wanted.unwrap_or("");
+        return Err(End::Error(match wanted {
+            Some(_) if !all.is_empty() => format!("error: container {what} is not valid for pod {name}"),
+            _ => String::new(),
+        }));
+    };
+    let container = text(status, "/name");
+    if args.is("previous") && status["lastState"]["terminated"].is_null() {
+        return Err(End::Error(format!(
+            "Error from server (BadRequest): previous terminated container \"{container}\" in pod \"{name}\" not found"
+        )));
+    }
+    let waiting = text(status, "/state/waiting/reason");
+    if !args.is("previous") && (waiting == "ContainerCreating" || waiting.contains("Image")) {
+        let why = if waiting == "ContainerCreating" { waiting } else { "trying and failing to pull image" };
+        return Err(End::Error(format!(
+            "Error from server (BadRequest): container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
+        )));
+    }
+    let mut log: Vec<String> = match pods::fate(&cluster, &pod) {
+        Some((_, _, log)) => log.lines().map(str::to_owned).collect(),
+        None => vec![format!("2026-11-22 20:22:15 INFO  {container}: started")],
+    };
+    if container == "strimzi-cluster-operator" {
+        log.extend(operator_log(&cluster, &pod));
+    }
+    cluster.save(link.place);
+    let tail = args.flag("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
+    for line in &log[log.len().saturating_sub(tail)..] {
+        io.line(line)?;
+    }
+    Ok(0)
+}
+
+fn operator_log(cluster: &Cluster, pod: &Value) -> Vec<String> {
+    let (ns, account) = (text(pod, "/metadata/namespace"), text(pod, "/spec/serviceAccountName"));
+    let who = format!("system:serviceaccount:{ns}:{account}");
+    let mut log = Vec::new();
+    if !operator::can(cluster, &who, "get", "coordination.k8s.io", "leases", ns) {
+        log.push(format!(
+            "Caused by: io.fabric8.kubernetes.client.KubernetesClientException: leases.coordination.k8s.io \
+             \"strimzi-cluster-operator\" is forbidden: User \"{who}\" cannot get resource \"leases\" in API group \
+             \"coordination.k8s.io\" in the namespace \"{ns}\""
+        ));
+    }
+    for (name, work) in &cluster.memory.running {
+        let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{name}"));
+        if kafka.is_some_and(|k| text(k, "/metadata/uid") != work.uid) {
+            log.push(format!(
+                "2026-11-22 20:22:15 INFO  AbstractOperator:444 - Reconciliation #1(watch) Kafka({name}): Reconciliation \
+                 is in progress"
+            ));
+        }
+    }
+    log
+}
+
+/// `exec`: only its failures; the tests speak to the broker by port-forward.
+pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+    let word = args.words.first().map_or("", String::as_str);
+    if pod_of(link, &cluster, word).is_none() {
+        return Err(End::Error(format!("Error from server (NotFound): pods \"{word}\" not found")));
+    }
+    let program = args.rest.first().map_or("", String::as_str);
+    Err(End::Error(format!(
+        "error: Internal error occurred: Internal error occurred: error executing command in container: failed to exec in \
+         container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: \
+         \"{program}\": executable file not found in $PATH: unknown"
+    )))
+}
+
+/// `port-forward pod/NAME [LOCAL]:REMOTE`.
+pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
+    let word = args.words.first().map_or("", String::as_str).to_owned();
+    let ports = args.words.get(1).map_or(":9092", String::as_str);
+    let (local, remote) = ports.split_once(':').unwrap_or((ports, ports));
+    let setup = {
+        let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
+        let pod = if let Some(name) = word.strip_prefix("svc/").or(word.strip_prefix("service/")) {
+            let ns = &link.namespace;
+            let Some(service) = cluster.get(&format!("services/{ns}/{name}")) else {
+                return Err(End::Error(not_found(&kinds::builtin("services"), name)));
+            };
+            let cluster_name = text(service, "/metadata/labels/strimzi.io~1cluster");
+            let broker = |p: &Value| {
+                text(p, "/metadata/labels/strimzi.io~1cluster") == cluster_name
+                    && text(p, "/metadata/labels/strimzi.io~1broker-role") == "true"
+            };
+            cluster.list("pods", ns).into_iter().find(broker)
+        } else {
+            pod_of(link, &cluster, &word)
+        };
+        let Some(pod) = pod else {
+            let name = word.split_once('/').map_or(word.as_str(), |(_, name)| name);
+            return Err(End::Error(not_found(&kinds::builtin("pods"), name)));
+        };
+        let phase = text(&pod, "/status/phase").to_owned();
+        let setup = setup(&cluster, &pod, remote);
+        cluster.save(link.place);
+        if phase != "Running" {
+            return Err(End::Error(format!(
+                "error: unable to forward port because pod is not running. Current status={phase}"
+            )));
+        }
+        setup
+    };
+    let address = format!("127.0.0.1:{}", if local.is_empty() { "0" } else { local });
+    let listener = TcpListener::bind(&address).map_err(|e| {
+        End::Error(format!("Unable to listen on port {local}: Listeners failed to create with the following errors: [{e}]\nerror: unable to listen on any of the requested ports: [{{{local} {remote}}}]"))
+    })?;
+    let port = listener.local_addr().map_err(|e| End::Error(e.to_string()))?.port();
+    let place = link.place.clone();
+    std::thread::spawn(move || broker::serve(&listener, &place.broker(), setup));
+    io.line(&format!("Forwarding from 127.0.0.1:{port} -> {remote}"))?;
+    crate::faults::hang(false)
+}
+
+/// Which broker a pod is, among which, and the faults that the test chose.
+fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
+    let label =
+        |pod: &Value, name: &str| text(pod, &format!("/metadata/labels/strimzi.io~1{name}")).to_owned();
+    let (ns, kafka) = (text(pod, "/metadata/namespace"), label(pod, "cluster"));
+    let id = |pod: &Value| -> i32 {
+        let name = text(pod, "/metadata/name");
+        name.rsplit_once('-').and_then(|(_, id)| id.parse().ok()).unwrap_or(0)
+    };
+    let brokers = cluster
+        .each("pods", ns)
+        .filter(|p| label(p, "cluster") == kafka && label(p, "broker-role") == "true")
+        .map(|p| {
+            let host = format!("{}.{kafka}-kafka-brokers.{ns}.svc", text(p, "/metadata/name"));
+            json!({"id": id(p), "host": host, "port": port.parse::<u16>().unwrap_or(9092)})
+        });
+    let mut setup = json!({"me": id(pod), "brokers": brokers.collect::<Vec<_>>()});
+    if !cluster.scenario.broker.is_null() {
+        setup["faults"] = cluster.scenario.broker.clone();
+    }
+    serde_json::from_value(setup).expect("scenario.broker")
+}
