@@ -32,7 +32,11 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { state: RefCell::default(), version: watch::Sender::new(0), followed: watch::Sender::new(false) }
+        Self {
+            state: RefCell::default(),
+            version: watch::Sender::new(0),
+            followed: watch::Sender::new(false),
+        }
     }
 }
 
