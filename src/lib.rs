@@ -16,6 +16,7 @@
 //! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
 //! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
 //! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
+//! - [`status`]: what `kstrim status` shows, as one document.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
@@ -39,5 +40,6 @@ pub mod paths;
 pub mod quickstart;
 pub mod ready;
 pub mod report;
+pub mod status;
 pub mod teardown;
 pub mod tool;

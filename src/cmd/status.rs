@@ -1,8 +1,244 @@
 //! `kstrim status`
 
-pub async fn run(
-    _: &crate::cli::Global,
-    _: &crate::cli::Status,
-) -> crate::failure::Result<std::process::ExitCode> {
-    todo!()
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{self, Format, Global};
+use crate::config::Target;
+use crate::exec::cancel::Cancel;
+use crate::exec::system::System;
+use crate::failure::{Kind, Result};
+use crate::observe::{Store, Watcher};
+use crate::paths::{ProfilePaths, state_dir};
+use crate::report::style::{Look, Spans, Tone};
+use crate::report::{self, OutputMode, Sink};
+use crate::status::look::{self, CORE, CUSTOM, Looker, Seen};
+use crate::status::model::{self, Memory};
+use crate::status::{Status, draw};
+
+/// Changes come in bursts; a picture is drawn when one is over.
+const BURST: Duration = Duration::from_millis(200);
+/// How often findings are judged again, since some become certain with time.
+const JUDGE: Duration = Duration::from_secs(1);
+/// How long until everything is looked at again while there is nothing to watch.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// How long the first lists of a watch may take.
+const SYNC: Duration = Duration::from_secs(15);
+/// How often logs and permissions are asked for while a cause is open.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Show what is there. Reads only, writes nothing: no journal, no kubeconfig, no event log.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`, and minikube's failures where the API server does not answer.
+pub async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
+    let target = Target::from(global);
+    let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
+    let runner = runner(global.verbose);
+    let looker = Looker::new(&target, &paths, Rc::new(runner))?;
+    let mut screen = Screen::new(args, global.verbose);
+    tokio::select! {
+        shown = show(&looker, &mut screen, args.watch) => shown.map(|()| ExitCode::SUCCESS),
+        kind = stopped() => Ok(ExitCode::from(kind.exit_code())),
+    }
+}
+
+/// With `-v` every command is told on stderr.
+fn runner(verbose: bool) -> System {
+    let runner = System::new(Cancel::default(), true);
+    if !verbose {
+        return runner;
+    }
+    runner.observed(Rc::new(|cmd| {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("+ {cmd}\n").as_bytes());
+    }))
+}
+
+/// Ends with the signal that asks to stop; children end as their futures are dropped.
+async fn stopped() -> Kind {
+    let signals =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => Kind::Interrupted,
+        _ = terminate.recv() => Kind::Terminated,
+        _ = hangup.recv() => Kind::Terminated,
+    }
+}
+
+async fn show(looker: &Looker, screen: &mut Screen, watch: bool) -> Result<()> {
+    let mut memory = Memory::default();
+    loop {
+        let seen = looker.look().await?;
+        screen.show(look::status(&seen, &seen.snapshot, &mut memory).await);
+        if !watch || screen.gone() {
+            return Ok(());
+        }
+        follow(&seen, screen, &mut memory).await;
+        if screen.gone() {
+            return Ok(());
+        }
+    }
+}
+
+/// Draw each change until the cluster has to be looked at from the ground up again.
+async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
+    let served = seen.reached.as_ref().and_then(|r| r.version.map(|v| (r.kubectl.clone(), v)));
+    let Some((kubectl, version)) = served else {
+        return tokio::time::sleep(LOOK_AGAIN).await;
+    };
+    let store = Rc::new(Store::new());
+    let kinds = CORE.into_iter().chain(CUSTOM);
+    let namespace = &seen.facts.place.namespace;
+    let watcher = Watcher::start(kubectl, kinds.clone(), version, namespace, store.clone());
+    let began = Instant::now();
+    let mut asked = Instant::now();
+    let mut drawn = 0;
+    loop {
+        tokio::select! {
+            _ = store.newer_than(drawn) => tokio::time::sleep(BURST).await,
+            () = tokio::time::sleep(JUDGE) => {}
+        }
+        if !watcher.troubles().is_empty() {
+            return;
+        }
+        if !kinds.clone().all(|k| store.synced(k)) {
+            if began.elapsed() > SYNC {
+                return;
+            }
+            drawn = store.version();
+            continue;
+        }
+        drawn = store.version();
+        let snapshot = store.snapshot();
+        let status = if asked.elapsed() > ASK_AGAIN {
+            asked = Instant::now();
+            look::status(seen, &snapshot, memory).await
+        } else {
+            model::status(&seen.facts, &snapshot, memory, jiff::Timestamp::now())
+        };
+        screen.show(status);
+        if screen.gone() {
+            return;
+        }
+    }
+}
+
+/// Where the document goes.
+struct Screen {
+    format: Format,
+    watch: bool,
+    /// The block that is written over, on a terminal.
+    live: Option<ProgressBar>,
+    look: Look,
+    sink: Sink,
+    last: Option<Status>,
+}
+
+/// A block of lines that indicatif writes over in place.
+fn in_place_block() -> ProgressBar {
+    let block = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+    if let Ok(style) = ProgressStyle::with_template("{msg}") {
+        block.set_style(style);
+    }
+    block
+}
+
+impl Screen {
+    fn new(args: &cli::Status, verbose: bool) -> Self {
+        let terminal = super::stdout_is_terminal();
+        let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
+        let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
+        // Commands told in between would be written over.
+        let in_place = args.watch && args.output == Format::Text && terminal && !dumb && !verbose;
+        Self {
+            format: args.output,
+            watch: args.watch,
+            live: in_place.then(in_place_block),
+            look: mode.stdout,
+            sink: Sink::new(Box::new(std::io::stdout())),
+            last: None,
+        }
+    }
+
+    /// Whether nobody reads any more.
+    fn gone(&self) -> bool {
+        self.sink.broken()
+    }
+
+    /// Print it, if it says something new.
+    fn show(&mut self, status: Status) {
+        let first = self.last.is_none();
+        let news = self.last.as_ref().is_none_or(|last| changed(last, &status));
+        if let Some(live) = &mut self.live {
+            // Drawn each time: the terminal may have another size.
+            let (columns, rows) = report::stdout_size().unwrap_or((80, 24));
+            let lines = fit(draw::lines(&status, self.look, Some(columns)), rows, self.look);
+            let text: Vec<String> = lines.iter().map(|l| l.render(self.look)).collect();
+            live.set_message(text.join("\n"));
+        } else if news {
+            let text = match (self.format, self.watch) {
+                (Format::Json, false) => super::json(&status),
+                (Format::Json, true) => serde_json::to_string(&status).unwrap_or_default() + "\n",
+                (Format::Yaml, false) => super::yaml(&status),
+                (Format::Yaml, true) => format!("---\n{}", super::yaml(&status)),
+                (Format::Text, watch) => {
+                    let text = draw::text(&status, self.look, report::stdout_columns());
+                    match (watch, first) {
+                        (false, _) => text,
+                        (true, true) => format!("{}\n{text}", at(&status)),
+                        (true, false) => format!("\n{}\n{text}", at(&status)),
+                    }
+                }
+            };
+            self.sink.write(&text);
+        }
+        self.last = Some(status);
+    }
+}
+
+/// The head of a block in a log.
+fn at(status: &Status) -> String {
+    format!("--- {}", status.time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+}
+
+/// Whether anything but the time is different.
+fn changed(last: &Status, now: &Status) -> bool {
+    Status { time: now.time, ..last.clone() } != *now
+}
+
+/// As many lines as the terminal has room for above the cursor: what has scrolled away cannot be
+/// written over.
+fn fit(mut lines: Vec<Spans>, rows: usize, look: Look) -> Vec<Spans> {
+    let room = rows.saturating_sub(1).max(1);
+    if lines.len() > room {
+        let more = lines.len() + 1 - room;
+        lines.truncate(room - 1);
+        let mut note = Spans::default();
+        note.push(Tone::Dim, format!("{} {more} more lines: make the terminal higher", look.ellipsis()));
+        lines.push(note);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_never_needs_more_rows_than_there_are() {
+        let lines = |n: usize| vec![Spans::default(); n];
+        for (have, rows, want) in [(30, 24, 23), (23, 24, 23), (5, 24, 5), (5, 0, 1)] {
+            assert_eq!(fit(lines(have), rows, Look::ASCII).len(), want, "{have} in {rows}");
+        }
+        let cut = fit(lines(30), 24, Look::ASCII);
+        let note = cut.last().map(|l| l.render(Look::ASCII)).unwrap_or_default();
+        assert!(note.starts_with(".. 8 more lines"), "22 of 30 are shown: {note}");
+    }
 }

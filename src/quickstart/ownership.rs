@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::context::Cx;
+use crate::engine::journal::Journal;
 use crate::failure::{Failure, Result};
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::observe::ApiError;
@@ -32,6 +33,18 @@ pub fn release(object: &Value) -> Option<&str> {
     annotation(object, RELEASE)
 }
 
+/// Whether the marker says that kstrim made `profile`.
+pub fn marks(marker: &Value, profile: &str) -> bool {
+    marker.pointer("/data/profile").and_then(Value::as_str) == Some(profile)
+}
+
+/// Whether the journal says that kstrim made the cluster with this identity (the uid of its
+/// namespace `kube-system`).
+pub fn claims(journal: &Journal, uid: Option<&str>) -> bool {
+    let known = journal.cluster_uid.as_deref();
+    journal.profile_is_ours && (known.is_none() || known == uid)
+}
+
 /// Settle whose profile a running cluster is, and leave the marker in one of ours.
 ///
 /// # Errors
@@ -43,14 +56,8 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         .map_err(|e| api_failure(cx, "read the cluster's identity", &e))?
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
     let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
-    let marked =
-        marked.is_some_and(|m| m.pointer("/data/profile").and_then(Value::as_str) == Some(cx.profile()));
-    let by_journal = {
-        let journal = cx.journal.borrow();
-        let known = journal.journal.cluster_uid.clone();
-        journal.journal.profile_is_ours && (known.is_none() || known == uid)
-    };
-    let ours = by_journal || marked;
+    let marked = marked.is_some_and(|m| marks(&m, cx.profile()));
+    let ours = marked || claims(&cx.journal.borrow().journal, uid.as_deref());
     cx.profile_is_ours.set(ours);
     if cx.read_only.get() {
         return Ok(());

@@ -12,6 +12,7 @@ use crate::explain::{self, Answers, Expect, Judge, Probe, Scene, Scope, Verdict}
 use crate::failure::{Failure, Result};
 use crate::observe::Snapshot;
 use crate::ready::Readiness;
+use crate::tool::kubectl::Kubectl;
 
 /// The memory of one wait.
 pub struct Patience {
@@ -59,7 +60,7 @@ impl Patience {
             if !asked && !readiness.is_ready() && !verdict.probes.is_empty() {
                 asked = true;
                 for probe in &verdict.probes {
-                    if let Some(answer) = ask(cx, probe).await {
+                    if let Some(answer) = ask(&cx.kubectl, probe).await {
                         self.answers.borrow_mut().insert(probe.clone(), answer);
                     }
                 }
@@ -106,15 +107,15 @@ pub fn expect(cx: &Cx) -> Expect {
 }
 
 /// Ask the cluster; `None` if it gives no answer, so that it is asked again at the next look.
-async fn ask(cx: &Cx, probe: &Probe) -> Option<String> {
+pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
     match probe {
         Probe::AuthCanI { verb, resource, user, namespace } => {
-            cx.kubectl.can_i(verb, resource, user, namespace).await.ok()
+            kubectl.can_i(verb, resource, user, namespace).await.ok()
         }
         Probe::PodLog { namespace, pod, container, previous, .. } => {
-            let log = cx.kubectl.logs(namespace, pod, Some(container), 60, *previous).await;
+            let log = kubectl.logs(namespace, pod, Some(container), 60, *previous).await;
             match log {
-                Err(_) if *previous => cx.kubectl.logs(namespace, pod, Some(container), 60, false).await.ok(),
+                Err(_) if *previous => kubectl.logs(namespace, pod, Some(container), 60, false).await.ok(),
                 other => other.ok(),
             }
         }

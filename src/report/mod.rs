@@ -194,6 +194,13 @@ pub fn stdout_columns() -> Option<usize> {
     size.map(|_| usize::from(columns_and_rows(size).0))
 }
 
+/// Columns and rows of stdout's terminal, for a drawing that is written over in place; `None` where
+/// stdout is no terminal.
+pub fn stdout_size() -> Option<(usize, usize)> {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|_| columns_and_rows(size)).map(|(columns, rows)| (columns.into(), rows.into()))
+}
+
 /// 80 by 24 where the size is unknown; some pseudo-terminals say 0 by 0.
 fn columns_and_rows(size: Option<(terminal_size::Width, terminal_size::Height)>) -> (u16, u16) {
     let (columns, rows) = size.map_or((0, 0), |(width, height)| (width.0, height.0));

@@ -54,14 +54,18 @@ impl Table {
     /// The table as text, each line with its end. With `columns`, the terminal's width, the last
     /// column is cut to fit; without, nothing is.
     pub fn render(&self, look: Look, columns: Option<usize>) -> String {
+        self.lines(look, columns).iter().map(|line| line.render(look) + "\n").collect()
+    }
+
+    /// The table's lines, not painted yet; otherwise as [`Table::render`].
+    pub fn lines(&self, look: Look, columns: Option<usize>) -> Vec<Spans> {
         let head: Vec<(Tone, String)> = self.head.iter().map(|h| (Tone::Strong, h.clone())).collect();
         let lines = || (!head.is_empty()).then_some(&head).into_iter().chain(&self.rows);
         let count = lines().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..count)
             .map(|i| lines().filter_map(|l| l.get(i)).map(|(_, c)| text::width(c)).max().unwrap_or(0))
             .collect();
-        let mut out = String::new();
-        for line in lines() {
+        let line = |line: &Vec<(Tone, String)>| {
             let mut spans = Spans::default();
             spans.push(Tone::Plain, " ".repeat(self.indent));
             let mut start = self.indent;
@@ -83,10 +87,9 @@ impl Table {
             if let Some(columns) = columns {
                 spans.truncate(columns, look.ellipsis());
             }
-            out.push_str(&spans.render(look));
-            out.push('\n');
-        }
-        out
+            spans
+        };
+        lines().map(line).collect()
     }
 }
 

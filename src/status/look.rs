@@ -1,0 +1,333 @@
+//! Asking minikube and the API server: everything at once, reads only.
+//!
+//! Lists, and no watches, for a single look: a watch is one more child for each kind. Nothing is
+//! written, not even kstrim's own kubeconfig: where it does not lead to the cluster a temporary
+//! one does.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::data::Status;
+use super::model::{self, Facts, Memory, Place};
+use crate::catalogue;
+use crate::config::Target;
+use crate::engine::journal::{Journal, JournalFile};
+use crate::exec::{Exit, Runner};
+use crate::explain;
+use crate::failure::{Failure, Result};
+use crate::names;
+use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Snapshot, Store, Version};
+use crate::paths::ProfilePaths;
+use crate::quickstart::{ownership, patience, refused};
+use crate::tool::kubectl::{self, Kubectl};
+use crate::tool::minikube::{self, Minikube};
+use crate::tool::minikube_output::State;
+
+/// Kinds that every cluster serves.
+pub const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
+/// Strimzi's kinds.
+pub const CUSTOM: [Kind; 4] = [Kind::Kafka, Kind::KafkaNodePool, Kind::KafkaTopic, Kind::KafkaUser];
+
+/// How long minikube may still take for its own answer once the API server gave all of its.
+const MINIKUBE_LATER: Duration = Duration::from_secs(5);
+
+/// Looks at one cluster.
+pub struct Looker {
+    place: Place,
+    journal: Journal,
+    programs: (PathBuf, PathBuf),
+    runner: Rc<dyn Runner>,
+    minikube: Minikube,
+    kubectl: Rc<Kubectl>,
+}
+
+/// What a look saw.
+pub struct Seen {
+    /// Everything but the objects.
+    pub facts: Facts,
+    /// The objects.
+    pub snapshot: Snapshot,
+    /// kubectl as it reached the cluster, if it did.
+    pub reached: Option<Reached>,
+}
+
+/// A way to the cluster.
+pub struct Reached {
+    /// kubectl with the kubeconfig that works.
+    pub kubectl: Rc<Kubectl>,
+    /// The version of Strimzi's resources, if they are served.
+    pub version: Option<Version>,
+    /// Holds the temporary kubeconfig, if that is the one.
+    _spare: Option<TempDir>,
+}
+
+/// The API server's answers.
+struct Asked {
+    kubernetes: String,
+    uid: Option<String>,
+    marked: bool,
+    version: Option<Version>,
+    store: Store,
+    refused: Vec<(Kind, ApiError)>,
+}
+
+impl Looker {
+    /// Look at `target`, whose files are at `paths`.
+    ///
+    /// # Errors
+    /// `KS-TOOL-MISSING`, `KS-JOURNAL-*`.
+    pub fn new(target: &Target, paths: &ProfilePaths, runner: Rc<dyn Runner>) -> Result<Self> {
+        let programs = (minikube::find()?, kubectl::find()?);
+        let profile = target.profile.as_str();
+        let journal = JournalFile::open(&paths.journal(), profile)?.journal;
+        let place = Place {
+            profile: profile.to_owned(),
+            namespace: target.namespace.to_string(),
+            cluster: target.cluster.to_string(),
+            flags: refused::target_flags(target),
+        };
+        let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner);
+        Ok(Self { place, journal, programs, runner, minikube, kubectl: Rc::new(kubectl) })
+    }
+
+    /// Look once.
+    ///
+    /// # Errors
+    /// When minikube cannot be run or gives no sensible answer, and the API server none either.
+    pub async fn look(&self) -> Result<Seen> {
+        let (minikube, kubectl, listed, (asked, state)) = tokio::join!(
+            self.minikube.version(),
+            self.kubectl.client_version(),
+            self.minikube.listed(),
+            self.reach()
+        );
+        let answered = matches!(asked, Some(Ok(_)));
+        let mut troubles: Vec<Failure> = Vec::new();
+        // What minikube does not tell is only missing where the API server tells the rest.
+        let state = kept(state, answered, &mut troubles)?.flatten();
+        let listed = kept(listed, answered, &mut troubles)?;
+        let minikube = kept(minikube, true, &mut troubles)?;
+        let kubectl = kept(kubectl, true, &mut troubles)?;
+        if let Some(State::EngineDown(words)) = &state {
+            let error = explain::minikube::Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: words };
+            troubles.push(explain::minikube::explain(&[error], Exit::Code(7), "", &self.place.profile));
+        }
+        let mut facts = Facts {
+            place: self.place.clone(),
+            listed,
+            state,
+            ours: self.journal.profile_is_ours,
+            our_kubeconfig: true,
+            minikube,
+            kubectl,
+            api: None,
+            strimzi_api: None,
+            troubles,
+        };
+        let (asked, reached) = match asked {
+            Some(Ok((asked, reached))) => (asked, reached),
+            Some(Err(error)) => {
+                facts.api = Some(Err(error.message));
+                return Ok(Seen { facts, snapshot: Snapshot::default(), reached: None });
+            }
+            None => return Ok(Seen { facts, snapshot: Snapshot::default(), reached: None }),
+        };
+        // It answers, so it runs, whatever minikube needs for its own answer.
+        facts.state.get_or_insert(State::Running);
+        facts.ours = asked.marked || ownership::claims(&self.journal, asked.uid.as_deref());
+        facts.our_kubeconfig = reached._spare.is_none();
+        facts.api = Some(Ok(asked.kubernetes));
+        facts.strimzi_api = asked.version.map(Version::as_str);
+        facts.troubles.extend(asked.refused.iter().map(|(kind, error)| {
+            explain::kubectl::explain(error, &format!("list {}", kind.plural()), &self.place.profile)
+        }));
+        Ok(Seen { facts, snapshot: asked.store.snapshot(), reached: Some(reached) })
+    }
+
+    /// The API server's answers, unless minikube says that it cannot give any (a paused one would
+    /// keep kubectl waiting), and minikube's word.
+    async fn reach(&self) -> (Option<Result<(Asked, Reached), ApiError>>, Result<Option<State>>) {
+        let status = self.minikube.status();
+        let asked = async {
+            if !self.kubectl.knows_context() {
+                return None;
+            }
+            Some(self.ask(&self.kubectl).await)
+        };
+        tokio::pin!(status, asked);
+        let (asked, state) = tokio::select! {
+            state = &mut status => match state {
+                Ok(State::Running | State::Partial) | Err(_) => (asked.await, state.map(Some)),
+                Ok(_) => (None, state.map(Some)),
+            },
+            asked = &mut asked => {
+                let state = match &asked {
+                    Some(Ok(_)) => tokio::time::timeout(MINIKUBE_LATER, status).await.ok().transpose(),
+                    _ => status.await.map(Some),
+                };
+                (asked, state)
+            }
+        };
+        let asked = asked.map(|a| {
+            a.map(|asked| {
+                let version = asked.version;
+                (asked, Reached { kubectl: self.kubectl.clone(), version, _spare: None })
+            })
+        });
+        let lost = match &asked {
+            None => true,
+            // Another cluster's address or certificate; an answer that never came is no sign of that.
+            Some(Err(error)) => error.kind != ApiErrorKind::Exec,
+            Some(Ok(_)) => false,
+        };
+        if lost
+            && matches!(state, Ok(Some(State::Running)))
+            && let Some(found) = self.ask_by_spare().await
+        {
+            return (Some(found), state);
+        }
+        (asked, state)
+    }
+
+    /// Ask by a temporary kubeconfig that minikube writes.
+    async fn ask_by_spare(&self) -> Option<Result<(Asked, Reached), ApiError>> {
+        let folder = tempfile::tempdir().ok()?;
+        let (minikube, kubectl) =
+            tools(&self.programs, &self.place.profile, &folder.path().join("kubeconfig"), &self.runner);
+        minikube.run_cmd(&minikube.update_context_cmd()).await.ok()?;
+        let kubectl = Rc::new(kubectl);
+        Some(self.ask(&kubectl).await.map(|asked| {
+            let version = asked.version;
+            (asked, Reached { kubectl, version, _spare: Some(folder) })
+        }))
+    }
+
+    async fn ask(&self, kubectl: &Kubectl) -> Result<Asked, ApiError> {
+        let guess = self.guess();
+        let [namespace, deployment, pod, claim, event] = CORE.map(|k| self.list(kubectl, k, guess));
+        let [kafka, pool, topic, user] = CUSTOM.map(|k| self.list(kubectl, k, guess));
+        let (version, marker, namespaces, deployments, pods, claims, events, kafkas, pools, topics, users) = tokio::join!(
+            kubectl.get("/version"),
+            kubectl.find(ownership::MARKER),
+            namespace,
+            deployment,
+            pod,
+            claim,
+            event,
+            kafka,
+            pool,
+            topic,
+            user
+        );
+        let version = version?;
+        let mut answers = Vec::from([namespaces, deployments, pods, claims, events]);
+        let (served, custom) = self.served(kubectl, guess, [kafkas, pools, topics, users]).await;
+        answers.extend(custom);
+        let (store, mut refused) = (Store::new(), Vec::new());
+        for (kind, answer) in CORE.into_iter().chain(CUSTOM).zip(answers) {
+            match answer {
+                Ok(items) => store.replace(kind, items),
+                Err(error) if absent(&error) => store.replace(kind, Vec::new()),
+                Err(error) => refused.push((kind, error)),
+            }
+        }
+        let marked = marker.is_ok_and(|m| m.is_some_and(|m| ownership::marks(&m, &self.place.profile)));
+        let uid = store.snapshot().namespace("kube-system").map(|ns| ns.0.uid().to_owned());
+        let kubernetes = version.get("gitVersion").and_then(Value::as_str).unwrap_or("");
+        let kubernetes = kubernetes.trim_start_matches('v').to_owned();
+        Ok(Asked { kubernetes, uid, marked, version: served, store, refused })
+    }
+
+    /// The version of Strimzi's resources that is probably served: that of the release kstrim
+    /// installed.
+    fn guess(&self) -> Version {
+        let release = self.journal.release.as_deref().and_then(|r| r.parse::<names::Version>().ok());
+        match release.as_ref().and_then(catalogue::find) {
+            Some(release) if !release.api_versions.iter().any(|v| v == "v1") => Version::V1Beta2,
+            _ => Version::V1,
+        }
+    }
+
+    /// The version that is served, and the lists in it.
+    async fn served(
+        &self,
+        kubectl: &Kubectl,
+        guess: Version,
+        lists: [Result<Vec<Value>, ApiError>; 4],
+    ) -> (Option<Version>, [Result<Vec<Value>, ApiError>; 4]) {
+        if !matches!(&lists[0], Err(error) if absent(error)) {
+            return (Some(guess), lists);
+        }
+        let Ok(Some(group)) = kubectl.find("/apis/kafka.strimzi.io").await else { return (None, lists) };
+        let serves = |version: Version| {
+            let versions = group.get("versions").and_then(Value::as_array);
+            versions.is_some_and(|v| v.iter().any(|v| v["version"].as_str() == Some(version.as_str())))
+        };
+        match [Version::V1, Version::V1Beta2].into_iter().find(|v| serves(*v)) {
+            Some(version) if version != guess => {
+                let [kafka, pool, topic, user] = CUSTOM.map(|k| self.list(kubectl, k, version));
+                let (kafkas, pools, topics, users) = tokio::join!(kafka, pool, topic, user);
+                (Some(version), [kafkas, pools, topics, users])
+            }
+            served => (served, lists),
+        }
+    }
+
+    async fn list(&self, kubectl: &Kubectl, kind: Kind, version: Version) -> Result<Vec<Value>, ApiError> {
+        let path = kind.path(version, Some(&self.place.namespace));
+        let mut list = kubectl.get(&path).await?;
+        match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Ok(Vec::new()),
+            _ => Err(ApiError::new(ApiErrorKind::Malformed, format!("{path} gave no list"))),
+        }
+    }
+}
+
+/// The document of what was seen; where a cause is open, the cluster is asked what would tell.
+pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> Status {
+    let status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
+    let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready && !memory.open.is_empty()) else {
+        return status;
+    };
+    for probe in std::mem::take(&mut memory.open) {
+        if let Some(answer) = patience::ask(&reached.kubectl, &probe).await {
+            memory.answers.insert(probe, answer);
+        }
+    }
+    model::status(&seen.facts, snapshot, memory, Timestamp::now())
+}
+
+fn tools(
+    (minikube, kubectl): &(PathBuf, PathBuf),
+    profile: &str,
+    kubeconfig: &Path,
+    runner: &Rc<dyn Runner>,
+) -> (Minikube, Kubectl) {
+    (
+        Minikube::new(minikube.clone(), profile, kubeconfig, runner.clone()),
+        Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()),
+    )
+}
+
+/// A failure that leaves a gap, or ends the look.
+fn kept<T>(result: Result<T>, gap: bool, troubles: &mut Vec<Failure>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if gap => {
+            troubles.push(*failure);
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Not there, or of a kind that is not served.
+fn absent(error: &ApiError) -> bool {
+    matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind)
+}

@@ -1,0 +1,17 @@
+//! What `kstrim status` shows: the cluster as one document.
+//!
+//! [`look`] asks minikube and the API server, all at once and reads only; [`model`] makes a
+//! [`data::Status`] of the answers, purely; [`draw`] draws that for people. `docs/status.md`
+//! describes the document, `docs/schema/status.schema.json` is generated from [`data`].
+
+pub mod data;
+pub mod draw;
+pub mod look;
+pub mod model;
+
+pub use data::Status;
+
+#[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,496 @@
+//! From answers to the document; pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::data::{self, Level, ProfileState, Status, VERSION};
+use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
+use crate::failure::{Failure, Id};
+use crate::observe::Snapshot;
+use crate::observe::object::Object;
+use crate::observe::pod::{Claim, Pod, State as ContainerState};
+use crate::observe::strimzi::{Kafka, KafkaNodePool, KafkaTopic};
+use crate::quickstart::operator::DEPLOYMENT;
+use crate::quickstart::ownership;
+use crate::ready::{self, Readiness};
+use crate::tool::minikube_output::{Listed, State};
+
+/// Where to look, in the user's words.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// minikube profile.
+    pub profile: String,
+    /// Namespace of operator and Kafka.
+    pub namespace: String,
+    /// Name of the Kafka.
+    pub cluster: String,
+    /// Flags that name the target in commands to paste, with a leading blank; empty for the defaults.
+    pub flags: String,
+}
+
+/// What is known besides the cluster's objects.
+#[derive(Debug)]
+pub struct Facts {
+    /// Where was looked.
+    pub place: Place,
+    /// What minikube has on file of the profile.
+    pub listed: Option<Listed>,
+    /// What minikube says of its machine.
+    pub state: Option<State>,
+    /// Whether kstrim made the profile.
+    pub ours: bool,
+    /// Whether kstrim's own kubeconfig leads to the cluster.
+    pub our_kubeconfig: bool,
+    /// minikube's version.
+    pub minikube: Option<String>,
+    /// kubectl's version.
+    pub kubectl: Option<String>,
+    /// Whether the API server answers, and with which Kubernetes version; `None` if it was not asked.
+    pub api: Option<Result<String, String>>,
+    /// The version in which Strimzi's resources were read, if they are served at all.
+    pub strimzi_api: Option<&'static str>,
+    /// What failed while looking.
+    pub troubles: Vec<Failure>,
+}
+
+impl Facts {
+    /// What is expected of the cluster: a Kafka and its operator in one namespace.
+    pub fn expect(&self) -> Expect {
+        let place = &self.place;
+        let mut expect = Expect::kafka(&place.namespace, &place.cluster).scope(Scope::Everything);
+        expect.kubectl = if self.our_kubeconfig {
+            format!("kstrim kubectl{} -- ", place.flags)
+        } else {
+            format!("minikube kubectl -p {} -- ", place.profile)
+        };
+        expect
+    }
+
+    fn answers(&self) -> bool {
+        matches!(self.api, Some(Ok(_)))
+    }
+}
+
+/// What is remembered from look to look; a single look begins with nothing.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Answers to the rules' questions.
+    pub answers: Answers,
+    /// Questions that the last look left open.
+    pub open: Vec<Probe>,
+    first_seen: FirstSeen,
+}
+
+/// Since when findings are seen, by our own clock.
+type FirstSeen = BTreeMap<(Id, String), Timestamp>;
+
+/// The document. `snapshot` is empty unless the API server answers.
+pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Timestamp) -> Status {
+    let expect = facts.expect();
+    let scene = Scene { snapshot, expect: &expect, answers: &memory.answers, now };
+    let verdict = if facts.answers() { verdict(&scene, &mut memory.first_seen) } else { Verdict::default() };
+    memory.open.clone_from(&verdict.probes);
+    let operator = operator(&scene, &verdict);
+    let kafka = kafka(&scene, &verdict);
+    let standing = standing(facts, &scene, &verdict, operator.as_ref(), kafka.as_ref());
+    let mut findings: Vec<data::Finding> = facts.troubles.iter().map(trouble).collect();
+    // That nothing of Strimzi is there is no problem of its own, it is what `reason` says.
+    let nothing = operator.is_none() && kafka.is_none();
+    let of_nothing = |f: &&explain::Finding| !nothing || f.subject != format!("deployment/{DEPLOYMENT}");
+    findings.extend(verdict.findings.iter().filter(of_nothing).map(|f| finding(f, now, &memory.first_seen)));
+    Status {
+        v: VERSION,
+        time: now,
+        ready: standing.is_none(),
+        reason: standing.as_ref().map(|s| s.reason.clone()),
+        next: standing.map(|s| s.next).unwrap_or_default(),
+        profile: profile(facts),
+        api_server: data::ApiServer {
+            answers: facts.answers(),
+            error: facts.api.as_ref().and_then(|a| a.as_ref().err()).cloned(),
+        },
+        namespace: snapshot.namespace(&expect.namespace).map(|ns| data::Namespace {
+            name: ns.0.name().to_owned(),
+            terminating: ns.terminating(),
+            ours: ours(ns.0),
+        }),
+        versions: data::Versions {
+            kstrim: env!("CARGO_PKG_VERSION").to_owned(),
+            minikube: facts.minikube.clone(),
+            kubectl: facts.kubectl.clone(),
+            kubernetes: facts.api.as_ref().and_then(|a| a.as_ref().ok()).cloned(),
+            strimzi: operator.as_ref().and_then(|o| o.release.clone()),
+            strimzi_api: facts.strimzi_api.map(str::to_owned),
+            kafka: kafka.as_ref().and_then(|k| k.version.clone()),
+        },
+        addresses: scene.kafka().map(|k| addresses(&k)).unwrap_or_default(),
+        pools: scene.pools().map(|p| pool(&scene, &p)).collect(),
+        pods: pods(&scene),
+        topics: topics(&scene),
+        storage: storage(&scene),
+        operator,
+        kafka,
+        findings,
+    }
+}
+
+/// What the rules find, and which cause is certain: by the objects' own times, since a single look
+/// has no memory, or by how long it has been seen.
+fn verdict(scene: &Scene<'_>, first_seen: &mut FirstSeen) -> Verdict {
+    let findings = explain::findings(scene);
+    let key = |f: &explain::Finding| (f.id, f.subject.clone());
+    first_seen.retain(|seen, _| findings.iter().any(|f| key(f) == *seen));
+    for finding in &findings {
+        first_seen.entry(key(finding)).or_insert(scene.now);
+    }
+    let certain = findings.iter().any(|f| level(f, scene.now, first_seen) == Level::Cause);
+    let terminal = findings.iter().find(|f| certain && f.certain_after.is_some()).cloned();
+    let mut probes: Vec<_> = findings.iter().flat_map(|f| f.probes.iter().cloned()).collect();
+    probes.retain(|p| !scene.answers.contains_key(p));
+    probes.sort();
+    probes.dedup();
+    Verdict { terminal, findings, probes }
+}
+
+fn level(finding: &explain::Finding, now: Timestamp, first_seen: &FirstSeen) -> Level {
+    let Some(after) = finding.certain_after else { return Level::Warning };
+    let seen = first_seen.get(&(finding.id, finding.subject.clone())).copied();
+    let since = finding.since.into_iter().chain(seen).min().unwrap_or(now);
+    let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
+    if now.duration_since(since) >= after { Level::Cause } else { Level::Suspicion }
+}
+
+/// Why it is not ready, and what to do.
+struct Standing {
+    reason: String,
+    next: Vec<String>,
+}
+
+/// The first thing that is missing, from the ground up; `None` if all is ready.
+fn standing(
+    facts: &Facts,
+    scene: &Scene<'_>,
+    verdict: &Verdict,
+    operator: Option<&data::Operator>,
+    kafka: Option<&data::Kafka>,
+) -> Option<Standing> {
+    let Place { profile, namespace, cluster, flags } = &facts.place;
+    let up = || format!("kstrim up{flags}");
+    let missing = |reason: String| Some(Standing { reason, next: vec![up()] });
+    let waiting = |reason: String| {
+        // A certain cause comes with its own hints; otherwise time is what it needs.
+        let watch = verdict.terminal.is_none().then(|| format!("kstrim status --watch{flags}"));
+        Some(Standing { reason, next: watch.into_iter().collect() })
+    };
+    if !facts.answers() {
+        return match profile_state(facts) {
+            ProfileState::Absent => missing(format!("there is no minikube profile {profile}")),
+            ProfileState::Broken => missing(format!("the minikube profile {profile} was never started")),
+            ProfileState::Paused => missing(format!("the minikube profile {profile} is paused")),
+            ProfileState::Stopped => missing(format!("the minikube profile {profile} is stopped")),
+            ProfileState::Gone => missing(format!("the machine of the minikube profile {profile} is gone")),
+            ProfileState::Partial => missing(format!(
+                "the minikube profile {profile} is half started: its API server does not run"
+            )),
+            ProfileState::EngineDown => Some(Standing {
+                reason: "the container engine or hypervisor under minikube does not answer".to_owned(),
+                next: Vec::new(),
+            }),
+            ProfileState::Running | ProfileState::Unknown => {
+                missing(format!("the API server of the minikube profile {profile} does not answer"))
+            }
+        };
+    }
+    match scene.snapshot.namespace(namespace) {
+        None => return missing(format!("there is no namespace {namespace}")),
+        Some(ns) if ns.terminating() => {
+            return waiting(format!("the namespace {namespace} is being deleted"));
+        }
+        Some(_) => {}
+    }
+    if facts.strimzi_api.is_none() {
+        return missing("Strimzi is not installed: the cluster has none of its resource definitions".into());
+    }
+    let Some(operator) = operator else {
+        return missing(format!("there is no Strimzi operator in the namespace {namespace}"));
+    };
+    let Some(kafka) = kafka else {
+        return missing(format!("there is no Kafka {cluster} in the namespace {namespace}"));
+    };
+    if kafka.paused && !kafka.ready {
+        // Time will not help either; the finding has the command that does.
+        let reason = format!("the operator leaves Kafka {cluster} alone: its reconciliation is paused");
+        return Some(Standing { reason, next: Vec::new() });
+    }
+    match (&kafka.reason, &operator.reason) {
+        (Some(reason), _) | (None, Some(reason)) => waiting(reason.clone()),
+        (None, None) => None,
+    }
+}
+
+fn profile_state(facts: &Facts) -> ProfileState {
+    match (&facts.listed, &facts.state) {
+        (Some(Listed::Broken), Some(State::Absent) | None) => ProfileState::Broken,
+        (_, Some(State::Absent)) | (Some(Listed::Absent), None) => ProfileState::Absent,
+        (_, Some(State::Running)) => ProfileState::Running,
+        (_, Some(State::Paused)) => ProfileState::Paused,
+        (_, Some(State::Stopped)) => ProfileState::Stopped,
+        (_, Some(State::Partial)) => ProfileState::Partial,
+        (Some(Listed::Broken), Some(State::Gone)) => ProfileState::Broken,
+        (_, Some(State::Gone)) => ProfileState::Gone,
+        (_, Some(State::EngineDown(_))) => ProfileState::EngineDown,
+        (_, None) => ProfileState::Unknown,
+    }
+}
+
+fn profile(facts: &Facts) -> data::Profile {
+    let valid = match &facts.listed {
+        Some(Listed::Valid(profile)) => Some(profile),
+        _ => None,
+    };
+    let known = |text: &String| Some(text.clone()).filter(|t| !t.is_empty());
+    data::Profile {
+        name: facts.place.profile.clone(),
+        state: profile_state(facts),
+        ours: facts.ours,
+        driver: valid.and_then(|p| known(&p.driver)),
+        memory_mb: valid.map(|p| p.memory_mb),
+        cpus: valid.map(|p| p.cpus),
+        nodes: valid.map(|p| p.nodes as u64),
+        runtime: valid.and_then(|p| known(&p.runtime)),
+        kubernetes: valid.and_then(|p| known(&p.kubernetes)),
+    }
+}
+
+fn ours(object: &Object) -> bool {
+    ownership::is_ours(object.json())
+}
+
+fn why(readiness: Readiness) -> Option<String> {
+    match readiness {
+        Readiness::Ready => None,
+        Readiness::Progressing { why } => Some(why),
+        Readiness::Failed(finding) => Some(finding.sentence),
+    }
+}
+
+fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Operator> {
+    let found = scene.snapshot.deployment(&scene.expect.operator_namespace, DEPLOYMENT)?;
+    let reason = why(ready::operator(scene, verdict));
+    let tag = found.image().rsplit_once(':').map(|(_, tag)| tag.split('@').next().unwrap_or(tag));
+    Some(data::Operator {
+        name: DEPLOYMENT.to_owned(),
+        release: ownership::release(found.0.json()).or(tag).map(str::to_owned),
+        available: reason.is_none(),
+        reason,
+        image: found.image().to_owned(),
+        ours: ours(found.0),
+    })
+}
+
+fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
+    let kafka = scene.kafka()?;
+    let reason = why(ready::kafka(scene, verdict));
+    let known = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+    let json = kafka.0.json();
+    Some(data::Kafka {
+        name: kafka.0.name().to_owned(),
+        ready: reason.is_none(),
+        reason,
+        version: known(kafka.version()),
+        wanted_version: known(kafka.wanted_version()),
+        metadata_version: known(crate::observe::object::text(json, "/status/kafkaMetadataVersion")),
+        cluster_id: known(kafka.cluster_id()),
+        generation: kafka.0.generation(),
+        observed_generation: kafka.0.observed_generation(),
+        paused: kafka.paused().is_some(),
+        deleting: kafka.0.deleting(),
+        conditions: kafka
+            .0
+            .conditions()
+            .filter(|c| c.kind != "Warning")
+            .map(|c| data::Condition {
+                kind: c.kind.to_owned(),
+                status: c.status.to_owned(),
+                reason: known(c.reason),
+                message: known(c.message),
+                since: c.last_transition,
+            })
+            .collect(),
+        warnings: kafka.warnings().map(str::to_owned).collect(),
+        ours: ours(kafka.0),
+    })
+}
+
+fn pool(scene: &Scene<'_>, pool: &KafkaNodePool<'_>) -> data::Pool {
+    let name = pool.0.name();
+    let mine = |p: &Pod<'_>| p.0.label("strimzi.io/pool-name") == Some(name);
+    data::Pool {
+        name: name.to_owned(),
+        roles: pool.roles().into_iter().map(str::to_owned).collect(),
+        wanted: pool.wanted(),
+        ready: scene.nodes().filter(|p| mine(p) && p.ready()).count() as u64,
+        node_ids: pool.node_ids(),
+        observed: pool.0.observed(),
+    }
+}
+
+fn pods(scene: &Scene<'_>) -> Vec<data::Pod> {
+    let cluster = scene.expect.cluster.as_str();
+    scene
+        .snapshot
+        .pods(&scene.expect.namespace)
+        .filter(|p| p.is_operator() || p.cluster() == Some(cluster))
+        .map(|p| data::Pod {
+            name: p.0.name().to_owned(),
+            part: part(&p, cluster),
+            phase: p.phase().to_owned(),
+            ready: p.ready(),
+            restarts: p.containers().map(|c| c.restarts()).sum(),
+            state: pod_state(scene.snapshot, p),
+            node: Some(p.node().to_owned()).filter(|n| !n.is_empty()),
+        })
+        .collect()
+}
+
+fn pod_state(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+    match pod.phase() {
+        _ if pod.ready() => "running".to_owned(),
+        "Succeeded" => "completed".to_owned(),
+        // The finding names the image; here there is no room for it.
+        _ if pod
+            .containers()
+            .any(|c| matches!(c.state(), ContainerState::Waiting { reason, .. } if pulls(reason))) =>
+        {
+            "image cannot be pulled".to_owned()
+        }
+        _ => ready::pod_state_with_events(snapshot, pod),
+    }
+}
+
+fn pulls(reason: &str) -> bool {
+    matches!(reason, "ErrImagePull" | "ImagePullBackOff")
+}
+
+fn part(pod: &Pod<'_>, cluster: &str) -> data::Part {
+    if pod.is_operator() {
+        data::Part::Operator
+    } else if pod.is_kafka_node_of(cluster) {
+        data::Part::Kafka
+    } else if pod.0.label("strimzi.io/name").is_some_and(|n| n.ends_with("-entity-operator")) {
+        data::Part::EntityOperator
+    } else {
+        data::Part::Other
+    }
+}
+
+fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {
+    let cluster = scene.expect.cluster.as_str();
+    scene
+        .snapshot
+        .all(crate::observe::Kind::KafkaTopic)
+        .filter(|o| o.namespace() == scene.expect.namespace)
+        .map(KafkaTopic)
+        .filter(|t| t.cluster().is_none_or(|c| c == cluster))
+        .map(|t| {
+            let json = t.0.json();
+            let named = ["/spec/topicName", "/status/topicName", "/metadata/name"];
+            let topic = named.iter().find_map(|at| json.pointer(at)?.as_str()).unwrap_or("");
+            data::Topic {
+                name: t.0.name().to_owned(),
+                topic: topic.to_owned(),
+                partitions: json.pointer("/spec/partitions").and_then(Value::as_i64),
+                replicas: json.pointer("/spec/replicas").and_then(Value::as_i64),
+                ready: t.ready() && !t.0.deleting() && t.cluster().is_some(),
+                reason: topic_reason(&t),
+            }
+        })
+        .collect()
+}
+
+fn topic_reason(topic: &KafkaTopic<'_>) -> Option<String> {
+    if topic.0.deleting() {
+        return Some("being deleted".into());
+    }
+    if topic.cluster().is_none() {
+        return Some("ignored: it has no label strimzi.io/cluster".into());
+    }
+    if topic.ready() {
+        return None;
+    }
+    Some(match topic.refused() {
+        Some(refused) if refused.message.is_empty() => refused.reason.to_owned(),
+        Some(refused) => format!("{}: {}", refused.reason, refused.message),
+        None if !topic.0.has_status() => "waiting for the topic operator".into(),
+        None => "the topic operator works on it".into(),
+    })
+}
+
+fn storage(scene: &Scene<'_>) -> data::Storage {
+    let cluster = scene.expect.cluster.as_str();
+    let kept = scene.synced(crate::observe::Kind::Kafka) && scene.kafka().is_none();
+    let claims: Vec<data::Claim> = scene
+        .snapshot
+        .claims(&scene.expect.namespace)
+        .filter(|c| c.cluster() == Some(cluster))
+        .map(|c| data::Claim {
+            name: c.0.name().to_owned(),
+            size: size(&c),
+            class: c.storage_class().map(str::to_owned),
+            phase: if c.0.deleting() { "Terminating".to_owned() } else { c.0.phase().to_owned() },
+            bound: c.bound(),
+            kept,
+        })
+        .collect();
+    data::Storage { kept: claims.iter().filter(|c| c.kept).count() as u64, claims }
+}
+
+fn size(claim: &Claim<'_>) -> String {
+    ["/status/capacity/storage", "/spec/resources/requests/storage"]
+        .iter()
+        .find_map(|at| claim.0.json().pointer(at)?.as_str())
+        .unwrap_or("")
+        .to_owned()
+}
+
+fn addresses(kafka: &Kafka<'_>) -> data::Addresses {
+    let listeners: Vec<data::Listener> = kafka
+        .listeners()
+        .into_iter()
+        .filter(|l| !l.bootstrap.is_empty())
+        .map(|l| data::Listener {
+            name: l.name.to_owned(),
+            kind: l.kind.to_owned(),
+            tls: l.tls,
+            bootstrap: l.bootstrap.to_owned(),
+        })
+        .collect();
+    let first = listeners.iter().find(|l| !l.tls).or(listeners.first());
+    data::Addresses { bootstrap: first.map(|l| l.bootstrap.clone()), listeners }
+}
+
+fn finding(found: &explain::Finding, now: Timestamp, first_seen: &FirstSeen) -> data::Finding {
+    data::Finding {
+        id: found.id.to_string(),
+        subject: found.subject.clone(),
+        sentence: found.sentence.clone(),
+        evidence: found.evidence.clone(),
+        hints: found.hints.clone(),
+        level: level(found, now, first_seen),
+        since: found.since,
+    }
+}
+
+fn trouble(failure: &Failure) -> data::Finding {
+    data::Finding {
+        id: failure.id.to_string(),
+        subject: "minikube".to_owned(),
+        sentence: failure.message.clone(),
+        evidence: failure.causes.join("; "),
+        hints: failure.hints.clone(),
+        level: Level::Cause,
+        since: None,
+    }
+}
