@@ -3,3 +3,6 @@
 mod fakes_faithful;
 mod fakes_minikube;
 mod harness;
+mod matrix;
+mod support;
+mod up;
