@@ -10,8 +10,8 @@ const POD: &str = "my-cluster-dual-role-0";
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_broker_that_is_killed_during_a_smoke_test() {
     let ground = Ground::with_kafka("mishaps::a_broker_that_is_killed_during_a_smoke_test");
-    // Enough messages that the test still runs when the broker goes.
-    let words = ["smoke-test", "-o", "json", "--messages", "300000", "--size", "1000", "--timeout", "90s"];
+    // Enough that the test still runs when the broker goes; a busy machine sends a thousand a second.
+    let words = ["smoke-test", "-o", "json", "--messages", "60000", "--size", "1000", "--timeout", "150s"];
     let mut test = ground.kstrim_beside(&words);
     within(Duration::from_secs(30), "the smoke test sends", || {
         assert!(!test.ended(), "the smoke test ended before the broker was killed");
@@ -19,14 +19,14 @@ fn a_broker_that_is_killed_during_a_smoke_test() {
         if seen.contains("\"sending\"") { Ok(()) } else { Err(seen) }
     });
     ground.kubectl(&["delete", "pod", POD, "-n", "kafka", "--grace-period=0", "--force"]);
-    let run = test.finish(Duration::from_secs(150));
+    let run = test.finish(Duration::from_secs(240));
     let events = run.events();
     if run.code() == 0 {
         // It sat it out; then every message has to be there all the same.
-        events.verified(300_000);
+        events.verified(60_000);
     } else {
         let (id, failure) = events.failure();
-        assert!(run.code() == 6 && id.starts_with("KS-SMOKE-"), "{failure}");
+        assert!(matches!(run.code(), 4 | 6) && id.starts_with("KS-SMOKE-"), "{failure}");
     }
     // `up` waits for the broker, and then messages go through again.
     ground.up_succeeds(&[]).events().verified(10);
