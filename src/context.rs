@@ -34,11 +34,13 @@ pub enum Machine {
 /// The `minikube start` of a run.
 #[derive(Debug, Default)]
 pub enum Start {
-    /// There was none, or it ended well.
+    /// There was none.
     #[default]
     Idle,
     /// It is at work.
     Running,
+    /// It ended well.
+    Done,
     /// It failed.
     Failed(Box<Failure>),
 }

@@ -31,7 +31,9 @@ impl Task<Cx> for Cluster {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        if matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) && !cx.starting() {
+        // What preflight found is old once a start of this run is through.
+        let untouched = matches!(*cx.start.borrow(), Start::Idle);
+        if matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) && untouched {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
         // Preflight has just talked to it: no need to ask again.
@@ -204,7 +206,7 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
-        *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Idle);
+        *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
     });
     // The API server can answer once minikube has written the context; its own end comes later.
     while cx.starting() {

@@ -1,5 +1,10 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
+mod bad_input;
+mod exit_codes;
 mod fakes_faithful;
 mod fakes_minikube;
 mod harness;
+mod lock;
+mod signals;
+mod support;
