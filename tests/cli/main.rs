@@ -4,6 +4,7 @@ mod bad_input;
 mod exit_codes;
 mod fakes_faithful;
 mod fakes_minikube;
+mod faults;
 mod harness;
 mod lock;
 mod signals;
