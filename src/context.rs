@@ -41,6 +41,8 @@ pub enum Start {
     Done,
     /// It is at work.
     Running,
+    /// It ended well.
+    Done,
     /// It failed.
     Failed(Box<Failure>),
 }

@@ -133,9 +133,10 @@ name! {
 }
 
 name! {
-    /// A Kafka topic, by Kafka's own rule (`org.apache.kafka.common.internals.Topic`).
+    /// A Kafka topic, by Kafka's own rule (`org.apache.kafka.common.internals.Topic`), less those
+    /// that begin with a dash, which no command line takes.
     TopicName, "topic name",
-    "1 to 249 ASCII letters, digits, '.', '_' and '-', and neither '.' nor '..'",
+    "1 to 249 ASCII letters, digits, '.', '_' and '-', not beginning with '-', and neither '.' nor '..'",
     topic_ok, mend_topic
 }
 
@@ -191,6 +192,7 @@ fn cluster_ok(name: &str) -> bool {
 
 fn topic_ok(name: &str) -> bool {
     (1..=249).contains(&name.len())
+        && !name.starts_with('-')
         && name != "."
         && name != ".."
         && name.chars().all(|c| alnum(c) || "._-".contains(c))
@@ -345,7 +347,7 @@ mod tests {
 
         #[test]
         fn resource_names_are_dns_subdomains(topic in "[a-zA-Z0-9._-]{1,249}") {
-            prop_assume!(topic != "." && topic != "..");
+            prop_assume!(topic != "." && topic != ".." && !topic.starts_with('-'));
             let name = topic.parse::<TopicName>().unwrap().resource_name();
             let fine = name.split('.').all(|p| p.starts_with(lower) && p.ends_with(lower) && p.chars().all(|c| lower(c) || c == '-'));
             prop_assert!(fine, "{}", name);

@@ -8,7 +8,6 @@ use super::session::{Ended, Session};
 use crate::cli::{Down, Global};
 use crate::config::Settings;
 use crate::context::{Cx, Machine};
-use crate::engine::lock::Lock;
 use crate::engine::run::Report;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
@@ -49,14 +48,17 @@ pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
 }
 
 async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
-    let _lock = Lock::take(&session.paths.lock(), "down")?;
+    let _lock = session.lock()?;
     cx.journal.borrow().refuse_newer()?;
     let extent = tokio::select! {
         extent = extent(&cx, args) => extent?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
     if extent != Extent::Nothing {
-        consent(&cx, args, extent)?;
+        tokio::select! {
+            agreed = consent(&cx, args, extent) => agreed?,
+            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        }
     }
     let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
         Extent::Nothing | Extent::Profile => teardown::profile(),
@@ -124,7 +126,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
 }
 
 /// Ask a person, or see that a script agreed.
-fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
+async fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
     if args.yes || extent == Extent::ResourcesButData {
         return Ok(());
     }
@@ -146,8 +148,13 @@ fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
     }
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "This deletes {what}. Go on? [y/N] ").and_then(|()| stderr.flush());
-    let mut answer = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut answer);
+    // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        let _ = std::io::stdin().lock().read_line(&mut answer);
+        answer
+    });
+    let answer = reading.await.unwrap_or_default();
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Ok(())
     } else {

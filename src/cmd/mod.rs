@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod down;
 pub mod env;
+mod event_log;
 pub mod kubectl;
 pub mod plan;
 pub mod render;

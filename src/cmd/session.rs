@@ -1,7 +1,7 @@
 //! One run of a long verb: reporter, event log, signals, clock, exit code.
 
 use std::cell::RefCell;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::event_log::EventLog;
 use crate::cli::{Global, OutputMode};
 use crate::config::Target;
 use crate::engine::journal::JournalFile;
+use crate::engine::lock::Lock;
 use crate::engine::run::{Report, Run};
 use crate::engine::task::Task;
 use crate::event::{Emit, Event, FailureInfo, Line, Next, Outcome, TaskInfo, VERSION};
@@ -39,6 +41,7 @@ pub struct Session {
     verb: &'static str,
     clock: Instant,
     reporter: Rc<RefCell<Box<dyn Reporter>>>,
+    log: Rc<RefCell<EventLog>>,
 }
 
 /// How a verb's work ended, short of a failure before any task.
@@ -67,15 +70,14 @@ impl Session {
         let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
         let clock = Instant::now();
 
+        let log = Rc::new(RefCell::new(event_log(&paths, verb)));
         let emit = {
-            let reporter = reporter.clone();
-            let log = RefCell::new(event_log(&paths, verb));
+            let (reporter, log) = (reporter.clone(), log.clone());
             Emit::new(move |event| {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
-                if let Some(file) = log.borrow_mut().as_mut() {
-                    // The log is evidence for later; a full disk must not stop the run.
-                    let _ = serde_json::to_writer(&mut *file, &line).map(|()| file.write_all(b"\n"));
+                if let Ok(json) = serde_json::to_string(&line) {
+                    log.borrow_mut().line(json);
                 }
                 reporter.borrow_mut().event(&line);
             })
@@ -86,9 +88,19 @@ impl Session {
             .observed(Rc::new(move |cmd| shown.send(Event::Command { task: None, line: cmd.to_string() })));
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
-        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter };
+        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log };
         session.listen();
         session
+    }
+
+    /// Take the profile's lock, and begin the event log.
+    ///
+    /// # Errors
+    /// `KS-LOCKED`, `KS-STATE-UNWRITABLE`.
+    pub fn lock(&self) -> Result<Lock> {
+        let lock = Lock::take(&self.paths.lock(), self.verb)?;
+        self.log.borrow_mut().open();
+        Ok(lock)
     }
 
     fn listen(&self) {
@@ -150,7 +162,9 @@ impl Session {
         journal: Rc<RefCell<JournalFile>>,
         limit: Option<Duration>,
     ) -> Report {
-        let run = Run { emit: self.emit.clone(), cancel: self.cancel.clone(), journal, limit };
+        let runner = self.runner.clone();
+        let stopping = Rc::new(move || runner.is_stopping());
+        let run = Run { emit: self.emit.clone(), cancel: self.cancel.clone(), journal, limit, stopping };
         crate::engine::run::run(tasks, cx, &run).await
     }
 
@@ -203,12 +217,16 @@ impl Session {
     }
 }
 
-/// The profile's log of this verb's last run; none if it cannot be written. A profile that kstrim
-/// has never had to do with gets no folder from a mere look.
-fn event_log(paths: &ProfilePaths, verb: &str) -> Option<std::fs::File> {
+/// The profile's log of this verb's last run. That of a verb that changes something begins with its
+/// lock. A profile that kstrim has never had to do with gets no folder from a mere look.
+fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
+    let changes = matches!(verb, "up" | "down");
     if verb != "up" && !paths.folder().is_dir() {
-        return None;
+        return EventLog::none();
     }
-    std::fs::create_dir_all(paths.folder()).ok()?;
-    std::fs::File::create(paths.events(verb)).ok()
+    let mut log = EventLog::new(paths.events(verb));
+    if !changes {
+        log.open();
+    }
+    log
 }

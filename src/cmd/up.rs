@@ -11,7 +11,6 @@ use crate::cli::{Global, Up};
 use crate::config::Settings;
 use crate::context::Cx;
 use crate::engine::journal::JournalFile;
-use crate::engine::lock::Lock;
 use crate::event::TaskInfo;
 use crate::failure::Result;
 use crate::quickstart;
@@ -34,7 +33,7 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     let tasks = quickstart::tasks(&settings);
     let infos = tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
     session.started(Some(&choice.release.version.to_string()), infos);
-    let _lock = Lock::take(&session.paths.lock(), "up")?;
+    let _lock = session.lock()?;
     let cx = Rc::new(context(session, settings, choice)?);
     {
         let mut journal = cx.journal.borrow_mut();

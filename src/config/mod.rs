@@ -139,7 +139,7 @@ impl Settings {
             return Err(invalid("--driver", driver, "a driver's name such as docker, kvm2, podman"));
         }
         if let Some(memory) = &self.memory
-            && memory_mb(memory).is_none()
+            && memory_mb(memory).is_none_or(|mb| mb == 0)
             && !matches!(memory.as_str(), "max" | "no-limit")
         {
             return Err(invalid("--memory", memory, "a size such as 4096 (MiB), 4g, or max"));

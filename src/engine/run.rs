@@ -33,7 +33,13 @@ pub struct Run {
     pub journal: Rc<RefCell<JournalFile>>,
     /// Limit of the whole run.
     pub limit: Option<Duration>,
+    /// Whether children are being stopped in order: a cancelled task may take so long.
+    pub stopping: Rc<dyn Fn() -> bool>,
 }
+
+/// How often a cancelled task is looked at. One that is not stopping a child by then waits for
+/// something that nobody needs any more, and is dropped.
+const CANCEL_LOOK: Duration = Duration::from_millis(50);
 
 /// How a run went.
 #[derive(Debug, Default)]
@@ -77,6 +83,7 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
                     cancel: run.cancel.clone(),
                     journal: run.journal.clone(),
                     last_reasons: last_reasons.clone(),
+                    stopping: run.stopping.clone(),
                 };
                 running.spawn_local(one(spec, task, cx.clone(), scope));
             }
@@ -145,6 +152,7 @@ struct Scope {
     cancel: Cancel,
     journal: Rc<RefCell<JournalFile>>,
     last_reasons: Rc<RefCell<BTreeMap<&'static str, String>>>,
+    stopping: Rc<dyn Fn() -> bool>,
 }
 
 impl Scope {
@@ -170,8 +178,13 @@ async fn one<C>(spec: Spec, task: Rc<dyn Task<C>>, cx: Rc<C>, scope: Scope) -> E
     let limit = tokio::time::sleep(spec.timeout);
     let cancelled = async {
         scope.cancel.cancelled().await;
-        // The runner is stopping this task's child now; a task that does not end with it is dropped.
-        tokio::time::sleep(GRACE + Duration::from_secs(2)).await;
+        let latest = tokio::time::Instant::now() + GRACE + Duration::from_secs(2);
+        loop {
+            tokio::time::sleep(CANCEL_LOOK).await;
+            if !(scope.stopping)() || tokio::time::Instant::now() >= latest {
+                break;
+            }
+        }
     };
     let result = tokio::select! {
         result = drive(id, &*task, &cx, &scope) => result,
@@ -295,7 +308,13 @@ mod tests {
         let emit = Emit::new(move |event| {
             sink.borrow_mut().push(serde_json::to_value(&event).expect("json")["type"].to_string());
         });
-        let run_ = Run { emit, cancel: Cancel::default(), journal: Rc::new(RefCell::new(journal)), limit };
+        let run_ = Run {
+            emit,
+            cancel: Cancel::default(),
+            journal: Rc::new(RefCell::new(journal)),
+            limit,
+            stopping: Rc::new(|| false),
+        };
         let log = Rc::new(RefCell::new(Vec::new()));
         let tasks = steps.into_iter().map(|s| Rc::new(s) as Rc<dyn Task<_>>).collect();
         let runtime = tokio::runtime::Builder::new_current_thread()

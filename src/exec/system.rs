@@ -4,7 +4,7 @@
 //! alone and kstrim stops its children in order: SIGTERM, [`GRACE`], SIGKILL, reap. SIGTERM
 //! because a child may have inherited an ignored SIGINT (nohup, `&`, some CI runners).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -33,6 +33,7 @@ type Observer = Rc<dyn Fn(&Cmd)>;
 pub struct System {
     cancel: Cancel,
     live: Live,
+    stopping: Rc<Cell<usize>>,
     supervised: bool,
     observer: Option<Observer>,
 }
@@ -44,6 +45,7 @@ impl System {
         Self {
             cancel,
             live: Live::default(),
+            stopping: Rc::default(),
             supervised: supervised && cfg!(target_os = "linux"),
             observer: None,
         }
@@ -69,6 +71,11 @@ impl System {
         }
     }
 
+    /// Whether children are being stopped in order at this moment.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.get() > 0
+    }
+
     fn spawn(&self, cmd: &Cmd) -> Result<Started, ExecError> {
         if self.cancel.reason().is_some() {
             return Err(ExecError::Cancelled);
@@ -91,7 +98,7 @@ impl System {
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().map_err(ExecError::Start)?;
         let pid = child.id().map_or(0, |id| id.cast_signed());
-        let guard = Group { pid, live: self.live.clone() };
+        let guard = Group { pid, live: self.live.clone(), stopping: self.stopping.clone() };
         guard.live.borrow_mut().insert(pid);
         if let (Some(bytes), Some(mut stdin)) = (cmd.stdin.clone(), child.stdin.take()) {
             // A child that does not read its stdin must not block us; its exit tells the rest.
@@ -123,6 +130,23 @@ fn signal(pid: i32, signal: Signal) {
 struct Group {
     pid: i32,
     live: Live,
+    stopping: Rc<Cell<usize>>,
+}
+
+/// Counts a child that is being stopped, also if nobody waits for its end any more.
+struct Stopping(Rc<Cell<usize>>);
+
+impl Stopping {
+    fn begin(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 impl Drop for Group {
@@ -143,6 +167,7 @@ struct Started {
 impl Started {
     /// SIGTERM, grace, SIGKILL, reap.
     async fn stop(&mut self) {
+        let _counted = Stopping::begin(&self.guard.stopping);
         signal(self.guard.pid, Signal::TERM);
         if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
             signal(self.guard.pid, Signal::KILL);

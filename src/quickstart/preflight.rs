@@ -102,8 +102,12 @@ impl Task<Cx> for Preflight {
         }
         let _ = cx.kubernetes.set(choice.kubernetes);
         let _ = cx.listed.set(listed);
-        // Fetched while minikube starts; whoever needs it first waits for it.
+        // Fetched while minikube starts; whoever needs it first waits for it. A file of the user's
+        // is read at once: what is wrong with it is told before anything is made.
         sources::prefetch(cx);
+        if cx.settings.manifests.as_ref().is_some_and(|from| !from.contains("://")) {
+            sources::install(cx).await?;
+        }
         let _ = self.passed.set(format!("minikube {minikube}, kubectl {kubectl}"));
         Ok(())
     }

@@ -22,6 +22,8 @@ pub const FIELD_MANAGER: &str = "kstrim";
 const READ: Duration = Duration::from_secs(15);
 /// Limit of one write; an install manifest on a busy machine takes seconds.
 const WRITE: Duration = Duration::from_secs(120);
+/// Pauses, ms, between tries while the API server refuses connections: about 15 s in all.
+const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
 /// How long a watch is kept before it is opened again.
 const WATCH: Duration = Duration::from_secs(1800);
 
@@ -72,9 +74,24 @@ impl Kubectl {
             .unwrap_or(false)
     }
 
-    async fn run(&self, cmd: &Cmd) -> Result<Output, ApiError> {
+    async fn run_once(&self, cmd: &Cmd) -> Result<Output, ApiError> {
         let output = self.runner.run(cmd).await.map_err(ApiError::from)?;
         if output.exit.success() { Ok(output) } else { Err(ApiError::from_stderr(&output.stderr)) }
+    }
+
+    /// The same with patience for an API server that restarts, as it does when its machine is
+    /// short of memory: whatever is asked or sent may be so twice.
+    async fn run(&self, cmd: &Cmd) -> Result<Output, ApiError> {
+        let mut pauses = RESTART.iter();
+        loop {
+            match self.run_once(cmd).await {
+                Err(error) if error.kind == ApiErrorKind::Unreachable => match pauses.next() {
+                    Some(ms) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+                    None => return Err(error),
+                },
+                other => return other,
+            }
+        }
     }
 
     /// kubectl's own version, `1.34.4`.
@@ -108,7 +125,7 @@ impl Kubectl {
     /// # Errors
     /// Why it does not.
     pub async fn ready(&self) -> Result<(), ApiError> {
-        self.run(&self.cmd().args(["get", "--raw", "/readyz"])).await.map(drop)
+        self.run_once(&self.cmd().args(["get", "--raw", "/readyz"])).await.map(drop)
     }
 
     /// One object or list; `Ok(None)` if there is none.

@@ -209,8 +209,10 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
         let gone = stderr.contains("No such container") || stderr.contains("no such container");
         let last = stderr.lines().map(str::trim).rfind(|l| l.contains("daemon") || l.contains("onnect"));
         return Some(match last {
-            Some(words) if !gone => State::EngineDown(words.to_owned()),
-            _ => State::Gone,
+            _ if gone => State::Gone,
+            Some(words) => State::EngineDown(words.to_owned()),
+            // A machine that may be there must not be taken for one that is gone: it would be deleted.
+            None => return None,
         });
     };
     Some(match (status.host.as_str(), status.kubelet.as_str(), status.api_server.as_str()) {

@@ -365,6 +365,13 @@ impl Test {
         Running::start(command, &self.stdin, self.limit)
     }
 
+    /// kstrim as a command, for streams of the test's own.
+    pub fn kstrim(&self) -> Command {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kstrim")));
+        command.args(&self.args);
+        command
+    }
+
     /// Run a stand-in by hand: `fake("kubectl", ["--context", "kstrim", "get", "pods"])`.
     pub fn fake<S: Into<OsString>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Run {
         self.fake_with(program, args, "")

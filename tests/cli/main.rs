@@ -1,8 +1,14 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
+mod bad_input;
+mod exit_codes;
 mod fakes_faithful;
 mod fakes_minikube;
+mod faults;
 mod harness;
+mod lock;
 mod matrix;
+mod signals;
 mod support;
+mod trouble;
 mod up;

@@ -1,0 +1,50 @@
+//! The events of a verb's last run, kept beside the journal as evidence for later.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// A log that may have to wait for the profile's lock: a run that is turned away must not touch
+/// the log of the one at work.
+pub struct EventLog {
+    path: PathBuf,
+    waiting: Option<String>,
+    file: Option<File>,
+}
+
+impl EventLog {
+    /// A log at `path`, to be begun by [`EventLog::open`]; lines that come before are kept.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, waiting: Some(String::new()), file: None }
+    }
+
+    /// No log.
+    pub fn none() -> Self {
+        Self { path: PathBuf::new(), waiting: None, file: None }
+    }
+
+    /// Begin it anew. If it cannot be written there is none: a full disk stops no run.
+    pub fn open(&mut self) {
+        let Some(waiting) = self.waiting.take() else { return };
+        if let Some(folder) = self.path.parent() {
+            let _ = std::fs::create_dir_all(folder);
+        }
+        self.file = File::create(&self.path).ok();
+        self.put(&waiting);
+    }
+
+    /// Add a line, given without its end.
+    pub fn line(&mut self, mut line: String) {
+        line.push('\n');
+        match &mut self.waiting {
+            Some(waiting) => waiting.push_str(&line),
+            None => self.put(&line),
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        if let Some(file) = &mut self.file {
+            let _ = file.write_all(text.as_bytes());
+        }
+    }
+}
