@@ -1,6 +1,7 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod bad_input;
+mod down;
 mod exit_codes;
 mod fakes_faithful;
 mod fakes_minikube;
@@ -8,7 +9,10 @@ mod faults;
 mod harness;
 mod lock;
 mod matrix;
+mod plan;
+mod resume;
 mod signals;
+mod smoke;
 mod support;
 mod trouble;
 mod up;

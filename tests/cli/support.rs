@@ -211,7 +211,16 @@ pub fn kubectl(test: &Test, args: &str) -> Run {
 /// Apply an object as somebody else would.
 pub fn apply_foreign(test: &Test, objects: &[Value]) {
     let text: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
-    let args = ["--context", PROFILE, "apply", "--server-side", "--field-manager=else", "-f", "-"];
+    let args = [
+        "--context",
+        PROFILE,
+        "apply",
+        "--server-side",
+        "--field-manager=else",
+        "--force-conflicts",
+        "-f",
+        "-",
+    ];
     test.fake_with("kubectl", args, &text).expect(0);
 }
 
@@ -279,4 +288,37 @@ pub fn ours(test: &Test) -> Vec<String> {
     let objects = test.objects(PROFILE);
     let made = objects.as_object().into_iter().flatten().filter(|(_, object)| is_ours(object));
     made.map(|(key, _)| key.clone()).collect()
+}
+
+/// Make it look as if somebody else had made an object: same thing, other label.
+pub fn disown(test: &Test, api: &str, kind: &str, namespace: &str, name: &str) {
+    let mut object = json!({"apiVersion": api, "kind": kind,
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "else"}}});
+    if !namespace.is_empty() {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    apply_foreign(test, &[object]);
+}
+
+/// A world in which kstrim made the profile and nothing else is left.
+pub fn empty_cluster() -> Test {
+    let mut test = ready();
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    test.forget_calls();
+    test
+}
+
+/// Wait until the world is as wanted; panics after some seconds.
+#[track_caller]
+pub fn until(test: &Test, what: &str, wanted: impl Fn(&Test) -> bool) {
+    let since = std::time::Instant::now();
+    loop {
+        // Time passes by looking through the API.
+        kubectl(test, "get --raw /api/v1/namespaces").expect(0);
+        if wanted(test) {
+            return;
+        }
+        assert!(since.elapsed().as_secs() < 20, "not so: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
