@@ -1,6 +1,7 @@
 //! The minikube profile. Done when its API server answers; `minikube start` goes on beside the
 //! tasks that follow, and `ready` waits for its end.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use super::{ownership, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
+use crate::engine::journal::JournalFile;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::exec::{Cmd, Lines};
@@ -35,6 +37,9 @@ impl Task<Cx> for Cluster {
         let untouched = matches!(*cx.start.borrow(), Start::Idle);
         if untouched && matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
+        }
+        if cx.journal.borrow().journal.start_unfinished && !cx.starting() {
+            return Ok(Doneness::Pending("an earlier `minikube start` was cut off".into()));
         }
         // Preflight has just talked to it: no need to ask again.
         let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
@@ -179,9 +184,10 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
 
 /// Run `minikube start` and return as soon as the API server answers; the rest of it goes on.
 async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
+    unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
     *cx.start.borrow_mut() = Start::Running;
-    let start = cx.start.clone();
+    let (start, journal) = (cx.start.clone(), cx.journal.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
     let profile = cx.profile().to_owned();
     tokio::task::spawn_local(async move {
@@ -205,6 +211,7 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
+        let result = result.and_then(|()| unfinished(&journal, false));
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
     });
     // The API server can answer once minikube has written the context; its own end comes later.
@@ -216,6 +223,14 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     cx.start_result()
+}
+
+/// Write down whether a start is under way: one that is killed with us has to be done again,
+/// although the API server may answer.
+fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
+    let mut journal = journal.borrow_mut();
+    journal.journal.start_unfinished = yes;
+    journal.save()
 }
 
 /// Read the stream to its end and judge it by the exit code alone; the error events then explain it.
