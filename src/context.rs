@@ -37,8 +37,6 @@ pub enum Start {
     /// There was none.
     #[default]
     Idle,
-    /// It ended well.
-    Done,
     /// It is at work.
     Running,
     /// It ended well.

@@ -1,6 +1,8 @@
 //! What the tests of the quickstart share: an install manifest of the published one's shape, worlds
 //! in which `up` has been through, and looks at what is in them.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
