@@ -7,5 +7,7 @@ mod fakes_minikube;
 mod faults;
 mod harness;
 mod lock;
+mod output;
 mod signals;
 mod support;
+mod terminal;
