@@ -227,7 +227,7 @@ fn a_terminal_gets_a_live_list() {
         kstrim.env("TERM", "xterm").env(name, value);
         let mut plain = Terminal::start(kstrim);
         assert_eq!(plain.ends(), 0);
-        assert!(plain.text().contains("Z  kstrim"), "{name}: {}", plain.text());
+        assert!(plain.text().contains("  kstrim     up: profile kstrim"), "{name}: {}", plain.text());
     }
 }
 
