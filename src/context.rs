@@ -227,11 +227,15 @@ impl Cx {
         });
     }
 
-    /// Ends when the machine is this far.
+    /// Ends when the machine is this far, or the run is being stopped.
     pub async fn machine_reaches(&self, machine: Machine) {
         let mut receiver = self.machine.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = receiver.wait_for(|m| *m >= machine).await;
+        tokio::select! {
+            // The sender lives in `self`, so waiting cannot fail.
+            _ = receiver.wait_for(|m| *m >= machine) => {}
+            // Whatever the task does next tells it that the run was stopped.
+            _ = self.cancel.cancelled() => {}
+        }
     }
 
     /// Tell a task's progress.

@@ -30,6 +30,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const SYNC: Duration = Duration::from_secs(15);
 /// How often logs and permissions are asked for while a cause is open.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether somebody still reads.
+const READER: Duration = Duration::from_millis(300);
 
 /// Show what is there. Reads only, writes nothing: no journal, no kubeconfig, no event log.
 ///
@@ -43,6 +45,7 @@ pub async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
     let mut screen = Screen::new(args, global.verbose);
     tokio::select! {
         shown = show(&looker, &mut screen, args.watch) => shown.map(|()| ExitCode::SUCCESS),
+        () = reader_gone(), if args.watch => Ok(ExitCode::SUCCESS),
         kind = stopped() => Ok(ExitCode::from(kind.exit_code())),
     }
 }
@@ -69,6 +72,20 @@ async fn stopped() -> Kind {
         _ = interrupt.recv() => Kind::Interrupted,
         _ = terminate.recv() => Kind::Terminated,
         _ = hangup.recv() => Kind::Terminated,
+    }
+}
+
+/// Ends when nobody reads stdout any more: a write would tell, but there may be no change for long.
+async fn reader_gone() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = std::io::stdout();
+    loop {
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        let asked = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        if asked.is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::NVAL) {
+            return;
+        }
+        tokio::time::sleep(READER).await;
     }
 }
 

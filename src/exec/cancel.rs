@@ -32,11 +32,10 @@ impl Cancel {
     /// signal over a sibling's failure, which then decides the exit code.
     pub fn cancel(&self, reason: Reason) {
         self.0.send_if_modified(|current| {
-            let replace = match (&current, reason) {
-                (None, _) => true,
-                (Some(Reason::Sibling), Reason::Interrupted | Reason::Terminated) => true,
-                _ => false,
-            };
+            let replace = matches!(
+                (&current, reason),
+                (None, _) | (Some(Reason::Sibling), Reason::Interrupted | Reason::Terminated)
+            );
             if replace {
                 *current = Some(reason);
             }

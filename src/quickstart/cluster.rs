@@ -34,14 +34,13 @@ impl Task<Cx> for Cluster {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        // What preflight found is old once a start of this run is through.
+        // What preflight saw holds until this run's own `minikube start` began.
         let untouched = matches!(*cx.start.borrow(), Start::Idle);
-        if matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) && untouched {
+        if untouched && matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
         // Preflight has just talked to it: no need to ask again.
-        let known =
-            *cx.machine.borrow() == Machine::Api && !cx.journal.borrow().journal.cluster_uid.is_none();
+        let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
         match if known { Ok(()) } else { connect(cx).await? } {
             Ok(()) => {
                 if !known {

@@ -55,7 +55,7 @@ fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: 
 }
 
 /// Ends when the cluster changed, at the latest after a second: some causes are a matter of time.
-async fn store_or_second(cx: &Cx) {
+pub(crate) async fn store_or_second(cx: &Cx) {
     let version = cx.store.version();
     tokio::select! {
         _ = cx.store.newer_than(version) => {}

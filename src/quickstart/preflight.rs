@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::refused;
 use crate::catalogue::{self, Partial};
@@ -11,6 +12,7 @@ use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
+use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::{ownership, sources};
 use crate::tool::minikube_output::{Listed, Profile, memory_mb};
 
@@ -62,10 +64,10 @@ impl Task<Cx> for Preflight {
         cx.profile_is_ours.set(claimed);
         if let Listed::Valid(profile) = &listed {
             if matches!(api, Some(Ok(()))) {
-                let (settled, downgrade) = tokio::join!(ownership::settle(cx), refuse_downgrade(cx));
+                let (settled, live) = tokio::join!(ownership::settle(cx), refuse_live(cx));
                 settled?;
                 cx.machine_is(Machine::Api);
-                downgrade?;
+                live?;
             }
             if !cx.profile_is_ours.get() && !cx.settings.adopt && !marked(cx, api.is_some()).await? {
                 return Err(refused::foreign(
@@ -210,26 +212,49 @@ fn supported(cx: &Cx, profile: &Profile) -> Result<()> {
     }
 }
 
-/// A smaller Strimzi over a larger one would leave its resource definitions' stored versions behind.
-async fn refuse_downgrade(cx: &Cx) -> Result<()> {
-    let path = format!("/apis/apps/v1/namespaces/{}/deployments/strimzi-cluster-operator", cx.namespace());
+/// Refuse what the live operators rule out. A smaller Strimzi over a larger one would leave its
+/// resource definitions' stored versions behind; a second one in another namespace would take the
+/// cluster-wide bindings away from the first.
+async fn refuse_live(cx: &Cx) -> Result<()> {
+    let path = "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim";
     let found =
-        cx.kubectl.find(&path).await.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
-    let live = found.as_ref().and_then(ownership::release).and_then(|r| r.parse::<Version>().ok());
-    let asked = &cx.choice.release.version;
-    match live {
-        Some(live) if live > *asked => Err(Box::new(
-            Failure::new(
-                refused::DOWNGRADE,
-                Kind::Usage,
-                format!("Strimzi {live} is installed; it cannot be replaced by the smaller {asked}"),
-            )
-            .hint(format!("keep it: {} --release {live}", refused::up(cx)))
-            .hint(format!(
-                "or begin anew: kstrim down --keep-cluster --yes{}",
-                refused::target_flags(&cx.settings.target)
-            )),
-        )),
-        _ => Ok(()),
+        cx.kubectl.find(path).await.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
+    let text = |object: &Value, pointer: &str| {
+        object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    for operator in found.as_ref().and_then(|l| l["items"].as_array()).into_iter().flatten() {
+        if text(operator, "/metadata/name") != DEPLOYMENT {
+            continue;
+        }
+        let namespace = text(operator, "/metadata/namespace");
+        if namespace != cx.namespace() {
+            return Err(Box::new(
+                Failure::new(
+                    refused::ELSEWHERE,
+                    Kind::Foreign,
+                    format!("Strimzi runs in the namespace {namespace} of this profile already"),
+                )
+                .because("its permissions are cluster-wide, so that a profile has room for one")
+                .hint(format!("use that one: kstrim up --namespace {namespace}"))
+                .hint("or make another profile: kstrim up --profile ANOTHER-NAME"),
+            ));
+        }
+        let live = ownership::release(operator).and_then(|r| r.parse::<Version>().ok());
+        let asked = &cx.choice.release.version;
+        if let Some(live) = live.filter(|live| live > asked) {
+            return Err(Box::new(
+                Failure::new(
+                    refused::DOWNGRADE,
+                    Kind::Usage,
+                    format!("Strimzi {live} is installed; it cannot be replaced by the smaller {asked}"),
+                )
+                .hint(format!("keep it: {} --release {live}", refused::up(cx)))
+                .hint(format!(
+                    "or begin anew: kstrim down --keep-cluster --yes{}",
+                    refused::target_flags(&cx.settings.target)
+                )),
+            ));
+        }
     }
+    Ok(())
 }

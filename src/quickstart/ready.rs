@@ -40,7 +40,10 @@ impl Task<Cx> for Ready {
                 ObservedKind::KafkaTopic,
             ])
             .await;
-        let looks: [Look; 3] = [ready::kafka, ready::operator, ready::topic];
+        let mut looks: Vec<Look> = vec![ready::kafka, ready::operator];
+        if super::topic::operated(cx) {
+            looks.push(ready::topic);
+        }
         for look in looks {
             if let Doneness::Pending(why) = self.patience.look(cx, &snapshot, look).await? {
                 return Ok(Doneness::Pending(why));

@@ -11,6 +11,8 @@ pub const NAMESPACE: Id = Id("KS-NAMESPACE-FOREIGN");
 pub const CRDS: Id = Id("KS-CRDS-FOREIGN");
 /// The operator is somebody else's.
 pub const OPERATOR: Id = Id("KS-OPERATOR-FOREIGN");
+/// kstrim's own operator is in another namespace of the profile.
+pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
 /// The Kafka is somebody else's.
 pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
 /// The live cluster cannot take a setting.

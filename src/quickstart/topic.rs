@@ -33,6 +33,13 @@ impl Task<Cx> for Topic {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let topic = &cx.settings.topic;
+        if !operated(cx) {
+            return Ok(if self.exists.get() {
+                Doneness::Done(format!("topic {topic} is there"))
+            } else {
+                Doneness::Pending(format!("the topic {topic} may not be there"))
+            });
+        }
         let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
         let found = snapshot.topic(cx.namespace(), &topic.resource_name());
         let Some(found) = found else {
@@ -50,8 +57,8 @@ impl Task<Cx> for Topic {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let wanted = wanted(cx);
-        let snapshot = cx.store.snapshot();
-        if snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()).is_none() {
+        let snapshot = cx.synced(&super::smoke::KINDS).await;
+        if operated(cx) && snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()).is_none() {
             let labelled = super::kafka::labelled(cx, wanted.clone());
             cx.kubectl
                 .apply(&yaml(&labelled), false)
@@ -74,6 +81,12 @@ impl Task<Cx> for Topic {
             cx.settings.topic.resource_name()
         )])
     }
+}
+
+/// Whether the release has a topic operator for this kind of cluster: early KRaft has none, and
+/// `KafkaTopic` resources are ignored.
+pub fn operated(cx: &Cx) -> bool {
+    super::kafka::preset(cx.settings.preset).topic_operator(cx.choice.release)
 }
 
 /// The KafkaTopic as it should be, not yet labelled.

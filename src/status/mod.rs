@@ -8,6 +8,7 @@ pub mod data;
 pub mod draw;
 pub mod look;
 pub mod model;
+mod topics;
 
 pub use data::Status;
 

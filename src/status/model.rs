@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::data::{self, Level, ProfileState, Status, VERSION};
+use super::topics;
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
 use crate::observe::Snapshot;
 use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
-use crate::observe::strimzi::{Kafka, KafkaNodePool, KafkaTopic};
+use crate::observe::strimzi::{Kafka, KafkaNodePool};
 use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::ownership;
 use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};
+
+/// The annotation by which somebody pauses a resource.
+const PAUSE: &str = "strimzi.io/pause-reconciliation";
 
 /// Where to look, in the user's words.
 #[derive(Debug, Clone)]
@@ -128,7 +131,7 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
         addresses: scene.kafka().map(|k| addresses(&k)).unwrap_or_default(),
         pools: scene.pools().map(|p| pool(&scene, &p)).collect(),
         pods: pods(&scene),
-        topics: topics(&scene),
+        topics: topics::topics(&scene),
         storage: storage(&scene),
         operator,
         kafka,
@@ -305,7 +308,8 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
         cluster_id: known(kafka.cluster_id()),
         generation: kafka.0.generation(),
         observed_generation: kafka.0.observed_generation(),
-        paused: kafka.paused().is_some(),
+        // The condition outlives the annotation until the operator has looked again.
+        paused: kafka.paused().is_some() && kafka.0.annotation(PAUSE) == Some("true"),
         deleting: kafka.0.deleting(),
         conditions: kafka
             .0
@@ -384,48 +388,6 @@ fn part(pod: &Pod<'_>, cluster: &str) -> data::Part {
     } else {
         data::Part::Other
     }
-}
-
-fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {
-    let cluster = scene.expect.cluster.as_str();
-    scene
-        .snapshot
-        .all(crate::observe::Kind::KafkaTopic)
-        .filter(|o| o.namespace() == scene.expect.namespace)
-        .map(KafkaTopic)
-        .filter(|t| t.cluster().is_none_or(|c| c == cluster))
-        .map(|t| {
-            let json = t.0.json();
-            let named = ["/spec/topicName", "/status/topicName", "/metadata/name"];
-            let topic = named.iter().find_map(|at| json.pointer(at)?.as_str()).unwrap_or("");
-            data::Topic {
-                name: t.0.name().to_owned(),
-                topic: topic.to_owned(),
-                partitions: json.pointer("/spec/partitions").and_then(Value::as_i64),
-                replicas: json.pointer("/spec/replicas").and_then(Value::as_i64),
-                ready: t.ready() && !t.0.deleting() && t.cluster().is_some(),
-                reason: topic_reason(&t),
-            }
-        })
-        .collect()
-}
-
-fn topic_reason(topic: &KafkaTopic<'_>) -> Option<String> {
-    if topic.0.deleting() {
-        return Some("being deleted".into());
-    }
-    if topic.cluster().is_none() {
-        return Some("ignored: it has no label strimzi.io/cluster".into());
-    }
-    if topic.ready() {
-        return None;
-    }
-    Some(match topic.refused() {
-        Some(refused) if refused.message.is_empty() => refused.reason.to_owned(),
-        Some(refused) => format!("{}: {}", refused.reason, refused.message),
-        None if !topic.0.has_status() => "waiting for the topic operator".into(),
-        None => "the topic operator works on it".into(),
-    })
 }
 
 fn storage(scene: &Scene<'_>) -> data::Storage {

@@ -171,10 +171,17 @@ fn paused_with_a_change_nobody_takes_up() {
         serde_json::from_str(&read("01-happy-persistent/snapshots/deployment-operator.json")).expect("JSON"),
     ]);
     let snapshot = Snapshot::of(everything.into_iter().map(crate::observe::Object::new));
-    let status = status(&running(), &(snapshot, now));
+    let status = status(&running(), &(snapshot.clone(), now));
     let kafka = status.kafka.as_ref().expect("a Kafka");
     assert!(kafka.paused && !kafka.ready && kafka.generation > kafka.observed_generation, "{kafka:#?}");
     insta::assert_snapshot!(drawn(&status));
+
+    // Taken away, and the operator has not looked yet: it is about to go on.
+    let mut resumed = snapshot.all(Kind::Kafka).next().expect("a Kafka").json().clone();
+    resumed["metadata"]["annotations"] = json!({});
+    let snapshot = Snapshot::of([crate::observe::Object::new(resumed)]);
+    let resumed = model::status(&running(), &snapshot, &mut Memory::default(), now).kafka;
+    assert!(resumed.is_some_and(|k| !k.paused && !k.ready));
 }
 
 #[test]

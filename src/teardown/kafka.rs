@@ -25,7 +25,8 @@ impl Kafka {
 #[async_trait(?Send)]
 impl Task<Cx> for Kafka {
     fn spec(&self) -> Spec {
-        super::spec("kafka", "Kafka", &["topics"], 3)
+        let needs: &[_] = if self.keep_data { &[] } else { &["topics"] };
+        super::spec("kafka", "Kafka", needs, 3)
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {

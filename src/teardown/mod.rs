@@ -26,10 +26,14 @@ use crate::failure::Result;
 use crate::quickstart::ownership::api_failure;
 
 /// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and
-/// so the namespace, stay.
+/// so the namespace, stay; the topics' resources go after the Kafka, since a topic operator that
+/// still serves would delete the topics, and so the data, with them.
 pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
     let mut tasks: Vec<Rc<dyn Task<Cx>>> =
-        vec![Rc::new(resources::Resources::default()), Rc::new(kafka::Kafka::new(keep_data))];
+        vec![Rc::new(resources::Resources::new(keep_data)), Rc::new(kafka::Kafka::new(keep_data))];
+    if keep_data {
+        tasks.reverse();
+    }
     if !keep_data {
         tasks.push(Rc::new(volumes::Volumes));
     }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-use super::moment;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
@@ -54,7 +53,7 @@ impl Task<Cx> for Namespace {
         cx.kubectl.delete(None, &what).await.map_err(|e| api_failure(cx, "delete the namespace", &e))
     }
 
-    async fn changed(&self, _: &Cx) {
-        moment().await;
+    async fn changed(&self, cx: &Cx) {
+        crate::quickstart::store_or_second(cx).await;
     }
 }

@@ -33,7 +33,7 @@ pub struct Operator {
 impl Operator {
     /// `keep_data`: there is no task for the volumes to wait for.
     pub fn new(keep_data: bool) -> Self {
-        Self { needs: vec![if keep_data { "kafka" } else { "volumes" }] }
+        Self { needs: vec![if keep_data { "topics" } else { "volumes" }] }
     }
 }
 

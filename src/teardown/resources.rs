@@ -20,16 +20,24 @@ const KINDS: [&str; 4] = ["kafkatopics", "kafkausers", "kafkaconnectors", "kafka
 const SERVED_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The task.
-#[derive(Default)]
 pub struct Resources {
+    keep_data: bool,
     deleted_at: Cell<Option<Instant>>,
     healed: RefCell<Vec<String>>,
+}
+
+impl Resources {
+    /// `keep_data`: only the resources go, after the Kafka, and not the topics in it.
+    pub fn new(keep_data: bool) -> Self {
+        Self { keep_data, deleted_at: Cell::default(), healed: RefCell::default() }
+    }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Resources {
     fn spec(&self) -> Spec {
-        super::spec("topics", "Topics and users", &[], 2)
+        let needs: &[_] = if self.keep_data { &["kafka"] } else { &[] };
+        super::spec("topics", "Topics and users", needs, 2)
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
@@ -96,6 +104,8 @@ impl Resources {
             let name = name(object);
             let resource = format!("{kind}.kafka.strimzi.io");
             match cx.kubectl.patch(cx.namespace(), &resource, &name, &patch, None).await {
+                // Nobody is left to serve it, and that is as it should be.
+                Ok(()) if self.keep_data => {}
                 Ok(()) => {
                     cx.emit.warn(
                         Some("topics"),

@@ -1,7 +1,7 @@
 //! What cannot be: refused before anything is done, with the rule and a way out.
 
 use crate::harness::{Action, Test};
-use crate::support::{clean, finished, ready, surroundings, up_fails};
+use crate::trouble::{clean, finished, ready, surroundings, up_fails};
 
 /// Run with these arguments: exit 2, no program was started, and stderr holds all of `words`.
 #[track_caller]

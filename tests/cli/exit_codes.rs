@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::harness::{Action, ProfileSeed, Test};
-use crate::support::{eventually, ready, surroundings, up_fails, up_succeeds};
+use crate::trouble::{eventually, ready, surroundings, up_fails, up_succeeds};
 
 /// All of them, ascending.
 const CODES: [i32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Action, Crash, ProfileSeed, Test};
-use crate::support::{clean, failure_id, finished, ready, surroundings, up_fails, up_succeeds};
+use crate::trouble::{clean, failure_id, finished, ready, surroundings, up_fails, up_succeeds};
 
 fn hang() -> Action {
     Action::Hang { stdout: String::new(), stubborn: false }

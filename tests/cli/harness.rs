@@ -8,7 +8,7 @@
 
 #![allow(dead_code, reason = "later tests use the rest")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
@@ -16,7 +16,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -40,6 +40,16 @@ pub struct Test {
     args: Vec<OsString>,
     stdin: Vec<u8>,
     limit: Duration,
+    by_hand: Mutex<BTreeSet<u32>>,
+}
+
+/// Every call that any test made kstrim make is held against the rules for arguments.
+impl Drop for Test {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.calls_follow_the_rules();
+        }
+    }
 }
 
 /// What a run left.
@@ -70,6 +80,8 @@ pub struct Call {
     pub args: Vec<String>,
     /// `None`: it did not come to its end, or runs still.
     pub exit: Option<i64>,
+    /// Whether the test made it itself.
+    pub by_hand: bool,
 }
 
 impl Call {
@@ -169,6 +181,60 @@ impl Test {
             args: Vec::new(),
             stdin: Vec::new(),
             limit: LIMIT,
+            by_hand: Mutex::default(),
+        }
+    }
+
+    /// Another world that is now as this one is.
+    pub fn fork(&self) -> Self {
+        fn copy(from: &Path, to: &Path) {
+            fs::create_dir_all(to).expect("a folder");
+            for entry in fs::read_dir(from).expect("a folder").flatten() {
+                let (from, to) = (entry.path(), to.join(entry.file_name()));
+                if from.is_dir() {
+                    copy(&from, &to);
+                } else {
+                    fs::copy(&from, &to).expect("a copy");
+                }
+            }
+        }
+        let mut new = Self::new();
+        new.scenario = self.scenario.clone();
+        new.programs = self.programs.clone();
+        new.env = self.env.clone();
+        new.args = self.args.clone();
+        new.stdin = self.stdin.clone();
+        new.limit = self.limit;
+        for (from, to) in
+            [(self.home(), new.home()), (self.work(), new.work()), (self.world_dir(), new.world_dir())]
+        {
+            copy(&from, &to);
+        }
+        // The calls so far are the other one's.
+        let _ = fs::remove_file(new.world_dir().join("calls.jsonl"));
+        let _ = fs::remove_file(new.world_dir().join("faults.json"));
+        new
+    }
+
+    /// Forget the calls so far, after a look at their arguments.
+    pub fn forget_calls(&self) {
+        self.calls_follow_the_rules();
+        let _ = fs::remove_file(self.world_dir().join("calls.jsonl"));
+    }
+
+    /// kubectl is always told whose cluster, minikube which profile; nothing is ever done to all.
+    #[track_caller]
+    pub fn calls_follow_the_rules(&self) {
+        for call in self.calls().iter().filter(|call| !call.by_hand) {
+            let has = |flag: &str| call.args.iter().any(|a| a == flag || a.starts_with(&format!("{flag}=")));
+            let ok = match call.program.as_str() {
+                "kubectl" if call.args.first().is_some_and(|a| a == "version") => has("--client"),
+                "kubectl" => has("--kubeconfig") && has("--context"),
+                "minikube" => has("-p"),
+                _ => true,
+            };
+            assert!(ok, "the call does not say what it is for: {}", call.line());
+            assert!(!has("--all") && !has("--purge"), "a call for everything: {}", call.line());
         }
     }
 
@@ -321,7 +387,9 @@ impl Test {
         self.prepare();
         let mut command = self.command(&self.bin().join(program));
         command.args(args.into_iter().map(Into::into));
-        Running::start(command, stdin.as_bytes(), self.limit).wait()
+        let running = Running::start(command, stdin.as_bytes(), self.limit);
+        self.by_hand.lock().expect("the list").insert(running.pid());
+        running.wait()
     }
 
     /// The calls of all stand-ins so far, in order of their beginning.
@@ -333,6 +401,7 @@ impl Test {
             end.and_then(|l| l["exit"].as_i64())
         };
         let begun = lines.iter().filter(|l| l["program"].is_string());
+        let by_hand = self.by_hand.lock().expect("the list");
         begun
             .map(|l| Call {
                 pid: l["pid"].as_u64().unwrap_or(0) as u32,
@@ -345,15 +414,19 @@ impl Test {
                     .filter_map(|a| Some(a.as_str()?.to_owned()))
                     .collect(),
                 exit: ended(&l["pid"], &l["at"]),
+                by_hand: l["pid"].as_u64().is_some_and(|pid| by_hand.contains(&(pid as u32))),
             })
             .collect()
     }
 
     /// Calls whose process is still there: children that were not reaped.
     pub fn leftovers(&self) -> Vec<Call> {
+        // One that has ended and waits for init to collect it is not left over.
         let alive = |call: &Call| {
-            let comm = fs::read_to_string(format!("/proc/{}/comm", call.pid)).unwrap_or_default();
-            call.exit.is_none() && comm.trim() == call.program
+            let stat = fs::read_to_string(format!("/proc/{}/stat", call.pid)).unwrap_or_default();
+            let name = format!("({}) ", call.program);
+            let state = stat.split_once(&name).and_then(|(_, rest)| rest.chars().next());
+            call.exit.is_none() && state.is_some_and(|state| state != 'Z')
         };
         self.calls().into_iter().filter(alive).collect()
     }

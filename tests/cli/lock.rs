@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::harness::{Action, Running, Test};
-use crate::support::{clean, eventually, finished, surroundings, up_succeeds};
+use crate::trouble::{clean, eventually, finished, surroundings, up_succeeds};
 
 fn hang() -> Action {
     Action::Hang { stdout: String::new(), stubborn: false }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::{Action, Run, Test};
-use crate::support::{clean, eventually, finished, ready, surroundings, up_succeeds};
+use crate::trouble::{clean, eventually, finished, ready, surroundings, up_succeeds};
 
 fn hang(stubborn: bool) -> Action {
     Action::Hang { stdout: String::new(), stubborn }

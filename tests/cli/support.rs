@@ -1,75 +1,282 @@
-//! What the tests of refusals, faults, signals and output share.
+//! What the tests of the quickstart share: an install manifest of the published one's shape, worlds
+//! in which `up` has been through, and looks at what is in them.
 
-use std::time::{Duration, Instant};
+#![allow(dead_code, reason = "each test file uses a part")]
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
 
-use crate::harness::{Run, Test};
+use serde_json::{Value, json};
 
-/// A small manifest of our own: the stand-in cluster needs no schemas, and reads it in no time.
-const MANIFEST: &str = include_str!("../fixtures/install.yaml");
+use crate::harness::{Call, Run, Scenario, Test};
 
-/// Surroundings in which `kstrim up` finds an install manifest.
-pub fn surroundings() -> Test {
+/// The profile's name.
+pub const PROFILE: &str = "kstrim";
+/// The Kafka's key in the world.
+pub const KAFKA: &str = "kafkas.kafka.strimzi.io/kafka/my-cluster";
+/// The operator's Deployment.
+pub const OPERATOR: &str = "deployments.apps/kafka/strimzi-cluster-operator";
+/// The topic.
+pub const TOPIC: &str = "kafkatopics.kafka.strimzi.io/kafka/my-topic";
+/// The marker in a cluster that kstrim made.
+pub const MARKER: &str = "configmaps/kube-system/kstrim";
+
+const STRIMZI: &str = "strimzi-cluster-operator";
+const KINDS: [(&str, &str); 10] = [
+    ("Kafka", "kafkas"),
+    ("KafkaConnect", "kafkaconnects"),
+    ("StrimziPodSet", "strimzipodsets"),
+    ("KafkaTopic", "kafkatopics"),
+    ("KafkaUser", "kafkausers"),
+    ("KafkaNodePool", "kafkanodepools"),
+    ("KafkaBridge", "kafkabridges"),
+    ("KafkaConnector", "kafkaconnectors"),
+    ("KafkaMirrorMaker2", "kafkamirrormaker2s"),
+    ("KafkaRebalance", "kafkarebalances"),
+];
+
+/// Objects like those of Strimzi 1.2.0's install manifest: same kinds and names, without schemas.
+pub fn install() -> Vec<Value> {
+    let labels = json!({"app": "strimzi"});
+    let rbac = "rbac.authorization.k8s.io";
+    let mut all = vec![json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": STRIMZI, "labels": labels}})];
+    let role = |name: &str, groups: Value, resources: Value| {
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole",
+            "metadata": {"name": name, "labels": labels},
+            "rules": [{"apiGroups": groups, "resources": resources,
+                "verbs": ["get", "list", "watch", "create", "delete", "patch", "update"]}]})
+    };
+    let binding = |kind: &str, name: &str, role: &str| {
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": kind,
+            "metadata": {"name": name, "labels": labels},
+            "subjects": [{"kind": "ServiceAccount", "name": STRIMZI, "namespace": "myproject"}],
+            "roleRef": {"kind": "ClusterRole", "name": role, "apiGroup": rbac}})
+    };
+    let named = |rest: &str| format!("{STRIMZI}{rest}");
+    all.extend([
+        role(&named("-namespaced"), json!(["", "apps"]), json!(["pods", "services", "deployments"])),
+        binding("RoleBinding", STRIMZI, &named("-namespaced")),
+        role(&named("-global"), json!(["", "storage.k8s.io"]), json!(["nodes", "storageclasses"])),
+        binding("ClusterRoleBinding", STRIMZI, &named("-global")),
+        role(&named("-leader-election"), json!(["coordination.k8s.io"]), json!(["leases"])),
+        binding("RoleBinding", &named("-leader-election"), &named("-leader-election")),
+        role(&named("-watched"), json!(["kafka.strimzi.io"]), json!(["kafkas", "kafkanodepools"])),
+        binding("RoleBinding", &named("-watched"), &named("-watched")),
+        role("strimzi-kafka-broker", json!([""]), json!(["nodes"])),
+        binding("ClusterRoleBinding", &named("-kafka-broker-delegation"), "strimzi-kafka-broker"),
+        role("strimzi-entity-operator", json!(["kafka.strimzi.io"]), json!(["kafkatopics", "kafkausers"])),
+        binding("RoleBinding", &named("-entity-operator-delegation"), "strimzi-entity-operator"),
+        role("strimzi-kafka-client", json!([""]), json!(["nodes"])),
+        binding("ClusterRoleBinding", &named("-kafka-client-delegation"), "strimzi-kafka-client"),
+    ]);
+    for (kind, plural) in KINDS {
+        let group = if kind == "StrimziPodSet" { "core.strimzi.io" } else { "kafka.strimzi.io" };
+        let schema = json!({"openAPIV3Schema": {"type": "object",
+            "x-kubernetes-preserve-unknown-fields": true}});
+        all.push(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{group}"),
+                "labels": {"app": "strimzi", "strimzi.io/crd-install": "true"}},
+            "spec": {"group": group, "scope": "Namespaced",
+                "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural,
+                    "singular": kind.to_lowercase()},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema,
+                    "subresources": {"status": {}}}]}}));
+    }
+    all.push(json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": STRIMZI, "labels": labels}, "data": {"log4j2.properties": "name = test"}}));
+    all.push(deployment());
+    all
+}
+
+fn deployment() -> Value {
+    let own = json!({"fieldRef": {"fieldPath": "metadata.namespace"}});
+    let images: String = ["4.2.0", "4.2.1", "4.3.0", "4.3.1"]
+        .map(|version| format!("{version}=quay.io/strimzi/kafka:1.2.0-kafka-{version}\n"))
+        .concat();
+    let operator = "quay.io/strimzi/operator:1.2.0";
+    let pod = json!({"name": STRIMZI, "strimzi.io/kind": "cluster-operator"});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": STRIMZI, "labels": {"app": "strimzi"}},
+        "spec": {"replicas": 1, "selector": {"matchLabels": pod},
+            "template": {"metadata": {"labels": pod}, "spec": {"serviceAccountName": STRIMZI,
+                "containers": [{"name": STRIMZI, "image": operator,
+                    "env": [
+                        {"name": "STRIMZI_NAMESPACE", "valueFrom": own},
+                        {"name": "STRIMZI_KAFKA_IMAGES", "value": images},
+                        {"name": "STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE", "value": operator},
+                        {"name": "STRIMZI_DEFAULT_USER_OPERATOR_IMAGE", "value": operator},
+                        {"name": "STRIMZI_FEATURE_GATES", "value": ""},
+                    ],
+                    "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"},
+                        "initialDelaySeconds": 10, "periodSeconds": 30},
+                    "resources": {"limits": {"cpu": "1000m", "memory": "384Mi"}}}]}}}})
+}
+
+/// The manifest's text.
+pub fn manifest() -> String {
+    install().iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
+/// A machine on which nothing has been started, with the manifest at hand.
+pub fn fresh() -> Test {
     let test = Test::new();
-    let path = test.write("install.yaml", MANIFEST);
-    test.env("KSTRIM_MANIFESTS", path)
+    test.write("install.yaml", manifest());
+    test.env("KSTRIM_MANIFESTS", "install.yaml")
 }
 
-/// Surroundings in which all of it is up already.
+/// Shorter times, for tests that go through `up` many times.
+pub fn quick(s: &mut Scenario) {
+    let t = &mut s.timings;
+    (t.start, t.restart, t.image, t.pull) = (40, 20, 10, 20);
+    (t.operator_boot, t.operator_ready, t.broker_ready, t.entity_ready) = (10, 40, 30, 30);
+    (t.node_ready, t.default_account, t.validate, t.pods, t.namespace) = (5, 5, 5, 5, 10);
+}
+
+/// A world in which `up` went through, forked from one that the tests of this process share.
 pub fn ready() -> Test {
-    let mut test = surroundings();
-    test.args(["up"]).run().expect(0);
-    test
+    static SHARED: Mutex<Weak<Test>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let base = shared.upgrade().unwrap_or_else(|| {
+        let mut test = fresh().scenario(quick);
+        test.args(["up"]).run().expect(0);
+        let test = Arc::new(test);
+        *shared = Arc::downgrade(&test);
+        test
+    });
+    let mut fork = base.fork();
+    fork.args::<&str>([]);
+    fork
 }
 
-/// Panics if it panicked, or had to be killed, or left children behind.
-#[track_caller]
-pub fn clean(test: &Test, run: &Run) {
-    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
-    assert!(!run.killed_by_harness, "it hung\n{}\n{}", run.stdout, run.stderr);
-    // The kernel ends the children of a killed run a moment later.
-    eventually("no child is left", || test.leftovers().is_empty());
+/// Run kstrim with these arguments.
+pub fn kstrim<const N: usize>(test: &mut Test, args: [&str; N]) -> Run {
+    test.args(args).run()
 }
 
-/// Wait until something holds; panics after 15 s.
+/// Run kstrim with `-o json`; its lines.
+pub fn events<const N: usize>(test: &mut Test, args: [&str; N], code: i32) -> Vec<Value> {
+    let mut all = args.to_vec();
+    all.extend(["-o", "json"]);
+    test.args(all).run().expect(code).json_lines()
+}
+
+/// The failure's id in the last line.
+pub fn failure(lines: &[Value]) -> String {
+    lines.last().and_then(|l| l["failure"]["id"].as_str()).unwrap_or("none").to_owned()
+}
+
+/// Everything that the failure says.
+pub fn told(lines: &[Value]) -> String {
+    lines.last().map(|l| l["failure"].to_string()).unwrap_or_default()
+}
+
+/// How each task ended.
+pub fn outcomes(lines: &[Value]) -> BTreeMap<String, String> {
+    let word = |v: &Value| v.as_str().unwrap_or("").to_owned();
+    let ended = lines.iter().filter(|l| l["type"] == "task_finished");
+    ended.map(|l| (word(&l["task"]), word(&l["outcome"]))).collect()
+}
+
+/// When an event of a task came: its place among the lines.
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(15), "not in 15 s: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+pub fn place(lines: &[Value], kind: &str, task: &str) -> usize {
+    lines.iter().position(|l| l["type"] == kind && l["task"] == task).unwrap_or_else(|| {
+        panic!("no {kind} of {task} in {lines:#?}");
+    })
+}
+
+/// Whether a call changes anything.
+pub fn writes(call: &Call) -> bool {
+    let words = ["apply", "delete", "patch", "create", "label", "annotate", "scale", "replace"];
+    let verbs = ["start", "stop", "pause", "unpause", "load", "pull", "update-context"];
+    let has = |list: &[&str]| call.args.iter().any(|a| list.contains(&a.as_str()));
+    match call.program.as_str() {
+        "kubectl" => has(&words),
+        _ => has(&words) || has(&verbs),
     }
 }
 
-/// The last event of a run with `--output json`.
-#[track_caller]
-pub fn finished(run: &Run) -> Value {
-    let last = run.json_lines().pop().unwrap_or_default();
-    assert_eq!(last["type"], "run_finished", "{}\n{}", run.stdout, run.stderr);
-    last
+/// What kstrim wrote, a line each.
+pub fn written(test: &Test) -> Vec<String> {
+    test.calls().iter().filter(|c| !c.by_hand && writes(c)).map(Call::line).collect()
 }
 
-/// The id of a run's failure; `null` if it had none.
-#[track_caller]
-pub fn failure_id(run: &Run) -> String {
-    finished(run)["failure"]["id"].as_str().unwrap_or("none").to_owned()
+/// The stand-in of kubectl by hand.
+pub fn kubectl(test: &Test, args: &str) -> Run {
+    let args = ["--context", PROFILE].into_iter().chain(args.split_whitespace());
+    test.fake("kubectl", args.collect::<Vec<_>>())
 }
 
-/// Run `kstrim up -o json` and see that it fails with this id and exit code, cleanly.
-#[track_caller]
-pub fn up_fails(test: &mut Test, args: &[&str], id: &str, code: i32) -> Run {
-    let run = test.args(["up", "-o", "json"].iter().chain(args)).run();
-    clean(test, &run);
-    let found = failure_id(&run);
-    assert_eq!((found.as_str(), run.code()), (id, code), "{}\n{}", run.stdout, run.stderr);
-    run
+/// Apply an object as somebody else would.
+pub fn apply_foreign(test: &Test, objects: &[Value]) {
+    let text: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+    let args = ["--context", PROFILE, "apply", "--server-side", "--field-manager=else", "-f", "-"];
+    test.fake_with("kubectl", args, &text).expect(0);
 }
 
-/// Run `kstrim up -o json` and see that it comes to a good end, cleanly.
+/// Kinds whose objects are the same after every way to the end.
+const LASTING: [&str; 12] = [
+    "namespaces",
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "serviceaccounts",
+    "configmaps",
+    "persistentvolumeclaims",
+    "deployments.apps",
+    "kafkas.kafka.strimzi.io",
+    "kafkanodepools.kafka.strimzi.io",
+    "kafkatopics.kafka.strimzi.io",
+];
+
+/// The world without what differs from run to run: by key labels, annotations and content.
+pub fn state(test: &Test) -> BTreeMap<String, Value> {
+    let objects = test.objects(PROFILE);
+    let lasting = |key: &str| LASTING.contains(&key.split('/').next().unwrap_or(""));
+    let mut state = BTreeMap::new();
+    for (key, object) in objects.as_object().into_iter().flatten().filter(|(key, _)| lasting(key)) {
+        let mut content = object.clone();
+        let fields = content.as_object_mut().expect("an object");
+        fields.remove("status");
+        let metadata = fields.remove("metadata").unwrap_or_default();
+        if let Some(spec) = fields.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.remove("volumeName");
+        }
+        let kept = json!({"labels": metadata["labels"], "annotations": metadata["annotations"],
+            "content": content});
+        state.insert(key.clone(), kept);
+    }
+    state
+}
+
+/// Panics with what differs.
 #[track_caller]
-pub fn up_succeeds(test: &mut Test, args: &[&str]) -> Run {
-    let run = test.args(["up", "-o", "json"].iter().chain(args)).run().expect(0);
-    clean(test, &run);
-    run
+pub fn same(left: &BTreeMap<String, Value>, right: &BTreeMap<String, Value>, what: &str) {
+    let mut differs = Vec::new();
+    for key in left.keys().chain(right.keys()) {
+        if left.get(key) != right.get(key) {
+            differs.push(format!("{key}\n  was {:?}\n  is  {:?}", left.get(key), right.get(key)));
+        }
+    }
+    assert!(differs.is_empty(), "{what}: {}", differs.join("\n"));
+}
+
+/// kstrim's journal of the profile, or null.
+pub fn journal(test: &Test) -> Value {
+    let path = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
+    std::fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// Whether an object carries kstrim's label.
+pub fn is_ours(object: &Value) -> bool {
+    object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "kstrim"
+}
+
+/// Keys of the world's objects that kstrim made.
+pub fn ours(test: &Test) -> Vec<String> {
+    let objects = test.objects(PROFILE);
+    let made = objects.as_object().into_iter().flatten().filter(|(_, object)| is_ours(object));
+    made.map(|(key, _)| key.clone()).collect()
 }

@@ -37,6 +37,7 @@ use kafka_protocol::protocol::{
 };
 
 use log::Logs;
+#[allow(unused_imports, reason = "each including crate uses a part")]
 pub use setup::{Faults, Node, Setup};
 
 /// What connections share.

@@ -1,0 +1,170 @@
+//! `kstrim up` from nothing to the end, and again.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::Test;
+use crate::support::{
+    KAFKA, MARKER, OPERATOR, PROFILE, TOPIC, events, fresh, is_ours, journal, kstrim, ours, outcomes, place,
+    quick, ready, same, state, written,
+};
+
+/// Words that differ from run to run.
+fn filters() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+        (r" +(\d+\.)?\d+ s\b", " [s]"),
+        (r"\d+ ms", "[ms]"),
+        (r"sha256:[0-9a-f]{64}", "sha256:[digest]"),
+    ]
+}
+
+/// A world in which operator and entity operator are late, so that orders do not hang on a busy
+/// machine's mood.
+fn slow_operators() -> Test {
+    fresh().scenario(|s| {
+        quick(s);
+        s.timings.operator_ready = 2_500;
+        s.timings.entity_ready = 5_000;
+    })
+}
+
+#[test]
+fn up_makes_everything_as_a_graph() {
+    let mut test = slow_operators();
+    let lines = events(&mut test, ["up"], 0);
+    let outcomes = outcomes(&lines);
+    for task in [
+        "preflight",
+        "cluster",
+        "images",
+        "namespace",
+        "crds",
+        "operator",
+        "kafka",
+        "topic",
+        "smoke",
+        "ready",
+    ] {
+        assert_eq!(outcomes.get(task).map(String::as_str), Some("done"), "{task}");
+    }
+    let started = |task| place(&lines, "task_started", task);
+    let finished = |task| place(&lines, "task_finished", task);
+    assert!(started("images") < finished("cluster"), "images work beside the cluster");
+    assert!(started("kafka") < finished("operator"), "Kafka does not wait for the operator");
+    assert!(finished("crds") < started("kafka"), "Kafka waits for its definitions");
+    assert!(finished("smoke") < finished("operator"), "the test does not wait for the operator");
+    assert!(finished("smoke") < finished("ready"));
+    let last = lines.last().expect("a line");
+    assert_eq!((&last["type"], &last["outcome"]), (&"run_finished".into(), &"done".into()));
+    assert_eq!(last["next"]["bootstrap"], "my-cluster-kafka-bootstrap.kafka.svc:9092");
+    assert_eq!(test.leftovers(), []);
+
+    let kafka = test.object(PROFILE, KAFKA);
+    let ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
+    assert!(kafka["status"]["conditions"].as_array().expect("conditions").iter().any(ready), "{kafka}");
+    assert_eq!(kafka["status"]["observedGeneration"], kafka["metadata"]["generation"]);
+    for key in [KAFKA, OPERATOR, TOPIC, MARKER, "namespaces//kafka"] {
+        let object = test.object(PROFILE, key);
+        assert!(is_ours(&object), "{key}");
+        if key != MARKER {
+            let digest = object["metadata"]["annotations"]["kstrim/digest"].as_str().unwrap_or("");
+            assert!(digest.len() > 16, "{key}: {digest}");
+            assert_eq!(object["metadata"]["annotations"]["kstrim/release"], "1.2.0", "{key}");
+        }
+    }
+    let made = ours(&test);
+    let kinds = ["clusterroles", "rolebindings", "customresourcedefinitions", "deployments", "configmaps"];
+    assert!(kinds.iter().all(|kind| made.iter().any(|key| key.starts_with(kind))), "{made:#?}");
+    let objects = test.objects(PROFILE);
+    let bound = |key: &&String| key.contains("bindings.rbac") && key.contains("/strimzi-cluster-operator");
+    let bindings: Vec<&String> = made.iter().filter(bound).collect();
+    assert_eq!(bindings.len(), 7, "{bindings:?}");
+    for key in bindings {
+        assert_eq!(objects[key]["subjects"][0]["namespace"], "kafka", "{key}");
+    }
+    assert!(!objects.to_string().contains("myproject"));
+    let journal = journal(&test);
+    assert_eq!(journal["profile_is_ours"], true);
+    assert!(journal["tasks"].as_object().expect("tasks").values().all(|t| t["finished"].is_string()));
+}
+
+#[test]
+fn the_users_kubeconfig_is_not_touched() {
+    let mut test = fresh().scenario(quick);
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: production\n# mine\n";
+    fs::create_dir_all(test.home().join(".kube")).expect("a folder");
+    let theirs = test.home().join(".kube/config");
+    fs::write(&theirs, text).expect("a file");
+    kstrim(&mut test, ["up"]).expect(0);
+    assert_eq!(fs::read_to_string(&theirs).expect("a file"), text);
+    let own = test.home().join(".local/state/kstrim/profiles/kstrim/kubeconfig");
+    assert!(fs::read_to_string(own).expect("kstrim's own").contains("name: kstrim"));
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert_eq!(fs::read_to_string(&theirs).expect("a file"), text);
+}
+
+#[test]
+fn plain_output_of_up() {
+    let mut test = slow_operators();
+    let run = kstrim(&mut test, ["up"]).expect(0);
+    // What overlaps comes in any order, and the reasons in between depend on the machine.
+    let (log, block) = run.stderr.split_once("\n\n").expect("a log and a summary");
+    let told = |line: &&str| {
+        [" started: ", " done in ", " already there: ", " warning: "].iter().any(|w| line.contains(w))
+    };
+    let mut log: Vec<&str> = log.lines().filter(told).collect();
+    log.sort_by_key(|line| line.split_once("  ").map(|(_, rest)| rest));
+    insta::with_settings!({filters => {
+        let mut all = filters();
+        all.push((r"(ready +started:) .*", "$1 [what is late]"));
+        all
+    }}, {
+        insta::assert_snapshot!(format!("{}\n\n{block}\n--- stdout\n{}", log.join("\n"), run.stdout));
+    });
+}
+
+#[test]
+fn a_second_up_finds_everything_and_writes_nothing() {
+    let mut test = ready();
+    let before = state(&test);
+    let lines = events(&mut test, ["up"], 0);
+    for (task, outcome) in outcomes(&lines) {
+        let always = ["preflight", "smoke"].contains(&task.as_str());
+        assert_eq!(outcome, if always { "done" } else { "already_done" }, "{task}");
+    }
+    assert_eq!(written(&test), Vec::<String>::new());
+    let calls = test.calls();
+    let lines: Vec<String> = calls.iter().map(|c| c.line()).collect();
+    assert!(calls.len() <= 30, "{} calls:\n{}", calls.len(), lines.join("\n"));
+    same(&before, &state(&test), "a second up changed");
+}
+
+#[test]
+fn up_smoke_test_down() {
+    let mut test = fresh().scenario(quick);
+    kstrim(&mut test, ["up"]).expect(0);
+    kstrim(&mut test, ["smoke-test"]).expect(0);
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert!(test.profile(PROFILE).is_null());
+    assert_eq!(test.leftovers(), []);
+}
+
+#[test]
+fn the_published_manifest_goes_through() {
+    let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+    let manifest = format!("{shared}/strimzi/1.2.0/strimzi-cluster-operator-1.2.0.yaml");
+    if !Path::new(&manifest).exists() {
+        return;
+    }
+    let mut test = Test::new();
+    let lines = events(&mut test, ["up", "--manifests", &manifest], 0);
+    let warned = |l: &&Value| l["type"] == "warning";
+    let warnings: Vec<&Value> = lines.iter().filter(warned).collect();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let live = test.objects(PROFILE);
+    let crds = live.as_object().expect("objects").keys().filter(|k| k.starts_with("customresourcedef"));
+    assert_eq!(crds.count(), 10);
+}

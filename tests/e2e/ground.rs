@@ -1,0 +1,326 @@
+//! The ground as the tests use it: one profile, a home of its own, and the user's kubeconfig that
+//! nobody may touch.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::run::{Run, Running};
+
+/// The tests' profile. The ground is shared: nothing else may have this name.
+pub const PROFILE: &str = "e2e-main";
+
+/// Limit of an `up` from nothing. An idle machine of 2 cores takes a minute and a half.
+const UP: Duration = Duration::from_secs(15 * 60);
+/// Limit of anything else.
+const SHORT: Duration = Duration::from_secs(5 * 60);
+
+/// A person's kubeconfig, with what YAML tools like to change: comments, order, spaces, a CRLF.
+const KUBECONFIG: &str = "# mine, do not touch\r\napiVersion: v1\nkind:   Config\ncurrent-context: work\n\
+    contexts:\n- {name: work, context: {cluster: work, user: me}}\nclusters:\n\
+    - {name: work, cluster: {server: \"https://work.example:6443\"}}\nusers: [{name: me, user: {token: secret}}]\n\n\n";
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The ground, held by one test.
+pub struct Ground {
+    test: &'static str,
+    home: PathBuf,
+    logs: PathBuf,
+    minikube_home: PathBuf,
+    up: Vec<OsString>,
+    runs: std::cell::Cell<u32>,
+    _file: File,
+    _held: MutexGuard<'static, ()>,
+}
+
+impl Ground {
+    /// Take the ground for the test of this name.
+    ///
+    /// # Panics
+    /// Without a ground: these tests never pass silently.
+    pub fn take(test: &'static str) -> Self {
+        let held = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let variable = |name: &str| {
+            env::var_os(name).filter(|v| !v.is_empty()).unwrap_or_else(|| {
+                panic!(
+                    "{name} is not set: run tests/ground/ground test, or eval \"$(tests/ground/ground env)\""
+                )
+            })
+        };
+        let folder = PathBuf::from(variable("KSTRIM_GROUND")).join("e2e");
+        let logs = folder.with_file_name("logs").join("e2e").join(test.replace("::", "."));
+        let _ = fs::remove_dir_all(&logs);
+        for folder in [&folder, &logs] {
+            fs::create_dir_all(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        }
+        let file = File::create(folder.join("lock")).expect("a lock file");
+        if file.try_lock().is_err() {
+            println!("  waiting for another run of these tests on the same ground");
+            file.lock().expect("the lock of the ground");
+        }
+        let arguments = variable("KSTRIM_GROUND_START_ARGS");
+        let ground = Self {
+            test,
+            home: folder.join("home"),
+            logs,
+            minikube_home: variable("MINIKUBE_HOME").into(),
+            up: up_arguments(
+                arguments.to_str().expect("text"),
+                &variable("KSTRIM_GROUND_MANIFEST"),
+                [variable("KSTRIM_GROUND_OPERATOR_TAR"), variable("KSTRIM_GROUND_KAFKA_TAR")],
+            ),
+            runs: 0.into(),
+            _file: file,
+            _held: held,
+        };
+        fs::create_dir_all(ground.user_kubeconfig().parent().expect("a folder")).expect("a home");
+        fs::write(ground.user_kubeconfig(), KUBECONFIG).expect("a kubeconfig");
+        println!("{test}");
+        ground
+    }
+
+    /// Take the ground with a Kafka that is up, however that has to be brought about.
+    pub fn with_kafka(test: &'static str) -> Self {
+        let ground = Self::take(test);
+        let first = ground.up(&[]).finish(UP);
+        if first.code() == 0 {
+            return ground;
+        }
+        // What an earlier test left broken is that test's failure, not this one's.
+        println!("  an `up` over what was there failed; from nothing then: {first}");
+        ground.scorch();
+        ground.up(&[]).finish(UP).expect(0);
+        ground
+    }
+
+    /// Take the ground with no profile and no memory of one.
+    pub fn with_nothing(test: &'static str) -> Self {
+        let ground = Self::take(test);
+        ground.scorch();
+        ground
+    }
+
+    /// Remove the profile and all state, not by kstrim.
+    fn scorch(&self) {
+        let _ = self.run("minikube", &["delete", "-p", PROFILE]);
+        let _ = self.run("docker", &["rm", "-f", "-v", PROFILE]);
+        let _ = self.run("docker", &["volume", "rm", "-f", PROFILE]);
+        let _ = fs::remove_dir_all(self.state());
+    }
+
+    /// Where kstrim keeps its state here.
+    pub fn state(&self) -> PathBuf {
+        self.home.join(".local/state/kstrim")
+    }
+
+    /// The folder of the profile's state.
+    pub fn profile_state(&self) -> PathBuf {
+        self.state().join("profiles").join(PROFILE)
+    }
+
+    fn user_kubeconfig(&self) -> PathBuf {
+        self.home.join(".kube/config")
+    }
+
+    /// A program in the tests' home.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env("HOME", &self.home).env("KSTRIM_PROFILE", PROFILE).env("LC_ALL", "C");
+        command.env("MINIKUBE_HOME", &self.minikube_home);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            let foreign = text.starts_with("KSTRIM_") && text != "KSTRIM_PROFILE"
+                || text.starts_with("XDG_")
+                || text == "KUBECONFIG";
+            if foreign {
+                command.env_remove(&name);
+            }
+        }
+        // `env_remove` above may have taken the variable that was just set.
+        command.env("KSTRIM_PROFILE", PROFILE);
+        command
+    }
+
+    fn start(&self, program: &Path, arguments: &[OsString]) -> Running {
+        let number = self.runs.get() + 1;
+        self.runs.set(number);
+        let mut command = self.command(program);
+        command.args(arguments);
+        if !program.is_absolute() {
+            // What the tests do themselves must not touch what they watch over.
+            command.env("KUBECONFIG", self.home.with_file_name("kubeconfig-of-the-tests"));
+        }
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let words: Vec<_> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+        let verb = words.first().map(String::as_str).unwrap_or_default();
+        // The log's name: number, program unless kstrim, verb.
+        let title = if name == "kstrim" { verb.to_owned() } else { format!("{name}-{verb}") };
+        let log = self.logs.join(format!("{number:02}-{}", title.trim_end_matches('-')));
+        Running::start(command, format!("{name} {}", words.join(" ")), log)
+    }
+
+    fn kstrim_words(&self, words: &[&str]) -> Running {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words)
+    }
+
+    /// Start `kstrim up -o json` with what the ground needs, and `more`.
+    pub fn up(&self, more: &[&str]) -> Running {
+        let mut words: Vec<OsString> = ["up", "-o", "json"].iter().map(OsString::from).collect();
+        words.extend(self.up.iter().cloned());
+        words.extend(more.iter().map(OsString::from));
+        self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words)
+    }
+
+    /// `up` to its end, which has to be good.
+    #[track_caller]
+    pub fn up_succeeds(&self, more: &[&str]) -> Run {
+        let run = self.up(more).finish(UP).expect(0);
+        assert_eq!(run.events().finished()["outcome"], "done", "{run}");
+        self.kubeconfig_untouched();
+        run
+    }
+
+    /// What `up`, `plan` and `render` need to know of this ground, without `minikube start`'s flags.
+    pub fn sources(&self) -> Vec<String> {
+        let words: Vec<String> = self.up.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+        let pairs = words.windows(2).filter(|w| w[0] == "--manifests" || w[0] == "--image-archive");
+        pairs.flatten().cloned().collect()
+    }
+
+    /// A verb of kstrim to its end. Afterwards the user's kubeconfig is looked at, too.
+    pub fn kstrim(&self, words: &[&str]) -> Run {
+        let run = self.kstrim_words(words).finish(SHORT);
+        self.kubeconfig_untouched();
+        run
+    }
+
+    /// A verb of kstrim that goes on while the test does.
+    pub fn kstrim_beside(&self, words: &[&str]) -> Running {
+        self.kstrim_words(words)
+    }
+
+    /// kubectl, by `kstrim kubectl`, to its end, which has to be good; its stdout.
+    #[track_caller]
+    pub fn kubectl(&self, words: &[&str]) -> String {
+        self.kstrim(&[&["kubectl", "--"], words].concat()).expect(0).stdout
+    }
+
+    /// kubectl's JSON.
+    #[track_caller]
+    pub fn kubectl_json(&self, words: &[&str]) -> Value {
+        let out = self.kubectl(&[words, &["-o", "json"]].concat());
+        out.parse().unwrap_or_else(|e| panic!("{e} in kubectl's {out}"))
+    }
+
+    /// Apply a manifest by kubectl.
+    #[track_caller]
+    pub fn apply(&self, name: &str, manifest: &str) {
+        let path = self.logs.join(name).with_extension("yaml");
+        fs::write(&path, manifest).expect("a manifest");
+        self.kubectl(&["apply", "--server-side", "-f", path.to_str().expect("text")]);
+    }
+
+    /// Any program to its end.
+    pub fn run(&self, program: &str, words: &[&str]) -> Run {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        self.start(Path::new(program), &words).finish(SHORT)
+    }
+
+    /// A shell command in the profile's node.
+    #[track_caller]
+    pub fn in_node(&self, script: &str) -> String {
+        self.run("docker", &["exec", PROFILE, "sh", "-c", script]).expect(0).stdout
+    }
+
+    /// The user's kubeconfig is what it was, to the byte.
+    #[track_caller]
+    pub fn kubeconfig_untouched(&self) {
+        let now = fs::read(self.user_kubeconfig()).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&now), KUBECONFIG, "the user's kubeconfig was changed");
+    }
+
+    /// Processes, other than this one, whose command line names the profile.
+    pub fn processes(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+            let Ok(line) = fs::read(entry.path().join("cmdline")) else { continue };
+            let words: Vec<_> = line.split(|b| *b == 0).map(String::from_utf8_lossy).collect();
+            let program = words[0].rsplit('/').next().unwrap_or_default();
+            let of_ours = matches!(program, "minikube" | "kubectl" | "kstrim");
+            if of_ours && words.iter().any(|w| w == PROFILE || w.ends_with(&format!("={PROFILE}"))) {
+                found.push(words.join(" "));
+            }
+        }
+        found
+    }
+}
+
+/// A test that fails leaves a picture of the cluster beside its logs.
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let file = self.profile_state().join("kubeconfig");
+        for words in [
+            "get nodes,pods,pvc,pv,kafka,kafkanodepool,kafkatopic -A -o wide",
+            "get events -A --sort-by=.metadata.creationTimestamp",
+            "get kafka,kafkanodepool,kafkatopic -A -o yaml",
+            "describe pods -n kafka",
+            "logs -n kafka deployment/strimzi-cluster-operator --tail=200",
+        ] {
+            let mut command = self.command("kubectl");
+            command.arg("--kubeconfig").arg(&file).arg("--request-timeout=10s").args(words.split(' '));
+            if let Ok(output) = command.output() {
+                let text = [&output.stdout[..], &output.stderr[..]].concat();
+                let before = fs::read(self.logs.join("cluster.txt")).unwrap_or_default();
+                let all = [&before[..], format!("\n$ kubectl {words}\n").as_bytes(), &text].concat();
+                let _ = fs::write(self.logs.join("cluster.txt"), all);
+            }
+        }
+        println!(
+            "  {} failed; its runs and a picture of the cluster are in {}",
+            self.test,
+            self.logs.display()
+        );
+    }
+}
+
+/// `minikube start`'s arguments as kstrim's: what kstrim has a flag for, by that flag.
+fn up_arguments(start: &str, manifest: &OsString, archives: [OsString; 2]) -> Vec<OsString> {
+    let mut words = Vec::new();
+    for argument in start.split_whitespace() {
+        match argument.split_once('=') {
+            Some((flag @ ("--driver" | "--kubernetes-version"), value)) => {
+                words.extend([flag.into(), value.into()]);
+            }
+            _ => words.push(format!("--minikube-arg={argument}").into()),
+        }
+    }
+    words.extend(["--manifests".into(), manifest.clone()]);
+    for archive in archives {
+        words.extend(["--image-archive".into(), archive]);
+    }
+    words
+}
+
+/// Look until it is there; the last thing seen is in the failure.
+#[track_caller]
+pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let began = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) if began.elapsed() > limit => panic!("not within {limit:?}: {what}; last seen: {seen}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(300)),
+        }
+    }
+}

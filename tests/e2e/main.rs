@@ -1,0 +1,20 @@
+//! kstrim on a real cluster: real minikube, real Kubernetes, real Kafka (`tests/ground`).
+//!
+//! ```text
+//! tests/ground/ground test          # builds and starts what is missing, then runs these
+//! ```
+//! Every test stands alone: it asks for what it needs (a running cluster, or none) and brings that
+//! about with kstrim itself, which is cheap when it is there. In the order of their names they need
+//! three starts of minikube. They share one profile, so they run one at a time, also across processes.
+
+mod ground;
+mod run;
+
+// In the order in which they run.
+mod creation;
+mod daily;
+mod foreign;
+mod hopeless;
+mod mishaps;
+mod removal;
+mod sigkill;
