@@ -4,7 +4,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::{Action, Run, Test};
-use crate::support::{clean, eventually, finished, ready, surroundings, up_succeeds};
+use crate::trouble::{clean, eventually, finished, ready, surroundings, up_succeeds};
 use crate::terminal::Terminal;
 
 /// Panics unless every line of stdout is an event as published.
