@@ -23,6 +23,9 @@ use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_
 /// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
 const STEP_NODE_UP: u64 = 11;
 
+/// How long the API server may be silent after a `minikube start` that ended well.
+const AFTER_START: Duration = Duration::from_secs(30);
+
 /// The task.
 pub struct Cluster;
 
@@ -222,7 +225,32 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    cx.start_result()
+    cx.start_result()?;
+    answers(cx).await
+}
+
+/// A start that ended well leaves a server that answers; one that does not is not waited for
+/// until the limit of the task.
+async fn answers(cx: &Cx) -> Result<()> {
+    let latest = tokio::time::Instant::now() + AFTER_START;
+    loop {
+        let Err(why) = connect(cx).await? else { return Ok(()) };
+        if tokio::time::Instant::now() >= latest {
+            return Err(Box::new(
+                Failure::new(
+                    explain::kubectl::UNREACHABLE,
+                    Kind::Task,
+                    "minikube start ended well, but the cluster's API server does not answer",
+                )
+                .because(why)
+                .hint(format!(
+                    "see minikube's own view: minikube status -p {0}; minikube logs -p {0}",
+                    cx.profile()
+                )),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
 }
 
 /// Write down whether a start is under way: one that is killed with us has to be done again,
