@@ -4,8 +4,8 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::{Action, Run, Test};
-use crate::trouble::{clean, eventually, finished, ready, surroundings, up_succeeds};
 use crate::terminal::Terminal;
+use crate::trouble::{clean, eventually, finished, ready, surroundings, up_succeeds};
 
 /// Panics unless every line of stdout is an event as published.
 #[track_caller]
