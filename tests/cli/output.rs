@@ -124,6 +124,8 @@ fn the_help_is_grouped_and_ends_with_examples() {
     assert!(at("Quickstart:") < at("Look inside:") && at("Look inside:") < at("Set up:"));
     assert!(at("Set up:") < at("Options:") && at("Options:") < at("Examples:"));
     let up = test.args(["up", "--help"]).run().expect(0).stdout;
+    insta::assert_snapshot!("help", run.stdout);
+    insta::assert_snapshot!("help_of_up", up);
     let headings = ["What to install:", "Where it comes from:", "minikube:", "Examples:", "Exit codes:"];
     let places: Vec<_> =
         headings.iter().map(|h| up.find(h).unwrap_or_else(|| panic!("{h} in {up}"))).collect();
