@@ -28,7 +28,12 @@ pub fn find(place: &Place, program: &str, args: &[String]) -> Option<Action> {
         let count = counts[&index].as_u64().unwrap_or(0) + 1;
         counts[&index] = json!(count);
         if met.is_none() && nth.is_none_or(|nth| u64::from(nth) == count) {
-            met = Some(action.clone());
+            // A stream has no end to wait for.
+            let stream = line.contains("watch=1") || line.contains("port-forward");
+            met = Some(match action {
+                Action::KillParentAfter if stream => Action::KillBoth { ms: 50 },
+                other => other.clone(),
+            });
         }
     }
     write(&file, &counts);
