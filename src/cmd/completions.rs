@@ -12,8 +12,14 @@ use crate::failure::Result;
 /// # Errors
 /// None today.
 pub fn run(shell: clap_complete::Shell) -> Result<ExitCode> {
+    // The generators offer hidden verbs too, so the command is put together again without them.
+    let full = Cli::command();
+    let shown: Vec<_> = full.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
+    let mut command =
+        clap::Command::new("kstrim").version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
+    command = command.args(full.get_arguments().cloned().collect::<Vec<_>>()).subcommands(shown);
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "kstrim", &mut script);
+    clap_complete::generate(shell, &mut command, "kstrim", &mut script);
     super::print(&String::from_utf8_lossy(&script));
     Ok(ExitCode::SUCCESS)
 }

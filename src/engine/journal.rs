@@ -39,6 +39,10 @@ pub struct Journal {
     /// that makes it, so that a run killed in the middle can be told from a foreign profile.
     #[serde(default)]
     pub profile_is_ours: bool,
+    /// Whether a `minikube start` began whose good end nobody saw. The API server answers long
+    /// before that end, and a start that is killed in between leaves a node without network.
+    #[serde(default)]
+    pub start_unfinished: bool,
     /// uid of the namespace `kube-system`, the cluster's identity: a profile of the same name
     /// that somebody else made later has another one.
     #[serde(default)]
@@ -82,6 +86,7 @@ impl JournalFile {
             profile: profile.to_owned(),
             release: None,
             profile_is_ours: false,
+            start_unfinished: false,
             cluster_uid: None,
             tasks: BTreeMap::new(),
         };

@@ -3,7 +3,8 @@
 use crate::failure::{Failure, Id, Kind};
 use crate::observe::{ApiError, ApiErrorKind};
 
-const UNREACHABLE: Id = Id("KS-API-UNREACHABLE");
+/// The API server does not answer.
+pub const UNREACHABLE: Id = Id("KS-API-UNREACHABLE");
 const FORBIDDEN: Id = Id("KS-API-FORBIDDEN");
 const UNAUTHORIZED: Id = Id("KS-API-UNAUTHORIZED");
 const CONTEXT: Id = Id("KS-CONTEXT-MISSING");

@@ -1,6 +1,7 @@
 //! The minikube profile. Done when its API server answers; `minikube start` goes on beside the
 //! tasks that follow, and `ready` waits for its end.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use super::{ownership, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
+use crate::engine::journal::JournalFile;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::exec::{Cmd, Lines};
@@ -20,6 +22,9 @@ use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_
 /// minikube's step from which on node and container runtime are up: "Preparing Kubernetes"
 /// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
 const STEP_NODE_UP: u64 = 11;
+
+/// How long the API server may be silent after a `minikube start` that ended well.
+const AFTER_START: Duration = Duration::from_secs(30);
 
 /// The task.
 pub struct Cluster;
@@ -35,6 +40,9 @@ impl Task<Cx> for Cluster {
         let untouched = matches!(*cx.start.borrow(), Start::Idle);
         if untouched && matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
+        }
+        if cx.journal.borrow().journal.start_unfinished && !cx.starting() {
+            return Ok(Doneness::Pending("an earlier `minikube start` was cut off".into()));
         }
         // Preflight has just talked to it: no need to ask again.
         let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
@@ -179,9 +187,10 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
 
 /// Run `minikube start` and return as soon as the API server answers; the rest of it goes on.
 async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
+    unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
     *cx.start.borrow_mut() = Start::Running;
-    let start = cx.start.clone();
+    let (start, journal) = (cx.start.clone(), cx.journal.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
     let profile = cx.profile().to_owned();
     tokio::task::spawn_local(async move {
@@ -205,6 +214,7 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
+        let result = result.and_then(|()| unfinished(&journal, false));
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
     });
     // The API server can answer once minikube has written the context; its own end comes later.
@@ -215,7 +225,40 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    cx.start_result()
+    cx.start_result()?;
+    answers(cx).await
+}
+
+/// A start that ended well leaves a server that answers; one that does not is not waited for
+/// until the limit of the task.
+async fn answers(cx: &Cx) -> Result<()> {
+    let latest = tokio::time::Instant::now() + AFTER_START;
+    loop {
+        let Err(why) = connect(cx).await? else { return Ok(()) };
+        if tokio::time::Instant::now() >= latest {
+            return Err(Box::new(
+                Failure::new(
+                    explain::kubectl::UNREACHABLE,
+                    Kind::Task,
+                    "minikube start ended well, but the cluster's API server does not answer",
+                )
+                .because(why)
+                .hint(format!(
+                    "see minikube's own view: minikube status -p {0}; minikube logs -p {0}",
+                    cx.profile()
+                )),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Write down whether a start is under way: one that is killed with us has to be done again,
+/// although the API server may answer.
+fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
+    let mut journal = journal.borrow_mut();
+    journal.journal.start_unfinished = yes;
+    journal.save()
 }
 
 /// Read the stream to its end and judge it by the exit code alone; the error events then explain it.

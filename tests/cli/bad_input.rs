@@ -114,7 +114,6 @@ fn versions_that_do_not_fit_list_those_that_do() {
         (&["--release=0.45.0", "--kafka=4.3.1"], &["0.45.0", "3.9.0"]),
         (&["--release=1.2.0", "--kubernetes-version=1.20.0"], &["1.20", "1.30"]),
         (&["--release=1.2.0", "--preset=zookeeper"], &["ookeeper", "0.45"]),
-        (&["--release=0.30.0", "--preset=ha"], &["0.30.0"]),
     ] {
         let all: Vec<&str> = ["up"].iter().chain(args).copied().collect();
         refused(&all, words);

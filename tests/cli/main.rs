@@ -9,10 +9,15 @@ mod faults;
 mod harness;
 mod lock;
 mod matrix;
+<<<<<<< HEAD
 mod plan;
 mod resume;
+=======
+mod output;
+>>>>>>> main
 mod signals;
 mod smoke;
 mod support;
+mod terminal;
 mod trouble;
 mod up;

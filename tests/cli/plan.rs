@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::Test;
-use crate::support::{PROFILE, fresh, kstrim, kubectl, quick, ready, same, state, until, written};
+use crate::support::{PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written};
 
 /// The state of each task.
 fn states(test: &mut Test) -> BTreeMap<String, String> {
@@ -102,14 +102,10 @@ fn what_is_rendered_is_what_up_applies() {
     let up = state(&test);
     // The same profile, with the text applied by hand in place of kstrim.
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
-    let apply = |test: &Test| {
-        let args = ["--context", PROFILE, "apply", "--server-side", "--field-manager=kstrim", "-f", "-"];
-        test.fake_with("kubectl", args, &rendered)
-    };
     // Kinds are known only after the first time.
-    apply(&test);
+    apply_as(&test, "kstrim", &rendered);
     kubectl(&test, "wait crd --all --for=condition=Established --timeout=10s").expect(0);
-    apply(&test).expect(0);
+    apply_as(&test, "kstrim", &rendered).expect(0);
     let claims = |t: &Test| {
         t.object(PROFILE, "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0").is_object()
     };
