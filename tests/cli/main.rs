@@ -9,12 +9,9 @@ mod faults;
 mod harness;
 mod lock;
 mod matrix;
-<<<<<<< HEAD
+mod output;
 mod plan;
 mod resume;
-=======
-mod output;
->>>>>>> main
 mod signals;
 mod smoke;
 mod support;
