@@ -50,8 +50,15 @@ pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
 async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let _lock = session.lock()?;
     cx.journal.borrow().refuse_newer()?;
+    let looked = async {
+        let extent = extent(&cx, args).await?;
+        if matches!(extent, Extent::Resources | Extent::ResourcesButData) {
+            refuse_other_kafkas(&cx).await?;
+        }
+        Ok::<_, Box<Failure>>(extent)
+    };
     let extent = tokio::select! {
-        extent = extent(&cx, args) => extent?,
+        looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
     if extent != Extent::Nothing {
@@ -123,6 +130,28 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
             Extent::Resources
         }
     })
+}
+
+/// A Kafka that is not the one to be removed would lose its operator and go with the namespace.
+async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
+    let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
+    let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
+    let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !ownership::is_ours(k));
+    let Some(name) = other.map(teardown::name) else { return Ok(()) };
+    let flags = refused::target_flags(&cx.settings.target);
+    let failure = Failure::new(
+        refused::KAFKA,
+        Kind::Foreign,
+        format!(
+            "nothing was deleted: the Kafka {name} in namespace {} is not the one that kstrim made",
+            cx.namespace()
+        ),
+    )
+    .because("without the operator nobody would look after it, and it would go with the namespace");
+    Err(Box::new(failure.hint(format!(
+        "if it may go, delete it first: kstrim kubectl{flags} -- delete kafka {name} -n {}",
+        cx.namespace()
+    ))))
 }
 
 /// Ask a person, or see that a script agreed.

@@ -55,7 +55,10 @@ fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: 
 }
 
 /// The items of a list; nothing for a kind that is not served.
-async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
+///
+/// # Errors
+/// `KS-API-*` when the cluster cannot be asked.
+pub async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
     let list = cx.kubectl.find(path).await.map_err(|e| api_failure(cx, &format!("list {path}"), &e))?;
     let items = list.and_then(|mut l| l.get_mut("items").map(serde_json::Value::take));
     Ok(match items {
@@ -65,7 +68,7 @@ async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
 }
 
 /// An object's name.
-fn name(object: &serde_json::Value) -> String {
+pub fn name(object: &serde_json::Value) -> String {
     text(object, "/metadata/name")
 }
 

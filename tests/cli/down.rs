@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, ProfileSeed, Test};
 use crate::support::{
     KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, kstrim,
-    kubectl, ours, quick, ready, same, state, until, written,
+    kubectl, ours, quick, ready, same, state, told, until, written,
 };
 
 const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
@@ -128,7 +128,7 @@ fn somebody_elses_kafka_keeps_the_definitions() {
 #[test]
 fn a_namespace_that_kstrim_did_not_make_stays() {
     let mut test = ready();
-    disown(&test, "v1", "Namespace", "", "kafka");
+    disown(&test, "namespace", "kafka");
     apply_foreign(
         &test,
         &[
@@ -144,14 +144,26 @@ fn a_namespace_that_kstrim_did_not_make_stays() {
 }
 
 #[test]
-fn somebody_elses_kafka_of_the_same_name_stays() {
-    let mut test = ready();
-    disown(&test, "kafka.strimzi.io/v1", "Kafka", "kafka", "my-cluster");
-    kstrim(&mut test, KEEP);
-    let kafka = test.object(PROFILE, KAFKA);
-    assert!(kafka.is_object() && kafka["metadata"]["deletionTimestamp"].is_null(), "{kafka}");
-    assert!(test.object(PROFILE, CLAIM)["metadata"]["deletionTimestamp"].is_null());
-    assert!(test.object(PROFILE, CLAIM).is_object(), "its data");
+fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
+    for name in ["my-cluster", "theirs"] {
+        let mut test = ready();
+        if name == "my-cluster" {
+            disown(&test, "kafka", name);
+        } else {
+            let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+                "metadata": {"name": name, "namespace": "kafka"}, "spec": {"kafka": {}}});
+            apply_foreign(&test, &[kafka]);
+        }
+        let before = state(&test);
+        let lines = events(&mut test, KEEP, 5);
+        assert_eq!(failure(&lines), "KS-KAFKA-FOREIGN");
+        assert!(told(&lines).contains(name), "{}", told(&lines));
+        assert_eq!(written(&test), Vec::<String>::new());
+        events(&mut test, ["down", "--keep-data"], 5);
+        same(&before, &state(&test), name);
+        // The whole profile is ours, and may go.
+        kstrim(&mut test, ["down", "--yes"]).expect(0);
+    }
 }
 
 #[test]

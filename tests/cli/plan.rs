@@ -102,10 +102,8 @@ fn what_is_rendered_is_what_up_applies() {
     let up = state(&test);
     // The same profile, with the text applied by hand in place of kstrim.
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
-    // Kinds are known only after the first time.
-    apply_as(&test, "kstrim", &rendered);
-    kubectl(&test, "wait crd --all --for=condition=Established --timeout=10s").expect(0);
-    apply_as(&test, "kstrim", &rendered).expect(0);
+    // Kinds are known a moment after their definitions.
+    until(&test, "it is applied", |t| apply_as(t, "kstrim", &rendered).code() == 0);
     let claims = |t: &Test| {
         t.object(PROFILE, "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0").is_object()
     };

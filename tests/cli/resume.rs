@@ -183,20 +183,14 @@ fn a_foreign_profile_is_refused_and_adopted() {
 #[test]
 fn foreign_things_are_refused_and_adopted() {
     let cases = [
-        ("v1", "Namespace", "", "kafka", "KS-NAMESPACE-FOREIGN"),
-        ("apps/v1", "Deployment", "kafka", "strimzi-cluster-operator", "KS-OPERATOR-FOREIGN"),
-        ("kafka.strimzi.io/v1", "Kafka", "kafka", "my-cluster", "KS-KAFKA-FOREIGN"),
-        (
-            "apiextensions.k8s.io/v1",
-            "CustomResourceDefinition",
-            "",
-            "kafkas.kafka.strimzi.io",
-            "KS-CRDS-FOREIGN",
-        ),
+        ("namespace", "kafka", "KS-NAMESPACE-FOREIGN"),
+        ("deployment", "strimzi-cluster-operator", "KS-OPERATOR-FOREIGN"),
+        ("kafka", "my-cluster", "KS-KAFKA-FOREIGN"),
+        ("crd", "kafkas.kafka.strimzi.io", "KS-CRDS-FOREIGN"),
     ];
-    for (api, kind, namespace, name, id) in cases {
+    for (kind, name, id) in cases {
         let mut test = ready();
-        disown(&test, api, kind, namespace, name);
+        disown(&test, kind, name);
         let before = state(&test);
         let lines = events(&mut test, ["up"], 5);
         assert_eq!(failure(&lines), id);

@@ -304,13 +304,9 @@ pub fn ours(test: &Test) -> Vec<String> {
 }
 
 /// Make it look as if somebody else had made an object: same thing, other label.
-pub fn disown(test: &Test, api: &str, kind: &str, namespace: &str, name: &str) {
-    let mut object = json!({"apiVersion": api, "kind": kind,
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "else"}}});
-    if !namespace.is_empty() {
-        object["metadata"]["namespace"] = json!(namespace);
-    }
-    apply_foreign(test, &[object]);
+pub fn disown(test: &Test, kind: &str, name: &str) {
+    let patch = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "else"}}});
+    kubectl(test, &format!("patch {kind} {name} -n kafka --type=merge -p {patch}")).expect(0);
 }
 
 /// A world in which kstrim made the profile and nothing else is left.

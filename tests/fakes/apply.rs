@@ -158,9 +158,11 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     let previous = c.memory.applied.get(&key).and_then(|by| by.get(&options.manager)).cloned();
     let Some(old) = existing else {
         if !options.dry_run {
+            // What the API server adds belongs to nobody.
+            let applied = new.clone();
             complete(&mut new, &resource);
-            let key = c.create(&resource, new.clone());
-            remember(c, &key, options, new);
+            let key = c.create(&resource, new);
+            remember(c, &key, options, applied);
         }
         let verb = if options.server_side { "serverside-applied" } else { "created" };
         return Ok((format!("{printed} {verb}{suffix}"), None));
