@@ -1,6 +1,7 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod bad_input;
+mod down;
 mod exit_codes;
 mod fakes_faithful;
 mod fakes_minikube;
@@ -9,7 +10,10 @@ mod harness;
 mod lock;
 mod matrix;
 mod output;
+mod plan;
+mod resume;
 mod signals;
+mod smoke;
 mod support;
 mod terminal;
 mod trouble;

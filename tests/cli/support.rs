@@ -202,17 +202,35 @@ pub fn written(test: &Test) -> Vec<String> {
     test.calls().iter().filter(|c| !c.by_hand && writes(c)).map(Call::line).collect()
 }
 
+/// The words that name the cluster: kstrim's own kubeconfig, which it leaves to others too.
+fn target(test: &Test) -> Vec<String> {
+    let own = test.home().join(".local/state/kstrim/profiles/kstrim/kubeconfig");
+    let mut words = vec!["--context".to_owned(), PROFILE.to_owned()];
+    if own.exists() {
+        words.extend(["--kubeconfig".to_owned(), own.display().to_string()]);
+    }
+    words
+}
+
 /// The stand-in of kubectl by hand.
 pub fn kubectl(test: &Test, args: &str) -> Run {
-    let args = ["--context", PROFILE].into_iter().chain(args.split_whitespace());
-    test.fake("kubectl", args.collect::<Vec<_>>())
+    let mut words = target(test);
+    words.extend(args.split_whitespace().map(str::to_owned));
+    test.fake("kubectl", words)
 }
 
 /// Apply an object as somebody else would.
 pub fn apply_foreign(test: &Test, objects: &[Value]) {
     let text: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
-    let args = ["--context", PROFILE, "apply", "--server-side", "--field-manager=else", "-f", "-"];
-    test.fake_with("kubectl", args, &text).expect(0);
+    apply_as(test, "else", &text).expect(0);
+}
+
+/// Apply a text under a field manager.
+pub fn apply_as(test: &Test, manager: &str, text: &str) -> Run {
+    let mut words = target(test);
+    words.extend(["apply", "--server-side", "--force-conflicts", "-f", "-"].map(str::to_owned));
+    words.push(format!("--field-manager={manager}"));
+    test.fake_with("kubectl", words, text)
 }
 
 /// Kinds whose objects are the same after every way to the end.
@@ -234,7 +252,11 @@ const LASTING: [&str; 12] = [
 /// The world without what differs from run to run: by key labels, annotations and content.
 pub fn state(test: &Test) -> BTreeMap<String, Value> {
     let objects = test.objects(PROFILE);
-    let lasting = |key: &str| LASTING.contains(&key.split('/').next().unwrap_or(""));
+    // Every namespace gets its account `default` a moment later.
+    let lasting = |key: &str| {
+        LASTING.contains(&key.split('/').next().unwrap_or("")) && !key.starts_with("serviceaccounts/")
+            || key.starts_with("serviceaccounts/kafka/") && !key.ends_with("/default")
+    };
     let mut state = BTreeMap::new();
     for (key, object) in objects.as_object().into_iter().flatten().filter(|(key, _)| lasting(key)) {
         let mut content = object.clone();
@@ -279,4 +301,37 @@ pub fn ours(test: &Test) -> Vec<String> {
     let objects = test.objects(PROFILE);
     let made = objects.as_object().into_iter().flatten().filter(|(_, object)| is_ours(object));
     made.map(|(key, _)| key.clone()).collect()
+}
+
+/// Make it look as if somebody else had made an object: same thing, other label.
+pub fn disown(test: &Test, api: &str, kind: &str, namespace: &str, name: &str) {
+    let mut object = json!({"apiVersion": api, "kind": kind,
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "else"}}});
+    if !namespace.is_empty() {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    apply_foreign(test, &[object]);
+}
+
+/// A world in which kstrim made the profile and nothing else is left.
+pub fn empty_cluster() -> Test {
+    let mut test = ready();
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    test.forget_calls();
+    test
+}
+
+/// Wait until the world is as wanted; panics after some seconds.
+#[track_caller]
+pub fn until(test: &Test, what: &str, wanted: impl Fn(&Test) -> bool) {
+    let since = std::time::Instant::now();
+    loop {
+        // Time passes by looking through the API.
+        kubectl(test, "get --raw /api/v1/namespaces").expect(0);
+        if wanted(test) {
+            return;
+        }
+        assert!(since.elapsed().as_secs() < 20, "not so: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }

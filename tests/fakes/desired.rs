@@ -257,7 +257,11 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
     let (version, image) = kafka_version(kafka, deployment);
     let image = kafka["spec"]["kafka"]["image"].as_str().map_or(image, str::to_owned);
     if cluster_id(c, kafka).is_none() {
-        let id = crate::topics::base64(&c.random());
+        // An id that stands in the status is taken: how a cluster is recovered from its volumes.
+        let id = match text(kafka, "/status/clusterId") {
+            "" => crate::topics::base64(&c.random()),
+            given => given.to_owned(),
+        };
         c.memory.cluster_ids.insert(text(kafka, "/metadata/uid").to_owned(), id);
     }
     for pool in pools {

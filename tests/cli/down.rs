@@ -1,0 +1,221 @@
+//! `kstrim down`: only what kstrim made, in the order that never hangs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Engine, ProfileSeed, Test};
+use crate::support::{
+    KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, kstrim,
+    kubectl, ours, quick, ready, same, state, until, written,
+};
+
+const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
+const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
+
+/// Keys of anything of Strimzi's or in the namespace.
+fn remains(test: &Test) -> Vec<String> {
+    let objects = test.objects(PROFILE);
+    let of_kafka = |key: &&String| {
+        key.contains("strimzi") || key.split('/').nth(1) == Some("kafka") || *key == "namespaces//kafka"
+    };
+    objects.as_object().into_iter().flatten().map(|(key, _)| key).filter(of_kafka).cloned().collect()
+}
+
+#[test]
+fn the_profile_goes_if_it_is_ours() {
+    let mut test = ready();
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert!(test.profile(PROFILE).is_null());
+    let folder = test.home().join(".local/state/kstrim/profiles/kstrim");
+    assert!(!folder.join("journal.json").exists() && !folder.join("kubeconfig").exists());
+    // Gone already is success.
+    test.forget_calls();
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_was_ever_there() {
+    let mut test = fresh();
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    kstrim(&mut test, ["down"]).expect(0);
+    kstrim(&mut test, KEEP).expect(0);
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn somebody_elses_profile_stays() {
+    let mut test = fresh().scenario(|s| {
+        quick(s);
+        s.profiles = vec![ProfileSeed::default()];
+    });
+    kstrim(&mut test, ["up", "--adopt"]).expect(0);
+    let lines = events(&mut test, ["down", "--yes"], 0);
+    assert!(test.profile(PROFILE).is_object());
+    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("kstrim did not make it"));
+    assert!(lines.iter().any(said), "{lines:#?}");
+    assert_eq!(remains(&test), Vec::<String>::new());
+    assert!(!written(&test).iter().any(|line| line.starts_with("minikube delete")));
+}
+
+#[test]
+fn keep_cluster_deletes_in_order_and_leaves_nothing() {
+    let mut test = ready();
+    let lines = events(&mut test, KEEP, 0);
+    assert_eq!(failure(&lines), "none");
+    assert!(test.profile(PROFILE).is_object());
+    assert_eq!(remains(&test), Vec::<String>::new());
+    assert_eq!(ours(&test), [MARKER], "the profile stays ours");
+    let deleted = written(&test);
+    let at = |kind: &str| {
+        let place = deleted.iter().position(|line| line.contains(&format!(" delete {kind}")));
+        place.unwrap_or_else(|| panic!("no deletion of {kind} in {deleted:#?}"))
+    };
+    let order = [
+        "kafkatopics.",
+        "kafkas.",
+        "kafkanodepools.",
+        "persistentvolumeclaims",
+        "deployments.apps",
+        "customresourcedefinitions",
+        "namespace ",
+    ];
+    assert!(order.map(at).is_sorted(), "{deleted:#?}");
+    kstrim(&mut test, KEEP).expect(0);
+    kstrim(&mut test, ["up"]).expect(0);
+    same(&state(&ready()), &state(&test), "up after down");
+}
+
+#[test]
+fn topics_whose_operator_is_gone_are_healed_and_told() {
+    let mut test = ready();
+    assert_eq!(test.object(PROFILE, TOPIC)["metadata"]["finalizers"], json!(["strimzi.io/topic-operator"]));
+    kubectl(&test, "delete kafkas.kafka.strimzi.io my-cluster -n kafka --wait=false").expect(0);
+    until(&test, "the entity operator is gone", |t| {
+        t.object(PROFILE, "deployments.apps/kafka/my-cluster-entity-operator").is_null()
+    });
+    let lines = events(&mut test, KEEP, 0);
+    let said = |l: &Value| {
+        l["type"] == "warning" && l["message"].as_str().is_some_and(|m| m.contains("finalizer of my-topic"))
+    };
+    assert!(lines.iter().any(said), "{lines:#?}");
+    assert_eq!(remains(&test), Vec::<String>::new());
+}
+
+#[test]
+fn somebody_elses_kafka_keeps_the_definitions() {
+    let mut test = ready();
+    let theirs = "kafkas.kafka.strimzi.io/other/theirs";
+    apply_foreign(
+        &test,
+        &[
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}}),
+            json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+                "metadata": {"name": "theirs", "namespace": "other"}, "spec": {"kafka": {}}}),
+        ],
+    );
+    let lines = events(&mut test, KEEP, 0);
+    let kept = |l: &Value| l["detail"].as_str().is_some_and(|d| d.contains("in use: Kafka other/theirs"));
+    assert!(lines.iter().any(kept), "{lines:#?}");
+    assert!(test.object(PROFILE, theirs).is_object());
+    assert!(test.object(PROFILE, theirs)["metadata"]["deletionTimestamp"].is_null());
+    let crd = "customresourcedefinitions.apiextensions.k8s.io//kafkas.kafka.strimzi.io";
+    assert!(test.object(PROFILE, crd).is_object());
+    assert!(test.object(PROFILE, "namespaces//kafka").is_null());
+}
+
+#[test]
+fn a_namespace_that_kstrim_did_not_make_stays() {
+    let mut test = ready();
+    disown(&test, "v1", "Namespace", "", "kafka");
+    apply_foreign(
+        &test,
+        &[
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "kafka"},
+            "data": {"a": "b"}}),
+        ],
+    );
+    kstrim(&mut test, KEEP).expect(0);
+    let namespace = test.object(PROFILE, "namespaces//kafka");
+    assert!(namespace.is_object() && namespace["metadata"]["deletionTimestamp"].is_null());
+    assert_eq!(test.object(PROFILE, "configmaps/kafka/mine")["data"]["a"], "b");
+    assert!(test.object(PROFILE, KAFKA).is_null());
+}
+
+#[test]
+fn somebody_elses_kafka_of_the_same_name_stays() {
+    let mut test = ready();
+    disown(&test, "kafka.strimzi.io/v1", "Kafka", "kafka", "my-cluster");
+    kstrim(&mut test, KEEP);
+    let kafka = test.object(PROFILE, KAFKA);
+    assert!(kafka.is_object() && kafka["metadata"]["deletionTimestamp"].is_null(), "{kafka}");
+    assert!(test.object(PROFILE, CLAIM)["metadata"]["deletionTimestamp"].is_null());
+    assert!(test.object(PROFILE, CLAIM).is_object(), "its data");
+}
+
+#[test]
+fn kept_data_are_taken_over() {
+    let mut test = ready();
+    let id = test.object(PROFILE, KAFKA)["status"]["clusterId"].clone();
+    let claim = test.object(PROFILE, CLAIM)["metadata"]["uid"].clone();
+    assert!(id.is_string() && claim.is_string());
+    kstrim(&mut test, ["down", "--keep-data"]).expect(0);
+    assert!(test.object(PROFILE, KAFKA).is_null());
+    assert_eq!(test.object(PROFILE, CLAIM)["metadata"]["annotations"]["kstrim/cluster-id"], id);
+    test.forget_calls();
+    let lines = events(&mut test, ["up"], 0);
+    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("cluster id"));
+    assert!(lines.iter().any(said), "{lines:#?}");
+    let kafka = test.object(PROFILE, KAFKA);
+    assert_eq!(kafka["status"]["clusterId"], id);
+    assert!(kafka["metadata"]["annotations"]["strimzi.io/pause-reconciliation"].is_null());
+    assert_eq!(test.object(PROFILE, CLAIM)["metadata"]["uid"], claim);
+    let patch =
+        |line: &String| line.contains("--subresource=status") || line.contains("--subresource status");
+    assert!(written(&test).iter().any(patch), "{:#?}", written(&test));
+    kstrim(&mut test, ["smoke-test"]).expect(0);
+}
+
+#[test]
+fn a_script_has_to_agree() {
+    let before = state(&ready());
+    for args in [&["down"][..], &["down", "--keep-cluster"]] {
+        let mut test = ready();
+        let run = test.args([args, &["-o", "json"]].concat()).run().expect(2);
+        let lines = run.json_lines();
+        assert_eq!(failure(&lines), "KS-CONSENT");
+        assert!(run.stdout.contains("--yes"));
+        assert_eq!(written(&test), Vec::<String>::new());
+        same(&before, &state(&test), "without consent");
+    }
+}
+
+#[test]
+fn without_an_engine_nothing_is_claimed() {
+    for args in [["down", "--yes"].as_slice(), &KEEP] {
+        let mut test = ready();
+        test.rescenario(|s| s.engine = Engine::Down);
+        test.limit(Duration::from_secs(100));
+        let run = test.args([args, &["-o", "json"]].concat()).run().expect(3);
+        let lines = run.json_lines();
+        assert!(
+            failure(&lines).contains("ENGINE") || failure(&lines).contains("DOCKER"),
+            "{}",
+            failure(&lines)
+        );
+        assert_eq!(written(&test), Vec::<String>::new());
+        assert!(test.profile(PROFILE).is_object());
+        test.rescenario(|s| s.engine = Engine::Up);
+        kstrim(&mut test, ["down", "--yes"]).expect(0);
+    }
+}
+
+#[test]
+fn a_cluster_without_anything_of_ours() {
+    let mut test = empty_cluster();
+    kstrim(&mut test, KEEP).expect(0);
+    assert_eq!(written(&test), Vec::<String>::new());
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert!(test.profile(PROFILE).is_null());
+}

@@ -1,0 +1,116 @@
+//! `kstrim plan` and `kstrim render`: what `up` would do, and what it applies.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::Test;
+use crate::support::{PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written};
+
+/// The state of each task.
+fn states(test: &mut Test) -> BTreeMap<String, String> {
+    let before = state(test);
+    let plan = kstrim(test, ["plan", "-o", "json"]).expect(0).json();
+    assert_eq!(written(test), Vec::<String>::new(), "a plan only reads");
+    same(&before, &state(test), "a plan changed");
+    let word = |v: &Value| v.as_str().unwrap_or("").to_owned();
+    let tasks = plan["tasks"].as_array().expect("tasks").iter();
+    tasks.map(|t| (word(&t["id"]), word(&t["state"]))).collect()
+}
+
+#[track_caller]
+fn are(states: &BTreeMap<String, String>, state: &str, tasks: &[&str]) {
+    for task in tasks {
+        assert_eq!(states.get(*task).map(String::as_str), Some(state), "{task} in {states:?}");
+    }
+}
+
+#[test]
+fn on_nothing() {
+    let mut test = fresh();
+    let states = states(&mut test);
+    are(&states, "done", &["preflight"]);
+    are(&states, "needed", &["cluster", "images"]);
+    are(&states, "later", &["namespace", "crds", "operator", "kafka", "topic", "smoke", "ready"]);
+    let run = kstrim(&mut test, ["plan"]).expect(0);
+    for words in ["minikube start", "minikube image pull"] {
+        let (program, verb) = words.split_once(' ').expect("two words");
+        assert!(
+            run.stdout.lines().any(|l| l.contains(program) && l.contains(verb)),
+            "{words}: {}",
+            run.stdout
+        );
+    }
+    assert!(!test.home().join(".local/state/kstrim").exists(), "a look leaves nothing");
+}
+
+#[test]
+fn on_a_complete_cluster() {
+    let mut test = ready();
+    let states = states(&mut test);
+    let done = ["preflight", "cluster", "images", "namespace", "crds", "operator", "kafka", "topic", "ready"];
+    are(&states, "done", &done);
+    are(&states, "always", &["smoke"]);
+    let run = kstrim(&mut test, ["plan"]).expect(0);
+    assert!(run.stdout.contains("Nothing to do"), "{}", run.stdout);
+}
+
+#[test]
+fn on_half_a_cluster() {
+    let mut test = ready();
+    kubectl(&test, "delete kafkatopics.kafka.strimzi.io my-topic -n kafka --wait=false").expect(0);
+    let key = "kafkatopics.kafka.strimzi.io/kafka/my-topic";
+    until(&test, "the topic is gone", |t| t.object(PROFILE, key).is_null());
+    let states = states(&mut test);
+    are(&states, "done", &["cluster", "namespace", "crds", "operator", "kafka"]);
+    are(&states, "needed", &["topic"]);
+    are(&states, "later", &["smoke", "ready"]);
+}
+
+#[test]
+fn the_script_is_bash() {
+    let mut test = fresh();
+    let run = kstrim(&mut test, ["plan", "--script"]).expect(0);
+    insta::assert_snapshot!(run.stdout);
+    let path = test.write("up.sh", &run.stdout);
+    let Some(bash) =
+        ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"].map(Path::new).into_iter().find(|p| p.exists())
+    else {
+        return;
+    };
+    let checked = Command::new(bash).arg("-n").arg(&path).output().expect("bash runs");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn render_prints_kafka_and_topic() {
+    let mut test = fresh();
+    let parts = ["namespace", "kafka", "topic"].map(|part| {
+        let run = kstrim(&mut test, ["render", "--only", part]).expect(0);
+        format!("# {part}\n{}", run.stdout)
+    });
+    insta::assert_snapshot!(parts.join("\n"));
+}
+
+#[test]
+fn what_is_rendered_is_what_up_applies() {
+    let mut test = fresh().scenario(quick);
+    let rendered = kstrim(&mut test, ["render"]).expect(0).stdout;
+    kstrim(&mut test, ["up"]).expect(0);
+    let up = state(&test);
+    // The same profile, with the text applied by hand in place of kstrim.
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    // Kinds are known only after the first time.
+    apply_as(&test, "kstrim", &rendered);
+    kubectl(&test, "wait crd --all --for=condition=Established --timeout=10s").expect(0);
+    apply_as(&test, "kstrim", &rendered).expect(0);
+    let claims = |t: &Test| {
+        t.object(PROFILE, "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0").is_object()
+    };
+    let entity =
+        |t: &Test| t.object(PROFILE, "deployments.apps/kafka/my-cluster-entity-operator").is_object();
+    until(&test, "Kafka is there", |t| claims(t) && entity(t));
+    same(&up, &state(&test), "rendered and applied by hand");
+}

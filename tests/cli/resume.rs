@@ -1,0 +1,246 @@
+//! `kstrim up` goes on from whatever it finds, and refuses what is not its own.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Action, Host, ProfileSeed, Registry, Test};
+use crate::support::{
+    KAFKA, MARKER, PROFILE, disown, empty_cluster, events, failure, fresh, is_ours, journal, kstrim, kubectl,
+    outcomes, quick, ready, same, state, told, until, written,
+};
+
+/// The world as `up` leaves it.
+fn complete() -> std::collections::BTreeMap<String, Value> {
+    state(&ready())
+}
+
+#[track_caller]
+fn up_completes(test: &mut Test) {
+    kstrim(test, ["up"]).expect(0);
+    same(&complete(), &state(test), "not as after one `up`");
+}
+
+#[test]
+fn a_registry_that_is_mended() {
+    let mut test = fresh().scenario(|s| {
+        quick(s);
+        s.registry = Registry::Unreachable;
+    });
+    let lines = events(&mut test, ["up"], 1);
+    assert_eq!(failure(&lines), "KS-IMAGE-PULL");
+    assert!(told(&lines).contains("run `kstrim up` again"), "{}", told(&lines));
+    test.rescenario(|s| s.registry = Registry::Up);
+    up_completes(&mut test);
+}
+
+#[test]
+fn a_broker_image_that_is_mended() {
+    let mut test = fresh().scenario(|s| {
+        quick(s);
+        s.missing_images = vec!["strimzi/kafka:".into()];
+    });
+    let lines = events(&mut test, ["up"], 1);
+    assert_eq!(failure(&lines), "KS-IMAGE-PULL");
+    assert_eq!(outcomes(&lines)["kafka"], "failed");
+    test.rescenario(|s| s.missing_images.clear());
+    up_completes(&mut test);
+}
+
+#[test]
+fn what_an_earlier_down_is_still_deleting() {
+    for (what, slow) in [("delete namespace", "namespace"), ("delete customresourcedefinitions", "crds")] {
+        let mut test = ready().fault("kubectl", what, None, Action::KillParentAfter);
+        test.rescenario(|s| match slow {
+            "crds" => s.timings.crd_delete = 700,
+            _ => s.timings.namespace = 700,
+        });
+        assert_eq!(kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).code(), 137, "{what}");
+        test.rescenario(|s| s.faults.clear());
+        let lines = events(&mut test, ["up"], 0);
+        let waits = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("still going away"));
+        let reason = |l: &Value| l["reason"].as_str().is_some_and(|m| m.contains("still going away"));
+        assert!(lines.iter().any(|l| waits(l) || reason(l)), "{what}: {lines:#?}");
+        same(&complete(), &state(&test), what);
+    }
+}
+
+#[test]
+fn a_kafka_without_its_pool() {
+    let mut test = ready();
+    kubectl(&test, "delete kafkanodepools.kafka.strimzi.io dual-role -n kafka --wait=false").expect(0);
+    up_completes(&mut test);
+}
+
+#[test]
+fn things_deleted_by_hand_are_made_again() {
+    for what in ["kafkatopics.kafka.strimzi.io my-topic", "deployments.apps strimzi-cluster-operator"] {
+        let mut test = ready();
+        kubectl(&test, &format!("delete {what} -n kafka --wait=false")).expect(0);
+        until(&test, what, |t| {
+            let (kind, name) = what.split_once(' ').expect("two words");
+            t.object(PROFILE, &format!("{kind}/kafka/{name}")).is_null()
+        });
+        up_completes(&mut test);
+    }
+}
+
+#[test]
+fn a_profile_that_is_stopped_or_paused() {
+    for verb in ["stop", "pause"] {
+        let mut test = ready();
+        test.fake("minikube", [verb, "-p", PROFILE]).expect(0);
+        let lines = events(&mut test, ["up"], 0);
+        assert_eq!(outcomes(&lines)["cluster"], "done", "{verb}");
+        same(&complete(), &state(&test), verb);
+    }
+}
+
+#[test]
+fn a_start_that_died() {
+    for ms in [2, 12, 30] {
+        let mut test = fresh().scenario(quick).fault("minikube", "start", Some(1), Action::KillSelf { ms });
+        let lines = events(&mut test, ["up"], 1);
+        assert_eq!(lines.last().expect("a line")["failure"]["task"], "cluster");
+        up_completes(&mut test);
+    }
+}
+
+#[test]
+fn a_container_that_is_gone() {
+    let mut test = ready();
+    test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
+    let lines = events(&mut test, ["up"], 0);
+    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("made anew"));
+    assert!(lines.iter().any(said), "{lines:#?}");
+    same(&complete(), &state(&test), "made anew");
+}
+
+#[test]
+fn a_profile_deleted_by_hand() {
+    let mut test = ready();
+    test.fake("minikube", ["delete", "-p", PROFILE]).expect(0);
+    up_completes(&mut test);
+}
+
+#[test]
+fn a_profile_made_again_by_somebody_else_is_foreign() {
+    let mut test = ready();
+    test.fake("minikube", ["delete", "-p", PROFILE]).expect(0);
+    test.fake("minikube", ["start", "-p", PROFILE, "--memory=4096", "--cpus=2"]).expect(0);
+    let before = state(&test);
+    let lines = events(&mut test, ["up"], 5);
+    assert_eq!(failure(&lines), "KS-PROFILE-FOREIGN");
+    assert_eq!(written(&test), Vec::<String>::new());
+    same(&before, &state(&test), "a foreign profile was touched");
+    // The journal has learnt it: the next `down` does not delete it either.
+    kstrim(&mut test, ["down", "--yes"]);
+    assert!(test.profile(PROFILE).is_object());
+}
+
+#[test]
+fn a_lost_journal_is_made_up_for_by_the_marker() {
+    for what in ["journal.json", ""] {
+        let mut test = ready();
+        let folder = test.home().join(".local/state/kstrim/profiles/kstrim");
+        if what.is_empty() {
+            fs::remove_dir_all(&folder).expect("kstrim's folder");
+        } else {
+            fs::remove_file(folder.join(what)).expect("the journal");
+        }
+        kstrim(&mut test, ["up"]).expect(0);
+        assert_eq!(journal(&test)["profile_is_ours"], true);
+        kstrim(&mut test, ["down", "--yes"]).expect(0);
+        assert!(test.profile(PROFILE).is_null());
+    }
+}
+
+#[test]
+fn a_foreign_profile_is_refused_and_adopted() {
+    let seed = || {
+        fresh().scenario(|s| {
+            quick(s);
+            s.profiles = vec![ProfileSeed { kubernetes: "v1.34.4".into(), ..ProfileSeed::default() }];
+        })
+    };
+    for host in [Host::Running, Host::Stopped] {
+        let mut test = seed();
+        test.rescenario(|s| s.profiles[0].host = host);
+        let lines = events(&mut test, ["up"], 5);
+        assert_eq!(failure(&lines), "KS-PROFILE-FOREIGN", "{host:?}");
+        assert!(told(&lines).contains("--adopt"), "{}", told(&lines));
+        let objects = test.objects(PROFILE);
+        assert!(!objects.to_string().contains("kstrim/digest"), "{host:?}");
+        events(&mut test, ["up", "--adopt"], 0);
+        assert!(test.object(PROFILE, MARKER).is_null(), "an adopted profile is not ours");
+        assert_eq!(journal(&test)["profile_is_ours"], false);
+        // Without a consent of its own the next run finds only its own things in it.
+        let again = events(&mut test, ["up"], 5);
+        assert_eq!(failure(&again), "KS-PROFILE-FOREIGN");
+    }
+}
+
+#[test]
+fn foreign_things_are_refused_and_adopted() {
+    let cases = [
+        ("v1", "Namespace", "", "kafka", "KS-NAMESPACE-FOREIGN"),
+        ("apps/v1", "Deployment", "kafka", "strimzi-cluster-operator", "KS-OPERATOR-FOREIGN"),
+        ("kafka.strimzi.io/v1", "Kafka", "kafka", "my-cluster", "KS-KAFKA-FOREIGN"),
+        (
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            "",
+            "kafkas.kafka.strimzi.io",
+            "KS-CRDS-FOREIGN",
+        ),
+    ];
+    for (api, kind, namespace, name, id) in cases {
+        let mut test = ready();
+        disown(&test, api, kind, namespace, name);
+        let before = state(&test);
+        let lines = events(&mut test, ["up"], 5);
+        assert_eq!(failure(&lines), id);
+        assert!(told(&lines).contains(name) && told(&lines).contains("--adopt"), "{}", told(&lines));
+        assert_eq!(written(&test), Vec::<String>::new(), "{id}");
+        same(&before, &state(&test), id);
+        events(&mut test, ["up", "--adopt"], 0);
+        same(&before, &state(&test), "adopted, and changed");
+    }
+}
+
+#[test]
+fn a_foreign_namespace_that_is_adopted_gets_the_rest() {
+    let mut test = empty_cluster();
+    kubectl(&test, "create namespace kafka").expect(0);
+    let lines = events(&mut test, ["up"], 5);
+    assert_eq!(failure(&lines), "KS-NAMESPACE-FOREIGN");
+    assert!(test.object(PROFILE, KAFKA).is_null());
+    events(&mut test, ["up", "--adopt"], 0);
+    assert!(!is_ours(&test.object(PROFILE, "namespaces//kafka")));
+    assert!(is_ours(&test.object(PROFILE, KAFKA)));
+}
+
+#[test]
+fn settings_that_the_profile_cannot_take() {
+    let mut test = ready();
+    let args =
+        ["up", "--memory=6g", "--cpus=4", "--driver=podman", "--nodes=3", "--kubernetes-version=1.34.0"];
+    let lines = events(&mut test, args, 2);
+    assert_eq!(failure(&lines), "KS-PROFILE-SETTINGS");
+    for word in ["memory", "CPUs", "driver", "nodes", "Kubernetes"] {
+        assert!(told(&lines).contains(word), "{word}: {}", told(&lines));
+    }
+    assert_eq!(written(&test), Vec::<String>::new());
+    // The same values as it has are no change.
+    events(&mut test, ["up", "--memory=4096", "--cpus=2", "--driver=docker"], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn a_smaller_strimzi() {
+    let mut test = ready();
+    let lines = events(&mut test, ["up", "--release", "1.1.0"], 2);
+    assert_eq!(failure(&lines), "KS-RELEASE-DOWNGRADE");
+    assert!(told(&lines).contains("1.2.0") && told(&lines).contains("1.1.0"), "{}", told(&lines));
+    assert_eq!(written(&test), Vec::<String>::new());
+}

@@ -1,0 +1,112 @@
+//! `kstrim smoke-test` on a running cluster, and what it tells apart.
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::support::{PROFILE, TOPIC, empty_cluster, events, failure, fresh, kstrim, ready, same, state};
+
+/// The measurements.
+#[track_caller]
+fn report(lines: &[Value]) -> Value {
+    lines.iter().find(|l| l["type"] == "smoke").cloned().unwrap_or_else(|| panic!("no report: {lines:#?}"))
+}
+
+/// Topics that the broker has.
+fn topics(test: &Test) -> Vec<String> {
+    let folder = test.world_dir().join("broker/topics");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn messages_come_back() {
+    let mut test = ready();
+    let before = state(&test);
+    let lines = events(&mut test, ["smoke-test"], 0);
+    let report = report(&lines);
+    assert_eq!((&report["sent"], &report["verified"]), (&json!(10), &json!(10)));
+    assert_eq!((&report["topic"], &report["size"]), (&json!("my-topic"), &json!(100)));
+    same(&before, &state(&test), "a smoke test left something");
+    let run = kstrim(&mut test, ["smoke-test"]).expect(0);
+    assert!(run.stderr.contains("10 of 10 messages"), "{}", run.stderr);
+}
+
+#[test]
+fn as_many_and_as_large_as_asked_for() {
+    let mut test = ready();
+    let args = ["smoke-test", "--messages", "250", "--size", "2000", "--junit", "out.xml"];
+    let report = report(&events(&mut test, args, 0));
+    assert_eq!((&report["verified"], &report["size"]), (&json!(250), &json!(2000)));
+    let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
+    assert!(xml.contains("<testsuites") && xml.contains("failures=\"0\""), "{xml}");
+}
+
+#[test]
+fn a_topic_of_its_own_comes_and_goes() {
+    let mut test = ready();
+    let before = state(&test);
+    let known = topics(&test);
+    let report = report(&events(&mut test, ["smoke-test", "--topic", "probe"], 0));
+    assert_eq!(report["topic"], "probe");
+    assert!(report["left_behind"].is_null(), "{report}");
+    same(&before, &state(&test), "the topic stayed");
+    assert_eq!(topics(&test), known);
+}
+
+#[test]
+fn kept_is_kept() {
+    let mut test = ready();
+    let report = report(&events(&mut test, ["smoke-test", "--topic", "probe", "--keep"], 0));
+    assert!(report["left_behind"].is_string(), "{report}");
+    assert!(test.object(PROFILE, "kafkatopics.kafka.strimzi.io/kafka/probe").is_object());
+    assert!(topics(&test).contains(&"probe".to_owned()));
+    assert!(test.object(PROFILE, TOPIC).is_object());
+}
+
+#[test]
+fn each_fault_has_its_name() {
+    let cases = [
+        (json!({"drop_all": true}), "KS-SMOKE-EMPTY", 6),
+        (json!({"duplicate": true}), "KS-SMOKE-DUPLICATE", 6),
+        (json!({"foreign": true}), "KS-SMOKE-FOREIGN", 6),
+        (json!({"truncate": 4}), "KS-SMOKE-TRUNCATED", 6),
+        (json!({"corrupt_content": true}), "KS-SMOKE-CONTENT", 6),
+        (json!({"reorder": true}), "KS-SMOKE-ORDER", 6),
+        (json!({"recompress": true}), "KS-SMOKE-COMPRESSED", 6),
+        (json!({"no_leader": true}), "KS-SMOKE-NO-LEADER", 6),
+        (json!({"produce_error": 19}), "KS-SMOKE-PRODUCE", 6),
+        (json!({"fetch_error": 56}), "KS-SMOKE-CONSUME", 6),
+        (json!({"stall_ms": 30_000}), "KS-SMOKE-TIMEOUT", 4),
+    ];
+    for (broker, id, code) in cases {
+        let mut test = ready();
+        test.rescenario(|s| s.broker = broker);
+        let lines = events(&mut test, ["smoke-test", "--timeout", "6s", "--junit", "out.xml"], code);
+        assert_eq!(failure(&lines), id);
+        let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
+        assert!(xml.contains(id), "{id}: {xml}");
+        // And the cause gone, it passes.
+        test.rescenario(|s| s.broker = Value::Null);
+        events(&mut test, ["smoke-test"], 0);
+    }
+}
+
+#[test]
+fn up_fails_by_its_smoke_test() {
+    let mut test = ready();
+    test.rescenario(|s| s.broker = json!({"drop_all": true}));
+    let lines = events(&mut test, ["up"], 6);
+    assert_eq!(failure(&lines), "KS-SMOKE-EMPTY");
+    assert_eq!(lines.last().expect("a line")["failure"]["task"], "smoke");
+}
+
+#[test]
+fn without_a_kafka() {
+    for mut test in [fresh(), empty_cluster()] {
+        let lines = events(&mut test, ["smoke-test"], 3);
+        assert_eq!(failure(&lines), "KS-NO-CLUSTER");
+        assert!(lines.last().expect("a line")["failure"]["hints"].to_string().contains("kstrim up"));
+    }
+}
