@@ -67,10 +67,18 @@ impl Task<Cx> for Cluster {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
-        if exists && matches!(cx.minikube.status().await?, State::Gone) {
+        let mut exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
+        let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
+        if half_made && cx.profile_is_ours.get() {
+            let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
+            cx.emit.warn(Some("cluster"), message);
+            cx.minikube.delete().await?;
+            exists = false;
+        } else if exists && matches!(cx.minikube.status().await?, State::Gone) {
             remake(cx).await?;
-        } else if !exists {
+            exists = false;
+        }
+        if !exists {
             claim(cx)?;
         }
         let options = options(cx, exists).await?;
@@ -141,8 +149,7 @@ async fn remake(cx: &Cx) -> Result<()> {
     }
     cx.emit
         .warn(Some("cluster"), format!("the machine of profile {} is gone; it is made anew", cx.profile()));
-    cx.minikube.delete().await?;
-    claim(cx)
+    cx.minikube.delete().await.map(drop)
 }
 
 /// What `minikube start` gets. A new profile gets the quickstart's resources unless the user's own

@@ -94,6 +94,9 @@ pub struct Profile {
     pub runtime: String,
     /// Number of nodes.
     pub nodes: usize,
+    /// Whether its control plane has an address. A start that was killed before minikube noted it
+    /// leaves a profile that no later start can mend (`DRV_CP_ENDPOINT`; minikube 1.38.1).
+    pub addressed: bool,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +161,7 @@ pub fn profile(stdout: &str, name: &str) -> Option<Listed> {
             kubernetes: config.kubernetes_config.kubernetes_version.trim_start_matches('v').to_owned(),
             runtime: config.kubernetes_config.container_runtime.clone(),
             nodes: config.nodes.as_ref().map_or(1, Vec::len),
+            addressed: config.nodes.iter().flatten().next().is_none_or(|node| node["IP"] != ""),
         }));
     }
     let broken = list.invalid.iter().chain(&list.valid).any(|p| p.name == name);

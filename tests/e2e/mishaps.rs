@@ -63,6 +63,11 @@ fn a_node_that_was_removed_is_made_anew() {
     assert_eq!(events.task("cluster").0, "done", "{run}");
     assert_eq!(events.task("kafka").0, "done", "{run}");
     events.verified(10);
+    // What is made anew is made as at first.
+    let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]).expect(0).json();
+    let valid = listed["valid"].as_array().expect("profiles");
+    let config = &valid.iter().find(|p| p["Name"] == PROFILE).expect("our profile")["Config"];
+    assert_eq!((config["Memory"].as_u64(), config["CPUs"].as_u64()), (Some(4096), Some(2)), "{config}");
     assert!(
         events.of("warning").any(|w| w["message"].as_str().is_some_and(|m| m.contains("made anew"))),
         "nobody was told that the machine was gone: {run}"
