@@ -14,6 +14,7 @@ mod plan;
 mod resume;
 mod signals;
 mod smoke;
+mod stand_ins;
 mod support;
 mod terminal;
 mod trouble;
