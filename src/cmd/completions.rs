@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{Command as Verb, CommandFactory};
 
 use crate::cli::Cli;
 use crate::failure::Result;
@@ -15,8 +15,7 @@ pub fn run(shell: clap_complete::Shell) -> Result<ExitCode> {
     // The generators offer hidden verbs too, so the command is put together again without them.
     let full = Cli::command();
     let shown: Vec<_> = full.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
-    let mut command =
-        clap::Command::new("kstrim").version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
+    let mut command = Verb::new("kstrim").version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
     command = command.args(full.get_arguments().cloned().collect::<Vec<_>>()).subcommands(shown);
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "kstrim", &mut script);
