@@ -236,9 +236,9 @@ pub struct What {
     /// Kafka version
     #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION", help_heading = "What to install")]
     pub kafka: Option<Version>,
-    /// Kind of Kafka cluster
-    #[arg(long, env = "KSTRIM_PRESET", value_enum, default_value_t, help_heading = "What to install")]
-    pub preset: PresetName,
+    /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
+    #[arg(long, env = "KSTRIM_PRESET", value_enum, help_heading = "What to install")]
+    pub preset: Option<PresetName>,
     /// Topic that is made and tested
     #[arg(
         long,

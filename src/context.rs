@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::catalogue::Choice;
+use crate::config::PresetName;
 use crate::config::Settings;
 use crate::engine::journal::JournalFile;
 use crate::event::{Emit, Event, Unit};
 use crate::exec::cancel::Cancel;
 use crate::failure::Failure;
 use crate::kafka::client::Dial;
+use crate::manifest::render::Preset;
 use crate::manifest::{Object, Phases};
 use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
 use crate::tool::kubectl::Kubectl;
@@ -153,6 +155,11 @@ impl Cx {
         self.settings.target.profile.as_str()
     }
 
+    /// Kind of Kafka cluster: as asked for, or the release's default.
+    pub fn preset(&self) -> Preset {
+        self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), preset)
+    }
+
     /// The version of Strimzi's resources in this release.
     pub fn api_version(&self) -> Version {
         if self.choice.release.api_versions.iter().any(|v| v == "v1") {
@@ -247,6 +254,16 @@ impl Cx {
             total: of.map(|(_, total, _)| total),
             unit: of.map(|(.., unit)| unit),
         });
+    }
+}
+
+/// The catalogue's word for a preset.
+pub fn preset(name: PresetName) -> Preset {
+    match name {
+        PresetName::Single => Preset::Single,
+        PresetName::Ephemeral => Preset::Ephemeral,
+        PresetName::Ha => Preset::Ha,
+        PresetName::Zookeeper => Preset::Zookeeper,
     }
 }
 

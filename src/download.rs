@@ -264,7 +264,7 @@ fn offline(url: &str) -> Failure {
         Kind::Task,
         format!("{url} is not in the cache, and the network is not to be used"),
     )
-    .hint("run once without --offline, or give a --mirror folder")
+    .hint("run once with a network, or give a --mirror folder")
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const ROWS: [&[&str]; 8] = [
 const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
-const EXCEPTIONS: [(&str, &str, &str); 16] = [
+const EXCEPTIONS: [(&str, &str, &str); 15] = [
     ("status", "report", "its drawing is a table like those of the other verbs"),
     ("status", "quickstart", "whose the things are, and what a wait would ask, is told as `up` tells it"),
     ("teardown", "quickstart", "down takes apart what up made: the same names, marks of ownership and waits"),
@@ -38,7 +38,6 @@ const EXCEPTIONS: [(&str, &str, &str); 16] = [
     ("event", "failure", "a failed run's last event holds the failure"),
     ("config", "cli", "settings are read off clap's types"),
     ("config", "tool", "one parser for sizes of memory, minikube's"),
-    ("quickstart", "cli", "the preset's name is clap's enum"),
     ("cli", "exec", "the hidden verb's name stands where it is implemented"),
 ];
 

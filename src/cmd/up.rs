@@ -9,10 +9,11 @@ use super::session::{Ended, Session};
 use crate::catalogue::{self, Choice, Partial};
 use crate::cli::{Global, Up};
 use crate::config::Settings;
-use crate::context::Cx;
+use crate::context::{self, Cx};
 use crate::engine::journal::JournalFile;
 use crate::event::TaskInfo;
 use crate::failure::Result;
+use crate::manifest::render::Preset;
 use crate::quickstart;
 use crate::tool::kubectl::{self, Kubectl};
 use crate::tool::minikube::{self, Minikube};
@@ -52,15 +53,15 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
 /// # Errors
 /// `KS-VERSION-*`.
 pub fn choose(settings: &Settings) -> Result<Choice> {
-    let preset = quickstart::kafka::preset(settings.preset);
+    let asked = settings.preset.map(context::preset);
     let choice = catalogue::resolve(&Partial {
         release: settings.release.clone(),
         kafka: settings.kafka.clone(),
         kubernetes: settings.kubernetes.clone(),
-        mode: Some(preset.mode()),
+        mode: asked.map(Preset::mode),
         minikube: None,
     })?;
-    preset.check(choice.release)?;
+    asked.unwrap_or_else(|| Preset::default_for(choice.release)).check(choice.release)?;
     Ok(choice)
 }
 

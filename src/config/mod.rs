@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{Global, PresetName, What};
+pub use crate::cli::PresetName;
+use crate::cli::{Global, What};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{ClusterName, DnsLabel, KubernetesVersion, ProfileName, StorageSize, TopicName, Version};
 use crate::tool::minikube_output::memory_mb;
@@ -43,8 +44,8 @@ pub struct Settings {
     pub target: Target,
     /// The topic.
     pub topic: TopicName,
-    /// Kind of Kafka cluster.
-    pub preset: PresetName,
+    /// Kind of Kafka cluster as asked for; the release has a default.
+    pub preset: Option<PresetName>,
     /// Size of each broker's volume, a Kubernetes quantity.
     pub storage: StorageSize,
     /// Whether Strimzi's own settings stay as they are.
@@ -109,7 +110,7 @@ impl Settings {
         Self {
             target: Target::from(global),
             topic: topic.clone(),
-            preset: PresetName::default(),
+            preset: None,
             storage: default_storage(),
             stock: false,
             adopt: false,

@@ -43,6 +43,11 @@ pub struct Journal {
     /// before that end, and a start that is killed in between leaves a node without network.
     #[serde(default)]
     pub start_unfinished: bool,
+    /// Whether the profile has never seen the good end of a `minikube start`. One that is killed
+    /// inside kubeadm can leave a cluster without kube-proxy and CoreDNS, which every later start
+    /// calls well.
+    #[serde(default)]
+    pub never_whole: bool,
     /// uid of the namespace `kube-system`, the cluster's identity: a profile of the same name
     /// that somebody else made later has another one.
     #[serde(default)]
@@ -87,6 +92,7 @@ impl JournalFile {
             release: None,
             profile_is_ours: false,
             start_unfinished: false,
+            never_whole: false,
             cluster_uid: None,
             tasks: BTreeMap::new(),
         };

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::{ownership, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
-use crate::engine::journal::JournalFile;
+use crate::engine::journal::{Journal, JournalFile};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::exec::{Cmd, Lines};
@@ -41,7 +41,8 @@ impl Task<Cx> for Cluster {
         if untouched && matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
-        if cx.journal.borrow().journal.start_unfinished && !cx.starting() {
+        let cut_off = |j: &Journal| j.start_unfinished || j.never_whole && cx.profile_is_ours.get();
+        if cut_off(&cx.journal.borrow().journal) && !cx.starting() {
             return Ok(Doneness::Pending("an earlier `minikube start` was cut off".into()));
         }
         // Preflight has just talked to it: no need to ask again.
@@ -70,19 +71,26 @@ impl Task<Cx> for Cluster {
         let mut exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
         let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
         if half_made && cx.profile_is_ours.get() {
-            let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
-            cx.emit.warn(Some("cluster"), message);
-            cx.minikube.delete().await?;
+            // A node that never had an address never ran anything: nothing is lost with it.
+            discard(cx).await?;
             exists = false;
         } else if exists && matches!(cx.minikube.status().await?, State::Gone) {
             remake(cx).await?;
+            exists = false;
+        }
+        if exists && cx.profile_is_ours.get() && cx.journal.borrow().journal.never_whole {
+            if mend(cx).await? {
+                return Ok(());
+            }
+            discard(cx).await?;
             exists = false;
         }
         if !exists {
             claim(cx)?;
         }
         let options = options(cx, exists).await?;
-        start(cx, cx.minikube.start_cmd(&options)).await
+        begin(cx, cx.minikube.start_cmd(&options), true).await?;
+        serves(cx).await
     }
 
     async fn changed(&self, _: &Cx) {
@@ -127,9 +135,56 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
 fn claim(cx: &Cx) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
     journal.journal.profile_is_ours = true;
+    journal.journal.never_whole = true;
     journal.journal.cluster_uid = None;
     cx.profile_is_ours.set(true);
     journal.save()
+}
+
+/// Delete what an earlier start of ours, cut off in the middle, has left.
+async fn discard(cx: &Cx) -> Result<()> {
+    let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
+    cx.emit.warn(Some("cluster"), message);
+    cx.minikube.delete().await.map(drop)
+}
+
+/// Start a profile of ours whose very first start was cut off. `false`: what came of it is an empty
+/// cluster that kubeadm did not finish; minikube calls it well and will never finish it (seen with
+/// 1.38.1: a SIGKILL inside `kubeadm init`, then exit 0 and "Done!" without kube-proxy and CoreDNS).
+async fn mend(cx: &Cx) -> Result<bool> {
+    let options = options(cx, true).await?;
+    begin(cx, cx.minikube.start_cmd(&options), false).await?;
+    while cx.starting() {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    cx.start_result()?;
+    answers(cx).await?;
+    let whole = kubeadm_finished(cx).await?;
+    if whole {
+        whole_now(&cx.journal)?;
+        cx.machine_is(Machine::Up);
+    } else {
+        *cx.start.borrow_mut() = Start::Idle;
+    }
+    Ok(whole)
+}
+
+/// Whether kubeadm's add-ons are there. A cluster in which anybody has made a namespace counts as
+/// finished, whatever it lacks: it is not ours to throw away.
+async fn kubeadm_finished(cx: &Cx) -> Result<bool> {
+    const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
+    const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
+    let failed = |e| ownership::api_failure(cx, "read the cluster's add-ons", &e);
+    let proxy = cx.kubectl.find(PROXY).await.map_err(failed)?;
+    let dns = cx.kubectl.find(DNS).await.map_err(failed)?;
+    if proxy.is_some() && dns.is_some() {
+        return Ok(true);
+    }
+    let list = cx.kubectl.find("/api/v1/namespaces").await.map_err(failed)?;
+    let names = list.as_ref().and_then(|l| l.pointer("/items")?.as_array());
+    let name = |ns: &serde_json::Value| ns.pointer("/metadata/name")?.as_str().map(str::to_owned);
+    let of_kubernetes = |n: String| n == "default" || n.starts_with("kube-");
+    Ok(!names.is_some_and(|all| all.iter().all(|ns| name(ns).is_some_and(of_kubernetes))))
 }
 
 /// The node container was removed behind minikube's back: `start` would try for six minutes and
@@ -192,8 +247,9 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
     Ok(options)
 }
 
-/// Run `minikube start` and return as soon as the API server answers; the rest of it goes on.
-async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
+/// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone
+/// may begin as soon as it is up.
+async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
     unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
     *cx.start.borrow_mut() = Start::Running;
@@ -203,7 +259,7 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
     tokio::task::spawn_local(async move {
         let result = follow(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
-                if step >= STEP_NODE_UP {
+                if useful && step >= STEP_NODE_UP {
                     machine.send_if_modified(|m| (*m < Machine::Up).then(|| *m = Machine::Up).is_some());
                 }
                 let (done, total) = (Some(step), Some(total));
@@ -222,9 +278,15 @@ async fn start(cx: &Cx, cmd: Cmd) -> Result<()> {
         })
         .await;
         let result = result.and_then(|()| unfinished(&journal, false));
+        let result = if useful { result.and_then(|()| whole_now(&journal)) } else { result };
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
     });
-    // The API server can answer once minikube has written the context; its own end comes later.
+    Ok(())
+}
+
+/// Ends as soon as the API server answers; the rest of `minikube start` goes on.
+async fn serves(cx: &Cx) -> Result<()> {
+    // It can answer once minikube has written the context; its own end comes later.
     while cx.starting() {
         let node_is_up = *cx.machine.borrow() >= Machine::Up;
         if node_is_up && cx.kubectl.knows_context() && cx.kubectl.ready().await.is_ok() {
@@ -265,6 +327,16 @@ async fn answers(cx: &Cx) -> Result<()> {
 fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
     journal.journal.start_unfinished = yes;
+    journal.save()
+}
+
+/// Write down that the profile has seen a good end of its start.
+fn whole_now(journal: &RefCell<JournalFile>) -> Result<()> {
+    let mut journal = journal.borrow_mut();
+    if !journal.journal.never_whole {
+        return Ok(());
+    }
+    journal.journal.never_whole = false;
     journal.save()
 }
 

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::patience::Patience;
 use super::{ownership, refused};
-use crate::cli::PresetName;
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
@@ -54,6 +53,10 @@ impl Task<Cx> for Kafka {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
+        let wanted = wanted(cx)?;
+        if let Some(taken) = taken(&snapshot, cx, &wanted) {
+            return Ok(Doneness::Foreign(taken));
+        }
         let Some(found) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending(format!("the Kafka {} does not exist", cx.cluster())));
         };
@@ -70,7 +73,6 @@ impl Task<Cx> for Kafka {
         if found.0.deleting() {
             return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
         }
-        let wanted = wanted(cx)?;
         if ours
             && (ownership::digest(json) != Some(&manifest::digest(&wanted))
                 || !complete(&snapshot, cx, &wanted))
@@ -128,7 +130,7 @@ pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
     render::kafka(&RenderInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
-        preset: preset(cx.settings.preset),
+        preset: cx.preset(),
         namespace: &cx.settings.target.namespace,
         cluster: &cx.settings.target.cluster,
         storage: &cx.settings.storage,
@@ -136,21 +138,32 @@ pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
     })
 }
 
-/// The catalogue's word for a preset.
-pub fn preset(name: PresetName) -> Preset {
-    match name {
-        PresetName::Single => Preset::Single,
-        PresetName::Ephemeral => Preset::Ephemeral,
-        PresetName::Ha => Preset::Ha,
-        PresetName::Zookeeper => Preset::Zookeeper,
-    }
-}
-
 /// Put kstrim's label and annotations on objects.
 pub fn labelled(cx: &Cx, mut objects: Vec<Object>) -> Vec<Object> {
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
     objects
+}
+
+/// The refusal of a pool whose name another Kafka of the namespace has already: applying ours would
+/// take its brokers away from it (Strimzi binds a pool by the label `strimzi.io/cluster`).
+fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>> {
+    let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
+    let (pool, owner) = pools
+        .filter_map(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()))
+        .filter_map(|pool| Some((pool.name(), pool.label("strimzi.io/cluster")?)))
+        .find(|(_, owner)| *owner != cx.cluster())?;
+    let message =
+        format!("the node pool {pool} in namespace {} belongs to the Kafka {owner}", cx.namespace());
+    Some(Box::new(
+        Failure::new(refused::POOL, Kind::Foreign, message)
+            .because(format!(
+                "a namespace has one pool of a name, and {} needs one called {pool}",
+                cx.cluster()
+            ))
+            .hint(format!("use the Kafka that is there: kstrim up --cluster {owner}"))
+            .hint(format!("or a machine of its own: kstrim up --profile {0} --cluster {0}", cx.cluster())),
+    ))
 }
 
 /// Whether every pool is there too: an apply can be half done (recording 13b).
@@ -169,7 +182,7 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
             ids.push((claim.0.name().to_owned(), claim.0.annotation(CLUSTER_ID).map(str::to_owned)));
         }
     }
-    if cx.settings.preset == PresetName::Ephemeral {
+    if cx.preset() == Preset::Ephemeral {
         return Ok(None);
     }
     if let Some((name, _)) = ids.iter().find(|(_, id)| id.is_none()) {

@@ -15,6 +15,8 @@ pub const OPERATOR: Id = Id("KS-OPERATOR-FOREIGN");
 pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
 /// The Kafka is somebody else's.
 pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
+/// A node pool of the name belongs to another Kafka.
+pub const POOL: Id = Id("KS-POOL-TAKEN");
 /// The live cluster cannot take a setting.
 pub const SETTINGS: Id = Id("KS-PROFILE-SETTINGS");
 /// The live operator is newer than what was asked for.

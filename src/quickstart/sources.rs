@@ -63,7 +63,7 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     if !cx.settings.stock {
         tuned.extend(tune::tune_operator(operator)?);
     }
-    let gates = super::kafka::preset(cx.settings.preset).feature_gates(cx.choice.release);
+    let gates = cx.preset().feature_gates(cx.choice.release);
     tuned.extend(tune::set_feature_gates(operator, gates)?);
     // The digest is over what is applied, so that other settings are seen as a change.
     let digest = manifest::digest(&objects);

@@ -86,13 +86,13 @@ impl Task<Cx> for Topic {
 /// Whether the release has a topic operator for this kind of cluster: early KRaft has none, and
 /// `KafkaTopic` resources are ignored.
 pub fn operated(cx: &Cx) -> bool {
-    super::kafka::preset(cx.settings.preset).topic_operator(cx.choice.release)
+    cx.preset().topic_operator(cx.choice.release)
 }
 
 /// The KafkaTopic as it should be, not yet labelled.
 pub fn wanted(cx: &Cx) -> Vec<Object> {
     // Replicas as the preset's own default.replication.factor, so that both ways agree.
-    wanted_with(cx, super::kafka::preset(cx.settings.preset).brokers())
+    wanted_with(cx, cx.preset().brokers())
 }
 
 /// The same with another number of replicas.

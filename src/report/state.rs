@@ -127,8 +127,14 @@ impl Run {
             Event::TaskProgress { task, message, done, total, unit } => {
                 let now = self.now;
                 let task = self.task(task);
-                if task.status == Status::Pending {
-                    task.started = now;
+                match task.status {
+                    Status::Pending => task.started = now,
+                    // `minikube start` goes on talking after its task is over.
+                    Status::Ended(_) => {
+                        let told = task.set_reason(message, now);
+                        return if told { Change::Told } else { Change::Nothing };
+                    }
+                    Status::Running => {}
                 }
                 task.status = Status::Running;
                 let unit = unit.unwrap_or(Unit::Items);

@@ -9,7 +9,7 @@ use super::runs::{self, Step};
 use indicatif::{InMemoryTerm, TermLike};
 
 use super::*;
-use crate::event::Event;
+use crate::event::{Event, Unit};
 
 /// A stream that keeps what is written.
 #[derive(Clone, Default)]
@@ -133,6 +133,21 @@ fn at(seconds: u64) -> Duration {
 }
 
 const END: Duration = Duration::MAX;
+
+#[test]
+fn a_task_that_goes_on_talking_after_its_end_stays_over() {
+    let mut up = runs::up();
+    let over = |(_, event): &Step| matches!(event, Event::TaskFinished { task, .. } if task == "cluster");
+    let at = up.iter().position(over).expect("the cluster's end");
+    let (task, message) = ("cluster".to_owned(), "Enabled addons: storage-provisioner".to_owned());
+    let late =
+        Event::TaskProgress { task, message, done: Some(18), total: Some(19), unit: Some(Unit::Items) };
+    up.insert(at + 1, (up[at].0, late));
+    let text = plain(&up, Talk::default());
+    assert!(text.contains("cluster    Enabled addons"), "{text}");
+    let (_, times) = text.rsplit_once("\n\n  Preflight").expect("the table of times");
+    assert!(times.contains("minikube cluster"), "{text}");
+}
 
 #[test]
 fn a_first_run_live() {

@@ -95,6 +95,18 @@ fn render_prints_kafka_and_topic() {
 }
 
 #[test]
+fn an_old_release_has_its_own_quickstarts_preset() {
+    let mut test = fresh();
+    let of = |test: &mut Test, [first, second]: [&str; 2]| {
+        let run = kstrim(test, ["render", "--only", "kafka", first, second]).expect(0);
+        (run.stdout.contains("zookeeper:"), run.stdout.contains("kind: KafkaNodePool"))
+    };
+    assert_eq!(of(&mut test, ["--release=0.30.0", "--storage=1Gi"]), (true, false));
+    assert_eq!(of(&mut test, ["--release=0.45.2", "--preset=zookeeper"]), (true, false));
+    assert_eq!(of(&mut test, ["--release=0.45.2", "--storage=1Gi"]), (false, true));
+}
+
+#[test]
 fn what_is_rendered_is_what_up_applies() {
     let mut test = fresh().scenario(quick);
     let rendered = kstrim(&mut test, ["render"]).expect(0).stdout;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Action, Host, ProfileSeed, Registry, Test};
+use crate::harness::{Action, Host, ProfileSeed, Registry, Scenario, Test};
 use crate::support::{
     KAFKA, MARKER, PROFILE, disown, empty_cluster, events, failure, fresh, is_ours, journal, kstrim, kubectl,
     outcomes, quick, ready, same, state, told, until, written,
@@ -107,6 +107,35 @@ fn a_start_that_died() {
 }
 
 #[test]
+fn a_first_start_that_died_inside_kubeadm() {
+    let died = || {
+        let slow = |s: &mut Scenario| {
+            quick(s);
+            s.timings.start = 2_000;
+        };
+        fresh().scenario(slow).fault("minikube", "start", Some(1), Action::KillSelf { ms: 1_000 })
+    };
+    // kubeadm can be past mending, though minikube says "Done!".
+    let mut test = died();
+    events(&mut test, ["up"], 1);
+    test.rescenario(|s| s.kubeadm_cut_off = true);
+    let lines = events(&mut test, ["up"], 0);
+    let anew = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("it is made anew"));
+    assert!(lines.iter().any(anew), "{lines:#?}");
+    same(&complete(), &state(&test), "made anew");
+
+    // The same cluster with anything of anybody's in it is not thrown away.
+    let mut test = died();
+    events(&mut test, ["up"], 1);
+    test.rescenario(|s| s.kubeadm_cut_off = true);
+    test.fake("minikube", ["start", "-p", PROFILE]).expect(0);
+    kubectl(&test, "create namespace precious").expect(0);
+    let lines = events(&mut test, ["up"], 0);
+    assert!(!lines.iter().any(anew), "{lines:#?}");
+    assert!(state(&test).contains_key("namespaces//precious"));
+}
+
+#[test]
 fn a_container_that_is_gone() {
     let mut test = ready();
     test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
@@ -200,6 +229,16 @@ fn foreign_things_are_refused_and_adopted() {
         events(&mut test, ["up", "--adopt"], 0);
         same(&before, &state(&test), "adopted, and changed");
     }
+}
+
+#[test]
+fn a_second_kafka_does_not_take_the_first_ones_pool() {
+    let mut test = ready();
+    let before = state(&test);
+    let lines = events(&mut test, ["up", "--cluster", "second"], 5);
+    assert_eq!(failure(&lines), "KS-POOL-TAKEN");
+    assert!(told(&lines).contains("kstrim up --cluster my-cluster"), "{}", told(&lines));
+    same(&before, &state(&test), "refused, and changed");
 }
 
 #[test]

@@ -33,6 +33,7 @@ const BUILTIN: &[(&str, &str, &str, &str, &str, bool)] = &[
     ("", "v1", "Event", "events", "ev", true),
     ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", "pvc", true),
     ("apps", "v1", "Deployment", "deployments", "deploy", true),
+    ("apps", "v1", "DaemonSet", "daemonsets", "ds", true),
     ("apps", "v1", "ReplicaSet", "replicasets", "rs", true),
     ("apps", "v1", "StatefulSet", "statefulsets", "sts", true),
     ("batch", "v1", "Job", "jobs", "", true),

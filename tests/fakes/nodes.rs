@@ -58,6 +58,16 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
     c.create(&builtin("pods"), provisioner);
 }
 
+/// What kubeadm adds at its end. Their pods are not played: nothing here runs on them.
+pub fn add_ons(c: &mut Cluster) {
+    let add_on = |kind: &str, name: &str| {
+        json!({"apiVersion": "apps/v1", "kind": kind,
+            "metadata": {"name": name, "namespace": "kube-system", "labels": {"k8s-app": name}}})
+    };
+    c.create(&builtin("daemonsets"), add_on("DaemonSet", "kube-proxy"));
+    c.create(&builtin("deployments"), add_on("Deployment", "coredns"));
+}
+
 /// A namespace as the API server completes it.
 pub fn namespace(name: &str) -> Value {
     json!({

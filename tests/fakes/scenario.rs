@@ -19,6 +19,9 @@ pub struct Scenario {
     pub registry: Registry,
     /// Whether the fake minikube believes that root runs it (`DRV_AS_ROOT` without `--force`).
     pub root: bool,
+    /// Whether a start over one that died while Kubernetes was prepared ends "Done!" with a cluster
+    /// that kubeadm never finished: seen now and then on the ground, after a kill inside `kubeadm init`.
+    pub kubeadm_cut_off: bool,
     /// What `minikube config view` holds, e.g. `memory` = `6144`.
     pub minikube_config: BTreeMap<String, String>,
     /// Profiles that are there before the first command.

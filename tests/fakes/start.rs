@@ -330,7 +330,7 @@ fn fresh(place: &Place, out: &mut Out, r: &Request, half_made: bool) -> Done {
     out.step(15, "Configuring CNI", "Configuring bridge CNI (Container Networking Interface) ...")?;
     pause(total, 10);
     out.io.err("E1122 20:23:39.253986    6000 docker.go:243] \"Failed to disable\" err=<\n\tsudo systemctl disable docker.socket: Process exited with status 1\n >");
-    finish(place, out, r)
+    finish(place, out, r, true)
 }
 
 fn registry_noise(place: &Place, out: &mut Out) -> Result<(), End> {
@@ -342,7 +342,7 @@ fn registry_noise(place: &Place, out: &mut Out) -> Result<(), End> {
     out.say("error", "To pull new external images, you may need to configure a proxy: https://minikube.sigs.k8s.io/docs/reference/networking/proxy/")
 }
 
-fn finish(place: &Place, out: &mut Out, r: &Request) -> Done {
+fn finish(place: &Place, out: &mut Out, r: &Request, whole: bool) -> Done {
     out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
     out.say("info", "Using image gcr.io/k8s-minikube/storage-provisioner:v5")?;
     {
@@ -354,6 +354,9 @@ fn finish(place: &Place, out: &mut Out, r: &Request) -> Done {
             thaw(place, &world, &r.name);
         } else {
             let mut cluster = Cluster::new(place, &r.name, &profile);
+            if whole {
+                crate::nodes::add_ons(&mut cluster);
+            }
             let now = cluster.clock;
             cluster.advance(now);
             cluster.save(place);
@@ -433,7 +436,7 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         out.step(19, "Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
         return Ok(0);
     }
-    finish(place, out, r)
+    finish(place, out, r, !(place.scenario.kubeadm_cut_off && old.host == Host::Starting))
 }
 
 /// The container is gone: six minutes, then a failure on the wrong track (recording 27).
