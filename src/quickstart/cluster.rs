@@ -148,16 +148,23 @@ async fn discard(cx: &Cx) -> Result<()> {
     cx.minikube.delete().await.map(drop)
 }
 
-/// Start a profile of ours whose very first start was cut off. `false`: what came of it is an empty
-/// cluster that kubeadm did not finish; minikube calls it well and will never finish it (seen with
-/// 1.38.1: a SIGKILL inside `kubeadm init`, then exit 0 and "Done!" without kube-proxy and CoreDNS).
+/// Start a profile of ours whose very first start was cut off. `false`: kubeadm is past mending, and
+/// nothing but its pieces are there. Seen with minikube 1.38.1 after a SIGKILL inside `kubeadm init`:
+/// either exit 0 and "Done!" without kube-proxy and CoreDNS, for good; or every later start fails in
+/// `kubeadm init`, which minikube runs whole only over a node that has no cluster, or one it just reset.
 async fn mend(cx: &Cx) -> Result<bool> {
     let options = options(cx, true).await?;
     begin(cx, cx.minikube.start_cmd(&options), false).await?;
     while cx.starting() {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    cx.start_result()?;
+    if let Err(failure) = cx.start_result() {
+        return if failure.causes.iter().any(|c| c.contains("kubeadm init --config")) {
+            Ok(false)
+        } else {
+            Err(failure)
+        };
+    }
     answers(cx).await?;
     let whole = kubeadm_finished(cx).await?;
     if whole {

@@ -54,10 +54,14 @@ impl Task<Cx> for Kafka {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let wanted = wanted(cx)?;
-        if let Some(taken) = taken(&snapshot, cx, &wanted) {
+        let found = snapshot.kafka(cx.namespace(), cx.cluster());
+        // An adopted Kafka keeps its own pools.
+        if found.as_ref().is_none_or(|k| ownership::is_ours(k.0.json()))
+            && let Some(taken) = taken(&snapshot, cx, &wanted)
+        {
             return Ok(Doneness::Foreign(taken));
         }
-        let Some(found) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
+        let Some(found) = found else {
             return Ok(Doneness::Pending(format!("the Kafka {} does not exist", cx.cluster())));
         };
         let json = found.0.json();

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Action, Host, ProfileSeed, Registry, Scenario, Test};
+use crate::harness::{Action, CutOff, Host, ProfileSeed, Registry, Scenario, Test};
 use crate::support::{
     KAFKA, MARKER, PROFILE, disown, empty_cluster, events, failure, fresh, is_ours, journal, kstrim, kubectl,
     outcomes, quick, ready, same, state, told, until, written,
@@ -115,19 +115,21 @@ fn a_first_start_that_died_inside_kubeadm() {
         };
         fresh().scenario(slow).fault("minikube", "start", Some(1), Action::KillSelf { ms: 1_000 })
     };
-    // kubeadm can be past mending, though minikube says "Done!".
-    let mut test = died();
-    events(&mut test, ["up"], 1);
-    test.rescenario(|s| s.kubeadm_cut_off = true);
-    let lines = events(&mut test, ["up"], 0);
+    // kubeadm can be past mending, though minikube may say "Done!".
     let anew = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("it is made anew"));
-    assert!(lines.iter().any(anew), "{lines:#?}");
-    same(&complete(), &state(&test), "made anew");
+    for cut_off in [CutOff::NoAddOns, CutOff::Fails] {
+        let mut test = died();
+        events(&mut test, ["up"], 1);
+        test.rescenario(|s| s.kubeadm_cut_off = Some(cut_off));
+        let lines = events(&mut test, ["up"], 0);
+        assert!(lines.iter().any(anew), "{lines:#?}");
+        same(&complete(), &state(&test), "made anew");
+    }
 
     // The same cluster with anything of anybody's in it is not thrown away.
     let mut test = died();
     events(&mut test, ["up"], 1);
-    test.rescenario(|s| s.kubeadm_cut_off = true);
+    test.rescenario(|s| s.kubeadm_cut_off = Some(CutOff::NoAddOns));
     test.fake("minikube", ["start", "-p", PROFILE]).expect(0);
     kubectl(&test, "create namespace precious").expect(0);
     let lines = events(&mut test, ["up"], 0);

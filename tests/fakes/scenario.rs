@@ -19,9 +19,8 @@ pub struct Scenario {
     pub registry: Registry,
     /// Whether the fake minikube believes that root runs it (`DRV_AS_ROOT` without `--force`).
     pub root: bool,
-    /// Whether a start over one that died while Kubernetes was prepared ends "Done!" with a cluster
-    /// that kubeadm never finished: seen now and then on the ground, after a kill inside `kubeadm init`.
-    pub kubeadm_cut_off: bool,
+    /// What a start over one that died while Kubernetes was prepared comes to, if it does not mend it.
+    pub kubeadm_cut_off: Option<CutOff>,
     /// What `minikube config view` holds, e.g. `memory` = `6144`.
     pub minikube_config: BTreeMap<String, String>,
     /// Profiles that are there before the first command.
@@ -43,6 +42,16 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Faults of the fake Kafka broker behind `port-forward`; null: none.
     pub broker: Value,
+}
+
+/// What a kill inside `kubeadm init` now and then leaves for good (seen on the ground).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CutOff {
+    /// Later starts end "Done!", without kube-proxy and CoreDNS.
+    NoAddOns,
+    /// Later starts fail in `kubeadm init`.
+    Fails,
 }
 
 /// The container engine.

@@ -9,7 +9,7 @@ use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::kubeconfig;
 use crate::minikube::{engine, engine_error, event, fail, thaw};
-use crate::scenario::{Engine, Host};
+use crate::scenario::{CutOff, Engine, Host};
 use crate::world::{Place, Profile};
 
 const DOCKER_PAGE: &str = "https://minikube.sigs.k8s.io/docs/drivers/docker/";
@@ -436,7 +436,14 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         out.step(19, "Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
         return Ok(0);
     }
-    finish(place, out, r, !(place.scenario.kubeadm_cut_off && old.host == Host::Starting))
+    match place.scenario.kubeadm_cut_off.filter(|_| old.host == Host::Starting) {
+        None => finish(place, out, r, true),
+        Some(CutOff::NoAddOns) => finish(place, out, r, false),
+        Some(CutOff::Fails) => {
+            let message = "failed to start node: wait: sudo /bin/bash -c \"env PATH=\"/var/lib/minikube/binaries/v1.34.4:$PATH\" kubeadm init --config /var/tmp/minikube/kubeadm.yaml --ignore-preflight-errors=DirAvailable--etc-kubernetes-manifests\": exit status 1";
+            out.fail("GUEST_START", 80, message, "")
+        }
+    }
 }
 
 /// The container is gone: six minutes, then a failure on the wrong track (recording 27).
