@@ -1,11 +1,17 @@
 //! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
 
+mod config;
+mod what;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::names::{ClusterName, DnsLabel, KubernetesVersion, ProfileName, StorageSize, TopicName, Version};
+pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
+pub use what::{PresetName, What};
+
+use crate::names::{ClusterName, DnsLabel, ProfileName, TopicName};
 
 const GROUPS: &str = "\
 {before-help}{about}
@@ -25,6 +31,7 @@ Look inside:
   env          Print exports for your own kubectl: eval \"$(kstrim env)\"
 
 Set up:
+  config       Show the settings and where each comes from, or begin a settings file
   versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
   completions  Print a shell's completion script
 
@@ -132,6 +139,12 @@ pub enum Command {
     /// Show which Kafka fits which Strimzi, Kubernetes and minikube
     #[command(after_help = "Examples:\n  kstrim versions\n  kstrim versions -o json")]
     Versions(Versions),
+    /// Show the settings and where each comes from, or begin a settings file
+    ///
+    /// A flag wins over an environment variable, that over kstrim.yaml in this folder or one above it, that
+    /// over the user's own file.
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config(Config),
     /// Print a shell's completion script
     #[command(
         after_help = "Examples:\n  kstrim completions bash > ~/.local/share/bash-completion/completions/kstrim\n  kstrim completions zsh > ~/.zfunc/_kstrim"
@@ -181,6 +194,13 @@ Examples:
   kstrim down --keep-cluster     only Kafka, Strimzi and the namespace; minikube stays
   kstrim down --keep-data        and keep the brokers' volumes, for the next `kstrim up`";
 
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  kstrim config init                 begin a kstrim.yaml here, every setting commented out
+  kstrim config show --origins       what holds, and from which flag, variable or file and line
+  kstrim config show --memory 6g -o json
+  kstrim config schema > kstrim.schema.json";
+
 const PLAN_EXAMPLES: &str = "\
 Examples:
   kstrim plan
@@ -211,91 +231,6 @@ pub enum Format {
     Json,
     /// YAML
     Yaml,
-}
-
-/// What kind of Kafka cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub enum PresetName {
-    /// One broker with a volume, as in the Strimzi quickstart
-    #[default]
-    Single,
-    /// One broker that keeps nothing
-    Ephemeral,
-    /// Three brokers and three controllers
-    Ha,
-    /// One broker and one ZooKeeper, Strimzi 0.30 to 0.45
-    Zookeeper,
-}
-
-/// What to install: shared by `up`, `plan` and `render`.
-#[derive(Debug, Clone, Args)]
-pub struct What {
-    /// Strimzi release
-    #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION", help_heading = "What to install")]
-    pub release: Option<Version>,
-    /// Kafka version
-    #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION", help_heading = "What to install")]
-    pub kafka: Option<Version>,
-    /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
-    #[arg(long, env = "KSTRIM_PRESET", value_enum, help_heading = "What to install")]
-    pub preset: Option<PresetName>,
-    /// Topic that is made and tested
-    #[arg(
-        long,
-        env = "KSTRIM_TOPIC",
-        default_value = "my-topic",
-        value_name = "NAME",
-        help_heading = "What to install"
-    )]
-    pub topic: TopicName,
-    /// Size of each broker's volume
-    #[arg(
-        long,
-        env = "KSTRIM_STORAGE",
-        default_value = "100Gi",
-        value_name = "SIZE",
-        help_heading = "What to install"
-    )]
-    pub storage: StorageSize,
-    /// Strimzi's own settings as they are, without kstrim's laptop tuning
-    #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
-    pub stock: bool,
-    /// Strimzi's install manifest: a file, a folder or a URL
-    #[arg(long, env = "KSTRIM_MANIFESTS", value_name = "FILE|DIR|URL", help_heading = "Where it comes from")]
-    pub manifests: Option<String>,
-    /// Take downloads from here instead of their publisher
-    #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR", help_heading = "Where it comes from")]
-    pub mirror: Option<String>,
-    /// Load this image archive (docker save) instead of pulling; repeatable
-    #[arg(
-        long,
-        env = "KSTRIM_IMAGE_ARCHIVE",
-        value_delimiter = ',',
-        value_name = "FILE",
-        help_heading = "Where it comes from"
-    )]
-    pub image_archive: Vec<PathBuf>,
-    /// minikube driver
-    #[arg(long, env = "KSTRIM_DRIVER", value_name = "NAME", help_heading = "minikube")]
-    pub driver: Option<String>,
-    /// Memory of the minikube machine [default: your minikube config, else 4096]
-    #[arg(long, env = "KSTRIM_MEMORY", value_name = "SIZE", help_heading = "minikube")]
-    pub memory: Option<String>,
-    /// Processors of the minikube machine [default: your minikube config, else 2]
-    #[arg(long, env = "KSTRIM_CPUS", value_name = "N", help_heading = "minikube")]
-    pub cpus: Option<String>,
-    /// Number of nodes
-    #[arg(long, env = "KSTRIM_NODES", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "minikube")]
-    pub nodes: Option<u32>,
-    /// Kubernetes version
-    #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION", help_heading = "minikube")]
-    pub kubernetes_version: Option<KubernetesVersion>,
-    /// Pass this on to `minikube start` as it is; repeatable
-    #[arg(long, allow_hyphen_values = true, value_name = "ARG", help_heading = "minikube")]
-    pub minikube_arg: Vec<String>,
-    /// Accept a profile, namespace, operator or Kafka that kstrim did not make
-    #[arg(long)]
-    pub adopt: bool,
 }
 
 /// `kstrim up`

@@ -1,6 +1,7 @@
 //! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
 
 pub mod completions;
+pub mod config;
 pub mod down;
 pub mod env;
 mod event_log;
@@ -15,10 +16,11 @@ pub mod versions;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
+use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -29,8 +31,13 @@ pub const USAGE: Id = Id("KS-USAGE");
 
 /// Parse the command line, run the verb, give its exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    // A child that becomes another program has no settings.
+    let child = std::env::args_os().nth(1).is_some_and(|verb| verb == supervise::VERB);
+    let layers = if child { Ok(Layers::default()) } else { Layers::read() };
+    let parsed = layers.as_ref().unwrap_or(&Layers::default()).over(Cli::command()).try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // A closed stdout is no reason to complain about the help text.
             let _ = error.print();
@@ -40,7 +47,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match run(cli) {
+    match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
             let mode = report::resolve(report::OutputMode::Auto, false, stderr_is_terminal(), &|n| {
@@ -53,7 +60,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode> {
+fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let global = cli.global;
     match cli.command {
         Command::Exec { parent, argv } => {
@@ -66,6 +73,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Completions { shell } => completions::run(shell),
         Command::Versions(args) => versions::run(&args),
+        Command::Config(args) => config::run(&args, matches, layers),
         Command::Env(args) => env::run(&global, &args),
         Command::Kubectl(args) => kubectl::run(&global, args),
         Command::Up(args) => block_on(up::run(&global, &args)),

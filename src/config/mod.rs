@@ -1,5 +1,8 @@
 //! What a run was asked for, resolved and checked before any command is run.
 
+pub mod files;
+pub mod keys;
+
 use std::path::PathBuf;
 
 pub use crate::cli::PresetName;

@@ -1,6 +1,7 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod bad_input;
+mod config;
 mod down;
 mod exit_codes;
 mod fakes_faithful;

@@ -1,0 +1,92 @@
+//! What to install and where it comes from: the flags that `up`, `plan` and `render` share.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::names::{KubernetesVersion, StorageSize, TopicName, Version};
+
+/// What kind of Kafka cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum PresetName {
+    /// One broker with a volume, as in the Strimzi quickstart
+    #[default]
+    Single,
+    /// One broker that keeps nothing
+    Ephemeral,
+    /// Three brokers and three controllers
+    Ha,
+    /// One broker and one ZooKeeper, Strimzi 0.30 to 0.45
+    Zookeeper,
+}
+
+/// What to install: shared by `up`, `plan` and `render`.
+#[derive(Debug, Clone, Args)]
+pub struct What {
+    /// Strimzi release
+    #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION", help_heading = "What to install")]
+    pub release: Option<Version>,
+    /// Kafka version
+    #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION", help_heading = "What to install")]
+    pub kafka: Option<Version>,
+    /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
+    #[arg(long, env = "KSTRIM_PRESET", value_enum, help_heading = "What to install")]
+    pub preset: Option<PresetName>,
+    /// Topic that is made and tested
+    #[arg(
+        long,
+        env = "KSTRIM_TOPIC",
+        default_value = "my-topic",
+        value_name = "NAME",
+        help_heading = "What to install"
+    )]
+    pub topic: TopicName,
+    /// Size of each broker's volume
+    #[arg(
+        long,
+        env = "KSTRIM_STORAGE",
+        default_value = "100Gi",
+        value_name = "SIZE",
+        help_heading = "What to install"
+    )]
+    pub storage: StorageSize,
+    /// Strimzi's own settings as they are, without kstrim's laptop tuning
+    #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
+    pub stock: bool,
+    /// Strimzi's install manifest: a file, a folder or a URL
+    #[arg(long, env = "KSTRIM_MANIFESTS", value_name = "FILE|DIR|URL", help_heading = "Where it comes from")]
+    pub manifests: Option<String>,
+    /// Take downloads from here instead of their publisher
+    #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR", help_heading = "Where it comes from")]
+    pub mirror: Option<String>,
+    /// Load this image archive (docker save) instead of pulling; repeatable
+    #[arg(
+        long,
+        env = "KSTRIM_IMAGE_ARCHIVE",
+        value_delimiter = ',',
+        value_name = "FILE",
+        help_heading = "Where it comes from"
+    )]
+    pub image_archive: Vec<PathBuf>,
+    /// minikube driver
+    #[arg(long, env = "KSTRIM_DRIVER", value_name = "NAME", help_heading = "minikube")]
+    pub driver: Option<String>,
+    /// Memory of the minikube machine [default: your minikube config, else 4096]
+    #[arg(long, env = "KSTRIM_MEMORY", value_name = "SIZE", help_heading = "minikube")]
+    pub memory: Option<String>,
+    /// Processors of the minikube machine [default: your minikube config, else 2]
+    #[arg(long, env = "KSTRIM_CPUS", value_name = "N", help_heading = "minikube")]
+    pub cpus: Option<String>,
+    /// Number of nodes
+    #[arg(long, env = "KSTRIM_NODES", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "minikube")]
+    pub nodes: Option<u32>,
+    /// Kubernetes version
+    #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION", help_heading = "minikube")]
+    pub kubernetes_version: Option<KubernetesVersion>,
+    /// Pass this on to `minikube start` as it is; repeatable
+    #[arg(long, allow_hyphen_values = true, value_name = "ARG", help_heading = "minikube")]
+    pub minikube_arg: Vec<String>,
+    /// Accept a profile, namespace, operator or Kafka that kstrim did not make
+    #[arg(long)]
+    pub adopt: bool,
+}
