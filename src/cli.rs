@@ -1,6 +1,8 @@
 //! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
 
 mod config;
+mod topic;
+mod user;
 mod what;
 
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
+pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
+pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use what::{PresetName, What};
 
 use crate::names::{ClusterName, DnsLabel, ProfileName, TopicName};
@@ -23,6 +27,10 @@ Quickstart:
   smoke-test   Send messages through the running Kafka and read them back
   status       Show what is there: profile, operator, Kafka, pods, topics, addresses
   down         Delete what `up` made
+
+Work with it:
+  topic        Make, list, describe and delete topics
+  user         Make, list, show and delete users; write a client's configuration
 
 Look inside:
   plan         Show what `up` would do and why, or print it as a shell script
@@ -115,6 +123,16 @@ pub enum Command {
     /// Show what is there: profile, operator, Kafka, pods, topics, addresses
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
+    /// Make, list, describe and delete topics
+    #[command(
+        after_help = "Examples:\n  kstrim topic create orders --partitions 6\n  kstrim topic list\n  kstrim topic delete orders"
+    )]
+    Topic(Topic),
+    /// Make, list, show and delete users; write a client's configuration
+    #[command(
+        after_help = "Examples:\n  kstrim user create app\n  kstrim user show app --export ./app-client\n  kstrim user delete app"
+    )]
+    User(User),
     /// Delete what `up` made
     ///
     /// Deletes the minikube profile if kstrim made it. Already gone is success.

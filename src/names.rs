@@ -2,12 +2,15 @@
 //! the rule it breaks and the nearest valid name, and once built is safe in an argv: none can
 //! begin with a dash or hold a slash, a space or a control character.
 
+pub mod acl;
+mod setting;
 mod version;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+pub use setting::{Setting, plain};
 pub use version::{KafkaVersion, KubernetesVersion, Minor, Version};
 
 /// Why a name was refused: one sentence with the rule and, where there is one, a valid name
@@ -141,6 +144,14 @@ name! {
 }
 
 name! {
+    /// A Kafka user (the `KafkaUser` resource's name): a DNS-1123 subdomain, and at most 64
+    /// characters, since a certificate's common name holds no more.
+    UserName, "user name",
+    "1 to 64 lower-case letters, digits, '-' and '.', each part between dots beginning and ending with a letter or digit",
+    user_ok, mend_user
+}
+
+name! {
     /// The size of a volume as a Kubernetes quantity: `100Gi`.
     StorageSize, "storage size",
     "a number with one of Mi, Gi, Ti, M, G or T, such as 100Gi",
@@ -212,6 +223,14 @@ fn mend(name: &str, keep: impl Fn(char) -> bool, max: usize) -> String {
 fn mend_profile(name: &str) -> String {
     let mended = mend(name, |c| alnum(c) || c == '.', 63).replace("-.", ".").replace("..", ".");
     if mended.len() == 1 { format!("{mended}{mended}") } else { mended }
+}
+
+fn user_ok(name: &str) -> bool {
+    name.len() <= 64 && name.split('.').all(label_ok)
+}
+
+fn mend_user(name: &str) -> String {
+    mend(&name.to_ascii_lowercase(), |c| lower(c) || c == '.', 64).replace("-.", ".").replace("..", ".")
 }
 
 fn mend_label(name: &str) -> String {
@@ -308,6 +327,17 @@ mod tests {
         for bad in [".", "..", "a b", "ü", &"t".repeat(250)] {
             assert!(bad.parse::<TopicName>().is_err());
         }
+    }
+
+    #[test]
+    fn users_are_subdomains() {
+        for good in ["app", "a.b", "cn-1", &"u".repeat(63)] {
+            assert!(good.parse::<UserName>().is_ok(), "{good}");
+        }
+        for bad in ["", "App", "a_b", "a..b", "-a", "CN=app", &"a.".repeat(40)] {
+            assert!(bad.parse::<UserName>().is_err(), "{bad}");
+        }
+        assert!(refused::<UserName>("My_App").ends_with("try \"my-app\""));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! `kstrim down`
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -11,13 +10,10 @@ use crate::context::{Cx, Machine};
 use crate::engine::run::Report;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::quickstart::{cluster, ownership, refused};
 use crate::teardown;
 use crate::tool::minikube_output::Listed;
-
-/// Data would be deleted and nobody agreed to it.
-pub const CONSENT: Id = Id("KS-CONSENT");
 
 /// What is to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,29 +160,6 @@ async fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
         _ => format!("Kafka {} in namespace {} and all its data", cx.cluster(), cx.namespace()),
     };
     let more = if args.keep_cluster { " --keep-cluster" } else { "" };
-    let refusal =
-        |why: &str| {
-            Box::new(Failure::new(CONSENT, Kind::Usage, format!("nothing was deleted: {why}")).hint(format!(
-                "say so: kstrim down{more} --yes{}",
-                refused::target_flags(&cx.settings.target)
-            )))
-        };
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
-    {
-        return Err(refusal("there is no terminal to ask on, and --yes was not given"));
-    }
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "This deletes {what}. Go on? [y/N] ").and_then(|()| stderr.flush());
-    // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
-    let reading = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        answer
-    });
-    let answer = reading.await.unwrap_or_default();
-    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        Ok(())
-    } else {
-        Err(refusal("you did not agree"))
-    }
+    let hint = format!("say so: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
+    super::consent::ask(&format!("This deletes {what}."), "nothing was deleted", &hint).await
 }

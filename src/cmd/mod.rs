@@ -2,16 +2,20 @@
 
 pub mod completions;
 pub mod config;
+mod consent;
 pub mod down;
 pub mod env;
 mod event_log;
 pub mod kubectl;
+mod living;
 pub mod plan;
 pub mod render;
 pub mod session;
 pub mod smoke_test;
 pub mod status;
+pub mod topic;
 pub mod up;
+pub mod user;
 pub mod versions;
 
 use std::process::ExitCode;
@@ -79,6 +83,8 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Up(args) => block_on(up::run(&global, &args)),
         Command::SmokeTest(args) => block_on(smoke_test::run(&global, &args)),
         Command::Status(args) => block_on(status::run(&global, &args)),
+        Command::Topic(args) => block_on(topic::run(&global, &args)),
+        Command::User(args) => block_on(user::run(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),
         Command::Plan(args) => block_on(plan::run(&global, &args)),
         Command::Render(args) => block_on(render::run(&global, &args)),

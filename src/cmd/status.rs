@@ -40,7 +40,7 @@ const READER: Duration = Duration::from_millis(300);
 pub async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
-    let runner = runner(global.verbose);
+    let runner = runner(Cancel::default(), global.verbose);
     let looker = Looker::new(&target, &paths, Rc::new(runner))?;
     let mut screen = Screen::new(args, global.verbose);
     tokio::select! {
@@ -51,8 +51,8 @@ pub async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
 }
 
 /// With `-v` every command is told on stderr.
-fn runner(verbose: bool) -> System {
-    let runner = System::new(Cancel::default(), true);
+pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
+    let runner = System::new(cancel, true);
     if !verbose {
         return runner;
     }
@@ -62,7 +62,7 @@ fn runner(verbose: bool) -> System {
 }
 
 /// Ends with the signal that asks to stop; children end as their futures are dropped.
-async fn stopped() -> Kind {
+pub(super) async fn stopped() -> Kind {
     let signals =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
@@ -76,7 +76,7 @@ async fn stopped() -> Kind {
 }
 
 /// Ends when nobody reads stdout any more: a write would tell, but there may be no change for long.
-async fn reader_gone() {
+pub(super) async fn reader_gone() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let stdout = std::io::stdout();
     loop {

@@ -11,12 +11,17 @@ use crate::observe::{Kind, Object};
 const TOPIC_REPLICATION: Id = Id("KS-TOPIC-REPLICATION");
 const TOPIC_CHANGE: Id = Id("KS-TOPIC-CHANGE");
 const TOPIC_REFUSED: Id = Id("KS-TOPIC-REFUSED");
+const TOPIC_CONFIG: Id = Id("KS-TOPIC-CONFIG");
 const TOPIC_LABEL: Id = Id("KS-TOPIC-LABEL");
 const TOPIC_UNSERVED: Id = Id("KS-TOPIC-UNSERVED");
 const USER_REFUSED: Id = Id("KS-USER-REFUSED");
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[TOPIC_REPLICATION, TOPIC_CHANGE, TOPIC_REFUSED], family: Family::Topic, find: refused },
+    Rule {
+        ids: &[TOPIC_REPLICATION, TOPIC_CHANGE, TOPIC_CONFIG, TOPIC_REFUSED],
+        family: Family::Topic,
+        find: refused,
+    },
     Rule { ids: &[TOPIC_LABEL, TOPIC_UNSERVED], family: Family::Topic, find: unheard },
     Rule { ids: &[USER_REFUSED], family: Family::Topic, find: user },
 ];
@@ -53,6 +58,14 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 TOPIC_CHANGE,
                 format!("topic {name} cannot be changed so: {message}"),
                 "undo the change; fewer partitions need a new topic",
+            ),
+            "KafkaError" if message.contains("Unknown topic config name") => (
+                TOPIC_CONFIG,
+                format!(
+                    "topic {name} has a setting that Kafka does not know: {}",
+                    message.rsplit(": ").next().unwrap_or(&message)
+                ),
+                "correct it; the settings of topics: https://kafka.apache.org/documentation/#topicconfigs",
             ),
             _ => (
                 TOPIC_REFUSED,

@@ -17,6 +17,7 @@ pub mod render;
 pub mod retarget;
 pub mod source;
 pub mod tune;
+pub mod user;
 pub mod yaml;
 
 pub use digest::digest;

@@ -312,13 +312,13 @@ pub fn namespace(name: &DnsLabel) -> Object {
 /// The label by which Strimzi's operators find what belongs to a cluster.
 pub const CLUSTER_LABEL: &str = "strimzi.io/cluster";
 
-fn place(object: &mut Object, release: &Release, namespace: &DnsLabel, name: &str) {
+pub(super) fn place(object: &mut Object, release: &Release, namespace: &DnsLabel, name: &str) {
     object.set(&["apiVersion"], release.api_version());
     object.set(&["metadata", "name"], name);
     object.set(&["metadata", "namespace"], namespace.as_str());
 }
 
-fn template(text: &str) -> Object {
+pub(super) fn template(text: &str) -> Object {
     Object::new(fragment(text)).unwrap_or_else(|e| unreachable!("a template is an object, and tested: {e}"))
 }
 

@@ -16,6 +16,7 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, SmokeReport, Unit};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::KafkaError;
 use crate::kafka::admin::NewTopic;
 use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
@@ -136,6 +137,14 @@ impl Brokers {
         Ok(Self { bootstrap, dial })
     }
 
+    /// A client of them.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn client(&self, deadline: Instant) -> std::result::Result<Client, KafkaError> {
+        Client::connect(self.bootstrap.clone(), self.dial.clone(), Options::default(), deadline).await
+    }
+
     /// Make `topic` as its resource describes it, if it is not there.
     ///
     /// # Errors
@@ -144,9 +153,7 @@ impl Brokers {
         let deadline = Instant::now() + Duration::from_secs(60);
         let new = new_topic(name, resource);
         let work = async {
-            let mut client =
-                Client::connect(self.bootstrap.clone(), self.dial.clone(), Options::default(), deadline)
-                    .await?;
+            let mut client = self.client(deadline).await?;
             client.create_topic(&new, deadline).await
         };
         work.await.map(drop).map_err(|e| {

@@ -18,5 +18,7 @@ mod smoke;
 mod stand_ins;
 mod support;
 mod terminal;
+mod topics;
 mod trouble;
 mod up;
+mod users;

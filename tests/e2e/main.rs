@@ -18,3 +18,4 @@ mod hopeless;
 mod mishaps;
 mod removal;
 mod sigkill;
+mod work;

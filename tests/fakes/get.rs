@@ -119,7 +119,7 @@ fn well_known(cluster: &Cluster, path: &str) -> Option<String> {
     match path.trim_end_matches('/') {
         "/readyz" | "/livez" | "/healthz" => Some("ok".into()),
         "/version" => Some(format!("{}\n", server_version(version))),
-        _ => group_resources(cluster, path),
+        _ => group(cluster, path).or_else(|| group_resources(cluster, path)),
     }
 }
 
@@ -131,6 +131,21 @@ pub fn server_version(version: &str) -> Value {
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "33", "gitVersion": version,
         "gitCommit": "$Format:%H$", "gitTreeState": "clean", "buildDate": "2026-02-10T00:00:00Z",
         "goVersion": "go1.26.8", "compiler": "gc", "platform": "linux/amd64"})
+}
+
+/// Discovery of a group: `/apis/kafka.strimzi.io`.
+fn group(cluster: &Cluster, path: &str) -> Option<String> {
+    let name = path.trim_matches('/').strip_prefix("apis/").filter(|name| !name.contains('/'))?;
+    let served = kinds::served(cluster);
+    let mut versions: Vec<&str> =
+        served.iter().filter(|r| r.group == name).flat_map(|r| &r.versions).map(String::as_str).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let version = |v: &&str| json!({"groupVersion": format!("{name}/{v}"), "version": v});
+    let preferred = version(versions.first()?);
+    let body = json!({"kind": "APIGroup", "apiVersion": "v1", "name": name,
+        "versions": versions.iter().map(version).collect::<Vec<_>>(), "preferredVersion": preferred});
+    Some(format!("{body}\n"))
 }
 
 /// Discovery of one group's version: `/apis/kafka.strimzi.io/v1`.

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
@@ -88,6 +90,9 @@ fn topic(c: &mut Cluster, key: &str) {
             brokers(c, ns, &cluster)
         );
         Some(("KafkaError", message))
+    } else if let Some(key) = unknown_option(&topic["spec"]["config"]) {
+        let class = "org.apache.kafka.common.errors.InvalidConfigurationException";
+        Some(("KafkaError", format!("{class}: Unknown topic config name: {key}")))
     } else if partitions < had {
         Some(("NotSupported", "Decreasing partitions not supported".to_owned()))
     } else {
@@ -124,6 +129,28 @@ fn topic(c: &mut Cluster, key: &str) {
     });
 }
 
+/// The first setting that is none of a topic: Kafka's own are of these families.
+fn unknown_option(config: &Value) -> Option<String> {
+    const FAMILIES: [&str; 14] = [
+        "cleanup.",
+        "compression.",
+        "delete.retention.",
+        "file.delete.",
+        "flush.",
+        "index.",
+        "max.",
+        "message.",
+        "min.",
+        "preallocate",
+        "retention.",
+        "segment.",
+        "unclean.",
+        "local.retention.",
+    ];
+    let known = |key: &&String| FAMILIES.iter().any(|f| key.starts_with(f));
+    config.as_object()?.keys().find(|key| !known(key)).cloned()
+}
+
 /// A 128-bit id as Kafka prints it: 22 characters of base64url, from 32 hex digits.
 pub fn base64(hex: &str) -> String {
     const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -152,6 +179,7 @@ fn user(c: &mut Cluster, key: &str) {
     let refused = user["spec"]["authorization"].is_object() && !authorizes;
     let time = c.fine_time();
     let name = text(&user, "/metadata/name").to_owned();
+    let principal = credentials(c, &user, !refused);
     c.update(key, |o| {
         let condition = if refused {
             json!({"lastTransitionTime": time, "message": "java.util.concurrent.ExecutionException: \
@@ -162,6 +190,48 @@ fn user(c: &mut Cluster, key: &str) {
             json!({"lastTransitionTime": time, "status": "True", "type": "Ready"})
         };
         o["status"] = json!({"conditions": [condition], "observedGeneration": generation,
-            "secret": name, "username": name});
+            "secret": name, "username": principal});
     });
+}
+
+/// The secret of a user that is there; the name by which Kafka knows it. The shapes are those of
+/// recording 01.
+fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
+    let (ns, name) = (text(user, "/metadata/namespace"), text(user, "/metadata/name"));
+    let tls = text(user, "/spec/authentication/type") == "tls";
+    if there && c.get(&format!("secrets/{ns}/{name}")).is_none() {
+        let pem = |what: &str, of: &str| {
+            STANDARD.encode(format!("-----BEGIN {what}-----\n{of}\n-----END {what}-----\n"))
+        };
+        let data = if tls {
+            json!({"ca.crt": pem("CERTIFICATE", "clients-ca"), "user.crt": pem("CERTIFICATE", name),
+                "user.key": pem("PRIVATE KEY", name), "user.p12": STANDARD.encode([0x30, 0x82, 0xff, 0xfe]),
+                "user.password": STANDARD.encode("p12-password")})
+        } else {
+            let jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+            let jaas = format!("{jaas} username=\"{name}\" password=\"scram-password\";");
+            json!({"password": STANDARD.encode("scram-password"), "sasl.jaas.config": STANDARD.encode(jaas)})
+        };
+        let (api, uid) = (text(user, "/apiVersion"), text(user, "/metadata/uid"));
+        let owner = crate::deployments::owner(api, "KafkaUser", name, uid, false);
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
+            "metadata": {"name": name, "namespace": ns, "ownerReferences": [owner]}});
+        c.create(&crate::kinds::builtin("secrets"), secret);
+    }
+    if tls { format!("CN={name}") } else { name.to_owned() }
+}
+
+/// The certificate of the cluster's CA, for clients.
+pub fn ca_certificate(c: &mut Cluster, kafka: &Value) {
+    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
+    let name = format!("{cluster}-cluster-ca-cert");
+    if c.get(&format!("secrets/{ns}/{name}")).is_none() {
+        let (api, uid) = (text(kafka, "/apiVersion"), text(kafka, "/metadata/uid"));
+        let owner = crate::deployments::owner(api, "Kafka", cluster, uid, false);
+        // "cluster-ca" between the marks of a certificate.
+        let pem = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmNsdXN0ZXItY2EKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=";
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"ca.crt": pem},
+            "metadata": {"name": name, "namespace": ns, "ownerReferences": [owner]}});
+        c.create(&crate::kinds::builtin("secrets"), secret);
+    }
 }

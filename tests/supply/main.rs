@@ -17,6 +17,7 @@ use kstrim::catalogue::{self, Choice, Partial, Release};
 use kstrim::download::{Settings, Source, Store};
 use kstrim::manifest::render::{self, Preset, RenderInput};
 use kstrim::manifest::source::{Origin, install};
+use kstrim::manifest::user::{Authentication, UserInput, user};
 use kstrim::manifest::{Object, digest, label, load, retarget, split, to_yaml, tune};
 use kstrim::names::Version;
 
@@ -111,6 +112,19 @@ fn every_preset_fits_the_definitions_of_every_release() {
         for name in ["my-topic", "My_Topic"] {
             let topic = render::topic(release, &namespace, &cluster, &name.parse().unwrap(), 3, 1);
             schemas.check(&topic).unwrap_or_else(|why| panic!("Strimzi {}: {why}", release.version));
+        }
+        for authentication in [Authentication::Tls, Authentication::Scram] {
+            let user = user(&UserInput {
+                release,
+                namespace: &namespace,
+                cluster: &cluster,
+                user: &"app".parse().unwrap(),
+                authentication,
+                acls: &["topic:orders:read,write".parse().unwrap(), "cluster:*:alter@h".parse().unwrap()],
+                quotas: &["produce=1m", "consume=1k", "request=5", "mutations=0.5"]
+                    .map(|q| q.parse().unwrap()),
+            });
+            schemas.check(&user).unwrap_or_else(|why| panic!("Strimzi {}: {why}", release.version));
         }
     }
     assert!(checked > 36 * 3 * 2, "{checked}");

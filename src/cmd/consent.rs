@@ -1,0 +1,37 @@
+//! Asking before something is lost.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use crate::failure::{Failure, Id, Kind, Result};
+
+/// Data would be deleted and nobody agreed to it.
+pub const CONSENT: Id = Id("KS-CONSENT");
+
+/// Ask a person. `question` is a sentence, `refused` what follows without an answer, `hint` how a
+/// script says yes.
+///
+/// # Errors
+/// [`CONSENT`]: there is no terminal, or the answer is not yes.
+pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
+    let refusal = |why: &str| {
+        Box::new(Failure::new(CONSENT, Kind::Usage, format!("{refused}: {why}")).hint(hint.to_owned()))
+    };
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
+    {
+        return Err(refusal("there is no terminal to ask on, and --yes was not given"));
+    }
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{question} Go on? [y/N] ").and_then(|()| stderr.flush());
+    // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        let _ = std::io::stdin().lock().read_line(&mut answer);
+        answer
+    });
+    let answer = reading.await.unwrap_or_default();
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(refusal("you did not agree"))
+    }
+}

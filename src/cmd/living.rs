@@ -1,0 +1,278 @@
+//! What the verbs that work with a living cluster share: the way to it, a task told as events,
+//! a wait.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::session::{Ended, Session};
+use crate::catalogue::{self, Choice, Mode};
+use crate::cli::{Global, OutputMode};
+use crate::config::Settings;
+use crate::context::Cx;
+use crate::engine::journal::JournalFile;
+use crate::engine::run::Report;
+use crate::engine::task::Doneness;
+use crate::event::{Emit, Event, Outcome, TaskInfo};
+use crate::exec::Runner;
+use crate::exec::cancel::Cancel;
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{TopicName, Version};
+use crate::observe::Snapshot;
+use crate::paths::{ProfilePaths, state_dir};
+use crate::quickstart::{ownership, refused};
+use crate::tool::kubectl::{self, Kubectl};
+use crate::tool::minikube::{self, Minikube};
+
+/// The group of Strimzi's resources.
+const GROUP: &str = "/apis/kafka.strimzi.io";
+
+/// A way to the cluster, and the Kafka as it was found.
+pub struct Living {
+    /// The context, of the release that runs.
+    pub cx: Rc<Cx>,
+    /// The `Kafka` resource.
+    pub kafka: Value,
+}
+
+impl Living {
+    /// Kafka's own words for a setting of the Kafka resource's configuration.
+    pub fn option(&self, name: &str) -> Option<String> {
+        let config = self.kafka.pointer("/spec/kafka/config")?.as_object()?;
+        config.get(name).map(crate::names::plain)
+    }
+
+    /// How many brokers are asked for.
+    ///
+    /// # Errors
+    /// When the API server gives no list of pools.
+    pub async fn brokers(&self) -> Result<u32> {
+        if let Some(replicas) = self.kafka.pointer("/spec/kafka/replicas").and_then(Value::as_u64)
+            && self.kafka.pointer("/spec/zookeeper").is_some()
+            && self.kafka.pointer("/metadata/annotations/strimzi.io~1node-pools") != Some(&"enabled".into())
+        {
+            return Ok(u32::try_from(replicas).unwrap_or(u32::MAX));
+        }
+        let pools = self.list("kafkanodepools").await?;
+        let cluster = self.cx.cluster();
+        let brokers = |pool: &Value| {
+            let mine = pool.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
+            let roles = pool.pointer("/spec/roles").and_then(Value::as_array);
+            let broker = roles.is_some_and(|r| r.iter().any(|r| r == "broker"));
+            let count = pool.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0);
+            if mine == Some(cluster) && broker { count } else { 0 }
+        };
+        Ok(u32::try_from(pools.iter().map(brokers).sum::<u64>()).unwrap_or(u32::MAX))
+    }
+
+    /// The namespace's resources of a kind of Strimzi's, by its plural.
+    ///
+    /// # Errors
+    /// `KS-KUBECTL-*`.
+    pub async fn list(&self, plural: &str) -> Result<Vec<Value>> {
+        let cx = &self.cx;
+        let found = cx.kubectl.find(&path(cx, plural, None)).await;
+        let found = found.map_err(|e| ownership::api_failure(cx, &format!("list the {plural}"), &e))?;
+        Ok(found
+            .and_then(|mut list| list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take))
+            .unwrap_or_default())
+    }
+}
+
+/// The API's path of Strimzi's resources of a kind, or of one of them.
+pub fn path(cx: &Cx, plural: &str, name: Option<&str>) -> String {
+    let base = format!("{GROUP}/{}/namespaces/{}/{plural}", cx.api_version().as_str(), cx.namespace());
+    match name {
+        Some(name) => format!("{base}/{name}"),
+        None => base,
+    }
+}
+
+/// Go to the cluster for a changing verb.
+///
+/// # Errors
+/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-KUBECTL-*`.
+pub async fn open(session: &Session, global: &Global, topic: &TopicName) -> Result<Living> {
+    let runner: Rc<dyn Runner> = Rc::new(session.runner.clone());
+    let found = find(global, topic, &session.paths, runner, &session.emit, &session.cancel);
+    tokio::select! {
+        found = found => found,
+        _ = session.cancel.cancelled() => Err(session.interrupted()),
+    }
+}
+
+/// Go to the cluster for a verb that only reads: no events, no state. Ends by a signal too, and
+/// when nobody reads stdout any more.
+///
+/// # Errors
+/// As [`open`], and what `work` gives.
+pub async fn reading(
+    global: &Global,
+    topic: &TopicName,
+    work: impl AsyncFnOnce(Living) -> Result<ExitCode>,
+) -> Result<ExitCode> {
+    let cancel = Cancel::default();
+    let runner: Rc<dyn Runner> = Rc::new(super::status::runner(cancel.clone(), global.verbose));
+    let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
+    let quiet = global.quiet;
+    let emit = Emit::new(move |event| {
+        if let (Event::Warning { message, .. }, false) = (event, quiet) {
+            let _ =
+                std::io::Write::write_all(&mut std::io::stderr(), format!("warning: {message}\n").as_bytes());
+        }
+    });
+    let work = async {
+        let living = find(global, topic, &paths, runner, &emit, &cancel).await?;
+        work(living).await
+    };
+    tokio::select! {
+        done = work => done,
+        kind = super::status::stopped() => Ok(ExitCode::from(kind.exit_code())),
+    }
+}
+
+async fn find(
+    global: &Global,
+    topic: &TopicName,
+    paths: &ProfilePaths,
+    runner: Rc<dyn Runner>,
+    emit: &Emit,
+    cancel: &Cancel,
+) -> Result<Living> {
+    let mut settings = Settings::of_target(global, topic);
+    let profile = settings.target.profile.as_str().to_owned();
+    let programs = (minikube::find()?, kubectl::find()?);
+    let kubeconfig = paths.kubeconfig();
+    let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
+    let make = |settings: Settings, choice: Choice| {
+        let minikube = Minikube::new(programs.0.clone(), &profile, &kubeconfig, runner.clone());
+        let kubectl = kubectl(&programs.1, &kubeconfig, &profile, &runner);
+        Cx::new(settings, choice, minikube, kubectl, emit.clone(), cancel.clone(), journal.clone())
+    };
+    let cx = make(settings.clone(), super::up::choose(&settings)?);
+    super::connected(&cx).await?;
+    let asked = |e| ownership::api_failure(&cx, "ask for Strimzi's resources", &e);
+    let group = cx.kubectl.find(GROUP).await.map_err(asked)?;
+    let served: Vec<&str> = group
+        .as_ref()
+        .and_then(|g| g.get("versions")?.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|v| v.get("version")?.as_str())
+        .collect();
+    let version = if served.contains(&"v1") { "v1" } else { "v1beta2" };
+    let at = format!("{GROUP}/{version}/namespaces/{}/kafkas/{}", cx.namespace(), cx.cluster());
+    let kafka = if served.is_empty() { None } else { cx.kubectl.find(&at).await.map_err(asked)? };
+    let Some(kafka) = kafka else {
+        return Err(Box::new(
+            Failure::new(
+                super::kubectl::NO_CLUSTER,
+                Kind::Prerequisite,
+                format!("there is no Kafka {} in namespace {}", cx.cluster(), cx.namespace()),
+            )
+            .hint(format!("make it: {}", refused::up(&cx)))
+            .hint("or name another: --cluster NAME, --namespace NAME"),
+        ));
+    };
+    settings.release = release(&kafka, version);
+    let mut choice = super::up::choose(&Settings { preset: None, ..settings.clone() })?;
+    // The Kafka says itself what it runs; the release's default is not asked for.
+    if let Some(running) = kafka.pointer("/spec/kafka/version").and_then(Value::as_str)
+        && let Ok(running) = running.parse()
+    {
+        choice.kafka = running;
+    }
+    Ok(Living { cx: Rc::new(make(settings, choice)), kafka })
+}
+
+fn kubectl(program: &Path, kubeconfig: &Path, profile: &str, runner: &Rc<dyn Runner>) -> Kubectl {
+    Kubectl::new(program.to_owned(), kubeconfig, profile, runner.clone())
+}
+
+/// The release that a Kafka is run by: as the operator says, as kstrim wrote down, or the newest
+/// that serves this version of the resources.
+fn release(kafka: &Value, version: &str) -> Option<Version> {
+    let said = kafka.pointer("/status/operatorLastSuccessfulVersion").and_then(Value::as_str);
+    let known = |text: &str| {
+        let version: Version = text.parse().ok()?;
+        catalogue::find(&version).map(|r| r.version.clone())
+    };
+    let serves = |r: &&catalogue::Release| r.api_versions.iter().any(|v| v == version) && r.can(Mode::Kraft);
+    said.and_then(known)
+        .or_else(|| ownership::release(kafka).and_then(known))
+        .or_else(|| catalogue::releases().iter().rev().find(serves).map(|r| r.version.clone()))
+}
+
+/// A verb with one task: tell it as events and give the exit code. `work`'s sentence says what is
+/// there now.
+///
+/// # Errors
+/// None: everything is told by the session.
+pub async fn task(
+    global: &Global,
+    verb: &'static str,
+    title: String,
+    output: OutputMode,
+    work: impl AsyncFnOnce(&Session) -> Result<String>,
+) -> Result<ExitCode> {
+    let session = Session::begin(global, verb, output);
+    session.started(None, vec![TaskInfo { id: verb.into(), title, needs: vec![] }]);
+    let began = Instant::now();
+    session.emit.send(Event::TaskStarted { task: verb.into(), reason: "asked for".into() });
+    let done = tokio::select! {
+        done = work(&session) => done,
+        _ = session.cancel.cancelled() => Err(session.interrupted()),
+    };
+    let (outcome, detail) = match &done {
+        Ok(detail) => (Outcome::Done, detail.clone()),
+        Err(f) if matches!(f.kind, Kind::Interrupted | Kind::Terminated) => {
+            (Outcome::Cancelled, f.message.clone())
+        }
+        Err(f) => (Outcome::Failed, f.message.clone()),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    session.emit.send(Event::TaskFinished { task: verb.into(), outcome, seconds, detail });
+    let mut report = Report { failure: done.err().map(|f| (Some(verb), f)), ..Report::default() };
+    report.seconds.insert(verb.into(), seconds);
+    Ok(session.finish(Ok(Ended { report, next: None })))
+}
+
+/// Look at every change of what is observed, and once a second, until it is done.
+///
+/// # Errors
+/// What `look` gives, and what `late` says at the deadline.
+pub async fn wait(
+    cx: &Cx,
+    task: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut(&Snapshot) -> Result<Doneness>,
+    late: impl FnOnce() -> Box<Failure>,
+) -> Result<String> {
+    let end = Instant::now() + limit;
+    let mut told = String::new();
+    loop {
+        let version = cx.store.version();
+        match look(&cx.store.snapshot()).await? {
+            Doneness::Done(what) => return Ok(what),
+            Doneness::Foreign(failure) => return Err(failure),
+            Doneness::Pending(why) if why != told => {
+                cx.progress(task, why.clone(), None);
+                told = why;
+            }
+            Doneness::Pending(_) => {}
+        }
+        if Instant::now() >= end {
+            return Err(late());
+        }
+        let next = end.min(Instant::now() + Duration::from_secs(1));
+        tokio::select! {
+            _ = cx.store.newer_than(version) => {}
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+}

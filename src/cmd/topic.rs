@@ -1,0 +1,202 @@
+//! `kstrim topic`: topics as `KafkaTopic` resources, which the topic operator makes real.
+
+mod create;
+mod show;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::living::{self, Living};
+use crate::cli::{self, Global, TopicDelete, TopicVerb};
+use crate::engine::task::Doneness;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::TopicName;
+use crate::observe::strimzi::KafkaTopic;
+use crate::observe::{Kind as ObservedKind, Object};
+use crate::quickstart::{ownership, refused};
+
+/// There is no topic of this name.
+pub const UNKNOWN: Id = Id("KS-TOPIC-UNKNOWN");
+/// The topic is marked as deleted, and its finalizer stays.
+const STUCK: Id = Id("KS-TOPIC-STUCK");
+
+/// Plural of the resource in the API.
+const PLURAL: &str = "kafkatopics";
+
+/// Make, show or delete topics.
+///
+/// # Errors
+/// Told by the session where there is one.
+pub async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
+    match &args.verb {
+        TopicVerb::Create(args) => create::run(global, args).await,
+        TopicVerb::List(args) => show::list(global, args).await,
+        TopicVerb::Describe(args) => show::describe(global, args).await,
+        TopicVerb::Delete(args) => delete(global, args).await,
+    }
+}
+
+/// A topic as its resource tells of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Topic {
+    /// Its name in Kafka.
+    pub topic: String,
+    /// The resource's name.
+    pub resource: String,
+    /// Partitions asked for; `null` for the cluster's default.
+    pub partitions: Option<i64>,
+    /// Copies of each asked for; `null` for the cluster's default.
+    pub replicas: Option<i64>,
+    /// Its own settings.
+    pub config: Map<String, Value>,
+    /// Whether it is there as asked for.
+    pub ready: bool,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether kstrim made it.
+    pub made_by_kstrim: bool,
+}
+
+impl Topic {
+    fn of(object: &Value) -> Self {
+        let text = |at: &str| object.pointer(at).and_then(Value::as_str).filter(|t| !t.is_empty());
+        let number = |at: &str| object.pointer(at).and_then(Value::as_i64);
+        let resource = text("/metadata/name").unwrap_or_default().to_owned();
+        let seen = Object::new(object.clone());
+        let view = KafkaTopic(&seen);
+        Self {
+            topic: text("/spec/topicName").unwrap_or(&resource).to_owned(),
+            partitions: number("/spec/partitions"),
+            replicas: number("/spec/replicas"),
+            config: object.pointer("/spec/config").and_then(Value::as_object).cloned().unwrap_or_default(),
+            ready: view.ready() && !seen.deleting() && view.cluster().is_some(),
+            reason: reason(&view),
+            made_by_kstrim: ownership::is_ours(object),
+            resource,
+        }
+    }
+}
+
+/// Why a topic is not ready.
+fn reason(topic: &KafkaTopic<'_>) -> Option<String> {
+    Some(match topic.refused() {
+        _ if topic.0.deleting() => "being deleted".into(),
+        _ if topic.cluster().is_none() => "ignored: it has no label strimzi.io/cluster".into(),
+        _ if topic.ready() => return None,
+        Some(refused) if refused.message.is_empty() => refused.reason.to_owned(),
+        Some(refused) => format!("{}: {}", refused.reason, refused.message),
+        None if !topic.0.has_status() => "waiting for the topic operator".into(),
+        None => "the topic operator works on it".into(),
+    })
+}
+
+/// The topics of the Kafka and those that no Kafka takes, with their resources, by name.
+async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
+    let cluster = living.cx.cluster();
+    let mine = |object: &Value| {
+        let label = object.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
+        label.is_none_or(|l| l == cluster)
+    };
+    let found = living.list(PLURAL).await?.into_iter().filter(mine);
+    let mut topics: Vec<_> = found.map(|object| (Topic::of(&object), object)).collect();
+    topics.sort_by(|(a, _), (b, _)| a.topic.cmp(&b.topic));
+    Ok(topics)
+}
+
+/// The failure for a topic that is not there, with a near name.
+fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<Failure> {
+    let cx = &living.cx;
+    let failure = Failure::new(
+        UNKNOWN,
+        Kind::Usage,
+        format!("the Kafka {} has no KafkaTopic for {topic}", cx.cluster()),
+    );
+    let near = known
+        .iter()
+        .map(|(t, _)| (strsim::damerau_levenshtein(&t.topic, topic.as_str()), t.topic.as_str()))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let flags = refused::target_flags(&cx.settings.target);
+    Box::new(match near {
+        Some((_, near)) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint(format!("see which there are: kstrim topic list{flags}")),
+    })
+}
+
+async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
+    let title = format!("Topic {}", args.topic);
+    living::task(global, "topic", title, args.output, async |session| {
+        let living = living::open(session, global, &args.topic).await?;
+        let cx = living.cx.clone();
+        let known = all(&living).await?;
+        let Some((topic, _)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
+            return Err(unknown(&args.topic, &known, &living));
+        };
+        if !args.yes {
+            let flags = refused::target_flags(&cx.settings.target);
+            let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not make," };
+            let question = format!("This deletes the topic {}{whose} and all its messages.", topic.topic);
+            let hint = format!("say so: kstrim topic delete {} --yes{flags}", topic.topic);
+            super::consent::ask(&question, "nothing was deleted", &hint).await?;
+        }
+        let what = [format!("{PLURAL}.kafka.strimzi.io"), topic.resource.clone()];
+        cx.kubectl
+            .delete(Some(cx.namespace()), &what)
+            .await
+            .map_err(|e| ownership::api_failure(&cx, "delete the topic", &e))?;
+        let done = gone(&living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {
+            Box::new(
+                Failure::new(
+                    STUCK,
+                    Kind::Timeout,
+                    format!(
+                        "the topic {} is being deleted, but the topic operator has not done it yet",
+                        args.topic
+                    ),
+                )
+                .because(why),
+            )
+        });
+        done.await?;
+        Ok(format!("topic {} is gone", args.topic))
+    })
+    .await
+}
+
+/// Wait until a resource that was deleted is gone.
+pub(super) async fn gone(
+    living: &Living,
+    kind: ObservedKind,
+    name: &str,
+    limit: Duration,
+    late: impl FnOnce(String) -> Box<Failure>,
+) -> Result<String> {
+    let cx = &living.cx;
+    // Listed after the deletion: what is not there now is gone.
+    cx.synced(&[kind]).await;
+    let held = std::cell::RefCell::new(String::new());
+    let task = if kind == ObservedKind::KafkaTopic { "topic" } else { "user" };
+    living::wait(
+        cx,
+        task,
+        limit,
+        async |snapshot| {
+            let Some(object) = snapshot.get(kind, cx.namespace(), name) else {
+                return Ok(Doneness::Done(String::new()));
+            };
+            let finalizers = object.finalizers().join(", ");
+            let why = match finalizers.as_str() {
+                "" => "its operator works on it".to_owned(),
+                held => format!("waiting for the operator to take away {held}"),
+            };
+            held.replace(why.clone());
+            Ok(Doneness::Pending(why))
+        },
+        || late(held.borrow().clone()),
+    )
+    .await
+}

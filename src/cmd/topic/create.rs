@@ -1,0 +1,233 @@
+//! `kstrim topic create`
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value};
+
+use super::{PLURAL, Topic, all};
+use crate::cli::{Global, TopicCreate};
+use crate::cmd::living::{self, Living};
+use crate::context::{Cx, yaml};
+use crate::explain::Scope;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::{Object, render};
+use crate::names;
+use crate::observe::Kind as ObservedKind;
+use crate::quickstart::patience::Patience;
+use crate::quickstart::{kafka, ownership, refused};
+use crate::ready;
+
+/// More copies are asked for than there are brokers.
+const REPLICATION: Id = Id("KS-TOPIC-REPLICATION");
+/// No topic operator looks at topics.
+const UNSERVED: Id = Id("KS-TOPIC-UNSERVED");
+/// The topic is there with other settings.
+const EXISTS: Id = Id("KS-TOPIC-EXISTS");
+/// The name would not be told from another topic's.
+const COLLIDES: Id = Id("KS-TOPIC-COLLIDES");
+/// The name of its resource is another topic's.
+const RESOURCE_TAKEN: Id = Id("KS-TOPIC-RESOURCE-TAKEN");
+/// It did not come in its time.
+const LATE: Id = Id("KS-TOPIC-LATE");
+
+/// What is looked at while the topic is on its way.
+const KINDS: [ObservedKind; 6] = [
+    ObservedKind::KafkaTopic,
+    ObservedKind::Kafka,
+    ObservedKind::KafkaNodePool,
+    ObservedKind::Pod,
+    ObservedKind::Deployment,
+    ObservedKind::Event,
+];
+
+pub(super) async fn run(global: &Global, args: &TopicCreate) -> Result<ExitCode> {
+    let title = format!("Topic {}", args.topic);
+    living::task(global, "topic", title, args.output, async |session| {
+        let living = living::open(session, global, &args.topic).await?;
+        let done = create(&living, args).await;
+        living.cx.stop_observing();
+        done
+    })
+    .await
+}
+
+async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
+    let cx = &living.cx;
+    served(living)?;
+    let (brokers, known) = tokio::join!(living.brokers(), all(living));
+    let (brokers, known) = (brokers?, known?);
+    let replicas = replicas(living, args, brokers)?;
+    let wanted = wanted(cx, args, replicas);
+    let as_wanted = Topic::of(wanted.value());
+    let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
+    if let Some(there) = known.iter().find(|t| t.topic == as_wanted.topic) {
+        differs(there, &as_wanted, cx)?;
+        if there.ready {
+            return Ok(format!("topic {} is there already", args.topic));
+        }
+    } else {
+        free(&as_wanted, &known)?;
+        cx.kubectl
+            .apply(&yaml(&kafka::labelled(cx, vec![wanted])), false)
+            .await
+            .map_err(|e| ownership::api_failure(cx, "apply the topic", &e))?;
+    }
+    // Listed after the apply: nothing older than it is looked at.
+    cx.synced(&KINDS).await;
+    let patience = Patience::new(Scope::Topic, "the topic cannot be made");
+    let look = async |snapshot: &crate::observe::Snapshot| patience.look(cx, snapshot, ready::topic).await;
+    living::wait(cx, "topic", args.timeout, look, || {
+        let cause = patience.timed_out(cx, args.timeout);
+        let mut failure = Failure::new(LATE, Kind::Timeout, format!("topic {} is not there yet", args.topic));
+        failure = failure.because(&cause.message);
+        for deeper in &cause.causes {
+            failure = failure.because(deeper);
+        }
+        failure.hints.clone_from(&cause.hints);
+        Box::new(failure)
+    })
+    .await?;
+    let copies = if replicas == 1 { "replica" } else { "replicas" };
+    let parts = if args.partitions == 1 { "partition" } else { "partitions" };
+    Ok(format!("topic {} is there: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
+}
+
+/// See that somebody looks at topics at all.
+fn served(living: &Living) -> Result<()> {
+    let cx = &living.cx;
+    if living.kafka.pointer("/spec/entityOperator/topicOperator").is_some_and(Value::is_object) {
+        return Ok(());
+    }
+    let failure = Failure::new(
+        UNSERVED,
+        Kind::Prerequisite,
+        format!("the Kafka {} has no topic operator: nobody would make the topic", cx.cluster()),
+    );
+    let could = cx.choice.release.kraft.topic_operator;
+    Err(Box::new(if could {
+        failure.hint("add it to the Kafka: spec.entityOperator.topicOperator: {}")
+    } else {
+        failure.hint(format!(
+            "Strimzi {} has none without ZooKeeper; smoke-test and produce make topics by themselves",
+            cx.choice.release.version
+        ))
+    }))
+}
+
+/// As many copies as asked for, or as the cluster makes by default.
+fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
+    let default = || living.option("default.replication.factor").and_then(|text| text.parse().ok());
+    let replicas = args.replicas.unwrap_or_else(|| default().unwrap_or(1).min(brokers.max(1)));
+    if replicas <= brokers {
+        return Ok(replicas);
+    }
+    let cx = &living.cx;
+    let flags = refused::target_flags(&cx.settings.target);
+    Err(Box::new(
+        Failure::new(
+            REPLICATION,
+            Kind::Usage,
+            format!("{replicas} replicas need as many brokers, and the Kafka {} has {brokers}", cx.cluster()),
+        )
+        .because("each replica of a partition is on a broker of its own")
+        .hint(format!("take fewer: kstrim topic create {} --replicas {brokers}{flags}", args.topic))
+        .hint(format!("or add brokers first: kstrim scale --brokers {replicas}{flags}")),
+    ))
+}
+
+fn wanted(cx: &Cx, args: &TopicCreate, replicas: u32) -> Object {
+    let target = &cx.settings.target;
+    let release = cx.choice.release;
+    let (namespace, cluster) = (&target.namespace, &target.cluster);
+    let mut object = render::topic(release, namespace, cluster, &args.topic, args.partitions, replicas);
+    for setting in &args.configs {
+        object.set(&["spec", "config", &setting.key], setting.json());
+    }
+    object
+}
+
+/// Refuse a topic that is there and is not what is asked for.
+fn differs(there: &Topic, wanted: &Topic, cx: &Cx) -> Result<()> {
+    let mut lines = Vec::new();
+    let mut numbers = |what: &str, has: Option<i64>, asked: Option<i64>| {
+        if has.is_some() && has != asked {
+            let shown = |n: Option<i64>| n.map_or("the default".into(), |n| n.to_string());
+            lines.push(format!("{what}: it has {}, {} was asked for", shown(has), shown(asked)));
+        }
+    };
+    numbers("partitions", there.partitions, wanted.partitions);
+    numbers("replicas", there.replicas, wanted.replicas);
+    let text = |config: &Map<String, Value>, key: &str| config.get(key).map(names::plain);
+    for key in wanted.config.keys() {
+        let (has, asked) = (text(&there.config, key), text(&wanted.config, key));
+        if has != asked {
+            let has = has.unwrap_or_else(|| "the default".into());
+            lines.push(format!("{key}: it has {has}, {} was asked for", asked.unwrap_or_default()));
+        }
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    let mut failure = Failure::new(
+        EXISTS,
+        Kind::Usage,
+        format!("the topic {} is there already, and is not what was asked for", there.topic),
+    );
+    for line in lines {
+        failure = failure.because(line);
+    }
+    Err(Box::new(failure.hint(format!("see it: kstrim topic describe {}{flags}", there.topic)).hint(
+        format!("change it: kstrim kubectl{flags} -- edit {PLURAL} {} -n {}", there.resource, cx.namespace()),
+    )))
+}
+
+/// Refuse a name that Kafka refuses beside those that are there, or whose resource is taken.
+fn free(wanted: &Topic, known: &[Topic]) -> Result<()> {
+    // Kafka names its metrics by topics with dots as underscores, so it refuses names that differ
+    // in these only (`org.apache.kafka.common.internals.Topic.hasCollision`).
+    let plain = |name: &str| name.replace('.', "_");
+    if let Some(other) = known.iter().find(|t| plain(&t.topic) == plain(&wanted.topic)) {
+        return Err(Box::new(
+            Failure::new(
+                COLLIDES,
+                Kind::Usage,
+                format!("the topic {} would collide with the topic {}", wanted.topic, other.topic),
+            )
+            .because("Kafka refuses topics whose names differ only in '.' and '_'")
+            .hint("choose another name"),
+        ));
+    }
+    if let Some(other) = known.iter().find(|t| t.resource == wanted.resource) {
+        return Err(Box::new(
+            Failure::new(
+                RESOURCE_TAKEN,
+                Kind::Foreign,
+                format!("the KafkaTopic {} is that of the topic {}", other.resource, other.topic),
+            )
+            .because(format!("the topic {} would have a resource of the same name", wanted.topic))
+            .hint("choose another name for the topic"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn topic(name: &str, resource: &str) -> Topic {
+        Topic::of(&json!({"metadata": {"name": resource}, "spec": {"topicName": name}}))
+    }
+
+    #[test]
+    fn names_that_kafka_would_refuse_are_refused() {
+        let known = [topic("a.b", "a.b"), topic("other", "mine")];
+        let id = |name, resource| free(&topic(name, resource), &known).map_err(|f| f.id);
+        assert_eq!(id("a_b", "a-b-1234"), Err(COLLIDES));
+        assert_eq!(id("mine", "mine"), Err(RESOURCE_TAKEN));
+        assert_eq!(id("c", "c"), Ok(()));
+    }
+}

@@ -1,0 +1,153 @@
+//! `kstrim topic list` and `kstrim topic describe`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{Topic, all, unknown};
+use crate::cli::{Format, Global, TopicDescribe, TopicList};
+use crate::cmd::living::{self, Living};
+use crate::failure::Result;
+use crate::kafka::admin::End;
+use crate::names::TopicName;
+use crate::quickstart::smoke::{self, Brokers};
+use crate::report::table::Table;
+use crate::report::{self, OutputMode};
+
+/// How long the brokers may take to tell of a topic.
+const ASK: Duration = Duration::from_secs(10);
+
+/// A partition as its leader tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Partition {
+    partition: i32,
+    /// Node id.
+    leader: i32,
+    /// Offset of the oldest message.
+    first: i64,
+    /// Offset that the next message will get.
+    next: i64,
+}
+
+#[derive(Serialize)]
+struct Described {
+    #[serde(flatten)]
+    topic: Topic,
+    /// As the brokers tell; `null` if they could not be asked.
+    live: Option<Vec<Partition>>,
+}
+
+pub(super) async fn list(global: &Global, args: &TopicList) -> Result<ExitCode> {
+    living::reading(global, &crate::cmd::default_topic(), async |living| {
+        let topics: Vec<Topic> = all(&living).await?.into_iter().map(|(topic, _)| topic).collect();
+        crate::cmd::print(&match args.output {
+            Format::Json => crate::cmd::json(&topics),
+            Format::Yaml => crate::cmd::yaml(&topics),
+            Format::Text => table(&topics),
+        });
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+fn number(number: Option<i64>) -> String {
+    number.map_or_else(|| "default".to_owned(), |n| n.to_string())
+}
+
+fn table(topics: &[Topic]) -> String {
+    if topics.is_empty() {
+        return "no topics\n".to_owned();
+    }
+    let mut table = Table::new(["TOPIC", "PARTITIONS", "REPLICAS", "MADE BY", "STATE"]).right(1).right(2);
+    for topic in topics {
+        let by = if topic.made_by_kstrim { "kstrim" } else { "others" };
+        let state = topic.reason.clone().unwrap_or_else(|| "ready".to_owned());
+        let (partitions, replicas) = (number(topic.partitions), number(topic.replicas));
+        table.row([topic.topic.clone(), partitions, replicas, by.to_owned(), state]);
+    }
+    drawn(&table)
+}
+
+/// A table on stdout.
+fn drawn(table: &Table) -> String {
+    let terminal = crate::cmd::stdout_is_terminal();
+    let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
+    table.render(mode.stdout, report::stdout_columns())
+}
+
+pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<ExitCode> {
+    living::reading(global, &args.topic, async |living| {
+        let known = all(&living).await?;
+        let Some((topic, _)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
+            return Err(unknown(&args.topic, &known, &living));
+        };
+        let live = match live(&living, &args.topic).await {
+            Ok(live) => Some(live),
+            Err(why) => {
+                living.cx.emit.warn(None, format!("the brokers could not be asked: {why}"));
+                None
+            }
+        };
+        let described = Described { topic: topic.clone(), live };
+        crate::cmd::print(&match args.output {
+            Format::Json => crate::cmd::json(&described),
+            Format::Yaml => crate::cmd::yaml(&described),
+            Format::Text => text(&described),
+        });
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+/// Leaders and offsets, from the brokers.
+async fn live(living: &Living, topic: &TopicName) -> std::result::Result<Vec<Partition>, String> {
+    let cx = &living.cx;
+    cx.synced(&smoke::KINDS).await;
+    let brokers = Brokers::of(cx).map_err(|f| f.message)?;
+    let deadline = Instant::now() + ASK;
+    let asked = async {
+        let mut client = brokers.client(deadline).await?;
+        let mut topic = client.topic_now(topic.as_str(), deadline).await?;
+        let first = client.list_offsets(&mut topic, End::Earliest, deadline).await?;
+        let next = client.list_offsets(&mut topic, End::Latest, deadline).await?;
+        let partition = |(leader, partition): (&i32, i32)| Partition {
+            partition,
+            leader: *leader,
+            first: first.get(&partition).copied().unwrap_or(-1),
+            next: next.get(&partition).copied().unwrap_or(-1),
+        };
+        Ok::<_, crate::kafka::KafkaError>(topic.leaders.iter().zip(0..).map(partition).collect())
+    };
+    asked.await.map_err(|e| e.to_string())
+}
+
+fn text(described: &Described) -> String {
+    let topic = &described.topic;
+    let mut facts = Table::default();
+    facts.row(["Topic", topic.topic.as_str()]);
+    facts.row(["Resource", format!("KafkaTopic {}", topic.resource).as_str()]);
+    facts.row(["Made by", if topic.made_by_kstrim { "kstrim" } else { "others" }]);
+    facts.row(["Partitions", number(topic.partitions).as_str()]);
+    facts.row(["Replicas", number(topic.replicas).as_str()]);
+    for (key, value) in &topic.config {
+        facts.row([key.as_str(), crate::names::plain(value).as_str()]);
+    }
+    facts.row(["State", topic.reason.as_deref().unwrap_or("ready")]);
+    let mut text = drawn(&facts);
+    if let Some(live) = &described.live {
+        let mut table =
+            Table::new(["PARTITION", "LEADER", "FIRST OFFSET", "NEXT OFFSET", "MESSAGES AT MOST"]);
+        for column in 0..5 {
+            table = table.right(column);
+        }
+        for p in live {
+            let numbers = [i64::from(p.partition), i64::from(p.leader), p.first, p.next, p.next - p.first];
+            table.row(numbers.map(|n| n.to_string()));
+        }
+        text += "\n";
+        text += &drawn(&table);
+    }
+    text
+}

@@ -1,0 +1,194 @@
+//! `kstrim user`: users as `KafkaUser` resources, to which the user operator gives credentials.
+
+mod create;
+mod export;
+mod prepare;
+mod show;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::living::{self, Living};
+use crate::cli::{self, Global, UserDelete, UserVerb};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::user::Authentication;
+use crate::names::{UserName, acl};
+use crate::observe::{Kind as ObservedKind, Object};
+use crate::quickstart::{ownership, refused};
+
+/// There is no user of this name.
+pub const UNKNOWN: Id = Id("KS-USER-UNKNOWN");
+/// The user, or its secret, did not come or go in its time.
+const LATE: Id = Id("KS-USER-LATE");
+
+/// Plural of the resource in the API.
+const PLURAL: &str = "kafkausers";
+
+/// Make, show or delete users.
+///
+/// # Errors
+/// Told by the session where there is one.
+pub async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
+    match &args.verb {
+        UserVerb::Create(args) => create::run(global, args).await,
+        UserVerb::List(args) => show::list(global, args).await,
+        UserVerb::Show(args) => show::show(global, args).await,
+        UserVerb::Delete(args) => delete(global, args).await,
+    }
+}
+
+/// A user as its resource tells of it. Nothing secret.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct User {
+    /// The resource's name.
+    pub user: String,
+    /// `tls`, `scram-sha-512` ..., or `none`.
+    pub authentication: String,
+    /// The name by which Kafka knows it, `CN=app` or `app`, once there is one.
+    pub principal: Option<String>,
+    /// What it may do, in the short form.
+    pub acls: Vec<String>,
+    /// Its limits, as in the resource.
+    pub quotas: Map<String, Value>,
+    /// The secret with its credentials, once there is one.
+    pub secret: Option<String>,
+    /// Whether it is there as asked for.
+    pub ready: bool,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether kstrim made it.
+    pub made_by_kstrim: bool,
+}
+
+impl User {
+    fn of(json: &Value) -> Self {
+        let text = |at: &str| json.pointer(at).and_then(Value::as_str).filter(|t| !t.is_empty());
+        let object = Object::new(json.clone());
+        let acls = json.pointer("/spec/authorization/acls").and_then(Value::as_array);
+        let ready = object.observed()
+            && object.condition("Ready").is_some_and(|c| c.is_true())
+            && !object.deleting()
+            && object.label("strimzi.io/cluster").is_some();
+        Self {
+            user: object.name().to_owned(),
+            authentication: text("/spec/authentication/type").unwrap_or("none").to_owned(),
+            principal: text("/status/username").map(str::to_owned),
+            acls: acls.into_iter().flatten().map(acl::short).collect(),
+            quotas: json.pointer("/spec/quotas").and_then(Value::as_object).cloned().unwrap_or_default(),
+            secret: text("/status/secret").map(str::to_owned),
+            ready,
+            reason: if ready { None } else { Some(reason(&object)) },
+            made_by_kstrim: ownership::is_ours(json),
+        }
+    }
+
+    fn how(&self) -> Option<Authentication> {
+        Authentication::parse(&self.authentication)
+    }
+}
+
+/// Why a user is not ready.
+fn reason(user: &Object) -> String {
+    let refused = user.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating");
+    match refused {
+        _ if user.deleting() => "being deleted".into(),
+        _ if user.label("strimzi.io/cluster").is_none() => {
+            "ignored: it has no label strimzi.io/cluster".into()
+        }
+        Some(refused) if user.observed() => format!("{}: {}", refused.reason, refused.message),
+        _ if !user.has_status() => "waiting for the user operator".into(),
+        _ => "the user operator works on it".into(),
+    }
+}
+
+/// The users of the Kafka and those that no Kafka takes, with their resources, by name.
+async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
+    let cluster = living.cx.cluster();
+    let mine = |object: &Value| {
+        let label = object.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
+        label.is_none_or(|l| l == cluster)
+    };
+    let found = living.list(PLURAL).await?.into_iter().filter(mine);
+    let mut users: Vec<_> = found.map(|object| (User::of(&object), object)).collect();
+    users.sort_by(|(a, _), (b, _)| a.user.cmp(&b.user));
+    Ok(users)
+}
+
+/// One of them.
+async fn one(living: &Living, name: &UserName) -> Result<(User, Value)> {
+    let known = all(living).await?;
+    if let Some(found) = known.iter().find(|(u, _)| u.user == name.as_str()) {
+        return Ok(found.clone());
+    }
+    let flags = refused::target_flags(&living.cx.settings.target);
+    let near = known
+        .iter()
+        .map(|(u, _)| (strsim::damerau_levenshtein(&u.user, name.as_str()), u.user.as_str()))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let failure =
+        Failure::new(UNKNOWN, Kind::Usage, format!("the Kafka {} has no user {name}", living.cx.cluster()));
+    Err(Box::new(match near {
+        Some((_, near)) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint(format!("see which there are: kstrim user list{flags}")),
+    }))
+}
+
+async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
+    let title = format!("User {}", args.user);
+    living::task(global, "user", title, args.output, async |session| {
+        let living = living::open(session, global, &super::default_topic()).await?;
+        let cx = living.cx.clone();
+        let (user, _) = one(&living, &args.user).await?;
+        if !args.yes {
+            let flags = refused::target_flags(&cx.settings.target);
+            let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not make," };
+            let question =
+                format!("This deletes the user {}{whose} and its credentials: its clients stop.", user.user);
+            let hint = format!("say so: kstrim user delete {} --yes{flags}", user.user);
+            super::consent::ask(&question, "nothing was deleted", &hint).await?;
+        }
+        let what = [format!("{PLURAL}.kafka.strimzi.io"), user.user.clone()];
+        cx.kubectl
+            .delete(Some(cx.namespace()), &what)
+            .await
+            .map_err(|e| ownership::api_failure(&cx, "delete the user", &e))?;
+        let late = |why: String| {
+            let message = format!("the user {} is being deleted, and is still there", args.user);
+            Box::new(Failure::new(LATE, Kind::Timeout, message).because(why))
+        };
+        super::topic::gone(&living, ObservedKind::KafkaUser, &user.user, args.timeout, late).await?;
+        cx.stop_observing();
+        Ok(format!("user {} is gone", args.user))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_user_is_read_off_its_resource() {
+        let mut json = json!({
+            "metadata": {"name": "app", "generation": 2, "labels": {"strimzi.io/cluster": "c"}},
+            "spec": {"authentication": {"type": "tls"}, "authorization": {"acls": [
+                {"resource": {"type": "topic", "name": "a", "patternType": "prefix"}, "operations": ["Read"]}]}},
+            "status": {"observedGeneration": 2, "username": "CN=app", "secret": "app",
+                "conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        let user = User::of(&json);
+        assert!(user.ready && user.reason.is_none() && !user.made_by_kstrim);
+        assert_eq!((user.acls, user.principal.as_deref()), (vec!["topic:a*:read".into()], Some("CN=app")));
+        json["status"]["conditions"] =
+            json!([{"type": "NotReady", "status": "True", "reason": "X", "message": "no"}]);
+        assert_eq!(User::of(&json).reason.as_deref(), Some("X: no"));
+        json["metadata"]["generation"] = json!(3);
+        assert_eq!(User::of(&json).reason.as_deref(), Some("the user operator works on it"));
+    }
+}

@@ -1,0 +1,212 @@
+//! `kstrim user create`
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{LATE, User, all, prepare};
+use crate::cli::{self, Global, UserCreate};
+use crate::cmd::living::{self, Living};
+use crate::context::{Cx, yaml};
+use crate::engine::task::Doneness;
+use crate::explain::{self, Answers, Scene, Scope};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::Object;
+use crate::manifest::user::{self as resource, Authentication, UserInput};
+use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::quickstart::{kafka, ownership, patience, refused};
+
+/// No user operator looks at users.
+const UNSERVED: Id = Id("KS-USER-UNSERVED");
+/// The Kafka does not heed access rules.
+const NO_AUTHORIZATION: Id = Id("KS-USER-NO-AUTHORIZATION");
+/// The user is there with other settings.
+const EXISTS: Id = Id("KS-USER-EXISTS");
+
+pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
+    let title = format!("User {}", args.user);
+    living::task(global, "user", title, args.output, async |session| {
+        let living = living::open(session, global, &crate::cmd::default_topic()).await?;
+        let done = create(&living, args).await;
+        living.cx.stop_observing();
+        done
+    })
+    .await
+}
+
+fn how(asked: cli::Authentication) -> Authentication {
+    match asked {
+        cli::Authentication::Tls => Authentication::Tls,
+        cli::Authentication::Scram => Authentication::Scram,
+    }
+}
+
+async fn create(living: &Living, args: &UserCreate) -> Result<String> {
+    let cx = &living.cx;
+    let authentication = how(args.authentication);
+    served(living)?;
+    let wanted = resource::user(&UserInput {
+        release: cx.choice.release,
+        namespace: &cx.settings.target.namespace,
+        cluster: &cx.settings.target.cluster,
+        user: &args.user,
+        authentication,
+        acls: &args.acls,
+        quotas: &args.quotas,
+    });
+    let known = all(living).await?;
+    let there = known.iter().find(|(u, _)| u.user == args.user.as_str());
+    if let Some((_, json)) = there {
+        differs(json, &wanted, cx)?;
+    }
+    let missing = resource::preparation(&living.kafka, authentication, !args.acls.is_empty());
+    if let Some((patch, said)) = missing {
+        if args.prepare_kafka {
+            prepare::kafka(living, &patch, &said, args.timeout).await?;
+        } else {
+            unprepared(living, args, authentication)?;
+        }
+    }
+    if there.is_none() {
+        cx.kubectl
+            .apply(&yaml(&kafka::labelled(cx, vec![wanted])), false)
+            .await
+            .map_err(|e| ownership::api_failure(cx, "apply the user", &e))?;
+    } else if there.is_some_and(|(u, _)| u.ready) {
+        return Ok(format!("user {} is there already", args.user));
+    }
+    cx.synced(&[ObservedKind::KafkaUser, ObservedKind::Kafka]).await;
+    let name = args.user.as_str();
+    living::wait(
+        cx,
+        "user",
+        args.timeout,
+        async |snapshot| look(cx, name, snapshot),
+        || {
+            let snapshot = cx.store.snapshot();
+            let why = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name).map(super::reason);
+            let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} is not there yet"));
+            let log = format!("logs deployment/{}-entity-operator -c user-operator", cx.cluster());
+            let flags = refused::target_flags(&cx.settings.target);
+            Box::new(
+                failure.because(why.unwrap_or_else(|| "the resource is gone".into())).hint(format!(
+                    "its operator's log: kstrim kubectl{flags} -- {log} -n {}",
+                    cx.namespace()
+                )),
+            )
+        },
+    )
+    .await?;
+    let flags = refused::target_flags(&cx.settings.target);
+    Ok(format!(
+        "user {name} is there; its client's configuration: kstrim user show {name} --export DIR{flags}"
+    ))
+}
+
+/// See that somebody looks at users at all.
+fn served(living: &Living) -> Result<()> {
+    if living.kafka.pointer("/spec/entityOperator/userOperator").is_some_and(Value::is_object) {
+        return Ok(());
+    }
+    Err(Box::new(
+        Failure::new(
+            UNSERVED,
+            Kind::Prerequisite,
+            format!("the Kafka {} has no user operator: nobody would make the user", living.cx.cluster()),
+        )
+        .hint("add it to the Kafka: spec.entityOperator.userOperator: {}"),
+    ))
+}
+
+/// What is missing in the Kafka, where nobody said that it may be added: rules would be refused by
+/// the operator; a listener may come later.
+fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result<()> {
+    let cx = &living.cx;
+    let flags = refused::target_flags(&cx.settings.target);
+    if !args.acls.is_empty() && !resource::authorizes(&living.kafka) {
+        return Err(Box::new(
+            Failure::new(
+                NO_AUTHORIZATION,
+                Kind::Prerequisite,
+                format!("the Kafka {} does not heed access rules: it has no authorization", cx.cluster()),
+            )
+            .hint("let kstrim add it: the same command with --prepare-kafka (brokers restart one by one)")
+            .hint("or leave out --acl: without authorization every user may do everything"),
+        ));
+    }
+    if resource::listener_for(&living.kafka, how).is_none() {
+        cx.emit.warn(
+            Some("user"),
+            format!(
+                "the Kafka {} has no listener with {} authentication, so this user cannot come yet; add one: kstrim user \
+                 create {} --authentication {} --prepare-kafka{flags}",
+                cx.cluster(),
+                how.strimzi(),
+                args.user,
+                match how {
+                    Authentication::Tls => "tls",
+                    Authentication::Scram => "scram",
+                },
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Refuse a user that is there and is not what is asked for.
+fn differs(there: &Value, wanted: &Object, cx: &Cx) -> Result<()> {
+    let (has, asked) = (User::of(there), User::of(wanted.value()));
+    let mut lines = Vec::new();
+    if has.authentication != asked.authentication {
+        lines.push(format!(
+            "authentication: it has {}, {} was asked for",
+            has.authentication, asked.authentication
+        ));
+    }
+    if !asked.acls.is_empty() && has.acls != asked.acls {
+        lines.push(format!("rules: it has {}, {} was asked for", listed(&has.acls), listed(&asked.acls)));
+    }
+    if asked.quotas.iter().any(|(name, limit)| has.quotas.get(name) != Some(limit)) {
+        lines.push("its quotas are others".into());
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    let mut failure = Failure::new(
+        EXISTS,
+        Kind::Usage,
+        format!("the user {} is there already, and is not what was asked for", has.user),
+    );
+    for line in lines {
+        failure = failure.because(line);
+    }
+    Err(Box::new(failure.hint(format!("see it: kstrim user show {}{flags}", has.user)).hint(format!(
+        "change it: kstrim kubectl{flags} -- edit kafkausers {} -n {}",
+        has.user,
+        cx.namespace()
+    ))))
+}
+
+fn listed(rules: &[String]) -> String {
+    if rules.is_empty() { "none".to_owned() } else { rules.join(" ") }
+}
+
+/// Judge one look at it.
+fn look(cx: &Cx, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
+    let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
+        return Ok(Doneness::Pending(format!("user {name}: not there yet")));
+    };
+    if User::of(object.json()).ready {
+        return Ok(Doneness::Done(String::new()));
+    }
+    let expect = patience::expect(cx).scope(Scope::Everything);
+    let answers = Answers::new();
+    let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+    let subject = format!("user/{name}");
+    match explain::findings(&scene).into_iter().find(|f| f.subject == subject) {
+        Some(finding) => Err(Box::new(finding.failure())),
+        None => Ok(Doneness::Pending(super::reason(object))),
+    }
+}

@@ -1,0 +1,239 @@
+//! A client's configuration on disk: a properties file for Kafka's own clients and tools, and the
+//! PEM files it names.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::{LATE, User};
+use crate::cmd::living::Living;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::user::{Authentication, listener_for};
+use crate::quickstart::{ownership, refused};
+
+/// The folder or a file in it cannot be written.
+const UNWRITABLE: Id = Id("KS-EXPORT-UNWRITABLE");
+/// The folder holds something that is not an export of kstrim's.
+const NOT_EMPTY: Id = Id("KS-EXPORT-NOT-EMPTY");
+/// No listener of the Kafka takes this user.
+const NO_LISTENER: Id = Id("KS-USER-NO-LISTENER");
+
+/// The first line of the properties file, by which a later export knows its own.
+const MARK: &str = "# Written by kstrim user show --export";
+const PROPERTIES: &str = "client.properties";
+
+/// What clients of this user connect to, as the Kafka's status says.
+pub(super) fn bootstrap(kafka: &Value, user: &User) -> Option<String> {
+    let name = listener_for(kafka, user.how()?)?.get("name")?.as_str()?;
+    let listeners = kafka.pointer("/status/listeners")?.as_array()?;
+    let found = listeners.iter().find(|l| l["name"] == name || l["type"] == name)?;
+    Some(found.get("bootstrapServers")?.as_str()?.to_owned())
+}
+
+/// The entries of the user's secret, decoded. Certificates and keys in forms that are not text are
+/// left out.
+pub(super) async fn secrets(living: &Living, user: &User) -> Result<BTreeMap<String, String>> {
+    let name = user.secret.as_deref().unwrap_or(&user.user);
+    match entries(living, name).await? {
+        Some(entries) => Ok(entries),
+        None => Err(Box::new(
+            Failure::new(LATE, Kind::Task, format!("the user {} has no credentials yet", user.user))
+                .because(user.reason.clone().unwrap_or_else(|| format!("there is no secret {name}"))),
+        )),
+    }
+}
+
+async fn entries(living: &Living, name: &str) -> Result<Option<BTreeMap<String, String>>> {
+    let cx = &living.cx;
+    let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
+    let found = cx.kubectl.find(&path).await;
+    let found = found.map_err(|e| ownership::api_failure(cx, "read a secret", &e))?;
+    Ok(found.map(|secret| {
+        let data = secret.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
+        let decoded = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str()?).ok()?).ok();
+        data.iter().filter_map(|(key, value)| Some((key.clone(), decoded(value)?))).collect()
+    }))
+}
+
+/// Write everything; the paths of what was written.
+pub(super) async fn write(
+    folder: &Path,
+    living: &Living,
+    user: &User,
+    secrets: &BTreeMap<String, String>,
+) -> Result<Vec<String>> {
+    let cx = &living.cx;
+    let how = user.how().filter(|how| listener_for(&living.kafka, *how).is_some());
+    let (Some(how), Some(bootstrap)) = (how, bootstrap(&living.kafka, user)) else {
+        let flags = refused::target_flags(&cx.settings.target);
+        return Err(Box::new(
+            Failure::new(
+                NO_LISTENER,
+                Kind::Prerequisite,
+                format!("no listener of the Kafka {} takes the user {}", cx.cluster(), user.user),
+            )
+            .because(format!("none has {} authentication", user.authentication))
+            .hint(format!(
+                "let kstrim add one: kstrim user create {} --authentication {} --prepare-kafka{flags}",
+                user.user,
+                if user.how() == Some(Authentication::Scram) { "scram" } else { "tls" },
+            )),
+        ));
+    };
+    let tls = listener_for(&living.kafka, how).is_some_and(|l| l["tls"] == true);
+    let mut files: Vec<(&str, String)> = Vec::new();
+    if tls {
+        let ca = entries(living, &format!("{}-cluster-ca-cert", cx.cluster())).await?;
+        files.push(("ca.crt", entry(ca.as_ref(), "ca.crt", "the cluster's CA")?));
+    }
+    if how == Authentication::Tls {
+        let (key, cert) = ("the user's key", "the user's certificate");
+        let (key, cert) = (entry(Some(secrets), "user.key", key)?, entry(Some(secrets), "user.crt", cert)?);
+        // Kafka reads key and certificate from one file.
+        files.push(("user.pem", format!("{}\n{}\n", key.trim_end(), cert.trim_end())));
+        files.push(("user.key", key));
+        files.push(("user.crt", cert));
+    }
+    let folder = prepare(folder)?;
+    let password = match how {
+        Authentication::Scram => Some(entry(Some(secrets), "password", "the user's password")?),
+        Authentication::Tls => None,
+    };
+    let text = properties(&folder, &bootstrap, &user.user, tls, password.as_deref());
+    files.push((PROPERTIES, text));
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        secret_file(&path, &text).map_err(|e| unwritable(&path, &e))?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
+}
+
+fn entry(entries: Option<&BTreeMap<String, String>>, key: &str, what: &str) -> Result<String> {
+    entries.and_then(|e| e.get(key)).cloned().ok_or_else(|| {
+        Box::new(Failure::new(LATE, Kind::Task, format!("{what} is not there yet: no {key} in its secret")))
+    })
+}
+
+/// The properties of Kafka's Java clients; PEM stores are read since Kafka 2.7.
+fn properties(folder: &Path, bootstrap: &str, user: &str, tls: bool, password: Option<&str>) -> String {
+    // In a properties file a backslash begins an escape.
+    let path = |name: &str| folder.join(name).display().to_string().replace('\\', "\\\\");
+    let mut lines = vec![
+        MARK.to_owned(),
+        "# This address is one inside the Kubernetes cluster.".to_owned(),
+        format!("bootstrap.servers={bootstrap}"),
+    ];
+    let protocol = match (tls, password.is_some()) {
+        (true, true) => "SASL_SSL",
+        (true, false) => "SSL",
+        (false, true) => "SASL_PLAINTEXT",
+        (false, false) => "PLAINTEXT",
+    };
+    lines.push(format!("security.protocol={protocol}"));
+    if tls {
+        lines.push("ssl.truststore.type=PEM".to_owned());
+        lines.push(format!("ssl.truststore.location={}", path("ca.crt")));
+    }
+    match password {
+        Some(password) => {
+            // Inside the quotes of the JAAS line, itself inside a properties file.
+            let quoted = password.replace('\\', "\\\\\\\\").replace('"', "\\\\\"");
+            lines.push("sasl.mechanism=SCRAM-SHA-512".to_owned());
+            lines.push(format!(
+                "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
+                 username=\"{user}\" password=\"{quoted}\";"
+            ));
+        }
+        None if tls => {
+            lines.push("ssl.keystore.type=PEM".to_owned());
+            lines.push(format!("ssl.keystore.location={}", path("user.pem")));
+        }
+        None => {}
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Make the folder, for its owner only. One that is there must be empty or of an earlier export.
+fn prepare(folder: &Path) -> Result<std::path::PathBuf> {
+    let refused = |e: std::io::Error| unwritable(folder, &e);
+    match fs::read_dir(folder) {
+        Ok(mut entries) => {
+            let head = fs::read_to_string(folder.join(PROPERTIES)).unwrap_or_default();
+            if entries.next().is_some() && !head.starts_with(MARK) {
+                return Err(Box::new(
+                    Failure::new(
+                        NOT_EMPTY,
+                        Kind::Usage,
+                        format!("{} holds something else already", folder.display()),
+                    )
+                    .hint("name a folder that is empty or does not exist"),
+                ));
+            }
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => fs::create_dir_all(folder).map_err(refused)?,
+        Err(e) => return Err(refused(e)),
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(refused)?;
+    folder.canonicalize().map_err(refused)
+}
+
+/// Write a file that only its owner can read, from its first byte on: beside it, then in its place.
+fn secret_file(path: &Path, text: &str) -> std::io::Result<()> {
+    let temporary = path.with_extension("new");
+    let _ = fs::remove_file(&temporary);
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Box<Failure> {
+    Box::new(
+        Failure::new(UNWRITABLE, Kind::Usage, format!("{} cannot be written", path.display())).because(error),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_those_of_kafkas_clients() {
+        let folder = Path::new("/c");
+        insta::assert_snapshot!(properties(folder, "b:9095", "app", true, None), @r"
+        # Written by kstrim user show --export
+        # This address is one inside the Kubernetes cluster.
+        bootstrap.servers=b:9095
+        security.protocol=SSL
+        ssl.truststore.type=PEM
+        ssl.truststore.location=/c/ca.crt
+        ssl.keystore.type=PEM
+        ssl.keystore.location=/c/user.pem
+        ");
+        let scram = properties(folder, "b:9096", "app", false, Some("p"));
+        assert!(scram.contains("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n"));
+        assert!(scram.ends_with("required username=\"app\" password=\"p\";\n"));
+    }
+
+    #[test]
+    fn only_its_own_folder_is_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("a/b");
+        let made = prepare(&folder).unwrap();
+        assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+        secret_file(&made.join("user.key"), "k").unwrap();
+        assert_eq!(fs::metadata(made.join("user.key")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(prepare(&folder).unwrap_err().id, NOT_EMPTY);
+        secret_file(&made.join(PROPERTIES), MARK).unwrap();
+        assert!(prepare(&folder).is_ok());
+        assert_eq!(fs::read_dir(&made).unwrap().count(), 2, "nothing temporary stays");
+    }
+}

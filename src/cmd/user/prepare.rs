@@ -1,0 +1,61 @@
+//! What a Kafka needs so that users can come: a listener with authentication, authorization.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cmd::living::{self, Living};
+use crate::explain::Scope;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::quickstart::patience::Patience;
+use crate::quickstart::{ownership, refused};
+use crate::ready;
+
+/// The Kafka did not take up a change in its time.
+const LATE: Id = Id("KS-KAFKA-CHANGE-LATE");
+
+/// What is looked at while brokers are rolled.
+const KINDS: [ObservedKind; 5] = [
+    ObservedKind::Kafka,
+    ObservedKind::KafkaNodePool,
+    ObservedKind::Pod,
+    ObservedKind::Deployment,
+    ObservedKind::Event,
+];
+
+/// Merge `patch` into the Kafka and wait until all brokers have it.
+pub(super) async fn kafka(living: &Living, patch: &Value, said: &[String], limit: Duration) -> Result<()> {
+    let cx = &living.cx;
+    if !ownership::is_ours(&living.kafka) {
+        return Err(Box::new(
+            Failure::new(
+                refused::KAFKA,
+                Kind::Foreign,
+                format!("the Kafka {} was not made by kstrim, so nothing is added to it", cx.cluster()),
+            )
+            .because(format!("it would need {}", said.join(", and ")))
+            .hint("add it yourself, then run the same command without --prepare-kafka"),
+        ));
+    }
+    for what in said {
+        cx.emit.warn(Some("user"), format!("the Kafka {} gets {what}; its brokers restart", cx.cluster()));
+    }
+    cx.kubectl
+        .patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), patch, None)
+        .await
+        .map_err(|e| ownership::api_failure(cx, "change the Kafka", &e))?;
+    cx.synced(&KINDS).await;
+    let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
+    patience.changed_now();
+    let look = async |snapshot: &Snapshot| patience.look(cx, snapshot, ready::kafka).await;
+    living::wait(cx, "user", limit, look, || {
+        let cause = patience.timed_out(cx, limit);
+        let message = format!("the Kafka {} has not taken up the change yet", cx.cluster());
+        let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
+        failure.hints.clone_from(&cause.hints);
+        Box::new(failure)
+    })
+    .await
+    .map(drop)
+}

@@ -1,0 +1,118 @@
+//! `kstrim user list` and `kstrim user show`
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{User, all, export, one};
+use crate::cli::{Format, Global, UserList, UserShow};
+use crate::cmd::living;
+use crate::failure::Result;
+use crate::report::table::Table;
+use crate::report::{self, OutputMode};
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    user: User,
+    /// What a client connects to, inside the cluster: of the listener with the user's authentication.
+    bootstrap: Option<String>,
+    /// Files that were written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exported: Vec<String>,
+    /// The secret's entries, only with `--reveal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrets: Option<std::collections::BTreeMap<String, String>>,
+}
+
+pub(super) async fn list(global: &Global, args: &UserList) -> Result<ExitCode> {
+    living::reading(global, &crate::cmd::default_topic(), async |living| {
+        let users: Vec<User> = all(&living).await?.into_iter().map(|(user, _)| user).collect();
+        crate::cmd::print(&match args.output {
+            Format::Json => crate::cmd::json(&users),
+            Format::Yaml => crate::cmd::yaml(&users),
+            Format::Text => table(&users),
+        });
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+fn table(users: &[User]) -> String {
+    if users.is_empty() {
+        return "no users\n".to_owned();
+    }
+    let mut table = Table::new(["USER", "AUTHENTICATION", "RULES", "MADE BY", "STATE"]).right(2);
+    for user in users {
+        let by = if user.made_by_kstrim { "kstrim" } else { "others" };
+        let state = user.reason.clone().unwrap_or_else(|| "ready".to_owned());
+        let rules = user.acls.len().to_string();
+        table.row([user.user.clone(), user.authentication.clone(), rules, by.to_owned(), state]);
+    }
+    drawn(&table)
+}
+
+/// A table on stdout.
+fn drawn(table: &Table) -> String {
+    let terminal = crate::cmd::stdout_is_terminal();
+    let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
+    table.render(mode.stdout, report::stdout_columns())
+}
+
+pub(super) async fn show(global: &Global, args: &UserShow) -> Result<ExitCode> {
+    living::reading(global, &crate::cmd::default_topic(), async |living| {
+        let (user, _) = one(&living, &args.user).await?;
+        let bootstrap = export::bootstrap(&living.kafka, &user);
+        let mut shown = Shown { user, bootstrap, exported: Vec::new(), secrets: None };
+        if args.export.is_some() || args.reveal {
+            let secrets = export::secrets(&living, &shown.user).await?;
+            if let Some(folder) = &args.export {
+                shown.exported = export::write(folder, &living, &shown.user, &secrets).await?;
+            }
+            if args.reveal {
+                shown.secrets = Some(secrets);
+            }
+        }
+        crate::cmd::print(&match args.output {
+            Format::Json => crate::cmd::json(&shown),
+            Format::Yaml => crate::cmd::yaml(&shown),
+            Format::Text => text(&shown),
+        });
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+fn text(shown: &Shown) -> String {
+    let user = &shown.user;
+    let mut facts = Table::default();
+    let mut row = |name: &str, value: &str| facts.row([name, value]);
+    row("User", &user.user);
+    row("Made by", if user.made_by_kstrim { "kstrim" } else { "others" });
+    row("Authentication", &user.authentication);
+    row("Known to Kafka as", user.principal.as_deref().unwrap_or("not yet"));
+    for (index, rule) in user.acls.iter().enumerate() {
+        row(if index == 0 { "May" } else { "" }, rule);
+    }
+    for (name, limit) in &user.quotas {
+        row(
+            name,
+            &match limit {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            },
+        );
+    }
+    row("Secret", user.secret.as_deref().unwrap_or("not yet"));
+    row("Bootstrap in the cluster", shown.bootstrap.as_deref().unwrap_or("no listener takes this user yet"));
+    row("State", user.reason.as_deref().unwrap_or("ready"));
+    for file in &shown.exported {
+        row("Written", file);
+    }
+    let mut text = drawn(&facts);
+    for (name, value) in shown.secrets.iter().flatten() {
+        text += &format!("\n--- {name}\n{}\n", value.trim_end());
+    }
+    text
+}

@@ -1,0 +1,152 @@
+//! `kstrim topic`: topics come, are told of, and go; what cannot be is refused before anything is done.
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::support::{PROFILE, apply_foreign, events, failure, fresh, kstrim, ready, told, written};
+
+fn key(resource: &str) -> String {
+    format!("kafkatopics.kafka.strimzi.io/kafka/{resource}")
+}
+
+/// Run with `-o json`, and take stdout as one document.
+fn json_of<const N: usize>(test: &mut Test, args: [&str; N]) -> Value {
+    let mut all = args.to_vec();
+    all.extend(["-o", "json"]);
+    test.args(all).run().expect(0).json()
+}
+
+#[test]
+fn a_topic_comes_is_told_of_and_goes() {
+    let mut test = ready();
+    let args = ["topic", "create", "orders", "--partitions", "3", "--config", "retention.ms=86400000"];
+    let lines = events(&mut test, args, 0);
+    let ended = lines.iter().find(|l| l["type"] == "task_finished").expect("an end");
+    assert_eq!(ended["detail"], "topic orders is there: 3 partitions, 1 replica");
+    let object = test.object(PROFILE, &key("orders"));
+    assert_eq!(
+        object["spec"],
+        json!({"partitions": 3, "replicas": 1, "config": {"retention.ms": 86_400_000}})
+    );
+    assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "kstrim");
+    assert_eq!(object["metadata"]["labels"]["strimzi.io/cluster"], "my-cluster");
+
+    let list = json_of(&mut test, ["topic", "list"]);
+    let topics: Vec<&Value> = list.as_array().expect("a list").iter().map(|t| &t["topic"]).collect();
+    assert_eq!(topics, ["my-topic", "orders"]);
+    assert_eq!((&list[1]["ready"], &list[1]["made_by_kstrim"]), (&json!(true), &json!(true)));
+    let text = kstrim(&mut test, ["topic", "list"]).expect(0).stdout;
+    assert!(text.contains("orders") && text.lines().count() == 3, "{text}");
+
+    let described = json_of(&mut test, ["topic", "describe", "orders"]);
+    assert_eq!(described["live"].as_array().map(Vec::len), Some(3), "{described}");
+    assert_eq!(described["live"][0], json!({"partition": 0, "leader": 0, "first": 0, "next": 0}));
+    let text = kstrim(&mut test, ["topic", "describe", "orders"]).expect(0).stdout;
+    assert!(text.contains("retention.ms") && text.contains("NEXT OFFSET"), "{text}");
+
+    let lines = events(&mut test, ["topic", "delete", "orders", "--yes"], 0);
+    assert!(lines.iter().any(|l| l["detail"] == "topic orders is gone"), "{lines:#?}");
+    assert!(test.object(PROFILE, &key("orders")).is_null());
+}
+
+#[test]
+fn asked_twice_it_is_there_and_another_wish_is_refused() {
+    let mut test = ready();
+    events(&mut test, ["topic", "create", "orders", "--partitions", "2"], 0);
+    test.forget_calls();
+    events(&mut test, ["topic", "create", "orders", "--partitions", "2"], 0);
+    let lines = events(&mut test, ["topic", "create", "orders", "--config", "retention.ms=1"], 2);
+    assert_eq!(failure(&lines), "KS-TOPIC-EXISTS");
+    let told = told(&lines);
+    assert!(told.contains("partitions: it has 2, 1 was asked for"), "{told}");
+    assert!(told.contains("retention.ms: it has the default, 1 was asked for"), "{told}");
+    assert_eq!(written(&test), Vec::<String>::new(), "nothing was changed");
+}
+
+#[test]
+fn names_that_kubernetes_does_not_take_are_kept_in_the_resource() {
+    let mut test = ready();
+    events(&mut test, ["topic", "create", "Audit_Log.v1"], 0);
+    let list = json_of(&mut test, ["topic", "list"]);
+    assert_eq!(list[0]["topic"], "Audit_Log.v1");
+    let resource = list[0]["resource"].as_str().expect("a name").to_owned();
+    assert!(resource.starts_with("audit-log-v1-"), "{resource}");
+    assert_eq!(test.object(PROFILE, &key(&resource))["spec"]["topicName"], "Audit_Log.v1");
+    let lines = events(&mut test, ["topic", "create", "Audit.Log.v1"], 2);
+    assert_eq!(failure(&lines), "KS-TOPIC-COLLIDES");
+    events(&mut test, ["topic", "delete", "Audit_Log.v1", "--yes"], 0);
+    assert!(test.object(PROFILE, &key(&resource)).is_null());
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_done() {
+    let mut test = ready();
+    let lines = events(&mut test, ["topic", "create", "orders", "--replicas", "3"], 2);
+    assert_eq!(failure(&lines), "KS-TOPIC-REPLICATION");
+    assert!(told(&lines).contains("--replicas 1"), "{}", told(&lines));
+    let lines = events(&mut test, ["topic", "delete", "my-topc", "--yes"], 2);
+    assert_eq!(failure(&lines), "KS-TOPIC-UNKNOWN");
+    assert!(told(&lines).contains("did you mean my-topic?"), "{}", told(&lines));
+    for bad in ["a b", "..", "töpic"] {
+        let run = kstrim(&mut test, ["topic", "create", bad]).expect(2);
+        assert!(run.stderr.contains("topic name"), "{}", run.stderr);
+    }
+    kstrim(&mut test, ["topic", "create", "orders", "--config", "retention.ms"]).expect(2);
+    kstrim(&mut test, ["topic", "create", "orders", "--partitions", "0"]).expect(2);
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn kafkas_refusal_is_explained() {
+    let mut test = ready();
+    let lines = events(&mut test, ["topic", "create", "orders", "--config", "retention=5"], 1);
+    assert_eq!(failure(&lines), "KS-TOPIC-CONFIG");
+    assert!(told(&lines).contains("does not know: retention"), "{}", told(&lines));
+    let list = json_of(&mut test, ["topic", "list"]);
+    assert_eq!(list[1]["ready"], false);
+    assert!(list[1]["reason"].as_str().expect("why").starts_with("KafkaError"), "{list}");
+}
+
+#[test]
+fn nothing_is_deleted_without_a_word() {
+    let mut test = ready();
+    let lines = events(&mut test, ["topic", "delete", "my-topic"], 2);
+    assert_eq!(failure(&lines), "KS-CONSENT");
+    assert!(told(&lines).contains("kstrim topic delete my-topic --yes"), "{}", told(&lines));
+    assert!(test.object(PROFILE, &key("my-topic")).is_object());
+}
+
+#[test]
+fn topics_of_others_are_listed_and_go_when_named() {
+    let mut test = ready();
+    apply_foreign(
+        &test,
+        &[json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+            "metadata": {"name": "theirs", "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}},
+            "spec": {"topicName": "Theirs", "partitions": 1, "replicas": 1}})],
+    );
+    let list = json_of(&mut test, ["topic", "list"]);
+    assert_eq!((&list[0]["topic"], &list[0]["made_by_kstrim"]), (&json!("Theirs"), &json!(false)));
+    let lines = events(&mut test, ["topic", "create", "theirs"], 5);
+    assert_eq!(failure(&lines), "KS-TOPIC-RESOURCE-TAKEN");
+    events(&mut test, ["topic", "delete", "Theirs", "--yes"], 0);
+}
+
+#[test]
+fn a_topic_operator_that_does_not_answer_is_waited_for_so_long() {
+    let mut test = ready().scenario(|s| s.timings.topic = 600_000);
+    let args = ["topic", "create", "orders", "--timeout", "1s"];
+    let lines = events(&mut test, args, 4);
+    assert_eq!(failure(&lines), "KS-TOPIC-LATE");
+}
+
+#[test]
+fn without_a_cluster_it_says_how_to_get_one() {
+    let mut test = fresh();
+    let run = kstrim(&mut test, ["topic", "list"]).expect(3);
+    assert!(run.stderr.contains("KS-NO-CLUSTER") && run.stderr.contains("kstrim up"), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+    let mut test = ready();
+    let run = kstrim(&mut test, ["topic", "list", "--cluster", "other"]).expect(3);
+    assert!(run.stderr.contains("no Kafka other"), "{}", run.stderr);
+}

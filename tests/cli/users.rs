@@ -1,0 +1,127 @@
+//! `kstrim user`: users come with credentials, are shown without secrets, and go.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::support::{KAFKA, PROFILE, events, failure, kstrim, ready, same, state, told, written};
+
+fn key(user: &str) -> String {
+    format!("kafkausers.kafka.strimzi.io/kafka/{user}")
+}
+
+fn json_of<const N: usize>(test: &mut Test, args: [&str; N]) -> Value {
+    let mut all = args.to_vec();
+    all.extend(["-o", "json"]);
+    test.args(all).run().expect(0).json()
+}
+
+#[test]
+fn a_user_comes_is_shown_without_secrets_and_goes() {
+    let mut test = ready();
+    let lines = events(&mut test, ["user", "create", "app", "--quota", "produce=1m"], 0);
+    let warning = lines.iter().find(|l| l["type"] == "warning").expect("a warning");
+    assert!(warning["message"].as_str().expect("text").contains("--prepare-kafka"), "{warning}");
+    let object = test.object(PROFILE, &key("app"));
+    assert_eq!(
+        object["spec"],
+        json!({"authentication": {"type": "tls"}, "quotas": {"producerByteRate": 1_048_576}})
+    );
+    let list = json_of(&mut test, ["user", "list"]);
+    assert_eq!((&list[0]["user"], &list[0]["ready"]), (&json!("app"), &json!(true)));
+    assert_eq!(list[0]["principal"], "CN=app");
+    let run = kstrim(&mut test, ["user", "show", "app"]).expect(0);
+    assert!(run.stdout.contains("CN=app") && run.stdout.contains("no listener"), "{}", run.stdout);
+    assert!(!run.stdout.contains("PRIVATE KEY"), "{}", run.stdout);
+    // Nothing secret in any argument, nor in what -v shows.
+    let run = kstrim(&mut test, ["user", "show", "app", "--reveal", "-v"]).expect(0);
+    assert!(run.stdout.contains("--- user.key\n-----BEGIN PRIVATE KEY-----"), "{}", run.stdout);
+    assert!(!run.stderr.contains("PRIVATE KEY") && !run.stderr.contains("p12-password"), "{}", run.stderr);
+    let lines = events(&mut test, ["user", "delete", "app"], 2);
+    assert_eq!(failure(&lines), "KS-CONSENT");
+    events(&mut test, ["user", "delete", "app", "--yes"], 0);
+    assert!(test.object(PROFILE, &key("app")).is_null());
+    let run = kstrim(&mut test, ["user", "show", "app"]).expect(2);
+    assert!(run.stderr.contains("KS-USER-UNKNOWN"), "{}", run.stderr);
+}
+
+#[test]
+fn what_a_user_needs_is_added_to_the_kafka_when_asked_for() {
+    let mut test = ready();
+    let before = test.object(PROFILE, KAFKA)["spec"]["kafka"]["listeners"].as_array().map(Vec::len);
+    let rule = "topic:orders:read,describe";
+    let lines = events(&mut test, ["user", "create", "app", "--acl", rule], 3);
+    assert_eq!(failure(&lines), "KS-USER-NO-AUTHORIZATION");
+    assert_eq!(written(&test), Vec::<String>::new());
+    let args = ["user", "create", "app", "--authentication", "scram", "--acl", rule, "--prepare-kafka"];
+    events(&mut test, args, 0);
+    let kafka = test.object(PROFILE, KAFKA);
+    let listeners = kafka["spec"]["kafka"]["listeners"].as_array().expect("listeners");
+    assert_eq!(Some(listeners.len()), before.map(|n| n + 1), "the others stay");
+    assert_eq!(listeners.last().expect("one")["authentication"], json!({"type": "scram-sha-512"}));
+    assert_eq!(kafka["spec"]["kafka"]["authorization"]["superUsers"], json!(["ANONYMOUS"]));
+    let shown = json_of(&mut test, ["user", "show", "app"]);
+    assert_eq!(shown["acls"], json!([rule]));
+    assert_eq!(shown["bootstrap"], "my-cluster-kafka-bootstrap.kafka.svc:9096");
+
+    let run = kstrim(&mut test, ["user", "show", "app", "--export", "client"]).expect(0);
+    assert!(!run.stdout.contains("scram-password"), "{}", run.stdout);
+    let folder = test.work().join("client");
+    let mode = |path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(folder.clone()), 0o700);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+        assert_eq!(mode(entry.path()), 0o600, "{}", entry.path().display());
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["ca.crt", "client.properties"]);
+    let text = fs::read_to_string(folder.join("client.properties")).expect("the file");
+    assert!(text.contains("bootstrap.servers=my-cluster-kafka-bootstrap.kafka.svc:9096\n"), "{text}");
+    assert!(text.contains("security.protocol=SASL_SSL\n") && text.contains("scram-password"), "{text}");
+    // Again over its own, but not over somebody else's.
+    kstrim(&mut test, ["user", "show", "app", "--export", "client"]).expect(0);
+    test.write("theirs/letter.txt", "dear");
+    let run = kstrim(&mut test, ["user", "show", "app", "--export", "theirs"]).expect(2);
+    assert!(run.stderr.contains("KS-EXPORT-NOT-EMPTY"), "{}", run.stderr);
+}
+
+#[test]
+fn a_tls_users_files_are_what_clients_read() {
+    let mut test = ready();
+    events(&mut test, ["user", "create", "app", "--prepare-kafka"], 0);
+    kstrim(&mut test, ["user", "show", "app", "--export", "c"]).expect(0);
+    let read = |name: &str| fs::read_to_string(test.work().join("c").join(name)).expect(name);
+    let pem = read("user.pem");
+    assert!(pem.contains("BEGIN PRIVATE KEY") && pem.contains("BEGIN CERTIFICATE"), "{pem}");
+    assert!(read("ca.crt").contains("cluster-ca"));
+    assert!(read("client.properties").contains("ssl.keystore.type=PEM\n"));
+}
+
+#[test]
+fn asked_twice_it_is_there_and_another_wish_is_refused() {
+    let mut test = ready();
+    events(&mut test, ["user", "create", "app"], 0);
+    let before = state(&test);
+    events(&mut test, ["user", "create", "app"], 0);
+    let lines = events(&mut test, ["user", "create", "app", "--authentication", "scram"], 2);
+    assert_eq!(failure(&lines), "KS-USER-EXISTS");
+    assert!(told(&lines).contains("it has tls, scram-sha-512 was asked for"), "{}", told(&lines));
+    same(&before, &state(&test), "something was changed");
+}
+
+#[test]
+fn wrong_words_are_refused_with_what_is_right() {
+    let mut test = ready();
+    for (args, words) in [
+        (["user", "create", "My_App", "-q"], "my-app"),
+        (["user", "create", "app", "--acl=topic:orders"], "topic:orders:read"),
+        (["user", "create", "app", "--acl=group:g:write"], "it knows read, describe"),
+        (["user", "create", "app", "--quota=speed=1"], "produce, consume"),
+    ] {
+        let run = kstrim(&mut test, args).expect(2);
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+}
