@@ -43,6 +43,7 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
         tested = test(&session, settings, choice, &plan) => tested,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
+    let begun = tested.is_ok();
     let run = tested.unwrap_or_else(|failure| Run::not_begun(&plan, failure));
     let written = args.junit.as_ref().map_or(Ok(()), |path| {
         let xml = junit::to_xml(&run, began.elapsed().as_secs_f64());
@@ -52,7 +53,10 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
             )
         })
     });
-    session.emit.send(Event::Smoke(run.report.clone()));
+    // A test that could not begin has measured nothing.
+    if begun {
+        session.emit.send(Event::Smoke(run.report.clone()));
+    }
     let failure = run.failure.or(written.err());
     let outcome = if failure.is_none() { Outcome::Done } else { Outcome::Failed };
     let detail = failure.as_ref().map_or_else(|| smoke::said(&run.report), |f| f.message.clone());

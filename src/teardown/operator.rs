@@ -44,7 +44,13 @@ impl Task<Cx> for Operator {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        let names: Vec<String> = live(cx).await?.into_iter().flat_map(|(_, names)| names).collect();
+        // Their names are much alike: the kind tells them apart.
+        let word = |kind: &str| kind.split('.').next().unwrap_or(kind).to_owned();
+        let live = live(cx).await?;
+        let names: Vec<String> = live
+            .iter()
+            .flat_map(|(kind, names)| names.iter().map(move |name| format!("{}/{name}", word(kind))))
+            .collect();
         if !names.is_empty() {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
