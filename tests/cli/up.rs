@@ -168,3 +168,25 @@ fn the_published_manifest_goes_through() {
     let crds = live.as_object().expect("objects").keys().filter(|k| k.starts_with("customresourcedef"));
     assert_eq!(crds.count(), 10);
 }
+
+/// A flag wins over the user's own `minikube config`, that over what the quickstart needs.
+#[test]
+fn the_users_minikube_config_wins_over_the_default_and_a_flag_over_it() {
+    for (config, flags, wanted) in [
+        (&[][..], &[][..], ["--memory=4096", "--cpus=2"]),
+        (&[("memory", "6144"), ("cpus", "3")], &[], ["", ""]),
+        (&[("memory", "6144")], &["--memory", "5g"], ["--memory=5g", "--cpus=2"]),
+    ] {
+        let mut test = fresh().scenario(quick);
+        test.rescenario(|s| {
+            s.minikube_config = config.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        });
+        test.args([&["up"], flags].concat()).run().expect(0);
+        let calls = test.calls();
+        let start = calls.iter().find(|c| c.args.iter().any(|a| a == "start")).expect("a start");
+        for (flag, wanted) in ["--memory", "--cpus"].into_iter().zip(wanted) {
+            let given = start.args.iter().find(|a| a.starts_with(flag)).map_or("", String::as_str);
+            assert_eq!(given, wanted, "{config:?} {flags:?}: {}", start.line());
+        }
+    }
+}
