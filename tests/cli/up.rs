@@ -26,8 +26,8 @@ fn filters() -> Vec<(&'static str, &'static str)> {
 fn slow_operators() -> Test {
     fresh().scenario(|s| {
         quick(s);
-        s.timings.operator_ready = 2_500;
-        s.timings.entity_ready = 5_000;
+        s.timings.operator_ready = 8_000;
+        s.timings.entity_ready = 9_000;
     })
 }
 
