@@ -99,6 +99,8 @@ pub struct Cx {
     pub fetching: RefCell<Option<Fetching>>,
     /// When the run began: conditions older than our own changes are stale.
     pub began: Timestamp,
+    /// What this run has put right by itself, and when.
+    pub healed: RefCell<std::collections::BTreeMap<String, tokio::time::Instant>>,
     /// Port-forwards to the brokers, shared by the tasks that talk to them.
     pub forwards: OnceCell<Rc<dyn Dial>>,
     watchers: RefCell<Vec<Watcher>>,
@@ -134,6 +136,7 @@ impl Cx {
             install: tokio::sync::OnceCell::new(),
             fetching: RefCell::default(),
             began: Timestamp::now(),
+            healed: RefCell::default(),
             forwards: OnceCell::new(),
             watchers: RefCell::default(),
             watched: RefCell::default(),

@@ -20,6 +20,18 @@ pub enum Severity {
     Explain,
 }
 
+/// How a finding of severity [`Severity::Heal`] is put right while `up` waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cure {
+    /// Delete the operator's pod: a new one begins with a clear head.
+    RestartOperator,
+    /// Apply the operator's objects again: something of them was changed or removed.
+    ApplyOperator,
+    /// Delete this pod of the operator or of Kafka: it is held back by the failures of an earlier
+    /// run (Kubernetes doubles the pause between tries up to five minutes), whose cause may be gone.
+    RestartPod(String),
+}
+
 /// A cause, or a symptom for want of a deeper one.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -41,6 +53,8 @@ pub struct Finding {
     pub certain_after: Option<Duration>,
     /// How near the root it is: of several findings the deepest is the cause. 0 to 99.
     pub depth: u8,
+    /// How kstrim may put it right by itself.
+    pub cure: Option<Cure>,
     /// Questions whose answers would say more. The caller may answer them read-only.
     pub probes: Vec<Probe>,
 }
@@ -58,6 +72,7 @@ impl Finding {
             since: None,
             certain_after: None,
             depth,
+            cure: None,
             probes: Vec::new(),
         }
     }
@@ -66,6 +81,21 @@ impl Finding {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
+        self
+    }
+
+    /// kstrim can put it right, so.
+    #[must_use]
+    pub fn cure(mut self, cure: Cure) -> Self {
+        self.severity = Severity::Heal;
+        self.cure = Some(cure);
+        self
+    }
+
+    /// A pod that an earlier run left so may be given a new start; the severity stays.
+    #[must_use]
+    pub fn new_start(mut self, pod: &str) -> Self {
+        self.cure = Some(Cure::RestartPod(pod.to_owned()));
         self
     }
 

@@ -3,7 +3,7 @@
 //! While it waits up to 300 s for a pod that will never be ready, it holds the lock of that
 //! cluster's name: a corrected or re-created resource is not looked at. No field says so.
 
-use super::finding::{Finding, Severity};
+use super::finding::{Cure, Finding};
 use super::operator::OPERATOR_FORBIDDEN;
 use super::scene::{OPERATOR, Probe, Scene};
 use super::{Family, Rule};
@@ -48,7 +48,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             subject,
             format!("the operator is up but may not read Kafka resources in namespace {}", expect.namespace),
         )
-        .severity(Severity::Heal)
+        .cure(Cure::ApplyOperator)
         .evidence(format!("{probe}: no"))
         .hint("its RoleBindings name another namespace (the install files say myproject until it is replaced); kstrim up applies them rightly")
         .certain_after(1),
@@ -58,7 +58,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             subject,
             format!("the operator still waits for an earlier Kafka {} and does not look at this one for up to 300 s", expect.cluster),
         )
-        .severity(Severity::Heal)
+        .cure(Cure::RestartOperator)
         .evidence(evidence)
         .hint(scene.restart_operator())
         .certain_after(10),
@@ -98,7 +98,7 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 pod.0.name()
             ),
         )
-        .severity(Severity::Heal)
+        .cure(Cure::RestartOperator)
         .evidence(format!(
             "kafkas/{} generation {:?}, observedGeneration {:?}; pods/{} is older than the last change",
             scene.expect.cluster,

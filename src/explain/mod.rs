@@ -25,7 +25,7 @@ mod unknown;
 
 use crate::failure::Id;
 
-pub use finding::{Finding, Severity};
+pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
 pub use unknown::timed_out;

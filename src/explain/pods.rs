@@ -114,7 +114,8 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             } else {
                 "correct the image in the Kafka resource"
             };
-            found.push(finding.evidence(evidence).hint(fix).since(watched.pod.0.created()));
+            let finding = finding.evidence(evidence).hint(fix).since(watched.pod.0.created());
+            found.push(finding.new_start(watched.pod.0.name()));
         }
     }
 }
@@ -224,7 +225,7 @@ fn crashed(
         .hint("raise resources.limits.memory of the node pool, or lower jvmOptions -Xmx: the heap and about half as much again must fit")
         .since(end.finished);
         // One such end may be mended by a restart; the second says it will not be.
-        found.push(finding.certain_after(if crashes >= 2 { 0 } else { 15 }));
+        found.push(finding.new_start(watched.pod.0.name()).certain_after(if crashes >= 2 { 0 } else { 15 }));
     }
     let log = asked(watched, container, scene);
     let told = log.and_then(|l| if watched.operator { logs::operator(l) } else { logs::broker(l) });
@@ -233,6 +234,7 @@ fn crashed(
             Finding::new(told.id, watched.depth(69), subject.clone(), format!("{title}: {}", told.sentence))
                 .evidence(format!("its log: {}", told.line))
                 .since(end.finished)
+                .new_start(watched.pod.0.name())
                 .certain_after(if told.id == super::storage::CLUSTER_ID { 0 } else { 2 });
         if told.id == super::storage::CLUSTER_ID {
             finding = super::storage::cluster_id_hints(finding, scene);
@@ -254,6 +256,7 @@ fn crashed(
         watched.pod.0.name(),
         watched.pod.0.namespace()
     ))
+    .new_start(watched.pod.0.name())
     .since(end.finished);
     finding.probes = questions(watched, container);
     // Once may be chance. Twice is a loop, but one that may still end by itself (a controller

@@ -1,6 +1,8 @@
 //! The Kafka resource and its node pools; done when every broker is ready. The entity operator
 //! comes later: `ready` waits for it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -20,6 +22,9 @@ pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
 
 /// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
 pub const CLUSTER_ID: &str = "kstrim/cluster-id";
+
+/// Kubernetes gives a pod 30 s to end, then kills it.
+const POD_END: Duration = Duration::from_secs(40);
 
 const KINDS: [ObservedKind; 7] = [
     ObservedKind::Kafka,
@@ -101,7 +106,7 @@ impl Task<Cx> for Kafka {
         }) {
             return Ok(());
         }
-        let kept = if live.is_none() { kept_volumes(cx, &snapshot)? } else { None };
+        let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         self.patience.changed_now();
         apply(cx, wanted, kept).await?;
         self.patience.changed_now();
@@ -176,6 +181,29 @@ fn complete(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> bool {
         .iter()
         .filter(|o| o.kind() == "KafkaNodePool")
         .all(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()).is_some())
+}
+
+/// What is observed once no volume claim of an earlier cluster is on its way out any more: one that
+/// is deleted while a pod still uses it stays until the pod has gone. Pods that nobody stops hold it
+/// for ever, so that is not waited for longer than a pod's own end may take.
+async fn settled_volumes(cx: &Cx) -> Snapshot {
+    let latest = tokio::time::Instant::now() + POD_END;
+    let mut told = false;
+    loop {
+        let snapshot = cx.store.snapshot();
+        let mine = |c: &crate::observe::pod::Claim<'_>| c.cluster() == Some(cx.cluster()) && c.0.deleting();
+        let Some(going) = snapshot.claims(cx.namespace()).find(mine).map(|c| c.0.name().to_owned()) else {
+            return snapshot;
+        };
+        if tokio::time::Instant::now() >= latest {
+            return snapshot;
+        }
+        if !told {
+            cx.progress("kafka", format!("the volume claim {going} is still going away"), None);
+            told = true;
+        }
+        super::store_or_second(cx).await;
+    }
 }
 
 /// The cluster id of volumes that `down --keep-data` left, if there are any.

@@ -11,6 +11,7 @@
 
 pub mod cluster;
 pub mod crds;
+pub mod heal;
 pub mod images;
 pub mod kafka;
 pub mod namespace;

@@ -69,7 +69,15 @@ impl Patience {
             return match readiness {
                 Readiness::Ready => Ok(Doneness::Done(String::new())),
                 Readiness::Progressing { why } => Ok(Doneness::Pending(why)),
-                Readiness::Failed(finding) => Err(self.failure(finding.failure())),
+                Readiness::Failed(finding) => match super::heal::heal(cx, snapshot, &finding).await? {
+                    Some(why) => {
+                        // Nothing that was thought or answered so far holds for what comes now.
+                        *self.judge.borrow_mut() = Judge::new();
+                        self.answers.borrow_mut().clear();
+                        Ok(Doneness::Pending(why))
+                    }
+                    None => Err(self.failure(finding.failure())),
+                },
             };
         }
     }

@@ -49,7 +49,12 @@ impl Task<Cx> for Topic {
             return Ok(Doneness::Pending(format!("an earlier topic {topic} is still going away")));
         }
         // A topic that a person made or changed is as good as ours: it is only used.
-        if self.exists.get() || found.ready() {
+        // Its status may be of an earlier Kafka, which had the topic; this one has it when the topic
+        // operator has looked again.
+        let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|k| k.0.created());
+        let of_this_kafka =
+            found.0.condition("Ready").and_then(|c| c.last_transition).is_none_or(|at| Some(at) >= kafka);
+        if self.exists.get() || found.ready() && of_this_kafka {
             return Ok(Doneness::Done(format!("topic {topic} is there")));
         }
         Ok(Doneness::Pending(format!("the topic {topic} is not there yet")))

@@ -231,6 +231,12 @@ impl Test {
         self
     }
 
+    /// All programs are there again, and no variable of the test's own but the manifest's.
+    pub fn calm(&mut self) {
+        self.programs = vec!["minikube", "kubectl", "docker"];
+        self.env.retain(|name, _| name == "KSTRIM_MANIFESTS");
+    }
+
     /// Set an environment variable for kstrim.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {

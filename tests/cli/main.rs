@@ -12,6 +12,7 @@ mod lock;
 mod matrix;
 mod output;
 mod plan;
+mod reliability;
 mod resume;
 mod signals;
 mod smoke;

@@ -155,7 +155,9 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             });
             return;
         }
-        let settled = c.memory.done.get(&uid) == Some(&marker);
+        // What was paused is looked at again when the annotation is gone (recording 20).
+        let resumed = kafka["status"]["conditions"][0]["type"] == "ReconciliationPaused";
+        let settled = c.memory.done.get(&uid) == Some(&marker) && !resumed;
         let healed = c.memory.fatal.contains_key(&uid) && pods_ready(c, &kafka, &pools);
         if settled && !healed {
             return;

@@ -1,0 +1,91 @@
+//! What kstrim puts right by itself while it waits: its own things only, each once a run, and aloud.
+//!
+//! A finding that would end the wait comes here first. What is mended gets some time before the same
+//! finding counts again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{ownership, sources};
+use crate::context::{Cx, yaml};
+use crate::explain::{Cure, Finding};
+use crate::failure::Result;
+use crate::observe::Snapshot;
+use crate::quickstart::operator::DEPLOYMENT;
+
+/// How long a cure may take to show: a restarted operator begins after about 15 s on a quiet machine
+/// (recording 06b), and works for some more.
+const SHOWS_WITHIN: Duration = Duration::from_secs(90);
+
+/// Try to put `finding` right. `None`: kstrim cannot, or has done so in vain; it stands.
+///
+/// # Errors
+/// What the API server refuses.
+pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
+    let Some(cure) = finding.cure.clone().filter(|cure| permitted(cx, snapshot, cure)) else {
+        return Ok(None);
+    };
+    let key = match &cure {
+        // Whatever is wrong with it, a pod gets one new start a run.
+        Cure::RestartPod(pod) => format!("pod/{pod}"),
+        Cure::RestartOperator | Cure::ApplyOperator => finding.id.0.to_owned(),
+    };
+    if let Some(at) = cx.healed.borrow().get(&key) {
+        return Ok((at.elapsed() < SHOWS_WITHIN)
+            .then(|| format!("{} (kstrim has just dealt with it)", finding.sentence)));
+    }
+    cx.healed.borrow_mut().insert(key, Instant::now());
+    let pods = |names: Vec<String>| [vec!["pods".to_owned()], names].concat();
+    match cure {
+        Cure::RestartOperator => {
+            cx.emit.warn(
+                Some("operator"),
+                format!("{}: the operator is restarted ({})", finding.sentence, finding.id),
+            );
+            let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
+            let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
+            let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(names)).await;
+            deleted.map_err(|e| ownership::api_failure(cx, "restart the operator", &e))?;
+        }
+        Cure::ApplyOperator => {
+            cx.emit.warn(
+                Some("operator"),
+                format!("{}: its permissions are applied anew ({})", finding.sentence, finding.id),
+            );
+            let install = sources::install(cx).await?;
+            let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
+            let applied = cx.kubectl.apply(&yaml(&objects), true).await;
+            applied.map_err(|e| ownership::api_failure(cx, "apply the operator", &e))?;
+        }
+        Cure::RestartPod(pod) => {
+            cx.emit.warn(
+                None,
+                format!(
+                    "{} ({}), as an earlier run left it: the pod gets a new start",
+                    finding.sentence, finding.id
+                ),
+            );
+            let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(vec![pod])).await;
+            deleted.map_err(|e| ownership::api_failure(cx, "restart the pod", &e))?;
+        }
+    }
+    Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
+}
+
+/// Only what kstrim made is touched.
+fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
+    let operator =
+        snapshot.deployment(cx.namespace(), DEPLOYMENT).is_some_and(|d| ownership::is_ours(d.0.json()));
+    let kafka =
+        || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| ownership::is_ours(k.0.json()));
+    match cure {
+        Cure::RestartOperator | Cure::ApplyOperator => operator,
+        Cure::RestartPod(name) => {
+            let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
+            // One that this run made has had its new start.
+            let older = |p: &crate::observe::pod::Pod<'_>| p.0.created().is_some_and(|c| c < cx.began);
+            pod.filter(older).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
+        }
+    }
+}

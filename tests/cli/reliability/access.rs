@@ -1,0 +1,51 @@
+//! What the API server refuses.
+
+use super::{End::Named, Fault, Left, World, fault, kubectl_says};
+
+pub fn faults() -> Vec<Fault> {
+    use Left::Profile;
+    use World::Empty;
+    vec![
+        fault(
+            "forbidden",
+            "the credentials may not apply",
+            Empty,
+            |t| {
+                let words = "Error from server (Forbidden): namespaces is forbidden: User \"minikube-user\" cannot patch resource";
+                kubectl_says(t, "apply", None, words);
+            },
+            Named("KS-API-FORBIDDEN", 1),
+            Profile,
+        ),
+        fault(
+            "conflict",
+            "another manager owns a field",
+            Empty,
+            |t| {
+                let words = "error: Apply failed with 1 conflict: conflict with \"helm\": .spec.replicas\nPlease review the fields above";
+                kubectl_says(t, "apply", None, words);
+            },
+            Named("KS-API-CONFLICT", 5),
+            Profile,
+        ),
+        fault(
+            "stored-versions",
+            "newer definitions with stored versions are in the way of older ones",
+            Empty,
+            |t| {
+                let words = "Error from server (Invalid): CustomResourceDefinition.apiextensions.k8s.io \"kafkas.kafka.strimzi.io\" is invalid: status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions; v1 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v1 and removes v1 from status.storedVersions";
+                kubectl_says(t, "apply", None, words);
+            },
+            Named("KS-CRD-STORED-VERSION", 5),
+            Profile,
+        ),
+        fault(
+            "kubectl-unknown",
+            "kubectl says something never seen before",
+            Empty,
+            |t| kubectl_says(t, "apply", None, "error: something never seen before"),
+            Named("KS-KUBECTL", 1),
+            Profile,
+        ),
+    ]
+}

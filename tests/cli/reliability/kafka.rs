@@ -1,0 +1,214 @@
+//! The Kafka resource, its brokers and their volumes.
+
+use serde_json::{Value, json};
+
+use super::{
+    End::{Healed, Named},
+    Fault, Left, World, fault,
+};
+use crate::harness::{Crash, Test};
+use crate::support::{apply_foreign, disown, kubectl};
+
+/// Somebody edits `spec.kafka` by hand.
+fn edit(test: &mut Test, kafka: Value) {
+    let patch = json!({"spec": {"kafka": kafka}});
+    kubectl(test, &format!("patch kafka my-cluster -n kafka --type=merge -p {patch}")).expect(0);
+}
+
+fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
+    let crash = Crash {
+        pod: "my-cluster-dual-role-0".into(),
+        exit,
+        reason: reason.into(),
+        log: log.into(),
+        ..Crash::default()
+    };
+    test.rescenario(|s| s.crashes.push(crash));
+}
+
+/// A pod of somebody else's that takes nearly all of the node.
+fn hog(test: &mut Test, what: &str, how_much: &str) {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hog", "namespace": "default"},
+        "spec": {"nodeName": "kstrim", "containers": [{"name": "hog", "image": "hog",
+            "resources": {"requests": {what: how_much}}}]}});
+    apply_foreign(test, &[pod]);
+}
+
+fn no_hog(test: &mut Test) {
+    kubectl(test, "delete pod hog -n default").expect(0);
+}
+
+pub fn faults() -> Vec<Fault> {
+    use Left::{All, Kafka, Strimzi};
+    use World::{Empty, Fresh, Ready};
+    vec![
+        fault(
+            "kafka-version",
+            "somebody sets a Kafka version the operator does not support",
+            Ready,
+            |t| edit(t, json!({"version": "3.9.0"})),
+            Named("KS-KAFKA-VERSION", 1),
+            All,
+        )
+        .cured_by(|t| edit(t, json!({"version": "4.3.1"}))),
+        fault(
+            "replication-factor",
+            "somebody sets a replication factor above the number of brokers",
+            Ready,
+            |t| edit(t, json!({"config": {"default.replication.factor": 3}})),
+            Named("KS-REPLICATION-FACTOR", 1),
+            All,
+        )
+        .cured_by(|t| edit(t, json!({"config": {"default.replication.factor": 1}}))),
+        fault(
+            "kafka-config",
+            "somebody sets an invalid configuration",
+            Ready,
+            |t| {
+                let message = "Kafka configuration contains an option that is not allowed: listeners";
+                t.rescenario(|s| s.refuse = Some(("InvalidConfigurationException".into(), message.into())));
+                edit(t, json!({"config": {"listeners": "x"}}));
+            },
+            Named("KS-KAFKA-CONFIG", 1),
+            All,
+        )
+        .cured_by(|t| edit(t, json!({"config": {"listeners": null}}))),
+        fault(
+            "pool-deleted",
+            "the node pool is deleted by hand",
+            Ready,
+            |t| drop(kubectl(t, "delete kafkanodepool dual-role -n kafka --wait=false").expect(0)),
+            Healed("its settings have to be applied"),
+            All,
+        ),
+        fault(
+            "pool-taken",
+            "a second Kafka needs the pool of the first",
+            Ready,
+            |_| {},
+            Named("KS-POOL-TAKEN", 5),
+            All,
+        )
+        .by(&["up", "--cluster", "second"]),
+        fault(
+            "memory",
+            "no node has memory for the broker",
+            Empty,
+            |t| hog(t, "memory", "24500000Ki"),
+            Named("KS-POD-UNSCHEDULABLE-MEMORY", 1),
+            Kafka,
+        )
+        .cured_by(no_hog),
+        fault(
+            "cpu",
+            "no node has CPU for the pods",
+            Empty,
+            |t| hog(t, "cpu", "31900m"),
+            Named("KS-POD-UNSCHEDULABLE-CPU", 1),
+            Kafka,
+        )
+        .cured_by(no_hog),
+        fault(
+            "broker-image",
+            "the broker's image cannot be pulled",
+            Fresh,
+            |t| t.rescenario(|s| s.missing_images.push("strimzi/kafka:".into())),
+            Named("KS-IMAGE-PULL", 1),
+            Kafka,
+        ),
+        fault(
+            "broker-memory",
+            "the broker is killed for using too much memory",
+            Empty,
+            |t| crash(t, "OOMKilled", 137, "Starting Kafka"),
+            Named("KS-OOM-KILLED", 1),
+            Kafka,
+        ),
+        fault(
+            "broker-config",
+            "Kafka refuses its configuration",
+            Empty,
+            |t| {
+                let log = "org.apache.kafka.common.config.ConfigException: Invalid value x for configuration log.retention.ms";
+                crash(t, "Error", 1, log);
+            },
+            Named("KS-BROKER-CONFIG", 1),
+            Kafka,
+        ),
+        fault(
+            "volume-full",
+            "the broker's volume is full",
+            Empty,
+            |t| crash(t, "Error", 1, "java.io.IOException: No space left on device"),
+            Named("KS-VOLUME-FULL", 1),
+            Kafka,
+        ),
+        fault(
+            "broker-crashes",
+            "the broker ends again and again for an unknown reason",
+            Empty,
+            |t| crash(t, "Error", 1, "first line\n[2026-11-22] ERROR something nobody knows"),
+            Named("KS-CRASH-LOOP", 1),
+            Kafka,
+        ),
+        fault(
+            "cluster-id",
+            "the volume holds another cluster's data",
+            Empty,
+            |t| {
+                let log = "Exception in thread \"main\" java.lang.RuntimeException: Invalid cluster.id in: /var/lib/kafka/data/kafka-log0/meta.properties. Expected abc, but read def";
+                crash(t, "Error", 1, log);
+            },
+            Named("KS-CLUSTER-ID", 1),
+            Kafka,
+        ),
+        fault(
+            "old-volumes",
+            "the Kafka was deleted and its volumes are left",
+            Ready,
+            |t| {
+                kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0);
+                kubectl(t, "delete kafkanodepool dual-role -n kafka --wait=false").expect(0);
+            },
+            Named("KS-OLD-VOLUMES", 5),
+            Strimzi,
+        )
+        .cured_by(|t| drop(kubectl(t, "delete pvc data-0-my-cluster-dual-role-0 -n kafka --wait=false").expect(0))),
+        fault(
+            "storage-class",
+            "there is no storage class",
+            Empty,
+            |t| drop(kubectl(t, "delete storageclass standard").expect(0)),
+            Named("KS-STORAGE-CLASS", 1),
+            Kafka,
+        )
+        .cured_by(|t| {
+            let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+                "provisioner": "k8s.io/minikube-hostpath"});
+            apply_foreign(t, &[class]);
+        }),
+        fault(
+            "kafka-foreign",
+            "somebody else's Kafka of the name",
+            Ready,
+            |t| disown(t, "kafka", "my-cluster"),
+            Named("KS-KAFKA-FOREIGN", 5),
+            All,
+        )
+        .then(&["up", "--adopt"]),
+        fault(
+            "paused",
+            "somebody paused the Kafka's reconciliation",
+            Ready,
+            |t| {
+                kubectl(t, "annotate kafka my-cluster -n kafka strimzi.io/pause-reconciliation=true").expect(0);
+            },
+            Named("KS-KAFKA-PAUSED", 1),
+            All,
+        )
+        .cured_by(|t| {
+            kubectl(t, "annotate kafka my-cluster -n kafka strimzi.io/pause-reconciliation-").expect(0);
+        }),
+    ]
+}

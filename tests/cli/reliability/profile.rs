@@ -1,0 +1,178 @@
+//! The minikube profile in every state it can be in.
+
+use std::fs;
+
+use super::{
+    End::{Healed, Killed, Named},
+    Fault, Left, World, break_call, fault, minikube_fails,
+};
+use crate::harness::{Action, Host, ProfileSeed, Test};
+use crate::support::{PROFILE, quick};
+
+fn seeded(test: &mut Test, seed: ProfileSeed) {
+    test.rescenario(|s| {
+        quick(s);
+        s.profiles = vec![seed];
+    });
+}
+
+fn minikube(test: &mut Test, args: &[&str]) {
+    test.fake("minikube", args.iter().copied().chain(["-p", PROFILE])).expect(0);
+}
+
+pub fn faults() -> Vec<Fault> {
+    use Left::{All, Nothing, Profile};
+    use World::{Fresh, Ready};
+    vec![
+        fault(
+            "profile-stopped",
+            "`minikube stop`",
+            Ready,
+            |t| minikube(t, &["stop"]),
+            Healed("is stopped"),
+            All,
+        ),
+        fault(
+            "profile-paused",
+            "`minikube pause`",
+            Ready,
+            |t| minikube(t, &["pause"]),
+            Healed("is paused"),
+            All,
+        ),
+        fault(
+            "profile-deleted",
+            "`minikube delete` by hand",
+            Ready,
+            |t| minikube(t, &["delete"]),
+            Healed("does not exist"),
+            All,
+        ),
+        fault(
+            "node-removed",
+            "`docker rm -f` of the node's container",
+            Ready,
+            |t| drop(t.fake("docker", ["rm", "-f", PROFILE]).expect(0)),
+            Healed("is gone; it is made anew"),
+            All,
+        ),
+        fault(
+            "node-removed-foreign",
+            "the same with somebody else's profile",
+            Fresh,
+            |t| seeded(t, ProfileSeed { host: Host::Gone, ..ProfileSeed::default() }),
+            Named("KS-PROFILE-FOREIGN", 5),
+            Profile,
+        )
+        .by(&["up", "--adopt"])
+        .cured_by(|t| minikube(t, &["delete"])),
+        fault(
+            "profile-foreign",
+            "somebody else's profile of the name",
+            Fresh,
+            |t| seeded(t, ProfileSeed::default()),
+            Named("KS-PROFILE-FOREIGN", 5),
+            Profile,
+        )
+        .then(&["up", "--adopt"]),
+        fault(
+            "profile-memory",
+            "other memory is asked for than the profile has",
+            Ready,
+            |_| {},
+            Named("KS-PROFILE-SETTINGS", 2),
+            All,
+        )
+        .by(&["up", "--memory", "6g"]),
+        fault(
+            "profile-driver",
+            "another driver is asked for than the profile has",
+            Ready,
+            |_| {},
+            Named("KS-PROFILE-SETTINGS", 2),
+            All,
+        )
+        .by(&["up", "--driver", "podman"]),
+        fault(
+            "kubernetes-older",
+            "an older Kubernetes is asked for than the profile has",
+            Ready,
+            |_| {},
+            Named("KS-PROFILE-SETTINGS", 2),
+            All,
+        )
+        .by(&["up", "--kubernetes-version", "1.33.0"]),
+        fault(
+            "kubernetes-unsupported",
+            "the adopted profile runs a Kubernetes the release does not support",
+            Fresh,
+            |t| seeded(t, ProfileSeed { kubernetes: "v1.24.0".into(), ..ProfileSeed::default() }),
+            Named("KS-KUBERNETES-UNSUPPORTED", 3),
+            Profile,
+        )
+        .by(&["up", "--adopt"])
+        .cured_by(|t| minikube(t, &["delete"])),
+        fault(
+            "start-killed",
+            "`minikube start` is killed in the middle",
+            Fresh,
+            |t| {
+                t.rescenario(|s| s.timings.start = 2_000);
+                break_call(t, "minikube", "start -o json", Some(1), Action::KillSelf { ms: 300 });
+            },
+            Named("KS-MINIKUBE", 1),
+            Profile,
+        ),
+        fault(
+            "kstrim-killed-starting",
+            "kstrim is killed (SIGKILL) while minikube starts",
+            Fresh,
+            |t| {
+                t.rescenario(|s| s.timings.start = 2_000);
+                break_call(t, "minikube", "start -o json", Some(1), Action::KillBoth { ms: 300 });
+            },
+            Killed,
+            Profile,
+        ),
+        fault(
+            "kstrim-killed-applying",
+            "kstrim is killed (SIGKILL) as the operator is applied",
+            World::Empty,
+            |t| break_call(t, "kubectl", "apply", Some(3), Action::KillParentAfter),
+            Killed,
+            Left::Strimzi,
+        ),
+        fault(
+            "kubernetes-does-not-come-up",
+            "the API server's process never appears",
+            Fresh,
+            |t| {
+                let words = "wait 6m0s for node: wait for apiserver proc: apiserver process never appeared";
+                minikube_fails(t, "K8S_APISERVER_MISSING", 105, words);
+            },
+            Named("KS-APISERVER-MISSING", 1),
+            Nothing,
+        ),
+        fault(
+            "start-says-done-too-early",
+            "`minikube start` ends well before there is a node",
+            Fresh,
+            |t| {
+                break_call(t, "minikube", "start -o json", Some(1), Action::Cut { bytes: 700, exit: Some(0) })
+            },
+            Named("KS-API-UNREACHABLE", 1),
+            Nothing,
+        ),
+        fault(
+            "kubeconfig-lost",
+            "kstrim's kubeconfig of the profile is deleted",
+            Ready,
+            |t| {
+                let file = t.home().join(".local/state/kstrim/profiles/kstrim/kubeconfig");
+                fs::remove_file(file).expect("a kubeconfig");
+            },
+            Healed("Ready"),
+            All,
+        ),
+    ]
+}
