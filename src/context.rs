@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::kafka::client::Dial;
 use crate::manifest::render::Preset;
 use crate::manifest::{Object, Phases};
+use crate::names::ImageName;
 use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
@@ -58,6 +59,12 @@ pub struct Install {
     pub origin: String,
     /// What the laptop tuning changed, a line each.
     pub tuned: Vec<String>,
+    /// Where images come from and with what they are pulled, a line each.
+    pub from: Vec<String>,
+    /// The images that the preset runs, each once.
+    pub images: Vec<ImageName>,
+    /// The Secret that kstrim makes of a docker login. It is shown nowhere.
+    pub secret: Option<Object>,
 }
 
 /// A fetch that goes on beside other work.

@@ -3,6 +3,7 @@
 //! begin with a dash or hold a slash, a space or a control character.
 
 pub mod acl;
+pub mod image;
 mod setting;
 mod version;
 
@@ -156,6 +157,29 @@ name! {
     StorageSize, "storage size",
     "a number with one of Mi, Gi, Ti, M, G or T, such as 100Gi",
     storage_ok, mend_storage
+}
+
+name! {
+    /// Where images come from instead of their own registry: `registry.example:5000/mirror`.
+    ImageRegistry, "image registry",
+    "a host with a dot or a port (or localhost) and perhaps a path, such as registry.example:5000/mirror, \
+     without https://",
+    image::registry_ok, image::mend_registry
+}
+
+name! {
+    /// An image: `quay.io/strimzi/operator:1.2.0`.
+    ImageName, "image name",
+    "an image such as quay.io/strimzi/operator:1.2.0",
+    image::image_ok, image::mend_image
+}
+
+name! {
+    /// A Kubernetes Secret.
+    SecretName, "name of a Secret",
+    "1 to 253 lower-case letters, digits, '-' and '.', each part between dots beginning and ending with a \
+     letter or digit (DNS-1123 subdomain)",
+    image::secret_ok, image::mend_secret
 }
 
 fn storage_ok(size: &str) -> bool {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::names::{KubernetesVersion, StorageSize, TopicName, Version};
+use crate::names::{ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version};
 
 /// What kind of Kafka cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -68,6 +68,26 @@ pub struct What {
         help_heading = "Where it comes from"
     )]
     pub image_archive: Vec<PathBuf>,
+    /// Take every image from here instead of quay.io: a registry that mirrors it
+    #[arg(
+        long,
+        env = "KSTRIM_IMAGE_REGISTRY",
+        value_name = "HOST[/PREFIX]",
+        help_heading = "Where it comes from"
+    )]
+    pub image_registry: Option<ImageRegistry>,
+    /// Pull images with this Secret of the namespace; repeatable
+    #[arg(
+        long,
+        env = "KSTRIM_IMAGE_PULL_SECRET",
+        value_delimiter = ',',
+        value_name = "NAME",
+        help_heading = "Where it comes from"
+    )]
+    pub image_pull_secret: Vec<SecretName>,
+    /// Pull images with the login that docker keeps in this file (config.json)
+    #[arg(long, env = "KSTRIM_IMAGE_PULL_CONFIG", value_name = "FILE", help_heading = "Where it comes from")]
+    pub image_pull_config: Option<PathBuf>,
     /// minikube driver
     #[arg(long, env = "KSTRIM_DRIVER", value_name = "NAME", help_heading = "minikube")]
     pub driver: Option<String>,

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::names::{ClusterName, DnsLabel, KubernetesVersion, ProfileName, StorageSize, TopicName, Version};
+use crate::names::{
+    ClusterName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName, SecretName, StorageSize, TopicName,
+    Version,
+};
 use crate::tool::minikube_output::memory_mb;
 
 /// A setting has a value that cannot be.
@@ -18,6 +21,9 @@ pub const INVALID: Id = Id("KS-SETTING-INVALID");
 pub const DEFAULT_MEMORY_MB: &str = "4096";
 /// Processors the quickstart needs; minikube's own minimum.
 pub const DEFAULT_CPUS: &str = "2";
+
+/// The Secret that kstrim makes of a docker login.
+pub const PULL_SECRET: &str = "kstrim-image-pull";
 
 /// Which cluster: what every verb needs.
 #[derive(Debug, Clone)]
@@ -77,6 +83,12 @@ pub struct Settings {
     pub mirror: Option<String>,
     /// Image archives to load instead of pulling.
     pub image_archives: Vec<PathBuf>,
+    /// Where images come from, if not from their own registry.
+    pub image_registry: Option<ImageRegistry>,
+    /// Secrets of the namespace to pull with.
+    pub pull_secrets: Vec<SecretName>,
+    /// A docker configuration with a login to pull with.
+    pub pull_config: Option<PathBuf>,
 }
 
 impl Settings {
@@ -103,6 +115,9 @@ impl Settings {
             manifests: what.manifests.clone(),
             mirror: what.mirror.clone(),
             image_archives: what.image_archive.clone(),
+            image_registry: what.image_registry.clone(),
+            pull_secrets: what.image_pull_secret.clone(),
+            pull_config: what.image_pull_config.clone(),
         };
         settings.check()?;
         Ok(settings)
@@ -128,7 +143,16 @@ impl Settings {
             manifests: None,
             mirror: None,
             image_archives: Vec::new(),
+            image_registry: None,
+            pull_secrets: Vec::new(),
+            pull_config: None,
         }
+    }
+
+    /// The Secrets that pods pull with; the last is the one that kstrim makes of a docker login.
+    pub fn pull_secret_names(&self) -> Vec<String> {
+        let named = self.pull_secrets.iter().map(ToString::to_string);
+        named.chain(self.pull_config.iter().map(|_| PULL_SECRET.to_owned())).collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -163,6 +187,12 @@ impl Settings {
                     "an image archive that exists (docker save -o FILE)",
                 ));
             }
+        }
+        if let Some(file) = &self.pull_config
+            && !file.is_file()
+        {
+            let value = file.display().to_string();
+            return Err(invalid("--image-pull-config", &value, "docker's configuration, a file that exists"));
         }
         if let Some(bad) = self.minikube_args.iter().find(|a| {
             ["-p", "--profile", "-o", "--output"]
@@ -211,6 +241,7 @@ mod tests {
             (["--cpus", "0"], "--cpus"),
             (["--driver", "-x"], "--driver"),
             (["--image-archive", "/no/such.tar"], "--image-archive"),
+            (["--image-pull-config", "/no/such.json"], "--image-pull-config"),
             (["--minikube-arg", "--profile=x"], "--minikube-arg"),
         ] {
             let args: Vec<String> = vec![format!("{}={}", args[0], args[1])];

@@ -52,6 +52,9 @@ pub struct Journal {
     /// that somebody else made later has another one.
     #[serde(default)]
     pub cluster_uid: Option<String>,
+    /// What ran when the last run ended well: image to digest.
+    #[serde(default)]
+    pub images: BTreeMap<String, String>,
     /// By task id.
     #[serde(default)]
     pub tasks: BTreeMap<String, Entry>,
@@ -94,6 +97,7 @@ impl JournalFile {
             start_unfinished: false,
             never_whole: false,
             cluster_uid: None,
+            images: BTreeMap::new(),
             tasks: BTreeMap::new(),
         };
         let text = match std::fs::read(path) {

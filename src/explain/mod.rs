@@ -6,7 +6,7 @@
 //! judge is the only memory. `docs/errors.md` has a section for every id.
 //!
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
-//! [`kubectl`] turn them into a [`Failure`] directly.
+//! [`kubectl`] turn them into a [`Failure`] directly. [`pulls`] reads a container runtime's words.
 
 mod finding;
 mod judge;
@@ -17,6 +17,7 @@ mod logs;
 pub mod minikube;
 mod operator;
 mod pods;
+pub mod pulls;
 mod scene;
 mod storage;
 mod teardown;

@@ -2,11 +2,12 @@
 
 use super::finding::{Finding, Severity};
 use super::scene::{Probe, Scene};
-use super::{Family, Rule, logs};
+use super::{Family, Rule, logs, pulls};
 use crate::failure::Id;
 use crate::observe::pod::{Container, Ended, Pod, State};
 
-const IMAGE_PULL: Id = Id("KS-IMAGE-PULL");
+/// An image cannot be fetched into the node.
+pub const IMAGE_PULL: Id = Id("KS-IMAGE-PULL");
 const IMAGE_NAME: Id = Id("KS-IMAGE-NAME");
 const MEMORY: Id = Id("KS-POD-UNSCHEDULABLE-MEMORY");
 const CPU: Id = Id("KS-POD-UNSCHEDULABLE-CPU");
@@ -97,7 +98,7 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 .certain_after(2),
                 // Both mean the same and take turns.
                 "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnavailable" => {
-                    let (cause, seconds) = pull_cause(message);
+                    let (cause, seconds) = pulls::cause(message);
                     Finding::new(
                         IMAGE_PULL,
                         watched.depth(70),
@@ -117,27 +118,6 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let finding = finding.evidence(evidence).hint(fix).since(watched.pod.0.created());
             found.push(finding.new_start(watched.pod.0.name()));
         }
-    }
-}
-
-/// Refine by the container runtime's words, and how sure they make: what the registry said will
-/// be said again, a network may come back.
-fn pull_cause(message: &str) -> (&'static str, u64) {
-    let says = |words: &[&str]| words.iter().any(|w| message.contains(w));
-    if says(&["not found", "manifest unknown", "NotFound"]) {
-        (": the registry does not have it", 4)
-    } else if says(&["toomanyrequests", "429", "rate limit"]) {
-        (": the registry's rate limit is reached", 10)
-    } else if says(&["401", "403", "unauthorized", "denied"]) {
-        (": the registry refuses access", 6)
-    } else if says(&["x509", "certificate"]) {
-        (": the registry's certificate is not trusted (a proxy that intercepts TLS?)", 6)
-    } else if says(&["dial tcp: lookup", "no such host"]) {
-        (": the registry's name cannot be resolved from inside the node", 10)
-    } else if says(&["i/o timeout", "connection refused", "no route to host", "TLS handshake", "EOF"]) {
-        (": the registry cannot be reached from inside the node", 10)
-    } else {
-        ("", 10)
     }
 }
 

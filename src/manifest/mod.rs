@@ -4,15 +4,18 @@
 //! - [`load`]: files, folders and bytes to [`Object`]s, with limits.
 //! - [`digest`]: what a set of objects *is*, whatever its formatting.
 //! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
+//! - [`images`], [`pull`]: which images it runs, from where and with which login.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 
 pub mod digest;
 pub mod ids;
+pub mod images;
 pub mod label;
 pub mod load;
 pub mod object;
 pub mod phase;
+pub mod pull;
 pub mod render;
 pub mod retarget;
 pub mod source;

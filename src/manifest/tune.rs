@@ -91,7 +91,7 @@ pub fn set_feature_gates(deployment: &mut Object, gates: &[String]) -> Result<Op
 }
 
 /// The container of the operator.
-fn container(deployment: &mut Object) -> Result<&mut Map<String, Value>> {
+pub(super) fn container(deployment: &mut Object) -> Result<&mut Map<String, Value>> {
     let name = deployment.to_string();
     let containers = deployment.get_mut("/spec/template/spec/containers").and_then(Value::as_array_mut);
     containers
@@ -103,11 +103,11 @@ fn container(deployment: &mut Object) -> Result<&mut Map<String, Value>> {
         })
 }
 
-fn env<'a>(container: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub(super) fn env<'a>(container: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     container.get("env")?.as_array()?.iter().find(|e| e["name"] == name)
 }
 
-fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {
+pub(super) fn set_env(container: &mut Map<String, Value>, name: &str, value: &str) {
     let list = container.entry("env").or_insert_with(|| json!([]));
     if !list.is_array() {
         *list = json!([]);

@@ -81,6 +81,15 @@ impl<'a> Container<'a> {
         text(self.0, "/image")
     }
 
+    /// What runs under that name: the digest of the image in its registry (`quay.io/x@sha256:...`), for
+    /// one that was loaded from an archive that of its configuration (`sha256:...`). `None` before.
+    pub fn digest(&self) -> Option<&'a str> {
+        // Docker's own form has a scheme before it.
+        let id = text(self.0, "/imageID");
+        Some(id.strip_prefix("docker-pullable://").or(id.strip_prefix("docker://")).unwrap_or(id))
+            .filter(|id| !id.is_empty())
+    }
+
     /// Whether its readiness probe passes.
     pub fn ready(&self) -> bool {
         self.0.get("ready").and_then(Value::as_bool).unwrap_or(false)

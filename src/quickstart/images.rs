@@ -1,18 +1,26 @@
-//! The operator's and the broker's image in the cluster, before anybody waits for them.
+//! The images that the preset runs, in the cluster before anybody waits for them.
 //!
 //! Archives are loaded as soon as the node runs, while the control plane still boots. Without
 //! archives images are pulled ahead; when that fails the kubelet tries by itself, so it is a
-//! warning here and an error there.
+//! warning here and an error there. The kubelet alone knows the Secrets of the namespace: what
+//! needs a login is left to it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
+use super::sources;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::event::Unit;
+use crate::event::{Event, Unit};
+use crate::explain::pulls;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::ImageName;
+use crate::names::image::same;
 use crate::observe::Kind as ObservedKind;
 
 /// An image archive could not be loaded.
@@ -22,6 +30,8 @@ pub const LOAD: Id = Id("KS-IMAGE-ARCHIVE");
 #[derive(Default)]
 pub struct Images {
     done: Cell<bool>,
+    /// Images that are left to the kubelet.
+    left: RefCell<Vec<String>>,
 }
 
 #[async_trait(?Send)]
@@ -31,19 +41,28 @@ impl Task<Cx> for Images {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        let wanted = wanted(cx);
         if self.done.get() {
-            return Ok(Doneness::Done(format!("{} images are in the cluster", wanted.len())));
+            let count = sources::install(cx).await?.images.len();
+            return Ok(Doneness::Done(match self.left.borrow().as_slice() {
+                [] => format!("{count} images are in the cluster"),
+                left => format!("the kubelet will pull {}", left.join(", ")),
+            }));
+        }
+        let secrets = cx.settings.pull_secret_names();
+        if cx.settings.image_archives.is_empty() && !secrets.is_empty() {
+            let secrets = secrets.join(", ");
+            return Ok(Doneness::Done(format!("the kubelet pulls them, with the Secret {secrets}")));
         }
         if *cx.machine.borrow() < Machine::Api {
             return Ok(Doneness::Pending("waiting for the node".into()));
         }
         let snapshot = cx.synced(&[ObservedKind::Node]).await;
-        let missing: Vec<String> = wanted
-            .iter()
-            .filter(|image| !snapshot.nodes().any(|n| n.images().any(|i| i == *image)))
-            .cloned()
-            .collect();
+        let wanted = &sources::install(cx).await?.images;
+        let there = |image: &ImageName| {
+            let mut nodes = snapshot.nodes().peekable();
+            nodes.peek().is_some() && nodes.all(|n| n.images().any(|i| same(i, image.as_str())))
+        };
+        let missing: Vec<&str> = wanted.iter().filter(|i| !there(i)).map(AsRef::as_ref).collect();
         Ok(if missing.is_empty() {
             Doneness::Done(format!("{} images are in the cluster", wanted.len()))
         } else {
@@ -52,13 +71,13 @@ impl Task<Cx> for Images {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let archives = &cx.settings.image_archives;
-        if archives.is_empty() {
+        if cx.settings.image_archives.is_empty() {
             cx.machine_reaches(Machine::Api).await;
-            pull(cx).await;
+            *self.left.borrow_mut() = pull(cx).await?;
         } else {
             cx.machine_reaches(Machine::Up).await;
             load(cx).await?;
+            *self.left.borrow_mut() = lacking(cx).await?;
         }
         self.done.set(true);
         Ok(())
@@ -67,16 +86,12 @@ impl Task<Cx> for Images {
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
         let archives = &cx.settings.image_archives;
         Ok(if archives.is_empty() {
-            wanted(cx).iter().map(|i| cx.minikube.image_pull_cmd(i).to_string()).collect()
+            let images = &sources::install(cx).await?.images;
+            images.iter().map(|i| cx.minikube.image_pull_cmd(i).to_string()).collect()
         } else {
             archives.iter().map(|a| cx.minikube.image_load_cmd(a).to_string()).collect()
         })
     }
-}
-
-/// The images that the quickstart runs.
-fn wanted(cx: &Cx) -> Vec<String> {
-    vec![cx.choice.operator_image.clone(), cx.choice.kafka_image.clone()]
 }
 
 async fn load(cx: &Cx) -> Result<()> {
@@ -94,12 +109,7 @@ async fn load(cx: &Cx) -> Result<()> {
 async fn load_one(cx: &Cx, archive: &Path) -> Result<()> {
     let cmd = cx.minikube.image_load_cmd(archive);
     let output = cx.minikube.run_cmd(&cmd).await?;
-    let complaint = output.stderr.lines().map(str::trim).find(|l| {
-        l.starts_with("X ")
-            || l.starts_with("! ")
-            || l.contains("unable to add it")
-            || l.contains("Failed to load")
-    });
+    let complaint = pulls::complaint(&output.stderr);
     if output.exit.success() && complaint.is_none() {
         return Ok(());
     }
@@ -109,32 +119,67 @@ async fn load_one(cx: &Cx, archive: &Path) -> Result<()> {
             Kind::Task,
             format!("the image archive {} could not be loaded", archive.display()),
         )
-        .because(complaint.unwrap_or_else(|| output.last_stderr_line()))
+        .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
         .hint("see that it is an image archive as `docker save -o FILE IMAGE` writes it")
         .hint(format!("try it by hand: {cmd}")),
     ))
 }
 
-async fn pull(cx: &Cx) {
-    let images = wanted(cx);
-    cx.progress("images", format!("pulling {}", images.join(", ")), None);
-    let (operator, kafka) = tokio::join!(pull_one(cx, &images[0]), pull_one(cx, &images[1]));
-    for (image, problem) in images.iter().zip([operator, kafka]) {
-        if let Some(problem) = problem {
-            let message = format!("{image} could not be pulled ahead; the kubelet will try again: {problem}");
-            cx.emit.warn(Some("images"), message);
-        }
+/// What no archive held; told, because a kubelet without a registry cannot have it.
+async fn lacking(cx: &Cx) -> Result<Vec<String>> {
+    let wanted = &sources::install(cx).await?.images;
+    // A runtime whose list cannot be read has its say when the pods start.
+    let Ok(live) = cx.minikube.images().await else { return Ok(Vec::new()) };
+    let lacking: Vec<String> = wanted
+        .iter()
+        .filter(|image| !live.iter().any(|i| same(i, image.as_str())))
+        .map(ToString::to_string)
+        .collect();
+    if !lacking.is_empty() {
+        let message =
+            format!("no image archive holds {}; the kubelet will try to pull it", lacking.join(", "));
+        cx.emit.warn(Some("images"), message);
     }
+    Ok(lacking)
 }
 
-/// Why an image could not be pulled, if it could not.
-async fn pull_one(cx: &Cx, image: &str) -> Option<String> {
-    match cx.minikube.run_cmd(&cx.minikube.image_pull_cmd(image)).await {
-        Err(failure) => Some(failure.message),
-        Ok(output) => {
-            let complaint = output.last_stderr_line();
-            (!output.exit.success() || complaint.starts_with("X ") || complaint.starts_with("! "))
-                .then(|| complaint.to_owned())
+/// Pull all at once; what could not be pulled is told and given back.
+async fn pull(cx: &Cx) -> Result<Vec<String>> {
+    let install = sources::install(cx).await?;
+    let images = &install.images;
+    let names = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let total = images.len() as u64;
+    cx.progress("images", format!("pulling {names}"), Some((0, total, Unit::Items)));
+    let mut pulling: FuturesUnordered<_> =
+        images.iter().map(|image| async move { (image, pull_one(cx, image).await) }).collect();
+    let (mut left, mut done) = (Vec::new(), 0);
+    while let Some((image, pulled)) = pulling.next().await {
+        done += 1;
+        match pulled {
+            Ok(took) => {
+                let message = format!("pulled {image} in {:.0} s", took.as_secs_f64());
+                cx.progress("images", message, Some((done, total, Unit::Items)));
+            }
+            Err(why) => {
+                let message = format!("{image} could not be pulled ahead{why}; the kubelet will try again");
+                let id = Some(pulls::IMAGE_PULL.to_string());
+                cx.emit.send(Event::Warning { task: Some("images".into()), id, message });
+                left.push(image.to_string());
+            }
         }
+    }
+    Ok(left)
+}
+
+/// How long it took, or why it could not be: `: the registry does not have it (...)`.
+async fn pull_one(cx: &Cx, image: &ImageName) -> Result<Duration, String> {
+    let output = match cx.minikube.run_cmd(&cx.minikube.image_pull_cmd(image)).await {
+        Ok(output) => output,
+        Err(failure) => return Err(format!(": {}", failure.message)),
+    };
+    match pulls::complaint(&output.stderr) {
+        None if output.exit.success() => Ok(output.took),
+        Some(words) => Err(pulls::told(&words)),
+        None => Err(pulls::told(output.last_stderr_line())),
     }
 }

@@ -1,18 +1,23 @@
 //! Strimzi's cluster operator and its permissions.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::patience::Patience;
 use super::{ownership, refused, sources};
-use crate::context::{Cx, yaml};
+use crate::context::{Cx, Install, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::{self, pull};
 use crate::observe::Kind as ObservedKind;
 use crate::ready;
 
 /// Name of the operator's Deployment, in every release.
 pub const DEPLOYMENT: &str = "strimzi-cluster-operator";
+
+/// A Secret to pull images with is not there, or is of another type.
+pub const PULL_SECRET: Id = Id("KS-PULL-SECRET");
 
 const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::Event];
 
@@ -52,6 +57,12 @@ impl Task<Cx> for Operator {
                 "--namespace ANOTHER-NAME",
             )));
         }
+        if ours && let Some(secret) = &install.secret {
+            let live = read_secret(cx, secret.name()).await?;
+            if !live.is_some_and(|live| pull::same(&live, secret)) {
+                return Ok(Doneness::Pending(format!("the Secret {} has to be applied", secret.name())));
+            }
+        }
         if ours && ownership::digest(json) != Some(&install.digest) {
             return Ok(Doneness::Pending(format!(
                 "it was installed as Strimzi {} with other settings",
@@ -70,6 +81,9 @@ impl Task<Cx> for Operator {
         let install = sources::install(cx).await?;
         let snapshot = cx.store.snapshot();
         let live = snapshot.deployment(cx.namespace(), DEPLOYMENT);
+        if live.as_ref().is_none_or(|d| ownership::is_ours(d.0.json())) {
+            secrets(cx, &install).await?;
+        }
         if live.is_some_and(|d| {
             !ownership::is_ours(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest)
         }) {
@@ -97,7 +111,51 @@ impl Task<Cx> for Operator {
         let count = install.phases.cluster.len() + install.phases.namespaced.len();
         let mut lines =
             vec![format!("kubectl apply --server-side -f -   # {count} objects from {}", install.origin)];
+        lines.extend(install.from.iter().map(|f| format!("# {f}")));
         lines.extend(install.tuned.iter().map(|t| format!("# laptop tuning: {t}")));
         Ok(lines)
     }
+}
+
+async fn read_secret(cx: &Cx, name: &str) -> Result<Option<Value>> {
+    let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
+    let found = cx.kubectl.find(&path).await;
+    found.map_err(|e| ownership::api_failure(cx, &format!("look at the Secret {name}"), &e))
+}
+
+/// Apply the Secret of a docker login, and see that those of others are there: a pod that names one
+/// which is not pulls without any login, and says nothing of it.
+async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
+    for name in &cx.settings.pull_secrets {
+        let found = read_secret(cx, name.as_str()).await?;
+        if found.as_ref().is_some_and(pull::pulls) {
+            continue;
+        }
+        let namespace = cx.namespace();
+        let message = format!("images cannot be pulled with the Secret {name} of namespace {namespace}");
+        let why = match found {
+            Some(_) => "its type is not kubernetes.io/dockerconfigjson",
+            None => "there is no such Secret",
+        };
+        return Err(Box::new(
+            Failure::new(PULL_SECRET, Kind::Prerequisite, message)
+                .because(why)
+                .hint(format!(
+                    "make it of a docker login: kstrim kubectl{} -- create secret generic {name} -n {namespace} \
+                     --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson=$HOME/.docker/config.json",
+                    refused::target_flags(&cx.settings.target)
+                ))
+                .hint("or let kstrim make one: --image-pull-config ~/.docker/config.json"),
+        ));
+    }
+    let Some(secret) = &install.secret else { return Ok(()) };
+    if let Some(live) = read_secret(cx, secret.name()).await?
+        && !ownership::is_ours(&live)
+    {
+        return Err(refused::foreign_secret(cx, secret.name()));
+    }
+    let mut objects = [secret.clone()];
+    manifest::label(&mut objects, &install.digest, &cx.choice.release.version.to_string());
+    let applied = cx.kubectl.apply(&yaml(&objects), true).await;
+    applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the Secret of the docker login", &e))
 }

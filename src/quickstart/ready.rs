@@ -1,6 +1,8 @@
 //! The end: Kafka Ready at its current generation, the operator Available, the topic Ready, and
 //! `minikube start` through.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::patience::Patience;
@@ -8,7 +10,8 @@ use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::{Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
-use crate::observe::Kind as ObservedKind;
+use crate::observe::pod::Pod;
+use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::ready::{self, Readiness};
 
 type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
@@ -52,6 +55,7 @@ impl Task<Cx> for Ready {
         if cx.starting() {
             return Ok(Doneness::Pending("minikube start is finishing".into()));
         }
+        record_images(cx, &snapshot)?;
         Ok(Doneness::Done(format!("Kafka {} is Ready", cx.cluster())))
     }
 
@@ -74,4 +78,18 @@ impl Task<Cx> for Ready {
             cx.namespace()
         )])
     }
+}
+
+/// Write down the digests of what runs: a tag may be another image next year.
+fn record_images(cx: &Cx, snapshot: &Snapshot) -> Result<()> {
+    let of_ours = |p: &Pod<'_>| p.is_operator() || p.cluster() == Some(cx.cluster());
+    let containers = snapshot.pods(cx.namespace()).filter(of_ours).flat_map(|p| p.containers());
+    let images: BTreeMap<String, String> =
+        containers.filter_map(|c| Some((c.image().to_owned(), c.digest()?.to_owned()))).collect();
+    let mut journal = cx.journal.borrow_mut();
+    if cx.read_only.get() || journal.journal.images == images {
+        return Ok(());
+    }
+    journal.journal.images = images;
+    journal.save()
 }

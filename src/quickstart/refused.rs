@@ -17,6 +17,8 @@ pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
 pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
 /// A node pool of the name belongs to another Kafka.
 pub const POOL: Id = Id("KS-POOL-TAKEN");
+/// The Secret of kstrim's name is somebody else's.
+pub const SECRET: Id = Id("KS-SECRET-FOREIGN");
 /// The live cluster cannot take a setting.
 pub const SETTINGS: Id = Id("KS-PROFILE-SETTINGS");
 /// The live operator is newer than what was asked for.
@@ -29,6 +31,17 @@ pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {
             .because("kstrim changes only what it made, unless it is told to")
             .hint(format!("use it all the same: {} --adopt", up(cx)))
             .hint(format!("or leave it alone: {} {instead}", up(cx))),
+    )
+}
+
+/// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in
+/// it would be lost.
+pub fn foreign_secret(cx: &Cx, name: &str) -> Box<Failure> {
+    let message = format!("the Secret {name} in namespace {} was not made by kstrim", cx.namespace());
+    Box::new(
+        Failure::new(SECRET, Kind::Foreign, message)
+            .because("kstrim keeps the docker login of --image-pull-config under this name")
+            .hint(format!("pull with it as it is: {} --image-pull-secret {name}", up(cx))),
     )
 }
 

@@ -1,9 +1,11 @@
 //! The quickstart as a shell script: `kstrim plan --script`. The same steps by hand, without
 //! kstrim: something to read, to keep and to compare with.
 
+use serde_json::json;
+
 use super::{kafka, topic};
 use crate::catalogue::Release;
-use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
+use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB, PULL_SECRET};
 use crate::context::{Cx, yaml};
 use crate::exec::quote;
 use crate::failure::Result;
@@ -30,6 +32,7 @@ pub fn script(cx: &Cx) -> Result<String> {
     } else {
         format!("\n# Images from archives instead of a registry\n{archives}")
     };
+    let (login, pull) = pull_secrets(cx);
     let release = &cx.choice.release.version;
     let version = &cx.choice.kafka;
     Ok(format!(
@@ -45,11 +48,11 @@ minikube status -p {profile}
 {images}
 # A namespace for Kafka
 k create namespace {namespace} --dry-run=client -o yaml | k apply -f -
-
+{login}
 # The Strimzi operator and its resource definitions, for that namespace
 {manifest} |
   k apply --server-side --force-conflicts -n {namespace} -f -
-k wait --for=condition=Established --timeout=60s crd/kafkas.kafka.strimzi.io crd/kafkatopics.kafka.strimzi.io
+{pull}k wait --for=condition=Established --timeout=60s crd/kafkas.kafka.strimzi.io crd/kafkatopics.kafka.strimzi.io
 k -n {namespace} wait --for=condition=Available --timeout=300s deployment/strimzi-cluster-operator
 
 # The Kafka cluster
@@ -77,6 +80,33 @@ echo "Kafka works: {cluster}-kafka-bootstrap.{namespace}.svc:9092"
     ))
 }
 
+/// The Secret of a docker login, and the words that make everything pull with it and with others.
+fn pull_secrets(cx: &Cx) -> (String, String) {
+    let (namespace, names) = (cx.namespace(), cx.settings.pull_secret_names());
+    let login = cx.settings.pull_config.as_ref().map_or_else(String::new, |file| {
+        format!(
+            "k -n {namespace} create secret generic {PULL_SECRET} --type=kubernetes.io/dockerconfigjson \\\n  \
+             --from-file=.dockerconfigjson={} --dry-run=client -o yaml | k apply -f -\n",
+            quote(&file.display().to_string())
+        )
+    });
+    if names.is_empty() {
+        return (login, String::new());
+    }
+    let list: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
+    let account = json!({"imagePullSecrets": list});
+    let pod = json!({"spec": {"template": {"spec": account}}});
+    let pull = format!(
+        "k -n {namespace} patch serviceaccount strimzi-cluster-operator -p {}\n\
+         k -n {namespace} patch deployment strimzi-cluster-operator -p {}\n\
+         k -n {namespace} set env deployment/strimzi-cluster-operator STRIMZI_IMAGE_PULL_SECRETS={}\n",
+        quote(&account.to_string()),
+        quote(&pod.to_string()),
+        names.join(",")
+    );
+    (login, pull)
+}
+
 fn start(cx: &Cx) -> String {
     let settings = &cx.settings;
     let mut words = vec!["minikube".to_owned(), "start".into(), "-p".into(), cx.profile().to_owned()];
@@ -101,7 +131,10 @@ fn start(cx: &Cx) -> String {
 /// The command that prints the install manifest for the namespace. Strimzi's own instructions
 /// replace the placeholder with sed, too.
 fn manifest(cx: &Cx, release: &Release) -> String {
-    let sed = format!("sed 's/namespace: myproject$/namespace: {}/'", cx.namespace());
+    let mut sed = format!("sed -e 's/namespace: myproject$/namespace: {}/'", cx.namespace());
+    if let Some(registry) = &cx.settings.image_registry {
+        sed.push_str(&format!(" -e 's#quay\\.io/strimzi/#{registry}/strimzi/#'"));
+    }
     match cx.settings.manifests.as_deref() {
         Some(url) if url.contains("://") => format!("curl -fsSL {} | {sed}", quote(url)),
         Some(path) if std::path::Path::new(path).is_dir() => format!("{sed} {}/*.yaml", quote(path)),

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use crate::catalogue::Choice;
+use crate::catalogue::{Choice, Mode};
 use crate::context::{Cx, Install};
 use crate::download::{Settings, Source, Store};
 use crate::failure::Result;
-use crate::manifest::{self, source, tune};
+use crate::manifest::{self, images, pull, source, tune};
 use crate::paths::cache_dir;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
@@ -63,10 +63,27 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     if !cx.settings.stock {
         tuned.extend(tune::tune_operator(operator)?);
     }
+    let mut from = Vec::new();
+    if let Some(registry) = &cx.settings.image_registry {
+        let moved = images::from_registry(operator, registry)?;
+        from.push(format!("{moved} images come from {registry}"));
+    }
+    let zookeeper = cx.preset().mode() == Mode::Zookeeper;
+    let release = cx.choice.release;
+    let run = images::of(operator, &cx.choice.kafka, &release.default_kafka, zookeeper)?;
     let gates = cx.preset().feature_gates(cx.choice.release);
     tuned.extend(tune::set_feature_gates(operator, gates)?);
+    let names = cx.settings.pull_secret_names();
+    images::pull_with(&mut objects, &names)?;
+    if !names.is_empty() {
+        from.push(format!("images are pulled with the Secret {}", names.join(", ")));
+    }
+    let file = cx.settings.pull_config.as_deref();
+    let secret =
+        file.map(|file| pull::secret(file, run.iter().map(AsRef::as_ref), cx.namespace())).transpose()?;
     // The digest is over what is applied, so that other settings are seen as a change.
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
-    Ok(Install { phases: manifest::split(objects), digest, origin: loaded.origin.to_string(), tuned })
+    let phases = manifest::split(objects);
+    Ok(Install { phases, digest, origin: loaded.origin.to_string(), tuned, from, images: run, secret })
 }

@@ -216,6 +216,20 @@ pub struct Pod {
     pub state: String,
     /// The node it is on; null before.
     pub node: Option<String>,
+    /// The image of each of its containers.
+    pub images: Vec<Image>,
+}
+
+/// A container's image.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Image {
+    /// The container.
+    pub container: String,
+    /// The image as it was asked for, `quay.io/strimzi/operator:1.2.0`.
+    pub image: String,
+    /// What runs under that name: `quay.io/strimzi/operator@sha256:...`, for an image from an archive the
+    /// digest of its configuration, `sha256:...`; null before it is there.
+    pub digest: Option<String>,
 }
 
 /// What a pod is for.

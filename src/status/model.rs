@@ -355,6 +355,14 @@ fn pods(scene: &Scene<'_>) -> Vec<data::Pod> {
             restarts: p.containers().map(|c| c.restarts()).sum(),
             state: pod_state(scene.snapshot, p),
             node: Some(p.node().to_owned()).filter(|n| !n.is_empty()),
+            images: p
+                .containers()
+                .map(|c| data::Image {
+                    container: c.name().to_owned(),
+                    image: c.image().to_owned(),
+                    digest: c.digest().map(str::to_owned),
+                })
+                .collect(),
         })
         .collect()
 }

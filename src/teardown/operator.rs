@@ -10,13 +10,15 @@ use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::quickstart::ownership::api_failure;
 
 /// Kinds of an install manifest: path of the list (`{ns}` is the namespace) and kubectl's word.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 7] = [
     ("/apis/apps/v1/namespaces/{ns}/deployments", "deployments.apps"),
     (
         "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
         "rolebindings.rbac.authorization.k8s.io",
     ),
     ("/api/v1/namespaces/{ns}/configmaps", "configmaps"),
+    // The docker login of --image-pull-config.
+    ("/api/v1/namespaces/{ns}/secrets", "secrets"),
     ("/api/v1/namespaces/{ns}/serviceaccounts", "serviceaccounts"),
     (
         "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",

@@ -8,6 +8,7 @@ use super::minikube_output::{self as output, Listed, State};
 use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
+use crate::names::ImageName;
 
 /// Find minikube.
 ///
@@ -174,14 +175,20 @@ impl Minikube {
         self.cmd(&["update-context"])
     }
 
+    /// A command about images. Where a node's runtime refuses, minikube exits with 0 and says so as
+    /// a warning of its log, which by itself goes to a file only.
+    fn image_cmd(&self, verb: &str) -> Cmd {
+        self.cmd(&["image", verb]).arg("--stderrthreshold=1")
+    }
+
     /// The command that loads an image archive into the cluster.
     pub fn image_load_cmd(&self, archive: &Path) -> Cmd {
-        self.cmd(&["image", "load"]).arg(archive.display().to_string()).timeout(Duration::from_secs(600))
+        self.image_cmd("load").arg(archive.display().to_string()).timeout(Duration::from_secs(600))
     }
 
     /// The command that pulls an image inside the cluster.
-    pub fn image_pull_cmd(&self, image: &str) -> Cmd {
-        self.cmd(&["image", "pull"]).arg(image).timeout(Duration::from_secs(900))
+    pub fn image_pull_cmd(&self, image: &ImageName) -> Cmd {
+        self.image_cmd("pull").arg(image.as_str()).timeout(Duration::from_secs(900))
     }
 
     /// Run a command of this minikube to its end.

@@ -8,6 +8,7 @@ mod fakes_faithful;
 mod fakes_minikube;
 mod faults;
 mod harness;
+mod images;
 mod lock;
 mod matrix;
 mod output;

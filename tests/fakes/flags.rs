@@ -45,6 +45,7 @@ const FLAGS: &[(&str, bool)] = &[
     ("subnet", true),
     ("static-ip", true),
     ("namespace", true),
+    ("stderrthreshold", true),
     ("alsologtostderr", false),
     ("force", false),
     ("preload", false),

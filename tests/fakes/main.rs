@@ -15,6 +15,7 @@ mod docker;
 mod faults;
 mod flags;
 mod get;
+mod images;
 mod io;
 mod kinds;
 mod kubeconfig;

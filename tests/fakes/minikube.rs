@@ -8,7 +8,7 @@ use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, Profile, World, now};
-use crate::{kubeconfig, nodes, start, tar};
+use crate::{images, kubeconfig, start};
 
 /// One line of output: a CloudEvent with `-o json`, else text with minikube's marks.
 pub fn event(io: &mut Io, json: bool, kind: &str, data: Value) -> Result<(), End> {
@@ -72,7 +72,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         ["delete"] => delete(place, io, &args, json),
         ["stop"] => stop(place, io, &args, json),
         ["pause" | "unpause"] => pause(place, io, &args, json, words[0] == "pause"),
-        ["image", "load" | "pull", ..] | ["image", "ls" | "list"] => image(place, io, &args),
+        ["image", ..] => images::run(place, io, &args),
         ["update-context"] => update_context(place, io, &args),
         ["ip"] => {
             let world = place.lock();
@@ -102,7 +102,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
     }
 }
 
-fn not_found(io: &mut Io, args: &Args, json: bool) -> Done {
+pub fn not_found(io: &mut Io, args: &Args, json: bool) -> Done {
     let name = args.profile();
     let first = format!("Profile \"{name}\" not found. Run \"minikube profile list\" to view all profiles.");
     let second = format!("To start a cluster, run: \"minikube start -p {name}\"");
@@ -424,52 +424,5 @@ fn update_context(place: &Place, io: &mut Io, args: &Args) -> Done {
     kubeconfig::select(name);
     io.line(&format!("* \"{name}\" context has been updated to point to {}:8443", profile.ip))?;
     io.line(&format!("* Current context is \"{name}\""))?;
-    Ok(0)
-}
-
-fn image(place: &Place, io: &mut Io, args: &Args) -> Done {
-    let name = args.profile();
-    if !place.lock().profiles.get(name).is_some_and(|p| p.host == Host::Running) {
-        return not_found(io, args, false);
-    }
-    if matches!(args.words[1].as_str(), "ls" | "list") {
-        let world = place.lock();
-        let cluster = world.cluster(name);
-        let images = nodes::images(&cluster);
-        cluster.save(place);
-        if args.flag("format") != Some("json") {
-            for image in images.iter().rev() {
-                io.line(image)?;
-            }
-            return Ok(0);
-        }
-        let list: Vec<Value> = images
-            .iter()
-            .map(|image| {
-                let id = crate::deployments::hash(&json!(image), 64);
-                json!({"id": format!("sha256:{id}"), "repoDigests": [], "repoTags": [image], "size": "50000000"})
-            })
-            .collect();
-        return io.line(&json!(list).to_string()).map(|()| 0);
-    }
-    for word in &args.words[2..] {
-        sleep(place.scenario.timings.image);
-        let missing = place.scenario.missing_images.iter().any(|part| word.contains(part.as_str()));
-        let loaded = match std::fs::read(word) {
-            Ok(bytes) => tar::images(&bytes),
-            Err(_) if args.words[1] == "load" || missing || place.scenario.registry != Default::default() => {
-                // Exit 0 all the same (recording 21).
-                io.err(&format!("! The image '{word}' was not found; unable to add it to cache."));
-                continue;
-            }
-            Err(_) => vec![word.clone()],
-        };
-        let world = place.lock();
-        let mut cluster = world.cluster(name);
-        for image in &loaded {
-            nodes::add_image(&mut cluster, image);
-        }
-        cluster.save(place);
-    }
     Ok(0)
 }

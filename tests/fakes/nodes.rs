@@ -102,6 +102,17 @@ pub fn add_image(c: &mut Cluster, image: &str) {
     });
 }
 
+/// Take an image off the node; whether it was there.
+pub fn remove_image(c: &mut Cluster, image: &str) -> bool {
+    let had = images(c).iter().any(|i| i == image);
+    c.update(&format!("nodes//{}", c.profile.clone()), |node| {
+        if let Some(images) = node["status"]["images"].as_array_mut() {
+            images.retain(|i| text(i, "/names/0") != image);
+        }
+    });
+    had
+}
+
 /// The controllers of nodes, service accounts and volumes.
 pub fn run(c: &mut Cluster) {
     let t = c.scenario.timings.clone();

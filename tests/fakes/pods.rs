@@ -288,7 +288,8 @@ fn missing_image(c: &Cluster, pod: &Value) -> Option<String> {
     Some(image.to_owned())
 }
 
-fn pull_error(c: &Cluster, image: &str) -> Option<String> {
+/// What containerd says when an image cannot be pulled.
+pub fn pull_error(c: &Cluster, image: &str) -> Option<String> {
     let host = image.split('/').next().unwrap_or("");
     let refused = c.scenario.missing_images.iter().any(|part| image.contains(part.as_str()));
     let head =

@@ -18,7 +18,7 @@ use kstrim::download::{Settings, Source, Store};
 use kstrim::manifest::render::{self, Preset, RenderInput};
 use kstrim::manifest::source::{Origin, install};
 use kstrim::manifest::user::{Authentication, UserInput, user};
-use kstrim::manifest::{Object, digest, label, load, retarget, split, to_yaml, tune};
+use kstrim::manifest::{Object, digest, images, label, load, retarget, split, to_yaml, tune};
 use kstrim::names::Version;
 
 struct Data {
@@ -177,6 +177,39 @@ fn every_install_manifest_can_be_prepared() {
         assert_eq!(phases.namespaced.last().unwrap().kind(), "Deployment");
         assert!(phases.namespaced.iter().all(|o| o.namespace() == Some("somewhere")));
         assert_eq!(phases.in_order().len(), count);
+    }
+}
+
+/// Of every release every image moves to another registry, and those that run are known.
+#[test]
+fn every_image_of_every_release_can_come_from_elsewhere() {
+    let Some(data) = data() else { return };
+    let registry = "r.example:5000/quay".parse().unwrap();
+    for release in catalogue::releases() {
+        let name = &release.version;
+        let mut objects = data.objects(name);
+        let before = objects.clone();
+        let operator = tune::operator(&mut objects).unwrap();
+        let text = operator.value().to_string();
+        let count = text.matches("quay.io/").count();
+        assert!(count > 12, "{name}: {count}");
+        for kafka in &release.kafka {
+            let run = images::of(operator, &kafka.version, &release.default_kafka, false).unwrap();
+            let run: Vec<&str> = run.iter().map(AsRef::as_ref).collect();
+            assert_eq!(run, [release.operator_image.as_str(), kafka.image.as_str()], "{name}");
+            if release.zookeeper {
+                let default = release.kafka_version(&release.default_kafka).unwrap();
+                let run = images::of(operator, &kafka.version, &release.default_kafka, true).unwrap();
+                assert!(run.iter().any(|i| i.as_str() == default.image), "{name}");
+                assert_eq!(run.len(), if *kafka == *default { 2 } else { 3 }, "{name}: {run:?}");
+            }
+        }
+        assert_eq!(images::from_registry(operator, &registry).unwrap(), count, "{name}");
+        assert_eq!(operator.value().to_string(), text.replace("quay.io/", "r.example:5000/quay/"), "{name}");
+        images::pull_with(&mut objects, &["login".into()]).unwrap();
+        let changed: Vec<&str> =
+            objects.iter().zip(&before).filter(|(a, b)| a != b).map(|(a, _)| a.kind()).collect();
+        assert_eq!(changed, ["ServiceAccount", "Deployment"], "{name}");
     }
 }
 

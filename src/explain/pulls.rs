@@ -1,0 +1,150 @@
+//! Why an image could not be had: from the container runtime's words, wherever they stand.
+
+pub use super::pods::IMAGE_PULL;
+use super::pods::short;
+
+/// What registry or network said, from a runtime's words, and for how many seconds it must stand
+/// before waiting is in vain: what the registry said will be said again, a network may come back.
+pub(super) fn cause(message: &str) -> (&'static str, u64) {
+    let says = |words: &[&str]| words.iter().any(|w| message.contains(w));
+    if says(&["toomanyrequests", "429", "rate limit"]) {
+        (": the registry's rate limit is reached", 10)
+    } else if says(&["401", "403", "unauthorized", "denied", "authentication required", "no basic auth"]) {
+        (": the registry refuses access", 6)
+    } else if says(&["not found", "manifest unknown", "NotFound"]) {
+        (": the registry does not have it", 4)
+    } else if says(&["x509", "certificate"]) {
+        (": the registry's certificate is not trusted (a proxy that intercepts TLS?)", 6)
+    } else if says(&["server gave HTTP response to HTTPS client"]) {
+        (": the registry speaks HTTP, not HTTPS (minikube start --insecure-registry)", 6)
+    } else if says(&["dial tcp: lookup", "no such host"]) {
+        (": the registry's name cannot be resolved from inside the node", 10)
+    } else if says(&["i/o timeout", "connection refused", "no route to host", "TLS handshake", "EOF"]) {
+        (": the registry cannot be reached from inside the node", 10)
+    } else {
+        ("", 10)
+    }
+}
+
+/// The cause and the runtime's words behind it, to be put after a sentence.
+pub fn told(words: &str) -> String {
+    let (cause, _) = cause(words);
+    match (cause, words.trim()) {
+        (cause, "") => cause.to_owned(),
+        ("", words) => format!(": {}", short(words)),
+        (cause, words) => format!("{cause} ({})", short(words)),
+    }
+}
+
+/// What `minikube image pull` or `image load` complains of. Both exit with 0 when a node's runtime
+/// refuses (minikube's `pkg/machine/cache_images.go`: "live pushes are not considered a failure");
+/// the reason is a warning in minikube's log, with the runtime's own output on the lines after it.
+pub fn complaint(stderr: &str) -> Option<String> {
+    const FAILED: [&str; 3] =
+        ["Failed to pull images", "Failed to load cached images", "Failed to load machine"];
+    let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
+    if let Some(at) = lines.iter().position(|l| FAILED.iter().any(|f| l.contains(f))) {
+        // The runtime's last word is the nearest to the cause.
+        let runtime = lines[at..].iter().rev().find_map(|line| described(line));
+        return Some(runtime.or_else(|| of_command(&lines[at..])).unwrap_or_else(|| plain(lines[at])));
+    }
+    let marked = |l: &&&str| l.starts_with("X ") || l.starts_with("! ") || l.contains("unable to add it");
+    lines.iter().find(marked).map(|line| (*line).to_owned())
+}
+
+/// The description in a gRPC error as containerd's clients print it: `... desc = TEXT" image="...`.
+fn described(line: &str) -> Option<String> {
+    let (_, text) = line.rsplit_once("desc = ")?;
+    // Quoted by the logger: it ends with the first quote that is not escaped.
+    let mut told = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => told.extend(chars.next()),
+            '"' => break,
+            c => told.push(c),
+        }
+    }
+    Some(told)
+}
+
+/// The last line that a command in the node wrote to its stderr.
+fn of_command(lines: &[&str]) -> Option<String> {
+    let at = lines.iter().position(|line| *line == "stderr:")?;
+    lines[at + 1..].iter().rev().find(|line| !line.is_empty()).map(|line| (*line).to_owned())
+}
+
+/// A line of klog without its head.
+fn plain(line: &str) -> String {
+    line.split_once("] ").map_or(line, |(_, text)| text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// minikube 1.38.1 with containerd, in a network without any registry.
+    const PULL: &str = r#"W1125 21:25:16.270347   13944 cache_images.go:599] Failed to pull images for profile images-1 error pulling images: crictl: sudo /usr/local/bin/crictl pull quay.io/strimzi/operator:9: Process exited with status 1
+stdout:
+
+stderr:
+E1125 21:25:16.199215    1958 log.go:32] "PullImage from image service failed" err="rpc error: code = Unknown desc = failed to pull and unpack image \"quay.io/strimzi/operator:9\": failed to resolve reference \"quay.io/strimzi/operator:9\": failed to do request: Head \"https://quay.io/v2/strimzi/operator/manifests/9\": dial tcp: lookup quay.io on 192.168.58.1:53: read udp 192.168.58.2:56147->192.168.58.1:53: i/o timeout" image="quay.io/strimzi/operator:9"
+time="2026-11-25T21:25:16Z" level=fatal msg="pulling image: failed to pull and unpack image \"quay.io/strimzi/operator:9\": failed to resolve reference \"quay.io/strimzi/operator:9\": failed to do request: Head \"https://quay.io/v2/strimzi/operator/manifests/9\": dial tcp: lookup quay.io on 192.168.58.1:53: read udp 192.168.58.2:56147->192.168.58.1:53: i/o timeout"
+"#;
+    /// The same minikube and a file that is no archive.
+    const LOAD: &str = r#"W1125 21:25:17.915663   14586 cache_images.go:254] Failed to load cached images for "images-1": loading images: containerd load /var/lib/minikube/images/bad.tar: ctr images import: sudo ctr -n=k8s.io images import /var/lib/minikube/images/bad.tar: Process exited with status 1
+stdout:
+
+stderr:
+ctr: unexpected EOF
+"#;
+
+    #[test]
+    fn the_runtimes_words_are_found_below_minikubes() {
+        let words = complaint(PULL).expect("a complaint");
+        assert!(
+            words.starts_with("failed to pull and unpack image \"quay.io/strimzi/operator:9\": failed"),
+            "{words}"
+        );
+        assert!(words.ends_with("192.168.58.1:53: i/o timeout"), "{words}");
+        let told = told(&words);
+        assert!(
+            told.starts_with(": the registry's name cannot be resolved from inside the node ("),
+            "{told}"
+        );
+        assert_eq!(complaint(LOAD).as_deref(), Some("ctr: unexpected EOF"));
+    }
+
+    #[test]
+    fn what_is_said_on_success_is_no_complaint() {
+        for fine in [
+            "",
+            "W1125 21:11:00.1 1 cache_images.go:349] error getting status for m02: gone",
+            "I1125 x] done",
+        ] {
+            assert_eq!(complaint(fine), None, "{fine}");
+        }
+        let unknown =
+            "W1125 21:11:00.1 1 cache_images.go:309] Failed to load cached images for \"p\": loading: EOF";
+        assert_eq!(
+            complaint(unknown).as_deref(),
+            Some("Failed to load cached images for \"p\": loading: EOF")
+        );
+        let old = "! The image 'x' was not found; unable to add it to cache.";
+        assert_eq!(complaint(old).as_deref(), Some(old));
+    }
+
+    #[test]
+    fn causes() {
+        for (words, cause) in [
+            ("toomanyrequests: You have reached your pull rate limit", "rate limit"),
+            ("x: not found", "does not have it"),
+            ("pull access denied, repository does not exist", "refuses access"),
+            ("dial tcp: lookup quay.io on 192.168.49.1:53: connection refused", "cannot be resolved"),
+            ("dial tcp 10.0.0.1:443: i/o timeout", "cannot be reached"),
+            ("http: server gave HTTP response to HTTPS client", "speaks HTTP"),
+        ] {
+            assert!(told(words).contains(cause), "{}", told(words));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The images of an install manifest: which of them a preset runs, where they come from, and with
+//! what they are pulled.
+//!
+//! The operator learns its operands' images from its environment: `STRIMZI_..._IMAGE` holds one,
+//! `STRIMZI_..._IMAGES` a line `KAFKA-VERSION=IMAGE` for each Kafka, and
+//! `STRIMZI_DEFAULT_MAVEN_BUILDER` one under a name of its own. Held against all 36 releases in
+//! `tests/supply`.
+
+use serde_json::{Value, json};
+
+use super::tune::{OPERATOR, container, env, set_env};
+use super::{Object, ids};
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{ImageName, ImageRegistry, Version};
+
+/// Secrets that the operator gives to every pod it makes, joined by commas.
+const PULL_SECRETS: &str = "STRIMZI_IMAGE_PULL_SECRETS";
+/// A sidecar of the entity operator, for ZooKeeper; gone with Strimzi 0.40.
+const TLS_SIDECAR: &str = "STRIMZI_DEFAULT_TLS_SIDECAR_ENTITY_OPERATOR_IMAGE";
+
+/// What a variable of the operator says of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    One,
+    ByVersion,
+}
+
+fn holds(variable: &str) -> Option<Holds> {
+    let rest = variable.strip_prefix("STRIMZI_")?;
+    if rest.ends_with("_IMAGES") {
+        Some(Holds::ByVersion)
+    } else if rest.ends_with("_IMAGE") || rest.ends_with("_MAVEN_BUILDER") {
+        Some(Holds::One)
+    } else {
+        None
+    }
+}
+
+/// The lines `VERSION=IMAGE`.
+fn by_version(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(version, image)| (version.trim(), image.trim()))
+}
+
+/// Take every image of the operator's Deployment from `registry`: its own, and those it gives to
+/// what it makes. Returns how many were moved.
+///
+/// # Errors
+/// `KS-MANIFEST-OPERATOR`.
+pub fn from_registry(deployment: &mut Object, registry: &ImageRegistry) -> Result<usize> {
+    let mut moved = 0;
+    let mut at = |image: &str| {
+        moved += 1;
+        registry.image(image)
+    };
+    for kind in ["containers", "initContainers"] {
+        let list = deployment.get_mut(&format!("/spec/template/spec/{kind}")).and_then(Value::as_array_mut);
+        for container in list.into_iter().flatten() {
+            if let Some(Value::String(image)) = container.get_mut("image") {
+                *image = at(image);
+            }
+        }
+    }
+    let container = container(deployment)?;
+    let list = container.get_mut("env").and_then(Value::as_array_mut);
+    for variable in list.into_iter().flatten() {
+        let held = variable.get("name").and_then(Value::as_str).and_then(holds);
+        let (Some(held), Some(Value::String(value))) = (held, variable.get_mut("value")) else { continue };
+        *value = match held {
+            Holds::One if value.is_empty() => continue,
+            Holds::One => at(value.trim()),
+            Holds::ByVersion => {
+                by_version(value).map(|(version, image)| format!("{version}={}\n", at(image))).collect()
+            }
+        };
+    }
+    Ok(moved)
+}
+
+/// Pull with these Secrets of the namespace: the operator's own pod and service account, and all
+/// that the operator makes.
+///
+/// # Errors
+/// `KS-MANIFEST-OPERATOR`.
+pub fn pull_with(objects: &mut [Object], secrets: &[String]) -> Result<()> {
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<Value> = secrets.iter().map(|name| json!({"name": name})).collect();
+    for account in objects.iter_mut().filter(|o| o.kind() == "ServiceAccount" && o.name() == OPERATOR) {
+        account.set(&["imagePullSecrets"], list.clone());
+    }
+    let deployment = super::tune::operator(objects)?;
+    set_env(container(deployment)?, PULL_SECRETS, &secrets.join(","));
+    deployment.set(&["spec", "template", "spec", "imagePullSecrets"], list);
+    Ok(())
+}
+
+/// The images that a Kafka of this version runs beside each other, the operator's first, each once.
+/// `zookeeper`: that preset's.
+///
+/// # Errors
+/// `KS-MANIFEST-OPERATOR` when the manifest does not say, or says what is no image.
+pub fn of(
+    deployment: &mut Object,
+    kafka: &Version,
+    default: &Version,
+    zookeeper: bool,
+) -> Result<Vec<ImageName>> {
+    let title = deployment.to_string();
+    let container = container(deployment)?;
+    let value = |name: &str| env(container, name).and_then(|e| e.get("value")).and_then(Value::as_str);
+    let kafka_image = |version: &Version| {
+        let version = version.to_string();
+        by_version(value("STRIMZI_KAFKA_IMAGES")?).find(|(v, _)| *v == version).map(|(_, image)| image)
+    };
+    let strange = |why: String| {
+        let message = format!("{title} does not say which images it runs: {why}");
+        Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
+    };
+    let own = container.get("image").and_then(Value::as_str);
+    let mut found = vec![
+        own.ok_or_else(|| strange("its container has no image".into()))?,
+        kafka_image(kafka).ok_or_else(|| strange(format!("STRIMZI_KAFKA_IMAGES has no {kafka}")))?,
+    ];
+    found.extend(value("STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE"));
+    found.extend(value("STRIMZI_DEFAULT_USER_OPERATOR_IMAGE"));
+    if zookeeper {
+        // ZooKeeper comes in the image of the release's default Kafka, whatever Kafka was asked for
+        // (`ZookeeperCluster.fromCrd` of strimzi-kafka-operator).
+        found.extend(kafka_image(default));
+        found.extend(value(TLS_SIDECAR));
+    }
+    let mut images: Vec<ImageName> = Vec::new();
+    for image in found {
+        let image: ImageName = image.trim().parse().map_err(|e| strange(format!("{e}")))?;
+        if !images.contains(&image) {
+            images.push(image);
+        }
+    }
+    Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects() -> Vec<Object> {
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": OPERATOR},
+            "spec": {"template": {"spec": {"containers": [{
+                "name": OPERATOR, "image": "quay.io/strimzi/operator:1",
+                "env": [
+                    {"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+                    {"name": "STRIMZI_KAFKA_IMAGES",
+                        "value": "3.1.0=quay.io/strimzi/kafka:1-kafka-3.1.0\n3.2.0=quay.io/strimzi/kafka:1-kafka-3.2.0\n"},
+                    {"name": "STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE", "value": "quay.io/strimzi/operator:1"},
+                    {"name": "STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE", "value": "quay.io/strimzi/kafka-bridge:0.2"},
+                    {"name": "STRIMZI_DEFAULT_MAVEN_BUILDER", "value": "quay.io/strimzi/maven-builder:1"},
+                    {"name": TLS_SIDECAR, "value": "quay.io/strimzi/kafka:1-kafka-3.2.0"},
+                    {"name": "STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "value": "120000"},
+                ],
+            }]}}},
+        });
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": OPERATOR}});
+        [account, deployment].into_iter().map(|o| Object::new(o).unwrap()).collect()
+    }
+
+    fn of_zookeeper(kafka: &str, zookeeper: bool) -> Vec<String> {
+        let mut deployment = objects().pop().unwrap();
+        let (kafka, default) = (kafka.parse().unwrap(), "3.2.0".parse().unwrap());
+        let images = of(&mut deployment, &kafka, &default, zookeeper).unwrap();
+        images.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_image_moves_and_nothing_else_does() {
+        let mut deployment = objects().pop().unwrap();
+        let registry = "r.example:5000/quay".parse().unwrap();
+        assert_eq!(from_registry(&mut deployment, &registry).unwrap(), 7);
+        let text = deployment.value().to_string();
+        assert!(!text.contains("quay.io/"), "{text}");
+        let env = deployment.get("/spec/template/spec/containers/0/env").unwrap();
+        assert_eq!(
+            env[1]["value"],
+            "3.1.0=r.example:5000/quay/strimzi/kafka:1-kafka-3.1.0\n\
+             3.2.0=r.example:5000/quay/strimzi/kafka:1-kafka-3.2.0\n"
+        );
+        assert_eq!(env[0], objects()[1].get("/spec/template/spec/containers/0/env/0").unwrap().clone());
+        assert_eq!(env[6]["value"], "120000");
+    }
+
+    #[test]
+    fn what_runs_is_named_once() {
+        let (operator, new, old) = (
+            "quay.io/strimzi/operator:1",
+            "quay.io/strimzi/kafka:1-kafka-3.2.0",
+            "quay.io/strimzi/kafka:1-kafka-3.1.0",
+        );
+        assert_eq!(of_zookeeper("3.2.0", false), [operator, new]);
+        assert_eq!(of_zookeeper("3.1.0", false), [operator, old]);
+        assert_eq!(
+            of_zookeeper("3.1.0", true),
+            [operator, old, new],
+            "ZooKeeper has the default Kafka's image"
+        );
+    }
+
+    #[test]
+    fn secrets_stand_where_pods_come_from() {
+        let mut objects = objects();
+        pull_with(&mut objects, &["one".into(), "two".into()]).unwrap();
+        let list = json!([{"name": "one"}, {"name": "two"}]);
+        assert_eq!(objects[0].get("/imagePullSecrets"), Some(&list));
+        assert_eq!(objects[1].get("/spec/template/spec/imagePullSecrets"), Some(&list));
+        let env = objects[1].get("/spec/template/spec/containers/0/env").unwrap().as_array().unwrap();
+        assert_eq!(env.last().unwrap(), &json!({"name": PULL_SECRETS, "value": "one,two"}));
+    }
+
+    #[test]
+    fn what_is_no_image_never_reaches_a_command_line() {
+        let mut deployment = objects().pop().unwrap();
+        let image = deployment.get_mut("/spec/template/spec/containers/0/image").unwrap();
+        *image = json!("--overwrite");
+        let (kafka, default) = ("3.2.0".parse().unwrap(), "3.2.0".parse().unwrap());
+        assert_eq!(of(&mut deployment, &kafka, &default, false).unwrap_err().id, ids::OPERATOR);
+    }
+}

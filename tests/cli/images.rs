@@ -1,0 +1,227 @@
+//! Images: pulled ahead, from another registry, with a login.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Registry, Test};
+use crate::support::{
+    OPERATOR, PROFILE, events, failure, fresh, journal, kstrim, kubectl, outcomes, quick, ready, told,
+};
+
+/// A login that may show up nowhere. `bWU6czNjcjN0LXA0c3M=` is `me:s3cr3t-p4ss` in base64.
+const CONFIG: &str = r#"{"auths": {"r.example:5000": {"auth": "bWU6czNjcjN0LXA0c3M="},
+    "quay.io": {"auth": "b3RoZXI6b3RoZXI="}}}"#;
+
+const SECRET: &str = "secrets/kafka/kstrim-image-pull";
+
+fn warnings(lines: &[Value]) -> Vec<&Value> {
+    lines.iter().filter(|l| l["type"] == "warning" && l["task"] == "images").collect()
+}
+
+#[test]
+fn they_are_pulled_at_once_with_progress() {
+    let mut test = fresh().scenario(quick);
+    let lines = events(&mut test, ["up"], 0);
+    let progress: Vec<&Value> =
+        lines.iter().filter(|l| l["type"] == "task_progress" && l["task"] == "images").collect();
+    let last = progress.last().expect("progress");
+    assert!(last["message"].as_str().is_some_and(|m| m.starts_with("pulled quay.io/strimzi/")), "{last}");
+    assert_eq!((&last["done"], &last["total"]), (&json!(2), &json!(2)));
+    // What runs is written down, by digest.
+    let images = journal(&test)["images"].clone();
+    let of = |image: &str| images[image].as_str().unwrap_or_default().to_owned();
+    for image in ["quay.io/strimzi/operator:1.2.0", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"] {
+        assert!(of(image).starts_with("sha256:"), "{image} in {images}");
+    }
+    let status = kstrim(&mut test, ["status", "-o", "json"]).expect(0).json();
+    let pods = status["pods"].as_array().expect("pods");
+    let shown = pods.iter().flat_map(|p| p["images"].as_array().into_iter().flatten());
+    for image in shown {
+        assert_eq!(
+            image["digest"].as_str(),
+            Some(of(image["image"].as_str().unwrap_or_default()).as_str()),
+            "{image}"
+        );
+    }
+    assert!(pods.len() >= 3, "{pods:?}");
+}
+
+#[test]
+fn a_registry_that_refuses_is_told_with_its_words() {
+    let mut test = fresh().scenario(|s| {
+        quick(s);
+        s.registry = Registry::Unreachable;
+    });
+    let lines = events(&mut test, ["up"], 1);
+    let warned = warnings(&lines);
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    for warning in warned {
+        assert_eq!(
+            (&warning["task"], &warning["id"]),
+            (&json!("images"), &json!("KS-IMAGE-PULL")),
+            "{warning}"
+        );
+        let message = warning["message"].as_str().unwrap_or_default();
+        for words in
+            ["quay.io/strimzi/", "cannot be resolved from inside the node", "dial tcp: lookup quay.io"]
+        {
+            assert!(message.contains(words), "{message}");
+        }
+    }
+    assert_eq!(failure(&lines), "KS-IMAGE-PULL");
+}
+
+#[test]
+fn an_archive_that_is_none_is_told_with_the_runtimes_words() {
+    let mut test = fresh().scenario(quick);
+    test.write("bad.tar", "hello");
+    let lines = events(&mut test, ["up", "--image-archive", "./bad.tar"], 1);
+    assert_eq!(failure(&lines), "KS-IMAGE-ARCHIVE");
+    assert!(told(&lines).contains("ctr: unexpected EOF"), "{}", told(&lines));
+    // One that holds something else is used, and what is missing is told.
+    test.write("other.tar", "quay.io/strimzi/operator:1.2.0\n");
+    let lines = events(&mut test, ["up", "--image-archive", "other.tar"], 0);
+    let warned = warnings(&lines);
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    let message = warned[0]["message"].as_str().unwrap_or_default();
+    assert!(
+        message.starts_with("no image archive holds quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"),
+        "{message}"
+    );
+}
+
+/// Every word of the world and of all that kstrim wrote or ran.
+fn everything(test: &Test) -> String {
+    let mut text = test.objects(PROFILE).to_string();
+    for call in test.calls() {
+        text.push_str(&call.line());
+    }
+    text
+}
+
+#[test]
+fn another_registry_is_used_for_everything() {
+    let mut test = fresh().scenario(quick);
+    test.write("kstrim.yaml", "image-registry: r.example:5000/quay\n");
+    let plan = kstrim(&mut test, ["plan"]).expect(0).stdout;
+    assert!(plan.contains("7 images come from r.example:5000/quay"), "{plan}");
+    let lines = events(&mut test, ["up"], 0);
+    assert_eq!(warnings(&lines), Vec::<&Value>::new());
+    let all = everything(&test);
+    assert!(!all.contains("quay.io/strimzi"), "{all}");
+    let pulled: Vec<String> =
+        test.calls().iter().map(|c| c.line()).filter(|l| l.contains("image pull")).collect();
+    assert!(
+        pulled.len() == 2 && pulled.iter().all(|l| l.contains(" r.example:5000/quay/strimzi/")),
+        "{pulled:?}"
+    );
+    let again = events(&mut test, ["up"], 0);
+    assert_eq!(outcomes(&again)["operator"], "already_done");
+    let script = kstrim(&mut test, ["plan", "--script"]).expect(0).stdout;
+    assert!(script.contains("s#quay\\.io/strimzi/#r.example:5000/quay/strimzi/#"), "{script}");
+}
+
+#[test]
+fn registries_secrets_and_logins_are_checked_before_anything_runs() {
+    for (flag, words) in [
+        ("--image-registry=https://r.example/x", "try \"r.example/x\""),
+        ("--image-registry=quay", "a host with a dot or a port"),
+        ("--image-pull-secret=a/b", "DNS-1123 subdomain"),
+        ("--image-pull-config=none.json", "--image-pull-config"),
+    ] {
+        let mut test = fresh();
+        let run = kstrim(&mut test, ["up", flag]).expect(2);
+        assert!(run.stderr.contains(words), "{flag}: {}", run.stderr);
+        assert_eq!(test.calls(), []);
+    }
+}
+
+#[test]
+fn a_login_is_used_and_shown_nowhere() {
+    let mut test = fresh().scenario(quick).env("KSTRIM_IMAGE_REGISTRY", "r.example:5000/quay");
+    test.write("login.json", CONFIG);
+    let words = ["--image-pull-config", "login.json"];
+    let lines = events(&mut test, ["up", words[0], words[1], "-v"], 0);
+    let secret = test.object(PROFILE, SECRET);
+    assert_eq!(secret["type"], "kubernetes.io/dockerconfigjson");
+    let data = secret["data"][".dockerconfigjson"].as_str().unwrap_or_default().to_owned();
+    assert!(data.len() > 20, "{secret}");
+    let deployment = test.object(PROFILE, OPERATOR);
+    let template = &deployment["spec"]["template"]["spec"];
+    assert_eq!(template["imagePullSecrets"], json!([{"name": "kstrim-image-pull"}]));
+    let env = template["containers"][0]["env"].to_string();
+    assert!(env.contains(r#"{"name":"STRIMZI_IMAGE_PULL_SECRETS","value":"kstrim-image-pull"}"#), "{env}");
+    let account = test.object(PROFILE, "serviceaccounts/kafka/strimzi-cluster-operator");
+    assert_eq!(account["imagePullSecrets"], template["imagePullSecrets"]);
+    // The node's runtime has no login: nothing is pulled ahead.
+    assert!(test.calls().iter().all(|c| !c.line().contains("image pull")));
+    assert_eq!(outcomes(&lines)["images"], "already_done");
+
+    // Neither the login nor its encoding is anywhere but in the Secret.
+    let mut shown = serde_json::to_string(&lines).expect("text");
+    for verb in [&["render"][..], &["plan"], &["plan", "--script"], &["status", "-o", "json"]] {
+        let mut all = verb.to_vec();
+        if verb[0] != "status" {
+            all.extend(words);
+        }
+        let run = test.args(all).run().expect(0);
+        shown.push_str(&run.stdout);
+        shown.push_str(&run.stderr);
+    }
+    let state = test.home().join(".local/state/kstrim/profiles/kstrim");
+    for file in std::fs::read_dir(state).expect("the state").flatten() {
+        shown.push_str(&std::fs::read_to_string(file.path()).unwrap_or_default());
+    }
+    for call in test.calls() {
+        shown.push_str(&call.line());
+    }
+    for secret in ["bWU6czNjcjN0LXA0c3M", "s3cr3t-p4ss", "b3RoZXI6b3RoZXI", data.as_str()] {
+        assert!(!shown.contains(secret), "{secret} was shown");
+    }
+
+    // Nothing to do again; another login is taken up.
+    let again = events(&mut test, ["up", words[0], words[1]], 0);
+    assert_eq!(outcomes(&again)["operator"], "already_done");
+    test.write("login.json", CONFIG.replace("bWU6czNjcjN0LXA0c3M=", "bWU6bmV3"));
+    let again = events(&mut test, ["up", words[0], words[1]], 0);
+    assert_eq!(outcomes(&again)["operator"], "done");
+    assert_ne!(test.object(PROFILE, SECRET)["data"][".dockerconfigjson"].as_str(), Some(data.as_str()));
+    kstrim(&mut test, ["down", "--keep-data"]).expect(0);
+    assert!(test.object(PROFILE, SECRET).is_null(), "down leaves the login behind");
+}
+
+#[test]
+fn a_login_that_is_none_is_refused_without_its_words() {
+    for (config, words) in
+        [(r#"{"auths": {"quay.io": {"auth": "#, "is not as docker writes it"), ("{}", "no login for")]
+    {
+        let mut test = fresh().scenario(quick);
+        test.write("login.json", config);
+        let lines = events(&mut test, ["up", "--image-pull-config", "login.json"], 2);
+        assert_eq!(failure(&lines), "KS-PULL-CONFIG");
+        assert!(told(&lines).contains(words), "{}", told(&lines));
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_told_and_one_of_others_is_kept() {
+    let mut test = ready();
+    let lines = events(&mut test, ["up", "--image-pull-secret", "mine"], 3);
+    assert_eq!(failure(&lines), "KS-PULL-SECRET");
+    assert!(told(&lines).contains("create secret generic mine -n kafka"), "{}", told(&lines));
+    let made = |test: &Test, name: &str| {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": {"name": name, "namespace": "kafka"}, "data": {".dockerconfigjson": "e30="}});
+        crate::support::apply_foreign(test, &[secret]);
+    };
+    made(&test, "mine");
+    events(&mut test, ["up", "--image-pull-secret", "mine"], 0);
+    let deployment = test.object(PROFILE, OPERATOR);
+    assert_eq!(deployment["spec"]["template"]["spec"]["imagePullSecrets"], json!([{"name": "mine"}]));
+
+    made(&test, "kstrim-image-pull");
+    test.write("login.json", CONFIG);
+    let lines = events(&mut test, ["up", "--image-pull-config", "login.json"], 5);
+    assert_eq!(failure(&lines), "KS-SECRET-FOREIGN");
+    let kept = kubectl(&test, "get secret kstrim-image-pull -n kafka -o json").expect(0).json();
+    assert_eq!(kept["data"][".dockerconfigjson"], "e30=");
+}

@@ -1,0 +1,166 @@
+//! `minikube image`: what a node's runtime refuses is a warning in minikube's log, with exit code 0
+//! (seen with minikube 1.38.1 and containerd). Its log reaches stderr from the threshold on
+//! that was asked for; by itself errors only.
+
+use serde_json::{Value, json};
+
+use crate::flags::Args;
+use crate::io::{Done, Io};
+use crate::minikube::not_found;
+use crate::scenario::Host;
+use crate::world::Place;
+use crate::{deployments, nodes, pods, tar};
+
+/// Run one of its verbs.
+pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
+    let name = args.profile();
+    // The real node takes images from the time its container runs. Here they are kept by the node's
+    // object, which comes with the API server: a little patience is all that can be seen of it.
+    let host = || place.lock().profiles.get(name).map(|p| p.host);
+    while host() == Some(Host::Starting) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    if host() != Some(Host::Running) {
+        return not_found(io, args, false);
+    }
+    let words: Vec<&str> = args.words.iter().skip(1).map(String::as_str).collect();
+    match words.as_slice() {
+        ["ls" | "list"] => list(place, io, args),
+        ["load", archives @ ..] => each(place, archives, |word| load(place, io, args, word)),
+        ["pull", images @ ..] => each(place, images, |word| pull(place, io, args, word)),
+        ["rm" | "remove", images @ ..] => each(place, images, |word| remove(place, io, word)),
+        ["save", image, file] => each(place, &[image], |word| save(place, io, args, word, file)),
+        other => {
+            io.err(&format!("Error: unknown command \"{}\" for \"minikube image\"", other.join(" ")));
+            Ok(14)
+        }
+    }
+}
+
+fn each(place: &Place, words: &[&str], mut one: impl FnMut(&str)) -> Done {
+    for word in words {
+        std::thread::sleep(std::time::Duration::from_millis(place.scenario.timings.image));
+        one(word);
+    }
+    Ok(0)
+}
+
+/// A warning of minikube's log.
+fn log(io: &mut Io, args: &Args, text: &str) {
+    let threshold = args.flag("stderrthreshold").and_then(|t| t.parse::<u8>().ok()).unwrap_or(2);
+    if threshold <= 1 || args.is("alsologtostderr") {
+        io.err(&format!("W1125 21:11:00.123456   23625 cache_images.go:{text}"));
+    }
+}
+
+fn list(place: &Place, io: &mut Io, args: &Args) -> Done {
+    let world = place.lock();
+    let cluster = world.cluster(args.profile());
+    let images = nodes::images(&cluster);
+    cluster.save(place);
+    if args.flag("format") != Some("json") {
+        for image in images.iter().rev() {
+            io.line(image)?;
+        }
+        return Ok(0);
+    }
+    let one = |image: &String| {
+        let id = deployments::hash(&json!(image), 64);
+        json!({"id": format!("sha256:{id}"), "repoDigests": [], "repoTags": [image], "size": "50000000"})
+    };
+    let list: Vec<Value> = images.iter().map(one).collect();
+    io.line(&json!(list).to_string()).map(|()| 0)
+}
+
+fn add(place: &Place, args: &Args, images: &[String]) {
+    let world = place.lock();
+    let mut cluster = world.cluster(args.profile());
+    for image in images {
+        nodes::add_image(&mut cluster, image);
+    }
+    cluster.save(place);
+}
+
+fn load(place: &Place, io: &mut Io, args: &Args, word: &str) {
+    let profile = args.profile();
+    let problem = match std::fs::read(word) {
+        Ok(bytes) => match tar::images(&bytes) {
+            images if images.is_empty() => format!(
+                "containerd load {word}: ctr images import: sudo ctr -n=k8s.io images import {word}: Process exited \
+                 with status 1\nstdout:\n\nstderr:\nctr: unexpected EOF"
+            ),
+            images => return add(place, args, &images),
+        },
+        Err(_) if word.starts_with(['/', '.']) => {
+            format!("stat {word}: no such file or directory")
+        }
+        Err(_) => {
+            // Exit 0 all the same (recording 21).
+            io.err(&format!("! The image '{word}' was not found; unable to add it to cache."));
+            return;
+        }
+    };
+    let text = format!("254] Failed to load cached images for \"{profile}\": loading images: {problem}");
+    log(io, args, &text);
+}
+
+fn pull(place: &Place, io: &mut Io, args: &Args, word: &str) {
+    let refused = {
+        let world = place.lock();
+        let cluster = world.cluster(args.profile());
+        let refused = pods::pull_error(&cluster, word);
+        cluster.save(place);
+        refused
+    };
+    let Some(why) = refused else { return add(place, args, &[word.to_owned()]) };
+    let profile = args.profile();
+    let quoted = why.replace('"', "\\\"");
+    log(
+        io,
+        args,
+        &format!(
+            "599] Failed to pull images for profile {profile} error pulling images: crictl: sudo /usr/local/bin/crictl pull \
+             {word}: Process exited with status 1\nstdout:\n\nstderr:\nE1125 21:11:00.1    2317 log.go:32] \
+             \"PullImage from image service failed\" err=\"rpc error: code = Unknown desc = {quoted}\" image=\"{word}\"\n\
+             time=\"2026-11-25T21:11:00Z\" level=fatal msg=\"pulling image: {quoted}\""
+        ),
+    );
+}
+
+fn remove(place: &Place, io: &mut Io, word: &str) {
+    let world = place.lock();
+    let names: Vec<String> = world.profiles.keys().cloned().collect();
+    for name in names {
+        let mut cluster = world.cluster(&name);
+        if !nodes::remove_image(&mut cluster, word) {
+            io.err(&format!(
+                "! Failed to remove images for profile {name} error removing images: no such image"
+            ));
+        }
+        cluster.save(place);
+    }
+}
+
+/// An archive as `ctr images export` writes it, as far as anybody here looks into it.
+fn save(place: &Place, io: &mut Io, args: &Args, word: &str, file: &str) {
+    let there = {
+        let world = place.lock();
+        let cluster = world.cluster(args.profile());
+        let there = nodes::images(&cluster).iter().any(|i| i == word);
+        cluster.save(place);
+        there
+    };
+    if !there {
+        let profile = args.profile();
+        log(
+            io,
+            args,
+            &format!(
+                "449] Failed to load cached images for profile {profile}. make sure the profile is running. saving images: image not found {word}"
+            ),
+        );
+        return;
+    }
+    let manifest = json!([{"Config": "config.json", "RepoTags": [word], "Layers": []}]).to_string();
+    let _ = std::fs::write(file, tar::write(&[("config.json", "{}"), ("manifest.json", &manifest)]));
+}
