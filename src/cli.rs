@@ -1,6 +1,7 @@
 //! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
 
 mod config;
+mod diagnose;
 mod topic;
 mod user;
 mod what;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
+pub use diagnose::Diagnose;
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use what::{PresetName, What};
@@ -36,6 +38,7 @@ Look inside:
   plan         Show what `up` would do and why, or print it as a shell script
   render       Print the manifests that `up` applies
   kubectl      Run kubectl against the cluster: kstrim kubectl -- get pods
+  diagnose     Collect what is needed to find out what is wrong, in one archive
   env          Print exports for your own kubectl: eval \"$(kstrim env)\"
 
 Set up:
@@ -149,6 +152,12 @@ pub enum Command {
         after_help = "Examples:\n  kstrim kubectl -- get pods -n kafka\n  kstrim kubectl -- describe kafka my-cluster -n kafka"
     )]
     Kubectl(Kubectl),
+    /// Collect what is needed to find out what is wrong, in one archive
+    ///
+    /// Versions, plan, event logs, objects, events, logs and an explanation; secrets are blanked. It works
+    /// with half a cluster or none, and changes nothing.
+    #[command(after_help = DIAGNOSE_EXAMPLES)]
+    Diagnose(Diagnose),
     /// Print exports for your own kubectl
     #[command(
         after_help = "Examples:\n  eval \"$(kstrim env)\"; kubectl get pods -n kafka\n  kstrim env --shell fish | source"
@@ -211,6 +220,13 @@ Examples:
   kstrim down --yes              the same in a script
   kstrim down --keep-cluster     only Kafka, Strimzi and the namespace; minikube stays
   kstrim down --keep-data        and keep the brokers' volumes, for the next `kstrim up`";
+
+const DIAGNOSE_EXAMPLES: &str = "\
+Examples:
+  kstrim diagnose
+  kstrim diagnose --file evidence.tar.gz
+  tar -xzOf \"$(kstrim diagnose --quiet)\" --wildcards '*/summary.md'
+  kstrim diagnose -o json | jq -r '.findings[].id'";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:

@@ -17,6 +17,7 @@
 //! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
 //! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
 //! - [`status`]: what `kstrim status` shows, as one document.
+//! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod context;
+pub mod diagnose;
 pub mod download;
 pub mod engine;
 pub mod event;

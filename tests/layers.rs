@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use source::File;
 
 /// The rooms from top to bottom. A room may use every room of a lower row.
-const ROWS: [&[&str]; 8] = [
+const ROWS: [&[&str]; 9] = [
     &["main"],
     &["cmd"],
+    &["diagnose"],
     &["quickstart", "teardown", "status"],
     &["engine"],
     &["context"],

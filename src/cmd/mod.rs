@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod config;
 mod consent;
+pub mod diagnose;
 pub mod down;
 pub mod env;
 mod event_log;
@@ -78,6 +79,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Completions { shell } => completions::run(shell),
         Command::Versions(args) => versions::run(&args),
         Command::Config(args) => config::run(&args, matches, layers),
+        Command::Diagnose(args) => block_on(diagnose::run(&global, &args, layers)),
         Command::Env(args) => env::run(&global, &args),
         Command::Kubectl(args) => kubectl::run(&global, args),
         Command::Up(args) => block_on(up::run(&global, &args)),

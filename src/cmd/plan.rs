@@ -60,6 +60,16 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The plan as text, for `diagnose`.
+///
+/// # Errors
+/// What a task's commands cannot be told for.
+pub(super) async fn described(cx: &Cx) -> Result<String> {
+    let planned = look(cx).await;
+    cx.stop_observing();
+    planned.map(|planned| text(&planned))
+}
+
 async fn look(cx: &Cx) -> Result<Planned> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
     for task in quickstart::tasks(&cx.settings) {

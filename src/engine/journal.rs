@@ -83,12 +83,9 @@ pub struct JournalFile {
 }
 
 impl JournalFile {
-    /// Read the journal at `path`, or begin one for `profile`.
-    ///
-    /// # Errors
-    /// [`CORRUPT`] when the file is no journal, [`UNWRITABLE`] when it cannot be read at all.
-    pub fn open(path: &Path, profile: &str) -> Result<Self> {
-        let fresh = || Journal {
+    /// The journal of a profile that kstrim has never had to do with.
+    pub fn fresh(path: &Path, profile: &str) -> Self {
+        let journal = Journal {
             schema: SCHEMA,
             run_id: String::new(),
             profile: profile.to_owned(),
@@ -100,10 +97,19 @@ impl JournalFile {
             images: BTreeMap::new(),
             tasks: BTreeMap::new(),
         };
+        Self { path: path.into(), journal, read_only: false }
+    }
+
+    /// Read the journal at `path`, or begin one for `profile`.
+    ///
+    /// # Errors
+    /// [`CORRUPT`] when the file is no journal, [`UNWRITABLE`] when it cannot be read at all.
+    pub fn open(path: &Path, profile: &str) -> Result<Self> {
+        let fresh = || Self::fresh(path, profile).journal;
         let text = match std::fs::read(path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { path: path.into(), journal: fresh(), read_only: false });
+                return Ok(Self::fresh(path, profile));
             }
             Err(e) => return Err(Box::new(unwritable(path, &e))),
         };

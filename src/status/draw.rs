@@ -29,6 +29,11 @@ pub fn text(status: &Status, look: Look, columns: Option<usize>) -> String {
     lines(status, look, columns).iter().map(|line| line.render(look) + "\n").collect()
 }
 
+/// The same for a file: no colours, no signs beyond ASCII, nothing cut.
+pub fn plain(status: &Status) -> String {
+    text(status, Look::ASCII, None)
+}
+
 struct Page {
     lines: Vec<Spans>,
     look: Look,

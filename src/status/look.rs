@@ -44,6 +44,7 @@ pub struct Looker {
     runner: Rc<dyn Runner>,
     minikube: Minikube,
     kubectl: Rc<Kubectl>,
+    patient: bool,
 }
 
 /// What a look saw.
@@ -85,14 +86,34 @@ impl Looker {
         let programs = (minikube::find()?, kubectl::find()?);
         let profile = target.profile.as_str();
         let journal = JournalFile::open(&paths.journal(), profile)?.journal;
-        let place = Place {
-            profile: profile.to_owned(),
-            namespace: target.namespace.to_string(),
-            cluster: target.cluster.to_string(),
-            flags: refused::target_flags(target),
+        let place = place(target);
+        let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, true);
+        Ok(Self { place, journal, programs, runner, minikube, kubectl: Rc::new(kubectl), patient: true })
+    }
+
+    /// Look at `target` whatever is missing, and without patience for an API server that is away.
+    /// What was missing is told in `troubles`.
+    pub fn lenient(
+        target: &Target,
+        paths: &ProfilePaths,
+        runner: Rc<dyn Runner>,
+        troubles: &mut Vec<Failure>,
+    ) -> Self {
+        let profile = target.profile.as_str();
+        let mut or = |found: Result<PathBuf>, name: &str| {
+            found.unwrap_or_else(|failure| {
+                troubles.push(*failure);
+                name.into()
+            })
         };
-        let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner);
-        Ok(Self { place, journal, programs, runner, minikube, kubectl: Rc::new(kubectl) })
+        let programs = (or(minikube::find(), "minikube"), or(kubectl::find(), "kubectl"));
+        let journal = JournalFile::open(&paths.journal(), profile).unwrap_or_else(|failure| {
+            troubles.push(*failure);
+            JournalFile::fresh(&paths.journal(), profile)
+        });
+        let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, false);
+        let (place, journal) = (place(target), journal.journal);
+        Self { place, journal, programs, runner, minikube, kubectl: Rc::new(kubectl), patient: false }
     }
 
     /// Look once.
@@ -197,8 +218,13 @@ impl Looker {
     /// Ask by a temporary kubeconfig that minikube writes.
     async fn ask_by_spare(&self) -> Option<Result<(Asked, Reached), ApiError>> {
         let folder = tempfile::tempdir().ok()?;
-        let (minikube, kubectl) =
-            tools(&self.programs, &self.place.profile, &folder.path().join("kubeconfig"), &self.runner);
+        let (minikube, kubectl) = tools(
+            &self.programs,
+            &self.place.profile,
+            &folder.path().join("kubeconfig"),
+            &self.runner,
+            self.patient,
+        );
         minikube.run_cmd(&minikube.update_context_cmd()).await.ok()?;
         let kubectl = Rc::new(kubectl);
         Some(self.ask(&kubectl).await.map(|asked| {
@@ -303,15 +329,26 @@ pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> St
     model::status(&seen.facts, snapshot, memory, Timestamp::now())
 }
 
+fn place(target: &Target) -> Place {
+    Place {
+        profile: target.profile.to_string(),
+        namespace: target.namespace.to_string(),
+        cluster: target.cluster.to_string(),
+        flags: refused::target_flags(target),
+    }
+}
+
 fn tools(
     (minikube, kubectl): &(PathBuf, PathBuf),
     profile: &str,
     kubeconfig: &Path,
     runner: &Rc<dyn Runner>,
+    patient: bool,
 ) -> (Minikube, Kubectl) {
+    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone());
     (
         Minikube::new(minikube.clone(), profile, kubeconfig, runner.clone()),
-        Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()),
+        if patient { kubectl } else { kubectl.impatient() },
     )
 }
 

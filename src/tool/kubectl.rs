@@ -41,12 +41,21 @@ pub struct Kubectl {
     kubeconfig: PathBuf,
     context: String,
     runner: Rc<dyn Runner>,
+    patient: bool,
 }
 
 impl Kubectl {
     /// `program` against `context` of `kubeconfig`.
     pub fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
-        Self { program, kubeconfig: kubeconfig.to_owned(), context: context.to_owned(), runner }
+        let (kubeconfig, context) = (kubeconfig.to_owned(), context.to_owned());
+        Self { program, kubeconfig, context, runner, patient: true }
+    }
+
+    /// The same without patience for an API server that is away: for a look, which tells that it is.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.patient = false;
+        self
     }
 
     /// The program's path.
@@ -74,7 +83,11 @@ impl Kubectl {
             .unwrap_or(false)
     }
 
-    async fn run_once(&self, cmd: &Cmd) -> Result<Output, ApiError> {
+    pub(super) async fn stream(&self, cmd: &Cmd) -> Result<Box<dyn Lines>, ApiError> {
+        self.runner.stream(cmd).await.map_err(ApiError::from)
+    }
+
+    pub(super) async fn run_once(&self, cmd: &Cmd) -> Result<Output, ApiError> {
         let output = self.runner.run(cmd).await.map_err(ApiError::from)?;
         if output.exit.success() { Ok(output) } else { Err(ApiError::from_stderr(&output.stderr)) }
     }
@@ -85,10 +98,12 @@ impl Kubectl {
         let mut pauses = RESTART.iter();
         loop {
             match self.run_once(cmd).await {
-                Err(error) if error.kind == ApiErrorKind::Unreachable => match pauses.next() {
-                    Some(ms) => tokio::time::sleep(Duration::from_millis(*ms)).await,
-                    None => return Err(error),
-                },
+                Err(error) if self.patient && error.kind == ApiErrorKind::Unreachable => {
+                    match pauses.next() {
+                        Some(ms) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+                        None => return Err(error),
+                    }
+                }
                 other => return other,
             }
         }
@@ -126,6 +141,14 @@ impl Kubectl {
     /// Why it does not.
     pub async fn ready(&self) -> Result<(), ApiError> {
         self.run_once(&self.cmd().args(["get", "--raw", "/readyz"])).await.map(drop)
+    }
+
+    /// What a path says that is no JSON: `/readyz?verbose`. Not asked again where the server is away.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal.
+    pub async fn raw(&self, path: &str) -> Result<String, ApiError> {
+        Ok(self.run_once(&self.cmd().args(["get", "--raw", path])).await?.text())
     }
 
     /// One object or list; `Ok(None)` if there is none.

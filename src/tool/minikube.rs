@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::minikube_output::{self as output, Listed, State};
 use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
@@ -118,6 +120,32 @@ impl Minikube {
         let output = self.run(&cmd).await?;
         let Exit::Code(code) = output.exit else { return Err(self.unexpected(&cmd, &output)) };
         output::status(code, &output.text(), &output.stderr).ok_or_else(|| self.unexpected(&cmd, &output))
+    }
+
+    /// The profile's configuration as minikube has it on file.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn profile_config(&self) -> Result<Option<Value>> {
+        let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
+        let output = self.run(&cmd).await?;
+        let list: Value =
+            serde_json::from_slice(&output.stdout).map_err(|_| self.unexpected(&cmd, &output))?;
+        let mut all =
+            ["valid", "invalid"].into_iter().filter_map(|kind| list.get(kind)?.as_array()).flatten();
+        Ok(all.find(|p| p.get("Name").and_then(Value::as_str) == Some(&self.profile)).cloned())
+    }
+
+    /// The command that says the profile's state in words; its exit code is of bits.
+    pub fn status_cmd(&self) -> Cmd {
+        self.cmd(&["status"]).timeout(Duration::from_secs(60))
+    }
+
+    /// The command that prints the last lines of the node's own logs, or with `start` the log of the
+    /// last `minikube start` of whatever profile, which needs no running node.
+    pub fn logs_cmd(&self, start: bool, lines: u32) -> Cmd {
+        let cmd = self.cmd(&["logs"]).timeout(Duration::from_secs(60));
+        if start { cmd.arg("--last-start-only") } else { cmd.arg(format!("--length={lines}")) }
     }
 
     /// The user's own defaults (`minikube config set ...`).

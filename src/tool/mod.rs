@@ -1,6 +1,7 @@
 //! The programs kstrim wraps: argv builders, and pure parsers of what they print.
 
 pub mod kubectl;
+pub mod logs;
 pub mod minikube;
 pub mod minikube_output;
 

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod config;
+mod diagnose;
 mod down;
 mod exit_codes;
 mod fakes_faithful;

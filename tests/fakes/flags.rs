@@ -46,6 +46,8 @@ const FLAGS: &[(&str, bool)] = &[
     ("static-ip", true),
     ("namespace", true),
     ("stderrthreshold", true),
+    ("length", true),
+    ("last-start-only", false),
     ("alsologtostderr", false),
     ("force", false),
     ("preload", false),

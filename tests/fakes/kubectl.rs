@@ -6,7 +6,7 @@ use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, World};
-use crate::{apply, get, kubeconfig, pod_verbs, verbs};
+use crate::{apply, get, kubeconfig, logs, pod_verbs, verbs};
 
 /// A command line taken apart.
 #[derive(Debug, Default)]
@@ -43,6 +43,7 @@ const VALUED: &[&str] = &[
     "raw",
     "address",
     "since",
+    "since-time",
     "cluster",
     "user",
     "replicas",
@@ -74,6 +75,7 @@ impl Args {
                     "o" => "output",
                     "l" => "selector",
                     "f" if out.verb != "logs" => "filename",
+                    "f" => "follow",
                     "c" => "container",
                     "s" => "server",
                     "p" if out.verb == "logs" => "previous",
@@ -257,7 +259,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
         "wait" => verbs::wait(&link, io, &args),
         "version" => verbs::version(&link, io, &args),
         "auth" => verbs::can_i(&link, io, &args),
-        "logs" => pod_verbs::logs(&link, io, &args),
+        "logs" => logs::run(&link, io, &args),
         "port-forward" => pod_verbs::port_forward(&link, io, &args),
         "exec" => pod_verbs::exec(&link, io, &args),
         "cluster-info" => verbs::cluster_info(&link, io),

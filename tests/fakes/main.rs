@@ -21,6 +21,7 @@ mod kinds;
 mod kubeconfig;
 mod kubectl;
 mod lifecycle;
+mod logs;
 mod minikube;
 mod nodes;
 mod operator;

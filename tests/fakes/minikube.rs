@@ -73,6 +73,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         ["stop"] => stop(place, io, &args, json),
         ["pause" | "unpause"] => pause(place, io, &args, json, words[0] == "pause"),
         ["image", ..] => images::run(place, io, &args),
+        ["logs"] => crate::logs::of_node(place, io, &args),
         ["update-context"] => update_context(place, io, &args),
         ["ip"] => {
             let world = place.lock();
@@ -102,6 +103,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
     }
 }
 
+/// What it says of a profile that is not there.
 pub fn not_found(io: &mut Io, args: &Args, json: bool) -> Done {
     let name = args.profile();
     let first = format!("Profile \"{name}\" not found. Run \"minikube profile list\" to view all profiles.");

@@ -1,4 +1,4 @@
-//! The verbs of kubectl that go into a pod: logs, exec, port-forward.
+//! The verbs of kubectl that go into a pod: exec, port-forward. Logs have a file of their own.
 
 use std::net::TcpListener;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::kubectl::{Args, Link, not_found, unreachable};
-use crate::{broker, kinds, operator, pods};
+use crate::{broker, kinds};
 
 /// The pod that `POD`, `pod/POD` or `deployment/NAME` means.
-fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
+pub fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
     let (kind, name) = word.split_once('/').unwrap_or(("pod", word));
     if kind.starts_with("deploy") {
         let prefix = format!("{name}-");
@@ -18,77 +18,6 @@ fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
         return all.into_iter().find(|p| text(p, "/metadata/generateName").starts_with(&prefix));
     }
     cluster.get(&format!("pods/{}/{name}", link.namespace)).cloned()
-}
-
-/// `logs`.
-pub fn logs(link: &Link, io: &mut Io, args: &Args) -> Done {
-    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let word = args.words.first().map_or("", String::as_str);
-    let Some(pod) = pod_of(link, &cluster, word) else {
-        let ns = &link.namespace;
-        return Err(End::Error(format!(
-            "error: error from server (NotFound): pods \"{word}\" not found in namespace \"{ns}\""
-        )));
-    };
-    let name = text(&pod, "/metadata/name");
-    let all = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
-    let wanted = args.flag("container");
-    let Some(status) = all.iter().find(|c| wanted.is_none_or(|w| c["name"] == w)) else {
-        let what = wanted.unwrap_or("");
-        return Err(End::Error(match wanted {
-            Some(_) if !all.is_empty() => format!("error: container {what} is not valid for pod {name}"),
-            _ => String::new(),
-        }));
-    };
-    let container = text(status, "/name");
-    if args.is("previous") && status["lastState"]["terminated"].is_null() {
-        return Err(End::Error(format!(
-            "Error from server (BadRequest): previous terminated container \"{container}\" in pod \"{name}\" not found"
-        )));
-    }
-    let waiting = text(status, "/state/waiting/reason");
-    if !args.is("previous") && (waiting == "ContainerCreating" || waiting.contains("Image")) {
-        let why = if waiting == "ContainerCreating" { waiting } else { "trying and failing to pull image" };
-        return Err(End::Error(format!(
-            "Error from server (BadRequest): container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
-        )));
-    }
-    let mut log: Vec<String> = match pods::fate(&cluster, &pod) {
-        Some((_, _, log)) => log.lines().map(str::to_owned).collect(),
-        None => vec![format!("2026-11-22 20:22:15 INFO  {container}: started")],
-    };
-    if container == "strimzi-cluster-operator" {
-        log.extend(operator_log(&cluster, &pod));
-    }
-    cluster.save(link.place);
-    let tail = args.flag("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    for line in &log[log.len().saturating_sub(tail)..] {
-        io.line(line)?;
-    }
-    Ok(0)
-}
-
-fn operator_log(cluster: &Cluster, pod: &Value) -> Vec<String> {
-    let (ns, account) = (text(pod, "/metadata/namespace"), text(pod, "/spec/serviceAccountName"));
-    let who = format!("system:serviceaccount:{ns}:{account}");
-    let mut log = Vec::new();
-    if !operator::can(cluster, &who, "get", "coordination.k8s.io", "leases", ns) {
-        log.push(format!(
-            "Caused by: io.fabric8.kubernetes.client.KubernetesClientException: leases.coordination.k8s.io \
-             \"strimzi-cluster-operator\" is forbidden: User \"{who}\" cannot get resource \"leases\" in API group \
-             \"coordination.k8s.io\" in the namespace \"{ns}\""
-        ));
-    }
-    for (name, work) in &cluster.memory.running {
-        let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{name}"));
-        if kafka.is_some_and(|k| text(k, "/metadata/uid") != work.uid) {
-            log.push(format!(
-                "2026-11-22 20:22:15 INFO  AbstractOperator:444 - Reconciliation #1(watch) Kafka({name}): Reconciliation \
-                 is in progress"
-            ));
-        }
-    }
-    log
 }
 
 /// `exec`: only its failures; the tests speak to the broker by port-forward.

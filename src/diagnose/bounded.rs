@@ -1,0 +1,40 @@
+//! A runner under which every child has a short limit and few run at once.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
+
+/// Runs children of another runner, with limits.
+pub struct Bounded {
+    inner: Rc<dyn Runner>,
+    child: Duration,
+    gate: Semaphore,
+}
+
+impl Bounded {
+    /// At most `at_once` children, each for at most `child`.
+    pub fn new(inner: Rc<dyn Runner>, child: Duration, at_once: usize) -> Self {
+        Self { inner, child, gate: Semaphore::new(at_once) }
+    }
+
+    fn bounded(&self, cmd: &Cmd) -> Cmd {
+        let limit = cmd.timeout.min(self.child);
+        cmd.clone().timeout(limit)
+    }
+}
+
+impl Runner for Bounded {
+    fn run<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Output, ExecError>> {
+        Box::pin(async move {
+            let _turn = self.gate.acquire().await.map_err(|_| ExecError::Cancelled)?;
+            self.inner.run(&self.bounded(cmd)).await
+        })
+    }
+
+    fn stream<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>> {
+        Box::pin(async move { self.inner.stream(&self.bounded(cmd)).await })
+    }
+}

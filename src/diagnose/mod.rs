@@ -1,0 +1,280 @@
+//! Evidence of what is wrong, in one archive that can be handed on: a summary first, then what kstrim,
+//! the cluster, its pods and minikube say, without secrets.
+//!
+//! Nothing it asks may hold it up: every child has a short limit ([`bounded`]), the whole has one, and
+//! what could not be had by then is told as a gap. [`bundle`] holds what was collected, [`redact`] takes
+//! the secrets out when all of them are known, [`archive`] packs it.
+
+mod archive;
+mod bounded;
+mod bundle;
+mod cluster;
+mod local;
+mod machine;
+mod names;
+mod private_key;
+mod redact;
+mod scan;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::config::Target;
+use crate::event::FailureInfo;
+use crate::exec::{BoxFuture, Runner};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::observe::Kind as ObservedKind;
+use crate::observe::pod::Event;
+use crate::paths::ProfilePaths;
+use crate::status::look::{self, Looker};
+use crate::status::model::Memory;
+
+pub use bundle::{FILE_LIMIT, Gap, WHOLE_LIMIT};
+
+/// The archive cannot be written.
+pub const UNWRITABLE: Id = Id("KS-DIAGNOSE-UNWRITABLE");
+
+/// Limit of the plan.
+const PLAN: Duration = Duration::from_secs(15);
+/// Warning events in the summary.
+const WARNINGS: usize = 20;
+
+/// How much may be asked, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Of the whole collection.
+    pub whole: Duration,
+    /// Of each child.
+    pub child: Duration,
+    /// Children at once.
+    pub at_once: usize,
+    /// Lines of each log.
+    pub log_lines: u64,
+    /// Logs.
+    pub logs: usize,
+    /// Lines of each of the node's own logs.
+    pub node_lines: u32,
+}
+
+impl Limits {
+    /// For somebody who asked for it and waits at most so long.
+    pub fn asked(whole: Duration) -> Self {
+        let child = Duration::from_secs(20).min(whole);
+        Self { whole, child, at_once: 6, log_lines: 5000, logs: 120, node_lines: 120 }
+    }
+
+    /// After a failure that is to be told soon.
+    pub fn on_failure() -> Self {
+        Self {
+            whole: Duration::from_secs(8),
+            child: Duration::from_secs(5),
+            at_once: 6,
+            log_lines: 1000,
+            logs: 24,
+            node_lines: 60,
+        }
+    }
+}
+
+/// What to collect.
+pub struct Request<'a> {
+    /// Which cluster.
+    pub target: &'a Target,
+    /// The profile's files.
+    pub paths: &'a ProfilePaths,
+    /// Runs the children.
+    pub runner: Rc<dyn Runner>,
+    /// Limits.
+    pub limits: Limits,
+    /// The verb that failed, and its failure.
+    pub failure: Option<(&'a str, &'a FailureInfo)>,
+    /// What `up` would do now, if that is to be told.
+    pub plan: Option<BoxFuture<'a, Result<String>>>,
+}
+
+/// An archive that was written.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    /// Where.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// How many files are in it.
+    pub files: usize,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Why Kafka is not ready, one line; null if it is, or nothing could be seen.
+    pub reason: Option<String>,
+    /// What is wrong, the deepest cause first: id and sentence.
+    pub findings: Vec<Found>,
+    /// What could not be had.
+    pub gaps: Vec<Gap>,
+}
+
+/// Something wrong.
+#[derive(Debug, Serialize)]
+pub struct Found {
+    /// Stable id.
+    pub id: String,
+    /// The cause, one sentence.
+    pub sentence: String,
+}
+
+/// The name of an archive made at `time`, without its ending.
+pub fn name(profile: &str, time: Timestamp) -> String {
+    format!("kstrim-diagnose-{profile}-{}", time.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// Collect, and write the archive to `path`.
+///
+/// # Errors
+/// [`UNWRITABLE`]. What cannot be asked is no error.
+pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Result<Written> {
+    let began = Instant::now();
+    let bundle = bundle::Bundle::default();
+    let target = request.target;
+    for name in [target.profile.as_str(), target.namespace.as_str(), target.cluster.as_str()] {
+        bundle.name(name);
+    }
+    machine::local(&request, &bundle);
+    let runs = local::collect(&request, &bundle);
+    let mut warnings = Vec::new();
+    let plan = request.plan.take();
+    let whole = request.limits.whole;
+    let _ = tokio::time::timeout(whole, ask(&request, &bundle, plan, &mut warnings)).await;
+    bundle.close(&format!("it was not there when the time of {} s was over", whole.as_secs()));
+
+    let redactor = bundle.redactor();
+    let mut files = bundle.files(&redactor);
+    let (status, gaps, profile) = (bundle.status(), bundle.gaps(), target.profile.as_str());
+    let summary = summary::markdown(&summary::Facts {
+        profile,
+        time,
+        failure: request.failure,
+        status: status.as_ref(),
+        facts: facts(&bundle),
+        runs: &runs,
+        warnings: &warnings,
+        gaps: &gaps,
+        files: &files,
+    });
+    files.insert(0, bundle::File { name: "summary.md".into(), text: redactor.text(&summary) });
+    let bytes = archive::write(path, &name(profile, time), &files, time).map_err(|e| {
+        Box::new(
+            Failure::new(
+                UNWRITABLE,
+                Kind::Prerequisite,
+                format!("the archive {} cannot be written", path.display()),
+            )
+            .because(e)
+            .hint("name another place: kstrim diagnose --file FILE"),
+        )
+    })?;
+    let found =
+        |f: &crate::status::data::Finding| Found { id: f.id.clone(), sentence: redactor.text(&f.sentence) };
+    Ok(Written {
+        path: path.to_owned(),
+        bytes,
+        files: files.len(),
+        seconds: (began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        reason: status.as_ref().and_then(|s| s.reason.as_ref()).map(|r| redactor.text(r)),
+        findings: status.iter().flat_map(|s| &s.findings).map(found).collect(),
+        gaps: gaps.into_iter().map(|g| Gap { why: redactor.text(&g.why), ..g }).collect(),
+    })
+}
+
+/// Everything that has to be asked, at the same time as far as it does not build on each other.
+async fn ask(
+    request: &Request<'_>,
+    bundle: &bundle::Bundle,
+    plan: Option<BoxFuture<'_, Result<String>>>,
+    warnings: &mut Vec<String>,
+) {
+    let limits = request.limits;
+    let runner: Rc<dyn Runner> =
+        Rc::new(bounded::Bounded::new(request.runner.clone(), limits.child, limits.at_once));
+    let cluster = async {
+        let mut troubles = Vec::new();
+        let looker = Looker::lenient(request.target, request.paths, runner.clone(), &mut troubles);
+        for trouble in &troubles {
+            bundle.gap("status.json", machine::said(trouble));
+        }
+        let seen = match bundle.part("the state of the cluster", looker.look()).await {
+            Ok(seen) => seen,
+            Err(failure) => return bundle.gap("the state of the cluster", machine::said(&failure)),
+        };
+        let events = seen.snapshot.all(ObservedKind::Event).map(Event);
+        let mut lines: Vec<Event<'_>> = events.filter(Event::is_warning).collect();
+        lines.sort_by_key(Event::last);
+        warnings.extend(lines.iter().rev().take(WARNINGS).rev().map(cluster::event_line));
+        let status = async {
+            let status = look::status(&seen, &seen.snapshot, &mut Memory::default()).await;
+            bundle.text("status.json", serde_json::to_string_pretty(&status).unwrap_or_default());
+            bundle.set_status(status);
+        };
+        let objects = async {
+            match &seen.reached {
+                Some(reached) => cluster::ask(request, bundle, &reached.kubectl, &seen.snapshot).await,
+                None => bundle.gap("objects, events and logs", unreached(&seen)),
+            }
+        };
+        tokio::join!(status, objects);
+    };
+    let plan = async {
+        let Some(plan) = plan else { return };
+        // It watches; without an API server it would wait for the first list as long as it may.
+        match tokio::time::timeout(PLAN.min(limits.whole), bundle.part("kstrim/plan.txt", plan)).await {
+            Ok(Ok(text)) => bundle.text("kstrim/plan.txt", text),
+            Ok(Err(failure)) => bundle.gap("kstrim/plan.txt", machine::said(&failure)),
+            // The part stays open, and is told as one at the end.
+            Err(_) => {}
+        }
+    };
+    tokio::join!(cluster, plan, machine::ask(request, bundle, runner.clone()));
+}
+
+/// Why there are no objects.
+fn unreached(seen: &look::Seen) -> String {
+    match &seen.facts.api {
+        Some(Err(why)) => format!("the API server gives no answer: {why}"),
+        _ => "no API server of the profile could be asked".to_owned(),
+    }
+}
+
+/// The table of versions, in the order in which one asks for them.
+fn facts(bundle: &bundle::Bundle) -> Vec<(&'static str, String)> {
+    let mut facts = bundle.facts();
+    if let Some(status) = bundle.status() {
+        let versions = status.versions;
+        let profile = status.profile;
+        let words = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+        facts.insert("minikube", words(versions.minikube));
+        facts.insert("kubectl", words(versions.kubectl));
+        facts.insert("Kubernetes", words(versions.kubernetes));
+        facts.insert("Strimzi", words(versions.strimzi));
+        facts.insert("Kafka", words(versions.kafka));
+        let engine: Vec<String> = profile.driver.into_iter().chain(profile.runtime).collect();
+        facts.insert("engine", words((!engine.is_empty()).then(|| engine.join(", "))));
+        let sizes = profile.memory_mb.zip(profile.cpus);
+        facts.insert("profile", words(sizes.map(|(mb, cpus)| format!("{mb} MiB memory, {cpus} processors"))));
+    }
+    let order = [
+        "kstrim",
+        "minikube",
+        "kubectl",
+        "Kubernetes",
+        "Strimzi",
+        "Kafka",
+        "engine",
+        "profile",
+        "system",
+        "machine",
+        "disk",
+    ];
+    order.iter().filter_map(|name| facts.remove(name).map(|value| (*name, value))).collect()
+}

@@ -1,0 +1,344 @@
+//! `kstrim diagnose`: everything of use in one archive, nothing secret, whatever is missing.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::{Action, Crash, Engine, Host, ProfileSeed, Run, Test};
+use crate::support::{apply_foreign, fresh, kubectl, ready, until, written};
+
+/// An archive's files in their order, by their name below its folder.
+struct Archive {
+    order: Vec<String>,
+    files: BTreeMap<String, String>,
+}
+
+impl Archive {
+    #[track_caller]
+    fn open(path: &Path) -> Self {
+        let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mode = file.metadata().expect("a file").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{} is for its owner alone", path.display());
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(file));
+        let mut archive = Self { order: Vec::new(), files: BTreeMap::new() };
+        for entry in tar.entries().expect("entries") {
+            let mut entry = entry.expect("an entry");
+            let name = entry.path().expect("a path").display().to_string();
+            let name = name.split_once('/').expect("below a folder").1.to_owned();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).expect("text");
+            archive.order.push(name.clone());
+            archive.files.insert(name, text);
+        }
+        assert_eq!(archive.order[0], "summary.md");
+        archive
+    }
+
+    #[track_caller]
+    fn get(&self, name: &str) -> &str {
+        self.files.get(name).unwrap_or_else(|| panic!("no {name} in {:#?}", self.order))
+    }
+
+    fn summary(&self) -> &str {
+        self.get("summary.md")
+    }
+
+    #[track_caller]
+    fn has(&self, names: &[&str]) {
+        for name in names {
+            self.get(name);
+        }
+    }
+}
+
+/// Run it, and open what it wrote.
+#[track_caller]
+fn diagnose(test: &mut Test, args: &[&str]) -> (Run, Archive) {
+    let run = test.args(["diagnose"].iter().chain(args)).run().expect(0);
+    assert_eq!(run.stdout.lines().count(), 1, "the path alone: {}", run.stdout);
+    let path = test.work().join(run.stdout.trim());
+    assert!(test.leftovers().is_empty(), "{:?}", test.leftovers());
+    (run, Archive::open(&path))
+}
+
+#[test]
+fn of_a_cluster_that_is_well() {
+    let mut test = ready();
+    test.forget_calls();
+    let (run, archive) = diagnose(&mut test, &[]);
+    assert!(run.stdout.starts_with("kstrim-diagnose-kstrim-2") && run.stdout.ends_with("Z.tar.gz\n"));
+    assert!(run.stderr.contains("read it: tar -xzOf kstrim-diagnose-kstrim-2"), "{}", run.stderr);
+    archive.has(&[
+        "status.json",
+        "kstrim/journal.json",
+        "kstrim/up.events.jsonl",
+        "kstrim/plan.txt",
+        "kstrim/environment.txt",
+        "namespace/kafkas.yaml",
+        "namespace/kafkanodepools.yaml",
+        "namespace/kafkatopics.yaml",
+        "namespace/strimzipodsets.yaml",
+        "namespace/pods.yaml",
+        "namespace/deployments.yaml",
+        "namespace/persistentvolumeclaims.yaml",
+        "namespace/services.yaml",
+        "namespace/configmaps.yaml",
+        "namespace/events.txt",
+        "cluster/nodes.yaml",
+        "cluster/storageclasses.yaml",
+        "cluster/crds.yaml",
+        "cluster/pods.txt",
+        "cluster/readyz.txt",
+        "logs/my-cluster-dual-role-0/kafka.log",
+        "minikube/profile.yaml",
+        "minikube/status.txt",
+        "minikube/node.log",
+        "minikube/last-start.log",
+        "minikube/engine.txt",
+    ]);
+    let summary = archive.summary();
+    for part in [
+        "Kafka is ready.",
+        "| kstrim | ",
+        "| minikube | 1.38.1 |",
+        "| kubectl | 1.34",
+        "| Kubernetes | 1.3",
+        "| Strimzi | 1.2.0 |",
+        "| Kafka | 4.3.1 |",
+        "| system | ",
+        "| engine | docker",
+        "## The last `kstrim up`",
+        "## Files",
+    ] {
+        assert!(summary.contains(part), "{part} in {summary}");
+    }
+    assert!(!summary.contains("## What is missing here"), "{summary}");
+    assert!(archive.get("namespace/pods.yaml").contains("name: my-cluster-dual-role-0"));
+    assert!(!archive.get("namespace/pods.yaml").contains("managedFields"));
+    assert!(!archive.get("cluster/crds.yaml").contains("openAPIV3Schema"));
+    assert_eq!(written(&test), Vec::<String>::new(), "it only looks");
+}
+
+/// What is planted, and must be found nowhere.
+const PLANTED: &str = "hunter2plantedXYZ";
+/// The same in base64, and in another base64 of a password with its user.
+const ENCODED: [&str; 2] = ["aHVudGVyMnBsYW50ZWRYWVo=", "YWRhOmh1bnRlcjJwbGFudGVkWFla"];
+/// A private key's content.
+const KEY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQplanted";
+/// A value that only a Secret of the cluster makes a secret: nothing else tells.
+const ONLY_KNOWN: &str = "correct-horse-battery-staple";
+
+#[test]
+fn nothing_secret_is_in_it() {
+    let mut test = ready().env("HTTPS_PROXY", format!("http://ada:{PLANTED}@proxy:3128"));
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----");
+    let jaas = format!(
+        "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"a\" password=\"{PLANTED}\";"
+    );
+    let b64 = |text: &str| {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    };
+    let docker = format!("{{\"auths\":{{\"https://index.docker.io/v1/\":{{\"auth\":\"{}\"}}}}}}", ENCODED[1]);
+    let meta = |name: &str| {
+        json!({"name": name, "namespace": "kafka", "annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration":
+                format!("{{\"stringData\":{{\"x\":\"{PLANTED}\"}},\"pem\":\"{}\"}}", pem.replace('\n', "\\n")),
+            "example.com/note": format!("token={PLANTED}"),
+        }})
+    };
+    apply_foreign(
+        &test,
+        &[
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta("planted"), "type": "Opaque",
+                "data": {"plain": ENCODED[0], "phrase": b64(ONLY_KNOWN), "tls.key": b64(&pem)}}),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta("pull"),
+                "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": b64(&docker)}}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("planted"), "data": {
+                "client.properties": format!("sasl.jaas.config={jaas}\nssl.key.password = {PLANTED}\n"),
+                "key.pem": pem, "url": format!("amqp://ada:{PLANTED}@broker:5672/x"),
+                "config.json": docker, "phrase": format!("say {ONLY_KNOWN} twice"),
+            }}),
+            json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic", "metadata": meta("planted"),
+                "spec": {"partitions": 1, "replicas": 1, "config": {"password": PLANTED}}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("planted"), "spec": {
+                "replicas": 0, "selector": {"matchLabels": {"a": "b"}},
+                "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "x", "image": "x",
+                    "args": ["--api-key", PLANTED, format!("--password={PLANTED}")],
+                    "env": [{"name": "DB_PASSWORD", "value": PLANTED}, {"name": "A", "value": "seen"}]}]}}}}),
+        ],
+    );
+    let logs = test.world_dir().join("logs");
+    std::fs::create_dir_all(&logs).expect("a folder");
+    let lines = [
+        format!("starting with {jaas}"),
+        format!("GET /x Authorization: Bearer {PLANTED}"),
+        format!("connecting to https://ada:{PLANTED}@registry/v2/"),
+        format!("got {{\"user\":\"ada\",\"password\":\"{PLANTED}\",\"n\":1}}"),
+        format!("got {{\\\"token\\\":\\\"{PLANTED}\\\"}}"),
+        format!("env DB_PASSWORD={PLANTED}"),
+        pem.replace('\n', "\\n"),
+        "-----BEGIN RSA PRIVATE KEY-----".to_owned(),
+        KEY.to_owned(),
+        "-----END RSA PRIVATE KEY-----".to_owned(),
+        format!("docker {docker} and {}", ENCODED[0]),
+        format!("a user typed {ONLY_KNOWN} here"),
+        "this line stays as it is".to_owned(),
+    ];
+    let text: String = lines.iter().map(|line| format!("2099-01-01T00:00:00Z {line}\n")).collect();
+    std::fs::write(logs.join("my-cluster-dual-role-0_kafka.log"), text).expect("a log");
+    let start = format!(
+        "I1122 exec: minikube start --docker-env HTTP_PROXY=http://ada:{PLANTED}@p:1\ntoken: {PLANTED}\n"
+    );
+    std::fs::write(test.world_dir().join("lastStart.txt"), start).expect("a log");
+    // kstrim's own files, too: a message of a task may quote a program.
+    let own = test.home().join(".local/state/kstrim/profiles/kstrim/up.events.jsonl");
+    let event = json!({"v": 1, "time": "2026-11-22T21:09:11Z", "elapsed_ms": 1, "type": "warning",
+        "message": format!("kubectl said password={PLANTED}")});
+    let mut events = std::fs::read_to_string(&own).expect("a log");
+    events.push_str(&format!("{event}\n"));
+    std::fs::write(own, events).expect("a log");
+
+    let (_, archive) = diagnose(&mut test, &[]);
+    for (name, text) in &archive.files {
+        for secret in [PLANTED, ENCODED[0], ENCODED[1], KEY, ONLY_KNOWN, &b64(ONLY_KNOWN), &b64(&pem)[..40]] {
+            let at = text.lines().find(|line| line.contains(secret));
+            assert!(at.is_none(), "{secret} in {name}: {}", at.unwrap_or(""));
+        }
+    }
+    // It was all looked at, not left out.
+    let secrets = archive.get("namespace/secrets.txt");
+    assert!(secrets.contains("planted (Opaque)\n") && secrets.contains("  plain: 17 bytes\n"), "{secrets}");
+    let log = archive.get("logs/my-cluster-dual-role-0/kafka.log");
+    assert!(
+        log.contains("this line stays as it is") && log.contains("username=\"a\" password=\"REDACTED\""),
+        "{log}"
+    );
+    assert!(log.contains("\"user\":\"ada\",\"password\":\"REDACTED\",\"n\":1"), "{log}");
+    assert!(archive.get("namespace/deployments.yaml").contains("value: seen"));
+    assert!(archive.get("namespace/configmaps.yaml").contains("amqp://REDACTED@broker:5672/x"));
+    assert!(archive.get("minikube/last-start.log").contains("--docker-env HTTP_PROXY=http://REDACTED@p:1"));
+    assert!(archive.get("kstrim/environment.txt").contains("HTTPS_PROXY=http://REDACTED@proxy:3128"));
+    assert!(archive.get("kstrim/up.events.jsonl").contains("password=REDACTED"));
+    assert!(archive.get("namespace/kafkatopics.yaml").contains("name: planted"));
+}
+
+#[test]
+fn a_cause_is_named_first() {
+    let mut test = ready().scenario(|s| {
+        s.crashes = vec![Crash {
+            pod: "dual-role".into(),
+            log: "java.io.IOException: No space left on device".into(),
+            ..Crash::default()
+        }];
+    });
+    kubectl(&test, "delete pods my-cluster-dual-role-0 -n kafka --wait=false").expect(0);
+    until(&test, "the broker crashes", |t| {
+        let pod = t.object("kstrim", "pods/kafka/my-cluster-dual-role-0");
+        pod["status"]["containerStatuses"][0]["restartCount"].as_i64() > Some(1)
+    });
+    let (run, archive) = diagnose(&mut test, &[]);
+    assert!(run.stderr.contains("[KS-VOLUME-FULL]"), "{}", run.stderr);
+    let wrong = archive.summary().find("### KS-VOLUME-FULL").expect("the finding");
+    assert!(wrong < archive.summary().find("## Versions").expect("versions"), "{}", archive.summary());
+    archive.has(&["logs/my-cluster-dual-role-0/kafka.previous.log"]);
+    let run = test.args(["diagnose", "-o", "json", "--file", "x.tar.gz"]).run().expect(0);
+    let told = run.json();
+    assert_eq!((&told["path"], &told["findings"][0]["id"]), (&json!("x.tar.gz"), &json!("KS-VOLUME-FULL")));
+    assert!(told["bytes"].as_u64() > Some(1000) && told["files"].as_u64() > Some(20), "{told}");
+}
+
+#[test]
+fn with_nothing_at_all() {
+    let mut test = Test::new();
+    let (_, archive) = diagnose(&mut test, &[]);
+    assert!(archive.summary().contains("there is no minikube profile kstrim"), "{}", archive.summary());
+    assert!(!test.home().join(".local/state/kstrim/profiles").exists(), "a mere look makes no folder");
+}
+
+#[test]
+fn with_programs_missing() {
+    for (missing, gap) in [("minikube", "minikube was not found"), ("kubectl", "kubectl was not found")] {
+        let mut test = ready().without(missing);
+        let (_, archive) = diagnose(&mut test, &[]);
+        let summary = archive.summary();
+        assert!(summary.contains(gap), "{summary}");
+        archive.has(&["kstrim/journal.json", "kstrim/up.events.jsonl"]);
+        if missing == "minikube" {
+            archive.has(&["namespace/kafkas.yaml", "logs/my-cluster-dual-role-0/kafka.log"]);
+            assert!(summary.contains("Kafka is ready"), "{summary}");
+        } else {
+            archive.has(&["minikube/status.txt", "minikube/node.log"]);
+        }
+    }
+    let mut test = Test::new().without("minikube").without("kubectl").without("docker");
+    let (_, archive) = diagnose(&mut test, &[]);
+    assert!(archive.summary().contains("KS-TOOL-MISSING"), "{}", archive.summary());
+}
+
+#[test]
+fn with_half_a_cluster() {
+    let hosts =
+        [Host::Stopped, Host::Paused, Host::Gone, Host::Dead, Host::Invalid, Host::Made, Host::Starting];
+    for host in hosts {
+        let mut test =
+            fresh().scenario(|s| s.profiles = vec![ProfileSeed { host, ..ProfileSeed::default() }]);
+        let (run, archive) = diagnose(&mut test, &["--timeout", "10s"]);
+        assert!(run.took < Duration::from_secs(15), "{host:?}: {:?}", run.took);
+        archive.has(&["minikube/status.txt", "minikube/last-start.log", "minikube/profile.yaml"]);
+        assert!(archive.summary().contains("Kafka is not ready: the"), "{host:?}: {}", archive.summary());
+    }
+    let mut test = ready();
+    test.rescenario(|s| s.engine = Engine::Down);
+    let (_, archive) = diagnose(&mut test, &["--timeout", "10s"]);
+    assert!(archive.summary().contains("KS-ENGINE-DOWN"), "{}", archive.summary());
+}
+
+#[test]
+fn whoever_hangs_is_left_behind() {
+    let hang = || Action::Hang { stdout: String::new(), stubborn: false };
+    let mut test = ready().fault("kubectl", "", None, hang()).fault("minikube", "", None, hang());
+    let (run, archive) = diagnose(&mut test, &["--timeout", "2s"]);
+    assert!(run.took < Duration::from_secs(9), "{:?}", run.took);
+    archive.has(&["kstrim/journal.json", "kstrim/up.events.jsonl"]);
+    assert!(
+        archive.summary().contains("it was not there when the time of 2 s was over"),
+        "{}",
+        archive.summary()
+    );
+
+    let mut test = ready().fault("kubectl", "logs", None, hang()).fault("minikube", "logs", None, hang());
+    let (_, archive) = diagnose(&mut test, &["--timeout", "3s"]);
+    archive.has(&["namespace/kafkas.yaml", "status.json", "minikube/status.txt"]);
+    assert!(archive.summary().contains("- logs/my-cluster-dual-role-0/kafka.log: "), "{}", archive.summary());
+}
+
+#[test]
+fn a_flood_does_not_fill_the_disk() {
+    let mut test = ready().fault("kubectl", "", None, Action::FloodStderr { bytes: 300_000 });
+    let logs = test.world_dir().join("logs");
+    std::fs::create_dir_all(&logs).expect("a folder");
+    let line = format!("2099-01-01T00:00:00Z {}\n", "x".repeat(2000));
+    std::fs::write(logs.join("my-cluster-dual-role-0_kafka.log"), line.repeat(3000)).expect("a log");
+    let (_, archive) = diagnose(&mut test, &[]);
+    let all: usize = archive.files.values().map(String::len).sum();
+    assert!(all < kstrim::diagnose::WHOLE_LIMIT + 100_000, "{all}");
+    assert!(archive.get("logs/my-cluster-dual-role-0/kafka.log").len() <= kstrim::diagnose::FILE_LIMIT);
+}
+
+#[test]
+fn a_place_that_cannot_be_written() {
+    let mut test = Test::new();
+    for place in ["/no/such/folder/x.tar.gz", ".", "/dev/null"] {
+        let run = test.args(["diagnose", "--file", place]).run().expect(3);
+        assert!(run.stderr.contains("KS-DIAGNOSE-UNWRITABLE"), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+    let left: Vec<PathBuf> =
+        std::fs::read_dir(test.work()).expect("a folder").flatten().map(|e| e.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
