@@ -15,6 +15,8 @@ use crate::status::Status;
 pub const FILE_LIMIT: usize = 1 << 20;
 /// Most bytes of all files, unpacked. Packed it is about a tenth.
 pub const WHOLE_LIMIT: usize = 16 << 20;
+/// With less room than this there is none for another file. Bytes.
+const LEAST: usize = 1 << 10;
 /// Most bytes of a file before it is looked through for secrets.
 const RAW_LIMIT: usize = 4 << 20;
 
@@ -164,7 +166,7 @@ impl Bundle {
         let mut left = WHOLE_LIMIT;
         let mut files = Vec::new();
         for (name, content) in contents {
-            if left == 0 {
+            if left < LEAST {
                 self.gap(name, "the archive is full");
                 continue;
             }
