@@ -2,6 +2,7 @@
 
 mod config;
 mod diagnose;
+mod stream;
 mod topic;
 mod user;
 mod what;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
+pub use stream::{Consume, Produce, Summary};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use what::{PresetName, What};
@@ -32,6 +34,8 @@ Quickstart:
 
 Work with it:
   topic        Make, list, describe and delete topics
+  produce      Write lines of stdin to a topic
+  consume      Print a topic's messages
   user         Make, list, show and delete users; write a client's configuration
 
 Look inside:
@@ -69,7 +73,7 @@ pub struct Cli {
     pub global: Global,
 }
 
-/// Flags of every verb.
+/// Flags of every verb. Their place in the help is behind the verb's own, whatever clap counts.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// minikube profile, also the kubectl context
@@ -77,6 +81,7 @@ pub struct Global {
         long,
         short = 'p',
         global = true,
+        display_order = 901,
         env = "KSTRIM_PROFILE",
         default_value = "kstrim",
         value_name = "NAME"
@@ -87,6 +92,7 @@ pub struct Global {
         long,
         short = 'n',
         global = true,
+        display_order = 902,
         env = "KSTRIM_NAMESPACE",
         default_value = "kafka",
         value_name = "NAME"
@@ -97,16 +103,17 @@ pub struct Global {
         long,
         short = 'c',
         global = true,
+        display_order = 903,
         env = "KSTRIM_CLUSTER",
         default_value = "my-cluster",
         value_name = "NAME"
     )]
     pub cluster: ClusterName,
     /// Say only what went wrong
-    #[arg(long, short = 'q', global = true, conflicts_with = "verbose")]
+    #[arg(long, short = 'q', global = true, display_order = 904, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Show every command that is run, ready to paste
-    #[arg(long, short = 'v', global = true)]
+    #[arg(long, short = 'v', global = true, display_order = 905)]
     pub verbose: bool,
 }
 
@@ -131,6 +138,17 @@ pub enum Command {
         after_help = "Examples:\n  kstrim topic create orders --partitions 6\n  kstrim topic list\n  kstrim topic delete orders"
     )]
     Topic(Topic),
+    /// Write lines of stdin to a topic
+    ///
+    /// Each line is a message. What the brokers acknowledged is there once, also when one of them
+    /// restarts meanwhile. Messages of a key keep their order.
+    #[command(after_help = stream::PRODUCE_EXAMPLES)]
+    Produce(Produce),
+    /// Print a topic's messages
+    ///
+    /// Those to come, or with --from-beginning all, until Ctrl-C, --messages, --timeout or --idle.
+    #[command(after_help = stream::CONSUME_EXAMPLES)]
+    Consume(Consume),
     /// Make, list, show and delete users; write a client's configuration
     #[command(
         after_help = "Examples:\n  kstrim user create app\n  kstrim user show app --export ./app-client\n  kstrim user delete app"

@@ -116,24 +116,33 @@ pub async fn reading(
     topic: &TopicName,
     work: impl AsyncFnOnce(Living) -> Result<ExitCode>,
 ) -> Result<ExitCode> {
+    let work = async { work(quiet(global, topic).await?).await };
+    tokio::select! {
+        done = work => done,
+        kind = super::status::stopped() => Ok(ExitCode::from(kind.exit_code())),
+    }
+}
+
+/// Go to the cluster for a verb that tells no events: warnings go to stderr.
+///
+/// # Errors
+/// As [`open`].
+pub async fn quiet(global: &Global, topic: &TopicName) -> Result<Living> {
     let cancel = Cancel::default();
     let runner: Rc<dyn Runner> = Rc::new(super::status::runner(cancel.clone(), global.verbose));
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     let quiet = global.quiet;
     let emit = Emit::new(move |event| {
         if let (Event::Warning { message, .. }, false) = (event, quiet) {
-            let _ =
-                std::io::Write::write_all(&mut std::io::stderr(), format!("warning: {message}\n").as_bytes());
+            say(&format!("warning: {message}"));
         }
     });
-    let work = async {
-        let living = find(global, topic, &paths, runner, &emit, &cancel).await?;
-        work(living).await
-    };
-    tokio::select! {
-        done = work => done,
-        kind = super::status::stopped() => Ok(ExitCode::from(kind.exit_code())),
-    }
+    find(global, topic, &paths, runner, &emit, &cancel).await
+}
+
+/// A line on stderr.
+pub fn say(line: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
 }
 
 async fn find(

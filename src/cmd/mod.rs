@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod config;
 mod consent;
+pub mod consume;
 pub mod diagnose;
 pub mod down;
 pub mod env;
@@ -10,10 +11,12 @@ mod event_log;
 pub mod kubectl;
 mod living;
 pub mod plan;
+pub mod produce;
 pub mod render;
 pub mod session;
 pub mod smoke_test;
 pub mod status;
+pub mod streaming;
 pub mod topic;
 pub mod up;
 pub mod user;
@@ -86,6 +89,8 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::SmokeTest(args) => block_on(smoke_test::run(&global, &args)),
         Command::Status(args) => block_on(status::run(&global, &args)),
         Command::Topic(args) => block_on(topic::run(&global, &args)),
+        Command::Produce(args) => block_on(produce::run(&global, &args)),
+        Command::Consume(args) => block_on(consume::run(&global, &args)),
         Command::User(args) => block_on(user::run(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),
         Command::Plan(args) => block_on(plan::run(&global, &args)),

@@ -56,6 +56,12 @@ pub trait Dial {
     /// The host and port to connect to for `broker`. Called once a connection; what is opened
     /// for it (a port-forward) must last as long as the [`Dial`].
     fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>>;
+
+    /// A connection that was dialled for `broker` broke or hung: what leads there may be stale and
+    /// is not to be used again.
+    fn broke(&self, broker: &BrokerAddr) {
+        let _ = broker;
+    }
 }
 
 /// Brokers that can be reached where they say they are.
@@ -77,6 +83,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Highest version to use, by API key: for a broker that mistreats a newer one.
     pub highest: BTreeMap<i16, i16>,
+    /// Whether compressed batches are looked into. Otherwise they are [`super::fetch::Entry::Opaque`].
+    pub decompress: bool,
 }
 
 impl Default for Options {
@@ -85,6 +93,7 @@ impl Default for Options {
             client_id: "kstrim".to_owned(),
             request_timeout: Duration::from_secs(15),
             highest: BTreeMap::new(),
+            decompress: false,
         }
     }
 }
@@ -182,7 +191,11 @@ impl Client {
         let mut pause = Pause::until(deadline);
         loop {
             match self.topic_now(name, deadline).await {
-                Err(e) if (e.is_refusal_that_passes() || e.is_connection()) && pause.wait().await => {}
+                Err(e) if (e.is_refusal_that_passes() || e.is_connection()) && pause.wait().await => {
+                    if e.is_connection() {
+                        self.ask_another();
+                    }
+                }
                 result => return result,
             }
         }
@@ -261,6 +274,20 @@ impl Client {
         }
     }
 
+    /// Begin with the next known broker: the one that was begun with may be down for long.
+    fn ask_another(&mut self) {
+        let current = self.brokers.values().find(|b| b.is_same_broker(&self.bootstrap)).map(|b| b.id);
+        let after = self.brokers.values().find(|b| current.is_some_and(|c| b.id > c));
+        if let Some(next) = after.or(self.brokers.values().next()) {
+            self.bootstrap = next.clone();
+        }
+    }
+
+    /// Whether compressed batches are looked into.
+    pub(super) fn decompresses(&self) -> bool {
+        self.options.decompress
+    }
+
     /// A node to ask what every broker knows.
     pub(super) fn any_node(&self) -> i32 {
         let connected = self.conns.iter().find(|(_, conn)| conn.is_usable()).map(|(id, _)| *id);
@@ -296,6 +323,8 @@ impl Client {
         };
         if conn.is_usable() {
             self.conns.insert(node, conn);
+        } else {
+            self.dial.broke(self.brokers.get(&node).unwrap_or(&self.bootstrap));
         }
         result
     }
@@ -318,7 +347,11 @@ impl Client {
             Ok(Err(source)) => return Err(KafkaError::Connect { to: peer, source }),
             Ok(Ok(address)) => address,
         };
-        Conn::open((&host, port), &peer, &self.options.client_id, deadline).await
+        let opened = Conn::open((&host, port), &peer, &self.options.client_id, deadline).await;
+        if opened.is_err() {
+            self.dial.broke(broker);
+        }
+        opened
     }
 }
 

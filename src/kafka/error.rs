@@ -55,11 +55,16 @@ pub mod code {
     pub const NOT_LEADER_OR_FOLLOWER: i16 = 6;
     pub const REPLICA_NOT_AVAILABLE: i16 = 9;
     pub const MESSAGE_TOO_LARGE: i16 = 10;
+    pub const REQUEST_TIMED_OUT: i16 = 7;
+    pub const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
+    pub const COORDINATOR_NOT_AVAILABLE: i16 = 15;
     pub const NOT_ENOUGH_REPLICAS: i16 = 19;
+    pub const NOT_ENOUGH_REPLICAS_AFTER_APPEND: i16 = 20;
     pub const UNSUPPORTED_VERSION: i16 = 35;
     pub const TOPIC_ALREADY_EXISTS: i16 = 36;
     pub const NOT_CONTROLLER: i16 = 41;
     pub const KAFKA_STORAGE_ERROR: i16 = 56;
+    pub const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
     pub const FENCED_LEADER_EPOCH: i16 = 74;
     pub const UNKNOWN_LEADER_EPOCH: i16 = 75;
     pub const OFFSET_NOT_AVAILABLE: i16 = 78;
@@ -104,6 +109,13 @@ impl KafkaError {
                     | code::UNKNOWN_TOPIC_ID
             )
         )
+    }
+
+    /// Whether it is open what came of an append: it may have been written.
+    pub fn leaves_open(&self) -> bool {
+        self.is_connection()
+            || matches!(self, KafkaError::Timeout { .. })
+            || matches!(self.code(), Some(code::REQUEST_TIMED_OUT | code::NOT_ENOUGH_REPLICAS_AFTER_APPEND))
     }
 
     /// Whether there was no connection, or it broke.

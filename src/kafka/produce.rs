@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest};
 use kafka_protocol::protocol::{StrBytes, VersionRange};
 use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
@@ -56,6 +56,55 @@ pub struct Ack {
     pub count: usize,
 }
 
+/// What marks a producer's batches, so that brokers know one that is sent again (Kafka's idempotent
+/// producer, KIP-98).
+#[derive(Debug)]
+pub struct Stamp {
+    id: i64,
+    epoch: i16,
+    /// The number of the next message, by partition.
+    numbers: BTreeMap<i32, i32>,
+}
+
+impl Stamp {
+    fn next(&self, partition: i32) -> i32 {
+        self.numbers.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// Numbers go on after the largest at 0.
+    fn acknowledged(&mut self, partition: i32, messages: usize) {
+        let number = self.numbers.entry(partition).or_default();
+        *number = number.wrapping_add(i32::try_from(messages).unwrap_or(0)) & i32::MAX;
+    }
+}
+
+impl Client {
+    /// Ask for a [`Stamp`].
+    ///
+    /// # Errors
+    /// The broker's; a coordinator that is not there yet is asked again until `deadline`.
+    pub async fn stamp(&mut self, deadline: Instant) -> Result<Stamp> {
+        let mut pause = Pause::until(deadline);
+        loop {
+            let node = self.any_node();
+            let request = |_| {
+                let request = InitProducerIdRequest::default().with_producer_id((-1).into());
+                request.with_producer_epoch(-1).with_transaction_timeout_ms(i32::MAX)
+            };
+            let (_, answer) = self.call(node, VersionRange { min: 0, max: 5 }, deadline, request).await?;
+            match answer.error_code {
+                0 => {
+                    let (id, epoch) = (answer.producer_id.0, answer.producer_epoch);
+                    return Ok(Stamp { id, epoch, numbers: BTreeMap::new() });
+                }
+                code::COORDINATOR_LOAD_IN_PROGRESS | code::COORDINATOR_NOT_AVAILABLE
+                    if pause.wait().await => {}
+                other => return Err(KafkaError::broker(other, "asking for a producer's id", None)),
+            }
+        }
+    }
+}
+
 type Queues = BTreeMap<i32, VecDeque<Vec<Message>>>;
 
 impl Client {
@@ -76,11 +125,43 @@ impl Client {
         acks: &mut Vec<Ack>,
         deadline: Instant,
     ) -> Result<()> {
+        self.produce_stamped(topic, messages, acks, None, deadline).await
+    }
+
+    /// The same with a [`Stamp`], by which brokers know a batch that they have already: then also
+    /// what may have been written is sent again until `deadline`, over new connections where the old
+    /// ones broke, and nothing is written twice.
+    ///
+    /// # Errors
+    /// As [`Client::produce`]; the last reason at the deadline. Kafka's `OUT_OF_ORDER_SEQUENCE_NUMBER`
+    /// tells that a broker has lost what it had acknowledged.
+    pub async fn produce_once(
+        &mut self,
+        topic: &mut Topic,
+        messages: Vec<(i32, Message)>,
+        acks: &mut Vec<Ack>,
+        stamp: &mut Stamp,
+        deadline: Instant,
+    ) -> Result<()> {
+        self.produce_stamped(topic, messages, acks, Some(stamp), deadline).await
+    }
+
+    async fn produce_stamped(
+        &mut self,
+        topic: &mut Topic,
+        messages: Vec<(i32, Message)>,
+        acks: &mut Vec<Ack>,
+        mut stamp: Option<&mut Stamp>,
+        deadline: Instant,
+    ) -> Result<()> {
         let mut queues = batches(messages);
         let mut pause = Pause::until(deadline);
         while !queues.is_empty() {
             let refusal = match by_leader(topic, queues.keys().copied()) {
-                Ok(groups) => self.produce_round(topic, &mut queues, groups, acks, deadline).await?,
+                Ok(groups) => {
+                    let stamp = stamp.as_deref_mut();
+                    self.produce_round(topic, &mut queues, groups, acks, stamp, deadline).await?
+                }
                 Err(e) => Some(e),
             };
             if let Some(refusal) = refusal {
@@ -101,6 +182,7 @@ impl Client {
         queues: &mut Queues,
         groups: BTreeMap<i32, Vec<i32>>,
         acks: &mut Vec<Ack>,
+        mut stamp: Option<&mut Stamp>,
         deadline: Instant,
     ) -> Result<Option<KafkaError>> {
         let mut refusal = None;
@@ -110,7 +192,8 @@ impl Client {
             let mut data = Vec::with_capacity(partitions.len());
             for partition in &partitions {
                 if let Some(batch) = queues.get(partition).and_then(VecDeque::front) {
-                    let records = Some(encode_batch(batch)?);
+                    let stamp = stamp.as_deref().map(|s| (s.id, s.epoch, s.next(*partition)));
+                    let records = Some(encode_batch(batch, stamp)?);
                     data.push(PartitionProduceData::default().with_index(*partition).with_records(records));
                 }
             }
@@ -130,7 +213,7 @@ impl Client {
             let answer = match self.call(leader, handled, deadline, request).await {
                 Ok((_, answer)) => answer,
                 // Told by this client itself: the leader is not among the known brokers.
-                Err(e) if e.is_refusal_that_passes() => {
+                Err(e) if e.is_refusal_that_passes() || stamp.is_some() && e.leaves_open() => {
                     refusal = Some(e);
                     continue;
                 }
@@ -143,11 +226,16 @@ impl Client {
                 let Some(batch) = queue.pop_front() else { continue };
                 answered += 1;
                 match answer.error_code {
-                    0 => acks.push(Ack {
-                        partition: answer.index,
-                        base_offset: answer.base_offset,
-                        count: batch.len(),
-                    }),
+                    0 | code::DUPLICATE_SEQUENCE_NUMBER => {
+                        acks.push(Ack {
+                            partition: answer.index,
+                            base_offset: answer.base_offset,
+                            count: batch.len(),
+                        });
+                        if let Some(stamp) = stamp.as_deref_mut() {
+                            stamp.acknowledged(answer.index, batch.len());
+                        }
+                    }
                     // A topic may allow less than the broker's default: halve, as Kafka's
                     // own producer does.
                     code::MESSAGE_TOO_LARGE if batch.len() > 1 => {
@@ -160,7 +248,7 @@ impl Client {
                         let what = format!("appending to topic {}, partition {}", topic.name, answer.index);
                         let words = answer.error_message.as_ref().map(StrBytes::as_str);
                         let error = KafkaError::broker(other, what, words);
-                        if error.is_refusal_that_passes() {
+                        if error.is_refusal_that_passes() || stamp.is_some() && error.leaves_open() {
                             queue.push_front(batch);
                             refusal = Some(error);
                         } else {
@@ -210,7 +298,10 @@ fn batches(messages: Vec<(i32, Message)>) -> Queues {
 }
 
 /// One record batch, its first offset 0: the broker gives the real one.
-fn encode_batch(messages: &[Message]) -> Result<Bytes> {
+///
+/// `stamp` is the producer's id and epoch, and the number of the first message.
+fn encode_batch(messages: &[Message], stamp: Option<(i64, i16, i32)>) -> Result<Bytes> {
+    let (id, epoch, number) = stamp.unwrap_or((NO_PRODUCER_ID, NO_PRODUCER_EPOCH, NO_SEQUENCE));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let timestamp = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     let records: Vec<Record> = messages
@@ -221,12 +312,12 @@ fn encode_batch(messages: &[Message]) -> Result<Bytes> {
             control: false,
             delete_horizon: false,
             partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-            producer_id: NO_PRODUCER_ID,
-            producer_epoch: NO_PRODUCER_EPOCH,
+            producer_id: id,
+            producer_epoch: epoch,
             timestamp_type: TimestampType::Creation,
             offset: i64::from(index),
             // The encoder starts a new batch where this does not keep step with the offset.
-            sequence: NO_SEQUENCE.wrapping_add(index),
+            sequence: number.wrapping_add(index),
             timestamp,
             key: message.key.clone(),
             value: message.value.clone(),
@@ -259,18 +350,18 @@ mod tests {
         for queue in queues.values() {
             assert_eq!(queue.iter().map(Vec::len).sum::<usize>(), 25);
             for batch in queue {
-                assert!(encode_batch(batch).unwrap().len() <= 1_048_588);
+                assert!(encode_batch(batch, None).unwrap().len() <= 1_048_588);
             }
         }
         let largest = batches(vec![(0, message(1_000_000)), (0, message(1_000_000))]);
         assert_eq!(largest[&0].len(), 2);
-        assert!(encode_batch(&largest[&0][0]).unwrap().len() <= 1_048_588);
+        assert!(encode_batch(&largest[&0][0], None).unwrap().len() <= 1_048_588);
     }
 
     #[test]
     fn many_messages_are_one_batch() {
         let batch: Vec<Message> = (0..1000).map(|_| message(10)).collect();
-        let mut bytes = encode_batch(&batch).unwrap();
+        let mut bytes = encode_batch(&batch, None).unwrap();
         let info = kafka_protocol::records::RecordBatchDecoder::decode_batch_info(&mut bytes).unwrap();
         assert_eq!(info.len(), 1);
         assert_eq!((info[0].record_count, info[0].base_sequence), (1000, NO_SEQUENCE));

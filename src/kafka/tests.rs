@@ -1,6 +1,7 @@
 //! The client and the smoke test against the stand-in broker.
 
 mod real;
+mod stream;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

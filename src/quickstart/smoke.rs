@@ -142,7 +142,19 @@ impl Brokers {
     /// # Errors
     /// As [`Client::connect`].
     pub async fn client(&self, deadline: Instant) -> std::result::Result<Client, KafkaError> {
-        Client::connect(self.bootstrap.clone(), self.dial.clone(), Options::default(), deadline).await
+        self.client_with(Options::default(), deadline).await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn client_with(
+        &self,
+        options: Options,
+        deadline: Instant,
+    ) -> std::result::Result<Client, KafkaError> {
+        Client::connect(self.bootstrap.clone(), self.dial.clone(), options, deadline).await
     }
 
     /// Make `topic` as its resource describes it, if it is not there.
@@ -252,5 +264,10 @@ impl Dial for Forwards {
             self.open.borrow_mut().insert(key, forward);
             Ok((HOST.to_owned(), port))
         })
+    }
+
+    fn broke(&self, broker: &BrokerAddr) {
+        // kubectl may go on listening for a pod that is another by now.
+        self.open.borrow_mut().remove(&format!("{}:{}", broker.pod(), broker.port));
     }
 }

@@ -19,6 +19,7 @@ mod resume;
 mod signals;
 mod smoke;
 mod stand_ins;
+mod stream;
 mod support;
 mod terminal;
 mod topics;

@@ -51,3 +51,39 @@ fn a_user_gets_its_credentials() {
     let left = ground.kubectl(&["get", "kafkauser", "-n", "kafka", "-o", "name"]);
     assert!(!left.contains("work-"), "{left}");
 }
+
+/// A pipeline of the shell, in which `kstrim` is the binary under test.
+fn pipeline(ground: &Ground, script: &str) -> crate::run::Run {
+    let script = format!("kstrim() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_kstrim"));
+    ground.run("sh", &["-c", &script])
+}
+
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn messages_go_in_and_come_out_over_a_broker_that_restarts() {
+    let ground = Ground::with_kafka("work::messages_go_in_and_come_out_over_a_broker_that_restarts");
+    ground.kstrim(&["topic", "create", "work-stream", "--partitions", "2"]).expect(0);
+    pipeline(&ground, "printf 'a:1\\nb:2\\na:3\\n' | kstrim produce work-stream --key-separator :").expect(0);
+    let read = ["consume", "work-stream", "--from-beginning", "--timeout", "30s", "-o", "json", "-m"];
+    let run = ground.kstrim(&[&read[..], &["3"]].concat()).expect(0);
+    let messages: Vec<Value> = run.stdout.lines().map(|l| l.parse().expect("JSON")).collect();
+    let of_a: Vec<&Value> = messages.iter().filter(|m| m["key"] == "a").map(|m| &m["value"]).collect();
+    assert_eq!(of_a, ["1", "3"], "{run}");
+    // Compressed by Kafka's own producer.
+    let tool = "bin/kafka-console-producer.sh --bootstrap-server localhost:9092 --topic work-stream \
+                --compression-codec zstd";
+    let pod = "exec -i -n kafka my-cluster-dual-role-0 -c kafka";
+    pipeline(&ground, &format!("echo pressed | kstrim kubectl -- {pod} -- {tool}")).expect(0);
+    let run = ground.kstrim(&[&read[..], &["4"]].concat()).expect(0);
+    assert!(run.stdout.contains("pressed"), "{run}");
+    // The broker's pod goes in the middle.
+    let delete = "kstrim kubectl -- delete pod -n kafka my-cluster-dual-role-0 --wait=false >&2";
+    let lines = format!("for i in $(seq 40); do echo $i; [ $i = 10 ] && {delete}; sleep 0.2; done");
+    let run = pipeline(&ground, &format!("({lines}) | kstrim produce work-stream --partition 1")).expect(0);
+    assert!(run.stderr.contains("40 messages written"), "{run}");
+    let read = ["consume", "work-stream", "--from-beginning", "--idle", "2s", "--partition", "1"];
+    let run = ground.kstrim(&read).expect(0);
+    let got: Vec<u32> = run.stdout.lines().filter_map(|l| l.parse().ok()).filter(|n| *n > 3).collect();
+    assert_eq!(got, (4..=40).collect::<Vec<u32>>(), "each once, in order: {run}");
+    ground.kstrim(&["topic", "delete", "work-stream", "--yes"]).expect(0);
+}

@@ -146,6 +146,15 @@ impl<'a> Connection<'a> {
             ApiKey::ListOffsets => self.offsets(&ListOffsetsRequest::decode(b, v)?)?.encode(out_ref, v)?,
             ApiKey::Produce => self.produce(&ProduceRequest::decode(b, v)?, v)?.encode(out_ref, v)?,
             ApiKey::Fetch => self.fetch(&FetchRequest::decode(b, v)?, v)?.encode(out_ref, v)?,
+            ApiKey::InitProducerId => {
+                InitProducerIdRequest::decode(b, v)?;
+                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+                let id = i64::try_from(now.as_nanos() & 0x7fff_ffff_ffff_ffff)?;
+                InitProducerIdResponse::default()
+                    .with_producer_id(id.into())
+                    .with_producer_epoch(0)
+                    .encode(out_ref, v)?
+            }
             ApiKey::DeleteRecords => self.trim(&DeleteRecordsRequest::decode(b, v)?)?.encode(out_ref, v)?,
             other => anyhow::bail!("{other:?} is not spoken"),
         }
@@ -162,6 +171,7 @@ impl<'a> Connection<'a> {
             ApiKey::ListOffsets => ListOffsetsRequest::VERSIONS,
             ApiKey::Produce => ProduceRequest::VERSIONS,
             ApiKey::Fetch => FetchRequest::VERSIONS,
+            ApiKey::InitProducerId => InitProducerIdRequest::VERSIONS,
             ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
             _ => VersionRange { min: 0, max: -1 },
         };
@@ -336,8 +346,10 @@ impl<'a> Connection<'a> {
                     code => code,
                 };
                 if let (0, Some(meta)) = (answer.error_code, &meta) {
-                    answer.base_offset =
-                        self.shared.logs.append(&meta.name, part.index, &records, &self.faults)?;
+                    match self.shared.logs.append(&meta.name, part.index, &records, &self.faults)? {
+                        Some(offset) => answer.base_offset = offset,
+                        None => answer.error_code = 45,
+                    }
                     answer.log_start_offset = 0;
                 }
                 parts.push(answer);

@@ -16,7 +16,7 @@ impl Schemas {
         for definition in objects.iter().filter(|o| o.kind() == "CustomResourceDefinition") {
             let text = |pointer: &str| definition.get(pointer).unwrap().as_str().unwrap().to_owned();
             let (group, kind) = (text("/spec/group"), text("/spec/names/kind"));
-            if !["Kafka", "KafkaNodePool", "KafkaTopic"].contains(&kind.as_str()) {
+            if !["Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser"].contains(&kind.as_str()) {
                 continue;
             }
             for version in definition.get("/spec/versions").unwrap().as_array().unwrap() {

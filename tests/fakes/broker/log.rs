@@ -205,14 +205,30 @@ impl Logs {
         Ok(Some(start.max(to)))
     }
 
-    /// Write what a producer sent, as wrong as `faults` says; returns the offset to acknowledge.
-    pub fn append(&self, name: &str, partition: i32, sent: &Bytes, faults: &Faults) -> anyhow::Result<i64> {
+    /// Write what a producer sent, as wrong as `faults` says; returns the offset to acknowledge. A batch
+    /// that an idempotent producer sends again is known by its number and not written; `None` if numbers
+    /// are missing before it.
+    pub fn append(
+        &self,
+        name: &str,
+        partition: i32,
+        sent: &Bytes,
+        faults: &Faults,
+    ) -> anyhow::Result<Option<i64>> {
         let _lock = self.lock()?;
         let mut records = Vec::new();
         for set in RecordBatchDecoder::decode_all(&mut sent.clone())? {
             records.extend(set.records);
         }
         let (_, end) = self.bounds_unlocked(name, partition)?;
+        let stamped = records.first().filter(|r| r.producer_id >= 0).map(|r| (r.producer_id, r.sequence));
+        if let Some((id, number)) = stamped {
+            match self.numbered(name, partition, id, number, records.len(), end)? {
+                Numbered::Next => {}
+                Numbered::Again(offset) => return Ok(Some(offset)),
+                Numbered::Gap => return Ok(None),
+            }
+        }
         let mut out = BytesMut::new();
         let mut next = end;
         if faults.foreign {
@@ -247,8 +263,46 @@ impl Logs {
             meta.starts.insert(partition, acknowledged + gone.min(sent));
             self.save(&meta)?;
         }
-        Ok(acknowledged)
+        Ok(Some(acknowledged))
     }
+
+    /// Hold a batch's number against those of its producer so far: number, count and offset of the last.
+    fn numbered(
+        &self,
+        name: &str,
+        partition: i32,
+        id: i64,
+        number: i32,
+        count: usize,
+        end: i64,
+    ) -> anyhow::Result<Numbered> {
+        let file = self.topic(name).join(format!("{partition}.producers.json"));
+        let mut known: BTreeMap<i64, (i32, usize, i64)> = match fs::read(&file) {
+            Ok(json) => serde_json::from_slice(&json)?,
+            Err(_) => BTreeMap::new(),
+        };
+        match known.get(&id) {
+            Some((last, _, offset)) if *last == number => return Ok(Numbered::Again(*offset)),
+            Some((last, had, _)) if i64::from(*last) + i64::try_from(*had)? != i64::from(number) => {
+                return Ok(Numbered::Gap);
+            }
+            None if number != 0 => return Ok(Numbered::Gap),
+            _ => {}
+        }
+        known.insert(id, (number, count, end));
+        fs::write(&file, serde_json::to_vec(&known)?)?;
+        Ok(Numbered::Next)
+    }
+}
+
+/// What the number of an idempotent producer's batch says.
+enum Numbered {
+    /// It is the next.
+    Next,
+    /// It was written at this offset.
+    Again(i64),
+    /// Others should have come before.
+    Gap,
 }
 
 /// Encode records as one batch from offset `base` on; returns the offset after them. The bytes

@@ -1,0 +1,294 @@
+//! `kstrim produce`: lines of stdin to a topic.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::living;
+use super::streaming::{self, Stream};
+use crate::cli::{Global, Produce, Summary};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::partition;
+use crate::kafka::produce::{Ack, Message};
+
+/// Messages could not be written.
+pub const FAILED: Id = Id("KS-PRODUCE-FAILED");
+/// A line of stdin is not what it should be.
+pub const LINE: Id = Id("KS-PRODUCE-LINE");
+
+/// Lines that are read ahead.
+const AHEAD: usize = 20_000;
+/// Most messages, and bytes of them, that are sent at once.
+const PORTION: usize = 10_000;
+const PORTION_BYTES: usize = 4_000_000;
+/// Longest line, bytes: what a broker takes at most by its own settings.
+const LONGEST: u64 = 100 << 20;
+/// How long what is under way may still be acknowledged after a signal.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What was written.
+#[derive(Debug, Default, Serialize)]
+struct Written {
+    topic: String,
+    messages: u64,
+    partitions: BTreeMap<i32, Part>,
+}
+
+/// What was written to a partition.
+#[derive(Debug, Default, Serialize)]
+struct Part {
+    messages: u64,
+    /// Offsets of the first and the last of them; others' may be in between. -1 where a broker
+    /// said only that it has them already.
+    first: i64,
+    last: i64,
+}
+
+impl Written {
+    fn add(&mut self, ack: &Ack) {
+        let count = ack.count as u64;
+        self.messages += count;
+        let fresh = !self.partitions.contains_key(&ack.partition);
+        let part = self.partitions.entry(ack.partition).or_default();
+        if fresh {
+            part.first = ack.base_offset;
+        }
+        part.messages += count;
+        part.last =
+            if ack.base_offset < 0 { -1 } else { ack.base_offset + i64::try_from(count).unwrap_or(1) - 1 };
+    }
+
+    fn said(&self) -> String {
+        let s = if self.messages == 1 { "" } else { "s" };
+        format!("{} message{s} written to {}", self.messages, self.topic)
+    }
+}
+
+/// Write stdin's lines to the topic.
+///
+/// # Errors
+/// [`FAILED`], [`LINE`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to the cluster.
+pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
+    let mut stop = pin!(super::status::stopped());
+    let mut stream = tokio::select! {
+        stream = Stream::open(global, &args.topic, args.partition) => stream?,
+        kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
+    };
+    let stamped = stream.client.stamp(Instant::now() + args.timeout);
+    let mut stamp = tokio::select! {
+        stamp = stamped => stamp.map_err(|e| streaming::failed(FAILED, &args.topic, "written", e))?,
+        kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
+    };
+    let mut written = Written { topic: args.topic.to_string(), ..Written::default() };
+    let mut lines = read_ahead();
+    let mut framer = Framer { args, number: 0, turn: 0 };
+    let ended = loop {
+        let first = tokio::select! {
+            biased;
+            kind = &mut stop => break Ok(Some(kind)),
+            line = lines.recv() => line,
+        };
+        let Some(first) = first else { break Ok(None) };
+        let (portion, broken) = framer.portion(first, &mut lines, stream.topic.partitions());
+        let mut acks = Vec::new();
+        let deadline = Instant::now() + args.timeout;
+        let mut stopped = None;
+        let sent = {
+            let mut sending =
+                pin!(stream.client.produce_once(&mut stream.topic, portion, &mut acks, &mut stamp, deadline));
+            tokio::select! {
+                sent = &mut sending => Some(sent),
+                kind = &mut stop => {
+                    stopped = Some(kind);
+                    tokio::time::timeout(GRACE, sending).await.ok()
+                }
+            }
+        };
+        acks.iter().for_each(|ack| written.add(ack));
+        match (sent, broken, stopped) {
+            (Some(Err(error)), ..) => break Err(streaming::failed(FAILED, &args.topic, "written", error)),
+            (_, Some(failure), _) => break Err(failure),
+            (_, None, Some(kind)) => break Ok(Some(kind)),
+            (_, None, None) => {}
+        }
+    };
+    tell(global, args, &written);
+    match ended {
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(Some(kind)) => Ok(ExitCode::from(kind.exit_code())),
+        Err(failure) if written.messages > 0 => Err(Box::new(
+            failure
+                .because(format!("{}; what came after is not, or it is open whether it is", written.said())),
+        )),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn tell(global: &Global, args: &Produce, written: &Written) {
+    if args.output == Summary::Json {
+        super::print(&(serde_json::to_string(written).unwrap_or_default() + "\n"));
+    }
+    if !global.quiet {
+        living::say(&written.said());
+    }
+}
+
+type Lines = mpsc::Receiver<std::io::Result<Vec<u8>>>;
+
+/// stdin's lines, read by a thread of their own: it may wait for a person, or for ever.
+fn read_ahead() -> Lines {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        loop {
+            let mut line = Vec::new();
+            match (&mut stdin).take(LONGEST).read_until(b'\n', &mut line) {
+                Ok(0) => return,
+                Ok(_) => {
+                    if line.last() == Some(&b'\n') {
+                        line.pop();
+                    } else if line.len() as u64 == LONGEST {
+                        let error =
+                            std::io::Error::other(format!("a line of more than {} MiB", LONGEST >> 20));
+                        let _ = sender.blocking_send(Err(error));
+                        return;
+                    }
+                    if sender.blocking_send(Ok(line)).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let _ = sender.blocking_send(Err(error));
+                    return;
+                }
+            }
+        }
+    });
+    receiver
+}
+
+/// Makes messages of lines.
+struct Framer<'a> {
+    args: &'a Produce,
+    /// Lines so far.
+    number: u64,
+    /// The partition for messages without a key, of the portions so far.
+    turn: u32,
+}
+
+impl Framer<'_> {
+    /// What can be sent at once: the first line, and those that wait already. A line that is wrong ends
+    /// it, after what came before.
+    fn portion(
+        &mut self,
+        first: std::io::Result<Vec<u8>>,
+        lines: &mut Lines,
+        partitions: u32,
+    ) -> (Vec<(i32, Message)>, Option<Box<Failure>>) {
+        let mut portion = Vec::new();
+        let mut bytes = 0;
+        let mut line = first;
+        // Messages without a key go where the others of their portion go, as Kafka's own producer does it.
+        let keyless = i32::try_from(self.turn % partitions.max(1)).unwrap_or(0);
+        self.turn = self.turn.wrapping_add(1);
+        loop {
+            self.number += 1;
+            let made = line.map_err(|e| e.to_string()).and_then(|line| {
+                bytes += line.len();
+                self.message(line)
+            });
+            match made {
+                Ok(message) => {
+                    let by_key = message.key.as_ref().map(|key| partition::for_key(key, partitions));
+                    portion.push((self.args.partition.or(by_key).unwrap_or(keyless), message));
+                }
+                Err(why) => {
+                    let message = format!("line {} of stdin is no message", self.number);
+                    let failure = Failure::new(LINE, Kind::Usage, message).because(why);
+                    return (portion, Some(Box::new(failure)));
+                }
+            }
+            if portion.len() >= PORTION || bytes >= PORTION_BYTES {
+                return (portion, None);
+            }
+            match lines.try_recv() {
+                Ok(next) => line = next,
+                Err(_) => return (portion, None),
+            }
+        }
+    }
+
+    fn message(&self, line: Vec<u8>) -> std::result::Result<Message, String> {
+        let headers = self.args.headers.iter();
+        let headers = headers.map(|(name, value)| (name.clone(), Some(Bytes::from(value.clone())))).collect();
+        let Some(separator) = &self.args.key_separator else {
+            return Ok(Message { key: None, value: Some(line.into()), headers });
+        };
+        let at = line.windows(separator.len()).position(|w| w == separator.as_bytes());
+        let at = at.ok_or_else(|| format!("it has no key separator {separator:?}"))?;
+        let line = Bytes::from(line);
+        let (key, value) = (line.slice(..at), line.slice(at + separator.len()..));
+        Ok(Message { key: Some(key), value: Some(value), headers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(separator: Option<&str>, partition: Option<i32>) -> Produce {
+        Produce {
+            topic: "t".parse().unwrap(),
+            key_separator: separator.map(str::to_owned),
+            partition,
+            headers: vec![("h".into(), "v".into())],
+            output: Summary::Text,
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn frame(args: &Produce, lines: &[&str], partitions: u32) -> (Vec<(i32, Message)>, Option<Box<Failure>>) {
+        let (sender, mut receiver) = mpsc::channel(100);
+        for line in &lines[1..] {
+            sender.try_send(Ok(line.as_bytes().to_vec())).unwrap();
+        }
+        let mut framer = Framer { args, number: 0, turn: 0 };
+        framer.portion(Ok(lines[0].as_bytes().to_vec()), &mut receiver, partitions)
+    }
+
+    #[test]
+    fn keys_choose_partitions_as_kafkas_own_producer_does() {
+        let args = args(Some("::"), None);
+        let (portion, broken) = frame(&args, &["21::a::b", "::", "foobar::"], 10);
+        assert!(broken.is_none());
+        let text = |b: &Option<Bytes>| String::from_utf8(b.clone().unwrap().to_vec()).unwrap();
+        assert_eq!(portion[0].0, partition::for_key(b"21", 10));
+        assert_eq!((text(&portion[0].1.key), text(&portion[0].1.value)), ("21".into(), "a::b".into()));
+        assert_eq!((text(&portion[1].1.key), text(&portion[1].1.value)), (String::new(), String::new()));
+        assert_eq!(portion[0].1.headers[0].0, "h");
+    }
+
+    #[test]
+    fn a_line_without_a_key_ends_it_after_what_came_before() {
+        let args = args(Some(":"), None);
+        let (portion, broken) = frame(&args, &["a:1", "b", "c:3"], 1);
+        assert_eq!(portion.len(), 1);
+        let failure = broken.unwrap();
+        assert_eq!((failure.id, failure.kind), (LINE, Kind::Usage));
+        assert!(failure.message.contains("line 2"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_partition_that_was_asked_for_is_taken() {
+        let args = args(None, Some(2));
+        let (portion, _) = frame(&args, &["a", "b"], 3);
+        assert!(portion.iter().all(|(p, m)| *p == 2 && m.key.is_none()));
+    }
+}

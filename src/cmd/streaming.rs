@@ -1,0 +1,103 @@
+//! What `produce` and `consume` share: the way to a topic's brokers, and their errors.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::living::{self, Living};
+use super::topic;
+use crate::cli::Global;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::client::Options;
+use crate::kafka::error::code;
+use crate::kafka::{Client, KafkaError, Topic};
+use crate::names::TopicName;
+use crate::quickstart::refused;
+use crate::quickstart::smoke::{self, Brokers};
+
+/// The topic has no such partition.
+pub const PARTITION: Id = Id("KS-PARTITION-UNKNOWN");
+/// The brokers could not be reached.
+const UNREACHABLE: Id = Id("KS-BROKER-UNREACHABLE");
+
+/// How long the brokers may take to answer at first.
+const CONNECT: Duration = Duration::from_secs(30);
+/// How long a topic that was just made may be unknown or without leaders.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A client and the topic it works on.
+pub struct Stream {
+    /// The client.
+    pub client: Client,
+    /// The topic as last looked up.
+    pub topic: Topic,
+    /// Holds the way to the cluster: the port-forwards are its.
+    pub living: Living,
+}
+
+impl Stream {
+    /// Reach the brokers and find the topic, which must have `partition` if one is named.
+    ///
+    /// # Errors
+    /// [`UNREACHABLE`], [`PARTITION`], `KS-TOPIC-UNKNOWN`, and those of the way to the cluster.
+    pub async fn open(global: &Global, name: &TopicName, partition: Option<i32>) -> Result<Self> {
+        let living = living::quiet(global, name).await?;
+        let cx = &living.cx;
+        cx.synced(&smoke::KINDS).await;
+        let brokers = Brokers::of(cx)?;
+        let options = Options { decompress: true, ..Options::default() };
+        let unreachable = |e: KafkaError| {
+            Box::new(
+                Failure::new(
+                    UNREACHABLE,
+                    Kind::Task,
+                    format!("no broker of the Kafka {} answers", cx.cluster()),
+                )
+                .because(e)
+                .hint("see what is there: kstrim status"),
+            )
+        };
+        let mut client = brokers.client_with(options, Instant::now() + CONNECT).await.map_err(unreachable)?;
+        let found = client.topic(name.as_str(), Instant::now() + PATIENCE).await;
+        let topic = found.map_err(|e| match e.code() {
+            Some(code::UNKNOWN_TOPIC_OR_PARTITION) => {
+                let flags = refused::target_flags(&cx.settings.target);
+                Box::new(
+                    Failure::new(
+                        topic::UNKNOWN,
+                        Kind::Usage,
+                        format!("the Kafka {} has no topic {name}", cx.cluster()),
+                    )
+                    .hint(format!("make it: kstrim topic create {name}{flags}"))
+                    .hint(format!("or see which there are: kstrim topic list{flags}")),
+                )
+            }
+            _ => failed(UNREACHABLE, name, "looked up", e),
+        })?;
+        if let Some(asked) = partition.filter(|p| u32::try_from(*p).is_ok_and(|p| p >= topic.partitions())) {
+            return Err(Box::new(
+                Failure::new(PARTITION, Kind::Usage, format!("the topic {name} has no partition {asked}"))
+                    .because(format!("it has {}, numbered from 0", topic.partitions())),
+            ));
+        }
+        Ok(Self { client, topic, living })
+    }
+}
+
+/// The failure of a stream that broke off.
+pub fn failed(id: Id, topic: &TopicName, done: &str, error: KafkaError) -> Box<Failure> {
+    let kind = match error {
+        KafkaError::Timeout { .. } => Kind::Timeout,
+        _ => Kind::Task,
+    };
+    let mut failure = Failure::new(id, kind, format!("the topic {topic} could not be {done}"));
+    let code = error.code();
+    failure = failure.because(error);
+    Box::new(match code {
+        Some(code::MESSAGE_TOO_LARGE) => {
+            failure.hint("a message may have 1 MiB by default: max.message.bytes of the topic")
+        }
+        Some(code::NOT_ENOUGH_REPLICAS) => failure.hint("too few brokers have the partition: kstrim status"),
+        _ => failure.hint("see what is there: kstrim status"),
+    })
+}
