@@ -2,6 +2,7 @@
 
 mod config;
 mod diagnose;
+mod doctor;
 mod stream;
 mod topic;
 mod user;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
+pub use doctor::Doctor;
 pub use stream::{Consume, Produce, Summary};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
@@ -39,6 +41,7 @@ Work with it:
   user         Make, list, show and delete users; write a client's configuration
 
 Look inside:
+  doctor       Check this machine and the cluster: what is wrong, why, and what to do
   plan         Show what `up` would do and why, or print it as a shell script
   render       Print the manifests that `up` applies
   kubectl      Run kubectl against the cluster: kstrim kubectl -- get pods
@@ -159,6 +162,11 @@ pub enum Command {
     /// Deletes the minikube profile if kstrim made it. Already gone is success.
     #[command(after_help = DOWN_EXAMPLES)]
     Down(Down),
+    /// Check this machine and the cluster: what is wrong, why, and what to do
+    ///
+    /// Before there is a cluster it looks at what `up` needs; on a running one at Kubernetes, Strimzi and Kafka.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Show what `up` would do and why, or print it as a shell script
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
@@ -252,6 +260,16 @@ Examples:
   kstrim config show --origins       what holds, and from which flag, variable or file and line
   kstrim config show --memory 6g -o json
   kstrim config schema > kstrim.schema.json";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  kstrim doctor                  this machine, and the cluster if there is one
+  kstrim doctor --memory 6g      would `kstrim up --memory 6g` work?
+  kstrim doctor --fix            put right what is safe, after asking
+  kstrim doctor -o json | jq -r '.checks[] | select(.verdict == \"failed\").id'
+
+Exit codes: 0 all is well or warnings only, 1 something failed, 2 usage, 3 prerequisite missing,
+5 something foreign in the way, 130/143 signals";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:

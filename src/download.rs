@@ -258,6 +258,15 @@ impl Store {
     }
 }
 
+/// Whether the server of `url` answers at all: any status but a proxy's refusal (407) is an answer.
+/// Blocking; one attempt.
+///
+/// # Errors
+/// `KS-DOWNLOAD-DNS`, `-TLS`, `-TIMEOUT`, `-CONNECTION`, `-REFUSED`.
+pub fn answers(url: &str, settings: &Settings) -> Result<()> {
+    http::answers(url, settings)
+}
+
 fn offline(url: &str) -> Failure {
     Failure::new(
         ids::OFFLINE,

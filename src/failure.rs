@@ -63,7 +63,7 @@ impl fmt::Display for Id {
 }
 
 /// One failure, ready to be shown.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Stable id.
     pub id: Id,

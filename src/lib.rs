@@ -16,7 +16,7 @@
 //! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
 //! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
 //! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
-//! - [`status`]: what `kstrim status` shows, as one document.
+//! - [`status`]: what `kstrim status` shows, as one document. [`doctor`]: what is wrong, from the machine up.
 //! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
@@ -28,6 +28,7 @@ pub mod cmd;
 pub mod config;
 pub mod context;
 pub mod diagnose;
+pub mod doctor;
 pub mod download;
 pub mod engine;
 pub mod event;

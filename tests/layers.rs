@@ -12,7 +12,7 @@ const ROWS: [&[&str]; 9] = [
     &["main"],
     &["cmd"],
     &["diagnose"],
-    &["quickstart", "teardown", "status"],
+    &["quickstart", "teardown", "status", "doctor"],
     &["engine"],
     &["context"],
     &["tool", "observe", "explain", "ready", "manifest", "catalogue", "download", "kafka"],
@@ -24,7 +24,10 @@ const ROWS: [&[&str]; 9] = [
 const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
-const EXCEPTIONS: [(&str, &str, &str); 15] = [
+const EXCEPTIONS: [(&str, &str, &str); 18] = [
+    ("doctor", "report", "its drawing is one of those for people"),
+    ("doctor", "quickstart", "the checks of the machine are those of up's preflight"),
+    ("doctor", "status", "what is in the cluster is told as status tells it"),
     ("status", "report", "its drawing is a table like those of the other verbs"),
     ("status", "quickstart", "whose the things are, and what a wait would ask, is told as `up` tells it"),
     ("teardown", "quickstart", "down takes apart what up made: the same names, marks of ownership and waits"),

@@ -5,6 +5,7 @@ pub mod config;
 mod consent;
 pub mod consume;
 pub mod diagnose;
+pub mod doctor;
 pub mod down;
 pub mod env;
 mod event_log;
@@ -92,6 +93,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Produce(args) => block_on(produce::run(&global, &args)),
         Command::Consume(args) => block_on(consume::run(&global, &args)),
         Command::User(args) => block_on(user::run(&global, &args)),
+        Command::Doctor(args) => block_on(doctor::run(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),
         Command::Plan(args) => block_on(plan::run(&global, &args)),
         Command::Render(args) => block_on(render::run(&global, &args)),

@@ -6,15 +6,15 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use super::session::{Ended, Session};
-use crate::catalogue::{self, Choice, Partial};
+use crate::catalogue::Choice;
 use crate::cli::{Global, Up};
 use crate::config::Settings;
-use crate::context::{self, Cx};
+use crate::context::Cx;
 use crate::engine::journal::JournalFile;
 use crate::event::TaskInfo;
 use crate::failure::Result;
-use crate::manifest::render::Preset;
 use crate::quickstart;
+pub use crate::quickstart::checks::versions::choose;
 use crate::tool::kubectl::{self, Kubectl};
 use crate::tool::minikube::{self, Minikube};
 
@@ -46,23 +46,6 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     let next = report.failure.is_none().then(|| quickstart::next::next(&cx));
     cx.stop_observing();
     Ok(Ended { report, next })
-}
-
-/// A consistent set for what was asked.
-///
-/// # Errors
-/// `KS-VERSION-*`.
-pub fn choose(settings: &Settings) -> Result<Choice> {
-    let asked = settings.preset.map(context::preset);
-    let choice = catalogue::resolve(&Partial {
-        release: settings.release.clone(),
-        kafka: settings.kafka.clone(),
-        kubernetes: settings.kubernetes.clone(),
-        mode: asked.map(Preset::mode),
-        minikube: None,
-    })?;
-    asked.unwrap_or_else(|| Preset::default_for(choice.release)).check(choice.release)?;
-    Ok(choice)
 }
 
 /// The context of a run: programs found, journal read.

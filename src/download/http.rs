@@ -170,6 +170,22 @@ fn agent(settings: &Settings) -> Agent {
     config.build().new_agent()
 }
 
+/// One request for the head of `url`; redirects are not followed.
+pub(super) fn answers(url: &str, settings: &Settings) -> Result<()> {
+    scheme(url)?;
+    match agent(settings).head(url).call() {
+        Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            match refusal(url, response.status(), response.headers()) {
+                Broken::Retry(failure, _) | Broken::Final(failure) => Err(Box::new(failure)),
+            }
+        }
+        Ok(_) => Ok(()),
+        Err(error) => match broken(url, &error) {
+            Broken::Retry(failure, _) | Broken::Final(failure) => Err(Box::new(failure)),
+        },
+    }
+}
+
 fn attempt(
     agent: &Agent,
     url: &str,

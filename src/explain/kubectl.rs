@@ -17,7 +17,7 @@ const NOT_FOUND: Id = Id("KS-API-NOT-FOUND");
 const EXISTS: Id = Id("KS-API-EXISTS");
 const KUBECTL: Id = Id("KS-KUBECTL");
 
-pub(super) fn ids() -> Vec<Id> {
+pub(crate) fn ids() -> Vec<Id> {
     vec![
         UNREACHABLE,
         FORBIDDEN,

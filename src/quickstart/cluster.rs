@@ -348,7 +348,7 @@ fn whole_now(journal: &RefCell<JournalFile>) -> Result<()> {
 }
 
 /// Read the stream to its end and judge it by the exit code alone; the error events then explain it.
-async fn follow(
+pub(crate) async fn follow(
     mut lines: Box<dyn Lines>,
     cmd: &Cmd,
     profile: &str,

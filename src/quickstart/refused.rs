@@ -1,5 +1,6 @@
 //! Failures that several tasks share.
 
+use crate::config::Target;
 use crate::context::Cx;
 use crate::failure::{Failure, Id, Kind};
 
@@ -26,11 +27,17 @@ pub const DOWNGRADE: Id = Id("KS-RELEASE-DOWNGRADE");
 
 /// `what` was not made by kstrim. `--adopt` is the consent.
 pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {
+    foreign_to(&cx.settings.target, id, &what, instead)
+}
+
+/// The same for a target without a run.
+pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Failure> {
+    let up = up_of(target);
     Box::new(
         Failure::new(id, Kind::Foreign, format!("{what} was not made by kstrim"))
             .because("kstrim changes only what it made, unless it is told to")
-            .hint(format!("use it all the same: {} --adopt", up(cx)))
-            .hint(format!("or leave it alone: {} {instead}", up(cx))),
+            .hint(format!("use it all the same: {up} --adopt"))
+            .hint(format!("or leave it alone: {up} {instead}")),
     )
 }
 
@@ -47,11 +54,16 @@ pub fn foreign_secret(cx: &Cx, name: &str) -> Box<Failure> {
 
 /// The `up` command of this run's target, ready to paste.
 pub fn up(cx: &Cx) -> String {
-    format!("kstrim up{}", target_flags(&cx.settings.target))
+    up_of(&cx.settings.target)
+}
+
+/// The `up` command of a target, ready to paste.
+pub fn up_of(target: &Target) -> String {
+    format!("kstrim up{}", target_flags(target))
 }
 
 /// The flags that name a target, without those that are the defaults.
-pub fn target_flags(target: &crate::config::Target) -> String {
+pub fn target_flags(target: &Target) -> String {
     let mut flags = String::new();
     for (flag, value, default) in [
         ("--profile", target.profile.as_str(), "kstrim"),

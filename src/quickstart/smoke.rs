@@ -114,7 +114,7 @@ pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
             cx.progress("smoke", message, of);
         }
     };
-    Ok(smoke::run(plan, brokers.bootstrap.clone(), brokers.dial.clone(), Options::default(), &progress).await)
+    Ok(brokers.prove(plan, &progress).await)
 }
 
 /// The brokers of the live Kafka, and how to reach them from here.
@@ -129,11 +129,17 @@ impl Brokers {
     /// # Errors
     /// [`NO_BROKER`], [`NO_LISTENER`].
     pub fn of(cx: &Cx) -> Result<Self> {
-        let snapshot = cx.store.snapshot();
-        let port = plain_port(&snapshot, cx)?;
-        let pod = broker_pod(&snapshot, cx)?;
-        let bootstrap = BrokerAddr { id: -1, host: pod, port };
         let dial = cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone();
+        Self::find(&cx.store.snapshot(), cx.namespace(), cx.cluster(), dial)
+    }
+
+    /// Those of `cluster` in a snapshot, reached by `dial`.
+    ///
+    /// # Errors
+    /// [`NO_BROKER`], [`NO_LISTENER`].
+    pub fn find(snapshot: &Snapshot, namespace: &str, cluster: &str, dial: Rc<dyn Dial>) -> Result<Self> {
+        let port = plain_port(snapshot, namespace, cluster)?;
+        let bootstrap = BrokerAddr { id: -1, host: broker_pod(snapshot, namespace, cluster)?, port };
         Ok(Self { bootstrap, dial })
     }
 
@@ -155,6 +161,11 @@ impl Brokers {
         deadline: Instant,
     ) -> std::result::Result<Client, KafkaError> {
         Client::connect(self.bootstrap.clone(), self.dial.clone(), options, deadline).await
+    }
+
+    /// Send messages and read them back.
+    pub async fn prove(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
+        smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), Options::default(), progress).await
     }
 
     /// Make `topic` as its resource describes it, if it is not there.
@@ -196,8 +207,8 @@ pub fn new_topic(name: &str, resource: &Object) -> NewTopic {
 }
 
 /// The port of the first internal listener without TLS and without authentication.
-fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
-    let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
+fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16> {
+    let kafka = snapshot.kafka(namespace, cluster);
     let listeners = kafka.as_ref().and_then(|k| k.0.json().pointer("/spec/kafka/listeners")?.as_array());
     let plain = listeners.into_iter().flatten().find(|l| {
         l["type"] == "internal"
@@ -209,7 +220,7 @@ fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
             Failure::new(
                 NO_LISTENER,
                 Kind::Smoke,
-                format!("the Kafka {} has no internal listener without TLS and authentication", cx.cluster()),
+                format!("the Kafka {cluster} has no internal listener without TLS and authentication"),
             )
             .hint("add one to spec.kafka.listeners: {name: plain, port: 9092, type: internal, tls: false}"),
         )
@@ -217,13 +228,12 @@ fn plain_port(snapshot: &Snapshot, cx: &Cx) -> Result<u16> {
 }
 
 /// A ready broker's pod, or one that at least runs.
-fn broker_pod(snapshot: &Snapshot, cx: &Cx) -> Result<String> {
-    let mut pods: Vec<_> =
-        snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster())).collect();
+fn broker_pod(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<String> {
+    let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_kafka_node_of(cluster)).collect();
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
-            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {} has no broker pod", cx.cluster()))
+            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
                 .hint("see what is there: kstrim status")
                 .hint("make it: kstrim up"),
         )

@@ -26,7 +26,7 @@ use crate::paths::ProfilePaths;
 use crate::quickstart::{ownership, patience, refused};
 use crate::tool::kubectl::{self, Kubectl};
 use crate::tool::minikube::{self, Minikube};
-use crate::tool::minikube_output::State;
+use crate::tool::minikube_output::{Listed, State};
 
 /// Kinds that every cluster serves.
 pub const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
@@ -45,6 +45,14 @@ pub struct Looker {
     minikube: Minikube,
     kubectl: Rc<Kubectl>,
     patient: bool,
+    more: Vec<Kind>,
+}
+
+/// The way to the cluster, and what came of it.
+pub struct Reach {
+    asked: Option<Result<(Asked, Reached), ApiError>>,
+    /// minikube's word; `None` if it took longer than the API server for all of its answers.
+    pub state: Result<Option<State>>,
 }
 
 /// What a look saw.
@@ -88,7 +96,16 @@ impl Looker {
         let journal = JournalFile::open(&paths.journal(), profile)?.journal;
         let place = place(target);
         let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, true);
-        Ok(Self { place, journal, programs, runner, minikube, kubectl: Rc::new(kubectl), patient: true })
+        Ok(Self {
+            place,
+            journal,
+            programs,
+            runner,
+            minikube,
+            kubectl: Rc::new(kubectl),
+            patient: true,
+            more: Vec::new(),
+        })
     }
 
     /// Look at `target` whatever is missing, and without patience for an API server that is away.
@@ -113,7 +130,23 @@ impl Looker {
         });
         let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, false);
         let (place, journal) = (place(target), journal.journal);
-        Self { place, journal, programs, runner, minikube, kubectl: Rc::new(kubectl), patient: false }
+        Self {
+            place,
+            journal,
+            programs,
+            runner,
+            minikube,
+            kubectl: Rc::new(kubectl),
+            patient: false,
+            more: Vec::new(),
+        }
+    }
+
+    /// List these kinds, too, whose objects need no namespace.
+    #[must_use]
+    pub fn and(mut self, kinds: &[Kind]) -> Self {
+        self.more = kinds.to_vec();
+        self
     }
 
     /// Look once.
@@ -121,12 +154,25 @@ impl Looker {
     /// # Errors
     /// When minikube cannot be run or gives no sensible answer, and the API server none either.
     pub async fn look(&self) -> Result<Seen> {
-        let (minikube, kubectl, listed, (asked, state)) = tokio::join!(
+        let (minikube, kubectl, listed, reach) = tokio::join!(
             self.minikube.version(),
             self.kubectl.client_version(),
             self.minikube.listed(),
             self.reach()
         );
+        self.seen((minikube, kubectl), listed, reach)
+    }
+
+    /// The answers put together: the programs' versions, what minikube has on file, the rest.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub fn seen(
+        &self,
+        (minikube, kubectl): (Result<String>, Result<String>),
+        listed: Result<Listed>,
+        Reach { asked, state }: Reach,
+    ) -> Result<Seen> {
         let answered = matches!(asked, Some(Ok(_)));
         let mut troubles: Vec<Failure> = Vec::new();
         // What minikube does not tell is only missing where the API server tells the rest.
@@ -172,7 +218,7 @@ impl Looker {
 
     /// The API server's answers, unless minikube says that it cannot give any (a paused one would
     /// keep kubectl waiting), and minikube's word.
-    async fn reach(&self) -> (Option<Result<(Asked, Reached), ApiError>>, Result<Option<State>>) {
+    pub async fn reach(&self) -> Reach {
         let status = self.minikube.status();
         let asked = async {
             if !self.kubectl.knows_context() {
@@ -210,9 +256,9 @@ impl Looker {
             && matches!(state, Ok(Some(State::Running)))
             && let Some(found) = self.ask_by_spare().await
         {
-            return (Some(found), state);
+            return Reach { asked: Some(found), state };
         }
-        (asked, state)
+        Reach { asked, state }
     }
 
     /// Ask by a temporary kubeconfig that minikube writes.
@@ -237,7 +283,22 @@ impl Looker {
         let guess = self.guess();
         let [namespace, deployment, pod, claim, event] = CORE.map(|k| self.list(kubectl, k, guess));
         let [kafka, pool, topic, user] = CUSTOM.map(|k| self.list(kubectl, k, guess));
-        let (version, marker, namespaces, deployments, pods, claims, events, kafkas, pools, topics, users) = tokio::join!(
+        let more = futures_util::future::join_all(self.more.iter().map(|k| self.list(kubectl, *k, guess)));
+        let (
+            more,
+            version,
+            marker,
+            namespaces,
+            deployments,
+            pods,
+            claims,
+            events,
+            kafkas,
+            pools,
+            topics,
+            users,
+        ) = tokio::join!(
+            more,
             kubectl.get("/version"),
             kubectl.find(ownership::MARKER),
             namespace,
@@ -254,8 +315,9 @@ impl Looker {
         let mut answers = Vec::from([namespaces, deployments, pods, claims, events]);
         let (served, custom) = self.served(kubectl, guess, [kafkas, pools, topics, users]).await;
         answers.extend(custom);
+        answers.extend(more);
         let (store, mut refused) = (Store::new(), Vec::new());
-        for (kind, answer) in CORE.into_iter().chain(CUSTOM).zip(answers) {
+        for (kind, answer) in CORE.into_iter().chain(CUSTOM).chain(self.more.iter().copied()).zip(answers) {
             match answer {
                 Ok(items) => store.replace(kind, items),
                 Err(error) if absent(&error) => store.replace(kind, Vec::new()),

@@ -260,6 +260,16 @@ impl Kubectl {
         }
     }
 
+    /// One entry of a Secret, decoded; the others stay in the cluster. Empty if there is none.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn secret_entry(&self, namespace: &str, name: &str, key: &str) -> Result<String, ApiError> {
+        let cmd = self.cmd().args(["get", "secrets", name, "-n", namespace, "--ignore-not-found", "-o"]);
+        let template = format!(r#"go-template={{{{index .data "{key}" | base64decode}}}}"#);
+        Ok(self.run(&cmd.arg(template)).await?.text())
+    }
+
     /// Forward a free local port to `port` of a pod. The forward ends when the result is dropped.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The programs kstrim wraps: argv builders, and pure parsers of what they print.
 
+pub mod engine;
 pub mod kubectl;
 pub mod logs;
 pub mod minikube;

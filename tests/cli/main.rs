@@ -3,6 +3,7 @@
 mod bad_input;
 mod config;
 mod diagnose;
+mod doctor;
 mod down;
 mod exit_codes;
 mod fakes_faithful;

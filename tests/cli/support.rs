@@ -192,7 +192,8 @@ pub fn writes(call: &Call) -> bool {
     let verbs = ["start", "stop", "pause", "unpause", "load", "pull", "update-context"];
     let has = |list: &[&str]| call.args.iter().any(|a| list.contains(&a.as_str()));
     match call.program.as_str() {
-        "kubectl" => has(&words),
+        // A question whether one may create is no creation.
+        "kubectl" => has(&words) && !has(&["auth"]),
         _ => has(&words) || has(&verbs),
     }
 }
@@ -216,6 +217,13 @@ fn target(test: &Test) -> Vec<String> {
 pub fn kubectl(test: &Test, args: &str) -> Run {
     let mut words = target(test);
     words.extend(args.split_whitespace().map(str::to_owned));
+    test.fake("kubectl", words)
+}
+
+/// The same with words that hold blanks.
+pub fn kubectl_words(test: &Test, more: Vec<String>) -> Run {
+    let mut words = target(test);
+    words.extend(more);
     test.fake("kubectl", words)
 }
 

@@ -134,7 +134,7 @@ pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(Str
     None
 }
 
-fn labels(cluster: &str, name: &str, component: &str) -> Value {
+pub fn labels(cluster: &str, name: &str, component: &str) -> Value {
     json!({
         "app.kubernetes.io/instance": cluster, "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
         "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": format!("strimzi-{cluster}"),
@@ -189,7 +189,7 @@ pub fn claims(c: &mut Cluster, kafka: &Value, pools: &[Pool]) {
     }
 }
 
-fn of_kafka(kafka: &Value) -> Value {
+pub fn of_kafka(kafka: &Value) -> Value {
     let (api, name) = (text(kafka, "/apiVersion"), text(kafka, "/metadata/name"));
     owner(api, "Kafka", name, text(kafka, "/metadata/uid"), false)
 }

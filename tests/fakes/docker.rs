@@ -39,8 +39,8 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         ))?,
         "ps" => {
             let name = flag(args, &["--filter"]).and_then(|f| f.strip_prefix("name=")).unwrap_or("");
-            let name = name.trim_matches(['^', '$', '/']);
-            for (container, state) in containers(place).into_iter().filter(|(c, _)| c.contains(name)) {
+            let name = name.trim_matches(['^', '$', '/', '?']).replace("[.]", ".");
+            for (container, state) in containers(place).into_iter().filter(|(c, _)| c.contains(&name)) {
                 let line = match format {
                     Some(format) => format
                         .replace("{{.Names}}", &container)

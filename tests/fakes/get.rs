@@ -119,6 +119,12 @@ fn well_known(cluster: &Cluster, path: &str) -> Option<String> {
     match path.trim_end_matches('/') {
         "/readyz" | "/livez" | "/healthz" => Some("ok".into()),
         "/version" => Some(format!("{}\n", server_version(version))),
+        path if path == format!("/api/v1/nodes/{}/proxy/stats/summary", cluster.profile) => {
+            // The kubelet's own; it measures no volumes of minikube's provisioner.
+            let free = cluster.scenario.node_free_mb.unwrap_or(20_480) << 20;
+            let fs = json!({"availableBytes": free, "capacityBytes": 40_u64 << 30});
+            Some(json!({"node": {"nodeName": cluster.profile, "fs": fs}, "pods": []}).to_string())
+        }
         _ => group(cluster, path).or_else(|| group_resources(cluster, path)),
     }
 }
@@ -235,6 +241,12 @@ fn typed(link: &Link, io: &mut Io, args: &Args) -> Done {
                 io.line(&text)?;
             } else {
                 io.out(&serde_yaml::to_string(&body).expect("YAML"))?;
+            }
+        }
+        format if format.starts_with("go-template=") => {
+            for (_, object) in &found {
+                let text = crate::certificates::template(object, &format["go-template=".len()..]);
+                io.out(&text.ok_or_else(|| End::Error(format!("error: template {format}")))?)?;
             }
         }
         "name" => {

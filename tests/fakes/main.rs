@@ -8,6 +8,7 @@ use serde_json::json;
 
 mod apply;
 mod broker;
+mod certificates;
 mod cluster;
 mod deployments;
 mod desired;

@@ -191,7 +191,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             }
             desired::claims(c, &kafka, &pools);
             desired::services(c, &kafka);
-            crate::topics::ca_certificate(c, &kafka);
+            crate::certificates::secrets(c, &kafka);
             desired::pool_status(c, &kafka, &pools);
             if !c.elapsed(&uid, &format!("pods {}", work.since), t.pods) {
                 return;

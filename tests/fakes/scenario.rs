@@ -38,6 +38,10 @@ pub struct Scenario {
     pub lock_after_delete: bool,
     /// CRDs that hang in deletion until the end of the scenario (recording 13).
     pub stuck_crds: Vec<String>,
+    /// Whose certificates ran out: `minikube`, `strimzi`.
+    pub expired: Vec<String>,
+    /// Free space of a node's disk, MiB; `None`: plenty.
+    pub node_free_mb: Option<u64>,
     /// Injected faults, tried in this order; the first that matches is taken.
     pub faults: Vec<Fault>,
     /// Faults of the fake Kafka broker behind `port-forward`; null: none.

@@ -364,6 +364,7 @@ fn finish(place: &Place, out: &mut Out, r: &Request, whole: bool) -> Done {
         world.save();
         kubeconfig::add(&r.name, &profile.ip);
     }
+    crate::certificates::files(&place.scenario, &r.name);
     out.step(18, "Enabling Addons", "Enabled addons: storage-provisioner, default-storageclass")?;
     out.step(19, "Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
     Ok(0)

@@ -220,18 +220,3 @@ fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
     }
     if tls { format!("CN={name}") } else { name.to_owned() }
 }
-
-/// The certificate of the cluster's CA, for clients.
-pub fn ca_certificate(c: &mut Cluster, kafka: &Value) {
-    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
-    let name = format!("{cluster}-cluster-ca-cert");
-    if c.get(&format!("secrets/{ns}/{name}")).is_none() {
-        let (api, uid) = (text(kafka, "/apiVersion"), text(kafka, "/metadata/uid"));
-        let owner = crate::deployments::owner(api, "Kafka", cluster, uid, false);
-        // "cluster-ca" between the marks of a certificate.
-        let pem = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmNsdXN0ZXItY2EKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=";
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"ca.crt": pem},
-            "metadata": {"name": name, "namespace": ns, "ownerReferences": [owner]}});
-        c.create(&crate::kinds::builtin("secrets"), secret);
-    }
-}

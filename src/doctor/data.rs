@@ -1,0 +1,242 @@
+//! The published shape of `kstrim doctor -o json`: see `docs/doctor.md`.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::event::FailureInfo;
+use crate::failure::{Failure, Kind};
+use crate::quickstart::checks::{Group, Verdict};
+
+/// The version of the document. It grows when a field changes its meaning or goes away; new
+/// fields do not raise it, readers skip what they do not know.
+pub const VERSION: u32 = 1;
+
+/// What the doctor found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Doctor {
+    /// The version of this format: 1. Readers skip fields that they do not know.
+    pub v: u32,
+    /// When it was looked at (UTC, RFC 3339).
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub time: Timestamp,
+    /// The minikube profile.
+    pub profile: String,
+    /// The process's exit code: the worst result.
+    pub exit_code: u8,
+    /// How long all checks took together, in milliseconds.
+    pub ms: u64,
+    /// How many checks said what.
+    pub counts: Counts,
+    /// The checks, from the ground up.
+    pub checks: Vec<Check>,
+    /// With `--fix`: what could be put right, in the order it is done. Else empty.
+    pub fixes: Vec<Fix>,
+}
+
+/// How many checks said what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Counts {
+    /// All is well.
+    pub ok: u64,
+    /// It may do harm later.
+    pub warning: u64,
+    /// `up` cannot work like this, or the cluster does not.
+    pub failed: u64,
+    /// There was nothing to look at.
+    pub skipped: u64,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Check {
+    /// Its stable name, `GROUP.WHAT`.
+    pub id: String,
+    /// What it is about.
+    pub group: Group,
+    /// What it looks at, for people.
+    pub title: String,
+    /// What it says.
+    pub verdict: Word,
+    /// What was found, what is wrong, or why there was nothing to look at; one line.
+    pub found: String,
+    /// What is wrong, in full; null unless it is a warning or a failure.
+    pub problem: Option<FailureInfo>,
+    /// Milliseconds until it knew.
+    pub ms: u64,
+    /// What `--fix` would do about it; null if nothing.
+    pub fix: Option<String>,
+}
+
+/// What a check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// All is well.
+    Ok,
+    /// It may do harm later.
+    Warning,
+    /// `up` cannot work like this, or the cluster does not.
+    Failed,
+    /// There was nothing to look at.
+    Skipped,
+}
+
+/// Something that can be put right.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Fix {
+    /// The check whose result it puts right.
+    pub check: String,
+    /// What it does.
+    pub what: String,
+    /// Whether it changes the profile or what is in it: then it needs `--yes` or an answer.
+    pub changes_cluster: bool,
+    /// What came of it.
+    pub outcome: FixOutcome,
+    /// Why it failed; null unless it did.
+    pub problem: Option<FailureInfo>,
+}
+
+/// What came of a fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FixOutcome {
+    /// It was done.
+    Done,
+    /// It was tried and failed.
+    Failed,
+    /// Nobody agreed to it.
+    NotAgreed,
+}
+
+/// What a check came to, before it has its place in the document.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What it says.
+    pub word: Word,
+    /// One line.
+    pub found: String,
+    /// What is wrong.
+    pub problem: Option<FailureInfo>,
+}
+
+impl Outcome {
+    /// All is well.
+    pub fn ok(found: impl Into<String>) -> Self {
+        Self { word: Word::Ok, found: found.into(), problem: None }
+    }
+
+    /// There was nothing to look at.
+    pub fn skipped(why: impl Into<String>) -> Self {
+        Self { word: Word::Skipped, found: why.into(), problem: None }
+    }
+
+    /// A warning or a failure.
+    pub fn wrong(word: Word, problem: FailureInfo) -> Self {
+        Self { word, found: problem.message.clone(), problem: Some(problem) }
+    }
+
+    /// A failure.
+    pub fn failed(failure: &Failure) -> Self {
+        Self::wrong(Word::Failed, FailureInfo::new(failure, None))
+    }
+
+    /// A warning.
+    pub fn warning(failure: &Failure) -> Self {
+        Self::wrong(Word::Warning, FailureInfo::new(failure, None))
+    }
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok(found) => Self::ok(found),
+            Verdict::Skip(why) => Self::skipped(why),
+            Verdict::Warn(failure) => Self::warning(&failure),
+            Verdict::Fail(failure) => Self::failed(&failure),
+        }
+    }
+}
+
+impl Doctor {
+    /// The document of these checks.
+    pub fn new(profile: &str, checks: Vec<Check>, ms: u64) -> Self {
+        let mut counts = Counts::default();
+        for check in &checks {
+            *match check.verdict {
+                Word::Ok => &mut counts.ok,
+                Word::Warning => &mut counts.warning,
+                Word::Failed => &mut counts.failed,
+                Word::Skipped => &mut counts.skipped,
+            } += 1;
+        }
+        Self {
+            v: VERSION,
+            time: Timestamp::now(),
+            profile: profile.to_owned(),
+            exit_code: exit_code(&checks),
+            ms,
+            counts,
+            checks,
+            fixes: Vec::new(),
+        }
+    }
+}
+
+/// The worst result: what the machine lacks, before what is in the way, before the rest.
+fn exit_code(checks: &[Check]) -> u8 {
+    let failed = |wanted: &dyn Fn(Kind) -> bool| {
+        checks
+            .iter()
+            .filter(|c| c.verdict == Word::Failed)
+            .any(|c| c.problem.as_ref().is_some_and(|p| wanted(p.kind)))
+    };
+    if failed(&|k| k == Kind::Prerequisite) {
+        Kind::Prerequisite.exit_code()
+    } else if failed(&|k| k == Kind::Foreign) {
+        Kind::Foreign.exit_code()
+    } else if failed(&|_| true) {
+        Kind::Task.exit_code()
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Id;
+
+    fn check(verdict: Verdict) -> Check {
+        let Outcome { word, found, problem } = verdict.into();
+        Check {
+            id: "x.y".into(),
+            group: Group::Machine,
+            title: "t".into(),
+            verdict: word,
+            found,
+            problem,
+            ms: 0,
+            fix: None,
+        }
+    }
+
+    #[test]
+    fn the_worst_result_is_the_exit_code() {
+        let failure = |kind| Box::new(Failure::new(Id("KS-UNKNOWN"), kind, "m"));
+        let fail = |kind| check(Verdict::Fail(failure(kind)));
+        let warn = || check(Verdict::Warn(failure(Kind::Prerequisite)));
+        for (checks, code) in [
+            (vec![], 0),
+            (vec![check(Verdict::Ok("fine".into())), warn(), check(Verdict::Skip("no".into()))], 0),
+            (vec![fail(Kind::Task)], 1),
+            (vec![fail(Kind::Usage)], 1),
+            (vec![fail(Kind::Foreign), fail(Kind::Task)], 5),
+            (vec![fail(Kind::Foreign), fail(Kind::Prerequisite), fail(Kind::Task)], 3),
+        ] {
+            assert_eq!(exit_code(&checks), code, "{checks:?}");
+        }
+        let doctor = Doctor::new("p", vec![warn(), fail(Kind::Task)], 1);
+        assert_eq!((doctor.counts.warning, doctor.counts.failed, doctor.exit_code), (1, 1, 1));
+    }
+}

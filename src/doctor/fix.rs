@@ -1,0 +1,244 @@
+//! What `--fix` does: only what is kstrim's own, or loses nothing. Each is named before it is done.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::data::{Check, Word};
+use super::live::{Live, PAUSE};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::quickstart::checks::profile as profile_ids;
+use crate::quickstart::checks::{Ground, disk};
+use crate::quickstart::cluster;
+use crate::quickstart::operator::DEPLOYMENT;
+use crate::tool::kubectl::{FIELD_MANAGER, Kubectl};
+use crate::tool::minikube::{Minikube, StartOptions};
+use crate::tool::minikube_output::Listed;
+
+/// It was tried, and is as it was.
+pub const VAIN: Id = Id("KS-FIX-IN-VAIN");
+
+/// A fix that can be done.
+pub struct Planned {
+    /// The check whose result it puts right.
+    pub check: &'static str,
+    /// What it does, for people.
+    pub what: String,
+    /// Whether it changes the profile or what is in it.
+    pub changes_cluster: bool,
+    act: Act,
+}
+
+enum Act {
+    /// Give a folder of kstrim's back to its user.
+    Permit(PathBuf),
+    /// Move a journal that cannot be read out of the way.
+    MoveAway(PathBuf),
+    /// Write the profile's context into kstrim's kubeconfig.
+    Context(Rc<Minikube>),
+    /// Delete a profile in which nothing ever ran, or whose machine is gone.
+    Delete(Rc<Minikube>),
+    /// Start it.
+    Start(Rc<Minikube>, StartOptions, String),
+    /// Restart the operator, which frees its lock.
+    Restart(Rc<Kubectl>, String, Vec<String>),
+    /// Take our own annotation off a Kafka.
+    Unpause(Rc<Kubectl>, String, String),
+}
+
+/// What could be done about these results, in the order in which it has to be done.
+pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Planned> {
+    let mut all = Vec::new();
+    let problem = |id: &str| {
+        let wrong = |c: &&Check| c.id == id && matches!(c.verdict, Word::Failed | Word::Warning);
+        checks.iter().find(wrong).and_then(|c| c.problem.as_ref()).map(|p| p.id.as_str())
+    };
+    let mut add = |check, what: String, changes_cluster, act| {
+        all.push(Planned { check, what, changes_cluster, act });
+    };
+    for (check, folder, id) in
+        [("disk.state", &ground.state_dir, disk::UNWRITABLE), ("disk.cache", &ground.cache_dir, disk::CACHE)]
+    {
+        if problem(check) == Some(id.0) && locked_to_its_user(folder) {
+            let what = format!("make the folder {} writable for you", folder.display());
+            add(check, what, false, Act::Permit(folder.clone()));
+        }
+    }
+    if problem("profile.journal") == Some("KS-JOURNAL-CORRUPT") {
+        let journal = ground.paths().journal();
+        let what = format!("move {} away; a mark in the cluster tells whose it is", journal.display());
+        add("profile.journal", what, false, Act::MoveAway(journal));
+    }
+    if let Ok(minikube) = &ground.minikube {
+        profile_fixes(ground, minikube, problem("profile.state"), &mut add).await;
+        if problem("cluster.context").is_some() {
+            let what = "write the profile's context into kstrim's own kubeconfig".to_owned();
+            add("cluster.context", what, false, Act::Context(minikube.clone()));
+        }
+    }
+    if let Some((kubectl, status, snapshot)) = live.cluster_now() {
+        let target = &ground.settings.target;
+        let namespace = target.namespace.to_string();
+        let ours = status.operator.as_ref().is_some_and(|o| o.ours);
+        if problem("kafka.ready") == Some("KS-OPERATOR-LOCK") && ours {
+            let pods = snapshot.pods(&namespace).filter(|p| p.is_operator() && !p.0.deleting());
+            let pods: Vec<String> = pods.map(|p| format!("pod/{}", p.0.name())).collect();
+            let what = format!("restart the operator {DEPLOYMENT}, which frees its lock on the Kafka");
+            add("kafka.ready", what, true, Act::Restart(kubectl.clone(), namespace.clone(), pods));
+        }
+        let kafka = snapshot.kafka(&namespace, target.cluster.as_str());
+        if problem("kafka.ready") == Some("KS-KAFKA-PAUSED")
+            && kafka.is_some_and(|k| paused_by_us(k.0.json()))
+        {
+            let what = format!("let the operator look after the Kafka {} again", target.cluster);
+            let name = target.cluster.to_string();
+            add("kafka.ready", what, true, Act::Unpause(kubectl.clone(), namespace, name));
+        }
+    }
+    all
+}
+
+/// What can be done about the profile, if it is ours.
+async fn profile_fixes(
+    ground: &Ground,
+    minikube: &Rc<Minikube>,
+    problem: Option<&str>,
+    add: &mut impl FnMut(&'static str, String, bool, Act),
+) {
+    let Some(problem) = problem.filter(|_| ground.ours.get() == Some(true)) else { return };
+    let name = ground.profile_name();
+    let never_ran = match ground.listed().await {
+        Ok(Listed::Broken) => true,
+        Ok(Listed::Valid(profile)) => !profile.addressed,
+        _ => false,
+    };
+    let options = StartOptions { extra: ground.settings.minikube_args.clone(), ..StartOptions::default() };
+    let check = "profile.state";
+    match problem {
+        p if p == profile_ids::HALF_MADE.0 && never_ran => {
+            let what = format!("delete the half-made profile {name}, in which nothing ever ran");
+            add(check, what, true, Act::Delete(minikube.clone()));
+        }
+        p if p == profile_ids::GONE.0 => {
+            let what = format!("delete the profile {name}, whose machine is gone");
+            add(check, what, true, Act::Delete(minikube.clone()));
+        }
+        p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {
+            let what = format!("start the profile {name}");
+            add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
+        }
+        _ => {}
+    }
+}
+
+/// A folder of this user's that its user may not write.
+fn locked_to_its_user(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(folder).is_ok_and(|meta| {
+        meta.is_dir()
+            && meta.uid() == rustix::process::geteuid().as_raw()
+            && meta.permissions().mode() & 0o300 != 0o300
+    })
+}
+
+/// Whether kstrim, and nobody else, set the annotation that pauses.
+fn paused_by_us(kafka: &Value) -> bool {
+    let fields = kafka.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let setters: Vec<&str> = fields
+        .into_iter()
+        .flatten()
+        .filter(|f| !f["fieldsV1"]["f:metadata"]["f:annotations"][format!("f:{PAUSE}")].is_null())
+        .filter_map(|f| f["manager"].as_str())
+        .collect();
+    setters == [FIELD_MANAGER]
+}
+
+impl Planned {
+    /// Do it.
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub async fn run(&self) -> Result<()> {
+        let vain =
+            |message: String, cause: String| Box::new(Failure::new(VAIN, Kind::Task, message).because(cause));
+        let unwritable = |path: &Path, e: std::io::Error| {
+            vain(format!("{} stays as it is", path.display()), e.to_string())
+        };
+        match &self.act {
+            Act::Permit(folder) => {
+                let set = || {
+                    let mode = fs::metadata(folder)?.permissions().mode();
+                    fs::set_permissions(folder, Permissions::from_mode(mode | 0o700))
+                };
+                set().map_err(|e| unwritable(folder, e))
+            }
+            Act::MoveAway(file) => {
+                fs::rename(file, file.with_extension("json.bad")).map_err(|e| unwritable(file, e))
+            }
+            Act::Context(minikube) => {
+                let output = minikube.run_cmd(&minikube.update_context_cmd()).await?;
+                if output.exit.success() {
+                    return Ok(());
+                }
+                Err(vain("the context was not written".into(), output.last_stderr_line().to_owned()))
+            }
+            Act::Delete(minikube) => {
+                let output = minikube.delete().await?;
+                // Its exit code says nothing of what remains.
+                match minikube.listed().await? {
+                    Listed::Absent => Ok(()),
+                    _ => Err(vain("the profile is still there".into(), output.last_stderr_line().to_owned())),
+                }
+            }
+            Act::Start(minikube, options, profile) => {
+                let cmd = minikube.start_cmd(options);
+                cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
+            }
+            Act::Restart(kubectl, namespace, pods) => {
+                let deleted = kubectl.delete(Some(namespace), pods).await;
+                deleted.map_err(|e| vain("the operator was not restarted".into(), e.message))
+            }
+            Act::Unpause(kubectl, namespace, name) => {
+                let patch = json!({"metadata": {"annotations": {PAUSE: null}}});
+                let patched = kubectl.patch(namespace, "kafkas.kafka.strimzi.io", name, &patch, None).await;
+                patched.map_err(|e| vain(format!("the Kafka {name} stays paused"), e.message))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_kstrim_paused_is_its_to_wake() {
+        let kafka = |managers: &[&str]| {
+            let fields: Vec<Value> = managers
+                .iter()
+                .map(|m| {
+                    json!({"manager": m, "fieldsV1": {"f:metadata": {"f:annotations":
+                        {"f:strimzi.io/pause-reconciliation": {}}}}})
+                })
+                .chain([json!({"manager": "else", "fieldsV1": {"f:spec": {}}})])
+                .collect();
+            json!({"metadata": {"managedFields": fields}})
+        };
+        assert!(paused_by_us(&kafka(&["kstrim"])));
+        assert!(!paused_by_us(&kafka(&["kubectl-annotate"])));
+        assert!(!paused_by_us(&kafka(&["kstrim", "kubectl-annotate"])));
+        assert!(!paused_by_us(&kafka(&[])) && !paused_by_us(&json!({})));
+    }
+
+    #[test]
+    fn a_folder_without_its_users_rights_is_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(!locked_to_its_user(folder.path()));
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o500)).expect("its own");
+        assert!(locked_to_its_user(folder.path()));
+        assert!(!locked_to_its_user(&folder.path().join("none")));
+    }
+}

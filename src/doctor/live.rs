@@ -1,0 +1,239 @@
+//! The running cluster: what `status` shows and `explain` says of it, put to checks, and a few questions
+//! that only a doctor asks.
+
+mod cluster;
+mod kafka;
+mod strimzi;
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
+use super::data::{Check, Outcome, Word};
+use super::entry;
+use crate::event::FailureInfo;
+use crate::exec::BoxFuture;
+use crate::explain::kubectl;
+use crate::failure::{Failure, Kind, Result};
+use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::quickstart::checks::{Ground, Group};
+use crate::quickstart::preflight::OPERATORS;
+use crate::status::Status;
+use crate::status::data::{Finding, Level};
+use crate::status::look::{self, Looker, Seen};
+use crate::status::model::Memory;
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube_output::State;
+
+/// Kinds that a doctor looks at beyond those of `status`.
+pub const MORE: [ObservedKind; 2] = [ObservedKind::Node, ObservedKind::Crd];
+
+/// The annotation by which somebody pauses a resource.
+pub(super) const PAUSE: &str = "strimzi.io/pause-reconciliation";
+
+/// A cluster that was looked at, or why there is none.
+pub struct Live<'a> {
+    ground: &'a Ground,
+    found: Result<Cluster, String>,
+    /// Whether there was a way to ask at all.
+    asked: bool,
+    /// Milliseconds the look took.
+    ms: u64,
+}
+
+/// A cluster whose API server answers.
+struct Cluster {
+    kubectl: Rc<Kubectl>,
+    seen: Seen,
+    status: Status,
+}
+
+impl Cluster {
+    fn snapshot(&self) -> &Snapshot {
+        &self.seen.snapshot
+    }
+}
+
+/// A check of the cluster.
+struct LiveCheck {
+    id: &'static str,
+    group: Group,
+    title: &'static str,
+    run: for<'a> fn(&'a Ground, &'a Cluster) -> BoxFuture<'a, Outcome>,
+}
+
+macro_rules! check {
+    ($group:ident, $id:literal, $title:literal, $run:path) => {
+        LiveCheck {
+            id: $id,
+            group: Group::$group,
+            title: $title,
+            run: |ground, cluster| Box::pin($run(ground, cluster)),
+        }
+    };
+}
+
+/// All of them but the first, `cluster.api`, in the order they are shown.
+const TABLE: &[LiveCheck] = &[
+    check!(Cluster, "cluster.context", "kstrim's kubeconfig", cluster::context),
+    check!(Cluster, "cluster.node", "the nodes", cluster::node),
+    check!(Cluster, "cluster.storage", "the storage class", cluster::storage),
+    check!(Cluster, "cluster.namespace", "the namespace", cluster::namespace),
+    check!(Strimzi, "strimzi.crds", "Strimzi's resource definitions", strimzi::crds),
+    check!(Strimzi, "strimzi.operator", "Strimzi's operator", strimzi::operator),
+    check!(Strimzi, "strimzi.rbac", "the operator's permissions", strimzi::rbac),
+    check!(Kafka, "kafka.ready", "the Kafka cluster", kafka::ready),
+    check!(Kafka, "kafka.topics", "topics and users", kafka::topics),
+    check!(Kafka, "kafka.certificates", "the cluster's certificates", kafka::certificates),
+    check!(Kafka, "kafka.volumes", "room in the volumes", kafka::volumes),
+    check!(Kafka, "kafka.smoke", "the way to the brokers", kafka::smoke),
+];
+
+/// Every check of the cluster, by name.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    std::iter::once("cluster.api").chain(TABLE.iter().map(|check| check.id))
+}
+
+impl<'a> Live<'a> {
+    /// Look, and tell the ground what it can only know from here: state and owner of the profile.
+    pub async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
+        let found = Self::cluster(ground, looker).await;
+        Self { ground, found, asked: looker.is_ok(), ms: super::ms(began) }
+    }
+
+    async fn cluster(ground: &Ground, looker: &Result<Looker>) -> Result<Cluster, String> {
+        let claimed = ground.journal.as_ref().is_ok_and(|j| j.profile_is_ours);
+        let looker = match looker {
+            Ok(looker) => looker,
+            Err(failure) => {
+                // Without a journal only the cluster knows, and it is not asked.
+                ground.ours.set(ground.journal.is_ok().then_some(claimed));
+                return Err(format!("the cluster cannot be asked: {failure}"));
+            }
+        };
+        let (minikube, kubectl, listed, reach) = tokio::join!(
+            ground.minikube_version(),
+            ground.kubectl_version(),
+            ground.listed(),
+            looker.reach()
+        );
+        // No word of minikube's in time, and all of the API server's: it runs.
+        ground.state_is(reach.state.clone().map(|s| s.unwrap_or(State::Running)));
+        let seen = looker.seen((minikube, kubectl), listed, reach).map_err(|f| f.message)?;
+        let known = seen.reached.is_some() || ground.journal.is_ok();
+        ground.ours.set(known.then_some(seen.facts.ours));
+        let Some(reached) = &seen.reached else {
+            return Err(match &seen.facts.api {
+                Some(Err(error)) => error.clone(),
+                _ => "there is no running cluster".to_owned(),
+            });
+        };
+        let kubectl = reached.kubectl.clone();
+        let (operators, status) = tokio::join!(kubectl.find(OPERATORS), async {
+            look::status(&seen, &seen.snapshot, &mut Memory::default()).await
+        });
+        if let Ok(mut list) = operators.map(Option::unwrap_or_default) {
+            let items = list.get_mut("items").and_then(serde_json::Value::as_array_mut);
+            let _ = ground.operators.set(items.map(std::mem::take).unwrap_or_default());
+        }
+        Ok(Cluster { kubectl, seen, status })
+    }
+
+    /// The cluster as it was seen, if it answers.
+    pub(super) fn cluster_now(&self) -> Option<(&Rc<Kubectl>, &Status, &Snapshot)> {
+        let cluster = self.found.as_ref().ok()?;
+        Some((&cluster.kubectl, &cluster.status, cluster.snapshot()))
+    }
+
+    /// Everything there is to say of it.
+    pub async fn checks(&self, began: Instant) -> Vec<Check> {
+        let mut api = entry("cluster.api", Group::Cluster, "the API server", self.api().await, began);
+        api.ms = self.ms;
+        let rest = join_all(TABLE.iter().map(|check| async move {
+            let outcome = match &self.found {
+                Ok(cluster) => (check.run)(self.ground, cluster).await,
+                Err(why) => Outcome::skipped(why.clone()),
+            };
+            entry(check.id, check.group, check.title, outcome, began)
+        }));
+        std::iter::once(api).chain(rest.await).collect()
+    }
+
+    async fn api(&self) -> Outcome {
+        match &self.found {
+            Ok(cluster) => {
+                let refused = cluster.seen.facts.troubles.iter().find(|t| kubectl::ids().contains(&t.id));
+                match refused {
+                    Some(failure) => Outcome::failed(failure),
+                    None => {
+                        let version = cluster.status.versions.kubernetes.as_deref().unwrap_or("");
+                        Outcome::ok(format!("answers, Kubernetes {version}"))
+                    }
+                }
+            }
+            // Only a cluster that should run is missed; `profile.state` tells the rest.
+            Err(why) if self.asked && matches!(self.ground.state().await, Ok(State::Running)) => {
+                let profile = self.ground.profile_name();
+                Outcome::failed(
+                    &Failure::new(
+                        kubectl::UNREACHABLE,
+                        Kind::Task,
+                        format!("the API server of the profile {profile} does not answer"),
+                    )
+                    .because(why)
+                    .hint(format!("start it again: minikube start -p {profile}"))
+                    .hint(format!("its log: minikube logs -p {profile}")),
+                )
+            }
+            Err(why) => Outcome::skipped(why.clone()),
+        }
+    }
+}
+
+/// The check that a finding belongs to, by what it is about.
+fn home(finding: &Finding) -> &'static str {
+    let (kind, name) = finding.subject.split_once('/').unwrap_or((finding.subject.as_str(), ""));
+    match kind {
+        "node" => "cluster.node",
+        "namespace" => "cluster.namespace",
+        "crd" => "strimzi.crds",
+        "deployment" => "strimzi.operator",
+        "pod" if name.starts_with("strimzi-cluster-operator") => "strimzi.operator",
+        "pvc" => "kafka.volumes",
+        "topic" | "user" => "kafka.topics",
+        // What failed while looking has its own checks.
+        "minikube" => "",
+        _ => "kafka.ready",
+    }
+}
+
+/// What the findings of a check come to: the deepest in full, the others named after it. `None` if there
+/// is none.
+fn findings(status: &Status, check: &str) -> Option<Outcome> {
+    let mut all = status.findings.iter().filter(|f| home(f) == check);
+    let first = all.next()?;
+    let mut problem = FailureInfo {
+        id: first.id.clone(),
+        kind: Kind::Task,
+        task: None,
+        message: first.sentence.clone(),
+        causes: Some(first.evidence.clone()).filter(|e| !e.is_empty()).into_iter().collect(),
+        hints: first.hints.clone(),
+    };
+    let mut worst = first.level;
+    for more in all {
+        problem.causes.push(format!("also {}: {}", more.id, more.sentence));
+        worst = if more.level == Level::Cause { Level::Cause } else { worst };
+    }
+    let word = if worst == Level::Cause { Word::Failed } else { Word::Warning };
+    Some(Outcome::wrong(word, problem))
+}
+
+/// A failure that what kstrim did not make is in the way of the next `up`, unless that is accepted.
+fn foreign(ground: &Ground, id: crate::failure::Id, what: &str, instead: &str) -> Outcome {
+    if ground.settings.adopt {
+        return Outcome::ok(format!("{what} is not kstrim's, and accepted (--adopt)"));
+    }
+    Outcome::failed(&crate::quickstart::refused::foreign_to(&ground.settings.target, id, what, instead))
+}

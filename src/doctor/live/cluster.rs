@@ -1,0 +1,135 @@
+//! Kubernetes itself.
+
+use serde_json::Value;
+
+use super::{Cluster, findings, foreign};
+use crate::doctor::data::Outcome;
+use crate::failure::{Failure, Id, Kind};
+use crate::observe::Api;
+use crate::quickstart::checks::Ground;
+use crate::quickstart::refused;
+
+/// kstrim's own kubeconfig does not lead to the cluster.
+pub const CONTEXT: Id = Id("KS-CONTEXT-MISSING");
+const NODE: Id = Id("KS-NODE-NOT-READY");
+const PRESSURE: Id = Id("KS-NODE-PRESSURE");
+const CLASS: Id = Id("KS-STORAGE-CLASS");
+
+/// kstrim's kubeconfig leads to the cluster.
+pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
+    let profile = ground.profile_name();
+    if cluster.seen.facts.our_kubeconfig {
+        return Outcome::ok(format!("has the context {profile}"));
+    }
+    Outcome::warning(
+        &Failure::new(
+            CONTEXT,
+            Kind::Task,
+            format!("kstrim's own kubeconfig does not lead to the profile {profile}"),
+        )
+        .because("minikube's does; the profile was made, or started again, by another way")
+        .hint(format!("{} writes it", refused::up_of(&ground.settings.target))),
+    )
+}
+
+/// The nodes take pods.
+pub async fn node(_: &Ground, cluster: &Cluster) -> Outcome {
+    if let Some(outcome) = findings(&cluster.status, "cluster.node") {
+        return outcome;
+    }
+    let mut ready = 0;
+    for node in cluster.snapshot().nodes() {
+        let name = node.0.name();
+        let pressure = ["MemoryPressure", "DiskPressure", "PIDPressure"]
+            .into_iter()
+            .find(|c| node.0.condition(c).is_some_and(|c| c.is_true()));
+        if let Some(pressure) = pressure {
+            return Outcome::failed(
+                &Failure::new(PRESSURE, Kind::Task, format!("the node {name} is under {pressure}"))
+                    .because("it takes no new pods, and may throw out those it has")
+                    .hint("free disk space or memory on this machine: docker system df, free -m"),
+            );
+        }
+        if !node.ready() {
+            return Outcome::failed(
+                &Failure::new(NODE, Kind::Task, format!("the node {name} is not ready"))
+                    .because(node.0.condition("Ready").map(|c| c.message.to_owned()).unwrap_or_default())
+                    .hint("for some seconds that is normal after a start; then: kstrim kubectl -- describe node"),
+            );
+        }
+        ready += 1;
+    }
+    match ready {
+        0 => Outcome::skipped("no node is told of"),
+        1 => Outcome::ok("1 is ready"),
+        n => Outcome::ok(format!("{n} are ready")),
+    }
+}
+
+/// There is a default storage class, which brokers' volumes are made of.
+pub async fn storage(_: &Ground, cluster: &Cluster) -> Outcome {
+    match cluster.kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await {
+        Ok(list) => judge_classes(&list),
+        Err(error) => Outcome::skipped(error.message),
+    }
+}
+
+fn judge_classes(list: &Value) -> Outcome {
+    const DEFAULT: [&str; 2] =
+        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+    let classes = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let name = |class: &Value| class["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let default = |class: &&Value| DEFAULT.iter().any(|a| class["metadata"]["annotations"][*a] == "true");
+    if let Some(class) = classes.iter().find(default) {
+        return Outcome::ok(format!("{} is the default", name(class)));
+    }
+    let names: Vec<String> = classes.iter().map(name).collect();
+    let failure =
+        Failure::new(CLASS, Kind::Task, "there is no default storage class for the brokers' volumes");
+    let failure =
+        if names.is_empty() { failure } else { failure.because(format!("there are: {}", names.join(", "))) };
+    Outcome::failed(
+        &failure
+            .hint("minikube's own: minikube addons enable default-storageclass, storage-provisioner")
+            .hint("or keep nothing on disk: kstrim up --preset ephemeral"),
+    )
+}
+
+/// The namespace is there, not going away, and kstrim's.
+pub async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
+    if let Some(outcome) = findings(&cluster.status, "cluster.namespace") {
+        return outcome;
+    }
+    match &cluster.status.namespace {
+        None => Outcome::skipped(format!("there is no namespace {} yet", ground.settings.target.namespace)),
+        Some(namespace) if !namespace.ours => {
+            let what = format!("the namespace {}", namespace.name);
+            foreign(ground, refused::NAMESPACE, &what, "--namespace ANOTHER-NAME")
+        }
+        Some(namespace) => Outcome::ok(format!("{}, kstrim's", namespace.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::doctor::data::Word;
+
+    #[test]
+    fn a_default_class_is_needed() {
+        let class = |name: &str, default: &str| json!({"metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": default}}});
+        let judged = |items: Vec<Value>| judge_classes(&json!({"items": items}));
+        assert_eq!(
+            judged(vec![class("slow", "false"), class("standard", "true")]).found,
+            "standard is the default"
+        );
+        let none = judged(vec![class("slow", "false")]);
+        assert_eq!(
+            (none.word, none.problem.expect("a problem").causes),
+            (Word::Failed, vec!["there are: slow".into()])
+        );
+        assert_eq!(judged(vec![]).word, Word::Failed);
+    }
+}

@@ -1,0 +1,280 @@
+//! Kafka in the cluster.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Cluster, findings, foreign};
+use crate::doctor::data::Outcome;
+use crate::failure::{Failure, Id, Kind};
+use crate::kafka::error::{KafkaError, code};
+use crate::kafka::smoke::Plan;
+use crate::observe::Api;
+use crate::quickstart::checks::{Ground, certificate};
+use crate::quickstart::refused;
+use crate::quickstart::smoke::{self, Brokers, Forwards, NO_LISTENER};
+
+const NOT_READY: Id = Id("KS-KAFKA-NOT-READY");
+/// The cluster's certificates have run out, or will soon.
+pub const CERTIFICATES: Id = Id("KS-KAFKA-CERTIFICATES");
+/// Hardly any room is left.
+pub const FULL: Id = Id("KS-VOLUME-FULL");
+const CONNECT: Id = Id("KS-SMOKE-CONNECT");
+
+/// How long before its end a certificate is warned of: Strimzi should have renewed it 16 days earlier.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Free space below which a broker will soon stop, MiB: it makes segments of up to 1 GiB.
+const FULL_MB: u64 = 512;
+/// Free space below which it is time to look, MiB.
+const TIGHT_MB: u64 = 2048;
+/// How long a broker may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long the messages of `--smoke` may take.
+const SMOKE: Duration = Duration::from_secs(60);
+
+/// The Kafka is ready at its current generation.
+pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
+    let status = &cluster.status;
+    let Some(kafka) = &status.kafka else {
+        return Outcome::skipped(format!("there is no Kafka {} yet", ground.settings.target.cluster));
+    };
+    if !kafka.ours && !ground.settings.adopt {
+        let what = format!("the Kafka {}", kafka.name);
+        return foreign(ground, refused::KAFKA, &what, "--cluster ANOTHER-NAME");
+    }
+    if let Some(outcome) = findings(status, "kafka.ready") {
+        return outcome;
+    }
+    match &kafka.reason {
+        None => {
+            Outcome::ok(format!("{} is ready, Kafka {}", kafka.name, kafka.version.as_deref().unwrap_or("?")))
+        }
+        Some(reason) => Outcome::warning(
+            &Failure::new(NOT_READY, Kind::Task, format!("the Kafka {} is not ready: {reason}", kafka.name))
+                .hint(format!(
+                    "follow it: kstrim status --watch{}",
+                    refused::target_flags(&ground.settings.target)
+                )),
+        ),
+    }
+}
+
+/// Every topic and user is as asked for.
+pub async fn topics(_: &Ground, cluster: &Cluster) -> Outcome {
+    if let Some(outcome) = findings(&cluster.status, "kafka.topics") {
+        return outcome;
+    }
+    let topics = &cluster.status.topics;
+    match (topics.len(), topics.iter().filter(|t| t.ready).count()) {
+        (0, _) => Outcome::skipped("there are none yet"),
+        (all, ready) => Outcome::ok(format!("{ready} of {all} topics are ready")),
+    }
+}
+
+/// The cluster's certificate authorities. Strimzi renews them a month before their end, unless it is
+/// paused, down, or told not to.
+pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
+    let target = &ground.settings.target;
+    if cluster.status.kafka.is_none() {
+        return Outcome::skipped("there is no Kafka yet");
+    }
+    let read = ["cluster-ca-cert", "clients-ca-cert"].map(|name| async move {
+        let secret = format!("{}-{name}", target.cluster);
+        let pem = cluster.kubectl.secret_entry(target.namespace.as_str(), &secret, "ca.crt").await;
+        (secret, pem)
+    });
+    let mut ends = Vec::new();
+    for (secret, pem) in join_all(read).await {
+        match pem {
+            Err(error) => return Outcome::skipped(error.message),
+            Ok(pem) => ends.extend(certificate::end(pem.as_bytes()).map(|end| (end, secret))),
+        }
+    }
+    judge_ends(ends, Timestamp::now(), target.cluster.as_str())
+}
+
+fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, name: &str) -> Outcome {
+    let Some((end, secret)) = ends.into_iter().min() else {
+        return Outcome::skipped("there are none yet");
+    };
+    let day = end.strftime("%Y-%m-%d");
+    let failure = |message: String| {
+        Failure::new(CERTIFICATES, Kind::Task, message)
+            .because(format!("the certificate in the Secret {secret} is valid until {end}"))
+            .hint(format!("the operator renews it: kstrim kubectl -- annotate secret {secret} strimzi.io/force-renew=true"))
+            .hint("is the operator up, and the Kafka not paused? kstrim status")
+    };
+    if end <= now {
+        return Outcome::failed(&failure(format!("certificates of the Kafka {name} ran out on {day}")));
+    }
+    if end.duration_since(now) < SOON {
+        return Outcome::warning(&failure(format!("certificates of the Kafka {name} run out on {day}")));
+    }
+    Outcome::ok(format!("valid until {day}"))
+}
+
+/// Room in the brokers' volumes, as the kubelet tells. It does not measure the volumes of minikube's own
+/// provisioner, which are folders of the node: then the node's disk counts.
+pub async fn volumes(ground: &Ground, cluster: &Cluster) -> Outcome {
+    if let Some(outcome) = findings(&cluster.status, "kafka.volumes") {
+        return outcome;
+    }
+    if cluster.status.storage.claims.is_empty() {
+        return Outcome::skipped("there are none");
+    }
+    let nodes: Vec<&str> = cluster.snapshot().nodes().map(|n| n.0.name()).collect();
+    let paths: Vec<String> = nodes.iter().map(|n| format!("/api/v1/nodes/{n}/proxy/stats/summary")).collect();
+    let answers = join_all(paths.iter().map(|path| cluster.kubectl.get(path))).await;
+    let mut rooms = Vec::new();
+    for (node, answer) in nodes.iter().zip(answers) {
+        match answer {
+            Ok(summary) => rooms.extend(rooms_of(&summary, node, ground.settings.target.namespace.as_str())),
+            Err(error) => return Outcome::skipped(format!("the kubelet does not tell: {}", error.message)),
+        }
+    }
+    judge_rooms(&rooms)
+}
+
+/// Free space of something, MiB.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Room {
+    free_mb: u64,
+    of_mb: u64,
+    what: String,
+}
+
+/// What a kubelet's summary (`k8s.io/kubelet/pkg/apis/stats/v1alpha1`) says of a namespace's claims and
+/// of the node's disk.
+fn rooms_of(summary: &Value, node: &str, namespace: &str) -> Vec<Room> {
+    let room = |stats: &Value, what: String| {
+        let mb = |key: &str| Some(stats[key].as_u64()? >> 20);
+        Some(Room { free_mb: mb("availableBytes")?, of_mb: mb("capacityBytes")?, what })
+    };
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut rooms: Vec<Room> =
+        room(&summary["node"]["fs"], format!("the disk of node {node}")).into_iter().collect();
+    for pod in list(&summary["pods"]).iter().filter(|p| p["podRef"]["namespace"] == namespace) {
+        for volume in list(&pod["volume"]).iter().filter(|v| v["pvcRef"]["namespace"] == namespace) {
+            let claim = volume["pvcRef"]["name"].as_str().unwrap_or_default();
+            rooms.extend(room(volume, format!("the volume {claim}")));
+        }
+    }
+    rooms
+}
+
+fn judge_rooms(rooms: &[Room]) -> Outcome {
+    let Some(least) = rooms.iter().min() else {
+        return Outcome::skipped("the kubelet does not tell");
+    };
+    let gib = crate::quickstart::checks::machine::gib;
+    let Room { free_mb, of_mb, what } = least;
+    let failure = |message: String| {
+        Failure::new(FULL, Kind::Task, message)
+            .hint("free space on this machine: docker system df; docker system prune")
+            .hint("or keep less: lower retention.ms or retention.bytes of large topics")
+    };
+    let message = format!("{what} has {} free of {}", gib(*free_mb), gib(*of_mb));
+    match *free_mb {
+        free if free < FULL_MB => Outcome::failed(&failure(message)),
+        free if free < TIGHT_MB => Outcome::warning(&failure(message)),
+        _ => Outcome::ok(message),
+    }
+}
+
+/// A broker answers and every partition of the topic has a leader; with `--smoke`, messages come back.
+pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
+    let target = &ground.settings.target;
+    let topic = ground.settings.topic.as_str();
+    if !cluster.status.kafka.as_ref().is_some_and(|k| k.ready) {
+        return Outcome::skipped("the Kafka is not ready");
+    }
+    let dial = Forwards::new(cluster.kubectl.clone(), target.namespace.as_str());
+    let found = Brokers::find(cluster.snapshot(), target.namespace.as_str(), target.cluster.as_str(), dial);
+    let brokers = match found {
+        Ok(brokers) => brokers,
+        // TLS or authentication on every listener is a choice, no fault.
+        Err(failure) if failure.id == NO_LISTENER => return Outcome::skipped(failure.message),
+        Err(failure) => return Outcome::failed(&failure),
+    };
+    let deadline = tokio::time::Instant::now() + ANSWER;
+    let answer = async { brokers.client(deadline).await?.topic_now(topic, deadline).await };
+    match answer.await {
+        Ok(found) if !ground.messages => Outcome::ok(format!(
+            "a broker answers; topic {topic} has {} partitions, each led",
+            found.partitions()
+        )),
+        Err(KafkaError::Broker { code, .. })
+            if code == code::UNKNOWN_TOPIC_OR_PARTITION && !ground.messages =>
+        {
+            Outcome::ok(format!("a broker answers; there is no topic {topic}"))
+        }
+        Ok(_) => messages(&brokers, topic).await,
+        Err(error) => Outcome::failed(
+            &Failure::new(CONNECT, Kind::Smoke, "a broker is ready and cannot be talked to")
+                .because(error)
+                .hint("see what it says: kstrim smoke-test"),
+        ),
+    }
+}
+
+async fn messages(brokers: &Brokers, topic: &str) -> Outcome {
+    let run_id = format!("doctor-{}-{}", Timestamp::now().as_millisecond(), std::process::id());
+    let plan = Plan { allow_foreign: true, timeout: SMOKE, ..Plan::new(run_id, topic) };
+    let run = brokers.prove(&plan, &|_| {}).await;
+    match run.failure {
+        None => Outcome::ok(smoke::said(&run.report)),
+        Some(failure) => Outcome::failed(&failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::doctor::data::Word;
+
+    #[test]
+    fn the_first_certificate_to_run_out_counts() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let judged = |ends: &[(&str, &str)], now: &str| {
+            judge_ends(ends.iter().map(|(t, s)| (at(t), (*s).to_owned())).collect(), at(now), "k").word
+        };
+        let ends = [("2030-01-01T00:00:00Z", "a"), ("2027-01-01T00:00:00Z", "b")];
+        assert_eq!(judged(&ends, "2026-11-25T00:00:00Z"), Word::Ok);
+        assert_eq!(judged(&ends, "2026-12-25T00:00:00Z"), Word::Warning);
+        assert_eq!(judged(&ends, "2027-01-01T00:00:00Z"), Word::Failed);
+        assert_eq!(judged(&[], "2027-01-01T00:00:00Z"), Word::Skipped);
+    }
+
+    #[test]
+    fn the_fullest_place_counts() {
+        let mb = |n: u64| n << 20;
+        let summary = |node: u64, claim: Option<u64>| {
+            let volume = claim.map(|free| {
+                json!({"name": "data", "availableBytes": mb(free), "capacityBytes": mb(10_240),
+                    "pvcRef": {"name": "data-0", "namespace": "kafka"}})
+            });
+            json!({"node": {"fs": {"availableBytes": mb(node), "capacityBytes": mb(20_480)}},
+                "pods": [{"podRef": {"name": "x", "namespace": "kafka"}, "volume": [volume, {"name": "tmp"}]},
+                    {"podRef": {"name": "y", "namespace": "else"}, "volume": [{"availableBytes": 0,
+                        "capacityBytes": 1, "pvcRef": {"name": "z", "namespace": "else"}}]}]})
+        };
+        let judged = |node, claim| {
+            let outcome = judge_rooms(&rooms_of(&summary(node, claim), "n", "kafka"));
+            (outcome.word, outcome.found)
+        };
+        assert_eq!(
+            judged(10_240, None),
+            (Word::Ok, "the disk of node n has 10.0 GiB free of 20.0 GiB".into())
+        );
+        assert_eq!(judged(10_240, Some(1024)).0, Word::Warning);
+        assert_eq!(
+            judged(10_240, Some(100)),
+            (Word::Failed, "the volume data-0 has 100 MiB free of 10.0 GiB".into())
+        );
+        assert_eq!(judge_rooms(&rooms_of(&json!({}), "n", "kafka")).word, Word::Skipped);
+    }
+}

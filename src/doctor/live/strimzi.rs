@@ -1,0 +1,130 @@
+//! Strimzi in the cluster.
+
+use futures_util::future::join_all;
+
+use super::{Cluster, findings, foreign};
+use crate::doctor::data::Outcome;
+use crate::failure::{Failure, Id, Kind};
+use crate::observe::Kind as ObservedKind;
+use crate::observe::cluster::Crd;
+use crate::quickstart::checks::Ground;
+use crate::quickstart::operator::DEPLOYMENT;
+use crate::quickstart::{ownership, refused};
+
+const FORBIDDEN: Id = Id("KS-OPERATOR-FORBIDDEN");
+const MISSING: Id = Id("KS-OPERATOR-MISSING");
+const DEFINITIONS: Id = Id("KS-CRDS-INCOMPLETE");
+const NOT_READY: Id = Id("KS-OPERATOR-NOT-READY");
+
+/// Definitions that every release has and kstrim uses; node pools came with 0.36, and only
+/// [`NEEDED`] of the release at hand decides about them.
+const NEEDED: [&str; 3] =
+    ["kafkas.kafka.strimzi.io", "kafkatopics.kafka.strimzi.io", "kafkausers.kafka.strimzi.io"];
+
+/// The resource definitions are there, and serve.
+pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
+    if let Some(outcome) = findings(&cluster.status, "strimzi.crds") {
+        return outcome;
+    }
+    let all: Vec<Crd<'_>> = cluster
+        .snapshot()
+        .all(ObservedKind::Crd)
+        .filter(|c| c.name().ends_with(".strimzi.io"))
+        .map(Crd)
+        .collect();
+    if all.is_empty() {
+        return Outcome::skipped("Strimzi is not installed yet");
+    }
+    let wrong = |message: String| {
+        Outcome::failed(
+            &Failure::new(DEFINITIONS, Kind::Task, message)
+                .hint(format!("{} applies them again", refused::up_of(&ground.settings.target))),
+        )
+    };
+    if let Some(missing) = NEEDED.iter().find(|n| !all.iter().any(|c| c.0.name() == **n)) {
+        return wrong(format!("the resource definition {missing} is missing"));
+    }
+    if let Some(crd) = all.iter().find(|c| !c.established()) {
+        return wrong(format!("the resource definition {} is not Established", crd.0.name()));
+    }
+    if let Some(crd) = all.iter().find(|c| !ownership::is_ours(c.0.json())) {
+        let what = format!("the resource definition {}", crd.0.name());
+        return foreign(ground, refused::CRDS, &what, "--profile ANOTHER-NAME");
+    }
+    Outcome::ok(format!("{} are Established", all.len()))
+}
+
+/// The operator is available.
+pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
+    if let Some(outcome) = findings(&cluster.status, "strimzi.operator") {
+        return match &cluster.status.operator {
+            None if cluster.status.kafka.is_none() => Outcome::skipped("Strimzi is not installed yet"),
+            _ => outcome,
+        };
+    }
+    let Some(operator) = &cluster.status.operator else {
+        if cluster.status.kafka.is_none() {
+            return Outcome::skipped("Strimzi is not installed yet");
+        }
+        let namespace = &ground.settings.target.namespace;
+        return Outcome::failed(
+            &Failure::new(
+                MISSING,
+                Kind::Task,
+                format!("there is no Strimzi operator in namespace {namespace}"),
+            )
+            .hint(format!("{} installs it", refused::up_of(&ground.settings.target))),
+        );
+    };
+    if !operator.ours {
+        let what =
+            format!("the operator {} in namespace {}", operator.name, ground.settings.target.namespace);
+        return foreign(ground, refused::OPERATOR, &what, "--namespace ANOTHER-NAME");
+    }
+    let release = operator.release.as_deref().unwrap_or("of an unknown release");
+    match &operator.reason {
+        None => Outcome::ok(format!("Strimzi {release} is available")),
+        Some(reason) => Outcome::warning(
+            &Failure::new(NOT_READY, Kind::Task, format!("the operator is not available: {reason}")).hint(
+                format!("follow it: kstrim status --watch{}", refused::target_flags(&ground.settings.target)),
+            ),
+        ),
+    }
+}
+
+/// The operator may do its work: an install whose bindings name another namespace is `Available` and does
+/// nothing.
+pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
+    let target = &ground.settings.target;
+    let namespace = target.namespace.as_str();
+    let Some(deployment) = cluster.snapshot().deployment(namespace, DEPLOYMENT) else {
+        return Outcome::skipped("there is no operator");
+    };
+    let account = Some(deployment.service_account()).filter(|a| !a.is_empty()).unwrap_or(DEPLOYMENT);
+    let user = format!("system:serviceaccount:{namespace}:{account}");
+    let questions = [("list", "kafkas.kafka.strimzi.io"), ("create", "pods"), ("create", "services")];
+    let answers =
+        join_all(questions.iter().map(|(verb, what)| cluster.kubectl.can_i(verb, what, &user, namespace)))
+            .await;
+    let mut denied = Vec::new();
+    for ((verb, what), answer) in questions.iter().zip(answers) {
+        match answer {
+            Ok(answer) if answer == "no" => denied.push(format!("auth can-i {verb} {what} --as={user}: no")),
+            Ok(_) => {}
+            Err(error) => return Outcome::skipped(error.message),
+        }
+    }
+    if denied.is_empty() {
+        return Outcome::ok("it may do its work");
+    }
+    let failure = Failure::new(
+        FORBIDDEN,
+        Kind::Task,
+        format!("the operator may not do its work in namespace {namespace}"),
+    );
+    let failure = denied.into_iter().fold(failure, Failure::because);
+    Outcome::failed(&failure.hint(format!(
+        "its RoleBindings name another namespace, or are missing: {} applies them rightly",
+        refused::up_of(target)
+    )))
+}

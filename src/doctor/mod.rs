@@ -1,0 +1,73 @@
+//! What `kstrim doctor` looks at: this machine and what `up` would need of it
+//! ([`crate::quickstart::checks`]), and the running cluster ([`live`]).
+//!
+//! The checks of the machine are those of `up`'s preflight; what is wrong in the cluster is told by
+//! [`crate::status`] and [`crate::explain`]. Here they are only asked, all at once, and put in order.
+
+pub mod data;
+pub mod draw;
+pub mod fix;
+pub mod live;
+
+#[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
+use data::{Check, Doctor, Outcome};
+
+use crate::failure::Result;
+use crate::quickstart::checks::{self, Ground, Group};
+use crate::status::look::Looker;
+
+/// Look at everything, and at what could be put right. `looker` is why there is none where a program is
+/// missing.
+pub async fn examine(ground: &Ground, looker: &Result<Looker>) -> (Doctor, Vec<fix::Planned>) {
+    let began = Instant::now();
+    let of_cluster = |c: &&checks::Check| c.group == Group::Profile;
+    let of_machine =
+        join_all(checks::TABLE.iter().filter(|c| !of_cluster(c)).map(|c| timed(ground, c, began)));
+    let of_profile = async {
+        let live = live::Live::look(ground, looker, began).await;
+        let (profile, cluster) = tokio::join!(
+            join_all(checks::TABLE.iter().filter(of_cluster).map(|c| timed(ground, c, began))),
+            live.checks(began)
+        );
+        (profile, cluster, live)
+    };
+    let (mut all, (profile, cluster, live)) = tokio::join!(of_machine, of_profile);
+    all.extend(profile);
+    all.extend(cluster);
+    let fixes = fix::plan(ground, &live, &all).await;
+    for fix in &fixes {
+        all.iter_mut().filter(|c| c.id == fix.check).for_each(|c| c.fix = Some(fix.what.clone()));
+    }
+    (Doctor::new(ground.profile_name(), all, ms(began)), fixes)
+}
+
+fn ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+async fn timed(ground: &Ground, check: &checks::Check, began: Instant) -> Check {
+    let verdict = (check.run)(ground).await;
+    entry(check.id, check.group, check.title, verdict.into(), began)
+}
+
+fn entry(id: &str, group: Group, title: &str, outcome: Outcome, began: Instant) -> Check {
+    let Outcome { word, found, problem } = outcome;
+    Check {
+        id: id.into(),
+        group,
+        title: title.into(),
+        verdict: word,
+        found,
+        problem,
+        ms: ms(began),
+        fix: None,
+    }
+}

@@ -1,0 +1,197 @@
+//! Is this machine fit? A table of checks, each a record that looks at the [`Ground`] and gives a
+//! [`Verdict`]. `up` runs those that can refuse before it changes anything (its task `preflight`);
+//! `doctor` runs all of them. What both know is asked once, by the ground.
+
+pub mod certificate;
+pub mod disk;
+pub mod engine;
+pub mod ground;
+pub mod machine;
+pub mod names;
+pub mod network;
+pub mod ports;
+pub mod profile;
+pub mod proxy;
+pub mod tools;
+pub mod versions;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use ground::{Ground, Host};
+
+use crate::exec::BoxFuture;
+use crate::failure::{Failure, Result};
+
+/// What a check is about, from the ground up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// This machine: memory, processors.
+    Machine,
+    /// The container engine or hypervisor under minikube.
+    Engine,
+    /// `minikube` and `kubectl`.
+    Tools,
+    /// Whether Strimzi, Kafka, Kubernetes and minikube go together.
+    Versions,
+    /// What `up` would fetch, and the way there.
+    Network,
+    /// Folders and free space.
+    Disk,
+    /// Ports on this machine.
+    Ports,
+    /// Names that may be taken.
+    Names,
+    /// The minikube profile.
+    Profile,
+    /// The running Kubernetes.
+    Cluster,
+    /// Strimzi in it.
+    Strimzi,
+    /// Kafka in it.
+    Kafka,
+}
+
+impl Group {
+    /// The group's name, as in the document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Group::Machine => "machine",
+            Group::Engine => "engine",
+            Group::Tools => "tools",
+            Group::Versions => "versions",
+            Group::Network => "network",
+            Group::Disk => "disk",
+            Group::Ports => "ports",
+            Group::Names => "names",
+            Group::Profile => "profile",
+            Group::Cluster => "cluster",
+            Group::Strimzi => "strimzi",
+            Group::Kafka => "kafka",
+        }
+    }
+}
+
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well; what was found.
+    Ok(String),
+    /// It may do harm later.
+    Warn(Box<Failure>),
+    /// `up` cannot work like this.
+    Fail(Box<Failure>),
+    /// There was nothing to look at; why.
+    Skip(String),
+}
+
+impl Verdict {
+    /// Well, unless it failed.
+    pub fn of(result: Result<String>) -> Self {
+        match result {
+            Ok(found) => Verdict::Ok(found),
+            Err(failure) => Verdict::Fail(failure),
+        }
+    }
+}
+
+/// Whether `up` runs a check before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InUp {
+    /// No: minikube itself refuses as quickly, or it costs too much.
+    No,
+    /// Yes, and it refuses what fails.
+    Refuses,
+    /// Yes, and it tells warnings, too.
+    Warns,
+}
+
+/// A check.
+pub struct Check {
+    /// Its stable name, `GROUP.WHAT`.
+    pub id: &'static str,
+    /// Its group.
+    pub group: Group,
+    /// What it looks at, for people.
+    pub title: &'static str,
+    /// Whether `up` runs it.
+    pub in_up: InUp,
+    /// Look.
+    pub run: for<'a> fn(&'a Ground) -> BoxFuture<'a, Verdict>,
+}
+
+/// A row of the table.
+macro_rules! check {
+    ($group:ident, $id:literal, $title:literal, $in_up:ident, $run:path) => {
+        Check {
+            id: $id,
+            group: Group::$group,
+            title: $title,
+            in_up: InUp::$in_up,
+            run: |ground| Box::pin($run(ground)),
+        }
+    };
+}
+
+/// Every check that needs no running cluster, in the order they are shown.
+pub const TABLE: &[Check] = &[
+    check!(Machine, "machine.memory", "memory of this machine", No, machine::memory),
+    check!(Machine, "machine.cpus", "processors of this machine", No, machine::cpus),
+    check!(Engine, "engine.driver", "what minikube would run on", No, engine::driver),
+    check!(Engine, "engine.answers", "the container engine", No, engine::answers),
+    check!(Engine, "engine.size", "memory and processors of the engine", No, engine::size),
+    check!(Engine, "engine.root", "root", No, engine::root),
+    check!(Tools, "tools.minikube", "minikube", Refuses, tools::minikube),
+    check!(Tools, "tools.kubectl", "kubectl", Refuses, tools::kubectl),
+    check!(Tools, "tools.skew", "kubectl beside Kubernetes", No, tools::skew),
+    check!(Versions, "versions.set", "versions that go together", Refuses, versions::set),
+    check!(Network, "network.proxy", "proxy variables", Warns, proxy::proxy),
+    check!(Network, "network.subnet", "a subnet for minikube", No, network::subnet),
+    check!(Network, "network.manifest", "Strimzi's install manifest", No, network::manifest),
+    check!(Network, "network.registry", "the image registry", No, network::registry),
+    check!(Network, "network.minikube", "minikube's downloads", No, network::minikube),
+    check!(Disk, "disk.state", "kstrim's state folder", Refuses, disk::state),
+    check!(Disk, "disk.cache", "kstrim's cache folder", No, disk::cache),
+    check!(Disk, "disk.minikube", "minikube's folder", No, disk::minikube),
+    check!(Ports, "ports.local", "ports of this machine", No, ports::local),
+    check!(Names, "names.container", "the node's name", No, names::container),
+    check!(Profile, "profile.journal", "kstrim's journal of the profile", No, profile::journal),
+    check!(Profile, "profile.state", "the minikube profile", No, profile::state),
+    check!(Profile, "profile.operator", "Strimzi in the profile", Refuses, profile::operator),
+    check!(Profile, "profile.owner", "who made the profile", Refuses, profile::owner),
+    check!(Profile, "profile.settings", "settings of the profile", Refuses, profile::settings),
+    check!(Profile, "profile.kubernetes", "Kubernetes of the profile", Refuses, profile::kubernetes),
+    check!(Profile, "profile.certificates", "minikube's certificates", No, profile::certificates),
+];
+
+/// The checks of a group that `up` runs; the first that fails refuses. What a warning says is given
+/// to `warn`.
+///
+/// # Errors
+/// That failure.
+pub async fn refuse(ground: &Ground, group: Group, mut warn: impl FnMut(&Failure)) -> Result<()> {
+    for check in TABLE.iter().filter(|c| c.group == group && c.in_up != InUp::No) {
+        match (check.run)(ground).await {
+            Verdict::Fail(failure) => return Err(failure),
+            Verdict::Warn(failure) if check.in_up == InUp::Warns => warn(&failure),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_begin_with_their_group() {
+        let mut seen = std::collections::BTreeSet::new();
+        for check in TABLE {
+            assert!(seen.insert(check.id), "{} twice", check.id);
+            assert!(check.id.starts_with(&format!("{}.", check.group.name())), "{}", check.id);
+        }
+        assert!(TABLE.is_sorted_by_key(|c| c.group), "groups stand together");
+    }
+}

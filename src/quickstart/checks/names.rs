@@ -1,0 +1,42 @@
+//! Names that somebody may have taken. What their letters may be, the command line has judged already.
+
+use super::{Ground, Verdict};
+use crate::failure::{Failure, Id, Kind};
+use crate::tool::engine::{Answer, Engine};
+
+/// A container has the name of the node that minikube would make.
+pub const TAKEN: Id = Id("KS-CONTAINER-TAKEN");
+
+/// minikube calls the node's container after the profile; one that a `minikube delete` left behind while
+/// the engine was down (it exits 0 then), or somebody else's, is in the way.
+pub async fn container(ground: &Ground) -> Verdict {
+    if ground.profile().await.is_some() {
+        return Verdict::Skip("it is the profile's".into());
+    }
+    let found = ground.engine().await;
+    let (Some(driver), Some(Answer::Up(_)), Some(runner)) = (&found.driver, &found.answer, &ground.runner)
+    else {
+        return Verdict::Skip("no container engine answers".into());
+    };
+    let Some(engine) = Engine::find(driver, runner.clone()) else {
+        return Verdict::Skip(format!("{driver} is gone"));
+    };
+    let name = ground.profile_name();
+    match engine.has_container(name).await {
+        Some(false) => Verdict::Ok(format!("no container is called {name}")),
+        None => Verdict::Skip(format!("{driver} does not list its containers")),
+        Some(true) => Verdict::Fail(Box::new(
+            Failure::new(
+                TAKEN,
+                Kind::Foreign,
+                format!("a container is called {name}, and there is no minikube profile {name}"),
+            )
+            .because(
+                "a `minikube delete` while the engine was down leaves one behind; or it is somebody else's",
+            )
+            .hint(format!("look at it: {driver} ps -a --filter name={name}"))
+            .hint(format!("remove it if it may go: {driver} rm -f {name}"))
+            .hint("or take another name: --profile ANOTHER-NAME"),
+        )),
+    }
+}

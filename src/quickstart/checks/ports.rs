@@ -1,0 +1,51 @@
+//! Ports of this machine.
+
+use std::io;
+use std::net::TcpListener;
+
+use super::{Ground, Verdict};
+use crate::failure::{Failure, Id, Kind};
+
+/// Another program has a port that is needed.
+pub const TAKEN: Id = Id("KS-PORT-IN-USE");
+
+/// Ports of Kubernetes' own programs, which the driver `none` runs on this machine itself.
+const KUBERNETES: [u16; 4] = [8443, 10250, 2379, 2380];
+
+/// A local port can be had for `kubectl port-forward`; for the driver `none` also those of Kubernetes.
+pub async fn local(ground: &Ground) -> Verdict {
+    let here = ground.engine().await.driver.as_deref() == Some("none") && ground.profile().await.is_none();
+    judge(&|port| TcpListener::bind(("127.0.0.1", port)).map(drop), if here { &KUBERNETES } else { &[] })
+}
+
+fn judge(bind: &dyn Fn(u16) -> io::Result<()>, needed: &[u16]) -> Verdict {
+    let fail = |message: String, error: io::Error, hint: &str| {
+        Verdict::Fail(Box::new(Failure::new(TAKEN, Kind::Prerequisite, message).because(error).hint(hint)))
+    };
+    if let Err(error) = bind(0) {
+        let message = "no port of 127.0.0.1 can be had".to_owned();
+        return fail(message, error, "the smoke test reaches the brokers through one: is the loopback up?");
+    }
+    for port in needed {
+        if let Err(error) = bind(*port) {
+            let message = format!("the port {port}, which Kubernetes needs, cannot be had");
+            return fail(message, error, "end the program that has it, or choose the docker driver");
+        }
+    }
+    Verdict::Ok("local ports can be had".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let taken = |port: u16| if port == 8443 { Err(io::ErrorKind::AddrInUse.into()) } else { Ok(()) };
+        assert!(matches!(judge(&taken, &[]), Verdict::Ok(_)));
+        let Verdict::Fail(failure) = judge(&taken, &KUBERNETES) else { panic!("taken") };
+        assert!(failure.id == TAKEN && failure.message.contains("8443"), "{failure}");
+        let none = |_: u16| Err(io::ErrorKind::AddrNotAvailable.into());
+        assert!(matches!(judge(&none, &[]), Verdict::Fail(_)));
+    }
+}

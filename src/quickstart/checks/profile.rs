@@ -1,0 +1,292 @@
+//! The minikube profile: is it there, is it whole, is it ours, and can it take what was asked for?
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Ground, Verdict};
+use crate::engine::journal::{NEWER, SCHEMA};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::{KubernetesVersion, Version};
+use crate::quickstart::operator::DEPLOYMENT;
+use crate::quickstart::{ownership, refused};
+use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
+
+/// The live Kubernetes is not one that the release supports.
+pub const KUBERNETES: Id = Id("KS-KUBERNETES-UNSUPPORTED");
+/// A start was cut off before the profile was whole.
+pub const HALF_MADE: Id = Id("KS-PROFILE-HALF-MADE");
+/// It is stopped.
+pub const STOPPED: Id = Id("KS-PROFILE-STOPPED");
+/// It is paused.
+pub const PAUSED: Id = Id("KS-PROFILE-PAUSED");
+/// Its machine is gone.
+pub const GONE: Id = Id("KS-PROFILE-GONE");
+/// Its machine runs without its control plane.
+pub const PARTIAL: Id = Id("KS-PROFILE-PARTIAL");
+/// Certificates of minikube's have run out, or will soon.
+pub const CERTIFICATES: Id = Id("KS-CERTIFICATES-EXPIRED");
+
+/// How long before its end a certificate is warned of.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// kstrim's journal can be read, and is not of a newer kstrim.
+pub async fn journal(ground: &Ground) -> Verdict {
+    Verdict::of(ground.journal.as_ref().map_err(Clone::clone).and_then(|journal| {
+        if journal.schema > SCHEMA {
+            return Err(Box::new(
+                Failure::new(NEWER, Kind::Prerequisite, "the journal was written by a newer kstrim")
+                    .because(format!("its schema is {}, this kstrim knows {SCHEMA}", journal.schema))
+                    .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
+            ));
+        }
+        Ok(if journal.run_id.is_empty() { "there is none yet" } else { "can be read" }.into())
+    }))
+}
+
+/// What minikube says of it.
+pub async fn state(ground: &Ground) -> Verdict {
+    let (listed, state) = match (ground.listed().await, ground.state().await) {
+        (Ok(listed), Ok(state)) => (listed, state),
+        (Err(failure), _) | (_, Err(failure)) if ground.minikube.is_ok() => return Verdict::Fail(failure),
+        _ => return Verdict::Skip("there is no minikube".into()),
+    };
+    let claimed = ground.journal.as_ref().is_ok_and(|j| j.profile_is_ours);
+    let cut_off = claimed && ground.journal.as_ref().is_ok_and(|j| j.never_whole || j.start_unfinished);
+    let up = refused::up_of(&ground.settings.target);
+    judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), &up)
+}
+
+fn judge_state(
+    listed: &Listed,
+    state: &State,
+    name: &str,
+    (claimed, cut_off): (bool, bool),
+    up: &str,
+) -> Verdict {
+    let told =
+        |id, kind, message: String| Failure::new(id, kind, message).hint(format!("{up} goes on from here"));
+    let warn = |id, message: String| Verdict::Warn(Box::new(told(id, Kind::Task, message)));
+    let fail = |id, message: String| Verdict::Fail(Box::new(told(id, Kind::Task, message)));
+    let half = |taken_up: bool| {
+        let kind = if claimed || taken_up { Kind::Task } else { Kind::Foreign };
+        let message = format!("the profile {name} is half made: a start of it was cut off or refused");
+        let failure = Failure::new(HALF_MADE, kind, message);
+        if claimed {
+            let hint = format!("nothing ran in it: {up} makes it anew, kstrim doctor --fix removes it");
+            return Verdict::Warn(Box::new(failure.hint(hint)));
+        }
+        let failure = failure.hint(format!("if it may go: minikube delete -p {name}"));
+        if taken_up { Verdict::Warn(Box::new(failure)) } else { Verdict::Fail(Box::new(failure)) }
+    };
+    match (listed, state) {
+        // A folder without a configuration is taken up by the next start, whoever left it.
+        (Listed::Broken, State::Absent | State::Gone | State::Stopped) => half(true),
+        (Listed::Valid(profile), _) if !profile.addressed => half(false),
+        (_, State::Absent) => Verdict::Ok(format!("there is none called {name} yet: {up} makes it")),
+        (_, State::Running) if cut_off => {
+            warn(HALF_MADE, format!("an earlier start of the profile {name} was cut off before its end"))
+        }
+        (Listed::Valid(p), State::Running) => {
+            Verdict::Ok(format!("{name} runs: {}, {} MiB, {} processors", p.driver, p.memory_mb, p.cpus))
+        }
+        (_, State::Running) => Verdict::Ok(format!("{name} runs")),
+        (_, State::Stopped) => warn(STOPPED, format!("the profile {name} is stopped")),
+        (_, State::Paused) => warn(PAUSED, format!("the profile {name} is paused")),
+        (_, State::Partial) => {
+            fail(PARTIAL, format!("the machine of profile {name} runs, its control plane does not"))
+        }
+        (_, State::Gone) => {
+            fail(GONE, format!("the machine of profile {name} is gone: its container was removed"))
+        }
+        (_, State::EngineDown(_)) => Verdict::Skip("the engine does not answer".into()),
+    }
+}
+
+/// Whether kstrim made it, or may use it.
+pub async fn owner(ground: &Ground) -> Verdict {
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    match ground.ours.get() {
+        None => Verdict::Skip("the profile cannot be asked".into()),
+        Some(true) => Verdict::Ok("kstrim made it".into()),
+        Some(false) if ground.settings.adopt => Verdict::Ok("not kstrim's, and accepted (--adopt)".into()),
+        Some(false) => Verdict::Fail(refused::foreign_to(
+            &ground.settings.target,
+            refused::PROFILE,
+            &format!("the minikube profile {}", profile.name),
+            "--profile ANOTHER-NAME",
+        )),
+    }
+}
+
+/// Whether it has what is asked for.
+pub async fn settings(ground: &Ground) -> Verdict {
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    Verdict::of(unchanged(ground, &profile).map(|()| "nothing is asked for that it has not".into()))
+}
+
+/// Name every setting that minikube would silently ignore or refuse on an existing profile.
+fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
+    let settings = &ground.settings;
+    let mut changes = Vec::new();
+    if let Some(memory) = settings.memory.as_deref().and_then(memory_mb)
+        && memory != profile.memory_mb
+    {
+        changes.push(format!("memory: it has {} MiB, asked for {memory} MiB", profile.memory_mb));
+    }
+    if let Some(cpus) = settings.cpus.as_deref().and_then(|c| c.parse::<u64>().ok())
+        && cpus != profile.cpus
+    {
+        changes.push(format!("CPUs: it has {}, asked for {cpus}", profile.cpus));
+    }
+    if let Some(driver) = &settings.driver
+        && *driver != profile.driver
+    {
+        changes.push(format!("driver: it has {}, asked for {driver}", profile.driver));
+    }
+    if let Some(nodes) = settings.nodes
+        && nodes as usize != profile.nodes
+    {
+        changes.push(format!("nodes: it has {}, asked for {nodes}", profile.nodes));
+    }
+    if let (Some(asked), Ok(live)) = (&settings.kubernetes, profile.kubernetes.parse::<Version>())
+        && asked.is_lower_than(&live)
+    {
+        changes.push(format!("Kubernetes: it has {live}, asked for the lower {asked}"));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(
+        refused::SETTINGS,
+        Kind::Usage,
+        format!("the profile {} exists and cannot be changed like this", profile.name),
+    );
+    for change in changes {
+        failure = failure.because(change);
+    }
+    let flags = refused::target_flags(&settings.target);
+    Err(Box::new(
+        failure
+            .hint(format!("keep it as it is: {} without those flags", refused::up_of(&settings.target)))
+            .hint(format!("or make it anew: kstrim down --yes{flags}, then the same `kstrim up`")),
+    ))
+}
+
+/// Whether its Kubernetes is one that the release supports.
+pub async fn kubernetes(ground: &Ground) -> Verdict {
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    Verdict::of(supported(ground, &profile))
+}
+
+fn supported(ground: &Ground, profile: &Profile) -> Result<String> {
+    let release = ground.choice.as_ref().map_err(Clone::clone)?.release;
+    match profile.kubernetes.parse::<KubernetesVersion>() {
+        Ok(live) if !release.kubernetes.contains(live.minor()) => Err(Box::new(
+            Failure::new(
+                KUBERNETES,
+                Kind::Prerequisite,
+                format!(
+                    "the profile {} runs Kubernetes {}, which Strimzi {} does not support",
+                    profile.name, profile.kubernetes, release.version
+                ),
+            )
+            .because(format!("Strimzi {} supports Kubernetes {}", release.version, release.kubernetes))
+            .hint("pick a release that fits: kstrim versions")
+            .hint(format!(
+                "or make another profile: {} --profile ANOTHER-NAME",
+                refused::up_of(&ground.settings.target)
+            )),
+        )),
+        _ => Ok(format!("Kubernetes {}, which Strimzi {} supports", profile.kubernetes, release.version)),
+    }
+}
+
+/// What the live operators rule out.
+pub async fn operator(ground: &Ground) -> Verdict {
+    match ground.operators.get() {
+        None => Verdict::Skip("the cluster was not asked".into()),
+        Some(operators) => Verdict::of(fits(ground, operators)),
+    }
+}
+
+/// A smaller Strimzi over a larger one would leave its resource definitions' stored versions behind; a
+/// second one in another namespace would take the cluster-wide bindings away from the first.
+fn fits(ground: &Ground, operators: &[Value]) -> Result<String> {
+    let target = &ground.settings.target;
+    let text = |object: &Value, pointer: &str| {
+        object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let mut found = "kstrim has installed none".to_owned();
+    for operator in operators.iter().filter(|o| text(o, "/metadata/name") == DEPLOYMENT) {
+        let namespace = text(operator, "/metadata/namespace");
+        if namespace != target.namespace.as_str() {
+            return Err(Box::new(
+                Failure::new(
+                    refused::ELSEWHERE,
+                    Kind::Foreign,
+                    format!("Strimzi runs in the namespace {namespace} of this profile already"),
+                )
+                .because("its permissions are cluster-wide, so that a profile has room for one")
+                .hint(format!("use that one: kstrim up --namespace {namespace}"))
+                .hint("or make another profile: kstrim up --profile ANOTHER-NAME"),
+            ));
+        }
+        let live = ownership::release(operator).and_then(|r| r.parse::<Version>().ok());
+        let asked = &ground.choice.as_ref().map_err(Clone::clone)?.release.version;
+        if let Some(live) = live.as_ref().filter(|live| *live > asked) {
+            return Err(Box::new(
+                Failure::new(
+                    refused::DOWNGRADE,
+                    Kind::Usage,
+                    format!("Strimzi {live} is installed; it cannot be replaced by the smaller {asked}"),
+                )
+                .hint(format!("keep it: {} --release {live}", refused::up_of(target)))
+                .hint(format!(
+                    "or begin anew: kstrim down --keep-cluster --yes{}",
+                    refused::target_flags(target)
+                )),
+            ));
+        }
+        found = live.map_or("Strimzi is installed".into(), |live| format!("Strimzi {live} is installed"));
+    }
+    Ok(found)
+}
+
+/// minikube's own certificates of the profile.
+pub async fn certificates(ground: &Ground) -> Verdict {
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    let home = ground.host.minikube_home();
+    let folder = home.join("profiles").join(&profile.name);
+    let files = [folder.join("client.crt"), folder.join("apiserver.crt"), home.join("ca.crt")];
+    judge_certificates(&files, Timestamp::now(), &profile.name)
+}
+
+fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str) -> Verdict {
+    let read = |path: &Path| Some((path.to_owned(), super::certificate::end(&std::fs::read(path).ok()?)?));
+    let Some((path, end)) = files.iter().filter_map(|f| read(f.as_ref())).min_by_key(|(_, end)| *end) else {
+        return Verdict::Skip("minikube keeps none where they are expected".into());
+    };
+    let day = end.strftime("%Y-%m-%d");
+    let failure = |message: String| {
+        Box::new(
+            Failure::new(CERTIFICATES, Kind::Task, message)
+                .because(format!("{} is valid until {end}", path.display()))
+                .hint(format!(
+                    "minikube renews them at a start: minikube stop -p {profile}; minikube start -p {profile}"
+                )),
+        )
+    };
+    if end <= now {
+        return Verdict::Fail(failure(format!("certificates of the profile {profile} ran out on {day}")));
+    }
+    if end.duration_since(now) < SOON {
+        return Verdict::Warn(failure(format!("certificates of the profile {profile} run out on {day}")));
+    }
+    Verdict::Ok(format!("valid until {day}"))
+}
+
+#[cfg(test)]
+#[path = "profile_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! The programs kstrim wraps.
+
+use super::{Ground, Verdict};
+use crate::catalogue;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::Version;
+
+/// The program is too old.
+pub const TOO_OLD: Id = Id("KS-TOOL-TOO-OLD");
+/// kubectl is more than a minor version away from the cluster's Kubernetes.
+pub const SKEW: Id = Id("KS-KUBECTL-SKEW");
+
+/// Oldest kubectl whose server-side apply is stable (Kubernetes 1.22 changelog).
+const OLDEST_KUBECTL: Version = Version::new(1, 22, 0);
+
+/// minikube is there and new enough.
+pub async fn minikube(ground: &Ground) -> Verdict {
+    Verdict::of(ground.minikube_version().await.and_then(|found| {
+        if let Some(oldest) = catalogue::catalogue().minikube.first() {
+            old_enough("minikube", &found, &oldest.version, "https://minikube.sigs.k8s.io/docs/start/")?;
+        }
+        Ok(found)
+    }))
+}
+
+/// kubectl is there and new enough.
+pub async fn kubectl(ground: &Ground) -> Verdict {
+    Verdict::of(ground.kubectl_version().await.and_then(|found| {
+        old_enough("kubectl", &found, &OLDEST_KUBECTL, "https://kubernetes.io/docs/tasks/tools/")?;
+        Ok(found)
+    }))
+}
+
+fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> Result<()> {
+    match found.parse::<Version>() {
+        Ok(version) if version < *oldest => Err(Box::new(
+            Failure::new(TOO_OLD, Kind::Prerequisite, format!("{program} {found} is too old"))
+                .because(format!("kstrim needs {program} {oldest} or newer"))
+                .hint(format!("get a newer one: {page}")),
+        )),
+        // A build with a version of its own making is taken as it is.
+        _ => Ok(()),
+    }
+}
+
+/// kubectl is supported one minor version around the API server's (Kubernetes' version skew policy).
+pub async fn skew(ground: &Ground) -> Verdict {
+    let Ok(kubectl) = ground.kubectl_version().await else {
+        return Verdict::Skip("there is no kubectl".into());
+    };
+    let kubernetes = match ground.profile().await {
+        Some(profile) => profile.kubernetes,
+        None => match ground.resolved().await.ok().and_then(|c| c.kubernetes) {
+            Some(version) => version.to_string(),
+            None => return Verdict::Skip("there is no Kubernetes yet, minikube's own will be taken".into()),
+        },
+    };
+    skewed(&kubectl, &kubernetes)
+}
+
+fn skewed(kubectl: &str, kubernetes: &str) -> Verdict {
+    let (Ok(client), Ok(server)) = (kubectl.parse::<Version>(), kubernetes.parse::<Version>()) else {
+        return Verdict::Skip(format!("kubectl {kubectl} and Kubernetes {kubernetes} cannot be compared"));
+    };
+    let (client, server) = (client.minor(), server.minor());
+    if client.major == server.major && client.minor.abs_diff(server.minor) <= 1 {
+        return Verdict::Ok(format!("kubectl {kubectl} fits Kubernetes {kubernetes}"));
+    }
+    Verdict::Warn(Box::new(
+        Failure::new(
+            SKEW,
+            Kind::Prerequisite,
+            format!("kubectl {kubectl} and Kubernetes {kubernetes} are too far apart"),
+        )
+        .because("kubectl is made for one minor version below and above its own")
+        .hint(format!("get kubectl {server}: https://kubernetes.io/docs/tasks/tools/"))
+        .hint("or name another one: KSTRIM_KUBECTL=/path/to/kubectl"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_minor_version_apart_is_fine_and_two_are_not() {
+        for (kubectl, kubernetes) in [("1.34.4", "1.34.0"), ("1.33.0", "1.34.0"), ("1.35.1", "1.34.9")] {
+            assert!(matches!(skewed(kubectl, kubernetes), Verdict::Ok(_)), "{kubectl} {kubernetes}");
+        }
+        for (kubectl, kubernetes) in [("1.32.0", "1.34.0"), ("1.36.0", "1.34.0")] {
+            let Verdict::Warn(failure) = skewed(kubectl, kubernetes) else {
+                panic!("{kubectl} {kubernetes}")
+            };
+            assert_eq!(failure.id, SKEW);
+        }
+        assert!(matches!(skewed("local", "1.34.0"), Verdict::Skip(_)));
+    }
+
+    #[test]
+    fn old_programs_are_refused() {
+        assert_eq!(old_enough("kubectl", "1.21.9", &OLDEST_KUBECTL, "").expect_err("old").id, TOO_OLD);
+        assert!(old_enough("kubectl", "1.22.0", &OLDEST_KUBECTL, "").is_ok());
+        assert!(old_enough("kubectl", "local", &OLDEST_KUBECTL, "").is_ok());
+    }
+}

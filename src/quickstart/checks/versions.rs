@@ -1,0 +1,47 @@
+//! Do Strimzi, Kafka, Kubernetes and minikube go together?
+
+use super::{Ground, Verdict};
+use crate::catalogue::{self, Choice, Partial};
+use crate::config::Settings;
+use crate::context;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::render::Preset;
+
+/// The set works, and a person should know something of it.
+const NOTE: Id = Id("KS-VERSION-NOTE");
+
+/// A consistent set for what was asked, before minikube is asked.
+///
+/// # Errors
+/// `KS-VERSION-*`, `KS-PRESET-UNSUPPORTED`.
+pub fn choose(settings: &Settings) -> Result<Choice> {
+    let asked = settings.preset.map(context::preset);
+    let choice = catalogue::resolve(&Partial {
+        release: settings.release.clone(),
+        kafka: settings.kafka.clone(),
+        kubernetes: settings.kubernetes.clone(),
+        mode: asked.map(Preset::mode),
+        minikube: None,
+    })?;
+    asked.unwrap_or_else(|| Preset::default_for(choice.release)).check(choice.release)?;
+    Ok(choice)
+}
+
+/// Whether the set resolves with what is installed.
+pub async fn set(ground: &Ground) -> Verdict {
+    let choice = match ground.resolved().await {
+        Ok(choice) => choice,
+        Err(failure) => return Verdict::Fail(failure),
+    };
+    let mut warnings = choice.warnings.into_iter();
+    if let Some(first) = warnings.next() {
+        let failure = Failure::new(NOTE, Kind::Prerequisite, first);
+        return Verdict::Warn(Box::new(warnings.fold(failure, Failure::because)));
+    }
+    let kubernetes = match ground.profile().await {
+        Some(profile) => Some(profile.kubernetes),
+        None => choice.kubernetes.map(|v| v.to_string()),
+    };
+    let kubernetes = kubernetes.map_or("minikube's own Kubernetes".into(), |v| format!("Kubernetes {v}"));
+    Verdict::Ok(format!("Strimzi {}, Kafka {}, {kubernetes}", choice.release.version, choice.kafka))
+}

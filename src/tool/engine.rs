@@ -1,0 +1,163 @@
+//! The container engine under minikube's drivers docker and podman. kstrim itself needs none of it:
+//! it is asked, read-only, what minikube would find.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::exec::{Cmd, ExecError, Output, Runner};
+
+/// Limit of one question. A healthy engine answers in a tenth of a second.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What an engine that answers says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Its version.
+    pub version: String,
+    /// Memory its containers may use, MiB; 0 if it does not say.
+    pub memory_mb: u64,
+    /// Processors; 0 if it does not say.
+    pub cpus: u64,
+    /// Whether it runs as an ordinary user.
+    pub rootless: bool,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It works.
+    Up(Info),
+    /// It is not running, in its client's words.
+    Down(String),
+    /// You may not use it, in its client's words.
+    Denied(String),
+    /// No answer in time.
+    Slow,
+    /// Its client cannot be run, or says what it never should.
+    Broken(String),
+}
+
+/// An engine's client program.
+pub struct Engine {
+    program: PathBuf,
+    runner: Rc<dyn Runner>,
+}
+
+impl Engine {
+    /// Find `docker` or `podman` on PATH, where minikube looks, too.
+    pub fn find(name: &str, runner: Rc<dyn Runner>) -> Option<Self> {
+        Some(Self { program: which::which(name).ok()?, runner })
+    }
+
+    /// The program's path.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    fn info_cmd(&self) -> Cmd {
+        Cmd::new(&self.program).args(["info", "--format", "{{json .}}"]).timeout(LIMIT)
+    }
+
+    /// Ask it about itself.
+    pub async fn info(&self) -> Answer {
+        match self.runner.run(&self.info_cmd()).await {
+            Ok(output) => info(&output),
+            Err(ExecError::TimedOut(_)) => Answer::Slow,
+            Err(error) => Answer::Broken(error.to_string()),
+        }
+    }
+
+    /// Whether it has a container of this name, running or not. `None`: it did not say.
+    pub async fn has_container(&self, name: &str) -> Option<bool> {
+        // A filter's value is a regular expression; names hold letters, digits, '-' and '.'.
+        let filter = format!("name=^/?{}$", name.replace('.', "[.]"));
+        let cmd = Cmd::new(&self.program)
+            .args(["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"])
+            .timeout(LIMIT);
+        let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
+        Some(output.text().lines().any(|line| line.trim().trim_start_matches('/') == name))
+    }
+}
+
+/// Judge the output of `info`. Some clients exit 0 without their server: then it has no version.
+fn info(output: &Output) -> Answer {
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |pointer: &str| said.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let version =
+        Some(text("/ServerVersion")).filter(|v| !v.is_empty()).unwrap_or_else(|| text("/version/Version"));
+    if output.exit.success() && !version.is_empty() {
+        let options = said.get("SecurityOptions").and_then(Value::as_array);
+        let rootless = options.is_some_and(|all| all.iter().any(|o| o == "name=rootless"))
+            || said.pointer("/host/security/rootless").and_then(Value::as_bool) == Some(true);
+        return Answer::Up(Info {
+            version,
+            memory_mb: number("/MemTotal").max(number("/host/memTotal")) >> 20,
+            cpus: number("/NCPU").max(number("/host/cpus")),
+            rootless,
+        });
+    }
+    let errors = said.get("ServerErrors").and_then(Value::as_array);
+    let words = errors.and_then(|e| e.first()?.as_str()).unwrap_or_else(|| output.last_stderr_line()).trim();
+    let lower = words.to_lowercase();
+    if lower.contains("permission denied") {
+        Answer::Denied(words.to_owned())
+    } else if ["cannot connect", "connection refused", "is the docker daemon running", "no such file"]
+        .iter()
+        .any(|w| lower.contains(w))
+    {
+        Answer::Down(words.to_owned())
+    } else {
+        Answer::Broken(if words.is_empty() {
+            format!("it ended with {}", output.exit)
+        } else {
+            words.to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Exit;
+
+    fn answer(code: i32, stdout: &str, stderr: &str) -> Answer {
+        info(&Output {
+            exit: Exit::Code(code),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            took: Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn engines_that_answer() {
+        let docker = r#"{"NCPU":2,"MemTotal":25276063744,"ServerVersion":"28.2.2","SecurityOptions":["name=seccomp"]}"#;
+        let Answer::Up(info) = answer(0, docker, "") else { panic!("up") };
+        assert_eq!(
+            (info.version.as_str(), info.memory_mb, info.cpus, info.rootless),
+            ("28.2.2", 24105, 2, false)
+        );
+        let podman = r#"{"host":{"cpus":8,"memTotal":8589934592,"security":{"rootless":true}},"version":{"Version":"5.0.1"}}"#;
+        let Answer::Up(info) = answer(0, podman, "") else { panic!("up") };
+        assert_eq!(
+            (info.version.as_str(), info.memory_mb, info.cpus, info.rootless),
+            ("5.0.1", 8192, 8, true)
+        );
+    }
+
+    #[test]
+    fn engines_that_do_not() {
+        let down = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+        assert_eq!(answer(1, "\n", down), Answer::Down(down.into()));
+        let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
+        assert_eq!(answer(1, "", denied), Answer::Denied(denied.into()));
+        // Docker 24 and older: exit 0, and the errors in the document.
+        let soft = format!(r#"{{"ServerVersion":"","ServerErrors":["{denied}"]}}"#);
+        assert_eq!(answer(0, &soft, ""), Answer::Denied(denied.into()));
+        assert_eq!(answer(125, "", ""), Answer::Broken("it ended with exit code 125".into()));
+    }
+}

@@ -1,0 +1,53 @@
+//! Certificates: those of Strimzi's in Secrets, those of minikube's in its folder.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, text};
+use crate::desired::{labels, of_kafka};
+use crate::kinds::builtin;
+use crate::scenario::Scenario;
+
+const OLD: &str = include_str!("../fixtures/ended-2021.crt");
+const NEW: &str = include_str!("../fixtures/until-2120.crt");
+
+fn of(scenario: &Scenario, whose: &str) -> &'static str {
+    if scenario.expired.iter().any(|e| e == whose) { OLD } else { NEW }
+}
+
+/// The authorities of a Kafka cluster.
+pub fn secrets(c: &mut Cluster, kafka: &Value) {
+    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
+    for suffix in ["cluster-ca-cert", "clients-ca-cert"] {
+        let name = format!("{cluster}-{suffix}");
+        if c.get(&format!("secrets/{ns}/{name}")).is_some() {
+            continue;
+        }
+        let certificate = STANDARD.encode(of(&c.scenario, "strimzi"));
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "kafka", "certificate-authority"),
+                "ownerReferences": [of_kafka(kafka)]},
+            "data": {"ca.crt": certificate, "ca.password": STANDARD.encode("planted-password")}});
+        c.create(&builtin("secrets"), secret);
+    }
+}
+
+/// What `-o go-template={{index .data "KEY" | base64decode}}` makes of a Secret.
+pub fn template(secret: &Value, template: &str) -> Option<String> {
+    let key = template.strip_prefix(r#"{{index .data ""#)?.strip_suffix(r#"" | base64decode}}"#)?;
+    let bytes = STANDARD.decode(secret["data"][key].as_str()?).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// The files that a start leaves in minikube's folder.
+pub fn files(scenario: &Scenario, profile: &str) {
+    let home = std::env::var("MINIKUBE_HOME")
+        .unwrap_or_else(|_| format!("{}/.minikube", std::env::var("HOME").unwrap_or_default()));
+    let folder = format!("{home}/profiles/{profile}");
+    let _ = std::fs::create_dir_all(&folder);
+    let _ = std::fs::write(format!("{home}/ca.crt"), NEW);
+    for name in ["client.crt", "apiserver.crt"] {
+        let _ = std::fs::write(format!("{folder}/{name}"), of(scenario, "minikube"));
+    }
+}
