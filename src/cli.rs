@@ -3,6 +3,7 @@
 mod config;
 mod diagnose;
 mod doctor;
+mod logs;
 mod stream;
 mod topic;
 mod user;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;
+pub use logs::{Component, LogFormat, Logs, Tail};
 pub use stream::{Consume, Produce, Summary};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
@@ -45,6 +47,7 @@ Look inside:
   plan         Show what `up` would do and why, or print it as a shell script
   render       Print the manifests that `up` applies
   kubectl      Run kubectl against the cluster: kstrim kubectl -- get pods
+  logs         Show the logs of operator, brokers and entity operator together, or follow them
   diagnose     Collect what is needed to find out what is wrong, in one archive
   env          Print exports for your own kubectl: eval \"$(kstrim env)\"
 
@@ -178,6 +181,11 @@ pub enum Command {
         after_help = "Examples:\n  kstrim kubectl -- get pods -n kafka\n  kstrim kubectl -- describe kafka my-cluster -n kafka"
     )]
     Kubectl(Kubectl),
+    /// Show the logs of operator, brokers and entity operator together, or follow them
+    ///
+    /// One stream in the order of time, with the component's name before each line.
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(Logs),
     /// Collect what is needed to find out what is wrong, in one archive
     ///
     /// Versions, plan, event logs, objects, events, logs and an explanation; secrets are blanked. It works
@@ -247,6 +255,14 @@ Examples:
   kstrim down --keep-cluster     only Kafka, Strimzi and the namespace; minikube stays
   kstrim down --keep-data        and keep the brokers' volumes, for the next `kstrim up`";
 
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  kstrim logs
+  kstrim logs --follow --component kafka
+  kstrim logs --since 10m --tail all
+  kstrim logs --previous --component operator
+  kstrim logs -o json | jq -r 'select(.message | test(\"ERROR\")) | .component'";
+
 const DIAGNOSE_EXAMPLES: &str = "\
 Examples:
   kstrim diagnose
@@ -315,6 +331,9 @@ pub struct Up {
     /// Limit of the whole run: 10m, 90s
     #[arg(long, env = "KSTRIM_TIMEOUT", value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
+    /// Do not collect evidence of a failure (kstrim diagnose)
+    #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
+    pub no_diagnose: bool,
 }
 
 /// `kstrim smoke-test`
@@ -341,6 +360,9 @@ pub struct SmokeTest {
     /// Limit of the whole test
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
+    /// Do not collect evidence of a failure (kstrim diagnose)
+    #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
+    pub no_diagnose: bool,
 }
 
 /// `kstrim status`

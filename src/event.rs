@@ -116,6 +116,9 @@ pub enum Event {
         /// Set when the outcome is not `done`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<FailureInfo>,
+        /// The archive with evidence of the failure, as `kstrim diagnose` collects it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<String>,
         /// What a person needs next; empty on failure.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Next>,

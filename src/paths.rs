@@ -59,6 +59,11 @@ impl ProfilePaths {
         self.folder.join("lock")
     }
 
+    /// Archives with evidence of runs that failed.
+    pub fn evidence(&self) -> PathBuf {
+        self.folder.join("evidence")
+    }
+
     /// The events of the last run of a verb, as JSON lines.
     pub fn events(&self, verb: &str) -> PathBuf {
         self.folder.join(format!("{verb}.events.jsonl"))

@@ -9,8 +9,10 @@ pub mod doctor;
 pub mod down;
 pub mod env;
 mod event_log;
+mod evidence;
 pub mod kubectl;
 mod living;
+pub mod logs;
 pub mod plan;
 pub mod produce;
 pub mod render;
@@ -84,6 +86,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Versions(args) => versions::run(&args),
         Command::Config(args) => config::run(&args, matches, layers),
         Command::Diagnose(args) => block_on(diagnose::run(&global, &args, layers)),
+        Command::Logs(args) => block_on(logs::run(&global, &args)),
         Command::Env(args) => env::run(&global, &args),
         Command::Kubectl(args) => kubectl::run(&global, args),
         Command::Up(args) => block_on(up::run(&global, &args)),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -176,8 +177,28 @@ impl Session {
         }
     }
 
+    /// The cluster it is about.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The verb.
+    pub fn verb(&self) -> &'static str {
+        self.verb
+    }
+
+    /// Collect evidence of a failure, then as [`Session::finish`].
+    pub async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
+        let evidence = if wanted { super::evidence::collect(&self, &ended).await } else { None };
+        self.over(ended, evidence)
+    }
+
     /// Tell the last event and give the exit code.
     pub fn finish(self, ended: Result<Ended>) -> ExitCode {
+        self.over(ended, None)
+    }
+
+    fn over(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
         let (report, next) = match ended {
             Ok(ended) => (ended.report, ended.next),
             Err(failure) => (Report { failure: Some((None, failure)), ..Report::default() }, None),
@@ -195,6 +216,7 @@ impl Session {
             seconds: self.clock.elapsed().as_secs_f64(),
             tasks: report.seconds,
             failure,
+            evidence: evidence.map(|path| path.display().to_string()),
             next,
         });
         self.reporter.borrow_mut().finish();

@@ -64,7 +64,8 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     session.emit.send(Event::TaskFinished { task: "smoke".into(), outcome, seconds, detail });
     let mut report = Report { failure: failure.map(|f| (Some("smoke"), f)), ..Report::default() };
     report.seconds.insert("smoke".into(), seconds);
-    Ok(session.finish(Ok(Ended { report, next: None })))
+    let ended = Ok(Ended { report, next: None });
+    Ok(session.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
 async fn test(

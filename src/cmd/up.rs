@@ -27,7 +27,7 @@ pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let choice = choose(&settings)?;
     let session = Session::begin(global, "up", args.output);
     let ended = up(&session, settings, choice, args).await;
-    Ok(session.finish(ended))
+    Ok(session.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
 async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) -> Result<Ended> {

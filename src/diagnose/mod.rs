@@ -142,7 +142,11 @@ pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Re
         bundle.name(name);
     }
     machine::local(&request, &bundle);
-    let runs = local::collect(&request, &bundle);
+    let mut runs = local::collect(&request, &bundle);
+    // The last event of the run whose failure this is comes later.
+    for run in runs.iter_mut().filter(|run| request.failure.is_some_and(|(verb, _)| verb == run.verb)) {
+        run.outcome.get_or_insert_with(|| "failed".to_owned());
+    }
     let mut warnings = Vec::new();
     let plan = request.plan.take();
     let whole = request.limits.whole;

@@ -29,12 +29,13 @@ impl Default for Cancel {
 
 impl Cancel {
     /// Ask for the stop; a later reason does not replace an earlier one, but for a person's
-    /// signal over a sibling's failure, which then decides the exit code.
+    /// signal over a sibling's failure or the deadline: it then decides the exit code.
     pub fn cancel(&self, reason: Reason) {
         self.0.send_if_modified(|current| {
             let replace = matches!(
                 (&current, reason),
-                (None, _) | (Some(Reason::Sibling), Reason::Interrupted | Reason::Terminated)
+                (None, _)
+                    | (Some(Reason::Sibling | Reason::Deadline), Reason::Interrupted | Reason::Terminated)
             );
             if replace {
                 *current = Some(reason);
@@ -46,6 +47,17 @@ impl Cancel {
     /// The reason, once there is one.
     pub fn reason(&self) -> Option<Reason> {
         *self.0.borrow()
+    }
+
+    /// Ends when a signal has asked for the stop, whatever else has before.
+    pub async fn signalled(&self) {
+        let mut receiver = self.0.subscribe();
+        let asked =
+            |reason: &Option<Reason>| matches!(reason, Some(Reason::Interrupted | Reason::Terminated));
+        if receiver.wait_for(asked).await.is_err() {
+            // The sender lives in `self`.
+            std::future::pending().await
+        }
     }
 
     /// Ends when the stop has been asked for.

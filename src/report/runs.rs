@@ -67,6 +67,10 @@ fn end(ms: u64, task: &str, outcome: Outcome, seconds: f64, detail: &str) -> Ste
     (ms, Event::TaskFinished { task: task.to_owned(), outcome, seconds, detail: detail.to_owned() })
 }
 
+/// Where `up` and `smoke-test` leave evidence of a failure.
+const EVIDENCE: &str =
+    "/home/ada/.local/state/kstrim/profiles/kstrim/evidence/kstrim-diagnose-kstrim-20261122T211012Z.tar.gz";
+
 /// The last event, its times taken from the steps before it.
 fn finish(
     mut steps: Vec<Step>,
@@ -82,7 +86,8 @@ fn finish(
     let tasks: BTreeMap<String, f64> = steps.iter().filter_map(time).collect();
     let exit_code = failure.as_ref().map_or(0, |f| f.kind.exit_code());
     let seconds = ms as f64 / 1000.0;
-    steps.push((ms, Event::RunFinished { outcome, exit_code, seconds, tasks, failure, next }));
+    let evidence = failure.as_ref().filter(|f| f.kind == Kind::Task).map(|_| EVIDENCE.to_owned());
+    steps.push((ms, Event::RunFinished { outcome, exit_code, seconds, tasks, failure, evidence, next }));
     steps
 }
 

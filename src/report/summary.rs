@@ -12,13 +12,17 @@ use crate::event::{Event, Next, Outcome, SmokeReport};
 /// lines have no limit. `times` adds a table of the tasks' times, where no list shows them already.
 /// Empty for any event but [`Event::RunFinished`].
 pub fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, times: bool) -> String {
-    let Event::RunFinished { outcome, exit_code, seconds, failure, next, .. } = event else {
+    let Event::RunFinished { outcome, exit_code, seconds, failure, evidence, next, .. } = event else {
         return String::new();
     };
     let mut out = String::new();
     if let Some(failure) = failure {
         out.push('\n');
         out.push_str(&failure_block::render(failure, look, columns));
+        if let Some(path) = evidence {
+            // Like a hint, left to the terminal to wrap: it is there to be copied.
+            out.push_str(&format!("{} {}\n", look.paint(Tone::Dim, "evidence:"), text::one_line(path)));
+        }
         return out;
     }
     if times && run.tasks.iter().any(|t| t.status != Status::Pending) {

@@ -342,3 +342,109 @@ fn a_place_that_cannot_be_written() {
         std::fs::read_dir(test.work()).expect("a folder").flatten().map(|e| e.path()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+/// A test that sees what a failing run leaves.
+fn told(test: Test) -> Test {
+    test.env("KSTRIM_NO_DIAGNOSE", "false")
+}
+
+/// The archives that failing runs left.
+fn left(test: &Test) -> Vec<PathBuf> {
+    let folder = test.home().join(".local/state/kstrim/profiles/kstrim/evidence");
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    all.sort();
+    all
+}
+
+/// A world whose operator refuses every Kafka: `up` fails at once.
+fn refusing(test: Test) -> Test {
+    let refusal = ("UnsupportedKafkaVersionException", "Unsupported Kafka.spec.kafka.version: 9.9.9.");
+    test.scenario(|s| s.refuse = Some((refusal.0.into(), refusal.1.into())))
+}
+
+#[test]
+fn a_failing_up_leaves_evidence_and_says_where() {
+    let mut test = told(refusing(fresh()));
+    let run = test.args(["up", "-o", "json"]).run().expect(1);
+    let last = run.json_lines().pop().expect("a last line");
+    let path = PathBuf::from(last["evidence"].as_str().expect("a path"));
+    assert_eq!(left(&test), std::slice::from_ref(&path));
+    let archive = Archive::open(&path);
+    let summary = archive.summary();
+    assert!(summary.contains("`kstrim up` failed in its task `kafka`: "), "{summary}");
+    assert!(
+        summary.contains("### KS-KAFKA-VERSION") && summary.contains("| Kafka brokers | failed |"),
+        "{summary}"
+    );
+    archive.has(&["namespace/kafkas.yaml", "kstrim/up.events.jsonl", "minikube/node.log"]);
+    assert!(!summary.contains("it runs still"), "{summary}");
+    assert!(test.leftovers().is_empty(), "{:?}", test.leftovers());
+
+    let run = test.args(["up"]).run().expect(1);
+    let (_, said) =
+        run.stderr.split_once("evidence: ").unwrap_or_else(|| panic!("no path in {}", run.stderr));
+    assert!(Path::new(said.trim()).is_file(), "{said}");
+    let before = left(&test).len();
+    let run = test.args(["up", "--no-diagnose"]).run().expect(1);
+    assert!(!run.stderr.contains("evidence:"), "{}", run.stderr);
+    assert_eq!(left(&test).len(), before);
+}
+
+#[test]
+fn a_failing_smoke_test_leaves_evidence_of_a_profile_that_is_known() {
+    let mut test = told(ready());
+    kubectl(&test, "delete kafkas.kafka.strimzi.io my-cluster -n kafka --wait=false").expect(0);
+    let run = test.args(["smoke-test"]).run().expect(3);
+    assert!(run.stderr.contains("evidence: "), "{}", run.stderr);
+    assert_eq!(left(&test).len(), 1);
+    let mut test = told(Test::new());
+    let run = test.args(["smoke-test"]).run().expect(3);
+    assert!(!run.stderr.contains("evidence:"), "{}", run.stderr);
+    assert!(!test.home().join(".local/state/kstrim/profiles").exists());
+}
+
+#[test]
+fn no_evidence_of_what_is_no_failure_of_the_cluster() {
+    // Foreign.
+    let mut test = told(fresh().scenario(|s| s.profiles = vec![ProfileSeed::default()]));
+    test.args(["up"]).run().expect(5);
+    // Usage.
+    test.args(["up", "--memory", "lots"]).run().expect(2);
+    assert_eq!(left(&test), Vec::<PathBuf>::new());
+    // A signal.
+    let hang = Action::Hang { stdout: String::new(), stubborn: false };
+    let mut test = told(fresh()).fault("minikube", "start -o json", Some(1), hang);
+    let running = test.args(["up"]).spawn();
+    let begun = |t: &Test| t.calls().iter().any(|c| c.line().contains("start -o json"));
+    crate::trouble::eventually("minikube start runs", || begun(&test));
+    running.signal(rustix::process::Signal::INT);
+    running.wait().expect(130);
+    assert_eq!(left(&test), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn evidence_does_not_hold_up_a_failure() {
+    // Much of what is asked after the failure hangs.
+    let mut test = told(refusing(fresh()));
+    test.args(["up", "--no-diagnose"]).run().expect(1);
+    let hang = Action::Hang { stdout: String::new(), stubborn: false };
+    let without = test.args(["up", "--no-diagnose"]).run().expect(1).took;
+    for (program, args) in [("minikube", "logs"), ("kubectl", "readyz?verbose"), ("kubectl", "kafka/secrets")]
+    {
+        test = test.fault(program, args, None, hang.clone());
+    }
+    let run = test.args(["up"]).run().expect(1);
+    assert!(run.took < without + Duration::from_secs(14), "{:?} after {without:?}", run.took);
+    assert!(run.stderr.contains("evidence: "), "{}", run.stderr);
+    // A Ctrl-C cuts it short.
+    let running = test.args(["up"]).spawn();
+    let logs = |t: &Test| t.calls().iter().filter(|c| c.line().starts_with("minikube logs")).count();
+    let before = logs(&test);
+    crate::trouble::eventually("evidence is being collected", || logs(&test) > before);
+    let asked = std::time::Instant::now();
+    running.signal(rustix::process::Signal::INT);
+    let run = running.wait().expect(1);
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(!run.stderr.contains("evidence: ") && run.stderr.contains("KS-"), "{}", run.stderr);
+}

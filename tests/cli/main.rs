@@ -12,6 +12,7 @@ mod faults;
 mod harness;
 mod images;
 mod lock;
+mod logs;
 mod matrix;
 mod output;
 mod plan;

@@ -1,0 +1,95 @@
+//! Evidence of a run that failed, kept beside the profile's journal: what `kstrim diagnose` would collect
+//! a moment later, when it may be gone already.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::session::{Ended, Session};
+use crate::diagnose::{self, Limits, Request};
+use crate::event::FailureInfo;
+use crate::failure::{Kind, Result};
+
+/// How many such archives a profile keeps.
+const KEPT: usize = 5;
+
+/// Collect it, where a failure has a cause that can be looked for: not for a wrong command line, another
+/// run at work, something foreign in the way, or a stop that was asked for. It takes some seconds at most,
+/// and a Ctrl-C ends it. That it cannot be written changes nothing.
+pub async fn collect(session: &Session, ended: &Result<Ended>) -> Option<PathBuf> {
+    let (task, failure) = match ended {
+        Err(failure) => (None, failure),
+        Ok(ended) => ended.report.failure.as_ref().map(|(task, failure)| (*task, failure))?,
+    };
+    match failure.kind {
+        Kind::Task | Kind::Timeout | Kind::Smoke | Kind::Prerequisite => {}
+        Kind::Usage | Kind::Foreign | Kind::Locked | Kind::Interrupted | Kind::Terminated => return None,
+    }
+    // A profile that kstrim has never had to do with gets no folder from a mere look.
+    if !session.paths.folder().is_dir() {
+        return None;
+    }
+    let folder = session.paths.evidence();
+    std::fs::create_dir_all(&folder).ok()?;
+    let info = FailureInfo::new(failure, task);
+    let time = Timestamp::now();
+    let path = folder.join(format!("{}.tar.gz", diagnose::name(session.target().profile.as_str(), time)));
+    let request = Request {
+        target: session.target(),
+        paths: &session.paths,
+        // The run's own runner starts nothing any more.
+        runner: Rc::new(session.runner.detached()),
+        limits: Limits::on_failure(),
+        failure: Some((session.verb(), &info)),
+        plan: None,
+    };
+    let written = tokio::select! {
+        written = diagnose::write(request, &path, time) => written.ok(),
+        () = session.cancel.signalled() => None,
+    };
+    keep_the_last(&folder);
+    written.map(|written| written.path)
+}
+
+/// Remove all but the newest: their names are in the order of time.
+fn keep_the_last(folder: &Path) {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(".tar.gz"))
+        .collect();
+    all.sort();
+    for old in all.iter().rev().skip(KEPT) {
+        let _ = std::fs::remove_file(old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ones_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for n in 0..8 {
+            std::fs::write(folder.path().join(format!("kstrim-diagnose-a-2026112{n}.tar.gz")), "")
+                .expect("a file");
+        }
+        std::fs::write(folder.path().join("mine.txt"), "").expect("a file");
+        keep_the_last(folder.path());
+        let mut left: Vec<String> = std::fs::read_dir(folder.path())
+            .expect("a folder")
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        let expected: Vec<String> = (3..8)
+            .map(|n| format!("kstrim-diagnose-a-2026112{n}.tar.gz"))
+            .chain(["mine.txt".to_owned()])
+            .collect();
+        assert_eq!(left, expected);
+    }
+}

@@ -1,0 +1,256 @@
+//! `kstrim logs`: the logs of operator, brokers and entity operator as one stream in the order of time.
+
+mod follow;
+mod line;
+mod source;
+
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use self::line::{Line, Seen};
+use self::source::{Key, Source, Stage};
+use crate::cli::{Global, LogFormat, Logs, Tail};
+use crate::config::Target;
+use crate::exec::cancel::Cancel;
+use crate::failure::{Failure, Kind, Result};
+use crate::observe::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
+use crate::paths::{ProfilePaths, state_dir};
+use crate::report::style::{Look, Tone};
+use crate::report::{self, OutputMode, Sink, text};
+use crate::tool::kubectl::{self, Kubectl};
+use crate::tool::logs::LogRequest;
+
+/// Last lines of each container, where nothing else is asked for.
+const TAIL: u64 = 200;
+
+/// Show the logs. Reads only.
+///
+/// # Errors
+/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`.
+pub async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
+    let target = Target::from(global);
+    let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
+    super::kubectl::known(global, &paths)?;
+    let runner = super::status::runner(Cancel::default(), global.verbose);
+    let profile = target.profile.as_str();
+    let kubectl = Kubectl::new(kubectl::find()?, &paths.kubeconfig(), profile, Rc::new(runner));
+    let logs = Reading { kubectl: Rc::new(kubectl.impatient()), target, args };
+    let mut screen = Screen::new(args, global.quiet);
+    tokio::select! {
+        shown = logs.show(&mut screen) => shown.map(|()| ExitCode::SUCCESS),
+        () = super::status::reader_gone() => Ok(ExitCode::SUCCESS),
+        kind = super::status::stopped() => Ok(ExitCode::from(kind.exit_code())),
+    }
+}
+
+/// What is read, and how much of it.
+struct Reading<'a> {
+    kubectl: Rc<Kubectl>,
+    target: Target,
+    args: &'a Logs,
+}
+
+impl Reading<'_> {
+    async fn show(&self, screen: &mut Screen) -> Result<()> {
+        let snapshot = self.pods().await.map_err(|error| self.no_cluster(&error))?;
+        let sources = self.sources(&snapshot);
+        if sources.is_empty() && !self.args.follow {
+            return Err(self.nothing());
+        }
+        screen.names(&sources);
+        if sources.is_empty() {
+            screen.note("there are no pods yet; waiting for them");
+        }
+        let seen = self.so_far(&sources, screen).await;
+        if self.args.follow && !screen.gone() { follow::follow(self, seen, screen).await } else { Ok(()) }
+    }
+
+    /// The pods as they are now.
+    async fn pods(&self) -> Result<Snapshot, ApiError> {
+        let path = Observed::Pod.path(Version::default(), Some(self.target.namespace.as_str()));
+        let mut list = self.kubectl.get(&path).await?;
+        let items = list.get_mut("items").and_then(|items| items.as_array_mut()).map(std::mem::take);
+        // A list's items carry no kind.
+        Ok(Snapshot::of(items.into_iter().flatten().map(|mut item| {
+            item["kind"] = Observed::Pod.as_str().into();
+            Object::new(item)
+        })))
+    }
+
+    fn sources(&self, snapshot: &Snapshot) -> Vec<Source> {
+        let Target { namespace, cluster, .. } = &self.target;
+        source::sources(snapshot, namespace.as_str(), cluster.as_str(), &self.args.component)
+    }
+
+    /// What is asked for of a container that was there when kstrim began.
+    fn request(&self, source: &Source) -> LogRequest {
+        let tail = match (self.args.tail, self.args.since) {
+            (Some(Tail::Lines(lines)), _) => Some(lines),
+            (Some(Tail::All), _) | (None, Some(_)) => None,
+            (None, None) => Some(TAIL),
+        };
+        LogRequest { tail, since: self.args.since, previous: self.args.previous, ..self.whole(source) }
+    }
+
+    /// All that one has written.
+    fn whole(&self, source: &Source) -> LogRequest {
+        LogRequest {
+            namespace: self.target.namespace.to_string(),
+            pod: source.pod.clone(),
+            container: source.container.clone(),
+            timestamps: true,
+            ..LogRequest::default()
+        }
+    }
+
+    /// Print what there is so far; how far each log was read.
+    async fn so_far(&self, sources: &[Source], screen: &mut Screen) -> Vec<(Key, Seen)> {
+        let wanted: Vec<&Source> = sources
+            .iter()
+            .filter(|source| if self.args.previous { source.restarted } else { source.has_log() })
+            .collect();
+        if self.args.previous && wanted.is_empty() {
+            screen.note("no container was restarted: there are no logs of earlier runs");
+        }
+        for source in sources.iter().filter(|s| !self.args.previous && !s.has_log()) {
+            if let Stage::Waiting(why) = &source.stage {
+                screen.note(&format!("{} has no log yet: {why}", source.component));
+            }
+        }
+        let texts = join_all(wanted.iter().map(|source| {
+            let request = self.request(source);
+            async move { self.kubectl.log(&request).await }
+        }))
+        .await;
+        let (mut lines, mut read) = (Vec::new(), Vec::new());
+        for (source, text) in wanted.into_iter().zip(texts) {
+            let mut seen = Seen::default();
+            match text {
+                Ok(text) => {
+                    for (time, message) in text.lines().filter_map(line::parse) {
+                        seen.is_new(time);
+                        lines.push(line_of(source, time, message));
+                    }
+                    read.push((source.key(), seen));
+                }
+                // It is asked for again while it is followed.
+                Err(error) => screen.note(&format!("{}: {error}", source.component)),
+            }
+        }
+        for line in line::sorted(lines) {
+            screen.line(&line);
+        }
+        read
+    }
+
+    fn no_cluster(&self, error: &ApiError) -> Box<Failure> {
+        let up = format!("kstrim up{}", crate::quickstart::refused::target_flags(&self.target));
+        Box::new(
+            Failure::new(
+                super::kubectl::NO_CLUSTER,
+                Kind::Prerequisite,
+                format!("the cluster of the profile {} does not answer", self.target.profile),
+            )
+            .because(error)
+            .hint("see what is there: kstrim status")
+            .hint(format!("start it: {up}")),
+        )
+    }
+
+    fn nothing(&self) -> Box<Failure> {
+        let Target { namespace, cluster, .. } = &self.target;
+        let up = format!("kstrim up{}", crate::quickstart::refused::target_flags(&self.target));
+        let what = if self.args.component.is_empty() { "no pods" } else { "no such pods" };
+        Box::new(
+            Failure::new(
+                super::kubectl::NO_CLUSTER,
+                Kind::Prerequisite,
+                format!("there are {what} of the operator or of Kafka {cluster} in namespace {namespace}"),
+            )
+            .hint(format!("make them: {up}"))
+            .hint("or wait for them: kstrim logs --follow"),
+        )
+    }
+}
+
+fn line_of(source: &Source, time: jiff::Timestamp, message: &str) -> Line {
+    Line {
+        time,
+        component: source.component.clone(),
+        pod: source.pod.clone(),
+        container: source.container.clone(),
+        message: message.to_owned(),
+    }
+}
+
+/// Where lines go.
+struct Screen {
+    format: LogFormat,
+    timestamps: bool,
+    quiet: bool,
+    look: Look,
+    terminal: bool,
+    width: usize,
+    sink: Sink,
+}
+
+impl Screen {
+    fn new(args: &Logs, quiet: bool) -> Self {
+        let terminal = super::stdout_is_terminal();
+        let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
+        Self {
+            format: args.output,
+            timestamps: args.timestamps,
+            quiet,
+            look: mode.stdout,
+            terminal,
+            width: 0,
+            sink: Sink::new(Box::new(std::io::stdout())),
+        }
+    }
+
+    /// The names that will stand before lines, to give them one width.
+    fn names(&mut self, sources: &[Source]) {
+        let widest = sources.iter().map(|source| text::width(&source.component)).max().unwrap_or(0);
+        self.width = self.width.max(widest);
+    }
+
+    /// Whether nobody reads any more.
+    fn gone(&self) -> bool {
+        self.sink.broken()
+    }
+
+    fn line(&mut self, line: &Line) {
+        let text = match self.format {
+            LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),
+            LogFormat::Text => {
+                let time = if self.timestamps { format!("{} ", line.time) } else { String::new() };
+                let pad = " ".repeat(self.width.saturating_sub(text::width(&line.component)));
+                // What a program writes is not let loose on a terminal.
+                let message = if self.terminal {
+                    text::clean_lines(&line.message).concat()
+                } else {
+                    line.message.clone()
+                };
+                let name = self.look.paint(Tone::Strong, &line.component);
+                let bar = self.look.paint(Tone::Dim, "|");
+                format!("{time}{name}{pad} {bar} {message}").trim_end().to_owned()
+            }
+        };
+        self.sink.write(&(text + "\n"));
+    }
+
+    /// Something about the logs, on stderr.
+    fn note(&self, words: &str) {
+        if !self.quiet {
+            let _ =
+                std::io::Write::write_all(&mut std::io::stderr(), format!("kstrim: {words}\n").as_bytes());
+        }
+    }
+}
+
+/// How long the API server may be away while logs are followed.
+const AWAY: Duration = Duration::from_secs(60);

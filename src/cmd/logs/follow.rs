@@ -1,0 +1,195 @@
+//! Following: a child for each container's run, begun again where it ended too early, and for each new
+//! run of a container that was restarted or replaced.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::line::{self, Line, Merger, Seen};
+use super::source::{Key, Source, Stage};
+use super::{AWAY, Reading, Screen, line_of};
+use crate::failure::Result;
+use crate::observe::{Kind, Store, Version, Watcher};
+use crate::tool::kubectl::Kubectl;
+use crate::tool::logs::LogRequest;
+
+/// How often lines are looked at that wait for earlier ones.
+const TICK: Duration = Duration::from_millis(50);
+/// First pause before a log whose child ended is asked for again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest such pause.
+const LAST_PAUSE: Duration = Duration::from_secs(4);
+/// How long the last lines of a container may take that is not there any more.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Lines on their way to the screen; a slow reader slows the children down.
+const ON_THE_WAY: usize = 1000;
+
+/// The child of one run of a container.
+struct Tailed {
+    task: JoinHandle<()>,
+    component: String,
+    gone: Option<Instant>,
+}
+
+impl Drop for Tailed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Follow all, from where `seen` says.
+///
+/// # Errors
+/// `KS-NO-CLUSTER` when the API server is away for too long.
+pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut Screen) -> Result<()> {
+    let store = Rc::new(Store::new());
+    let namespace = reading.target.namespace.as_str();
+    let kinds = [Kind::Pod];
+    let watcher =
+        Watcher::start(reading.kubectl.clone(), kinds, Version::default(), namespace, store.clone());
+    let (send, mut lines) = mpsc::channel(ON_THE_WAY);
+    let mut begun: BTreeMap<Key, Seen> = seen.into_iter().collect();
+    let mut tailed: BTreeMap<Key, Tailed> = BTreeMap::new();
+    let (mut merger, mut looked, mut first) = (Merger::default(), 0, true);
+    let mut answered = Instant::now();
+    let mut away = false;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(line) = lines.recv() => {
+                merger.push(line, Instant::now());
+                continue;
+            }
+            _ = tick.tick() => {}
+            // This wait is also what makes the store watch, and not only list.
+            _ = store.newer_than(looked) => {}
+        }
+        for line in merger.due(Instant::now()) {
+            screen.line(&line);
+        }
+        if screen.gone() {
+            return Ok(());
+        }
+        match watcher.troubles().first() {
+            None => (answered, away) = (Instant::now(), false),
+            Some((_, error)) if answered.elapsed() > AWAY => return Err(reading.no_cluster(error)),
+            Some((_, error)) => {
+                if !away {
+                    screen.note(&format!("the API server does not answer, trying again: {error}"));
+                }
+                away = true;
+            }
+        }
+        tailed.retain(|_, tail| tail.gone.is_none_or(|since| since.elapsed() < LAST_WORDS));
+        if store.version() == looked || !store.synced(Kind::Pod) {
+            continue;
+        }
+        looked = store.version();
+        let sources = reading.sources(&store.snapshot());
+        screen.names(&sources);
+        for (key, tail) in &mut tailed {
+            if !sources.iter().any(|source| source.key() == *key) {
+                tail.gone.get_or_insert_with(Instant::now);
+            }
+        }
+        for source in sources.into_iter().filter(Source::has_log) {
+            let key = source.key();
+            if tailed.contains_key(&key) {
+                continue;
+            }
+            if !first && !begun.contains_key(&key) {
+                let known = tailed.values().any(|tail| tail.component == source.component);
+                let what = if known { "a new container" } else { "it has begun" };
+                screen.note(&format!("{}: {what}, its log is followed", source.component));
+            }
+            let (request, seen) = match begun.remove(&key) {
+                // Read until a moment ago: from there.
+                Some(seen) if seen.last.is_some() => (reading.whole(&source), seen),
+                Some(seen) => (reading.request(&source), seen),
+                // Its beginning belongs to what is followed.
+                None if first => (reading.request(&source), Seen::default()),
+                None => (reading.whole(&source), Seen::default()),
+            };
+            let component = source.component.clone();
+            let tail =
+                Tail { kubectl: reading.kubectl.clone(), source, store: store.clone(), send: send.clone() };
+            let sources = reading_of(reading);
+            let task = tokio::task::spawn_local(tail.run(request, seen, sources));
+            tailed.insert(key, Tailed { task, component, gone: None });
+        }
+        first = false;
+    }
+}
+
+/// The sources of a snapshot, without a borrow of the command line.
+fn reading_of(reading: &Reading<'_>) -> impl Fn(&Store) -> Vec<Source> + use<> {
+    let (target, wanted) = (reading.target.clone(), reading.args.component.clone());
+    move |store| {
+        let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
+        super::source::sources(&store.snapshot(), namespace, cluster, &wanted)
+    }
+}
+
+/// Follows one run of a container.
+struct Tail {
+    kubectl: Rc<Kubectl>,
+    source: Source,
+    store: Rc<Store>,
+    send: mpsc::Sender<Line>,
+}
+
+impl Tail {
+    async fn run(self, first: LogRequest, mut seen: Seen, sources: impl Fn(&Store) -> Vec<Source>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let request = match seen.last {
+                // kubectl counts in seconds: some lines come again.
+                Some(last) => LogRequest {
+                    since_time: Some(last.to_string()),
+                    tail: None,
+                    follow: true,
+                    ..first.clone()
+                },
+                None => LogRequest { follow: true, ..first.clone() },
+            };
+            seen.again();
+            if self.read(&request, &mut seen).await {
+                pause = FIRST_PAUSE;
+            }
+            // A moment for the news of the container's end. What is asked for again by the pod's name
+            // must be this run: another one has a child of its own.
+            tokio::time::sleep(pause).await;
+            if !self.runs(&sources) || self.send.is_closed() {
+                return;
+            }
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Whether the container's run goes on, as far as is known.
+    fn runs(&self, sources: &impl Fn(&Store) -> Vec<Source>) -> bool {
+        let key = self.source.key();
+        sources(&self.store).iter().any(|source| source.key() == key && source.stage == Stage::Running)
+    }
+
+    /// Read until the child ends; whether it brought anything.
+    async fn read(&self, request: &LogRequest, seen: &mut Seen) -> bool {
+        let Ok(mut lines) = self.kubectl.log_lines(request).await else { return false };
+        let mut any = false;
+        while let Ok(Some(line)) = lines.next().await {
+            let Some((time, message)) = line::parse(&line) else { continue };
+            if seen.is_new(time) {
+                any = true;
+                if self.send.send(line_of(&self.source, time, message)).await.is_err() {
+                    return any;
+                }
+            }
+        }
+        let _ = lines.finish().await;
+        any
+    }
+}

@@ -1,0 +1,156 @@
+//! Lines of logs, and how those of several containers become one stream in the order of time.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// When the node got it.
+    pub time: Timestamp,
+    /// `operator`, `dual-role-0`, `topic-operator`.
+    pub component: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// The text.
+    pub message: String,
+}
+
+/// A line of `kubectl logs --timestamps`, taken apart. One without a time is kubectl's own word.
+pub fn parse(line: &str) -> Option<(Timestamp, &str)> {
+    let (time, text) = line.split_once(' ').unwrap_or((line, ""));
+    Some((time.parse().ok()?, text))
+}
+
+/// How far a log was read. It is asked for again from the second it got to, so some lines come twice.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The time of the last line.
+    pub last: Option<Timestamp>,
+    /// How many lines of exactly that time.
+    lines: usize,
+    /// How many of them came again since the log was asked for again.
+    again: usize,
+}
+
+impl Seen {
+    /// The log is asked for again.
+    pub fn again(&mut self) {
+        self.again = 0;
+    }
+
+    /// Whether a line of this time is a new one.
+    pub fn is_new(&mut self, time: Timestamp) -> bool {
+        match self.last {
+            Some(last) if time < last => false,
+            Some(last) if time == last => {
+                self.again += 1;
+                if self.again <= self.lines {
+                    return false;
+                }
+                self.lines = self.again;
+                true
+            }
+            _ => {
+                self.last = Some(time);
+                (self.lines, self.again) = (1, 1);
+                true
+            }
+        }
+    }
+}
+
+/// How long a line waits for earlier ones of other containers.
+pub const WINDOW: Duration = Duration::from_millis(300);
+/// Lines that may wait.
+const ROOM: usize = 20_000;
+
+/// Puts lines that come at about the same time into their order.
+#[derive(Debug, Default)]
+pub struct Merger {
+    waiting: Vec<(Instant, Line)>,
+}
+
+impl Merger {
+    /// A line came.
+    pub fn push(&mut self, line: Line, now: Instant) {
+        self.waiting.push((now, line));
+    }
+
+    /// The lines that have waited long enough, and all that are earlier.
+    pub fn due(&mut self, now: Instant) -> Vec<Line> {
+        let full = self.waiting.len() > ROOM;
+        let old = |came: &Instant| full || now.duration_since(*came) >= WINDOW;
+        let Some(until) = self.waiting.iter().filter(|(came, _)| old(came)).map(|(_, line)| line.time).max()
+        else {
+            return Vec::new();
+        };
+        let waiting = std::mem::take(&mut self.waiting);
+        let (due, later) = waiting.into_iter().partition(|(_, line)| line.time <= until);
+        self.waiting = later;
+        sorted(due.into_iter().map(|(_, line)| line).collect())
+    }
+}
+
+/// Lines in the order of time; those of one time, and so of one container, as they came.
+pub fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort_by_key(|line| line.time);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).expect("a time")
+    }
+
+    fn line(ms: i64, component: &str) -> Line {
+        let word = component.to_owned();
+        Line {
+            time: at(ms),
+            component: word.clone(),
+            pod: word.clone(),
+            container: word,
+            message: ms.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_line_has_a_time_or_is_kubectls() {
+        let time = "2026-11-22T20:22:15.123456789Z";
+        assert_eq!(parse(&format!("{time}   at x")), Some((time.parse().expect("a time"), "  at x")));
+        assert_eq!(parse(time), Some((time.parse().expect("a time"), "")));
+        assert_eq!(parse("failed to watch file"), None);
+    }
+
+    #[test]
+    fn what_comes_twice_is_told_once() {
+        let mut seen = Seen::default();
+        let mut read = |times: &[i64]| {
+            seen.again();
+            times.iter().filter(|ms| seen.is_new(at(**ms))).count()
+        };
+        assert_eq!(read(&[1, 2, 3, 3]), 4);
+        assert_eq!(read(&[2, 3, 3]), 0, "nothing is new");
+        assert_eq!(read(&[2, 3, 3, 3, 4]), 2, "another of the same time, and a later one");
+        assert_eq!(read(&[3, 3, 3, 4]), 0);
+    }
+
+    #[test]
+    fn a_late_line_of_another_container_is_put_before() {
+        let (mut merger, begin) = (Merger::default(), Instant::now());
+        merger.push(line(20, "a"), begin);
+        merger.push(line(30, "a"), begin + WINDOW / 2);
+        merger.push(line(10, "b"), begin + WINDOW / 2);
+        assert_eq!(merger.due(begin + WINDOW / 2), []);
+        assert_eq!(merger.due(begin + WINDOW), [line(10, "b"), line(20, "a")]);
+        assert_eq!(merger.due(begin + WINDOW * 2), [line(30, "a")]);
+        assert_eq!(merger.due(begin + WINDOW * 9), []);
+    }
+}

@@ -1,0 +1,153 @@
+//! Containers whose logs there are.
+
+use crate::cli::Component;
+use crate::observe::Snapshot;
+use crate::observe::pod::{Container, Pod, State};
+
+/// One run of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Of what.
+    pub part: Component,
+    /// Its name before the lines.
+    pub component: String,
+    /// The pod.
+    pub pod: String,
+    /// The pod's uid: another pod may have its name later.
+    uid: String,
+    /// The container.
+    pub container: String,
+    /// Which run.
+    restarts: i64,
+    /// Whether there was a run before this one.
+    pub restarted: bool,
+    /// What it does.
+    pub stage: Stage,
+}
+
+/// What a container does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// It has written nothing yet, for this reason.
+    Waiting(String),
+    /// It runs.
+    Running,
+    /// It is over; its log is there.
+    Over,
+}
+
+/// What tells one run from another.
+pub type Key = (String, String, i64);
+
+impl Source {
+    /// What tells it from others.
+    pub fn key(&self) -> Key {
+        (self.uid.clone(), self.container.clone(), self.restarts)
+    }
+
+    /// Whether `kubectl logs` has something of it.
+    pub fn has_log(&self) -> bool {
+        !matches!(self.stage, Stage::Waiting(_))
+    }
+}
+
+/// The containers of the operator and of a Kafka cluster, in the order in which they are named.
+pub fn sources(snapshot: &Snapshot, namespace: &str, cluster: &str, wanted: &[Component]) -> Vec<Source> {
+    let mut found: Vec<Source> = snapshot
+        .pods(namespace)
+        .flat_map(|pod| pod.containers().map(move |container| (pod, container)))
+        .filter_map(|(pod, container)| source(&pod, &container, cluster))
+        .filter(|source| wanted.is_empty() || wanted.iter().any(|want| covers(*want, source.part)))
+        .collect();
+    found.sort_by_key(|s| (s.part as u8, s.pod.clone(), s.container.clone()));
+    found
+}
+
+fn covers(wanted: Component, part: Component) -> bool {
+    let entity = matches!(part, Component::TopicOperator | Component::UserOperator);
+    wanted == part || wanted == Component::EntityOperator && entity
+}
+
+fn source(pod: &Pod<'_>, container: &Container<'_>, cluster: &str) -> Option<Source> {
+    let (name, inside) = (pod.0.name(), container.name());
+    let (part, component) = if pod.is_operator() {
+        (Component::Operator, "operator")
+    } else if pod.is_kafka_node_of(cluster) {
+        let short = name.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-'));
+        (Component::Kafka, short.unwrap_or(name))
+    } else if pod.cluster() == Some(cluster) {
+        let part = match inside {
+            "topic-operator" => Component::TopicOperator,
+            "user-operator" => Component::UserOperator,
+            _ => Component::Other,
+        };
+        (part, inside)
+    } else {
+        return None;
+    };
+    let stage = match container.state() {
+        State::Running { .. } => Stage::Running,
+        State::Terminated(_) | State::Waiting { reason: "CrashLoopBackOff", .. } => Stage::Over,
+        State::Waiting { reason, .. } => Stage::Waiting(reason.to_owned()),
+        State::Unknown => Stage::Waiting("it is not started yet".to_owned()),
+    };
+    Some(Source {
+        part,
+        component: component.to_owned(),
+        pod: name.to_owned(),
+        uid: pod.0.uid().to_owned(),
+        container: inside.to_owned(),
+        restarts: container.restarts(),
+        restarted: container.last().is_some(),
+        stage,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::observe::Object;
+
+    fn pod(name: &str, labels: &serde_json::Value, containers: &[&str]) -> Object {
+        let containers: Vec<_> = containers
+            .iter()
+            .map(|c| json!({"name": c, "restartCount": 0, "state": {"running": {"startedAt": "2026-11-22T20:00:00Z"}}}))
+            .collect();
+        Object::new(
+            json!({"kind": "Pod", "metadata": {"name": name, "namespace": "kafka", "uid": name, "labels": labels},
+            "status": {"containerStatuses": containers}}),
+        )
+    }
+
+    #[test]
+    fn components_have_short_names_and_an_order() {
+        let of = |cluster: &str, kind: &str| {
+            json!({"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka", "strimzi.io/name": format!("{cluster}-{kind}"),
+                "strimzi.io/component-type": kind})
+        };
+        let snapshot = Snapshot::of([
+            pod(
+                "my-cluster-entity-operator-x",
+                &of("my-cluster", "entity-operator"),
+                &["user-operator", "topic-operator"],
+            ),
+            pod("my-cluster-dual-role-0", &of("my-cluster", "kafka"), &["kafka"]),
+            pod("other-dual-role-0", &of("other", "kafka"), &["kafka"]),
+            pod(
+                "strimzi-cluster-operator-1",
+                &json!({"name": "strimzi-cluster-operator", "strimzi.io/kind": "cluster-operator"}),
+                &["strimzi-cluster-operator"],
+            ),
+            pod("mine", &json!({}), &["app"]),
+        ]);
+        let names = |wanted: &[Component]| -> Vec<String> {
+            sources(&snapshot, "kafka", "my-cluster", wanted).into_iter().map(|s| s.component).collect()
+        };
+        assert_eq!(names(&[]), ["operator", "dual-role-0", "topic-operator", "user-operator"]);
+        assert_eq!(names(&[Component::EntityOperator]), ["topic-operator", "user-operator"]);
+        assert_eq!(names(&[Component::Kafka, Component::UserOperator]), ["dual-role-0", "user-operator"]);
+        assert_eq!(names(&[Component::Other]), Vec::<String>::new());
+    }
+}

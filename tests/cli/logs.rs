@@ -1,0 +1,131 @@
+//! `kstrim logs`: several logs as one, in the order of time, also over a restart.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{Running, Test};
+use crate::support::{kubectl, ready, until};
+use crate::trouble::eventually;
+
+/// Let a container write lines, each with its time.
+fn write(test: &Test, pod: &str, container: &str, lines: &[(&str, &str)]) {
+    use std::io::Write;
+    let folder = test.world_dir().join("logs");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join(format!("{pod}_{container}.log"));
+    let mut file = std::fs::File::options().create(true).append(true).open(path).expect("a log");
+    for (time, line) in lines {
+        writeln!(file, "2099-01-01T00:00:{time}Z {line}").expect("written");
+    }
+}
+
+const BROKER: &str = "my-cluster-dual-role-0";
+
+/// Names of the pods of the world whose name begins so.
+fn pod(test: &Test, start: &str) -> String {
+    let objects = test.objects("kstrim");
+    let prefix = format!("pods/kafka/{start}");
+    let key =
+        objects.as_object().expect("objects").keys().find(|key| key.starts_with(&prefix)).expect("a pod");
+    key.trim_start_matches("pods/kafka/").to_owned()
+}
+
+#[test]
+fn all_in_the_order_of_time_with_their_names() {
+    let mut test = ready();
+    let (operator, entity) =
+        (pod(&test, "strimzi-cluster-operator"), pod(&test, "my-cluster-entity-operator"));
+    write(&test, BROKER, "kafka", &[("01.000000001", "first"), ("03.5", "  at third")]);
+    write(&test, &operator, "strimzi-cluster-operator", &[("02", "second")]);
+    write(&test, &entity, "topic-operator", &[("03.6", "fourth")]);
+    write(&test, &entity, "user-operator", &[("04", "fifth")]);
+    let run = test.args(["logs"]).run().expect(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(
+        lines[lines.len() - 5..],
+        [
+            "dual-role-0    | first",
+            "operator       | second",
+            "dual-role-0    |   at third",
+            "topic-operator | fourth",
+            "user-operator  | fifth",
+        ],
+        "{}",
+        run.stdout
+    );
+    let run =
+        test.args(["logs", "--component", "entity-operator", "--tail", "1", "-o", "json"]).run().expect(0);
+    let lines = run.json_lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!((&lines[0]["component"], &lines[0]["message"]), (&"topic-operator".into(), &"fourth".into()));
+    assert_eq!(lines[1]["time"], "2099-01-01T00:00:04Z");
+    let run = test.args(["logs", "--component", "kafka", "--since", "1s", "--timestamps"]).run().expect(0);
+    assert!(run.stdout.starts_with("2099-01-01T00:00:01.000000001Z dual-role-0 | first\n"), "{}", run.stdout);
+    let run = test.args(["logs", "--previous"]).run().expect(0);
+    assert!(run.stdout.is_empty() && run.stderr.contains("no container was restarted"), "{}", run.stderr);
+}
+
+#[test]
+fn without_a_cluster_or_pods() {
+    let mut test = Test::new();
+    for args in [&["logs"][..], &["logs", "--follow"]] {
+        let run = test.args(args.iter().copied()).run().expect(3);
+        assert!(run.stderr.contains("KS-NO-CLUSTER"), "{}", run.stderr);
+    }
+    let mut test = ready();
+    let run = test.args(["logs", "--cluster", "another", "--component", "kafka"]).run().expect(3);
+    assert!(run.stderr.contains("KS-NO-CLUSTER"), "{}", run.stderr);
+    test.fake("minikube", ["stop", "-p", "kstrim"]).expect(0);
+    let run = test.args(["logs"]).run().expect(3);
+    assert!(run.stderr.contains("KS-NO-CLUSTER"), "{}", run.stderr);
+}
+
+/// Whether so many logs are being followed.
+fn followed(test: &Test, count: usize) -> bool {
+    test.calls().iter().filter(|c| c.line().contains("--follow")).count() >= count
+}
+
+#[test]
+fn a_broker_that_is_replaced_is_followed_again() {
+    let mut test = ready();
+    write(&test, BROKER, "kafka", &[("01", "one")]);
+    let running: Running = test.args(["logs", "-f", "--component", "kafka"]).spawn();
+    eventually("the broker is followed", || followed(&test, 1));
+    write(&test, BROKER, "kafka", &[("02", "two")]);
+    let before = test.object("kstrim", &format!("pods/kafka/{BROKER}"))["metadata"]["uid"].clone();
+    kubectl(&test, &format!("delete pods {BROKER} -n kafka --wait=false")).expect(0);
+    until(&test, "there is a new broker", |t| {
+        let pod = t.object("kstrim", &format!("pods/kafka/{BROKER}"));
+        pod["metadata"]["uid"] != before && pod["status"]["phase"] == "Running"
+    });
+    eventually("the new one is followed", || followed(&test, 2));
+    write(&test, BROKER, "kafka", &[("03", "three")]);
+    std::thread::sleep(Duration::from_millis(800));
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130);
+    for line in ["dual-role-0 | one", "dual-role-0 | three"] {
+        assert!(run.stdout.contains(line), "{line} in {}\n{}", run.stdout, run.stderr);
+    }
+    assert_eq!(run.stdout.matches("three").count(), 1, "{}", run.stdout);
+    assert!(run.stderr.contains("a new container"), "{}\n{}", run.stderr, run.stdout);
+    eventually("no child is left", || test.leftovers().is_empty());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it() {
+    let mut test = ready();
+    let mut child = test
+        .args(["logs", "--follow"])
+        .kstrim()
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    eventually("logs are followed", || followed(&test, 4));
+    drop(child.stdout.take());
+    eventually("it ends", || child.try_wait().expect("wait").is_some());
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    eventually("no child is left", || test.leftovers().is_empty());
+}
