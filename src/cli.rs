@@ -1,10 +1,13 @@
 //! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
 
+mod change;
 mod config;
 mod diagnose;
 mod doctor;
+mod duration;
 mod examples;
 mod logs;
+mod look_inside;
 mod stream;
 mod topic;
 mod user;
@@ -15,15 +18,18 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use change::{Scale, Set};
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;
 pub use logs::{Component, LogFormat, Logs, Tail};
+pub use look_inside::{Env, Kubectl, Part, Render, ShellName, Versions};
 pub use stream::{Consume, Produce, Summary};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use what::{PresetName, What};
 
+use duration::duration;
 use examples::{
     CONFIG_EXAMPLES, DIAGNOSE_EXAMPLES, DOCTOR_EXAMPLES, DOWN_EXAMPLES, LOGS_EXAMPLES, PLAN_EXAMPLES,
     SMOKE_EXAMPLES, STATUS_EXAMPLES, UP_EXAMPLES,
@@ -47,6 +53,8 @@ Work with it:
   produce      Write lines of stdin to a topic
   consume      Print a topic's messages
   user         Make, list, show and delete users; write a client's configuration
+  scale        More or fewer brokers, followed until all serve
+  set          Change broker settings, followed until every broker has them
 
 Look inside:
   doctor       Check this machine and the cluster: what is wrong, why, and what to do
@@ -161,6 +169,16 @@ pub enum Command {
     /// Those to come, or with --from-beginning all, until Ctrl-C, --messages, --timeout or --idle.
     #[command(after_help = stream::CONSUME_EXAMPLES)]
     Consume(Consume),
+    /// More or fewer brokers, followed until all serve
+    ///
+    /// Refuses to take away brokers that hold data.
+    #[command(after_help = change::SCALE_EXAMPLES)]
+    Scale(Scale),
+    /// Change broker settings, followed until every broker has them
+    ///
+    /// Kafka itself is asked whether it knows them.
+    #[command(after_help = change::SET_EXAMPLES)]
+    Set(Set),
     /// Make, list, show and delete users; write a client's configuration
     #[command(
         after_help = "Examples:\n  kstrim user create app\n  kstrim user show app --export ./app-client\n  kstrim user delete app"
@@ -348,85 +366,6 @@ pub struct Plan {
     pub output: Format,
 }
 
-/// `kstrim render`
-#[derive(Debug, Clone, Args)]
-pub struct Render {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub what: What,
-    /// Only this part
-    #[arg(long, value_enum)]
-    pub only: Option<Part>,
-}
-
-/// A part of the manifests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    /// The namespace
-    Namespace,
-    /// Strimzi's custom resource definitions
-    Crds,
-    /// The operator and its permissions
-    Operator,
-    /// The Kafka resource and its node pools
-    Kafka,
-    /// The topic
-    Topic,
-}
-
-/// `kstrim kubectl`
-#[derive(Debug, Clone, Args)]
-pub struct Kubectl {
-    /// Arguments of kubectl
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGS")]
-    pub args: Vec<std::ffi::OsString>,
-}
-
-/// `kstrim env`
-#[derive(Debug, Clone, Args)]
-pub struct Env {
-    /// Shell to print for
-    #[arg(long, value_enum, default_value_t)]
-    pub shell: ShellName,
-}
-
-/// A shell's way to set a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub enum ShellName {
-    /// sh, bash, zsh
-    #[default]
-    Posix,
-    /// fish
-    Fish,
-    /// PowerShell
-    Powershell,
-}
-
-/// `kstrim versions`
-#[derive(Debug, Clone, Args)]
-pub struct Versions {
-    /// How to print
-    #[arg(long, short = 'o', value_enum, default_value_t)]
-    pub output: Format,
-}
-
-/// `90s`, `10m`, `1h30m`, or plain seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|d| Duration::try_from(d).ok())
-            .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m or 1h30m"))?,
-    };
-    if parsed.is_zero() {
-        Err("a limit of nothing cannot be kept: write 90s or 10m".into())
-    } else {
-        Ok(parsed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -451,12 +390,5 @@ mod tests {
             let help = command.clone().render_long_help().to_string();
             assert!(help.contains("Examples:"), "{}", command.get_name());
         }
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert!(duration("soon").is_err() && duration("0s").is_err() && duration("-5s").is_err());
     }
 }

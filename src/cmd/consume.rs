@@ -80,15 +80,16 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
         Ended::Done | Ended::Closed => Ok(ExitCode::SUCCESS),
         Ended::Signal(kind) => Ok(ExitCode::from(kind.exit_code())),
         Ended::Time(why) => match args.messages {
-            Some(wanted) => Err(Box::new(
-                Failure::new(
-                    SHORT,
-                    Kind::Timeout,
-                    format!("{} of {wanted} messages came from {}", reading.printed, args.topic),
-                )
-                .because(why)
-                .hint("messages that are there already are read with --from-beginning"),
-            )),
+            Some(wanted) => {
+                let message = format!("{} of {wanted} messages came from {}", reading.printed, args.topic);
+                let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
+                let late = !args.from_beginning && args.offset.is_none();
+                Err(Box::new(if late {
+                    failure.hint("messages that are there already are read with --from-beginning")
+                } else {
+                    failure
+                }))
+            }
             None => Ok(ExitCode::SUCCESS),
         },
     }

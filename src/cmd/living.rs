@@ -36,6 +36,8 @@ const GROUP: &str = "/apis/kafka.strimzi.io";
 pub struct Living {
     /// The context, of the release that runs.
     pub cx: Rc<Cx>,
+    /// Another of its kind, for looks before a change: what was listed then is no news after it.
+    pub before: Rc<Cx>,
     /// The `Kafka` resource.
     pub kafka: Value,
 }
@@ -196,7 +198,8 @@ async fn find(
     {
         choice.kafka = running;
     }
-    Ok(Living { cx: Rc::new(make(settings, choice)), kafka })
+    let before = Rc::new(make(settings.clone(), choice.clone()));
+    Ok(Living { cx: Rc::new(make(settings, choice)), before, kafka })
 }
 
 fn kubectl(program: &Path, kubeconfig: &Path, profile: &str, runner: &Rc<dyn Runner>) -> Kubectl {

@@ -1,5 +1,6 @@
 //! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
 
+mod change;
 pub mod completions;
 pub mod config;
 mod consent;
@@ -16,7 +17,9 @@ pub mod logs;
 pub mod plan;
 pub mod produce;
 pub mod render;
+pub mod scale;
 pub mod session;
+pub mod set;
 pub mod smoke_test;
 pub mod status;
 pub mod streaming;
@@ -95,6 +98,8 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Topic(args) => block_on(topic::run(&global, &args)),
         Command::Produce(args) => block_on(produce::run(&global, &args)),
         Command::Consume(args) => block_on(consume::run(&global, &args)),
+        Command::Scale(args) => block_on(scale::run(&global, &args)),
+        Command::Set(args) => block_on(set::run(&global, &args)),
         Command::User(args) => block_on(user::run(&global, &args)),
         Command::Doctor(args) => block_on(doctor::run(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),

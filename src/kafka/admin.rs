@@ -6,9 +6,11 @@ use std::time::Duration;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, ListOffsetsRequest,
+    CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    ListOffsetsRequest, MetadataRequest,
 };
 use kafka_protocol::protocol::{StrBytes, VersionRange};
 use tokio::time::Instant;
@@ -138,6 +140,61 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// The nodes that hold each partition's replicas, by topic: internal topics too.
+    ///
+    /// # Errors
+    /// The broker's, and those of the connection.
+    pub async fn replicas(&mut self, deadline: Instant) -> Result<BTreeMap<String, Vec<Vec<i32>>>> {
+        let request = |_| {
+            let mut request = MetadataRequest::default();
+            request.allow_auto_topic_creation = false;
+            request.topics = None;
+            request
+        };
+        let node = self.any_node();
+        let (_, answer) = self.call(node, VersionRange { min: 4, max: 13 }, deadline, request).await?;
+        if answer.error_code != 0 {
+            return Err(KafkaError::broker(answer.error_code, "Metadata", None));
+        }
+        let mut topics = BTreeMap::new();
+        for topic in answer.topics {
+            let Some(name) = topic.name else { continue };
+            if topic.error_code != 0 {
+                return Err(KafkaError::broker(topic.error_code, format!("topic {}", name.as_str()), None));
+            }
+            let nodes = topic.partitions.iter().map(|p| p.replica_nodes.iter().map(|n| n.0).collect());
+            topics.insert(name.to_string(), nodes.collect());
+        }
+        Ok(topics)
+    }
+
+    /// The names of all settings that a broker knows.
+    ///
+    /// # Errors
+    /// The broker's, and those of the connection.
+    pub async fn settings(&mut self, deadline: Instant) -> Result<Vec<String>> {
+        const BROKER: i8 = 4;
+        let node = self.any_node();
+        let id = self.brokers().keys().next().copied().unwrap_or(node);
+        let request = |_| {
+            let resource = DescribeConfigsResource::default()
+                .with_resource_type(BROKER)
+                .with_resource_name(StrBytes::from_string(id.to_string()))
+                .with_configuration_keys(None);
+            DescribeConfigsRequest::default().with_resources(vec![resource])
+        };
+        // A broker tells of itself only.
+        let (_, answer) = self.call(id, VersionRange { min: 1, max: 4 }, deadline, request).await?;
+        let Some(result) = answer.results.into_iter().next() else {
+            return Err(KafkaError::Protocol("DescribeConfigs left out the broker".to_owned()));
+        };
+        if result.error_code != 0 {
+            let words = result.error_message.as_ref().map(StrBytes::as_str);
+            return Err(KafkaError::broker(result.error_code, format!("settings of broker {id}"), words));
+        }
+        Ok(result.configs.iter().map(|c| c.name.to_string()).collect())
     }
 
     /// The offset at one end of every partition, by partition number.

@@ -88,8 +88,10 @@ impl Client {
         loop {
             let node = self.any_node();
             let request = |_| {
-                let request = InitProducerIdRequest::default().with_producer_id((-1).into());
-                request.with_producer_epoch(-1).with_transaction_timeout_ms(i32::MAX)
+                // The message's own default is an empty id, which Kafka refuses.
+                let request = InitProducerIdRequest::default().with_transactional_id(None);
+                let request = request.with_producer_id((-1).into()).with_producer_epoch(-1);
+                request.with_transaction_timeout_ms(i32::MAX)
             };
             let (_, answer) = self.call(node, VersionRange { min: 0, max: 5 }, deadline, request).await?;
             match answer.error_code {

@@ -1,6 +1,7 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod bad_input;
+mod change;
 mod config;
 mod diagnose;
 mod doctor;

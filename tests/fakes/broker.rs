@@ -147,13 +147,20 @@ impl<'a> Connection<'a> {
             ApiKey::Produce => self.produce(&ProduceRequest::decode(b, v)?, v)?.encode(out_ref, v)?,
             ApiKey::Fetch => self.fetch(&FetchRequest::decode(b, v)?, v)?.encode(out_ref, v)?,
             ApiKey::InitProducerId => {
-                InitProducerIdRequest::decode(b, v)?;
+                let asked = InitProducerIdRequest::decode(b, v)?;
+                // As Kafka: an empty transactional id is an invalid request.
+                let code = if asked.transactional_id.is_some_and(|id| id.is_empty()) { 42 } else { 0 };
                 let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
                 let id = i64::try_from(now.as_nanos() & 0x7fff_ffff_ffff_ffff)?;
                 InitProducerIdResponse::default()
                     .with_producer_id(id.into())
                     .with_producer_epoch(0)
+                    .with_error_code(code)
                     .encode(out_ref, v)?
+            }
+            ApiKey::DescribeConfigs => {
+                let asked = DescribeConfigsRequest::decode(b, v)?;
+                setup::settings(&asked).encode(out_ref, v)?
             }
             ApiKey::DeleteRecords => self.trim(&DeleteRecordsRequest::decode(b, v)?)?.encode(out_ref, v)?,
             other => anyhow::bail!("{other:?} is not spoken"),
@@ -171,6 +178,7 @@ impl<'a> Connection<'a> {
             ApiKey::ListOffsets => ListOffsetsRequest::VERSIONS,
             ApiKey::Produce => ProduceRequest::VERSIONS,
             ApiKey::Fetch => FetchRequest::VERSIONS,
+            ApiKey::DescribeConfigs => DescribeConfigsRequest::VERSIONS,
             ApiKey::InitProducerId => InitProducerIdRequest::VERSIONS,
             ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
             _ => VersionRange { min: 0, max: -1 },

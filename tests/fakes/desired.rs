@@ -54,12 +54,7 @@ fn resource(group: &str, version: &str, kind: &str, plural: &str) -> Resource {
 /// The pools of a Kafka, with ids given in order of their names.
 pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
-    let mut next = 0;
-    let mut ids = |count: u64| -> Vec<u64> {
-        let list = (next..next + count).collect();
-        next += count;
-        list
-    };
+    let mut used = crate::operator::node_ids_in_use(c, ns, cluster);
     let mut all = Vec::new();
     if kafka["spec"]["kafka"]["replicas"].is_u64() && kafka["spec"]["zookeeper"].is_object() {
         for (name, component) in [("zookeeper", "zookeeper"), ("kafka", "kafka")] {
@@ -75,7 +70,7 @@ pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
         let mine = text(object, "/metadata/labels/strimzi.io~1cluster") == cluster;
         if mine && !object["metadata"]["deletionTimestamp"].is_string() {
             let (object, spec) = (object.clone(), object["spec"].clone());
-            let ids = ids(spec["replicas"].as_u64().unwrap_or(0));
+            let ids = crate::operator::node_ids(&object, &mut used);
             let name = text(&object, "/metadata/name").to_owned();
             all.push(Pool { name, ids, object, spec, component: "kafka" });
         }

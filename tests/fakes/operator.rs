@@ -1,6 +1,8 @@
 //! The Strimzi cluster operator: one reconciliation at a time for every Kafka, which holds the
 //! cluster's lock while it waits for pods (recordings 06b, 07, 08, 09).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Reconciliation, condition, text};
@@ -230,6 +232,29 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             c.touch();
         }
     }
+}
+
+/// Ids that the pools of a Kafka have.
+pub fn node_ids_in_use(c: &Cluster, ns: &str, cluster: &str) -> BTreeSet<u64> {
+    let of = |pool: &Value| pool["status"]["nodeIds"].as_array().cloned().unwrap_or_default();
+    let pools = c.each("kafkanodepools.kafka.strimzi.io", ns);
+    let mine = pools.filter(|p| text(p, "/metadata/labels/strimzi.io~1cluster") == cluster);
+    mine.flat_map(of).filter_map(|id| id.as_u64()).collect()
+}
+
+/// A pool's ids: it keeps those it has, the highest go first, new ones are the lowest that are free.
+pub fn node_ids(pool: &Value, used: &mut BTreeSet<u64>) -> Vec<u64> {
+    let wanted = pool["spec"]["replicas"].as_u64().unwrap_or(0) as usize;
+    let has = pool["status"]["nodeIds"].as_array().into_iter().flatten();
+    let mut ids: Vec<u64> = has.filter_map(Value::as_u64).collect();
+    ids.sort_unstable();
+    ids.truncate(wanted);
+    while ids.len() < wanted {
+        let free = (0..).find(|id| !used.contains(id)).unwrap_or(0);
+        used.insert(free);
+        ids.push(free);
+    }
+    ids
 }
 
 fn enter(c: &mut Cluster, name: &str, phase: &str) {

@@ -97,7 +97,9 @@ fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
             let host = format!("{}.{kafka}-kafka-brokers.{ns}.svc", text(p, "/metadata/name"));
             json!({"id": id(p), "host": host, "port": port.parse::<u16>().unwrap_or(9092)})
         });
-    let mut setup = json!({"me": id(pod), "brokers": brokers.collect::<Vec<_>>()});
+    let mut brokers: Vec<Value> = brokers.collect();
+    brokers.sort_by_key(|b| b["id"].as_i64());
+    let mut setup = json!({"me": id(pod), "brokers": brokers});
     if !cluster.scenario.broker.is_null() {
         setup["faults"] = cluster.scenario.broker.clone();
     }

@@ -91,7 +91,7 @@ fn topic(c: &mut Cluster, key: &str) {
         );
         Some(("KafkaError", message))
     } else if let Some(key) = unknown_option(&topic["spec"]["config"]) {
-        let class = "org.apache.kafka.common.errors.InvalidConfigurationException";
+        let class = "org.apache.kafka.common.errors.InvalidConfigException";
         Some(("KafkaError", format!("{class}: Unknown topic config name: {key}")))
     } else if partitions < had {
         Some(("NotSupported", "Decreasing partitions not supported".to_owned()))

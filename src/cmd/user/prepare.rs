@@ -41,13 +41,14 @@ pub(super) async fn kafka(living: &Living, patch: &Value, said: &[String], limit
     for what in said {
         cx.emit.warn(Some("user"), format!("the Kafka {} gets {what}; its brokers restart", cx.cluster()));
     }
+    // Before the change: the operator may answer at once.
+    let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
+    patience.changed_now();
     cx.kubectl
         .patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), patch, None)
         .await
         .map_err(|e| ownership::api_failure(cx, "change the Kafka", &e))?;
     cx.synced(&KINDS).await;
-    let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
-    patience.changed_now();
     let look = async |snapshot: &Snapshot| patience.look(cx, snapshot, ready::kafka).await;
     living::wait(cx, "user", limit, look, || {
         let cause = patience.timed_out(cx, limit);

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
 use serde::{Deserialize, Serialize};
 
 /// What the broker does wrong. All off by default; a missing field is off.
@@ -84,4 +89,28 @@ impl Default for Setup {
         let host = "my-cluster-dual-role-0.my-cluster-kafka-brokers.kafka.svc".to_owned();
         Self { me: 0, brokers: vec![Node { id: 0, host, port: 9092 }], faults: Faults::default() }
     }
+}
+
+/// What a broker tells of its settings: the names only, and few of the real one's.
+pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+    const NAMES: [&str; 8] = [
+        "auto.create.topics.enable",
+        "default.replication.factor",
+        "log.retention.bytes",
+        "log.retention.hours",
+        "message.max.bytes",
+        "min.insync.replicas",
+        "num.partitions",
+        "offsets.topic.replication.factor",
+    ];
+    let config = |name: &&'static str| {
+        DescribeConfigsResourceResult::default().with_name(StrBytes::from_static_str(name)).with_value(None)
+    };
+    let result = |resource: &kafka_protocol::messages::describe_configs_request::DescribeConfigsResource| {
+        DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+            .with_configs(NAMES.iter().map(config).collect())
+    };
+    DescribeConfigsResponse::default().with_results(asked.resources.iter().map(result).collect())
 }

@@ -1,0 +1,67 @@
+//! The verbs that look inside: small ones, together.
+
+use clap::{Args, ValueEnum};
+
+use super::{Format, What};
+
+/// `kstrim render`
+#[derive(Debug, Clone, Args)]
+pub struct Render {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
+    /// Only this part
+    #[arg(long, value_enum)]
+    pub only: Option<Part>,
+}
+
+/// A part of the manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The namespace
+    Namespace,
+    /// Strimzi's custom resource definitions
+    Crds,
+    /// The operator and its permissions
+    Operator,
+    /// The Kafka resource and its node pools
+    Kafka,
+    /// The topic
+    Topic,
+}
+
+/// `kstrim kubectl`
+#[derive(Debug, Clone, Args)]
+pub struct Kubectl {
+    /// Arguments of kubectl
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGS")]
+    pub args: Vec<std::ffi::OsString>,
+}
+
+/// `kstrim env`
+#[derive(Debug, Clone, Args)]
+pub struct Env {
+    /// Shell to print for
+    #[arg(long, value_enum, default_value_t)]
+    pub shell: ShellName,
+}
+
+/// A shell's way to set a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum ShellName {
+    /// sh, bash, zsh
+    #[default]
+    Posix,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+}
+
+/// `kstrim versions`
+#[derive(Debug, Clone, Args)]
+pub struct Versions {
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}

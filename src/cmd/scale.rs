@@ -1,0 +1,289 @@
+//! `kstrim scale`: more or fewer brokers, by their node pool.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::change;
+use super::living::{self, Living};
+use crate::cli::{Global, Scale};
+use crate::context::yaml;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::Object;
+use crate::manifest::render::CLUSTER_LABEL;
+use crate::quickstart::smoke::{self, Brokers};
+use crate::quickstart::{kafka, ownership, refused};
+
+/// It is not clear which pool is meant, or there is none.
+const POOL: Id = Id("KS-SCALE-POOL");
+/// Brokers that would go hold data.
+const DATA: Id = Id("KS-SCALE-DATA");
+/// Fewer brokers would be left than a setting needs.
+const REPLICATION: Id = Id("KS-SCALE-REPLICATION");
+/// The nodes that would go are controllers, too.
+const CONTROLLERS: Id = Id("KS-SCALE-CONTROLLERS");
+
+/// Settings that need as many brokers as their value says.
+const NEED_BROKERS: [&str; 5] = [
+    "default.replication.factor",
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+    "transaction.state.log.min.isr",
+    "min.insync.replicas",
+];
+/// How long the brokers may take to tell who holds what.
+const ASK: Duration = Duration::from_secs(30);
+
+/// What is scaled: a node pool, or the Kafka itself where there are none.
+struct Pool {
+    /// Resource and name for `kubectl patch`.
+    kind: &'static str,
+    name: String,
+    /// Brokers in it now, and in all pools.
+    has: u32,
+    all: u32,
+    /// Ids of its nodes, ascending.
+    ids: Vec<i32>,
+    controllers: bool,
+    /// It is not there yet: its resource without the number of nodes.
+    new: Option<Object>,
+}
+
+/// Change the number of brokers.
+///
+/// # Errors
+/// None: everything is told by the session.
+pub async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
+    let title = format!("{} brokers", args.brokers);
+    living::task(global, "scale", title, args.output, async |session| {
+        let living = living::open(session, global, &super::default_topic()).await?;
+        let flags = refused::target_flags(&living.cx.settings.target);
+        change::ours(&living, args.adopt, &format!("kstrim scale --brokers {}{flags}", args.brokers))?;
+        let done = scale(&living, args).await;
+        living.cx.stop_observing();
+        done
+    })
+    .await
+}
+
+async fn scale(living: &Living, args: &Scale) -> Result<String> {
+    let cx = &living.cx;
+    let pool = pool(living, args).await?;
+    let others = pool.all - pool.has;
+    let Some(wanted) = args.brokers.checked_sub(others) else {
+        let message = format!("{others} brokers are in other pools than {}", pool.name);
+        let failure = Failure::new(POOL, Kind::Usage, message);
+        return Err(Box::new(failure.hint("name the pool to make smaller: --pool NAME")));
+    };
+    if wanted < pool.has {
+        enough(living, args.brokers)?;
+        let leaving: Vec<i32> = pool.ids.iter().copied().skip(wanted as usize).collect();
+        if pool.controllers {
+            return Err(controllers(&pool, &leaving));
+        }
+        empty(living, &leaving).await?;
+    }
+    let patience = change::begin();
+    if wanted != pool.has {
+        let refused = |e| ownership::api_failure(cx, "change the number of brokers", &e);
+        if let Some(new) = &pool.new {
+            let mut new = new.clone();
+            new.set(&["spec", "replicas"], wanted);
+            let labelled = kafka::labelled(cx, vec![new]);
+            cx.kubectl.apply(&yaml(&labelled), false).await.map_err(refused)?;
+        } else {
+            let patch = match pool.kind {
+                "kafkas.kafka.strimzi.io" => json!({"spec": {"kafka": {"replicas": wanted}}}),
+                _ => json!({"spec": {"replicas": wanted}}),
+            };
+            cx.kubectl.patch(cx.namespace(), pool.kind, &pool.name, &patch, None).await.map_err(refused)?;
+        }
+    }
+    change::follow(living, &patience, "scale", args.timeout).await?;
+    let (s, n) = (if args.brokers == 1 { "" } else { "s" }, args.brokers);
+    Ok(if wanted > pool.has {
+        format!("{n} broker{s} serve; topics that are there stay where they are until they are reassigned")
+    } else {
+        format!("{n} broker{s} serve")
+    })
+}
+
+/// The pool to change.
+async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
+    let cx = &living.cx;
+    let found = living.list("kafkanodepools").await?;
+    let text = |v: &Value, at: &str| v.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
+    let role = |v: &Value, role: &str| {
+        v.pointer("/spec/roles").and_then(Value::as_array).is_some_and(|r| r.iter().any(|r| r == role))
+    };
+    let mine: Vec<Pool> = found
+        .iter()
+        .filter(|p| text(p, "/metadata/labels/strimzi.io~1cluster") == cx.cluster() && role(p, "broker"))
+        .map(|p| {
+            let ids = p.pointer("/status/nodeIds").and_then(Value::as_array).cloned().unwrap_or_default();
+            let mut ids: Vec<i32> = ids.iter().filter_map(|id| i32::try_from(id.as_i64()?).ok()).collect();
+            ids.sort_unstable();
+            let has = p.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0);
+            Pool {
+                kind: "kafkanodepools.kafka.strimzi.io",
+                name: text(p, "/metadata/name"),
+                has: u32::try_from(has).unwrap_or(u32::MAX),
+                all: 0,
+                ids,
+                controllers: role(p, "controller"),
+                new: None,
+            }
+        })
+        .collect();
+    let all: u32 = mine.iter().map(|p| p.has).sum();
+    if mine.is_empty() {
+        let has = living.kafka.pointer("/spec/kafka/replicas").and_then(Value::as_u64);
+        let Some(has) = has.and_then(|n| u32::try_from(n).ok()) else {
+            let message = format!("the Kafka {} has no node pool with brokers", cx.cluster());
+            return Err(Box::new(Failure::new(POOL, Kind::Prerequisite, message)));
+        };
+        let ids = (0..i32::try_from(has).unwrap_or(0)).collect();
+        let (kind, name) = ("kafkas.kafka.strimzi.io", cx.cluster().to_owned());
+        return Ok(Pool { kind, name, has, all: has, ids, controllers: false, new: None });
+    }
+    let names: Vec<String> = mine.iter().map(|p| p.name.clone()).collect();
+    let wanted = args.pool.as_ref().map(|p| p.as_str());
+    let mixed = mine.iter().all(|p| p.controllers);
+    // Nodes that are controllers too are left alone: their number decides over the cluster's life.
+    // More brokers than they are get a pool of their own.
+    if wanted.is_none() && mixed && args.brokers > all {
+        let first = found.iter().find(|p| text(p, "/metadata/name") == names[0]);
+        return beside(living, first.unwrap_or(&Value::Null), &found, all);
+    }
+    let fits = |p: &Pool| wanted.map_or(mixed || !p.controllers, |w| p.name == w);
+    let mut fitting: Vec<Pool> = mine.into_iter().filter(fits).collect();
+    match (fitting.len(), fitting.pop()) {
+        (1, Some(pool)) => Ok(Pool { all, ..pool }),
+        (0, _) => {
+            let name = wanted.unwrap_or_default();
+            let message = format!("the Kafka {} has no node pool {name} with brokers", cx.cluster());
+            let failure = Failure::new(POOL, Kind::Usage, message);
+            Err(Box::new(failure.hint(format!("there are {}", names.join(", ")))))
+        }
+        _ => {
+            let message = format!("the Kafka {} has several node pools with brokers", cx.cluster());
+            let failure = Failure::new(POOL, Kind::Usage, message);
+            Err(Box::new(
+                failure.hint(format!("name the one to change: --pool {}", names.join(" or --pool "))),
+            ))
+        }
+    }
+}
+
+/// A new pool of brokers only, otherwise like `model`.
+fn beside(living: &Living, model: &Value, pools: &[Value], all: u32) -> Result<Pool> {
+    const NAME: &str = "broker";
+    let cx = &living.cx;
+    if pools.iter().any(|p| p.pointer("/metadata/name").is_some_and(|n| n == NAME)) {
+        let message = format!("the node pool {NAME} in namespace {} is another Kafka's", cx.namespace());
+        return Err(Box::new(
+            Failure::new(refused::POOL, Kind::Foreign, message)
+                .because("a namespace has one pool of a name, and the new brokers need one")
+                .hint("make a pool of another name yourself, then name it: --pool NAME"),
+        ));
+    }
+    let mut spec = model.get("spec").cloned().unwrap_or_default();
+    spec["roles"] = json!(["broker"]);
+    spec["replicas"] = json!(0);
+    let made = json!({
+        "apiVersion": cx.choice.release.api_version(), "kind": "KafkaNodePool",
+        "metadata": {"name": NAME, "namespace": cx.namespace(), "labels": {CLUSTER_LABEL: cx.cluster()}},
+        "spec": spec,
+    });
+    let new = Object::new(made)
+        .map_err(|why| Box::new(Failure::new(POOL, Kind::Task, format!("the new node pool {why}"))))?;
+    let kind = "kafkanodepools.kafka.strimzi.io";
+    Ok(Pool { kind, name: NAME.into(), has: 0, all, ids: Vec::new(), controllers: false, new: Some(new) })
+}
+
+/// Refuse to go below what the Kafka's own settings need.
+fn enough(living: &Living, brokers: u32) -> Result<()> {
+    let too_high: Vec<String> = NEED_BROKERS
+        .iter()
+        .filter_map(|name| Some((*name, living.option(name)?.parse::<u32>().ok()?)))
+        .filter(|(_, value)| *value > brokers)
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if too_high.is_empty() {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&living.cx.settings.target);
+    let lower: Vec<String> =
+        too_high.iter().filter_map(|s| Some(format!("{}={brokers}", s.split_once('=')?.0))).collect();
+    Err(Box::new(
+        Failure::new(
+            REPLICATION,
+            Kind::Usage,
+            format!("the Kafka's settings need more than {brokers} brokers: {}", too_high.join(", ")),
+        )
+        .hint(format!("lower them first: kstrim set {}{flags}", lower.join(" "))),
+    ))
+}
+
+fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
+    Box::new(
+        Failure::new(
+            CONTROLLERS,
+            Kind::Usage,
+            format!("the nodes {} of pool {} are controllers too", shown(leaving), pool.name),
+        )
+        .because(
+            "a majority of the controllers has to stay while some go; taking several away at once can leave the \
+             cluster without one",
+        )
+        .hint("brokers in a pool of their own can be scaled down: kstrim scale adds such a pool"),
+    )
+}
+
+/// Refuse while the brokers that would go hold replicas: the operator does not move them away.
+async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
+    let cx = &living.before;
+    cx.synced(&smoke::KINDS).await;
+    let brokers = Brokers::of(cx)?;
+    let deadline = Instant::now() + ASK;
+    let held = async {
+        let mut client = brokers.client(deadline).await?;
+        client.replicas(deadline).await
+    };
+    let held = held.await.map_err(|e| {
+        let message = "it cannot be seen what the brokers hold, so none is taken away";
+        Box::new(Failure::new(DATA, Kind::Task, message).because(e).hint("see what is there: kstrim status"))
+    })?;
+    let mut topics: BTreeMap<String, usize> = BTreeMap::new();
+    for (topic, partitions) in held {
+        let there = partitions.iter().filter(|p| p.iter().any(|node| leaving.contains(node))).count();
+        if there > 0 {
+            topics.insert(topic, there);
+        }
+    }
+    if topics.is_empty() {
+        return Ok(());
+    }
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = topics.iter().take(SHOWN).map(|(t, n)| format!("{t} ({n})")).collect();
+    if topics.len() > SHOWN {
+        names.push(format!("and {} more topics", topics.len() - SHOWN));
+    }
+    Err(Box::new(
+        Failure::new(
+            DATA,
+            Kind::Usage,
+            format!("the brokers {} hold partitions, whose data would be lost", shown(leaving)),
+        )
+        .because(format!("partitions of {}", names.join(", ")))
+        .hint("move them to the brokers that stay (kafka-reassign-partitions.sh, or Cruise Control), then try again")
+        .hint("or delete topics that are not needed: kstrim topic delete TOPIC"),
+    ))
+}
+
+fn shown(ids: &[i32]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,200 @@
+//! `kstrim set`: settings of the brokers, by the Kafka resource.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::change;
+use super::living::{self, Living};
+use crate::cli::{Global, Set};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::quickstart::smoke::{self, Brokers};
+use crate::quickstart::{ownership, refused};
+
+/// Kafka does not know the setting.
+const UNKNOWN: Id = Id("KS-SET-UNKNOWN");
+/// The setting is Strimzi's own business.
+const FORBIDDEN: Id = Id("KS-SET-FORBIDDEN");
+
+/// Settings that Strimzi makes itself and takes from nobody: `KafkaClusterSpec.FORBIDDEN_PREFIXES`.
+const STRIMZIS: [&str; 24] = [
+    "listeners",
+    "advertised.",
+    "broker.",
+    "listener.",
+    "host.name",
+    "port",
+    "inter.broker.listener.name",
+    "sasl.",
+    "ssl.",
+    "security.",
+    "password.",
+    "log.dir",
+    "zookeeper.connect",
+    "zookeeper.set.acl",
+    "zookeeper.ssl",
+    "zookeeper.clientCnxnSocket",
+    "authorizer.",
+    "super.user",
+    "cruise.control.metrics.topic",
+    "cruise.control.metrics.reporter.bootstrap.servers",
+    "node.id",
+    "process.roles",
+    "controller.",
+    "metadata.log.dir",
+];
+/// ... but for these: `KafkaClusterSpec.FORBIDDEN_PREFIX_EXCEPTIONS`.
+const ALLOWED: [&str; 5] = [
+    "ssl.cipher.suites",
+    "ssl.protocol",
+    "ssl.enabled.protocols",
+    "controller.quorum.election.backoff.max.ms",
+    "controller.quorum.request.timeout.ms",
+];
+/// How long a broker may take to tell its settings.
+const ASK: Duration = Duration::from_secs(15);
+
+/// Change settings of the brokers.
+///
+/// # Errors
+/// None: everything is told by the session.
+pub async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
+    let keys: Vec<&str> = keys(args).collect();
+    let title = format!("Settings {}", keys.join(", "));
+    living::task(global, "set", title, args.output, async |session| {
+        let living = living::open(session, global, &super::default_topic()).await?;
+        let flags = refused::target_flags(&living.cx.settings.target);
+        let words: Vec<String> = args.settings.iter().map(|s| format!("{}={}", s.key, s.value)).collect();
+        change::ours(&living, args.adopt, &format!("kstrim set {}{flags}", words.join(" ")))?;
+        let done = set(&living, args).await;
+        living.cx.stop_observing();
+        done
+    })
+    .await
+}
+
+fn keys(args: &Set) -> impl Iterator<Item = &str> {
+    args.settings.iter().map(|s| s.key.as_str()).chain(args.unset.iter().map(String::as_str))
+}
+
+async fn set(living: &Living, args: &Set) -> Result<String> {
+    let cx = &living.cx;
+    for key in keys(args) {
+        allowed(key)?;
+    }
+    known(living, args).await?;
+    let none = Map::new();
+    let now = living.kafka.pointer("/spec/kafka/config").and_then(Value::as_object).unwrap_or(&none);
+    let mut wanted = Map::new();
+    for setting in &args.settings {
+        wanted.insert(setting.key.clone(), setting.json());
+    }
+    for key in &args.unset {
+        wanted.insert(key.clone(), Value::Null);
+    }
+    // What is as wanted already is not written again; what was there is kept for the way back.
+    let same = |key: &str, value: &Value| match now.get(key) {
+        None => value.is_null(),
+        Some(has) => !value.is_null() && crate::names::plain(has) == crate::names::plain(value),
+    };
+    wanted.retain(|key, value| !same(key, value));
+    if wanted.is_empty() {
+        return Ok("all is set so already".into());
+    }
+    let back: Map<String, Value> =
+        wanted.keys().map(|key| (key.clone(), now.get(key).cloned().unwrap_or(Value::Null))).collect();
+    let patience = change::begin();
+    patch(living, wanted).await?;
+    match change::follow(living, &patience, "set", args.timeout).await {
+        Ok(()) => Ok(format!("every broker of the Kafka {} has it", cx.cluster())),
+        // A refused setting would keep the operator from everything else.
+        Err(failure) if failure.kind == Kind::Task => {
+            let undone = match patch(living, back).await {
+                Ok(()) => "the Kafka has its old settings again".to_owned(),
+                Err(e) => format!("the old settings could not be put back: {e}"),
+            };
+            Err(Box::new(failure.because(undone)))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn patch(living: &Living, config: Map<String, Value>) -> Result<()> {
+    let cx = &living.cx;
+    let patch = json!({"spec": {"kafka": {"config": config}}});
+    cx.kubectl
+        .patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), &patch, None)
+        .await
+        .map_err(|e| ownership::api_failure(cx, "change the Kafka's settings", &e))
+}
+
+/// Refuse what Strimzi would silently leave out.
+fn allowed(key: &str) -> Result<()> {
+    let theirs = STRIMZIS.iter().find(|prefix| key.starts_with(**prefix));
+    let Some(prefix) = theirs.filter(|_| !ALLOWED.contains(&key)) else { return Ok(()) };
+    let message = format!("{key} is one of the settings that Strimzi makes itself");
+    let failure = Failure::new(FORBIDDEN, Kind::Usage, message)
+        .because(format!("it takes none that begins with {prefix:?}, and would leave it out without a word"));
+    Err(Box::new(match *prefix {
+        "listeners" | "listener." | "advertised." | "sasl." | "ssl." => {
+            failure.hint("listeners are in spec.kafka.listeners of the Kafka")
+        }
+        "authorizer." | "super.user" => failure.hint("see spec.kafka.authorization of the Kafka"),
+        _ => failure.hint("see spec.kafka of the Kafka resource: kstrim render --only kafka"),
+    }))
+}
+
+/// Refuse what Kafka does not know: the operator hands it on, and the broker ignores it.
+async fn known(living: &Living, args: &Set) -> Result<()> {
+    let cx = &living.before;
+    cx.synced(&smoke::KINDS).await;
+    let deadline = Instant::now() + ASK;
+    let asked = async {
+        let brokers = Brokers::of(cx).map_err(|f| f.message)?;
+        let mut client = brokers.client(deadline).await.map_err(|e| e.to_string())?;
+        client.settings(deadline).await.map_err(|e| e.to_string())
+    };
+    let names = match asked.await {
+        Ok(names) => names,
+        Err(why) => {
+            cx.emit
+                .warn(Some("set"), format!("the brokers could not be asked which settings they know: {why}"));
+            return Ok(());
+        }
+    };
+    for setting in &args.settings {
+        if names.contains(&setting.key) {
+            continue;
+        }
+        let near = names
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(name, &setting.key), name))
+            .min()
+            .filter(|(distance, name)| *distance <= 2 + name.len() / 6);
+        let message = format!("Kafka {} knows no broker setting {}", cx.choice.kafka, setting.key);
+        let failure = Failure::new(UNKNOWN, Kind::Usage, message)
+            .because("the operator would hand it on, and the brokers would ignore it");
+        return Err(Box::new(match near {
+            Some((_, near)) => failure.hint(format!("did you mean {near}?")),
+            None => failure.hint("all of them: https://kafka.apache.org/documentation/#brokerconfigs"),
+        }));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strimzi_would_leave_out_is_refused() {
+        for key in ["listeners", "ssl.keystore.location", "log.dirs", "node.id", "broker.id"] {
+            assert_eq!(allowed(key).map_err(|f| f.id), Err(FORBIDDEN), "{key}");
+        }
+        for key in ["log.retention.hours", "num.partitions", "ssl.protocol", "min.insync.replicas"] {
+            assert!(allowed(key).is_ok(), "{key}");
+        }
+    }
+}
