@@ -54,6 +54,30 @@ fn ids_are_well_formed() {
     }
 }
 
+/// The table of what kstrim does about them is that of the code.
+#[test]
+fn severities_are_those_of_the_code() {
+    use kstrim::explain::{SEVERITIES, Severity};
+    let text = read("docs/errors.md");
+    let mut told = BTreeSet::new();
+    for (severity, ids) in SEVERITIES {
+        let word = match severity {
+            Severity::Prevent => "prevented",
+            Severity::Heal => "healed",
+            Severity::Consent => "needs consent",
+            Severity::Explain => "explained",
+        };
+        let row = text.lines().find(|l| l.starts_with(&format!("| **{word}**"))).expect("a row");
+        let listed: Vec<&str> = row.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        let wanted: Vec<String> = ids.iter().map(|id| id.to_lowercase()).collect();
+        assert_eq!(listed, wanted, "{word}");
+        assert!(ids.iter().all(|id| told.insert(*id)), "an id in two rows");
+    }
+    for id in told {
+        assert!(text.contains(&format!("\n## {id}\n")), "{id} has no section");
+    }
+}
+
 /// Links within a document lead to one of its headings.
 #[test]
 fn references_between_errors_are_alive() {

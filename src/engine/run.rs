@@ -97,7 +97,16 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
         let ended = tokio::select! {
             ended = running.join_next() => ended,
             () = expired => {
-                report.failure.get_or_insert_with(|| (None, Box::new(run_timeout(run, &last_reasons.borrow()))));
+                let reasons = last_reasons.borrow().clone();
+                let mut failure = (None, Box::new(run_timeout(run, &reasons)));
+                // Why, if that shows; of several tasks that wait the first in the list is the deepest.
+                for task in tasks.iter().filter(|t| reasons.contains_key(t.spec().id)) {
+                    if let Some(cause) = task.cause(&cx).await {
+                        failure = (Some(task.spec().id), under_limit(*cause, &failure.1));
+                        break;
+                    }
+                }
+                report.failure.get_or_insert(failure);
                 run.cancel.cancel(Reason::Deadline);
                 continue;
             }
@@ -144,6 +153,12 @@ fn run_timeout(run: &Run, reasons: &BTreeMap<&'static str, String>) -> Failure {
         failure = failure.because(format!("{task}: {reason}"));
     }
     failure.hint("give it longer with --timeout, or look closer with `kstrim status`")
+}
+
+/// A cause that came to light at the run's limit.
+fn under_limit(cause: Failure, limit: &Failure) -> Box<Failure> {
+    let failure = Failure { kind: Kind::Timeout, ..cause };
+    Box::new(limit.hints.iter().fold(failure.because(&limit.message), |f, hint| f.hint(hint)))
 }
 
 #[derive(Clone)]
@@ -257,6 +272,7 @@ mod tests {
         ran: Cell<Option<tokio::time::Instant>>,
         already: bool,
         fails: bool,
+        knows: bool,
         timeout: Duration,
     }
 
@@ -268,6 +284,7 @@ mod tests {
             ran: Cell::default(),
             already: false,
             fails: false,
+            knows: false,
             timeout: Duration::from_secs(60),
         }
     }
@@ -297,6 +314,9 @@ mod tests {
         }
         async fn changed(&self, _: &RefCell<Vec<&'static str>>) {
             tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        async fn cause(&self, _: &RefCell<Vec<&'static str>>) -> Option<Box<Failure>> {
+            self.knows.then(|| Box::new(Failure::new(Id("KS-TEST"), Kind::Task, "it is broken")))
         }
     }
 
@@ -385,5 +405,15 @@ mod tests {
             (failure.kind, failure.causes.as_slice()),
             (Kind::Timeout, &["late: not yet".to_owned()][..])
         );
+
+        // Why, if somebody knows; the first of the list is the deepest.
+        let knowing = |id| Step { knows: true, ..step(id, &[], 60_000) };
+        let (report, ..) = go(
+            vec![step("late", &[], 60_000), knowing("first"), knowing("second")],
+            Some(Duration::from_secs(3)),
+        );
+        let (task, failure) = report.failure.expect("a failure");
+        assert_eq!((task, failure.id, failure.kind), (Some("first"), Id("KS-TEST"), Kind::Timeout));
+        assert_eq!(failure.causes, ["the run's limit of 3 s passed"]);
     }
 }

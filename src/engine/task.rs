@@ -68,6 +68,13 @@ pub trait Task<C> {
         None
     }
 
+    /// The deepest cause of the wait that shows now, certain or not: for a run whose own limit has
+    /// passed while this task was under way.
+    async fn cause(&self, cx: &C) -> Option<Box<Failure>> {
+        let _ = cx;
+        None
+    }
+
     /// The commands that [`Task::run`] would run, for `plan`: reads only.
     async fn describe(&self, cx: &C) -> Result<Vec<String>> {
         let _ = cx;

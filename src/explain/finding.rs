@@ -45,6 +45,8 @@ pub struct Finding {
     pub sentence: String,
     /// The field that proved it, as `pods/NAME status....reason=ErrImagePull`.
     pub evidence: String,
+    /// The last lines of the log that tells most, for somebody who knows the program.
+    pub lines: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
     /// Since when, if the objects tell (the API server's clock).
@@ -60,14 +62,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding of severity [`Severity::Explain`] that stops no wait.
+    /// A finding of its id's severity that stops no wait.
     pub fn new(id: Id, depth: u8, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self {
             id,
-            severity: Severity::Explain,
+            severity: super::severity::severity(id),
             subject: subject.into(),
             sentence: sentence.into(),
             evidence: String::new(),
+            lines: Vec::new(),
             hints: Vec::new(),
             since: None,
             certain_after: None,
@@ -77,7 +80,7 @@ impl Finding {
         }
     }
 
-    /// Set the severity.
+    /// Set another severity than that of the id: this once less, or more, can be done.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
@@ -87,7 +90,6 @@ impl Finding {
     /// kstrim can put it right, so.
     #[must_use]
     pub fn cure(mut self, cure: Cure) -> Self {
-        self.severity = Severity::Heal;
         self.cure = Some(cure);
         self
     }
@@ -103,6 +105,13 @@ impl Finding {
     #[must_use]
     pub fn evidence(mut self, evidence: impl Into<String>) -> Self {
         self.evidence = evidence.into();
+        self
+    }
+
+    /// Set the last lines of a log.
+    #[must_use]
+    pub fn lines(mut self, lines: Vec<String>) -> Self {
+        self.lines = lines;
         self
     }
 
@@ -147,6 +156,9 @@ impl Finding {
         let mut failure = Failure::new(self.id, Kind::Task, self.sentence.clone());
         if !self.evidence.is_empty() {
             failure = failure.because(&self.evidence);
+        }
+        for line in self.lines.iter().filter(|l| !self.evidence.ends_with(l.as_str())) {
+            failure = failure.because(format!("log: {line}"));
         }
         failure.hints.clone_from(&self.hints);
         failure

@@ -1,6 +1,6 @@
 //! What the operator says of the Kafka resource, and what its node pools show.
 
-use super::finding::{Finding, Severity};
+use super::finding::Finding;
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
@@ -13,11 +13,20 @@ const KAFKA_CONFIG: Id = Id("KS-KAFKA-CONFIG");
 const KAFKA_NOT_READY: Id = Id("KS-KAFKA-NOT-READY");
 const KAFKA_TIMEOUT: Id = Id("KS-KAFKA-TIMEOUT");
 const KAFKA_PAUSED: Id = Id("KS-KAFKA-PAUSED");
+pub(super) const ZOOKEEPER: Id = Id("KS-KAFKA-ZOOKEEPER");
 const NO_NODE_POOL: Id = Id("KS-NO-NODE-POOL");
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        ids: &[KAFKA_VERSION, REPLICATION_FACTOR, KAFKA_CONFIG, KAFKA_NOT_READY, KAFKA_TIMEOUT, NO_NODE_POOL],
+        ids: &[
+            KAFKA_VERSION,
+            REPLICATION_FACTOR,
+            KAFKA_CONFIG,
+            KAFKA_NOT_READY,
+            KAFKA_TIMEOUT,
+            NO_NODE_POOL,
+            ZOOKEEPER,
+        ],
         family: Family::Kafka,
         find: refused,
     },
@@ -55,6 +64,19 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 f = f.hint(format!("use one of Kafka {versions}, or another Strimzi release"));
             }
             f.certain_after(1)
+        }
+        // A release that has ZooKeeper takes such a resource; one that refuses it does not.
+        reason
+            if (reason.starts_with("Invalid") || reason.starts_with("Unsupported"))
+                && kafka.0.json().pointer("/spec/zookeeper").is_some() =>
+        {
+            finding(
+                ZOOKEEPER,
+                77,
+                format!("Kafka {cluster} is of ZooKeeper's days, which this Strimzi release has left behind"),
+            )
+            .hint("migrate it with Strimzi 0.45 (its documentation: Migrating to KRaft), or begin anew with node pools")
+            .certain_after(1)
         }
         // A pool is there by now: the operator has only not looked again.
         _ if pool_says && scene.pools().next().is_some() => return,
@@ -96,6 +118,11 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         ))
         .certain_after(45),
     });
+}
+
+/// Whether only a Kafka resource of the time before node pools and KRaft has this field.
+pub(super) fn of_zookeepers_days(field: &str) -> bool {
+    ["spec.zookeeper", "spec.kafka.replicas", "spec.kafka.storage"].contains(&field)
 }
 
 fn no_pool_sentence(scene: &Scene<'_>) -> String {
@@ -149,7 +176,6 @@ fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("kafka/{cluster}"),
             format!("Kafka {cluster} is paused: the operator leaves it alone until somebody takes the annotation away"),
         )
-        .severity(Severity::Consent)
         .evidence(format!("kafkas/{cluster} annotation {ANNOTATION}=true"))
         .hint(format!("resume it: {}", scene.command(&format!("annotate kafka {cluster} {ANNOTATION}-"))))
         .since(kafka.paused().and_then(|c| c.last_transition))

@@ -8,7 +8,10 @@ pub const UNREACHABLE: Id = Id("KS-API-UNREACHABLE");
 const FORBIDDEN: Id = Id("KS-API-FORBIDDEN");
 const UNAUTHORIZED: Id = Id("KS-API-UNAUTHORIZED");
 const CONTEXT: Id = Id("KS-CONTEXT-MISSING");
+const EXPIRED: Id = Id("KS-CERTIFICATE-EXPIRED");
+const WRONG: Id = Id("KS-CONTEXT-WRONG");
 const CONFLICT: Id = Id("KS-API-CONFLICT");
+const ZOOKEEPER: Id = super::kafka::ZOOKEEPER;
 const INVALID: Id = Id("KS-RESOURCE-INVALID");
 const TERMINATING: Id = Id("KS-OBJECT-TERMINATING");
 const NO_KIND: Id = Id("KS-KIND-MISSING");
@@ -17,14 +20,21 @@ const NOT_FOUND: Id = Id("KS-API-NOT-FOUND");
 const EXISTS: Id = Id("KS-API-EXISTS");
 const KUBECTL: Id = Id("KS-KUBECTL");
 
+/// Causes of a server that seems not to answer, which kubectl's words tell.
+pub const KNOWS_BETTER: [Id; 4] = [super::minikube::PROXY, WRONG, EXPIRED, UNAUTHORIZED];
+
 pub(crate) fn ids() -> Vec<Id> {
     vec![
         UNREACHABLE,
         FORBIDDEN,
         UNAUTHORIZED,
         CONTEXT,
+        EXPIRED,
+        WRONG,
+        super::minikube::PROXY,
         CONFLICT,
         INVALID,
+        ZOOKEEPER,
         TERMINATING,
         NO_KIND,
         STORED,
@@ -40,6 +50,15 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
         Failure::new(id, kind, format!("cannot {doing}: {why}")).because(&error.message)
     };
     match error.kind {
+        ApiErrorKind::Unreachable if by_proxy(&error.message) => {
+            failure(super::minikube::PROXY, Kind::Prerequisite, "a proxy was asked for the cluster's API server, and refused")
+                .hint(super::minikube::PROXY_HINT)
+        }
+        _ if error.message.contains("certificate signed by unknown authority") => {
+            failure(WRONG, Kind::Task, "the kubeconfig's certificates are those of another cluster")
+                .hint(format!("the profile was made anew behind its back? minikube update-context -p {profile}"))
+                .hint(format!("or minikube start -p {profile}"))
+        }
         ApiErrorKind::Unreachable => failure(UNREACHABLE, Kind::Task, "the cluster's API server does not answer")
             .hint(format!("is it running? minikube status -p {profile}"))
             .hint(format!("start it: minikube start -p {profile}")),
@@ -49,6 +68,11 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
         }
         ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "you are not allowed to")
             .hint("use credentials that may, or ask whoever runs the cluster"),
+        ApiErrorKind::Unauthorized if error.message.contains("certificate has expired") => {
+            failure(EXPIRED, Kind::Task, "the cluster's certificates have expired, or this machine's clock is wrong")
+                .hint(format!("minikube renews them at: minikube start -p {profile}"))
+                .hint("see that the time is right: date")
+        }
         ApiErrorKind::Unauthorized => failure(UNAUTHORIZED, Kind::Task, "the credentials are not accepted")
             .hint(format!("minikube renews its certificates at: minikube start -p {profile}")),
         ApiErrorKind::Conflict => failure(CONFLICT, Kind::Foreign, "somebody else set a field of it to another value")
@@ -56,6 +80,10 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
         ApiErrorKind::Invalid if error.message.contains("storedVersions") => {
             failure(STORED, Kind::Foreign, "the cluster may hold Strimzi resources in a version the older CRDs do not have")
                 .hint("install a Strimzi release at least as new as the one that was there, or use another profile")
+        }
+        ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::of_zookeepers_days) => {
+            failure(ZOOKEEPER, Kind::Usage, "it is of ZooKeeper's days, which this Strimzi release has left behind")
+                .hint("use kstrim's own presets, or Strimzi 0.45 (kstrim up --preset zookeeper --release 0.45.2)")
         }
         ApiErrorKind::Invalid => match error.field() {
             Some(field) => failure(INVALID, Kind::Usage, &format!("the field {field} does not fit"))
@@ -77,6 +105,20 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
     }
 }
 
+/// Go's client gives the proxy's answer to CONNECT by its bare HTTP status text.
+fn by_proxy(message: &str) -> bool {
+    let rest = message.strip_prefix("Unable to connect to the server: ").unwrap_or("");
+    rest.starts_with("proxyconnect ")
+        || [
+            "Forbidden",
+            "Bad Gateway",
+            "Service Unavailable",
+            "Gateway Timeout",
+            "Proxy Authentication Required",
+        ]
+        .contains(&rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,12 +129,37 @@ mod tests {
         let field = read(
             "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): .spec.zookeeper: field not declared in schema",
         );
-        assert_eq!((field.id, field.kind), (INVALID, Kind::Usage));
-        assert!(field.message.contains("spec.zookeeper"), "{field}");
+        assert_eq!((field.id, field.kind), (ZOOKEEPER, Kind::Usage));
+        assert!(field.causes[0].contains("spec.zookeeper"), "{field:?}");
+        let other = read(
+            "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): .spec.nonsense: field not declared in schema",
+        );
+        assert_eq!((other.id, other.kind), (INVALID, Kind::Usage));
+        assert!(other.message.contains("spec.nonsense"), "{other}");
         let stored = read(
             "Error from server (Invalid): CustomResourceDefinition.apiextensions.k8s.io \"kafkas.kafka.strimzi.io\" is invalid: status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions",
         );
         assert_eq!(stored.id, STORED);
+        let id = |text: &str| read(text).id.0;
+        let head = "Unable to connect to the server: ";
+        assert_eq!(id(&format!("{head}Bad Gateway")), "KS-PROXY-RANGES");
+        assert_eq!(
+            id(&format!("{head}proxyconnect tcp: dial tcp 10.0.0.9:3128: i/o timeout")),
+            "KS-PROXY-RANGES"
+        );
+        assert_eq!(
+            id("Error from server (Forbidden): pods is forbidden: User \"x\" cannot list"),
+            "KS-API-FORBIDDEN"
+        );
+        let tls = format!("{head}tls: failed to verify certificate: x509: certificate ");
+        assert_eq!(
+            id(&format!(
+                "{tls}has expired or is not yet valid: current time 2036-01-01T00:00:00Z is after 2029-01-01T00:00:00Z"
+            )),
+            "KS-CERTIFICATE-EXPIRED"
+        );
+        assert_eq!(id(&format!("{tls}signed by unknown authority")), "KS-CONTEXT-WRONG");
+        assert_eq!(id("error: You must be logged in to the server (Unauthorized)"), "KS-API-UNAUTHORIZED");
         let gone =
             read("Unable to connect to the server: dial tcp 192.168.49.2:8443: connect: no route to host\n");
         assert_eq!((gone.id, gone.hints.is_empty()), (UNREACHABLE, false));

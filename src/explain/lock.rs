@@ -13,9 +13,20 @@ use crate::observe::pod::{Pod, State};
 
 const OPERATOR_LOCK: Id = Id("KS-OPERATOR-LOCK");
 const OPERATOR_SILENT: Id = Id("KS-OPERATOR-SILENT");
+const OPERATOR_BINDING: Id = Id("KS-OPERATOR-BINDING");
+const UNOBSERVED: Id = Id("KS-KAFKA-UNOBSERVED");
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[OPERATOR_LOCK, OPERATOR_SILENT, OPERATOR_FORBIDDEN], family: Family::Kafka, find: silent },
+    Rule {
+        ids: &[OPERATOR_LOCK, OPERATOR_SILENT, OPERATOR_FORBIDDEN, OPERATOR_BINDING],
+        family: Family::Kafka,
+        find: silent,
+    },
+    Rule {
+        ids: &[UNOBSERVED, OPERATOR_FORBIDDEN, OPERATOR_BINDING],
+        family: Family::Kafka,
+        find: unobserved,
+    },
     Rule { ids: &[OPERATOR_LOCK], family: Family::Kafka, find: ignored_fix },
 ];
 
@@ -42,16 +53,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let evidence = format!("kafkas/{} has no status, deployments/{OPERATOR} Available=True", expect.cluster);
     let answer = scene.answers.get(&probe).map(|a| a.trim());
     let finding = match answer {
-        Some("no") => Finding::new(
-            OPERATOR_FORBIDDEN,
-            86,
-            subject,
-            format!("the operator is up but may not read Kafka resources in namespace {}", expect.namespace),
-        )
-        .cure(Cure::ApplyOperator)
-        .evidence(format!("{probe}: no"))
-        .hint("its RoleBindings name another namespace (the install files say myproject until it is replaced); kstrim up applies them rightly")
-        .certain_after(1),
+        Some("no") => forbidden(scene, subject, &probe),
         Some("yes") => Finding::new(
             OPERATOR_LOCK,
             80,
@@ -74,6 +76,94 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .certain_after(60),
     };
     found.push(finding.since(kafka.0.created()));
+}
+
+/// The operator may not do its work: its bindings say why.
+fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
+    let (namespace, home) = (&scene.expect.namespace, &scene.expect.operator_namespace);
+    let bindings = Probe::Bindings { namespace: namespace.clone() };
+    // `BINDING NAMESPACE`, of the operator's own bindings.
+    let of_it = |line: &&str| line.starts_with(OPERATOR);
+    let elsewhere = scene.answers.get(&bindings).and_then(|answer| {
+        let mut others = answer.lines().filter(of_it).filter_map(|l| l.split_once(' '));
+        others.find(|(_, of)| of != home).map(|(name, of)| (name.to_owned(), of.to_owned()))
+    });
+    let finding = match elsewhere {
+        Some((name, of)) => Finding::new(
+            OPERATOR_BINDING,
+            87,
+            subject,
+            format!("the operator is bound to the wrong namespace: its permissions are given to one in {of}, and it is in {home}"),
+        )
+        .evidence(format!("rolebindings/{name} subjects[].namespace={of}; {probe}: no"))
+        .hint("the install files say myproject until it is replaced; kstrim up applies them rightly"),
+        None => Finding::new(
+            OPERATOR_FORBIDDEN,
+            86,
+            subject,
+            format!("the operator is up but may not read Kafka resources in namespace {namespace}"),
+        )
+        .evidence(format!("{probe}: no"))
+        .probe(bindings)
+        .hint("its role or its RoleBindings were changed or removed; kstrim up applies them rightly"),
+    };
+    finding.cure(Cure::ApplyOperator).certain_after(1)
+}
+
+/// The answer to [`Probe::Bindings`] from the API server's list.
+pub fn subjects(list: &serde_json::Value) -> String {
+    let mut lines = String::new();
+    for binding in list["items"].as_array().into_iter().flatten() {
+        let name = binding.pointer("/metadata/name").and_then(|n| n.as_str()).unwrap_or_default();
+        for subject in binding["subjects"].as_array().into_iter().flatten() {
+            if let Some(namespace) = subject["namespace"].as_str() {
+                lines.push_str(&format!("{name} {namespace}\n"));
+            }
+        }
+    }
+    lines
+}
+
+/// A change that an operator does not take up, while no broker is being rolled for it: it may have
+/// lost its permissions, or hang.
+fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status() && !k.0.observed()) else {
+        return;
+    };
+    // The first reconciliation says 0 until it is through; its troubles are those of its pods.
+    if kafka.0.observed_generation().unwrap_or(0) == 0 || kafka.paused().is_some() {
+        return;
+    }
+    let operator = scene.snapshot.deployment(&scene.expect.operator_namespace, OPERATOR);
+    let Some(operator) = operator.filter(|o| o.available().is_some()) else { return };
+    if scene.nodes().any(|p| p.0.deleting() || !p.ready()) {
+        return;
+    }
+    let probe = may_it(scene, operator);
+    let cluster = &scene.expect.cluster;
+    let subject = format!("kafka/{cluster}");
+    if scene.answers.get(&probe).is_some_and(|a| a.trim() == "no") {
+        found.push(forbidden(scene, subject, &probe).since(scene.changed_at()));
+        return;
+    }
+    let finding = Finding::new(
+        UNOBSERVED,
+        22,
+        subject,
+        format!("the operator has not taken up the last change of Kafka {cluster}"),
+    )
+    .evidence(format!(
+        "kafkas/{cluster} generation {}, observedGeneration {}",
+        kafka.0.generation().unwrap_or(0),
+        kafka.0.observed_generation().unwrap_or(0)
+    ))
+    .cure(Cure::RestartOperator)
+    .hint(scene.restart_operator())
+    .since(scene.changed_at())
+    .certain_after(60);
+    // It takes seconds when all is well.
+    let late = scene.age(scene.changed_at()) > 10;
+    found.push(if late { finding.probe(probe) } else { finding });
 }
 
 /// A spec corrected in place beside a pod that was stuck before the correction and still is.

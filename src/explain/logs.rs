@@ -57,6 +57,15 @@ pub(crate) fn last_words(log: &str) -> Option<&str> {
         .or_else(|| lines().next())
 }
 
+/// The last lines of a log, without stack frames and blank ones.
+pub(crate) fn last_lines(log: &str) -> Vec<String> {
+    const MOST: usize = 5;
+    let lines: Vec<&str> =
+        log.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("at ")).collect();
+    let short = |line: &&str| line.chars().take(200).collect();
+    lines[lines.len().saturating_sub(MOST)..].iter().map(short).collect()
+}
+
 fn find<'a>(log: &'a str, words: &[&str]) -> Option<&'a str> {
     log.lines().rev().find(|l| words.iter().any(|w| l.contains(w))).map(str::trim)
 }
@@ -76,6 +85,8 @@ mod tests {
         assert_eq!(last_words(log), Some("Exception in thread \"main\" java.lang.X: why"));
         assert_eq!(last_words("one\ntwo\n\n"), Some("two"));
         assert_eq!(last_words(""), None);
+        assert_eq!(last_lines(log), ["a=b", "Exception in thread \"main\" java.lang.X: why"]);
+        assert_eq!(last_lines("1\n2\n3\n4\n5\n6\n7\n"), ["3", "4", "5", "6", "7"]);
     }
 
     #[test]

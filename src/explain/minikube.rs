@@ -14,6 +14,15 @@ pub struct Error<'a> {
     pub message: &'a str,
 }
 
+/// A name cannot be resolved.
+pub(super) const DNS: Id = Id("KS-NETWORK-DNS");
+/// A certificate is not trusted: mostly something that looks into TLS.
+pub(super) const TLS: Id = Id("KS-NETWORK-TLS");
+/// Proxy variables that send the cluster's own addresses to the proxy.
+pub(super) const PROXY: Id = Id("KS-PROXY-RANGES");
+/// What to do about it; the ranges are those of minikube's own advice.
+pub(super) const PROXY_HINT: &str = "export NO_PROXY=$NO_PROXY,localhost,127.0.0.1,10.96.0.0/12,192.168.59.0/24,192.168.49.0/24,192.168.39.0/24";
+
 struct Row {
     /// Beginning of the error's name: a whole one, or a family that ends in `_`.
     name: &'static str,
@@ -120,12 +129,30 @@ const SUBNET: Row = row(
     &["remove unused networks: docker network prune", "or disconnect a VPN that covers the private ranges"],
 );
 
+/// Nor have these: minikube says them in the middle of other errors.
+const NOT_TRUSTED: Row = row(
+    "",
+    "KS-NETWORK-TLS",
+    Kind::Prerequisite,
+    "a certificate on the way to the internet is not trusted",
+    &[
+        "if this network inspects TLS, put its certificate into the system's trust store, and into ~/.minikube/certs",
+    ],
+);
+const PROXIED: Row = row(
+    "",
+    "KS-PROXY-RANGES",
+    Kind::Prerequisite,
+    "the proxy variables lack the cluster's own addresses, so that they are asked of the proxy",
+    &[PROXY_HINT],
+);
+
 /// minikube failed and named nothing that is known.
 const UNKNOWN: Row =
     row("", "KS-MINIKUBE", Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
 
 pub(super) fn ids() -> Vec<Id> {
-    ROWS.iter().chain([&SUBNET, &UNKNOWN]).map(|r| r.id).collect()
+    ROWS.iter().chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN]).map(|r| r.id).collect()
 }
 
 /// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
@@ -137,8 +164,19 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
     let error = errors.iter().find(|e| !e.name.is_empty());
     let row = error.map_or(&UNKNOWN, |e| {
         let fits = |r: &&Row| e.name == r.name || r.name.ends_with('_') && e.name.starts_with(r.name);
-        let subnet = e.message.contains("no free private network subnets");
-        if subnet { &SUBNET } else { ROWS.iter().find(fits).unwrap_or(&UNKNOWN) }
+        let says = |words: &str| e.message.contains(words);
+        let family = |names: &[&str]| names.iter().any(|n| e.name.starts_with(n));
+        // A remark of minikube's on the way, which explains a cluster that then does not answer.
+        let proxied = errors.iter().any(|e| e.name.is_empty() && no_proxy_remark(e.message));
+        if says("no free private network subnets") {
+            &SUBNET
+        } else if says("x509: ") && family(&["INET_", "K8S_", "GUEST_"]) {
+            &NOT_TRUSTED
+        } else if proxied && family(&["K8S_", "GUEST_", "IF_"]) {
+            &PROXIED
+        } else {
+            ROWS.iter().find(fits).unwrap_or(&UNKNOWN)
+        }
     });
     let fill = |text: &str| text.replace("{p}", profile);
     let mut failure = Failure::new(row.id, row.kind, fill(row.sentence));
@@ -153,6 +191,12 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
         }
     }
     row.hints.iter().fold(failure, |failure, hint| failure.hint(fill(hint)))
+}
+
+/// Whether minikube remarks that `NO_PROXY` lacks the cluster's address (1.38,
+/// `pkg/minikube/node/start.go`).
+pub fn no_proxy_remark(message: &str) -> bool {
+    message.contains("NO_PROXY environment does not include the minikube IP")
 }
 
 /// The container engine does not answer; `words` are its client's.

@@ -113,5 +113,17 @@ fn rows_are_reachable() {
         message: "un-retryable: no free private network subnets found with given parameters",
     };
     assert_eq!(explain(&[subnet], Exit::Code(80), "", "p").id.0, "KS-NETWORK-SUBNET");
+    let named = |name, message| explain(&[Error { name, message }], Exit::Code(80), "", "p").id.0;
+    let tls = "Get \"https://dl.k8s.io/x\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
+    assert_eq!(named("INET_CACHE_KUBECTL", tls), "KS-NETWORK-TLS");
+    assert_eq!(named("INET_CACHE_KUBECTL", "connection reset by peer"), "KS-NETWORK");
+    // A remark names nothing by itself, and explains a cluster that then does not answer.
+    let remark = Error {
+        name: "",
+        message: "You appear to be using a proxy, but your NO_PROXY environment does not include the minikube IP (192.168.49.2).",
+    };
+    let after = |name| explain(&[remark, Error { name, message: "x" }], Exit::Code(105), "", "p").id.0;
+    assert_eq!(after("K8S_APISERVER_MISSING"), "KS-PROXY-RANGES");
+    assert_eq!(after("PROVIDER_DOCKER_NOT_RUNNING"), "KS-ENGINE-DOWN");
     assert_eq!(explain(&[], Exit::Signal(9), "E1122 10:00 x\n", "p").id.0, "KS-MINIKUBE");
 }

@@ -8,7 +8,9 @@
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
 //! [`kubectl`] turn them into a [`Failure`] directly. [`pulls`] reads a container runtime's words.
 
+mod entity;
 mod finding;
+mod image;
 mod judge;
 mod kafka;
 pub mod kubectl;
@@ -19,6 +21,7 @@ mod operator;
 mod pods;
 pub mod pulls;
 mod scene;
+mod severity;
 mod storage;
 mod teardown;
 mod topic;
@@ -28,7 +31,10 @@ use crate::failure::Id;
 
 pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
+pub use lock::subjects;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
+pub use severity::{TABLE as SEVERITIES, severity};
+pub use teardown::held;
 pub use unknown::timed_out;
 
 /// A family of rules; a file each.
@@ -60,9 +66,19 @@ pub struct Rule {
 
 /// All rules, in no particular order: findings carry their own depth.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [operator::RULES, kafka::RULES, lock::RULES, pods::RULES, storage::RULES, topic::RULES, teardown::RULES]
-        .into_iter()
-        .flatten()
+    [
+        operator::RULES,
+        kafka::RULES,
+        lock::RULES,
+        entity::RULES,
+        image::RULES,
+        pods::RULES,
+        storage::RULES,
+        topic::RULES,
+        teardown::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Every id this module can give, for the test that holds `docs/errors.md` to them.
@@ -71,6 +87,7 @@ pub fn ids() -> Vec<Id> {
     ids.extend(minikube::ids());
     ids.extend(kubectl::ids());
     ids.extend(unknown::ids());
+    ids.push(teardown::HELD);
     ids.sort();
     ids.dedup();
     ids

@@ -1,6 +1,6 @@
 //! The cluster operator: missing, looking elsewhere, or one too many.
 
-use super::finding::{Finding, Severity};
+use super::finding::Finding;
 use super::scene::{OPERATOR, Scene};
 use super::{Family, Rule};
 use crate::failure::Id;
@@ -33,7 +33,6 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "no Strimzi operator is in namespace {namespace}: nobody makes a Kafka of the Kafka resource"
             ),
         )
-        .severity(Severity::Heal)
         .evidence(format!("no deployments/{OPERATOR} in namespace {namespace}"))
         .hint("kstrim up installs it")
         .certain_after(20),

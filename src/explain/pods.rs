@@ -1,14 +1,11 @@
 //! Pods that cannot start or stay up: the operator's, the brokers' and the entity operator's.
 
-use super::finding::{Finding, Severity};
+use super::finding::Finding;
 use super::scene::{Probe, Scene};
-use super::{Family, Rule, logs, pulls};
+use super::{Family, Rule, logs};
 use crate::failure::Id;
 use crate::observe::pod::{Container, Ended, Pod, State};
 
-/// An image cannot be fetched into the node.
-pub const IMAGE_PULL: Id = Id("KS-IMAGE-PULL");
-const IMAGE_NAME: Id = Id("KS-IMAGE-NAME");
 const MEMORY: Id = Id("KS-POD-UNSCHEDULABLE-MEMORY");
 const CPU: Id = Id("KS-POD-UNSCHEDULABLE-CPU");
 const UNSCHEDULABLE: Id = Id("KS-POD-UNSCHEDULABLE");
@@ -21,7 +18,6 @@ const CONTAINER_CONFIG: Id = Id("KS-CONTAINER-CONFIG");
 const EVICTED: Id = Id("KS-POD-EVICTED");
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[IMAGE_PULL, IMAGE_NAME], family: Family::Pods, find: image },
     Rule {
         ids: &[MEMORY, CPU, UNSCHEDULABLE, NODE_NOT_READY, NODE_PRESSURE],
         family: Family::Pods,
@@ -45,13 +41,13 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// A pod that matters, and what to call it.
-struct Watched<'a> {
-    pod: Pod<'a>,
-    operator: bool,
+pub(super) struct Watched<'a> {
+    pub(super) pod: Pod<'a>,
+    pub(super) operator: bool,
 }
 
 impl Watched<'_> {
-    fn title(&self) -> String {
+    pub(super) fn title(&self) -> String {
         let name = self.pod.0.name();
         match self.pod.0.label("strimzi.io/component-type") {
             _ if self.operator => format!("operator pod {name}"),
@@ -61,64 +57,21 @@ impl Watched<'_> {
         }
     }
 
-    fn subject(&self) -> String {
+    pub(super) fn subject(&self) -> String {
         format!("pod/{}", self.pod.0.name())
     }
 
     /// Without an operator there are no brokers: its troubles are nearer the root.
-    fn depth(&self, depth: u8) -> u8 {
+    pub(super) fn depth(&self, depth: u8) -> u8 {
         depth + if self.operator { 15 } else { 0 }
     }
 }
 
 /// Pods being deleted, or that ended for good, are no news.
-fn watched<'a>(scene: &Scene<'a>) -> Vec<Watched<'a>> {
+pub(super) fn watched<'a>(scene: &Scene<'a>) -> Vec<Watched<'a>> {
     let operator = scene.operator_pods().into_iter().map(|pod| Watched { pod, operator: true });
     let kafka = scene.cluster_pods().map(|pod| Watched { pod, operator: false });
     operator.chain(kafka).filter(|w| !w.pod.0.deleting() && w.pod.phase() != "Succeeded").collect()
-}
-
-fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    for watched in watched(scene) {
-        for container in watched.pod.containers() {
-            let State::Waiting { reason, message } = container.state() else { continue };
-            let evidence = format!(
-                "{} container {} waits: {reason}: {}",
-                watched.subject(),
-                container.name(),
-                short(message)
-            );
-            let finding = match reason {
-                "InvalidImageName" => Finding::new(
-                    IMAGE_NAME,
-                    watched.depth(72),
-                    watched.subject(),
-                    format!("{}: \"{}\" is no image name", watched.title(), container.image()),
-                )
-                .certain_after(2),
-                // Both mean the same and take turns.
-                "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnavailable" => {
-                    let (cause, seconds) = pulls::cause(message);
-                    Finding::new(
-                        IMAGE_PULL,
-                        watched.depth(70),
-                        watched.subject(),
-                        format!("{}: image {} cannot be pulled{cause}", watched.title(), container.image()),
-                    )
-                    .hint(format!("load it by hand: minikube image load {}", container.image()))
-                    .certain_after(seconds)
-                }
-                _ => continue,
-            };
-            let fix = if watched.operator {
-                "correct the operator's image"
-            } else {
-                "correct the image in the Kafka resource"
-            };
-            let finding = finding.evidence(evidence).hint(fix).since(watched.pod.0.created());
-            found.push(finding.new_start(watched.pod.0.name()));
-        }
-    }
 }
 
 fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
@@ -207,12 +160,13 @@ fn crashed(
         // One such end may be mended by a restart; the second says it will not be.
         found.push(finding.new_start(watched.pod.0.name()).certain_after(if crashes >= 2 { 0 } else { 15 }));
     }
-    let log = asked(watched, container, scene);
+    let log = asked(watched.pod, container, scene);
     let told = log.and_then(|l| if watched.operator { logs::operator(l) } else { logs::broker(l) });
     if let Some(told) = told {
         let mut finding =
             Finding::new(told.id, watched.depth(69), subject.clone(), format!("{title}: {}", told.sentence))
                 .evidence(format!("its log: {}", told.line))
+                .lines(log.map(logs::last_lines).unwrap_or_default())
                 .since(end.finished)
                 .new_start(watched.pod.0.name())
                 .certain_after(if told.id == super::storage::CLUSTER_ID { 0 } else { 2 });
@@ -223,6 +177,7 @@ fn crashed(
     }
     let words =
         log.and_then(logs::last_words).map_or(String::new(), |w| format!("; last words: {}", short(w)));
+    let lines = log.map(logs::last_lines).unwrap_or_default();
     let mut finding = Finding::new(
         CRASH_LOOP,
         watched.depth(45),
@@ -230,6 +185,7 @@ fn crashed(
         format!("{title}: container {name} ends again and again (exit code {}){words}", end.exit_code),
     )
     .evidence(proof)
+    .lines(lines)
     .hint(format!(
         "its log: {}logs {} -c {name} --previous -n {}",
         scene.expect.kubectl,
@@ -238,7 +194,7 @@ fn crashed(
     ))
     .new_start(watched.pod.0.name())
     .since(end.finished);
-    finding.probes = questions(watched, container);
+    finding = finding.probe(question(watched.pod, container));
     // Once may be chance. Twice is a loop, but one that may still end by itself (a controller
     // that came before its peers); after the second restart it will not.
     finding = match crashes {
@@ -251,25 +207,25 @@ fn crashed(
 
 /// While a container waits to be started again or has just ended, its last log is the one of
 /// the run that failed; `--previous` is that only once it runs again.
-fn questions(watched: &Watched<'_>, container: &Container<'_>) -> Vec<Probe> {
-    vec![Probe::PodLog {
-        namespace: watched.pod.0.namespace().to_owned(),
-        pod: watched.pod.0.name().to_owned(),
+pub(super) fn question(pod: Pod<'_>, container: &Container<'_>) -> Probe {
+    Probe::PodLog {
+        namespace: pod.0.namespace().to_owned(),
+        pod: pod.0.name().to_owned(),
         container: container.name().to_owned(),
         previous: false,
         restarts: container.restarts(),
-    }]
+    }
 }
 
 /// The newest answer about this container's log. An answer about an earlier end still tells.
-fn asked<'a>(watched: &Watched<'_>, container: &Container<'_>, scene: &Scene<'a>) -> Option<&'a str> {
+pub(super) fn asked<'a>(pod: Pod<'_>, container: &Container<'_>, scene: &Scene<'a>) -> Option<&'a str> {
     let about = |p: &&Probe| {
-        matches!(p, Probe::PodLog { namespace, pod, container: name, .. }
-            if namespace == watched.pod.0.namespace() && pod == watched.pod.0.name() && name == container.name())
+        matches!(p, Probe::PodLog { namespace, pod: name, container: of, .. }
+            if namespace == pod.0.namespace() && name == pod.0.name() && of == container.name())
     };
     let newest = scene.answers.keys().filter(about).max_by_key(|p| match p {
         Probe::PodLog { restarts, .. } => *restarts,
-        Probe::AuthCanI { .. } => 0,
+        Probe::AuthCanI { .. } | Probe::Bindings { .. } => 0,
     })?;
     scene.answers.get(newest).map(String::as_str)
 }
@@ -316,7 +272,6 @@ fn evicted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 )
                 .evidence(format!("{} phase Failed, reason Evicted", watched.subject()))
                 .hint("free disk space or memory on this machine")
-                .severity(Severity::Explain)
                 .certain_after(20),
             );
         }

@@ -1,34 +1,98 @@
 //! Why an image could not be had: from the container runtime's words, wherever they stand.
 
-pub use super::pods::IMAGE_PULL;
+use super::minikube::{DNS, TLS};
 use super::pods::short;
+use crate::failure::Id;
 
-/// What registry or network said, from a runtime's words, and for how many seconds it must stand
-/// before waiting is in vain: what the registry said will be said again, a network may come back.
-pub(super) fn cause(message: &str) -> (&'static str, u64) {
+/// An image cannot be fetched into the node, and the network is not known to be the reason.
+pub const IMAGE_PULL: Id = Id("KS-IMAGE-PULL");
+/// The registry cannot be reached.
+pub(super) const REGISTRY: Id = Id("KS-NETWORK-REGISTRY");
+/// The registry refuses access.
+pub(super) const DENIED: Id = Id("KS-REGISTRY-DENIED");
+/// The registry has had too many requests.
+pub(super) const LIMIT: Id = Id("KS-REGISTRY-LIMIT");
+
+/// What registry or network said.
+pub(super) struct Cause {
+    pub(super) id: Id,
+    /// To be put after a sentence.
+    pub(super) words: &'static str,
+    pub(super) hint: &'static str,
+    /// For how many seconds it must stand before waiting is in vain: what the registry said will be
+    /// said again, a network may come back.
+    pub(super) seconds: u64,
+}
+
+/// The cause in a runtime's words.
+pub(super) fn cause(message: &str) -> Cause {
     let says = |words: &[&str]| words.iter().any(|w| message.contains(w));
+    let cause = |id, words, seconds, hint| Cause { id, words, hint, seconds };
     if says(&["toomanyrequests", "429", "rate limit"]) {
-        (": the registry's rate limit is reached", 10)
+        cause(
+            LIMIT,
+            ": the registry's rate limit is reached",
+            10,
+            "wait, or pull with a login: --image-pull-config",
+        )
+    } else if says(&["x509", "failed to verify certificate"]) {
+        cause(
+            TLS,
+            ": the registry's certificate is not trusted (a proxy that intercepts TLS?)",
+            6,
+            "give the node the certificate of whoever intercepts TLS: put it into ~/.minikube/certs and make the profile with --minikube-arg=--embed-certs",
+        )
+    } else if says(&["dial tcp: lookup", "no such host", "server misbehaving"]) {
+        cause(
+            DNS,
+            ": the registry's name cannot be resolved from inside the node",
+            10,
+            "see that names resolve on this machine; a VPN or a proxy may keep the node from it",
+        )
     } else if says(&["401", "403", "unauthorized", "denied", "authentication required", "no basic auth"]) {
-        (": the registry refuses access", 6)
+        cause(
+            DENIED,
+            ": the registry refuses access",
+            6,
+            "the image may be private (--image-pull-config), or a proxy wants a sign-in",
+        )
     } else if says(&["not found", "manifest unknown", "NotFound"]) {
-        (": the registry does not have it", 4)
-    } else if says(&["x509", "certificate"]) {
-        (": the registry's certificate is not trusted (a proxy that intercepts TLS?)", 6)
+        cause(IMAGE_PULL, ": the registry does not have it", 4, "see that name and tag are right")
     } else if says(&["server gave HTTP response to HTTPS client"]) {
-        (": the registry speaks HTTP, not HTTPS (minikube start --insecure-registry)", 6)
-    } else if says(&["dial tcp: lookup", "no such host"]) {
-        (": the registry's name cannot be resolved from inside the node", 10)
-    } else if says(&["i/o timeout", "connection refused", "no route to host", "TLS handshake", "EOF"]) {
-        (": the registry cannot be reached from inside the node", 10)
+        cause(
+            REGISTRY,
+            ": the registry speaks HTTP, not HTTPS (minikube start --insecure-registry)",
+            6,
+            "make the profile with --minikube-arg=--insecure-registry=HOST:PORT",
+        )
+    } else if says(&[
+        "proxyconnect",
+        "i/o timeout",
+        "connection refused",
+        "no route to host",
+        "network is unreachable",
+        "TLS handshake",
+        "EOF",
+    ]) {
+        cause(
+            REGISTRY,
+            ": the registry cannot be reached from inside the node",
+            10,
+            "check the network; behind a proxy set HTTPS_PROXY and NO_PROXY before the profile is made",
+        )
     } else {
-        ("", 10)
+        cause(IMAGE_PULL, "", 10, "look at the network of the node, and at the image's name")
     }
+}
+
+/// The id of a pull's failure.
+pub fn id(words: &str) -> Id {
+    cause(words).id
 }
 
 /// The cause and the runtime's words behind it, to be put after a sentence.
 pub fn told(words: &str) -> String {
-    let (cause, _) = cause(words);
+    let cause = cause(words).words;
     match (cause, words.trim()) {
         (cause, "") => cause.to_owned(),
         ("", words) => format!(": {}", short(words)),
@@ -48,7 +112,11 @@ pub fn complaint(stderr: &str) -> Option<String> {
         let runtime = lines[at..].iter().rev().find_map(|line| described(line));
         return Some(runtime.or_else(|| of_command(&lines[at..])).unwrap_or_else(|| plain(lines[at])));
     }
-    let marked = |l: &&&str| l.starts_with("X ") || l.starts_with("! ") || l.contains("unable to add it");
+    // Remarks of a slow engine, also on success (seen on a busy machine).
+    let slow = |l: &str| l.contains("took an unusually long time") || l.contains("may improve performance");
+    let marked = |l: &&&str| {
+        !slow(l) && (l.starts_with("X ") || l.starts_with("! ") || l.contains("unable to add it"))
+    };
     lines.iter().find(marked).map(|line| (*line).to_owned())
 }
 
@@ -121,6 +189,7 @@ ctr: unexpected EOF
             "",
             "W1125 21:11:00.1 1 cache_images.go:349] error getting status for m02: gone",
             "I1125 x] done",
+            "! Executing \"docker container inspect p --format={{.State.Status}}\" took an unusually long time: 7.7s\n* Restarting the docker service may improve performance.",
         ] {
             assert_eq!(complaint(fine), None, "{fine}");
         }

@@ -100,6 +100,12 @@ pub enum Probe {
         /// Where.
         namespace: String,
     },
+    /// Whom the operator's role bindings in a namespace let do its work: the answer has a line
+    /// `BINDING NAMESPACE` for each subject.
+    Bindings {
+        /// Where.
+        namespace: String,
+    },
     /// The end of a container's log, about 60 lines (a broker prints its whole configuration
     /// before the error); the answer is stdout.
     PodLog {
@@ -124,6 +130,7 @@ impl fmt::Display for Probe {
             Probe::AuthCanI { verb, resource, user, namespace } => {
                 write!(f, "auth can-i {verb} {resource} --as={user} -n {namespace}")
             }
+            Probe::Bindings { namespace } => write!(f, "get rolebindings -n {namespace} -o wide"),
             Probe::PodLog { namespace, pod, container, previous, .. } => {
                 let previous = if *previous { " --previous" } else { "" };
                 write!(f, "logs {pod} -n {namespace} -c {container}{previous} --tail=60")

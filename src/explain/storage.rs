@@ -106,7 +106,6 @@ fn older_volume(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 pub(super) fn cluster_id_hints(finding: Finding, scene: &Scene<'_>) -> Finding {
     let cluster = &scene.expect.cluster;
     finding
-        .severity(Severity::Consent)
         .hint(format!(
             "if that data may go: delete the Kafka, then {}",
             scene.command(&format!("delete pvc -l strimzi.io/cluster={cluster}"))

@@ -4,8 +4,8 @@ use super::finding::{Finding, Severity};
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
-use crate::failure::Id;
-use crate::observe::Kind;
+use crate::failure::{Failure, Id, Kind};
+use crate::observe::Kind as Observed;
 use crate::observe::cluster::Crd;
 use crate::observe::pod::Pod;
 
@@ -13,6 +13,8 @@ const NAMESPACE_TERMINATING: Id = Id("KS-NAMESPACE-TERMINATING");
 const NAMESPACE_FINALIZER: Id = Id("KS-NAMESPACE-FINALIZER");
 const TOPIC_FINALIZER: Id = Id("KS-TOPIC-FINALIZER");
 const CRD_STUCK: Id = Id("KS-CRD-STUCK");
+
+pub(super) const HELD: Id = Id("KS-OBJECT-HELD");
 
 /// The topic operator's finalizer; it goes with the topic operator's own work only.
 const FINALIZER: &str = "strimzi.io/topic-operator";
@@ -69,8 +71,8 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .filter(|f| *f != "kubernetes.io/pvc-protection")
         .collect();
     // The condition lags: it stands for some seconds after the last such topic has gone.
-    let topics = || scene.snapshot.all(Kind::KafkaTopic).filter(|t| t.namespace() == name);
-    let gone = scene.synced(Kind::KafkaTopic) && !topics().any(|t| t.finalizers().contains(&FINALIZER));
+    let topics = || scene.snapshot.all(Observed::KafkaTopic).filter(|t| t.namespace() == name);
+    let gone = scene.synced(Observed::KafkaTopic) && !topics().any(|t| t.finalizers().contains(&FINALIZER));
     let held: Vec<&str> = held.into_iter().filter(|f| !(gone && *f == FINALIZER)).collect();
     if held.is_empty() {
         return;
@@ -86,20 +88,22 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .since(condition.last_transition);
     found.push(if ours {
         finding
-            .severity(Severity::Heal)
             .hint(format!(
                 "{}patch kafkatopic NAME -n {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'",
                 scene.expect.kubectl
             ))
             .certain_after(3)
     } else {
-        finding.hint("whoever set that finalizer must remove it").certain_after(30)
+        finding
+            .severity(Severity::Explain)
+            .hint("whoever set that finalizer must remove it")
+            .certain_after(30)
     });
 }
 
 fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let namespace = &scene.expect.namespace;
-    for topic in scene.snapshot.all(Kind::KafkaTopic) {
+    for topic in scene.snapshot.all(Observed::KafkaTopic) {
         if topic.namespace() != namespace || !topic.deleting() || !topic.finalizers().contains(&FINALIZER) {
             continue;
         }
@@ -110,7 +114,7 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 && p.ready()
         };
         let name = topic.name();
-        let nobody = scene.synced(Kind::Pod) && !scene.snapshot.pods(namespace).any(|p| serves(&p));
+        let nobody = scene.synced(Observed::Pod) && !scene.snapshot.pods(namespace).any(|p| serves(&p));
         let why = if nobody {
             "no topic operator is left to remove it"
         } else {
@@ -123,7 +127,6 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("topic/{name}"),
                 format!("topic {name} cannot go: it has the finalizer {FINALIZER}, and {why}"),
             )
-            .severity(Severity::Heal)
             .evidence(format!(
                 "kafkatopics/{name} deletionTimestamp set, finalizers {}",
                 topic.finalizers().join(", ")
@@ -137,8 +140,35 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Something that was deleted and is there still, for want of a cause with a name of its own.
+pub fn held(object: &serde_json::Value, kubectl: &str) -> Failure {
+    let text = |pointer: &str| object.pointer(pointer).and_then(|t| t.as_str()).unwrap_or_default();
+    let (kind, name, namespace) =
+        (text("/kind").to_lowercase(), text("/metadata/name"), text("/metadata/namespace"));
+    let finalizers: Vec<&str> = object
+        .pointer("/metadata/finalizers")
+        .and_then(|f| f.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|f| f.as_str())
+        .collect();
+    let place = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+    let why = match (text("/metadata/deletionTimestamp"), finalizers.as_slice()) {
+        ("", _) => "nobody has deleted it, or somebody made it again".to_owned(),
+        (_, []) => "it is still ending".to_owned(),
+        (_, ["kubernetes.io/pvc-protection"]) => "a pod uses it still".to_owned(),
+        (_, held) => format!("it has the finalizer {}, which nobody removes", held.join(", ")),
+    };
+    Failure::new(HELD, Kind::Task, format!("{kind} {name} does not go: {why}"))
+        .because(format!("{kind}/{name} finalizers [{}]", finalizers.join(", ")))
+        .hint(format!("look at it: {kubectl}get {kind} {name}{place} -o yaml"))
+        .hint(
+            "whoever set a finalizer must remove it; if that is gone for good, remove the finalizer by hand",
+        )
+}
+
 fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let strimzi = scene.snapshot.all(Kind::Crd).filter(|c| c.name().ends_with(".strimzi.io"));
+    let strimzi = scene.snapshot.all(Observed::Crd).filter(|c| c.name().ends_with(".strimzi.io"));
     for crd in strimzi.filter(|c| c.deleting()) {
         let name = crd.name();
         let condition = Crd(crd).terminating();
@@ -150,7 +180,6 @@ fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         };
         let finding =
             Finding::new(CRD_STUCK, 60, format!("crd/{name}"), format!("CRD {name} cannot go: {why}"))
-                .severity(Severity::Heal)
                 .evidence(format!(
                     "customresourcedefinitions/{name} is being deleted {reason}: {}",
                     short(message)

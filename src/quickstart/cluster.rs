@@ -14,7 +14,7 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::exec::{Cmd, Lines};
 use crate::explain;
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::{ApiErrorKind, Kind as ObservedKind};
 use crate::tool::minikube::StartOptions;
 use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_event};
@@ -25,6 +25,9 @@ const STEP_NODE_UP: u64 = 11;
 
 /// How long the API server may be silent after a `minikube start` that ended well.
 const AFTER_START: Duration = Duration::from_secs(30);
+
+/// `minikube start` went on and on.
+const STALLED: Id = Id("KS-MINIKUBE-STALLED");
 
 /// The task.
 pub struct Cluster;
@@ -95,6 +98,19 @@ impl Task<Cx> for Cluster {
 
     async fn changed(&self, _: &Cx) {
         tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, last: &str) -> Option<Box<Failure>> {
+        Some(Box::new(
+            Failure::new(STALLED, Kind::Timeout, "minikube start did not come to its end")
+                .because(if last.is_empty() {
+                    "it told nothing".to_owned()
+                } else {
+                    format!("last seen: {last}")
+                })
+                .hint(format!("see where it stands: minikube logs -p {}", cx.profile()))
+                .hint("a slow network can need longer than that; what was downloaded is kept"),
+        ))
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -312,6 +328,13 @@ async fn answers(cx: &Cx) -> Result<()> {
     loop {
         let Err(why) = connect(cx).await? else { return Ok(()) };
         if tokio::time::Instant::now() >= latest {
+            // kubectl may know better than that nobody answers.
+            if let Err(error) = cx.kubectl.ready().await {
+                let failure = explain::kubectl::explain(&error, "ask the cluster", cx.profile());
+                if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
+                    return Err(Box::new(failure));
+                }
+            }
             return Err(Box::new(
                 Failure::new(
                     explain::kubectl::UNREACHABLE,
@@ -358,8 +381,12 @@ pub(crate) async fn follow(
     let broke = |e| Box::new(crate::tool::exec_failure(cmd, &e));
     while let Some(line) = lines.next().await.map_err(broke)? {
         if let Some(event) = start_event(&line) {
-            if let StartEvent::Error(error) = &event {
-                errors.push(error.clone());
+            match &event {
+                StartEvent::Error(error) => errors.push(error.clone()),
+                StartEvent::Warning(remark) if explain::minikube::no_proxy_remark(remark) => {
+                    errors.push(StartError { message: remark.clone(), ..StartError::default() });
+                }
+                _ => {}
             }
             seen(event);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{ownership, refused, sources};
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::observe::{Api, Kind as ObservedKind};
 
 /// Path of all resource definitions.
@@ -84,6 +84,16 @@ impl Task<Cx> for Crds {
 
     async fn changed(&self, _: &Cx) {
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let install = sources::install(cx).await.ok()?;
+        let going = list(cx).await.ok()?.into_iter().filter(|c| terminating(c, &install.phases.crds));
+        super::held::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)))
+    }
+
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.explain_timeout(cx, "").await
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{ownership, sources};
 use crate::context::{Cx, yaml};
+use crate::event::Event;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
 use crate::observe::Snapshot;
@@ -36,36 +37,32 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             .then(|| format!("{} (kstrim has just dealt with it)", finding.sentence)));
     }
     cx.healed.borrow_mut().insert(key, Instant::now());
+    let tell = |task: Option<&str>, what: &str| {
+        let message = format!("{}: {what} ({})", finding.sentence, finding.id);
+        cx.emit.send(Event::Warning {
+            task: task.map(str::to_owned),
+            id: Some(finding.id.to_string()),
+            message,
+        });
+    };
     let pods = |names: Vec<String>| [vec!["pods".to_owned()], names].concat();
     match cure {
         Cure::RestartOperator => {
-            cx.emit.warn(
-                Some("operator"),
-                format!("{}: the operator is restarted ({})", finding.sentence, finding.id),
-            );
+            tell(Some("operator"), "the operator is restarted");
             let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
             let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
             let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(names)).await;
             deleted.map_err(|e| ownership::api_failure(cx, "restart the operator", &e))?;
         }
         Cure::ApplyOperator => {
-            cx.emit.warn(
-                Some("operator"),
-                format!("{}: its permissions are applied anew ({})", finding.sentence, finding.id),
-            );
+            tell(Some("operator"), "its permissions are applied anew");
             let install = sources::install(cx).await?;
             let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
             let applied = cx.kubectl.apply(&yaml(&objects), true).await;
             applied.map_err(|e| ownership::api_failure(cx, "apply the operator", &e))?;
         }
         Cure::RestartPod(pod) => {
-            cx.emit.warn(
-                None,
-                format!(
-                    "{} ({}), as an earlier run left it: the pod gets a new start",
-                    finding.sentence, finding.id
-                ),
-            );
+            tell(None, "an earlier run left it so, and the pod gets a new start");
             let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(vec![pod])).await;
             deleted.map_err(|e| ownership::api_failure(cx, "restart the pod", &e))?;
         }

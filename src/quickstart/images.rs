@@ -162,7 +162,7 @@ async fn pull(cx: &Cx) -> Result<Vec<String>> {
             }
             Err(why) => {
                 let message = format!("{image} could not be pulled ahead{why}; the kubelet will try again");
-                let id = Some(pulls::IMAGE_PULL.to_string());
+                let id = Some(pulls::id(&why).to_string());
                 cx.emit.send(Event::Warning { task: Some("images".into()), id, message });
                 left.push(image.to_string());
             }

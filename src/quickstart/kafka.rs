@@ -121,6 +121,10 @@ impl Task<Cx> for Kafka {
         Some(self.patience.timed_out(cx, self.spec().timeout))
     }
 
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(cx)
+    }
+
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
         let names: Vec<String> = wanted(cx)?.iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
         let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];

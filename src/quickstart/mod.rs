@@ -13,6 +13,7 @@ pub mod checks;
 pub mod cluster;
 pub mod crds;
 pub mod heal;
+pub mod held;
 pub mod images;
 pub mod kafka;
 pub mod namespace;

@@ -9,7 +9,7 @@ use super::{ownership, refused};
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::manifest::render;
 use crate::observe::Kind as ObservedKind;
 use crate::ready::Readiness;
@@ -81,6 +81,15 @@ impl Task<Cx> for Namespace {
 
     async fn changed(&self, cx: &Cx) {
         cx.store.newer_than(cx.store.version()).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
+        super::held::explain(cx, [("Namespace", left)])
+    }
+
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(cx)
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

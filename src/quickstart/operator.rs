@@ -106,6 +106,10 @@ impl Task<Cx> for Operator {
         Some(self.patience.timed_out(cx, self.spec().timeout))
     }
 
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(cx)
+    }
+
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
         let install = sources::install(cx).await?;
         let count = install.phases.cluster.len() + install.phases.namespaced.len();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::context::Cx;
 use crate::engine::task::Doneness;
-use crate::explain::{self, Answers, Expect, Judge, Probe, Scene, Scope, Verdict};
+use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
 use crate::observe::Snapshot;
 use crate::ready::Readiness;
@@ -96,6 +96,17 @@ impl Patience {
         Box::new(explain::timed_out(&scene, &format!("Kafka {}", cx.cluster()), limit))
     }
 
+    /// The deepest cause that shows, certain or not.
+    pub fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        let (snapshot, expect, answers) = (cx.store.snapshot(), self.expect(cx), self.answers.borrow());
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+        let found = explain::findings(&scene);
+        // An operator that is missing has only not been installed yet: this very run does it.
+        let counts = |f: &&Finding| f.certain_after.is_some() && f.id.0 != "KS-OPERATOR-MISSING";
+        let cause = found.iter().find(counts)?;
+        Some(self.failure(cause.failure()))
+    }
+
     /// The cause's failure, under the sentence of what failed.
     fn failure(&self, cause: Failure) -> Box<Failure> {
         let mut failure = Failure::new(cause.id, cause.kind, self.what).because(cause.message);
@@ -119,6 +130,10 @@ pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
     match probe {
         Probe::AuthCanI { verb, resource, user, namespace } => {
             kubectl.can_i(verb, resource, user, namespace).await.ok()
+        }
+        Probe::Bindings { namespace } => {
+            let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings");
+            kubectl.find(&path).await.ok().flatten().map(|list| explain::subjects(&list))
         }
         Probe::PodLog { namespace, pod, container, previous, .. } => {
             let log = kubectl.logs(namespace, pod, Some(container), 60, *previous).await;

@@ -71,6 +71,10 @@ impl Task<Cx> for Ready {
         Some(self.patience.timed_out(cx, self.spec().timeout))
     }
 
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(cx)
+    }
+
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
         Ok(vec![format!(
             "kubectl wait kafka/{} --for=condition=Ready --timeout=300s -n {}",

@@ -9,20 +9,32 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::ownership;
+use super::patience::Patience;
 use super::smoke::Brokers;
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
 use crate::failure::Result;
 use crate::manifest::{Object, render};
 use crate::observe::Kind as ObservedKind;
+use crate::ready::Readiness;
 
 /// Partitions of a topic that kstrim makes, as in Strimzi's own example.
 const PARTITIONS: u32 = 1;
 
 /// The task.
-#[derive(Default)]
 pub struct Topic {
     exists: Cell<bool>,
+    patience: Patience,
+}
+
+impl Default for Topic {
+    fn default() -> Self {
+        Self {
+            exists: Cell::default(),
+            patience: Patience::new(Scope::Teardown, "the earlier topic does not go away"),
+        }
+    }
 }
 
 #[async_trait(?Send)]
@@ -46,7 +58,15 @@ impl Task<Cx> for Topic {
             return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
         };
         if found.0.deleting() {
-            return Ok(Doneness::Pending(format!("an earlier topic {topic} is still going away")));
+            // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+            let snapshot = cx.synced(&[ObservedKind::Pod]).await;
+            let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
+                Some(finding) if finding.id.0 == "KS-TOPIC-FINALIZER" => {
+                    Readiness::Failed(Box::new(finding.clone()))
+                }
+                _ => Readiness::Progressing { why: format!("an earlier topic {topic} is still going away") },
+            });
+            return look.await;
         }
         // A topic that a person made or changed is as good as ours: it is only used.
         // Its status may be of an earlier Kafka, which had the topic; this one has it when the topic

@@ -1,18 +1,27 @@
 //! Strimzi's custom resource definitions. Deleting one deletes everything of its kind in the whole
 //! cluster, so they stay while anybody has something of them.
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{few, items, moment, name, text};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::Result;
-use crate::quickstart::crds;
+use crate::failure::{Failure, Result};
 use crate::quickstart::ownership::{api_failure, is_ours};
+use crate::quickstart::{crds, held};
+
+/// How long definitions may take to go when nothing of their kinds is left; mostly a second.
+const GOES_WITHIN: Duration = Duration::from_secs(30);
 
 /// The task.
-pub struct Definitions;
+#[derive(Default)]
+pub struct Definitions {
+    deleted_at: Cell<Option<Instant>>,
+}
 
 #[async_trait(?Send)]
 impl Task<Cx> for Definitions {
@@ -29,6 +38,12 @@ impl Task<Cx> for Definitions {
         if !used.is_empty() {
             return Ok(Doneness::Done(format!("kept, because they are in use: {}", few(&used))));
         }
+        // One that hangs may go after minutes (recording 13), or never: nobody has to wait for it here.
+        if self.deleted_at.get().is_some_and(|at| at.elapsed() > GOES_WITHIN)
+            && let Some(failure) = self.explain_timeout(cx, "").await
+        {
+            return Err(failure);
+        }
         let names: Vec<String> = ours.iter().map(name).collect();
         Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
     }
@@ -38,7 +53,13 @@ impl Task<Cx> for Definitions {
         let mut what = vec!["customresourcedefinitions.apiextensions.k8s.io".to_owned()];
         what.extend(ours.iter().map(name));
         let deleted = cx.kubectl.delete(None, &what).await;
+        self.deleted_at.set(Some(Instant::now()));
         deleted.map_err(|e| api_failure(cx, "delete Strimzi's resource definitions", &e))
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let left = ours(cx).await.ok()?;
+        held::explain(cx, left.into_iter().map(|crd| ("CustomResourceDefinition", crd)))
     }
 
     async fn changed(&self, _: &Cx) {

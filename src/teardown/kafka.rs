@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{few, items, moment, name};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::quickstart::held;
 use crate::quickstart::kafka::CLUSTER_ID;
 use crate::quickstart::ownership::{api_failure, is_ours};
 
@@ -56,6 +57,13 @@ impl Task<Cx> for Kafka {
         Ok(())
     }
 
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let kind = |plural| if plural == "kafkas" { "Kafka" } else { "KafkaNodePool" };
+        let left = resources(cx).await.ok()?.into_iter().map(|(plural, object)| (kind(plural), object));
+        let pods = items(cx, &pods_path(cx)).await.ok()?.into_iter().map(|pod| ("Pod", pod));
+        held::explain(cx, left.chain(pods))
+    }
+
     async fn changed(&self, _: &Cx) {
         moment().await;
     }
@@ -78,13 +86,16 @@ async fn resources(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
     Ok(found)
 }
 
-async fn pods(cx: &Cx) -> Result<Vec<String>> {
-    let path = format!(
+fn pods_path(cx: &Cx) -> String {
+    format!(
         "/api/v1/namespaces/{}/pods?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fkind%3DKafka",
         cx.namespace(),
         cx.cluster()
-    );
-    Ok(items(cx, &path).await?.iter().map(name).collect())
+    )
+}
+
+async fn pods(cx: &Cx) -> Result<Vec<String>> {
+    Ok(items(cx, &pods_path(cx)).await?.iter().map(name).collect())
 }
 
 /// Write the cluster id onto the claims: brokers refuse a volume whose id is not their cluster's,

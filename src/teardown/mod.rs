@@ -38,7 +38,7 @@ pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
         tasks.push(Rc::new(volumes::Volumes));
     }
     tasks.push(Rc::new(operator::Operator::new(keep_data)));
-    tasks.push(Rc::new(definitions::Definitions));
+    tasks.push(Rc::new(definitions::Definitions::default()));
     if !keep_data {
         tasks.push(Rc::new(namespace::Namespace::default()));
     }

@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::observe::Kind as ObservedKind;
+use crate::quickstart::held;
 use crate::quickstart::ownership::{api_failure, is_ours};
 use crate::quickstart::patience::Patience;
 use crate::ready::Readiness;
@@ -51,6 +52,11 @@ impl Task<Cx> for Namespace {
     async fn run(&self, cx: &Cx) -> Result<()> {
         let what = ["namespace".to_owned(), cx.namespace().to_owned()];
         cx.kubectl.delete(None, &what).await.map_err(|e| api_failure(cx, "delete the namespace", &e))
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
+        held::explain(cx, [("Namespace", left)])
     }
 
     async fn changed(&self, cx: &Cx) {

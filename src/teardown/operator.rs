@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use super::{few, items, moment, name};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
+use crate::quickstart::held;
 use crate::quickstart::ownership::api_failure;
 
 /// Kinds of an install manifest: path of the list (`{ns}` is the namespace) and kubectl's word.
@@ -56,10 +57,6 @@ impl Task<Cx> for Operator {
         if !names.is_empty() {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let pods = format!(
-            "/api/v1/namespaces/{}/pods?labelSelector=name%3Dstrimzi-cluster-operator",
-            cx.namespace()
-        );
         let deployment = format!(
             "/apis/apps/v1/namespaces/{}/deployments/{}",
             cx.namespace(),
@@ -67,7 +64,7 @@ impl Task<Cx> for Operator {
         );
         // Pods of somebody else's operator are not ours to wait for.
         let foreign = cx.kubectl.find(&deployment).await.ok().flatten().is_some();
-        let pods = if foreign { Vec::new() } else { items(cx, &pods).await? };
+        let pods = if foreign { Vec::new() } else { items(cx, &pods_path(cx)).await? };
         Ok(match pods.first() {
             Some(pod) => Doneness::Pending(format!("stopping: {}", name(pod))),
             None => Doneness::Done("no operator of kstrim's is left".into()),
@@ -86,6 +83,11 @@ impl Task<Cx> for Operator {
         futures_util::future::try_join_all(deletions).await.map(drop)
     }
 
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let left = items(cx, &pods_path(cx)).await.ok()?;
+        held::explain(cx, left.into_iter().map(|pod| ("Pod", pod)))
+    }
+
     async fn changed(&self, _: &Cx) {
         moment().await;
     }
@@ -99,4 +101,8 @@ async fn live(cx: &Cx) -> Result<Vec<(&'static str, Vec<String>)>> {
     };
     let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
     Ok(found.into_iter().filter(|(_, names)| !names.is_empty()).collect())
+}
+
+fn pods_path(cx: &Cx) -> String {
+    format!("/api/v1/namespaces/{}/pods?labelSelector=name%3Dstrimzi-cluster-operator", cx.namespace())
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::{few, items, moment, name, text};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::quickstart::held;
 use crate::quickstart::ownership::api_failure;
 
 /// Kinds with the label `strimzi.io/cluster`, by plural.
@@ -77,6 +78,17 @@ impl Task<Cx> for Resources {
         }
         self.deleted_at.set(Some(Instant::now()));
         Ok(())
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let kind = |plural| match plural {
+            "kafkatopics" => "KafkaTopic",
+            "kafkausers" => "KafkaUser",
+            "kafkaconnectors" => "KafkaConnector",
+            _ => "KafkaRebalance",
+        };
+        let left = live(cx).await.ok()?;
+        held::explain(cx, left.into_iter().map(|(plural, object)| (kind(plural), object)))
     }
 
     async fn changed(&self, _: &Cx) {

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::{few, items, moment, name};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::quickstart::held;
 use crate::quickstart::ownership::api_failure;
 
 /// The task.
@@ -33,6 +34,11 @@ impl Task<Cx> for Volumes {
         deleted.map_err(|e| api_failure(cx, "delete the volumes", &e))
     }
 
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let left = items(cx, &path(cx)).await.ok()?;
+        held::explain(cx, left.into_iter().map(|claim| ("PersistentVolumeClaim", claim)))
+    }
+
     async fn changed(&self, _: &Cx) {
         moment().await;
     }
@@ -40,10 +46,13 @@ impl Task<Cx> for Volumes {
 
 /// Names of the cluster's claims.
 pub(super) async fn claims(cx: &Cx) -> Result<Vec<String>> {
-    let path = format!(
+    Ok(items(cx, &path(cx)).await?.iter().map(name).collect())
+}
+
+fn path(cx: &Cx) -> String {
+    format!(
         "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",
         cx.namespace(),
         cx.cluster()
-    );
-    Ok(items(cx, &path).await?.iter().map(name).collect())
+    )
 }

@@ -57,7 +57,7 @@ fn a_registry_that_refuses_is_told_with_its_words() {
     for warning in warned {
         assert_eq!(
             (&warning["task"], &warning["id"]),
-            (&json!("images"), &json!("KS-IMAGE-PULL")),
+            (&json!("images"), &json!("KS-NETWORK-DNS")),
             "{warning}"
         );
         let message = warning["message"].as_str().unwrap_or_default();
@@ -67,7 +67,7 @@ fn a_registry_that_refuses_is_told_with_its_words() {
             assert!(message.contains(words), "{message}");
         }
     }
-    assert_eq!(failure(&lines), "KS-IMAGE-PULL");
+    assert_eq!(failure(&lines), "KS-NETWORK-DNS");
 }
 
 #[test]

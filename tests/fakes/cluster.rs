@@ -62,6 +62,9 @@ pub struct Memory {
     pub applied: BTreeMap<String, BTreeMap<String, Value>>,
     /// Kafkas whose pods did not come in time, by uid.
     pub fatal: BTreeMap<String, bool>,
+    /// The operator that hangs, by its pod's uid.
+    #[serde(default)]
+    pub hung: Option<String>,
 }
 
 /// One reconciliation of a Kafka.

@@ -246,6 +246,11 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
         let at = server.trim_start_matches("https://").to_owned();
         return Err(unreachable(io, Away::Refused(at), !raw));
     }
+    if place.scenario.api_expired && !place.dir.join(format!("renewed-{}", link.profile)).exists() {
+        let words = "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time \
+            2029-11-25T21:00:00Z is after 2029-11-22T20:23:39Z";
+        return Err(End::Error(format!("Unable to connect to the server: {words}")));
+    }
     if args.flag("as") == Some("nobody") && args.verb == "get" {
         return forbidden(&link, io, &args);
     }

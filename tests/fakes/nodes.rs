@@ -171,7 +171,7 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
         }
         return;
     }
-    if !c.elapsed(&uid, "bind", bind) {
+    if bind >= crate::scenario::NEVER || !c.elapsed(&uid, "bind", bind) {
         return;
     }
     let volume = format!("pvc-{uid}");

@@ -48,12 +48,19 @@ fn find(c: &mut Cluster) -> Option<Operator> {
         if !c.elapsed(uid, "boot", boot) || pods::fate(c, &pod).is_some() || !allowed(c, ns, account) {
             continue;
         }
+        let uid = uid.to_owned();
+        if c.scenario.operator_hangs {
+            let hung = c.memory.hung.get_or_insert_with(|| uid.clone());
+            if *hung == uid {
+                continue;
+            }
+        }
         let deployment = c.get(&format!("deployments.apps/{ns}/strimzi-cluster-operator"))?.clone();
         let watches = match desired::env(&deployment, "STRIMZI_NAMESPACE") {
             Some(list) if !list.is_empty() => list.split(',').map(|w| w.trim().to_owned()).collect(),
             _ => vec![ns.to_owned()],
         };
-        return Some(Operator { uid: uid.to_owned(), watches, deployment });
+        return Some(Operator { uid, watches, deployment });
     }
     None
 }

@@ -59,7 +59,7 @@ fn one(c: &mut Cluster, key: &str) {
         }
     } else if pod["status"]["containerStatuses"].is_null() {
         containers(c, key, |_, _| json!({"waiting": {"reason": "ContainerCreating"}}));
-    } else if waiting == "ContainerCreating" {
+    } else if waiting == "ContainerCreating" || c.scenario.waiting.is_empty() && is_held(waiting) {
         if c.elapsed(&uid, "sandbox", t.sandbox) {
             pull(c, key, &pod);
         }
@@ -74,6 +74,11 @@ fn one(c: &mut Cluster, key: &str) {
     } else if !is_ready(&pod) && state["running"].is_object() {
         live(c, key, &pod);
     }
+}
+
+/// Reasons of [`crate::scenario::Waiting`], from which the kubelet goes on when the cause is gone.
+fn is_held(reason: &str) -> bool {
+    matches!(reason, "InvalidImageName" | "CreateContainerConfigError")
 }
 
 fn unschedulable(pod: &Value) -> bool {
@@ -126,6 +131,11 @@ fn obstacle(c: &Cluster, pod: &Value) -> Option<String> {
                 "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found";
             return Some(message.to_owned());
         }
+    }
+    if let Some(words) = &c.scenario.obstacle
+        && !text(pod, "/metadata/labels/strimzi.io~1cluster").is_empty()
+    {
+        return Some(words.clone());
     }
     let mut lacks = Vec::new();
     if node["spec"]["taints"].is_array() {
@@ -290,25 +300,44 @@ fn missing_image(c: &Cluster, pod: &Value) -> Option<String> {
 
 /// What containerd says when an image cannot be pulled.
 pub fn pull_error(c: &Cluster, image: &str) -> Option<String> {
-    let host = image.split('/').next().unwrap_or("");
-    let refused = c.scenario.missing_images.iter().any(|part| image.contains(part.as_str()));
+    let (host, rest) = image.split_once('/').unwrap_or((image, ""));
+    let (name, tag) = rest.rsplit_once(':').unwrap_or((rest, "latest"));
     let head =
         format!("failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\"");
-    if c.scenario.registry == Registry::Unreachable {
-        let (name, tag) = image
-            .split_once('/')
-            .map_or(("", ""), |(_, rest)| rest.rsplit_once(':').unwrap_or((rest, "latest")));
-        let gateway = c.ip.replace(".2", ".1");
-        return Some(format!(
-            "{head}: failed to do request: Head \"https://{host}/v2/{name}/manifests/{tag}\": dial tcp: lookup {host} on \
-             {gateway}:53: read udp {}:53277->{gateway}:53: read: connection refused",
-            c.ip
-        ));
+    let url = format!("https://{host}/v2/{name}/manifests/{tag}");
+    let asked = format!("{head}: failed to do request: Head \"{url}\"");
+    match c.scenario.registry {
+        Registry::Unreachable => {
+            let gateway = c.ip.replace(".2", ".1");
+            Some(format!(
+                "{asked}: dial tcp: lookup {host} on {gateway}:53: read udp {}:53277->{gateway}:53: read: connection refused",
+                c.ip
+            ))
+        }
+        Registry::Silent => Some(format!("{asked}: dial tcp 34.224.196.162:443: i/o timeout")),
+        Registry::Intercepted => Some(format!(
+            "{asked}: tls: failed to verify certificate: x509: certificate signed by unknown authority"
+        )),
+        Registry::Denied => Some(format!(
+            "{head}: pull access denied, repository does not exist or may require authorization: server message: \
+             insufficient_scope: authorization failed"
+        )),
+        Registry::Limited => {
+            Some(format!("{head}: unexpected status from HEAD request to {url}: 429 Too Many Requests"))
+        }
+        Registry::Up => {
+            let refused = c.scenario.missing_images.iter().any(|part| image.contains(part.as_str()));
+            refused.then(|| format!("{head}: {image}: not found"))
+        }
     }
-    refused.then(|| format!("{head}: {image}: not found"))
 }
 
 fn pull(c: &mut Cluster, key: &str, pod: &Value) {
+    let named = |w: &&crate::scenario::Waiting| text(pod, "/metadata/name").contains(&w.pod);
+    if let Some(waiting) = c.scenario.waiting.iter().find(named).cloned() {
+        let state = json!({"waiting": {"message": waiting.message, "reason": waiting.reason}});
+        return containers(c, key, |_, _| state.clone());
+    }
     let uid = text(pod, "/metadata/uid").to_owned();
     let t = c.scenario.timings.clone();
     let Some(image) = missing_image(c, pod) else {
@@ -412,7 +441,7 @@ fn live(c: &mut Cluster, key: &str, pod: &Value) {
         }
         return;
     }
-    if c.elapsed(&uid, "ready", ready) {
+    if ready < crate::scenario::NEVER && c.elapsed(&uid, "ready", ready) {
         crate::operator::format_volumes(c, pod);
         containers(c, key, |_, before| {
             let mut state = before["state"].clone();

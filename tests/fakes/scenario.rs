@@ -42,10 +42,29 @@ pub struct Scenario {
     pub expired: Vec<String>,
     /// Free space of a node's disk, MiB; `None`: plenty.
     pub node_free_mb: Option<u64>,
+    /// The cluster's certificates have run out, until the next `minikube start` renews them.
+    pub api_expired: bool,
+    /// Why the scheduler places no pod of Kafka, in its own words.
+    pub obstacle: Option<String>,
+    /// Containers that wait for ever in place of starting.
+    pub waiting: Vec<Waiting>,
+    /// The operator that runs now does nothing any more; one that is started later works.
+    pub operator_hangs: bool,
     /// Injected faults, tried in this order; the first that matches is taken.
     pub faults: Vec<Fault>,
     /// Faults of the fake Kafka broker behind `port-forward`; null: none.
     pub broker: Value,
+}
+
+/// A container that waits for ever.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Part of the pod's name.
+    pub pod: String,
+    /// `InvalidImageName`, `CreateContainerConfigError`.
+    pub reason: String,
+    /// The kubelet's words.
+    pub message: String,
 }
 
 /// What a kill inside `kubeadm init` now and then leaves for good (seen on the ground).
@@ -80,6 +99,14 @@ pub enum Registry {
     Up,
     /// Every pull fails with a DNS error, as in recording 07.
     Unreachable,
+    /// Nobody answers at its address.
+    Silent,
+    /// Somebody intercepts TLS.
+    Intercepted,
+    /// It wants a login.
+    Denied,
+    /// It has had too many requests.
+    Limited,
 }
 
 /// A profile that is there from the beginning.
@@ -256,6 +283,9 @@ macro_rules! timings {
         }
     };
 }
+
+/// A timing of so many milliseconds or more never comes to its end, until the scenario has another.
+pub const NEVER: u64 = 200_000;
 
 // About a hundredth of what the recordings show on a quiet machine.
 timings! {

@@ -122,6 +122,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         }
         return Ok(done);
     }
+    let _ = std::fs::write(place.dir.join(format!("renewed-{}", request.name)), "");
     match existing {
         Some(old) if !matches!(old.host, Host::Made) => again(place, out, &request, &old),
         _ => fresh(place, out, &request, existing.is_some()),

@@ -141,14 +141,14 @@ fn recreated_under_the_lock() {
 fn broker_image() {
     let run = Case::new("07-image-pull-failure", kafka()).changed(47.0).run();
     run.never_fails(0.0, 28.0);
-    run.fails_with("KS-IMAGE-PULL", 29.3, 46.9);
+    run.fails_with("KS-NETWORK-DNS", 29.3, 46.9);
     assert!(run.finding_at(40.0).sentence.contains("name cannot be resolved"), "{:?}", run.finding_at(40.0));
     run.fails_with("KS-OPERATOR-LOCK", 60.0, 309.0);
     run.never_fails(310.6, 400.0);
     run.becomes_ready(361.0);
     // Without a correction it stays what it is, whatever the status says.
     let left = Case::new("07-image-pull-failure", kafka()).stop_at(46.0).linger(30.0).run();
-    left.fails_with("KS-IMAGE-PULL", 29.3, 75.0);
+    left.fails_with("KS-NETWORK-DNS", 29.3, 75.0);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn operator_image() {
     {
         let run = Case::new("07b-operator-image-pull-failure", kafka().scope(scope)).asking(ask).run();
         run.never_fails(0.0, 25.0);
-        run.fails_with("KS-IMAGE-PULL", 26.1, 48.4);
+        run.fails_with("KS-NETWORK-DNS", 26.1, 48.4);
         assert!(run.finding_at(30.0).sentence.starts_with("operator pod"), "{:?}", run.finding_at(30.0));
         // The old pod goes on failing for half a minute beside the new one.
         run.never_fails(48.7, 81.3);
@@ -186,7 +186,7 @@ fn cluster_id_log(probe: &Probe, t: f64) -> Option<String> {
         Probe::PodLog { .. } if t > 170.0 => {
             Some(driver::stdout_of("09-stale-pvc-cluster-id", "\"--tail=40\""))
         }
-        Probe::PodLog { .. } => None,
+        Probe::PodLog { .. } | Probe::Bindings { .. } => None,
     }
 }
 
@@ -217,6 +217,23 @@ fn crash_loop_without_a_log() {
 fn forbidden(probe: &Probe, t: f64) -> Option<String> {
     let answer = if t < 81.4 { "no\n" } else { "yes\n" };
     matches!(probe, Probe::AuthCanI { .. }).then(|| answer.to_owned())
+}
+
+/// The same, and the binding as it was recorded.
+fn bound(probe: &Probe, t: f64) -> Option<String> {
+    let Probe::Bindings { .. } = probe else { return forbidden(probe, t) };
+    let binding = driver::stdout_of("10-operator-forbidden", "\"rolebinding\"");
+    let binding: serde_json::Value = serde_json::from_str(&binding).expect("JSON");
+    Some(kstrim::explain::subjects(&serde_json::json!({"items": [binding]})))
+}
+
+#[test]
+fn operator_bound_elsewhere() {
+    let run = Case::new("10-operator-forbidden", kafka()).answers(bound).run();
+    run.never_fails(0.0, 36.0);
+    run.fails_with("KS-OPERATOR-BINDING", 39.5, 81.0);
+    assert!(run.finding_at(60.0).sentence.contains("in myproject"), "{:?}", run.finding_at(60.0));
+    run.never_fails(93.95, 170.0);
 }
 
 #[test]

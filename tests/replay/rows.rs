@@ -132,18 +132,27 @@ fn containers() {
     );
     let says =
         |m: &str| look(waiting("ErrImagePull", m), &Expect::kafka("kafka", "my-cluster"), &Answers::new());
-    for (message, words) in [
-        ("quay.io/x/kafka:1: not found", "does not have it"),
-        ("unexpected status: 401 UNAUTHORIZED", "refuses access"),
-        ("toomanyrequests: You have reached your pull rate limit", "rate limit"),
-        ("x509: certificate signed by unknown authority", "not trusted"),
-        ("dial tcp 1.2.3.4:443: i/o timeout", "cannot be reached"),
+    for (message, id, words) in [
+        ("quay.io/x/kafka:1: not found", "KS-IMAGE-PULL", "does not have it"),
+        ("something else", "KS-IMAGE-PULL", "cannot be pulled"),
+        ("unexpected status: 401 UNAUTHORIZED", "KS-REGISTRY-DENIED", "refuses access"),
+        ("toomanyrequests: You have reached your pull rate limit", "KS-REGISTRY-LIMIT", "rate limit"),
+        (
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "KS-NETWORK-TLS",
+            "not trusted",
+        ),
+        ("dial tcp: lookup quay.io on 10.0.0.1:53: no such host", "KS-NETWORK-DNS", "cannot be resolved"),
+        ("dial tcp 1.2.3.4:443: i/o timeout", "KS-NETWORK-REGISTRY", "cannot be reached"),
+        (
+            "proxyconnect tcp: dial tcp 10.0.0.9:3128: connect: connection refused",
+            "KS-NETWORK-REGISTRY",
+            "cannot be reached",
+        ),
     ] {
         let found = says(message);
-        assert!(
-            found[0].id.0 == "KS-IMAGE-PULL" && found[0].sentence.contains(words),
-            "{message}: {found:?}"
-        );
+        assert!(found[0].id.0 == id && found[0].sentence.contains(words), "{message}: {found:?}");
+        assert!(found[0].hints.len() >= 2, "{found:?}");
     }
     let evicted = with([broker(
         json!({"phase": "Failed", "reason": "Evicted", "message": "low on ephemeral-storage"}),
@@ -174,8 +183,10 @@ fn logs_tell_the_cause_of_a_crash() {
         let found = look(loop_(), &expect, &Answers::from([(probe.clone(), log.to_owned())]));
         assert_eq!(found[0].id.0, id, "{log}");
     }
-    let found = look(loop_(), &expect, &Answers::from([(probe, "x\nERROR why it died\n".to_owned())]));
+    let found =
+        look(loop_(), &expect, &Answers::from([(probe, "x\nERROR why it died\n\tat y.Z\n".to_owned())]));
     assert!(found[0].sentence.contains("ERROR why it died"), "{found:?}");
+    assert_eq!(found[0].failure().causes[1..], ["log: x", "log: ERROR why it died"]);
 }
 
 #[test]
@@ -214,7 +225,7 @@ fn what_the_operator_says() {
     // Of an older generation.
     let mut older = kafka_says("InvalidResourceException", "x");
     older[1]["metadata"]["generation"] = json!(2);
-    assert_eq!(causes(older), []);
+    assert_eq!(causes(older), [("KS-KAFKA-UNOBSERVED", 60)]);
     // A pool is there by now.
     assert_eq!(
         causes(kafka_says(
@@ -223,6 +234,88 @@ fn what_the_operator_says() {
         )),
         []
     );
+}
+
+/// A Kafka that was set up, and then changed.
+fn changed() -> Vec<Value> {
+    let mut objects =
+        with([broker(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}))]);
+    objects[1]["metadata"]["generation"] = json!(2);
+    objects[1]["status"] = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": T0}]});
+    objects
+}
+
+#[test]
+fn a_change_that_is_not_taken_up() {
+    assert_eq!(causes(changed()), [("KS-KAFKA-UNOBSERVED", 60)]);
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let found = look(changed(), &expect, &Answers::new());
+    assert_eq!(found[0].cure, Some(explain::Cure::RestartOperator));
+    // Asked after a while: it may not.
+    let no = |p: &Probe| Answers::from([(p.clone(), "no\n".to_owned())]);
+    let found = look(changed(), &expect, &no(&found[0].probes[0]));
+    assert_eq!(
+        (found[0].id.0, found[0].cure.clone()),
+        ("KS-OPERATOR-FORBIDDEN", Some(explain::Cure::ApplyOperator))
+    );
+    // A broker is being rolled for it.
+    let mut rolling = changed();
+    rolling[3]["metadata"]["deletionTimestamp"] = json!(T0);
+    assert_eq!(causes(rolling), []);
+    // Or the operator is not up, or it was told to leave the Kafka alone.
+    let mut down = changed();
+    down[0]["status"] = json!({});
+    assert_eq!(causes(down), []);
+    let mut seen = changed();
+    seen[1]["status"]["observedGeneration"] = json!(2);
+    assert_eq!(causes(seen), []);
+}
+
+#[test]
+fn resources_of_zookeepers_days() {
+    let mut old = kafka_says("InvalidConfigurationException", "ZooKeeper-based clusters are not supported");
+    old[1]["spec"]["zookeeper"] = json!({"replicas": 1});
+    assert_eq!(causes(old.clone())[0], ("KS-KAFKA-ZOOKEEPER", 1));
+    // A release that has ZooKeeper takes it.
+    old[1]["status"] = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]});
+    assert_eq!(causes(old), []);
+    let refusal = |text: &str| {
+        let error = kstrim::observe::ApiError::from_stderr(text);
+        explain::kubectl::explain(&error, "apply the Kafka", "p").id.0
+    };
+    let head =
+        "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): ";
+    assert_eq!(
+        refusal(&format!("{head}.spec.zookeeper: field not declared in schema")),
+        "KS-KAFKA-ZOOKEEPER"
+    );
+    assert_eq!(
+        refusal(&format!("{head}.spec.kafka.nonsense: field not declared in schema")),
+        "KS-RESOURCE-INVALID"
+    );
+}
+
+#[test]
+fn an_entity_operator_that_is_late() {
+    let pod = |ready: bool, state: Value, created: &str| {
+        json!({"kind": "Pod", "metadata": {"name": "my-cluster-entity-operator-1", "namespace": "kafka", "creationTimestamp": created,
+            "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/component-type": "entity-operator"}},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": if ready {"True"} else {"False"}}],
+                "containerStatuses": [{"name": "topic-operator", "ready": ready, "restartCount": 0, "state": state}]}})
+    };
+    let running = json!({"running": {"startedAt": T0}});
+    let late = || with([pod(false, running.clone(), T0)]);
+    assert_eq!(causes(late()), [("KS-ENTITY-OPERATOR", 120)]);
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let probe = look(late(), &expect, &Answers::new())[0].probes[0].clone();
+    let answers = Answers::from([(probe, "INFO started\nERROR no broker answers\n".to_owned())]);
+    assert!(look(late(), &expect, &answers)[0].sentence.contains("no broker answers"));
+    // It has only begun; it is ready; it has another trouble.
+    let young = look(with([pod(false, running.clone(), "2026-11-22T20:00:50Z")]), &expect, &Answers::new());
+    assert!(young[0].probes.is_empty(), "{young:?}");
+    assert_eq!(causes(with([pod(true, running, T0)])), []);
+    let pulling = json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}});
+    assert_eq!(causes(with([pod(false, pulling, T0)]))[0].0, "KS-IMAGE-PULL");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What the API server refuses.
 
-use super::{End::Named, Fault, Left, World, fault, kubectl_says};
+use super::{
+    End::{Healed, Named},
+    Fault, Left, World, fault, kubectl_says,
+};
 
 pub fn faults() -> Vec<Fault> {
     use Left::Profile;
@@ -45,6 +48,39 @@ pub fn faults() -> Vec<Fault> {
             Empty,
             |t| kubectl_says(t, "apply", None, "error: something never seen before"),
             Named("KS-KUBECTL", 1),
+            Profile,
+        ),
+        fault(
+            "certificates-expired",
+            "the cluster's certificates have run out",
+            World::Ready,
+            |t| {
+                t.rescenario(|s| s.api_expired = true);
+                std::fs::remove_file(t.world_dir().join("renewed-kstrim")).expect("a start renewed them");
+            },
+            Healed("certificate has expired"),
+            Left::All,
+        ),
+        fault(
+            "context-wrong",
+            "the kubeconfig's certificates are of another cluster",
+            World::Ready,
+            |t| {
+                let words = "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority";
+                kubectl_says(t, "--context", None, words);
+            },
+            Named("KS-CONTEXT-WRONG", 1),
+            Left::All,
+        ),
+        fault(
+            "zookeeper-fields",
+            "the resource has fields of ZooKeeper's days",
+            Empty,
+            |t| {
+                let words = "Error from server: failed to create typed patch object (kafka/my-cluster; kafka.strimzi.io/v1, Kind=Kafka): .spec.zookeeper: field not declared in schema";
+                kubectl_says(t, "apply", None, words);
+            },
+            Named("KS-KAFKA-ZOOKEEPER", 2),
             Profile,
         ),
     ]

@@ -6,6 +6,7 @@ use super::{
     End::{Healed, Named},
     Fault, Left, World, fault,
 };
+use crate::harness::scenario::{NEVER, Waiting};
 use crate::harness::{Crash, Test};
 use crate::support::{apply_foreign, disown, kubectl};
 
@@ -24,6 +25,11 @@ fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
         ..Crash::default()
     };
     test.rescenario(|s| s.crashes.push(crash));
+}
+
+fn waits(test: &mut Test, reason: &str, message: &str) {
+    let pod = "my-cluster-dual-role-0".into();
+    test.rescenario(|s| s.waiting.push(Waiting { pod, reason: reason.into(), message: message.into() }));
 }
 
 /// A pod of somebody else's that takes nearly all of the node.
@@ -210,5 +216,87 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| {
             kubectl(t, "annotate kafka my-cluster -n kafka strimzi.io/pause-reconciliation-").expect(0);
         }),
+        fault(
+            "kafka-not-ready",
+            "the operator fails for a reason of its own",
+            Empty,
+            |t| {
+                let words = "Failure executing: POST at: https://10.96.0.1/api/v1/namespaces/kafka/services. Message: Internal error";
+                t.rescenario(|s| s.refuse = Some(("KubernetesClientException".into(), words.into())));
+            },
+            Named("KS-KAFKA-NOT-READY", 4),
+            Kafka,
+        )
+        .by(&["up", "--timeout", "30s"])
+        .cured_by(|t| edit(t, json!({"config": {"num.io.threads": 2}})))
+        .then(&["up"]),
+        fault(
+            "volume-unbound",
+            "nobody provides the volume",
+            Empty,
+            |t| t.rescenario(|s| s.timings.bind = NEVER),
+            Named("KS-VOLUME-UNBOUND", 4),
+            Kafka,
+        )
+        .by(&["up", "--timeout", "30s"]),
+        fault(
+            "node-not-ready",
+            "the node does not become ready",
+            Empty,
+            |t| {
+                let words = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }. no new claims to deallocate";
+                t.rescenario(|s| s.obstacle = Some(words.into()));
+            },
+            Named("KS-NODE-NOT-READY", 4),
+            Kafka,
+        )
+        .by(&["up", "--timeout", "30s"]),
+        fault(
+            "node-pressure",
+            "the node is short of disk",
+            Empty,
+            |t| {
+                let words = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }. no new claims to deallocate";
+                t.rescenario(|s| s.obstacle = Some(words.into()));
+            },
+            Named("KS-NODE-PRESSURE", 1),
+            Kafka,
+        ),
+        fault(
+            "no-node-fits",
+            "no node takes the broker",
+            Empty,
+            |t| {
+                let words = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate";
+                t.rescenario(|s| s.obstacle = Some(words.into()));
+            },
+            Named("KS-POD-UNSCHEDULABLE", 1),
+            Kafka,
+        ),
+        fault(
+            "image-name",
+            "the broker's image has no valid name",
+            Empty,
+            |t| waits(t, "InvalidImageName", "couldn't parse image name"),
+            Named("KS-IMAGE-NAME", 1),
+            Kafka,
+        ),
+        fault(
+            "container-config",
+            "a Secret that the broker needs is missing",
+            Empty,
+            |t| waits(t, "CreateContainerConfigError", "secret \"my-cluster-dual-role-0\" not found"),
+            Named("KS-CONTAINER-CONFIG", 1),
+            Kafka,
+        ),
+        fault(
+            "entity-operator",
+            "the entity operator does not become ready",
+            Empty,
+            |t| t.rescenario(|s| s.timings.entity_ready = NEVER),
+            Named("KS-ENTITY-OPERATOR", 4),
+            All,
+        )
+        .by(&["up", "--timeout", "30s"]),
     ]
 }

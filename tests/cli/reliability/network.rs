@@ -1,7 +1,9 @@
 //! The network of this machine and of the node, proxies and downloads.
 
-use super::{End::Named, Fault, Left, World, fault, kubectl_says, minikube_fails};
-use crate::harness::{Registry, Test};
+use serde_json::json;
+
+use super::{End::Named, Fault, Left, World, break_call, fault, kubectl_says, minikube_fails};
+use crate::harness::{Action, Registry, Test};
 
 fn registry(test: &mut Test, registry: Registry) {
     test.rescenario(|s| s.registry = registry);
@@ -49,7 +51,7 @@ pub fn faults() -> Vec<Fault> {
             "the node cannot resolve the registry's name",
             Fresh,
             |t| registry(t, Registry::Unreachable),
-            Named("KS-IMAGE-PULL", 1),
+            Named("KS-NETWORK-DNS", 1),
             Kafka,
         ),
         fault(
@@ -63,5 +65,90 @@ pub fn faults() -> Vec<Fault> {
             Named("KS-API-UNREACHABLE", 1),
             All,
         ),
+        fault(
+            "registry-silent",
+            "the registry cannot be reached from the node",
+            Fresh,
+            |t| registry(t, Registry::Silent),
+            Named("KS-NETWORK-REGISTRY", 1),
+            Kafka,
+        ),
+        fault(
+            "registry-intercepted",
+            "TLS to the registry is intercepted",
+            Fresh,
+            |t| registry(t, Registry::Intercepted),
+            Named("KS-NETWORK-TLS", 1),
+            Kafka,
+        ),
+        fault(
+            "registry-denied",
+            "the registry wants a login",
+            Fresh,
+            |t| registry(t, Registry::Denied),
+            Named("KS-REGISTRY-DENIED", 1),
+            Kafka,
+        ),
+        fault(
+            "registry-limited",
+            "the registry's rate limit is reached",
+            Fresh,
+            |t| registry(t, Registry::Limited),
+            Named("KS-REGISTRY-LIMIT", 1),
+            Kafka,
+        ),
+        fault(
+            "tls-intercepted",
+            "TLS is intercepted when minikube downloads",
+            Fresh,
+            |t| {
+                let words = "downloading binaries: Get \"https://dl.k8s.io/v1.34.4/bin/linux/amd64/kubelet.sha256\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
+                minikube_fails(t, "INET_CACHE_KUBECTL", 40, words);
+            },
+            Named("KS-NETWORK-TLS", 3),
+            Nothing,
+        ),
+        fault(
+            "proxy-ranges",
+            "proxy variables without the cluster's ranges: minikube cannot reach the node",
+            Fresh,
+            |t| {
+                let remark = json!({"type": "io.k8s.sigs.minikube.warning", "data": {"message":
+                    "You appear to be using a proxy, but your NO_PROXY environment does not include the minikube IP (192.168.49.2)."}});
+                let error = json!({"type": "io.k8s.sigs.minikube.error", "data": {"name": "K8S_APISERVER_MISSING",
+                    "exitcode": "105", "message": "wait 6m0s for node: wait for apiserver proc: apiserver process never appeared"}});
+                let stdout = format!("{remark}\n{error}\n");
+                let action = Action::Exit { code: 105, stdout, stderr: String::new() };
+                break_call(t, "minikube", "start -o json", None, action);
+            },
+            Named("KS-PROXY-RANGES", 3),
+            Nothing,
+        ),
+        fault(
+            "proxy-asked-for-the-cluster",
+            "the same, and kubectl asks the proxy for the API server",
+            Ready,
+            |t| kubectl_says(t, "--context", None, "Unable to connect to the server: Bad Gateway"),
+            Named("KS-PROXY-RANGES", 3),
+            All,
+        ),
+        fault(
+            "manifest-refused",
+            "nobody answers at the manifest's address",
+            Ready,
+            |_| {},
+            Named("KS-DOWNLOAD-CONNECTION", 1),
+            All,
+        )
+        .by(&["up", "--manifests", "http://127.0.0.1:1/strimzi.yaml"]),
+        fault(
+            "manifest-missing",
+            "the manifest's file is not there",
+            Fresh,
+            |_| {},
+            Named("KS-MANIFEST-UNREADABLE", 2),
+            Nothing,
+        )
+        .by(&["up", "--manifests", "missing.yaml"]),
     ]
 }

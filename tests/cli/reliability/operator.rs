@@ -1,5 +1,7 @@
 //! The cluster operator.
 
+use serde_json::json;
+
 use super::{
     End::{Healed, Named},
     Fault, Left, World, fault,
@@ -16,6 +18,13 @@ fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
         ..Crash::default()
     };
     test.rescenario(|s| s.crashes.push(crash));
+}
+
+/// The Kafka with its pool and volume is deleted by hand.
+fn no_kafka(test: &mut Test) {
+    for what in ["kafka my-cluster", "kafkanodepool dual-role", "pvc data-0-my-cluster-dual-role-0"] {
+        kubectl(test, &format!("delete {what} -n kafka --wait=false")).expect(0);
+    }
 }
 
 pub fn faults() -> Vec<Fault> {
@@ -97,5 +106,85 @@ pub fn faults() -> Vec<Fault> {
             All,
         )
         .by(&["up", "--release", "1.1.0"]),
+        fault(
+            "operator-forbidden",
+            "a RoleBinding of the operator and then the Kafka are deleted",
+            Ready,
+            |t| {
+                kubectl(t, "delete rolebinding strimzi-cluster-operator-watched -n kafka").expect(0);
+                no_kafka(t);
+            },
+            Healed("KS-OPERATOR-FORBIDDEN"),
+            All,
+        ),
+        fault(
+            "operator-bound-elsewhere",
+            "a RoleBinding of the operator names another namespace, and the Kafka is deleted",
+            Ready,
+            |t| {
+                let subjects = json!({"subjects": [{"kind": "ServiceAccount", "name": "strimzi-cluster-operator", "namespace": "myproject"}]});
+                kubectl(t, &format!("patch rolebinding strimzi-cluster-operator-watched -n kafka --type=merge -p {subjects}")).expect(0);
+                no_kafka(t);
+            },
+            Healed("KS-OPERATOR-BINDING"),
+            All,
+        ),
+        fault(
+            "operator-hangs",
+            "the operator hangs, and the Kafka is deleted",
+            Ready,
+            |t| {
+                t.rescenario(|s| s.operator_hangs = true);
+                no_kafka(t);
+            },
+            Healed("KS-OPERATOR-LOCK"),
+            All,
+        ),
+        fault(
+            "operator-does-not-take-up-a-change",
+            "the operator hangs, and somebody changes the Kafka",
+            Ready,
+            |t| {
+                t.rescenario(|s| s.operator_hangs = true);
+                let patch = json!({"spec": {"kafka": {"config": {"num.io.threads": 2}}}});
+                kubectl(t, &format!("patch kafka my-cluster -n kafka --type=merge -p {patch}")).expect(0);
+            },
+            Named("KS-KAFKA-UNOBSERVED", 4),
+            All,
+        )
+        .by(&["up", "--timeout", "30s"])
+        .then(&["up"]),
+        fault(
+            "lock-recreated",
+            "a broker never starts; Kafka and pool are deleted and made again under the operator's lock of 300 s",
+            Empty,
+            |t| {
+                t.rescenario(|s| {
+                    s.timings.operation_timeout = 300_000;
+                    s.obstacle = Some("0/1 nodes are available: 1 Insufficient memory.".into());
+                });
+                t.args(["up"]).run().expect(1);
+                no_kafka(t);
+                t.rescenario(|s| s.obstacle = None);
+            },
+            Healed("KS-OPERATOR-LOCK"),
+            All,
+        ),
+        fault(
+            "lock-corrected",
+            "a broker's image cannot be pulled; another version is asked for under the operator's lock of 300 s",
+            Fresh,
+            |t| {
+                t.rescenario(|s| {
+                    s.timings.operation_timeout = 300_000;
+                    s.missing_images = vec!["kafka:1.2.0-kafka-4.3.1".into()];
+                });
+                t.args(["up"]).run().expect(1);
+            },
+            Healed("KS-OPERATOR-LOCK"),
+            All,
+        )
+        .by(&["up", "--kafka", "4.2.0"])
+        .then(&["up", "--kafka", "4.2.0"]),
     ]
 }

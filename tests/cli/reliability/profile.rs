@@ -135,12 +135,12 @@ pub fn faults() -> Vec<Fault> {
             Profile,
         ),
         fault(
-            "kstrim-killed-applying",
-            "kstrim is killed (SIGKILL) as the operator is applied",
+            "kstrim-killed-testing",
+            "kstrim is killed (SIGKILL) as it reaches for the broker",
             World::Empty,
-            |t| break_call(t, "kubectl", "apply", Some(3), Action::KillParentAfter),
+            |t| break_call(t, "kubectl", "port-forward", Some(1), Action::KillParentBefore),
             Killed,
-            Left::Strimzi,
+            All,
         ),
         fault(
             "kubernetes-does-not-come-up",

@@ -14,7 +14,7 @@ macro_rules! broker {
             Named($id, $code),
             Left::All,
         )
-        .by(&["smoke-test", "--timeout", "6s"])
+        .by(&["smoke-test", "--timeout", "20s"])
     };
 }
 

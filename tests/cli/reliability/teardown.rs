@@ -1,7 +1,13 @@
 //! What will not go.
 
-use super::{End::Named, Fault, Left, World, fault};
+use serde_json::json;
+
+use super::{
+    End::{Healed, Named},
+    Fault, Left, World, fault,
+};
 use crate::harness::Engine;
+use crate::support::{apply_foreign, kubectl};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -24,5 +30,40 @@ pub fn faults() -> Vec<Fault> {
         )
         .by(&["down", "--keep-cluster", "--yes"])
         .then(&["up", "--adopt"]),
+        fault(
+            "down-with-a-finalizer-of-ours",
+            "the topic operator is gone before the topics",
+            World::Ready,
+            |t| drop(kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0)),
+            Healed("nobody served the finalizer of my-topic"),
+            Left::Profile,
+        )
+        .by(&["down", "--keep-cluster", "--yes"]),
+        fault(
+            "down-with-a-foreign-finalizer",
+            "something in the namespace has a finalizer nobody serves",
+            World::Ready,
+            |t| {
+                let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held",
+                    "namespace": "kafka", "finalizers": ["example.com/keep"]}});
+                apply_foreign(t, &[map]);
+            },
+            Named("KS-NAMESPACE-FINALIZER", 1),
+            Left::Strimzi,
+        )
+        .by(&["down", "--keep-cluster", "--yes"])
+        .cured_by(|t| {
+            let patch = json!({"metadata": {"finalizers": null}});
+            kubectl(t, &format!("patch configmap held -n kafka --type=merge -p {patch}")).expect(0);
+        }),
+        fault(
+            "down-with-a-stuck-definition",
+            "a definition does not go",
+            World::Ready,
+            |t| t.rescenario(|s| s.stuck_crds.push("kafkabridges".into())),
+            Named("KS-CRD-STUCK", 4),
+            Left::Strimzi,
+        )
+        .by(&["down", "--keep-cluster", "--yes"]),
     ]
 }

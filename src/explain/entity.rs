@@ -1,0 +1,53 @@
+//! An entity operator that runs and does not become ready: brokers serve, and the Kafka is not Ready.
+
+use super::finding::Finding;
+use super::logs;
+use super::pods::{asked, question, short};
+use super::scene::Scene;
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::pod::State;
+
+const ENTITY_OPERATOR: Id = Id("KS-ENTITY-OPERATOR");
+
+/// A good one takes 25 s (recording 01), on a busy machine a multiple.
+const PATIENCE_S: u64 = 120;
+
+pub(super) const RULES: &[Rule] = &[Rule { ids: &[ENTITY_OPERATOR], family: Family::Pods, find: not_ready }];
+
+fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let cluster = scene.expect.cluster.as_str();
+    let entity = |p: &crate::observe::pod::Pod<'_>| {
+        p.0.label("strimzi.io/component-type") == Some("entity-operator") && !p.0.deleting() && !p.ready()
+    };
+    for pod in scene.cluster_pods().filter(entity) {
+        // What keeps it from running has rules of its own.
+        let running = |c: &crate::observe::pod::Container<'_>| matches!(c.state(), State::Running { .. });
+        if pod.containers().next().is_none() || !pod.containers().all(|c| running(&c)) {
+            continue;
+        }
+        let Some(container) = pod.containers().find(|c| !c.ready()) else { continue };
+        let name = pod.0.name();
+        let log = asked(pod, &container, scene).and_then(logs::last_words);
+        let words = log.map_or(String::new(), |w| format!("; last words: {}", short(w)));
+        let mut finding = Finding::new(
+            ENTITY_OPERATOR,
+            42,
+            format!("pod/{name}"),
+            format!(
+                "the entity operator of Kafka {cluster} runs and does not become ready ({}){words}",
+                container.name()
+            ),
+        )
+        .evidence(format!("pods/{name} container {} runs, ready=false", container.name()))
+        .hint(format!("its log: {}", scene.command(&format!("logs {name} -c {}", container.name()))))
+        .hint("messages go through without it; topics and users are not served")
+        .since(pod.0.created())
+        .certain_after(PATIENCE_S);
+        // Asked once it takes longer than usual.
+        if scene.age(pod.0.created()) > 30 {
+            finding = finding.probe(question(pod, &container));
+        }
+        found.push(finding);
+    }
+}

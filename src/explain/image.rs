@@ -1,0 +1,67 @@
+//! Images that do not come, by what the container runtime says of it.
+
+use super::finding::Finding;
+use super::minikube::{DNS, TLS};
+use super::pods::{short, watched};
+use super::pulls::{self, DENIED, IMAGE_PULL, LIMIT, REGISTRY};
+use super::scene::Scene;
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::pod::State;
+
+const IMAGE_NAME: Id = Id("KS-IMAGE-NAME");
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    ids: &[IMAGE_PULL, IMAGE_NAME, REGISTRY, DENIED, LIMIT, DNS, TLS],
+    family: Family::Pods,
+    find: image,
+}];
+
+fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        for container in watched.pod.containers() {
+            let State::Waiting { reason, message } = container.state() else { continue };
+            let evidence = format!(
+                "{} container {} waits: {reason}: {}",
+                watched.subject(),
+                container.name(),
+                short(message)
+            );
+            let finding = match reason {
+                "InvalidImageName" => Finding::new(
+                    IMAGE_NAME,
+                    watched.depth(72),
+                    watched.subject(),
+                    format!("{}: \"{}\" is no image name", watched.title(), container.image()),
+                )
+                .certain_after(2),
+                // Both mean the same and take turns.
+                "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnavailable" => {
+                    let cause = pulls::cause(message);
+                    Finding::new(
+                        cause.id,
+                        watched.depth(70),
+                        watched.subject(),
+                        format!(
+                            "{}: image {} cannot be pulled{}",
+                            watched.title(),
+                            container.image(),
+                            cause.words
+                        ),
+                    )
+                    .hint(cause.hint)
+                    .hint(format!("or load it by hand: minikube image load {}", container.image()))
+                    .certain_after(cause.seconds)
+                }
+                _ => continue,
+            };
+            let fix = if watched.operator {
+                "or correct the operator's image"
+            } else {
+                "or correct the image in the Kafka resource"
+            };
+            let finding = finding.evidence(evidence).hint(fix).since(watched.pod.0.created());
+            found.push(finding.new_start(watched.pod.0.name()));
+        }
+    }
+}
