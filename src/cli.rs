@@ -9,6 +9,7 @@ mod examples;
 mod logs;
 mod look_inside;
 mod stream;
+mod tools;
 mod topic;
 mod user;
 mod what;
@@ -25,6 +26,7 @@ pub use doctor::Doctor;
 pub use logs::{Component, LogFormat, Logs, Tail};
 pub use look_inside::{Env, Kubectl, Part, Render, ShellName, Versions};
 pub use stream::{Consume, Produce, Summary};
+pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use what::{PresetName, What};
@@ -67,6 +69,7 @@ Look inside:
 
 Set up:
   config       Show the settings and where each comes from, or begin a settings file
+  tools        List, obtain or remove kstrim's own minikube and kubectl
   versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
   completions  Print a shell's completion script
 
@@ -192,7 +195,7 @@ pub enum Command {
     /// Check this machine and the cluster: what is wrong, why, and what to do
     ///
     /// Before there is a cluster it looks at what `up` needs; on a running one at Kubernetes, Strimzi and Kafka.
-    #[command(after_help = DOCTOR_EXAMPLES)]
+    #[command(after_help = doctor::EXAMPLES)]
     Doctor(Doctor),
     /// Show what `up` would do and why, or print it as a shell script
     #[command(after_help = PLAN_EXAMPLES)]
@@ -230,6 +233,12 @@ pub enum Command {
     /// over the user's own file.
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(Config),
+    /// List, obtain or remove kstrim's own minikube and kubectl
+    ///
+    /// `kstrim up` obtains what is missing or does not fit, unless --system-tools forbids it. What the system
+    /// has is never touched.
+    #[command(after_help = tools::EXAMPLES)]
+    Tools(Tools),
     /// Print a shell's completion script
     #[command(
         after_help = "Examples:\n  kstrim completions bash > ~/.local/share/bash-completion/completions/kstrim\n  kstrim completions zsh > ~/.zfunc/_kstrim"

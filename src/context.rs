@@ -67,8 +67,9 @@ pub struct Install {
     pub secret: Option<Object>,
 }
 
-/// A fetch that goes on beside other work.
-pub type Fetching = tokio::task::JoinHandle<crate::failure::Result<crate::manifest::source::Install>>;
+/// A fetch that goes on beside other work: ends when it is done, telling its progress until then.
+pub type Fetching =
+    std::pin::Pin<Box<dyn Future<Output = crate::failure::Result<crate::manifest::source::Install>>>>;
 
 /// A run's context.
 pub struct Cx {

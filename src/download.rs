@@ -9,12 +9,15 @@
 
 mod http;
 pub mod ids;
+mod proxy;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Kind, Result};
 
@@ -95,6 +98,15 @@ impl Source {
         }
         let message = format!("the mirror {value} is neither an http(s) URL nor a folder");
         Err(Box::new(Failure::new(ids::MIRROR, Kind::Usage, message)))
+    }
+
+    /// Where this takes the file of `url` from, for people.
+    pub fn shown(&self, url: &str) -> String {
+        match self.place(url) {
+            Ok(Place::Net(url)) => url,
+            Ok(Place::File(path)) => path.display().to_string(),
+            Err(_) => "nowhere".to_owned(),
+        }
     }
 
     fn place(&self, url: &str) -> Result<Place> {
@@ -214,13 +226,7 @@ impl Store {
     fn verified(&self, request: &Request<'_>, part: &Path, from: &str) -> Result<Fetched> {
         let digest = (request.verify)(part)?;
         if let Some(expected) = request.digest.filter(|expected| *expected != digest) {
-            return Err(Box::new(
-                Failure::new(ids::DIGEST, Kind::Task, format!("{from} is not the file that was published"))
-                    .because(format!("expected content sha256:{expected}"))
-                    .because(format!("found content    sha256:{digest}"))
-                    .hint("if a proxy or a mirror stands between, it may be out of date: try without it")
-                    .hint("if the publisher replaced the file, look at it, then give it by hand"),
-            ));
+            return Err(Box::new(other_content(from, expected, &digest)));
         }
         let path = self.path(request.class, &digest);
         let folder = path.parent().unwrap_or(&self.folder);
@@ -267,13 +273,42 @@ pub fn answers(url: &str, settings: &Settings) -> Result<()> {
     http::answers(url, settings)
 }
 
+/// The SHA-256 of a file's bytes, as 64 lower-case hexadecimal digits.
+///
+/// # Errors
+/// `KS-DOWNLOAD-CACHE` when it cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let digest = || -> io::Result<String> {
+        let (mut file, mut hash, mut chunk) = (fs::File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(format!("{:x}", bytes::Bytes::copy_from_slice(&hash.finalize()))),
+                read => hash.update(&chunk[..read]),
+            }
+        }
+    };
+    digest().map_err(|e| {
+        let message = format!("cannot read {}", path.display());
+        Box::new(Failure::new(ids::CACHE, Kind::Task, message).because(e))
+    })
+}
+
+/// The failure of a file that is not the expected one, with both digests.
+pub fn other_content(from: &str, expected: &str, found: &str) -> Failure {
+    Failure::new(ids::DIGEST, Kind::Task, format!("{from} is not the file that was published"))
+        .because(format!("expected content sha256:{expected}"))
+        .because(format!("found content    sha256:{found}"))
+        .hint("if a proxy or a mirror stands between, it may be out of date: try without it")
+        .hint("if the publisher replaced the file, look at it, then give it by hand")
+}
+
 fn offline(url: &str) -> Failure {
     Failure::new(
         ids::OFFLINE,
         Kind::Task,
         format!("{url} is not in the cache, and the network is not to be used"),
     )
-    .hint("run once with a network, or give a --mirror folder")
+    .hint("run once without --offline, or give a --mirror folder")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
 //! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
 //! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
+//! - [`toolbox`]: minikube and kubectl of kstrim's own, where the machine has none that fits.
 //! - [`observe`]: what the cluster shows: typed views and a watch stream.
 //! - [`ready`]: pure predicates over what was observed. [`explain`]: symptom → cause → hint.
 //! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
@@ -46,3 +47,4 @@ pub mod report;
 pub mod status;
 pub mod teardown;
 pub mod tool;
+pub mod toolbox;

@@ -5,6 +5,7 @@
 pub mod acl;
 pub mod image;
 mod setting;
+mod tool;
 mod version;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 pub use setting::{Setting, plain};
+pub use tool::{Tool, ToolSpec};
 pub use version::{KafkaVersion, KubernetesVersion, Minor, Version};
 
 /// Why a name was refused: one sentence with the rule and, where there is one, a valid name

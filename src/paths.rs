@@ -1,8 +1,8 @@
 //! Where kstrim keeps its own files.
 //!
 //! State (journal, lock, kubeconfig, event logs) is per profile under the platform's state
-//! folder; downloads are under its cache folder. `KSTRIM_STATE_DIR` and `KSTRIM_CACHE_DIR`
-//! override them.
+//! folder; downloads are under its cache folder; programs that kstrim obtained are under its data
+//! folder. `KSTRIM_STATE_DIR`, `KSTRIM_CACHE_DIR` and `KSTRIM_DATA_DIR` override them.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,9 @@ use std::path::PathBuf;
 pub const STATE_DIR: &str = "KSTRIM_STATE_DIR";
 /// Environment variable that replaces the cache folder.
 pub const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
+
+/// Environment variable that replaces the data folder.
+pub const DATA_DIR: &str = "KSTRIM_DATA_DIR";
 
 /// The state folder: `$XDG_STATE_HOME/kstrim`, on systems without one the local data folder.
 pub fn state_dir() -> PathBuf {
@@ -21,6 +24,11 @@ pub fn state_dir() -> PathBuf {
 /// The cache folder.
 pub fn cache_dir() -> PathBuf {
     chosen(CACHE_DIR).unwrap_or_else(|| dirs::cache_dir().unwrap_or_else(|| ".".into()).join("kstrim"))
+}
+
+/// The data folder: `$XDG_DATA_HOME/kstrim`. What is in it is not made again by itself.
+pub fn data_dir() -> PathBuf {
+    chosen(DATA_DIR).unwrap_or_else(|| dirs::data_local_dir().unwrap_or_else(|| ".".into()).join("kstrim"))
 }
 
 fn chosen(variable: &str) -> Option<PathBuf> {
@@ -62,6 +70,11 @@ impl ProfilePaths {
     /// Archives with evidence of runs that failed.
     pub fn evidence(&self) -> PathBuf {
         self.folder.join("evidence")
+    }
+
+    /// Which programs of kstrim's own the last `up` used, if any.
+    pub fn tools(&self) -> PathBuf {
+        self.folder.join("tools.json")
     }
 
     /// The events of the last run of a verb, as JSON lines.

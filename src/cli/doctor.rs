@@ -4,6 +4,17 @@ use clap::Args;
 
 use super::{Format, What};
 
+/// What the help of `kstrim doctor` ends with.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kstrim doctor                  this machine, and the cluster if there is one
+  kstrim doctor --memory 6g      would `kstrim up --memory 6g` work?
+  kstrim doctor --fix            put right what is safe, after asking
+  kstrim doctor -o json | jq -r '.checks[] | select(.verdict == \"failed\").id'
+
+Exit codes: 0 all is well or warnings only, 1 something failed, 2 usage, 3 prerequisite missing,
+5 something foreign in the way, 130/143 signals";
+
 /// `kstrim doctor`
 #[derive(Debug, Clone, Args)]
 pub struct Doctor {

@@ -59,6 +59,12 @@ pub struct What {
     /// Take downloads from here instead of their publisher
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR", help_heading = "Where it comes from")]
     pub mirror: Option<String>,
+    /// Use no network: what is not in the cache, a mirror folder or given by hand is an error
+    #[arg(long, env = "KSTRIM_OFFLINE", help_heading = "Where it comes from")]
+    pub offline: bool,
+    /// Never obtain minikube or kubectl: use those of this machine
+    #[arg(long, env = "KSTRIM_SYSTEM_TOOLS", help_heading = "Where it comes from")]
+    pub system_tools: bool,
     /// Load this image archive (docker save) instead of pulling; repeatable
     #[arg(
         long,

@@ -18,9 +18,11 @@ use crate::exec::cancel::Cancel;
 use crate::exec::quote;
 use crate::exec::system::System;
 use crate::failure::{Failure, Result};
+use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
-use crate::tool::kubectl::{self, Kubectl};
-use crate::tool::minikube::{self, Minikube};
+use crate::quickstart::programs;
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube::Minikube;
 
 /// Write the archive and print its path.
 ///
@@ -85,8 +87,10 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
     let profile = settings.target.profile.to_string();
     let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
     let (runner, kubeconfig): (Rc<System>, _) = (Rc::new(runner), paths.kubeconfig());
-    let minikube = Minikube::new(minikube::find()?, &profile, &kubeconfig, runner.clone());
-    let kubectl = Kubectl::new(kubectl::find()?, &kubeconfig, &profile, runner).impatient();
+    let program = |tool| programs::first(tool, paths, settings.system_tools);
+    let (minikube, kubectl) = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
+    let minikube = Minikube::new(minikube, &profile, &kubeconfig, runner.clone());
+    let kubectl = Kubectl::new(kubectl, &kubeconfig, &profile, runner).impatient();
     let cx = Cx::new(settings, choice, minikube, kubectl, Emit::new(|_| {}), Cancel::default(), journal);
     cx.read_only.set(true);
     super::plan::described(&cx).await

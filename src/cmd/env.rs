@@ -1,20 +1,27 @@
 //! `kstrim env`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::{Env, Global, ShellName};
 use crate::exec::quote;
 use crate::failure::Result;
 use crate::paths::{ProfilePaths, state_dir};
+use crate::toolbox::Toolbox;
 
 /// Print the exports that point a shell's own kubectl at the cluster.
 ///
 /// # Errors
-/// `KS-NO-CLUSTER` when kstrim has no kubeconfig for the profile.
+/// `KS-NO-CLUSTER` when kstrim has no kubeconfig for the profile, `KS-TOOL-CHANGED`.
 pub fn run(global: &Global, args: &Env) -> Result<ExitCode> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     super::kubectl::known(global, &paths)?;
     let path = paths.kubeconfig().display().to_string();
+    // kstrim's own programs first on PATH, if the cluster was made with them.
+    let own = Toolbox::open().used(&paths)?;
+    if !own.is_empty() {
+        super::print(&prepended(args.shell, &own));
+    }
     for (name, value) in [("KUBECONFIG", path.as_str()), ("MINIKUBE_PROFILE", global.profile.as_str())] {
         let line = match args.shell {
             ShellName::Posix => format!("export {name}={}", quote(value)),
@@ -24,4 +31,19 @@ pub fn run(global: &Global, args: &Env) -> Result<ExitCode> {
         super::print(&format!("{line}\n"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The line that puts folders before those of PATH.
+fn prepended(shell: ShellName, folders: &[PathBuf]) -> String {
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    match shell {
+        ShellName::Posix => format!("export PATH={}:\"$PATH\"\n", quote(&folders.join(":"))),
+        ShellName::Fish => {
+            let all: Vec<_> = folders.iter().map(|folder| quote(folder)).collect();
+            format!("set -gx PATH {} $PATH\n", all.join(" "))
+        }
+        ShellName::Powershell => {
+            format!("$Env:PATH = '{}:' + $Env:PATH\n", folders.join(":").replace('\'', "''"))
+        }
+    }
 }

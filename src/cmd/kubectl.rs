@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use crate::cli::{Global, Kubectl};
 use crate::exec::system::replace_process;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::tool;
+use crate::toolbox::Toolbox;
 
 /// kstrim has no cluster of this profile.
 pub const NO_CLUSTER: Id = Id("KS-NO-CLUSTER");
@@ -14,11 +16,11 @@ pub const NO_CLUSTER: Id = Id("KS-NO-CLUSTER");
 /// Become kubectl, pointed at the cluster.
 ///
 /// # Errors
-/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-TOOL-BROKEN`.
+/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-TOOL-BROKEN`.
 pub fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     known(global, &paths)?;
-    let program = tool::kubectl::find()?;
+    let program = Toolbox::open().program(Tool::Kubectl, &paths)?;
     let mut argv = vec![
         "--kubeconfig".into(),
         paths.kubeconfig().into_os_string(),

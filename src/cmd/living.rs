@@ -26,8 +26,9 @@ use crate::names::{TopicName, Version};
 use crate::observe::Snapshot;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::{ownership, refused};
-use crate::tool::kubectl::{self, Kubectl};
-use crate::tool::minikube::{self, Minikube};
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube::Minikube;
+use crate::toolbox::Toolbox;
 
 /// The group of Strimzi's resources.
 const GROUP: &str = "/apis/kafka.strimzi.io";
@@ -157,7 +158,7 @@ async fn find(
 ) -> Result<Living> {
     let mut settings = Settings::of_target(global, topic);
     let profile = settings.target.profile.as_str().to_owned();
-    let programs = (minikube::find()?, kubectl::find()?);
+    let programs = Toolbox::open().programs(paths)?;
     let kubeconfig = paths.kubeconfig();
     let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
     let make = |settings: Settings, choice: Choice| {

@@ -23,6 +23,7 @@ pub mod set;
 pub mod smoke_test;
 pub mod status;
 pub mod streaming;
+pub mod tools;
 pub mod topic;
 pub mod up;
 pub mod user;
@@ -87,6 +88,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         }
         Command::Completions { shell } => completions::run(shell),
         Command::Versions(args) => versions::run(&args),
+        Command::Tools(args) => tools::run(&args),
         Command::Config(args) => config::run(&args, matches, layers),
         Command::Diagnose(args) => block_on(diagnose::run(&global, &args, layers)),
         Command::Logs(args) => block_on(logs::run(&global, &args)),

@@ -47,7 +47,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         super::print(&quickstart::script::script(&cx)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let cx = super::up::context(&session, settings, choice)?;
+    let cx = super::up::context_to_make(&session, settings, choice)?;
     cx.read_only.set(true);
     let planned = look(&cx).await?;
     cx.stop_observing();
@@ -72,6 +72,8 @@ pub(super) async fn described(cx: &Cx) -> Result<String> {
 
 async fn look(cx: &Cx) -> Result<Planned> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
+    // Whether a program is missing that `up` would obtain: it can be asked nothing yet.
+    let mut missing = false;
     for task in quickstart::tasks(&cx.settings) {
         let spec = task.spec();
         let blocked = spec
@@ -82,7 +84,13 @@ async fn look(cx: &Cx) -> Result<Planned> {
         let (state, why) = if spec.id == "preflight" {
             // Its work is reading, and its refusals are what a plan is for.
             match task.run(cx).await {
-                Ok(()) => ("done", said(task.check(cx).await)),
+                Ok(()) => match task.check(cx).await? {
+                    Doneness::Pending(why) => {
+                        missing = true;
+                        ("needed", why)
+                    }
+                    done => ("done", said(Ok(done))),
+                },
                 Err(failure) => ("refused", failure.message),
             }
         } else if let Some(need) = blocked {
@@ -96,7 +104,11 @@ async fn look(cx: &Cx) -> Result<Planned> {
                 Ok(Doneness::Foreign(failure)) | Err(failure) => ("refused", failure.message),
             }
         };
-        let commands = if state == "done" { Vec::new() } else { task.describe(cx).await? };
+        let commands = match state {
+            "done" => Vec::new(),
+            _ if missing => task.describe(cx).await.unwrap_or_default(),
+            _ => task.describe(cx).await?,
+        };
         tasks.push(PlannedTask { id: spec.id, title: spec.title, needs: spec.needs, state, why, commands });
     }
     Ok(Planned {

@@ -13,10 +13,12 @@ use crate::context::Cx;
 use crate::engine::journal::JournalFile;
 use crate::event::TaskInfo;
 use crate::failure::Result;
-use crate::quickstart;
+use crate::names::Tool;
 pub use crate::quickstart::checks::versions::choose;
-use crate::tool::kubectl::{self, Kubectl};
-use crate::tool::minikube::{self, Minikube};
+use crate::quickstart::{self, programs};
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube::Minikube;
+use crate::toolbox::{self, Toolbox};
 
 /// Bring the cluster up.
 ///
@@ -35,7 +37,7 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     let infos = tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
     session.started(Some(&choice.release.version.to_string()), infos);
     let _lock = session.lock()?;
-    let cx = Rc::new(context(session, settings, choice)?);
+    let cx = Rc::new(context_to_make(session, settings, choice)?);
     {
         let mut journal = cx.journal.borrow_mut();
         journal.journal.run_id = session.run_id.clone();
@@ -51,9 +53,19 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
 /// The context of a run: programs found, journal read.
 ///
 /// # Errors
-/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`.
+/// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
 pub fn context(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
-    let programs = (minikube::find()?, kubectl::find()?);
+    let programs = Toolbox::open().programs(&session.paths)?;
+    context_with(session, settings, choice, programs)
+}
+
+/// A context for `up`, and for `plan`, which says what `up` would do: what is missing may be obtained.
+///
+/// # Errors
+/// `KS-TOOL-MISSING` where it may not, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
+pub fn context_to_make(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
+    let program = |tool| programs::first(tool, &session.paths, settings.system_tools);
+    let programs = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     context_with(session, settings, choice, programs)
 }
 
@@ -63,8 +75,8 @@ pub fn context(session: &Session, settings: Settings, choice: Choice) -> Result<
 /// `KS-JOURNAL-*`.
 pub fn context_without_programs(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
     let programs = (
-        minikube::find().unwrap_or_else(|_| "minikube".into()),
-        kubectl::find().unwrap_or_else(|_| "kubectl".into()),
+        toolbox::on_path(Tool::Minikube).unwrap_or_else(|_| "minikube".into()),
+        toolbox::on_path(Tool::Kubectl).unwrap_or_else(|_| "kubectl".into()),
     );
     context_with(session, settings, choice, programs)
 }

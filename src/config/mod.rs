@@ -81,6 +81,10 @@ pub struct Settings {
     pub manifests: Option<String>,
     /// Where downloads come from, if not from their publisher.
     pub mirror: Option<String>,
+    /// Whether downloads may use no network.
+    pub offline: bool,
+    /// Whether minikube and kubectl are this machine's, whatever they are.
+    pub system_tools: bool,
     /// Image archives to load instead of pulling.
     pub image_archives: Vec<PathBuf>,
     /// Where images come from, if not from their own registry.
@@ -114,6 +118,8 @@ impl Settings {
             minikube_args: what.minikube_arg.clone(),
             manifests: what.manifests.clone(),
             mirror: what.mirror.clone(),
+            offline: what.offline,
+            system_tools: what.system_tools,
             image_archives: what.image_archive.clone(),
             image_registry: what.image_registry.clone(),
             pull_secrets: what.image_pull_secret.clone(),
@@ -142,6 +148,8 @@ impl Settings {
             minikube_args: Vec::new(),
             manifests: None,
             mirror: None,
+            offline: false,
+            system_tools: false,
             image_archives: Vec::new(),
             image_registry: None,
             pull_secrets: Vec::new(),

@@ -8,7 +8,9 @@ use super::Request;
 use super::bundle::Bundle;
 use crate::exec::{Cmd, Runner};
 use crate::failure::Failure;
-use crate::tool::minikube::{self, Minikube};
+use crate::names::Tool;
+use crate::tool::minikube::Minikube;
+use crate::toolbox::Toolbox;
 
 /// Environment variables that change what kstrim, minikube and kubectl do. Others are nobody's business.
 const VARIABLES: [&str; 14] = [
@@ -76,7 +78,7 @@ fn read(path: &str) -> Option<String> {
 
 /// What minikube says, and the engine under it.
 pub async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc::Rc<dyn Runner>) {
-    let program = match minikube::find() {
+    let program = match Toolbox::open().program(Tool::Minikube, request.paths) {
         Ok(program) => program,
         Err(failure) => return bundle.gap("minikube", said(&failure)),
     };

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
 
-use super::{OnProgress, Progress, Settings, ids};
+use super::{OnProgress, Progress, Settings, ids, proxy};
 use crate::failure::{Failure, Id, Kind, Result};
 
 /// Most redirects followed for one file. GitHub's release assets need one.
@@ -22,9 +22,18 @@ const REDIRECTS: usize = 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const CHUNK: usize = 64 << 10;
 
-/// `http` or `https`; anything else is refused.
-pub(super) fn scheme(url: &str) -> Result<&str> {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+/// `http` or `https`; anything else is refused, and so is a URL with a password in it, which would
+/// stand in logs and events.
+pub(super) fn scheme(url: &str) -> Result<&'static str> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if let Some((_, host)) = authority.rsplit_once('@') {
+        let message = format!("the URL of {host} holds a user name or a password");
+        let failure = Failure::new(ids::CREDENTIALS, Kind::Usage, message)
+            .because("URLs are printed, logged and seen by others")
+            .hint("use a mirror that needs none, or a folder: --mirror DIR, --manifests FILE");
+        return Err(Box::new(failure));
+    }
     let known = ["https", "http"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
     known.ok_or_else(|| {
         let message = format!("{url} is not an http or https URL");
@@ -113,11 +122,11 @@ pub(super) fn download(
     part: &mut Part,
     progress: OnProgress<'_>,
 ) -> Result<()> {
-    let agent = agent(settings);
+    let mut agents = Agents { settings, known: Vec::new() };
     let mut idle = 0;
     loop {
         let before = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
-        let (failure, wait) = match attempt(&agent, url, settings, part, progress) {
+        let (failure, wait) = match attempt(&mut agents, url, settings, part, progress) {
             Ok(()) => return Ok(()),
             Err(Broken::Final(failure)) => return Err(Box::new(failure)),
             Err(Broken::Retry(failure, wait)) => (failure, wait),
@@ -151,10 +160,32 @@ fn cancelled() -> Failure {
     Failure::new(ids::CANCELLED, Kind::Interrupted, "the download was stopped")
 }
 
-fn agent(settings: &Settings) -> Agent {
+/// A client for each proxy that is needed: a redirect may lead to a host or a scheme with another one.
+struct Agents<'a> {
+    settings: &'a Settings,
+    known: Vec<(Option<Proxy>, Agent)>,
+}
+
+impl Agents<'_> {
+    fn of(&mut self, url: &str) -> Result<&Agent> {
+        let env = |name: &str| std::env::var(name).ok().filter(|_| self.settings.proxy);
+        let proxy = proxy::of(url, &env)?;
+        let at = match self.known.iter().position(|(known, _)| *known == proxy) {
+            Some(at) => at,
+            None => {
+                let agent = agent(self.settings, proxy.clone());
+                self.known.push((proxy, agent));
+                self.known.len() - 1
+            }
+        };
+        Ok(&self.known[at].1)
+    }
+}
+
+fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
     // The platform's own trust store, so that a company's certificate works here too.
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    let mut config = Agent::config_builder()
+    let config = Agent::config_builder()
         .tls_config(tls)
         .user_agent(concat!("kstrim/", env!("CARGO_PKG_VERSION")))
         .accept_encoding("identity") // ranges and lengths are those of the file
@@ -163,17 +194,15 @@ fn agent(settings: &Settings) -> Agent {
         .max_redirects_will_error(false)
         .timeout_connect(Some(settings.connect_timeout))
         .timeout_recv_response(Some(settings.read_timeout))
-        .timeout_per_read(Some(settings.read_timeout));
-    if !settings.proxy {
-        config = config.proxy(None);
-    }
+        .timeout_per_read(Some(settings.read_timeout))
+        .proxy(proxy);
     config.build().new_agent()
 }
 
 /// One request for the head of `url`; redirects are not followed.
 pub(super) fn answers(url: &str, settings: &Settings) -> Result<()> {
     scheme(url)?;
-    match agent(settings).head(url).call() {
+    match (Agents { settings, known: Vec::new() }).of(url)?.head(url).call() {
         Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             match refusal(url, response.status(), response.headers()) {
                 Broken::Retry(failure, _) | Broken::Final(failure) => Err(Box::new(failure)),
@@ -187,7 +216,7 @@ pub(super) fn answers(url: &str, settings: &Settings) -> Result<()> {
 }
 
 fn attempt(
-    agent: &Agent,
+    agents: &mut Agents<'_>,
     url: &str,
     settings: &Settings,
     part: &mut Part,
@@ -195,7 +224,7 @@ fn attempt(
 ) -> Result<(), Broken> {
     let disk = |e: io::Error| Broken::Final(unwritable(&e));
     let resume = part.resumable().map_err(disk)?;
-    let (url, response) = follow(agent, url, resume.as_ref())?;
+    let (url, response) = follow(agents, url, resume.as_ref())?;
     let headers = response.headers();
     let validator = validator(headers);
     let (start, total) = match response.status() {
@@ -262,13 +291,13 @@ fn copy(
 /// Ask for the file, following redirects by our own policy: never to another scheme than
 /// https, except from http to http.
 fn follow(
-    agent: &Agent,
+    agents: &mut Agents<'_>,
     url: &str,
     resume: Option<&(u64, String)>,
 ) -> Result<(String, Response<Body>), Broken> {
     let mut url = url.to_owned();
     for _ in 0..=REDIRECTS {
-        let mut request = agent.get(&url);
+        let mut request = agents.of(&url)?.get(&url);
         if let Some((have, validator)) = resume {
             request =
                 request.header(header::RANGE, format!("bytes={have}-")).header(header::IF_RANGE, validator);

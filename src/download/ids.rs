@@ -10,6 +10,10 @@ pub const NOT_FOUND: Id = Id("KS-DOWNLOAD-NOT-FOUND");
 pub const REFUSED: Id = Id("KS-DOWNLOAD-REFUSED");
 /// The server fails or is busy, again and again (429, 5xx).
 pub const SERVER: Id = Id("KS-DOWNLOAD-SERVER");
+/// A URL holds a user name or a password.
+pub const CREDENTIALS: Id = Id("KS-DOWNLOAD-CREDENTIALS");
+/// The environment names a proxy that cannot be used.
+pub const PROXY: Id = Id("KS-DOWNLOAD-PROXY");
 /// The server's name does not resolve.
 pub const DNS: Id = Id("KS-DOWNLOAD-DNS");
 /// The server's certificate or its TLS is not acceptable.

@@ -12,6 +12,7 @@
 pub mod checks;
 pub mod cluster;
 pub mod crds;
+pub mod fetch;
 pub mod heal;
 pub mod held;
 pub mod images;
@@ -22,6 +23,7 @@ pub mod operator;
 pub mod ownership;
 pub mod patience;
 pub mod preflight;
+pub mod programs;
 pub mod ready;
 pub mod refused;
 pub mod script;

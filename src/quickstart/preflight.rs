@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::checks::{self, Ground, Group};
-use super::{ownership, sources};
+use super::{ownership, programs, sources};
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::Result;
@@ -20,35 +20,33 @@ pub const OPERATORS: &str = "/apis/apps/v1/deployments?labelSelector=app.kuberne
 #[derive(Default)]
 pub struct Preflight {
     passed: OnceCell<String>,
+    /// What a run that only looks does not obtain.
+    wanting: OnceCell<String>,
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Preflight {
     fn spec(&self) -> Spec {
-        super::spec("preflight", "Preflight", &[], 3)
+        // Every question has a limit of its own; programs that have to be obtained may take long.
+        super::spec("preflight", "Preflight", &[], 30)
     }
 
     async fn check(&self, _: &Cx) -> Result<Doneness> {
-        Ok(match self.passed.get() {
-            Some(what) => Doneness::Done(what.clone()),
-            None => Doneness::Pending("looking at this machine".into()),
+        Ok(match (self.passed.get(), self.wanting.get()) {
+            (Some(what), _) => Doneness::Done(what.clone()),
+            (None, Some(what)) => Doneness::Pending(what.clone()),
+            (None, None) => Doneness::Pending("looking at this machine".into()),
         })
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         cx.journal.borrow().refuse_newer()?;
         let ground = Ground::of(cx);
-        let api = async {
-            // Without a kubeconfig of ours there is no cluster of ours to ask.
-            if cx.journal.borrow().journal.cluster_uid.is_none() {
-                None
-            } else {
-                Some(cx.kubectl.ready().await)
-            }
-        };
-        let (minikube, kubectl, listed, api) =
-            tokio::join!(ground.minikube_version(), ground.kubectl_version(), ground.listed(), api);
-        let (minikube, kubectl, listed) = (minikube?, kubectl?, listed?);
+        // Without a kubeconfig of ours there is no cluster of ours to ask.
+        let ask = cx.journal.borrow().journal.cluster_uid.is_some();
+        let found = programs::settle(cx, ask).await?;
+        ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
+        let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
         let claimed = cx.journal.borrow().journal.profile_is_ours;
         cx.profile_is_ours.set(claimed);
@@ -84,7 +82,14 @@ impl Task<Cx> for Preflight {
         if cx.settings.manifests.as_ref().is_some_and(|from| !from.contains("://")) {
             sources::install(cx).await?;
         }
-        let _ = self.passed.set(format!("minikube {minikube}, kubectl {kubectl}"));
+        if found.wanting.is_empty() {
+            if !cx.read_only.get() {
+                found.remember(cx);
+            }
+            let _ = self.passed.set(found.text());
+        } else {
+            let _ = self.wanting.set(format!("obtains {}", found.wanting.join(" and ")));
+        }
         Ok(())
     }
 

@@ -1,26 +1,26 @@
 //! The install manifest of the run: fetched once, retargeted, tuned, labelled.
 
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use crate::catalogue::{Choice, Mode};
+use super::fetch::{self, Fetching};
+use crate::catalogue::Mode;
 use crate::context::{Cx, Install};
-use crate::download::{Settings, Source, Store};
+use crate::download::Progress;
+use crate::event::{Emit, Event, Unit};
 use crate::failure::Result;
 use crate::manifest::{self, images, pull, source, tune};
-use crate::paths::cache_dir;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
 /// that task.
 pub fn prefetch(cx: &Cx) {
     cx.fetching.borrow_mut().get_or_insert_with(|| {
         let (given, choice) = (cx.settings.manifests.clone(), cx.choice.clone());
-        let mirror = cx.settings.mirror.clone();
-        let emit = cx.emit.clone();
-        tokio::task::spawn_local(async move {
-            let fetched =
-                tokio::task::spawn_blocking(move || fetch(given.as_deref(), &choice, mirror.as_deref()));
-            let loaded = fetched.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+        let (store, emit) = (fetch::store(&cx.settings), cx.emit.clone());
+        let fetching =
+            Fetching::begin(move |progress| source::install(given.as_deref(), &choice, &store?, progress));
+        Box::pin(async move {
+            // Told from when somebody waits for it.
+            let loaded = fetching.finish(|progress| tell(&emit, progress)).await;
             if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
                 emit.warn(Some("crds"), warning.clone());
             }
@@ -29,11 +29,14 @@ pub fn prefetch(cx: &Cx) {
     });
 }
 
-/// On a thread of its own: files and HTTP block.
-fn fetch(given: Option<&str>, choice: &Choice, mirror: Option<&str>) -> Result<source::Install> {
-    let source = mirror.map_or(Ok(Source::Origin), Source::parse)?;
-    let store = Store { folder: cache_dir(), source, settings: Settings::default() };
-    source::install(given, choice, &store, &mut |_| ControlFlow::Continue(()))
+fn tell(emit: &Emit, progress: Progress) {
+    emit.send(Event::TaskProgress {
+        task: "crds".into(),
+        message: "downloading the install manifest".into(),
+        done: progress.total.map(|_| progress.done),
+        total: progress.total,
+        unit: progress.total.map(|_| Unit::Bytes),
+    });
 }
 
 /// The install manifest; waits for the fetch.
@@ -46,7 +49,7 @@ pub async fn install(cx: &Cx) -> Result<Rc<Install>> {
             prefetch(cx);
             let handle = cx.fetching.borrow_mut().take();
             let loaded = match handle {
-                Some(handle) => handle.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?,
+                Some(fetching) => fetching.await?,
                 None => unreachable!("prefetch has just begun it"),
             };
             prepare(cx, loaded).map(Rc::new)

@@ -20,13 +20,14 @@ use crate::engine::journal::{Journal, JournalFile};
 use crate::exec::{Exit, Runner};
 use crate::explain;
 use crate::failure::{Failure, Result};
-use crate::names;
+use crate::names::{self, Tool};
 use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Snapshot, Store, Version};
 use crate::paths::ProfilePaths;
 use crate::quickstart::{ownership, patience, refused};
-use crate::tool::kubectl::{self, Kubectl};
-use crate::tool::minikube::{self, Minikube};
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, State};
+use crate::toolbox::Toolbox;
 
 /// Kinds that every cluster serves.
 pub const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
@@ -89,9 +90,9 @@ impl Looker {
     /// Look at `target`, whose files are at `paths`.
     ///
     /// # Errors
-    /// `KS-TOOL-MISSING`, `KS-JOURNAL-*`.
+    /// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
     pub fn new(target: &Target, paths: &ProfilePaths, runner: Rc<dyn Runner>) -> Result<Self> {
-        let programs = (minikube::find()?, kubectl::find()?);
+        let programs = Toolbox::open().programs(paths)?;
         let profile = target.profile.as_str();
         let journal = JournalFile::open(&paths.journal(), profile)?.journal;
         let place = place(target);
@@ -123,7 +124,9 @@ impl Looker {
                 name.into()
             })
         };
-        let programs = (or(minikube::find(), "minikube"), or(kubectl::find(), "kubectl"));
+        let toolbox = Toolbox::open();
+        let mut program = |tool: Tool| or(toolbox.program(tool, paths), tool.name());
+        let programs = (program(Tool::Minikube), program(Tool::Kubectl));
         let journal = JournalFile::open(&paths.journal(), profile).unwrap_or_else(|failure| {
             troubles.push(*failure);
             JournalFile::fresh(&paths.journal(), profile)

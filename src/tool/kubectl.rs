@@ -4,6 +4,7 @@
 //! own against a dead server), and the API server's own JSON. Writes are server-side applies with
 //! the field manager `kstrim`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,17 +28,22 @@ const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
 /// How long a watch is kept before it is opened again.
 const WATCH: Duration = Duration::from_secs(1800);
 
+/// Environment variable that names the program's path.
+pub const VARIABLE: &str = "KSTRIM_KUBECTL";
+/// Where to get it.
+pub const PAGE: &str = "https://kubernetes.io/docs/tasks/tools/";
+
 /// Find kubectl.
 ///
 /// # Errors
 /// `KS-TOOL-MISSING`.
 pub fn find() -> Result<PathBuf> {
-    super::find("kubectl", "KSTRIM_KUBECTL", "https://kubernetes.io/docs/tasks/tools/")
+    super::find("kubectl", VARIABLE, PAGE)
 }
 
 /// The program, its kubeconfig and its context.
 pub struct Kubectl {
-    program: PathBuf,
+    program: RefCell<PathBuf>,
     kubeconfig: PathBuf,
     context: String,
     runner: Rc<dyn Runner>,
@@ -48,7 +54,7 @@ impl Kubectl {
     /// `program` against `context` of `kubeconfig`.
     pub fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
         let (kubeconfig, context) = (kubeconfig.to_owned(), context.to_owned());
-        Self { program, kubeconfig, context, runner, patient: true }
+        Self { program: RefCell::new(program), kubeconfig, context, runner, patient: true }
     }
 
     /// The same without patience for an API server that is away: for a look, which tells that it is.
@@ -59,13 +65,18 @@ impl Kubectl {
     }
 
     /// The program's path.
-    pub fn program(&self) -> &Path {
-        &self.program
+    pub fn program(&self) -> PathBuf {
+        self.program.borrow().clone()
+    }
+
+    /// From now on it is another program.
+    pub fn set_program(&self, program: PathBuf) {
+        *self.program.borrow_mut() = program;
     }
 
     /// A command with kubeconfig and context pinned.
     pub fn cmd(&self) -> Cmd {
-        Cmd::new(&self.program)
+        Cmd::new(self.program())
             .args(["--kubeconfig", &self.kubeconfig.display().to_string()])
             .args(["--context", &self.context])
             .timeout(READ)
@@ -114,7 +125,7 @@ impl Kubectl {
     /// # Errors
     /// When it cannot be run or says something else.
     pub async fn client_version(&self) -> Result<String> {
-        let cmd = Cmd::new(&self.program).args(["version", "--client", "-o", "json"]).timeout(READ);
+        let cmd = Cmd::new(self.program()).args(["version", "--client", "-o", "json"]).timeout(READ);
         let output = self.runner.run(&cmd).await.map_err(|e| exec_failure(&cmd, &e))?;
         let version: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         version

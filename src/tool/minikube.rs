@@ -1,5 +1,6 @@
 //! minikube, always with `-p PROFILE` and with kstrim's own kubeconfig.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,12 +13,17 @@ use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::ImageName;
 
+/// Environment variable that names the program's path.
+pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
+/// Where to get it.
+pub const PAGE: &str = "https://minikube.sigs.k8s.io/docs/start/";
+
 /// Find minikube.
 ///
 /// # Errors
 /// `KS-TOOL-MISSING`.
 pub fn find() -> Result<PathBuf> {
-    super::find("minikube", "KSTRIM_MINIKUBE", "https://minikube.sigs.k8s.io/docs/start/")
+    super::find("minikube", VARIABLE, PAGE)
 }
 
 /// What `minikube start` gets beside the profile; `None` leaves the choice to minikube.
@@ -39,7 +45,7 @@ pub struct StartOptions {
 
 /// The program and its profile.
 pub struct Minikube {
-    program: PathBuf,
+    program: RefCell<PathBuf>,
     profile: String,
     kubeconfig: PathBuf,
     runner: Rc<dyn Runner>,
@@ -48,16 +54,26 @@ pub struct Minikube {
 impl Minikube {
     /// `program` for `profile`; minikube will write its context into `kubeconfig`.
     pub fn new(program: PathBuf, profile: &str, kubeconfig: &Path, runner: Rc<dyn Runner>) -> Self {
-        Self { program, profile: profile.to_owned(), kubeconfig: kubeconfig.to_owned(), runner }
+        Self {
+            program: RefCell::new(program),
+            profile: profile.to_owned(),
+            kubeconfig: kubeconfig.to_owned(),
+            runner,
+        }
     }
 
     /// The program's path.
-    pub fn program(&self) -> &Path {
-        &self.program
+    pub fn program(&self) -> PathBuf {
+        self.program.borrow().clone()
+    }
+
+    /// From now on it is another program.
+    pub fn set_program(&self, program: PathBuf) {
+        *self.program.borrow_mut() = program;
     }
 
     fn cmd(&self, verb: &[&str]) -> Cmd {
-        Cmd::new(&self.program)
+        Cmd::new(self.program())
             .args(verb.iter().copied())
             .args(["-p", &self.profile])
             .env("KUBECONFIG", self.kubeconfig.display().to_string())

@@ -240,7 +240,7 @@ fn a_missing_program_is_named_with_where_to_get_it() {
     for (program, page) in
         [("minikube", "minikube.sigs.k8s.io"), ("kubectl", "kubernetes.io/docs/tasks/tools")]
     {
-        let mut test = surroundings().without(program);
+        let mut test = surroundings().without(program).env("KSTRIM_SYSTEM_TOOLS", "true");
         let run = up_fails(&mut test, &[], "KS-TOOL-MISSING", 3);
         let failure = finished(&run)["failure"].to_string();
         assert!(failure.contains(program) && failure.contains(page), "{failure}");
@@ -256,7 +256,7 @@ fn a_missing_program_is_named_with_where_to_get_it() {
 /// The stand-in prints this instead of its version.
 fn says(program: &str, args: &str, stdout: &str) -> Test {
     let action = Action::Exit { code: 0, stdout: stdout.into(), stderr: String::new() };
-    surroundings().fault(program, args, None, action)
+    surroundings().fault(program, args, None, action).env("KSTRIM_SYSTEM_TOOLS", "true")
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn programs_that_are_too_old_are_refused_with_what_is_needed() {
 
 #[test]
 fn a_minikube_that_cannot_make_the_kubernetes_is_refused() {
-    let mut test = surroundings();
+    let mut test = surroundings().env("KSTRIM_SYSTEM_TOOLS", "true");
     let args = ["--kubernetes-version=1.20.0"];
     let run = up_fails(&mut test, &args, "KS-VERSION-MINIKUBE-UNSUPPORTED", 3);
     let failure = finished(&run)["failure"].to_string();

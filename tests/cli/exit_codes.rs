@@ -39,7 +39,12 @@ fn usage_is_2() {
 
 #[test]
 fn a_missing_prerequisite_is_3() {
-    up_fails(&mut surroundings().without("minikube"), &[], "KS-TOOL-MISSING", 3);
+    up_fails(
+        &mut surroundings().without("minikube").env("KSTRIM_SYSTEM_TOOLS", "true"),
+        &[],
+        "KS-TOOL-MISSING",
+        3,
+    );
 }
 
 #[test]

@@ -237,6 +237,12 @@ impl Test {
         self.env.retain(|name, _| name == "KSTRIM_MANIFESTS");
     }
 
+    /// Put a program that was left out back.
+    pub fn with(mut self, program: &'static str) -> Self {
+        self.programs.push(program);
+        self
+    }
+
     /// Set an environment variable for kstrim.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {

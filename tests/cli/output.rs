@@ -38,7 +38,7 @@ fn json_lines_are_as_published_and_stderr_is_empty() {
         assert!(args[0] != "up" || next["bootstrap"].is_string(), "{next}");
     }
     for (mut test, args, code) in [
-        (surroundings().without("minikube"), &["up", "-o", "json"][..], 3),
+        (surroundings().without("minikube").env("KSTRIM_SYSTEM_TOOLS", "true"), &["up", "-o", "json"][..], 3),
         (
             surroundings().scenario(|s| s.missing_images.push("strimzi/kafka".into())),
             &["up", "-o", "json"],
@@ -91,7 +91,12 @@ fn quiet_says_only_what_is_wrong() {
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     let run = test.args(["down", "--yes", "--quiet"]).run().expect(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
-    let run = surroundings().without("kubectl").args(["up", "-q"]).run().expect(3);
+    let run = surroundings()
+        .without("kubectl")
+        .env("KSTRIM_SYSTEM_TOOLS", "true")
+        .args(["up", "-q"])
+        .run()
+        .expect(3);
     assert!(run.stderr.starts_with("error: ") && run.stderr.contains("KS-TOOL-MISSING"), "{}", run.stderr);
     assert!(!run.stderr.contains("preflight"), "{}", run.stderr);
 }

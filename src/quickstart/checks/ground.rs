@@ -16,11 +16,12 @@ use crate::context::Cx;
 use crate::engine::journal::Journal;
 use crate::exec::Runner;
 use crate::failure::Result;
-use crate::names::KubernetesVersion;
+use crate::names::{KubernetesVersion, Tool};
 use crate::paths::{ProfilePaths, cache_dir, state_dir};
-use crate::tool::kubectl::{self, Kubectl};
-use crate::tool::minikube::{self, Minikube};
+use crate::tool::kubectl::Kubectl;
+use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, Profile, State};
+use crate::toolbox::Toolbox;
 
 /// This machine, as far as files and the environment tell.
 #[derive(Debug, Clone, Default)]
@@ -113,9 +114,13 @@ impl Ground {
         let paths = ProfilePaths::new(state_dir(), settings.target.profile.as_str());
         let profile = settings.target.profile.as_str();
         let kubeconfig = paths.kubeconfig();
-        let minikube =
-            minikube::find().map(|p| Rc::new(Minikube::new(p, profile, &kubeconfig, runner.clone())));
-        let kubectl = kubectl::find().map(|p| Rc::new(Kubectl::new(p, &kubeconfig, profile, runner.clone())));
+        let toolbox = Toolbox::open();
+        let minikube = toolbox
+            .program(Tool::Minikube, &paths)
+            .map(|p| Rc::new(Minikube::new(p, profile, &kubeconfig, runner.clone())));
+        let kubectl = toolbox
+            .program(Tool::Kubectl, &paths)
+            .map(|p| Rc::new(Kubectl::new(p, &kubeconfig, profile, runner.clone())));
         let choice = versions::choose(&settings);
         Self {
             runner: Some(runner),
@@ -165,6 +170,13 @@ impl Ground {
             config: OnceCell::new(),
             engine: OnceCell::new(),
         }
+    }
+
+    /// What the programs said to somebody else.
+    pub fn programs_say(&self, minikube: &str, kubectl: &str, listed: &Listed) {
+        let _ = self.minikube_version.set(Ok(minikube.to_owned()));
+        let _ = self.kubectl_version.set(Ok(kubectl.to_owned()));
+        let _ = self.listed.set(Ok(listed.clone()));
     }
 
     /// The profile's name.

@@ -4,14 +4,12 @@ use super::{Ground, Verdict};
 use crate::catalogue;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::Version;
+use crate::toolbox::pins::OLDEST_KUBECTL;
 
 /// The program is too old.
 pub const TOO_OLD: Id = Id("KS-TOOL-TOO-OLD");
 /// kubectl is more than a minor version away from the cluster's Kubernetes.
 pub const SKEW: Id = Id("KS-KUBECTL-SKEW");
-
-/// Oldest kubectl whose server-side apply is stable (Kubernetes 1.22 changelog).
-const OLDEST_KUBECTL: Version = Version::new(1, 22, 0);
 
 /// minikube is there and new enough.
 pub async fn minikube(ground: &Ground) -> Verdict {
@@ -31,7 +29,11 @@ pub async fn kubectl(ground: &Ground) -> Verdict {
     }))
 }
 
-fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> Result<()> {
+/// Whether a program is not too old.
+///
+/// # Errors
+/// [`TOO_OLD`].
+pub fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> Result<()> {
     match found.parse::<Version>() {
         Ok(version) if version < *oldest => Err(Box::new(
             Failure::new(TOO_OLD, Kind::Prerequisite, format!("{program} {found} is too old"))

@@ -1,0 +1,83 @@
+//! `kstrim tools`' flags.
+
+use clap::{Args, Subcommand};
+
+use super::Format;
+use crate::names::{KubernetesVersion, ToolSpec, Version};
+
+/// What the help of `kstrim tools` ends with.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kstrim tools list
+  kstrim tools install                    the pinned pair of the newest set
+  kstrim tools install kubectl@1.34.4
+  kstrim tools remove --all";
+
+/// `kstrim tools`
+#[derive(Debug, Clone, Args)]
+pub struct Tools {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: ToolsVerb,
+}
+
+/// The verbs of `kstrim tools`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ToolsVerb {
+    /// Print what was obtained, and whether each file is still what was verified
+    #[command(after_help = "Examples:\n  kstrim tools list\n  kstrim tools list -o json")]
+    List(ToolsList),
+    /// Obtain tools ahead: those that go with a set of versions, or versions by name
+    #[command(
+        after_help = "Examples:\n  kstrim tools install\n  kstrim tools install --release 0.45.2\n  kstrim tools install kubectl@1.34.4"
+    )]
+    Install(ToolsInstall),
+    /// Remove what was obtained; digests stay remembered
+    #[command(after_help = "Examples:\n  kstrim tools remove minikube@1.36.0\n  kstrim tools remove --all")]
+    Remove(ToolsRemove),
+}
+
+/// `kstrim tools list`
+#[derive(Debug, Clone, Args)]
+pub struct ToolsList {
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// `kstrim tools install`
+#[derive(Debug, Clone, Args)]
+pub struct ToolsInstall {
+    /// minikube, kubectl, or one with a version: kubectl@1.34.4 [default: both]
+    #[arg(value_name = "TOOL[@VERSION]")]
+    pub tools: Vec<ToolSpec>,
+    /// Strimzi release that they are for
+    #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION")]
+    pub release: Option<Version>,
+    /// Kafka version that they are for
+    #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION")]
+    pub kafka: Option<Version>,
+    /// Kubernetes version that they are for
+    #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION")]
+    pub kubernetes_version: Option<KubernetesVersion>,
+    /// Take downloads from here instead of their publisher
+    #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
+    pub mirror: Option<String>,
+    /// Use no network
+    #[arg(long, env = "KSTRIM_OFFLINE")]
+    pub offline: bool,
+}
+
+/// `kstrim tools remove`
+#[derive(Debug, Clone, Args)]
+pub struct ToolsRemove {
+    /// minikube, kubectl (all versions), or one version: minikube@1.36.0
+    #[arg(value_name = "TOOL[@VERSION]", required_unless_present = "all")]
+    pub tools: Vec<ToolSpec>,
+    /// All of them
+    #[arg(long, conflicts_with = "tools")]
+    pub all: bool,
+    /// Forget their digests too, so that another file of the same version is taken
+    #[arg(long)]
+    pub forget: bool,
+}

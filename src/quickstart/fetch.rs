@@ -1,0 +1,122 @@
+//! Downloads beside everything else: on a thread of their own, with progress, ended with their task.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::config::Settings;
+use crate::download::{self, OnProgress, Progress, Source, Store};
+use crate::failure::Result;
+use crate::paths::cache_dir;
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(250);
+
+/// Where downloads come from and go to.
+///
+/// # Errors
+/// `KS-DOWNLOAD-MIRROR`, `KS-DOWNLOAD-SCHEME`, `KS-DOWNLOAD-CREDENTIALS`.
+pub fn store(settings: &Settings) -> Result<Store> {
+    let source = settings.mirror.as_deref().map_or(Ok(Source::Origin), Source::parse)?;
+    let how = download::Settings { offline: settings.offline, ..download::Settings::default() };
+    Ok(Store { folder: cache_dir(), source, settings: how })
+}
+
+/// A download that goes on. Dropped, it is stopped.
+pub struct Fetching<T> {
+    handle: tokio::task::JoinHandle<Result<T>>,
+    progress: watch::Receiver<Option<Progress>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl<T> Drop for Fetching<T> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<T: Send + 'static> Fetching<T> {
+    /// Begin `work` on a thread of its own.
+    pub fn begin(work: impl FnOnce(OnProgress<'_>) -> Result<T> + Send + 'static) -> Self {
+        let (sender, progress) = watch::channel(None);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let handle = tokio::task::spawn_blocking(move || {
+            work(&mut |progress| {
+                sender.send_replace(Some(progress));
+                if stopped.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+        });
+        Self { handle, progress, stop }
+    }
+
+    /// Wait for its end; `tell` is called now and then, when it has come further.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn finish(mut self, mut tell: impl FnMut(Progress)) -> Result<T> {
+        let mut tick = tokio::time::interval(TELL);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut self.handle => {
+                    return done.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+                }
+                _ = tick.tick() => {
+                    if self.progress.has_changed().unwrap_or(false)
+                        && let Some(progress) = *self.progress.borrow_and_update()
+                    {
+                        tell(progress);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::failure::{Failure, Id, Kind};
+
+    #[tokio::test]
+    async fn progress_is_told_and_the_end_given() {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let fetching = Fetching::begin(move |progress| {
+            let _ = progress(Progress { done: 1, total: Some(2) });
+            let _ = wait.recv();
+            Ok("all")
+        });
+        let told = RefCell::new(Vec::new());
+        let done = fetching
+            .finish(|progress| {
+                told.borrow_mut().push(progress.done);
+                let _ = go.send(());
+            })
+            .await;
+        assert_eq!((done.ok(), told.into_inner()), (Some("all"), vec![1]));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_one_is_stopped() {
+        let (ended, end) = tokio::sync::oneshot::channel();
+        let fetching = Fetching::<()>::begin(move |progress| {
+            while progress(Progress { done: 1, total: None }).is_continue() {
+                std::thread::yield_now();
+            }
+            let _ = ended.send(());
+            Err(Box::new(Failure::new(Id("KS-INTERRUPTED"), Kind::Interrupted, "stopped")))
+        });
+        drop(fetching);
+        end.await.expect("the thread ends");
+    }
+}

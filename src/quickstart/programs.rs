@@ -1,0 +1,287 @@
+//! minikube and kubectl that fit what was asked for: those on PATH if they do, else kstrim's own, which
+//! are obtained if need be. Part of preflight.
+
+use std::path::PathBuf;
+
+use super::checks::tools::{TOO_OLD, old_enough};
+use super::fetch::{self, Fetching};
+use crate::catalogue::{self, Choice, Minikube, Partial};
+use crate::context::Cx;
+use crate::download::Progress;
+use crate::event::Unit;
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{KubernetesVersion, Tool, Version};
+use crate::observe::ApiError;
+use crate::paths::{ProfilePaths, state_dir};
+use crate::tool::minikube_output::Listed;
+use crate::tool::{kubectl, minikube};
+use crate::toolbox::{self, Toolbox, Used, pins};
+
+/// What was found with programs that fit.
+pub struct Found {
+    /// minikube's version.
+    pub minikube: String,
+    /// kubectl's version.
+    pub kubectl: String,
+    /// What minikube has on file of the profile.
+    pub listed: Listed,
+    /// Whether the API server answers; none if it was not asked.
+    pub api: Option<Result<(), ApiError>>,
+    /// What `plan` does not obtain: a clause each.
+    pub wanting: Vec<String>,
+    used: Used,
+}
+
+impl Found {
+    /// The programs, for people.
+    pub fn text(&self) -> String {
+        let of = |tool: Tool, version: &str| {
+            let own = if self.used.version(tool).is_some() { " (kstrim's own)" } else { "" };
+            format!("{tool} {version}{own}")
+        };
+        format!("{}, {}", of(Tool::Minikube, &self.minikube), of(Tool::Kubectl, &self.kubectl))
+    }
+
+    /// Remember which of kstrim's own are used, for the other verbs.
+    pub fn remember(&self, cx: &Cx) {
+        let file = ProfilePaths::new(state_dir(), cx.profile()).tools();
+        if let Err(e) = self.used.write(&file) {
+            let message =
+                format!("{} cannot be written: other verbs may use other programs: {e}", file.display());
+            cx.emit.warn(Some("preflight"), message);
+        }
+    }
+}
+
+/// The program of a tool before anything was looked at: PATH's, else one of kstrim's own, else its bare
+/// name if it may be obtained.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`.
+pub fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
+    let missing = match toolbox::on_path(tool) {
+        Ok(path) => return Ok(path),
+        Err(missing) if system_only || toolbox::is_named(tool) => return Err(missing),
+        Err(missing) => missing,
+    };
+    match Toolbox::open().program(tool, paths) {
+        Err(failure) if failure.id == missing.id => Ok(tool.name().into()),
+        other => other,
+    }
+}
+
+/// Ask the programs that are there, put others in the place of those that are missing or do not fit, and
+/// ask those. `ask` is whether the API server may be asked.
+///
+/// # Errors
+/// `KS-TOOL-*`, `KS-DOWNLOAD-*`, `KS-VERSION-MINIKUBE-UNSUPPORTED`.
+pub async fn settle(cx: &Cx, ask: bool) -> Result<Found> {
+    let there = |tool| toolbox::on_path(tool).is_ok();
+    let (has_minikube, has_kubectl) = (there(Tool::Minikube), there(Tool::Kubectl));
+    let (minikube, kubectl, listed, api) = tokio::join!(
+        when(has_minikube, cx.minikube.version()),
+        when(has_kubectl, cx.kubectl.client_version()),
+        when(has_minikube, cx.minikube.listed()),
+        when(ask && has_kubectl, cx.kubectl.ready()),
+    );
+    let mut found = Found {
+        minikube: minikube.transpose()?.unwrap_or_default(),
+        kubectl: kubectl.transpose()?.unwrap_or_default(),
+        listed: listed.transpose()?.unwrap_or(Listed::Absent),
+        api,
+        wanting: Vec::new(),
+        used: Used::default(),
+    };
+    settle_minikube(cx, has_minikube, &mut found).await?;
+    settle_kubectl(cx, has_kubectl, &mut found).await?;
+    if ask && found.api.is_none() && found.wanting.is_empty() {
+        found.api = Some(cx.kubectl.ready().await);
+    }
+    Ok(found)
+}
+
+async fn when<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
+    if wanted { Some(what.await) } else { None }
+}
+
+/// What is asked of the catalogue. A profile that is there keeps its Kubernetes, or gets a higher one.
+fn wish(cx: &Cx, listed: &Listed) -> Partial {
+    let live = match listed {
+        Listed::Valid(profile) => profile.kubernetes.parse::<Version>().ok(),
+        _ => None,
+    };
+    let asked = cx.settings.kubernetes.clone();
+    let kubernetes = match (asked, live) {
+        (Some(asked), Some(live)) if asked.is_lower_than(&live) => Some(KubernetesVersion::Exact(live)),
+        (Some(asked), _) => Some(asked),
+        (None, live) => live.map(KubernetesVersion::Exact),
+    };
+    Partial {
+        release: Some(cx.choice.release.version.clone()),
+        kafka: Some(cx.choice.kafka.clone()),
+        kubernetes,
+        mode: None,
+        minikube: None,
+    }
+}
+
+async fn settle_minikube(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
+    let fits = |version: &str, listed: &Listed| -> Result<()> {
+        if let Some(oldest) = catalogue::catalogue().minikube.first() {
+            old_enough("minikube", version, &oldest.version, minikube::PAGE)?;
+        }
+        let asked = Partial { minikube: version.parse().ok(), ..wish(cx, listed) };
+        match catalogue::resolve(&asked) {
+            Err(failure) if failure.id == catalogue::ids::MINIKUBE => Err(failure),
+            // Anything else is told where the whole choice is made.
+            _ => Ok(()),
+        }
+    };
+    let why = match there {
+        true => match fits(&found.minikube, &found.listed) {
+            Ok(()) => return Ok(()),
+            Err(failure) if !may_obtain(cx, Tool::Minikube) => return Err(failure),
+            Err(failure) => failure,
+        },
+        false => toolbox::on_path(Tool::Minikube).err().unwrap_or_else(|| unreachable!("it is not there")),
+    };
+    let pinned = pins::minikube(&wish(cx, &found.listed));
+    let fit = |version: &Version| fits(&version.to_string(), &found.listed).is_ok();
+    let own = own(cx, Tool::Minikube, why, fit, pinned).await?;
+    cx.minikube.set_program(own.path);
+    if own.there {
+        let (minikube, listed) = tokio::join!(cx.minikube.version(), cx.minikube.listed());
+        (found.minikube, found.listed) = (minikube?, listed?);
+    } else {
+        found.minikube = own.version.to_string();
+        found.wanting.push(format!("minikube {}", own.version));
+    }
+    found.used.set(Tool::Minikube, Some(own.version));
+    Ok(())
+}
+
+async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
+    let kubernetes = kubernetes(cx, found);
+    let lags = |version: &Version| pins::lags(version, kubernetes.minor());
+    let why = if there {
+        let old = old_enough("kubectl", &found.kubectl, &pins::OLDEST_KUBECTL, kubectl::PAGE);
+        match old {
+            Ok(()) if !found.kubectl.parse().is_ok_and(|version| lags(&version)) => return Ok(()),
+            Ok(()) if !may_obtain(cx, Tool::Kubectl) || cx.settings.offline => {
+                let message = format!(
+                    "kubectl {} is more than one minor version older than Kubernetes {kubernetes}: not supported by Kubernetes, though it may work",
+                    found.kubectl
+                );
+                cx.emit.warn(Some("preflight"), message);
+                return Ok(());
+            }
+            Ok(()) => too_old(Tool::Kubectl, &found.kubectl, &kubernetes),
+            Err(failure) if !may_obtain(cx, Tool::Kubectl) => return Err(failure),
+            Err(failure) => failure,
+        }
+    } else {
+        toolbox::on_path(Tool::Kubectl).err().unwrap_or_else(|| unreachable!("it is not there"))
+    };
+    let fit = |version: &Version| *version >= pins::OLDEST_KUBECTL && !lags(version);
+    let pinned = Some(pins::kubectl(&kubernetes));
+    let own = own(cx, Tool::Kubectl, why, fit, pinned).await?;
+    cx.kubectl.set_program(own.path);
+    if own.there {
+        found.kubectl = cx.kubectl.client_version().await?;
+    } else {
+        found.kubectl = own.version.to_string();
+        found.wanting.push(format!("kubectl {}", own.version));
+    }
+    found.used.set(Tool::Kubectl, Some(own.version));
+    Ok(())
+}
+
+/// The Kubernetes that there is or will be.
+fn kubernetes(cx: &Cx, found: &Found) -> Version {
+    let wish = wish(cx, &found.listed);
+    if let Some(KubernetesVersion::Exact(version)) = &wish.kubernetes {
+        return version.clone();
+    }
+    let minikube = found.minikube.parse().ok().or_else(|| pins::minikube(&wish));
+    let chosen = catalogue::resolve(&Partial { minikube: minikube.clone(), ..wish });
+    let default = minikube.and_then(|version| Minikube::installed(&version).map(|m| m.default.clone()));
+    let newest = cx.choice.release.kubernetes.max;
+    chosen
+        .ok()
+        .and_then(|choice: Choice| choice.kubernetes)
+        .or(default)
+        .unwrap_or_else(|| Version::new(newest.major, newest.minor, 0))
+}
+
+fn may_obtain(cx: &Cx, tool: Tool) -> bool {
+    !cx.settings.system_tools && !toolbox::is_named(tool)
+}
+
+/// A tool of kstrim's own.
+struct Own {
+    path: PathBuf,
+    version: Version,
+    /// It would have to be obtained, and this run only looks.
+    there: bool,
+}
+
+/// One of kstrim's own that fits: the one that the profile was made with, another that is there, or the
+/// pinned one, which is obtained.
+async fn own(
+    cx: &Cx,
+    tool: Tool,
+    why: Box<Failure>,
+    fits: impl Fn(&Version) -> bool,
+    pinned: Option<Version>,
+) -> Result<Own> {
+    let toolbox = Toolbox::open();
+    let before = Used::read(&ProfilePaths::new(state_dir(), cx.profile()).tools()).version(tool).cloned();
+    for version in before.into_iter().chain(toolbox.versions(tool)?).filter(|version| fits(version)) {
+        if let Some(path) = toolbox.verified(tool, &version)? {
+            return Ok(Own { path, version, there: true });
+        }
+    }
+    let Some(version) = pinned else { return Err(why) };
+    if cx.read_only.get() {
+        return Ok(Own { path: toolbox.path_of(tool, &version), version, there: false });
+    }
+    obtain(cx, &toolbox, tool, version, &why).await.map_err(|failure| explain(*failure, tool, &why))
+}
+
+async fn obtain(cx: &Cx, toolbox: &Toolbox, tool: Tool, version: Version, why: &Failure) -> Result<Own> {
+    let store = fetch::store(&cx.settings)?;
+    let from = store.source.shown(&toolbox.url(tool, &version));
+    let what = format!("obtaining {tool} {version}");
+    cx.progress("preflight", format!("{what} from {from}"), None);
+    let (room, wanted) = (toolbox.clone(), version.clone());
+    let fetching = Fetching::begin(move |progress| room.obtain(tool, &wanted, &store, progress));
+    let told = |progress: Progress| {
+        let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
+        cx.progress("preflight", what.clone(), of);
+    };
+    let path = fetching.finish(told).await?;
+    let message = format!("{why}; kstrim obtained its own {tool} {version} from {from}: {}", path.display());
+    cx.emit.warn(Some("preflight"), message);
+    Ok(Own { path, version, there: true })
+}
+
+/// Why it was to be obtained belongs to why it could not.
+fn explain(failure: Failure, tool: Tool, why: &Failure) -> Box<Failure> {
+    if failure.kind == Kind::Interrupted {
+        return Box::new(failure);
+    }
+    let page = match tool {
+        Tool::Minikube => minikube::PAGE,
+        Tool::Kubectl => kubectl::PAGE,
+    };
+    Box::new(
+        failure
+            .because(format!("kstrim wanted its own {tool}: {why}"))
+            .hint(format!("or install {tool} yourself: {page}")),
+    )
+}
+
+fn too_old(tool: Tool, found: &str, kubernetes: &Version) -> Box<Failure> {
+    let message = format!("{tool} {found} is too old for Kubernetes {kubernetes}");
+    Box::new(Failure::new(TOO_OLD, Kind::Prerequisite, message))
+}

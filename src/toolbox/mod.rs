@@ -1,0 +1,477 @@
+//! kstrim's own minikube and kubectl, for a machine that has none or none that fits.
+//!
+//! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's folder, so that such a folder can stand in
+//! a PATH. Each is verified against its publisher's checksum file, and the digest is remembered: a file
+//! or a checksum that is another one later is refused. Nothing outside of the folder is touched.
+
+pub mod checksum;
+pub mod ids;
+mod ledger;
+pub mod pins;
+mod used;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use ledger::{Entry, Ledger, Stamp};
+use serde::Serialize;
+pub use used::Used;
+
+use crate::download::{self, OnProgress, Request, Settings, Store};
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{Tool, Version};
+use crate::paths::{ProfilePaths, data_dir};
+use crate::tool;
+
+/// Largest program, bytes. minikube has about 130 MB.
+const SIZE_LIMIT: u64 = 512 << 20;
+/// The cache's folders for what is fetched.
+const CLASS: &str = "tools";
+const CHECKSUMS: &str = "checksums";
+
+/// The folder of kstrim's own tools.
+#[derive(Debug, Clone)]
+pub struct Toolbox {
+    folder: PathBuf,
+    platform: String,
+}
+
+/// A tool in it, or one that was in it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Kept {
+    /// Which.
+    pub tool: Tool,
+    /// Its version.
+    pub version: Version,
+    /// `linux-amd64`.
+    pub platform: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its digest, as verified when it was obtained.
+    pub sha256: String,
+    /// Where it came from.
+    pub from: String,
+    /// When.
+    pub obtained: Timestamp,
+    /// How it is now.
+    pub state: State,
+}
+
+/// How a file is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it was verified.
+    Good,
+    /// Another file.
+    Changed,
+    /// Not there; its digest is still remembered.
+    Removed,
+}
+
+/// What this machine's publishers call it: `linux-amd64`, `darwin-arm64`.
+fn platform() -> String {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        os => os,
+    };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "powerpc64" => "ppc64le",
+        arch => arch,
+    };
+    format!("{os}-{arch}")
+}
+
+/// Where a tool is published, for a platform such as `linux-amd64`.
+pub fn url(tool: Tool, version: &Version, platform: &str) -> String {
+    match tool {
+        Tool::Minikube => {
+            format!("https://github.com/kubernetes/minikube/releases/download/v{version}/minikube-{platform}")
+        }
+        Tool::Kubectl => {
+            format!("https://dl.k8s.io/release/v{version}/bin/{}/kubectl", platform.replacen('-', "/", 1))
+        }
+    }
+}
+
+/// Find a tool on PATH, or where its environment variable says.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`.
+pub fn on_path(tool: Tool) -> Result<PathBuf> {
+    match tool {
+        Tool::Minikube => tool::minikube::find(),
+        Tool::Kubectl => tool::kubectl::find(),
+    }
+}
+
+/// Whether the user named the program by its environment variable: then nothing else is used.
+pub fn is_named(tool: Tool) -> bool {
+    let variable = match tool {
+        Tool::Minikube => tool::minikube::VARIABLE,
+        Tool::Kubectl => tool::kubectl::VARIABLE,
+    };
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+impl Toolbox {
+    /// That of this user: `tools` in kstrim's data folder.
+    pub fn open() -> Self {
+        Self::at(data_dir().join("tools"))
+    }
+
+    /// One in another folder.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder, platform: platform() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a tool is, if it is there.
+    pub fn path_of(&self, tool: Tool, version: &Version) -> PathBuf {
+        self.folder.join(tool.name()).join(version.to_string()).join(&self.platform).join(tool.name())
+    }
+
+    fn key(&self, tool: Tool, version: &Version) -> String {
+        format!("{tool}/{version}/{}", self.platform)
+    }
+
+    /// Where this platform's file is published.
+    pub fn url(&self, tool: Tool, version: &Version) -> String {
+        url(tool, version, &self.platform)
+    }
+
+    /// The program that a verb on an existing cluster uses: the one that the user names, else the one
+    /// that `up` used for the profile, else that on PATH, else the newest of kstrim's own.
+    ///
+    /// # Errors
+    /// `KS-TOOL-MISSING`; `KS-TOOL-CHANGED` for one of kstrim's own that is another file now.
+    pub fn program(&self, tool: Tool, paths: &ProfilePaths) -> Result<PathBuf> {
+        if !is_named(tool)
+            && let Some(version) = Used::read(&paths.tools()).version(tool)
+            && let Some(path) = self.verified(tool, version)?
+        {
+            return Ok(path);
+        }
+        let missing = match on_path(tool) {
+            Ok(path) => return Ok(path),
+            Err(missing) => missing,
+        };
+        if !is_named(tool) {
+            for version in self.versions(tool)? {
+                if let Some(path) = self.verified(tool, &version)? {
+                    return Ok(path);
+                }
+            }
+        }
+        Err(Box::new(missing.hint(format!("or let kstrim obtain its own: kstrim tools install {tool}"))))
+    }
+
+    /// minikube and kubectl as [`Toolbox::program`] finds them.
+    ///
+    /// # Errors
+    /// Those of [`Toolbox::program`].
+    pub fn programs(&self, paths: &ProfilePaths) -> Result<(PathBuf, PathBuf)> {
+        Ok((self.program(Tool::Minikube, paths)?, self.program(Tool::Kubectl, paths)?))
+    }
+
+    /// The folders of kstrim's own tools that the profile's last `up` used.
+    ///
+    /// # Errors
+    /// `KS-TOOL-CHANGED`, `KS-TOOL-LEDGER`.
+    pub fn used(&self, paths: &ProfilePaths) -> Result<Vec<PathBuf>> {
+        let used = Used::read(&paths.tools());
+        let mut folders = Vec::new();
+        for tool in Tool::ALL.into_iter().filter(|tool| !is_named(*tool)) {
+            if let Some(version) = used.version(tool)
+                && let Some(path) = self.verified(tool, version)?
+            {
+                folders.extend(path.parent().map(Path::to_owned));
+            }
+        }
+        Ok(folders)
+    }
+
+    /// The versions of a tool that are there, newest first.
+    ///
+    /// # Errors
+    /// `KS-TOOL-LEDGER`.
+    pub fn versions(&self, tool: Tool) -> Result<Vec<Version>> {
+        let there = |kept: &Kept| kept.tool == tool && kept.path.is_file();
+        let mut versions: Vec<_> =
+            self.entries(false)?.into_iter().filter(there).map(|kept| kept.version).collect();
+        versions.sort_by(|a, b| b.cmp(a));
+        Ok(versions)
+    }
+
+    /// All that was obtained for this platform; each file is read and hashed.
+    ///
+    /// # Errors
+    /// `KS-TOOL-LEDGER`.
+    pub fn list(&self) -> Result<Vec<Kept>> {
+        self.entries(true)
+    }
+
+    fn entries(&self, hash: bool) -> Result<Vec<Kept>> {
+        let mut all = Vec::new();
+        for (key, entry) in Ledger::read(&self.folder)?.tools {
+            let mut parts = key.split('/');
+            let (Some(tool), Some(version), Some(platform)) = (parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            let tool = Tool::ALL.into_iter().find(|known| known.name() == tool);
+            let (Some(tool), Ok(version)) = (tool, version.parse::<Version>()) else { continue };
+            if platform != self.platform {
+                continue;
+            }
+            let path = self.path_of(tool, &version);
+            let state = match () {
+                () if !path.is_file() => State::Removed,
+                () if hash && download::sha256(&path).ok().as_ref() != Some(&entry.sha256) => State::Changed,
+                () => State::Good,
+            };
+            let Entry { sha256, from, obtained, .. } = entry;
+            all.push(Kept {
+                tool,
+                version,
+                platform: platform.to_owned(),
+                path,
+                sha256,
+                from,
+                obtained,
+                state,
+            });
+        }
+        all.sort_by(|a, b| (a.tool, &b.version).cmp(&(b.tool, &a.version)));
+        Ok(all)
+    }
+
+    /// The path of a tool that is there and still what was verified; none if it is not there. The file
+    /// is hashed only when it was touched since.
+    ///
+    /// # Errors
+    /// `KS-TOOL-CHANGED` with both digests, `KS-TOOL-LEDGER`.
+    pub fn verified(&self, tool: Tool, version: &Version) -> Result<Option<PathBuf>> {
+        let path = self.path_of(tool, version);
+        let Some(stamp) = Stamp::of(&path) else { return Ok(None) };
+        let ledger = Ledger::read(&self.folder)?;
+        let entry = ledger.tools.get(&self.key(tool, version));
+        if entry.is_some_and(|entry| entry.stamp == Some(stamp)) {
+            return Ok(Some(path));
+        }
+        let found = download::sha256(&path)?;
+        let expected = entry.map(|entry| entry.sha256.as_str());
+        if expected == Some(&found) {
+            // A copied or backed-up folder; the next look is quick again. If it cannot be noted, it is not.
+            let _ = self.note(tool, version, None);
+            return Ok(Some(path));
+        }
+        let spec = format!("{tool}@{version}");
+        Err(Box::new(
+            Failure::new(
+                ids::CHANGED,
+                Kind::Prerequisite,
+                format!("{} is not the file that kstrim obtained", path.display()),
+            )
+            .because(match expected {
+                Some(expected) => format!("obtained sha256:{expected}"),
+                None => "kstrim obtained none".to_owned(),
+            })
+            .because(format!("found    sha256:{found}"))
+            .hint(format!("obtain it anew: kstrim tools remove {spec} && kstrim tools install {spec}"))
+            .hint("or use the tools of this machine: kstrim up --system-tools"),
+        ))
+    }
+
+    /// Take a verified file in: copy it to its place and remember its digest. `from` says where it came
+    /// from.
+    ///
+    /// # Errors
+    /// `KS-TOOL-CHECKSUM-CHANGED` if another file of this version was obtained before,
+    /// `KS-DOWNLOAD-DIGEST` if the file is not of this digest, `KS-TOOL-UNWRITABLE`.
+    pub fn install_from_file(
+        &self,
+        tool: Tool,
+        version: &Version,
+        file: &Path,
+        sha256: &str,
+        from: &str,
+    ) -> Result<PathBuf> {
+        self.remembered(tool, version, sha256, from)?;
+        let path = self.path_of(tool, version);
+        let folder = path.parent().unwrap_or(&self.folder);
+        let copy = || -> io::Result<tempfile::TempPath> {
+            fs::create_dir_all(folder)?;
+            let mut to = tempfile::NamedTempFile::new_in(folder)?;
+            io::copy(&mut File::open(file)?, &mut to)?;
+            to.as_file().set_permissions(fs::Permissions::from_mode(0o755))?;
+            to.as_file().sync_all()?;
+            Ok(to.into_temp_path())
+        };
+        let copied = copy().map_err(|e| self.unwritable(&e))?;
+        let found = download::sha256(&copied)?;
+        if found != sha256 {
+            return Err(Box::new(download::other_content(from, sha256, &found)));
+        }
+        copied.persist(&path).map_err(|e| self.unwritable(&e.error))?;
+        let entry = Entry {
+            sha256: sha256.to_owned(),
+            from: from.to_owned(),
+            obtained: Timestamp::now(),
+            stamp: None,
+        };
+        self.note(tool, version, Some(entry))?;
+        Ok(path)
+    }
+
+    /// A tool of this version: the one that is there, else the publisher's, or its mirror's. Blocking.
+    ///
+    /// # Errors
+    /// `KS-DOWNLOAD-*` and `KS-TOOL-*`.
+    pub fn obtain(
+        &self,
+        tool: Tool,
+        version: &Version,
+        store: &Store,
+        progress: OnProgress<'_>,
+    ) -> Result<PathBuf> {
+        if let Some(path) = self.verified(tool, version)? {
+            return Ok(path);
+        }
+        let url = self.url(tool, version);
+        let expected = self.published(tool, version, &url, store, progress)?;
+        let settings = Settings { size_limit: SIZE_LIMIT, ..store.settings.clone() };
+        let store = Store { settings, ..store.clone() };
+        let request = Request { url: &url, class: CLASS, digest: Some(&expected), verify: &download::sha256 };
+        let fetched = store.fetch(&request, progress)?;
+        let from = fetched.from.unwrap_or(url);
+        let path = self.install_from_file(tool, version, &fetched.path, &expected, &from)?;
+        // It is in its place: a second copy of so many bytes serves nobody.
+        let _ = fs::remove_file(&fetched.path);
+        Ok(path)
+    }
+
+    /// The publisher's checksum, held against what it was before.
+    fn published(
+        &self,
+        tool: Tool,
+        version: &Version,
+        url: &str,
+        store: &Store,
+        progress: OnProgress<'_>,
+    ) -> Result<String> {
+        let url_of_sum = format!("{url}.sha256");
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let read = |path: &Path| {
+            let bytes = fs::read(path).map_err(|e| self.unwritable(&e))?;
+            checksum::parse(&url_of_sum, &bytes, name)
+        };
+        let settings = Settings { size_limit: checksum::SIZE_LIMIT, ..store.settings.clone() };
+        let store = Store { settings, ..store.clone() };
+        let verify = |path: &Path| read(path).and_then(|_| download::sha256(path));
+        let request = Request { url: &url_of_sum, class: CHECKSUMS, digest: None, verify: &verify };
+        let fetched = store.fetch(&request, progress)?;
+        let sha256 = read(&fetched.path)?;
+        self.remembered(tool, version, &sha256, &url_of_sum)?;
+        Ok(sha256)
+    }
+
+    /// Refuse another digest than the one that is remembered.
+    fn remembered(&self, tool: Tool, version: &Version, sha256: &str, from: &str) -> Result<()> {
+        let ledger = Ledger::read(&self.folder)?;
+        let Some(before) = ledger.tools.get(&self.key(tool, version)).filter(|e| e.sha256 != sha256) else {
+            return Ok(());
+        };
+        Err(Box::new(
+            Failure::new(
+                ids::CHECKSUM_CHANGED,
+                Kind::Task,
+                format!("{tool} {version} is published with another checksum than before"),
+            )
+            .because(format!("on {} sha256:{}, from {}", before.obtained, before.sha256, before.from))
+            .because(format!("now sha256:{sha256}, from {from}"))
+            .hint("a released file does not change: ask its publisher, or look who answers in its place")
+            .hint(format!("if the change is right: kstrim tools remove --forget {tool}@{version}")),
+        ))
+    }
+
+    /// Remove a tool; its digest stays remembered unless it is to be forgotten. Whether there was
+    /// anything to remove.
+    ///
+    /// # Errors
+    /// `KS-TOOL-LEDGER`, `KS-TOOL-UNWRITABLE`.
+    pub fn remove(&self, tool: Tool, version: &Version, forget: bool) -> Result<bool> {
+        let path = self.path_of(tool, version);
+        let there = path.is_file();
+        if there {
+            fs::remove_file(&path).map_err(|e| self.unwritable(&e))?;
+            // Folders that are empty now; one that is not says so by staying.
+            for folder in path.ancestors().skip(1).take(3) {
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+        let key = self.key(tool, version);
+        let known = Ledger::read(&self.folder)?.tools.contains_key(&key);
+        if known {
+            self.change(|ledger| {
+                if forget {
+                    ledger.tools.remove(&key);
+                } else if let Some(entry) = ledger.tools.get_mut(&key) {
+                    entry.stamp = None;
+                }
+            })?;
+        }
+        Ok(there || known && forget)
+    }
+
+    /// Remember an entry (or what is there of it) with the file's stamp as it is now.
+    fn note(&self, tool: Tool, version: &Version, entry: Option<Entry>) -> Result<()> {
+        let (key, stamp) = (self.key(tool, version), Stamp::of(&self.path_of(tool, version)));
+        self.change(|ledger| {
+            if let Some(entry) = entry.or_else(|| ledger.tools.get(&key).cloned()) {
+                ledger.tools.insert(key, Entry { stamp, ..entry });
+            }
+        })
+    }
+
+    /// Change the ledger, one process at a time.
+    fn change(&self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
+        let lock = || -> io::Result<File> {
+            fs::create_dir_all(&self.folder)?;
+            let lock = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(self.folder.join(".lock"))?;
+            lock.lock()?;
+            Ok(lock)
+        };
+        let _lock = lock().map_err(|e| self.unwritable(&e))?;
+        let mut ledger = Ledger::read(&self.folder)?;
+        change(&mut ledger);
+        ledger.write(&self.folder).map_err(|e| self.unwritable(&e))
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Box<Failure> {
+        let message = format!("cannot write to the folder of kstrim's own tools, {}", self.folder.display());
+        Box::new(
+            Failure::new(ids::UNWRITABLE, Kind::Prerequisite, message)
+                .because(error)
+                .hint("make room or give it to your user, or choose another folder with KSTRIM_DATA_DIR"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

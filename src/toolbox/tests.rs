@@ -1,0 +1,189 @@
+//! Against a mirror folder: nothing here needs a network.
+
+use std::ops::ControlFlow;
+
+use super::*;
+use crate::download::{Source, ids as download_ids};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    toolbox: Toolbox,
+    store: Store,
+}
+
+fn version() -> Version {
+    Version::new(1, 2, 3)
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = folder.path().join("mirror");
+        fs::create_dir(&mirror).expect("a folder");
+        let settings = Settings { offline: true, ..Settings::default() };
+        let store = Store { folder: folder.path().join("cache"), source: Source::Folder(mirror), settings };
+        Self { toolbox: Toolbox::at(folder.path().join("tools")), folder, store }
+    }
+
+    fn place(&self, tool: Tool) -> PathBuf {
+        self.folder
+            .path()
+            .join("mirror")
+            .join(self.toolbox.url(tool, &version()).trim_start_matches("https://"))
+    }
+
+    /// Publish a file with its right checksum.
+    fn publish(&self, tool: Tool, text: &str) -> String {
+        let place = self.place(tool);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+        fs::write(&place, text).expect("written");
+        let sha256 = download::sha256(&place).expect("a digest");
+        self.checksum(tool, &sha256);
+        sha256
+    }
+
+    fn checksum(&self, tool: Tool, text: &str) {
+        let place = self.place(tool);
+        fs::write(
+            place.with_file_name(format!("{}.sha256", place.file_name().expect("a name").to_string_lossy())),
+            text,
+        )
+        .expect("written");
+    }
+
+    fn obtain(&self, tool: Tool) -> Result<PathBuf> {
+        self.toolbox.obtain(tool, &version(), &self.store, &mut |_| ControlFlow::Continue(()))
+    }
+}
+
+#[test]
+fn publishers_urls() {
+    let minikube = url(Tool::Minikube, &version(), "linux-amd64");
+    assert_eq!(
+        minikube,
+        "https://github.com/kubernetes/minikube/releases/download/v1.2.3/minikube-linux-amd64"
+    );
+    let kubectl = url(Tool::Kubectl, &version(), "darwin-arm64");
+    assert_eq!(kubectl, "https://dl.k8s.io/release/v1.2.3/bin/darwin/arm64/kubectl");
+}
+
+#[test]
+fn a_tool_is_obtained_once_and_can_be_run() {
+    let bench = Bench::new();
+    let sha256 = bench.publish(Tool::Kubectl, "#!/bin/sh\n");
+    let path = bench.obtain(Tool::Kubectl).expect("obtained");
+    assert!(
+        path.ends_with("kubectl") && fs::metadata(&path).expect("a file").permissions().mode() & 0o111 != 0
+    );
+    let kept = bench.toolbox.list().expect("a list");
+    assert_eq!((kept.len(), kept[0].state, &kept[0].sha256), (1, State::Good, &sha256));
+    // Neither the mirror nor the cache is needed any more.
+    fs::remove_dir_all(bench.folder.path().join("mirror")).expect("removed");
+    assert_eq!(bench.obtain(Tool::Kubectl).expect("there"), path);
+    assert_eq!(bench.toolbox.versions(Tool::Kubectl).expect("versions"), [version()]);
+    assert_eq!(bench.toolbox.versions(Tool::Minikube).expect("versions"), []);
+}
+
+#[test]
+fn another_file_than_the_checksum_says_is_refused_with_both_digests() {
+    let bench = Bench::new();
+    let right = bench.publish(Tool::Minikube, "right");
+    fs::write(bench.place(Tool::Minikube), "wrong").expect("written");
+    let failure = bench.obtain(Tool::Minikube).expect_err("another file");
+    assert_eq!(failure.id, download_ids::DIGEST);
+    let wrong = download::sha256(&bench.place(Tool::Minikube)).expect("a digest");
+    let causes = failure.causes.join(" ");
+    assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
+    assert!(!bench.toolbox.path_of(Tool::Minikube, &version()).exists());
+
+    bench.checksum(Tool::Minikube, "<html>");
+    assert_eq!(bench.obtain(Tool::Minikube).expect_err("no checksum").id, ids::CHECKSUM_FORMAT);
+    bench.checksum(Tool::Minikube, &" ".repeat(1 << 20));
+    assert_eq!(bench.obtain(Tool::Minikube).expect_err("too much").id, download_ids::SIZE);
+}
+
+#[test]
+fn a_checksum_that_changes_later_is_refused_until_it_is_forgotten() {
+    let bench = Bench::new();
+    let before = bench.publish(Tool::Kubectl, "one");
+    bench.obtain(Tool::Kubectl).expect("obtained");
+    assert!(bench.toolbox.remove(Tool::Kubectl, &version(), false).expect("removed"));
+    assert!(!bench.toolbox.remove(Tool::Kubectl, &version(), false).expect("nothing there"));
+    assert_eq!(bench.toolbox.list().expect("a list")[0].state, State::Removed);
+    let now = bench.publish(Tool::Kubectl, "two");
+    let failure = bench.obtain(Tool::Kubectl).expect_err("another checksum");
+    assert_eq!(failure.id, ids::CHECKSUM_CHANGED);
+    let causes = failure.causes.join(" ");
+    assert!(causes.contains(&before) && causes.contains(&now), "{causes}");
+    assert!(bench.toolbox.remove(Tool::Kubectl, &version(), true).expect("forgotten"));
+    bench.obtain(Tool::Kubectl).expect("the new one is taken");
+}
+
+#[test]
+fn an_installed_file_that_is_edited_is_refused_with_both_digests() {
+    let bench = Bench::new();
+    let right = bench.publish(Tool::Kubectl, "right");
+    let path = bench.obtain(Tool::Kubectl).expect("obtained");
+    let time = fs::metadata(&path).and_then(|m| m.modified()).expect("a time");
+    // The same size, and the time of its content put back.
+    fs::write(&path, "wrong").expect("written");
+    File::options().write(true).open(&path).and_then(|f| f.set_modified(time)).expect("a time");
+    let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("another file");
+    assert_eq!(failure.id, ids::CHANGED);
+    let wrong = download::sha256(&path).expect("a digest");
+    let causes = failure.causes.join(" ");
+    assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
+    assert_eq!(bench.toolbox.list().expect("a list")[0].state, State::Changed);
+    // Put back it is good again, and so is a copy of the folder.
+    fs::write(&path, "right").expect("written");
+    assert_eq!(bench.toolbox.verified(Tool::Kubectl, &version()).expect("good"), Some(path.clone()));
+    // One that nobody obtained is not run either.
+    let other = bench.toolbox.path_of(Tool::Kubectl, &Version::new(9, 9, 9));
+    fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
+    fs::write(&other, "x").expect("written");
+    let failure = bench.toolbox.verified(Tool::Kubectl, &Version::new(9, 9, 9)).expect_err("unknown");
+    assert_eq!(failure.id, ids::CHANGED);
+}
+
+#[test]
+fn without_a_record_nothing_is_trusted() {
+    let bench = Bench::new();
+    bench.publish(Tool::Kubectl, "x");
+    bench.obtain(Tool::Kubectl).expect("obtained");
+    let record = ledger::path(bench.toolbox.folder());
+    for text in ["", "{", "[]", "{\"schema\": 99, \"tools\": {}}"] {
+        fs::write(&record, text).expect("written");
+        assert_eq!(bench.toolbox.list().expect_err(text).id, ids::LEDGER, "{text}");
+        assert_eq!(bench.obtain(Tool::Kubectl).expect_err(text).id, ids::LEDGER, "{text}");
+    }
+}
+
+#[test]
+fn two_at_once_both_stay_in_the_record() {
+    let bench = Bench::new();
+    let tools = Tool::ALL;
+    tools.iter().for_each(|tool| drop(bench.publish(*tool, tool.name())));
+    std::thread::scope(|scope| {
+        for tool in tools {
+            let bench = &bench;
+            scope.spawn(move || bench.obtain(tool).expect("obtained"));
+        }
+    });
+    assert_eq!(bench.toolbox.list().expect("a list").len(), 2);
+}
+
+#[test]
+fn a_profile_remembers_what_it_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tools.json");
+    let mut used = Used::read(&file);
+    used.set(Tool::Kubectl, Some(version()));
+    used.write(&file).expect("written");
+    assert_eq!(Used::read(&file).version(Tool::Kubectl), Some(&version()));
+    assert_eq!(Used::read(&file).version(Tool::Minikube), None);
+    Used::default().write(&file).expect("removed");
+    Used::default().write(&file).expect("gone is fine");
+    assert!(!file.exists());
+    fs::write(&file, "{\"kubectl\": \"../../bin/sh\"}").expect("written");
+    assert_eq!(Used::read(&file), Used::default(), "no version, no path");
+}

@@ -1,0 +1,55 @@
+//! Which of kstrim's own tools a profile's last `up` used, so that the other verbs use them too.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{Tool, Version};
+
+/// The versions, of those that are kstrim's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    minikube: Option<Version>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kubectl: Option<Version>,
+}
+
+impl Used {
+    /// Read it; what cannot be read says nothing, and PATH is looked at.
+    pub fn read(file: &Path) -> Self {
+        fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// The version of a tool.
+    pub fn version(&self, tool: Tool) -> Option<&Version> {
+        match tool {
+            Tool::Minikube => self.minikube.as_ref(),
+            Tool::Kubectl => self.kubectl.as_ref(),
+        }
+    }
+
+    /// Set the version of a tool.
+    pub fn set(&mut self, tool: Tool, version: Option<Version>) {
+        match tool {
+            Tool::Minikube => self.minikube = version,
+            Tool::Kubectl => self.kubectl = version,
+        }
+    }
+
+    /// Write it; nothing to say is no file.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&self, file: &Path) -> io::Result<()> {
+        if *self != Self::default() {
+            return fs::write(file, serde_json::to_vec_pretty(self)?);
+        }
+        match fs::remove_file(file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+}

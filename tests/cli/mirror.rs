@@ -1,0 +1,100 @@
+//! A mirror on this machine: a folder as `--mirror DIR` takes it, and the same over HTTP.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+
+use crate::harness::Test;
+
+/// A folder that holds what hosts hold: `https://HOST/PATH` is `FOLDER/HOST/PATH`.
+pub struct Mirror {
+    folder: PathBuf,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+/// SHA-256 as digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a tool is published for this platform.
+pub fn url(tool: &str, version: &str) -> String {
+    kstrim::toolbox::Toolbox::at(PathBuf::new()).url(
+        tool.parse::<kstrim::names::ToolSpec>().expect("a tool").tool,
+        &version.parse().expect("a version"),
+    )
+}
+
+impl Mirror {
+    /// An empty one beside the test's home.
+    pub fn new(test: &Test) -> Self {
+        let folder = test.work().join("mirror");
+        fs::create_dir_all(&folder).expect("a folder");
+        Self { folder, seen: Arc::default() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Publish a file.
+    pub fn put(&self, url: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let place = self.folder.join(url.trim_start_matches("https://"));
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+        fs::write(&place, bytes).expect("written");
+        place
+    }
+
+    /// Publish a stand-in as a tool, with its checksum file.
+    pub fn tool(&self, test: &Test, tool: &str, version: &str) -> String {
+        // The stand-in looks at the name it is called by. It is not on PATH.
+        let place = test.work().join("stand-ins").join(tool);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+        let _ = std::os::unix::fs::symlink(crate::stand_ins::program(), &place);
+        let script = format!("#!/bin/sh\nexec {} \"$@\"\n", place.display());
+        let sum = sha256(script.as_bytes());
+        self.put(&url(tool, version), &script);
+        self.put(&format!("{}.sha256", url(tool, version)), format!("{sum}\n"));
+        sum
+    }
+
+    /// Serve it over HTTP until the test ends; its URL.
+    pub fn serve(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (folder, seen) = (self.folder.clone(), self.seen.clone());
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+                let (mut first, mut line) = (String::new(), String::new());
+                let _ = reader.read_line(&mut first);
+                while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                    line.clear();
+                }
+                let path = first.split(' ').nth(1).unwrap_or("/").to_owned();
+                let file = folder.join(path.trim_start_matches('/'));
+                let (status, body) = match fs::read(file) {
+                    Ok(body) => ("200 OK", body),
+                    Err(_) => ("404 Not Found", Vec::new()),
+                };
+                seen.lock().expect("the list").push(path);
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+            }
+        });
+        format!("http://{address}")
+    }
+
+    /// The paths that were asked for.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.lock().expect("the list").clone()
+    }
+}

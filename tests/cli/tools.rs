@@ -1,0 +1,252 @@
+//! Programs that kstrim obtains: where the machine has none, or none that fits.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::harness::{Action, Test};
+use crate::mirror::{Mirror, sha256, url};
+use crate::support::{failure, manifest, quick, told};
+use crate::trouble::{clean, finished, surroundings, up_fails, up_succeeds};
+
+/// The versions that the catalogue pins for the newest set.
+const MINIKUBE: &str = "1.38.1";
+const KUBECTL: &str = "1.35.1";
+
+/// A machine with a container engine and nothing else, and a mirror with the pinned tools.
+fn bare() -> (Test, Mirror) {
+    let test = surroundings().scenario(quick).without("minikube").without("kubectl");
+    let mirror = Mirror::new(&test);
+    mirror.tool(&test, "minikube", MINIKUBE);
+    mirror.tool(&test, "kubectl", KUBECTL);
+    let test = test.env("KSTRIM_MIRROR", mirror.folder());
+    (test, mirror)
+}
+
+fn own(test: &Test, tool: &str, version: &str) -> PathBuf {
+    let platform = url("minikube", MINIKUBE);
+    let platform = platform.rsplit_once("minikube-").expect("a platform").1;
+    test.home().join(".local/share/kstrim/tools").join(tool).join(version).join(platform).join(tool)
+}
+
+fn list(test: &mut Test) -> Vec<(String, String)> {
+    let listed = test.args(["tools", "list", "-o", "json"]).run().expect(0).json();
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let all = listed.as_array().expect("a list").iter();
+    all.map(|one| (format!("{}@{}", text(&one["tool"]), text(&one["version"])), text(&one["state"])))
+        .collect()
+}
+
+/// Where Strimzi's own manifests are, if they are here: they are no part of the project.
+fn published_manifest(version: &str) -> Option<Vec<u8>> {
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/strimzi").into();
+    let folder = std::env::var_os("KSTRIM_STRIMZI_DATA").map_or_else(beside, PathBuf::from);
+    let archive = folder.join("install-manifests.tar.xz");
+    if !archive.is_file() {
+        eprintln!("skipped: no Strimzi manifests here");
+        return None;
+    }
+    let name = format!("strimzi-cluster-operator-{version}.yaml");
+    let output = std::process::Command::new("tar")
+        .args(["--wildcards", "--occurrence=1", "-xJOf"])
+        .arg(&archive)
+        .arg(format!("*{name}"))
+        .output()
+        .expect("tar runs");
+    output.status.success().then_some(output.stdout)
+}
+
+/// A person with only a container engine and kstrim, and a mirror over HTTP: nothing else is installed.
+#[test]
+fn a_container_engine_and_kstrim_are_enough() {
+    let mut test = Test::new().scenario(quick).without("minikube").without("kubectl");
+    let mirror = Mirror::new(&test);
+    let sums = [mirror.tool(&test, "minikube", MINIKUBE), mirror.tool(&test, "kubectl", KUBECTL)];
+    let base = mirror.serve();
+    let mut args = vec!["up".to_owned(), "-o".into(), "json".into(), format!("--mirror={base}")];
+    // The published manifest is known by its digest; without it another one is given by its URL.
+    let release = "1.2.0";
+    let asset = format!(
+        "https://github.com/strimzi/strimzi-kafka-operator/releases/download/{release}/strimzi-cluster-operator-{release}.yaml"
+    );
+    match published_manifest(release) {
+        Some(text) => drop(mirror.put(&asset, text)),
+        None => {
+            mirror.put("install.yaml", manifest());
+            args.push(format!("--manifests={base}/install.yaml"));
+        }
+    }
+    let run = test.args(args).run().expect(0);
+    clean(&test, &run);
+    let said: String = run.json_lines().iter().map(|line| format!("{line}\n")).collect();
+    for words in [
+        "minikube was not found",
+        "kstrim obtained its own minikube 1.38.1",
+        "kstrim obtained its own kubectl 1.35.1",
+        // The stand-in says what it stands in for.
+        "minikube 1.38.1 (kstrim's own), kubectl 1.34.4 (kstrim's own)",
+    ] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+    let listed = test.args(["tools", "list", "-o", "json"]).run().expect(0).json();
+    for (at, sum) in [(0, &sums[0]), (1, &sums[1])] {
+        assert_eq!((&listed[at]["sha256"], &listed[at]["state"]), (&sum.as_str().into(), &"good".into()));
+    }
+    // All the other verbs find them; nothing is fetched a second time, and nothing needs the network.
+    let asked = mirror.seen().len();
+    assert!(asked >= 5, "{:?}", mirror.seen());
+    for args in [
+        &["status"][..],
+        &["smoke-test", "--messages", "3"],
+        &["kubectl", "--", "get", "pods", "-n", "kafka"],
+        &["plan"],
+        &["up", "--offline"],
+    ] {
+        // A manifest that was given by its URL is not one of the catalogue's.
+        if published_manifest(release).is_none() && ["plan", "up"].contains(&args[0]) {
+            continue;
+        }
+        let run = test.args(args.iter().copied()).run().expect(0);
+        clean(&test, &run);
+    }
+    let exports = test.args(["env"]).run().expect(0).stdout;
+    for (tool, version) in [("minikube", MINIKUBE), ("kubectl", KUBECTL)] {
+        let folder = own(&test, tool, version).parent().expect("a folder").display().to_string();
+        assert!(exports.contains(&folder) && exports.contains("export PATH="), "{exports}");
+    }
+    test.args(["down", "--yes"]).run().expect(0);
+    assert_eq!(mirror.seen().len(), asked, "{:?}", mirror.seen());
+    assert!(test.profile("kstrim").is_null());
+}
+
+#[test]
+fn what_is_on_the_path_and_fits_is_preferred() {
+    let (mut test, _mirror) = bare();
+    test.args(["tools", "install"]).run().expect(0);
+    assert_eq!(list(&mut test).len(), 2);
+    let mut test = test.with("minikube").with("kubectl");
+    let run = up_succeeds(&mut test, &[]);
+    assert!(!run.stdout.contains("kstrim's own"), "{}", run.stdout);
+    assert!(!test.args(["env"]).run().expect(0).stdout.contains("PATH="));
+}
+
+#[test]
+fn one_that_is_too_old_is_replaced_for_the_run_unless_that_is_forbidden() {
+    let old = || Action::Exit {
+        code: 0,
+        stdout: r#"{"clientVersion":{"major":"1","minor":"18","gitVersion":"v1.18.0"}}"#.into(),
+        stderr: String::new(),
+    };
+    let (test, _mirror) = bare();
+    let mut test = test.with("minikube").with("kubectl").fault("kubectl", "version --client", Some(1), old());
+    let run = up_succeeds(&mut test, &[]);
+    assert!(
+        run.stdout.contains("kubectl 1.18.0 is too old; kstrim obtained its own kubectl"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("minikube 1.38.1, kubectl 1.34.4 (kstrim's own)"), "{}", run.stdout);
+    assert_eq!(list(&mut test), [(format!("kubectl@{KUBECTL}"), "good".to_owned())]);
+    assert!(test.bin().join("kubectl").exists(), "the system's stays");
+
+    let (test, mirror) = bare();
+    let mut test = test.with("minikube").with("kubectl").fault("kubectl", "version --client", None, old());
+    up_fails(&mut test, &["--system-tools"], "KS-TOOL-TOO-OLD", 3);
+    assert!(list(&mut test).is_empty() && mirror.seen().is_empty());
+    // One that fits but lags behind is obtained too; offline, or where that is forbidden, it is a warning.
+    let lags = Action::Exit {
+        code: 0,
+        stdout: r#"{"clientVersion":{"major":"1","minor":"30","gitVersion":"v1.30.0"}}"#.into(),
+        stderr: String::new(),
+    };
+    let (test, _mirror) = bare();
+    let mut test = test.with("minikube").with("kubectl").fault("kubectl", "version --client", None, lags);
+    let run = up_succeeds(&mut test, &["--system-tools"]);
+    assert!(run.stdout.contains("more than one minor version older"), "{}", run.stdout);
+}
+
+/// minikube 1.38.1 makes no Kubernetes that Strimzi 0.30.0 supports; an older one does.
+#[test]
+fn one_that_cannot_make_the_kubernetes_is_replaced() {
+    let (test, mirror) = bare();
+    mirror.tool(&test, "minikube", "1.36.0");
+    // A manifest that knows the Kafka of that release.
+    let text = include_str!("../fixtures/install.yaml").replace("4.3.1=", "3.2.0=");
+    test.write("install.yaml", text);
+    let test = test.with("minikube").with("kubectl");
+    // The stand-in obtained as 1.36.0 says so, too.
+    let says = r#"{"commit":"x","minikubeVersion":"v1.36.0"}"#;
+    let action = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
+    let mut test = test.fault("minikube", "version", Some(2), action);
+    let run = test.args(["up", "-o", "json", "--release", "0.30.0", "--timeout", "20s"]).run();
+    assert!(run.stdout.contains("kstrim obtained its own minikube 1.36.0"), "{}{}", run.stdout, run.stderr);
+    let start = test.calls().into_iter().find(|call| call.args.first().is_some_and(|a| a == "start"));
+    assert!(start.is_some_and(|call| call.line().contains("--kubernetes-version=v1.24")), "{}", run.stdout);
+}
+
+#[test]
+fn what_is_not_as_published_is_never_run() {
+    // The file is another one than its checksum says.
+    let (mut test, mirror) = bare();
+    mirror.put(&url("minikube", MINIKUBE), "evil");
+    let run = up_fails(&mut test, &[], "KS-DOWNLOAD-DIGEST", 1);
+    let text = finished(&run)["failure"].to_string();
+    assert!(text.contains(&sha256(b"evil")) && text.contains("minikube was not found"), "{text}");
+    assert!(text.contains("minikube.sigs.k8s.io"), "{text}");
+    // The checksum file is none.
+    mirror.put(&format!("{}.sha256", url("minikube", MINIKUBE)), "<html>sign in</html>");
+    up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-FORMAT", 1);
+    assert_eq!(test.calls(), []);
+    assert!(list(&mut test).is_empty());
+
+    // The checksum is another one than when it was obtained first.
+    let (mut test, mirror) = bare();
+    test.args(["tools", "install"]).run().expect(0);
+    let removed = test.args(["tools", "remove", "kubectl"]).run().expect(0).stdout;
+    assert_eq!(removed.trim(), own(&test, "kubectl", KUBECTL).display().to_string());
+    mirror.put(&url("kubectl", KUBECTL), "other");
+    mirror.put(&format!("{}.sha256", url("kubectl", KUBECTL)), sha256(b"other"));
+    let run = up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-CHANGED", 1);
+    assert!(finished(&run)["failure"].to_string().contains("--forget kubectl@1.35.1"));
+    test.args(["tools", "remove", "helm"]).run().expect(2);
+    test.args(["tools", "remove", "kubectl@9.9.9"]).run().expect(2);
+
+    // The installed file was edited.
+    let file = own(&test, "minikube", MINIKUBE);
+    fs::write(&file, "#!/bin/sh\nexit 0\n").expect("written");
+    assert_eq!(list(&mut test)[0].1, "changed");
+    up_fails(&mut test, &[], "KS-TOOL-CHANGED", 3);
+    let run = test.args(["status"]).run().expect(3);
+    assert!(run.stderr.contains("KS-TOOL-CHANGED"), "{}", run.stderr);
+}
+
+#[test]
+fn nothing_is_fetched_where_that_is_not_wanted() {
+    let (mut test, mirror) = bare();
+    let base = mirror.serve();
+    let url_mirror = format!("--mirror={base}");
+    up_fails(&mut test, &["--offline", &url_mirror], "KS-DOWNLOAD-OFFLINE", 1);
+    up_fails(&mut test, &["--system-tools", &url_mirror], "KS-TOOL-MISSING", 3);
+    assert_eq!(mirror.seen(), [""; 0]);
+    // A look says what would be done, and does not do it.
+    let run = test.args(["plan"]).run().expect(0);
+    assert!(run.stdout.contains("obtains minikube 1.38.1 and kubectl 1.35.1"), "{}", run.stdout);
+    assert!(list(&mut test).is_empty());
+    assert_eq!(test.calls(), []);
+    // A program that the user names is used or nothing is.
+    let mut test = test.env("KSTRIM_KUBECTL", "/no/such/kubectl");
+    up_fails(&mut test, &[], "KS-TOOL-MISSING", 3);
+}
+
+#[test]
+fn a_url_with_a_password_is_refused_without_showing_it() {
+    for flag in ["--mirror", "--manifests"] {
+        let (mut test, _mirror) = bare();
+        let args = format!("{flag}=https://me:hunter2@mirror.example/x");
+        let run = test.args(["up", "-o", "json", &args]).run().expect(2);
+        let lines = run.json_lines();
+        assert_eq!(failure(&lines), "KS-DOWNLOAD-CREDENTIALS", "{}", told(&lines));
+        assert!(!run.stdout.contains("hunter2") && !run.stderr.contains("hunter2"), "{}", run.stdout);
+    }
+}
