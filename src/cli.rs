@@ -231,7 +231,7 @@ pub enum Command {
     ///
     /// A flag wins over an environment variable, that over kstrim.yaml in this folder or one above it, that
     /// over the user's own file.
-    #[command(after_help = CONFIG_EXAMPLES)]
+    #[command(after_help = config::EXAMPLES)]
     Config(Config),
     /// List, obtain or remove kstrim's own minikube and kubectl
     ///

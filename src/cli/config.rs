@@ -4,6 +4,14 @@ use clap::{Args, Subcommand};
 
 use super::{Format, What};
 
+/// What the help of `kstrim config` ends with.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kstrim config init                 begin a kstrim.yaml here, every setting commented out
+  kstrim config show --origins       what holds, and from which flag, variable or file and line
+  kstrim config show --memory 6g -o json
+  kstrim config schema > kstrim.schema.json";
+
 /// `kstrim config`
 #[derive(Debug, Clone, Args)]
 pub struct Config {

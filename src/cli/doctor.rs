@@ -30,9 +30,6 @@ pub struct Doctor {
     /// Send messages through Kafka and read them back, too
     #[arg(long)]
     pub smoke: bool,
-    /// Ask no server on the network
-    #[arg(long)]
-    pub offline: bool,
     /// How to print
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,

@@ -82,7 +82,7 @@ impl Verb<'_> {
         let (target, paths) = (&self.settings.target, self.paths());
         let journal = JournalFile::open(&paths.journal(), target.profile.as_str()).map(|file| file.journal);
         let mut ground = Ground::new(self.settings.clone(), journal, self.runner.clone(), Host::this());
-        ground.online = !self.args.offline;
+        ground.online = !self.settings.offline;
         ground.messages = self.args.smoke;
         let looker = match (&ground.minikube, &ground.kubectl) {
             // What is wrong with the rest has checks of its own.
