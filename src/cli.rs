@@ -1,6 +1,7 @@
 //! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
 
 mod change;
+mod bundle;
 mod config;
 mod diagnose;
 mod doctor;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use change::{Scale, Set};
+pub use bundle::{Bundle, BundleCreate, BundleFile, BundleVerb};
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;
@@ -70,6 +72,7 @@ Look inside:
 Set up:
   config       Show the settings and where each comes from, or begin a settings file
   tools        List, obtain or remove kstrim's own minikube and kubectl
+  bundle       Write, show or check a file with everything for a machine without a network
   versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
   completions  Print a shell's completion script
 
@@ -227,6 +230,11 @@ pub enum Command {
     /// Show which Kafka fits which Strimzi, Kubernetes and minikube
     #[command(after_help = "Examples:\n  kstrim versions\n  kstrim versions -o json")]
     Versions(Versions),
+    /// Write, show or check a file with everything for a machine without a network
+    #[command(
+        after_help = "Examples:\n  kstrim bundle create -o kafka.bundle\n  kstrim bundle inspect kafka.bundle\n  kstrim up --bundle kafka.bundle"
+    )]
+    Bundle(Bundle),
     /// Show the settings and where each comes from, or begin a settings file
     ///
     /// A flag wins over an environment variable, that over kstrim.yaml in this folder or one above it, that

@@ -16,6 +16,7 @@
 //! - [`ready`]: pure predicates over what was observed. [`explain`]: symptom → cause → hint.
 //! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
 //! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
+//! - [`bundle`]: all that a cluster is made of, in one file.
 //! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
 //! - [`status`]: what `kstrim status` shows, as one document. [`doctor`]: what is wrong, from the machine up.
 //! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
@@ -23,6 +24,7 @@
 //! - [`names`]: validated names and versions.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
+pub mod bundle;
 pub mod catalogue;
 pub mod cli;
 pub mod cmd;

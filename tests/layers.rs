@@ -18,6 +18,7 @@ const ROWS: [&[&str]; 10] = [
     &["toolbox"],
     &["tool", "observe", "explain", "ready", "manifest", "catalogue", "download", "kafka"],
     &["config", "exec"],
+    &["bundle"],
     &["paths", "event", "failure", "names"],
 ];
 

@@ -65,6 +65,9 @@ pub struct What {
     /// Never obtain minikube or kubectl: use those of this machine
     #[arg(long, env = "KSTRIM_SYSTEM_TOOLS", help_heading = "Where it comes from")]
     pub system_tools: bool,
+    /// Take everything from this file (kstrim bundle create): no network is needed
+    #[arg(long, env = "KSTRIM_BUNDLE", value_name = "FILE", help_heading = "Where it comes from")]
+    pub bundle: Option<PathBuf>,
     /// Load this image archive (docker save) instead of pulling; repeatable
     #[arg(
         long,

@@ -1,6 +1,7 @@
 //! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
 
 mod change;
+pub mod bundle;
 pub mod completions;
 pub mod config;
 mod consent;
@@ -94,6 +95,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Logs(args) => block_on(logs::run(&global, &args)),
         Command::Env(args) => env::run(&global, &args),
         Command::Kubectl(args) => kubectl::run(&global, args),
+        Command::Bundle(args) => block_on(bundle::run(&global, &args.verb)),
         Command::Up(args) => block_on(up::run(&global, &args)),
         Command::SmokeTest(args) => block_on(smoke_test::run(&global, &args)),
         Command::Status(args) => block_on(status::run(&global, &args)),

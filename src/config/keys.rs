@@ -72,7 +72,8 @@ fn key(arg: &Arg) -> Key {
         } else {
             Vec::new()
         },
-        path: ["manifests", "mirror", "image-archive", "image-pull-config"].contains(&name.as_str()),
+        path: ["manifests", "mirror", "image-archive", "image-pull-config", "bundle"]
+            .contains(&name.as_str()),
         name,
     }
 }

@@ -1,10 +1,12 @@
 //! What a run was asked for, resolved and checked before any command is run.
 
+mod bundled;
 pub mod files;
 pub mod keys;
 
 use std::path::PathBuf;
 
+use crate::bundle::Bundle;
 pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -85,6 +87,8 @@ pub struct Settings {
     pub offline: bool,
     /// Whether minikube and kubectl are this machine's, whatever they are.
     pub system_tools: bool,
+    /// Everything in one file, opened.
+    pub bundle: Option<Bundle>,
     /// Image archives to load instead of pulling.
     pub image_archives: Vec<PathBuf>,
     /// Where images come from, if not from their own registry.
@@ -101,7 +105,7 @@ impl Settings {
     /// # Errors
     /// [`INVALID`] naming the flag, its value and what it takes.
     pub fn new(global: &Global, what: &What) -> Result<Self> {
-        let settings = Self {
+        let mut settings = Self {
             target: Target::from(global),
             topic: what.topic.clone(),
             preset: what.preset,
@@ -120,12 +124,16 @@ impl Settings {
             mirror: what.mirror.clone(),
             offline: what.offline,
             system_tools: what.system_tools,
+            bundle: None,
             image_archives: what.image_archive.clone(),
             image_registry: what.image_registry.clone(),
             pull_secrets: what.image_pull_secret.clone(),
             pull_config: what.image_pull_config.clone(),
         };
         settings.check()?;
+        if let Some(bundle) = &what.bundle {
+            bundled::apply(&mut settings, Bundle::open(bundle)?)?;
+        }
         Ok(settings)
     }
 
@@ -150,6 +158,7 @@ impl Settings {
             mirror: None,
             offline: false,
             system_tools: false,
+            bundle: None,
             image_archives: Vec::new(),
             image_registry: None,
             pull_secrets: Vec::new(),

@@ -71,6 +71,7 @@ impl Task<Cx> for Cluster {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
+        super::unbundle::minikube_cache(cx).await?;
         let mut exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
         let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
         if half_made && cx.profile_is_ours.get() {

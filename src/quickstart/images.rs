@@ -6,14 +6,15 @@
 //! needs a login is left to it.
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::sources;
+use super::{sources, unbundle};
+use crate::bundle;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
@@ -22,6 +23,7 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::observe::Kind as ObservedKind;
+use crate::paths::cache_dir;
 
 /// An image archive could not be loaded.
 pub const LOAD: Id = Id("KS-IMAGE-ARCHIVE");
@@ -49,7 +51,8 @@ impl Task<Cx> for Images {
             }));
         }
         let secrets = cx.settings.pull_secret_names();
-        if cx.settings.image_archives.is_empty() && !secrets.is_empty() {
+        let pulled = cx.settings.image_archives.is_empty() && cx.settings.bundle.is_none();
+        if pulled && !secrets.is_empty() {
             let secrets = secrets.join(", ");
             return Ok(Doneness::Done(format!("the kubelet pulls them, with the Secret {secrets}")));
         }
@@ -71,12 +74,17 @@ impl Task<Cx> for Images {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        if cx.settings.image_archives.is_empty() {
+        let archives = match &cx.settings.bundle {
+            // Unpacked while minikube makes the node.
+            Some(bundle) => unbundle::archives(cx, bundle).await?,
+            None => cx.settings.image_archives.iter().map(|a| (name(a), a.clone())).collect(),
+        };
+        if archives.is_empty() {
             cx.machine_reaches(Machine::Api).await;
             *self.left.borrow_mut() = pull(cx).await?;
         } else {
             cx.machine_reaches(Machine::Up).await;
-            load(cx).await?;
+            load(cx, &archives).await?;
             *self.left.borrow_mut() = lacking(cx).await?;
         }
         self.done.set(true);
@@ -84,7 +92,12 @@ impl Task<Cx> for Images {
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
-        let archives = &cx.settings.image_archives;
+        let archives = match &cx.settings.bundle {
+            Some(bundle) => {
+                bundle.index.of(bundle::Kind::Image).map(|e| bundle.cached(e, &cache_dir())).collect()
+            }
+            None => cx.settings.image_archives.clone(),
+        };
         Ok(if archives.is_empty() {
             let images = &sources::install(cx).await?.images;
             images.iter().map(|i| cx.minikube.image_pull_cmd(i).to_string()).collect()
@@ -94,10 +107,13 @@ impl Task<Cx> for Images {
     }
 }
 
-async fn load(cx: &Cx) -> Result<()> {
-    let archives = &cx.settings.image_archives;
-    for (done, archive) in archives.iter().enumerate() {
-        let name = archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+fn name(archive: &Path) -> String {
+    archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Load archives, each with its name for people.
+async fn load(cx: &Cx, archives: &[(String, PathBuf)]) -> Result<()> {
+    for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
         cx.progress("images", format!("loading {name}"), Some(of));
         load_one(cx, archive).await?;
@@ -135,6 +151,9 @@ async fn lacking(cx: &Cx) -> Result<Vec<String>> {
         .filter(|image| !live.iter().any(|i| same(i, image.as_str())))
         .map(ToString::to_string)
         .collect();
+    if let Some(bundle) = cx.settings.bundle.as_ref().filter(|_| !lacking.is_empty()) {
+        return Err(unbundle::incomplete(bundle, &lacking));
+    }
     if !lacking.is_empty() {
         let message =
             format!("no image archive holds {}; the kubelet will try to pull it", lacking.join(", "));

@@ -30,6 +30,7 @@ pub mod script;
 pub mod smoke;
 pub mod sources;
 pub mod topic;
+pub mod unbundle;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,7 +41,7 @@ use crate::engine::task::{Spec, Task};
 
 /// Everything `up` does, in the order it is listed to people.
 pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
-    let archives = !settings.image_archives.is_empty();
+    let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
     vec![
         Rc::new(preflight::Preflight::default()),
         Rc::new(cluster::Cluster),

@@ -79,7 +79,8 @@ impl Task<Cx> for Preflight {
         // Fetched while minikube starts; whoever needs it first waits for it. A file of the user's
         // is read at once: what is wrong with it is told before anything is made.
         sources::prefetch(cx);
-        if cx.settings.manifests.as_ref().is_some_and(|from| !from.contains("://")) {
+        let file = cx.settings.manifests.as_ref().is_some_and(|from| !from.contains("://"));
+        if file || cx.settings.bundle.is_some() {
             sources::install(cx).await?;
         }
         if found.wanting.is_empty() {

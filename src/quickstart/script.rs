@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::{kafka, topic};
+use crate::bundle;
 use crate::catalogue::Release;
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB, PULL_SECRET};
 use crate::context::{Cx, yaml};
@@ -26,6 +27,10 @@ pub fn script(cx: &Cx) -> Result<String> {
         .image_archives
         .iter()
         .map(|a| format!("minikube -p {profile} image load {}\n", quote(&a.display().to_string())))
+        .chain(
+            bundled(cx, bundle::Kind::Image)
+                .map(|tar| format!("{tar} | minikube -p {profile} image load -\n")),
+        )
         .collect();
     let images = if archives.is_empty() {
         String::new()
@@ -107,6 +112,14 @@ fn pull_secrets(cx: &Cx) -> (String, String) {
     (login, pull)
 }
 
+/// The commands that print the files of a kind out of the bundle.
+fn bundled(cx: &Cx, kind: bundle::Kind) -> impl Iterator<Item = String> {
+    cx.settings.bundle.iter().flat_map(move |bundle| {
+        let file = quote(&bundle.path.display().to_string());
+        bundle.index.of(kind).map(move |entry| format!("tar -xOf {file} {}", quote(&entry.path)))
+    })
+}
+
 fn start(cx: &Cx) -> String {
     let settings = &cx.settings;
     let mut words = vec!["minikube".to_owned(), "start".into(), "-p".into(), cx.profile().to_owned()];
@@ -134,6 +147,9 @@ fn manifest(cx: &Cx, release: &Release) -> String {
     let mut sed = format!("sed -e 's/namespace: myproject$/namespace: {}/'", cx.namespace());
     if let Some(registry) = &cx.settings.image_registry {
         sed.push_str(&format!(" -e 's#quay\\.io/strimzi/#{registry}/strimzi/#'"));
+    }
+    if let Some(tar) = bundled(cx, bundle::Kind::Manifest).next() {
+        return format!("{tar} | {sed}");
     }
     match cx.settings.manifests.as_deref() {
         Some(url) if url.contains("://") => format!("curl -fsSL {} | {sed}", quote(url)),

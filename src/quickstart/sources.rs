@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::fetch::{self, Fetching};
+use super::unbundle;
 use crate::catalogue::Mode;
 use crate::context::{Cx, Install};
 use crate::download::Progress;
@@ -14,10 +15,8 @@ use crate::manifest::{self, images, pull, source, tune};
 /// that task.
 pub fn prefetch(cx: &Cx) {
     cx.fetching.borrow_mut().get_or_insert_with(|| {
-        let (given, choice) = (cx.settings.manifests.clone(), cx.choice.clone());
-        let (store, emit) = (fetch::store(&cx.settings), cx.emit.clone());
-        let fetching =
-            Fetching::begin(move |progress| source::install(given.as_deref(), &choice, &store?, progress));
+        let emit = cx.emit.clone();
+        let fetching = begin(cx);
         Box::pin(async move {
             // Told from when somebody waits for it.
             let loaded = fetching.finish(|progress| tell(&emit, progress)).await;
@@ -27,6 +26,29 @@ pub fn prefetch(cx: &Cx) {
             loaded
         })
     });
+}
+
+fn begin(cx: &Cx) -> Fetching<source::Install> {
+    let (given, choice) = (cx.settings.manifests.clone(), cx.choice.clone());
+    let (store, bundle) = (fetch::store(&cx.settings), cx.settings.bundle.clone());
+    Fetching::begin(move |progress| {
+        let given = match &bundle {
+            Some(bundle) => {
+                let path = unbundle::cached(bundle, bundle.manifest(), progress)?;
+                Some(path.to_string_lossy().into_owned())
+            }
+            None => given,
+        };
+        source::install(given.as_deref(), &choice, &store?, progress)
+    })
+}
+
+/// The install manifest as it was published.
+///
+/// # Errors
+/// Those of [`install`].
+pub async fn published(cx: &Cx) -> Result<source::Install> {
+    begin(cx).finish(|_| {}).await
 }
 
 fn tell(emit: &Emit, progress: Progress) {

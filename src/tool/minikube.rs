@@ -26,6 +26,16 @@ pub fn find() -> Result<PathBuf> {
     super::find("minikube", VARIABLE, PAGE)
 }
 
+/// minikube's own folder (`MiniPath` in its `pkg/minikube/localpath`).
+pub fn home() -> PathBuf {
+    let named = std::env::var_os("MINIKUBE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
+    match named {
+        Some(home) if home.file_name().is_some_and(|name| name == ".minikube") => home,
+        Some(home) => home.join(".minikube"),
+        None => dirs::home_dir().unwrap_or_default().join(".minikube"),
+    }
+}
+
 /// What `minikube start` gets beside the profile; `None` leaves the choice to minikube.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StartOptions {
@@ -228,6 +238,12 @@ impl Minikube {
     /// The command that loads an image archive into the cluster.
     pub fn image_load_cmd(&self, archive: &Path) -> Cmd {
         self.image_cmd("load").arg(archive.display().to_string()).timeout(Duration::from_secs(600))
+    }
+
+    /// The command that saves an image of the cluster as an archive.
+    pub fn image_save_cmd(&self, image: &ImageName, file: &Path) -> Cmd {
+        let words = [image.as_str().to_owned(), file.display().to_string()];
+        self.image_cmd("save").args(words).timeout(Duration::from_secs(900))
     }
 
     /// The command that pulls an image inside the cluster.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod change;
+mod bundle;
 mod config;
 mod diagnose;
 mod doctor;

@@ -1,0 +1,83 @@
+//! Which images an image archive holds: `manifest.json` as `docker save` and `ctr images export` write
+//! it, or the `index.json` of an OCI layout.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+use tar::Archive;
+
+use super::ids;
+use crate::failure::{Failure, Kind as Class, Result};
+use crate::names::ImageName;
+
+/// Largest list of images, bytes.
+const LIST_LIMIT: u64 = 4 << 20;
+/// Files that are looked at in an archive. An image has a few for each layer.
+const MOST: usize = 100_000;
+
+/// The images in an archive.
+///
+/// # Errors
+/// `KS-BUNDLE-SOURCE` if it is none, or names no image.
+pub fn images(path: &Path) -> Result<Vec<ImageName>> {
+    let bad = |why: String| {
+        let message = format!("{} is no image archive", path.display());
+        Box::new(
+            Failure::new(ids::SOURCE, Class::Usage, message)
+                .because(why)
+                .hint("make one: docker save -o FILE IMAGE"),
+        )
+    };
+    let io = |e: std::io::Error| bad(e.to_string());
+    let mut archive = Archive::new(File::open(path).map_err(io)?);
+    let (mut docker, mut oci) = (None, None);
+    for (count, entry) in archive.entries_with_seek().map_err(io)?.enumerate() {
+        let mut entry = entry.map_err(io)?;
+        if count > MOST {
+            return Err(bad(format!("it holds more than {MOST} files")));
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        let list = match name.as_str() {
+            "manifest.json" => &mut docker,
+            "index.json" => &mut oci,
+            _ => continue,
+        };
+        let mut text = Vec::new();
+        (&mut entry).take(LIST_LIMIT).read_to_end(&mut text).map_err(io)?;
+        *list = Some(serde_json::from_slice::<Value>(&text).map_err(|e| bad(format!("{name}: {e}")))?);
+    }
+    let names = match (&docker, &oci) {
+        (Some(list), _) => docker_names(list),
+        (None, Some(list)) => oci_names(list),
+        (None, None) => return Err(bad("it has neither a manifest.json nor an index.json".into())),
+    };
+    let mut images = Vec::new();
+    for name in names {
+        let name: ImageName = name.parse().map_err(|e: crate::names::NameError| bad(e.to_string()))?;
+        if !images.contains(&name) {
+            images.push(name);
+        }
+    }
+    if images.is_empty() {
+        return Err(bad("it names no image: save images by name, not by id".into()));
+    }
+    Ok(images)
+}
+
+fn docker_names(list: &Value) -> Vec<String> {
+    let entries = list.as_array().into_iter().flatten();
+    let tags = entries.filter_map(|entry| entry.get("RepoTags")?.as_array()).flatten();
+    tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect()
+}
+
+fn oci_names(list: &Value) -> Vec<String> {
+    let entries = list.get("manifests").and_then(Value::as_array).into_iter().flatten();
+    let name = |entry: &Value| {
+        let notes = entry.get("annotations")?;
+        let name = notes.get("io.containerd.image.name").or(notes.get("org.opencontainers.image.ref.name"))?;
+        name.as_str().map(str::to_owned)
+    };
+    entries.filter_map(name).collect()
+}

@@ -1,0 +1,241 @@
+//! The index of a bundle: what is in it. It may come from anywhere, so everything in it has a limit.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Kind as Class, Result};
+use crate::names::{ImageName, ImageRegistry, Version};
+
+use super::ids;
+
+/// The version of the index's format.
+pub const SCHEMA: u32 = 1;
+/// What the format is called.
+pub const FORMAT: &str = "kstrim-bundle";
+/// Largest index, bytes. A hundred entries have some 30 KiB.
+pub const SIZE_LIMIT: u64 = 1 << 20;
+/// Most entries. A bundle of all kinds has about fifty.
+const MOST: usize = 1000;
+/// Longest path: what the names of a tar's header hold.
+const LONGEST_PATH: usize = 200;
+
+/// What a bundle is for, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The kstrim that wrote it.
+    pub made_by: String,
+    /// What it is for.
+    pub set: Set,
+    /// Its entries, in their order in the file.
+    pub entries: Vec<Entry>,
+}
+
+/// What a bundle is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// Strimzi.
+    pub release: Version,
+    /// Kafka.
+    pub kafka: Version,
+    /// Kubernetes, if it was chosen.
+    pub kubernetes: Option<Version>,
+    /// The preset, `single`.
+    pub preset: String,
+    /// The registry that stands in the images' names instead of their own.
+    pub image_registry: Option<ImageRegistry>,
+    /// The machine that its images and tools are for, `linux-amd64`.
+    pub platform: String,
+}
+
+/// A file in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its name in the bundle, `images/operator.tar`.
+    pub path: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of its content, lower-case hex.
+    pub sha256: String,
+    /// Of an image archive: the images in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageName>,
+    /// Of a tool: its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// Whether it is a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Strimzi's install manifest.
+    Manifest,
+    /// An image archive.
+    Image,
+    /// minikube or kubectl.
+    Tool,
+    /// A file of minikube's own cache.
+    MinikubeCache,
+}
+
+impl Kind {
+    /// The folder that its entries are in.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Kind::Manifest => "manifests",
+            Kind::Image => "images",
+            Kind::Tool => "tools",
+            Kind::MinikubeCache => "minikube-cache",
+        }
+    }
+
+    /// Largest one, bytes: far above what is, far below what fills a disk.
+    pub fn limit(self) -> u64 {
+        match self {
+            // What the reader of manifests takes at most.
+            Kind::Manifest => 16 << 20,
+            Kind::Image => 16 << 30,
+            Kind::Tool => 512 << 20,
+            Kind::MinikubeCache => 4 << 30,
+        }
+    }
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Manifest => "manifest",
+            Kind::Image => "image",
+            Kind::Tool => "tool",
+            Kind::MinikubeCache => "minikube cache",
+        }
+    }
+}
+
+impl Entry {
+    /// The name without the folder of its kind.
+    pub fn name(&self) -> &str {
+        self.path.split_once('/').map_or(self.path.as_str(), |(_, name)| name)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        if !path_ok(&self.path) {
+            return Err("its path is not a plain one below the bundle".into());
+        }
+        if !self.path.starts_with(&format!("{}/", self.kind.folder())) {
+            return Err(format!("it is not below {}/, where one of its kind is", self.kind.folder()));
+        }
+        if self.size > self.kind.limit() {
+            let limit = self.kind.limit() >> 20;
+            return Err(format!(
+                "it has {} bytes; a {} has at most {limit} MiB",
+                self.size,
+                self.kind.title()
+            ));
+        }
+        let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if self.sha256.len() != 64 || !self.sha256.chars().all(digit) {
+            return Err("its sha256 is not 64 lower-case hex digits".into());
+        }
+        if self.kind == Kind::Tool
+            && (self.version.is_none() || !matches!(self.name(), "minikube" | "kubectl"))
+        {
+            return Err("it is no minikube or kubectl with a version".into());
+        }
+        Ok(())
+    }
+}
+
+/// A relative path of plain parts: nothing hidden, nothing above, nothing that a shell or a terminal
+/// would take for something else.
+pub fn path_ok(path: &str) -> bool {
+    let part = |p: &str| {
+        p.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && p.chars().all(|c| c.is_ascii_alphanumeric() || "._-@+".contains(c))
+    };
+    path.len() <= LONGEST_PATH && path.split('/').all(part)
+}
+
+impl Index {
+    /// Read an index and see that it can be trusted to be what it says.
+    ///
+    /// # Errors
+    /// `KS-BUNDLE-NEWER`, `KS-BUNDLE-INDEX`, `KS-BUNDLE-ENTRY` naming the entry. `origin` names the file.
+    pub fn parse(origin: &str, text: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: String,
+            schema: u32,
+        }
+        let bad = |why: String| {
+            let message = format!("the index of the bundle {origin} is not as kstrim writes it");
+            Box::new(Failure::new(ids::INDEX, Class::Usage, message).because(why))
+        };
+        let versioned: Versioned = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
+        if versioned.format != FORMAT {
+            return Err(bad(format!("its format is not {FORMAT}")));
+        }
+        if versioned.schema > SCHEMA {
+            let message = format!("the bundle {origin} was written by a newer kstrim");
+            return Err(Box::new(
+                Failure::new(ids::NEWER, Class::Usage, message)
+                    .because(format!("its schema is {}, this kstrim knows {SCHEMA}", versioned.schema))
+                    .hint("use the newer kstrim, or write the bundle with this one"),
+            ));
+        }
+        let index: Self = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
+        if index.entries.is_empty() || index.entries.len() > MOST {
+            return Err(bad(format!("it has {} entries, of at most {MOST}", index.entries.len())));
+        }
+        let word = |text: &str| text.len() <= 64 && path_ok(text) && !text.contains('/');
+        if !word(&index.set.preset) || !word(&index.set.platform) {
+            return Err(bad("its preset or platform is no plain word".into()));
+        }
+        let mut seen = HashSet::new();
+        for entry in &index.entries {
+            let checked = entry.check().and_then(|()| {
+                if seen.insert(entry.path.as_str()) { Ok(()) } else { Err("it is there twice".into()) }
+            });
+            checked.map_err(|why| refused(origin, &entry.path, &why))?;
+        }
+        match index.of(Kind::Manifest).count() {
+            1 => Ok(index),
+            n => Err(bad(format!("it has {n} install manifests, not one"))),
+        }
+    }
+
+    /// The entries of a kind.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.kind == kind)
+    }
+
+    /// As it is written.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+}
+
+/// An entry is not what it should be.
+pub(super) fn refused(origin: &str, path: &str, why: &str) -> Box<Failure> {
+    let shown: String = path.chars().take(200).collect();
+    let message = format!("the entry {shown:?} of the bundle {origin} is refused");
+    Box::new(
+        Failure::new(ids::ENTRY, Class::Usage, message)
+            .because(why)
+            .hint("get the bundle anew from whom you have it, or write it: kstrim bundle create"),
+    )
+}

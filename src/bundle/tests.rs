@@ -1,0 +1,246 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::write::{Source, write};
+use super::*;
+
+const MANIFEST: &[u8] = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
+
+fn set() -> Set {
+    Set {
+        release: "1.2.0".parse().unwrap(),
+        kafka: "4.3.1".parse().unwrap(),
+        kubernetes: Some("1.34.4".parse().unwrap()),
+        preset: "single".into(),
+        image_registry: None,
+        platform: "linux-amd64".into(),
+    }
+}
+
+/// A folder with a bundle of a manifest and an image of so many bytes.
+fn bundle(bytes: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let source = |kind, name: &str, file| Source {
+        kind,
+        name: name.into(),
+        file,
+        images: Vec::new(),
+        version: None,
+        executable: false,
+    };
+    let sources = [
+        source(Kind::Manifest, "strimzi-1.2.0.yaml", file("m", MANIFEST)),
+        source(Kind::Image, "kafka.tar", file("i", bytes)),
+    ];
+    let to = folder.path().join("x.bundle");
+    assert!(write(&to, set(), &sources, false, &mut |_| true).unwrap().is_some());
+    (folder, to)
+}
+
+fn verified(path: &Path) -> crate::failure::Result<Bundle> {
+    let bundle = Bundle::open(path)?;
+    bundle.verify(&mut |_| true)?;
+    Ok(bundle)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let image = vec![7; 3 * CHUNK + 5];
+    let (folder, path) = bundle(&image);
+    let read = verified(&path).unwrap();
+    assert_eq!(read.index.set, set());
+    assert_eq!(read.size(), (MANIFEST.len() + image.len()) as u64);
+    // Any tar reads it.
+    let mut tar = tar::Archive::new(fs::File::open(&path).unwrap());
+    let names: Vec<String> =
+        tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
+    assert_eq!(names, [INDEX, INDEX_DIGEST, "manifests/strimzi-1.2.0.yaml", "images/kafka.tar"]);
+    // The same content is the same file.
+    let (other, again) = bundle(&image);
+    assert_eq!(fs::read(&path).unwrap(), fs::read(again).unwrap());
+    drop(other);
+
+    let entry = read.index.of(Kind::Image).next().unwrap().clone();
+    let cache = folder.path().join("cache");
+    let mut steps = 0;
+    let mut count = |bytes: u64| {
+        steps += bytes;
+        true
+    };
+    let unpacked = read.unpack(&entry, &cache, &mut count).unwrap().unwrap();
+    assert_eq!(fs::read(&unpacked).unwrap(), image);
+    assert_eq!(steps, entry.size);
+    // Again: nothing is unpacked. A damaged one is unpacked anew.
+    assert!(read.unpack(&entry, &cache, &mut |_| panic!("it is there")).unwrap().is_some());
+    let mut damaged = image.clone();
+    damaged[9] = 8;
+    fs::write(&unpacked, damaged).unwrap();
+    assert!(read.unpack(&entry, &cache, &mut |_| true).unwrap().is_some());
+    assert_eq!(fs::read(&unpacked).unwrap(), image);
+}
+
+#[test]
+fn a_stopped_one_leaves_nothing() {
+    let (folder, path) = bundle(&[1; 1000]);
+    let read = Bundle::open(&path).unwrap();
+    let entry = read.index.of(Kind::Image).next().unwrap();
+    let cache = folder.path().join("cache");
+    assert_eq!(read.unpack(entry, &cache, &mut |_| false).unwrap(), None);
+    let left = fs::read_dir(cache.join("bundles/sha256")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_file_that_is_there_is_kept() {
+    let (_folder, path) = bundle(b"x");
+    let failure = write(&path, set(), &[], false, &mut |_| true).unwrap_err();
+    assert_eq!((failure.id, failure.kind), (ids::EXISTS, crate::failure::Kind::Foreign));
+}
+
+/// Files that somebody may hand to kstrim: each is named after what it is refused with.
+#[test]
+fn the_corpus_is_refused_by_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundles");
+    let mut seen = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (id, what) = name.split_once('.').unwrap();
+        seen += 1;
+        let result = verified(&path);
+        if id == "good" {
+            assert_eq!(result.unwrap().index.entries.len(), 2);
+            continue;
+        }
+        let failure = result.err().unwrap_or_else(|| panic!("{name} is taken for good"));
+        assert_eq!(failure.id.0, id, "{name}: {failure} {:?}", failure.causes);
+        // What is wrong with an entry is told by its name.
+        let of_entry = ["ENTRY", "TRUNCATED", "DIGEST"].iter().any(|word| id.ends_with(word));
+        let named = failure.message.contains("entry \"");
+        assert_eq!(named, of_entry, "{what}: {failure}");
+        assert!(!failure.message.chars().any(char::is_control), "{failure:?}");
+    }
+    assert!(seen > 35, "{seen}");
+}
+
+#[test]
+fn archives_name_their_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = |files: &[(&str, &str)]| {
+        let path = folder.path().join("a.tar");
+        let mut tar = tar::Builder::new(fs::File::create(&path).unwrap());
+        for (name, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_cksum();
+            tar.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        tar.finish().unwrap();
+        path
+    };
+    let names = |files: &[(&str, &str)]| -> Result<Vec<String>, String> {
+        let found = super::archive::images(&archive(files)).map_err(|f| format!("{f} {:?}", f.causes))?;
+        Ok(found.iter().map(ToString::to_string).collect())
+    };
+    let docker = r#"[{"RepoTags": ["quay.io/a:1", "quay.io/a:2"]}, {"RepoTags": ["quay.io/a:1"]}]"#;
+    let oci = r#"{"manifests": [{"annotations": {"io.containerd.image.name": "quay.io/b:1"}}]}"#;
+    assert_eq!(names(&[("x", "y"), ("manifest.json", docker)]).unwrap(), ["quay.io/a:1", "quay.io/a:2"]);
+    assert_eq!(names(&[("./index.json", oci)]).unwrap(), ["quay.io/b:1"]);
+    assert_eq!(names(&[("index.json", oci), ("manifest.json", docker)]).unwrap().len(), 2);
+    for (files, words) in [
+        (&[("x", "y")][..], "neither a manifest.json"),
+        (&[("manifest.json", "[")], "manifest.json:"),
+        (&[("manifest.json", r#"[{"RepoTags": null}]"#)], "names no image"),
+        (&[("manifest.json", r#"[{"RepoTags": ["--all"]}]"#)], "not a valid image name"),
+    ] {
+        let told = names(files).unwrap_err();
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn paths() {
+    for good in ["images/a.tar", "minikube-cache/linux/amd64/v1.34.4/kubelet", "x/a+b@c_d"] {
+        assert!(super::index::path_ok(good), "{good}");
+    }
+    for bad in [
+        "",
+        "/a",
+        "a/",
+        "a//b",
+        "a/../b",
+        "..",
+        "./a",
+        "a/.b",
+        "a b",
+        "a\\b",
+        "a\nb",
+        "ü",
+        "-a",
+        "a:b",
+        &"x".repeat(300),
+    ] {
+        assert!(!super::index::path_ok(bad), "{bad}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever bit is changed in a bundle: it is refused, or nothing that is taken out of it differs.
+    #[test]
+    fn no_changed_byte_gets_through(at in 0.0..1.0_f64, bit in 0..8_u8) {
+        let image = [42; 700];
+        let (folder, path) = bundle(&image);
+        let mut bytes = fs::read(&path).unwrap();
+        let place = ((bytes.len() - 1) as f64 * at) as usize;
+        bytes[place] ^= 1 << bit;
+        fs::write(&path, &bytes).unwrap();
+        if let Ok(read) = Bundle::open(&path) {
+            prop_assert_eq!(&read.index.set, &set());
+            for entry in &read.index.entries {
+                match read.unpack(entry, &folder.path().join("cache"), &mut |_| true) {
+                    Ok(file) => {
+                        let content = fs::read(file.unwrap()).unwrap();
+                        prop_assert!(content == image || content == MANIFEST);
+                    }
+                    Err(failure) => prop_assert_eq!(failure.id, ids::DIGEST),
+                }
+            }
+        }
+    }
+
+    /// Wherever a bundle is cut off, it is refused, and by the name of the entry once there is an index.
+    #[test]
+    fn no_cut_gets_through(at in 0.0..1.0_f64) {
+        let (_folder, path) = bundle(&[42; 700]);
+        let bytes = fs::read(&path).unwrap();
+        // The two empty blocks at the end hold nothing.
+        let length = ((bytes.len() - 1024) as f64 * at) as usize;
+        fs::write(&path, &bytes[..length]).unwrap();
+        let all = length + 512 > bytes.len() - 1024 && length >= bytes.len() - 1024 - (512 - 700 % 512);
+        match verified(&path) {
+            Ok(_) => prop_assert!(all, "cut at {}", length),
+            Err(failure) => prop_assert!(
+                [ids::UNREADABLE, ids::TRUNCATED, ids::INDEX, ids::ENTRY].contains(&failure.id), "{:?}", failure
+            ),
+        }
+    }
+
+    #[test]
+    fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..2000), text in "\\PC{0,400}") {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write(&path, &bytes).unwrap();
+        let _ = (Bundle::open(&path), super::archive::images(&path));
+        let _ = (Index::parse("x", &bytes), Index::parse("x", text.as_bytes()));
+    }
+}

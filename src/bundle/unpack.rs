@@ -1,0 +1,70 @@
+//! Entries to files: into the cache by content, or to a place of their own.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::read::{Bundle, Step};
+use super::{CHUNK, Entry, hex, ids};
+use crate::failure::{Failure, Kind as Class, Result};
+
+/// The cache's folder for what bundles held.
+const CLASS: &str = "bundles";
+
+impl Bundle {
+    /// Where an entry is in the cache.
+    pub fn cached(&self, entry: &Entry, cache: &Path) -> PathBuf {
+        cache.join(CLASS).join("sha256").join(&entry.sha256)
+    }
+
+    /// An entry as a file in the cache: the one that is there if it is still whole, else unpacked anew.
+    /// `Ok(None)`: it was stopped. `step` is not called for what is there.
+    ///
+    /// # Errors
+    /// `KS-BUNDLE-*`.
+    pub fn unpack(&self, entry: &Entry, cache: &Path, step: Step<'_>) -> Result<Option<PathBuf>> {
+        let path = self.cached(entry, cache);
+        let there = fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == entry.size);
+        if there && digest(&path).is_ok_and(|found| found == entry.sha256) {
+            return Ok(Some(path));
+        }
+        Ok(self.unpack_to(entry, &path, step)?.then_some(path))
+    }
+
+    /// An entry as the file `path`, which is replaced. `Ok(false)`: it was stopped.
+    ///
+    /// # Errors
+    /// `KS-BUNDLE-*`.
+    pub fn unpack_to(&self, entry: &Entry, path: &Path, step: Step<'_>) -> Result<bool> {
+        let unwritable = |e: std::io::Error| {
+            let message = format!("{} of the bundle cannot be unpacked to {}", entry.path, path.display());
+            let failure = Failure::new(ids::UNWRITABLE, Class::Task, message).because(e);
+            Box::new(failure.hint("make room, or mend the folder's permissions"))
+        };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(unwritable)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+        if !self.read(entry, step, |piece| file.write_all(piece))? {
+            return Ok(false);
+        }
+        let mode = if entry.executable { 0o755 } else { 0o644 };
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(unwritable)?;
+        file.as_file().sync_data().map_err(unwritable)?;
+        file.persist(path).map_err(|e| unwritable(e.error))?;
+        Ok(true)
+    }
+}
+
+/// SHA-256 of a file.
+fn digest(path: &Path) -> std::io::Result<String> {
+    let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}

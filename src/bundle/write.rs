@@ -1,0 +1,181 @@
+//! Writing a bundle, in one pass: the index comes first with a place for each digest, which is filled
+//! when the contents went by.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tar::{EntryType, Header};
+
+use super::index::{Entry, FORMAT, Index, SCHEMA, Set, path_ok};
+use super::read::Step;
+use super::{CHUNK, INDEX, INDEX_DIGEST, Kind, hex, ids};
+use crate::failure::{Failure, Kind as Class, Result};
+use crate::names::{ImageName, Version};
+
+/// A file that goes into a bundle.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name in the folder of its kind.
+    pub name: String,
+    /// Where it is.
+    pub file: PathBuf,
+    /// Of an image archive: the images in it.
+    pub images: Vec<ImageName>,
+    /// Of a tool: its version.
+    pub version: Option<Version>,
+    /// Whether it is a program.
+    pub executable: bool,
+}
+
+fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
+    let message = format!("{} cannot go into the bundle", path.display());
+    Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
+}
+
+/// Write the bundle `to` of these files. `force` replaces a file that is there. `Ok(None)`: it was
+/// stopped, and nothing is left.
+///
+/// # Errors
+/// `KS-BUNDLE-SOURCE`, `KS-BUNDLE-EXISTS`, `KS-BUNDLE-UNWRITABLE`.
+pub fn write(to: &Path, set: Set, sources: &[Source], force: bool, step: Step<'_>) -> Result<Option<Index>> {
+    let exists = || {
+        let message = format!("{} is there already", to.display());
+        Box::new(Failure::new(ids::EXISTS, Class::Foreign, message).hint("replace it: --force"))
+    };
+    let unwritable = |e: std::io::Error| {
+        let message = format!("the bundle {} cannot be written", to.display());
+        Box::new(
+            Failure::new(ids::UNWRITABLE, Class::Task, message)
+                .because(e)
+                .hint("make room, or give another -o FILE"),
+        )
+    };
+    if !force && to.exists() {
+        return Err(exists());
+    }
+    let mut index = planned(set, sources)?;
+    let folder = to.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+    // Every digest is as long as the one that takes its place.
+    head(&mut file, &index).map_err(unwritable)?;
+    for (place, from) in sources.iter().enumerate() {
+        let Some(entry) = index.entries.get_mut(place) else { break };
+        file.write_all(&header(&entry.path, entry.size).map_err(unwritable)?).map_err(unwritable)?;
+        match copy(&from.file, entry.size, &mut file, step) {
+            Ok(Some(digest)) => entry.sha256 = digest,
+            Ok(None) => return Ok(None),
+            Err(Broken::Read(why)) => return Err(source(&from.file, why)),
+            Err(Broken::Write(e)) => return Err(unwritable(e)),
+        }
+        pad(&mut file, entry.size).map_err(unwritable)?;
+    }
+    // Two empty blocks end a tar.
+    file.write_all(&[0; 1024]).map_err(unwritable)?;
+    file.seek(SeekFrom::Start(0)).map_err(unwritable)?;
+    head(&mut file, &index).map_err(unwritable)?;
+    file.as_file().sync_data().map_err(unwritable)?;
+    let kept = if force { file.persist(to) } else { file.persist_noclobber(to) };
+    kept.map_err(|e| match e.error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(),
+        _ => unwritable(e.error),
+    })?;
+    // A temporary file is for its owner alone; a bundle is made to be given on.
+    let _ = std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    Ok(Some(index))
+}
+
+/// The index with an empty digest for each file.
+fn planned(set: Set, sources: &[Source]) -> Result<Index> {
+    let mut entries = Vec::new();
+    for from in sources {
+        let meta = std::fs::metadata(&from.file).map_err(|e| source(&from.file, e))?;
+        let path = format!("{}/{}", from.kind.folder(), from.name);
+        if !meta.is_file() {
+            return Err(source(&from.file, "it is not a file"));
+        }
+        if !path_ok(&path) || header(&path, 0).is_err() {
+            return Err(source(&from.file, format!("{path:?} is no name that a bundle takes")));
+        }
+        if meta.len() > from.kind.limit() {
+            let limit = from.kind.limit() >> 20;
+            return Err(source(&from.file, format!("a {} has at most {limit} MiB", from.kind.title())));
+        }
+        entries.push(Entry {
+            path,
+            kind: from.kind,
+            size: meta.len(),
+            sha256: "0".repeat(64),
+            images: from.images.clone(),
+            version: from.version.clone(),
+            executable: from.executable,
+        });
+    }
+    let made_by = format!("kstrim {}", env!("CARGO_PKG_VERSION"));
+    Ok(Index { format: FORMAT.into(), schema: SCHEMA, made_by, set, entries })
+}
+
+fn head(file: &mut impl Write, index: &Index) -> std::io::Result<()> {
+    let text = index.text();
+    let digest = format!("{}\n", hex(&Sha256::digest(&text)));
+    for (path, content) in [(INDEX, text.as_slice()), (INDEX_DIGEST, digest.as_bytes())] {
+        file.write_all(&header(path, content.len() as u64)?)?;
+        file.write_all(content)?;
+        pad(file, content.len() as u64)?;
+    }
+    Ok(())
+}
+
+/// A header without anything that differs from machine to machine: the same content is the same bundle.
+fn header(path: &str, size: u64) -> std::io::Result<[u8; 512]> {
+    let mut header = Header::new_ustar();
+    header.set_path(path)?;
+    header.set_entry_type(EntryType::Regular);
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_cksum();
+    Ok(*header.as_bytes())
+}
+
+fn pad(file: &mut impl Write, size: u64) -> std::io::Result<()> {
+    let rest = (512 - size % 512) % 512;
+    file.write_all(&[0; 512][..usize::try_from(rest).unwrap_or(0)])
+}
+
+enum Broken {
+    Read(String),
+    Write(std::io::Error),
+}
+
+/// Copy exactly `size` bytes and give their digest; `None`: it was stopped.
+fn copy(
+    from: &Path,
+    size: u64,
+    to: &mut impl Write,
+    step: Step<'_>,
+) -> std::result::Result<Option<String>, Broken> {
+    let read_error = |e: std::io::Error| Broken::Read(e.to_string());
+    let mut file = File::open(from).map_err(read_error)?;
+    let (mut left, mut hash, mut buffer) = (size, Sha256::new(), vec![0; CHUNK]);
+    loop {
+        let read = file.read(&mut buffer).map_err(read_error)?;
+        if read as u64 > left || read == 0 && left > 0 {
+            return Err(Broken::Read("it changed while it was read".into()));
+        }
+        if read == 0 {
+            return Ok(Some(hex(&hash.finalize())));
+        }
+        hash.update(&buffer[..read]);
+        to.write_all(&buffer[..read]).map_err(Broken::Write)?;
+        left -= read as u64;
+        if !step(read as u64) {
+            return Ok(None);
+        }
+    }
+}

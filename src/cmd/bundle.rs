@@ -1,0 +1,361 @@
+//! `kstrim bundle`: everything that a cluster is made of, in one file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+
+use super::session::Session;
+use crate::bundle::write::{self, Source};
+use crate::bundle::{Bundle, Index, Kind, Set, archive, ids, megabytes, platform};
+use crate::cli::{BundleCreate, BundleFile, BundleVerb, Format, Global, OutputMode};
+use crate::config::Settings;
+use crate::context::{Cx, yaml};
+use crate::explain::pulls;
+use crate::failure::{Failure, Kind as Class, Result};
+use crate::names::{ImageName, Tool, Version};
+use crate::quickstart::sources;
+use crate::report::table::Table;
+use crate::report::{self, OutputMode as Mode};
+use crate::tool::minikube;
+use crate::tool::minikube_output::Listed;
+
+/// Run one of its verbs.
+///
+/// # Errors
+/// `KS-BUNDLE-*`, and what keeps the manifest or the images from being had.
+pub async fn run(global: &Global, verb: &BundleVerb) -> Result<ExitCode> {
+    match verb {
+        BundleVerb::Create(args) => create(global, args).await?,
+        BundleVerb::Inspect(args) => {
+            let bundle = Bundle::open(&args.file)?;
+            super::print(&shown(&bundle, args, None));
+        }
+        BundleVerb::Verify(args) => {
+            let bundle = Bundle::open(&args.file)?;
+            bundle.verify(&mut |_| true)?;
+            super::print(&shown(&bundle, args, Some(true)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A bundle as data.
+#[derive(Serialize)]
+struct Shown<'a> {
+    file: String,
+    /// SHA-256 of its index, which names all that is in it.
+    id: &'a str,
+    /// Bytes of all entries.
+    size: u64,
+    /// Whether every entry was checked against its digest; null if none was looked at.
+    verified: Option<bool>,
+    #[serde(flatten)]
+    index: &'a Index,
+}
+
+fn shown(bundle: &Bundle, args: &BundleFile, verified: Option<bool>) -> String {
+    let (file, index) = (bundle.path.display().to_string(), &bundle.index);
+    let data = Shown { file, id: &bundle.id, size: bundle.size(), verified, index };
+    match args.format {
+        Format::Json => super::json(&data),
+        Format::Yaml => super::yaml(&data),
+        Format::Text => text(&data),
+    }
+}
+
+fn text(data: &Shown<'_>) -> String {
+    let set = &data.index.set;
+    let kubernetes = set.kubernetes.as_ref().map_or("any that fits".to_owned(), ToString::to_string);
+    let mut out = format!(
+        "Strimzi {}, Kafka {}, preset {}, Kubernetes {kubernetes}, for {}\n",
+        set.release, set.kafka, set.preset, set.platform
+    );
+    if let Some(registry) = &set.image_registry {
+        out.push_str(&format!("images by their names at {registry}\n"));
+    }
+    out.push_str(&format!(
+        "{}, made by {}, id sha256:{}\n\n",
+        megabytes(data.size),
+        data.index.made_by,
+        data.id
+    ));
+    let mut table = Table::new(["KIND", "NAME", "SIZE", "SHA-256", "HOLDS"]);
+    for entry in &data.index.entries {
+        let images: Vec<&str> = entry.images.iter().map(AsRef::as_ref).collect();
+        let holds = entry.version.as_ref().map_or_else(|| images.join(" "), ToString::to_string);
+        let short = entry.sha256.get(..12).unwrap_or_default();
+        table.row([entry.kind.title(), entry.name(), &megabytes(entry.size), short, &holds]);
+    }
+    let mode = report::resolve(Mode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+    out.push_str(&table.render(mode.stdout, report::stdout_columns()));
+    if data.verified == Some(true) {
+        let count = data.index.entries.len();
+        out.push_str(&format!("\nAll {count} entries are what was put into the bundle.\n"));
+    }
+    out
+}
+
+async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
+    let settings = Settings::new(global, &args.what)?;
+    if let Some(bundle) = &settings.bundle {
+        return Err(source(&bundle.path, "a bundle is not made of a bundle: copy the file"));
+    }
+    let choice = super::up::choose(&settings)?;
+    let session = Session::begin(global, "bundle", OutputMode::Plain);
+    let save = settings.image_archives.is_empty();
+    let cx = if save || args.tools || args.minikube_cache {
+        super::up::context(&session, settings, choice)?
+    } else {
+        super::up::context_without_programs(&session, settings, choice)?
+    };
+    cx.read_only.set(true);
+    let talk = |line: &str| {
+        if !global.quiet {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    };
+    let work = tokio::select! {
+        work = collect(&cx, args, &talk) => work?,
+        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+    };
+    let (to, force) = (args.file.clone(), args.force);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let bytes: u64 =
+        work.sources.iter().filter_map(|s| std::fs::metadata(&s.file).ok()).map(|m| m.len()).sum();
+    talk(&format!("writing {} files, {}", work.sources.len(), megabytes(bytes)));
+    let mut writing = tokio::task::spawn_blocking(move || {
+        // The folder of what was saved lives as long as it is read.
+        let Work { set, sources, _folder } = work;
+        write::write(&to, set, &sources, force, &mut |_| !stopped.load(Ordering::Relaxed))
+    });
+    let written = tokio::select! {
+        written = &mut writing => written,
+        _ = session.cancel.cancelled() => {
+            stop.store(true, Ordering::Relaxed);
+            writing.await
+        }
+    };
+    match written.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))? {
+        Some(_) => super::print(&format!("{}\n", args.file.display())),
+        None => return Err(session.interrupted()),
+    }
+    Ok(())
+}
+
+/// What goes into a bundle.
+struct Work {
+    set: Set,
+    sources: Vec<Source>,
+    _folder: tempfile::TempDir,
+}
+
+fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
+    let message = format!("{} cannot go into the bundle", path.display());
+    Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
+}
+
+async fn collect(cx: &Cx, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Work> {
+    let beside = args.file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Images take the room where the bundle will: the folder of temporary files may be a small one.
+    let folder = tempfile::Builder::new().prefix(".kstrim-bundle").tempdir_in(beside).map_err(|e| {
+        let message = format!("the bundle {} cannot be written", args.file.display());
+        Box::new(Failure::new(ids::UNWRITABLE, Class::Task, message).because(e).hint("give another -o FILE"))
+    })?;
+    let release = &cx.choice.release.version;
+    let published = sources::published(cx).await?;
+    let file = folder.path().join("manifest.yaml");
+    std::fs::write(&file, yaml(&published.objects)).map_err(|e| source(&file, e))?;
+    let mut sources = vec![plain(Kind::Manifest, format!("strimzi-{release}.yaml"), file)];
+    sources.extend(images(cx, folder.path(), talk).await?);
+    if args.tools {
+        sources.extend(tools(cx).await?);
+    }
+    let kubernetes = kubernetes(cx).await;
+    if args.minikube_cache {
+        let kubernetes = kubernetes.as_ref().ok_or_else(|| {
+            let failure =
+                source(Path::new("minikube's cache"), "the Kubernetes version it is for is not known");
+            Box::new(failure.hint("say which: --kubernetes-version 1.34.4"))
+        })?;
+        sources.extend(minikube_cache(kubernetes)?);
+    }
+    let set = Set {
+        release: release.clone(),
+        kafka: cx.choice.kafka.clone(),
+        kubernetes,
+        preset: cx.preset().to_string(),
+        image_registry: cx.settings.image_registry.clone(),
+        platform: platform(),
+    };
+    Ok(Work { set, sources, _folder: folder })
+}
+
+fn plain(kind: Kind, name: String, file: PathBuf) -> Source {
+    Source { kind, name, file, images: Vec::new(), version: None, executable: false }
+}
+
+/// The images that run: out of the archives, else out of the cluster.
+async fn images(cx: &Cx, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<Source>> {
+    let wanted = sources::install(cx).await?.images.clone();
+    let mut files: Vec<PathBuf> = cx.settings.image_archives.clone();
+    if files.is_empty() {
+        super::connected(cx).await?;
+        for (number, image) in wanted.iter().enumerate() {
+            talk(&format!("saving {image}"));
+            let file = folder.join(format!("{number}-{}.tar", slug(image.as_str())));
+            save(cx, image, &file).await?;
+            files.push(file);
+        }
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for file in files {
+        let images = archive::images(&file)?;
+        let stem = file.file_name().map(|n| slug(&n.to_string_lossy())).unwrap_or_default();
+        let taken = |name: &str| sources.iter().any(|s| s.name == name);
+        let name = if taken(&stem) { format!("{}-{stem}", sources.len()) } else { stem };
+        sources.push(Source { images, ..plain(Kind::Image, name, file) });
+    }
+    let lacking: Vec<String> = wanted
+        .iter()
+        .filter(|image| !sources.iter().any(|s| s.images.contains(image)))
+        .map(ToString::to_string)
+        .collect();
+    if lacking.is_empty() {
+        return Ok(sources);
+    }
+    let message = format!("no image archive holds {}", lacking.join(", "));
+    Err(Box::new(
+        Failure::new(ids::INCOMPLETE, Class::Usage, message)
+            .because("an `up` of the bundle would have to pull it")
+            .hint("give an archive of it, too: --image-archive FILE, made by docker save -o FILE IMAGE")
+            .hint("or take the images out of a running cluster: leave --image-archive out"),
+    ))
+}
+
+/// A file name of plain characters.
+fn slug(text: &str) -> String {
+    let keep = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let slug: String = text.chars().map(keep).collect();
+    let slug: String = slug.trim_start_matches(['.', '-', '_']).chars().take(90).collect();
+    if slug.is_empty() { "image.tar".into() } else { slug }
+}
+
+/// minikube exits with 0 whether or not it saved anything.
+async fn save(cx: &Cx, image: &ImageName, file: &Path) -> Result<()> {
+    let cmd = cx.minikube.image_save_cmd(image, file);
+    let output = cx.minikube.run_cmd(&cmd).await?;
+    let complaint = pulls::complaint(&output.stderr);
+    let there = std::fs::metadata(file).is_ok_and(|m| m.len() > 0);
+    if output.exit.success() && complaint.is_none() && there {
+        return Ok(());
+    }
+    let message = format!("the image {image} cannot be taken out of the profile {}", cx.profile());
+    Err(Box::new(
+        Failure::new(ids::SOURCE, Class::Task, message)
+            .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
+            .hint(format!("see that it is there: minikube image ls -p {}", cx.profile()))
+            .hint("or give archives: --image-archive FILE"),
+    ))
+}
+
+async fn tools(cx: &Cx) -> Result<Vec<Source>> {
+    let versions = (cx.minikube.version().await?, cx.kubectl.client_version().await?);
+    let programs = [
+        (Tool::Minikube, cx.minikube.program().to_path_buf(), versions.0),
+        (Tool::Kubectl, cx.kubectl.program().to_path_buf(), versions.1),
+    ];
+    let one = |(tool, program, version): (Tool, PathBuf, String)| {
+        let file = std::fs::canonicalize(&program).map_err(|e| source(&program, e))?;
+        let version: Version = version.parse().map_err(|e| source(&program, format!("its version: {e}")))?;
+        Ok(Source {
+            version: Some(version),
+            executable: true,
+            ..plain(Kind::Tool, tool.name().to_owned(), file)
+        })
+    };
+    programs.into_iter().map(one).collect()
+}
+
+/// The Kubernetes that was asked for, else the profile's.
+async fn kubernetes(cx: &Cx) -> Option<Version> {
+    if let Some(chosen) = &cx.choice.kubernetes {
+        return Some(chosen.clone());
+    }
+    match cx.minikube.listed().await {
+        Ok(Listed::Valid(profile)) => profile.kubernetes.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The files of minikube's cache that a start of this Kubernetes uses: the programs of the node, the
+/// images of its control plane, the preload, the base image. Those of other versions stay out.
+fn minikube_cache(kubernetes: &Version) -> Result<Vec<Source>> {
+    let cache = minikube::home().join("cache");
+    let mut sources = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let listed = std::fs::read_dir(cache.join(&folder)).map_err(|e| source(&cache.join(&folder), e))?;
+        for entry in listed {
+            let entry = entry.map_err(|e| source(&cache.join(&folder), e))?;
+            let path = folder.join(entry.file_name());
+            let kind = entry.file_type().map_err(|e| source(&entry.path(), e))?;
+            let name = path.to_string_lossy().into_owned();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && for_version(&name, kubernetes) {
+                let executable = name.starts_with("linux/") || name.starts_with("darwin/");
+                sources.push(Source { executable, ..plain(Kind::MinikubeCache, name, entry.path()) });
+            }
+        }
+    }
+    if sources.is_empty() {
+        return Err(source(&cache, format!("it holds nothing for Kubernetes {kubernetes}")));
+    }
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(sources)
+}
+
+/// Whether a file of the cache is for this Kubernetes, or for all.
+fn for_version(path: &str, kubernetes: &Version) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let hidden = path.split('/').any(|part| part.starts_with('.')) || last.ends_with(".lock");
+    let of_kubernetes = ["linux/", "darwin/", "windows/"].iter().any(|os| path.starts_with(os))
+        || path.starts_with("preloaded-tarball/")
+        || last.starts_with("kube-");
+    !hidden && (!of_kubernetes || path.contains(&format!("v{kubernetes}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minikubes_cache_is_taken_for_one_kubernetes() {
+        let version: Version = "1.34.4".parse().expect("a version");
+        for (path, taken) in [
+            ("linux/amd64/v1.34.4/kubelet", true),
+            ("linux/amd64/v1.33.1/kubelet", false),
+            ("images/amd64/registry.k8s.io/kube-apiserver_v1.34.4", true),
+            ("images/amd64/registry.k8s.io/kube-apiserver_v1.33.1", false),
+            ("images/amd64/registry.k8s.io/pause_3.10.1", true),
+            ("preloaded-tarball/preloaded-images-k8s-v18-v1.34.4-containerd-overlay2-amd64.tar.lz4", true),
+            ("preloaded-tarball/preloaded-images-k8s-v18-v1.33.1-containerd-overlay2-amd64.tar.lz4", false),
+            ("kic/amd64/kicbase_v0.0.50.tar", true),
+            ("kic/amd64/kicbase_v0.0.50.tar.lock", false),
+        ] {
+            assert_eq!(for_version(path, &version), taken, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_plain() {
+        assert_eq!(slug("quay.io/strimzi/kafka:1.2.0"), "quay.io-strimzi-kafka-1.2.0");
+        assert_eq!(slug("../.. x"), "x");
+        assert_eq!(slug("…"), "image.tar");
+    }
+}

@@ -1,0 +1,68 @@
+//! A bundle decides what is installed; who asks for something else is told so.
+
+use clap::ValueEnum;
+
+use super::{PresetName, Settings, invalid};
+use crate::bundle::{Bundle, ids, platform};
+use crate::failure::{Failure, Kind, Result};
+use crate::names::KubernetesVersion;
+
+/// Take from the bundle what was not asked for.
+///
+/// # Errors
+/// `KS-BUNDLE-SET` where both say something and not the same; `KS-SETTING-INVALID` for sources beside it.
+pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
+    let set = &bundle.index.set;
+    let path = bundle.path.display().to_string();
+    let differs = |what: &str, has: &dyn std::fmt::Display, asked: &dyn std::fmt::Display| {
+        let message = format!("the bundle {path} is for {what} {has}, and {what} {asked} was asked for");
+        Box::new(
+            Failure::new(ids::SET, Kind::Usage, message)
+                .hint("leave that to the bundle, or write another one: kstrim bundle create")
+                .hint(format!("see what it is for: kstrim bundle inspect {path}")),
+        )
+    };
+    let arch = |platform: &str| platform.split_once('-').map_or("", |(_, arch)| arch).to_owned();
+    if arch(&set.platform) != arch(&platform()) {
+        return Err(differs("machines of", &arch(&set.platform), &arch(&platform())));
+    }
+    if let Some(asked) = settings.release.as_ref().filter(|asked| **asked != set.release) {
+        return Err(differs("Strimzi", &set.release, asked));
+    }
+    if let Some(asked) = settings.kafka.as_ref().filter(|asked| **asked != set.kafka) {
+        return Err(differs("Kafka", &set.kafka, asked));
+    }
+    if let (Some(has), Some(asked)) = (&set.kubernetes, &settings.kubernetes) {
+        let fits = match asked {
+            KubernetesVersion::Minor(minor) => has.minor() == *minor,
+            KubernetesVersion::Exact(version) => has == version,
+        };
+        if !fits {
+            return Err(differs("Kubernetes", has, asked));
+        }
+    }
+    if settings.image_registry.is_some() && settings.image_registry != set.image_registry {
+        let has = set.image_registry.as_ref().map_or("quay.io", |r| r.as_str());
+        let asked = settings.image_registry.as_ref().map_or("quay.io", |r| r.as_str());
+        return Err(differs("images of", &has, &asked));
+    }
+    if let Some(manifests) = &settings.manifests {
+        return Err(invalid("--manifests", manifests, "nothing beside --bundle, which has the manifest"));
+    }
+    if let Some(archive) = settings.image_archives.first() {
+        let archive = archive.display().to_string();
+        return Err(invalid("--image-archive", &archive, "nothing beside --bundle, which has the images"));
+    }
+    settings.release = Some(set.release.clone());
+    settings.kafka = Some(set.kafka.clone());
+    if settings.kubernetes.is_none() {
+        settings.kubernetes = set.kubernetes.clone().map(KubernetesVersion::Exact);
+    }
+    if settings.preset.is_none() {
+        settings.preset = PresetName::from_str(&set.preset, true).ok();
+    }
+    settings.image_registry = set.image_registry.clone();
+    settings.offline = true;
+    settings.bundle = Some(bundle);
+    Ok(())
+}

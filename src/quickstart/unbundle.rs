@@ -1,0 +1,120 @@
+//! What a bundle holds, where it is needed: files in the cache, tools in kstrim's own folder, minikube's
+//! downloads in minikube's cache.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use super::fetch::Fetching;
+use crate::bundle::{Bundle, Entry, Kind, ids, platform};
+use crate::context::Cx;
+use crate::download::{OnProgress, Progress};
+use crate::event::Unit;
+use crate::failure::{Failure, Id, Kind as Class, Result};
+use crate::names::Tool;
+use crate::paths::cache_dir;
+use crate::tool::minikube;
+use crate::toolbox::{self, Toolbox};
+
+/// An entry as a file in the cache. Blocking.
+///
+/// # Errors
+/// `KS-BUNDLE-*`.
+pub fn cached(bundle: &Bundle, entry: &Entry, progress: OnProgress<'_>) -> Result<PathBuf> {
+    let path = bundle.unpack(entry, &cache_dir(), &mut step(entry.size, progress))?;
+    path.ok_or_else(|| Box::new(stopped()))
+}
+
+/// Progress of `size` bytes, as a bundle tells it.
+fn step<'a>(size: u64, progress: OnProgress<'a>) -> impl FnMut(u64) -> bool + 'a {
+    let mut done = 0;
+    move |bytes| {
+        done += bytes;
+        progress(Progress { done, total: Some(size) }) == ControlFlow::Continue(())
+    }
+}
+
+fn stopped() -> Failure {
+    Failure::new(Id("KS-INTERRUPTED"), Class::Interrupted, "the unpacking of the bundle was stopped")
+}
+
+/// The image archives of a bundle: name and path.
+///
+/// # Errors
+/// `KS-BUNDLE-*`.
+pub async fn archives(cx: &Cx, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>> {
+    let mut archives = Vec::new();
+    for entry in bundle.index.of(Kind::Image) {
+        let (from, wanted) = (bundle.clone(), entry.clone());
+        let unpacking = Fetching::begin(move |progress| cached(&from, &wanted, progress));
+        let name = entry.name().to_owned();
+        let told = |progress: Progress| {
+            let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
+            cx.progress("images", format!("unpacking {name}"), of);
+        };
+        let path = unpacking.finish(told).await?;
+        archives.push((name, path));
+    }
+    Ok(archives)
+}
+
+/// minikube's downloads to where minikube looks for them. What is there stays.
+///
+/// # Errors
+/// `KS-BUNDLE-*`.
+pub async fn minikube_cache(cx: &Cx) -> Result<()> {
+    let Some(bundle) = cx.settings.bundle.as_ref().filter(|b| b.index.set.platform == platform()) else {
+        return Ok(());
+    };
+    let home = minikube::home();
+    for entry in bundle.index.of(Kind::MinikubeCache) {
+        let path = home.join("cache").join(entry.name());
+        if path.exists() {
+            continue;
+        }
+        let (from, wanted) = (bundle.clone(), entry.clone());
+        let unpacking = Fetching::begin(move |progress| {
+            let whole = from.unpack_to(&wanted, &path, &mut step(wanted.size, progress))?;
+            if whole { Ok(()) } else { Err(Box::new(stopped())) }
+        });
+        let name = entry.name().to_owned();
+        let told = |progress: Progress| {
+            let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
+            cx.progress("cluster", format!("unpacking {name} for minikube"), of);
+        };
+        unpacking.finish(told).await?;
+    }
+    Ok(())
+}
+
+/// The bundle's tools among kstrim's own, where this machine has none. Blocking, for seconds at most.
+///
+/// # Errors
+/// `KS-BUNDLE-*`, `KS-TOOL-*`.
+pub fn tools(bundle: &Bundle) -> Result<()> {
+    for tool in Tool::ALL {
+        let Some(entry) = bundle.tool(tool.name()) else { continue };
+        let Some(version) = &entry.version else { continue };
+        let here = toolbox::is_named(tool) || toolbox::on_path(tool).is_ok();
+        let toolbox = Toolbox::open();
+        if here || bundle.index.set.platform != platform() || toolbox.verified(tool, version)?.is_some() {
+            continue;
+        }
+        let file = cached(bundle, entry, &mut |_| ControlFlow::Continue(()))?;
+        let from = format!("the bundle {}", bundle.path.display());
+        toolbox.install_from_file(tool, version, &file, &entry.sha256, &from)?;
+        // It is in its place: a second copy serves nobody.
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
+}
+
+/// The refusal of a bundle that lacks an image.
+pub fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
+    let message = format!("the bundle {} lacks {}", bundle.path.display(), lacking.join(", "));
+    Box::new(
+        Failure::new(ids::INCOMPLETE, Class::Usage, message)
+            .because("what is asked for runs images that were not put into it")
+            .hint(format!("see what it is for: kstrim bundle inspect {}", bundle.path.display()))
+            .hint("or write one for this set: kstrim bundle create"),
+    )
+}
