@@ -115,7 +115,6 @@ impl Bundle {
                 _ => offsets.push(at),
             }
         }
-        drop(entries);
         let Some((index, id)) = read else { return Err(unreadable("it has no index".into())) };
         Ok(Self { path: path.to_owned(), index, id, offsets })
     }

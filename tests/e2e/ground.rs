@@ -36,6 +36,7 @@ pub struct Ground {
     minikube_home: PathBuf,
     up: Vec<OsString>,
     runs: std::cell::Cell<u32>,
+    env: std::cell::RefCell<Vec<(&'static str, String)>>,
     _file: File,
     _held: MutexGuard<'static, ()>,
 }
@@ -77,6 +78,7 @@ impl Ground {
                 [variable("KSTRIM_GROUND_OPERATOR_TAR"), variable("KSTRIM_GROUND_KAFKA_TAR")],
             ),
             runs: 0.into(),
+            env: std::cell::RefCell::default(),
             _file: file,
             _held: held,
         };
@@ -145,6 +147,7 @@ impl Ground {
         }
         // `env_remove` above may have taken the variable that was just set.
         command.env("KSTRIM_PROFILE", PROFILE);
+        command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -177,6 +180,38 @@ impl Ground {
         words.extend(self.up.iter().cloned());
         words.extend(more.iter().map(OsString::from));
         self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words)
+    }
+
+    /// From now on every HTTP of what is started goes to a port on which nobody listens. What is on this
+    /// machine is excepted: kubectl's way to the cluster.
+    pub fn without_network(&self) {
+        let nobody = "http://127.0.0.1:9".to_owned();
+        let here = "localhost,127.0.0.1,192.168.0.0/16,10.0.0.0/8".to_owned();
+        let mut env = self.env.borrow_mut();
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
+            env.push((name, nobody.clone()));
+        }
+        env.extend([("NO_PROXY", here.clone()), ("no_proxy", here)]);
+    }
+
+    /// `kstrim up -o json` with a bundle in place of the ground's manifest and archives.
+    pub fn up_of_bundle(&self, bundle: &Path) -> Run {
+        let sources = self.sources();
+        let mut words: Vec<OsString> = ["up", "-o", "json", "--bundle"].iter().map(OsString::from).collect();
+        words.push(bundle.into());
+        // A source is a flag and its value.
+        words.extend(self.up.iter().filter(|w| !sources.iter().any(|s| *w == s.as_str())).cloned());
+        self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words).finish(UP)
+    }
+
+    /// The folder of kstrim's cache.
+    pub fn cache(&self) -> PathBuf {
+        self.home.join(".cache/kstrim")
+    }
+
+    /// A file of the test's own.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.logs.join(name)
     }
 
     /// `up` to its end, which has to be good.

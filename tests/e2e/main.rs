@@ -16,6 +16,7 @@ mod daily;
 mod foreign;
 mod hopeless;
 mod mishaps;
+mod offline;
 mod removal;
 mod sigkill;
 mod work;
