@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use source::File;
 
 /// The rooms from top to bottom. A room may use every room of a lower row.
-const ROWS: [&[&str]; 10] = [
+const ROWS: [&[&str]; 11] = [
     &["main"],
     &["cmd"],
     &["diagnose"],
