@@ -45,23 +45,6 @@ Examples:
   tar -xzOf \"$(kstrim diagnose --quiet)\" --wildcards '*/summary.md'
   kstrim diagnose -o json | jq -r '.findings[].id'";
 
-pub(super) const CONFIG_EXAMPLES: &str = "\
-Examples:
-  kstrim config init                 begin a kstrim.yaml here, every setting commented out
-  kstrim config show --origins       what holds, and from which flag, variable or file and line
-  kstrim config show --memory 6g -o json
-  kstrim config schema > kstrim.schema.json";
-
-pub(super) const DOCTOR_EXAMPLES: &str = "\
-Examples:
-  kstrim doctor                  this machine, and the cluster if there is one
-  kstrim doctor --memory 6g      would `kstrim up --memory 6g` work?
-  kstrim doctor --fix            put right what is safe, after asking
-  kstrim doctor -o json | jq -r '.checks[] | select(.verdict == \"failed\").id'
-
-Exit codes: 0 all is well or warnings only, 1 something failed, 2 usage, 3 prerequisite missing,
-5 something foreign in the way, 130/143 signals";
-
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
   kstrim plan
