@@ -1,7 +1,7 @@
 //! The command line as types. Nothing is decided here; [`crate::config`] turns it into settings.
 
-mod change;
 mod bundle;
+mod change;
 mod config;
 mod diagnose;
 mod doctor;
@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use change::{Scale, Set};
 pub use bundle::{Bundle, BundleCreate, BundleFile, BundleVerb};
+pub use change::{Scale, Set};
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;

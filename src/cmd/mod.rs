@@ -1,7 +1,7 @@
 //! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
 
-mod change;
 pub mod bundle;
+mod change;
 pub mod completions;
 pub mod config;
 mod consent;

@@ -1,8 +1,8 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod bad_input;
-mod change;
 mod bundle;
+mod change;
 mod config;
 mod diagnose;
 mod doctor;
