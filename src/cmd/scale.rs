@@ -1,5 +1,6 @@
 //! `kstrim scale`: more or fewer brokers, by their node pool.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -103,11 +104,14 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         }
     }
     change::follow(living, &patience, "scale", args.timeout).await?;
-    let (s, n) = (if args.brokers == 1 { "" } else { "s" }, args.brokers);
-    Ok(if wanted > pool.has {
-        format!("{n} broker{s} serve; topics that are there stay where they are until they are reassigned")
-    } else {
-        format!("{n} broker{s} serve")
+    let serve =
+        if args.brokers == 1 { "1 broker serves".into() } else { format!("{} brokers serve", args.brokers) };
+    Ok(match wanted.cmp(&pool.has) {
+        Ordering::Greater => {
+            format!("{serve}; topics that are there stay where they are until they are reassigned")
+        }
+        Ordering::Less => format!("{serve}; the volumes of those that went are kept: kstrim status"),
+        Ordering::Equal => serve,
     })
 }
 
