@@ -7,7 +7,7 @@ use crate::ground::Ground;
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_topic_lives_its_life() {
-    let ground = Ground::with_kafka("work::a_topic_lives_its_life");
+    let ground = Ground::with_kafka("living::a_topic_lives_its_life");
     let create = ["topic", "create", "Work_Orders", "--partitions", "3", "--config", "retention.ms=86400000"];
     ground.kstrim(&create).expect(0);
     let list = ground.kstrim(&["topic", "list", "-o", "json"]).expect(0).json();
@@ -36,7 +36,7 @@ fn a_topic_lives_its_life() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_user_gets_its_credentials() {
-    let ground = Ground::with_kafka("work::a_user_gets_its_credentials");
+    let ground = Ground::with_kafka("living::a_user_gets_its_credentials");
     ground.kstrim(&["user", "create", "work-app", "--authentication", "scram"]).expect(0);
     let shown = ground.kstrim(&["user", "show", "work-app", "-o", "json"]).expect(0).json();
     assert_eq!((&shown["ready"], &shown["authentication"]), (&Value::from(true), &"scram-sha-512".into()));
@@ -61,7 +61,7 @@ fn pipeline(ground: &Ground, script: &str) -> crate::run::Run {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn messages_go_in_and_come_out_over_a_broker_that_restarts() {
-    let ground = Ground::with_kafka("work::messages_go_in_and_come_out_over_a_broker_that_restarts");
+    let ground = Ground::with_kafka("living::messages_go_in_and_come_out_over_a_broker_that_restarts");
     ground.kstrim(&["topic", "create", "work-stream", "--partitions", "2"]).expect(0);
     pipeline(&ground, "printf 'a:1\\nb:2\\na:3\\n' | kstrim produce work-stream --key-separator :").expect(0);
     let read = ["consume", "work-stream", "--from-beginning", "--timeout", "30s", "-o", "json", "-m"];
@@ -91,7 +91,7 @@ fn messages_go_in_and_come_out_over_a_broker_that_restarts() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_setting_reaches_the_broker() {
-    let ground = Ground::with_kafka("work::a_setting_reaches_the_broker");
+    let ground = Ground::with_kafka("living::a_setting_reaches_the_broker");
     ground.kstrim(&["set", "log.retention.hours=24"]).expect(0);
     let run = ground.kstrim(&["set", "log.retention.hour=24", "-o", "json"]).expect(2);
     assert_eq!(run.events().failure().0, "KS-SET-UNKNOWN", "{run}");
@@ -105,7 +105,7 @@ fn a_setting_reaches_the_broker() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn brokers_come_and_go() {
-    let ground = Ground::with_kafka("work::brokers_come_and_go");
+    let ground = Ground::with_kafka("living::brokers_come_and_go");
     ground.kstrim(&["scale", "--brokers", "2"]).expect(0);
     ground.kstrim(&["topic", "create", "work-spread", "--partitions", "2"]).expect(0);
     let run = ground.kstrim(&["scale", "--brokers", "1", "-o", "json"]).expect(2);
