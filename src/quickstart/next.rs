@@ -20,22 +20,17 @@ pub fn next(cx: &Cx) -> Next {
         .collect();
     pods.sort();
     let pod = pods.into_iter().next().unwrap_or_else(|| format!("{cluster}-dual-role-0"));
-    let tool = |name: &str, more: &str, input: &str| {
-        format!(
-            "kstrim kubectl{flags} -- exec {input} -n {namespace} {pod} -c kafka -- bin/{name} --bootstrap-server {cluster}-kafka-bootstrap:9092 --topic {topic}{more}"
-        )
-    };
     let command = |what: &str, line: String| (what.to_owned(), line);
     Next {
         bootstrap,
         commands: vec![
-            command("produce (a line is a message)", tool("kafka-console-producer.sh", "", "-it")),
-            command("consume", tool("kafka-console-consumer.sh", " --from-beginning", "-it")),
+            command("produce (a line is a message)", format!("kstrim produce {topic}{flags}")),
+            command("consume", format!("kstrim consume {topic} --from-beginning{flags}")),
+            // A port-forward would not do: clients go on to the addresses that brokers announce, which
+            // are those inside the cluster.
             command(
-                "reach it from this machine",
-                format!(
-                    "kstrim kubectl{flags} -- port-forward -n {namespace} service/{cluster}-kafka-bootstrap 9092"
-                ),
+                "a shell with Kafka's own tools",
+                format!("kstrim kubectl{flags} -- exec -it -n {namespace} {pod} -c kafka -- bash"),
             ),
             command("test it again", format!("kstrim smoke-test{flags}")),
             command("look", format!("kstrim status{flags}")),
