@@ -33,6 +33,7 @@ impl Task<Cx> for Kafka {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let resources = resources(cx).await?;
         if !resources.is_empty() {
+            super::held::refuse(cx, resources.iter().map(|(kind, object)| (*kind, object)))?;
             let names: Vec<String> =
                 resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));

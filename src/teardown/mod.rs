@@ -10,6 +10,7 @@
 //! was cut off is continued by the next.
 
 pub mod definitions;
+pub mod held;
 pub mod kafka;
 pub mod namespace;
 pub mod operator;

@@ -60,6 +60,7 @@ impl Task<Cx> for Resources {
         {
             self.heal(cx, &found).await?;
         }
+        super::held::refuse(cx, found.iter().map(|(kind, object)| (*kind, object)))?;
         let names: Vec<String> = found.iter().map(|(_, object)| name(object)).collect();
         Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
     }

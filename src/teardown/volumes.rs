@@ -19,7 +19,9 @@ impl Task<Cx> for Volumes {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        let claims = claims(cx).await?;
+        let objects = items(cx, &path(cx)).await?;
+        super::held::refuse(cx, objects.iter().map(|claim| ("persistentvolumeclaim", claim)))?;
+        let claims: Vec<String> = objects.iter().map(name).collect();
         Ok(if claims.is_empty() {
             Doneness::Done("no volume claims are left".into())
         } else {

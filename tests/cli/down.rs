@@ -104,6 +104,31 @@ fn topics_whose_operator_is_gone_are_healed_and_told() {
 }
 
 #[test]
+fn a_finalizer_of_somebody_else_is_named_and_not_waited_for() {
+    for (kind, object) in
+        [("kafkatopics", "my-topic"), ("persistentvolumeclaims", "data-0-my-cluster-dual-role-0")]
+    {
+        let mut test = ready();
+        let patch = json!({"metadata": {"finalizers": ["example.com/guard"]}});
+        kubectl(&test, &format!("patch {kind} {object} -n kafka --type=merge -p {patch}")).expect(0);
+        let since = std::time::Instant::now();
+        let lines = events(&mut test, KEEP, 1);
+        assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+        assert_eq!(failure(&lines), "KS-OBJECT-HELD", "{}", told(&lines));
+        assert!(
+            told(&lines).contains("example.com/guard") && told(&lines).contains(object),
+            "{}",
+            told(&lines)
+        );
+        // The command of the hint, then again.
+        let free = json!({"metadata": {"finalizers": null}});
+        kubectl(&test, &format!("patch {kind} {object} -n kafka --type=merge -p {free}")).expect(0);
+        events(&mut test, KEEP, 0);
+        assert_eq!(remains(&test), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn somebody_elses_kafka_keeps_the_definitions() {
     let mut test = ready();
     let theirs = "kafkas.kafka.strimzi.io/other/theirs";

@@ -152,7 +152,11 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
             c.memory.volumes.remove(&uid);
             // The data go with their volume.
             let _ = std::fs::remove_dir_all(&c.topics);
-            c.update(key, |o| o["metadata"]["finalizers"] = json!([]));
+            c.update(key, |o| {
+                if let Some(list) = o["metadata"]["finalizers"].as_array_mut() {
+                    list.retain(|f| f != "kubernetes.io/pvc-protection");
+                }
+            });
         }
         return;
     }

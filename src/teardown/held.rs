@@ -1,0 +1,67 @@
+//! What cannot go because a finalizer of somebody else holds it. Strimzi's own are served by its
+//! operators, or cleared; whoever set another must serve it, and a wait for that has an end.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::text;
+use crate::context::Cx;
+use crate::explain;
+use crate::failure::Result;
+use crate::quickstart::patience;
+
+/// How long whoever set a finalizer gets to serve it.
+const SERVED_WITHIN: Duration = Duration::from_secs(15);
+/// Finalizers that Kubernetes itself serves.
+const SERVED: [&str; 3] = ["kubernetes.io/pvc-protection", "foregroundDeletion", "orphan"];
+
+/// Refuse to wait on for an object that somebody else's finalizer has held for a while.
+///
+/// # Errors
+/// What holds it, as the limit of the wait would tell it later.
+pub fn refuse<'a>(cx: &Cx, objects: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<()> {
+    for (kind, object) in objects {
+        if held(object, Timestamp::now()).is_some() {
+            let mut object = object.clone();
+            object["kind"] = kind.into();
+            return Err(Box::new(explain::held(&object, &patience::expect(cx).kubectl)));
+        }
+    }
+    Ok(())
+}
+
+/// The finalizers of others that have held an object for too long.
+fn held(object: &Value, now: Timestamp) -> Option<Vec<&str>> {
+    let deleted: Timestamp = text(object, "/metadata/deletionTimestamp").parse().ok()?;
+    let patience = SignedDuration::try_from(SERVED_WITHIN).unwrap_or(SignedDuration::MAX);
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array)?;
+    let others: Vec<&str> = finalizers
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|f| !f.starts_with("strimzi.io/") && !SERVED.contains(f))
+        .collect();
+    (now.duration_since(deleted) > patience && !others.is_empty()).then_some(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_others_finalizers_hold_and_only_after_a_while() {
+        let at = |s: &str| s.parse::<Timestamp>().expect("a time");
+        let object = |finalizers: Value, deleted: Value| json!({"metadata": {"finalizers": finalizers, "deletionTimestamp": deleted}});
+        let deleted = json!("2026-11-22T20:00:00Z");
+        let (soon, late) = (at("2026-11-22T20:00:10Z"), at("2026-11-22T20:00:16Z"));
+        let others = object(json!(["strimzi.io/topic-operator", "example.com/guard"]), deleted.clone());
+        assert_eq!(held(&others, late), Some(vec!["example.com/guard"]));
+        assert_eq!(held(&others, soon), None);
+        assert_eq!(held(&object(json!(["strimzi.io/topic-operator"]), deleted.clone()), late), None);
+        assert_eq!(held(&object(json!(["kubernetes.io/pvc-protection"]), deleted), late), None);
+        assert_eq!(held(&object(json!(["example.com/guard"]), Value::Null), late), None);
+    }
+}
