@@ -16,12 +16,14 @@ use crate::cli::{Global, LogFormat, Logs, Tail};
 use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Kind, Result};
+use crate::names::Tool;
 use crate::observe::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::style::{Look, Tone};
 use crate::report::{self, OutputMode, Sink, text};
-use crate::tool::kubectl::{self, Kubectl};
+use crate::tool::kubectl::Kubectl;
 use crate::tool::logs::LogRequest;
+use crate::toolbox::Toolbox;
 
 /// Last lines of each container, where nothing else is asked for.
 const TAIL: u64 = 200;
@@ -29,14 +31,15 @@ const TAIL: u64 = 200;
 /// Show the logs. Reads only.
 ///
 /// # Errors
-/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`.
+/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`.
 pub async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
     super::kubectl::known(global, &paths)?;
     let runner = super::status::runner(Cancel::default(), global.verbose);
     let profile = target.profile.as_str();
-    let kubectl = Kubectl::new(kubectl::find()?, &paths.kubeconfig(), profile, Rc::new(runner));
+    let program = Toolbox::open().program(Tool::Kubectl, &paths)?;
+    let kubectl = Kubectl::new(program, &paths.kubeconfig(), profile, Rc::new(runner));
     let logs = Reading { kubectl: Rc::new(kubectl.impatient()), target, args };
     let mut screen = Screen::new(args, global.quiet);
     tokio::select! {
