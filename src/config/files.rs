@@ -116,7 +116,10 @@ fn text(file: &Path) -> Result<String> {
 }
 
 /// The settings of one file's text.
-fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
+///
+/// # Errors
+/// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`].
+pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
     let value: Value = serde_yaml::from_str(text).map_err(|e| {
         let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
         let message = format!("{}{line} is not YAML", file.display());

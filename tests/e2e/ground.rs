@@ -258,9 +258,15 @@ impl Ground {
     /// Apply a manifest by kubectl.
     #[track_caller]
     pub fn apply(&self, name: &str, manifest: &str) {
-        let path = self.logs.join(name).with_extension("yaml");
+        let file = self.write(name, manifest);
+        self.kubectl(&["apply", "--server-side", "-f", &file]);
+    }
+
+    /// Write a manifest beside the logs; its path.
+    pub fn write(&self, name: &str, manifest: &str) -> String {
+        let path = self.logs.join(format!("{name}.yaml"));
         fs::write(&path, manifest).expect("a manifest");
-        self.kubectl(&["apply", "--server-side", "-f", path.to_str().expect("text")]);
+        path.display().to_string()
     }
 
     /// Any program to its end.

@@ -13,6 +13,7 @@ mod run;
 // In the order in which they run.
 mod creation;
 mod daily;
+mod dry_run;
 mod foreign;
 mod hopeless;
 mod living;
