@@ -82,7 +82,7 @@ fn every_preset_passes_a_strict_dry_run() {
             let more =
                 if more == yaml { yaml.replace("\n  kafka:\n", "\n  kafkas: {}\n  kafka:\n") } else { more };
             let refused = dry_run(&ground, &format!("{name}-wrong"), &more).expect(1);
-            assert!(refused.stderr.contains("unknown field"), "{name}: {refused}");
+            assert!(refused.stderr.contains("field not declared in schema"), "{name}: {refused}");
         }
         let definitions = [&["delete"][..], &DEFINITIONS, &["--timeout=240s"]].concat();
         ground.kubectl(&definitions);
