@@ -17,8 +17,11 @@ use kstrim::names::{
 use kstrim::tool::minikube_output;
 use kstrim::toolbox::checksum;
 
-/// The parsers: each takes bytes, and gives the error's id or `ok`.
-pub const PARSERS: [(&str, fn(&[u8]) -> String); 7] = [
+/// Takes bytes, and gives the error's id, `none` or `ok`.
+type Parser = fn(&[u8]) -> String;
+
+/// The parsers by their name, which is that of their folder in the corpus.
+pub const PARSERS: [(&str, Parser); 7] = [
     ("manifest", |bytes| told(manifest(bytes))),
     ("checksum", |bytes| told(checksum::parse("corpus", bytes, "kubectl").map(drop))),
     ("settings", |bytes| told(settings(bytes))),
