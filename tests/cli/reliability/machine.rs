@@ -126,41 +126,53 @@ pub fn faults() -> Vec<Fault> {
             Named("KS-DISK-FULL", 3),
             Nothing,
         ),
-        fault(
-            "minikube-missing",
-            "no `minikube` on PATH",
-            Fresh,
-            |t| hide(t, "minikube"),
-            Named("KS-TOOL-MISSING", 3),
-            Nothing,
-        ),
-        fault(
-            "kubectl-missing",
-            "no `kubectl` on PATH",
-            Ready,
-            |t| hide(t, "kubectl"),
-            Named("KS-TOOL-MISSING", 3),
-            All,
-        ),
-        fault(
-            "minikube-old",
-            "`minikube` 1.0.0",
-            Ready,
-            |t| says(t, "minikube", "version", r#"{"commit":"x","minikubeVersion":"v1.0.0"}"#),
-            Named("KS-TOOL-TOO-OLD", 3),
-            All,
-        ),
-        fault(
-            "kubectl-old",
-            "`kubectl` 1.18.0",
-            Ready,
-            |t| {
-                let version = r#"{"clientVersion":{"major":"1","minor":"18","gitVersion":"v1.18.0"}}"#;
-                says(t, "kubectl", "version --client", version);
-            },
-            Named("KS-TOOL-TOO-OLD", 3),
-            All,
-        ),
+        Fault {
+            run: &["up", "--system-tools"],
+            ..fault(
+                "minikube-missing",
+                "no `minikube` on PATH",
+                Fresh,
+                |t| hide(t, "minikube"),
+                Named("KS-TOOL-MISSING", 3),
+                Nothing,
+            )
+        },
+        Fault {
+            run: &["up", "--system-tools"],
+            ..fault(
+                "kubectl-missing",
+                "no `kubectl` on PATH",
+                Ready,
+                |t| hide(t, "kubectl"),
+                Named("KS-TOOL-MISSING", 3),
+                All,
+            )
+        },
+        Fault {
+            run: &["up", "--system-tools"],
+            ..fault(
+                "minikube-old",
+                "`minikube` 1.0.0",
+                Ready,
+                |t| says(t, "minikube", "version", r#"{"commit":"x","minikubeVersion":"v1.0.0"}"#),
+                Named("KS-TOOL-TOO-OLD", 3),
+                All,
+            )
+        },
+        Fault {
+            run: &["up", "--system-tools"],
+            ..fault(
+                "kubectl-old",
+                "`kubectl` 1.18.0",
+                Ready,
+                |t| {
+                    let version = r#"{"clientVersion":{"major":"1","minor":"18","gitVersion":"v1.18.0"}}"#;
+                    says(t, "kubectl", "version --client", version);
+                },
+                Named("KS-TOOL-TOO-OLD", 3),
+                All,
+            )
+        },
         fault(
             "minikube-hangs",
             "`minikube version` never answers",
