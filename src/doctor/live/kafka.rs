@@ -202,7 +202,7 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let answer = async { brokers.client(deadline).await?.topic_now(topic, deadline).await };
     match answer.await {
         Ok(found) if !ground.messages => Outcome::ok(format!(
-            "a broker answers; topic {topic} has {} partitions, each led",
+            "a broker answers; each partition of topic {topic} has a leader ({} in all)",
             found.partitions()
         )),
         Err(KafkaError::Broker { code, .. })
