@@ -22,7 +22,7 @@ use crate::explain::pulls;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::ImageName;
 use crate::names::image::same;
-use crate::observe::Kind as ObservedKind;
+use crate::observe::{Kind as ObservedKind, Snapshot, cluster::Node};
 use crate::paths::cache_dir;
 
 /// An image archive could not be loaded.
@@ -59,11 +59,12 @@ impl Task<Cx> for Images {
         if *cx.machine.borrow() < Machine::Api {
             return Ok(Doneness::Pending("waiting for the node".into()));
         }
-        let snapshot = cx.synced(&[ObservedKind::Node]).await;
+        let snapshot = cx.synced(&[ObservedKind::Node, ObservedKind::Pod]).await;
         let wanted = &sources::install(cx).await?.images;
+        let namespace = cx.settings.target.namespace.as_str();
         let there = |image: &ImageName| {
             let mut nodes = snapshot.nodes().peekable();
-            nodes.peek().is_some() && nodes.all(|n| n.images().any(|i| same(i, image.as_str())))
+            nodes.peek().is_some() && nodes.all(|node| held(&snapshot, namespace, node, image))
         };
         let missing: Vec<&str> = wanted.iter().filter(|i| !there(i)).map(AsRef::as_ref).collect();
         Ok(if missing.is_empty() {
@@ -105,6 +106,15 @@ impl Task<Cx> for Images {
             archives.iter().map(|a| cx.minikube.image_load_cmd(a).to_string()).collect()
         })
     }
+}
+
+/// Whether a node holds an image. The kubelet lists its images again only after 30 s and more, and the
+/// 50 largest only: what a container on that node was made of is there as well.
+fn held(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName) -> bool {
+    let listed = node.images().any(|i| same(i, image.as_str()));
+    let mut pods = snapshot.pods(namespace).filter(|p| p.node() == node.0.name());
+    listed
+        || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
 }
 
 fn name(archive: &Path) -> String {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Registry, Test};
 use crate::support::{
-    OPERATOR, PROFILE, events, failure, fresh, journal, kstrim, kubectl, outcomes, quick, ready, told,
+    OPERATOR, PROFILE, events, failure, fresh, journal, kstrim, kubectl, kubectl_words, outcomes, quick, ready, told,
 };
 
 /// A login that may show up nowhere. `bWU6czNjcjN0LXA0c3M=` is `me:s3cr3t-p4ss` in base64.
@@ -43,6 +43,21 @@ fn they_are_pulled_at_once_with_progress() {
         );
     }
     assert!(pods.len() >= 3, "{pods:?}");
+}
+
+/// The kubelet tells of its images only every half minute: a second `up` before that loads nothing again.
+#[test]
+fn what_runs_is_there_whatever_the_kubelet_lists() {
+    let mut test = ready();
+    let unlisted = json!({"status": {"images": []}}).to_string();
+    let words = ["patch", "node", PROFILE, "--subresource=status", "--type=merge", "-p", &unlisted];
+    kubectl_words(&test, words.map(str::to_owned).into()).expect(0);
+    let lines = events(&mut test, ["up"], 0);
+    assert_eq!(outcomes(&lines)["images"], "already_done");
+    // Without its pods nothing tells of them any more.
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    let lines = events(&mut test, ["up"], 0);
+    assert_eq!(outcomes(&lines)["images"], "done");
 }
 
 #[test]

@@ -58,9 +58,13 @@ class TopicOperator:
             except ApiError as failure:
                 log.warn("BatchingTopicController:100", f"KafkaTopic {key[1]}: {failure}")
                 if failure.code == 409 or failure.code >= 500:
-                    threading.Timer(0.5, self.queue.put, [key]).start()
+                    self._again(key, 0.5)
             except Exception:
                 log.trace("BatchingTopicController:100", f"KafkaTopic {key[1]} failed")
+                self._again(key, 5)
+
+    def _again(self, key: tuple[str, str], seconds: float) -> None:
+        threading.Timer(seconds, self.queue.put, [key]).start()
 
     def _reconcile(self, namespace: str, name: str) -> None:
         topic = self.kube.get("KafkaTopic", namespace, name)
@@ -95,6 +99,8 @@ class TopicOperator:
             condition = self._failed(refused.reason, str(refused))
         except KafkaException as failure:
             condition = self._failed("KafkaError", kafka_admin.java_error(failure))
+            if kafka_admin.unreached(failure):
+                self._again((namespace, name), 5)
         self._write(topic, condition, kafka_name, topic_id)
 
     def _bring_about(self, topic: Object, name: str) -> str:
