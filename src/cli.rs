@@ -13,6 +13,7 @@ mod stream;
 mod tools;
 mod topic;
 mod user;
+mod versions;
 mod what;
 
 use std::path::PathBuf;
@@ -26,11 +27,12 @@ pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;
 pub use logs::{Component, LogFormat, Logs, Tail};
-pub use look_inside::{Env, Kubectl, Part, Render, ShellName, Versions};
+pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
 pub use stream::{Consume, Produce, Summary};
 pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
+pub use versions::{Resolve, Versions, VersionsVerb};
 pub use what::{PresetName, What};
 
 use duration::duration;
@@ -228,7 +230,7 @@ pub enum Command {
     )]
     Env(Env),
     /// Show which Kafka fits which Strimzi, Kubernetes and minikube
-    #[command(after_help = "Examples:\n  kstrim versions\n  kstrim versions -o json")]
+    #[command(after_help = versions::EXAMPLES)]
     Versions(Versions),
     /// Write, show or check a file with everything for a machine without a network
     #[command(

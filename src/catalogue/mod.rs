@@ -5,6 +5,7 @@
 
 pub mod ids;
 pub mod minikube;
+mod refusal;
 pub mod release;
 pub mod resolve;
 
@@ -69,19 +70,23 @@ pub struct Row {
     pub zookeeper: bool,
     /// How far its KRaft is.
     pub kraft: Stage,
+    /// The mode of its default preset.
+    pub default_mode: Mode,
     /// minikube releases that can run it, oldest and newest known, if any.
     pub minikube: Option<(Version, Version)>,
     /// Of them, those that need no `--kubernetes-version`, oldest and newest known, if any.
     pub minikube_default: Option<(Version, Version)>,
 }
 
+/// The oldest and the newest of the minikubes that fit, if any does.
+pub fn minikube_span(fits: impl Fn(&Minikube) -> bool) -> Option<(Version, Version)> {
+    let mut fitting = catalogue().minikube.iter().filter(|m| fits(m)).map(|m| m.version.clone());
+    let oldest = fitting.next()?;
+    Some((oldest.clone(), fitting.last().unwrap_or(oldest)))
+}
+
 /// The table of `kstrim versions`, newest release first.
 pub fn rows() -> Vec<Row> {
-    let span = |fits: &dyn Fn(&Minikube) -> bool| {
-        let mut fitting = catalogue().minikube.iter().filter(|m| fits(m)).map(|m| m.version.clone());
-        let oldest = fitting.next()?;
-        Some((oldest.clone(), fitting.last().unwrap_or(oldest)))
-    };
     let row = |release: &Release| Row {
         release: release.version.clone(),
         date: release.date.clone(),
@@ -90,8 +95,9 @@ pub fn rows() -> Vec<Row> {
         kubernetes: release.kubernetes,
         zookeeper: release.zookeeper,
         kraft: release.kraft.stage,
-        minikube: span(&|m| m.can_run(release.kubernetes)),
-        minikube_default: span(&|m| release.kubernetes.contains(m.default.minor())),
+        default_mode: release.quickstart,
+        minikube: minikube_span(|m| m.can_run(release.kubernetes)),
+        minikube_default: minikube_span(|m| release.kubernetes.contains(m.default.minor())),
     };
     releases().iter().rev().map(row).collect()
 }

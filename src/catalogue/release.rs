@@ -163,6 +163,11 @@ impl Release {
         self.kafka.iter().find(|kafka| kafka.version == *version)
     }
 
+    /// Whether it runs this Kafka version.
+    pub fn runs(&self, version: &Version) -> bool {
+        self.kafka_version(version).is_some()
+    }
+
     /// The Kafka versions as text: `4.2.0, 4.2.1, 4.3.0, 4.3.1`.
     pub fn kafka_list(&self) -> String {
         self.kafka.iter().map(|kafka| kafka.version.to_string()).collect::<Vec<_>>().join(", ")

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Minikube, Mode, Release, find, ids, releases};
+use super::refusal::{explain, nearest, span};
+use super::{Minikube, Mode, Release, ids, releases};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
 
@@ -46,9 +47,10 @@ pub struct Choice {
 }
 
 impl Partial {
-    fn fits(&self, release: &Release) -> bool {
+    /// Whether a release has all that was asked for; minikube is not looked at.
+    pub fn fits(&self, release: &Release) -> bool {
         self.release.as_ref().is_none_or(|version| release.version == *version)
-            && self.kafka.as_ref().is_none_or(|version| release.kafka_version(version).is_some())
+            && self.kafka.as_ref().is_none_or(|version| release.runs(version))
             && self.kubernetes.as_ref().is_none_or(|k| release.kubernetes.contains(k.minor()))
             && self.mode.is_none_or(|mode| release.can(mode))
     }
@@ -59,22 +61,6 @@ impl Partial {
         let runs = |release: &&Release| kubernetes(release, self).is_some();
         let fitting = || releases().iter().rev().filter(|release| self.fits(release));
         fitting().find(runs).or_else(|| fitting().next())
-    }
-
-    /// As the flags a person would type.
-    fn flags(&self) -> String {
-        let flag = |name: &str, value: Option<String>| value.map(|v| format!("--{name} {v}"));
-        let mode = self.mode.filter(|mode| *mode == Mode::Zookeeper).map(|_| "zookeeper".to_owned());
-        [
-            flag("release", self.release.as_ref().map(Version::to_string)),
-            flag("kafka", self.kafka.as_ref().map(Version::to_string)),
-            flag("kubernetes-version", self.kubernetes.as_ref().map(KubernetesVersion::to_string)),
-            flag("preset", mode),
-        ]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" ")
     }
 }
 
@@ -177,7 +163,7 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
         Failure::new(ids::MINIKUBE, Kind::Prerequisite, format!("minikube {version} cannot make {wants}"))
             .because(format!("minikube {version} can make {can}"));
     if let (Some(oldest), Some(newest)) = (fitting.first(), fitting.last()) {
-        failure = failure.hint(format!("use minikube {} to {}", oldest.version, newest.version));
+        failure = failure.hint(format!("use minikube {}", span(&oldest.version, &newest.version)));
     }
     let free = Partial { release: None, kafka: None, kubernetes: None, ..asked.clone() };
     let runs = |r: &&Release| free.fits(r) && kubernetes(r, &free).is_some();
@@ -188,122 +174,6 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
         )),
         None => failure,
     }
-}
-
-/// The release nearest to a version among those that fit, the newer of two equally near.
-fn nearest(version: &Version, fits: impl Fn(&&'static Release) -> bool) -> Option<&'static Release> {
-    let all = releases();
-    let at = all.partition_point(|release| release.version < *version);
-    let distance = |(index, _): &(usize, &Release)| (index.abs_diff(at), std::cmp::Reverse(*index));
-    all.iter()
-        .enumerate()
-        .filter(|(_, release)| fits(release))
-        .min_by_key(distance)
-        .map(|(_, release)| release)
-}
-
-/// Why nothing fits, and what nearly would.
-fn explain(asked: &Partial) -> Failure {
-    let usage = |id, message| Failure::new(id, Kind::Usage, message);
-    let newest = releases().iter().rev();
-    if let Some(version) = asked.release.as_ref().filter(|version| find(version).is_none()) {
-        let near: Vec<_> = releases()
-            .iter()
-            .filter(|r| r.version.minor() == version.minor())
-            .chain(nearest(version, |_| true))
-            .map(|r| r.version.to_string())
-            .collect();
-        let mut near = near;
-        near.dedup();
-        return usage(ids::RELEASE, format!("kstrim knows no Strimzi release {version}"))
-            .hint(format!("nearest: --release {}", near.join(" or --release ")))
-            .hint("kstrim versions lists all; a newer kstrim may know more");
-    }
-    if let Some(version) = &asked.kafka {
-        let mut known: Vec<_> = releases().iter().flat_map(|r| &r.kafka).map(|k| &k.version).collect();
-        known.sort();
-        known.dedup();
-        if !known.contains(&version) {
-            let at = known.partition_point(|k| *k < version);
-            let near = known[at.saturating_sub(1)..(at + 1).min(known.len())].iter();
-            let near: Vec<_> = near.map(|k| format!("--kafka {k}")).collect();
-            return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
-                .hint(format!("nearest: {}", near.join(" or ")))
-                .hint("kstrim versions lists which Kafka goes with which Strimzi");
-        }
-    }
-    if let Some(version) = &asked.kubernetes {
-        let minor = version.minor();
-        if !releases().iter().any(|r| r.kubernetes.contains(minor)) {
-            let near = newest.map(|r| r.kubernetes.nearest(minor));
-            let key = |m: &crate::names::Minor| m.minor.abs_diff(minor.minor);
-            let near = near.min_by_key(key).map(|m| m.to_string()).unwrap_or_default();
-            return usage(
-                ids::KUBERNETES,
-                format!("no Strimzi release in the catalogue supports Kubernetes {version}"),
-            )
-            .hint(format!("nearest: --kubernetes-version {near}"))
-            .hint("kstrim versions lists which Kubernetes goes with which Strimzi");
-        }
-    }
-    contradiction(asked)
-}
-
-fn contradiction(asked: &Partial) -> Failure {
-    let message = format!("these do not go together: {}", asked.flags());
-    let mut failure = Failure::new(ids::CONTRADICTION, Kind::Usage, message);
-    if let Some(release) = asked.release.as_ref().and_then(find) {
-        let name = &release.version;
-        if let Some(kafka) = asked.kafka.as_ref().filter(|k| release.kafka_version(k).is_none()) {
-            failure =
-                failure.because(format!("Strimzi {name} runs Kafka {}, not {kafka}", release.kafka_list()));
-        }
-        if let Some(k8s) = asked.kubernetes.as_ref().filter(|k| !release.kubernetes.contains(k.minor())) {
-            failure = failure
-                .because(format!("Strimzi {name} supports Kubernetes {}, not {k8s}", release.kubernetes));
-        }
-        if asked.mode.is_some_and(|mode| !release.can(mode)) {
-            failure = failure.because(format!("Strimzi {name} has no ZooKeeper mode; 0.45.2 was the last"));
-        }
-    } else if let (Some(kafka), Some(k8s)) = (&asked.kafka, &asked.kubernetes) {
-        let with: Vec<_> = releases().iter().filter(|r| r.kafka_version(kafka).is_some()).collect();
-        if let (Some(first), Some(last)) = (with.first(), with.last()) {
-            failure = failure.because(format!(
-                "Kafka {kafka} comes with Strimzi {} to {}, which support Kubernetes {} to {}, not {k8s}",
-                first.version, last.version, first.kubernetes.min, last.kubernetes.max
-            ));
-        }
-    }
-    // Let go of one wish at a time; what then fits is a set a person can choose.
-    let anchor = asked.release.clone().unwrap_or_else(|| Version::new(u32::MAX, 0, 0));
-    let relaxed = [
-        Partial { release: None, ..asked.clone() },
-        Partial { kafka: None, ..asked.clone() },
-        Partial { kubernetes: None, ..asked.clone() },
-        Partial { mode: None, ..asked.clone() },
-        Partial { kafka: None, kubernetes: None, ..asked.clone() },
-    ];
-    let mut offered = Vec::new();
-    for wish in relaxed.iter().filter(|wish| *wish != asked) {
-        let Some(release) = nearest(&anchor, |r| wish.fits(r)) else { continue };
-        let kafka = wish.kafka.as_ref().unwrap_or(&release.default_kafka).clone();
-        let k8s = asked.kubernetes.as_ref().map(|k| {
-            let near = release.kubernetes.nearest(k.minor());
-            if near == k.minor() { k.clone() } else { KubernetesVersion::Minor(near) }
-        });
-        let set = Partial {
-            release: Some(release.version.clone()),
-            kafka: Some(kafka),
-            kubernetes: k8s,
-            mode: wish.mode,
-            minikube: None,
-        };
-        let flags = set.flags();
-        if offered.len() < 3 && !offered.contains(&flags) {
-            offered.push(flags);
-        }
-    }
-    offered.into_iter().fold(failure, |failure, flags| failure.hint(format!("these do: {flags}")))
 }
 
 #[cfg(test)]

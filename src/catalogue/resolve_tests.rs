@@ -65,7 +65,10 @@ fn experiments_are_announced() {
 
 #[test]
 fn refusals_name_what_would_fit() {
-    let zookeeper = Partial { mode: Some(Mode::Zookeeper), ..ask("1.2.0", "", "", "") };
+    let zookeeper = |release: &str, kafka: &str, kubernetes: &str| Partial {
+        mode: Some(Mode::Zookeeper),
+        ..ask(release, kafka, kubernetes, "")
+    };
     let refused = [
         ask("0.45.7", "", "", ""),
         ask("2.0.0", "", "", ""),
@@ -76,37 +79,88 @@ fn refusals_name_what_would_fit() {
         ask("0.30.0", "", "", "1.38.1"),
         ask("", "", "", "1.20.0"),
         ask("", "", "1.25", "1.38.1"),
-        zookeeper,
+        ask("0.45.0", "3.9.7", "", ""),
+        ask("1.2.0", "", "1.2", ""),
+        zookeeper("1.2.0", "", ""),
+        zookeeper("", "4.0.0", ""),
+        zookeeper("", "4.0.0", "1.25"),
+        zookeeper("", "", "1.36"),
+        zookeeper("", "3.9.2", "1.36"),
+        zookeeper("", "3.2.0", "1.34"),
+        zookeeper("0.45.2", "4.0.0", ""),
+        zookeeper("1.2.0", "3.9.0", "1.20"),
     ];
     insta::assert_snapshot!(refused.iter().map(told).collect::<Vec<_>>().join("\n"));
 }
 
+/// Every contradiction of a release, a Kafka, a Kubernetes and a mode names a cause that is true, and sets
+/// that can be taken.
 #[test]
-fn every_offer_can_be_taken() {
-    for release in releases() {
-        for other in releases() {
-            let kafka = other.default_kafka.clone();
-            let asked = Partial {
-                release: Some(release.version.clone()),
-                kafka: Some(kafka),
-                kubernetes: Some(KubernetesVersion::Minor(other.kubernetes.max)),
-                ..Partial::default()
-            };
-            let Err(failure) = resolve(&asked) else { continue };
-            assert!(!failure.hints.is_empty() && !failure.causes.is_empty(), "{asked:?}");
-            for hint in failure.hints.iter().filter_map(|hint| hint.strip_prefix("these do: ")) {
-                let mut offer = Partial::default();
-                let words: Vec<_> = hint.split(' ').collect();
-                for pair in words.chunks(2) {
-                    match pair[0] {
-                        "--release" => offer.release = Some(pair[1].parse().unwrap()),
-                        "--kafka" => offer.kafka = Some(pair[1].parse().unwrap()),
-                        "--kubernetes-version" => offer.kubernetes = Some(pair[1].parse().unwrap()),
-                        other => panic!("{other}"),
+fn every_contradiction_has_a_cause_and_offers_that_can_be_taken() {
+    let minors = |range: &super::super::Range| [range.min, range.max].map(KubernetesVersion::Minor);
+    let mut kafkas: Vec<_> = releases().iter().flat_map(|r| &r.kafka).map(|k| Some(&k.version)).collect();
+    let mut kubernetes: Vec<_> = releases().iter().flat_map(|r| minors(&r.kubernetes)).map(Some).collect();
+    kafkas.sort();
+    kafkas.dedup();
+    kubernetes.sort_by_key(|k| k.as_ref().map(KubernetesVersion::minor));
+    kubernetes.dedup();
+    kafkas.push(None);
+    kubernetes.push(None);
+    let (mut refused, mut kinds) = (0, std::collections::BTreeSet::new());
+    for release in releases().iter().map(|r| Some(&r.version)).chain([None]) {
+        for kafka in &kafkas {
+            for kubernetes in &kubernetes {
+                for mode in [None, Some(Mode::Zookeeper)] {
+                    let asked = Partial {
+                        release: release.cloned(),
+                        kafka: kafka.cloned(),
+                        kubernetes: kubernetes.clone(),
+                        mode,
+                        minikube: None,
+                    };
+                    let Err(failure) = resolve(&asked) else { continue };
+                    refused += 1;
+                    assert_eq!((failure.id, failure.kind), (ids::CONTRADICTION, Kind::Usage), "{asked:?}");
+                    assert!(!failure.causes.is_empty() && !failure.hints.is_empty(), "{failure:?}");
+                    for cause in &failure.causes {
+                        check_cause(cause);
+                        kinds.insert(cause.chars().filter(|c| c.is_alphabetic()).collect::<String>());
                     }
+                    failure.hints.iter().for_each(|hint| check_offer(&asked, hint));
                 }
-                assert!(resolve(&offer).is_ok(), "{asked:?}: {hint}");
             }
         }
     }
+    assert!(refused > 10_000 && kinds.len() >= 7, "{refused} {kinds:?}");
+}
+
+/// A Kubernetes outside of the range that the sentence names; no range of one.
+fn check_cause(cause: &str) {
+    let Some((range, not)) = cause.rsplit_once(", not ") else { return };
+    let words: Vec<&str> = range.split_whitespace().collect();
+    if let [.., first, "to", last] = words[..] {
+        assert_ne!(first, last, "{cause}");
+        let [first, last, not] = [first, last, not].map(|v| v.parse::<crate::names::Minor>().ok());
+        assert!(not < first || last < not, "{cause}");
+    }
+    assert!(!words.windows(3).any(|w| w[1] == "to" && w[0] == w[2].trim_end_matches(',')), "{cause}");
+}
+
+fn check_offer(asked: &Partial, hint: &str) {
+    let mut offer = Partial::default();
+    let words: Vec<_> = hint.strip_prefix("these do: ").expect(hint).split(' ').collect();
+    for pair in words.chunks(2) {
+        match pair[0] {
+            "--release" => offer.release = Some(pair[1].parse().unwrap()),
+            "--kafka" => offer.kafka = Some(pair[1].parse().unwrap()),
+            "--kubernetes-version" => offer.kubernetes = Some(pair[1].parse().unwrap()),
+            "--preset" if pair[1] == "zookeeper" => offer.mode = Some(Mode::Zookeeper),
+            "--preset" if pair[1] == "single" => offer.mode = Some(Mode::Kraft),
+            other => panic!("{other}"),
+        }
+    }
+    assert!(resolve(&offer).is_ok(), "{asked:?}: {hint}");
+    // It speaks of everything that was asked for.
+    assert_eq!(asked.kubernetes.is_some(), offer.kubernetes.is_some(), "{asked:?}: {hint}");
+    assert_eq!(asked.mode.is_some(), offer.mode.is_some(), "{asked:?}: {hint}");
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Format, What};
+use super::What;
 
 /// `kstrim render`
 #[derive(Debug, Clone, Args)]
@@ -56,12 +56,4 @@ pub enum ShellName {
     Fish,
     /// PowerShell
     Powershell,
-}
-
-/// `kstrim versions`
-#[derive(Debug, Clone, Args)]
-pub struct Versions {
-    /// How to print
-    #[arg(long, short = 'o', value_enum, default_value_t)]
-    pub output: Format,
 }

@@ -2,42 +2,188 @@
 
 use std::process::ExitCode;
 
-use crate::catalogue;
-use crate::cli::{Format, Versions};
+use serde::Serialize;
+
+use crate::catalogue::{self, Minikube, Mode, Partial, Range, Row, Stage};
+use crate::cli::{Format, Resolve, Versions, VersionsVerb};
+use crate::context;
 use crate::failure::Result;
+use crate::manifest::render::Preset;
+use crate::names::Version;
 use crate::report::table::Table;
 use crate::report::{self, OutputMode};
+use crate::toolbox::pins;
 
-/// Print which Kafka fits which Strimzi, Kubernetes and minikube.
+/// Most other releases that the text names; data has all.
+const SHOWN: usize = 5;
+
+/// Print which Kafka fits which Strimzi, Kubernetes and minikube, or one set of them.
 ///
 /// # Errors
-/// None today.
+/// `KS-VERSION-*` when what was asked for does not go together.
 pub fn run(args: &Versions) -> Result<ExitCode> {
-    let rows = catalogue::rows();
-    let text = match args.output {
-        Format::Json => super::json(&rows),
-        Format::Yaml => super::yaml(&rows),
-        Format::Text => {
-            let mut table = Table::new(["STRIMZI", "DATE", "KAFKA (default last)", "KUBERNETES", "MINIKUBE"]);
-            for row in &rows {
-                let mut kafka: Vec<String> =
-                    row.kafka.iter().filter(|k| **k != row.default_kafka).map(ToString::to_string).collect();
-                kafka.push(row.default_kafka.to_string());
-                let minikube = row.minikube.as_ref().map_or_else(String::new, |(a, b)| format!("{a} - {b}"));
-                table.row([
-                    row.release.to_string(),
-                    row.date.clone(),
-                    kafka.join(", "),
-                    row.kubernetes.to_string(),
-                    minikube,
-                ]);
+    let text = match &args.verb {
+        Some(VersionsVerb::Resolve(asked)) => {
+            let set = set(asked)?;
+            match asked.output {
+                Format::Json => super::json(&set),
+                Format::Yaml => super::yaml(&set),
+                Format::Text => set_text(&set),
             }
-            let mode = report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| {
-                std::env::var(n).ok()
-            });
-            table.render(mode.stdout, report::stdout_columns())
+        }
+        None => {
+            let rows = catalogue::rows();
+            match args.output {
+                Format::Json => super::json(&rows),
+                Format::Yaml => super::yaml(&rows),
+                Format::Text => table(&rows),
+            }
         }
     };
     super::print(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+fn drawn(table: &Table) -> String {
+    let mode =
+        report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+    table.render(mode.stdout, report::stdout_columns())
+}
+
+fn table(rows: &[Row]) -> String {
+    let head = ["STRIMZI", "DATE", "KAFKA (default last)", "KUBERNETES", "MINIKUBE", "MODE (default first)"];
+    let mut table = Table::new(head);
+    for row in rows {
+        let mut kafka: Vec<String> =
+            row.kafka.iter().filter(|k| **k != row.default_kafka).map(ToString::to_string).collect();
+        kafka.push(row.default_kafka.to_string());
+        let minikube = row.minikube.as_ref().map_or_else(String::new, |(a, b)| format!("{a} - {b}"));
+        table.row([
+            row.release.to_string(),
+            row.date.clone(),
+            kafka.join(", "),
+            row.kubernetes.to_string(),
+            minikube,
+            modes(row),
+        ]);
+    }
+    drawn(&table)
+}
+
+fn modes(row: &Row) -> String {
+    let kraft = match row.kraft {
+        Stage::Alpha => "KRaft (alpha)",
+        Stage::Beta => "KRaft (beta)",
+        Stage::Ga | Stage::Only => "KRaft",
+    };
+    match (row.zookeeper, row.default_mode) {
+        (false, _) => kraft.to_owned(),
+        (true, Mode::Zookeeper) => format!("ZooKeeper, {kraft}"),
+        (true, Mode::Kraft) => format!("{kraft}, ZooKeeper"),
+    }
+}
+
+/// A consistent set as data.
+#[derive(Serialize)]
+struct Set {
+    release: Version,
+    kafka: Version,
+    /// Its metadata version, if the release knows one.
+    kafka_metadata: Option<String>,
+    preset: &'static str,
+    mode: Mode,
+    /// The Kubernetes that minikube makes.
+    kubernetes: Version,
+    /// Those that the release supports.
+    kubernetes_supported: Range,
+    /// The minikube that kstrim would obtain, where this machine has none that fits.
+    minikube: Version,
+    /// The oldest and the newest minikube known that can make this Kubernetes.
+    minikube_fitting: Option<(Version, Version)>,
+    /// The kubectl that kstrim would obtain.
+    kubectl: Version,
+    operator_image: String,
+    kafka_image: String,
+    /// The install manifest.
+    manifest: String,
+    /// Its content digest.
+    manifest_digest: String,
+    /// The other releases that have what was asked for, newest first.
+    other_releases: Vec<Version>,
+    /// What a person should know, a sentence each.
+    warnings: Vec<String>,
+}
+
+/// The set for what was asked: as `up` chooses, with the minikube that kstrim would obtain.
+fn set(args: &Resolve) -> Result<Set> {
+    let preset = args.preset.map(context::preset);
+    let asked = Partial {
+        release: args.release.clone(),
+        kafka: args.kafka.clone(),
+        kubernetes: args.kubernetes_version.clone(),
+        mode: preset.map(Preset::mode),
+        minikube: None,
+    };
+    let release = catalogue::resolve(&asked)?.release;
+    let fitting = Partial { release: Some(release.version.clone()), ..asked.clone() };
+    // None fits: what the newest one cannot do is the reason that is told.
+    let newest = || catalogue::catalogue().minikube.last().map(|known| known.version.clone());
+    let minikube = pins::minikube(&fitting).or_else(newest);
+    let choice = catalogue::resolve(&Partial { minikube: minikube.clone(), ..fitting })?;
+    let minikube = minikube.unwrap_or_else(|| unreachable!("the catalogue has minikubes"));
+    let default = || Minikube::installed(&minikube).map(|known| known.default.clone());
+    let kubernetes = choice.kubernetes.or_else(default).unwrap_or_else(|| unreachable!("it is known"));
+    let minor = kubernetes.minor();
+    let preset = preset.unwrap_or_else(|| Preset::default_for(release));
+    let others = catalogue::releases().iter().rev().filter(|r| asked.fits(r) && r.version != release.version);
+    Ok(Set {
+        release: release.version.clone(),
+        kafka: choice.kafka,
+        kafka_metadata: choice.metadata,
+        preset: preset.name(),
+        mode: preset.mode(),
+        kubectl: pins::kubectl(&kubernetes),
+        kubernetes,
+        kubernetes_supported: release.kubernetes,
+        minikube,
+        minikube_fitting: catalogue::minikube_span(|m| m.can_run(Range { min: minor, max: minor })),
+        operator_image: choice.operator_image,
+        kafka_image: choice.kafka_image,
+        manifest: choice.url,
+        manifest_digest: format!("sha256:{}", choice.digest),
+        other_releases: others.map(|release| release.version.clone()).collect(),
+        warnings: choice.warnings,
+    })
+}
+
+fn set_text(set: &Set) -> String {
+    let mut table = Table::new(Vec::<String>::new());
+    let metadata = set.kafka_metadata.as_ref().map_or_else(String::new, |m| format!(", metadata {m}"));
+    let minikube = set.minikube_fitting.as_ref().map_or_else(String::new, |(oldest, newest)| {
+        format!(" ({oldest} to {newest} can make this Kubernetes)")
+    });
+    table.row(["Strimzi", &set.release.to_string()]);
+    table.row(["Kafka", &format!("{}{metadata}", set.kafka)]);
+    table.row(["preset", &format!("{}, {}", set.preset, set.mode)]);
+    table.row(["Kubernetes", &format!("{} ({} supported)", set.kubernetes, set.kubernetes_supported)]);
+    table.row(["minikube", &format!("{}{minikube}", set.minikube)]);
+    table.row(["kubectl", &set.kubectl.to_string()]);
+    table.row(["operator", &set.operator_image]);
+    table.row(["brokers", &set.kafka_image]);
+    table.row(["manifest", &set.manifest]);
+    table.row(["content", &set.manifest_digest]);
+    let mut text = drawn(&table);
+    for warning in &set.warnings {
+        text += &format!("\nnote: {warning}\n");
+    }
+    let others: Vec<String> = set.other_releases.iter().take(SHOWN).map(ToString::to_string).collect();
+    text += &match (others.is_empty(), set.other_releases.len().saturating_sub(SHOWN)) {
+        (true, _) => "\nNo other Strimzi release has what was asked for.\n".to_owned(),
+        (false, 0) => format!("\nAlso with Strimzi {}.\n", others.join(", ")),
+        (false, more) => format!("\nAlso with Strimzi {} and {more} older ones.\n", others.join(", ")),
+    };
+    text + &format!(
+        "To have this set next year: kstrim up --release {} --kafka {} --preset {} --kubernetes-version {}\n",
+        set.release, set.kafka, set.preset, set.kubernetes
+    )
 }

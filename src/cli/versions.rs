@@ -1,0 +1,58 @@
+//! `kstrim versions`' flags.
+
+use clap::{Args, Subcommand};
+
+use super::{Format, PresetName};
+use crate::names::{KubernetesVersion, Version};
+
+/// What the help of `kstrim versions` ends with.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kstrim versions
+  kstrim versions -o json
+  kstrim versions resolve --kafka 4.0.0     what goes with it";
+
+/// `kstrim versions`
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Versions {
+    /// What to do, if not to list all
+    #[command(subcommand)]
+    pub verb: Option<VersionsVerb>,
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// The verbs of `kstrim versions`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum VersionsVerb {
+    /// Show the set that `kstrim up` would take for what is asked, or why there is none
+    ///
+    /// Anything may be left open. Versions that do not go together are told with the cause and the nearest
+    /// sets that fit. This machine and its minikube are not looked at.
+    #[command(
+        after_help = "Examples:\n  kstrim versions resolve --kafka 4.0.0\n  kstrim versions resolve --preset zookeeper --kubernetes-version 1.30 -o json"
+    )]
+    Resolve(Resolve),
+}
+
+/// `kstrim versions resolve`
+#[derive(Debug, Clone, Args)]
+pub struct Resolve {
+    /// Strimzi release
+    #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION")]
+    pub release: Option<Version>,
+    /// Kafka version
+    #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION")]
+    pub kafka: Option<Version>,
+    /// Kubernetes version
+    #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION")]
+    pub kubernetes_version: Option<KubernetesVersion>,
+    /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
+    #[arg(long, env = "KSTRIM_PRESET", value_enum)]
+    pub preset: Option<PresetName>,
+    /// How to print
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Format,
+}
