@@ -113,8 +113,7 @@ impl Task<Cx> for Images {
 fn held(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName) -> bool {
     let listed = node.images().any(|i| same(i, image.as_str()));
     let mut pods = snapshot.pods(namespace).filter(|p| p.node() == node.0.name());
-    listed
-        || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
+    listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
 }
 
 fn name(archive: &Path) -> String {

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Registry, Test};
 use crate::support::{
-    OPERATOR, PROFILE, events, failure, fresh, journal, kstrim, kubectl, kubectl_words, outcomes, quick, ready, told,
+    OPERATOR, PROFILE, events, failure, fresh, journal, kstrim, kubectl, kubectl_words, outcomes, quick,
+    ready, told,
 };
 
 /// A login that may show up nowhere. `bWU6czNjcjN0LXA0c3M=` is `me:s3cr3t-p4ss` in base64.
