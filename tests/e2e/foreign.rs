@@ -7,9 +7,8 @@ use crate::ground::Ground;
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_foreign_namespace_is_left_untouched() {
-    let ground = Ground::with_kafka("foreign::a_foreign_namespace_is_left_untouched");
     // Beside an operator of ours it would be refused before anybody looks at it.
-    ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
+    let ground = Ground::with_a_cluster("foreign::a_foreign_namespace_is_left_untouched");
     ground.kubectl(&["delete", "namespace", "thatone", "--ignore-not-found"]);
     ground.kubectl(&["create", "namespace", "thatone"]);
     ground.kubectl(&["create", "configmap", "mine", "-n", "thatone", "--from-literal=a=b"]);

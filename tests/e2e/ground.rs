@@ -102,6 +102,20 @@ impl Ground {
         ground
     }
 
+    /// Take the ground with a cluster in which nothing of kstrim's is.
+    pub fn with_a_cluster(test: &'static str) -> Self {
+        let ground = Self::take(test);
+        let there = ground.run("minikube", &["status", "-p", PROFILE]).code() == 0;
+        if there && ground.kstrim(&["down", "--keep-cluster", "--yes"]).code() == 0 {
+            return ground;
+        }
+        println!("  no cluster to begin with; from nothing then");
+        ground.scorch();
+        ground.up(&[]).finish(UP).expect(0);
+        ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
+        ground
+    }
+
     /// Take the ground with no profile and no memory of one.
     pub fn with_nothing(test: &'static str) -> Self {
         let ground = Self::take(test);
@@ -317,6 +331,7 @@ impl Drop for Ground {
             "get kafka,kafkanodepool,kafkatopic -A -o yaml",
             "describe pods -n kafka",
             "logs -n kafka deployment/strimzi-cluster-operator --tail=200",
+            "logs -n kafka deployment/my-cluster-entity-operator --all-containers --tail=50",
         ] {
             let mut command = self.command("kubectl");
             command.arg("--kubeconfig").arg(&file).arg("--request-timeout=10s").args(words.split(' '));

@@ -70,7 +70,7 @@ fn keep_data_keeps_messages_for_the_next_up() {
     assert_eq!(run.events().of("smoke").next().expect("a smoke event")["verified"], 25, "{run}");
     let claims = || ground.kubectl(&["get", "pvc", "-n", "kafka", "-o", "jsonpath={.items[*].metadata.uid}"]);
     let (before, volumes) = (messages(&ground), claims());
-    assert!(before.len() >= 25, "the test would prove nothing: {before:?}");
+    assert_eq!(before.len(), 25, "the test would prove nothing: {before:?}");
 
     let run = ground.kstrim(&["down", "--keep-data", "--yes", "-o", "json"]).expect(0);
     assert_eq!(run.events().finished()["outcome"], "done", "{run}");
@@ -86,7 +86,7 @@ fn keep_data_keeps_messages_for_the_next_up() {
 /// What is in the topic `kept`, read by Kafka's own consumer.
 fn messages(ground: &Ground) -> Vec<String> {
     let script = "bin/kafka-console-consumer.sh --bootstrap-server my-cluster-kafka-bootstrap:9092 --topic kept \
-        --from-beginning --timeout-ms 15000 2>/dev/null || true";
+        --from-beginning --max-messages 25 --timeout-ms 15000 2>/dev/null || true";
     let words = ["exec", "-n", "kafka", "my-cluster-dual-role-0", "-c", "kafka", "--", "bash", "-c", script];
     let mut lines: Vec<String> = ground.kubectl(&words).lines().map(str::to_owned).collect();
     lines.sort();
