@@ -9,6 +9,7 @@
 
 mod http;
 pub mod ids;
+mod pace;
 mod proxy;
 
 use std::fs;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::config::DOWNLOAD_TIMEOUT;
 use crate::failure::{Failure, Kind, Result};
 
 /// How far a download is.
@@ -38,7 +40,8 @@ pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 pub struct Settings {
     /// Limit for name, connection and TLS together.
     pub connect_timeout: Duration,
-    /// Limit for the response's head, and for each read of its body.
+    /// Limit for the response's head and for each read of its body, and how long a body may bring less
+    /// than a KiB a second.
     pub read_timeout: Duration,
     /// Attempts in a row without a new byte before giving up.
     pub attempts: u32,
@@ -56,7 +59,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
+            read_timeout: DOWNLOAD_TIMEOUT,
             attempts: 4,
             backoff: Duration::from_millis(500),
             size_limit: 1 << 30,

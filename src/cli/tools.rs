@@ -1,8 +1,11 @@
 //! `kstrim tools`' flags.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
 use super::Format;
+use super::duration::duration;
 use crate::names::{KubernetesVersion, ToolSpec, Version};
 
 /// What the help of `kstrim tools` ends with.
@@ -66,6 +69,9 @@ pub struct ToolsInstall {
     /// Use no network
     #[arg(long, env = "KSTRIM_OFFLINE")]
     pub offline: bool,
+    /// Give up a download that brings nothing, or less than 1 KiB/s, for this long
+    #[arg(long, env = "KSTRIM_DOWNLOAD_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub download_timeout: Duration,
 }
 
 /// `kstrim tools remove`

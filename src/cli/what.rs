@@ -1,9 +1,11 @@
 //! What to install and where it comes from: the flags that `up`, `plan` and `render` share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::duration::duration;
 use crate::names::{ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version};
 
 /// What kind of Kafka cluster.
@@ -62,6 +64,9 @@ pub struct What {
     /// Use no network: what is not in the cache, a mirror folder or given by hand is an error
     #[arg(long, env = "KSTRIM_OFFLINE", help_heading = "Where it comes from")]
     pub offline: bool,
+    /// Give up a download that brings nothing, or less than 1 KiB/s, for this long
+    #[arg(long, env = "KSTRIM_DOWNLOAD_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Where it comes from")]
+    pub download_timeout: Duration,
     /// Never obtain minikube or kubectl: use those of this machine
     #[arg(long, env = "KSTRIM_SYSTEM_TOOLS", help_heading = "Where it comes from")]
     pub system_tools: bool,

@@ -92,7 +92,11 @@ fn pinned(args: &ToolsInstall) -> Result<Vec<(Tool, Version)>> {
 fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
     let wanted = pinned(args)?;
     let source = args.mirror.as_deref().map_or(Ok(Source::Origin), Source::parse)?;
-    let settings = download::Settings { offline: args.offline, ..download::Settings::default() };
+    let settings = download::Settings {
+        offline: args.offline,
+        read_timeout: args.download_timeout,
+        ..download::Settings::default()
+    };
     let store = Store { folder: cache_dir(), source, settings };
     let mut paths = Vec::new();
     for (tool, version) in wanted {

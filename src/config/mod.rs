@@ -5,6 +5,7 @@ pub mod files;
 pub mod keys;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::bundle::Bundle;
 pub use crate::cli::PresetName;
@@ -23,6 +24,9 @@ pub const INVALID: Id = Id("KS-SETTING-INVALID");
 pub const DEFAULT_MEMORY_MB: &str = "4096";
 /// Processors the quickstart needs; minikube's own minimum.
 pub const DEFAULT_CPUS: &str = "2";
+
+/// How long a download may bring nothing or next to nothing; the flag's default.
+pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The Secret that kstrim makes of a docker login.
 pub const PULL_SECRET: &str = "kstrim-image-pull";
@@ -85,6 +89,8 @@ pub struct Settings {
     pub mirror: Option<String>,
     /// Whether downloads may use no network.
     pub offline: bool,
+    /// How long a download may bring nothing or next to nothing.
+    pub download_timeout: Duration,
     /// Whether minikube and kubectl are this machine's, whatever they are.
     pub system_tools: bool,
     /// Everything in one file, opened.
@@ -123,6 +129,7 @@ impl Settings {
             manifests: what.manifests.clone(),
             mirror: what.mirror.clone(),
             offline: what.offline,
+            download_timeout: what.download_timeout,
             system_tools: what.system_tools,
             bundle: None,
             image_archives: what.image_archive.clone(),
@@ -157,6 +164,7 @@ impl Settings {
             manifests: None,
             mirror: None,
             offline: false,
+            download_timeout: DOWNLOAD_TIMEOUT,
             system_tools: false,
             bundle: None,
             image_archives: Vec::new(),

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
+use super::pace::{self, Pace};
 use super::{OnProgress, Progress, Settings, ids, proxy};
 use crate::failure::{Failure, Id, Kind, Result};
 
@@ -20,6 +21,8 @@ use crate::failure::{Failure, Id, Kind, Result};
 const REDIRECTS: usize = 10;
 /// The longest wait a server may ask for with `Retry-After`.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Attempts in a row that may be too slow: the second may reach another server of the publisher's.
+const SLOW_ATTEMPTS: u32 = 2;
 const CHUNK: usize = 64 << 10;
 
 /// `http` or `https`; anything else is refused, and so is a URL with a password in it, which would
@@ -123,7 +126,7 @@ pub(super) fn download(
     progress: OnProgress<'_>,
 ) -> Result<()> {
     let mut agents = Agents { settings, known: Vec::new() };
-    let mut idle = 0;
+    let (mut idle, mut slow) = (0, 0);
     loop {
         let before = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
         let (failure, wait) = match attempt(&mut agents, url, settings, part, progress) {
@@ -134,7 +137,8 @@ pub(super) fn download(
         let after = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
         // A server that gives a little more each time gets us there.
         idle = if after > before { 1 } else { idle + 1 };
-        if idle >= settings.attempts {
+        slow = if failure.id == ids::SLOW { slow + 1 } else { 0 };
+        if idle >= settings.attempts || slow >= SLOW_ATTEMPTS {
             return Err(Box::new(failure));
         }
         let backoff = settings.backoff * 2_u32.saturating_pow(idle - 1);
@@ -250,7 +254,8 @@ fn attempt(
         part.restart(None).map_err(disk)?;
         return Err(Broken::Final(too_large(&url, limit)));
     }
-    copy(&url, response, part, (start, total, limit), progress)
+    let pace = Pace::new(settings.read_timeout, Instant::now());
+    copy(&url, response, part, (start, total, limit), (pace, progress))
 }
 
 fn copy(
@@ -258,7 +263,7 @@ fn copy(
     mut response: Response<Body>,
     part: &mut Part,
     (start, total, limit): (u64, Option<u64>, u64),
-    progress: OnProgress<'_>,
+    (mut pace, progress): (Pace, OnProgress<'_>),
 ) -> Result<(), Broken> {
     let disk = |e: io::Error| Broken::Final(unwritable(&e));
     let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
@@ -278,6 +283,11 @@ fn copy(
             return Err(Broken::Final(too_large(url, limit)));
         }
         part.file.write_all(&chunk[..read]).map_err(disk)?;
+        let all = total.is_some_and(|total| done >= total);
+        if let Some(bytes) = pace.slow(read as u64, Instant::now()).filter(|_| !all) {
+            let came = format!("{bytes} bytes in {:?}", pace.window);
+            return Err(Broken::Retry(too_slow(url, &came, done, total), Some(Duration::ZERO)));
+        }
     }
     match total {
         Some(total) if done != total => {
@@ -414,6 +424,14 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
         }
         _ => Broken::Retry(failure(ids::CONNECTION, "the connection failed").because(text), None),
     }
+}
+
+fn too_slow(url: &str, came: &str, done: u64, total: Option<u64>) -> Failure {
+    let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+    Failure::new(ids::SLOW, Kind::Task, format!("cannot download {url}: the server sends hardly anything"))
+        .because(format!("{came}, less than {} a second; {done}{of} in all", pace::LEAST))
+        .hint("run it again: what came is kept, and continued if the server can")
+        .hint("take another source with --mirror, or allow more time with --download-timeout 5m")
 }
 
 fn tls(url: &str, text: &str) -> Failure {

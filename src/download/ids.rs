@@ -20,6 +20,8 @@ pub const DNS: Id = Id("KS-DOWNLOAD-DNS");
 pub const TLS: Id = Id("KS-DOWNLOAD-TLS");
 /// No connection, or no data, within the limits.
 pub const TIMEOUT: Id = Id("KS-DOWNLOAD-TIMEOUT");
+/// The server sends, but hardly anything.
+pub const SLOW: Id = Id("KS-DOWNLOAD-SLOW");
 /// The connection cannot be made or breaks.
 pub const CONNECTION: Id = Id("KS-DOWNLOAD-CONNECTION");
 /// Too many redirects, or one that leads nowhere.

@@ -131,6 +131,37 @@ fn a_file_lands_in_the_cache_and_is_asked_for_once() {
     assert_eq!(server.seen().len(), 2);
 }
 
+/// A byte now and then is within every limit of a single read.
+#[test]
+fn a_server_that_only_drips_is_given_up_and_what_came_is_kept() {
+    let drip = |stream: &mut TcpStream| {
+        reply(stream, "200 OK\r\netag: \"v1\"\r\ncontent-length: 100000", b"");
+        // Until the other side goes.
+        while stream.write_all(b"x").and_then(|()| stream.flush()).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let server = Server::start(move |number, seen, stream| match number {
+        0 | 1 => drip(stream),
+        _ => {
+            let range = seen.headers.lines().find_map(|line| line.strip_prefix("range: bytes="));
+            let from: usize = range.and_then(|r| r.trim().strip_suffix('-')?.parse().ok()).unwrap_or(0);
+            let head =
+                format!("206 Partial Content\r\netag: \"v1\"\r\ncontent-range: bytes {from}-99999/100000");
+            reply(stream, &head, &vec![b'x'; 100_000 - from]);
+        }
+    });
+    let mut bench = bench();
+    bench.store.settings.read_timeout = Duration::from_millis(200);
+    let failure = bench.fetch(&server.url, None).expect_err("too slow");
+    assert_eq!((failure.id, failure.kind), (ids::SLOW, Kind::Task));
+    assert!(failure.causes[0].contains("of 100000 in all"), "{:?}", failure.causes);
+    assert_eq!(server.seen().len(), 2, "another server may be quicker, once");
+    let fetched = bench.fetch(&server.url, None).expect("a server that sends");
+    assert_eq!(fs::metadata(fetched.path).unwrap().len(), 100_000);
+    assert!(server.seen()[2].headers.contains("range: bytes="), "it is continued");
+}
+
 #[test]
 fn offline_the_cache_is_enough() {
     let server = Server::start(|_, _, stream| ok(stream, b"x"));

@@ -21,7 +21,11 @@ const TELL: Duration = Duration::from_millis(250);
 /// `KS-DOWNLOAD-MIRROR`, `KS-DOWNLOAD-SCHEME`, `KS-DOWNLOAD-CREDENTIALS`.
 pub fn store(settings: &Settings) -> Result<Store> {
     let source = settings.mirror.as_deref().map_or(Ok(Source::Origin), Source::parse)?;
-    let how = download::Settings { offline: settings.offline, ..download::Settings::default() };
+    let how = download::Settings {
+        offline: settings.offline,
+        read_timeout: settings.download_timeout,
+        ..download::Settings::default()
+    };
     Ok(Store { folder: cache_dir(), source, settings: how })
 }
 

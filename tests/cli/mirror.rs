@@ -93,6 +93,25 @@ impl Mirror {
         format!("http://{address}")
     }
 
+    /// Serve it over HTTP as [`Mirror::serve`], but a byte at a time and never the end.
+    pub fn drip(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n";
+                    let mut sent = stream.write_all(head);
+                    while sent.is_ok() {
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        sent = stream.write_all(b"x");
+                    }
+                });
+            }
+        });
+        format!("http://{address}")
+    }
+
     /// The paths that were asked for.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("the list").clone()

@@ -239,6 +239,21 @@ fn nothing_is_fetched_where_that_is_not_wanted() {
     up_fails(&mut test, &[], "KS-TOOL-MISSING", 3);
 }
 
+/// A byte now and then keeps every single read within its limit.
+#[test]
+fn a_server_that_only_drips_is_given_up() {
+    let (mut test, mirror) = bare();
+    let base = format!("--mirror={}", mirror.drip());
+    let run = up_fails(&mut test, &[&base, "--download-timeout=1s"], "KS-DOWNLOAD-SLOW", 1);
+    let text = finished(&run)["failure"].to_string();
+    for words in ["minikube-", "bytes in 1s, less than 1024 a second", "of 9999 in all", "--mirror"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let run = test.args(["tools", "install", "kubectl", &base, "--download-timeout=1s"]).run().expect(1);
+    assert!(run.stderr.contains("KS-DOWNLOAD-SLOW"), "{}", run.stderr);
+    assert_eq!(test.calls(), []);
+}
+
 #[test]
 fn a_url_with_a_password_is_refused_without_showing_it() {
     for flag in ["--mirror", "--manifests"] {
