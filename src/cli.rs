@@ -12,6 +12,7 @@ mod look_inside;
 mod stream;
 mod tools;
 mod topic;
+mod upgrade;
 mod user;
 mod versions;
 mod what;
@@ -31,6 +32,7 @@ pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
 pub use stream::{Consume, Produce, Summary};
 pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
+pub use upgrade::Upgrade;
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use versions::{Resolve, Versions, VersionsVerb};
 pub use what::{PresetName, What};
@@ -61,6 +63,7 @@ Work with it:
   user         Make, list, show and delete users; write a client's configuration
   scale        More or fewer brokers, followed until all serve
   set          Change broker settings, followed until every broker has them
+  upgrade      Go to a later Strimzi and Kafka, by Strimzi's rules, tested between the steps
 
 Look inside:
   doctor       Check this machine and the cluster: what is wrong, why, and what to do
@@ -187,6 +190,12 @@ pub enum Command {
     /// Kafka itself is asked whether it knows them.
     #[command(after_help = change::SET_EXAMPLES)]
     Set(Set),
+    /// Go to a later Strimzi and Kafka, by Strimzi's rules, tested between the steps
+    ///
+    /// Operator first, then Kafka, then its metadata version, over the releases in between where Strimzi asks for
+    /// them. The same command continues after any failure.
+    #[command(after_help = upgrade::EXAMPLES)]
+    Upgrade(Upgrade),
     /// Make, list, show and delete users; write a client's configuration
     #[command(
         after_help = "Examples:\n  kstrim user create app\n  kstrim user show app --export ./app-client\n  kstrim user delete app"

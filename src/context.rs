@@ -151,6 +151,34 @@ impl Cx {
         }
     }
 
+    /// Another context of the same cluster, for another release: nothing is known or watched yet.
+    #[must_use]
+    pub fn beside(&self, settings: Settings, choice: Choice, emit: Emit) -> Self {
+        Self {
+            settings,
+            choice,
+            minikube: self.minikube.clone(),
+            kubectl: self.kubectl.clone(),
+            emit,
+            cancel: self.cancel.clone(),
+            journal: self.journal.clone(),
+            store: Rc::new(Store::new()),
+            listed: OnceCell::new(),
+            kubernetes: OnceCell::new(),
+            profile_is_ours: self.profile_is_ours.clone(),
+            read_only: self.read_only.clone(),
+            machine: watch::channel(Machine::Down).0,
+            start: Rc::default(),
+            install: tokio::sync::OnceCell::new(),
+            fetching: RefCell::default(),
+            began: self.began,
+            healed: RefCell::default(),
+            forwards: OnceCell::new(),
+            watchers: RefCell::default(),
+            watched: RefCell::default(),
+        }
+    }
+
     /// The namespace.
     pub fn namespace(&self) -> &str {
         self.settings.target.namespace.as_str()

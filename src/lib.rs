@@ -8,6 +8,7 @@
 //! - [`cli`]: clap types only. [`cmd`]: one verb a file.
 //! - [`quickstart`]: WHAT the product does, one task a file.
 //! - [`teardown`]: what `down` does when the profile stays, one task a file.
+//! - [`upgrade`]: from one release to a later one: the path, and its steps as tasks.
 //! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
 //! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
 //! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
@@ -50,3 +51,4 @@ pub mod status;
 pub mod teardown;
 pub mod tool;
 pub mod toolbox;
+pub mod upgrade;

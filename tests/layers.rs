@@ -12,7 +12,7 @@ const ROWS: [&[&str]; 11] = [
     &["main"],
     &["cmd"],
     &["diagnose"],
-    &["quickstart", "teardown", "status", "doctor"],
+    &["quickstart", "teardown", "status", "doctor", "upgrade"],
     &["engine"],
     &["context"],
     &["toolbox"],
@@ -26,13 +26,18 @@ const ROWS: [&[&str]; 11] = [
 const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
-const EXCEPTIONS: [(&str, &str, &str); 18] = [
+const EXCEPTIONS: [(&str, &str, &str); 19] = [
     ("doctor", "report", "its drawing is one of those for people"),
     ("doctor", "quickstart", "the checks of the machine are those of up's preflight"),
     ("doctor", "status", "what is in the cluster is told as status tells it"),
     ("status", "report", "its drawing is a table like those of the other verbs"),
     ("status", "quickstart", "whose the things are, and what a wait would ask, is told as `up` tells it"),
     ("teardown", "quickstart", "down takes apart what up made: the same names, marks of ownership and waits"),
+    (
+        "upgrade",
+        "quickstart",
+        "each stop installs and proves as up does: the same tasks, marks of ownership and waits",
+    ),
     ("context", "engine", "Cx holds the run's journal, whose type is the engine's"),
     ("tool", "observe", "Kubectl implements observe's Api"),
     ("explain", "observe", "a cause is found in what was observed"),

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::living::{self, Living};
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
+use crate::quickstart::rolling::rolling;
 use crate::quickstart::{ownership, refused};
 use crate::ready;
 
@@ -57,7 +56,7 @@ pub async fn follow(living: &Living, patience: &Patience, task: &str, limit: Dur
     // Listed after the change: nothing older than it is looked at.
     cx.synced(&KINDS).await;
     let look = async |snapshot: &Snapshot| match patience.look(cx, snapshot, ready::kafka).await? {
-        Doneness::Done(_) => Ok(match rolling(living).await {
+        Doneness::Done(_) => Ok(match rolling(cx).await {
             Some(why) => Doneness::Pending(why),
             None => Doneness::Done(String::new()),
         }),
@@ -75,32 +74,4 @@ pub async fn follow(living: &Living, patience: &Patience, task: &str, limit: Dur
     })
     .await
     .map(drop)
-}
-
-/// How far a rolling update is: the pod sets count the pods of their current revision. `None` if all
-/// are, or if nobody tells.
-async fn rolling(living: &Living) -> Option<String> {
-    let cx = &living.cx;
-    let label = format!("labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
-    let found = ["v1", "v1beta2"].map(|version| {
-        format!("/apis/core.strimzi.io/{version}/namespaces/{}/strimzipodsets?{label}", cx.namespace())
-    });
-    let mut sets = None;
-    for path in found {
-        if let Ok(Some(list)) = cx.kubectl.find(&path).await {
-            sets = Some(list);
-            break;
-        }
-    }
-    let sets = sets?;
-    let (mut all, mut current, mut behind) = (0, 0, false);
-    for set in sets.get("items")?.as_array()? {
-        let number = |at: &str| set.pointer(at).and_then(Value::as_u64);
-        let Some(pods) = number("/status/pods") else { continue };
-        all += pods;
-        current +=
-            number("/status/currentPods").unwrap_or(pods).min(number("/status/readyPods").unwrap_or(pods));
-        behind |= number("/status/observedGeneration") < number("/metadata/generation");
-    }
-    (behind || current < all).then(|| format!("rolling update: {current} of {all} nodes are as wanted"))
 }

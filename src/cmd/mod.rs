@@ -27,6 +27,7 @@ pub mod streaming;
 pub mod tools;
 pub mod topic;
 pub mod up;
+pub mod upgrade;
 pub mod user;
 pub mod versions;
 
@@ -104,6 +105,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Consume(args) => block_on(consume::run(&global, &args)),
         Command::Scale(args) => block_on(scale::run(&global, &args)),
         Command::Set(args) => block_on(set::run(&global, &args)),
+        Command::Upgrade(args) => block_on(upgrade::run(&global, &args)),
         Command::User(args) => block_on(user::run(&global, &args)),
         Command::Doctor(args) => block_on(doctor::run(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),

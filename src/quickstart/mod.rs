@@ -26,6 +26,7 @@ pub mod preflight;
 pub mod programs;
 pub mod ready;
 pub mod refused;
+pub mod rolling;
 pub mod script;
 pub mod smoke;
 pub mod sources;

@@ -25,6 +25,9 @@ pub const SETTINGS: Id = Id("KS-PROFILE-SETTINGS");
 /// The live operator is newer than what was asked for.
 pub const DOWNGRADE: Id = Id("KS-RELEASE-DOWNGRADE");
 
+/// The live operator is older than what was asked for, and runs a Kafka.
+pub const UPGRADE: Id = Id("KS-RELEASE-UPGRADE");
+
 /// `what` was not made by kstrim. `--adopt` is the consent.
 pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {
     foreign_to(&cx.settings.target, id, &what, instead)

@@ -31,5 +31,6 @@ mod tools;
 mod topics;
 mod trouble;
 mod up;
+mod upgrade;
 mod users;
 mod versions;

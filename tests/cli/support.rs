@@ -37,6 +37,11 @@ const KINDS: [(&str, &str); 10] = [
 
 /// Objects like those of Strimzi 1.2.0's install manifest: same kinds and names, without schemas.
 pub fn install() -> Vec<Value> {
+    install_of("1.2.0", &["4.2.0", "4.2.1", "4.3.0", "4.3.1"], &["v1"])
+}
+
+/// The same of another release: with these Kafka versions and served versions, the last is stored.
+pub fn install_of(release: &str, kafkas: &[&str], served: &[&str]) -> Vec<Value> {
     let labels = json!({"app": "strimzi"});
     let rbac = "rbac.authorization.k8s.io";
     let mut all = vec![json!({"apiVersion": "v1", "kind": "ServiceAccount",
@@ -74,27 +79,32 @@ pub fn install() -> Vec<Value> {
         let group = if kind == "StrimziPodSet" { "core.strimzi.io" } else { "kafka.strimzi.io" };
         let schema = json!({"openAPIV3Schema": {"type": "object",
             "x-kubernetes-preserve-unknown-fields": true}});
+        let version = |name: &&str| {
+            json!({"name": name, "served": true, "storage": served.last() == Some(name), "schema": schema,
+                "subresources": {"status": {}}})
+        };
+        let versions: Vec<Value> = served.iter().map(version).collect();
         all.push(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {"name": format!("{plural}.{group}"),
                 "labels": {"app": "strimzi", "strimzi.io/crd-install": "true"}},
             "spec": {"group": group, "scope": "Namespaced",
                 "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural,
                     "singular": kind.to_lowercase()},
-                "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema,
-                    "subresources": {"status": {}}}]}}));
+                "versions": versions}}));
     }
     all.push(json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": STRIMZI, "labels": labels}, "data": {"log4j2.properties": "name = test"}}));
-    all.push(deployment());
+    all.push(deployment(release, kafkas));
     all
 }
 
-fn deployment() -> Value {
+fn deployment(release: &str, kafkas: &[&str]) -> Value {
     let own = json!({"fieldRef": {"fieldPath": "metadata.namespace"}});
-    let images: String = ["4.2.0", "4.2.1", "4.3.0", "4.3.1"]
-        .map(|version| format!("{version}=quay.io/strimzi/kafka:1.2.0-kafka-{version}\n"))
-        .concat();
-    let operator = "quay.io/strimzi/operator:1.2.0";
+    let images: String = kafkas
+        .iter()
+        .map(|version| format!("{version}=quay.io/strimzi/kafka:{release}-kafka-{version}\n"))
+        .collect();
+    let operator = format!("quay.io/strimzi/operator:{release}");
     let pod = json!({"name": STRIMZI, "strimzi.io/kind": "cluster-operator"});
     json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": STRIMZI, "labels": {"app": "strimzi"}},
@@ -113,9 +123,14 @@ fn deployment() -> Value {
                     "resources": {"limits": {"cpu": "1000m", "memory": "384Mi"}}}]}}}})
 }
 
+/// Objects as a manifest.
+pub fn text(objects: &[Value]) -> String {
+    objects.iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
 /// The manifest's text.
 pub fn manifest() -> String {
-    install().iter().map(|object| format!("---\n{object}\n")).collect()
+    text(&install())
 }
 
 /// A machine on which nothing has been started, with the manifest at hand.

@@ -207,18 +207,55 @@ fn supported(ground: &Ground, profile: &Profile) -> Result<String> {
 pub async fn operator(ground: &Ground) -> Verdict {
     match ground.operators.get() {
         None => Verdict::Skip("the cluster was not asked".into()),
-        Some(operators) => Verdict::of(fits(ground, operators)),
+        Some(operators) => Verdict::of(match fits(ground, operators) {
+            Ok((found, Some(live))) => older(ground, &live).await.map(|()| found),
+            Ok((found, None)) => Ok(found),
+            Err(failure) => Err(failure),
+        }),
     }
+}
+
+/// A Kafka goes to a later Strimzi by steps of its own, over releases in between; without one the
+/// operator alone is replaced.
+async fn older(ground: &Ground, live: &Version) -> Result<()> {
+    let asked = &ground.choice.as_ref().map_err(Clone::clone)?.release.version;
+    let target = &ground.settings.target;
+    let kubectl = ground.kubectl.as_ref().map_err(Clone::clone)?;
+    let mut there = false;
+    for version in ["v1", "v1beta2"] {
+        let path = format!(
+            "/apis/kafka.strimzi.io/{version}/namespaces/{}/kafkas/{}",
+            target.namespace, target.cluster
+        );
+        there |= matches!(kubectl.find(&path).await, Ok(Some(_)));
+    }
+    if live >= asked || !there {
+        return Ok(());
+    }
+    let flags = refused::target_flags(target);
+    Err(Box::new(
+        Failure::new(
+            refused::UPGRADE,
+            Kind::Usage,
+            format!(
+                "Strimzi {live} is installed and runs the Kafka {}; `up` does not upgrade it",
+                target.cluster
+            ),
+        )
+        .because("Strimzi and Kafka are upgraded in steps, tested between them")
+        .hint(format!("upgrade: kstrim upgrade --release {asked}{flags}"))
+        .hint(format!("or keep it: {} --release {live}", refused::up_of(target))),
+    ))
 }
 
 /// A smaller Strimzi over a larger one would leave its resource definitions' stored versions behind; a
 /// second one in another namespace would take the cluster-wide bindings away from the first.
-fn fits(ground: &Ground, operators: &[Value]) -> Result<String> {
+fn fits(ground: &Ground, operators: &[Value]) -> Result<(String, Option<Version>)> {
     let target = &ground.settings.target;
     let text = |object: &Value, pointer: &str| {
         object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let mut found = "kstrim has installed none".to_owned();
+    let (mut found, mut installed) = ("kstrim has installed none".to_owned(), None);
     for operator in operators.iter().filter(|o| text(o, "/metadata/name") == DEPLOYMENT) {
         let namespace = text(operator, "/metadata/namespace");
         if namespace != target.namespace.as_str() {
@@ -249,9 +286,12 @@ fn fits(ground: &Ground, operators: &[Value]) -> Result<String> {
                 )),
             ));
         }
-        found = live.map_or("Strimzi is installed".into(), |live| format!("Strimzi {live} is installed"));
+        found = live
+            .as_ref()
+            .map_or("Strimzi is installed".into(), |live| format!("Strimzi {live} is installed"));
+        installed = live;
     }
-    Ok(found)
+    Ok((found, installed))
 }
 
 /// minikube's own certificates of the profile.

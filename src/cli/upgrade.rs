@@ -1,0 +1,48 @@
+//! `kstrim upgrade`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{OutputMode, duration};
+use crate::names::{TopicName, Version};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kstrim upgrade --release 1.2.0 --dry-run
+  kstrim upgrade --release 1.2.0 --kafka 4.2.1 --dry-run -o json";
+
+/// `kstrim upgrade`
+#[derive(Debug, Clone, Args)]
+pub struct Upgrade {
+    /// Strimzi release to go to
+    #[arg(long, value_name = "VERSION")]
+    pub release: Version,
+    /// Kafka version to go to [default: the release's, or what runs if that is newer]
+    #[arg(long, value_name = "VERSION")]
+    pub kafka: Option<Version>,
+    /// Show the way with its rules and commands, and change nothing
+    #[arg(long, required = true)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Install manifests: a folder with strimzi-cluster-operator-VERSION.yaml of each release on the way
+    #[arg(long, value_name = "DIR")]
+    pub manifests: Option<std::path::PathBuf>,
+    /// Take downloads from here instead of their publisher
+    #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
+    pub mirror: Option<String>,
+    /// Use no network: what is not in the cache, a mirror folder or given by hand is an error
+    #[arg(long, env = "KSTRIM_OFFLINE")]
+    pub offline: bool,
+    /// Topic that the smoke tests use
+    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
+    pub topic: TopicName,
+    /// How to talk; with --dry-run: json for the way as a document
+    #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
+    pub output: OutputMode,
+    /// Limit of the whole upgrade: 30m, 2h
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub timeout: Option<Duration>,
+}

@@ -1,0 +1,12 @@
+//! What `upgrade` does: a path over releases, laid by Strimzi's rules, walked step by step.
+//!
+//! ```text
+//! state (what runs) ─ path (stops and steps, by rules) ─┬─ told (--dry-run)
+//!                                                       └─ steps (tasks of the engine, one after the other)
+//! ```
+
+pub mod path;
+pub mod rule;
+pub mod shape;
+pub mod state;
+pub mod told;

@@ -1,0 +1,379 @@
+//! From what runs to what is wanted: a path of releases over the catalogue, or the rule that forbids
+//! one. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::rule::Rule;
+use crate::catalogue::{Mode, Release, find, releases};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::{Minor, Version};
+
+/// There is no path; the rule is the first cause.
+pub const NO_PATH: Id = Id("KS-UPGRADE-NO-PATH");
+
+/// The first release that upgrades Kafka in KRaft mode.
+const KRAFT: Version = Version::new(0, 39, 0);
+
+/// What runs.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The installed operator.
+    pub release: &'static Release,
+    /// `spec.kafka.version`.
+    pub kafka: Version,
+    /// The metadata version, or with ZooKeeper the inter-broker protocol's, if it is set.
+    pub level: Option<String>,
+    /// How Kafka keeps its metadata.
+    pub mode: Mode,
+    /// The Kubernetes, if it is known.
+    pub kubernetes: Option<Minor>,
+    /// Whether all that is stored is stored as `v1`.
+    pub converted: bool,
+}
+
+/// A step at a stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Resource definitions and operator of the release.
+    Operator {
+        /// The release before.
+        from: Version,
+    },
+    /// Another Kafka version, the level as it was.
+    Kafka {
+        /// The version before.
+        from: Version,
+        /// The level that stays.
+        level: Option<String>,
+    },
+    /// The level of the Kafka version, and the resources as the release has them.
+    Level {
+        /// The level before.
+        from: Option<String>,
+    },
+    /// The resources as the release has them.
+    Resources,
+    /// Everything stored as `v1`.
+    Convert,
+}
+
+/// A step with the rule that puts it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// Why here.
+    pub rule: Rule,
+}
+
+/// A release on the way, and what is done with it.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// The release.
+    pub release: &'static Release,
+    /// The Kafka when it is left.
+    pub kafka: Version,
+    /// The level when it is left.
+    pub level: Option<String>,
+    /// The steps in their order.
+    pub steps: Vec<Step>,
+}
+
+/// The level that goes with a Kafka version: its metadata version in KRaft mode, else the protocol's.
+pub fn level(release: &Release, kafka: &Version, mode: Mode) -> Option<String> {
+    match mode {
+        Mode::Zookeeper => Some(kafka.minor().to_string()),
+        Mode::Kraft => {
+            let known = release.kafka_version(kafka).and_then(|k| k.metadata.clone());
+            known.filter(|_| release.schema.metadata_version)
+        }
+    }
+}
+
+/// Whether two levels are one: `4.2` is `4.2-IV1`.
+pub fn same_level(a: &str, b: &str) -> bool {
+    let bare = |level: &str| level.split('-').next().unwrap_or(level).to_owned();
+    bare(a) == bare(b) && (!a.contains('-') || !b.contains('-') || a == b)
+}
+
+/// The way to `target`, with `kafka` there, or with the release's default. Empty when all is so already.
+///
+/// # Errors
+/// [`NO_PATH`], whose first cause names the rule.
+pub fn plan(state: &State, target: &'static Release, kafka: Option<&Version>) -> Result<Vec<Stop>> {
+    let refuse = Refuse { state, target };
+    if target.version < state.release.version {
+        return Err(refuse.by(
+            Rule::NoDowngrade,
+            format!("Strimzi {} is installed, which is newer", state.release.version),
+        ));
+    }
+    let wanted = match kafka {
+        Some(kafka) => kafka.clone(),
+        // What runs may be newer than the default, and stays.
+        None if state.kafka > target.default_kafka && target.kafka_version(&state.kafka).is_some() => {
+            state.kafka.clone()
+        }
+        None => target.default_kafka.clone(),
+    };
+    if wanted < state.kafka {
+        return Err(
+            refuse.by(Rule::NoDowngrade, format!("Kafka {} runs, and {wanted} is older", state.kafka))
+        );
+    }
+    if target.kafka_version(&wanted).is_none() {
+        let because = format!("Strimzi {} knows Kafka {}", target.version, target.kafka_list());
+        return Err(refuse.by(Rule::KafkaSupported, because));
+    }
+    if state.release.kafka_version(&state.kafka).is_none() {
+        let because = format!(
+            "Kafka {} is asked for, and the installed Strimzi {} knows {}",
+            state.kafka,
+            state.release.version,
+            state.release.kafka_list()
+        );
+        return Err(refuse.by(Rule::KafkaSupported, because));
+    }
+    let moves = target.version != state.release.version || wanted != state.kafka;
+    if state.mode == Mode::Kraft && state.release.version < KRAFT && moves {
+        return Err(refuse.by(Rule::KraftFrom039, format!("Strimzi {} is installed", state.release.version)));
+    }
+    if !target.can(state.mode) {
+        return Err(refuse.zookeeper());
+    }
+    if let Some(k8s) = state.kubernetes.filter(|k| moves && !target.kubernetes.contains(*k)) {
+        let because = format!(
+            "Strimzi {} supports Kubernetes {}, and the cluster's is {k8s}",
+            target.version, target.kubernetes
+        );
+        return Err(refuse.by(Rule::Kubernetes, because));
+    }
+    let Some(way) = search(state, target, state.kubernetes) else {
+        return Err(refuse.blocked());
+    };
+    Ok(stops(state, &way, wanted))
+}
+
+/// What a release on the way is left with.
+struct Leg {
+    release: &'static Release,
+    /// The Kafka it is reached with.
+    kafka: Version,
+    converted: bool,
+}
+
+/// The fewest releases; of several ways the one over newer releases.
+fn search(state: &State, target: &'static Release, kubernetes: Option<Minor>) -> Option<Vec<Leg>> {
+    let mut before: BTreeMap<&Version, &'static Release> = BTreeMap::new();
+    let mut kafka: BTreeMap<&Version, Version> = BTreeMap::new();
+    kafka.insert(&state.release.version, state.kafka.clone());
+    let mut queue = VecDeque::from([state.release]);
+    while let Some(at) = queue.pop_front() {
+        if at.version == target.version {
+            break;
+        }
+        for next in releases().iter().rev() {
+            let ahead = next.version > at.version && next.version <= target.version;
+            let fits = next.can(state.mode) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
+            if !ahead || !fits || kafka.contains_key(&next.version) || !readable(at, next) {
+                continue;
+            }
+            let Some(carried) = carry(at, next, &kafka[&at.version]) else { continue };
+            kafka.insert(&next.version, carried);
+            before.insert(&next.version, at);
+            queue.push_back(next);
+        }
+    }
+    let mut way = vec![target];
+    while let Some(at) = way.last().filter(|r| r.version != state.release.version) {
+        way.push(before.get(&at.version)?);
+    }
+    way.reverse();
+    let mut converted = state.converted;
+    let mut legs = Vec::new();
+    for release in way {
+        legs.push(Leg { release, kafka: kafka[&release.version].clone(), converted });
+        converted |= serves_both(release);
+    }
+    Some(legs)
+}
+
+fn serves(release: &Release, version: &str) -> bool {
+    release.api_versions.iter().any(|v| v == version)
+}
+
+fn serves_both(release: &Release) -> bool {
+    serves(release, "v1") && serves(release, "v1beta2")
+}
+
+/// Whether `next` can read what `at` leaves: the stored versions, once converted.
+fn readable(at: &Release, next: &Release) -> bool {
+    serves(next, "v1beta2") || serves(at, "v1")
+}
+
+/// The Kafka that goes from one release to the next: the one that runs, or the newest that both know.
+fn carry(at: &Release, next: &Release, kafka: &Version) -> Option<Version> {
+    if next.kafka_version(kafka).is_some() {
+        return Some(kafka.clone());
+    }
+    let both = at.kafka.iter().filter(|k| k.version > *kafka && next.kafka_version(&k.version).is_some());
+    both.last().map(|k| k.version.clone())
+}
+
+fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
+    let mut all = Vec::new();
+    let mut level_now = state.level.clone();
+    for (index, leg) in way.iter().enumerate() {
+        let (release, next) = (leg.release, way.get(index + 1));
+        let leaves_with = next.map_or(&wanted, |n| &n.kafka).clone();
+        let mut steps = Vec::new();
+        if index > 0 {
+            let rule = match next {
+                None => Rule::OperatorFirst,
+                Some(next) if !serves(next.release, "v1beta2") && !leg.converted => Rule::V1Conversion,
+                Some(_) => Rule::KafkaSupported,
+            };
+            steps.push(Step {
+                action: Action::Operator { from: way[index - 1].release.version.clone() },
+                rule,
+            });
+        }
+        let moved = leaves_with != leg.kafka;
+        if moved {
+            let rule = if next.is_some() { Rule::KafkaSupported } else { Rule::KafkaSecond };
+            let action = Action::Kafka { from: leg.kafka.clone(), level: level_now.clone() };
+            steps.push(Step { action, rule });
+        }
+        let goal = level(release, &leaves_with, state.mode);
+        let raised = match (&level_now, &goal) {
+            (Some(now), Some(goal)) => !same_level(now, goal),
+            (None, Some(_)) => moved,
+            _ => false,
+        };
+        if raised {
+            let action = Action::Level { from: level_now.clone() };
+            steps.push(Step { action, rule: Rule::MetadataLast });
+        } else if index > 0 || moved {
+            steps.push(Step { action: Action::Resources, rule: Rule::Resources });
+        }
+        level_now = goal;
+        if next.is_some_and(|n| !serves(n.release, "v1beta2")) && serves_both(release) && !leg.converted {
+            steps.push(Step { action: Action::Convert, rule: Rule::V1Conversion });
+        }
+        if !steps.is_empty() {
+            all.push(Stop { release, kafka: leaves_with, level: level_now.clone(), steps });
+        }
+    }
+    all
+}
+
+/// What a refusal speaks of.
+struct Refuse<'a> {
+    state: &'a State,
+    target: &'static Release,
+}
+
+impl Refuse<'_> {
+    fn by(&self, rule: Rule, because: String) -> Box<Failure> {
+        let kind = if rule == Rule::Kubernetes { Kind::Prerequisite } else { Kind::Usage };
+        let (from, to) = (&self.state.release.version, &self.target.version);
+        let message = if from == to {
+            format!("Kafka cannot be upgraded so with Strimzi {from}")
+        } else {
+            format!("there is no way from Strimzi {from} to {to}")
+        };
+        let mut failure = Failure::new(NO_PATH, kind, message)
+            .because(format!("rule {rule}: {}", rule.sentence()))
+            .because(because);
+        failure = match rule {
+            Rule::NoDowngrade => failure
+                .hint("an older Strimzi needs a new cluster: kstrim down, then kstrim up --release VERSION"),
+            Rule::KafkaSupported => failure.hint("kstrim versions lists which Kafka goes with which Strimzi"),
+            Rule::KraftFrom039 => failure
+                .hint("make a new cluster of a newer release and take the data over with MirrorMaker 2"),
+            Rule::Kubernetes => failure
+                .hint("upgrade Kubernetes first, by a version that the installed Strimzi supports, too"),
+            _ => failure,
+        };
+        match self.nearest().filter(|_| rule != Rule::NoDowngrade) {
+            Some(near) => failure.hint(format!("as far as there is a way: kstrim upgrade --release {near}")),
+            None => failure,
+        }
+        .hint(format!("see {}", rule.source()))
+        .into()
+    }
+
+    /// ZooKeeper: explained, not done.
+    fn zookeeper(&self) -> Box<Failure> {
+        let last = releases().iter().rev().find(|r| r.can(Mode::Zookeeper));
+        let last = last.map(|r| r.version.to_string()).unwrap_or_default();
+        let mut failure = self.by(
+            Rule::ZookeeperEnds,
+            format!("the Kafka runs with ZooKeeper; it is migrated to KRaft with a Strimzi up to {last}"),
+        );
+        // Strimzi's "Migrating to KRaft mode", 0.45.
+        failure.hints.extend([
+            "kstrim does not migrate; with Strimzi 0.40 to 0.45, by its documentation: make a node pool `kafka` for the brokers and annotate the Kafka with strimzi.io/node-pools=enabled,".to_owned(),
+            "... make a node pool with the role controller, annotate the Kafka with strimzi.io/kraft=migration, and wait for status.kafkaMetadataState KRaftPostMigration,".to_owned(),
+            "... then annotate it with strimzi.io/kraft=enabled, and when the state is KRaft take spec.zookeeper out".to_owned(),
+        ]);
+        failure
+    }
+
+    /// No way although both ends fit: which rule is it?
+    fn blocked(&self) -> Box<Failure> {
+        if let Some(k8s) = self.state.kubernetes
+            && let Some(way) = search(self.state, self.target, None)
+        {
+            let out = way.iter().skip(1).map(|l| l.release).find(|r| !r.kubernetes.contains(k8s));
+            let because = out.map_or_else(String::new, |r| {
+                format!(
+                    "the way leads over Strimzi {}, which supports Kubernetes {}, and the cluster's is {k8s}",
+                    r.version, r.kubernetes
+                )
+            });
+            return self.by(Rule::Kubernetes, because);
+        }
+        self.by(
+            Rule::KafkaSupported,
+            format!("no release on the way knows Kafka {} and a later one", self.state.kafka),
+        )
+    }
+
+    /// The newest release below the target to which there is a way.
+    fn nearest(&self) -> Option<Version> {
+        let state = self.state;
+        if state.mode == Mode::Kraft && state.release.version < KRAFT {
+            return None;
+        }
+        let below = |r: &&Release| {
+            r.version > state.release.version
+                && r.version < self.target.version
+                && r.can(state.mode)
+                && state.kubernetes.is_none_or(|k| r.kubernetes.contains(k))
+        };
+        let mut candidates = releases().iter().rev().filter(below);
+        candidates.find(|r| search(state, r, state.kubernetes).is_some()).map(|r| r.version.clone())
+    }
+}
+
+/// The release of a version that the catalogue must know.
+///
+/// # Errors
+/// [`NO_PATH`] for one it does not.
+pub fn known(version: &str) -> Result<&'static Release> {
+    version.parse().ok().and_then(|v| find(&v)).ok_or_else(|| {
+        Box::new(
+            Failure::new(
+                NO_PATH,
+                Kind::Usage,
+                format!("this kstrim does not know Strimzi {version}, which is installed"),
+            )
+            .hint("a newer kstrim may know it: kstrim versions lists what this one knows"),
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

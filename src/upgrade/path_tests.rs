@@ -1,0 +1,197 @@
+//! Every pair of releases has a way or a rule that forbids it, and every way is legal.
+
+use super::*;
+
+fn state(release: &str, kafka: Option<&str>, mode: Mode) -> State {
+    let release = known(release).unwrap();
+    let kafka = kafka.map_or(release.default_kafka.clone(), |k| k.parse().unwrap());
+    let level = level(release, &kafka, mode);
+    State { release, level, kafka, mode, kubernetes: None, converted: !serves(release, "v1beta2") }
+}
+
+fn told(stops: &[Stop]) -> Vec<String> {
+    let mut all = Vec::new();
+    for stop in stops {
+        for step in &stop.steps {
+            all.push(match &step.action {
+                Action::Operator { .. } => format!("operator {}", stop.release.version),
+                Action::Kafka { from, .. } => format!("kafka {from} to {}", stop.kafka),
+                Action::Level { .. } => format!("level {}", stop.level.as_deref().unwrap_or("none")),
+                Action::Resources => "resources".into(),
+                Action::Convert => "convert".into(),
+            });
+        }
+    }
+    all
+}
+
+fn way(from: &str, kafka: Option<&str>, mode: Mode, to: &str) -> Vec<String> {
+    told(&plan(&state(from, kafka, mode), known(to).unwrap(), None).unwrap())
+}
+
+#[test]
+fn the_ways_that_strimzi_documents() {
+    let kraft = Mode::Kraft;
+    assert_eq!(
+        way("1.0.1", None, kraft, "1.2.0"),
+        ["operator 1.2.0", "kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]
+    );
+    // The installed release serves both versions: it converts, nothing else is in between.
+    assert_eq!(
+        way("0.51.0", Some("4.2.0"), kraft, "1.2.0"),
+        ["convert", "operator 1.2.0", "kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]
+    );
+    // Each stop is there because the next operator does not know the Kafka that runs.
+    assert_eq!(
+        way("0.45.0", Some("3.8.0"), kraft, "1.2.0"),
+        [
+            "kafka 3.8.0 to 3.9.0",
+            "level 3.9",
+            "operator 0.47.0",
+            "kafka 3.9.0 to 4.0.0",
+            "level 4.0",
+            "operator 0.50.1",
+            "kafka 4.0.0 to 4.1.1",
+            "level 4.1",
+            "convert",
+            "operator 1.0.1",
+            "kafka 4.1.1 to 4.2.0",
+            "level 4.2",
+            "operator 1.2.0",
+            "kafka 4.2.0 to 4.3.1",
+            "level 4.3-IV0",
+        ]
+    );
+    assert_eq!(
+        way("0.44.0", None, Mode::Zookeeper, "0.45.2"),
+        ["operator 0.45.2", "kafka 3.8.0 to 3.9.2", "level 3.9"]
+    );
+    assert_eq!(way("1.2.0", None, kraft, "1.2.0"), Vec::<String>::new());
+    assert_eq!(way("1.2.0", Some("4.2.0"), kraft, "1.2.0"), ["kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]);
+}
+
+#[test]
+fn what_a_killed_run_left_is_gone_on_with() {
+    // The operator is there and Kafka, the level is not.
+    let mut half = state("1.2.0", None, Mode::Kraft);
+    half.level = Some("4.2".into());
+    assert_eq!(told(&plan(&half, known("1.2.0").unwrap(), None).unwrap()), ["level 4.3-IV0"]);
+}
+
+fn refused(state: &State, to: &str) -> Failure {
+    *plan(state, known(to).unwrap(), None).unwrap_err()
+}
+
+#[test]
+fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
+    let says = |failure: &Failure, rule: Rule| {
+        assert_eq!(failure.id, NO_PATH);
+        assert!(failure.causes[0].starts_with(&format!("rule {rule}: ")), "{failure:?}");
+    };
+    says(&refused(&state("1.2.0", None, Mode::Kraft), "1.0.0"), Rule::NoDowngrade);
+    let zookeeper = refused(&state("0.40.0", None, Mode::Zookeeper), "1.2.0");
+    says(&zookeeper, Rule::ZookeeperEnds);
+    assert!(zookeeper.hints.iter().any(|h| h.contains("--release 0.45.2")), "{zookeeper:?}");
+    assert!(zookeeper.hints.iter().any(|h| h.contains("strimzi.io/kraft=migration")), "{zookeeper:?}");
+    says(&refused(&state("0.37.0", None, Mode::Kraft), "0.45.0"), Rule::KraftFrom039);
+    let mut old = state("0.45.0", None, Mode::Kraft);
+    old.kubernetes = Some("1.28".parse().unwrap());
+    let kubernetes = refused(&old, "1.2.0");
+    says(&kubernetes, Rule::Kubernetes);
+    assert_eq!(kubernetes.kind, Kind::Prerequisite);
+    assert!(kubernetes.hints.iter().any(|h| h.contains("--release 0.50.1")), "{kubernetes:?}");
+    // Both ends fit, a stop between them does not: 0.43 and 0.44 know no Kubernetes 1.33.
+    let mut between = state("0.42.0", Some("3.6.0"), Mode::Kraft);
+    between.kubernetes = Some("1.33".parse().unwrap());
+    says(&refused(&between, "0.45.1"), Rule::Kubernetes);
+    let mut strange = state("1.0.1", None, Mode::Kraft);
+    strange.kafka = "4.3.0".parse().unwrap();
+    says(&refused(&strange, "1.2.0"), Rule::KafkaSupported);
+    let older = Version::new(4, 2, 1);
+    let failure = plan(&state("1.1.0", None, Mode::Kraft), known("1.2.0").unwrap(), Some(&older));
+    says(&failure.unwrap_err(), Rule::NoDowngrade);
+}
+
+/// Walk a way as the cluster would and hold every step against the rules.
+fn legal(state: &State, stops: &[Stop], target: &Release) {
+    let (mut release, mut kafka) = (state.release, state.kafka.clone());
+    let (mut level_now, mut converted) = (state.level.clone(), state.converted);
+    for stop in stops {
+        for (at, step) in stop.steps.iter().enumerate() {
+            match &step.action {
+                Action::Operator { from } => {
+                    assert_eq!(at, 0, "operator first");
+                    assert_eq!(*from, release.version);
+                    assert!(stop.release.version > release.version, "no downgrade");
+                    assert!(stop.release.kafka_version(&kafka).is_some(), "it knows the running Kafka");
+                    assert!(stop.release.can(state.mode));
+                    assert!(converted || serves(stop.release, "v1beta2"), "converted before 1.0");
+                    if let Some(k8s) = state.kubernetes {
+                        assert!(stop.release.kubernetes.contains(k8s));
+                    }
+                    release = stop.release;
+                }
+                Action::Kafka { from, level } => {
+                    assert_eq!((from, level), (&kafka, &level_now), "the level stays");
+                    assert!(stop.kafka > kafka && release.kafka_version(&stop.kafka).is_some());
+                    kafka = stop.kafka.clone();
+                }
+                Action::Level { from } => {
+                    assert_eq!(from, &level_now);
+                    assert_eq!(kafka, stop.kafka, "Kafka before its level");
+                    level_now = stop.level.clone();
+                }
+                Action::Resources => level_now = stop.level.clone(),
+                Action::Convert => {
+                    assert!(serves_both(release), "only a release with both versions converts");
+                    assert_eq!(at + 1, stop.steps.len(), "converted last");
+                    converted = true;
+                }
+            }
+        }
+    }
+    assert_eq!(release.version, target.version, "it ends where it should");
+    assert!(kafka >= state.kafka && kafka >= target.default_kafka);
+    assert_eq!(level_now, level(target, &kafka, state.mode));
+}
+
+#[test]
+fn every_pair_has_a_legal_way_or_a_rule() {
+    let minors: Vec<Option<Minor>> =
+        [None].into_iter().chain((16..=36).map(|minor| Some(Minor { major: 1, minor }))).collect();
+    let (mut ways, mut refusals) = (0, 0);
+    for from in releases() {
+        for to in releases() {
+            for kafka in &from.kafka {
+                for mode in [Mode::Kraft, Mode::Zookeeper] {
+                    if !from.can(mode) {
+                        continue;
+                    }
+                    let now = state(&from.version.to_string(), Some(&kafka.version.to_string()), mode);
+                    for k8s in minors.iter().filter(|k| k.is_none_or(|k| from.kubernetes.contains(k))) {
+                        let now = State { kubernetes: *k8s, ..now.clone() };
+                        match plan(&now, to, None) {
+                            Ok(stops) => {
+                                ways += 1;
+                                legal(&now, &stops, to);
+                            }
+                            Err(failure) => {
+                                refusals += 1;
+                                assert_eq!(failure.id, NO_PATH);
+                                let named = Rule::ALL
+                                    .iter()
+                                    .any(|r| failure.causes[0] == format!("rule {r}: {}", r.sentence()));
+                                assert!(named, "{failure:?}");
+                                // Without a Kubernetes in the way, only these two forbid going up.
+                                if k8s.is_none() && to.version > from.version {
+                                    assert!(mode == Mode::Zookeeper && !to.zookeeper || mode == Mode::Kraft);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(ways > 5000 && refusals > 5000, "{ways} ways, {refusals} refusals");
+}

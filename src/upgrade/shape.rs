@@ -1,0 +1,137 @@
+//! What kstrim made of a Kafka, read off the live resources, and how the resources of a later release
+//! go over them: what somebody else changed stays.
+
+use serde_json::{Map, Value};
+
+use crate::catalogue::Mode;
+use crate::config::PresetName;
+use crate::manifest::Object;
+use crate::names::StorageSize;
+
+/// The settings of `up` that shape the resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// The preset.
+    pub preset: PresetName,
+    /// Size of each volume, if one is asked for.
+    pub storage: Option<StorageSize>,
+    /// Whether kstrim's laptop tuning is in it.
+    pub tuned: bool,
+}
+
+impl Shape {
+    /// Of the Kafka and its pools.
+    pub fn of(kafka: &Value, pools: &[Value], mode: Mode) -> Self {
+        let named = |name: &str| {
+            pools.iter().find(|p| p.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
+        };
+        let dual = named("dual-role");
+        let storage = dual.or(named("broker")).or(Some(kafka));
+        let at = |pointer: &str| storage.and_then(|s| s.pointer(pointer)).and_then(Value::as_str);
+        let base = if pools.is_empty() { "/spec/kafka/storage" } else { "/spec/storage" };
+        let of =
+            |field: &str| at(&format!("{base}/volumes/0/{field}")).or_else(|| at(&format!("{base}/{field}")));
+        let preset = match mode {
+            Mode::Zookeeper => PresetName::Zookeeper,
+            Mode::Kraft if dual.is_none() && named("controller").is_some() => PresetName::Ha,
+            Mode::Kraft if of("type") == Some("ephemeral") => PresetName::Ephemeral,
+            Mode::Kraft => PresetName::Single,
+        };
+        Self {
+            preset,
+            storage: of("size").and_then(|size| size.parse().ok()),
+            tuned: kafka.pointer("/spec/kafka/readinessProbe").is_some(),
+        }
+    }
+}
+
+/// `new` as it goes over `live`: where the live value is still that of `old` the new one counts, and
+/// where somebody changed it, theirs. Storage is never changed: the operator could not.
+pub fn over(old: Option<&Object>, new: &Object, live: &Value) -> Object {
+    let none = Value::Object(Map::new());
+    let mut merged = new.clone();
+    let old = old.map_or(&none, Object::value);
+    for field in ["spec", "metadata"] {
+        let pointer = format!("/{field}");
+        let (Some(new), Some(live)) = (new.get(&pointer), live.get(field)) else { continue };
+        let theirs = merge(old.get(field), new, live, field);
+        merged.set(&[field], theirs);
+    }
+    merged
+}
+
+fn merge(old: Option<&Value>, new: &Value, live: &Value, key: &str) -> Value {
+    match (new, live) {
+        (Value::Object(_), Value::Object(_)) if key == "storage" => live.clone(),
+        (Value::Object(wanted), Value::Object(has)) => {
+            let mut out = Map::new();
+            for (key, new) in wanted {
+                let before = old.and_then(|o| o.get(key));
+                match has.get(key) {
+                    Some(live) => _ = out.insert(key.clone(), merge(before, new, live, key)),
+                    // New with this release; what was there before was taken out by somebody.
+                    None if before.is_none() => _ = out.insert(key.clone(), new.clone()),
+                    None => {}
+                }
+            }
+            Value::Object(out)
+        }
+        _ if old == Some(live) => new.clone(),
+        _ => live.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(spec: Value) -> Object {
+        Object::new(json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+            "metadata": {"name": "my-cluster"}, "spec": spec}))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_somebody_changed_stays() {
+        let old = object(json!({"kafka": {"version": "4.2.0", "config": {"a": 1, "b": 1, "gone": 1},
+            "storage": {"type": "x"}, "probe": {"initialDelaySeconds": 1}, "old": true}}));
+        let new =
+            object(json!({"kafka": {"version": "4.3.1", "config": {"a": 2, "b": 2, "gone": 2, "fresh": 2},
+            "storage": {"type": "y"}, "probe": {"initialDelaySeconds": 5}}}));
+        let live = json!({"apiVersion": "kafka.strimzi.io/v1beta2", "metadata": {"name": "my-cluster"},
+            "spec": {"kafka": {"version": "4.2.0", "config": {"a": 1, "b": 7, "theirs": 3},
+                "storage": {"type": "x"}, "probe": {"initialDelaySeconds": 1}, "old": true}}});
+        let merged = over(Some(&old), &new, &live);
+        assert_eq!(merged.api_version(), "kafka.strimzi.io/v1");
+        assert_eq!(
+            merged.get("/spec/kafka"),
+            Some(&json!({"version": "4.3.1", "config": {"a": 2, "b": 7, "fresh": 2},
+                "storage": {"type": "x"}, "probe": {"initialDelaySeconds": 5}}))
+        );
+    }
+
+    #[test]
+    fn the_presets_are_told_apart() {
+        let pool =
+            |name: &str, storage: Value| json!({"metadata": {"name": name}, "spec": {"storage": storage}});
+        let kafka = json!({"spec": {"kafka": {"readinessProbe": {}}}});
+        let volume =
+            |kind: &str| json!({"type": "jbod", "volumes": [{"id": 0, "type": kind, "size": "5Gi"}]});
+        let claim = volume("persistent-claim");
+        let shape = |pools: &[Value]| Shape::of(&kafka, pools, Mode::Kraft);
+        let single = shape(&[pool("dual-role", claim.clone()), pool("broker", claim.clone())]);
+        assert_eq!(single.preset, PresetName::Single, "scaled, with a pool of brokers beside");
+        assert_eq!((single.storage.unwrap().as_str(), single.tuned), ("5Gi", true));
+        assert_eq!(shape(&[pool("controller", claim.clone()), pool("broker", claim)]).preset, PresetName::Ha);
+        assert_eq!(shape(&[pool("dual-role", volume("ephemeral"))]).preset, PresetName::Ephemeral);
+        assert_eq!(shape(&[pool("dual-role", json!({"type": "ephemeral"}))]).preset, PresetName::Ephemeral);
+        let old = json!({"spec": {"kafka": {"storage": {"type": "persistent-claim", "size": "1Gi"}}}});
+        let old = Shape::of(&old, &[], Mode::Zookeeper);
+        assert_eq!(
+            (old.preset, old.storage.unwrap().as_str(), old.tuned),
+            (PresetName::Zookeeper, "1Gi", false)
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! What runs: read off the live cluster, each time anew.
+
+use serde_json::Value;
+
+use super::path::{self, State};
+use super::rule::Rule;
+use super::shape::Shape;
+use crate::catalogue::Mode;
+use crate::context::Cx;
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{ImageRegistry, KubernetesVersion, SecretName, Version};
+use crate::quickstart::{crds, operator, ownership, refused};
+
+/// The groups of Strimzi's definitions.
+const GROUPS: [&str; 2] = ["kafka.strimzi.io", "core.strimzi.io"];
+/// The first release that takes `operations` only in the access rules of a KafkaUser.
+const ACL: Version = Version::new(0, 49, 0);
+
+/// What runs, and how it was made.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What runs.
+    pub state: State,
+    /// The settings that shape the resources.
+    pub shape: Shape,
+    /// Where the operator's image comes from, if not from its own registry.
+    pub registry: Option<ImageRegistry>,
+    /// Secrets that the operator's image is pulled with.
+    pub pull_secrets: Vec<SecretName>,
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Look.
+///
+/// # Errors
+/// `KS-*-FOREIGN` for what kstrim did not make, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
+pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
+    ours(cx, kafka, refused::KAFKA, &format!("the Kafka {}", cx.cluster()))?;
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), operator::DEPLOYMENT);
+    let failed = |e| ownership::api_failure(cx, "look at the operator", &e);
+    let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
+        let message = format!("there is no Strimzi operator in namespace {}", cx.namespace());
+        let failure = Failure::new(path::NO_PATH, Kind::Prerequisite, message);
+        return Err(Box::new(failure.hint(format!("install it: {}", refused::up(cx)))));
+    };
+    ours(cx, &deployment, refused::OPERATOR, "the Strimzi operator")?;
+    let definitions: Vec<Value> =
+        crds::list(cx).await?.into_iter().filter(|c| GROUPS.contains(&text(c, "/spec/group"))).collect();
+    for definition in &definitions {
+        let what = format!("the resource definition {}", crds::name(definition));
+        ours(cx, definition, refused::CRDS, &what)?;
+    }
+    let release = path::known(ownership::release(&deployment).unwrap_or("of an unknown release"))?;
+    let gates = deployment.pointer("/spec/template/spec/containers/0/env").and_then(Value::as_array);
+    let gated = gates
+        .into_iter()
+        .flatten()
+        .any(|e| text(e, "/name") == "STRIMZI_FEATURE_GATES" && text(e, "/value").contains("+UseKRaft"));
+    let annotated =
+        |name: &str, value: &str| text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}")) == value;
+    // The annotation came with 0.38; before it the gate alone decided.
+    let before = release.version < Version::new(0, 38, 0);
+    let kraft =
+        kafka.pointer("/spec/zookeeper").is_none() || annotated("kraft", "enabled") || before && gated;
+    let mode = if kraft { Mode::Kraft } else { Mode::Zookeeper };
+    let version = ["/spec/kafka/version", "/status/kafkaVersion"].map(|at| text(kafka, at).parse().ok());
+    let kafka_version: Version =
+        version.into_iter().flatten().next().unwrap_or_else(|| release.default_kafka.clone());
+    let level = match mode {
+        Mode::Kraft => kafka.pointer("/spec/kafka/metadataVersion"),
+        Mode::Zookeeper => kafka.pointer("/spec/kafka/config/inter.broker.protocol.version"),
+    };
+    let level = level.map(crate::names::plain);
+    let stored_as_v1 = |c: &Value| c.pointer("/status/storedVersions") == Some(&serde_json::json!(["v1"]));
+    let state = State {
+        release,
+        kafka: kafka_version,
+        level,
+        mode,
+        kubernetes: kubernetes(cx).await,
+        converted: definitions.iter().all(stored_as_v1),
+    };
+    let image = text(&deployment, "/spec/template/spec/containers/0/image");
+    let registry = image.rsplit_once("/strimzi/operator:").map(|(registry, _)| registry);
+    let secrets = deployment.pointer("/spec/template/spec/imagePullSecrets").and_then(Value::as_array);
+    Ok(Found {
+        shape: Shape::of(kafka, pools, state.mode),
+        state,
+        registry: registry.filter(|r| *r != "quay.io").and_then(|r| r.parse().ok()),
+        pull_secrets: secrets.into_iter().flatten().filter_map(|s| text(s, "/name").parse().ok()).collect(),
+    })
+}
+
+fn ours(cx: &Cx, object: &Value, id: crate::failure::Id, what: &str) -> Result<()> {
+    if ownership::is_ours(object) {
+        return Ok(());
+    }
+    let message = format!("{what} in namespace {} was not made by kstrim", cx.namespace());
+    let failure = Failure::new(id, Kind::Foreign, message);
+    Err(Box::new(
+        failure
+            .because("kstrim upgrades only what it made")
+            .hint(format!("upgrade it the way it was installed: {}", Rule::OperatorFirst.source())),
+    ))
+}
+
+async fn kubernetes(cx: &Cx) -> Option<crate::names::Minor> {
+    let version: Value = serde_json::from_str(&cx.kubectl.raw("/version").await.ok()?).ok()?;
+    let version: KubernetesVersion = text(&version, "/gitVersion").split(['+', '-']).next()?.parse().ok()?;
+    Some(version.minor())
+}
+
+/// Refuse what an upgrade would do to others: another Kafka gets another operator or other definitions,
+/// access rules in the old form would be lost.
+///
+/// # Errors
+/// [`path::NO_PATH`] with the rule.
+pub async fn alone(cx: &Cx, found: &Found, target: &Version) -> Result<()> {
+    let group = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
+    let all = items(cx, &format!("{group}/kafkas")).await?;
+    let other = all.iter().find(|k| {
+        text(k, "/metadata/namespace") != cx.namespace() || text(k, "/metadata/name") != cx.cluster()
+    });
+    if let Some(other) = other {
+        let (namespace, name) = (text(other, "/metadata/namespace"), text(other, "/metadata/name"));
+        let message = format!("the Kafka {name} in namespace {namespace} would be upgraded, too");
+        return Err(rule(Rule::OneStrimzi, Kind::Foreign, message).into());
+    }
+    if found.state.release.version >= ACL || *target < ACL {
+        return Ok(());
+    }
+    let users = items(cx, &format!("{group}/namespaces/{}/kafkausers", cx.namespace())).await?;
+    let old = users.iter().find(|user| {
+        let acls = user.pointer("/spec/authorization/acls").and_then(Value::as_array);
+        acls.into_iter().flatten().any(|acl| acl.get("operation").is_some())
+    });
+    match old.map(|user| text(user, "/metadata/name")) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("the KafkaUser {name} has an access rule with `operation`");
+            Err(rule(Rule::AclOperations, Kind::Prerequisite, message)
+                .hint("write `operations: [...]` in its place: kstrim kubectl -- edit kafkauser")
+                .into())
+        }
+    }
+}
+
+fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
+    Failure::new(path::NO_PATH, kind, message)
+        .because(format!("rule {rule}: {}", rule.sentence()))
+        .hint(format!("see {}", rule.source()))
+}
+
+/// The items of a list.
+///
+/// # Errors
+/// `KS-KUBECTL-*`.
+pub async fn items(cx: &Cx, path: &str) -> Result<Vec<Value>> {
+    let found = cx
+        .kubectl
+        .find(path)
+        .await
+        .map_err(|e| ownership::api_failure(cx, "list Strimzi's resources", &e))?;
+    Ok(found
+        .and_then(|mut list| list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take))
+        .unwrap_or_default())
+}

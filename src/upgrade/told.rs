@@ -1,0 +1,198 @@
+//! The path as a document, and as text.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::path::{Action, Stop};
+use super::state::Found;
+use crate::catalogue::Mode;
+use crate::config::Target;
+
+/// The version of the document.
+pub const VERSION: u32 = 1;
+
+/// What `kstrim upgrade --dry-run -o json` prints.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Told {
+    /// The version of this format: 1. Readers skip fields that they do not know.
+    pub v: u32,
+    /// The minikube profile.
+    pub profile: String,
+    /// Namespace of operator and Kafka.
+    pub namespace: String,
+    /// Name of the Kafka.
+    pub cluster: String,
+    /// What runs.
+    pub from: Point,
+    /// What will run.
+    pub to: Point,
+    /// The steps in their order; none when all is so already.
+    pub steps: Vec<ToldStep>,
+}
+
+/// A release with its Kafka.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Point {
+    /// Strimzi, `1.2.0`.
+    pub release: String,
+    /// Kafka, `4.3.1`.
+    pub kafka: String,
+    /// The metadata version; with ZooKeeper `inter.broker.protocol.version`. Null if it is not set.
+    pub metadata: Option<String>,
+    /// `kraft` or `zookeeper`.
+    pub mode: String,
+}
+
+/// A step.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ToldStep {
+    /// `operator`, `kafka`, `metadata`, `resources`, `convert` or `smoke`.
+    pub step: String,
+    /// The Strimzi release it is done with.
+    pub release: String,
+    /// What is done, for people.
+    pub what: String,
+    /// Name of the rule that puts it here, as in docs/upgrade.md.
+    pub rule: Option<String>,
+    /// What the rule says.
+    pub why: Option<String>,
+    /// The commands, as they could be typed.
+    pub commands: Vec<String>,
+}
+
+/// Tell a path.
+pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
+    let state = &found.state;
+    let mode = match state.mode {
+        Mode::Kraft => "kraft",
+        Mode::Zookeeper => "zookeeper",
+    };
+    let from = Point {
+        release: state.release.version.to_string(),
+        kafka: state.kafka.to_string(),
+        metadata: state.level.clone(),
+        mode: mode.into(),
+    };
+    let to = way.last().map_or_else(
+        || from.clone(),
+        |last| Point {
+            release: last.release.version.to_string(),
+            kafka: last.kafka.to_string(),
+            metadata: last.level.clone(),
+            mode: mode.into(),
+        },
+    );
+    let mut steps = Vec::new();
+    if !way.is_empty() {
+        steps.push(smoke(&from.release, "before anything is changed"));
+    }
+    for stop in way {
+        for step in &stop.steps {
+            steps.push(one(target, state.mode, stop, step));
+            steps.push(smoke(&stop.release.version.to_string(), "before the next step"));
+        }
+    }
+    let (profile, namespace) = (target.profile.to_string(), target.namespace.to_string());
+    Told { v: VERSION, profile, namespace, cluster: target.cluster.to_string(), from, to, steps }
+}
+
+fn smoke(release: &str, when: &str) -> ToldStep {
+    ToldStep {
+        step: "smoke".into(),
+        release: release.into(),
+        what: format!("messages sent and read back, {when}"),
+        rule: None,
+        why: None,
+        commands: vec!["kstrim smoke-test".into()],
+    }
+}
+
+fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> ToldStep {
+    let release = &stop.release.version;
+    let patch = |what: String| {
+        format!("kubectl patch kafka {} -n {} --type=merge -p '{what}'", target.cluster, target.namespace)
+    };
+    let level = stop.level.as_deref().unwrap_or("none");
+    let field = match mode {
+        Mode::Kraft => format!(r#""metadataVersion":"{level}""#),
+        Mode::Zookeeper => format!(r#""config":{{"inter.broker.protocol.version":"{level}"}}"#),
+    };
+    let wait = format!(
+        "kubectl wait kafka/{} -n {} --for=condition=Ready --timeout=600s",
+        target.cluster, target.namespace
+    );
+    let (name, what, mut commands) = match &step.action {
+        Action::Operator { from } => (
+            "operator",
+            format!("Strimzi {from} to {release}: resource definitions, then the operator, which rolls the brokers"),
+            vec![format!("kubectl apply --server-side --force-conflicts -f -   # {}", stop.release.url)],
+        ),
+        Action::Kafka { from, .. } => (
+            "kafka",
+            format!("Kafka {from} to {}, broker by broker", stop.kafka),
+            vec![patch(format!(r#"{{"spec":{{"kafka":{{"version":"{}"}}}}}}"#, stop.kafka))],
+        ),
+        Action::Level { from } => (
+            "metadata",
+            match mode {
+                Mode::Kraft => format!("metadata version {} to {level}", from.as_deref().unwrap_or("unset")),
+                Mode::Zookeeper => {
+                    format!("inter.broker.protocol.version {} to {level}", from.as_deref().unwrap_or("unset"))
+                }
+            },
+            vec![patch(format!(r#"{{"spec":{{"kafka":{{{field}}}}}}}"#))],
+        ),
+        Action::Resources => (
+            "resources",
+            format!("Kafka and node pools as Strimzi {release} has them; what you changed stays"),
+            vec![format!("kubectl apply --server-side -f -   # kstrim render --release {release} --kafka {}", stop.kafka)],
+        ),
+        Action::Convert => (
+            "convert",
+            "everything of Strimzi's stored as v1, and the definitions told so".to_owned(),
+            vec![
+                "kubectl apply --server-side -f -   # the definitions, with v1 as the version to store".to_owned(),
+                "kubectl patch -f - --type=merge -p '{}'   # every resource: written once, it is stored anew".to_owned(),
+                r#"kubectl patch crd NAME --subresource=status --type=merge -p '{"status":{"storedVersions":["v1"]}}'"#.to_owned(),
+            ],
+        ),
+    };
+    if step.action != Action::Convert {
+        commands.push(wait);
+    }
+    ToldStep {
+        step: name.into(),
+        release: release.to_string(),
+        what,
+        rule: Some(step.rule.name().into()),
+        why: Some(step.rule.sentence().into()),
+        commands,
+    }
+}
+
+/// The document as text.
+pub fn text(told: &Told) -> String {
+    let mut out = format!(
+        "Strimzi {} with Kafka {} to Strimzi {} with Kafka {}, profile {}\n\n",
+        told.from.release, told.from.kafka, told.to.release, told.to.kafka, told.profile
+    );
+    if told.steps.is_empty() {
+        out.push_str("Nothing to do: all is so already.\n");
+        return out;
+    }
+    for (number, step) in told.steps.iter().enumerate() {
+        out.push_str(&format!("{:2}  {:9}  {}\n", number + 1, step.step, step.what));
+        if let (Some(rule), Some(why)) = (&step.rule, &step.why) {
+            out.push_str(&format!("{:15}rule {rule}: {why}\n", ""));
+        }
+        for command in &step.commands {
+            out.push_str(&format!("{:17}{command}\n", ""));
+        }
+    }
+    out.push_str(&format!("\n{} steps. Nothing was changed.\n", told.steps.len()));
+    out
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;
