@@ -216,8 +216,8 @@ fn carry(at: &Release, next: &Release, kafka: &Version) -> Option<Version> {
     if next.kafka_version(kafka).is_some() {
         return Some(kafka.clone());
     }
-    let both = at.kafka.iter().filter(|k| k.version > *kafka && next.kafka_version(&k.version).is_some());
-    both.last().map(|k| k.version.clone())
+    let mut both = at.kafka.iter().filter(|k| k.version > *kafka && next.kafka_version(&k.version).is_some());
+    both.next_back().map(|k| k.version.clone())
 }
 
 fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
