@@ -10,7 +10,8 @@ use crate::names::{TopicName, Version};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   kstrim upgrade --release 1.2.0 --dry-run
-  kstrim upgrade --release 1.2.0 --kafka 4.2.1 --dry-run -o json";
+  kstrim upgrade --release 1.2.0
+  kstrim upgrade --release 1.2.0 --kafka 4.2.1 --yes -o json";
 
 /// `kstrim upgrade`
 #[derive(Debug, Clone, Args)]
@@ -22,7 +23,7 @@ pub struct Upgrade {
     #[arg(long, value_name = "VERSION")]
     pub kafka: Option<Version>,
     /// Show the way with its rules and commands, and change nothing
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub dry_run: bool,
     /// Do not ask
     #[arg(long, short = 'y')]

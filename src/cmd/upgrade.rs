@@ -2,22 +2,36 @@
 
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::living::{self, Living};
-use crate::catalogue::{self, Partial, Release};
+use super::session::{Ended, Session};
+use crate::catalogue::{self, Choice, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
-use crate::failure::Result;
+use crate::config::{self, Settings};
+use crate::event::TaskInfo;
+use crate::exec::quote;
+use crate::failure::{Failure, Kind, Result};
+use crate::quickstart::{next, refused};
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
+use crate::upgrade::steps::Way;
 use crate::upgrade::told;
 
 /// Go to a later release, or show the way.
 ///
 /// # Errors
-/// What is wrong with the command line, and with --dry-run that there is no way.
+/// What is wrong with the command line, and with --dry-run that there is no way; everything else is
+/// told by the session.
 pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     let asked =
         Partial { release: Some(args.release.clone()), kafka: args.kafka.clone(), ..Partial::default() };
     let target = catalogue::resolve(&asked)?.release;
+    if !args.dry_run {
+        let session = Session::begin(global, "upgrade", args.output);
+        let ended = upgrade(&session, global, args, target).await;
+        return Ok(session.finish(ended));
+    }
     living::reading(global, &args.topic, async |living| {
         let (found, way) = plan(&living, args, target).await?;
         let told = told::tell(&living.cx.settings.target, &found, &way);
@@ -27,15 +41,112 @@ pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     .await
 }
 
+async fn upgrade(
+    session: &Session,
+    global: &Global,
+    args: &Upgrade,
+    target: &'static Release,
+) -> Result<Ended> {
+    let _lock = session.lock()?;
+    let living = living::open(session, global, &args.topic).await?;
+    let cx = living.cx.clone();
+    cx.journal.borrow().refuse_newer()?;
+    let looked = async {
+        let (found, way) = plan(&living, args, target).await?;
+        agreed(&living, args, &found, &way).await?;
+        Ok::<_, Box<Failure>>((found, way))
+    };
+    let (found, way) = tokio::select! {
+        looked = looked => looked?,
+        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+    };
+    let choose = |stop: &Stop| choice(&cx.settings, args, &found, &way, stop);
+    let tasks = Way { cx: &cx, found: &found, choose: &choose }.tasks(&way)?;
+    session.started(
+        Some(&target.version.to_string()),
+        tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect(),
+    );
+    cx.journal.borrow_mut().journal.run_id = session.run_id.clone();
+    let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
+    cx.stop_observing();
+    let done = report.failure.is_none();
+    if done {
+        let mut journal = cx.journal.borrow_mut();
+        journal.journal.release = Some(target.version.to_string());
+        journal.save()?;
+    }
+    Ok(Ended { report, next: done.then(|| next::next(&cx)) })
+}
+
 async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Result<(Found, Vec<Stop>)> {
     let pools = living.list("kafkanodepools").await?;
     let cluster = living.cx.cluster();
-    let mine = |p: &serde_json::Value| {
-        p.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str) == Some(cluster)
+    let mine = |p: &Value| {
+        p.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str) == Some(cluster)
     };
     let pools: Vec<_> = pools.into_iter().filter(mine).collect();
     let found = state::look(&living.cx, &living.kafka, &pools).await?;
     let way = path::plan(&found.state, target, args.kafka.as_ref())?;
     state::alone(&living.cx, &found, &target.version).await?;
     Ok((found, way))
+}
+
+/// Ask a person, or see that a script agreed. Nothing to do needs no consent.
+async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) -> Result<()> {
+    let Some(last) = way.last().filter(|_| !args.yes) else { return Ok(()) };
+    let over: Vec<String> = way.iter().map(|s| s.release.version.to_string()).collect();
+    let question = format!(
+        "This takes the Kafka {} from Strimzi {} with Kafka {} to Kafka {}, by Strimzi {}. There is no way back.",
+        living.cx.cluster(),
+        found.state.release.version,
+        found.state.kafka,
+        last.kafka,
+        over.join(", ")
+    );
+    let flags = refused::target_flags(&living.cx.settings.target);
+    let hint =
+        format!("say so: kstrim upgrade --release {} --yes{flags}   (--dry-run shows the way)", args.release);
+    super::consent::ask(&question, "nothing was changed", &hint).await
+}
+
+/// The settings of a stop as `up` would have them, and its choice.
+fn choice(
+    base: &Settings,
+    args: &Upgrade,
+    found: &Found,
+    way: &[Stop],
+    stop: &Stop,
+) -> Result<(Settings, Choice)> {
+    let mut settings = base.clone();
+    settings.release = Some(stop.release.version.clone());
+    settings.kafka = Some(stop.kafka.clone());
+    settings.preset = Some(found.shape.preset);
+    settings.stock = !found.shape.tuned;
+    settings.mirror.clone_from(&args.mirror);
+    settings.offline = args.offline;
+    settings.image_registry.clone_from(&found.registry);
+    settings.pull_secrets.clone_from(&found.pull_secrets);
+    if let Some(size) = &found.shape.storage {
+        settings.storage = size.clone();
+    }
+    settings.manifests = args.manifests.as_ref().map(|given| manifest(given, way, stop)).transpose()?;
+    let choice = super::up::choose(&settings)?;
+    Ok((settings, choice))
+}
+
+/// The install manifest of a release in the folder that was given.
+fn manifest(folder: &std::path::Path, way: &[Stop], stop: &Stop) -> Result<String> {
+    let name = format!("strimzi-cluster-operator-{}.yaml", stop.release.version);
+    let file = folder.join(&name);
+    // What is installed needs no manifest, unless its definitions are converted.
+    let needed = way.iter().any(|s| s.release.version == stop.release.version);
+    if file.is_file() || !needed {
+        return Ok(file.to_string_lossy().into_owned());
+    }
+    let message = format!("--manifests {}: there is no {name}", quote(&folder.display().to_string()));
+    Err(Box::new(
+        Failure::new(config::INVALID, Kind::Usage, message)
+            .because(format!("Strimzi {} is on the way", stop.release.version))
+            .hint(format!("it is published at {}", stop.release.url)),
+    ))
 }

@@ -230,6 +230,32 @@ impl Kubectl {
         self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
     }
 
+    /// Whether the API server would take this YAML stream whole, every field of it known; nothing is changed.
+    ///
+    /// # Errors
+    /// What it refuses.
+    pub async fn would_apply(&self, yaml: &str) -> Result<(), ApiError> {
+        self.run(&self.apply_cmd(true).arg("--dry-run=server").stdin(yaml)).await.map(drop)
+    }
+
+    /// Write the objects that this YAML stream names as they are, so that they are stored anew.
+    ///
+    /// # Errors
+    /// What the API server refused; a part may have been written.
+    pub async fn touch(&self, names: &str) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["patch", "-f", "-", "--type=merge", "-p", "{}"]).timeout(WRITE);
+        self.run(&cmd.stdin(names)).await.map(drop)
+    }
+
+    /// Merge `patch` into the status of an object that is in no namespace.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn patch_status(&self, kind: &str, name: &str, patch: &Value) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["patch", kind, name, "--subresource=status", "--type=merge"]);
+        self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
+    }
+
     /// The end of a container's log; `previous` for the one before the last restart.
     ///
     /// # Errors

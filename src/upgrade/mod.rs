@@ -5,8 +5,12 @@
 //!                                                       └─ steps (tasks of the engine, one after the other)
 //! ```
 
+pub mod convert;
 pub mod path;
+pub mod resources;
 pub mod rule;
+pub mod settled;
 pub mod shape;
 pub mod state;
+pub mod steps;
 pub mod told;

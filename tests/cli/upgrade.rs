@@ -1,9 +1,12 @@
 //! `kstrim upgrade`: the way, and what forbids one.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::Test;
-use crate::support::{PROFILE, events, failure, fresh, install_of, quick, text, told, written};
+use crate::harness::{Action, Fault, Test};
+use crate::support::{
+    KAFKA, PROFILE, apply_foreign, events, failure, fresh, install_of, quick, state, text, told, writes,
+    written,
+};
 
 /// Releases of the tests: Kafka versions and served versions as in the catalogue.
 const RELEASES: [(&str, &[&str], &[&str]); 3] = [
@@ -78,7 +81,7 @@ fn what_forbids_a_way_is_named() {
     assert_eq!(failure(&lines), "KS-RELEASE-UPGRADE");
     assert!(told(&lines).contains("kstrim upgrade --release 1.2.0"), "{}", told(&lines));
     assert_eq!(written(&test), Vec::<String>::new());
-    assert_eq!(test.object(PROFILE, crate::support::KAFKA)["spec"]["kafka"]["version"], "4.2.0");
+    assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.2.0");
 }
 
 #[test]
@@ -86,4 +89,131 @@ fn before_1_0_everything_is_converted() {
     let mut test = runs("0.51.0", &[]);
     let (_, steps) = dry(&mut test, "1.0.1");
     assert_eq!(steps, ["convert 0.51.0", "operator 1.0.1", "resources 1.0.1"]);
+}
+
+/// The ids of the tasks that ended, in their order, with how.
+fn ended(lines: &[Value]) -> Vec<String> {
+    let ends = lines.iter().filter(|l| l["type"] == "task_finished");
+    ends.map(|l| format!("{} {}", l["task"].as_str().unwrap(), l["outcome"].as_str().unwrap())).collect()
+}
+
+fn upgrade(test: &mut Test, to: &str, code: i32) -> Vec<Value> {
+    events(test, ["upgrade", "--release", to, "--manifests", "manifests", "--yes"], code)
+}
+
+#[test]
+fn operator_then_kafka_then_metadata_with_messages_between() {
+    let mut test = runs("1.0.1", &[]);
+    events(&mut test, ["set", "log.retention.hours=24", "min.insync.replicas=2"], 0);
+    test.forget_calls();
+    let unasked = test.args(["upgrade", "--release", "1.2.0", "--manifests", "manifests"]).run().expect(2);
+    assert!(unasked.stderr.contains("KS-CONSENT"), "{}", unasked.stderr);
+    assert_eq!(written(&test), Vec::<String>::new());
+    let lines = upgrade(&mut test, "1.2.0", 0);
+    let steps = [
+        "ready",
+        "topic",
+        "smoke-1",
+        "crds-1.2.0",
+        "operator-1.2.0",
+        "brokers-1.2.0",
+        "smoke-2",
+        "kafka-4.3.1",
+        "smoke-3",
+        "metadata-4.3-IV0",
+        "smoke-4",
+    ];
+    let ids = ended(&lines).iter().map(|e| e.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids, steps);
+    let place = |kind: &str, task: &str| crate::support::place(&lines, kind, task);
+    assert!(place("task_finished", "smoke-2") < place("task_started", "kafka-4.3.1"));
+    let kafka = test.object(PROFILE, KAFKA);
+    assert_eq!(kafka["spec"]["kafka"]["version"], "4.3.1");
+    assert_eq!(kafka["spec"]["kafka"]["metadataVersion"], "4.3-IV0");
+    let config = &kafka["spec"]["kafka"]["config"];
+    assert_eq!((&config["log.retention.hours"], &config["min.insync.replicas"]), (&json!(24), &json!(2)));
+    let pods = test.objects(PROFILE);
+    assert!(pods["pods/kafka/my-cluster-dual-role-0"].to_string().contains("kafka:1.2.0-kafka-4.3.1"));
+    // Nothing is left to do, for `up` of that release neither.
+    test.forget_calls();
+    assert_eq!(ended(&upgrade(&mut test, "1.2.0", 0)).len(), 3, "ready, topic, smoke");
+    events(&mut test, ["up"], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+    assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["config"]["min.insync.replicas"], 2);
+}
+
+#[test]
+fn what_is_stored_is_converted_before_1_0() {
+    let mut test = runs("0.51.0", &[]);
+    events(&mut test, ["topic", "create", "orders"], 0);
+    let versions = |test: &Test| {
+        let objects = test.objects(PROFILE);
+        let all = objects.as_object().unwrap().iter().filter(|(key, _)| key.contains(".kafka.strimzi.io/"));
+        let mut versions: Vec<String> = all
+            .filter(|(key, _)| !key.starts_with("customresourcedefinitions"))
+            .map(|(_, o)| o["apiVersion"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+            .collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    };
+    assert_eq!(versions(&test), ["v1beta2"]);
+    let lines = upgrade(&mut test, "1.0.1", 0);
+    let ends = ended(&lines);
+    assert!(
+        ends.contains(&"convert-v1 done".into()) && ends.contains(&"operator-1.0.1 done".into()),
+        "{ends:?}"
+    );
+    assert_eq!(versions(&test), ["v1"]);
+    let crd = test.object(PROFILE, "customresourcedefinitions.apiextensions.k8s.io//kafkas.kafka.strimzi.io");
+    assert_eq!(crd["status"]["storedVersions"], json!(["v1"]));
+    let served: Vec<&Value> =
+        crd["spec"]["versions"].as_array().unwrap().iter().map(|v| &v["name"]).collect();
+    assert_eq!(served, ["v1"]);
+}
+
+#[test]
+fn another_kafka_is_not_upgraded_behind_its_owner() {
+    let mut test = runs("1.0.1", &[]);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod"}});
+    let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+        "metadata": {"name": "theirs", "namespace": "prod"}, "spec": {"kafka": {}}});
+    apply_foreign(&test, &[namespace, kafka]);
+    test.forget_calls();
+    let lines = upgrade(&mut test, "1.2.0", 5);
+    assert!(told(&lines).contains("rule one-strimzi") && told(&lines).contains("theirs"), "{}", told(&lines));
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn a_manifest_that_is_not_at_hand_is_named_before_anything_is_changed() {
+    let mut test = runs("1.0.1", &[]);
+    std::fs::remove_file(test.work().join(manifest("1.2.0"))).expect("removed");
+    let lines = upgrade(&mut test, "1.2.0", 2);
+    assert_eq!(failure(&lines), "KS-SETTING-INVALID");
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn a_killed_upgrade_goes_on_where_the_cluster_stands() {
+    let mut whole = runs("1.0.1", &[]);
+    let base = whole.fork();
+    upgrade(&mut whole, "1.2.0", 0);
+    let end = |test: &Test| state(test);
+    let (expected, calls) = (end(&whole), whole.calls());
+    let writing = (1..).zip(&calls).filter(|(_, call)| !call.by_hand && writes(call));
+    let places: Vec<u32> = writing.map(|(k, _)| k).collect();
+    assert!(places.len() >= 4, "{places:?}");
+    for k in places {
+        let mut test = base.fork();
+        let action = Action::KillParentAfter;
+        test.rescenario(|s| {
+            s.faults = vec![Fault { program: String::new(), args: String::new(), nth: Some(k), action }]
+        });
+        let args = ["upgrade", "--release", "1.2.0", "--manifests", "manifests", "--yes"];
+        assert_eq!(test.args(args).run().code(), 137, "killed at command {k}");
+        test.rescenario(|s| s.faults.clear());
+        upgrade(&mut test, "1.2.0", 0);
+        assert_eq!(end(&test), expected, "killed at command {k}");
+    }
 }

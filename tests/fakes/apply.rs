@@ -161,6 +161,7 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
             // What the API server adds belongs to nobody.
             let applied = new.clone();
             complete(&mut new, &resource);
+            stored(c, &resource, &mut new);
             let key = c.create(&resource, new);
             remember(c, &key, options, applied);
         }
@@ -175,6 +176,7 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
         prune(&mut merged, previous, &new);
     }
     merge(&mut merged, &new);
+    stored(c, &resource, &mut merged);
     let warning = old["metadata"]["deletionTimestamp"]
         .is_string()
         .then(|| format!("Warning: Detected changes to resource {name} which is currently being deleted."));
@@ -189,6 +191,28 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
         (false, false) => "unchanged",
     };
     Ok((format!("{printed} {verb}{suffix}"), warning))
+}
+
+/// What is written is kept in the version that its definition stores; a definition remembers every
+/// version that it ever stored.
+pub fn stored(c: &Cluster, resource: &Resource, object: &mut Value) {
+    let storage = |crd: &Value| {
+        let versions = crd["spec"]["versions"].as_array().into_iter().flatten();
+        versions.into_iter().find(|v| v["storage"] == true).map(|v| text(v, "/name").to_owned())
+    };
+    if resource.kind == "CustomResourceDefinition" {
+        if let Some(now) = storage(object)
+            && let Some(all) = object["status"]["storedVersions"].as_array_mut()
+            && !all.iter().any(|v| *v == now)
+        {
+            all.push(json!(now));
+        }
+        return;
+    }
+    let key = format!("customresourcedefinitions.apiextensions.k8s.io//{}", resource.id());
+    if let Some(version) = c.get(&key).and_then(storage) {
+        object["apiVersion"] = json!(format!("{}/{version}", resource.group));
+    }
 }
 
 fn remember(c: &mut Cluster, key: &str, options: &Options, applied: Value) {

@@ -148,7 +148,9 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
     let name = key.split_once('/').map_or("", |(_, name)| name).to_owned();
     let generation = kafka["metadata"]["generation"].as_u64();
     let pools = desired::pools(c, &kafka);
-    let marker = desired::marker(&kafka, &pools);
+    // A new operator goes through everything once.
+    let image = text(&operator.deployment, "/spec/template/spec/containers/0/image");
+    let marker = format!("{}@{image}", desired::marker(&kafka, &pools));
     let t = c.scenario.timings.clone();
     let idle = |work: &&Reconciliation| work.phase != "lock" || work.uid != uid;
     let Some(work) = c.memory.running.get(&name).filter(idle).cloned() else {

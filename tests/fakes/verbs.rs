@@ -197,6 +197,7 @@ fn change(
         let mut new = object.clone();
         act(&mut new)?;
         let note = if new == object { " (no change)" } else { "" };
+        crate::apply::stored(&cluster, &resource, &mut new);
         cluster.update(&key, |o| *o = new);
         io.line(&format!("{}/{name} {verb}{note}", resource.printed()))?;
     }

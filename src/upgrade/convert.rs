@@ -1,0 +1,146 @@
+//! Everything of Strimzi's stored as `v1`, as its own tool does it (`v1-api-conversion.sh crd-upgrade`;
+//! Strimzi's proposal 117): the definitions store `v1` from now on, every resource is written once, and
+//! the definitions' status says that nothing older is left.
+
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::state::items;
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::Object;
+use crate::quickstart::{crds, ownership, sources};
+
+/// A resource has fields that `v1` does not know.
+pub const REFUSED: Id = Id("KS-UPGRADE-CONVERSION");
+
+/// The version that stays.
+const V1: &str = "v1";
+/// Resources of one command.
+const MANY: usize = 200;
+
+/// The task.
+pub struct Convert {
+    cx: Rc<Cx>,
+    spec: Spec,
+}
+
+impl Convert {
+    /// With the definitions of the context's release, which serves both versions.
+    pub fn new(cx: Rc<Cx>, spec: Spec) -> Self {
+        Self { cx, spec }
+    }
+
+    /// The release's definitions, with `v1` as the version to store.
+    async fn definitions(&self) -> Result<Vec<Object>> {
+        let install = sources::install(&self.cx).await?;
+        let mut all = install.phases.crds.clone();
+        for definition in &mut all {
+            let versions = definition.get_mut("/spec/versions").and_then(Value::as_array_mut);
+            for version in versions.into_iter().flatten() {
+                version["storage"] = (version["name"] == V1).into();
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Convert {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        let wanted = self.definitions().await?;
+        let live = crds::list(&self.cx).await?;
+        let open =
+            wanted.iter().filter(|w| !live.iter().any(|c| crds::name(c) == w.name() && stored(c))).count();
+        Ok(match open {
+            0 => Doneness::Done(format!("{} definitions store v1 alone", wanted.len())),
+            _ => Doneness::Pending(format!(
+                "{open} of {} definitions may have older versions stored",
+                wanted.len()
+            )),
+        })
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        let cx = &self.cx;
+        let definitions = self.definitions().await?;
+        let mut all = Vec::new();
+        for definition in &definitions {
+            let text = |at: &str| definition.get(at).and_then(Value::as_str).unwrap_or_default();
+            let path = format!("/apis/{}/{V1}/{}", text("/spec/group"), text("/spec/names/plural"));
+            let own = text("/spec/names/kind") != "StrimziPodSet";
+            for item in items(cx, &path).await? {
+                all.push((item, text("/spec/group").to_owned(), text("/spec/names/kind").to_owned(), own));
+            }
+        }
+        let failed = |doing: &'static str| move |e| ownership::api_failure(cx, doing, &e);
+        // Pod sets are the operator's; whatever else has fields that v1 does not know would lose them.
+        let kept: Vec<String> = all.iter().filter(|(.., own)| *own).map(bare).collect();
+        for some in kept.chunks(MANY) {
+            cx.kubectl.would_apply(&some.concat()).await.map_err(|e| refused(&e.to_string()))?;
+        }
+        cx.kubectl.apply(&yaml(&definitions), true).await.map_err(failed("make the definitions store v1"))?;
+        let named: Vec<String> = all.iter().map(name).collect();
+        for (at, some) in named.chunks(MANY).enumerate() {
+            let done = (at * MANY) as u64;
+            cx.progress(
+                self.spec.id,
+                "storing everything as v1",
+                Some((done, named.len() as u64, crate::event::Unit::Items)),
+            );
+            cx.kubectl.touch(&some.concat()).await.map_err(failed("store a resource as v1"))?;
+        }
+        for definition in &definitions {
+            let patch = json!({"status": {"storedVersions": [V1]}});
+            let patched =
+                cx.kubectl.patch_status("customresourcedefinitions", definition.name(), &patch).await;
+            patched.map_err(failed("say that v1 alone is stored"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a live definition stores `v1`, and says that nothing else is stored.
+fn stored(definition: &Value) -> bool {
+    let versions = definition.pointer("/spec/versions").and_then(Value::as_array);
+    let storage = versions.into_iter().flatten().find(|v| v["storage"] == true);
+    storage.is_some_and(|v| v["name"] == V1)
+        && definition.pointer("/status/storedVersions") == Some(&json!([V1]))
+}
+
+type Item = (Value, String, String, bool);
+
+/// A resource as `v1`, without what the API server keeps.
+fn bare((item, group, kind, _): &Item) -> String {
+    let mut metadata = item["metadata"].clone();
+    if let Some(map) = metadata.as_object_mut() {
+        map.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
+    }
+    let mut object = json!({"apiVersion": format!("{group}/{V1}"), "kind": kind, "metadata": metadata});
+    if let Some(spec) = item.get("spec") {
+        object["spec"] = spec.clone();
+    }
+    format!("---\n{object}\n")
+}
+
+/// A resource's name alone.
+fn name((item, group, kind, _): &Item) -> String {
+    let metadata = json!({"name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"]});
+    format!("---\n{}\n", json!({"apiVersion": format!("{group}/{V1}"), "kind": kind, "metadata": metadata}))
+}
+
+fn refused(why: &str) -> Box<Failure> {
+    Box::new(
+        Failure::new(REFUSED, Kind::Prerequisite, "a resource of Strimzi's has fields that kafka.strimzi.io/v1 does not know")
+            .because(why)
+            .hint("nothing was changed in this step; see which changes v1 asks for: https://strimzi.io/docs/operators/1.0.0/deploying.html#assembly-api-conversion-str")
+            .hint("convert it with Strimzi's own tool: bin/v1-api-conversion.sh convert-resource, then run the same command again"),
+    )
+}

@@ -1,0 +1,164 @@
+//! The Kafka and its node pools of a release over the live ones: what somebody changed stays.
+
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::settled::{self, KINDS};
+use super::shape;
+use crate::catalogue::{self, Mode};
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
+use crate::failure::{Failure, Result};
+use crate::manifest::label::DIGEST;
+use crate::manifest::render::{self, RenderInput};
+use crate::manifest::{self, Object};
+use crate::names::plain;
+use crate::observe::{Kind, Snapshot};
+use crate::quickstart::patience::Patience;
+use crate::quickstart::{kafka, ownership};
+
+/// The task.
+pub struct Resources {
+    cx: Rc<Cx>,
+    spec: Spec,
+    patience: Patience,
+    /// The level that the Kafka shall have.
+    level: Option<String>,
+    /// Whether everything of the release belongs to it, or Kafka's version alone counts.
+    whole: bool,
+}
+
+impl Resources {
+    /// The context's release and Kafka, at this level.
+    pub fn new(cx: Rc<Cx>, spec: Spec, level: Option<String>, whole: bool) -> Self {
+        let patience = Patience::new(Scope::Kafka, "the Kafka does not get through the upgrade");
+        Self { cx, spec, patience, level, whole }
+    }
+
+    fn applied(&self, kafka: &Value, wanted: &[Object]) -> bool {
+        let cx = &self.cx;
+        let version = kafka.pointer("/spec/kafka/version").map(plain) == Some(cx.choice.kafka.to_string());
+        if !self.whole {
+            return version;
+        }
+        version
+            && level_of(kafka, cx.preset().mode()) == self.level
+            && ownership::digest(kafka) == Some(&manifest::digest(wanted))
+            && ownership::release(kafka) == Some(&cx.choice.release.version.to_string())
+    }
+
+    /// What is applied: the release's resources over the live ones.
+    fn over(&self, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
+        let cx = &self.cx;
+        let mode = cx.preset().mode();
+        let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.json().clone());
+        let old = kafka.as_ref().and_then(|kafka| before(cx, kafka)).unwrap_or_default();
+        let digest = manifest::digest(wanted);
+        let mut all = Vec::new();
+        for new in wanted {
+            let kind = if new.kind() == "Kafka" { Kind::Kafka } else { Kind::KafkaNodePool };
+            // A pool that somebody took away stays away.
+            let Some(live) = snapshot.get(kind, cx.namespace(), new.name()) else { continue };
+            let old = old.iter().find(|o| o.kind() == new.kind() && o.name() == new.name());
+            let mut merged = shape::over(old, new, live.json());
+            if kind == Kind::Kafka {
+                merged.set(&["spec", "kafka", "version"], cx.choice.kafka.to_string());
+                let field: &[&str] = match mode {
+                    Mode::Kraft => &["spec", "kafka", "metadataVersion"],
+                    Mode::Zookeeper => &["spec", "kafka", "config", "inter.broker.protocol.version"],
+                };
+                match &self.level {
+                    Some(level) => merged.set(field, level.as_str()),
+                    None => merged.remove(field),
+                }
+            }
+            all.push(merged);
+        }
+        manifest::label(&mut all, &digest, &cx.choice.release.version.to_string());
+        if !self.whole {
+            // Not yet what `up` of the release would make.
+            for object in &mut all {
+                object.set(&["metadata", "annotations", DIGEST], format!("{digest}-level"));
+            }
+        }
+        all
+    }
+}
+
+/// The level that a Kafka asks for.
+pub fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
+    let at = match mode {
+        Mode::Kraft => "/spec/kafka/metadataVersion",
+        Mode::Zookeeper => "/spec/kafka/config/inter.broker.protocol.version",
+    };
+    kafka.pointer(at).map(plain)
+}
+
+/// What kstrim made the live resources of, as far as they tell: the rendering of their release.
+fn before(cx: &Cx, kafka: &Value) -> Option<Vec<Object>> {
+    let release = catalogue::find(&ownership::release(kafka)?.parse().ok()?)?;
+    let version = plain(kafka.pointer("/spec/kafka/version")?).parse().ok()?;
+    let target = &cx.settings.target;
+    render::kafka(&RenderInput {
+        release,
+        kafka: &version,
+        preset: cx.preset(),
+        namespace: &target.namespace,
+        cluster: &target.cluster,
+        storage: &cx.settings.storage,
+        tuning: !cx.settings.stock,
+    })
+    .ok()
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Resources {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        let cx = &self.cx;
+        let snapshot = cx.synced(&KINDS).await;
+        let wanted = kafka::wanted(cx)?;
+        let live = snapshot.kafka(cx.namespace(), cx.cluster());
+        if !live.is_some_and(|kafka| self.applied(kafka.0.json(), &wanted)) {
+            return Ok(Doneness::Pending(format!(
+                "the Kafka is not as Strimzi {} has it",
+                cx.choice.release.version
+            )));
+        }
+        settled::look(cx, &self.patience, true).await
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        let cx = &self.cx;
+        let snapshot = cx.store.snapshot();
+        let wanted = kafka::wanted(cx)?;
+        let live = snapshot.kafka(cx.namespace(), cx.cluster());
+        self.patience.changed_now();
+        if live.is_some_and(|kafka| self.applied(kafka.0.json(), &wanted)) {
+            return Ok(());
+        }
+        // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
+        let applied = cx.kubectl.apply(&yaml(&self.over(&snapshot, &wanted)), true).await;
+        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka", &e))?;
+        self.patience.changed_now();
+        Ok(())
+    }
+
+    async fn changed(&self, _: &Cx) {
+        crate::quickstart::store_or_second(&self.cx).await;
+    }
+
+    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out(&self.cx, self.spec.timeout))
+    }
+
+    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(&self.cx)
+    }
+}

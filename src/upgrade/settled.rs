@@ -1,0 +1,125 @@
+//! A Kafka that is as the operator wants it: ready, every node of the current revision, by this release.
+
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
+use crate::failure::{Failure, Result};
+use crate::observe::Kind;
+use crate::quickstart::patience::Patience;
+use crate::quickstart::rolling::rolling;
+use crate::ready;
+
+/// What is looked at while brokers are rolled.
+pub const KINDS: [Kind; 6] =
+    [Kind::Kafka, Kind::KafkaNodePool, Kind::Pod, Kind::Claim, Kind::Deployment, Kind::Event];
+
+/// The task: nothing but waiting.
+pub struct Settled {
+    cx: Rc<Cx>,
+    spec: Spec,
+    patience: Patience,
+    by_release: bool,
+}
+
+impl Settled {
+    /// Wait until the Kafka is ready and nothing rolls.
+    pub fn new(cx: Rc<Cx>, spec: Spec) -> Self {
+        let patience = Patience::new(Scope::Kafka, "the Kafka does not get through the upgrade");
+        Self { cx, spec, patience, by_release: false }
+    }
+
+    /// And until the operator of the context's release has been through it.
+    #[must_use]
+    pub fn by_release(mut self) -> Self {
+        self.by_release = true;
+        self
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Settled {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        look(&self.cx, &self.patience, self.by_release).await
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        self.patience.changed_now();
+        Ok(())
+    }
+
+    async fn changed(&self, _: &Cx) {
+        crate::quickstart::store_or_second(&self.cx).await;
+    }
+
+    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out(&self.cx, self.spec.timeout))
+    }
+
+    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(&self.cx)
+    }
+}
+
+/// Whether the Kafka is as wanted.
+///
+/// # Errors
+/// The cause that makes waiting vain.
+pub async fn look(cx: &Cx, patience: &Patience, by_release: bool) -> Result<Doneness> {
+    let snapshot = cx.synced(&KINDS).await;
+    let done = patience.look(cx, &snapshot, ready::kafka).await?;
+    if !matches!(done, Doneness::Done(_)) {
+        return Ok(done);
+    }
+    if let Doneness::Pending(why) = patience.look(cx, &snapshot, ready::operator).await? {
+        return Ok(Doneness::Pending(why));
+    }
+    if by_release
+        && let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster())
+        && let Some(why) = behind(cx, kafka.0.json(), &images(cx, &snapshot))
+    {
+        return Ok(Doneness::Pending(why));
+    }
+    Ok(match rolling(cx).await {
+        Some(why) => Doneness::Pending(why),
+        None => {
+            Doneness::Done(format!("Strimzi {} runs Kafka {}", cx.choice.release.version, cx.choice.kafka))
+        }
+    })
+}
+
+/// The images of the brokers.
+fn images(cx: &Cx, snapshot: &crate::observe::Snapshot) -> Vec<String> {
+    let nodes = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
+    nodes.flat_map(|p| p.containers()).map(|c| c.image().to_owned()).collect()
+}
+
+/// What tells that the operator of this release has not been through yet.
+fn behind(cx: &Cx, kafka: &Value, images: &[String]) -> Option<String> {
+    let status = |name: &str| kafka.pointer(&format!("/status/{name}")).and_then(Value::as_str);
+    let (release, version) = (cx.choice.release.version.to_string(), cx.choice.kafka.to_string());
+    // Both came with a later release than 0.30, and are believed where they are.
+    if let Some(said) = status("operatorLastSuccessfulVersion").filter(|said| *said != release) {
+        return Some(format!("Kafka: looked after by Strimzi {said} so far"));
+    }
+    if let Some(said) = status("kafkaVersion").filter(|said| *said != version) {
+        return Some(format!("Kafka: the brokers run {said}"));
+    }
+    if kafka.pointer("/spec/kafka/image").is_some() {
+        return None;
+    }
+    // `quay.io/strimzi/kafka:1.2.0-kafka-4.3.1`, wherever it is pulled from.
+    let tail = |image: &str| image.rsplit('/').next().unwrap_or(image).to_owned();
+    let wanted = tail(&cx.choice.kafka_image);
+    let strimzis = |image: &&String| tail(image).starts_with("kafka:");
+    let old = images.iter().filter(strimzis).find(|image| tail(image) != wanted)?;
+    Some(format!("brokers: one still runs {}", tail(old)))
+}

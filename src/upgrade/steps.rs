@@ -1,0 +1,225 @@
+//! The steps of a path as tasks of the engine. Each looks whether it is needed, so that a second run
+//! goes on where the cluster stands.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::convert::Convert;
+use super::path::{Action, Stop};
+use super::resources::Resources;
+use super::settled::Settled;
+use super::state::Found;
+use crate::catalogue::Choice;
+use crate::config::Settings;
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::event::{Emit, Event};
+use crate::failure::{Failure, Result};
+use crate::quickstart::{crds, operator, smoke, topic};
+use async_trait::async_trait;
+
+/// The names under which a task of `up` tells its progress, and those it has here.
+pub type Names = Rc<RefCell<BTreeMap<&'static str, &'static str>>>;
+
+/// A task of `up`, with the context of a stop and a name of its own.
+struct At<T> {
+    cx: Rc<Cx>,
+    inner: T,
+    spec: Spec,
+    /// The name it has in `up`.
+    of_up: &'static str,
+    names: Names,
+}
+
+#[async_trait(?Send)]
+impl<T: Task<Cx>> Task<Cx> for At<T> {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        self.names.borrow_mut().insert(self.of_up, self.spec.id);
+        self.inner.check(&self.cx).await
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        self.inner.run(&self.cx).await
+    }
+
+    async fn changed(&self, _: &Cx) {
+        self.inner.changed(&self.cx).await;
+    }
+
+    async fn explain_timeout(&self, _: &Cx, last: &str) -> Option<Box<Failure>> {
+        self.inner.explain_timeout(&self.cx, last).await
+    }
+
+    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
+        self.inner.cause(&self.cx).await
+    }
+}
+
+/// An emitter that gives what tasks of `up` tell the names they have here.
+pub fn renaming(emit: &Emit, names: &Names) -> Emit {
+    let (emit, names) = (emit.clone(), names.clone());
+    Emit::new(move |mut event| {
+        let of = |task: &str| names.borrow().get(task).map(|name| (*name).to_owned());
+        match &mut event {
+            Event::TaskProgress { task, .. } => {
+                if let Some(name) = of(task) {
+                    *task = name;
+                }
+            }
+            Event::Warning { task: Some(task), .. } => {
+                if let Some(name) = of(task) {
+                    *task = name;
+                }
+            }
+            _ => {}
+        }
+        emit.send(event);
+    })
+}
+
+/// What the steps share.
+pub struct Way<'a> {
+    /// The context the Kafka was found with.
+    pub cx: &'a Cx,
+    /// What runs.
+    pub found: &'a Found,
+    /// Settings of a release, and what belongs to it.
+    pub choose: &'a dyn Fn(&Stop) -> Result<(Settings, Choice)>,
+}
+
+impl Way<'_> {
+    /// The tasks, one after the other.
+    ///
+    /// # Errors
+    /// What a release's choice gives.
+    pub fn tasks(&self, stops: &[Stop]) -> Result<Vec<Rc<dyn Task<Cx>>>> {
+        let mut line = Line { names: Rc::default(), tasks: Vec::new(), last: None, proofs: 0 };
+        let now = Stop {
+            release: self.found.state.release,
+            kafka: self.found.state.kafka.clone(),
+            level: self.found.state.level.clone(),
+            steps: Vec::new(),
+        };
+        let mut at = now.clone();
+        let mut cx = self.context(&now, &line.names)?;
+        let ready = Settled::new(cx.clone(), line.spec("ready".into(), "Everything ready before".into(), 15));
+        line.push(Rc::new(ready));
+        line.up(&cx, topic::Topic::default(), "topic", "topic".into(), "Topic".into());
+        line.prove(&cx);
+        for stop in stops {
+            if stop.release.version != at.release.version {
+                at = Stop { kafka: at.kafka.clone(), level: at.level.clone(), ..stop.clone() };
+            }
+            for step in &stop.steps {
+                let release = &stop.release.version;
+                match &step.action {
+                    Action::Operator { .. } => {
+                        cx = self.context(&at, &line.names)?;
+                        let title = format!("Definitions of Strimzi {release}");
+                        line.up(&cx, crds::Crds, "crds", format!("crds-{release}"), title);
+                        let title = format!("Operator of Strimzi {release}");
+                        line.up(
+                            &cx,
+                            operator::Operator::new(false),
+                            "operator",
+                            format!("operator-{release}"),
+                            title,
+                        );
+                        let spec = line.spec(
+                            format!("brokers-{release}"),
+                            format!("Brokers by Strimzi {release}"),
+                            60,
+                        );
+                        line.push(Rc::new(Settled::new(cx.clone(), spec).by_release()));
+                    }
+                    Action::Kafka { level, .. } => {
+                        at = Stop { kafka: stop.kafka.clone(), level: level.clone(), ..stop.clone() };
+                        cx = self.context(&at, &line.names)?;
+                        let spec =
+                            line.spec(format!("kafka-{}", stop.kafka), format!("Kafka {}", stop.kafka), 60);
+                        line.push(Rc::new(Resources::new(cx.clone(), spec, level.clone(), false)));
+                    }
+                    Action::Level { .. } | Action::Resources => {
+                        at = stop.clone();
+                        cx = self.context(&at, &line.names)?;
+                        let spec = match (&step.action, &stop.level) {
+                            (Action::Level { .. }, Some(level)) => line.spec(
+                                format!("metadata-{level}"),
+                                format!("Metadata version {level}"),
+                                60,
+                            ),
+                            _ => line.spec(
+                                format!("resources-{release}"),
+                                format!("Resources of Strimzi {release}"),
+                                60,
+                            ),
+                        };
+                        line.push(Rc::new(Resources::new(cx.clone(), spec, stop.level.clone(), true)));
+                    }
+                    Action::Convert => {
+                        cx = self.context(&at, &line.names)?;
+                        let spec = line.spec("convert-v1".into(), "Everything stored as v1".into(), 15);
+                        line.push(Rc::new(Convert::new(cx.clone(), spec)));
+                    }
+                }
+                line.prove(&cx);
+            }
+        }
+        Ok(line.tasks)
+    }
+
+    fn context(&self, stop: &Stop, names: &Names) -> Result<Rc<Cx>> {
+        let (settings, choice) = (self.choose)(stop)?;
+        Ok(Rc::new(self.cx.beside(settings, choice, renaming(&self.cx.emit, names))))
+    }
+}
+
+/// Tasks, each of which needs the one before.
+struct Line {
+    names: Names,
+    tasks: Vec<Rc<dyn Task<Cx>>>,
+    last: Option<&'static str>,
+    proofs: usize,
+}
+
+impl Line {
+    fn spec(&self, id: String, title: String, minutes: u64) -> Spec {
+        // A spec's words live as long as the program, and there are a few dozen at most.
+        Spec {
+            id: id.leak(),
+            title: title.leak(),
+            needs: self.last.into_iter().collect(),
+            timeout: Duration::from_secs(60 * minutes),
+        }
+    }
+
+    fn push(&mut self, task: Rc<dyn Task<Cx>>) {
+        self.last = Some(task.spec().id);
+        self.tasks.push(task);
+    }
+
+    fn up<T: Task<Cx> + 'static>(
+        &mut self,
+        cx: &Rc<Cx>,
+        inner: T,
+        of_up: &'static str,
+        id: String,
+        title: String,
+    ) {
+        let spec = self.spec(id, title, 15);
+        self.push(Rc::new(At { cx: cx.clone(), inner, spec, of_up, names: self.names.clone() }));
+    }
+
+    /// Messages there and back.
+    fn prove(&mut self, cx: &Rc<Cx>) {
+        self.proofs += 1;
+        let id = format!("smoke-{}", self.proofs);
+        self.up(cx, smoke::Smoke::default(), "smoke", id, format!("Smoke test {}", self.proofs));
+    }
+}
