@@ -8,6 +8,7 @@ What runs in the cluster's pods is the real Apache Kafka; only the operators are
     reconciler         the order in which a Kafka cluster is brought about, and its lock
     pools, validation  node ids and roles; what is refused
     broker, entity     pods, configuration and deployments as data
+    listeners, rights  listeners and authorization; users' rules, limits and passwords
     resources          the small resources round them
     podsets, roller    pods re-created; pods rolled
     status, certs      conditions; certificates

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from . import resources, validation
+from . import listeners, resources, validation
 from .kube import Object, api_version
 from .pools import Pool, nodes
 from .resources import Cluster
@@ -62,24 +62,23 @@ def server_config(cluster: Cluster, pools: list[Pool], pool: Pool, node: int) ->
     own = [log for log, volume in zip(logs, pool.volumes()) if volume.get("kraftMetadata") == "shared"]
     if own:
         lines.append(f"metadata.log.dir={own[0]}")
-    listeners, advertised, protocols = [], [], [f"{CONTROL}:PLAINTEXT", f"{REPLICATION}:PLAINTEXT"]
+    bound, advertised, protocols = [], [], [f"{CONTROL}:PLAINTEXT", f"{REPLICATION}:PLAINTEXT"]
     if is_controller:
-        listeners.append(f"{CONTROL}://0.0.0.0:9090")
+        bound.append(f"{CONTROL}://0.0.0.0:9090")
         advertised.append(f"{CONTROL}://{host(cluster, pod)}:9090")
     if is_broker:
-        listeners.append(f"{REPLICATION}://0.0.0.0:9091")
+        bound.append(f"{REPLICATION}://0.0.0.0:9091")
         advertised.append(f"{REPLICATION}://{host(cluster, pod)}:9091")
         lines.append(f"inter.broker.listener.name={REPLICATION}")
     for listener in cluster.listeners:
-        name = f"{listener['name'].upper()}-{listener['port']}"
-        protocols.append(f"{name}:{'SSL' if listener['tls'] else 'PLAINTEXT'}")
+        name = listeners.identifier(listener)
+        protocols.append(f"{name}:{listeners.protocol(listener)}")
         if is_broker:
-            listeners.append(f"{name}://0.0.0.0:{listener['port']}")
-            advertised.append(f"{name}://{host(cluster, pod)}:{listener['port']}")
-            if listener["tls"]:
-                key = f"listener.name.{name.lower()}.ssl"
-                lines += [f"{key}.keystore.type=PEM", f"{key}.keystore.location=/opt/kafka/certs/server.pem"]
-    lines += ["listeners=" + ",".join(listeners), "advertised.listeners=" + ",".join(advertised),
+            bound.append(f"{name}://0.0.0.0:{listener['port']}")
+            advertised.append(f"{name}://{listeners.advertised(listener, node, host(cluster, pod))}")
+            lines += listeners.options(listener)
+    lines += listeners.authorization(cluster.kafka)
+    lines += ["listeners=" + ",".join(bound), "advertised.listeners=" + ",".join(advertised),
               "listener.security.protocol.map=" + ",".join(protocols)]
     lines += ["", "##########", "# User provided configuration", "##########"]
     lines += [f"{key}={value}" for key, value in user_config(cluster.kafka).items()]
@@ -230,7 +229,7 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
                          "strimzi.io/configuration-hash": digest(user_config(cluster.kafka)),
                          "strimzi.io/kafka-version": version,
                          "strimzi.io/resource-revision": digest(container["resources"]),
-                         "strimzi.io/revision": digest([body, labels, own]),
+                         "strimzi.io/revision": digest([body, labels, own, listeners.fixed(cluster.kafka, node)]),
                      } | (own.get("annotations") or {})},
         "spec": body,
     }

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import secrets
 from datetime import datetime, timedelta, timezone
 
@@ -54,15 +55,24 @@ def authority(common: str) -> tuple[str, str]:
     return cert.public_bytes(serialization.Encoding.PEM).decode(), _key_text(key)
 
 
-def signed(common: str, ca_cert: str, ca_key: str, hosts: list[str]) -> tuple[str, str]:
-    """A certificate and key signed by an authority, both PEM."""
+def _alternative(host: str) -> x509.GeneralName:
+    """A name or an address that a certificate is good for."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def signed(common: str, ca_cert: str, ca_key: str, hosts: list[str], user: bool = False) -> tuple[str, str]:
+    """A certificate and key signed by an authority, both PEM. A user's subject is its common name alone."""
     signer = serialization.load_pem_private_key(ca_key.encode(), None)
     assert isinstance(signer, rsa.RSAPrivateKey)
     issuer = x509.load_pem_x509_certificate(ca_cert.encode()).subject
     key = rsa.generate_private_key(65537, 2048)
-    builder = _builder(_name(common), issuer, key)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)]) if user else _name(common)
+    builder = _builder(subject, issuer, key)
     if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), False)
+        builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), False)
     cert = builder.sign(signer, hashes.SHA256())
     return cert.public_bytes(serialization.Encoding.PEM).decode(), _key_text(key)
 

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from . import VERSION, broker, entity, log, pools as node_pools, resources, status, validation
+from . import VERSION, broker, entity, listeners, log, pools as node_pools, resources, status, validation
 from .failure import ReconcileFailure
 from .kube import ApiError, Kube, Object
 from .pools import Pool
@@ -188,7 +188,7 @@ class Attempt:
         for pool in pools:
             for node in pool.ids:
                 pod = pool.pod_name(node)
-                resources.certificate(self.kube, cluster, pod, f"{self.name}-kafka", pod, self._hosts(cluster, pod))
+                resources.certificate(self.kube, cluster, pod, f"{self.name}-kafka", pod, self._hosts(cluster, pod, node))
                 self.kube.apply(broker.config_map(cluster, pools, pool, node, metadata))
         wanted = {}
         existing: set[str] = set()
@@ -214,13 +214,14 @@ class Attempt:
                              "ownerReferences": [resources.owner(pool.resource, block=True)]},
                 "spec": {"selector": {"matchLabels": selector}, "pods": pods}}
 
-    def _hosts(self, cluster: Cluster, pod: str) -> list[str]:
+    def _hosts(self, cluster: Cluster, pod: str, node: int) -> list[str]:
         """The names a broker's certificate is good for."""
         made = []
         for service in (f"{self.name}-kafka-bootstrap", f"{self.name}-kafka-brokers"):
             made += [service, f"{service}.{self.namespace}", f"{service}.{self.namespace}.svc",
                      f"{service}.{self.namespace}.svc.cluster.local"]
-        return [*made, broker.host(cluster, pod), broker.host(cluster, pod, ".cluster.local")]
+        return [*made, broker.host(cluster, pod), broker.host(cluster, pod, ".cluster.local"),
+                *listeners.names(cluster.kafka, node)]
 
     def _entity_operator(self, cluster: Cluster) -> None:
         spec = self.kafka["spec"].get("entityOperator") or {}

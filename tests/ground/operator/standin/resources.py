@@ -16,6 +16,9 @@ POD_OPTIONS = ("affinity", "dnsConfig", "dnsPolicy", "enableServiceLinks", "host
                "imagePullSecrets", "priorityClassName", "schedulerName", "securityContext",
                "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints")
 
+# The stand-in's own mark: which names a certificate is good for.
+NAMES = "kstrim.ground/names"
+
 
 @dataclass
 class Cluster:
@@ -25,6 +28,7 @@ class Cluster:
     cluster_id: str
     ca_cert: str = ""
     ca_key: str = ""
+    clients_ca_cert: str = ""
     server_certs: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -171,12 +175,20 @@ def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
             kube.apply(secret(cluster, base, {"ca.key": key}, "certificate-authority"))
         if kind == "cluster":
             cluster.ca_cert, cluster.ca_key = cert, key
+        else:
+            cluster.clients_ca_cert = cert
 
 
 def certificate(kube: Kube, cluster: Cluster, name: str, common: str, stem: str,
                 hosts: list[str] | None = None) -> None:
-    """A secret with a certificate signed by the cluster's authority, made once."""
-    if kube.get("Secret", cluster.namespace, name) is not None:
+    """A secret with a certificate signed by the cluster's authority, made again when its names change."""
+    found = kube.get("Secret", cluster.namespace, name)
+    names = ",".join(hosts or [])
+    if found is not None and (found["metadata"].get("annotations") or {}).get(NAMES) == names:
         return
     cert, key = certs.signed(common, cluster.ca_cert, cluster.ca_key, hosts or [])
-    kube.apply(secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert}))
+    made = secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert,
+                                  # The real broker reads it from the clients' authority's own secret.
+                                  "clients-ca.crt": cluster.clients_ca_cert})
+    made["metadata"]["annotations"][NAMES] = names
+    kube.apply(made)

@@ -1,4 +1,4 @@
-"""KafkaUsers become secrets and, for SCRAM, credentials of the real Kafka; runs in the entity operator's pod."""
+"""KafkaUsers become secrets, and credentials, rules and limits of the real Kafka; runs in the entity operator's pod."""
 from __future__ import annotations
 
 import os
@@ -6,9 +6,7 @@ import queue
 import signal
 import threading
 
-from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
-
-from . import STAND_IN, certs, health, kafka_admin, log, status
+from . import STAND_IN, certs, health, kafka_admin, log, rights, status
 from .kube import ApiError, Informer, Kube, Object, api_version
 from .reconciler import periodically
 from .resources import owner
@@ -18,17 +16,28 @@ NO_ACLS = ("io.strimzi.operator.common.ReconciliationException: "
            "but not supported in the Kafka cluster configuration.")
 
 
+def _username(user: Object) -> str:
+    """The name by which Kafka knows a user."""
+    name = user["metadata"]["name"]
+    tls = ((user.get("spec") or {}).get("authentication") or {}).get("type") in ("tls", "tls-external")
+    return f"CN={name}" if tls else name
+
+
 class UserOperator:
     """One thread works off the users that something happened to."""
 
-    def __init__(self, kube: Kube, namespace: str, labels: str, admin: kafka_admin.Admin):
-        self.kube, self.admin, self.namespace = kube, admin, namespace
+    def __init__(self, kube: Kube, namespace: str, labels: str, admin: kafka_admin.Admin,
+                 bootstrap: str):
+        self.kube, self.admin, self.namespace, self.bootstrap = kube, admin, namespace, bootstrap
         self.queue: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.gone: dict[tuple[str, str], Object] = {}
         self.informer = Informer(kube, "KafkaUser", namespace, self._changed, labels)
 
     def _changed(self, event: str, user: Object) -> None:
-        if event != "DELETED":
-            self.queue.put((user["metadata"]["namespace"], user["metadata"]["name"]))
+        key = (user["metadata"]["namespace"], user["metadata"]["name"])
+        if event == "DELETED":
+            self.gone[key] = user
+        self.queue.put(key)
 
     def _all(self) -> None:
         for key in list(self.informer.known):
@@ -50,7 +59,10 @@ class UserOperator:
 
     def _reconcile(self, namespace: str, name: str) -> None:
         user = self.kube.get("KafkaUser", namespace, name)
+        gone = self.gone.pop((namespace, name), None)
         if user is None or user["metadata"].get("deletionTimestamp"):
+            if gone is not None:
+                self._forget(gone)
             return
         user["apiVersion"], user["kind"] = api_version("KafkaUser"), "KafkaUser"
         spec = user.get("spec") or {}
@@ -63,20 +75,38 @@ class UserOperator:
                 secret = os.environ.get("STRIMZI_SECRET_PREFIX", "") + name
                 self._secret(user, kind, secret)
                 made["secret"] = secret
-            made["username"] = f"CN={name}" if kind == "tls" else name
+            made["username"] = _username(user)
+            self._rights(user)
             made["conditions"] = [status.ready()]
         status.write(self.kube, user, made, where="UserController:300")
 
+    def _rights(self, user: Object) -> None:
+        spec = user.get("spec") or {}
+        if os.environ.get("STRIMZI_ACLS_ADMIN_API_SUPPORTED") == "true":
+            rights.acls(self.admin, _username(user), (spec.get("authorization") or {}).get("acls") or [])
+        rights.quotas(self.bootstrap, _username(user), spec.get("quotas") or {})
+
+    def _forget(self, user: Object) -> None:
+        """A user that was deleted may do nothing any more."""
+        user["spec"] = {"authentication": (user.get("spec") or {}).get("authentication") or {}}
+        self._rights(user)
+        rights.password(self.admin, user["metadata"]["name"], None)
+
     def _secret(self, user: Object, kind: str, secret: str) -> None:
-        """The user's credentials, made once."""
-        if kind not in ("tls", "scram-sha-512") or self.kube.get("Secret", self.namespace, secret):
+        """The user's credentials, made once; Kafka is told a password again whenever it has lost it."""
+        if kind not in ("tls", "scram-sha-512"):
             return
         name, password = user["metadata"]["name"], certs.password()
+        found = self.kube.get("Secret", self.namespace, secret)
+        if found is not None:
+            if kind == "scram-sha-512":
+                rights.password(self.admin, name, certs.decode(found["data"]["password"]))
+            return
         if kind == "tls":
             cert_secret = self._read(os.environ["STRIMZI_CA_CERT_NAME"])
             key_secret = self._read(os.environ["STRIMZI_CA_KEY_NAME"])
             ca_cert = certs.decode(cert_secret["ca.crt"])
-            cert, key = certs.signed(name, ca_cert, certs.decode(key_secret["ca.key"]), [])
+            cert, key = certs.signed(name, ca_cert, certs.decode(key_secret["ca.key"]), [], user=True)
             data: dict[str, str | bytes] = {"ca.crt": ca_cert, "user.crt": cert, "user.key": key,
                                             "user.p12": certs.keystore(cert, key, name, password),
                                             "user.password": password}
@@ -84,10 +114,7 @@ class UserOperator:
             login = "org.apache.kafka.common.security.scram.ScramLoginModule"
             data = {"password": password,
                     "sasl.jaas.config": f'{login} required username="{name}" password="{password}";'}
-            credential = UserScramCredentialUpsertion(
-                name, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), password.encode())
-            for future in self.admin.client.alter_user_scram_credentials([credential]).values():
-                future.result(15)
+            rights.password(self.admin, name, password)
         labels = {"app.kubernetes.io/managed-by": "strimzi-user-operator", "strimzi.io/kind": "KafkaUser",
                   "strimzi.io/cluster": (user["metadata"].get("labels") or {}).get("strimzi.io/cluster", "")}
         self.kube.apply({
@@ -108,9 +135,10 @@ def main() -> None:
     print(STAND_IN.format("user operator"), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     health.serve(8081)
-    admin = kafka_admin.Admin(os.environ["STRIMZI_KAFKA_BOOTSTRAP_SERVERS"])
+    bootstrap = os.environ["STRIMZI_KAFKA_BOOTSTRAP_SERVERS"]
+    admin = kafka_admin.Admin(bootstrap)
     log.info("Main:100", "UserOperator is starting")
-    operator = UserOperator(Kube(), os.environ["STRIMZI_NAMESPACE"], os.environ["STRIMZI_LABELS"], admin)
+    operator = UserOperator(Kube(), os.environ["STRIMZI_NAMESPACE"], os.environ["STRIMZI_LABELS"], admin, bootstrap)
     threading.Thread(target=operator.run, daemon=True).start()
     while True:
         signal.pause()
