@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::{Format, duration};
-use crate::names::TopicName;
+use crate::names::{TopicName, UserName};
 
 pub(super) const PRODUCE_EXAMPLES: &str = "\
 Examples:
   echo hello | kstrim produce orders
   kstrim produce orders --key-separator : < pairs.txt
-  seq 1000 | kstrim produce orders --partition 0 -o json";
+  seq 1000 | kstrim produce orders --partition 0 -o json
+  echo hello | kstrim produce orders --user app";
 
 pub(super) const CONSUME_EXAMPLES: &str = "\
 Examples:
@@ -19,6 +20,7 @@ Examples:
   kstrim consume orders --from-beginning --messages 10 --timeout 30s
   kstrim consume orders --from-beginning --idle 2s -o json | jq .value
   kstrim consume orders --partition 0 --offset 42
+  kstrim consume orders --user app
 
 Exit codes: 0 ended as asked, 4 fewer than --messages came in the time, 130/143 signals";
 
@@ -47,6 +49,9 @@ pub struct Produce {
     /// A header of every message; repeatable
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
+    /// Come as this user, with its credentials
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<UserName>,
     /// How to print the result
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Summary,
@@ -82,6 +87,9 @@ pub struct Consume {
     /// Print the key and this before each value
     #[arg(long, value_name = "TEXT", value_parser = separator)]
     pub key_separator: Option<String>,
+    /// Come as this user, with its credentials
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<UserName>,
     /// How to print: values as lines, or a document for each message
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,

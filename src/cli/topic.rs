@@ -25,6 +25,8 @@ pub enum TopicVerb {
   kstrim topic create Audit_Log --replicas 3 -o json")]
     Create(TopicCreate),
     /// Show the topics and who made them
+    ///
+    /// Those that have a KafkaTopic resource: a topic that a program made by itself has none.
     #[command(after_help = "Examples:\n  kstrim topic list\n  kstrim topic list -o json | jq -r '.[].topic'")]
     List(TopicList),
     /// Show one topic: its settings, its partitions' leaders and offsets

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::living;
-use super::streaming::{self, Stream};
+use super::streaming::{self, Rights, Stream};
 use crate::cli::{Consume, Format, Global};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::KafkaError;
@@ -34,6 +34,8 @@ const AWAY: Duration = Duration::from_secs(120);
 const LOOK_UP: Duration = Duration::from_secs(30);
 /// How long one fetch waits for more.
 const WAIT: Duration = Duration::from_millis(500);
+/// How often a topic is looked up that gives no trouble: partitions may have been added.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The pause before brokers that went away are asked again.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -57,7 +59,7 @@ enum Ended {
 pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let opened = async {
-        let mut stream = Stream::open(global, &args.topic, args.partition).await?;
+        let mut stream = Stream::open(global, rights(args), args.partition).await?;
         let from = start(&mut stream, args).await?;
         Ok::<_, Box<Failure>>((stream, from))
     };
@@ -95,10 +97,14 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     }
 }
 
+fn rights(args: &Consume) -> Rights<'_> {
+    Rights { topic: &args.topic, user: args.user.as_ref(), operation: "read" }
+}
+
 /// Where to begin, by partition.
 async fn start(stream: &mut Stream, args: &Consume) -> Result<BTreeMap<i32, i64>> {
     let deadline = Instant::now() + LOOK_UP;
-    let failed = |e| streaming::failed(FAILED, &args.topic, "read", e);
+    let failed = |e| streaming::failed(FAILED, rights(args), "read", e);
     let (client, topic) = (&mut stream.client, &mut stream.topic);
     let mut ends = client.list_offsets(topic, End::Latest, deadline).await.map_err(failed)?;
     ends.retain(|p, _| args.partition.is_none_or(|only| *p == only));
@@ -145,7 +151,12 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn read(&mut self, end: Option<Instant>) -> Result<Ended> {
         let mut away: Option<Instant> = None;
+        let mut looked = Instant::now();
         loop {
+            if away.is_none() && looked.elapsed() >= LOOK_AGAIN {
+                looked = Instant::now();
+                self.added().await;
+            }
             let idle = self.args.idle.map(|idle| self.last + idle);
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
@@ -173,7 +184,7 @@ impl Reading<'_> {
                         now
                     });
                     if !passes || since.elapsed() > AWAY {
-                        return Err(streaming::failed(FAILED, &self.args.topic, "read", error));
+                        return Err(streaming::failed(FAILED, rights(self.args), "read", error));
                     }
                     tokio::time::sleep(PAUSE).await;
                     // Leaders may have moved. If nobody answers, the next round finds out.
@@ -184,6 +195,20 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// Read new partitions too, from their beginning: what is in them came while this ran. If nobody
+    /// answers, the next read finds out.
+    async fn added(&mut self) {
+        if self.args.partition.is_some() || self.args.offset.is_some() {
+            return;
+        }
+        let soon = Instant::now() + LOOK_UP;
+        let Ok(topic) = self.stream.client.topic_now(self.args.topic.as_str(), soon).await else { return };
+        for partition in 0..i32::try_from(topic.partitions()).unwrap_or(i32::MAX) {
+            self.from.entry(partition).or_insert(0);
+        }
+        self.stream.topic = topic;
     }
 
     /// Print what was read. What comes out is counted as read only then.
@@ -234,7 +259,7 @@ impl Reading<'_> {
         let first = match firsts {
             Ok(firsts) => firsts.get(&partition).copied().unwrap_or(0),
             Err(KafkaError::Connect { .. } | KafkaError::Closed { .. }) => return Ok(()),
-            Err(e) => return Err(streaming::failed(FAILED, &self.args.topic, "read", e)),
+            Err(e) => return Err(streaming::failed(FAILED, rights(self.args), "read", e)),
         };
         let was = self.from.insert(partition, first).unwrap_or(0);
         self.say(&format!("partition {partition} no longer holds offset {was}; reading goes on at {first}"));

@@ -21,7 +21,7 @@ use crate::engine::task::Doneness;
 use crate::event::{Emit, Event, Outcome, TaskInfo};
 use crate::exec::Runner;
 use crate::exec::cancel::Cancel;
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{TopicName, Version};
 use crate::observe::Snapshot;
 use crate::paths::{ProfilePaths, state_dir};
@@ -253,6 +253,29 @@ pub async fn task(
     let mut report = Report { failure: done.err().map(|f| (Some(verb), f)), ..Report::default() };
     report.seconds.insert(verb.into(), seconds);
     Ok(session.finish(Ok(Ended { report, next: None })))
+}
+
+/// Refuse a thing that is there and is not what is asked for, as `lines` say; without any it is as asked for.
+/// `see` is the command that shows it, `resource` its plural and name.
+///
+/// # Errors
+/// That refusal, with the id given.
+pub fn as_asked(
+    cx: &Cx,
+    id: Id,
+    what: &str,
+    lines: Vec<String>,
+    see: &str,
+    (plural, name): (&str, &str),
+) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    let message = format!("{what} is there already, and is not what was asked for");
+    let failure = lines.into_iter().fold(Failure::new(id, Kind::Usage, message), Failure::because);
+    let change = format!("change it: kstrim kubectl{flags} -- edit {plural} {name} -n {}", cx.namespace());
+    Err(Box::new(failure.hint(format!("see it: {see}")).hint(change)))
 }
 
 /// Look at every change of what is observed, and once a second, until it is done.

@@ -14,6 +14,7 @@ mod event_log;
 mod evidence;
 pub mod kubectl;
 mod living;
+mod login;
 pub mod logs;
 pub mod plan;
 pub mod produce;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::living;
-use super::streaming::{self, Stream};
+use super::streaming::{self, Rights, Stream};
 use crate::cli::{Global, Produce, Summary};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::partition;
@@ -78,12 +78,12 @@ impl Written {
 pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let mut stream = tokio::select! {
-        stream = Stream::open(global, &args.topic, args.partition) => stream?,
+        stream = Stream::open(global, rights(args), args.partition) => stream?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let stamped = stream.client.stamp(Instant::now() + args.timeout);
     let mut stamp = tokio::select! {
-        stamp = stamped => stamp.map_err(|e| streaming::failed(FAILED, &args.topic, "written", e))?,
+        stamp = stamped => stamp.map_err(|e| streaming::failed(FAILED, rights(args), "written", e))?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let mut written = Written { topic: args.topic.to_string(), ..Written::default() };
@@ -113,7 +113,7 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
         };
         acks.iter().for_each(|ack| written.add(ack));
         match (sent, broken, stopped) {
-            (Some(Err(error)), ..) => break Err(streaming::failed(FAILED, &args.topic, "written", error)),
+            (Some(Err(error)), ..) => break Err(streaming::failed(FAILED, rights(args), "written", error)),
             (_, Some(failure), _) => break Err(failure),
             (_, None, Some(kind)) => break Ok(Some(kind)),
             (_, None, None) => {}
@@ -129,6 +129,10 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
         )),
         Err(failure) => Err(failure),
     }
+}
+
+fn rights(args: &Produce) -> Rights<'_> {
+    Rights { topic: &args.topic, user: args.user.as_ref(), operation: "write" }
 }
 
 fn tell(global: &Global, args: &Produce, written: &Written) {
@@ -248,6 +252,7 @@ mod tests {
             topic: "t".parse().unwrap(),
             key_separator: separator.map(str::to_owned),
             partition,
+            user: None,
             headers: vec![("h".into(), "v".into())],
             output: Summary::Text,
             timeout: Duration::from_secs(1),

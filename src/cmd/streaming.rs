@@ -5,13 +5,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::living::{self, Living};
+use super::login;
 use super::topic;
 use crate::cli::Global;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::client::Options;
 use crate::kafka::error::code;
 use crate::kafka::{Client, KafkaError, Topic};
-use crate::names::TopicName;
+use crate::names::{TopicName, UserName};
 use crate::quickstart::refused;
 use crate::quickstart::smoke::{self, Brokers};
 
@@ -36,17 +37,34 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Reach the brokers and find the topic, which must have `partition` if one is named.
+    /// Reach the brokers, as the user if there is one, and find the topic, which must have `partition` if one
+    /// is named.
     ///
     /// # Errors
     /// [`UNREACHABLE`], [`PARTITION`], `KS-TOPIC-UNKNOWN`, and those of the way to the cluster.
-    pub async fn open(global: &Global, name: &TopicName, partition: Option<i32>) -> Result<Self> {
+    pub async fn open(global: &Global, rights: Rights<'_>, partition: Option<i32>) -> Result<Self> {
+        let Rights { topic: name, user, .. } = rights;
         let living = living::quiet(global, name).await?;
         let cx = &living.cx;
-        cx.synced(&smoke::KINDS).await;
-        let brokers = Brokers::of(cx)?;
+        let (way, _) = tokio::join!(
+            async {
+                match user {
+                    Some(user) => login::inner(&living, user).await.map(Some),
+                    None => Ok(None),
+                }
+            },
+            cx.synced(&smoke::KINDS)
+        );
+        let brokers = match way? {
+            Some((port, security)) => Brokers::secured(cx, port, security)?,
+            None => Brokers::of(cx)?,
+        };
         let options = Options { decompress: true, ..Options::default() };
         let unreachable = |e: KafkaError| {
+            let what = format!("the Kafka {} cannot be used", cx.cluster());
+            if let Some(failure) = login::failure(&e, &what, user.map(UserName::as_str), &rights.rule()) {
+                return Box::new(failure);
+            }
             Box::new(
                 Failure::new(
                     UNREACHABLE,
@@ -72,7 +90,7 @@ impl Stream {
                     .hint(format!("or see which there are: kstrim topic list{flags}")),
                 )
             }
-            _ => failed(UNREACHABLE, name, "looked up", e),
+            _ => failed(UNREACHABLE, rights, "looked up", e),
         })?;
         if let Some(asked) = partition.filter(|p| u32::try_from(*p).is_ok_and(|p| p >= topic.partitions())) {
             return Err(Box::new(
@@ -84,13 +102,37 @@ impl Stream {
     }
 }
 
+/// Who does what to a topic.
+#[derive(Clone, Copy)]
+pub struct Rights<'a> {
+    /// The topic.
+    pub topic: &'a TopicName,
+    /// Who; nobody in particular where there is none.
+    pub user: Option<&'a UserName>,
+    /// `read` or `write`.
+    pub operation: &'static str,
+}
+
+impl Rights<'_> {
+    /// The rule that allows it.
+    fn rule(&self) -> String {
+        format!("topic:{}:{}", self.topic, self.operation)
+    }
+}
+
 /// The failure of a stream that broke off.
-pub fn failed(id: Id, topic: &TopicName, done: &str, error: KafkaError) -> Box<Failure> {
+pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<Failure> {
+    let topic = rights.topic;
+    let message = format!("the topic {topic} could not be {done}");
+    let user = rights.user.map(UserName::as_str);
+    if let Some(failure) = login::failure(&error, &message, user, &rights.rule()) {
+        return Box::new(failure);
+    }
     let kind = match error {
         KafkaError::Timeout { .. } => Kind::Timeout,
         _ => Kind::Task,
     };
-    let mut failure = Failure::new(id, kind, format!("the topic {topic} could not be {done}"));
+    let mut failure = Failure::new(id, kind, message);
     let code = error.code();
     failure = failure.because(error);
     Box::new(match code {

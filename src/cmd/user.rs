@@ -5,6 +5,8 @@ mod export;
 mod prepare;
 mod show;
 
+pub(super) use export::{cluster_ca, no_listener, secrets};
+
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -118,7 +120,7 @@ async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
 }
 
 /// One of them.
-async fn one(living: &Living, name: &UserName) -> Result<(User, Value)> {
+pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value)> {
     let known = all(living).await?;
     if let Some(found) = known.iter().find(|(u, _)| u.user == name.as_str()) {
         return Ok(found.clone());

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::conn::Conn;
 use super::error::{KafkaError, Result, code};
+use super::security::Security;
 use crate::exec::BoxFuture;
 
 /// A broker as it advertises itself.
@@ -85,6 +86,8 @@ pub struct Options {
     pub highest: BTreeMap<i16, i16>,
     /// Whether compressed batches are looked into. Otherwise they are [`super::fetch::Entry::Opaque`].
     pub decompress: bool,
+    /// What the listener asks for.
+    pub security: Security,
 }
 
 impl Default for Options {
@@ -94,6 +97,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(15),
             highest: BTreeMap::new(),
             decompress: false,
+            security: Security::default(),
         }
     }
 }
@@ -347,7 +351,8 @@ impl Client {
             Ok(Err(source)) => return Err(KafkaError::Connect { to: peer, source }),
             Ok(Ok(address)) => address,
         };
-        let opened = Conn::open((&host, port), &peer, &self.options.client_id, deadline).await;
+        let Options { client_id, security, .. } = &self.options;
+        let opened = Conn::open((&host, port), (&peer, &broker.host), client_id, security, deadline).await;
         if opened.is_err() {
             self.dial.broke(broker);
         }

@@ -5,7 +5,8 @@ use std::io;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{KafkaError, Result, code};
+use super::scram::{Exchange, MECHANISM};
+use super::security::{Login, Security, Wire, secured};
 
 /// Largest answer that is read, bytes: Kafka's own limit for a request
 /// (`socket.request.max.bytes`). What talks TLS or HTTP announces more.
@@ -24,7 +27,7 @@ pub const MAX_FRAME: usize = 100 << 20;
 /// unknown place; the connection then says so by [`Conn::is_usable`] and takes no more calls.
 #[derive(Debug)]
 pub struct Conn {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     peer: String,
     client_id: StrBytes,
     next_id: i32,
@@ -33,12 +36,18 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// Connect to `address` (where the broker can be reached) and ask for its versions.
-    /// `peer` is the broker's name in errors.
+    /// Connect to `address` (where the broker can be reached), ask for its versions and, where there is
+    /// one, prove the password. `peer` is the broker's name in errors, `host` the one its certificate has.
     ///
     /// # Errors
-    /// `Connect`, `Closed`, `Timeout`; `Protocol` when something else than Kafka answers.
-    pub async fn open(address: (&str, u16), peer: &str, client_id: &str, deadline: Instant) -> Result<Self> {
+    /// `Connect`, `Closed`, `Timeout`; `Refused`, `Untrusted`; `Protocol` when something else than Kafka answers.
+    pub async fn open(
+        address: (&str, u16),
+        (peer, host): (&str, &str),
+        client_id: &str,
+        security: &Security,
+        deadline: Instant,
+    ) -> Result<Self> {
         let during = || "connecting".to_owned();
         let stream = match timeout_at(deadline, TcpStream::connect(address)).await {
             Err(_) => return Err(KafkaError::Timeout { peer: peer.to_owned(), during: during() }),
@@ -47,6 +56,13 @@ impl Conn {
         };
         // Small requests that wait for their answer: Nagle's delay would be all there is to see.
         stream.set_nodelay(true).map_err(|source| KafkaError::Connect { to: peer.to_owned(), source })?;
+        let stream: Box<dyn Wire> = match &security.tls {
+            None => Box::new(stream),
+            Some(tls) => match timeout_at(deadline, tls.wrap(stream, host, peer)).await {
+                Err(_) => return Err(KafkaError::Timeout { peer: peer.to_owned(), during: during() }),
+                Ok(stream) => stream?,
+            },
+        };
         let mut conn = Self {
             stream,
             peer: peer.to_owned(),
@@ -56,7 +72,45 @@ impl Conn {
             versions: BTreeMap::new(),
         };
         conn.versions = conn.handshake(deadline).await?;
+        if let Some(login) = &security.login {
+            conn.log_in(login, deadline).await?;
+        }
         Ok(conn)
+    }
+
+    /// Prove the password: Kafka's frames round SCRAM's messages.
+    async fn log_in(&mut self, login: &Login, deadline: Instant) -> Result<()> {
+        let version = self.pick::<SaslHandshakeRequest>(VersionRange { min: 1, max: 1 })?;
+        let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(MECHANISM));
+        let answer = self.call(&request, version, deadline).await?;
+        if answer.error_code != 0 {
+            let offered: Vec<&str> = answer.mechanisms.iter().map(StrBytes::as_str).collect();
+            let what = format!("broker {} offers [{}], not {MECHANISM}", self.peer, offered.join(", "));
+            return Err(KafkaError::broker(answer.error_code, what, None));
+        }
+        let refused = |peer: &str, why: String| KafkaError::Refused { peer: peer.to_owned(), why };
+        let exchange = Exchange::new(&login.user, &login.password).map_err(KafkaError::Protocol)?;
+        let server = self.authenticate(exchange.first(), deadline).await?;
+        let (second, expected) = exchange.second(&server).map_err(|why| refused(&self.peer, why))?;
+        let server = self.authenticate(second, deadline).await?;
+        Exchange::verify(&server, &expected)
+            .map_err(|why| KafkaError::Untrusted { peer: self.peer.clone(), why })
+    }
+
+    async fn authenticate(&mut self, message: String, deadline: Instant) -> Result<String> {
+        let version = self.pick::<SaslAuthenticateRequest>(VersionRange { min: 0, max: 2 })?;
+        let request = SaslAuthenticateRequest::default().with_auth_bytes(message.into_bytes().into());
+        let answer = self.call(&request, version, deadline).await?;
+        if answer.error_code == code::SASL_AUTHENTICATION_FAILED {
+            let words = answer.error_message.as_ref().map(StrBytes::as_str).unwrap_or("no reason given");
+            return Err(KafkaError::Refused { peer: self.peer.clone(), why: words.to_owned() });
+        }
+        if answer.error_code != 0 {
+            let words = answer.error_message.as_ref().map(StrBytes::as_str);
+            return Err(KafkaError::broker(answer.error_code, "SaslAuthenticate", words));
+        }
+        String::from_utf8(answer.auth_bytes.to_vec())
+            .map_err(|_| KafkaError::Protocol(format!("broker {}: SaslAuthenticate is no text", self.peer)))
     }
 
     /// The broker's name in errors.
@@ -145,15 +199,13 @@ impl Conn {
         self.usable = false;
         let answer = timeout_at(deadline, async {
             self.stream.write_all(&frame).await?;
-            read_frame(&mut self.stream).await
+            self.stream.flush().await?;
+            read_frame(&mut *self.stream).await
         })
         .await;
         let mut body = match answer {
             Err(_) => return Err(KafkaError::Timeout { peer: self.peer.clone(), during }),
-            Ok(Err(FrameError::Io(source))) => {
-                let source = (source.kind() != io::ErrorKind::UnexpectedEof).then_some(source);
-                return Err(KafkaError::Closed { peer: self.peer.clone(), during, source });
-            }
+            Ok(Err(FrameError::Io(source))) => return Err(secured(&self.peer, &during, source)),
             Ok(Err(FrameError::Length(length))) => {
                 return Err(KafkaError::Protocol(format!(
                     "what answers at {} does not speak Kafka's plain protocol: it announced an answer of \
@@ -217,7 +269,7 @@ impl From<io::Error> for FrameError {
 }
 
 /// Read one frame. Memory grows with what arrives, not with what was announced.
-async fn read_frame(stream: &mut TcpStream) -> Result<Bytes, FrameError> {
+async fn read_frame(stream: &mut dyn Wire) -> Result<Bytes, FrameError> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).await?;
     let announced = (&length[..]).get_u32();

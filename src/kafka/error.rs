@@ -33,6 +33,20 @@ pub enum KafkaError {
         /// The request that was under way, or `connecting`.
         during: String,
     },
+    /// The broker does not take the credentials.
+    Refused {
+        /// The broker.
+        peer: String,
+        /// Its words.
+        why: String,
+    },
+    /// The broker did not prove that it is one of the cluster's.
+    Untrusted {
+        /// The broker.
+        peer: String,
+        /// What is wrong with its proof.
+        why: String,
+    },
     /// What came back is not what Kafka's protocol says.
     Protocol(String),
     /// The broker answered with an error.
@@ -60,6 +74,11 @@ pub mod code {
     pub const COORDINATOR_NOT_AVAILABLE: i16 = 15;
     pub const NOT_ENOUGH_REPLICAS: i16 = 19;
     pub const NOT_ENOUGH_REPLICAS_AFTER_APPEND: i16 = 20;
+    pub const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+    pub const GROUP_AUTHORIZATION_FAILED: i16 = 30;
+    pub const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
+    pub const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+    pub const SASL_AUTHENTICATION_FAILED: i16 = 58;
     pub const UNSUPPORTED_VERSION: i16 = 35;
     pub const TOPIC_ALREADY_EXISTS: i16 = 36;
     pub const NOT_CONTROLLER: i16 = 41;
@@ -118,6 +137,19 @@ impl KafkaError {
             || matches!(self.code(), Some(code::REQUEST_TIMED_OUT | code::NOT_ENOUGH_REPLICAS_AFTER_APPEND))
     }
 
+    /// Whether the user's rules do not allow it.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(
+                code::TOPIC_AUTHORIZATION_FAILED
+                    | code::GROUP_AUTHORIZATION_FAILED
+                    | code::CLUSTER_AUTHORIZATION_FAILED
+                    | code::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+            )
+        )
+    }
+
     /// Whether there was no connection, or it broke.
     pub fn is_connection(&self) -> bool {
         matches!(self, KafkaError::Connect { .. } | KafkaError::Closed { .. })
@@ -155,6 +187,10 @@ impl fmt::Display for KafkaError {
             KafkaError::Timeout { peer, during } => {
                 write!(f, "broker {peer} gave no answer in time ({during})")
             }
+            KafkaError::Refused { peer, why } => {
+                write!(f, "broker {peer} does not take these credentials: {why}")
+            }
+            KafkaError::Untrusted { peer, why } => write!(f, "broker {peer} is not trusted: {why}"),
             KafkaError::Protocol(what) => f.write_str(what),
             KafkaError::Broker { code, name, message } => write!(f, "{name} (code {code}): {message}"),
         }

@@ -4,6 +4,7 @@
 //! - [`client`]: brokers and topics by name; a [`Dial`] says how a broker is reached (kstrim
 //!   goes through a port-forward to the broker's pod).
 //! - [`admin`], [`produce`], [`fetch`]: what can be asked of a [`Client`].
+//! - [`security`], [`scram`]: TLS, client certificates, passwords.
 //! - [`partition`]: which partition a key goes to.
 //! - [`smoke`]: send, read back, compare. [`junit`]: the result for a CI system.
 //!
@@ -19,10 +20,13 @@ pub mod fetch;
 pub mod junit;
 pub mod partition;
 pub mod produce;
+pub mod scram;
+pub mod security;
 pub mod smoke;
 
 pub use client::{BrokerAddr, Client, Dial, Options, Topic};
 pub use error::KafkaError;
+pub use security::Security;
 
 #[cfg(test)]
 #[path = "../../tests/fakes/broker.rs"]

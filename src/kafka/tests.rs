@@ -1,6 +1,7 @@
 //! The client and the smoke test against the stand-in broker.
 
 mod real;
+mod secure;
 mod stream;
 
 use std::cell::RefCell;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 use super::admin::{Created, End, NewTopic};
 use super::broker::log::Logs;
-use super::broker::{Faults, Node, Setup, serve};
+use super::broker::{Faults, Node, Secured, Setup, serve};
 use super::client::{BrokerAddr, Client, Dial, Options, Topic};
 use super::error::{KafkaError, code};
 use super::fetch::Entry;
@@ -44,6 +45,10 @@ impl Dial for Forwarded {
 
 impl Cluster {
     fn new(brokers: i32, faults: &Faults) -> Self {
+        Self::secured(brokers, &Secured::default(), faults)
+    }
+
+    fn secured(brokers: i32, secured: &Secured, faults: &Faults) -> Self {
         let dir = TempDir::new().unwrap();
         let pod = |id| format!("my-cluster-dual-role-{id}");
         let node =
@@ -53,7 +58,8 @@ impl Cluster {
         for me in 0..brokers {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             ports.insert(pod(me), listener.local_addr().unwrap().port());
-            let setup = Setup { me, brokers: nodes.clone(), faults: faults.clone() };
+            let setup =
+                Setup { me, brokers: nodes.clone(), secured: secured.clone(), faults: faults.clone() };
             let dir = dir.path().to_owned();
             std::thread::spawn(move || serve(&listener, &dir, setup));
         }

@@ -5,6 +5,7 @@
 //! - [`digest`]: what a set of objects *is*, whatever its formatting.
 //! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
 //! - [`images`], [`pull`]: which images it runs, from where and with which login.
+//! - [`listener`]: a Kafka's listeners, and those for programs on this machine.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 
@@ -12,6 +13,7 @@ pub mod digest;
 pub mod ids;
 pub mod images;
 pub mod label;
+pub mod listener;
 pub mod load;
 pub mod object;
 pub mod phase;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Object;
+use super::listener;
 use super::render::{CLUSTER_LABEL, place, template};
 use crate::catalogue::Release;
 use crate::names::acl::{Quota, Rule};
@@ -101,12 +102,20 @@ fn acls(rule: &Rule, release: &Release) -> Vec<Value> {
     rule["operations"].as_array().into_iter().flatten().map(single).collect()
 }
 
-/// The listener of a Kafka that takes users of this kind, if it has one: of its spec.
+/// The listener of a Kafka that takes users of this kind inside the cluster, if it has one: of its spec.
 pub fn listener_for(kafka: &Value, authentication: Authentication) -> Option<&Value> {
+    listener_where(kafka, authentication, |l| !listener::is_host(l))
+}
+
+/// The same of those listeners that are `fit`.
+pub fn listener_where(
+    kafka: &Value,
+    authentication: Authentication,
+    fit: impl Fn(&Value) -> bool,
+) -> Option<&Value> {
     let listeners = kafka.pointer("/spec/kafka/listeners")?.as_array()?;
-    listeners
-        .iter()
-        .find(|l| l.pointer("/authentication/type").and_then(Value::as_str) == Some(authentication.strimzi()))
+    let how = |l: &Value| l.pointer("/authentication/type").and_then(Value::as_str).map(str::to_owned);
+    listeners.iter().find(|l| how(l).as_deref() == Some(authentication.strimzi()) && fit(l))
 }
 
 /// Whether a Kafka heeds access rules at all.

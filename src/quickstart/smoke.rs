@@ -16,11 +16,12 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, SmokeReport, Unit};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::kafka::KafkaError;
 use crate::kafka::admin::NewTopic;
 use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
+use crate::kafka::{KafkaError, Security};
 use crate::manifest::Object;
+use crate::manifest::listener::is_inner;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::tool::kubectl::{Forward, Kubectl};
 
@@ -121,6 +122,7 @@ pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
 pub struct Brokers {
     bootstrap: BrokerAddr,
     dial: Rc<dyn Dial>,
+    security: Security,
 }
 
 impl Brokers {
@@ -129,8 +131,16 @@ impl Brokers {
     /// # Errors
     /// [`NO_BROKER`], [`NO_LISTENER`].
     pub fn of(cx: &Cx) -> Result<Self> {
-        let dial = cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone();
-        Self::find(&cx.store.snapshot(), cx.namespace(), cx.cluster(), dial)
+        Self::find(&cx.store.snapshot(), cx.namespace(), cx.cluster(), forwards(cx))
+    }
+
+    /// The same by a listener that asks for something: the one with this port, as `security` says.
+    ///
+    /// # Errors
+    /// [`NO_BROKER`].
+    pub fn secured(cx: &Cx, port: u16, security: Security) -> Result<Self> {
+        let bootstrap = bootstrap(&cx.store.snapshot(), cx.namespace(), cx.cluster(), port)?;
+        Ok(Self { bootstrap, dial: forwards(cx), security })
     }
 
     /// Those of `cluster` in a snapshot, reached by `dial`.
@@ -139,8 +149,8 @@ impl Brokers {
     /// [`NO_BROKER`], [`NO_LISTENER`].
     pub fn find(snapshot: &Snapshot, namespace: &str, cluster: &str, dial: Rc<dyn Dial>) -> Result<Self> {
         let port = plain_port(snapshot, namespace, cluster)?;
-        let bootstrap = BrokerAddr { id: -1, host: broker_pod(snapshot, namespace, cluster)?, port };
-        Ok(Self { bootstrap, dial })
+        let bootstrap = bootstrap(snapshot, namespace, cluster, port)?;
+        Ok(Self { bootstrap, dial, security: Security::default() })
     }
 
     /// A client of them.
@@ -160,6 +170,7 @@ impl Brokers {
         options: Options,
         deadline: Instant,
     ) -> std::result::Result<Client, KafkaError> {
+        let options = Options { security: self.security.clone(), ..options };
         Client::connect(self.bootstrap.clone(), self.dial.clone(), options, deadline).await
     }
 
@@ -211,9 +222,7 @@ fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16
     let kafka = snapshot.kafka(namespace, cluster);
     let listeners = kafka.as_ref().and_then(|k| k.0.json().pointer("/spec/kafka/listeners")?.as_array());
     let plain = listeners.into_iter().flatten().find(|l| {
-        l["type"] == "internal"
-            && l["tls"] != true
-            && l.get("authentication").is_none_or(serde_json::Value::is_null)
+        is_inner(l) && l["tls"] != true && l.get("authentication").is_none_or(serde_json::Value::is_null)
     });
     plain.and_then(|l| l["port"].as_u64()).and_then(|p| u16::try_from(p).ok()).ok_or_else(|| {
         Box::new(
@@ -225,6 +234,16 @@ fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16
             .hint("add one to spec.kafka.listeners: {name: plain, port: 9092, type: internal, tls: false}"),
         )
     })
+}
+
+/// Where to begin: a broker by the name that its certificate has.
+fn bootstrap(snapshot: &Snapshot, namespace: &str, cluster: &str, port: u16) -> Result<BrokerAddr> {
+    let pod = broker_pod(snapshot, namespace, cluster)?;
+    Ok(BrokerAddr { id: -1, host: format!("{pod}.{cluster}-kafka-brokers.{namespace}.svc"), port })
+}
+
+fn forwards(cx: &Cx) -> Rc<dyn Dial> {
+    cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone()
 }
 
 /// A ready broker's pod, or one that at least runs.

@@ -96,7 +96,7 @@ fn a_tls_users_files_are_what_clients_read() {
     let read = |name: &str| fs::read_to_string(test.work().join("c").join(name)).expect(name);
     let pem = read("user.pem");
     assert!(pem.contains("BEGIN PRIVATE KEY") && pem.contains("BEGIN CERTIFICATE"), "{pem}");
-    assert_eq!(read("ca.crt"), include_str!("../fixtures/until-2120.crt"));
+    assert_eq!(read("ca.crt"), include_str!("../fixtures/tls/ca.crt"));
     assert!(read("client.properties").contains("ssl.keystore.type=PEM\n"));
 }
 

@@ -5,10 +5,12 @@
 
 #[path = "broker/log.rs"]
 pub mod log;
+#[path = "broker/secure.rs"]
+mod secure;
 #[path = "broker/setup.rs"]
 mod setup;
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +39,8 @@ use kafka_protocol::protocol::{
 };
 
 use log::Logs;
+#[allow(unused_imports, reason = "each including crate uses a part")]
+pub use secure::Secured;
 #[allow(unused_imports, reason = "each including crate uses a part")]
 pub use setup::{Faults, Node, Setup};
 
@@ -71,6 +75,7 @@ pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()>
 struct Connection<'a> {
     shared: &'a Shared,
     faults: Faults,
+    login: secure::Login,
 }
 
 const LATEST: i64 = -1;
@@ -81,11 +86,12 @@ impl<'a> Connection<'a> {
         let told = std::fs::read(shared.dir.join("faults.json")).ok();
         let faults = told.and_then(|json| serde_json::from_slice(&json).ok());
         let faults = faults.unwrap_or_else(|| shared.setup.faults.clone());
-        Self { shared, faults }
+        Self { shared, faults, login: secure::Login::default() }
     }
 
-    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+    fn serve(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        let mut stream = self.shared.setup.secured.wrap(stream)?;
         let mut sent = 0;
         loop {
             let mut length = [0; 4];
@@ -135,9 +141,27 @@ impl<'a> Connection<'a> {
         }
         anyhow::ensure!((known.min..=known.max).contains(&version), "{key:?} v{version} is not spoken");
         decode_request_header_from_buffer(&mut body)?;
+        let password = self.shared.setup.secured.password.as_deref();
+        let open = [ApiKey::ApiVersions, ApiKey::SaslHandshake, ApiKey::SaslAuthenticate].contains(&key);
+        anyhow::ensure!(open || password.is_none() || self.login.is_done(), "{key:?} before the password");
         let (b, v, out_ref) = (&mut body, version, &mut out);
         match key {
             ApiKey::ApiVersions => self.api_versions().encode(out_ref, v)?,
+            ApiKey::SaslHandshake => {
+                let asked = SaslHandshakeRequest::decode(b, v)?;
+                let code = if password.is_none() {
+                    34
+                } else {
+                    i16::from(&*asked.mechanism != "SCRAM-SHA-512") * 33
+                };
+                let offered = vec![StrBytes::from_static_str("SCRAM-SHA-512")];
+                let answer = SaslHandshakeResponse::default().with_error_code(code);
+                answer.with_mechanisms(offered).encode(out_ref, v)?
+            }
+            ApiKey::SaslAuthenticate => {
+                let asked = SaslAuthenticateRequest::decode(b, v)?;
+                self.login.answer(&asked, password.unwrap_or_default()).encode(out_ref, v)?
+            }
             ApiKey::Metadata => self.metadata(&MetadataRequest::decode(b, v)?)?.encode(out_ref, v)?,
             ApiKey::CreateTopics => self.create(&CreateTopicsRequest::decode(b, v)?)?.encode(out_ref, v)?,
             ApiKey::DeleteTopics => {
@@ -180,6 +204,8 @@ impl<'a> Connection<'a> {
             ApiKey::Fetch => FetchRequest::VERSIONS,
             ApiKey::DescribeConfigs => DescribeConfigsRequest::VERSIONS,
             ApiKey::InitProducerId => InitProducerIdRequest::VERSIONS,
+            ApiKey::SaslHandshake => SaslHandshakeRequest::VERSIONS,
+            ApiKey::SaslAuthenticate => SaslAuthenticateRequest::VERSIONS,
             ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
             _ => VersionRange { min: 0, max: -1 },
         };
@@ -240,6 +266,7 @@ impl<'a> Connection<'a> {
                 Some(_) if Self::spend(&self.shared.asked, self.faults.unknown_topic_times) => {
                     answer.error_code = 3
                 }
+                _ if self.faults.topic_error != 0 => answer.error_code = self.faults.topic_error,
                 None => answer.error_code = 3,
                 Some(meta) => {
                     answer.topic_id = meta.id;

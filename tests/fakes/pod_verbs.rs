@@ -81,6 +81,13 @@ pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
     crate::faults::hang(false)
 }
 
+/// The Kafka's listener of a port.
+fn listener(cluster: &Cluster, ns: &str, kafka: &str, port: u16) -> Value {
+    let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{ns}/{kafka}"));
+    let all = kafka.and_then(|k| k.pointer("/spec/kafka/listeners")?.as_array());
+    all.into_iter().flatten().find(|l| l["port"] == port).cloned().unwrap_or_default()
+}
+
 /// Which broker a pod is, among which, and the faults that the test chose.
 fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
     let label =
@@ -90,16 +97,28 @@ fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
         let name = text(pod, "/metadata/name");
         name.rsplit_once('-').and_then(|(_, id)| id.parse().ok()).unwrap_or(0)
     };
+    let number: u16 = port.parse().unwrap_or(9092);
+    let listener = listener(cluster, ns, &kafka, number);
+    let advertised = |id: i32| {
+        let brokers = listener.pointer("/configuration/brokers").and_then(Value::as_array);
+        brokers.into_iter().flatten().find(|b| b["broker"] == id).cloned().unwrap_or_default()
+    };
     let brokers = cluster
         .each("pods", ns)
         .filter(|p| label(p, "cluster") == kafka && label(p, "broker-role") == "true")
         .map(|p| {
             let host = format!("{}.{kafka}-kafka-brokers.{ns}.svc", text(p, "/metadata/name"));
-            json!({"id": id(p), "host": host, "port": port.parse::<u16>().unwrap_or(9092)})
+            let own = advertised(id(p));
+            let or = |own: &Value, else_: Value| if own.is_null() { else_ } else { own.clone() };
+            json!({"id": id(p), "host": or(&own["advertisedHost"], host.into()),
+                "port": or(&own["advertisedPort"], number.into())})
         });
     let mut brokers: Vec<Value> = brokers.collect();
     brokers.sort_by_key(|b| b["id"].as_i64());
-    let mut setup = json!({"me": id(pod), "brokers": brokers});
+    let how = listener.pointer("/authentication/type").and_then(Value::as_str).unwrap_or("");
+    let secured = json!({"tls": listener["tls"] == true, "certificates": how == "tls",
+        "password": (how == "scram-sha-512").then_some("scram-password")});
+    let mut setup = json!({"me": id(pod), "brokers": brokers, "secured": secured});
     if !cluster.scenario.broker.is_null() {
         setup["faults"] = cluster.scenario.broker.clone();
     }

@@ -194,18 +194,22 @@ fn user(c: &mut Cluster, key: &str) {
     });
 }
 
+const CA: &str = include_str!("../fixtures/tls/ca.crt");
+const USER: &str = include_str!("../fixtures/tls/user.crt");
+const USER_KEY: &str = include_str!("../fixtures/tls/user.key");
+
 /// The secret of a user that is there; the name by which Kafka knows it. The shapes are those of
 /// recording 01.
 fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
     let (ns, name) = (text(user, "/metadata/namespace"), text(user, "/metadata/name"));
     let tls = text(user, "/spec/authentication/type") == "tls";
     if there && c.get(&format!("secrets/{ns}/{name}")).is_none() {
-        let pem = |what: &str, of: &str| {
-            STANDARD.encode(format!("-----BEGIN {what}-----\n{of}\n-----END {what}-----\n"))
-        };
+        // Certificates of users run out with those of Strimzi's.
+        let old = c.scenario.expired.iter().any(|e| e == "strimzi");
+        let cert = if old { include_str!("../fixtures/ended-2021.crt") } else { USER };
         let data = if tls {
-            json!({"ca.crt": pem("CERTIFICATE", "clients-ca"), "user.crt": pem("CERTIFICATE", name),
-                "user.key": pem("PRIVATE KEY", name), "user.p12": STANDARD.encode([0x30, 0x82, 0xff, 0xfe]),
+            json!({"ca.crt": STANDARD.encode(CA), "user.crt": STANDARD.encode(cert),
+                "user.key": STANDARD.encode(USER_KEY), "user.p12": STANDARD.encode([0x30, 0x82, 0xff, 0xfe]),
                 "user.password": STANDARD.encode("p12-password")})
         } else {
             let jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required";

@@ -165,21 +165,16 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Cx) -> Result<()> {
             lines.push(format!("{key}: it has {has}, {} was asked for", asked.unwrap_or_default()));
         }
     }
-    if lines.is_empty() {
-        return Ok(());
-    }
     let flags = refused::target_flags(&cx.settings.target);
-    let mut failure = Failure::new(
+    let see = format!("kstrim topic describe {}{flags}", there.topic);
+    living::as_asked(
+        cx,
         EXISTS,
-        Kind::Usage,
-        format!("the topic {} is there already, and is not what was asked for", there.topic),
-    );
-    for line in lines {
-        failure = failure.because(line);
-    }
-    Err(Box::new(failure.hint(format!("see it: kstrim topic describe {}{flags}", there.topic)).hint(
-        format!("change it: kstrim kubectl{flags} -- edit {PLURAL} {} -n {}", there.resource, cx.namespace()),
-    )))
+        &format!("the topic {}", there.topic),
+        lines,
+        &see,
+        (PLURAL, &there.resource),
+    )
 }
 
 /// Refuse a name that Kafka refuses beside those that are there, or whose resource is taken.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{LATE, User, all, prepare};
+use super::{LATE, PLURAL, User, all, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cmd::living::{self, Living};
 use crate::context::{Cx, yaml};
@@ -170,23 +170,9 @@ fn differs(there: &Value, wanted: &Object, cx: &Cx) -> Result<()> {
     if asked.quotas.iter().any(|(name, limit)| has.quotas.get(name) != Some(limit)) {
         lines.push("its quotas are others".into());
     }
-    if lines.is_empty() {
-        return Ok(());
-    }
     let flags = refused::target_flags(&cx.settings.target);
-    let mut failure = Failure::new(
-        EXISTS,
-        Kind::Usage,
-        format!("the user {} is there already, and is not what was asked for", has.user),
-    );
-    for line in lines {
-        failure = failure.because(line);
-    }
-    Err(Box::new(failure.hint(format!("see it: kstrim user show {}{flags}", has.user)).hint(format!(
-        "change it: kstrim kubectl{flags} -- edit kafkausers {} -n {}",
-        has.user,
-        cx.namespace()
-    ))))
+    let see = format!("kstrim user show {}{flags}", has.user);
+    living::as_asked(cx, EXISTS, &format!("the user {}", has.user), lines, &see, (PLURAL, &has.user))
 }
 
 fn listed(rules: &[String]) -> String {

@@ -38,7 +38,7 @@ pub(super) fn bootstrap(kafka: &Value, user: &User) -> Option<String> {
 
 /// The entries of the user's secret, decoded. Certificates and keys in forms that are not text are
 /// left out.
-pub(super) async fn secrets(living: &Living, user: &User) -> Result<BTreeMap<String, String>> {
+pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTreeMap<String, String>> {
     let name = user.secret.as_deref().unwrap_or(&user.user);
     match entries(living, name).await? {
         Some(entries) => Ok(entries),
@@ -61,6 +61,30 @@ async fn entries(living: &Living, name: &str) -> Result<Option<BTreeMap<String, 
     }))
 }
 
+/// The certificates of the authority that signs those of the brokers, PEM.
+pub(in crate::cmd) async fn cluster_ca(living: &Living) -> Result<String> {
+    let ca = entries(living, &format!("{}-cluster-ca-cert", living.cx.cluster())).await?;
+    entry(ca.as_ref(), "ca.crt", "the cluster's CA")
+}
+
+/// The failure for a user that no listener takes.
+pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authentication) -> Box<Failure> {
+    let cx = &living.cx;
+    let flags = refused::target_flags(&cx.settings.target);
+    Box::new(
+        Failure::new(
+            NO_LISTENER,
+            Kind::Prerequisite,
+            format!("no listener of the Kafka {} takes the user {user}", cx.cluster()),
+        )
+        .because(format!("none has {} authentication", how.strimzi()))
+        .hint(format!(
+            "let kstrim add one: kstrim user create {user} --authentication {} --prepare-kafka{flags}",
+            if how == Authentication::Scram { "scram" } else { "tls" },
+        )),
+    )
+}
+
 /// Write everything; the paths of what was written.
 pub(super) async fn write(
     folder: &Path,
@@ -68,29 +92,14 @@ pub(super) async fn write(
     user: &User,
     secrets: &BTreeMap<String, String>,
 ) -> Result<Vec<String>> {
-    let cx = &living.cx;
     let how = user.how().filter(|how| listener_for(&living.kafka, *how).is_some());
     let (Some(how), Some(bootstrap)) = (how, bootstrap(&living.kafka, user)) else {
-        let flags = refused::target_flags(&cx.settings.target);
-        return Err(Box::new(
-            Failure::new(
-                NO_LISTENER,
-                Kind::Prerequisite,
-                format!("no listener of the Kafka {} takes the user {}", cx.cluster(), user.user),
-            )
-            .because(format!("none has {} authentication", user.authentication))
-            .hint(format!(
-                "let kstrim add one: kstrim user create {} --authentication {} --prepare-kafka{flags}",
-                user.user,
-                if user.how() == Some(Authentication::Scram) { "scram" } else { "tls" },
-            )),
-        ));
+        return Err(no_listener(living, &user.user, user.how().unwrap_or(Authentication::Tls)));
     };
     let tls = listener_for(&living.kafka, how).is_some_and(|l| l["tls"] == true);
     let mut files: Vec<(&str, String)> = Vec::new();
     if tls {
-        let ca = entries(living, &format!("{}-cluster-ca-cert", cx.cluster())).await?;
-        files.push(("ca.crt", entry(ca.as_ref(), "ca.crt", "the cluster's CA")?));
+        files.push(("ca.crt", cluster_ca(living).await?));
     }
     if how == Authentication::Tls {
         let (key, cert) = ("the user's key", "the user's certificate");

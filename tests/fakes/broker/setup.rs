@@ -9,6 +9,8 @@ use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 use serde::{Deserialize, Serialize};
 
+use super::secure::Secured;
+
 /// What the broker does wrong. All off by default; a missing field is off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +41,8 @@ pub struct Faults {
     pub expire: Option<i64>,
     /// The records of every batch are written in reverse order.
     pub reorder: bool,
+    /// Every question for a topic is refused with this code.
+    pub topic_error: i16,
     /// Every append is refused with this code.
     pub produce_error: i16,
     /// Every read is refused with this code.
@@ -79,6 +83,8 @@ pub struct Setup {
     pub me: i32,
     /// All brokers; the leader of partition `p` is number `p % brokers`.
     pub brokers: Vec<Node>,
+    /// What it asks of its clients.
+    pub secured: Secured,
     /// What it does wrong.
     pub faults: Faults,
 }
@@ -87,7 +93,12 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let host = "my-cluster-dual-role-0.my-cluster-kafka-brokers.kafka.svc".to_owned();
-        Self { me: 0, brokers: vec![Node { id: 0, host, port: 9092 }], faults: Faults::default() }
+        Self {
+            me: 0,
+            brokers: vec![Node { id: 0, host, port: 9092 }],
+            secured: Secured::default(),
+            faults: Faults::default(),
+        }
     }
 }
 

@@ -1,0 +1,169 @@
+//! Coming to the brokers as a user: its credentials, read into memory only, the listener that takes it, and
+//! what is said where the brokers do not let it in.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::living::Living;
+use super::user::{self, User};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::security::{Login, Security, Tls};
+use crate::kafka::{KafkaError, error::code};
+use crate::manifest::listener::is_inner;
+use crate::manifest::user::{Authentication, listener_where};
+use crate::names::UserName;
+use crate::quickstart::checks::certificate;
+
+/// The brokers do not take the user's credentials.
+const REFUSED: Id = Id("KS-USER-REFUSED");
+/// The user's rules do not allow it.
+const DENIED: Id = Id("KS-USER-DENIED");
+/// The user's certificate has run out.
+const EXPIRED: Id = Id("KS-USER-CERTIFICATE-EXPIRED");
+/// A broker did not prove that it is one of the cluster's.
+const UNTRUSTED: Id = Id("KS-BROKER-UNTRUSTED");
+/// What a secret holds cannot be used.
+const UNUSABLE: Id = Id("KS-USER-CREDENTIALS");
+
+/// The credentials of a user, for a listener with or without TLS.
+///
+/// # Errors
+/// [`EXPIRED`], [`UNUSABLE`], and those of the way to the cluster.
+pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Security> {
+    let (name, how) = (&user.user, authentication(user)?);
+    let secrets = user::secrets(living, user).await?;
+    let unusable = |why: String| {
+        Box::new(
+            Failure::new(UNUSABLE, Kind::Task, format!("the credentials of the user {name} cannot be used"))
+                .because(why),
+        )
+    };
+    let entry = |key: &str| {
+        secrets.get(key).map(String::as_str).ok_or_else(|| unusable(format!("its secret has no {key}")))
+    };
+    let ca = if tls { Some(user::cluster_ca(living).await?) } else { None };
+    let mut security = Security::default();
+    match (how, ca) {
+        (Authentication::Tls, Some(ca)) => {
+            let (cert, key) = (entry("user.crt")?, entry("user.key")?);
+            alive(name, cert)?;
+            security.tls = Some(Rc::new(Tls::new(&ca, Some((cert, key))).map_err(unusable)?));
+        }
+        (Authentication::Tls, None) => {
+            return Err(unusable("a certificate needs a listener with TLS".into()));
+        }
+        (Authentication::Scram, ca) => {
+            if let Some(ca) = ca {
+                security.tls = Some(Rc::new(Tls::new(&ca, None).map_err(unusable)?));
+            }
+            let password = entry("password")?.to_owned();
+            security.login = Some(Rc::new(Login { user: name.clone(), password }));
+        }
+    }
+    Ok(security)
+}
+
+/// How a user proves who it is.
+///
+/// # Errors
+/// [`UNUSABLE`] for a user without credentials of Strimzi's own.
+pub fn authentication(user: &User) -> Result<Authentication> {
+    Authentication::parse(&user.authentication).ok_or_else(|| {
+        let message = format!("the credentials of the user {} are not in the cluster", user.user);
+        let failure = Failure::new(UNUSABLE, Kind::Usage, message);
+        Box::new(failure.because(format!("its authentication is {}", user.authentication)))
+    })
+}
+
+/// The way of a user to the brokers through the cluster: the port of a listener that takes it.
+///
+/// # Errors
+/// `KS-USER-UNKNOWN`, `KS-USER-NO-LISTENER`, and those of [`credentials`].
+pub async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
+    let (user, _) = user::one(living, name).await?;
+    let how = authentication(&user)?;
+    let listener = listener_where(&living.kafka, how, is_inner);
+    let port = listener.and_then(|l| l["port"].as_u64()).and_then(|p| u16::try_from(p).ok());
+    let (Some(listener), Some(port)) = (listener, port) else {
+        return Err(user::no_listener(living, name.as_str(), how));
+    };
+    Ok((port, credentials(living, &user, listener["tls"] == true).await?))
+}
+
+/// Refuse a certificate that has run out: the brokers would end the connection without a word of why.
+fn alive(name: &str, cert: &str) -> Result<()> {
+    let Some(end) = certificate::end(cert.as_bytes()).filter(|end| *end <= Timestamp::now()) else {
+        return Ok(());
+    };
+    Err(Box::new(
+        Failure::new(EXPIRED, Kind::Task, format!("the certificate of the user {name} has run out"))
+            .because(format!("it was good until {end}"))
+            .hint("the user operator renews certificates in time; see why it did not: kstrim logs")
+            .hint(format!("or have it made anew: kstrim user delete {name}, then kstrim user create {name}")),
+    ))
+}
+
+/// What an error of the brokers is about, if it is about who comes. `what` is what could not be done, such as
+/// `the topic orders could not be read`; `rule` what would allow it, `topic:orders:read`.
+pub fn failure(error: &KafkaError, what: &str, user: Option<&str>, rule: &str) -> Option<Failure> {
+    let who = user.map_or_else(|| "a client without a user".to_owned(), |user| format!("the user {user}"));
+    let failure = match error {
+        KafkaError::Untrusted { .. } => {
+            Failure::new(UNTRUSTED, Kind::Task, format!("{what}: a broker is not trusted"))
+                .because(error)
+                .hint("see when the cluster's certificates end: kstrim doctor")
+        }
+        KafkaError::Refused { .. } => {
+            let failure = Failure::new(REFUSED, Kind::Task, format!("{what}: the brokers refuse {who}"));
+            let failure = failure.because(error);
+            match user {
+                Some(user) => failure.hint(format!("see whether the user is ready: kstrim user show {user}")),
+                None => failure,
+            }
+        }
+        error if error.is_denied() => {
+            let failure = Failure::new(DENIED, Kind::Task, format!("{what}: {who} may not do that"));
+            let failure = failure.because(error);
+            let failure = match error.code() {
+                Some(code::CLUSTER_AUTHORIZATION_FAILED) => {
+                    failure.because("a producer needs the right to write to some topic")
+                }
+                _ => failure,
+            };
+            match user {
+                Some(user) => failure
+                    .hint(format!("see what it may do: kstrim user show {user}"))
+                    .hint(format!("a user that may has the rule --acl {rule}")),
+                None => failure.hint(format!("come as a user with the rule {rule}: --user NAME")),
+            }
+        }
+        _ => return None,
+    };
+    Some(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_is_told_apart_from_other_trouble() {
+        let id = |error: &KafkaError| failure(error, "it failed", Some("app"), "topic:t:read").map(|f| f.id);
+        let peer = || "b:9096".to_owned();
+        assert_eq!(id(&KafkaError::Refused { peer: peer(), why: "no".into() }), Some(REFUSED));
+        assert_eq!(id(&KafkaError::Untrusted { peer: peer(), why: "no".into() }), Some(UNTRUSTED));
+        assert_eq!(id(&KafkaError::broker(code::TOPIC_AUTHORIZATION_FAILED, "t", None)), Some(DENIED));
+        assert_eq!(id(&KafkaError::broker(code::NOT_LEADER_OR_FOLLOWER, "t", None)), None);
+        let denied = KafkaError::broker(code::CLUSTER_AUTHORIZATION_FAILED, "t", None);
+        let said = failure(&denied, "it failed", None, "topic:t:write").unwrap();
+        assert!(said.hints[0].contains("--user"), "{said}");
+    }
+
+    #[test]
+    fn a_certificate_that_has_run_out_is_told_before_anything_is_tried() {
+        let old = alive("app", include_str!("../../tests/fixtures/ended-2021.crt")).unwrap_err();
+        assert!(old.id == EXPIRED && old.causes[0].contains("2021"), "{old}");
+        assert!(alive("app", include_str!("../../tests/fixtures/until-2120.crt")).is_ok());
+    }
+}
