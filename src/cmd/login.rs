@@ -16,7 +16,7 @@ use crate::names::UserName;
 use crate::quickstart::checks::certificate;
 
 /// The brokers do not take the user's credentials.
-const REFUSED: Id = Id("KS-USER-REFUSED");
+const REFUSED: Id = Id("KS-LOGIN-REFUSED");
 /// The user's rules do not allow it.
 const DENIED: Id = Id("KS-USER-DENIED");
 /// The user's certificate has run out.

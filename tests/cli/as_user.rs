@@ -70,7 +70,7 @@ fn a_user_that_no_listener_takes_is_told_what_to_do() {
 fn a_wrong_password_is_told_from_a_missing_right() {
     let mut test = world_with(&["--authentication", "scram"]);
     password(&mut test, "d3Jvbmc=");
-    refused(&produce(&mut test, &[]), 1, "KS-USER-REFUSED", "invalid credentials");
+    refused(&produce(&mut test, &[]), 1, "KS-LOGIN-REFUSED", "invalid credentials");
     password(&mut test, "c2NyYW0tcGFzc3dvcmQ=");
     // Kafka's codes for a topic that a user may not see, and may not write to.
     test.rescenario(|s| s.broker = json!({"topic_error": 29}));
