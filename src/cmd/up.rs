@@ -15,7 +15,7 @@ use crate::event::TaskInfo;
 use crate::failure::Result;
 use crate::names::Tool;
 pub use crate::quickstart::checks::versions::choose;
-use crate::quickstart::{self, programs, unbundle};
+use crate::quickstart::{self, programs};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::toolbox::{self, Toolbox};
@@ -37,9 +37,6 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     let infos = tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
     session.started(Some(&choice.release.version.to_string()), infos);
     let _lock = session.lock()?;
-    if let Some(bundle) = settings.bundle.as_ref().filter(|_| !settings.system_tools) {
-        unbundle::tools(bundle)?;
-    }
     let cx = Rc::new(context_to_make(session, settings, choice)?);
     {
         let mut journal = cx.journal.borrow_mut();

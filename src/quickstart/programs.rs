@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use super::checks::tools::{TOO_OLD, old_enough};
 use super::fetch::{self, Fetching};
+use super::unbundle;
+use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Minikube, Partial};
 use crate::context::Cx;
 use crate::download::Progress;
@@ -163,11 +165,12 @@ async fn settle_minikube(cx: &Cx, there: bool, found: &mut Found) -> Result<()> 
 async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
     let kubernetes = kubernetes(cx, found);
     let lags = |version: &Version| pins::lags(version, kubernetes.minor());
+    let fit = |version: &Version| *version >= pins::OLDEST_KUBECTL && !lags(version);
     let why = if there {
         let old = old_enough("kubectl", &found.kubectl, &pins::OLDEST_KUBECTL, kubectl::PAGE);
         match old {
             Ok(()) if !found.kubectl.parse().is_ok_and(|version| lags(&version)) => return Ok(()),
-            Ok(()) if !may_obtain(cx, Tool::Kubectl) || cx.settings.offline => {
+            Ok(()) if !may_obtain(cx, Tool::Kubectl) || cx.settings.offline && !at_hand(cx, &fit)? => {
                 let message = format!(
                     "kubectl {} is more than one minor version older than Kubernetes {kubernetes}: not supported by Kubernetes, though it may work",
                     found.kubectl
@@ -182,7 +185,6 @@ async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
     } else {
         toolbox::on_path(Tool::Kubectl).err().unwrap_or_else(|| unreachable!("it is not there"))
     };
-    let fit = |version: &Version| *version >= pins::OLDEST_KUBECTL && !lags(version);
     let pinned = Some(pins::kubectl(&kubernetes));
     let own = own(cx, Tool::Kubectl, why, fit, pinned).await?;
     cx.kubectl.set_program(own.path);
@@ -217,6 +219,13 @@ fn may_obtain(cx: &Cx, tool: Tool) -> bool {
     !cx.settings.system_tools && !toolbox::is_named(tool)
 }
 
+/// Whether a kubectl that fits can be had without the network: kstrim's own, or the bundle's.
+fn at_hand(cx: &Cx, fits: &impl Fn(&Version) -> bool) -> Result<bool> {
+    let bundled =
+        cx.settings.bundle.as_ref().and_then(|bundle| unbundle::tool_version(bundle, Tool::Kubectl));
+    Ok(Toolbox::open().versions(Tool::Kubectl)?.iter().chain(&bundled).any(fits))
+}
+
 /// A tool of kstrim's own.
 struct Own {
     path: PathBuf,
@@ -225,8 +234,8 @@ struct Own {
     there: bool,
 }
 
-/// One of kstrim's own that fits: the one that the profile was made with, another that is there, or the
-/// pinned one, which is obtained.
+/// One of kstrim's own that fits: the one that the profile was made with, another that is there, the
+/// bundle's, or the pinned one, which is obtained.
 async fn own(
     cx: &Cx,
     tool: Tool,
@@ -241,20 +250,37 @@ async fn own(
             return Ok(Own { path, version, there: true });
         }
     }
-    let Some(version) = pinned else { return Err(why) };
+    let bundled = cx.settings.bundle.as_ref().and_then(|bundle| unbundle::tool_version(bundle, tool));
+    let bundled = bundled.filter(&fits);
+    let bundle = cx.settings.bundle.clone().filter(|_| bundled.is_some());
+    let Some(version) = bundled.or(pinned) else { return Err(why) };
     if cx.read_only.get() {
         return Ok(Own { path: toolbox.path_of(tool, &version), version, there: false });
     }
-    obtain(cx, &toolbox, tool, version, &why).await.map_err(|failure| explain(*failure, tool, &why))
+    let obtained = obtain(cx, &toolbox, bundle, tool, version, &why).await;
+    obtained.map_err(|failure| explain(*failure, tool, &why))
 }
 
-async fn obtain(cx: &Cx, toolbox: &Toolbox, tool: Tool, version: Version, why: &Failure) -> Result<Own> {
+async fn obtain(
+    cx: &Cx,
+    toolbox: &Toolbox,
+    bundle: Option<Bundle>,
+    tool: Tool,
+    version: Version,
+    why: &Failure,
+) -> Result<Own> {
     let store = fetch::store(&cx.settings)?;
-    let from = store.source.shown(&toolbox.url(tool, &version));
+    let from = match &bundle {
+        Some(bundle) => format!("the bundle {}", bundle.path.display()),
+        None => store.source.shown(&toolbox.url(tool, &version)),
+    };
     let what = format!("obtaining {tool} {version}");
     cx.progress("preflight", format!("{what} from {from}"), None);
     let (room, wanted) = (toolbox.clone(), version.clone());
-    let fetching = Fetching::begin(move |progress| room.obtain(tool, &wanted, &store, progress));
+    let fetching = Fetching::begin(move |progress| match &bundle {
+        Some(bundle) => unbundle::tool(bundle, tool, &wanted, &room, progress),
+        None => room.obtain(tool, &wanted, &store, progress),
+    });
     let told = |progress: Progress| {
         let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
         cx.progress("preflight", what.clone(), of);

@@ -16,10 +16,14 @@ use crate::manifest::{self, images, pull, source, tune};
 pub fn prefetch(cx: &Cx) {
     cx.fetching.borrow_mut().get_or_insert_with(|| {
         let emit = cx.emit.clone();
+        let what = match cx.settings.bundle {
+            Some(_) => "unpacking the install manifest",
+            None => "downloading the install manifest",
+        };
         let fetching = begin(cx);
         Box::pin(async move {
             // Told from when somebody waits for it.
-            let loaded = fetching.finish(|progress| tell(&emit, progress)).await;
+            let loaded = fetching.finish(|progress| tell(&emit, what, progress)).await;
             if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
                 emit.warn(Some("crds"), warning.clone());
             }
@@ -51,10 +55,10 @@ pub async fn published(cx: &Cx) -> Result<source::Install> {
     begin(cx).finish(|_| {}).await
 }
 
-fn tell(emit: &Emit, progress: Progress) {
+fn tell(emit: &Emit, what: &str, progress: Progress) {
     emit.send(Event::TaskProgress {
         task: "crds".into(),
-        message: "downloading the install manifest".into(),
+        message: what.into(),
         done: progress.total.map(|_| progress.done),
         total: progress.total,
         unit: progress.total.map(|_| Unit::Bytes),

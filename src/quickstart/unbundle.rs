@@ -10,10 +10,10 @@ use crate::context::Cx;
 use crate::download::{OnProgress, Progress};
 use crate::event::Unit;
 use crate::failure::{Failure, Id, Kind as Class, Result};
-use crate::names::Tool;
+use crate::names::{Tool, Version};
 use crate::paths::cache_dir;
 use crate::tool::minikube;
-use crate::toolbox::{self, Toolbox};
+use crate::toolbox::Toolbox;
 
 /// An entry as a file in the cache. Blocking.
 ///
@@ -86,26 +86,31 @@ pub async fn minikube_cache(cx: &Cx) -> Result<()> {
     Ok(())
 }
 
-/// The bundle's tools among kstrim's own, where this machine has none. Blocking, for seconds at most.
+/// The version of a tool in a bundle that was made on such a machine as this one.
+pub fn tool_version(bundle: &Bundle, tool: Tool) -> Option<Version> {
+    let entry = bundle.tool(tool.name()).filter(|_| bundle.index.set.platform == platform());
+    entry.and_then(|entry| entry.version.clone())
+}
+
+/// A tool out of a bundle into kstrim's own folder; its path. Blocking.
 ///
 /// # Errors
 /// `KS-BUNDLE-*`, `KS-TOOL-*`.
-pub fn tools(bundle: &Bundle) -> Result<()> {
-    for tool in Tool::ALL {
-        let Some(entry) = bundle.tool(tool.name()) else { continue };
-        let Some(version) = &entry.version else { continue };
-        let here = toolbox::is_named(tool) || toolbox::on_path(tool).is_ok();
-        let toolbox = Toolbox::open();
-        if here || bundle.index.set.platform != platform() || toolbox.verified(tool, version)?.is_some() {
-            continue;
-        }
-        let file = cached(bundle, entry, &mut |_| ControlFlow::Continue(()))?;
-        let from = format!("the bundle {}", bundle.path.display());
-        toolbox.install_from_file(tool, version, &file, &entry.sha256, &from)?;
-        // It is in its place: a second copy serves nobody.
-        let _ = std::fs::remove_file(file);
-    }
-    Ok(())
+pub fn tool(
+    bundle: &Bundle,
+    tool: Tool,
+    version: &Version,
+    toolbox: &Toolbox,
+    progress: OnProgress<'_>,
+) -> Result<PathBuf> {
+    let lacks = || incomplete(bundle, &[format!("{tool} {version}")]);
+    let entry = bundle.tool(tool.name()).ok_or_else(lacks)?;
+    let file = cached(bundle, entry, progress)?;
+    let from = format!("the bundle {}", bundle.path.display());
+    let path = toolbox.install_from_file(tool, version, &file, &entry.sha256, &from)?;
+    // It is in its place: a second copy serves nobody.
+    let _ = std::fs::remove_file(file);
+    Ok(path)
 }
 
 /// The refusal of a bundle that lacks an image.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Registry, Test};
+use crate::harness::{Action, Registry, Test};
 use crate::support::{KAFKA, PROFILE, events, failure, fresh, kstrim, outcomes, quick, ready, told};
 
 const OPERATOR_IMAGE: &str = "quay.io/strimzi/operator:1.2.0";
@@ -259,4 +259,20 @@ fn tools_and_minikubes_downloads_go_along() {
     kstrim(&mut other, ["down", "--yes"]).expect(0);
     events(&mut other, ["up", "--bundle", "kafka.bundle"], 0);
     assert_eq!(fs::read_to_string(&kubelet).expect("a kubelet"), "mine");
+
+    let said = |lines: &[Value]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    // So does one whose kubectl is too old for the bundle's Kubernetes; its minikube fits and is left alone.
+    let says = r#"{"clientVersion":{"major":"1","minor":"30","gitVersion":"v1.30.0"}}"#;
+    let lags = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
+    let mut third = moved(&test).fault("kubectl", "version --client", Some(1), lags);
+    let lines = events(&mut third, ["up", "--bundle", "kafka.bundle"], 0);
+    let words = "kubectl 1.30.0 is too old for Kubernetes 1.34.4; kstrim obtained its own kubectl 1.34.4 from the bundle";
+    assert!(said(&lines).contains(words), "{}", said(&lines));
+    assert!(!third.home().join(".local/share/kstrim/tools/minikube").exists());
+    // Where it is forbidden, it is a warning.
+    let lags = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
+    let mut fourth = moved(&test).fault("kubectl", "version --client", Some(1), lags);
+    let lines = events(&mut fourth, ["up", "--bundle", "kafka.bundle", "--system-tools"], 0);
+    assert!(said(&lines).contains("more than one minor version older"), "{}", said(&lines));
+    assert!(!fourth.home().join(".local/share/kstrim/tools").exists());
 }
