@@ -109,6 +109,8 @@ pub struct Cx {
     pub began: Timestamp,
     /// What this run has put right by itself, and when.
     pub healed: RefCell<std::collections::BTreeMap<String, tokio::time::Instant>>,
+    /// Whether other operators of the cluster have been looked at.
+    pub rivals_told: Cell<bool>,
     /// Port-forwards to the brokers, shared by the tasks that talk to them.
     pub forwards: OnceCell<Rc<dyn Dial>>,
     watchers: RefCell<Vec<Watcher>>,
@@ -145,6 +147,7 @@ impl Cx {
             fetching: RefCell::default(),
             began: Timestamp::now(),
             healed: RefCell::default(),
+            rivals_told: Cell::new(false),
             forwards: OnceCell::new(),
             watchers: RefCell::default(),
             watched: RefCell::default(),

@@ -1,15 +1,21 @@
 //! An operator that is there and does nothing: not allowed to, or in its own wait.
 //!
 //! While it waits up to 300 s for a pod that will never be ready, it holds the lock of that
-//! cluster's name: a corrected or re-created resource is not looked at. No field says so.
+//! cluster's name: a corrected or re-created resource is not looked at. No field says so; that it is so
+//! follows from generations, a stuck pod and what its log says it is at.
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Cure, Finding};
 use super::operator::OPERATOR_FORBIDDEN;
 use super::scene::{OPERATOR, Probe, Scene};
+use super::working::{self, Open};
 use super::{Family, Rule};
 use crate::failure::Id;
+use crate::observe::Object;
 use crate::observe::cluster::Deployment;
 use crate::observe::pod::{Pod, State};
+use crate::observe::strimzi::Kafka;
 
 const OPERATOR_LOCK: Id = Id("KS-OPERATOR-LOCK");
 const OPERATOR_SILENT: Id = Id("KS-OPERATOR-SILENT");
@@ -27,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
         family: Family::Kafka,
         find: unobserved,
     },
-    Rule { ids: &[OPERATOR_LOCK], family: Family::Kafka, find: ignored_fix },
+    Rule { ids: &[OPERATOR_LOCK, UNOBSERVED], family: Family::Kafka, find: ignored_fix },
 ];
 
 /// The question whether the operator may do its work at all.
@@ -54,16 +60,24 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let answer = scene.answers.get(&probe).map(|a| a.trim());
     let finding = match answer {
         Some("no") => forbidden(scene, subject, &probe),
-        Some("yes") => Finding::new(
-            OPERATOR_LOCK,
-            80,
-            subject,
-            format!("the operator still waits for an earlier Kafka {} and does not look at this one for up to 300 s", expect.cluster),
-        )
-        .cure(Cure::RestartOperator)
-        .evidence(evidence)
-        .hint(scene.restart_operator())
-        .certain_after(10),
+        Some("yes") => {
+            let earlier = at_work(scene).filter(|o| o.since <= kafka.0.created());
+            let finding = Finding::new(
+                OPERATOR_LOCK,
+                80,
+                subject,
+                format!("the operator still waits for an earlier Kafka {} and does not look at this one for up to 300 s", expect.cluster),
+            )
+            .cure(Cure::RestartOperator)
+            .hint(scene.restart_operator());
+            let evidence = match earlier {
+                Some(open) => format!("{evidence}; {}", words(open)),
+                None => evidence,
+            };
+            // A busy machine's operator may need half a minute to begin; one that hangs writes nothing.
+            let after = if earlier.is_some() { 10 } else { 30 };
+            asking(scene, finding.evidence(evidence)).certain_after(after)
+        }
         _ => Finding::new(
             OPERATOR_SILENT,
             20,
@@ -71,11 +85,52 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("the operator is up but has not looked at Kafka {} yet", expect.cluster),
         )
         .evidence(evidence)
-        .hint(format!("its log: {}logs deployment/{OPERATOR} -n {}", expect.kubectl, expect.operator_namespace))
+        .hint(format!(
+            "its log: {}logs deployment/{OPERATOR} -n {}",
+            expect.kubectl, expect.operator_namespace
+        ))
         .probe(probe)
         .certain_after(60),
     };
     found.push(finding.since(kafka.0.created()));
+}
+
+/// The question what the operator is at, of its newest pod that runs.
+fn what_it_is_at(scene: &Scene<'_>) -> Option<Probe> {
+    let pods = scene.operator_pods();
+    let pod = pods.iter().filter(|p| p.phase() == "Running").max_by_key(|p| p.0.created())?;
+    Some(Probe::Reconciliations {
+        namespace: pod.0.namespace().to_owned(),
+        pod: pod.0.name().to_owned(),
+        look: scene.look(),
+    })
+}
+
+/// The newest answer to it.
+fn answered<'a>(scene: &Scene<'a>) -> Option<&'a str> {
+    let Some(Probe::Reconciliations { pod, .. }) = what_it_is_at(scene) else { return None };
+    scene.newest(|p| match p {
+        Probe::Reconciliations { pod: of, look, .. } if *of == pod => Some(*look),
+        _ => None,
+    })
+}
+
+fn at_work(scene: &Scene<'_>) -> Option<Open> {
+    working::open(answered(scene)?, &scene.expect.namespace, &scene.expect.cluster)
+}
+
+/// Ask what it is at, once more if the answer has aged.
+fn asking(scene: &Scene<'_>, finding: Finding) -> Finding {
+    match what_it_is_at(scene) {
+        Some(probe) => finding.probe(probe),
+        None => finding,
+    }
+}
+
+/// What the operator's log says of an open reconciliation.
+fn words(open: Open) -> String {
+    let since = open.since.map_or(String::new(), |at| format!(" began at {at} and"));
+    format!("the operator's log: reconciliation #{}{since} is not through", open.number)
 }
 
 /// The operator may not do its work: its bindings say why.
@@ -166,40 +221,102 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(if late { finding.probe(probe) } else { finding });
 }
 
-/// A spec corrected in place beside a pod that was stuck before the correction and still is.
+/// A correction beside a pod that was stuck before it and still is. That the operator is at work since
+/// before the correction only its log tells: one that is merely slow has nothing open, and is let be.
 fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting()) else { return };
-    let behind = !kafka.0.observed() || scene.pools().any(|p| !p.0.observed());
-    let Some(status) = kafka.not_ready().filter(|_| behind && kafka.0.has_status()) else { return };
-    // Only a write after the last verdict is a correction nobody answered to.
-    let Some(changed) = scene.changed_at() else { return };
-    if Scene::answers_to(status.last_transition, Some(changed)) || scene.operator_available().is_none() {
+    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
+    if kafka.paused().is_some() || scene.operator_available().is_none() {
         return;
     }
-    let stuck = scene.nodes().find(|p| !p.0.deleting() && p.0.created() < Some(changed) && is_stuck(*p));
-    let Some(pod) = stuck else { return };
-    found.push(
-        Finding::new(
-            OPERATOR_LOCK,
-            80,
-            format!("kafka/{}", scene.expect.cluster),
-            format!(
-                "the operator still waits for {} as it was before the correction, and does not look at the correction for up to 300 s",
-                pod.0.name()
-            ),
-        )
-        .cure(Cure::RestartOperator)
-        .evidence(format!(
-            "kafkas/{} generation {:?}, observedGeneration {:?}; pods/{} is older than the last change",
-            scene.expect.cluster,
-            kafka.0.generation().unwrap_or(0),
-            kafka.0.observed_generation().unwrap_or(0),
-            pod.0.name()
-        ))
-        .hint(scene.restart_operator())
-        .since(Some(changed))
-        .certain_after(10),
+    let open = at_work(scene);
+    let stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(*p));
+    let Some((pod, change)) = stuck.filter_map(|p| Some((p, changed_since(scene, kafka, p)?))).next() else {
+        return;
+    };
+    let before = |open: &Open| match change {
+        Change::At(changed) => open.since.is_none_or(|since| since <= changed),
+        Change::Unseen => true,
+        Change::TakenBack => {
+            let Some(since) = open.since else { return false };
+            let made_by_it = pod.0.created().is_some_and(|created| created >= since);
+            let last = objects(scene).filter_map(Object::spec_written).max();
+            // What set it off was written after the one before began, and is no longer there.
+            let seen = open.before.unwrap_or(since - NO_TRACE);
+            made_by_it && last.is_none_or(|last| last < seen)
+        }
+    };
+    let cluster = &scene.expect.cluster;
+    let observed = |o: &Object| {
+        let (wanted, seen) = (o.generation().unwrap_or(0), o.observed_generation().unwrap_or(0));
+        format!("{} generation {wanted}, observedGeneration {seen}", o.name())
+    };
+    let behind: Vec<String> = objects(scene).filter(|o| !o.observed()).map(observed).collect();
+    let evidence = format!("{}; pods/{} is of an earlier specification", behind.join(", "), pod.0.name());
+    let (subject, pod_name) = (format!("kafka/{cluster}"), pod.0.name());
+    let open = open.filter(before);
+    // Its log cannot be read, but the correction was seen.
+    let unread = answered(scene).is_none() && matches!(change, Change::At(_));
+    if open.is_none() && !unread {
+        let says = format!("the operator has not taken up the last change of Kafka {cluster} yet");
+        found.push(asking(scene, Finding::new(UNOBSERVED, 22, subject, says).evidence(evidence)));
+        return;
+    }
+    let says = format!(
+        "the operator still waits for {pod_name} as it was before the correction, and does not look at the correction for up to 300 s"
     );
+    let evidence = open.map_or(evidence.clone(), |open| format!("{evidence}; {}", words(open)));
+    let finding = Finding::new(OPERATOR_LOCK, 80, subject, says)
+        .cure(Cure::RestartOperator)
+        .evidence(evidence)
+        .hint(scene.restart_operator())
+        .since(match change {
+            Change::At(changed) => Some(changed),
+            _ => pod.0.created(),
+        })
+        .certain_after(if unread { 30 } else { 10 });
+    found.push(asking(scene, finding));
+}
+
+/// The Kafka and its pools.
+fn objects<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Object> {
+    scene.kafka().map(|k| k.0).into_iter().chain(scene.pools().map(|p| p.0))
+}
+
+/// A change that a stuck pod does not show.
+#[derive(Clone, Copy)]
+enum Change {
+    /// Written at this time, after the pod was made.
+    At(Timestamp),
+    /// Of the pod's pool, whose status the operator writes as soon as it begins (0.7 s, recording 16).
+    Unseen,
+    /// Two changes since the operator was last through, the first of which may have been taken back.
+    TakenBack,
+}
+
+/// How much older than a reconciliation the last trace of a change must be, for the change that set it off
+/// to have been taken back without a trace; for a log that does not tell of the reconciliation before.
+const NO_TRACE: SignedDuration = SignedDuration::from_secs(60);
+
+fn changed_since(scene: &Scene<'_>, kafka: Kafka<'_>, pod: Pod<'_>) -> Option<Change> {
+    let begun = |o: &Object| o.observed_generation().is_some_and(|seen| seen > 0);
+    let pool = scene.pools().find(|p| pod.0.label("strimzi.io/pool-name") == Some(p.0.name()));
+    if pool.is_some_and(|p| begun(p.0) && !p.0.observed()) {
+        return Some(Change::Unseen);
+    }
+    if kafka.0.observed() && scene.pools().all(|p| p.0.observed()) {
+        return None;
+    }
+    // Only a write after the last verdict is a correction nobody answered to.
+    let verdict = kafka.not_ready().or(kafka.ready()).and_then(|c| c.last_transition);
+    let written = scene.changed_at().max(objects(scene).filter_map(Object::spec_written).max());
+    if let Some(changed) = written
+        && pod.0.created() < Some(changed)
+        && !(verdict.is_some() && Scene::answers_to(verdict, Some(changed)))
+    {
+        return Some(Change::At(changed));
+    }
+    let missed = kafka.0.generation().unwrap_or(0) - kafka.0.observed_generation().unwrap_or(0);
+    (begun(kafka.0) && missed >= 2).then_some(Change::TakenBack)
 }
 
 /// Whether a pod will not start without help.

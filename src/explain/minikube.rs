@@ -1,6 +1,11 @@
 //! What minikube's named errors mean (`pkg/minikube/reason` of minikube; exit codes recorded
 //! with 1.38).
 
+use std::path::Path;
+
+use rustix::fs::Access;
+use rustix::io::Errno;
+
 use super::pods::short;
 use crate::exec::Exit;
 use crate::failure::{Failure, Id, Kind};
@@ -20,6 +25,8 @@ pub(super) const DNS: Id = Id("KS-NETWORK-DNS");
 pub(super) const TLS: Id = Id("KS-NETWORK-TLS");
 /// Proxy variables that send the cluster's own addresses to the proxy.
 pub(super) const PROXY: Id = Id("KS-PROXY-RANGES");
+/// `minikube start` went on and on.
+const STALLED: Id = Id("KS-MINIKUBE-STALLED");
 /// What to do about it; the ranges are those of minikube's own advice.
 pub(super) const PROXY_HINT: &str = "export NO_PROXY=$NO_PROXY,localhost,127.0.0.1,10.96.0.0/12,192.168.59.0/24,192.168.49.0/24,192.168.39.0/24";
 
@@ -93,7 +100,7 @@ const ROWS: &[Row] = &[
     row("K8S_OLD_UNSUPPORTED", "KS-KUBERNETES-VERSION", Kind::Usage, "this minikube does not support so old a Kubernetes",
         &["choose a newer Kubernetes, or an older minikube"]),
     row("K8S_APISERVER_MISSING", "KS-APISERVER-MISSING", Kind::Task, "Kubernetes did not come up in the profile {p}",
-        &["if its container was removed behind minikube's back, it must be made anew: minikube delete -p {p}"]),
+        &["why its API server does not start: minikube logs -p {p}", "if nothing else helps, make it anew: minikube delete -p {p}, then the same command again"]),
     row("K8S_", "KS-KUBERNETES-START", Kind::Task, "Kubernetes could not be set up in the profile {p}",
         &["make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
     row("INET_LOOKUP_HOST", "KS-NETWORK-DNS", Kind::Prerequisite, "a name on the internet cannot be resolved",
@@ -152,7 +159,7 @@ const UNKNOWN: Row =
     row("", "KS-MINIKUBE", Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
 
 pub(super) fn ids() -> Vec<Id> {
-    ROWS.iter().chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN]).map(|r| r.id).collect()
+    ROWS.iter().chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN]).map(|r| r.id).chain([STALLED]).collect()
 }
 
 /// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
@@ -199,10 +206,39 @@ pub fn no_proxy_remark(message: &str) -> bool {
     message.contains("NO_PROXY environment does not include the minikube IP")
 }
 
-/// The container engine does not answer; `words` are its client's.
+/// The container engine cannot be asked; `words` are its client's. Whether it is down or only denied is
+/// told by the rights of the socket that it names, and by its words where there is none to look at.
 pub fn engine_down(words: &str, profile: &str) -> Failure {
-    let error = Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: words };
-    explain(&[error], Exit::Code(7), "", profile)
+    let socket = words.split("unix://").nth(1).map(|rest| {
+        let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
+        rest[..end].trim_end_matches(['.', ':', ',', ';'])
+    });
+    let denied = socket.and_then(|path| denied(Path::new(path)));
+    let name = if denied.unwrap_or_else(|| words.to_lowercase().contains("permission denied")) {
+        "PROVIDER_DOCKER_NOPERM"
+    } else {
+        "PROVIDER_DOCKER_NOT_RUNNING"
+    };
+    explain(&[Error { name, message: words }], Exit::Code(7), "", profile)
+}
+
+/// Whether this user may not write to a socket; `None` if that cannot be told of it.
+fn denied(socket: &Path) -> Option<bool> {
+    match rustix::fs::access(socket, Access::WRITE_OK) {
+        Ok(()) => Some(false),
+        Err(Errno::ACCESS) => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// `minikube start` goes on and on: it has not come to its end within the limit of `up`'s task. `last` is
+/// what it told last.
+pub fn stalled(last: &str, profile: &str) -> Failure {
+    let told = if last.is_empty() { "it told nothing".to_owned() } else { format!("last seen: {last}") };
+    Failure::new(STALLED, Kind::Timeout, "minikube start did not come to its end")
+        .because(told)
+        .hint(format!("see where it stands: minikube logs -p {profile}"))
+        .hint("a slow network can need longer than that; what was downloaded is kept")
 }
 
 /// klog lines (`E1122 ...`) are noise even on success.

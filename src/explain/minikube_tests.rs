@@ -127,3 +127,36 @@ fn rows_are_reachable() {
     assert_eq!(after("PROVIDER_DOCKER_NOT_RUNNING"), "KS-ENGINE-DOWN");
     assert_eq!(explain(&[], Exit::Signal(9), "E1122 10:00 x\n", "p").id.0, "KS-MINIKUBE");
 }
+
+#[test]
+fn an_engine_that_is_denied_is_not_down() {
+    let down = |words: &str| engine_down(words, "p").id.0;
+    let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
+    assert_eq!(down(&denied.replace("/var/run", "/no/such/place")), "KS-ENGINE-PERMISSION");
+    let gone = "Cannot connect to the Docker daemon at unix:///no/such/place/docker.sock. Is the docker daemon running?";
+    assert_eq!(down(gone), "KS-ENGINE-DOWN");
+    assert_eq!(down("error during connect: EOF"), "KS-ENGINE-DOWN");
+    // The socket's own rights count more than words. Root may write everything.
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("docker.sock");
+    fs::write(&socket, "").expect("a file");
+    let said = |words: &str| words.replace("SOCKET", &socket.display().to_string());
+    assert_eq!(down(&said("permission denied at unix://SOCKET: no")), "KS-ENGINE-DOWN");
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o000)).expect("its own");
+    let root = rustix::process::geteuid().is_root();
+    let want = if root { "KS-ENGINE-DOWN" } else { "KS-ENGINE-PERMISSION" };
+    assert_eq!(down(&said("Cannot connect to the Docker daemon at unix://SOCKET. Is it running?")), want);
+}
+
+#[test]
+fn a_start_that_stalls_is_told_with_its_last_step() {
+    let failure = stalled("Pulling base image", "p");
+    assert_eq!((failure.id.0, failure.kind), ("KS-MINIKUBE-STALLED", Kind::Timeout));
+    assert_eq!(failure.causes, ["last seen: Pulling base image"]);
+    assert_eq!(stalled("", "p").causes, ["it told nothing"]);
+    // Look-alikes: a start that came to an end, whatever it had said before.
+    let named = [Error { name: "GUEST_PROVISION", message: "timed out waiting" }];
+    assert_eq!(explain(&named, Exit::Code(80), "", "p").id.0, "KS-PROFILE-BROKEN");
+    assert_eq!(explain(&[], Exit::Signal(9), "", "p").id.0, "KS-MINIKUBE");
+}

@@ -26,16 +26,20 @@ mod storage;
 mod teardown;
 mod topic;
 mod unknown;
+mod working;
 
 use crate::failure::Id;
 
 pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use lock::subjects;
+pub use operator::rivals;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
 pub use severity::{TABLE as SEVERITIES, severity};
+pub use storage::storage_classes;
 pub use teardown::held;
 pub use unknown::timed_out;
+pub use working::{LINES as OPERATOR_LINES, reconciliations};
 
 /// A family of rules; a file each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! The cluster operator: missing, looking elsewhere, or one too many.
 
+use serde_json::Value;
+
 use super::finding::Finding;
-use super::scene::{OPERATOR, Scene};
+use super::scene::{Expect, OPERATOR, Scene};
 use super::{Family, Rule};
 use crate::failure::Id;
 use crate::observe::cluster::Deployment;
@@ -79,19 +81,36 @@ fn second(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .all(Kind::Deployment)
         .filter(|d| d.name() == OPERATOR && looks_at(Deployment(d), namespace))
         .collect();
-    if let [_, second, ..] = both.as_slice() {
-        let homes: Vec<&str> = both.iter().map(|d| d.namespace()).collect();
-        found.push(
-            Finding::new(
-                OPERATOR_SECOND,
-                30,
-                format!("deployment/{}/{OPERATOR}", second.namespace()),
-                format!("operators in the namespaces {} all look at namespace {namespace} and work against each other", homes.join(" and ")),
-            )
-            .evidence(format!("deployments/{OPERATOR} in {}", homes.join(", ")))
-            .hint("remove all but one, or restrict one by STRIMZI_NAMESPACE"),
-        );
+    let homes: Vec<&str> = both.iter().map(|d| d.namespace()).collect();
+    if let [_, second, ..] = homes.as_slice() {
+        found.push(against_each_other(second, &homes, namespace));
     }
+}
+
+fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding {
+    Finding::new(
+        OPERATOR_SECOND,
+        30,
+        format!("deployment/{second}/{OPERATOR}"),
+        format!(
+            "operators in the namespaces {} all look at namespace {namespace} and work against each other",
+            homes.join(" and ")
+        ),
+    )
+    .evidence(format!("deployments/{OPERATOR} in {}", homes.join(", ")))
+    .hint("remove all but one, or restrict one by STRIMZI_NAMESPACE")
+}
+
+/// The operators of other namespaces that look at the Kafka's, beside the one that is to be in its
+/// own: of all Deployments of the operator's name in the cluster.
+pub fn rivals(operators: &[Value], expect: &Expect) -> Option<Finding> {
+    let objects: Vec<Object> = operators.iter().cloned().map(Object::new).collect();
+    let mut homes = vec![expect.operator_namespace.as_str()];
+    let others =
+        objects.iter().filter(|d| d.name() == OPERATOR && looks_at(Deployment(d), &expect.namespace));
+    homes.extend(others.map(Object::namespace).filter(|home| *home != expect.operator_namespace));
+    let second = homes.get(1)?;
+    Some(against_each_other(second, &homes, &expect.namespace))
 }
 
 #[cfg(test)]
@@ -127,5 +146,21 @@ mod tests {
         assert!(ids(vec![operator("kafka", own()), operator("other", own())]).is_empty(), "each its own");
         assert_eq!(ids(vec![operator("other", own())]), ["KS-OPERATOR-MISSING"]);
         assert!(ids(vec![]).is_empty(), "not listed yet: absence means nothing");
+    }
+
+    #[test]
+    fn an_operator_elsewhere_that_looks_here_is_a_rival() {
+        let env = |v: &str| json!({"name": "STRIMZI_NAMESPACE", "value": v});
+        let own = || json!({"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {}}});
+        let expect = Expect::kafka("kafka", "my-cluster");
+        let rival = |all: Vec<Object>| {
+            let all: Vec<Value> = all.iter().map(|o| o.json().clone()).collect();
+            rivals(&all, &expect).map(|f| f.sentence)
+        };
+        let words = rival(vec![operator("other", env("*"))]).expect("beside the one to come");
+        assert!(words.contains("kafka and other"), "{words}");
+        assert!(rival(vec![operator("kafka", own()), operator("other", env("kafka, x"))]).is_some());
+        assert!(rival(vec![operator("kafka", env("*")), operator("other", own())]).is_none());
+        assert!(rival(vec![]).is_none());
     }
 }

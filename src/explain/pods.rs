@@ -225,7 +225,7 @@ pub(super) fn asked<'a>(pod: Pod<'_>, container: &Container<'_>, scene: &Scene<'
     };
     let newest = scene.answers.keys().filter(about).max_by_key(|p| match p {
         Probe::PodLog { restarts, .. } => *restarts,
-        Probe::AuthCanI { .. } | Probe::Bindings { .. } => 0,
+        _ => 0,
     })?;
     scene.answers.get(newest).map(String::as_str)
 }

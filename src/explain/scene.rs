@@ -121,6 +121,21 @@ pub enum Probe {
         /// Which end of the container it is about, so that a later one is asked anew.
         restarts: i64,
     },
+    /// What the operator is at: of the end of its log the lines that
+    /// [`reconciliations`](super::reconciliations) picks.
+    Reconciliations {
+        /// Namespace.
+        namespace: String,
+        /// The operator's pod.
+        pod: String,
+        /// Which look it is, so that it is asked anew after some seconds.
+        look: i64,
+    },
+    /// The storage classes: a line `NAME default` or `NAME -` for each.
+    StorageClasses {
+        /// Which look it is, as above.
+        look: i64,
+    },
 }
 
 /// The question as the command that answers it.
@@ -135,6 +150,10 @@ impl fmt::Display for Probe {
                 let previous = if *previous { " --previous" } else { "" };
                 write!(f, "logs {pod} -n {namespace} -c {container}{previous} --tail=60")
             }
+            Probe::Reconciliations { namespace, pod, .. } => {
+                write!(f, "logs {pod} -n {namespace} --tail={}", super::working::LINES)
+            }
+            Probe::StorageClasses { .. } => f.write_str("get storageclasses"),
         }
     }
 }
@@ -155,6 +174,9 @@ pub struct Scene<'a> {
     pub now: Timestamp,
 }
 
+/// How long an answer to a question about the present is taken for it, seconds.
+const FRESH: i64 = 10;
+
 /// The deployment's name in every Strimzi release.
 pub(crate) const OPERATOR: &str = "strimzi-cluster-operator";
 
@@ -165,6 +187,19 @@ impl<'a> Scene<'a> {
     /// The expected Kafka.
     pub fn kafka(&self) -> Option<Kafka<'a>> {
         self.snapshot.kafka(&self.expect.namespace, &self.expect.cluster)
+    }
+
+    /// The number of a look at something that changes: another one every few seconds.
+    pub fn look(&self) -> i64 {
+        self.now.as_second() / FRESH
+    }
+
+    /// The newest answer to a question about the present; while the next is asked for, the last one still
+    /// tells. `look_of`: the look of a probe that is this question.
+    pub fn newest(&self, look_of: impl Fn(&Probe) -> Option<i64>) -> Option<&'a str> {
+        let recent = |p: &Probe| look_of(p).filter(|look| *look + 2 >= self.look());
+        let newest = self.answers.keys().filter(|p| recent(p).is_some()).max_by_key(|p| recent(p))?;
+        self.answers.get(newest).map(String::as_str)
     }
 
     /// The expected Kafka's node pools.

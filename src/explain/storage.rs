@@ -1,8 +1,10 @@
 //! Claims without a volume, and volumes with the wrong content.
 
+use serde_json::Value;
+
 use super::finding::{Finding, Severity};
 use super::pods::short;
-use super::scene::Scene;
+use super::scene::{Probe, Scene};
 use super::{Family, Rule};
 use crate::failure::Id;
 use crate::observe::pod::{Claim, Event};
@@ -29,39 +31,42 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for claim in claims(scene).filter(Claim::pending) {
         let name = claim.0.name();
         let subject = format!("pvc/{name}");
-        let warnings = scene.snapshot.events_of(claim.0).filter(Event::is_warning);
-        let last = warnings
+        // `FailedBinding`, that there is no class at all, is a `Normal` event (kube-controller-manager).
+        let last = scene
+            .snapshot
+            .events_of(claim.0)
             .filter(|e| matches!(e.reason(), "ProvisioningFailed" | "FailedBinding"))
             .max_by_key(Event::last);
         let evidence = |says: &str| format!("persistentvolumeclaims/{name} phase Pending; {says}");
+        let says = last.map(|e| format!("event {}: {}", e.reason(), short(e.message())));
+        if let Some(what) = lacks_class(scene, claim, last.as_ref()) {
+            let says = says.unwrap_or_else(|| format!("kubectl {}: {what}", classes(scene)));
+            found.push(
+                Finding::new(STORAGE_CLASS, 67, subject, format!("volume claim {name} gets no volume: {what}"))
+                    .hint("use an existing class (kubectl get storageclass; minikube's is \"standard\") in the node pool's storage")
+                    .hint(format!(
+                        "a claim's class cannot be changed: delete the Kafka, its pool and the claim, and {}",
+                        scene.restart_operator()
+                    ))
+                    .evidence(evidence(&says))
+                    .since(last.and_then(|e| e.first()).or(claim.0.created()))
+                    .certain_after(if claim.storage_class().is_none() && young(scene) { 60 } else { 3 }),
+            );
+            continue;
+        }
         let Some(event) = last else {
             // A claim waits a moment for its provisioner, and with WaitForFirstConsumer for its pod.
             let finding =
                 Finding::new(VOLUME_UNBOUND, 56, subject, format!("volume claim {name} gets no volume"))
                     .evidence(evidence("no event tells why"))
-                    .since(claim.0.created());
-            found.push(finding.hint(scene.command(&format!("describe pvc {name}"))).certain_after(90));
+                    .since(claim.0.created())
+                    .hint(scene.command(&format!("describe pvc {name}")))
+                    .certain_after(90);
+            let late = scene.age(claim.0.created()) >= 2;
+            found.push(if late { finding.probe(classes(scene)) } else { finding });
             continue;
         };
-        let says = evidence(&format!("event {}: {}", event.reason(), short(event.message())));
-        let class = claim.storage_class().unwrap_or("");
-        let no_class = class.is_empty() && event.message().contains("no storage class is set");
-        let finding = if event.message().contains("storageclass") && event.message().contains("not found")
-            || no_class
-        {
-            let what = if no_class {
-                "the cluster has no default storage class".to_owned()
-            } else {
-                format!("there is no storage class \"{class}\"")
-            };
-            Finding::new(STORAGE_CLASS, 67, subject, format!("volume claim {name} gets no volume: {what}"))
-                .hint("use an existing class (kubectl get storageclass; minikube's is \"standard\") in the node pool's storage")
-                .hint(format!(
-                    "a claim's class cannot be changed: delete the Kafka, its pool and the claim, and {}",
-                    scene.restart_operator()
-                ))
-                .certain_after(3)
-        } else {
+        found.push(
             Finding::new(
                 VOLUME_UNBOUND,
                 63,
@@ -69,10 +74,60 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("volume claim {name} gets no volume: {}", short(event.message())),
             )
             .hint(scene.command(&format!("describe pvc {name}")))
-            .certain_after(30)
-        };
-        found.push(finding.evidence(says).since(event.first()));
+            .evidence(evidence(&says.unwrap_or_default()))
+            .since(event.first())
+            .certain_after(30),
+        );
     }
+}
+
+fn classes(scene: &Scene<'_>) -> Probe {
+    Probe::StorageClasses { look: scene.look() }
+}
+
+/// Whether the cluster was only just made: minikube adds its storage class some seconds after the API
+/// server answers, and claims that name none get it then.
+fn young(scene: &Scene<'_>) -> bool {
+    scene.snapshot.nodes().any(|n| n.0.created().is_some() && scene.age(n.0.created()) < 120)
+}
+
+/// Which storage class a claim lacks, by the classes there are, or by the words of its event.
+fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -> Option<String> {
+    let wanted = claim.storage_class();
+    let lacking = || match wanted {
+        None | Some("") => "the cluster has no default storage class".to_owned(),
+        Some(class) => format!("there is no storage class \"{class}\""),
+    };
+    let classes = scene.newest(|p| match p {
+        Probe::StorageClasses { look } => Some(*look),
+        _ => None,
+    });
+    if let Some(classes) = classes {
+        let there = |class: &str| classes.lines().filter_map(|l| l.split_once(' ')).any(|(n, _)| n == class);
+        let default = || classes.lines().any(|l| l.ends_with(" default"));
+        match wanted {
+            None if !default() => return Some(lacking()),
+            Some(class) if !class.is_empty() && !there(class) => return Some(lacking()),
+            _ => {}
+        }
+    }
+    let says = event?.message();
+    let not_found = says.contains("storageclass") && says.contains("not found");
+    let none_set = wanted.is_none_or(str::is_empty) && says.contains("no storage class is set");
+    (not_found || none_set).then(lacking)
+}
+
+/// The answer to [`Probe::StorageClasses`] from the API server's list.
+pub fn storage_classes(list: &Value) -> String {
+    const DEFAULT: [&str; 2] =
+        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+    let mut lines = String::new();
+    for class in list["items"].as_array().into_iter().flatten() {
+        let name = class.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let is_default = DEFAULT.iter().any(|a| class["metadata"]["annotations"][*a] == "true");
+        lines.push_str(&format!("{name} {}\n", if is_default { "default" } else { "-" }));
+    }
+    lines
 }
 
 /// A claim older than its Kafka holds an earlier cluster's data, and a broker refuses that.

@@ -189,6 +189,16 @@ impl Object {
             .max()
     }
 
+    /// When somebody, whoever it was, last wrote the specification, as far as that left a trace: who takes
+    /// back the only field that was theirs leaves none.
+    pub fn spec_written(&self) -> Option<Timestamp> {
+        list(&self.0, "/metadata/managedFields")
+            .iter()
+            .filter(|f| text(f, "/subresource").is_empty() && f.pointer("/fieldsV1/f:spec").is_some())
+            .filter_map(|f| time(f, "/time"))
+            .max()
+    }
+
     /// `status.conditions`, in their order. One type may come twice (two `Warning`s of a Kafka).
     pub fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
         list(&self.0, "/status/conditions").iter().map(Condition::of)
@@ -239,5 +249,18 @@ mod tests {
         ]}}));
         assert_eq!(object.written_by("kstrim"), "2026-11-22T20:00:00Z".parse().ok());
         assert_eq!(object.written_by("nobody"), None);
+    }
+
+    #[test]
+    fn whoever_wrote_the_spec_is_seen() {
+        let fields = |manager: &str, what: &str, time: &str| json!({"manager": manager, "fieldsV1": {what: {}}, "time": time});
+        let object = Object::new(json!({"metadata": {"managedFields": [
+            fields("kstrim", "f:spec", "2026-11-22T20:00:00Z"),
+            fields("kubectl-patch", "f:spec", "2026-11-22T21:00:00Z"),
+            fields("kubectl-annotate", "f:metadata", "2026-11-22T22:00:00Z"),
+            {"manager": "strimzi", "subresource": "status", "fieldsV1": {"f:spec": {}}, "time": "2026-11-22T23:00:00Z"}
+        ]}}));
+        assert_eq!(object.spec_written(), "2026-11-22T21:00:00Z".parse().ok());
+        assert_eq!(Object::new(json!({})).spec_written(), None);
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::exec::{Cmd, Lines};
 use crate::explain;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::observe::{ApiErrorKind, Kind as ObservedKind};
 use crate::tool::minikube::StartOptions;
 use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_event};
@@ -26,8 +26,9 @@ const STEP_NODE_UP: u64 = 11;
 /// How long the API server may be silent after a `minikube start` that ended well.
 const AFTER_START: Duration = Duration::from_secs(30);
 
-/// `minikube start` went on and on.
-const STALLED: Id = Id("KS-MINIKUBE-STALLED");
+/// How long minikube may wait for the API server of a node that runs and was whole once: by itself it
+/// waits six minutes, also where nothing is left that could start one.
+const AGAIN: &str = "2m0s";
 
 /// The task.
 pub struct Cluster;
@@ -78,7 +79,9 @@ impl Task<Cx> for Cluster {
             // A node that never had an address never ran anything: nothing is lost with it.
             discard(cx).await?;
             exists = false;
-        } else if exists && matches!(cx.minikube.status().await?, State::Gone) {
+        }
+        let state = if exists { Some(cx.minikube.status().await?) } else { None };
+        if matches!(state, Some(State::Gone)) {
             remake(cx).await?;
             exists = false;
         }
@@ -92,7 +95,11 @@ impl Task<Cx> for Cluster {
         if !exists {
             claim(cx)?;
         }
-        let options = options(cx, exists).await?;
+        let mut options = options(cx, exists).await?;
+        let was_whole = exists && !cx.journal.borrow().journal.start_unfinished;
+        if was_whole && matches!(state, Some(State::Partial)) && !set(&options.extra, "wait-timeout") {
+            options.extra.push(format!("--wait-timeout={AGAIN}"));
+        }
         begin(cx, cx.minikube.start_cmd(&options), true).await?;
         serves(cx).await
     }
@@ -102,16 +109,7 @@ impl Task<Cx> for Cluster {
     }
 
     async fn explain_timeout(&self, cx: &Cx, last: &str) -> Option<Box<Failure>> {
-        Some(Box::new(
-            Failure::new(STALLED, Kind::Timeout, "minikube start did not come to its end")
-                .because(if last.is_empty() {
-                    "it told nothing".to_owned()
-                } else {
-                    format!("last seen: {last}")
-                })
-                .hint(format!("see where it stands: minikube logs -p {}", cx.profile()))
-                .hint("a slow network can need longer than that; what was downloaded is kept"),
-        ))
+        Some(Box::new(explain::minikube::stalled(last, cx.profile())))
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -254,11 +252,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
     }
     let own = cx.minikube.config().await?;
     // A flag handed through as --minikube-arg counts as the user's own, too.
-    let set = |key: &str| {
-        let flag = format!("--{key}");
-        own.iter().any(|(k, _)| k == key)
-            || settings.minikube_args.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
-    };
+    let set = |key: &str| own.iter().any(|(k, _)| k == key) || set(&settings.minikube_args, key);
     if options.memory.is_none() && !set("memory") {
         options.memory = Some(DEFAULT_MEMORY_MB.into());
     }
@@ -269,6 +263,12 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
         options.kubernetes = cx.kubernetes.get().cloned().flatten().map(|v| v.to_string());
     }
     Ok(options)
+}
+
+/// Whether these arguments have the flag.
+fn set(arguments: &[String], key: &str) -> bool {
+    let flag = format!("--{key}");
+    arguments.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
 }
 
 /// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone

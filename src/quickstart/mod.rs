@@ -26,6 +26,7 @@ pub mod preflight;
 pub mod programs;
 pub mod ready;
 pub mod refused;
+mod rivals;
 pub mod rolling;
 pub mod script;
 pub mod smoke;

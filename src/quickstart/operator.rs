@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::patience::Patience;
-use super::{ownership, refused, sources};
+use super::{ownership, refused, rivals, sources};
 use crate::context::{Cx, Install, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
@@ -71,6 +71,7 @@ impl Task<Cx> for Operator {
         }
         Ok(match self.patience.look(cx, &snapshot, ready::operator).await? {
             Doneness::Done(_) => {
+                rivals::look(cx).await;
                 Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version))
             }
             other => other,

@@ -10,7 +10,7 @@ use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
-use crate::observe::Snapshot;
+use crate::observe::{Api, Snapshot};
 use crate::ready::Readiness;
 use crate::tool::kubectl::Kubectl;
 
@@ -141,6 +141,14 @@ pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
                 Err(_) if *previous => kubectl.logs(namespace, pod, Some(container), 60, false).await.ok(),
                 other => other.ok(),
             }
+        }
+        Probe::Reconciliations { namespace, pod, .. } => {
+            let log = kubectl.logs(namespace, pod, None, explain::OPERATOR_LINES, false).await;
+            log.ok().map(|log| explain::reconciliations(&log))
+        }
+        Probe::StorageClasses { .. } => {
+            let list = kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await;
+            list.ok().map(|list| explain::storage_classes(&list))
         }
     }
 }

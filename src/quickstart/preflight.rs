@@ -3,15 +3,13 @@
 
 use std::cell::OnceCell;
 
-use async_trait::async_trait;
-use serde_json::Value;
-
 use super::checks::{self, Ground, Group};
-use super::{ownership, programs, sources};
+use super::{ownership, programs, rivals, sources};
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::Result;
 use crate::tool::minikube_output::Listed;
+use async_trait::async_trait;
 
 /// Path of every Deployment with kstrim's label.
 pub const OPERATORS: &str = "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim";
@@ -52,10 +50,13 @@ impl Task<Cx> for Preflight {
         cx.profile_is_ours.set(claimed);
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {
-                let (settled, live) = tokio::join!(ownership::settle(cx), operators(cx));
+                let (settled, live) = tokio::join!(ownership::settle(cx), rivals::all(cx));
                 settled?;
                 cx.machine_is(Machine::Api);
-                let _ = ground.operators.set(live?);
+                let mut live = live.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
+                rivals::tell(cx, &live);
+                live.retain(ownership::is_ours);
+                let _ = ground.operators.set(live);
             }
             if !cx.profile_is_ours.get() && !cx.settings.adopt {
                 marked(cx, api.is_some()).await?;
@@ -122,16 +123,4 @@ async fn marked(cx: &Cx, asked: bool) -> Result<()> {
     }
     cx.machine_is(Machine::Api);
     ownership::settle(cx).await
-}
-
-/// kstrim's operators in the live cluster, wherever they are.
-async fn operators(cx: &Cx) -> Result<Vec<Value>> {
-    let mut found = cx
-        .kubectl
-        .find(OPERATORS)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?
-        .unwrap_or_default();
-    let items = found.get_mut("items").and_then(Value::as_array_mut);
-    Ok(items.map(std::mem::take).unwrap_or_default())
 }

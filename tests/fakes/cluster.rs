@@ -80,6 +80,8 @@ pub struct Reconciliation {
     pub phase: String,
     /// When that phase began.
     pub since: i64,
+    /// When all of it began.
+    pub began: i64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::cluster::{Cluster, text};
+use crate::cluster::{Cluster, stamp, text};
 use crate::io::{Done, End, Io};
 use crate::kubectl::{Args, Link, unreachable};
 use crate::scenario::{Engine, Host};
@@ -152,13 +152,19 @@ fn operator_log(cluster: &Cluster, pod: &Value) -> Vec<String> {
              \"coordination.k8s.io\" in the namespace \"{ns}\""
         ));
     }
-    for (name, work) in &cluster.memory.running {
-        let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{name}"));
-        if kafka.is_some_and(|k| text(k, "/metadata/uid") != work.uid) {
+    for (number, (name, work)) in cluster.memory.running.iter().enumerate() {
+        let (kafka, who) = (name.rsplit('/').next().unwrap_or(name), number + 1);
+        let mut says = |at: i64, line: &str, words: &str| {
+            let at = stamp(at).replace('T', " ");
             log.push(format!(
-                "2026-11-22 20:22:15 INFO  AbstractOperator:444 - Reconciliation #1(watch) Kafka({name}): Reconciliation \
-                 is in progress"
+                "{} INFO  AbstractOperator:{line} - Reconciliation #{who}(watch) Kafka({name}): {words}",
+                at.get(..19).unwrap_or(&at)
             ));
+        };
+        says(work.began, "242", &format!("Kafka {kafka} will be checked for creation or modification"));
+        // Once a minute.
+        for minute in 1..=(cluster.clock - work.began) / 60_000 {
+            says(work.began + minute * 60_000, "379", "Reconciliation is in progress");
         }
     }
     log

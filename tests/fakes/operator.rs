@@ -179,7 +179,8 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             }
             let since = c.clock;
             let operator = operator.uid.clone();
-            let work = Reconciliation { uid, operator, marker, phase: "validate".into(), since };
+            let work =
+                Reconciliation { uid, operator, marker, phase: "validate".into(), since, began: since };
             c.memory.running.insert(name, work);
         }
         return;
@@ -280,7 +281,7 @@ fn finish(c: &mut Cluster, name: &str, uid: &str, marker: &str) {
     // What was reconciled is what it began with: a change in between is taken up next.
     if let Some(work) = work.clone().filter(|_| c.scenario.lock_after_delete) {
         // The next periodic reconciliation has just begun; a deletion will catch it.
-        let lock = Reconciliation { phase: "lock".into(), since: c.clock, ..work };
+        let lock = Reconciliation { phase: "lock".into(), since: c.clock, began: c.clock, ..work };
         c.memory.running.insert(name.to_owned(), lock);
     }
     let marker = work.map_or_else(|| marker.to_owned(), |work| work.marker);

@@ -28,6 +28,7 @@ pub struct Case {
     expect: Expect,
     ask: Ask,
     answer: Answer,
+    operator_log: bool,
     changed: Option<f64>,
     stop: f64,
     linger: f64,
@@ -99,6 +100,7 @@ impl Case {
             expect,
             ask: ready::kafka,
             answer: |_, _| None,
+            operator_log: false,
             changed: None,
             stop: f64::MAX,
             linger: 0.0,
@@ -114,6 +116,12 @@ impl Case {
     /// Answer probes.
     pub fn answers(mut self, answer: Answer) -> Self {
         self.answer = answer;
+        self
+    }
+
+    /// Let what the operator is at be asked of its recorded log.
+    pub fn operator_log(mut self) -> Self {
+        self.operator_log = true;
         self
     }
 
@@ -180,6 +188,18 @@ struct Playing<'a> {
 }
 
 impl Playing<'_> {
+    /// The operator's log as it was at `t`.
+    fn operator_log(&self, t: f64) -> String {
+        let path = path(self.case.recording, "operator.log");
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        // Lines bear the operator's time in whole seconds; those without (traces) belong to the one before.
+        let until = (self.zero + seconds(t)).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let timed = |l: &&str| l.starts_with("20");
+        let lines =
+            text.lines().filter(timed).take_while(|l| l.get(..19).is_some_and(|at| at <= until.as_str()));
+        kstrim::explain::reconciliations(&lines.collect::<Vec<_>>().join("\n"))
+    }
+
     fn tick(&mut self, now: &mut f64, until: f64) {
         while *now + TICK < until {
             *now += TICK;
@@ -195,7 +215,11 @@ impl Playing<'_> {
             self.pending.iter().filter(|(_, at)| **at <= t).map(|(p, _)| p.clone()).collect();
         for probe in due {
             self.pending.remove(&probe);
-            if let Some(answer) = (self.case.answer)(&probe, t) {
+            let answer = match &probe {
+                Probe::Reconciliations { .. } if self.case.operator_log => Some(self.operator_log(t)),
+                _ => (self.case.answer)(&probe, t),
+            };
+            if let Some(answer) = answer {
                 self.answers.insert(probe, answer);
             }
         }

@@ -5,6 +5,8 @@
 
 mod driver;
 mod errors_doc;
+mod held_rows;
+mod lock_rows;
 mod rows;
 
 use driver::{Case, Run};
@@ -128,9 +130,15 @@ fn unschedulable_for_memory() {
 
 #[test]
 fn recreated_under_the_lock() {
-    let run = Case::new("06b-recreate-blocked", kafka()).answers(permitted).linger(60.0).run();
+    let case = || Case::new("06b-recreate-blocked", kafka()).answers(permitted).linger(60.0);
+    let run = case().operator_log().run();
     run.never_fails(0.0, 12.0);
     run.fails_with("KS-OPERATOR-LOCK", 13.5, 60.0);
+    assert!(run.finding_at(20.0).evidence.contains("reconciliation #1 "), "{:?}", run.finding_at(20.0));
+    // Its log cannot be read: a slow one may need so long.
+    let unread = case().run();
+    unread.never_fails(0.0, 32.0);
+    unread.fails_with("KS-OPERATOR-LOCK", 33.5, 60.0);
     // Nobody answers: only that the operator is silent is known.
     let silent = Case::new("06b-recreate-blocked", kafka()).linger(90.0).run();
     silent.never_fails(0.0, 60.0);
@@ -139,7 +147,7 @@ fn recreated_under_the_lock() {
 
 #[test]
 fn broker_image() {
-    let run = Case::new("07-image-pull-failure", kafka()).changed(47.0).run();
+    let run = Case::new("07-image-pull-failure", kafka()).changed(47.0).operator_log().run();
     run.never_fails(0.0, 28.0);
     run.fails_with("KS-NETWORK-DNS", 29.3, 46.9);
     assert!(run.finding_at(40.0).sentence.contains("name cannot be resolved"), "{:?}", run.finding_at(40.0));
@@ -170,7 +178,7 @@ fn operator_image() {
 
 #[test]
 fn storage_class() {
-    let run = Case::new("08-pvc-pending", kafka()).answers(permitted).run();
+    let run = Case::new("08-pvc-pending", kafka()).answers(permitted).operator_log().run();
     run.never_fails(0.0, 6.6);
     run.fails_with("KS-STORAGE-CLASS", 7.3, 31.0);
     assert!(run.finding_at(20.0).sentence.contains("\"nope\""));
@@ -186,7 +194,7 @@ fn cluster_id_log(probe: &Probe, t: f64) -> Option<String> {
         Probe::PodLog { .. } if t > 170.0 => {
             Some(driver::stdout_of("09-stale-pvc-cluster-id", "\"--tail=40\""))
         }
-        Probe::PodLog { .. } | Probe::Bindings { .. } => None,
+        _ => None,
     }
 }
 
@@ -195,7 +203,7 @@ fn stale_cluster_id() {
     let run = Case::new("09-stale-pvc-cluster-id", kafka()).answers(cluster_id_log).run();
     run.never_fails(0.0, 68.0);
     run.becomes_ready(55.08);
-    run.fails_with("KS-OPERATOR-LOCK", 70.5, 146.4);
+    run.fails_with("KS-OPERATOR-LOCK", 91.0, 146.4);
     run.never_fails(146.7, 176.4);
     let (t, id) = run.first_failure(150.0);
     assert!(id == "KS-CLUSTER-ID" && t < 177.2, "at the first end, 176.5: {id} at {t}");

@@ -6,14 +6,14 @@ use kstrim::observe::{Object, Snapshot};
 use kstrim::ready::{self, Readiness};
 use serde_json::{Value, json};
 
-const T0: &str = "2026-11-22T20:00:00Z";
+pub const T0: &str = "2026-11-22T20:00:00Z";
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     "2026-11-22T20:01:00Z".parse().unwrap()
 }
 
 /// A Kafka being created with its pool and operator, all well so far.
-fn base() -> Vec<Value> {
+pub fn base() -> Vec<Value> {
     vec![
         json!({"kind": "Deployment", "metadata": {"name": "strimzi-cluster-operator", "namespace": "kafka", "generation": 1},
             "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
@@ -59,7 +59,7 @@ fn waiting(reason: &str, message: &str) -> Vec<Value> {
     container(false, 0, json!({"waiting": {"reason": reason, "message": message}}), json!({}))
 }
 
-fn look(objects: Vec<Value>, expect: &Expect, answers: &Answers) -> Vec<Finding> {
+pub fn look(objects: Vec<Value>, expect: &Expect, answers: &Answers) -> Vec<Finding> {
     let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
     explain::findings(&Scene { snapshot: &snapshot, expect, answers, now: now() })
 }
@@ -330,6 +330,32 @@ fn volumes() {
     assert_eq!(causes(with([claim.clone(), event("c2", "disk is full")])), [("KS-VOLUME-UNBOUND", 30)]);
     let no_class = "no persistent volumes available for this claim and no storage class is set";
     assert_eq!(causes(with([claim.clone(), event("c2", no_class)])), [("KS-STORAGE-CLASS", 3)]);
+    // Which Kubernetes says in a Normal event.
+    let mut normal = event("c2", no_class);
+    (normal["type"], normal["reason"]) = (json!("Normal"), json!("FailedBinding"));
+    assert_eq!(causes(with([claim.clone(), normal.clone()])), [("KS-STORAGE-CLASS", 3)]);
+    // A cluster only just made gets its class a little later.
+    let node = json!({"kind": "Node", "metadata": {"name": "n", "creationTimestamp": T0}});
+    assert_eq!(causes(with([claim.clone(), normal.clone(), node])), [("KS-STORAGE-CLASS", 60)]);
+    let node =
+        json!({"kind": "Node", "metadata": {"name": "n", "creationTimestamp": "2026-11-22T19:00:00Z"}});
+    assert_eq!(causes(with([claim.clone(), normal, node])), [("KS-STORAGE-CLASS", 3)]);
+    // Without an event the classes themselves are asked for.
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let probe = look(with([claim.clone()]), &expect, &Answers::new())[0].probes[0].clone();
+    let told = |claim: &Value, classes: &str| {
+        look(with([claim.clone()]), &expect, &Answers::from([(probe.clone(), classes.to_owned())]))[0].id.0
+    };
+    let named = |class: &str| {
+        let mut claim = claim.clone();
+        claim["spec"]["storageClassName"] = json!(class);
+        claim
+    };
+    assert_eq!(told(&claim, ""), "KS-STORAGE-CLASS");
+    assert_eq!(told(&claim, "slow -\n"), "KS-STORAGE-CLASS");
+    assert_eq!(told(&claim, "slow -\nstandard default\n"), "KS-VOLUME-UNBOUND");
+    assert_eq!(told(&named("fast"), "standard default\n"), "KS-STORAGE-CLASS");
+    assert_eq!(told(&named("standard"), "standard -\n"), "KS-VOLUME-UNBOUND");
     // The event is of an earlier claim of that name.
     assert_eq!(
         causes(with([claim, event("c1", "storageclass.storage.k8s.io \"nope\" not found")])),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
 use crate::doctor::data::Outcome;
+use crate::explain;
 use crate::failure::{Failure, Id, Kind};
 use crate::observe::Api;
 use crate::quickstart::checks::Ground;
@@ -75,15 +76,12 @@ pub async fn storage(_: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 fn judge_classes(list: &Value) -> Outcome {
-    const DEFAULT: [&str; 2] =
-        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
-    let classes = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let name = |class: &Value| class["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let default = |class: &&Value| DEFAULT.iter().any(|a| class["metadata"]["annotations"][*a] == "true");
-    if let Some(class) = classes.iter().find(default) {
-        return Outcome::ok(format!("{} is the default", name(class)));
+    let classes = explain::storage_classes(list);
+    let classes: Vec<(&str, &str)> = classes.lines().filter_map(|l| l.split_once(' ')).collect();
+    if let Some((name, _)) = classes.iter().find(|(_, what)| *what == "default") {
+        return Outcome::ok(format!("{name} is the default"));
     }
-    let names: Vec<String> = classes.iter().map(name).collect();
+    let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
     let failure =
         Failure::new(CLASS, Kind::Task, "there is no default storage class for the brokers' volumes");
     let failure =

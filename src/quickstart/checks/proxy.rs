@@ -8,17 +8,42 @@ use crate::failure::{Failure, Id, Kind};
 /// The cluster's own addresses would be reached through the proxy, which cannot.
 pub const RANGES: Id = Id("KS-PROXY-RANGES");
 
-/// What must not go through a proxy: `(why, an address in it, the range)`. The first is where minikube's
-/// docker and podman drivers put the node, the second Kubernetes' services, the third and fourth the
-/// nodes of the other drivers (minikube's handbook, "Proxies").
-const RANGES_NEEDED: [(&str, Ipv4Addr, &str); 2] = [
-    ("the node", Ipv4Addr::new(192, 168, 49, 2), "192.168.49.0/24"),
-    ("Kubernetes' services", Ipv4Addr::new(10, 96, 0, 1), "10.96.0.0/12"),
-];
+/// The addresses of Kubernetes' services unless `--service-cluster-ip-range` names others.
+const SERVICES: &str = "10.96.0.0/12";
+
+/// What must not go through a proxy: `(why, the range)`. The ranges are those of minikube's handbook,
+/// "Proxies and VPNs", of which a profile uses one for its node, by its driver. Pods' own addresses
+/// (10.244.0.0/16) are asked by nobody outside the cluster, and what is on this machine (`localhost`,
+/// `127.0.0.1`: the ports that kstrim forwards) Go's and Rust's clients never ask of a proxy.
+fn needed(driver: &str, arguments: &[String]) -> Vec<(&'static str, String)> {
+    let node = match driver {
+        "virtualbox" => Some("192.168.59.0/24"),
+        "kvm2" | "kvm" => Some("192.168.39.0/24"),
+        "docker" | "podman" => Some("192.168.49.0/24"),
+        // hyperkit, qemu, vfkit, ssh ...: whatever this machine gives them.
+        _ => None,
+    };
+    let flag = "--service-cluster-ip-range";
+    let given = arguments.iter().enumerate().find_map(|(at, argument)| {
+        let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
+        match value {
+            _ if name != flag => None,
+            "" => arguments.get(at + 1).map(String::as_str),
+            value => Some(value),
+        }
+    });
+    let services = ("Kubernetes' services", given.unwrap_or(SERVICES).to_owned());
+    node.map(|range| ("the node", range.to_owned())).into_iter().chain([services]).collect()
+}
 
 /// The proxy variables.
 pub async fn proxy(ground: &Ground) -> Verdict {
-    judge(&ground.host)
+    if variable(&ground.host).is_none() {
+        // Which driver there would be need not be asked.
+        return judge(&ground.host, "docker", &[]);
+    }
+    let driver = ground.engine().await.driver.as_deref().unwrap_or("docker");
+    judge(&ground.host, driver, &ground.settings.minikube_args)
 }
 
 fn either<'a>(host: &'a Host, name: &str) -> Option<(&'static str, &'a str)> {
@@ -30,42 +55,57 @@ fn either<'a>(host: &'a Host, name: &str) -> Option<(&'static str, &'a str)> {
     names.into_iter().find_map(|name| Some((name, host.variable(name)?)))
 }
 
-fn judge(host: &Host) -> Verdict {
-    let Some((variable, _)) = either(host, "HTTPS_PROXY").or_else(|| either(host, "HTTP_PROXY")) else {
+fn variable(host: &Host) -> Option<&'static str> {
+    either(host, "HTTPS_PROXY").or_else(|| either(host, "HTTP_PROXY")).map(|(name, _)| name)
+}
+
+fn judge(host: &Host, driver: &str, arguments: &[String]) -> Verdict {
+    let Some(variable) = variable(host) else {
         return Verdict::Ok("none is set".into());
     };
     let (name, exceptions) = either(host, "NO_PROXY").unwrap_or(("NO_PROXY", ""));
-    let missing: Vec<_> = RANGES_NEEDED.iter().filter(|(_, at, _)| !covers(exceptions, *at)).collect();
+    let missing: Vec<_> =
+        needed(driver, arguments).into_iter().filter(|(_, range)| !covers(exceptions, range)).collect();
     if missing.is_empty() {
         // Never the value itself: it may hold a password.
         return Verdict::Ok(format!("{variable} is set, and {name} leaves the cluster out"));
     }
-    let ranges: Vec<&str> = missing.iter().map(|(_, _, range)| *range).collect();
+    let ranges: Vec<&str> = missing.iter().map(|(_, range)| range.as_str()).collect();
     let failure = missing.iter().fold(
         Failure::new(
             RANGES,
             Kind::Prerequisite,
             format!("{variable} is set, and {name} does not leave out the cluster's own addresses"),
         ),
-        |failure, (what, _, range)| failure.because(format!("{what}: {range}")),
+        |failure, (what, range)| failure.because(format!("{what}: {range}")),
     );
     let comma = if exceptions.is_empty() { "" } else { "," };
     Verdict::Warn(Box::new(failure.hint(format!("export {name}=\"${name}{comma}{}\"", ranges.join(",")))))
 }
 
-/// Whether a `NO_PROXY` list has this address, as Go's programs read it: `*`, addresses with or without a
-/// port, ranges. Names do not count for an address.
-fn covers(list: &str, at: Ipv4Addr) -> bool {
+/// Whether a `NO_PROXY` list has a range, as Go's programs read it: `*`, or ranges. Of a single address
+/// (with or without a port) it is taken that it is the one that counts: a node has one, and of the services
+/// the API server's is the first. Names do not count for an address.
+fn covers(list: &str, range: &str) -> bool {
+    let Some((base, bits)) = parse(range) else { return true };
     list.split(',').map(str::trim).any(|entry| {
         if entry == "*" {
             return true;
         }
-        if let Some((base, bits)) = entry.split_once('/') {
-            let (Ok(base), Ok(bits)) = (base.parse::<Ipv4Addr>(), bits.parse::<u32>()) else { return false };
-            return bits <= 32 && in_range(at, base, bits);
+        match parse(entry) {
+            Some((wider, fewer)) => fewer <= bits && in_range(base, wider, fewer),
+            None => entry
+                .split(':')
+                .next()
+                .and_then(|host| host.parse().ok())
+                .is_some_and(|host| in_range(host, base, bits)),
         }
-        entry.split(':').next().is_some_and(|host| host.parse() == Ok(at))
     })
+}
+
+fn parse(range: &str) -> Option<(Ipv4Addr, u32)> {
+    let (base, bits) = range.split_once('/')?;
+    Some((base.parse().ok()?, bits.parse().ok().filter(|bits| *bits <= 32)?))
 }
 
 /// Whether an address is in a range of so many leading bits.
@@ -85,6 +125,7 @@ mod tests {
 
     #[test]
     fn a_proxy_must_leave_the_cluster_out() {
+        let judge = |host: &Host| judge(host, "docker", &[]);
         assert!(matches!(judge(&host(&[])), Verdict::Ok(_)));
         assert!(matches!(judge(&host(&[("NO_PROXY", "x")])), Verdict::Ok(_)));
         let proxy = ("https_proxy", "http://user:secret@proxy:3128");
@@ -108,10 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn the_ranges_are_those_of_the_driver_and_of_the_services() {
+        let ranges = |driver: &str, arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+            needed(driver, &arguments).into_iter().map(|(_, range)| range).collect::<Vec<_>>()
+        };
+        assert_eq!(ranges("docker", &[]), ["192.168.49.0/24", "10.96.0.0/12"]);
+        assert_eq!(ranges("kvm2", &[]), ["192.168.39.0/24", "10.96.0.0/12"]);
+        assert_eq!(ranges("virtualbox", &["--force"]), ["192.168.59.0/24", "10.96.0.0/12"]);
+        assert_eq!(ranges("ssh", &["--service-cluster-ip-range=172.20.0.0/16"]), ["172.20.0.0/16"]);
+        assert_eq!(ranges("ssh", &["--service-cluster-ip-range", "172.20.0.0/16"]), ["172.20.0.0/16"]);
+    }
+
+    #[test]
     fn nonsense_covers_nothing() {
-        for list in ["", ",", "10.96.0.1/33", "10.96.0.1/x", "example.com", "/8"] {
-            assert!(!covers(list, Ipv4Addr::new(10, 96, 0, 1)), "{list}");
+        for list in ["", ",", "10.96.0.1/33", "10.96.0.1/x", "example.com", "/8", "10.96.0.0/16", "10.0.0.1"]
+        {
+            assert!(!covers(list, SERVICES), "{list}");
         }
-        assert!(covers("0.0.0.0/0", Ipv4Addr::new(10, 96, 0, 1)));
+        assert!(covers("0.0.0.0/0", SERVICES) && covers("10.96.0.0/12", SERVICES));
     }
 }

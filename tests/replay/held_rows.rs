@@ -1,0 +1,35 @@
+//! What was deleted and does not go, and what looks like it.
+
+use kstrim::explain::{self, Answers, Expect, Scope};
+use serde_json::{Value, json};
+
+use crate::rows::{T0, look};
+
+#[test]
+fn what_does_not_go_is_told_by_what_holds_it() {
+    let claim = |finalizers: Value, deleted: bool| {
+        let mut object = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0", "namespace": "kafka",
+            "finalizers": finalizers}});
+        if deleted {
+            object["metadata"]["deletionTimestamp"] = json!(T0);
+        }
+        explain::held(&object, "kubectl ")
+    };
+    let held = claim(json!(["example.com/keep"]), true);
+    assert_eq!(held.id.0, "KS-OBJECT-HELD");
+    assert!(held.message.contains("finalizer example.com/keep, which nobody removes"), "{held:?}");
+    assert!(held.hints[0].contains("get persistentvolumeclaim data-0 -n kafka"), "{held:?}");
+    // Look-alikes: in use, still ending, not deleted at all. None of them blames a finalizer.
+    for (object, words) in [
+        (claim(json!(["kubernetes.io/pvc-protection"]), true), "a pod uses it still"),
+        (claim(json!([]), true), "it is still ending"),
+        (claim(json!(["example.com/keep"]), false), "nobody has deleted it"),
+    ] {
+        assert!(object.message.contains(words) && !object.message.contains("finalizer"), "{object:?}");
+    }
+    // A topic's own finalizer has a name of its own, and so has a namespace that is held.
+    let topic = json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "deletionTimestamp": T0,
+        "finalizers": ["strimzi.io/topic-operator"]}});
+    let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Teardown);
+    assert_eq!(look(vec![topic], &expect, &Answers::new())[0].id.0, "KS-TOPIC-FINALIZER");
+}

@@ -1,0 +1,133 @@
+//! The operator's lock, and what looks like it: made objects, one look.
+
+use kstrim::explain::{Answers, Cure, Expect, Finding, Probe};
+use serde_json::{Value, json};
+
+use crate::rows::{base, look, now};
+
+const BEGAN: &str = "2026-11-22 20:00:20 INFO  AbstractOperator:242 - Reconciliation #7(watch) Kafka(kafka/my-cluster): Kafka my-cluster will be checked for creation or modification\n";
+const ENDED: &str = "2026-11-22 20:00:25 INFO  AbstractOperator:521 - Reconciliation #7(watch) Kafka(kafka/my-cluster): reconciled\n";
+
+/// A ready cluster whose broker was made anew at 20:00:22 for a change, and cannot start.
+fn stuck() -> Vec<Value> {
+    let mut objects = base();
+    objects[1]["status"] = json!({"observedGeneration": 1, "conditions": [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-22T19:00:00Z"}]});
+    for object in &mut objects[1..] {
+        object["metadata"]["creationTimestamp"] = json!("2026-11-22T18:00:00Z");
+    }
+    objects.push(json!({"kind": "Pod", "metadata": {"name": "my-cluster-dual-role-0", "namespace": "kafka",
+            "creationTimestamp": "2026-11-22T20:00:22Z", "labels": {"strimzi.io/cluster": "my-cluster",
+            "strimzi.io/name": "my-cluster-kafka", "strimzi.io/component-type": "kafka", "strimzi.io/pool-name": "dual-role"}},
+        "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
+            "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient memory."}]}}));
+    objects.push(json!({"kind": "Pod", "metadata": {"name": "op-1", "namespace": "kafka", "creationTimestamp": "2026-11-22T18:00:00Z",
+        "labels": {"name": "strimzi-cluster-operator"}}, "status": {"phase": "Running",
+        "conditions": [{"type": "Ready", "status": "True"}]}}));
+    objects
+}
+
+/// The pool was written again, by whomever: its status is of the generation before.
+fn pool_behind() -> Vec<Value> {
+    let mut objects = stuck();
+    objects[2]["metadata"]["generation"] = json!(3);
+    objects[2]["status"]["observedGeneration"] = json!(2);
+    objects
+}
+
+/// The Kafka was changed, and that taken back: two generations, and no trace of either.
+fn taken_back() -> Vec<Value> {
+    let mut objects = stuck();
+    objects[1]["metadata"]["generation"] = json!(3);
+    objects
+}
+
+fn written(objects: &mut [Value], at: usize, manager: &str, time: &str) {
+    objects[at]["metadata"]["managedFields"] =
+        json!([{"manager": manager, "time": time, "fieldsV1": {"f:spec": {}}}]);
+}
+
+fn found(objects: Vec<Value>, log: Option<&str>) -> Vec<Finding> {
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let probe = Probe::Reconciliations {
+        namespace: "kafka".into(),
+        pod: "op-1".into(),
+        look: now().as_second() / 10,
+    };
+    let answers = log.map(|log| Answers::from([(probe, log.to_owned())])).unwrap_or_default();
+    look(objects, &expect, &answers)
+}
+
+/// The lock as a cause: whether it is found, and certain some time.
+fn is_lock(objects: Vec<Value>, log: Option<&str>) -> bool {
+    found(objects, log).first().is_some_and(|f| {
+        f.id.0 == "KS-OPERATOR-LOCK" && f.certain_after.is_some() && f.cure == Some(Cure::RestartOperator)
+    })
+}
+
+#[test]
+fn a_correction_with_plain_kubectl_under_the_lock() {
+    assert!(is_lock(pool_behind(), Some(BEGAN)));
+    let finding = &found(pool_behind(), Some(BEGAN))[0];
+    assert!(finding.evidence.contains("dual-role generation 3, observedGeneration 2"), "{finding:?}");
+    assert!(finding.evidence.contains("reconciliation #7 began at 2026-11-22T20:00:20Z"), "{finding:?}");
+    // Whoever wrote the Kafka after the pod was made.
+    let mut kafka = stuck();
+    kafka[1]["metadata"]["generation"] = json!(2);
+    written(&mut kafka, 1, "kubectl-patch", "2026-11-22T20:00:40Z");
+    assert!(is_lock(kafka.clone(), Some(BEGAN)));
+    assert!(is_lock(kafka, None), "its log cannot be read, and the write is seen");
+    assert!(is_lock(taken_back(), Some(BEGAN)));
+    // The last trace is of a change that the reconciliation before has seen.
+    let mut lately = taken_back();
+    written(&mut lately, 1, "kubectl", "2026-11-22T20:00:10Z");
+    assert!(!is_lock(lately.clone(), Some(BEGAN)), "it may be the one that is worked on");
+    let earlier =
+        |text: &str| text.replace("#7", "#6").replace("20:00:20", "20:00:12").replace("20:00:25", "20:00:15");
+    let log = format!("{}{}{BEGAN}", earlier(BEGAN), earlier(ENDED));
+    assert!(is_lock(lately, Some(&log)));
+}
+
+#[test]
+fn an_operator_that_is_merely_slow_is_let_be() {
+    // It has nothing open: it has not begun yet.
+    for objects in [pool_behind(), taken_back()] {
+        assert!(!is_lock(objects.clone(), Some(ENDED)));
+        assert!(!is_lock(objects.clone(), Some(&format!("{BEGAN}{ENDED}"))));
+        assert!(!is_lock(objects.clone(), Some("")));
+        let unread = found(objects, None);
+        assert!(unread.iter().any(|f| f.probes.iter().any(|p| matches!(p, Probe::Reconciliations { .. }))));
+        assert!(unread.iter().all(|f| f.id.0 != "KS-OPERATOR-LOCK" || f.certain_after.is_none()));
+    }
+    // It works on another Kafka.
+    assert!(!is_lock(pool_behind(), Some(&BEGAN.replace("my-cluster", "other"))));
+    // It began after the correction, and has not come to the pod yet.
+    let mut late = stuck();
+    late[1]["metadata"]["generation"] = json!(2);
+    written(&mut late, 1, "kubectl-patch", "2026-11-22T20:00:40Z");
+    assert!(!is_lock(late, Some(&BEGAN.replace("20:00:20", "20:00:45"))));
+}
+
+#[test]
+fn a_change_that_is_no_correction_is_named_for_what_it_is() {
+    // The change that the pod was made for, and nothing since.
+    let mut one = stuck();
+    one[1]["metadata"]["generation"] = json!(2);
+    written(&mut one, 1, "kubectl-patch", "2026-11-22T20:00:19Z");
+    assert_eq!(found(one, Some(BEGAN))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    let mut pool = stuck();
+    pool[2]["metadata"]["generation"] = json!(2);
+    pool[2]["status"]["observedGeneration"] = json!(2);
+    assert_eq!(found(pool, Some(BEGAN))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    // Two changes in a row, both from before: the last is still there.
+    let mut two = taken_back();
+    written(&mut two, 1, "kubectl-patch", "2026-11-22T20:00:18Z");
+    assert_eq!(found(two, Some(BEGAN))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    // The pod is older than what the operator does now: it was restarted, and comes to it.
+    let restarted = BEGAN.replace("20:00:20", "20:00:50");
+    assert_eq!(found(taken_back(), Some(&restarted))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    // The pod is not stuck.
+    let mut fine = pool_behind();
+    fine[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]});
+    assert!(found(fine, Some(BEGAN)).is_empty());
+}
