@@ -417,6 +417,12 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
             Broken::Retry(failure(ids::TIMEOUT, "the server does not answer in time").because(text), None)
         }
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
+        // The proxy's own refusal, in ureq's words: "proxy server responded 407/...".
+        ureq::Error::ConnectProxyFailed(why) if why.contains("responded 4") => Broken::Final(
+            failure(ids::REFUSED, "the proxy does not let it through")
+                .because(text)
+                .hint("it may need a sign-in: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY"),
+        ),
         // rustls reports what it finds during the handshake as an I/O error.
         ureq::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => Broken::Final(tls(url, &text)),
         ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {

@@ -27,6 +27,8 @@ pub enum Cure {
     RestartOperator,
     /// Apply the operator's objects again: something of them was changed or removed.
     ApplyOperator,
+    /// Touch the Kafka, so that the operator looks at it now and not at its next round.
+    LookAgain,
     /// Delete this pod of the operator or of Kafka: it is held back by the failures of an earlier
     /// run (Kubernetes doubles the pause between tries up to five minutes), whose cause may be gone.
     RestartPod(String),

@@ -1,6 +1,6 @@
 //! What the operator says of the Kafka resource, and what its node pools show.
 
-use super::finding::Finding;
+use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
@@ -98,6 +98,15 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .hint(hint)
         .certain_after(1),
         // The end of the operator's own wait: true, but never the cause.
+        "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" if all_up(scene) => finding(
+            KAFKA_TIMEOUT,
+            5,
+            format!("the operator gave up waiting for Kafka {cluster} before its pods became ready, and has not looked again"),
+        )
+        .severity(Severity::Heal)
+        .cure(Cure::LookAgain)
+        .hint("it looks again by itself within two minutes")
+        .certain_after(3),
         "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => {
             finding(KAFKA_TIMEOUT, 5, format!("the operator gave up waiting for Kafka {cluster}: {message}"))
                 .hint(format!(
@@ -118,6 +127,13 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         ))
         .certain_after(45),
     });
+}
+
+/// Whether every node that the pools have is there and ready: a verdict that says otherwise is of the past.
+fn all_up(scene: &Scene<'_>) -> bool {
+    let wanted: usize = scene.pools().map(|p| p.node_ids().len()).sum();
+    let ready = scene.nodes().filter(|p| p.ready() && !p.0.deleting()).count();
+    wanted > 0 && ready == wanted && scene.nodes().count() == wanted
 }
 
 /// Whether only a Kafka resource of the time before node pools and KRaft has this field.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{ownership, sources};
@@ -19,24 +20,38 @@ use crate::quickstart::operator::DEPLOYMENT;
 /// (recording 06b), and works for some more.
 const SHOWS_WITHIN: Duration = Duration::from_secs(90);
 
+/// How long until the operator looks at every resource again by itself (STRIMZI_FULL_RECONCILIATION_INTERVAL_MS,
+/// 120 s), and is through.
+const NEXT_ROUND: Duration = Duration::from_secs(180);
+
+/// The annotation by which a Kafka is touched; its value is when.
+const TOUCHED: &str = "kstrim/looked-at";
+
 /// Try to put `finding` right. `None`: kstrim cannot, or has done so in vain; it stands.
 ///
 /// # Errors
 /// What the API server refuses.
 pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
-    let Some(cure) = finding.cure.clone().filter(|cure| permitted(cx, snapshot, cure)) else {
+    let Some(cure) = finding.cure.clone() else { return Ok(None) };
+    let may = permitted(cx, snapshot, &cure);
+    if !may && cure != Cure::LookAgain {
         return Ok(None);
-    };
+    }
     let key = match &cure {
         // Whatever is wrong with it, a pod gets one new start a run.
         Cure::RestartPod(pod) => format!("pod/{pod}"),
-        Cure::RestartOperator | Cure::ApplyOperator => finding.id.0.to_owned(),
+        Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.0.to_owned(),
     };
+    let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
     if let Some(at) = cx.healed.borrow().get(&key) {
-        return Ok((at.elapsed() < SHOWS_WITHIN)
-            .then(|| format!("{} (kstrim has just dealt with it)", finding.sentence)));
+        return Ok(
+            (at.elapsed() < within).then(|| format!("{} (kstrim has just dealt with it)", finding.sentence))
+        );
     }
     cx.healed.borrow_mut().insert(key, Instant::now());
+    if !may {
+        return Ok(Some(finding.sentence.clone()));
+    }
     let tell = |task: Option<&str>, what: &str| {
         let message = format!("{}: {what} ({})", finding.sentence, finding.id);
         cx.emit.send(Event::Warning {
@@ -61,6 +76,14 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             let applied = cx.kubectl.apply(&yaml(&objects), true).await;
             applied.map_err(|e| ownership::api_failure(cx, "apply the operator", &e))?;
         }
+        Cure::LookAgain => {
+            tell(Some("operator"), "it is asked to look now");
+            let now = jiff::Timestamp::now().to_string();
+            let touch = json!({"metadata": {"annotations": {TOUCHED: now}}});
+            let (namespace, cluster) = (cx.namespace(), cx.cluster());
+            let patched = cx.kubectl.patch(namespace, "kafkas.kafka.strimzi.io", cluster, &touch, None).await;
+            patched.map_err(|e| ownership::api_failure(cx, "touch the Kafka", &e))?;
+        }
         Cure::RestartPod(pod) => {
             tell(None, "an earlier run left it so, and the pod gets a new start");
             let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(vec![pod])).await;
@@ -78,6 +101,7 @@ fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
         || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| ownership::is_ours(k.0.json()));
     match cure {
         Cure::RestartOperator | Cure::ApplyOperator => operator,
+        Cure::LookAgain => kafka(),
         Cure::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
             // One that this run made has had its new start.

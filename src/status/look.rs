@@ -382,16 +382,21 @@ impl Looker {
 
 /// The document of what was seen; where a cause is open, the cluster is asked what would tell.
 pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> Status {
-    let status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
-    let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready && !memory.open.is_empty()) else {
-        return status;
-    };
-    for probe in std::mem::take(&mut memory.open) {
-        if let Some(answer) = patience::ask(&reached.kubectl, &probe).await {
-            memory.answers.insert(probe, answer);
+    // An answer may lead to one more question: may the operator do its work, and what is it at?
+    const ROUNDS: usize = 2;
+    let mut status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
+    for _ in 0..ROUNDS {
+        let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready && !memory.open.is_empty()) else {
+            break;
+        };
+        for probe in std::mem::take(&mut memory.open) {
+            if let Some(answer) = patience::ask(&reached.kubectl, &probe).await {
+                memory.answers.insert(probe, answer);
+            }
         }
+        status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
     }
-    model::status(&seen.facts, snapshot, memory, Timestamp::now())
+    status
 }
 
 fn place(target: &Target) -> Place {

@@ -9,11 +9,11 @@ use crate::harness::{Crash, Engine, Host, ProfileSeed, Run, Test};
 use crate::support;
 
 /// Whoever runs the tests may be root; the network is not asked.
-const ARGS: [&str; 5] = ["doctor", "--offline", "--minikube-arg=--force", "-o", "json"];
+pub const ARGS: [&str; 5] = ["doctor", "--offline", "--minikube-arg=--force", "-o", "json"];
 
 /// Run doctor; its document.
 #[track_caller]
-fn doctor(test: &mut Test, more: &[&str], code: i32) -> Value {
+pub fn doctor(test: &mut Test, more: &[&str], code: i32) -> Value {
     let run = test.args(ARGS.iter().chain(more)).run().expect(code);
     assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     assert!(test.leftovers().is_empty(), "children are left");
@@ -28,7 +28,7 @@ fn doctor(test: &mut Test, more: &[&str], code: i32) -> Value {
 }
 
 /// `verdict ID` of each check: `failed KS-ENGINE-DOWN`, `ok`.
-fn verdicts(document: &Value) -> BTreeMap<String, String> {
+pub fn verdicts(document: &Value) -> BTreeMap<String, String> {
     let word = |v: &Value| v.as_str().unwrap_or("").to_owned();
     let checks = document["checks"].as_array().into_iter().flatten();
     let told = |c: &Value| format!("{} {}", word(&c["verdict"]), word(&c["problem"]["id"])).trim().to_owned();
@@ -36,12 +36,12 @@ fn verdicts(document: &Value) -> BTreeMap<String, String> {
 }
 
 /// What is neither ok nor skipped, a line each.
-fn wrong(document: &Value) -> Vec<String> {
+pub fn wrong(document: &Value) -> Vec<String> {
     let all = verdicts(document).into_iter();
     all.filter(|(_, v)| v != "ok" && v != "skipped").map(|(id, v)| format!("{id} {v}")).collect()
 }
 
-fn check<'a>(document: &'a Value, id: &str) -> &'a Value {
+pub fn check<'a>(document: &'a Value, id: &str) -> &'a Value {
     let checks = document["checks"].as_array().expect("checks");
     checks.iter().find(|c| c["id"] == id).unwrap_or_else(|| panic!("no check {id}"))
 }
@@ -302,7 +302,7 @@ fn a_broker_that_cannot_start_is_told_by_its_cause() {
 }
 
 /// The fixes of a document: `check outcome`.
-fn fixes(document: &Value) -> Vec<String> {
+pub fn fixes(document: &Value) -> Vec<String> {
     let all = document["fixes"].as_array().into_iter().flatten();
     all.map(|f| format!("{} {}", f["check"], f["outcome"]).replace('"', "")).collect()
 }

@@ -7,6 +7,7 @@ mod change;
 mod config;
 mod diagnose;
 mod doctor;
+mod doctor_fixes;
 mod down;
 mod exit_codes;
 mod fakes_faithful;

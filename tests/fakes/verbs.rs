@@ -177,9 +177,26 @@ pub fn label(link: &Link, io: &mut Io, args: &Args) -> Done {
                 None => json!({change.trim_end_matches('-'): null}),
             };
             merge(&mut object["metadata"][field], &patch);
+            manage(object, &args, field, &patch);
         }
         Ok(())
     })
+}
+
+/// The API server remembers whose a label or annotation is. Only where somebody gives himself a name is
+/// that of use here.
+fn manage(object: &mut Value, args: &Args, field: &str, patch: &Value) {
+    let (Some(manager), Some(entries)) = (args.flag("field-manager"), patch.as_object()) else { return };
+    let mut fields = json!({});
+    for name in entries.keys() {
+        fields[format!("f:{name}")] = json!({});
+    }
+    let entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:metadata": {format!("f:{field}"): fields}}});
+    match object["metadata"]["managedFields"].as_array_mut() {
+        Some(all) => all.push(entry),
+        None => object["metadata"]["managedFields"] = json!([entry]),
+    }
 }
 
 fn change(

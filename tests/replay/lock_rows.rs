@@ -131,3 +131,19 @@ fn a_change_that_is_no_correction_is_named_for_what_it_is() {
     fine[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]});
     assert!(found(fine, Some(BEGAN)).is_empty());
 }
+
+#[test]
+fn a_verdict_of_the_past_is_looked_at_again() {
+    let mut objects = stuck();
+    objects[1]["status"]["conditions"] = json!([{"type": "NotReady", "status": "True", "reason": "FatalProblem",
+        "message": "Pod is unschedulable or is not starting", "lastTransitionTime": "2026-11-22T20:00:30Z"}]);
+    // The pod is stuck still: it is no news, and the pod's own cause is named.
+    assert_eq!(found(objects.clone(), None)[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    assert!(found(objects.clone(), None).iter().all(|f| f.cure.is_none()));
+    objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+    let again = found(objects.clone(), None);
+    assert_eq!((again[0].id.0, again[0].cure.clone()), ("KS-KAFKA-TIMEOUT", Some(Cure::LookAgain)));
+    // One of two nodes is missing.
+    objects[2]["status"]["nodeIds"] = json!([0, 1]);
+    assert!(found(objects, None).iter().all(|f| f.cure.is_none()));
+}
