@@ -176,6 +176,7 @@ impl Cx {
             fetching: RefCell::default(),
             began: self.began,
             healed: RefCell::default(),
+            rivals_told: self.rivals_told.clone(),
             forwards: OnceCell::new(),
             watchers: RefCell::default(),
             watched: RefCell::default(),

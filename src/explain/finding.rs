@@ -29,6 +29,8 @@ pub enum Cure {
     ApplyOperator,
     /// Touch the Kafka, so that the operator looks at it now and not at its next round.
     LookAgain,
+    /// Take Strimzi's own finalizer off this topic, which goes with its namespace: nobody serves it any more.
+    ReleaseTopic(String),
     /// Delete this pod of the operator or of Kafka: it is held back by the failures of an earlier
     /// run (Kubernetes doubles the pause between tries up to five minutes), whose cause may be gone.
     RestartPod(String),

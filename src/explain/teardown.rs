@@ -1,6 +1,6 @@
 //! What will not go, and what is going while it is needed.
 
-use super::finding::{Finding, Severity};
+use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
@@ -120,23 +120,24 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         } else {
             "the topic operator does not remove it"
         };
-        found.push(
-            Finding::new(
-                TOPIC_FINALIZER,
-                70,
-                format!("topic/{name}"),
-                format!("topic {name} cannot go: it has the finalizer {FINALIZER}, and {why}"),
-            )
-            .evidence(format!(
-                "kafkatopics/{name} deletionTimestamp set, finalizers {}",
-                topic.finalizers().join(", ")
-            ))
-            .hint(scene.command(&format!(
-                "patch kafkatopic {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
-            )))
-            .since(topic.deletion())
-            .certain_after(if nobody { 3 } else { 30 }),
-        );
+        let finding = Finding::new(
+            TOPIC_FINALIZER,
+            70,
+            format!("topic/{name}"),
+            format!("topic {name} cannot go: it has the finalizer {FINALIZER}, and {why}"),
+        )
+        .evidence(format!(
+            "kafkatopics/{name} deletionTimestamp set, finalizers {}",
+            topic.finalizers().join(", ")
+        ))
+        .hint(scene.command(&format!(
+            "patch kafkatopic {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+        )))
+        .since(topic.deletion())
+        .certain_after(if nobody { 3 } else { 30 });
+        // With the namespace it is lost whatever happens; alone it might be wanted back.
+        let going = scene.snapshot.namespace(namespace).is_some_and(|n| n.terminating());
+        found.push(if nobody && going { finding.cure(Cure::ReleaseTopic(name.to_owned())) } else { finding });
     }
 }
 

@@ -13,7 +13,7 @@ use crate::context::{Cx, yaml};
 use crate::event::Event;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
-use crate::observe::Snapshot;
+use crate::observe::{ApiErrorKind, Kind, Snapshot};
 use crate::quickstart::operator::DEPLOYMENT;
 
 /// How long a cure may take to show: a restarted operator begins after about 15 s on a quiet machine
@@ -40,6 +40,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
     let key = match &cure {
         // Whatever is wrong with it, a pod gets one new start a run.
         Cure::RestartPod(pod) => format!("pod/{pod}"),
+        Cure::ReleaseTopic(topic) => format!("topic/{topic}"),
         Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.0.to_owned(),
     };
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
@@ -84,6 +85,18 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             let patched = cx.kubectl.patch(namespace, "kafkas.kafka.strimzi.io", cluster, &touch, None).await;
             patched.map_err(|e| ownership::api_failure(cx, "touch the Kafka", &e))?;
         }
+        Cure::ReleaseTopic(topic) => {
+            tell(None, "the namespace is going, and the finalizer is taken off");
+            let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
+            let kept: Vec<&str> =
+                found.iter().flat_map(|t| t.finalizers()).filter(|f| !f.starts_with("strimzi.io/")).collect();
+            let patch = json!({"metadata": {"finalizers": kept}});
+            let kind = "kafkatopics.kafka.strimzi.io";
+            match cx.kubectl.patch(cx.namespace(), kind, &topic, &patch, None).await {
+                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                done => done.map_err(|e| ownership::api_failure(cx, "take off the topic's finalizer", &e))?,
+            }
+        }
         Cure::RestartPod(pod) => {
             tell(None, "an earlier run left it so, and the pod gets a new start");
             let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(vec![pod])).await;
@@ -102,6 +115,10 @@ fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
     match cure {
         Cure::RestartOperator | Cure::ApplyOperator => operator,
         Cure::LookAgain => kafka(),
+        Cure::ReleaseTopic(topic) => {
+            let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), topic);
+            found.is_some_and(|t| ownership::is_ours(t.json()))
+        }
         Cure::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
             // One that this run made has had its new start.
