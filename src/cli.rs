@@ -3,6 +3,7 @@
 mod bundle;
 mod change;
 mod config;
+mod connect;
 mod diagnose;
 mod doctor;
 mod duration;
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use bundle::{Bundle, BundleCreate, BundleFile, BundleVerb};
 pub use change::{Scale, Set};
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
+pub use connect::{Connect, Way};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;
 pub use logs::{Component, LogFormat, Logs, Tail};
@@ -61,6 +63,7 @@ Work with it:
   produce      Write lines of stdin to a topic
   consume      Print a topic's messages
   user         Make, list, show and delete users; write a client's configuration
+  connect      Open the way to the brokers for programs on this machine
   scale        More or fewer brokers, followed until all serve
   set          Change broker settings, followed until every broker has them
   upgrade      Go to a later Strimzi and Kafka, by Strimzi's rules, tested between the steps
@@ -180,6 +183,12 @@ pub enum Command {
     /// Those to come, or with --from-beginning all, until Ctrl-C, --messages, --timeout or --idle.
     #[command(after_help = stream::CONSUME_EXAMPLES)]
     Consume(Consume),
+    /// Open the way to the brokers for programs on this machine
+    ///
+    /// A listener whose brokers advertise 127.0.0.1, and a port-forward to each that survives its restarts. Adding
+    /// the listener restarts the brokers one by one: it asks first, or takes --yes.
+    #[command(after_help = connect::EXAMPLES)]
+    Connect(Connect),
     /// More or fewer brokers, followed until all serve
     ///
     /// Refuses to take away brokers that hold data.

@@ -131,14 +131,26 @@ pub async fn reading(
 /// # Errors
 /// As [`open`].
 pub async fn quiet(global: &Global, topic: &TopicName) -> Result<Living> {
+    heard(global, topic, false).await
+}
+
+/// The same, and what is waited for goes to stderr, too.
+///
+/// # Errors
+/// As [`open`].
+pub async fn talking(global: &Global, topic: &TopicName) -> Result<Living> {
+    heard(global, topic, true).await
+}
+
+async fn heard(global: &Global, topic: &TopicName, progress: bool) -> Result<Living> {
     let cancel = Cancel::default();
     let runner: Rc<dyn Runner> = Rc::new(super::status::runner(cancel.clone(), global.verbose));
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     let quiet = global.quiet;
-    let emit = Emit::new(move |event| {
-        if let (Event::Warning { message, .. }, false) = (event, quiet) {
-            say(&format!("warning: {message}"));
-        }
+    let emit = Emit::new(move |event| match event {
+        Event::Warning { message, .. } if !quiet => say(&format!("warning: {message}")),
+        Event::TaskProgress { message, .. } if progress && !quiet => say(&message),
+        _ => {}
     });
     find(global, topic, &paths, runner, &emit, &cancel).await
 }

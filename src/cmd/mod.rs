@@ -4,6 +4,7 @@ pub mod bundle;
 mod change;
 pub mod completions;
 pub mod config;
+pub mod connect;
 mod consent;
 pub mod consume;
 pub mod diagnose;
@@ -13,6 +14,7 @@ pub mod env;
 mod event_log;
 mod evidence;
 pub mod kubectl;
+mod listeners;
 mod living;
 mod login;
 pub mod logs;
@@ -104,6 +106,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Topic(args) => block_on(topic::run(&global, &args)),
         Command::Produce(args) => block_on(produce::run(&global, &args)),
         Command::Consume(args) => block_on(consume::run(&global, &args)),
+        Command::Connect(args) => block_on(connect::run(&global, &args)),
         Command::Scale(args) => block_on(scale::run(&global, &args)),
         Command::Set(args) => block_on(set::run(&global, &args)),
         Command::Upgrade(args) => block_on(upgrade::run(&global, &args)),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::change;
+use super::listeners;
 use super::living::{self, Living};
 use crate::cli::{Global, Scale};
 use crate::context::yaml;
@@ -87,6 +88,8 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         }
         empty(living, &leaving).await?;
     }
+    // Before the brokers come: it restarts none.
+    listeners::advertise(living, wanted.saturating_sub(pool.has)).await?;
     let patience = change::begin();
     if wanted != pool.has {
         let refused = |e| ownership::api_failure(cx, "change the number of brokers", &e);
@@ -104,6 +107,10 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         }
     }
     change::follow(living, &patience, "scale", args.timeout).await?;
+    // The operator may have given other ids than the lowest: then these brokers restart once more.
+    if listeners::advertise(living, 0).await? {
+        change::follow(living, &change::begin(), "scale", args.timeout).await?;
+    }
     let serve =
         if args.brokers == 1 { "1 broker serves".into() } else { format!("{} brokers serve", args.brokers) };
     Ok(match wanted.cmp(&pool.has) {

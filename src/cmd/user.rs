@@ -1,7 +1,7 @@
 //! `kstrim user`: users as `KafkaUser` resources, to which the user operator gives credentials.
 
 mod create;
-mod export;
+pub(super) mod export;
 mod prepare;
 mod show;
 

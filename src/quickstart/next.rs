@@ -26,6 +26,7 @@ pub fn next(cx: &Cx) -> Next {
         commands: vec![
             command("produce (a line is a message)", format!("kstrim produce {topic}{flags}")),
             command("consume", format!("kstrim consume {topic} --from-beginning{flags}")),
+            command("programs on this machine", format!("kstrim connect{flags}")),
             // A port-forward would not do: clients go on to the addresses that brokers announce, which
             // are those inside the cluster.
             command(

@@ -28,6 +28,9 @@ const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
 /// How long a watch is kept before it is opened again.
 const WATCH: Duration = Duration::from_secs(1800);
 
+/// Limit of a child that lasts as long as kstrim: a year.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Environment variable that names the program's path.
 pub const VARIABLE: &str = "KSTRIM_KUBECTL";
 /// Where to get it.
@@ -312,15 +315,39 @@ impl Kubectl {
     /// # Errors
     /// When kubectl cannot be run or says something else than the port.
     pub async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward, ApiError> {
+        self.forwarding(namespace, pod, &format!(":{port}"), WATCH).await
+    }
+
+    /// Forward the local port `local`, for as long as anybody may want.
+    ///
+    /// # Errors
+    /// As [`Kubectl::forward`]; also when another program has the local port.
+    pub async fn forward_from(
+        &self,
+        local: u16,
+        namespace: &str,
+        pod: &str,
+        port: u16,
+    ) -> Result<Forward, ApiError> {
+        self.forwarding(namespace, pod, &format!("{local}:{port}"), FOREVER).await
+    }
+
+    async fn forwarding(
+        &self,
+        namespace: &str,
+        pod: &str,
+        ports: &str,
+        limit: Duration,
+    ) -> Result<Forward, ApiError> {
         let cmd = self.cmd().args(["port-forward", "-n", namespace, &format!("pod/{pod}")]);
-        let cmd = cmd.arg("--address=127.0.0.1").arg(format!(":{port}")).timeout(WATCH);
+        let cmd = cmd.arg("--address=127.0.0.1").arg(ports).timeout(limit);
         let mut lines = self.runner.stream(&cmd).await.map_err(ApiError::from)?;
         let first = tokio::time::timeout(READ, lines.next())
             .await
             .map_err(|_| ApiError::from(ExecError::TimedOut(READ)))?
             .map_err(ApiError::from)?;
         match first.as_deref().and_then(forwarded_port) {
-            Some(local) => Ok(Forward { port: local, _lines: lines }),
+            Some(local) => Ok(Forward { port: local, lines }),
             None => {
                 let output = lines.finish().await.map_err(ApiError::from)?;
                 Err(ApiError::from_stderr(&output.stderr))
@@ -339,7 +366,14 @@ pub struct Forward {
     /// The local port, on 127.0.0.1.
     pub port: u16,
     /// Keeps the child alive.
-    _lines: Box<dyn Lines>,
+    lines: Box<dyn Lines>,
+}
+
+impl Forward {
+    /// Wait until it ends by itself. kubectl's word about each connection is read, so that it never waits.
+    pub async fn ended(&mut self) {
+        while matches!(self.lines.next().await, Ok(Some(_))) {}
+    }
 }
 
 /// The local port of `Forwarding from 127.0.0.1:41233 -> 9092`.

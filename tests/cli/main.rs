@@ -5,6 +5,7 @@ mod bad_input;
 mod bundle;
 mod change;
 mod config;
+mod connect;
 mod diagnose;
 mod doctor;
 mod doctor_fixes;

@@ -16,6 +16,7 @@ mod daily;
 mod dry_run;
 mod foreign;
 mod hopeless;
+mod host;
 mod living;
 mod mishaps;
 mod offline;

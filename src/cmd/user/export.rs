@@ -97,6 +97,31 @@ pub(super) async fn write(
         return Err(no_listener(living, &user.user, user.how().unwrap_or(Authentication::Tls)));
     };
     let tls = listener_for(&living.kafka, how).is_some_and(|l| l["tls"] == true);
+    let note = "# This address is one inside the Kubernetes cluster.";
+    files(folder, living, user, secrets, &Target { how, tls, bootstrap: &bootstrap, note }).await
+}
+
+/// What a client's configuration is for.
+pub(in crate::cmd) struct Target<'a> {
+    /// How the listener lets clients in.
+    pub how: Authentication,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// Where clients begin.
+    pub bootstrap: &'a str,
+    /// A comment on that address.
+    pub note: &'a str,
+}
+
+/// Write the files of a client; their paths.
+pub(in crate::cmd) async fn files(
+    folder: &Path,
+    living: &Living,
+    user: &User,
+    secrets: &BTreeMap<String, String>,
+    target: &Target<'_>,
+) -> Result<Vec<String>> {
+    let Target { how, tls, .. } = *target;
     let mut files: Vec<(&str, String)> = Vec::new();
     if tls {
         files.push(("ca.crt", cluster_ca(living).await?));
@@ -114,7 +139,7 @@ pub(super) async fn write(
         Authentication::Scram => Some(entry(Some(secrets), "password", "the user's password")?),
         Authentication::Tls => None,
     };
-    let text = properties(&folder, &bootstrap, &user.user, tls, password.as_deref());
+    let text = properties(&folder, target, &user.user, password.as_deref());
     files.push((PROPERTIES, text));
     let mut written = Vec::new();
     for (name, text) in files {
@@ -132,14 +157,11 @@ fn entry(entries: Option<&BTreeMap<String, String>>, key: &str, what: &str) -> R
 }
 
 /// The properties of Kafka's Java clients; PEM stores are read since Kafka 2.7.
-fn properties(folder: &Path, bootstrap: &str, user: &str, tls: bool, password: Option<&str>) -> String {
+fn properties(folder: &Path, target: &Target<'_>, user: &str, password: Option<&str>) -> String {
+    let Target { tls, bootstrap, note, .. } = *target;
     // In a properties file a backslash begins an escape.
     let path = |name: &str| folder.join(name).display().to_string().replace('\\', "\\\\");
-    let mut lines = vec![
-        MARK.to_owned(),
-        "# This address is one inside the Kubernetes cluster.".to_owned(),
-        format!("bootstrap.servers={bootstrap}"),
-    ];
+    let mut lines = vec![MARK.to_owned(), note.to_owned(), format!("bootstrap.servers={bootstrap}")];
     let protocol = match (tls, password.is_some()) {
         (true, true) => "SASL_SSL",
         (true, false) => "SSL",
@@ -214,10 +236,15 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Box<Failure> {
 mod tests {
     use super::*;
 
+    fn target(bootstrap: &str, tls: bool) -> Target<'_> {
+        let note = "# This address is one inside the Kubernetes cluster.";
+        Target { how: Authentication::Tls, tls, bootstrap, note }
+    }
+
     #[test]
     fn properties_are_those_of_kafkas_clients() {
         let folder = Path::new("/c");
-        insta::assert_snapshot!(properties(folder, "b:9095", "app", true, None), @r"
+        insta::assert_snapshot!(properties(folder, &target("b:9095", true), "app", None), @r"
         # Written by kstrim user show --export
         # This address is one inside the Kubernetes cluster.
         bootstrap.servers=b:9095
@@ -227,7 +254,7 @@ mod tests {
         ssl.keystore.type=PEM
         ssl.keystore.location=/c/user.pem
         ");
-        let scram = properties(folder, "b:9096", "app", false, Some("p"));
+        let scram = properties(folder, &target("b:9096", false), "app", Some("p"));
         assert!(scram.contains("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n"));
         assert!(scram.ends_with("required username=\"app\" password=\"p\";\n"));
     }

@@ -1,0 +1,257 @@
+//! `kstrim connect`: the cluster for a program on this machine. A listener whose brokers advertise a loopback
+//! address, each with a port of its own, and a port-forward behind each of these ports: as every broker is
+//! reached where it says it is, clients of any kind work, whatever minikube's driver is.
+
+mod document;
+mod forwards;
+#[cfg(test)]
+mod schema_tests;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::document::{Broker, Checked, Connected};
+use self::forwards::Forwards;
+use super::living::{self, Living};
+use super::login;
+use super::user;
+use super::{change, listeners};
+use crate::cli::{Connect, Global, Way};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
+use crate::kafka::smoke::{self, Plan};
+use crate::kafka::{KafkaError, Security};
+use crate::manifest::listener::{self, HOST};
+use crate::manifest::user::Authentication;
+use crate::names::UserName;
+use crate::quickstart::refused;
+
+/// Another program has a port that the brokers would advertise.
+const PORT: Id = Id("KS-CONNECT-PORT");
+/// A listener of somebody else has the name.
+const TAKEN: Id = Id("KS-CONNECT-LISTENER");
+/// The forwards do not come up.
+const LATE: Id = Id("KS-CONNECT-LATE");
+
+/// The limit of the check.
+const CHECK: Duration = Duration::from_secs(60);
+
+/// Open the way and keep it, or take the listeners away.
+///
+/// # Errors
+/// [`PORT`], [`TAKEN`], [`LATE`], `KS-CONSENT`, `KS-KAFKA-FOREIGN`, `KS-KAFKA-CHANGE-LATE`, those of users and
+/// of the smoke test, and those of the way to the cluster.
+pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
+    let mut stop = pin!(super::status::stopped());
+    let said = std::cell::Cell::new(false);
+    let work = async {
+        let living = living::talking(global, &args.topic).await?;
+        let done =
+            if args.remove { remove(&living, args).await } else { connect(&living, args, &said).await };
+        living.cx.stop_observing();
+        done
+    };
+    tokio::select! {
+        done = work => done.map(|()| ExitCode::SUCCESS),
+        kind = &mut stop => {
+            if said.get() && !global.quiet {
+                let flags = refused::target_flags(&crate::config::Target::from(global));
+                living::say(&format!(
+                    "the forwards have ended; the listener stays in the Kafka: kstrim connect --remove{flags} takes it away"
+                ));
+            }
+            Ok(ExitCode::from(kind.exit_code()))
+        }
+    }
+}
+
+/// Take the listeners for this machine away.
+async fn remove(living: &Living, args: &Connect) -> Result<()> {
+    let cx = &living.cx;
+    let Some(wanted) = listener::without_host(&living.kafka) else {
+        living::say(&format!("the Kafka {} has no listener for this machine", cx.cluster()));
+        return Ok(());
+    };
+    agreed(living, args, "loses its listeners for programs on this machine").await?;
+    let patience = change::begin();
+    listeners::write(living, &wanted).await?;
+    change::follow(living, &patience, "connect", args.timeout).await?;
+    living::say(&format!("the listeners for this machine are gone from the Kafka {}", cx.cluster()));
+    Ok(())
+}
+
+/// Open the way; with `--check` prove it and end, otherwise keep it for ever.
+async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) -> Result<()> {
+    let cx = &living.cx;
+    let user = match &args.user {
+        Some(name) => Some(user::one(living, name).await?.0),
+        None => None,
+    };
+    let how = user.as_ref().map(login::authentication).transpose()?;
+    let ports = ports(living, args, how).await?;
+    free(&ports, args)?;
+    prepare(living, args, how, &ports).await?;
+    let mut document = Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how);
+    let mut security = Security::default();
+    if let Some(user) = &user {
+        security = login::credentials(living, user, true).await?;
+        document.export(living, user, args.export.as_deref()).await?;
+    }
+    let inside = inside(living, how).await?;
+    let forwards = Forwards::open(cx.clone(), inside, &ports);
+    let end = Instant::now() + args.timeout;
+    let pods = tokio::time::timeout_at(end, forwards.all_open()).await.map_err(|_| {
+        let failure =
+            Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
+        let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
+        Box::new(failure.hint("see what is there: kstrim status"))
+    })?;
+    document.brokers =
+        ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();
+    if args.check {
+        document.checked = Some(check(args, &document, security).await?);
+    }
+    let text = match args.output {
+        Way::Json => super::json(&document),
+        Way::Text => document.text(),
+    };
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    drop(stdout);
+    if args.check {
+        return Ok(());
+    }
+    said.set(true);
+    living::say("open until Ctrl-C; a broker that restarts is connected again");
+    forwards.keep(how).await
+}
+
+/// The local port of each broker.
+async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> Result<BTreeMap<i32, u16>> {
+    let ids = listeners::broker_ids(living).await?;
+    let mut has = listener::host_of(&living.kafka, how).map(listener::ports).unwrap_or_default();
+    let begins = has.values().min().copied();
+    if args.port.is_some_and(|port| begins != Some(port)) {
+        has.clear();
+    }
+    let first = args.port.or(begins).unwrap_or(listener::host_defaults(how).2);
+    listener::assign(&has, &ids, first).ok_or_else(|| {
+        let message = format!("there are not enough ports for {} brokers from {first} on", ids.len());
+        Box::new(Failure::new(PORT, Kind::Usage, message).hint("begin lower: --port 9094"))
+    })
+}
+
+/// Refuse ports that another program has, before anything is changed.
+fn free(ports: &BTreeMap<i32, u16>, args: &Connect) -> Result<()> {
+    for (id, port) in ports {
+        let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
+        let failure =
+            Failure::new(PORT, Kind::Prerequisite, format!("{HOST}:{port}, for broker {id}, cannot be had"));
+        let other = ports.values().max().copied().unwrap_or(*port).saturating_add(100);
+        let user = args.user.as_ref().map(|u| format!(" --user {u}")).unwrap_or_default();
+        return Err(Box::new(
+            failure
+                .because(error)
+                .hint("another kstrim connect may have it: one is enough for all programs on this machine")
+                .hint(format!("or take other ports: kstrim connect{user} --port {other}")),
+        ));
+    }
+    Ok(())
+}
+
+/// Make sure that every broker has the listener.
+async fn prepare(
+    living: &Living,
+    args: &Connect,
+    how: Option<Authentication>,
+    ports: &BTreeMap<i32, u16>,
+) -> Result<()> {
+    let wanted = listener::with_host(&living.kafka, how, ports).map_err(|name| {
+        let cluster = living.cx.cluster();
+        let message = format!("the Kafka {cluster} has a listener {name} that is another's");
+        Box::new(
+            Failure::new(TAKEN, Kind::Foreign, message)
+                .because("kstrim connect needs a listener of this name and changes none that it did not make")
+                .hint("give that listener another name in spec.kafka.listeners of the Kafka"),
+        )
+    })?;
+    let patience = change::begin();
+    if let Some(wanted) = wanted {
+        let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
+        agreed(living, args, &what).await?;
+        patience.changed_now();
+        listeners::write(living, &wanted).await?;
+    }
+    change::follow(living, &patience, "connect", args.timeout).await
+}
+
+/// Ask before brokers restart.
+async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
+    let cx = &living.cx;
+    let flags = refused::target_flags(&cx.settings.target);
+    let user = args.user.as_ref().map(|u: &UserName| format!(" --user {u}")).unwrap_or_default();
+    let again = format!("kstrim connect{user}{}{flags}", if args.remove { " --remove" } else { "" });
+    change::ours(living, args.adopt, &again)?;
+    let said = format!("the Kafka {} {what}; its brokers restart one by one", cx.cluster());
+    if args.yes {
+        living::say(&said);
+        return Ok(());
+    }
+    let mut question = said;
+    if let Some(first) = question.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    super::consent::ask(&format!("{question}."), "nothing was changed", &format!("say so: {again} --yes"))
+        .await
+}
+
+/// The port of the listener inside the pods.
+async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
+    let kafka = listeners::kafka(living).await?;
+    let port = listener::host_of(&kafka, how).and_then(|l| l["port"].as_u64());
+    port.and_then(|p| u16::try_from(p).ok()).ok_or_else(|| {
+        Box::new(Failure::new(
+            LATE,
+            Kind::Task,
+            "the listener is gone again: somebody else changed the Kafka",
+        ))
+    })
+}
+
+/// Send messages and read them back as a program on this machine would: by the advertised addresses alone.
+async fn check(args: &Connect, way: &Connected, security: Security) -> Result<Checked> {
+    let (host, port) = way.bootstrap.rsplit_once(':').unwrap_or((HOST, "0"));
+    let bootstrap = BrokerAddr { id: -1, host: host.to_owned(), port: port.parse().unwrap_or(0) };
+    let options = Options { security, ..Options::default() };
+    let refused = |e: KafkaError| {
+        let rule = format!("topic:{}:read,write", args.topic);
+        let what = "the check failed";
+        let known = login::failure(&e, what, args.user.as_ref().map(UserName::as_str), &rule);
+        Box::new(
+            known.unwrap_or_else(|| Failure::new(smoke::failures::CONNECT, Kind::Smoke, what).because(e)),
+        )
+    };
+    let deadline = Instant::now() + CHECK;
+    let dial = Rc::new(Direct);
+    let client = Client::connect(bootstrap.clone(), dial.clone(), options.clone(), deadline).await;
+    let looked = client.map_err(refused)?.topic_now(args.topic.as_str(), deadline).await;
+    if let Err(error) = looked.as_ref()
+        && error.is_denied()
+    {
+        return Err(looked.map(|_| ()).map_err(refused).err().unwrap_or_else(|| unreachable!("denied")));
+    }
+    let run_id = format!("connect-{}-{}", jiff::Timestamp::now().as_millisecond(), std::process::id());
+    let plan = Plan { allow_foreign: true, timeout: CHECK, ..Plan::new(run_id, args.topic.as_str()) };
+    let run = smoke::run(&plan, bootstrap, dial, options, &|_| {}).await;
+    match run.failure {
+        Some(failure) => Err(failure),
+        None => Ok(Checked::of(&run.report)),
+    }
+}

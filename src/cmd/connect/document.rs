@@ -1,0 +1,251 @@
+//! What `kstrim connect` prints: the way to the brokers, and snippets that a program takes as they are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cmd::living::Living;
+use crate::cmd::user::{self, User, export};
+use crate::event::SmokeReport;
+use crate::failure::Result;
+use crate::manifest::listener::{HOST, host_defaults};
+use crate::manifest::user::Authentication;
+
+/// The way to the brokers. Nothing in it is secret.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Connected {
+    /// What clients begin with: the first broker.
+    pub bootstrap: String,
+    /// The listener's name in the Kafka.
+    pub listener: String,
+    /// Kafka's word for how it is secured: PLAINTEXT, SSL or SASL_SSL.
+    pub security_protocol: String,
+    /// Who comes; null where nobody is asked.
+    pub user: Option<String>,
+    /// All brokers, by id.
+    pub brokers: Vec<Broker>,
+    /// Files that --export wrote: certificates and keys, and client.properties.
+    pub files: Vec<String>,
+    /// Ready to copy. A password stands in none: programs read it from KAFKA_PASSWORD.
+    pub snippets: Snippets,
+    /// What --check found; null without it.
+    pub checked: Option<Checked>,
+    #[serde(skip)]
+    how: Option<Authentication>,
+}
+
+/// A broker as it advertises itself to programs on this machine.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Broker {
+    /// Its node id.
+    pub id: i32,
+    /// Its pod at present.
+    pub pod: Option<String>,
+    /// Where it is reached.
+    pub address: String,
+}
+
+impl Broker {
+    pub(super) fn new(id: i32, pod: Option<String>, port: u16) -> Self {
+        Self { id, pod, address: format!("{HOST}:{port}") }
+    }
+}
+
+/// What a program needs, in four forms.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Snippets {
+    /// For Kafka's own tools and Java clients: a properties file.
+    pub properties: String,
+    /// For librdkafka and what is built upon it: kcat and most languages' clients.
+    pub librdkafka: String,
+    /// A Java program.
+    pub java: String,
+    /// A Python program, with confluent-kafka.
+    pub python: String,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Checked {
+    /// The topic.
+    pub topic: String,
+    /// Messages that were written and came back as they were.
+    pub messages: u64,
+    /// How long writing took, milliseconds.
+    pub produce_ms: u64,
+    /// How long reading took, milliseconds.
+    pub consume_ms: u64,
+}
+
+impl Checked {
+    pub(super) fn of(report: &SmokeReport) -> Self {
+        let (produce_ms, consume_ms) = (report.produce_ms, report.consume_ms);
+        Self { topic: report.topic.clone(), messages: report.verified, produce_ms, consume_ms }
+    }
+}
+
+impl Connected {
+    /// The way by these ports.
+    pub(super) fn new(ports: &BTreeMap<i32, u16>, user: Option<&str>, how: Option<Authentication>) -> Self {
+        // The lowest port, which stays that of the first broker when others come.
+        let first = ports.values().min().copied().unwrap_or_default();
+        let protocol = match how {
+            None => "PLAINTEXT",
+            Some(Authentication::Tls) => "SSL",
+            Some(Authentication::Scram) => "SASL_SSL",
+        };
+        let mut made = Self {
+            bootstrap: format!("{HOST}:{first}"),
+            listener: host_defaults(how).0.to_owned(),
+            security_protocol: protocol.to_owned(),
+            user: user.map(str::to_owned),
+            brokers: Vec::new(),
+            files: Vec::new(),
+            snippets: Snippets::default(),
+            checked: None,
+            how,
+        };
+        made.snippets = made.snippets_for(Path::new("DIR"));
+        made
+    }
+
+    /// Write the client's files, if a folder is named, and name it in the snippets.
+    pub(super) async fn export(&mut self, living: &Living, user: &User, folder: Option<&Path>) -> Result<()> {
+        let (Some(folder), Some(how)) = (folder, self.how) else { return Ok(()) };
+        let secrets = user::secrets(living, user).await?;
+        let note = "# This address is one on this machine, open while kstrim connect runs.";
+        let target = export::Target { how, tls: true, bootstrap: &self.bootstrap, note };
+        self.files = export::files(folder, living, user, &secrets, &target).await?;
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        self.snippets = self.snippets_for(&folder);
+        Ok(())
+    }
+
+    fn snippets_for(&self, folder: &Path) -> Snippets {
+        let file = |name: &str| folder.join(name).display().to_string();
+        let user = self.user.as_deref().unwrap_or_default();
+        let mut properties = vec![("security.protocol", self.security_protocol.clone())];
+        let mut rdkafka = properties.clone();
+        if self.how.is_some() {
+            properties.push(("ssl.truststore.type", "PEM".into()));
+            properties.push(("ssl.truststore.location", file("ca.crt")));
+            rdkafka.push(("ssl.ca.location", file("ca.crt")));
+        }
+        match self.how {
+            None => {}
+            Some(Authentication::Tls) => {
+                properties.push(("ssl.keystore.type", "PEM".into()));
+                properties.push(("ssl.keystore.location", file("user.pem")));
+                rdkafka.push(("ssl.certificate.location", file("user.crt")));
+                rdkafka.push(("ssl.key.location", file("user.key")));
+            }
+            Some(Authentication::Scram) => {
+                properties.push(("sasl.mechanism", "SCRAM-SHA-512".into()));
+                rdkafka.push(("sasl.mechanism", "SCRAM-SHA-512".into()));
+                rdkafka.push(("sasl.username", user.to_owned()));
+            }
+        }
+        let line = |(key, value): &(&str, String)| format!("{key}={value}\n");
+        let servers = format!("bootstrap.servers={}\n", self.bootstrap);
+        let mut snippets = Snippets {
+            properties: servers.clone() + &properties.iter().map(line).collect::<String>(),
+            librdkafka: servers + &rdkafka.iter().map(line).collect::<String>(),
+            ..Snippets::default()
+        };
+        let java =
+            |(key, value): &(&str, String)| format!("props.put({}, {});\n", quoted(key), quoted(value));
+        snippets.java = format!(
+            "Properties props = new Properties();\nprops.put(\"bootstrap.servers\", {});\n{}",
+            quoted(&self.bootstrap),
+            properties.iter().map(java).collect::<String>()
+        );
+        let python = |(key, value): &(&str, String)| format!("    {}: {},\n", quoted(key), quoted(value));
+        snippets.python = format!(
+            "conf = {{\n    \"bootstrap.servers\": {},\n{}",
+            quoted(&self.bootstrap),
+            rdkafka.iter().map(python).collect::<String>()
+        );
+        if self.how == Some(Authentication::Scram) {
+            let login = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+            snippets.properties += &format!(
+                "sasl.jaas.config={login} username=\"{user}\" password=\"(the password: it stands in {})\";\n",
+                file("client.properties")
+            );
+            snippets.librdkafka += "sasl.password=(the password)\n";
+            snippets.java += &format!(
+                "props.put(\"sasl.jaas.config\", \"{login} username=\\\"{user}\\\" password=\\\"\"\n    \
+                 + System.getenv(\"KAFKA_PASSWORD\") + \"\\\";\");\n"
+            );
+            snippets.python += "    \"sasl.password\": os.environ[\"KAFKA_PASSWORD\"],\n";
+        }
+        snippets.python += "}\n";
+        snippets
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("bootstrap.servers  {}\n", self.bootstrap);
+        for broker in &self.brokers {
+            let pod = broker.pod.as_deref().unwrap_or("no pod");
+            text += &format!("broker {:<11} {}  {pod}\n", broker.id, broker.address);
+        }
+        for file in &self.files {
+            text += &format!("written            {file}\n");
+        }
+        if let Some(checked) = &self.checked {
+            text += &format!(
+                "checked            {} messages to {} and back: sent in {} ms, read in {} ms\n",
+                checked.messages, checked.topic, checked.produce_ms, checked.consume_ms
+            );
+            return text;
+        }
+        if let Some(user) = &self.user {
+            if self.files.is_empty() {
+                text += &format!(
+                    "\n# DIR gets the files of the user {user} by: kstrim connect --user {user} --export DIR\n"
+                );
+            }
+            if self.how == Some(Authentication::Scram) {
+                text += &format!(
+                    "# KAFKA_PASSWORD: export KAFKA_PASSWORD=\"$(kstrim user show {user} --reveal -o json | jq -r \
+                     .secrets.password)\"\n"
+                );
+            }
+        }
+        let Snippets { properties, librdkafka, java, python } = &self.snippets;
+        let parts = [
+            ("Kafka's own tools, Java: a properties file", properties),
+            ("librdkafka, kcat", librdkafka),
+            ("Java", java),
+            ("Python, confluent-kafka", python),
+        ];
+        for (title, part) in parts {
+            text += &format!("\n# {title}\n{part}");
+        }
+        text
+    }
+}
+
+/// A string as Java and Python write it.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(how: Option<Authentication>) -> Connected {
+        let ports = [(3, 9094), (4, 9095)].into_iter().collect();
+        Connected::new(&ports, how.map(|_| "app"), how)
+    }
+
+    #[test]
+    fn snippets_are_what_clients_take() {
+        insta::assert_snapshot!("plain", way(None).text());
+        insta::assert_snapshot!("certificate", way(Some(Authentication::Tls)).text());
+        insta::assert_snapshot!("password", way(Some(Authentication::Scram)).text());
+    }
+}

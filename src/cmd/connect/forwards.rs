@@ -1,0 +1,222 @@
+//! A supervised `kubectl port-forward` for each broker. One ends when its pod does, or goes on listening for a
+//! pod that is another by now: it is begun anew for each run of the broker.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::cmd::living;
+use crate::context::Cx;
+use crate::failure::Result;
+use crate::manifest::listener;
+use crate::manifest::user::Authentication;
+use crate::observe::{Kind as ObservedKind, Snapshot};
+
+/// First pause before a forward that ended is begun again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest such pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// A forward that served so long was sound.
+const SOUND: Duration = Duration::from_secs(10);
+
+/// What is known of a broker's forward.
+#[derive(Default)]
+struct State {
+    /// Its pod while it is open.
+    open: BTreeMap<i32, String>,
+    /// Why it is not.
+    trouble: BTreeMap<i32, String>,
+}
+
+/// Ends a task with its owner.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The forwards of a cluster. They end when this is dropped.
+pub struct Forwards {
+    cx: Rc<Cx>,
+    inside: u16,
+    tasks: RefCell<BTreeMap<i32, Task>>,
+    state: Rc<RefCell<State>>,
+    changes: Rc<watch::Sender<u64>>,
+}
+
+impl Forwards {
+    /// Begin one for each broker: from its local port to the port `inside` of its pod.
+    pub fn open(cx: Rc<Cx>, inside: u16, ports: &BTreeMap<i32, u16>) -> Self {
+        let made = Self {
+            cx,
+            inside,
+            tasks: RefCell::default(),
+            state: Rc::default(),
+            changes: Rc::new(watch::Sender::new(0)),
+        };
+        ports.iter().for_each(|(id, port)| made.add(*id, *port));
+        made
+    }
+
+    fn add(&self, id: i32, port: u16) {
+        let one = One {
+            cx: self.cx.clone(),
+            id,
+            port,
+            inside: self.inside,
+            state: self.state.clone(),
+            changes: self.changes.clone(),
+        };
+        self.tasks.borrow_mut().insert(id, Task(tokio::task::spawn_local(one.serve())));
+    }
+
+    /// Wait until all are open; the pod of each broker.
+    pub async fn all_open(&self) -> BTreeMap<i32, String> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            let open = self.state.borrow().open.clone();
+            if open.len() == self.tasks.borrow().len() {
+                return open;
+            }
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// Why some are not open.
+    pub fn troubles(&self) -> Vec<String> {
+        self.state.borrow().trouble.values().cloned().collect()
+    }
+
+    /// Serve for ever, and brokers that come later too, by the address that the Kafka then has for them.
+    ///
+    /// # Errors
+    /// None so far: it ends by being dropped.
+    pub async fn keep(&self, how: Option<Authentication>) -> Result<()> {
+        let cx = &self.cx;
+        loop {
+            let version = cx.store.version();
+            let snapshot = cx.store.snapshot();
+            let kafka = snapshot.get(ObservedKind::Kafka, cx.namespace(), cx.cluster());
+            let ports = kafka.and_then(|k| listener::host_of(k.json(), how)).map(listener::ports);
+            for (id, port) in ports.unwrap_or_default() {
+                if !self.tasks.borrow().contains_key(&id) {
+                    living::say(&format!("broker {id} comes: {}:{port}", listener::HOST));
+                    self.add(id, port);
+                }
+            }
+            cx.store.newer_than(version).await;
+        }
+    }
+}
+
+/// One broker's.
+struct One {
+    cx: Rc<Cx>,
+    id: i32,
+    port: u16,
+    inside: u16,
+    state: Rc<RefCell<State>>,
+    changes: Rc<watch::Sender<u64>>,
+}
+
+/// A run of a broker: its pod, and what is another with each pod and each start of its container.
+type Life = (String, String);
+
+impl One {
+    async fn serve(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut served = false;
+        loop {
+            let life = self.alive().await;
+            let began = Instant::now();
+            let kubectl = &self.cx.kubectl;
+            match kubectl.forward_from(self.port, self.cx.namespace(), &life.0, self.inside).await {
+                Ok(mut forward) => {
+                    if served {
+                        living::say(&format!(
+                            "broker {} is back on {}:{}",
+                            self.id,
+                            listener::HOST,
+                            self.port
+                        ));
+                    }
+                    served = true;
+                    self.tell(Ok(life.0.clone()));
+                    tokio::select! {
+                        () = forward.ended() => {}
+                        () = self.replaced(&life) => {}
+                    }
+                    drop(forward);
+                    living::say(&format!("broker {} went away; it is waited for", self.id));
+                    self.tell(Err("its pod went away".into()));
+                }
+                Err(error) => self.tell(Err(error.message)),
+            }
+            if began.elapsed() >= SOUND {
+                pause = FIRST_PAUSE;
+            }
+            tokio::time::sleep(pause).await;
+            pause = LAST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Say how it is.
+    fn tell(&self, how: Result<String, String>) {
+        let mut state = self.state.borrow_mut();
+        match how {
+            Ok(pod) => {
+                state.trouble.remove(&self.id);
+                state.open.insert(self.id, pod);
+            }
+            Err(why) => {
+                state.open.remove(&self.id);
+                state.trouble.insert(self.id, format!("broker {}: {why}", self.id));
+            }
+        }
+        drop(state);
+        self.changes.send_modify(|n| *n += 1);
+    }
+
+    /// Wait until the broker serves.
+    async fn alive(&self) -> Life {
+        loop {
+            let version = self.cx.store.version();
+            match life(&self.cx, &self.cx.store.snapshot(), self.id) {
+                Some((life, true)) => return life,
+                Some(_) => self.tell(Err("its pod is not ready".into())),
+                None => self.tell(Err("it has no pod".into())),
+            }
+            self.cx.store.newer_than(version).await;
+        }
+    }
+
+    /// Wait until this run of the broker is over.
+    async fn replaced(&self, now: &Life) {
+        loop {
+            let version = self.cx.store.version();
+            match life(&self.cx, &self.cx.store.snapshot(), self.id) {
+                Some((life, _)) if life == *now => {}
+                _ => return,
+            }
+            self.cx.store.newer_than(version).await;
+        }
+    }
+}
+
+/// The present run of a broker, and whether it serves. A pod that is being deleted is none.
+fn life(cx: &Cx, snapshot: &Snapshot, id: i32) -> Option<(Life, bool)> {
+    let ending = format!("-{id}");
+    let mine = |p: &crate::observe::pod::Pod<'_>| {
+        p.is_kafka_node_of(cx.cluster()) && p.0.name().ends_with(&ending) && !p.0.deleting()
+    };
+    let pod = snapshot.pods(cx.namespace()).find(mine)?;
+    let restarts: i64 = pod.containers().map(|c| c.restarts()).sum();
+    Some(((pod.0.name().to_owned(), format!("{} {restarts}", pod.0.uid())), pod.ready()))
+}

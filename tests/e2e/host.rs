@@ -1,0 +1,119 @@
+//! Users with rights on a real broker, and programs on this machine. One cluster for both, left as it was.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::ground::Ground;
+
+/// A shell command in which `kstrim` is the binary under test.
+fn shell(ground: &Ground, script: &str) -> crate::run::Run {
+    ground.run("sh", &["-c", &format!("kstrim() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_kstrim"))])
+}
+
+/// Two users: one may read and write the topic, one may read it.
+fn users(ground: &Ground) {
+    ground.kstrim(&["topic", "create", "host-orders", "--partitions", "2"]).expect(0);
+    let scram = ["user", "create", "host-scram", "--authentication", "scram", "--prepare-kafka"];
+    let rules = ["--acl", "topic:host-*:read,write,delete", "--quota", "produce=4m"];
+    ground.kstrim(&[&scram[..], &rules].concat()).expect(0);
+    let tls = ["user", "create", "host-tls", "--acl", "topic:host-orders:read,describe", "--prepare-kafka"];
+    ground.kstrim(&tls).expect(0);
+}
+
+/// Take all away again, so that the next test finds the preset's Kafka.
+fn clean(ground: &Ground) {
+    for user in ["host-scram", "host-tls"] {
+        ground.kstrim(&["user", "delete", user, "--yes"]).expect(0);
+    }
+    ground.kstrim(&["topic", "delete", "host-orders", "--yes"]).expect(0);
+    let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
+    let listeners = kafka["spec"]["kafka"]["listeners"].as_array().cloned().unwrap_or_default();
+    let stay: Vec<Value> = listeners.into_iter().filter(|l| l["authentication"].is_null()).collect();
+    let patch =
+        serde_json::json!({"spec": {"kafka": {"listeners": stay, "authorization": null}}}).to_string();
+    ground.kubectl(&["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p", &patch]);
+    ground.kstrim(&["set", "log.retention.hours=168"]).expect(0);
+    ground.kstrim(&["set", "--unset", "log.retention.hours"]).expect(0);
+}
+
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn users_come_as_far_as_their_rules_allow() {
+    let ground = Ground::with_kafka("host::users_come_as_far_as_their_rules_allow");
+    users(&ground);
+    shell(&ground, "seq 5 | kstrim produce host-orders --user host-scram").expect(0);
+    let read =
+        ["consume", "host-orders", "--from-beginning", "-m", "5", "--timeout", "30s", "--user", "host-tls"];
+    let run = ground.kstrim(&read).expect(0);
+    assert_eq!(run.stdout.lines().count(), 5, "{run}");
+    let run = shell(&ground, "echo no | kstrim produce host-orders --user host-tls").expect(1);
+    assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
+    let run = ground.kstrim(&["consume", "my-topic", "--timeout", "30s", "--user", "host-tls"]).expect(1);
+    assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
+    let wrong = r#"{"data":{"password":"d3Jvbmc="}}"#;
+    ground.kubectl(&["patch", "secret", "host-scram", "-n", "kafka", "--type=merge", "-p", wrong]);
+    let run = shell(&ground, "echo no | kstrim produce host-orders --user host-scram").expect(1);
+    assert!(run.stderr.contains("KS-LOGIN-REFUSED") && run.stderr.contains("invalid credentials"), "{run}");
+    clean(&ground);
+}
+
+/// A program of somebody else's: librdkafka in Python, given a snippet as it stands.
+fn python(ground: &Ground, snippet: &str, topic: &str, secret: &str) -> crate::run::Run {
+    let libraries = std::env::var("KSTRIM_GROUND").expect("the ground") + "/operator-libs";
+    let script = format!(
+        "import os, sys\nsys.path.insert(0, {libraries:?})\nfrom confluent_kafka import Consumer, Producer\n{snippet}\n\
+         producer = Producer(conf)\nfor n in range(20): producer.produce({topic:?}, str(n), key=str(n))\n\
+         assert producer.flush(60) == 0, 'not all was acknowledged'\n\
+         consumer = Consumer(conf | {{'group.id': 'host-group', 'auto.offset.reset': 'earliest'}})\n\
+         consumer.subscribe([{topic:?}])\nseen = set()\n\
+         while len(seen) < 20:\n    message = consumer.poll(60)\n    assert message is not None, seen\n    \
+         assert not message.error(), message.error()\n    seen.add(message.key())\nconsumer.close()\nprint('all')\n"
+    );
+    let file = ground.file("client.py");
+    std::fs::write(&file, script).expect("a script");
+    let command = format!("{secret} python3 {}", file.display());
+    shell(ground, &command)
+}
+
+/// Wait until a run that goes on has printed its document.
+fn document(running: &crate::run::Running) -> Value {
+    let end = Instant::now() + Duration::from_secs(240);
+    loop {
+        if let Ok(document) = running.stdout_so_far().parse() {
+            return document;
+        }
+        assert!(Instant::now() < end, "no document: {}", running.stdout_so_far());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn programs_on_this_machine_reach_every_broker() {
+    let ground = Ground::with_kafka("host::programs_on_this_machine_reach_every_broker");
+    users(&ground);
+    let plain = ground.kstrim(&["connect", "--check", "--yes", "-o", "json"]).expect(0).json();
+    assert_eq!(plain["bootstrap"], "127.0.0.1:9094");
+    assert_eq!(plain["checked"]["messages"], 10, "{plain}");
+    let folder = ground.file("client").display().to_string();
+    let check = ["connect", "--check", "--yes", "--topic", "host-orders", "--user", "host-scram"];
+    ground.kstrim(&check).expect(0);
+    // A program of somebody else's, over a broker that restarts.
+    let open = ["connect", "--yes", "-o", "json", "--user", "host-scram", "--export", &folder];
+    let way = ground.kstrim_beside(&open);
+    let snippet = document(&way)["snippets"]["python"].as_str().expect("text").to_owned();
+    let secret = "KAFKA_PASSWORD=\"$(kstrim user show host-scram --reveal -o json | \
+                  python3 -c 'import json,sys; print(json.load(sys.stdin)[\"secrets\"][\"password\"])')\"";
+    // Its group needs a rule, too.
+    let rule = r#"[{"op":"add","path":"/spec/authorization/acls/-","value":
+        {"resource":{"type":"group","name":"host-group","patternType":"literal"},"operations":["Read"]}}]"#;
+    ground.kubectl(&["patch", "kafkauser", "host-scram", "-n", "kafka", "--type=json", "-p", rule]);
+    ground.kubectl(&["delete", "pod", "my-cluster-dual-role-0", "-n", "kafka", "--wait=false"]);
+    let run = python(&ground, &snippet, "host-orders", secret).expect(0);
+    assert!(run.stdout.contains("all"), "{run}");
+    let run = way.kill();
+    assert!(run.stderr.contains("broker 0 is back"), "{run}");
+    ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
+    clean(&ground);
+}
