@@ -11,14 +11,17 @@ fn shell(ground: &Ground, script: &str) -> crate::run::Run {
     ground.run("sh", &["-c", &format!("kstrim() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_kstrim"))])
 }
 
-/// Two users: one may read and write the topic, one may read it.
+/// Two users: one may write to the topic and read it, the other may read it and write to one of its own.
 fn users(ground: &Ground) {
-    ground.kstrim(&["topic", "create", "host-orders", "--partitions", "2"]).expect(0);
+    for topic in ["host-orders", "host-own"] {
+        ground.kstrim(&["topic", "create", topic, "--partitions", "2"]).expect(0);
+    }
     let scram = ["user", "create", "host-scram", "--authentication", "scram", "--prepare-kafka"];
-    let rules = ["--acl", "topic:host-*:read,write,delete", "--quota", "produce=4m"];
-    ground.kstrim(&[&scram[..], &rules].concat()).expect(0);
-    let tls = ["user", "create", "host-tls", "--acl", "topic:host-orders:read,describe", "--prepare-kafka"];
-    ground.kstrim(&tls).expect(0);
+    let rules = ["--acl", "topic:host-orders:read,write,delete", "--acl", "group:host-group:read"];
+    ground.kstrim(&[&scram[..], &rules, &["--quota", "produce=4m"]].concat()).expect(0);
+    let tls = ["user", "create", "host-tls", "--prepare-kafka"];
+    let rules = ["--acl", "topic:host-orders:read", "--acl", "topic:host-own:read,write,delete"];
+    ground.kstrim(&[&tls[..], &rules].concat()).expect(0);
 }
 
 /// Take all away again, so that the next test finds the preset's Kafka.
@@ -26,7 +29,9 @@ fn clean(ground: &Ground) {
     for user in ["host-scram", "host-tls"] {
         ground.kstrim(&["user", "delete", user, "--yes"]).expect(0);
     }
-    ground.kstrim(&["topic", "delete", "host-orders", "--yes"]).expect(0);
+    for topic in ["host-orders", "host-own"] {
+        ground.kstrim(&["topic", "delete", topic, "--yes"]).expect(0);
+    }
     let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     let listeners = kafka["spec"]["kafka"]["listeners"].as_array().cloned().unwrap_or_default();
     let stay: Vec<Value> = listeners.into_iter().filter(|l| l["authentication"].is_null()).collect();
@@ -35,27 +40,6 @@ fn clean(ground: &Ground) {
     ground.kubectl(&["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p", &patch]);
     ground.kstrim(&["set", "log.retention.hours=168"]).expect(0);
     ground.kstrim(&["set", "--unset", "log.retention.hours"]).expect(0);
-}
-
-#[test]
-#[ignore = "needs the ground: tests/ground/ground test"]
-fn users_come_as_far_as_their_rules_allow() {
-    let ground = Ground::with_kafka("host::users_come_as_far_as_their_rules_allow");
-    users(&ground);
-    shell(&ground, "seq 5 | kstrim produce host-orders --user host-scram").expect(0);
-    let read =
-        ["consume", "host-orders", "--from-beginning", "-m", "5", "--timeout", "30s", "--user", "host-tls"];
-    let run = ground.kstrim(&read).expect(0);
-    assert_eq!(run.stdout.lines().count(), 5, "{run}");
-    let run = shell(&ground, "echo no | kstrim produce host-orders --user host-tls").expect(1);
-    assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
-    let run = ground.kstrim(&["consume", "my-topic", "--timeout", "30s", "--user", "host-tls"]).expect(1);
-    assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
-    let wrong = r#"{"data":{"password":"d3Jvbmc="}}"#;
-    ground.kubectl(&["patch", "secret", "host-scram", "-n", "kafka", "--type=merge", "-p", wrong]);
-    let run = shell(&ground, "echo no | kstrim produce host-orders --user host-scram").expect(1);
-    assert!(run.stderr.contains("KS-LOGIN-REFUSED") && run.stderr.contains("invalid credentials"), "{run}");
-    clean(&ground);
 }
 
 /// A program of somebody else's: librdkafka in Python, given a snippet as it stands.
@@ -90,30 +74,41 @@ fn document(running: &crate::run::Running) -> Value {
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
-fn programs_on_this_machine_reach_every_broker() {
-    let ground = Ground::with_kafka("host::programs_on_this_machine_reach_every_broker");
+fn users_and_programs_come_as_far_as_they_may() {
+    let ground = Ground::with_kafka("host::users_and_programs_come_as_far_as_they_may");
     users(&ground);
+    // By their own names, through the cluster.
+    shell(&ground, "seq 5 | kstrim produce host-orders --user host-scram").expect(0);
+    let read =
+        ["consume", "host-orders", "--from-beginning", "-m", "5", "--timeout", "30s", "--user", "host-tls"];
+    let run = ground.kstrim(&read).expect(0);
+    assert_eq!(run.stdout.lines().count(), 5, "{run}");
+    let run = shell(&ground, "echo no | kstrim produce host-orders --user host-tls").expect(1);
+    assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
+    let run = ground.kstrim(&["consume", "my-topic", "--timeout", "30s", "--user", "host-tls"]).expect(1);
+    assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
+    // By the advertised addresses: nobody in particular, by certificate, by password.
     let plain = ground.kstrim(&["connect", "--check", "--yes", "-o", "json"]).expect(0).json();
-    assert_eq!(plain["bootstrap"], "127.0.0.1:9094");
-    assert_eq!(plain["checked"]["messages"], 10, "{plain}");
-    let folder = ground.file("client").display().to_string();
-    let check = ["connect", "--check", "--yes", "--topic", "host-orders", "--user", "host-scram"];
-    ground.kstrim(&check).expect(0);
+    assert_eq!((&plain["bootstrap"], &plain["checked"]["messages"]), (&"127.0.0.1:9094".into(), &10.into()));
+    ground.kstrim(&["connect", "--check", "--yes", "--user", "host-tls", "--topic", "host-own"]).expect(0);
+    let scram = ["connect", "--yes", "--user", "host-scram"];
+    ground.kstrim(&[&scram[..], &["--check", "--topic", "host-orders"]].concat()).expect(0);
     // A program of somebody else's, over a broker that restarts.
-    let open = ["connect", "--yes", "-o", "json", "--user", "host-scram", "--export", &folder];
-    let way = ground.kstrim_beside(&open);
+    let folder = ground.file("client").display().to_string();
+    let way = ground.kstrim_beside(&[&scram[..], &["-o", "json", "--export", &folder]].concat());
     let snippet = document(&way)["snippets"]["python"].as_str().expect("text").to_owned();
     let secret = "KAFKA_PASSWORD=\"$(kstrim user show host-scram --reveal -o json | \
                   python3 -c 'import json,sys; print(json.load(sys.stdin)[\"secrets\"][\"password\"])')\"";
-    // Its group needs a rule, too.
-    let rule = r#"[{"op":"add","path":"/spec/authorization/acls/-","value":
-        {"resource":{"type":"group","name":"host-group","patternType":"literal"},"operations":["Read"]}}]"#;
-    ground.kubectl(&["patch", "kafkauser", "host-scram", "-n", "kafka", "--type=json", "-p", rule]);
     ground.kubectl(&["delete", "pod", "my-cluster-dual-role-0", "-n", "kafka", "--wait=false"]);
     let run = python(&ground, &snippet, "host-orders", secret).expect(0);
     assert!(run.stdout.contains("all"), "{run}");
     let run = way.kill();
     assert!(run.stderr.contains("broker 0 is back"), "{run}");
     ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
+    // Last, since it breaks the user.
+    let wrong = r#"{"data":{"password":"d3Jvbmc="}}"#;
+    ground.kubectl(&["patch", "secret", "host-scram", "-n", "kafka", "--type=merge", "-p", wrong]);
+    let run = shell(&ground, "echo no | kstrim produce host-orders --user host-scram").expect(1);
+    assert!(run.stderr.contains("KS-LOGIN-REFUSED") && run.stderr.contains("invalid credentials"), "{run}");
     clean(&ground);
 }

@@ -72,6 +72,8 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
         (_, Some(code::NOT_ENOUGH_REPLICAS)) => {
             failure.hint("fewer replicas are in sync than the topic's min.insync.replicas asks for").hint(STATUS)
         }
+        _ if error.is_denied() => failure
+            .hint(format!("whoever came may not do that; a user that may has the rule --acl topic:{topic}:read,write")),
         _ => failure.hint(STATUS),
     })
 }
