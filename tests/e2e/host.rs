@@ -42,12 +42,13 @@ fn clean(ground: &Ground) {
     ground.kstrim(&["set", "--unset", "log.retention.hours"]).expect(0);
 }
 
-/// A program of somebody else's: librdkafka in Python, given a snippet as it stands.
+/// A program of somebody else's, given a snippet as it stands: librdkafka in Python, of the operator's image,
+/// on this machine's network.
 fn python(ground: &Ground, snippet: &str, topic: &str, secret: &str) -> crate::run::Run {
-    let libraries = std::env::var("KSTRIM_GROUND").expect("the ground") + "/operator-libs";
     let script = format!(
-        "import os, sys\nsys.path.insert(0, {libraries:?})\nfrom confluent_kafka import Consumer, Producer\n{snippet}\n\
-         producer = Producer(conf)\nfor n in range(20): producer.produce({topic:?}, str(n), key=str(n))\n\
+        "import os, sys\nsys.path.insert(0, '/opt/strimzi/lib')\nfrom confluent_kafka import Consumer, Producer\n\
+         {snippet}\nproducer = Producer(conf)\n\
+         for n in range(20): producer.produce({topic:?}, str(n), key=str(n))\n\
          assert producer.flush(60) == 0, 'not all was acknowledged'\n\
          consumer = Consumer(conf | {{'group.id': 'host-group', 'auto.offset.reset': 'earliest'}})\n\
          consumer.subscribe([{topic:?}])\nseen = set()\n\
@@ -56,8 +57,11 @@ fn python(ground: &Ground, snippet: &str, topic: &str, secret: &str) -> crate::r
     );
     let file = ground.file("client.py");
     std::fs::write(&file, script).expect("a script");
-    let command = format!("{secret} python3 {}", file.display());
-    shell(ground, &command)
+    let folder = file.parent().expect("a folder").display().to_string();
+    // As root: the export is its owner's alone.
+    let run = format!("docker run --rm --network host --user 0 -e KAFKA_PASSWORD -v {folder}:{folder}:ro");
+    let image = "quay.io/strimzi/operator:1.2.0";
+    shell(ground, &format!("export {secret}; {run} {image} python3 {}", file.display()))
 }
 
 /// Wait until a run that goes on has printed its document.
