@@ -45,7 +45,7 @@ use examples::{
     UP_EXAMPLES,
 };
 
-use crate::names::{ClusterName, DnsLabel, ProfileName, TopicName};
+use crate::names::{ClusterName, ContextName, DnsLabel, ProfileName, TopicName};
 
 const GROUPS: &str = "\
 {before-help}{about}
@@ -121,6 +121,9 @@ pub struct Global {
         value_name = "NAME"
     )]
     pub profile: ProfileName,
+    /// Your own cluster, a context of your kubeconfig, in place of minikube
+    #[arg(long, global = true, display_order = 901, env = "KSTRIM_CONTEXT", value_name = "NAME")]
+    pub context: Option<ContextName>,
     /// Kubernetes namespace of the operator and of Kafka
     #[arg(
         long,
@@ -324,6 +327,9 @@ pub struct Up {
     /// Limit of the whole run: 10m, 90s
     #[arg(long, env = "KSTRIM_TIMEOUT", value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
+    /// Agree to work on the cluster of --context, which is asked once for each cluster
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     /// Do not collect evidence of a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,

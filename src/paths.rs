@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use crate::names::is_context;
+
 /// Environment variable that replaces the state folder.
 pub const STATE_DIR: &str = "KSTRIM_STATE_DIR";
 /// Environment variable that replaces the cache folder.
@@ -35,6 +37,12 @@ fn chosen(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
+/// The file that says that somebody agreed to work on a cluster, by its identity.
+pub fn agreed_file(uid: &str) -> PathBuf {
+    let safe: String = uid.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    state_dir().join("agreed").join(safe)
+}
+
 /// The files of one profile.
 #[derive(Debug, Clone)]
 pub struct ProfilePaths {
@@ -50,6 +58,11 @@ impl ProfilePaths {
     /// The folder itself.
     pub fn folder(&self) -> PathBuf {
         self.folder.clone()
+    }
+
+    /// Whether they are of a context, and so there is no minikube.
+    pub fn of_context(&self) -> bool {
+        self.folder.file_name().and_then(|n| n.to_str()).is_some_and(is_context)
     }
 
     /// kstrim's own kubeconfig: the user's is never written.

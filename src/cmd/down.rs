@@ -81,6 +81,12 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
 
 /// Look at what is there and whose it is.
 async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
+    if cx.settings.target.context.is_some() {
+        super::connected(cx).await?;
+        cx.machine_is(Machine::Api);
+        ownership::settle(cx).await?;
+        return Ok(if args.keep_data { Extent::ResourcesButData } else { Extent::Resources });
+    }
     let listed = cx.minikube.listed().await?;
     let claimed = cx.journal.borrow().journal.profile_is_ours;
     match listed {

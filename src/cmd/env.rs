@@ -22,7 +22,9 @@ pub fn run(global: &Global, args: &Env) -> Result<ExitCode> {
     if !own.is_empty() {
         super::print(&prepended(args.shell, &own));
     }
-    for (name, value) in [("KUBECONFIG", path.as_str()), ("MINIKUBE_PROFILE", global.profile.as_str())] {
+    let minikube = ("MINIKUBE_PROFILE", global.profile.as_str());
+    let exports = [Some(("KUBECONFIG", path.as_str())), Some(minikube).filter(|_| global.context.is_none())];
+    for (name, value) in exports.into_iter().flatten() {
         let line = match args.shell {
             ShellName::Posix => format!("export {name}={}", quote(value)),
             ShellName::Fish => format!("set -gx {name} {}", quote(value)),

@@ -7,6 +7,7 @@ pub mod config;
 pub mod connect;
 mod consent;
 pub mod consume;
+mod context;
 pub mod diagnose;
 pub mod doctor;
 pub mod down;
@@ -81,7 +82,20 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
-    let global = cli.global;
+    let mut global = cli.global;
+    let anywhere = matches!(
+        cli.command,
+        Command::Exec { .. }
+            | Command::Completions { .. }
+            | Command::Versions(_)
+            | Command::Tools(_)
+            | Command::Config(_)
+            | Command::Bundle(_)
+            | Command::Render(_)
+    );
+    if !anywhere && global.context.is_some() {
+        block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
+    }
     match cli.command {
         Command::Exec { parent, argv } => {
             let mut words = argv.into_iter();

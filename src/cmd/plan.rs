@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::cli::{Format, Global, OutputMode, Plan};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::context::Cx;
 use crate::engine::task::Doneness;
-use crate::failure::Result;
+use crate::failure::{Failure, Kind, Result};
 use crate::quickstart;
 
 /// The plan as data.
@@ -42,6 +42,14 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let choice = super::up::choose(&settings)?;
     let session = Session::begin(global, "plan", OutputMode::Plain);
+    if args.script && settings.target.context.is_some() {
+        let failure = Failure::new(config::INVALID, Kind::Usage, "--script cannot be used with --context");
+        return Err(Box::new(
+            failure
+                .because("the script makes a cluster with minikube")
+                .hint("kstrim render prints the resources"),
+        ));
+    }
     if args.script {
         let cx = super::up::context_without_programs(&session, settings, choice)?;
         super::print(&quickstart::script::script(&cx)?);

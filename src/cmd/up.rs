@@ -38,6 +38,12 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     session.started(Some(&choice.release.version.to_string()), infos);
     let _lock = session.lock()?;
     let cx = Rc::new(context_to_make(session, settings, choice)?);
+    if let Some(context) = &cx.settings.target.context {
+        tokio::select! {
+            agreed = super::context::agreed(&cx, context, args) => agreed?,
+            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        }
+    }
     {
         let mut journal = cx.journal.borrow_mut();
         journal.journal.run_id = session.run_id.clone();

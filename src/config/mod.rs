@@ -12,8 +12,8 @@ pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{
-    ClusterName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName, SecretName, StorageSize, TopicName,
-    Version,
+    ClusterName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName, SecretName,
+    StorageSize, TopicName, Version,
 };
 use crate::tool::minikube_output::memory_mb;
 
@@ -34,8 +34,10 @@ pub const PULL_SECRET: &str = "kstrim-image-pull";
 /// Which cluster: what every verb needs.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// minikube profile and kubectl context.
+    /// minikube profile and kubectl context; with [`Target::context`] what stands for that.
     pub profile: ProfileName,
+    /// A context of the user's kubeconfig, in place of minikube.
+    pub context: Option<ContextName>,
     /// Namespace of operator and Kafka.
     pub namespace: DnsLabel,
     /// Name of the Kafka resource.
@@ -45,7 +47,8 @@ pub struct Target {
 impl From<&Global> for Target {
     fn from(global: &Global) -> Self {
         Self {
-            profile: global.profile.clone(),
+            profile: global.context.as_ref().map_or_else(|| global.profile.clone(), ProfileName::of_context),
+            context: global.context.clone(),
             namespace: global.namespace.clone(),
             cluster: global.cluster.clone(),
         }
@@ -138,10 +141,36 @@ impl Settings {
             pull_config: what.image_pull_config.clone(),
         };
         settings.check()?;
+        settings.elsewhere()?;
+        if let (Some(bundle), Some(_)) = (&what.bundle, &settings.target.context) {
+            let value = bundle.display().to_string();
+            return Err(invalid(
+                "--bundle",
+                &value,
+                "a file for minikube; a cluster of --context pulls its own images",
+            ));
+        }
         if let Some(bundle) = &what.bundle {
             bundled::apply(&mut settings, Bundle::open(bundle)?)?;
         }
         Ok(settings)
+    }
+
+    /// What is another on a cluster that is no minikube's: meant to last, and nothing can be loaded into it.
+    fn elsewhere(&mut self) -> Result<()> {
+        if self.target.context.is_none() {
+            return Ok(());
+        }
+        self.preset = self.preset.or(Some(PresetName::Ha));
+        self.stock = true;
+        match self.image_archives.first() {
+            None => Ok(()),
+            Some(archive) => Err(invalid(
+                "--image-archive",
+                &archive.display().to_string(),
+                "images for minikube; a cluster of --context pulls its own (--image-registry names another registry)",
+            )),
+        }
     }
 
     /// What a verb on an existing cluster needs: everything else is left open.

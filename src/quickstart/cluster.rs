@@ -130,6 +130,9 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
         return Ok(Err("waiting for the API server".into()));
     }
     let profile = cx.profile();
+    if let Some(context) = &cx.settings.target.context {
+        return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
+    }
     Ok(match cx.minikube.status().await? {
         State::Running if error.kind == ApiErrorKind::NoContext => {
             // The profile runs, and our kubeconfig has not heard of it.

@@ -11,6 +11,7 @@
 
 pub mod checks;
 pub mod cluster;
+pub mod context;
 pub mod crds;
 pub mod fetch;
 pub mod heal;
@@ -43,6 +44,9 @@ use crate::engine::task::{Spec, Task};
 
 /// Everything `up` does, in the order it is listed to people.
 pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
+    if settings.target.context.is_some() {
+        return elsewhere();
+    }
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
     vec![
         Rc::new(preflight::Preflight::default()),
@@ -56,6 +60,21 @@ pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
         Rc::new(smoke::Smoke::default()),
         Rc::new(ready::Ready::default()),
     ]
+}
+
+/// The same on somebody's own cluster: no `cluster`, no `images`, another `preflight`.
+fn elsewhere() -> Vec<Rc<dyn Task<Cx>>> {
+    let rest: Vec<Rc<dyn Task<Cx>>> = vec![
+        Rc::new(namespace::Namespace::default()),
+        Rc::new(crds::Crds),
+        Rc::new(operator::Operator::new(false)),
+        Rc::new(kafka::Kafka::new(false)),
+        Rc::new(topic::Topic::default()),
+        Rc::new(smoke::Smoke::default()),
+        Rc::new(ready::Ready::default()),
+    ];
+    let preflight: Rc<dyn Task<Cx>> = Rc::new(context::Preflight::default());
+    std::iter::once(preflight).chain(rest.into_iter().map(context::Rewired::new)).collect()
 }
 
 fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {

@@ -56,8 +56,10 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         .map_err(|e| api_failure(cx, "read the cluster's identity", &e))?
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
     let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
-    let marked = marked.is_some_and(|m| marks(&m, cx.profile()));
-    let ours = marked || claims(&cx.journal.borrow().journal, uid.as_deref());
+    // Somebody's own cluster is never kstrim's, and gets no marker.
+    let theirs = cx.settings.target.context.is_some();
+    let marked = !theirs && marked.is_some_and(|m| marks(&m, cx.profile()));
+    let ours = marked || !theirs && claims(&cx.journal.borrow().journal, uid.as_deref());
     cx.profile_is_ours.set(ours);
     if cx.read_only.get() {
         return Ok(());

@@ -61,6 +61,9 @@ impl Found {
 /// # Errors
 /// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`.
 pub fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
+    if tool == Tool::Minikube && paths.of_context() {
+        return Ok(tool.name().into());
+    }
     let missing = match toolbox::on_path(tool) {
         Ok(path) => return Ok(path),
         Err(missing) if system_only || toolbox::is_named(tool) => return Err(missing),

@@ -2,6 +2,7 @@
 
 use crate::config::Target;
 use crate::context::Cx;
+use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind};
 
 /// Something kstrim did not make is in the way.
@@ -68,8 +69,12 @@ pub fn up_of(target: &Target) -> String {
 /// The flags that name a target, without those that are the defaults.
 pub fn target_flags(target: &Target) -> String {
     let mut flags = String::new();
+    if let Some(context) = &target.context {
+        flags.push_str(&format!(" --context {}", quote(context.as_str())));
+    }
+    let profile = if target.context.is_some() { "kstrim" } else { target.profile.as_str() };
     for (flag, value, default) in [
-        ("--profile", target.profile.as_str(), "kstrim"),
+        ("--profile", profile, "kstrim"),
         ("--namespace", target.namespace.as_str(), "kafka"),
         ("--cluster", target.cluster.as_str(), "my-cluster"),
     ] {

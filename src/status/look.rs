@@ -181,7 +181,7 @@ impl Looker {
         // What minikube does not tell is only missing where the API server tells the rest.
         let state = kept(state, answered, &mut troubles)?.flatten();
         let listed = kept(listed, answered, &mut troubles)?;
-        let minikube = kept(minikube, true, &mut troubles)?;
+        let minikube = if self.minikube.is_none() { None } else { kept(minikube, true, &mut troubles)? };
         let kubectl = kept(kubectl, true, &mut troubles)?;
         if let Some(State::EngineDown(words)) = &state {
             let error = explain::minikube::Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: words };

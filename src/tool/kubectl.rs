@@ -300,6 +300,25 @@ impl Kubectl {
         }
     }
 
+    /// Whether this user may do something, in a namespace or everywhere.
+    ///
+    /// # Errors
+    /// When the question itself fails.
+    pub async fn may(&self, verb: &str, resource: &str, namespace: Option<&str>) -> Result<bool, ApiError> {
+        let mut cmd = self.cmd().args(["auth", "can-i", verb, resource]);
+        cmd = match namespace {
+            Some(namespace) => cmd.args(["-n", namespace]),
+            None => cmd.arg("--all-namespaces"),
+        };
+        // kubectl warns on stderr of kinds that are not served yet, and answers all the same.
+        let output = self.runner.run(&cmd).await.map_err(ApiError::from)?;
+        match output.text().split_whitespace().next() {
+            Some("yes") => Ok(true),
+            Some("no") => Ok(false),
+            _ => Err(ApiError::from_stderr(&output.stderr)),
+        }
+    }
+
     /// One entry of a Secret, decoded; the others stay in the cluster. Empty if there is none.
     ///
     /// # Errors

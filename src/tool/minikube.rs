@@ -11,7 +11,7 @@ use super::minikube_output::{self as output, Listed, State};
 use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
-use crate::names::ImageName;
+use crate::names::{ImageName, is_context};
 
 /// Environment variable that names the program's path.
 pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
@@ -90,6 +90,10 @@ impl Minikube {
     }
 
     async fn run(&self, cmd: &Cmd) -> Result<Output> {
+        if self.is_none() {
+            let message = format!("{}: there is no minikube with --context", self.profile);
+            return Err(Box::new(Failure::new(super::MISSING, Kind::Prerequisite, message)));
+        }
         self.runner.run(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
     }
 
@@ -105,6 +109,12 @@ impl Minikube {
             .because(shown)
             .hint(format!("see what it says by hand: {cmd}")),
         )
+    }
+
+    /// Whether there is none: the profile stands for a context of the user's kubeconfig. Then it is
+    /// never run; what is asked of it has the answers of a machine that is somebody else's business.
+    pub fn is_none(&self) -> bool {
+        is_context(&self.profile)
     }
 
     /// minikube's version, `1.38.1`.
@@ -132,6 +142,9 @@ impl Minikube {
     /// # Errors
     /// When it cannot be run or says something else.
     pub async fn listed(&self) -> Result<Listed> {
+        if self.is_none() {
+            return Ok(Listed::Absent);
+        }
         let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
         output::profile(&output.text(), &self.profile).ok_or_else(|| self.unexpected(&cmd, &output))
@@ -142,6 +155,9 @@ impl Minikube {
     /// # Errors
     /// When it cannot be run or says something else.
     pub async fn status(&self) -> Result<State> {
+        if self.is_none() {
+            return Ok(State::Running);
+        }
         let cmd = self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
         let Exit::Code(code) = output.exit else { return Err(self.unexpected(&cmd, &output)) };

@@ -155,6 +155,9 @@ impl Toolbox {
     /// # Errors
     /// `KS-TOOL-MISSING`; `KS-TOOL-CHANGED` for one of kstrim's own that is another file now.
     pub fn program(&self, tool: Tool, paths: &ProfilePaths) -> Result<PathBuf> {
+        if tool == Tool::Minikube && paths.of_context() {
+            return Ok(tool.name().into());
+        }
         if !is_named(tool)
             && let Some(version) = Used::read(&paths.tools()).version(tool)
             && let Some(path) = self.verified(tool, version)?

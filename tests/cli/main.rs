@@ -6,6 +6,7 @@ mod bundle;
 mod change;
 mod config;
 mod connect;
+mod context;
 mod diagnose;
 mod doctor;
 mod doctor_fixes;

@@ -248,6 +248,12 @@ pub fn apply_foreign(test: &Test, objects: &[Value]) {
     apply_as(test, "else", &text).expect(0);
 }
 
+/// The same in the cluster of a context of the user's own kubeconfig.
+pub fn apply_foreign_to(test: &Test, context: &str, objects: &[Value]) {
+    let words = ["--context", context, "apply", "--server-side", "-f", "-", "--field-manager=else"];
+    test.fake_with("kubectl", words, &text(objects)).expect(0);
+}
+
 /// Apply a text under a field manager.
 pub fn apply_as(test: &Test, manager: &str, text: &str) -> Run {
     let mut words = target(test);

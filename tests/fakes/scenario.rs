@@ -50,6 +50,8 @@ pub struct Scenario {
     pub waiting: Vec<Waiting>,
     /// The operator that runs now does nothing any more; one that is started later works.
     pub operator_hangs: bool,
+    /// What the user of the kubeconfig may not do, as `VERB RESOURCE` of `auth can-i`.
+    pub forbidden: Vec<String>,
     /// Injected faults, tried in this order; the first that matches is taken.
     pub faults: Vec<Fault>,
     /// Faults of the fake Kafka broker behind `port-forward`; null: none.

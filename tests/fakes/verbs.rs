@@ -342,7 +342,8 @@ pub fn can_i(link: &Link, io: &mut Io, args: &Args) -> Done {
         }
     };
     let ns = if args.is("all-namespaces") { "" } else { link.namespace.as_str() };
-    let may = operator::can(&cluster, args.flag("as").unwrap_or(""), verb, &group, &plural, ns);
+    let denied = link.place.scenario.forbidden.contains(&format!("{verb} {}", args.words[2]));
+    let may = !denied && operator::can(&cluster, args.flag("as").unwrap_or(""), verb, &group, &plural, ns);
     cluster.save(link.place);
     io.line(if may { "yes" } else { "no" })?;
     Ok(i32::from(!may))
@@ -355,6 +356,18 @@ pub fn cluster_info(link: &Link, io: &mut Io) -> Done {
     Ok(0)
 }
 
+/// What of a configuration belongs to one context.
+fn minified(config: &Value, name: &str) -> Option<Value> {
+    let find = |list: &str, name: &str| {
+        config[list].as_array().into_iter().flatten().find(|e| e["name"] == *name).cloned()
+    };
+    let context = find("contexts", name)?;
+    let cluster = find("clusters", text(&context, "/context/cluster"));
+    let user = find("users", text(&context, "/context/user"));
+    Some(json!({"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context],
+        "current-context": name, "preferences": {}, "users": [user]}))
+}
+
 /// `config current-context|get-contexts|view|delete-context`.
 pub fn config(io: &mut Io, args: &Args, config: Value) -> Done {
     let current = text(&config, "/current-context");
@@ -363,6 +376,12 @@ pub fn config(io: &mut Io, args: &Args, config: Value) -> Done {
             Err(End::Error("error: current-context is not set".into()))
         }
         Some("current-context") => io.line(current).map(|()| 0),
+        Some("get-contexts") if args.flag("output") == Some("name") => {
+            for entry in config["contexts"].as_array().into_iter().flatten() {
+                io.line(text(entry, "/name"))?;
+            }
+            Ok(0)
+        }
         Some("get-contexts") => {
             io.line("CURRENT   NAME      CLUSTER   AUTHINFO   NAMESPACE")?;
             for entry in config["contexts"].as_array().into_iter().flatten() {
@@ -371,6 +390,13 @@ pub fn config(io: &mut Io, args: &Args, config: Value) -> Done {
                 io.line(&format!("{mark:<9} {name:<9} {name:<9} {name:<10} default"))?;
             }
             Ok(0)
+        }
+        Some("view") if args.is("minify") => {
+            let name = args.flag("context").unwrap_or(current);
+            let Some(one) = minified(&config, name) else {
+                return Err(End::Error(format!("error: cannot locate context {name}")));
+            };
+            io.line(&serde_json::to_string_pretty(&one).expect("JSON")).map(|()| 0)
         }
         Some("view") => io.out(&serde_yaml::to_string(&config).expect("YAML")).map(|()| 0),
         Some("delete-context") => {

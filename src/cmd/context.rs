@@ -1,0 +1,170 @@
+//! `--context NAME`: somebody's own cluster in place of minikube. Its kubeconfig is only read; what
+//! belongs to the context is copied into kstrim's own, anew each time, since credentials change.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::cli::{Global, Up};
+use crate::context::Cx;
+use crate::engine::journal::unwritable;
+use crate::exec::cancel::Cancel;
+use crate::exec::{Cmd, Runner};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::{ContextName, ProfileName, Tool};
+use crate::paths::{ProfilePaths, agreed_file, state_dir};
+use crate::quickstart::refused;
+use crate::tool::exec_failure;
+use crate::toolbox::Toolbox;
+
+/// No kubeconfig has the context.
+pub const UNKNOWN: Id = Id("KS-CONTEXT-UNKNOWN");
+
+/// Put what stands for the context in the place of the profile, and refresh kstrim's copy of it.
+///
+/// # Errors
+/// [`UNKNOWN`], `KS-TOOL-*`, `KS-STATE-UNWRITABLE`.
+pub async fn take(global: &mut Global) -> Result<()> {
+    let Some(context) = global.context.clone() else { return Ok(()) };
+    global.profile = ProfileName::of_context(&context);
+    let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
+    let program = Toolbox::open().program(Tool::Kubectl, &paths)?;
+    let runner = super::status::runner(Cancel::default(), global.verbose);
+    let cmd = |words: &[&str]| users(&program).args(words.iter().copied());
+    let view = cmd(&[
+        "config",
+        "view",
+        "--raw",
+        "--flatten",
+        "--minify",
+        "-o",
+        "json",
+        "--context",
+        context.as_str(),
+    ]);
+    let output = runner.run(&view).await.map_err(|e| exec_failure(&view, &e))?;
+    if !output.exit.success() {
+        let mut failure =
+            Failure::new(UNKNOWN, Kind::Usage, format!("there is no context {context} in your kubeconfig"))
+                .because(output.last_stderr_line());
+        let names = cmd(&["config", "get-contexts", "-o", "name"]);
+        if let Ok(names) = runner.run(&names).await {
+            let names: Vec<String> = names.text().split_whitespace().map(str::to_owned).collect();
+            failure = failure.hint(match names.is_empty() {
+                true => "it has none; KUBECONFIG names another".to_owned(),
+                false => format!("it has {}", names.join(", ")),
+            });
+        }
+        return Err(Box::new(failure));
+    }
+    let config: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let config = renamed(config, global.profile.as_str()).ok_or_else(|| {
+        Failure::new(UNKNOWN, Kind::Usage, format!("kubectl tells nothing of the context {context}"))
+            .hint(format!("see what it says by hand: {view}"))
+    })?;
+    write(&paths.kubeconfig(), &config)
+}
+
+/// kubectl with the user's own kubeconfig: one file is named, a list of them only the variable can.
+fn users(program: &Path) -> Cmd {
+    let cmd = Cmd::new(program);
+    match std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty()) {
+        Some(list) if std::env::split_paths(&list).count() > 1 => cmd,
+        Some(one) => cmd.args(["--kubeconfig", &one.to_string_lossy()]),
+        None => {
+            let home = dirs::home_dir().unwrap_or_default().join(".kube/config");
+            cmd.args(["--kubeconfig", &home.to_string_lossy()])
+        }
+    }
+}
+
+/// The configuration of one context under another name, and without a namespace of its own.
+fn renamed(mut config: Value, name: &str) -> Option<Value> {
+    let context = config.get_mut("contexts")?.as_array_mut()?.first_mut()?;
+    context["name"] = name.into();
+    if let Some(inner) = context.get_mut("context").and_then(Value::as_object_mut) {
+        inner.shift_remove("namespace");
+    }
+    config["current-context"] = name.into();
+    Some(config)
+}
+
+/// A file that nobody else can read: it holds credentials.
+fn write(path: &Path, config: &Value) -> Result<()> {
+    let text = serde_yaml::to_string(config).unwrap_or_default();
+    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    write().map_err(|e| Box::new(unwritable(path, &e)))
+}
+
+/// See that a person agreed to work on this cluster, once for each: remembered by its identity, the uid
+/// of the namespace `kube-system`.
+///
+/// # Errors
+/// `KS-CONSENT`, `KS-NO-CLUSTER`, `KS-KUBECTL-*`.
+pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
+    super::connected(cx).await?;
+    crate::quickstart::ownership::settle(cx).await?;
+    let uid = cx.journal.borrow().journal.cluster_uid.clone().unwrap_or_default();
+    let file = agreed_file(&uid);
+    if file.is_file() {
+        return Ok(());
+    }
+    if !args.yes {
+        let server = server(cx);
+        let question = format!(
+            "This installs Strimzi (definitions and roles for the whole cluster) and Kafka {} in namespace {} of \
+             the cluster of context {context}{server}.",
+            cx.cluster(),
+            cx.namespace()
+        );
+        let hint = format!("say so once: {} --yes", refused::up(cx));
+        super::consent::ask(&question, "nothing was changed", &hint).await?;
+    }
+    let remember = || -> std::io::Result<()> {
+        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
+        std::fs::write(&file, format!("{context}\n"))
+    };
+    remember().map_err(|e| Box::new(unwritable(&file, &e)))
+}
+
+/// Where the cluster is, for the question.
+fn server(cx: &Cx) -> String {
+    let paths = ProfilePaths::new(state_dir(), cx.profile());
+    let text = std::fs::read_to_string(paths.kubeconfig()).unwrap_or_default();
+    let config: Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let server = config.pointer("/clusters/0/cluster/server").and_then(Value::as_str);
+    server.map(|s| format!(" at {s}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_copy_has_a_name_of_its_own_and_no_namespace() {
+        let config = json!({"contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u", "namespace": "x"}}],
+            "clusters": [{"name": "c"}], "users": [{"name": "u"}], "current-context": "prod"});
+        let copy = renamed(config, "context@prod").unwrap();
+        assert_eq!(
+            copy["contexts"],
+            json!([{"name": "context@prod", "context": {"cluster": "c", "user": "u"}}])
+        );
+        assert_eq!(copy["current-context"], "context@prod");
+        assert!(renamed(json!({"contexts": null}), "context@x").is_none());
+    }
+}

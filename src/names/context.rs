@@ -1,0 +1,112 @@
+//! Contexts of a kubeconfig, and the names that stand for them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{NameError, ProfileName};
+
+/// What begins the name that stands for a context where a profile's would stand. No minikube profile's
+/// name can hold an `@`.
+const MARK: &str = "context@";
+/// Characters of a context's name that its stand-in keeps.
+const KEPT: usize = 40;
+
+/// A context of a kubeconfig. kubectl itself takes any text; this is what can be shown and put into
+/// a command.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContextName(String);
+
+impl ContextName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ContextName {
+    type Err = NameError;
+
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        let fits = (1..=253).contains(&given.len())
+            && !given.starts_with('-')
+            && given.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        if fits {
+            return Ok(Self(given.to_owned()));
+        }
+        Err(NameError {
+            what: "context",
+            given: given.to_owned(),
+            rule: "1 to 253 characters without blanks, not beginning with '-'",
+            suggestion: None,
+        })
+    }
+}
+
+impl TryFrom<String> for ContextName {
+    type Error = NameError;
+
+    fn try_from(given: String) -> Result<Self, NameError> {
+        given.parse()
+    }
+}
+
+impl From<ContextName> for String {
+    fn from(name: ContextName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for ContextName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl ProfileName {
+    /// The name that stands for a context in state, events and kstrim's own kubeconfig. It is a safe
+    /// file name, and another one for every context.
+    pub fn of_context(context: &ContextName) -> Self {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let kept: String = context.0.chars().map(|c| if plain(c) { c } else { '-' }).take(KEPT).collect();
+        if kept == context.0 {
+            return Self(format!("{MARK}{kept}"));
+        }
+        let digest = Sha256::digest(context.0.as_bytes());
+        let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("{MARK}{kept}-{short}"))
+    }
+}
+
+/// Whether a profile's name stands for a context: then there is no minikube.
+pub fn is_context(profile: &str) -> bool {
+    profile.starts_with(MARK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stand_in_is_a_safe_file_name_and_unique() {
+        let of = |name: &str| ProfileName::of_context(&name.parse().unwrap()).to_string();
+        assert_eq!(of("prod"), "context@prod");
+        let (a, b) = (of("arn:aws:eks:eu-1:1:cluster/prod"), of("arn:aws:eks:eu-1:1:cluster-prod"));
+        assert_ne!(a, b);
+        assert!(!a.contains(['/', ':']) && a.len() < 64, "{a}");
+        assert!(is_context(&a) && !is_context("kstrim"));
+        // No minikube profile can be called so.
+        assert!("context@prod".parse::<ProfileName>().is_err());
+    }
+
+    #[test]
+    fn names_that_cannot_be_shown_or_typed_are_refused() {
+        for bad in ["", "-x", "a b", "a\nb", "a\u{1b}[0m"] {
+            assert!(bad.parse::<ContextName>().is_err(), "{bad:?}");
+        }
+        assert!("system:admin@https://a:6443/x".parse::<ContextName>().is_ok());
+    }
+}

@@ -1,0 +1,247 @@
+//! Preflight of somebody's own cluster (`--context`), in place of `preflight` and `cluster`: does it
+//! answer, does its Kubernetes fit, may this user do what the plan does, and is anybody's Strimzi there?
+//! Reads only.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::checks::{self, Ground, Group};
+use super::{cluster, ownership, rivals, sources};
+use crate::context::{Cx, Machine};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::KubernetesVersion;
+use crate::observe::Kind as ObservedKind;
+
+/// The user may not do what the plan does.
+pub const FORBIDDEN: Id = Id("KS-CONTEXT-FORBIDDEN");
+/// Strimzi is in the cluster, by somebody else.
+pub const STRIMZI: Id = Id("KS-CONTEXT-STRIMZI");
+
+/// What the plan does in the whole cluster: verb and resource.
+const EVERYWHERE: [(&str, &str); 8] = [
+    ("get", "namespaces"),
+    ("create", "namespaces"),
+    ("create", "customresourcedefinitions.apiextensions.k8s.io"),
+    ("patch", "customresourcedefinitions.apiextensions.k8s.io"),
+    ("create", "clusterroles.rbac.authorization.k8s.io"),
+    ("patch", "clusterroles.rbac.authorization.k8s.io"),
+    ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
+    ("list", "nodes"),
+];
+/// What it does in its namespace.
+const IN_NAMESPACE: [(&str, &str); 14] = [
+    ("create", "serviceaccounts"),
+    ("create", "configmaps"),
+    ("create", "rolebindings.rbac.authorization.k8s.io"),
+    ("create", "deployments.apps"),
+    ("patch", "deployments.apps"),
+    ("list", "pods"),
+    ("delete", "pods"),
+    ("get", "pods/log"),
+    ("create", "pods/portforward"),
+    ("list", "persistentvolumeclaims"),
+    ("list", "events"),
+    ("create", "kafkas.kafka.strimzi.io"),
+    ("create", "kafkanodepools.kafka.strimzi.io"),
+    ("create", "kafkatopics.kafka.strimzi.io"),
+];
+
+/// The task.
+#[derive(Default)]
+pub struct Preflight {
+    passed: OnceCell<String>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Preflight {
+    fn spec(&self) -> Spec {
+        super::spec("preflight", "Preflight", &[], 5)
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        Ok(match self.passed.get() {
+            Some(what) => Doneness::Done(what.clone()),
+            None => Doneness::Pending("looking at the cluster".into()),
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        cx.journal.borrow().refuse_newer()?;
+        let ground = Ground::of(cx);
+        checks::refuse(&ground, Group::Disk, |_| {}).await?;
+        if let Err(why) = cluster::connect(cx).await? {
+            let message = "the cluster does not answer";
+            return Err(Box::new(
+                Failure::new(Id("KS-NO-CLUSTER"), Kind::Prerequisite, message).because(why),
+            ));
+        }
+        ownership::settle(cx).await?;
+        let kubernetes = kubernetes(cx).await?;
+        let (allowed, theirs) = tokio::join!(allowed(cx), strimzi(cx));
+        allowed?;
+        theirs?;
+        let mut operators = operators(cx).await?;
+        rivals::tell(cx, &operators);
+        operators.retain(ownership::is_ours);
+        let _ = ground.operators.set(operators);
+        checks::refuse(&ground, Group::Profile, |_| {}).await?;
+        cx.machine_is(Machine::Api);
+        cx.observe(&[
+            ObservedKind::Namespace,
+            ObservedKind::Deployment,
+            ObservedKind::Pod,
+            ObservedKind::Claim,
+            ObservedKind::Event,
+        ]);
+        sources::prefetch(cx);
+        let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions"));
+        Ok(())
+    }
+
+    async fn describe(&self, _: &Cx) -> Result<Vec<String>> {
+        let questions = EVERYWHERE.len() + IN_NAMESPACE.len();
+        Ok(vec![format!("kubectl auth can-i VERB RESOURCE   # {questions} questions")])
+    }
+}
+
+async fn kubernetes(cx: &Cx) -> Result<String> {
+    let failed = |e| ownership::api_failure(cx, "ask for its version", &e);
+    let version: Value =
+        serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
+    let said = version.pointer("/gitVersion").and_then(Value::as_str).unwrap_or_default();
+    // Providers add to it: `v1.33.5-gke.1080000`, `v1.33.5-eks-3025e55`.
+    let bare = said.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v').to_owned();
+    let release = cx.choice.release;
+    match bare.parse::<KubernetesVersion>() {
+        Ok(live) if !release.kubernetes.contains(live.minor()) => Err(Box::new(
+            Failure::new(
+                checks::profile::KUBERNETES,
+                Kind::Prerequisite,
+                format!(
+                    "the cluster runs Kubernetes {bare}, which Strimzi {} does not support",
+                    release.version
+                ),
+            )
+            .because(format!("Strimzi {} supports Kubernetes {}", release.version, release.kubernetes))
+            .hint("pick a release that fits: kstrim versions"),
+        )),
+        _ => Ok(bare),
+    }
+}
+
+async fn allowed(cx: &Cx) -> Result<()> {
+    let everywhere = EVERYWHERE.iter().map(|(verb, what)| (*verb, *what, None));
+    let here = IN_NAMESPACE.iter().map(|(verb, what)| (*verb, *what, Some(cx.namespace())));
+    let asked = everywhere.chain(here).map(|(verb, what, namespace)| async move {
+        let place = namespace.map_or("in the whole cluster".to_owned(), |n| format!("in namespace {n}"));
+        match cx.kubectl.may(verb, what, namespace).await {
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some(format!("{verb} {what} {place}"))),
+            Err(e) => Err(ownership::api_failure(cx, "ask for permissions", &e)),
+        }
+    });
+    let mut missing = Vec::new();
+    for answer in join_all(asked).await {
+        missing.extend(answer?);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the user of this context may not do all that it takes: {} things are missing",
+        missing.len()
+    );
+    let failure = Failure::new(FORBIDDEN, Kind::Prerequisite, message);
+    Err(Box::new(missing.into_iter().fold(failure, |f, what| f.because(format!("may not {what}"))).hint(
+        "ask for a role such as cluster-admin: Strimzi brings definitions and roles for the whole cluster",
+    )))
+}
+
+async fn operators(cx: &Cx) -> Result<Vec<Value>> {
+    rivals::all(cx).await.map_err(|e| ownership::api_failure(cx, "look at the operators", &e))
+}
+
+/// Warn of an operator of somebody else, and refuse where its cluster-wide roles would be taken away.
+async fn strimzi(cx: &Cx) -> Result<()> {
+    let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let operators = operators(cx).await?;
+    let theirs = operators.iter().filter(|o| !ownership::is_ours(o));
+    let elsewhere: Vec<String> =
+        theirs.map(|o| text(o, "/metadata/namespace")).filter(|n| n != cx.namespace()).collect();
+    for namespace in &elsewhere {
+        cx.emit.warn(
+            Some("preflight"),
+            format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
+        );
+    }
+    let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=app%3Dstrimzi";
+    let failed = |e| ownership::api_failure(cx, "look for other roles", &e);
+    let mut found = cx.kubectl.find(path).await.map_err(failed)?.unwrap_or_default();
+    let bindings =
+        found.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+    let Some(taken) = bindings.iter().find(|b| !ownership::is_ours(b)) else { return Ok(()) };
+    let name = text(taken, "/metadata/name");
+    let message =
+        format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
+    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message).because(
+        "its roles have the names that kstrim's would have; applying them would take its rights away",
+    );
+    for namespace in &elsewhere {
+        failure = failure.because(format!("its operator runs in namespace {namespace}"));
+    }
+    Err(Box::new(failure.hint("use that Strimzi as it is, or a cluster without one")))
+}
+
+/// A task with other needs.
+pub struct Rewired {
+    inner: Rc<dyn Task<Cx>>,
+}
+
+impl Rewired {
+    /// `inner` without the tasks that only minikube needs.
+    pub fn new(inner: Rc<dyn Task<Cx>>) -> Rc<dyn Task<Cx>> {
+        Rc::new(Self { inner })
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Rewired {
+    fn spec(&self) -> Spec {
+        let mut spec = self.inner.spec();
+        for need in &mut spec.needs {
+            if matches!(*need, "cluster" | "images") {
+                *need = "preflight";
+            }
+        }
+        spec
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        self.inner.check(cx).await
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        self.inner.run(cx).await
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        self.inner.changed(cx).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, last: &str) -> Option<Box<Failure>> {
+        self.inner.explain_timeout(cx, last).await
+    }
+
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.inner.cause(cx).await
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        self.inner.describe(cx).await
+    }
+}

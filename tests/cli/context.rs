@@ -1,0 +1,141 @@
+//! `--context`: somebody's own cluster in place of minikube.
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::support::{apply_foreign_to, events, failure, fresh, outcomes, quick, told, written};
+
+const CLUSTER: &str = "prod";
+const KAFKA: &str = "kafkas.kafka.strimzi.io/kafka/my-cluster";
+
+/// A Kubernetes that the user's kubeconfig knows as `prod`, and no minikube on this machine.
+fn world() -> Test {
+    let test = fresh().scenario(quick);
+    test.fake("minikube", ["start", "-p", CLUSTER]).expect(0);
+    test.forget_calls();
+    test.without("minikube").without("docker")
+}
+
+fn kubeconfig(test: &Test) -> Vec<u8> {
+    std::fs::read(test.home().join(".kube/config")).expect("the user's kubeconfig")
+}
+
+/// Whether minikube or docker was called.
+fn machine_calls(test: &Test) -> usize {
+    test.calls().iter().filter(|c| !c.by_hand && c.program != "kubectl").count()
+}
+
+#[test]
+fn a_cluster_of_ones_own_from_nothing_and_back() {
+    let mut test = world();
+    let before = kubeconfig(&test);
+    let unasked = events(&mut test, ["up", "--context", CLUSTER], 2);
+    assert_eq!(failure(&unasked), "KS-CONSENT");
+    assert!(told(&unasked).contains("kstrim up --context prod --yes"), "{}", told(&unasked));
+    assert_eq!(written(&test), Vec::<String>::new());
+    let lines = events(&mut test, ["up", "--context", CLUSTER, "--yes"], 0);
+    let tasks: Vec<String> = outcomes(&lines).into_keys().collect();
+    assert_eq!(tasks, ["crds", "kafka", "namespace", "operator", "preflight", "ready", "smoke", "topic"]);
+    // The preset is ha, Strimzi's own settings are left as they are, no marker is made.
+    let pool = test.object(CLUSTER, "kafkanodepools.kafka.strimzi.io/kafka/broker");
+    assert_eq!(pool["spec"]["replicas"], 3);
+    assert!(test.object(CLUSTER, KAFKA)["spec"]["kafka"]["readinessProbe"].is_null());
+    assert!(test.object(CLUSTER, "configmaps/kube-system/kstrim").is_null());
+    // Consent is remembered, and nothing is left to do.
+    test.forget_calls();
+    events(&mut test, ["up", "--context", CLUSTER], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+    let later: Vec<Vec<&str>> = vec![
+        vec!["status", "-o", "json"],
+        vec!["smoke-test"],
+        vec!["topic", "create", "orders"],
+        vec!["plan"],
+        vec!["logs", "--tail", "1"],
+        vec!["env"],
+        vec!["kubectl", "--", "get", "pods", "-n", "kafka"],
+        vec!["diagnose"],
+        vec!["upgrade", "--release", "1.2.0", "--dry-run"],
+        vec!["doctor", "--offline"],
+    ];
+    for mut args in later {
+        let place = args.iter().position(|a| *a == "--").unwrap_or(args.len());
+        args.splice(place..place, ["--context", CLUSTER]);
+        let run = test.args(args.clone()).run();
+        assert_eq!(run.code(), 0, "{args:?}: {}{}", run.stdout, run.stderr);
+        assert!(!run.stdout.contains("MINIKUBE_PROFILE"), "{}", run.stdout);
+    }
+    let status = test.args(["status", "--context", CLUSTER, "-o", "json"]).run().expect(0).json();
+    assert_eq!((&status["kafka"]["ready"], &status["profile"]["ours"]), (&json!(true), &json!(false)));
+    let unasked = events(&mut test, ["down", "--context", CLUSTER], 2);
+    assert_eq!(failure(&unasked), "KS-CONSENT");
+    events(&mut test, ["down", "--context", CLUSTER, "--yes"], 0);
+    let left = test.objects(CLUSTER);
+    let left: Vec<&String> =
+        left.as_object().unwrap().keys().filter(|k| k.contains("strimzi") || k.contains("/kafka/")).collect();
+    assert_eq!(left, Vec::<&String>::new());
+    assert!(test.profile(CLUSTER).is_object(), "the cluster itself stays");
+    assert_eq!(machine_calls(&test), 0);
+    assert!(kubeconfig(&test) == before, "the user's kubeconfig was changed");
+}
+
+#[test]
+fn a_user_that_may_not_is_told_what_is_missing() {
+    let mut test = world();
+    test.rescenario(|s| {
+        s.forbidden =
+            vec!["create clusterroles.rbac.authorization.k8s.io".into(), "create pods/portforward".into()]
+    });
+    let lines = events(&mut test, ["up", "--context", CLUSTER, "--yes"], 3);
+    assert_eq!(failure(&lines), "KS-CONTEXT-FORBIDDEN");
+    for what in [
+        "may not create clusterroles.rbac.authorization.k8s.io in the whole cluster",
+        "may not create pods/portforward in namespace kafka",
+    ] {
+        assert!(told(&lines).contains(what), "{}", told(&lines));
+    }
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn strimzi_of_somebody_else_keeps_its_roles() {
+    let mut test = world();
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "strimzi-cluster-operator", "labels": {"app": "strimzi"}},
+        "subjects": [], "roleRef": {"kind": "ClusterRole", "name": "x", "apiGroup": "rbac.authorization.k8s.io"}});
+    apply_foreign_to(&test, CLUSTER, &[binding]);
+    test.forget_calls();
+    let lines = events(&mut test, ["up", "--context", CLUSTER, "--yes"], 5);
+    assert_eq!(failure(&lines), "KS-CONTEXT-STRIMZI");
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn what_others_put_into_the_namespace_keeps_it() {
+    let mut test = world();
+    events(&mut test, ["up", "--context", CLUSTER, "--preset", "single", "--yes"], 0);
+    let theirs: Value = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "app", "namespace": "kafka"}, "data": {}});
+    apply_foreign_to(&test, CLUSTER, &[theirs]);
+    let lines = events(&mut test, ["down", "--context", CLUSTER, "--yes"], 0);
+    let stays = lines
+        .iter()
+        .any(|l| l["detail"].as_str().is_some_and(|d| d.contains("configmaps/app in it is not kstrim's")));
+    assert!(stays, "{lines:#?}");
+    assert!(test.object(CLUSTER, "configmaps/kafka/app").is_object());
+    assert!(test.object(CLUSTER, KAFKA).is_null());
+}
+
+#[test]
+fn contexts_are_found_or_named() {
+    let mut test = world();
+    let run = test.args(["up", "--context", "nope"]).run().expect(2);
+    assert!(
+        run.stderr.contains("KS-CONTEXT-UNKNOWN") && run.stderr.contains("it has prod"),
+        "{}",
+        run.stderr
+    );
+    let run = test.args(["up", "--context", "a b"]).run().expect(2);
+    assert!(run.stderr.contains("is not a valid context"), "{}", run.stderr);
+    let run = test.args(["up", "--context", CLUSTER, "--image-archive", "install.yaml"]).run().expect(2);
+    assert!(run.stderr.contains("KS-SETTING-INVALID"), "{}", run.stderr);
+}
