@@ -204,7 +204,7 @@ pub struct Rewired {
 
 impl Rewired {
     /// `inner` without the tasks that only minikube needs.
-    pub fn new(inner: Rc<dyn Task<Cx>>) -> Rc<dyn Task<Cx>> {
+    pub fn around(inner: Rc<dyn Task<Cx>>) -> Rc<dyn Task<Cx>> {
         Rc::new(Self { inner })
     }
 }

@@ -74,7 +74,7 @@ fn elsewhere() -> Vec<Rc<dyn Task<Cx>>> {
         Rc::new(ready::Ready::default()),
     ];
     let preflight: Rc<dyn Task<Cx>> = Rc::new(context::Preflight::default());
-    std::iter::once(preflight).chain(rest.into_iter().map(context::Rewired::new)).collect()
+    std::iter::once(preflight).chain(rest.into_iter().map(context::Rewired::around)).collect()
 }
 
 fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {

@@ -96,10 +96,12 @@ pub async fn look(cx: &Cx, patience: &Patience, by_release: bool) -> Result<Done
     })
 }
 
-/// The images of the brokers.
+/// The images that the brokers' pods ask for. Their status may name another tag of the same image.
 fn images(cx: &Cx, snapshot: &crate::observe::Snapshot) -> Vec<String> {
     let nodes = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
-    nodes.flat_map(|p| p.containers()).map(|c| c.image().to_owned()).collect()
+    let containers =
+        nodes.filter_map(|p| p.0.json().pointer("/spec/containers")?.as_array().cloned()).flatten();
+    containers.filter_map(|c| c.get("image")?.as_str().map(str::to_owned)).collect()
 }
 
 /// What tells that the operator of this release has not been through yet.

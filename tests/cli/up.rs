@@ -190,3 +190,26 @@ fn the_users_minikube_config_wins_over_the_default_and_a_flag_over_it() {
         }
     }
 }
+
+#[test]
+fn several_nodes_are_asked_of_minikube() {
+    let mut test = fresh().scenario(quick);
+    events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
+    let starts = test
+        .calls()
+        .iter()
+        .filter(|c| c.program == "minikube" && c.args[0] == "start")
+        .cloned()
+        .collect::<Vec<_>>();
+    assert_eq!(starts.len(), 1);
+    assert!(starts[0].args.contains(&"--nodes=3".to_owned()), "{}", starts[0].line());
+    assert_eq!(test.profile(PROFILE)["nodes"], 3);
+    let spread = test.object(PROFILE, KAFKA)["spec"]["kafka"]["template"]["pod"]["affinity"].clone();
+    assert!(spread["podAntiAffinity"].is_object(), "brokers are spread over nodes: {spread}");
+    // The same again is no change, another number cannot be.
+    test.forget_calls();
+    events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+    let lines = events(&mut test, ["up", "--nodes", "2", "--preset", "ha"], 2);
+    assert_eq!(crate::support::failure(&lines), "KS-PROFILE-SETTINGS");
+}

@@ -208,6 +208,18 @@ impl Ground {
         env.extend([("NO_PROXY", here.clone()), ("no_proxy", here)]);
     }
 
+    /// From now on kubectl is all there is on PATH, and this is the user's kubeconfig.
+    pub fn only_kubectl(&self, kubeconfig: &Path) {
+        let folder = self.logs.join("bin");
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = env::var_os("PATH").unwrap_or_default();
+        let kubectl = env::split_paths(&path).map(|f| f.join("kubectl")).find(|f| f.is_file());
+        std::os::unix::fs::symlink(kubectl.expect("kubectl"), folder.join("kubectl")).expect("a link");
+        let mut env = self.env.borrow_mut();
+        env.push(("PATH", folder.display().to_string()));
+        env.push(("KUBECONFIG", kubeconfig.display().to_string()));
+    }
+
     /// `kstrim up -o json` with a bundle in place of the ground's manifest and archives.
     pub fn up_of_bundle(&self, bundle: &Path) -> Run {
         let sources = self.sources();

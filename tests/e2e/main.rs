@@ -11,6 +11,7 @@ mod ground;
 mod run;
 
 // In the order in which they run.
+mod context;
 mod creation;
 mod daily;
 mod dry_run;

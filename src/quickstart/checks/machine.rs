@@ -62,6 +62,16 @@ pub async fn memory(ground: &Ground) -> Verdict {
         ));
     }
     let (asked, _) = asked(ground).await;
+    // minikube gives each node as much.
+    if let (Some(nodes @ 2..), Some(each)) = (ground.settings.nodes, asked)
+        && each * u64::from(nodes) > there
+    {
+        let all = gib(each * u64::from(nodes));
+        let message =
+            format!("{nodes} nodes of {} need {all} of memory, this machine has {}", gib(each), gib(there));
+        let failure = Failure::new(TOO_MUCH, Kind::Usage, message);
+        return Verdict::Warn(Box::new(failure.hint("ask for fewer nodes, or for less each: --memory 3g")));
+    }
     // An engine may run elsewhere, or have less: `engine.size` looks at that.
     let (verdict, container) =
         (judge_memory(there, asked, "this machine"), ground.engine().await.is_container());
