@@ -71,6 +71,10 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
+    if report.failure.is_none() && cx.settings.target.context.is_some() {
+        // Credentials that nothing needs any more; the next command copies them anew.
+        let _ = std::fs::remove_file(session.paths.kubeconfig());
+    }
     if report.failure.is_none() && matches!(extent, Extent::Nothing | Extent::Profile) {
         // What is left of the profile here is history; the lock file stays, it is being held.
         cx.journal.borrow().remove()?;

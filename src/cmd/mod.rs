@@ -181,7 +181,10 @@ async fn connected(cx: &crate::context::Cx) -> Result<()> {
         Err(why) => Err(Box::new(
             Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster to look at")
                 .because(why)
-                .hint(format!("start it: {}", crate::quickstart::refused::up(cx))),
+                .hint(match &cx.settings.target.context {
+                    Some(_) => "see that your own kubectl reaches the cluster by this context".to_owned(),
+                    None => format!("start it: {}", crate::quickstart::refused::up(cx)),
+                }),
         )),
     }
 }

@@ -84,6 +84,9 @@ pub async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc::Rc<dyn
     };
     let minikube =
         Minikube::new(program, request.target.profile.as_str(), &request.paths.kubeconfig(), runner.clone());
+    if minikube.is_none() {
+        return;
+    }
     let config = async {
         let config = bundle.part("minikube/profile.yaml", minikube.profile_config()).await;
         let driver = match config {

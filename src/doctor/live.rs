@@ -175,16 +175,15 @@ impl<'a> Live<'a> {
             // Only a cluster that should run is missed; `profile.state` tells the rest.
             Err(why) if self.asked && matches!(self.ground.state().await, Ok(State::Running)) => {
                 let profile = self.ground.profile_name();
-                Outcome::failed(
-                    &Failure::new(
-                        kubectl::UNREACHABLE,
-                        Kind::Task,
-                        format!("the API server of the profile {profile} does not answer"),
-                    )
-                    .because(why)
-                    .hint(format!("start it again: minikube start -p {profile}"))
-                    .hint(format!("its log: minikube logs -p {profile}")),
-                )
+                let message = format!("the API server of the profile {profile} does not answer");
+                let failure = Failure::new(kubectl::UNREACHABLE, Kind::Task, message).because(why);
+                Outcome::failed(&if self.ground.settings.target.context.is_some() {
+                    failure.hint("see that your own kubectl reaches the cluster by this context")
+                } else {
+                    failure
+                        .hint(format!("start it again: minikube start -p {profile}"))
+                        .hint(format!("its log: minikube logs -p {profile}"))
+                })
             }
             Err(why) => Outcome::skipped(why.clone()),
         }

@@ -1,6 +1,7 @@
 //! What kubectl's errors mean.
 
 use crate::failure::{Failure, Id, Kind};
+use crate::names::is_context;
 use crate::observe::{ApiError, ApiErrorKind};
 
 /// The API server does not answer.
@@ -46,6 +47,18 @@ pub(crate) fn ids() -> Vec<Id> {
 
 /// Why kubectl failed at `doing` ("apply the operator") on the cluster of `profile`.
 pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
+    let mut failure = meant(error, doing, profile);
+    if is_context(profile) {
+        // Somebody's own cluster is not mended by minikube.
+        failure.hints.retain(|hint| !hint.contains("minikube"));
+        if [UNREACHABLE, UNAUTHORIZED, WRONG, EXPIRED].contains(&failure.id) {
+            failure = failure.hint("see that your own kubectl reaches the cluster by this context, and log in again if it asks for that");
+        }
+    }
+    failure
+}
+
+fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
     let failure = |id, kind, why: &str| {
         Failure::new(id, kind, format!("cannot {doing}: {why}")).because(&error.message)
     };

@@ -76,8 +76,9 @@ impl Task<Cx> for Preflight {
         checks::refuse(&ground, Group::Disk, |_| {}).await?;
         if let Err(why) = cluster::connect(cx).await? {
             let message = "the cluster does not answer";
+            let failure = Failure::new(Id("KS-NO-CLUSTER"), Kind::Prerequisite, message).because(why);
             return Err(Box::new(
-                Failure::new(Id("KS-NO-CLUSTER"), Kind::Prerequisite, message).because(why),
+                failure.hint("see that your own kubectl reaches the cluster by this context"),
             ));
         }
         ownership::settle(cx).await?;

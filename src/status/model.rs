@@ -8,6 +8,7 @@ use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::topics;
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
+use crate::names::is_context;
 use crate::observe::Snapshot;
 use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
@@ -202,7 +203,8 @@ fn standing(
                 next: Vec::new(),
             }),
             ProfileState::Running | ProfileState::Unknown => {
-                missing(format!("the API server of the minikube profile {profile} does not answer"))
+                let whose = if is_context(profile) { "cluster" } else { "minikube profile" };
+                missing(format!("the API server of the {whose} {profile} does not answer"))
             }
         };
     }

@@ -23,3 +23,4 @@ mod mishaps;
 mod offline;
 mod removal;
 mod sigkill;
+mod upgrade;

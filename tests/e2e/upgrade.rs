@@ -1,0 +1,64 @@
+//! From one Strimzi to a later one on a real cluster. The images of the older releases are those of the
+//! newest under other names: what is proven is the order, the real API server's part, and real Kafka over
+//! each rolling update.
+
+use std::path::Path;
+
+use crate::ground::Ground;
+
+/// The newest images, and the names under which older releases ask for them.
+const TAGS: [(&str, &str); 5] = [
+    ("operator:1.2.0", "operator:0.51.0"),
+    ("operator:1.2.0", "operator:1.0.1"),
+    ("kafka:1.2.0-kafka-4.3.1", "kafka:0.51.0-kafka-4.2.0"),
+    ("kafka:1.2.0-kafka-4.3.1", "kafka:1.0.1-kafka-4.2.0"),
+    ("kafka:1.2.0-kafka-4.3.1", "kafka:1.2.0-kafka-4.2.0"),
+];
+
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn what_0_51_stored_is_read_by_1_2() {
+    let ground = Ground::with_a_cluster("upgrade::what_0_51_stored_is_read_by_1_2");
+    for (have, wanted) in TAGS {
+        let tag = format!("ctr -n k8s.io images tag --force quay.io/strimzi/{have} quay.io/strimzi/{wanted}");
+        ground.in_node(&tag);
+    }
+    // Of the catalogue's install manifests, which lie beside the ground's own.
+    let newest = ground.sources().into_iter().find(|s| s.ends_with(".yaml")).expect("a manifest");
+    let archive = Path::new(&newest).ancestors().nth(2).expect("a folder").join("install-manifests.tar.xz");
+    let folder = ground.file("manifests");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = folder.display().to_string();
+    ground.run("tar", &["-xf", &archive.display().to_string(), "-C", &folder]).expect(0);
+    let manifest = format!("{folder}/strimzi-cluster-operator-0.51.0.yaml");
+    ground.kstrim(&["up", "--release", "0.51.0", "--kafka", "4.2.0", "--manifests", &manifest]).expect(0);
+    ground.kstrim(&["set", "log.retention.hours=24"]).expect(0);
+    ground.kstrim(&["topic", "create", "kept"]).expect(0);
+    let stored = |of: &str| {
+        let path =
+            ["get", "crd", &format!("{of}.kafka.strimzi.io"), "-o", "jsonpath={.status.storedVersions}"];
+        ground.kubectl(&path)
+    };
+    assert_eq!(stored("kafkatopics"), r#"["v1beta2"]"#);
+    let upgrade = ["upgrade", "--release", "1.2.0", "--manifests", &folder, "--yes", "-o", "json"];
+    let run = ground.kstrim(&upgrade).expect(0);
+    assert_eq!(run.events().finished()["outcome"], "done", "{run}");
+    for kind in ["kafkatopics", "kafkas", "kafkanodepools", "kafkausers"] {
+        assert_eq!(stored(kind), r#"["v1"]"#, "{kind}");
+    }
+    let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
+    assert_eq!(kafka["status"]["kafkaVersion"], "4.3.1");
+    assert_eq!(kafka["spec"]["kafka"]["metadataVersion"], "4.3-IV0");
+    assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.hours"], 24, "what was set stays");
+    let topics = ground.kstrim(&["topic", "list", "-o", "json"]).expect(0).json();
+    assert!(
+        topics.as_array().into_iter().flatten().any(|t| t["topic"] == "kept" && t["ready"] == true),
+        "{topics}"
+    );
+    // Again: nothing to do but to look and to prove.
+    let again = ground.kstrim(&upgrade).expect(0);
+    let began = again.stdout.lines().filter(|l| l.contains(r#""type":"task_started""#)).count();
+    assert_eq!(began, 1, "the smoke test alone: {again}");
+    ground.kstrim(&["topic", "delete", "kept", "--yes"]).expect(0);
+    ground.kstrim(&["set", "--unset", "log.retention.hours"]).expect(0);
+}
