@@ -26,7 +26,7 @@ const ROWS: [&[&str]; 11] = [
 const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
-const EXCEPTIONS: [(&str, &str, &str); 19] = [
+const EXCEPTIONS: [(&str, &str, &str); 20] = [
     ("doctor", "report", "its drawing is one of those for people"),
     ("doctor", "quickstart", "the checks of the machine are those of up's preflight"),
     ("doctor", "status", "what is in the cluster is told as status tells it"),
@@ -46,6 +46,7 @@ const EXCEPTIONS: [(&str, &str, &str); 19] = [
     ("explain", "ready", "a fact about a pod is worded as readiness words it"),
     ("manifest", "catalogue", "a release says where its manifest is and what it can do"),
     ("manifest", "download", "a manifest may have to be fetched"),
+    ("paths", "names", "a folder tells by its name whether it is a context's"),
     ("event", "failure", "a failed run's last event holds the failure"),
     ("config", "cli", "settings are read off clap's types"),
     ("config", "tool", "one parser for sizes of memory, minikube's"),
