@@ -11,6 +11,7 @@ mod http;
 pub mod ids;
 mod pace;
 mod proxy;
+mod redirect;
 
 use std::fs;
 use std::io::{self, Read};

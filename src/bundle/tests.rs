@@ -192,8 +192,13 @@ fn paths() {
     }
 }
 
+/// Files are written for each case: fewer than elsewhere, unless more are asked for.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     /// Whatever bit is changed in a bundle: it is refused, or nothing that is taken out of it differs.
     #[test]

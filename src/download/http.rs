@@ -14,7 +14,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
 use super::pace::{self, Pace};
-use super::{OnProgress, Progress, Settings, ids, proxy};
+use super::{OnProgress, Progress, Settings, ids, proxy, redirect};
 use crate::failure::{Failure, Id, Kind, Result};
 
 /// Most redirects followed for one file. GitHub's release assets need one.
@@ -318,43 +318,14 @@ fn follow(
             return Ok((url, response));
         }
         let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
-        let to = to.map(|to| join(&url, to)).ok_or_else(|| {
+        let to = to.ok_or_else(|| {
             let message = format!("{url} redirects to nowhere ({status})");
             Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message))
         })?;
-        let from_https = scheme(&url)? == "https";
-        if scheme(&to).map_or(true, |scheme| from_https && scheme != "https") {
-            let message = format!("{url} redirects to {to}, which is not safe to follow");
-            return Err(Broken::Final(
-                Failure::new(ids::SCHEME, Kind::Task, message)
-                    .because("a redirect may not leave https")
-                    .hint("a proxy or a sign-in page of this network may be answering in the server's place"),
-            ));
-        }
-        url = to;
+        url = redirect::target(&url, to)?;
     }
     let message = format!("more than {REDIRECTS} redirects, the last to {url}");
     Err(Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message)))
-}
-
-/// A `Location` in the sense of RFC 3986, for http(s) bases.
-fn join(base: &str, to: &str) -> String {
-    let has_scheme = to.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    });
-    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    match to {
-        _ if has_scheme => to.to_owned(),
-        _ if to.starts_with("//") => format!("{scheme}:{to}"),
-        _ if to.starts_with('/') => format!("{scheme}://{authority}{to}"),
-        _ => {
-            let path = path.split(['?', '#']).next().unwrap_or("");
-            let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-            format!("{scheme}://{authority}/{folder}{to}")
-        }
-    }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -453,24 +424,4 @@ fn unwritable(error: &io::Error) -> Failure {
 pub(super) fn too_large(what: &str, limit: u64) -> Failure {
     let message = format!("{what} is larger than {} MiB, the most kstrim takes", limit >> 20);
     Failure::new(ids::SIZE, Kind::Task, message).hint("check the URL: this is not the expected file")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::join;
-
-    #[test]
-    fn locations_are_resolved() {
-        let base = "https://h:1/a/b?q=/x";
-        for (to, joined) in [
-            ("http://x/y", "http://x/y"),
-            ("file:/etc/passwd", "file:/etc/passwd"),
-            ("//x/y", "https://x/y"),
-            ("/c", "https://h:1/c"),
-            ("c?d", "https://h:1/a/c?d"),
-        ] {
-            assert_eq!(join(base, to), joined);
-        }
-        assert_eq!(join("http://h", "c"), "http://h/c");
-    }
 }

@@ -1,0 +1,104 @@
+//! Where a redirect leads, and whether it may.
+
+use super::http::scheme;
+use super::ids;
+use crate::failure::{Failure, Kind, Result};
+
+/// The URL that a `Location` means.
+///
+/// # Errors
+/// `KS-DOWNLOAD-SCHEME` if it is no http(s), or leaves https; `KS-DOWNLOAD-CREDENTIALS`.
+pub(super) fn target(from: &str, location: &str) -> Result<String> {
+    let to = join(from, location);
+    let unsafe_ = match scheme(&to) {
+        Err(failure) if failure.id == ids::CREDENTIALS => return Err(failure),
+        Err(_) => true,
+        Ok(scheme_of_it) => scheme(from)? == "https" && scheme_of_it != "https",
+    };
+    if !unsafe_ {
+        return Ok(to);
+    }
+    let message = format!("{from} redirects to {to}, which is not safe to follow");
+    Err(Box::new(
+        Failure::new(ids::SCHEME, Kind::Task, message)
+            .because("a redirect may not leave https")
+            .hint("a proxy or a sign-in page of this network may be answering in the server's place"),
+    ))
+}
+
+/// A `Location` in the sense of RFC 3986, for http(s) bases.
+fn join(base: &str, to: &str) -> String {
+    let has_scheme = to.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
+    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    match to {
+        _ if has_scheme => to.to_owned(),
+        _ if to.starts_with("//") => format!("{scheme}:{to}"),
+        _ if to.starts_with('/') => format!("{scheme}://{authority}{to}"),
+        _ => {
+            let path = path.split(['?', '#']).next().unwrap_or("");
+            let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            format!("{scheme}://{authority}/{folder}{to}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn locations_are_resolved() {
+        let base = "https://h:1/a/b?q=/x";
+        for (to, joined) in [
+            ("http://x/y", "http://x/y"),
+            ("file:/etc/passwd", "file:/etc/passwd"),
+            ("//x/y", "https://x/y"),
+            ("/c", "https://h:1/c"),
+            ("c?d", "https://h:1/a/c?d"),
+        ] {
+            assert_eq!(join(base, to), joined);
+        }
+        assert_eq!(join("http://h", "c"), "http://h/c");
+    }
+
+    #[test]
+    fn what_leaves_https_or_http_is_refused() {
+        for (from, to, id) in [
+            ("https://h/a", "http://h/a", ids::SCHEME),
+            ("https://h/a", "file:///etc/passwd", ids::SCHEME),
+            ("http://h/a", "FTP://h/a", ids::SCHEME),
+            ("http://h/a", "data:text/plain,x", ids::SCHEME),
+            ("https://h/a", "https://me:hunter2@h/a", ids::CREDENTIALS),
+            ("https://h/a", "//me:hunter2@h/a", ids::CREDENTIALS),
+        ] {
+            let failure = target(from, to).expect_err(to);
+            assert_eq!(failure.id, id, "{to}");
+            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        }
+        assert_eq!(target("http://h/a", "HTTPS://h/b").expect("safe"), "HTTPS://h/b");
+    }
+
+    proptest! {
+        /// Whatever a server writes there: what is followed is http(s), never less safe, and shows no login.
+        #[test]
+        fn no_location_leads_out(
+            secure in any::<bool>(),
+            start in prop::sample::select(vec!["", "/", "//", "http:", "http://", "https://", "HTTPS://", "file://", "h://", ":", "@", "\\", "?", "#"]),
+            rest in "(\\PC{0,40}|[a-z0-9:@/?#.%\\\\-]{0,40})",
+        ) {
+            let from = format!("{}://host:1/folder/file?q=1", if secure { "https" } else { "http" });
+            if let Ok(to) = target(&from, &format!("{start}{rest}")) {
+                let lower = to.to_ascii_lowercase();
+                prop_assert!(lower.starts_with("https://") || !secure && lower.starts_with("http://"), "{}", to);
+                let authority = lower.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+                prop_assert!(!authority.unwrap_or_default().contains('@'), "{}", to);
+            }
+        }
+    }
+}

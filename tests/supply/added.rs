@@ -1,0 +1,101 @@
+//! A release that does not exist yet, through the maintainers' command as `docs/releases.md` has it.
+
+use std::fs;
+use std::path::Path;
+
+use kstrim::catalogue::{self, Catalogue};
+use kstrim::manifest::{digest, load};
+
+use crate::{command, data, fits_its_definitions};
+
+const NEW: &str = "9.9.0";
+
+/// The document's own example of facts, made that of another release.
+fn facts() -> String {
+    let document = include_str!("../../docs/releases.md");
+    let example = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = example.expect("an example of facts in docs/releases.md");
+    assert!(example.contains("\"version\": \"1.2.0\""), "{example}");
+    example.replace("1.2.0", NEW)
+}
+
+fn run(add: bool, folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
+    let file = folder.join("FACTS.json");
+    fs::write(&file, facts).expect("written");
+    let (file, folder) = (file.to_str().expect("text"), folder.to_str().expect("text"));
+    let args = if add { vec!["--add", file, folder] } else { vec![file, folder] };
+    command::run(&args, catalogue::catalogue())
+}
+
+fn manifest(folder: &Path, text: &str) {
+    fs::write(folder.join(format!("strimzi-cluster-operator-{NEW}.yaml")), text).expect("written");
+}
+
+/// With a small manifest of the project's own, so that it needs no data from elsewhere.
+#[test]
+fn a_new_release_is_added_and_nothing_else_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = include_str!("../fixtures/install.yaml").replace("1.2.0", NEW);
+    manifest(folder.path(), &text);
+    // What the manifest does not say is refused.
+    let refused = run(true, folder.path(), &facts()).unwrap_err();
+    assert!(format!("{refused:#}").contains("Strimzi 9.9.0: manifest and facts differ"), "{refused:#}");
+    let facts = facts().replace("\"4.2.0\", \"4.2.1\", \"4.3.0\", \"4.3.1\"", "\"4.2.0\", \"4.3.1\"");
+    let added = run(true, folder.path(), &facts).unwrap();
+    let (new, rest) = added.releases.split_last().unwrap();
+    assert_eq!(rest, catalogue::releases());
+    assert_eq!(added.minikube, catalogue::catalogue().minikube);
+    assert_eq!(new.version.to_string(), NEW);
+    assert_eq!(new.operator_image, "quay.io/strimzi/operator:9.9.0");
+    assert_eq!(new.kafka_list(), "4.2.0, 4.3.1");
+    assert_eq!(new.digest, digest(&load::from_bytes("x", text.as_bytes()).unwrap()));
+    // What it prints is what the program reads.
+    let printed = serde_json::to_string_pretty(&added).unwrap();
+    assert_eq!(serde_json::from_str::<Catalogue>(&printed).unwrap(), added);
+
+    // The same release again is replaced; without --add there is nothing else.
+    let dated = facts.replace("2026-08-20", "2026-08-21");
+    let again = command_over(&added, folder.path(), &dated);
+    assert_eq!(again.releases.len(), added.releases.len());
+    assert_eq!(again.releases.last().unwrap().date, "2026-08-21");
+    assert_eq!(run(false, folder.path(), &facts).unwrap().releases, [new.clone()]);
+
+    // A minikube release alone needs no manifest.
+    let minikube = r#"{"releases": [], "minikube_releases": [{"version": "v9.0.0", "default_kubernetes": "v1.40.0",
+        "newest_kubernetes": "v1.40.0", "oldest_kubernetes": "v1.33.0"}]}"#;
+    let more = run(true, folder.path(), minikube).unwrap();
+    assert_eq!(more.minikube.last().unwrap().default.to_string(), "1.40.0");
+    assert_eq!(more.releases, catalogue::releases());
+
+    // Mistakes are told: no manifest, no facts.
+    fs::remove_file(folder.path().join(format!("strimzi-cluster-operator-{NEW}.yaml"))).unwrap();
+    let refused = format!("{:#}", run(true, folder.path(), &facts).unwrap_err());
+    assert!(refused.contains("strimzi-cluster-operator-9.9.0.yaml"), "{refused}");
+    let refused = format!("{:#}", run(true, folder.path(), "{}").unwrap_err());
+    assert!(refused.contains("expected shape"), "{refused}");
+}
+
+fn command_over(before: &Catalogue, folder: &Path, facts: &str) -> Catalogue {
+    let file = folder.join("FACTS.json");
+    fs::write(&file, facts).expect("written");
+    command::run(&["--add", file.to_str().unwrap(), folder.to_str().unwrap()], before).unwrap()
+}
+
+/// With the newest real manifest: what is added passes the checks of those that are there.
+#[test]
+fn a_new_release_is_checked_as_the_others_are() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let newest = "1.2.0".parse().unwrap();
+    let text = fs::read_to_string(data.file(&newest)).unwrap().replace("1.2.0", NEW);
+    manifest(folder.path(), &text);
+    let added = run(true, folder.path(), &facts()).unwrap();
+    let new = added.releases.last().unwrap();
+    let objects = load::from_bytes("x", text.as_bytes()).unwrap();
+    assert_eq!(
+        fits_its_definitions(new, &objects),
+        fits_its_definitions(catalogue::find(&newest).unwrap(), &data.objects(&newest))
+    );
+    let like = catalogue::find(&newest).unwrap();
+    assert_eq!((&new.kraft, &new.schema, &new.api_versions), (&like.kraft, &like.schema, &like.api_versions));
+}
