@@ -50,11 +50,8 @@ impl Task<Cx> for Images {
                 left => format!("the kubelet will pull {}", left.join(", ")),
             }));
         }
-        let secrets = cx.settings.pull_secret_names();
-        let pulled = cx.settings.image_archives.is_empty() && cx.settings.bundle.is_none();
-        if pulled && !secrets.is_empty() {
-            let secrets = secrets.join(", ");
-            return Ok(Doneness::Done(format!("the kubelet pulls them, with the Secret {secrets}")));
+        if let Some(how) = by_kubelet(cx) {
+            return Ok(Doneness::Done(how));
         }
         if *cx.machine.borrow() < Machine::Api {
             return Ok(Doneness::Pending("waiting for the node".into()));
@@ -93,6 +90,9 @@ impl Task<Cx> for Images {
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        if let Some(how) = by_kubelet(cx) {
+            return Ok(vec![format!("# {how}")]);
+        }
         let archives = match &cx.settings.bundle {
             Some(bundle) => {
                 bundle.index.of(bundle::Kind::Image).map(|e| bundle.cached(e, &cache_dir())).collect()
@@ -106,6 +106,14 @@ impl Task<Cx> for Images {
             archives.iter().map(|a| cx.minikube.image_load_cmd(a).to_string()).collect()
         })
     }
+}
+
+/// How the kubelet pulls them, where they need a login: minikube cannot give one to the node's runtime.
+fn by_kubelet(cx: &Cx) -> Option<String> {
+    let secrets = cx.settings.pull_secret_names();
+    let pulled = cx.settings.image_archives.is_empty() && cx.settings.bundle.is_none();
+    (pulled && !secrets.is_empty())
+        .then(|| format!("the kubelet pulls them, with the Secret {}", secrets.join(", ")))
 }
 
 /// Whether a node holds an image. The kubelet lists its images again only after 30 s and more, and the

@@ -151,6 +151,16 @@ fn registries_secrets_and_logins_are_checked_before_anything_runs() {
     }
 }
 
+/// Also where minikube itself would have to be obtained first.
+#[test]
+fn a_plan_says_who_pulls_what_needs_a_login() {
+    for mut test in [fresh(), fresh().without("minikube").without("kubectl")] {
+        let run = kstrim(&mut test, ["plan", "--image-pull-secret", "mine"]).expect(0);
+        let words = "the kubelet pulls them, with the Secret mine";
+        assert!(run.stdout.contains(words) && !run.stdout.contains("image pull -p"), "{}", run.stdout);
+    }
+}
+
 #[test]
 fn a_login_is_used_and_shown_nowhere() {
     let mut test = fresh().scenario(quick).env("KSTRIM_IMAGE_REGISTRY", "r.example:5000/quay");
