@@ -58,7 +58,7 @@ fn a_new_release_is_added_and_nothing_else_changes() {
     let again = command_over(&added, folder.path(), &dated);
     assert_eq!(again.releases.len(), added.releases.len());
     assert_eq!(again.releases.last().unwrap().date, "2026-08-21");
-    assert_eq!(run(false, folder.path(), &facts).unwrap().releases, [new.clone()]);
+    assert_eq!(run(false, folder.path(), &facts).unwrap().releases, std::slice::from_ref(new));
 
     // A minikube release alone needs no manifest.
     let minikube = r#"{"releases": [], "minikube_releases": [{"version": "v9.0.0", "default_kubernetes": "v1.40.0",
