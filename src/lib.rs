@@ -47,6 +47,8 @@ pub mod paths;
 pub mod quickstart;
 pub mod ready;
 pub mod report;
+#[cfg(test)]
+mod schema_tests;
 pub mod status;
 pub mod teardown;
 pub mod tool;

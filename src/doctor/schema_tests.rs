@@ -1,52 +1,23 @@
 //! The published schema is the one of the types, and the documentation names every field and check.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::data::Doctor;
-
-fn file(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(file(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
-}
+use crate::schema_tests as schema;
 
 fn generated() -> Value {
-    // What is written, where an absent value is null: all fields are always there.
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Doctor>();
-    schema.insert("title".to_owned(), "What kstrim doctor -o json prints, version 1".into());
-    schema.to_value()
+    schema::of::<Doctor>("What kstrim doctor -o json prints, version 1")
 }
 
 #[test]
 fn the_published_schema_is_that_of_the_types() {
-    let text = serde_json::to_string_pretty(&generated()).expect("JSON") + "\n";
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(file("docs/schema/doctor.schema.json"), &text).expect("writable docs");
-    }
-    assert!(
-        read("docs/schema/doctor.schema.json") == text,
-        "run the tests with UPDATE_SCHEMA=1 and look at the diff"
-    );
+    schema::published(&generated(), "docs/schema/doctor.schema.json");
 }
 
 #[test]
 fn the_documentation_names_every_field_and_every_check() {
-    let docs = read("docs/doctor.md");
-    let schema = generated();
-    let defs = schema["$defs"].as_object().expect("types");
-    for (of, ty) in defs.iter().map(|(n, t)| (n.as_str(), t)).chain([("Doctor", &schema)]) {
-        for field in ty["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
-            assert!(docs.contains(&format!("`{field}`")), "{of}.{field} is not in docs/doctor.md");
-        }
-        for value in ty["oneOf"].as_array().into_iter().flatten().filter_map(|v| v["const"].as_str()) {
-            assert!(docs.contains(&format!("`{value}`")), "{of} {value} is not in docs/doctor.md");
-        }
-    }
+    schema::documented(&generated(), "Doctor", "docs/doctor.md");
+    let docs = schema::read("docs/doctor.md");
     let machine = crate::quickstart::checks::TABLE.iter().map(|c| c.id);
     for id in machine.chain(super::live::ids()) {
         assert!(docs.contains(&format!("| `{id}` |")), "the check {id} is not in docs/doctor.md");

@@ -229,7 +229,7 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let open = at_work(scene);
-    let stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(*p));
+    let stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(scene, *p));
     let Some((pod, change)) = stuck.filter_map(|p| Some((p, changed_since(scene, kafka, p)?))).next() else {
         return;
     };
@@ -319,11 +319,14 @@ fn changed_since(scene: &Scene<'_>, kafka: Kafka<'_>, pod: Pod<'_>) -> Option<Ch
     (begun(kafka.0) && missed >= 2).then_some(Change::TakenBack)
 }
 
-/// Whether a pod will not start without help.
-fn is_stuck(pod: Pod<'_>) -> bool {
+/// Whether a pod will not start without help: it ended twice, or once with a cause that its log tells.
+fn is_stuck(scene: &Scene<'_>, pod: Pod<'_>) -> bool {
     pod.unschedulable().is_some()
         || pod.containers().any(|c| {
             let pull = |r: &str| matches!(r, "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName");
-            c.crashes() >= 2 || matches!(c.state(), State::Waiting { reason, .. } if pull(reason))
+            let told = || super::pods::asked(pod, &c, scene).and_then(super::logs::broker).is_some();
+            c.crashes() >= 2
+                || c.down().is_some() && told()
+                || matches!(c.state(), State::Waiting { reason, .. } if pull(reason))
         })
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::json;
 
-use crate::harness::{Running, Test};
-use crate::support::{kubectl, ready, until};
+use crate::harness::{Action, Fault, Running, Test};
+use crate::support::{kubectl, kubectl_words, ready, until};
 use crate::trouble::eventually;
 
 /// Let a container write lines, each with its time.
@@ -130,4 +131,63 @@ fn a_reader_that_goes_away_ends_it() {
     eventually("it ends", || child.try_wait().expect("wait").is_some());
     assert_eq!(child.wait().expect("ended").code(), Some(0));
     eventually("no child is left", || test.leftovers().is_empty());
+}
+
+#[test]
+fn a_container_that_is_restarted_in_its_pod_is_followed_again() {
+    let mut test = ready();
+    write(&test, BROKER, "kafka", &[("01", "one")]);
+    let running: Running = test.args(["logs", "-f", "--component", "kafka"]).spawn();
+    eventually("the broker is followed", || followed(&test, 1));
+    let pod = test.object("kstrim", &format!("pods/kafka/{BROKER}"));
+    let mut status = pod["status"]["containerStatuses"][0].clone();
+    let ended = json!({"exitCode": 137, "reason": "Error", "startedAt": status["state"]["running"]["startedAt"],
+        "finishedAt": "2026-11-22T20:30:00Z"});
+    status["restartCount"] = json!(1);
+    status["lastState"] = json!({"terminated": ended});
+    let patch = json!({"status": {"containerStatuses": [status]}}).to_string();
+    let words = ["patch", "pod", BROKER, "-n", "kafka", "--subresource=status", "--type=merge", "-p", &patch];
+    kubectl_words(&test, words.map(str::to_owned).into()).expect(0);
+    let again = test.object("kstrim", &format!("pods/kafka/{BROKER}"));
+    assert_eq!(again["metadata"]["uid"], pod["metadata"]["uid"], "it is the same pod");
+    eventually("its next run is followed", || followed(&test, 2));
+    write(&test, BROKER, "kafka", &[("59", "after it")]);
+    std::thread::sleep(Duration::from_millis(800));
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130);
+    assert_eq!(run.stdout.matches("after it").count(), 1, "{}\n{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("a new container"), "{}", run.stderr);
+}
+
+#[test]
+fn an_api_server_that_goes_away_and_comes_back_is_waited_for() {
+    let mut test = ready();
+    write(&test, BROKER, "kafka", &[("01", "one")]);
+    let running: Running = test.args(["logs", "-f", "--component", "kafka"]).spawn();
+    eventually("the broker is followed", || followed(&test, 1));
+    // Away: what asks for logs is refused, and the one that follows loses its server.
+    let refused = "The connection to the server 192.168.49.2:8443 was refused - did you specify the right host or port?";
+    let action = Action::Exit { code: 1, stdout: String::new(), stderr: refused.into() };
+    test.rescenario(|s| {
+        s.faults.push(Fault { program: "kubectl".into(), args: "logs".into(), nth: None, action });
+    });
+    // Scenarios take effect with the next call by hand.
+    kubectl(&test, "get pods -n kafka").expect(0);
+    let pid = test.calls().iter().find(|c| c.line().contains("--follow")).map(|c| c.pid).expect("it follows");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
+    rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+    write(&test, BROKER, "kafka", &[("58", "meanwhile")]);
+    eventually("it is asked again", || followed(&test, 3));
+    test.rescenario(|s| s.faults.clear());
+    kubectl(&test, "get pods -n kafka").expect(0);
+    let tries = test.calls().iter().filter(|c| c.line().contains("--follow")).count();
+    eventually("and once more", || followed(&test, tries + 1));
+    write(&test, BROKER, "kafka", &[("59", "back")]);
+    std::thread::sleep(Duration::from_millis(800));
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130);
+    for line in ["one", "meanwhile", "back"] {
+        let count = run.stdout.lines().filter(|l| l.ends_with(&format!("| {line}"))).count();
+        assert_eq!(count, 1, "{line}: {}\n{}", run.stdout, run.stderr);
+    }
 }

@@ -28,6 +28,7 @@ mod resume;
 mod signals;
 mod smoke;
 mod stand_ins;
+mod stops;
 mod stream;
 mod support;
 mod terminal;

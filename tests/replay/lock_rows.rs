@@ -133,6 +133,26 @@ fn a_change_that_is_no_correction_is_named_for_what_it_is() {
 }
 
 #[test]
+fn one_end_is_enough_if_the_log_tells_why() {
+    let mut objects = taken_back();
+    objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}],
+        "containerStatuses": [{"name": "kafka", "image": "x", "ready": false, "restartCount": 0,
+            "state": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-22T20:00:55Z"}}}]});
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let at_it = found(objects.clone(), Some(BEGAN));
+    assert_eq!(at_it[0].id.0, "KS-CRASH-LOOP", "once may be chance");
+    let log = at_it[0].probes[0].clone();
+    let probe = Probe::Reconciliations {
+        namespace: "kafka".into(),
+        pod: "op-1".into(),
+        look: now().as_second() / 10,
+    };
+    let words = "org.apache.kafka.common.config.ConfigException: Invalid value 1".to_owned();
+    let answers = Answers::from([(log, words), (probe, BEGAN.to_owned())]);
+    assert_eq!(look(objects, &expect, &answers)[0].id.0, "KS-OPERATOR-LOCK");
+}
+
+#[test]
 fn a_verdict_of_the_past_is_looked_at_again() {
     let mut objects = stuck();
     objects[1]["status"]["conditions"] = json!([{"type": "NotReady", "status": "True", "reason": "FatalProblem",

@@ -7,7 +7,7 @@ use super::{
     Fault, Left, World, fault,
 };
 use crate::harness::{Crash, Test};
-use crate::support::{disown, kubectl};
+use crate::support::{apply_foreign, disown, kubectl};
 
 fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
     let crash = Crash {
@@ -97,6 +97,29 @@ pub fn faults() -> Vec<Fault> {
             All,
         )
         .by(&["up", "--namespace", "other"]),
+        fault(
+            "operator-second",
+            "somebody else's operator, in a namespace of its own, looks at the Kafka's too",
+            Ready,
+            |t| {
+                let env = json!([{"name": "STRIMZI_NAMESPACE", "value": "*"}]);
+                let objects = [
+                    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}}),
+                    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                        "metadata": {"name": "strimzi-cluster-operator", "namespace": "other"},
+                        "spec": {"replicas": 0, "selector": {"matchLabels": {"name": "other"}}, "template": {
+                            "metadata": {"labels": {"name": "other"}},
+                            "spec": {"containers": [{"name": "operator", "image": "x", "env": env}]}}}}),
+                ];
+                apply_foreign(t, &objects);
+            },
+            Healed("KS-OPERATOR-SECOND"),
+            All,
+        )
+        .cured_by(|t| {
+            kubectl(t, "delete deployment strimzi-cluster-operator -n other").expect(0);
+            kubectl(t, "delete namespace other").expect(0);
+        }),
         fault(
             "release-older",
             "an older Strimzi is asked for than the installed one",
