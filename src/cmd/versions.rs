@@ -164,7 +164,7 @@ fn set_text(set: &Set) -> String {
     });
     table.row(["Strimzi", &set.release.to_string()]);
     table.row(["Kafka", &format!("{}{metadata}", set.kafka)]);
-    table.row(["preset", &format!("{}, {}", set.preset, set.mode)]);
+    table.row(["preset", &format!("{} (mode {})", set.preset, set.mode)]);
     table.row(["Kubernetes", &format!("{} ({} supported)", set.kubernetes, set.kubernetes_supported)]);
     table.row(["minikube", &format!("{}{minikube}", set.minikube)]);
     table.row(["kubectl", &set.kubectl.to_string()]);

@@ -21,7 +21,7 @@ pub(super) fn target(from: &str, location: &str) -> Result<String> {
     let message = format!("{from} redirects to {to}, which is not safe to follow");
     Err(Box::new(
         Failure::new(ids::SCHEME, Kind::Task, message)
-            .because("a redirect may not leave https")
+            .because("a redirect leads to http or https only, and never out of https")
             .hint("a proxy or a sign-in page of this network may be answering in the server's place"),
     ))
 }

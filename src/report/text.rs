@@ -1,6 +1,6 @@
 //! Text for terminals: columns it takes, cutting, wrapping, and what may not reach a screen.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Columns of a terminal that `text` takes.
 pub fn width(text: &str) -> usize {
@@ -43,19 +43,26 @@ pub fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
         return text.to_owned();
     }
     let room = columns.saturating_sub(ellipsis.width());
-    let mut taken = 0;
-    let mut cut: String = text
-        .chars()
-        .take_while(|c| {
-            taken += c.width().unwrap_or(0);
-            taken <= room
-        })
-        .collect();
-    cut.truncate(cut.trim_end().len());
+    let mut cut = text[..fitting(text, room)].trim_end().to_owned();
     if ellipsis.width() <= columns {
         cut.push_str(ellipsis);
     }
     cut
+}
+
+/// Bytes of the longest beginning that takes at most `columns`. Measured as a whole: a character may change
+/// the width of the one before it (a variation selector, a ligature).
+fn fitting(text: &str, columns: usize) -> usize {
+    let mut fits = 0;
+    for (at, c) in text.char_indices() {
+        let end = at + c.len_utf8();
+        match text[..end].width() {
+            width if width <= columns => fits = end,
+            width if width > columns + 2 => break,
+            _ => {}
+        }
+    }
+    fits
 }
 
 /// `text` broken between words into lines of at most `columns`, at most `lines` of them; the last
@@ -69,18 +76,9 @@ pub fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<Str
             break;
         }
         // The last blank at which the line still fits; a longer word is cut by force.
-        let mut taken = 0;
-        let mut fits = 0;
-        let mut blank = None;
-        for (at, c) in rest.char_indices() {
-            if c == ' ' && taken <= columns {
-                blank = Some(at);
-            }
-            taken += c.width().unwrap_or(0);
-            if taken <= columns {
-                fits = at + c.len_utf8();
-            }
-        }
+        let fits = fitting(rest, columns);
+        let blanks = rest.match_indices(' ').map(|(at, _)| at).take_while(|at| *at <= fits);
+        let blank = blanks.filter(|at| rest[..*at].width() <= columns).last();
         let first = rest.chars().next().map_or(1, char::len_utf8);
         let (line, after) = rest.split_at(blank.unwrap_or(fits.max(first)));
         done.push(line.trim_end().to_owned());
@@ -151,6 +149,15 @@ mod tests {
         assert_eq!(fill(text, None, 2), [text]);
         assert_eq!(fill("short", Some(3), 2), ["short"]);
         assert!(fill("", Some(40), 2).is_empty());
+    }
+
+    /// A star and a variation selector are an emoji of two columns.
+    #[test]
+    fn a_character_may_widen_the_one_before_it() {
+        let text = "*\u{fe0f}abcdefgh";
+        assert_eq!(width("*\u{fe0f}"), 2);
+        assert_eq!(truncate(text, 5, "…"), "*\u{fe0f}ab…");
+        assert_eq!(wrap(text, 5, 2, "…")[0], "*\u{fe0f}abc");
     }
 
     #[test]
