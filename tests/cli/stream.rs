@@ -109,6 +109,22 @@ fn a_partition_is_written_and_read_alone() {
 }
 
 #[test]
+fn a_partition_that_is_added_meanwhile_is_read_too() {
+    let mut test = ready();
+    produce(&mut test, [], "early\n").expect(0);
+    let args = ["consume", "my-topic", "--from-beginning", "-m", "2", "--timeout", "30s"];
+    let mut child = start(&mut test, &args);
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    assert_eq!(lines.next().expect("a line").expect("text"), "early");
+    let patch = json!({"spec": {"partitions": 2}}).to_string();
+    let topic = ["kubectl", "--", "patch", "kafkatopics.kafka.strimzi.io", "my-topic", "-n", "kafka"];
+    test.args([&topic[..], &["--type=merge", "-p", &patch]].concat()).run().expect(0);
+    produce(&mut test, ["--partition", "1"], "late\n").expect(0);
+    assert_eq!(lines.next().expect("a line").expect("text"), "late");
+    assert_eq!(end(child).0, 0);
+}
+
+#[test]
 fn fewer_than_asked_for_is_a_timeout() {
     let mut test = ready();
     produce(&mut test, [], "one\n").expect(0);
