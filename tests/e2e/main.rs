@@ -5,17 +5,19 @@
 //! ```
 //! Every test stands alone: it asks for what it needs (a running cluster, or none) and brings that
 //! about with kstrim itself, which is cheap when it is there. In the order of their names they need
-//! three starts of minikube. They share one profile, so they run one at a time, also across processes.
+//! three starts of minikube: those that begin without a Kafka have names beside each other. They share one
+//! profile, so they run one at a time, also across processes.
 
 mod ground;
 mod run;
 
 // In the order in which they run.
-mod context;
 mod creation;
 mod daily;
 mod dry_run;
+mod elsewhere;
 mod foreign;
+mod from_older;
 mod hopeless;
 mod host;
 mod living;
@@ -23,4 +25,3 @@ mod mishaps;
 mod offline;
 mod removal;
 mod sigkill;
-mod upgrade;

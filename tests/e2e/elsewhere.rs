@@ -8,7 +8,7 @@ use crate::ground::{Ground, PROFILE};
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_cluster_of_ones_own_from_nothing_and_back() {
-    let ground = Ground::with_a_cluster("context::a_cluster_of_ones_own_from_nothing_and_back");
+    let ground = Ground::with_a_cluster("elsewhere::a_cluster_of_ones_own_from_nothing_and_back");
     let config = fs::read(ground.profile_state().join("kubeconfig")).expect("the profile's kubeconfig");
     let file = ground.file("mine.kubeconfig");
     fs::write(&file, &config).expect("a kubeconfig");

@@ -18,7 +18,7 @@ const TAGS: [(&str, &str); 5] = [
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn what_0_51_stored_is_read_by_1_2() {
-    let ground = Ground::with_a_cluster("upgrade::what_0_51_stored_is_read_by_1_2");
+    let ground = Ground::with_a_cluster("from_older::what_0_51_stored_is_read_by_1_2");
     for (have, wanted) in TAGS {
         let tag = format!("ctr -n k8s.io images tag --force quay.io/strimzi/{have} quay.io/strimzi/{wanted}");
         ground.in_node(&tag);
