@@ -278,15 +278,6 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Become a child program that ends with kstrim
-    #[command(name = crate::exec::supervise::VERB, hide = true)]
-    Exec {
-        /// The process it ends with
-        parent: u32,
-        /// Program and arguments
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-        argv: Vec<std::ffi::OsString>,
-    },
 }
 
 /// How a long command talks.

@@ -35,6 +35,7 @@ pub mod upgrade;
 pub mod user;
 pub mod versions;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -52,9 +53,12 @@ pub const USAGE: Id = Id("KS-USAGE");
 
 /// Parse the command line, run the verb, give its exit code.
 pub fn main() -> ExitCode {
-    // A child that becomes another program has no settings.
-    let child = std::env::args_os().nth(1).is_some_and(|verb| verb == supervise::VERB);
-    let layers = if child { Ok(Layers::default()) } else { Layers::read() };
+    // Before anything else: every child begins so, and the tree of verbs alone costs milliseconds.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|verb| verb == supervise::VERB) {
+        return supervised(words);
+    }
+    let layers = Layers::read();
     let parsed = layers.as_ref().unwrap_or(&Layers::default()).over(Cli::command()).try_get_matches();
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
@@ -81,12 +85,23 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A child of kstrim becomes its program: `PID PROGRAM ARG...`.
+fn supervised(mut words: impl Iterator<Item = OsString>) -> ExitCode {
+    let parent = words.next().and_then(|pid| pid.to_str()?.parse().ok());
+    let (Some(parent), Some(program)) = (parent, words.next()) else {
+        return ExitCode::from(Kind::Usage.exit_code());
+    };
+    match supervise::exec(parent, program, words.collect()) {
+        Ok(never) => match never {},
+        Err(_) => ExitCode::from(126),
+    }
+}
+
 fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let mut global = cli.global;
     let anywhere = matches!(
         cli.command,
-        Command::Exec { .. }
-            | Command::Completions { .. }
+        Command::Completions { .. }
             | Command::Versions(_)
             | Command::Tools(_)
             | Command::Config(_)
@@ -97,14 +112,6 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
     }
     match cli.command {
-        Command::Exec { parent, argv } => {
-            let mut words = argv.into_iter();
-            let Some(program) = words.next() else { return Ok(ExitCode::from(2)) };
-            match supervise::exec(parent, program, words.collect()) {
-                Ok(never) => match never {},
-                Err(_) => Ok(ExitCode::from(126)),
-            }
-        }
         Command::Completions { shell } => completions::run(shell),
         Command::Versions(args) => versions::run(&args),
         Command::Tools(args) => tools::run(&args),

@@ -4,7 +4,8 @@
 //! over. On Linux the kernel can end a child with its parent, but the wish has to be made in
 //! the child itself; doing that after `fork` in our own process needs `unsafe`, doing it in a
 //! fresh process image does not. So a child begins as kstrim, makes the wish and becomes the
-//! program. It costs about a millisecond.
+//! program. It costs about a millisecond: the verb is looked for
+//! before the command line is parsed.
 
 use std::convert::Infallible;
 use std::ffi::OsString;

@@ -356,6 +356,15 @@ impl Test {
         command
     }
 
+    /// The same of a copy, for another user: to where kstrim was built that one may have no way.
+    pub fn kstrim_copied(&self) -> Command {
+        let copy = self.home.path().join("kstrim");
+        fs::copy(env!("CARGO_BIN_EXE_kstrim"), &copy).expect("a copy");
+        let mut command = self.command(&copy);
+        command.args(&self.args);
+        command
+    }
+
     /// Run a stand-in by hand: `fake("kubectl", ["--context", "kstrim", "get", "pods"])`.
     pub fn fake<S: Into<OsString>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Run {
         self.fake_with(program, args, "")
@@ -412,7 +421,15 @@ impl Test {
             let state = stat.split_once(&name).and_then(|(_, rest)| rest.chars().next());
             call.exit.is_none() && state.is_some_and(|state| state != 'Z')
         };
-        self.calls().into_iter().filter(alive).collect()
+        // One that was killed a moment ago may not have got around to dying.
+        let end = Instant::now() + Duration::from_secs(2);
+        loop {
+            let left: Vec<Call> = self.calls().into_iter().filter(alive).collect();
+            if left.is_empty() || Instant::now() > end {
+                return left;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// A profile's state as the stand-in of minikube keeps it, or null.

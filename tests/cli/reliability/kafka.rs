@@ -294,7 +294,7 @@ pub fn faults() -> Vec<Fault> {
             "the entity operator does not become ready",
             Empty,
             |t| t.rescenario(|s| s.timings.entity_ready = NEVER),
-            Named("KS-ENTITY-OPERATOR", 4),
+            Named("KS-ENTITY-OPERATOR", 1),
             All,
         )
         .by(&["up", "--timeout", "30s"]),
