@@ -105,7 +105,7 @@ impl Ground {
     /// Take the ground with a cluster in which nothing of kstrim's is.
     pub fn with_a_cluster(test: &'static str) -> Self {
         let ground = Self::take(test);
-        let there = ground.run("minikube", &["status", "-p", PROFILE]).code() == 0;
+        let there = ground.kstrim(&["kubectl", "--", "get", "--raw", "/readyz"]).code() == 0;
         if there && ground.kstrim(&["down", "--keep-cluster", "--yes"]).code() == 0 {
             return ground;
         }
