@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{few, items, moment, name, text};
 use crate::context::Cx;
@@ -17,10 +17,16 @@ use crate::quickstart::{crds, held};
 /// How long definitions may take to go when nothing of their kinds is left; mostly a second.
 const GOES_WITHIN: Duration = Duration::from_secs(30);
 
+/// How often the API server is made to look again at a deletion that it put off.
+const NUDGE_EVERY: Duration = Duration::from_secs(2);
+/// An annotation whose only use is to change.
+const LOOK_AGAIN: &str = "kstrim/look-again";
+
 /// The task.
 #[derive(Default)]
 pub struct Definitions {
     deleted_at: Cell<Option<Instant>>,
+    nudged_at: Cell<Option<Instant>>,
 }
 
 #[async_trait(?Send)]
@@ -44,6 +50,7 @@ impl Task<Cx> for Definitions {
         {
             return Err(failure);
         }
+        self.nudge(cx, &ours).await;
         let names: Vec<String> = ours.iter().map(name).collect();
         Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
     }
@@ -65,6 +72,34 @@ impl Task<Cx> for Definitions {
     async fn changed(&self, _: &Cx) {
         moment().await;
     }
+}
+
+impl Definitions {
+    /// Soon after a definition came the API server fails to end it ("storage is (re)initializing"), and tries
+    /// again after pauses that grow to minutes. Any change of the object makes it try at once, and then it
+    /// goes (seen on Kubernetes 1.34.4).
+    async fn nudge(&self, cx: &Cx, ours: &[Value]) {
+        let Some(deleted_at) = self.deleted_at.get() else { return };
+        if self.nudged_at.get().is_some_and(|at| at.elapsed() < NUDGE_EVERY) {
+            return;
+        }
+        for crd in ours.iter().filter(|crd| put_off(crd)) {
+            self.nudged_at.set(Some(Instant::now()));
+            let message = format!("the API server has put off the end of {}; it is asked again", name(crd));
+            cx.progress("crds", message, None);
+            // Another value each time. One that has gone meanwhile is what is wanted.
+            let seconds = deleted_at.elapsed().as_secs().to_string();
+            let patch = json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}});
+            let _ = cx.kubectl.patch(cx.namespace(), "crd", &name(crd), &patch, None).await;
+        }
+    }
+}
+
+/// Whether the API server gave up on a definition's deletion for now.
+fn put_off(crd: &Value) -> bool {
+    let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
+    let failed = |c: &Value| c["type"] == "Terminating" && c["reason"] == "InstanceDeletionFailed";
+    !text(crd, "/metadata/deletionTimestamp").is_empty() && conditions.into_iter().flatten().any(failed)
 }
 
 async fn ours(cx: &Cx) -> Result<Vec<Value>> {

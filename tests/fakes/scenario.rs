@@ -38,6 +38,8 @@ pub struct Scenario {
     pub lock_after_delete: bool,
     /// CRDs that hang in deletion until the end of the scenario (recording 13).
     pub stuck_crds: Vec<String>,
+    /// CRDs whose deletion the API server puts off until somebody changes them.
+    pub put_off_crds: Vec<String>,
     /// Whose certificates ran out: `minikube`, `strimzi`.
     pub expired: Vec<String>,
     /// Free space of a node's disk, MiB; `None`: plenty.

@@ -65,5 +65,14 @@ pub fn faults() -> Vec<Fault> {
             Left::Strimzi,
         )
         .by(&["down", "--keep-cluster", "--yes"]),
+        fault(
+            "down-with-a-definition-put-off",
+            "the API server puts off the end of a definition",
+            World::Ready,
+            |t| t.rescenario(|s| s.put_off_crds.push("kafkabridges".into())),
+            Healed("it is asked again"),
+            Left::Profile,
+        )
+        .by(&["down", "--keep-cluster", "--yes"]),
     ]
 }
