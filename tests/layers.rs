@@ -50,7 +50,6 @@ const EXCEPTIONS: [(&str, &str, &str); 20] = [
     ("event", "failure", "a failed run's last event holds the failure"),
     ("config", "cli", "settings are read off clap's types"),
     ("config", "tool", "one parser for sizes of memory, minikube's"),
-    ("cli", "exec", "the hidden verb's name stands where it is implemented"),
 ];
 
 fn row(room: &str) -> Option<usize> {
