@@ -26,7 +26,7 @@ const ROWS: [&[&str]; 11] = [
 const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
-const EXCEPTIONS: [(&str, &str, &str); 20] = [
+const EXCEPTIONS: [(&str, &str, &str); 19] = [
     ("doctor", "report", "its drawing is one of those for people"),
     ("doctor", "quickstart", "the checks of the machine are those of up's preflight"),
     ("doctor", "status", "what is in the cluster is told as status tells it"),
