@@ -5,10 +5,15 @@ What runs in the cluster's pods is the real Apache Kafka; only the operators are
     cluster_operator   the process that Strimzi's install manifest starts
     topic_operator     KafkaTopics, in the entity operator's pod
     user_operator      KafkaUsers, in the entity operator's pod
-    reconciler         the order in which a Kafka cluster is brought about, and its lock
+    assembly           what the operators of all kinds have in common: locks, timer, a status for every end
+    reconciler         the order in which a Kafka cluster is brought about
     pools, validation  node ids and roles; what is refused
     broker, entity     pods, configuration and deployments as data
     listeners, rights  listeners and authorization; users' rules, limits and passwords
+    connect            KafkaConnect and KafkaConnector
+    connect_cluster    a Connect cluster as data, and brought about
+    connectors, connect_rest   connectors, over Connect's REST API
+    component          what belongs to every component beside Kafka
     resources          the small resources round them
     podsets, roller    pods re-created; pods rolled
     status, certs      conditions; certificates

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from . import listeners, resources, validation
+from . import component, listeners, resources, validation
 from .kube import Object, api_version
 from .pools import Pool, nodes
 from .resources import Cluster
@@ -34,10 +34,8 @@ def digest(value: object) -> str:
 
 def user_config(kafka: Object) -> dict[str, str]:
     """The options of spec.kafka.config that count."""
-    def text(value: object) -> str:
-        return str(value).lower() if isinstance(value, bool) else str(value)
     config = kafka["spec"]["kafka"].get("config") or {}
-    return {k: text(v) for k, v in sorted(config.items()) if not k.startswith(FORBIDDEN)}
+    return {k: component.text(v) for k, v in sorted(config.items()) if not k.startswith(FORBIDDEN)}
 
 
 def host(cluster: Cluster, pod: str, suffix: str = "") -> str:
@@ -118,33 +116,6 @@ def _labels(cluster: Cluster, pool: Pool) -> Object:
     return cluster.labels("kafka", f"{cluster.name}-kafka") | {"strimzi.io/pool-name": pool.name}
 
 
-def _heap(pool: Pool, kafka: Object) -> list[Object]:
-    """KAFKA_HEAP_OPTS and its relations, from jvmOptions and resources."""
-    options = pool.spec.get("jvmOptions") or kafka["spec"]["kafka"].get("jvmOptions") or {}
-    wanted = pool.spec.get("resources") or {}
-    memory = (wanted.get("limits") or {}).get("memory") or (wanted.get("requests") or {}).get("memory")
-    heap = [f"{flag}{options[flag]}" for flag in ("-Xms", "-Xmx") if options.get(flag)]
-    env = []
-    if "-Xmx" not in options and memory:
-        env.append({"name": "STRIMZI_DYNAMIC_HEAP_PERCENTAGE", "value": "50"})
-        env.append({"name": "STRIMZI_DYNAMIC_HEAP_MAX", "value": "5368709120"})
-    elif "-Xms" not in options:
-        heap.insert(0, "-Xms128M")
-    if heap:
-        env.append({"name": "KAFKA_HEAP_OPTS", "value": " ".join(heap)})
-    flags = []
-    for flag, value in (options.get("-XX") or {}).items():
-        text = str(value).lower()
-        flags.append(f"-XX:{'+' if text == 'true' else '-'}{flag}" if text in ("true", "false")
-                     else f"-XX:{flag}={value}")
-    if flags:
-        env.append({"name": "KAFKA_JVM_PERFORMANCE_OPTS", "value": " ".join(flags)})
-    properties = [f"-D{p['name']}={p['value']}" for p in options.get("javaSystemProperties") or []]
-    if properties:
-        env.append({"name": "KAFKA_OPTS", "value": " ".join(properties)})
-    return env
-
-
 def _ports(cluster: Cluster, pool: Pool) -> list[Object]:
     made = [("tcp-kafkaagent", 8443)]
     if "controller" in pool.roles:
@@ -193,7 +164,9 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
         "env": [{"name": "KAFKA_JMX_EXPORTER_ENABLED", "value": "false"},
                 {"name": "STRIMZI_KAFKA_GC_LOG_ENABLED", "value": str(bool(options.get("gcLoggingEnabled"))).lower()},
                 {"name": "KAFKA_CLUSTER_NAME", "value": cluster.name},
-                *_heap(pool, cluster.kafka), *(container_template.get("env") or [])],
+                *component.java(pool.spec.get("jvmOptions") or spec.get("jvmOptions"), pool.spec.get("resources"), 50,
+                                5368709120),
+                *(container_template.get("env") or [])],
         "ports": _ports(cluster, pool),
         "livenessProbe": resources.probe({"exec": {"command": ["/opt/kafka/kafka_liveness.sh"]}},
                                          15, spec.get("livenessProbe")),

@@ -5,39 +5,35 @@ import os
 import signal
 
 from . import STAND_IN, VERSION, health, log
-from .kube import ApiError, Informer, Kube, Object
+from .assembly import Assembly, number, periodically
+from .connect import Connect
+from .kube import Informer, Kube, Object
 from .lease import Leadership
 from .podsets import PodSets
 from .pools import CLUSTER_LABEL
-from .reconciler import Reconciler, periodically
+from .reconciler import Reconciler
 
 
 class ClusterOperator:
     """Watches one namespace, or all where the namespace is None."""
 
-    def __init__(self, kube: Kube, namespace: str | None, reconciler: Reconciler) -> None:
-        self.kube, self.namespace, self.reconciler = kube, namespace, reconciler
+    def __init__(self, kube: Kube, namespace: str | None, kafka: Reconciler, others: list[Assembly]) -> None:
+        self.kube, self.namespace, self.kafka, self.others = kube, namespace, kafka, others
         self.shown = namespace or "*"
 
     def start(self) -> None:
         log.info("ClusterOperator:76", f"Creating ClusterOperator for namespace {self.shown}")
         log.info("ClusterOperator:89", f"Starting ClusterOperator for namespace {self.shown}")
-        PodSets(self.kube, self.namespace, self.reconciler.number).start()
-        self.kafkas = Informer(self.kube, "Kafka", self.namespace, self._kafka).start()
-        log.info("ClusterOperator:100", "Opened watch for Kafka operator")
+        PodSets(self.kube, self.namespace, number).start()
+        self.kafka.watch(self.namespace)
         Informer(self.kube, "KafkaNodePool", self.namespace, self._pool).start()
         log.info("ClusterOperator:108", "Opened watch for KafkaNodePool operator")
+        for other in self.others:
+            other.watch(self.namespace)
         log.info("ClusterOperator:123", f"Setting up periodic reconciliation for namespace {self.shown}")
         interval = int(os.environ.get("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "120000")) / 1000
         periodically(interval, self._timer)
         log.info("Main:220", f"Cluster Operator verticle started in namespace {self.shown} without label selector")
-
-    def _kafka(self, event: str, kafka: Object) -> None:
-        namespace, name = kafka["metadata"]["namespace"], kafka["metadata"]["name"]
-        number = self.reconciler.number()
-        log.info("AbstractOperator:498", f"{self.reconciler.prefix(number, 'watch', namespace, name)}"
-                 f"Kafka {name} in namespace {namespace} was {event}")
-        self.reconciler.later(number, "watch", namespace, name)
 
     def _pool(self, event: str, pool: Object) -> None:
         namespace, name = pool["metadata"]["namespace"], pool["metadata"]["name"]
@@ -49,21 +45,14 @@ class ClusterOperator:
             log.warn("KafkaAssemblyOperator:815",
                      f"{text}, but the Kafka cluster {cluster} to which it belongs does not exist")
         else:
-            number = self.reconciler.number()
-            log.info("KafkaAssemblyOperator:812",
-                     f"{self.reconciler.prefix(number, 'watch', namespace, cluster)}{text}")
-            self.reconciler.later(number, "watch", namespace, cluster)
+            of = number()
+            log.info("KafkaAssemblyOperator:812", f"{self.kafka.prefix(of, 'watch', namespace, cluster)}{text}")
+            self.kafka.later(of, "watch", namespace, cluster)
 
     def _timer(self) -> None:
         log.info("ClusterOperator:126", f"Triggering periodic reconciliation for namespace {self.shown}")
-        try:
-            kafkas = self.kube.list("Kafka", self.namespace)
-        except ApiError as failure:
-            log.warn("ClusterOperator:130", f"Failed to list Kafka resources: {failure}")
-            return
-        for kafka in kafkas:
-            self.reconciler.later(self.reconciler.number(), "timer", kafka["metadata"]["namespace"],
-                                  kafka["metadata"]["name"])
+        for operator in (self.kafka, *self.others):
+            operator.all(self.namespace)
 
 
 def main() -> None:
@@ -90,10 +79,10 @@ def main() -> None:
         log.info("Main:270", "Waiting to become a leader")
         leadership.acquire()
         log.info("Main:252", "I'm the new leader")
-    reconciler = Reconciler(kube)
+    kafka, others = Reconciler(kube), [Connect(kube)]
     watched = os.environ.get("STRIMZI_NAMESPACE", "*") or "*"
     for namespace in watched.split(","):
-        ClusterOperator(kube, None if namespace == "*" else namespace.strip(), reconciler).start()
+        ClusterOperator(kube, None if namespace == "*" else namespace.strip(), kafka, others).start()
     while True:
         signal.pause()
 

@@ -9,6 +9,9 @@ from . import log
 from .kube import ApiError, Informer, Kube, Object, api_version
 from .resources import owner
 
+# The kinds of resources that have StrimziPodSets.
+OWNERS = "strimzi.io/kind in (Kafka,KafkaConnect,KafkaMirrorMaker2)"
+
 
 class PodSets:
     """One thread that works off the sets that something happened to."""
@@ -18,7 +21,7 @@ class PodSets:
         self.queue: queue.Queue[tuple[str, str]] = queue.Queue()
         self.pending: set[tuple[str, str]] = set()
         self.sets = Informer(kube, "StrimziPodSet", namespace, self._set_changed)
-        self.pods = Informer(kube, "Pod", namespace, self._pod_changed, "strimzi.io/kind=Kafka")
+        self.pods = Informer(kube, "Pod", namespace, self._pod_changed, OWNERS)
 
     def start(self) -> None:
         log.info("StrimziPodSetController:580", "Starting the StrimziPodSet controller")

@@ -2,120 +2,38 @@
 from __future__ import annotations
 
 import base64
-import itertools
-import threading
-import time
 import uuid
-from collections.abc import Callable
 
 from . import VERSION, broker, entity, listeners, log, pools as node_pools, resources, status, validation
-from .failure import ReconcileFailure
-from .kube import ApiError, Kube, Object
+from .assembly import Assembly
+from .kube import Kube, Object
 from .pools import Pool
 from .resources import Cluster
 from .roller import Roller, Waiter
 
-LOCK_TIMEOUT = 10
-PROGRESS = 60
-PAUSE = "strimzi.io/pause-reconciliation"
 
+class Reconciler(Assembly):
+    """Reconciles Kafka resources."""
 
-class Locks:
-    """One lock a cluster name: whoever cannot have it in ten seconds gives up, and the timer comes again."""
+    kind = "Kafka"
 
-    def __init__(self) -> None:
-        self.guard = threading.Lock()
-        self.locks: dict[tuple[str, str], threading.Lock] = {}
+    def initial(self, old: Object) -> Object:
+        return status.initial(old)
 
-    def of(self, key: tuple[str, str]) -> threading.Lock:
-        with self.guard:
-            return self.locks.setdefault(key, threading.Lock())
-
-
-class Reconciler:
-    """Reconciles Kafka resources; several names at a time, one name never twice at a time."""
-
-    def __init__(self, kube: Kube) -> None:
-        self.kube = kube
-        self.locks = Locks()
-        self.numbers = itertools.count(1)
-
-    def number(self) -> int:
-        return next(self.numbers)
-
-    @staticmethod
-    def prefix(number: int, trigger: str, namespace: str, name: str) -> str:
-        return f"Reconciliation #{number}({trigger}) Kafka({namespace}/{name}): "
-
-    def later(self, number: int, trigger: str, namespace: str, name: str) -> None:
-        """Reconcile in a thread of its own."""
-        threading.Thread(target=self._locked, args=(number, trigger, namespace, name), daemon=True).start()
-
-    def _locked(self, number: int, trigger: str, namespace: str, name: str) -> None:
-        lock = self.locks.of((namespace, name))
-        if not lock.acquire(timeout=LOCK_TIMEOUT):
-            return
-        prefix = self.prefix(number, trigger, namespace, name)
-        done = threading.Event()
-
-        def progress() -> None:
-            while not done.wait(PROGRESS):
-                log.info("AbstractOperator:379", f"{prefix}Reconciliation is in progress")
-        threading.Thread(target=progress, daemon=True).start()
-        try:
-            self._reconcile(prefix, namespace, name)
-        except Exception:
-            log.trace("AbstractOperator:534", f"{prefix}Failed to reconcile")
-        finally:
-            done.set()
-            lock.release()
-
-    def _reconcile(self, prefix: str, namespace: str, name: str) -> None:
-        kafka = self.kube.get("Kafka", namespace, name)
-        if kafka is None:
-            return
-        old = kafka.get("status") or {}
-        if (kafka["metadata"].get("annotations") or {}).get(PAUSE) == "true":
-            log.warn("AbstractOperator:236", f"{prefix}Reconciliation of Kafka {name} in namespace {namespace} "
-                     "has been paused")
-            paused = status.initial(old) | {"conditions": [status.condition("ReconciliationPaused")],
-                                            "observedGeneration": old.get("observedGeneration", 0)}
-            status.write(self.kube, kafka, paused, prefix)
-            return
-        log.info("AbstractOperator:242", f"{prefix}Kafka {name} will be checked for creation or modification")
+    def begin(self, prefix: str, resource: Object, old: Object) -> None:
         if not old:
-            status.write(self.kube, kafka, status.creating(), prefix)
-        made = status.initial(old)
-        made["observedGeneration"] = kafka["metadata"]["generation"]
-        attempt = Attempt(self.kube, prefix, kafka, made)
-        try:
-            attempt.run()
-        except (ReconcileFailure, ApiError) as failure:
-            attempt.conditions.append(status.not_ready(*_reason(failure)))
-            made["conditions"] = attempt.conditions
-            java = failure.java() if isinstance(failure, ReconcileFailure) else f"{_reason(failure)[0]}: {failure}"
-            log.error("AbstractOperator:261", f"{prefix}createOrUpdate failed\n{java}")
-            status.write(self.kube, kafka, made, prefix)
-            log.warn("AbstractOperator:534", f"{prefix}Failed to reconcile\n{java}")
-            return
-        made["conditions"] = [*attempt.conditions, status.ready()]
-        status.write(self.kube, kafka, made, prefix)
-        log.info("AbstractOperator:521", f"{prefix}reconciled")
+            status.write(self.kube, resource, status.creating(), prefix)
 
-
-def _reason(failure: Exception) -> tuple[str, str]:
-    if isinstance(failure, ReconcileFailure):
-        return failure.reason, str(failure)
-    return "KubernetesClientException", str(failure)
+    def attempt(self, prefix: str, resource: Object, made: Object, conditions: list[Object]) -> None:
+        Attempt(self.kube, prefix, resource, made, conditions).run()
 
 
 class Attempt:
-    """One walk through all steps. What it learns goes into the status at once, so that a failure keeps it."""
+    """One walk through all steps."""
 
-    def __init__(self, kube: Kube, prefix: str, kafka: Object, made: Object):
-        self.kube, self.prefix, self.kafka, self.made = kube, prefix, kafka, made
+    def __init__(self, kube: Kube, prefix: str, kafka: Object, made: Object, conditions: list[Object]):
+        self.kube, self.prefix, self.kafka, self.made, self.conditions = kube, prefix, kafka, made, conditions
         self.namespace, self.name = kafka["metadata"]["namespace"], kafka["metadata"]["name"]
-        self.conditions: list[Object] = []
         self.waiter = Waiter(kube, prefix, self.namespace)
 
     def run(self) -> None:
@@ -249,12 +167,3 @@ class Attempt:
                 entry["certificates"] = [cluster.ca_cert]
             made.append(entry)
         return made
-
-
-def periodically(interval: float, action: Callable[[], None]) -> None:
-    """Run an action again and again, in the background."""
-    def forever() -> None:
-        while True:
-            time.sleep(interval)
-            action()
-    threading.Thread(target=forever, name="timer", daemon=True).start()

@@ -10,8 +10,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import ResourceType
 
 from . import STAND_IN, health, kafka_admin, log, status
+from .assembly import periodically
 from .kube import ApiError, Informer, Kube, Object, api_version
-from .reconciler import periodically
 
 FINALIZER = "strimzi.io/topic-operator"
 

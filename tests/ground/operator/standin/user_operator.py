@@ -7,8 +7,8 @@ import signal
 import threading
 
 from . import STAND_IN, certs, health, kafka_admin, log, rights, status
+from .assembly import periodically
 from .kube import ApiError, Informer, Kube, Object, api_version
-from .reconciler import periodically
 from .resources import owner
 
 NO_ACLS = ("io.strimzi.operator.common.ReconciliationException: "

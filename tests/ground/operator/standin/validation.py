@@ -13,20 +13,36 @@ LIMITED_BY_BROKERS = ("default.replication.factor", "offsets.topic.replication.f
                       "transaction.state.log.replication.factor", "transaction.state.log.min.isr")
 
 
-def images() -> dict[str, str]:
+def images(variable: str = "STRIMZI_KAFKA_IMAGES") -> dict[str, str]:
     """Kafka version to image, as the install manifest tells it."""
-    lines = os.environ.get("STRIMZI_KAFKA_IMAGES", "").split()
+    lines = os.environ.get(variable, "").split()
     return dict(line.split("=", 1) for line in lines)
 
 
 def kafka_version(kafka: Object) -> str:
     """The version asked for, or the newest."""
-    known = sorted(images(), key=lambda text: [int(part) for part in text.split(".")])
+    known = _versions(images())
     asked = kafka["spec"]["kafka"].get("version") or known[-1]
     if asked not in known:
         raise UnsupportedKafkaVersionException(
             f"Unsupported Kafka.spec.kafka.version: {asked}. Supported versions are: [{', '.join(known)}]")
     return asked
+
+
+def _versions(known: dict[str, str]) -> list[str]:
+    """Oldest first."""
+    return sorted(known, key=lambda text: [int(part) for part in text.split(".")])
+
+
+def image(spec: Object, variable: str) -> str:
+    """A component's image: its own, or that of its Kafka version."""
+    known = images(variable)
+    ordered = _versions(known)
+    asked = spec.get("version") or ordered[-1]
+    if not spec.get("image") and asked not in known:
+        raise InvalidResourceException(
+            f"Kafka version {asked} is not supported. Supported versions are: {', '.join(ordered)}.")
+    return spec.get("image") or known[asked]
 
 
 def metadata_version(kafka: Object, version: str) -> str:
