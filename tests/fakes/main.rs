@@ -7,6 +7,7 @@
 use serde_json::json;
 
 mod apply;
+mod bell;
 mod broker;
 mod certificates;
 mod cluster;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::apply::merge;
+use crate::bell::Bell;
 use crate::cluster::{Cluster, text};
 use crate::get::{server_version, targets};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource, labels_match};
 use crate::kubectl::{Args, Link, documents, not_found, unreachable};
-use crate::world::now;
 use crate::{nodes, operator};
 
 /// `create namespace NAME`, `create -f`.
@@ -266,18 +266,11 @@ pub fn wait(link: &Link, io: &mut Io, args: &Args) -> Done {
     }
 }
 
-/// Sleep until something changed or is due.
+/// Sleep until something changed or is due, or for a moment.
 fn rest(link: &Link, end: Option<Instant>) {
-    let file = link.place.cluster_file(&link.profile, "changes");
-    let length = || std::fs::metadata(&file).map_or(0, |m| m.len());
-    let before = length();
-    loop {
-        std::thread::sleep(Duration::from_millis(5));
-        let over = end.is_some_and(|end| Instant::now() >= end);
-        if over || length() != before || link.place.due(&link.profile) <= now() || !file.exists() {
-            return;
-        }
-    }
+    let bell = Bell::on(&link.place.cluster_file(&link.profile, "due"));
+    let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+    bell.wait(left.min(link.place.until_due(&link.profile)));
 }
 
 fn condition_holds(object: &Value, goal: &str) -> bool {

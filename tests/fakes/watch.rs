@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::bell::Bell;
 use crate::cluster::Cluster;
 use crate::io::{Done, End, Io};
 use crate::kinds::{fields_match, labels_match};
 use crate::kubectl::Link;
-use crate::world::{World, now};
+use crate::world::World;
 
 /// One watch.
 pub struct Watch {
@@ -62,6 +63,7 @@ impl Watch {
             io.line(&event.to_string())?;
         }
         let path = link.place.cluster_file(&link.profile, "changes");
+        let bell = Bell::on(&link.place.cluster_file(&link.profile, "due"));
         let (mut at, mut rest) = (0, Vec::new());
         let end = Instant::now() + Duration::from_secs(self.seconds);
         let parent = rustix::process::getppid();
@@ -86,10 +88,10 @@ impl Watch {
                 }
                 return Ok(0);
             }
-            if link.place.due(&link.profile) <= now() {
-                match link.open() {
-                    Ok((_world, cluster)) => cluster.save(link.place),
-                    Err(_) => return ended(),
+            let until_due = link.place.until_due(&link.profile);
+            if until_due.is_zero() {
+                if link.advance().is_err() || stopped(link) {
+                    return ended();
                 }
                 continue;
             }
@@ -100,7 +102,7 @@ impl Watch {
                     return Ok(99);
                 }
             }
-            std::thread::sleep(Duration::from_millis(8));
+            bell.wait(until_due.min(end.saturating_duration_since(Instant::now())));
             if !path.exists() || stopped(link) {
                 return ended();
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -90,6 +90,17 @@ impl Place {
             .open(self.dir.join("lock"))
             .expect("lock file");
         lock.lock().expect("lock");
+        self.locked(lock)
+    }
+
+    /// The same, if nobody holds the lock.
+    pub fn try_lock(&self) -> Option<World> {
+        let lock = OpenOptions::new().write(true).open(self.dir.join("lock")).ok()?;
+        lock.try_lock().ok()?;
+        Some(self.locked(lock))
+    }
+
+    fn locked(&self, lock: File) -> World {
         let saved: Option<Saved> = fs::read(self.dir.join("minikube.json"))
             .ok()
             .map(|bytes| serde_json::from_slice(&bytes).expect("minikube.json"));
@@ -111,6 +122,11 @@ impl Place {
     pub fn due(&self, profile: &str) -> i64 {
         let text = fs::read_to_string(self.cluster_file(profile, "due")).unwrap_or_default();
         text.trim().parse().unwrap_or(i64::MAX)
+    }
+
+    /// How long until then.
+    pub fn until_due(&self, profile: &str) -> Duration {
+        Duration::from_millis(u64::try_from(self.due(profile).saturating_sub(now())).unwrap_or(0))
     }
 
     /// The fake broker's folder.
