@@ -1,6 +1,6 @@
 //! `kstrim up`: from nothing, and over what is there.
 
-use crate::ground::{Ground, PROFILE};
+use crate::ground::{Ground, profile};
 
 const TASKS: [&str; 10] =
     ["preflight", "cluster", "images", "namespace", "crds", "operator", "kafka", "topic", "smoke", "ready"];
@@ -26,7 +26,7 @@ fn up_makes_a_verified_kafka_from_nothing() {
     assert_eq!(kafka["status"]["observedGeneration"], kafka["metadata"]["generation"]);
     let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]).expect(0).json();
     let valid = listed["valid"].as_array().expect("profiles");
-    assert!(valid.iter().any(|p| p["Name"] == PROFILE), "{valid:?}");
+    assert!(valid.iter().any(|p| p["Name"] == profile()), "{valid:?}");
 }
 
 #[test]

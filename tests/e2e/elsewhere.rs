@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::ground::{Ground, PROFILE};
+use crate::ground::{Ground, profile};
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
@@ -15,7 +15,7 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
     ground.only_kubectl(&file);
     let sources = ground.sources();
     let manifest = sources.iter().position(|s| s == "--manifests").expect("a manifest") + 1;
-    let flags = ["--context", PROFILE];
+    let flags = ["--context", profile()];
     let mut up = vec!["up", "--preset", "single", "-o", "json", "--manifests", &sources[manifest]];
     up.extend(flags);
     let asked = ground.kstrim(&up).expect(2);

@@ -6,15 +6,28 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::run::{Run, Running};
 
-/// The tests' profile. The ground is shared: nothing else may have this name.
-pub const PROFILE: &str = "e2e-main";
+/// The tests' profile. The ground is shared: nothing else may have this name. Two processes may run tests
+/// at once, each with a profile (and so a home) of its own.
+pub fn profile() -> &'static str {
+    static PROFILE: LazyLock<String> = LazyLock::new(|| {
+        let chosen = env::var("KSTRIM_E2E_PROFILE").unwrap_or_else(|_| "e2e-main".to_owned());
+        assert!(of_tests(&chosen), "KSTRIM_E2E_PROFILE has to begin with e2e-: it is deleted");
+        chosen
+    });
+    &PROFILE
+}
+
+/// Whether a profile or container is of these tests, perhaps of those that run beside this one.
+pub fn of_tests(name: &str) -> bool {
+    name.starts_with("e2e-")
+}
 
 /// Limit of an `up` from nothing. An idle machine of 2 cores takes a minute and a half.
 const UP: Duration = Duration::from_secs(15 * 60);
@@ -55,8 +68,9 @@ impl Ground {
                 )
             })
         };
-        let folder = PathBuf::from(variable("KSTRIM_GROUND")).join("e2e");
-        let logs = folder.with_file_name("logs").join("e2e").join(test.replace("::", "."));
+        let folder = PathBuf::from(variable("KSTRIM_GROUND")).join("e2e").join(profile());
+        let logs =
+            Path::new(&variable("KSTRIM_GROUND")).join("logs").join("e2e").join(test.replace("::", "."));
         let _ = fs::remove_dir_all(&logs);
         for folder in [&folder, &logs] {
             fs::create_dir_all(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
@@ -125,9 +139,9 @@ impl Ground {
 
     /// Remove the profile and all state, not by kstrim.
     fn scorch(&self) {
-        let _ = self.run("minikube", &["delete", "-p", PROFILE]);
-        let _ = self.run("docker", &["rm", "-f", "-v", PROFILE]);
-        let _ = self.run("docker", &["volume", "rm", "-f", PROFILE]);
+        let _ = self.run("minikube", &["delete", "-p", profile()]);
+        let _ = self.run("docker", &["rm", "-f", "-v", profile()]);
+        let _ = self.run("docker", &["volume", "rm", "-f", profile()]);
         let _ = fs::remove_dir_all(self.state());
     }
 
@@ -138,7 +152,7 @@ impl Ground {
 
     /// The folder of the profile's state.
     pub fn profile_state(&self) -> PathBuf {
-        self.state().join("profiles").join(PROFILE)
+        self.state().join("profiles").join(profile())
     }
 
     fn user_kubeconfig(&self) -> PathBuf {
@@ -148,7 +162,7 @@ impl Ground {
     /// A program in the tests' home.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env("HOME", &self.home).env("KSTRIM_PROFILE", PROFILE).env("LC_ALL", "C");
+        command.env("HOME", &self.home).env("KSTRIM_PROFILE", profile()).env("LC_ALL", "C");
         command.env("MINIKUBE_HOME", &self.minikube_home);
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
@@ -160,7 +174,7 @@ impl Ground {
             }
         }
         // `env_remove` above may have taken the variable that was just set.
-        command.env("KSTRIM_PROFILE", PROFILE);
+        command.env("KSTRIM_PROFILE", profile());
         command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command
     }
@@ -304,7 +318,7 @@ impl Ground {
     /// A shell command in the profile's node.
     #[track_caller]
     pub fn in_node(&self, script: &str) -> String {
-        self.run("docker", &["exec", PROFILE, "sh", "-c", script]).expect(0).stdout
+        self.run("docker", &["exec", profile(), "sh", "-c", script]).expect(0).stdout
     }
 
     /// The user's kubeconfig is what it was, to the byte.
@@ -322,7 +336,7 @@ impl Ground {
             let words: Vec<_> = line.split(|b| *b == 0).map(String::from_utf8_lossy).collect();
             let program = words[0].rsplit('/').next().unwrap_or_default();
             let of_ours = matches!(program, "minikube" | "kubectl" | "kstrim");
-            if of_ours && words.iter().any(|w| w == PROFILE || w.ends_with(&format!("={PROFILE}"))) {
+            if of_ours && words.iter().any(|w| w == profile() || w.ends_with(&format!("={}", profile()))) {
                 found.push(words.join(" "));
             }
         }

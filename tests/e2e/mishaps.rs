@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ground::{Ground, PROFILE, within};
+use crate::ground::{Ground, profile, within};
 
 const POD: &str = "my-cluster-dual-role-0";
 
@@ -57,7 +57,7 @@ fn an_api_server_that_stops_and_starts() {
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_node_that_was_removed_is_made_anew() {
     let ground = Ground::with_kafka("mishaps::a_node_that_was_removed_is_made_anew");
-    ground.run("docker", &["rm", "-f", PROFILE]).expect(0);
+    ground.run("docker", &["rm", "-f", profile()]).expect(0);
     let run = ground.up_succeeds(&[]);
     let events = run.events();
     assert_eq!(events.task("cluster").0, "done", "{run}");
@@ -66,7 +66,7 @@ fn a_node_that_was_removed_is_made_anew() {
     // What is made anew is made as at first.
     let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]).expect(0).json();
     let valid = listed["valid"].as_array().expect("profiles");
-    let config = &valid.iter().find(|p| p["Name"] == PROFILE).expect("our profile")["Config"];
+    let config = &valid.iter().find(|p| p["Name"] == profile()).expect("our profile")["Config"];
     assert_eq!((config["Memory"].as_u64(), config["CPUs"].as_u64()), (Some(4096), Some(2)), "{config}");
     assert!(
         events.of("warning").any(|w| w["message"].as_str().is_some_and(|m| m.contains("made anew"))),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::ground::{Ground, PROFILE, within};
+use crate::ground::{Ground, profile, within};
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
@@ -27,11 +27,11 @@ fn a_bundle_is_enough() {
 
     // The same node as if it had never seen them.
     ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
-    let mut rm = vec!["image", "rm", "-p", PROFILE];
+    let mut rm = vec!["image", "rm", "-p", profile()];
     rm.extend(images.iter().map(String::as_str));
     ground.run("minikube", &rm).expect(0);
     within(Duration::from_secs(120), "the images are gone from the node, and the kubelet says so", || {
-        let words = ["get", "node", PROFILE, "-o", "jsonpath={.status.images[*].names}"];
+        let words = ["get", "node", profile(), "-o", "jsonpath={.status.images[*].names}"];
         let told = ground.kubectl(&words) + &ground.in_node("crictl images");
         let left = ["strimzi/operator", "strimzi/kafka"].iter().any(|image| told.contains(image));
         if left { Err(told) } else { Ok(()) }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::ground::{Ground, PROFILE, within};
+use crate::ground::{Ground, of_tests, profile, within};
 
 /// Everything in the cluster but events and leases: `KIND NAMESPACE/NAME`, with whether kstrim's
 /// label is on it.
@@ -103,7 +103,7 @@ fn whole_profile_goes_and_nothing_else() {
     ground.kubectl(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     let others = |ground: &Ground| {
         let all = ground.run("docker", &["ps", "-a", "--format", "{{.Names}}"]).expect(0).stdout;
-        let mut names: Vec<String> = all.lines().filter(|n| *n != PROFILE).map(str::to_owned).collect();
+        let mut names: Vec<String> = all.lines().filter(|n| !of_tests(n)).map(str::to_owned).collect();
         names.sort();
         names
     };
@@ -112,14 +112,14 @@ fn whole_profile_goes_and_nothing_else() {
     let run = ground.kstrim(&["down", "--yes", "-o", "json"]).expect(0);
     assert_eq!(run.events().finished()["outcome"], "done", "{run}");
     let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]);
-    assert!(!listed.stdout.contains(&format!("\"{PROFILE}\"")), "{listed}");
+    assert!(!listed.stdout.contains(&format!("\"{}\"", profile())), "{listed}");
     for (what, words) in [
         ("container", &["ps", "-a", "--format", "{{.Names}}"][..]),
         ("volume", &["volume", "ls", "--format", "{{.Name}}"]),
         ("network", &["network", "ls", "--format", "{{.Name}}"]),
     ] {
         let names = ground.run("docker", words).expect(0).stdout;
-        assert!(!names.lines().any(|n| n == PROFILE), "the {what} {PROFILE} is left: {names}");
+        assert!(!names.lines().any(|n| n == profile()), "the {what} {} is left: {names}", profile());
     }
     assert_eq!(others(&ground), before, "containers of others changed");
     assert_eq!(ground.processes(), Vec::<String>::new());

@@ -32,7 +32,9 @@ impl Bell {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let most = most.min(LONGEST);
         // A machine may be out of inotify instances.
-        let Some(events) = &self.events else { return std::thread::sleep(most.min(Duration::from_millis(8))) };
+        let Some(events) = &self.events else {
+            return std::thread::sleep(most.min(Duration::from_millis(8)));
+        };
         let most = Timespec { tv_sec: 0, tv_nsec: most.as_nanos() as i64 };
         if poll(&mut [PollFd::new(events, PollFlags::IN)], Some(&most)).is_ok_and(|ready| ready > 0) {
             // All that rang until now is one change to look for.

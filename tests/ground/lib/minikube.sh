@@ -8,7 +8,6 @@ etcd=3.6.5-0
 pause=3.10.1
 coredns=v1.12.1
 provisioner=v5
-e2e_profile=e2e-main
 
 go_build() { # MODULE CGO FLAGS... PACKAGES...
   local module=$1 cgo=$2; shift 2
