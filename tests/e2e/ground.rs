@@ -17,7 +17,7 @@ use crate::run::{Run, Running};
 /// at once, each with a profile (and so a home) of its own.
 pub fn profile() -> &'static str {
     static PROFILE: LazyLock<String> = LazyLock::new(|| {
-        let chosen = env::var("KSTRIM_E2E_PROFILE").unwrap_or_else(|_| "e2e-main".to_owned());
+        let chosen = env::var("KSTRIM_E2E_PROFILE").unwrap_or_else(|_| "e2e-first".to_owned());
         assert!(of_tests(&chosen), "KSTRIM_E2E_PROFILE has to begin with e2e-: it is deleted");
         chosen
     });
