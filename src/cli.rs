@@ -2,6 +2,7 @@
 
 mod bundle;
 mod change;
+mod component;
 mod config;
 mod connect;
 mod diagnose;
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use bundle::{Bundle, BundleCreate, BundleFile, BundleVerb};
 pub use change::{Scale, Set};
+pub use component::{Add, Remove};
 pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use connect::{Connect, Way};
 pub use diagnose::Diagnose;
@@ -64,6 +66,8 @@ Work with it:
   consume      Print a topic's messages
   user         Make, list, show and delete users; write a client's configuration
   connect      Open the way to the brokers for programs on this machine
+  add          Add Connect, MirrorMaker 2, the bridge, Cruise Control, the exporter, metrics
+  remove       Remove what `add` added
   scale        More or fewer brokers, followed until all serve
   set          Change broker settings, followed until every broker has them
   upgrade      Go to a later Strimzi and Kafka, by Strimzi's rules, tested between the steps
@@ -192,6 +196,18 @@ pub enum Command {
     /// the listener restarts the brokers one by one: it asks first, or takes --yes.
     #[command(after_help = connect::EXAMPLES)]
     Connect(Connect),
+    /// Add Connect, MirrorMaker 2, the bridge, Cruise Control, the exporter, metrics
+    ///
+    /// connect, mirror-maker and bridge are resources of their own; cruise-control, exporter and metrics are fields
+    /// of the Kafka, whose brokers may be restarted one by one for them. What is there already is left as it is.
+    #[command(after_help = component::ADD_EXAMPLES)]
+    Add(Add),
+    /// Remove what `add` added
+    ///
+    /// With it go the topics in which Connect and MirrorMaker 2 keep what they do, and the mirrored topic: that is
+    /// asked, or takes --yes. What kstrim did not make is left alone.
+    #[command(after_help = component::REMOVE_EXAMPLES)]
+    Remove(Remove),
     /// More or fewer brokers, followed until all serve
     ///
     /// Refuses to take away brokers that hold data.

@@ -15,6 +15,7 @@
 //! - [`toolbox`]: minikube and kubectl of kstrim's own, where the machine has none that fits.
 //! - [`observe`]: what the cluster shows: typed views and a watch stream.
 //! - [`ready`]: pure predicates over what was observed. [`explain`]: symptom → cause → hint.
+//! - [`component`]: what can stand beside a Kafka: one table.
 //! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
 //! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
 //! - [`bundle`]: all that a cluster is made of, in one file.
@@ -29,6 +30,7 @@ pub mod bundle;
 pub mod catalogue;
 pub mod cli;
 pub mod cmd;
+pub mod component;
 pub mod config;
 pub mod context;
 pub mod diagnose;

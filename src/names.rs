@@ -3,6 +3,7 @@
 //! begin with a dash or hold a slash, a space or a control character.
 
 pub mod acl;
+mod component;
 mod context;
 pub mod image;
 mod setting;
@@ -12,6 +13,7 @@ mod version;
 use std::fmt;
 use std::str::FromStr;
 
+pub use component::ComponentName;
 pub use context::{ContextName, is_context};
 use serde::{Deserialize, Serialize};
 pub use setting::{Setting, plain};

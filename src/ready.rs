@@ -33,12 +33,13 @@ impl Readiness {
     }
 
     /// On the way because of `why`.
-    fn progressing(why: impl Into<String>) -> Self {
+    pub fn progressing(why: impl Into<String>) -> Self {
         Readiness::Progressing { why: why.into() }
     }
 
     /// What shows decides before what is suspected: something ready has not failed.
-    fn or_failed(self, verdict: &Verdict) -> Self {
+    #[must_use]
+    pub fn or_failed(self, verdict: &Verdict) -> Self {
         match (&self, &verdict.terminal) {
             (Readiness::Progressing { .. }, Some(cause)) => Readiness::Failed(Box::new(cause.clone())),
             _ => self,

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use source::File;
 
 /// The rooms from top to bottom. A room may use every room of a lower row.
-const ROWS: [&[&str]; 11] = [
+const ROWS: [&[&str]; 12] = [
     &["main"],
     &["cmd"],
     &["diagnose"],
     &["quickstart", "teardown", "status", "doctor", "upgrade"],
     &["engine"],
     &["context"],
+    &["component"],
     &["toolbox"],
     &["tool", "observe", "explain", "ready", "manifest", "catalogue", "download", "kafka"],
     &["config", "exec"],

@@ -47,6 +47,16 @@ pub enum Component {
     TopicOperator,
     /// User operator
     UserOperator,
+    /// Kafka Connect
+    Connect,
+    /// MirrorMaker 2
+    MirrorMaker,
+    /// The HTTP bridge
+    Bridge,
+    /// Cruise Control
+    CruiseControl,
+    /// The Kafka Exporter
+    Exporter,
     /// Whatever else belongs to the Kafka cluster
     Other,
 }

@@ -28,6 +28,8 @@ pub enum Part {
     Kafka,
     /// The topic
     Topic,
+    /// What stands beside Kafka (--with)
+    Components,
 }
 
 /// `kstrim kubectl`

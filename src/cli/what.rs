@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::duration::duration;
-use crate::names::{ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version};
+use crate::names::{ComponentName, ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version};
 
 /// What kind of Kafka cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -43,6 +43,17 @@ pub struct What {
         help_heading = "What to install"
     )]
     pub topic: TopicName,
+    /// What stands beside Kafka; repeatable
+    #[arg(
+        long,
+        env = "KSTRIM_WITH",
+        value_delimiter = ',',
+        value_parser = super::component::names(),
+        hide_possible_values = true,
+        value_name = "connect,mirror-maker,bridge,cruise-control,exporter,metrics",
+        help_heading = "What to install"
+    )]
+    pub with: Vec<ComponentName>,
     /// Size of each broker's volume
     #[arg(
         long,

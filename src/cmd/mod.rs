@@ -1,5 +1,6 @@
 //! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
 
+pub mod add;
 pub mod bundle;
 mod change;
 pub mod completions;
@@ -21,6 +22,7 @@ mod login;
 pub mod logs;
 pub mod plan;
 pub mod produce;
+pub mod remove;
 pub mod render;
 pub mod scale;
 pub mod session;
@@ -128,6 +130,8 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Produce(args) => block_on(produce::run(&global, &args)),
         Command::Consume(args) => block_on(consume::run(&global, &args)),
         Command::Connect(args) => block_on(connect::run(&global, &args)),
+        Command::Add(args) => block_on(add::run(&global, &args)),
+        Command::Remove(args) => block_on(remove::run(&global, &args)),
         Command::Scale(args) => block_on(scale::run(&global, &args)),
         Command::Set(args) => block_on(set::run(&global, &args)),
         Command::Upgrade(args) => block_on(upgrade::run(&global, &args)),

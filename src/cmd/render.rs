@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use super::session::Session;
 use crate::cli::{Global, OutputMode, Part, Render};
+use crate::component;
 use crate::config::Settings;
 use crate::context::yaml;
 use crate::failure::Result;
 use crate::manifest::{Object, render};
-use crate::quickstart::{kafka, sources, topic};
+use crate::quickstart::{component as beside, kafka, sources, topic};
 
 /// Print the manifests exactly as `up` applies them.
 ///
@@ -35,10 +36,15 @@ pub async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
         }
     }
     if wants(Part::Kafka) {
-        objects.extend(kafka::labelled(&cx, kafka::wanted(&cx)?));
+        let mut wanted = kafka::labelled(&cx, kafka::wanted(&cx)?);
+        component::into_kafka(&mut wanted, None, &cx.settings.with, &beside::input(&cx));
+        objects.extend(wanted);
     }
     if wants(Part::Topic) {
         objects.extend(kafka::labelled(&cx, topic::wanted(&cx)));
+    }
+    if wants(Part::Components) {
+        objects.extend(beside::all(&cx));
     }
     super::print(&yaml(&objects));
     Ok(ExitCode::SUCCESS)

@@ -227,6 +227,11 @@ impl Session {
     fn resumable(&self, failure: Failure) -> Failure {
         match failure.kind {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
+                if matches!(self.verb, "add" | "remove") =>
+            {
+                failure.hint("run the same command again: it continues from what the cluster shows")
+            }
+            Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
                 if matches!(self.verb, "up" | "down" | "upgrade") =>
             {
                 failure.hint(format!(
@@ -242,7 +247,7 @@ impl Session {
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its
 /// lock. A profile that kstrim has never had to do with gets no folder from a mere look.
 fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
-    let changes = matches!(verb, "up" | "down" | "upgrade");
+    let changes = matches!(verb, "up" | "down" | "upgrade" | "add" | "remove");
     if verb != "up" && !paths.folder().is_dir() {
         return EventLog::none();
     }

@@ -12,7 +12,7 @@ pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{
-    ClusterName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName, SecretName,
+    ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName, SecretName,
     StorageSize, TopicName, Version,
 };
 use crate::tool::minikube_output::memory_mb;
@@ -64,6 +64,8 @@ pub struct Settings {
     pub topic: TopicName,
     /// Kind of Kafka cluster as asked for; the release has a default.
     pub preset: Option<PresetName>,
+    /// What stands beside Kafka, each once.
+    pub with: Vec<ComponentName>,
     /// Size of each broker's volume, a Kubernetes quantity.
     pub storage: StorageSize,
     /// Whether Strimzi's own settings stay as they are.
@@ -118,6 +120,7 @@ impl Settings {
             target: Target::from(global),
             topic: what.topic.clone(),
             preset: what.preset,
+            with: once(&what.with),
             storage: what.storage.clone(),
             stock: what.stock,
             adopt: what.adopt,
@@ -179,6 +182,7 @@ impl Settings {
             target: Target::from(global),
             topic: topic.clone(),
             preset: None,
+            with: Vec::new(),
             storage: default_storage(),
             stock: false,
             adopt: false,
@@ -261,6 +265,11 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Names in the order of the table, each once.
+pub fn once(names: &[ComponentName]) -> Vec<ComponentName> {
+    ComponentName::ALL.into_iter().filter(|name| names.contains(name)).collect()
 }
 
 /// The volume size of Strimzi's own example; minikube's host path volumes do not reserve it.

@@ -8,6 +8,7 @@
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
 //! [`kubectl`] turn them into a [`Failure`] directly. [`pulls`] reads a container runtime's words.
 
+mod component;
 mod entity;
 mod finding;
 mod image;
@@ -54,6 +55,8 @@ pub enum Family {
     Storage,
     /// Topics and users.
     Topic,
+    /// What stands beside Kafka: Connect, MirrorMaker 2, the bridge, connectors.
+    Component,
     /// Namespaces, CRDs and finalizers on their way out.
     Teardown,
 }
@@ -79,6 +82,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         pods::RULES,
         storage::RULES,
         topic::RULES,
+        component::RULES,
         teardown::RULES,
     ]
     .into_iter()

@@ -53,6 +53,11 @@ impl Watched<'_> {
             _ if self.operator => format!("operator pod {name}"),
             Some("entity-operator") => format!("entity operator pod {name}"),
             Some("kafka") => format!("broker {name}"),
+            Some("kafka-connect") => format!("Kafka Connect pod {name}"),
+            Some("kafka-mirror-maker-2") => format!("MirrorMaker 2 pod {name}"),
+            Some("kafka-bridge") => format!("HTTP bridge pod {name}"),
+            Some("cruise-control") => format!("Cruise Control pod {name}"),
+            Some("kafka-exporter") => format!("Kafka Exporter pod {name}"),
             _ => format!("pod {name}"),
         }
     }

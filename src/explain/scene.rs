@@ -19,6 +19,8 @@ pub enum Scope {
     Kafka,
     /// A topic (the name of its resource is [`Expect::topic`]) of that cluster.
     Topic,
+    /// What stands beside that cluster: the label `strimzi.io/component-type` of its pods.
+    Component(&'static str),
     /// Everything gone.
     Teardown,
     /// Nothing in particular: every family, as `doctor` and `diagnose` want it.
@@ -30,8 +32,10 @@ impl Scope {
     pub fn covers(self, family: Family) -> bool {
         match self {
             Scope::Operator => matches!(family, Family::Operator | Family::Pods),
-            Scope::Kafka => !matches!(family, Family::Topic),
-            Scope::Topic | Scope::Everything => true,
+            Scope::Kafka => !matches!(family, Family::Topic | Family::Component),
+            Scope::Component(_) => family != Family::Topic,
+            Scope::Topic => family != Family::Component,
+            Scope::Everything => true,
             Scope::Teardown => family == Family::Teardown,
         }
     }
@@ -214,10 +218,22 @@ impl<'a> Scene<'a> {
         self.snapshot.pods(&self.expect.namespace).filter(move |p| p.is_kafka_node_of(cluster))
     }
 
-    /// All pods of the expected Kafka: its nodes and the entity operator.
+    /// The pods that matter of the expected Kafka: its nodes, the entity operator and what else the operator
+    /// makes of the Kafka; or the nodes and a component; or, where everything matters, all of them.
     pub fn cluster_pods(&self) -> impl Iterator<Item = Pod<'a>> {
-        let cluster = self.expect.cluster.as_str();
-        self.snapshot.pods(&self.expect.namespace).filter(move |p| p.cluster() == Some(cluster))
+        let (cluster, scope) = (self.expect.cluster.as_str(), self.expect.scope);
+        let counts = move |p: &Pod<'a>| match scope {
+            Scope::Everything => true,
+            Scope::Component(part) => {
+                p.is_kafka_node_of(cluster) || p.0.label("strimzi.io/component-type") == Some(part)
+            }
+            // Connect, MirrorMaker 2 and the bridge have the Kafka's name, and its label.
+            _ => p.0.label("strimzi.io/kind").is_none_or(|kind| kind == "Kafka"),
+        };
+        self.snapshot
+            .pods(&self.expect.namespace)
+            .filter(move |p| p.cluster() == Some(cluster))
+            .filter(counts)
     }
 
     /// The operator's pods of the newest revision. While a broken revision is being replaced

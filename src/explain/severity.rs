@@ -8,6 +8,8 @@ pub const TABLE: &[(Severity, &[&str])] = &[
     (
         Prevent,
         &[
+            "KS-COMPONENT-BROKERS",
+            "KS-COMPONENT-IN-USE",
             "KS-CONFIG-KEY",
             "KS-CONFIG-UNREADABLE",
             "KS-CONFIG-VALUE",

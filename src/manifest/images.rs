@@ -97,6 +97,54 @@ pub fn pull_with(objects: &mut [Object], secrets: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Which image of the operator's environment something runs that stands beside Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Image {
+    /// The brokers' own.
+    Kafka,
+    /// The one of the Kafka version, in this variable.
+    ByVersion(&'static str),
+    /// The only one in this variable.
+    One(&'static str),
+}
+
+/// The images of what stands beside a Kafka of this version, each once and none of `known`.
+///
+/// # Errors
+/// As [`of`].
+pub fn beside(
+    deployment: &mut Object,
+    kafka: &Version,
+    wanted: &[Image],
+    known: &[ImageName],
+) -> Result<Vec<ImageName>> {
+    let title = deployment.to_string();
+    let container = container(deployment)?;
+    let value = |name: &str| env(container, name).and_then(|e| e.get("value")).and_then(Value::as_str);
+    let version = kafka.to_string();
+    let mut images: Vec<ImageName> = Vec::new();
+    for image in wanted {
+        let (variable, found) = match image {
+            Image::Kafka => continue,
+            Image::One(name) => (name, value(name)),
+            Image::ByVersion(name) => {
+                let mut lines = value(name).into_iter().flat_map(by_version);
+                (name, lines.find(|(v, _)| *v == version).map(|(_, image)| image))
+            }
+        };
+        let strange = |why: String| {
+            let message = format!("{title} does not say which images it runs: {why}");
+            Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
+        };
+        let found = found.ok_or_else(|| strange(format!("{variable} has none for Kafka {version}")))?;
+        let image: ImageName = found.trim().parse().map_err(|e| strange(format!("{e}")))?;
+        if !known.contains(&image) && !images.contains(&image) {
+            images.push(image);
+        }
+    }
+    Ok(images)
+}
+
 /// The images that a Kafka of this version runs beside each other, the operator's first, each once.
 /// `zookeeper`: that preset's.
 ///
@@ -205,6 +253,22 @@ mod tests {
             [operator, old, new],
             "ZooKeeper has the default Kafka's image"
         );
+    }
+
+    #[test]
+    fn what_stands_beside_kafka_adds_its_images() {
+        let mut deployment = objects().pop().unwrap();
+        let (kafka, known) = ("3.1.0".parse().unwrap(), "quay.io/strimzi/kafka:1-kafka-3.1.0".parse().unwrap());
+        let wanted = [
+            Image::Kafka,
+            Image::ByVersion("STRIMZI_KAFKA_IMAGES"),
+            Image::One("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE"),
+            Image::One("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE"),
+        ];
+        let found = beside(&mut deployment, &kafka, &wanted, &[known]).unwrap();
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["quay.io/strimzi/kafka-bridge:0.2"]);
+        let missing = beside(&mut deployment, &kafka, &[Image::One("STRIMZI_NONE_IMAGE")], &[]).unwrap_err();
+        assert!(missing.message.contains("STRIMZI_NONE_IMAGE"), "{}", missing.message);
     }
 
     #[test]

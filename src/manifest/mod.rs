@@ -4,11 +4,13 @@
 //! - [`load`]: files, folders and bytes to [`Object`]s, with limits.
 //! - [`digest`]: what a set of objects *is*, whatever its formatting.
 //! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
+//! - [`mod@component`]: what stands beside a Kafka.
 //! - [`images`], [`pull`]: which images it runs, from where and with which login.
 //! - [`listener`]: a Kafka's listeners, and those for programs on this machine.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 
+pub mod component;
 pub mod digest;
 pub mod ids;
 pub mod images;

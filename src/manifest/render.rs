@@ -322,7 +322,7 @@ pub(super) fn template(text: &str) -> Object {
     Object::new(fragment(text)).unwrap_or_else(|e| unreachable!("a template is an object, and tested: {e}"))
 }
 
-fn fragment(text: &str) -> Value {
+pub(super) fn fragment(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap_or_else(|e| unreachable!("templates are valid YAML, and tested: {e}"))
 }
 

@@ -48,11 +48,19 @@ pub enum Kind {
     KafkaTopic,
     /// kafka.strimzi.io KafkaUser.
     KafkaUser,
+    /// kafka.strimzi.io KafkaConnect.
+    KafkaConnect,
+    /// kafka.strimzi.io KafkaMirrorMaker2.
+    KafkaMirrorMaker2,
+    /// kafka.strimzi.io KafkaBridge.
+    KafkaBridge,
+    /// kafka.strimzi.io KafkaConnector.
+    KafkaConnector,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Pod,
         Kind::Claim,
         Kind::Event,
@@ -64,6 +72,10 @@ impl Kind {
         Kind::KafkaNodePool,
         Kind::KafkaTopic,
         Kind::KafkaUser,
+        Kind::KafkaConnect,
+        Kind::KafkaMirrorMaker2,
+        Kind::KafkaBridge,
+        Kind::KafkaConnector,
     ];
 
     /// The object's `kind` field.
@@ -80,6 +92,10 @@ impl Kind {
             Kind::KafkaNodePool => "KafkaNodePool",
             Kind::KafkaTopic => "KafkaTopic",
             Kind::KafkaUser => "KafkaUser",
+            Kind::KafkaConnect => "KafkaConnect",
+            Kind::KafkaMirrorMaker2 => "KafkaMirrorMaker2",
+            Kind::KafkaBridge => "KafkaBridge",
+            Kind::KafkaConnector => "KafkaConnector",
         }
     }
 
@@ -102,6 +118,10 @@ impl Kind {
             Kind::KafkaNodePool => "kafkanodepools",
             Kind::KafkaTopic => "kafkatopics",
             Kind::KafkaUser => "kafkausers",
+            Kind::KafkaConnect => "kafkaconnects",
+            Kind::KafkaMirrorMaker2 => "kafkamirrormaker2s",
+            Kind::KafkaBridge => "kafkabridges",
+            Kind::KafkaConnector => "kafkaconnectors",
         }
     }
 
@@ -112,7 +132,17 @@ impl Kind {
 
     /// Whether a CRD of Strimzi brings it, so that it may not be served yet.
     pub const fn custom(self) -> bool {
-        matches!(self, Kind::Kafka | Kind::KafkaNodePool | Kind::KafkaTopic | Kind::KafkaUser)
+        matches!(
+            self,
+            Kind::Kafka
+                | Kind::KafkaNodePool
+                | Kind::KafkaTopic
+                | Kind::KafkaUser
+                | Kind::KafkaConnect
+                | Kind::KafkaMirrorMaker2
+                | Kind::KafkaBridge
+                | Kind::KafkaConnector
+        )
     }
 
     /// The path that lists its objects: all of them, or those in `namespace`.

@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::patience::Patience;
-use super::{ownership, refused};
+use super::{component as beside, ownership, refused};
+use crate::component;
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
+use crate::names::ComponentName;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::ready;
 
@@ -82,6 +84,13 @@ impl Task<Cx> for Kafka {
         if found.0.deleting() {
             return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
         }
+        let lacks = |name: &ComponentName| {
+            let component = component::of(*name);
+            component.field().is_some() && !component.stands_in(json)
+        };
+        if let Some(name) = cx.settings.with.iter().find(|name| lacks(name)) {
+            return Ok(Doneness::Pending(format!("{} is not there", component::of(*name).title)));
+        }
         if ours
             && (ownership::digest(json) != Some(&manifest::digest(&wanted))
                 || !complete(&snapshot, cx, &wanted))
@@ -98,17 +107,25 @@ impl Task<Cx> for Kafka {
         let snapshot = cx.store.snapshot();
         let wanted = wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
-        if live.as_ref().is_some_and(|k| {
-            let json = k.0.json();
+        let as_wanted = |json: &Value| {
             !ownership::is_ours(json)
                 || ownership::digest(json) == Some(&manifest::digest(&wanted))
                     && complete(&snapshot, cx, &wanted)
-        }) {
+        };
+        if let Some(json) = live.as_ref().map(|k| k.0.json()).filter(|json| as_wanted(json)) {
+            // What was asked for beside it may be new.
+            let input = beside::input(cx);
+            let Some(patch) = component::bring(json, &new(cx, json), &input) else { return Ok(()) };
+            self.patience.changed_now();
+            beside::rules(cx).await?;
+            beside::give(cx, &patch).await?;
+            self.patience.changed_now();
             return Ok(());
         }
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         self.patience.changed_now();
-        apply(cx, wanted, kept).await?;
+        beside::rules(cx).await?;
+        apply(cx, wanted, live.as_ref().map(|k| k.0.json()), kept).await?;
         self.patience.changed_now();
         Ok(())
     }
@@ -156,6 +173,12 @@ pub fn labelled(cx: &Cx, mut objects: Vec<Object>) -> Vec<Object> {
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
     objects
+}
+
+/// Those components that were asked for and are nobody's yet: what somebody else made stays as it is, and its
+/// own task says so.
+fn new(cx: &Cx, kafka: &Value) -> Vec<ComponentName> {
+    cx.settings.with.iter().copied().filter(|name| !component::of(*name).stands_in(kafka)).collect()
 }
 
 /// The refusal of a pool whose name another Kafka of the namespace has already: applying ours would
@@ -243,10 +266,18 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
 
 /// Apply; over kept volumes the Kafka is made paused, given their cluster id and then released
 /// (Strimzi: "Recovering a cluster from persistent volumes").
-async fn apply(cx: &Cx, mut wanted: Vec<Object>, kept: Option<String>) -> Result<()> {
+async fn apply(
+    cx: &Cx,
+    mut wanted: Vec<Object>,
+    live: Option<&Value>,
+    kept: Option<String>,
+) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
     let refused = |e| ownership::api_failure(cx, "apply the Kafka", &e);
+    // The digest is of what is always applied; what stands beside it comes and goes by itself.
     wanted = labelled(cx, wanted);
+    let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
+    component::into_kafka(&mut wanted, live, &names, &beside::input(cx));
     let Some(id) = kept else {
         cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
         return Ok(());

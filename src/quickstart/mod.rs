@@ -3,6 +3,7 @@
 //! ```text
 //! preflight ─ cluster ─┬─ namespace ─┬─ operator ──────────────┐
 //!          └─ images ──┼─ crds ──────┴─ kafka ─ topic ─ smoke ─┴─ ready
+//!                                          └─ components ──────┘
 //! ```
 //! `cluster` is done when the API server answers, not when `minikube start` returns; `images` works
 //! beside it as soon as the node runs; `kafka` waits for its resource definitions, not for the
@@ -11,6 +12,7 @@
 
 pub mod checks;
 pub mod cluster;
+pub mod component;
 pub mod context;
 pub mod crds;
 pub mod fetch;
@@ -45,10 +47,10 @@ use crate::engine::task::{Spec, Task};
 /// Everything `up` does, in the order it is listed to people.
 pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
     if settings.target.context.is_some() {
-        return elsewhere();
+        return elsewhere(settings);
     }
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
-    vec![
+    let tasks: Vec<Rc<dyn Task<Cx>>> = vec![
         Rc::new(preflight::Preflight::default()),
         Rc::new(cluster::Cluster),
         Rc::new(images::Images::default()),
@@ -58,12 +60,22 @@ pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
         Rc::new(kafka::Kafka::new(archives)),
         Rc::new(topic::Topic::default()),
         Rc::new(smoke::Smoke::default()),
-        Rc::new(ready::Ready::default()),
-    ]
+    ];
+    tasks.into_iter().chain(last(settings)).collect()
+}
+
+/// What stands beside Kafka, and the wait for all of it.
+fn last(settings: &Settings) -> impl Iterator<Item = Rc<dyn Task<Cx>>> {
+    let beside = settings.with.iter().map(|name| {
+        let task: Rc<dyn Task<Cx>> = Rc::new(component::Beside::new(*name, &["kafka"]));
+        task
+    });
+    let ready: Rc<dyn Task<Cx>> = Rc::new(ready::Ready::after(&settings.with));
+    beside.chain(std::iter::once(ready))
 }
 
 /// The same on somebody's own cluster: no `cluster`, no `images`, another `preflight`.
-fn elsewhere() -> Vec<Rc<dyn Task<Cx>>> {
+fn elsewhere(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
     let rest: Vec<Rc<dyn Task<Cx>>> = vec![
         Rc::new(namespace::Namespace::default()),
         Rc::new(crds::Crds),
@@ -71,10 +83,10 @@ fn elsewhere() -> Vec<Rc<dyn Task<Cx>>> {
         Rc::new(kafka::Kafka::new(false)),
         Rc::new(topic::Topic::default()),
         Rc::new(smoke::Smoke::default()),
-        Rc::new(ready::Ready::default()),
     ];
+    let rest = rest.into_iter().chain(last(settings));
     let preflight: Rc<dyn Task<Cx>> = Rc::new(context::Preflight::default());
-    std::iter::once(preflight).chain(rest.into_iter().map(context::Rewired::around)).collect()
+    std::iter::once(preflight).chain(rest.map(context::Rewired::around)).collect()
 }
 
 fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {

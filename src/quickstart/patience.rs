@@ -91,9 +91,14 @@ impl Patience {
 
     /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
     pub fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
+        self.timed_out_for(cx, &format!("Kafka {}", cx.cluster()), limit)
+    }
+
+    /// The same of what stands beside the Kafka.
+    pub fn timed_out_for(&self, cx: &Cx, what: &str, limit: Duration) -> Box<Failure> {
         let (snapshot, expect, answers) = (cx.store.snapshot(), self.expect(cx), self.answers.borrow());
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
-        Box::new(explain::timed_out(&scene, &format!("Kafka {}", cx.cluster()), limit))
+        Box::new(explain::timed_out(&scene, what, limit))
     }
 
     /// The deepest cause that shows, certain or not.

@@ -10,6 +10,7 @@ use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::{Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
+use crate::names::ComponentName;
 use crate::observe::pod::Pod;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::ready::{self, Readiness};
@@ -18,19 +19,23 @@ type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 
 /// The task.
 pub struct Ready {
+    needs: Vec<&'static str>,
     patience: Patience,
 }
 
-impl Default for Ready {
-    fn default() -> Self {
-        Self { patience: Patience::new(Scope::Topic, "the cluster did not become ready") }
+impl Ready {
+    /// When these components are ready, too.
+    pub fn after(components: &[ComponentName]) -> Self {
+        let mut needs = vec!["operator", "smoke"];
+        needs.extend(components.iter().map(|name| name.as_str()));
+        Self { needs, patience: Patience::new(Scope::Topic, "the cluster did not become ready") }
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Ready {
     fn spec(&self) -> Spec {
-        super::spec("ready", "Everything ready", &["operator", "smoke"], 10)
+        super::spec("ready", "Everything ready", &self.needs, 10)
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::fetch::{self, Fetching};
 use super::unbundle;
 use crate::catalogue::Mode;
+use crate::component;
 use crate::context::{Cx, Install};
 use crate::download::Progress;
 use crate::event::{Emit, Event, Unit};
@@ -99,7 +100,9 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     }
     let zookeeper = cx.preset().mode() == Mode::Zookeeper;
     let release = cx.choice.release;
-    let run = images::of(operator, &cx.choice.kafka, &release.default_kafka, zookeeper)?;
+    let mut run = images::of(operator, &cx.choice.kafka, &release.default_kafka, zookeeper)?;
+    let beside: Vec<images::Image> = cx.settings.with.iter().map(|name| component::of(*name).image).collect();
+    run.extend(images::beside(operator, &cx.choice.kafka, &beside, &run)?);
     let gates = cx.preset().feature_gates(cx.choice.release);
     tuned.extend(tune::set_feature_gates(operator, gates)?);
     let names = cx.settings.pull_secret_names();

@@ -38,6 +38,8 @@ pub struct Status {
     pub pods: Vec<Pod>,
     /// KafkaTopic resources of the cluster, and those that no cluster will take, by name.
     pub topics: Vec<Topic>,
+    /// What stands beside Kafka, in the order of `kstrim add`'s help.
+    pub components: Vec<Component>,
     /// The brokers' volumes.
     pub storage: Storage,
     /// Versions of everything.
@@ -306,6 +308,23 @@ pub struct Versions {
     pub strimzi_api: Option<String>,
     /// The Kafka that runs.
     pub kafka: Option<String>,
+}
+
+/// Something that stands beside Kafka.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Component {
+    /// Its name in `kstrim add`: `connect`, `mirror-maker`, `bridge`, `cruise-control`, `exporter`, `metrics`.
+    pub name: String,
+    /// What describes it: `KafkaConnect/my-cluster`, or the field of the Kafka, `spec.kafkaExporter`.
+    pub resource: String,
+    /// Whether it is ready at its current generation, with all its pods.
+    pub ready: bool,
+    /// What it is at if it is not.
+    pub reason: Option<String>,
+    /// Whether kstrim made it.
+    pub ours: bool,
+    /// Where programs inside the cluster find it over HTTP, if they do: `http://my-cluster-bridge-bridge-service.kafka.svc:8080`.
+    pub url: Option<String>,
 }
 
 /// Where clients find Kafka.

@@ -1,6 +1,6 @@
 //! The document for people, at any width.
 
-use super::data::{Claim, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic};
+use super::data::{Claim, Component, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic};
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::table::Table;
 use crate::report::text;
@@ -17,6 +17,7 @@ pub fn lines(status: &Status, look: Look, columns: Option<usize>) -> Vec<Spans> 
     page.pools(status);
     page.pods(&status.pods);
     page.topics(&status.topics);
+    page.components(&status.components);
     page.claims(&status.storage.claims);
     page.listeners(status);
     page.findings(&status.findings);
@@ -254,6 +255,20 @@ impl Page {
                 (Tone::Plain, number(topic.partitions)),
                 (Tone::Plain, number(topic.replicas)),
                 (if topic.ready { Tone::Good } else { Tone::Warn }, state.to_owned()),
+            ]);
+        }
+        self.table(&table);
+    }
+
+    fn components(&mut self, components: &[Component]) {
+        let mut table = Table::new(["COMPONENT", "RESOURCE", "STATE"]);
+        for component in components {
+            let state = component.reason.as_deref().unwrap_or("ready");
+            let whose = if component.ours { "" } else { ", not made by kstrim" };
+            table.toned_row([
+                (Tone::Plain, component.name.clone()),
+                (Tone::Plain, component.resource.clone()),
+                (if component.ready { Tone::Good } else { Tone::Warn }, format!("{state}{whose}")),
             ]);
         }
         self.table(&table);

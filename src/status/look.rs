@@ -32,7 +32,15 @@ use crate::toolbox::Toolbox;
 /// Kinds that every cluster serves.
 pub const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
 /// Strimzi's kinds.
-pub const CUSTOM: [Kind; 4] = [Kind::Kafka, Kind::KafkaNodePool, Kind::KafkaTopic, Kind::KafkaUser];
+pub const CUSTOM: [Kind; 7] = [
+    Kind::Kafka,
+    Kind::KafkaNodePool,
+    Kind::KafkaTopic,
+    Kind::KafkaUser,
+    Kind::KafkaConnect,
+    Kind::KafkaMirrorMaker2,
+    Kind::KafkaBridge,
+];
 
 /// How long minikube may still take for its own answer once the API server gave all of its.
 const MINIKUBE_LATER: Duration = Duration::from_secs(5);
@@ -284,39 +292,20 @@ impl Looker {
 
     async fn ask(&self, kubectl: &Kubectl) -> Result<Asked, ApiError> {
         let guess = self.guess();
-        let [namespace, deployment, pod, claim, event] = CORE.map(|k| self.list(kubectl, k, guess));
-        let [kafka, pool, topic, user] = CUSTOM.map(|k| self.list(kubectl, k, guess));
+        let all = |kinds: &'static [Kind]| {
+            futures_util::future::join_all(kinds.iter().map(|k| self.list(kubectl, *k, guess)))
+        };
         let more = futures_util::future::join_all(self.more.iter().map(|k| self.list(kubectl, *k, guess)));
-        let (
-            more,
-            version,
-            marker,
-            namespaces,
-            deployments,
-            pods,
-            claims,
-            events,
-            kafkas,
-            pools,
-            topics,
-            users,
-        ) = tokio::join!(
+        let (more, version, marker, core, custom) = tokio::join!(
             more,
             kubectl.get("/version"),
             kubectl.find(ownership::MARKER),
-            namespace,
-            deployment,
-            pod,
-            claim,
-            event,
-            kafka,
-            pool,
-            topic,
-            user
+            all(&CORE),
+            all(&CUSTOM)
         );
         let version = version?;
-        let mut answers = Vec::from([namespaces, deployments, pods, claims, events]);
-        let (served, custom) = self.served(kubectl, guess, [kafkas, pools, topics, users]).await;
+        let mut answers = core;
+        let (served, custom) = self.served(kubectl, guess, custom).await;
         answers.extend(custom);
         answers.extend(more);
         let (store, mut refused) = (Store::new(), Vec::new());
@@ -325,6 +314,13 @@ impl Looker {
                 Ok(items) => store.replace(kind, items),
                 Err(error) if absent(&error) => store.replace(kind, Vec::new()),
                 Err(error) => refused.push((kind, error)),
+            }
+        }
+        // Only a Connect has connectors.
+        if let Some(version) = served.filter(|_| store.snapshot().all(Kind::KafkaConnect).next().is_some()) {
+            match self.list(kubectl, Kind::KafkaConnector, version).await {
+                Ok(items) => store.replace(Kind::KafkaConnector, items),
+                Err(error) => refused.push((Kind::KafkaConnector, error)),
             }
         }
         let marked = marker.is_ok_and(|m| m.is_some_and(|m| ownership::marks(&m, &self.place.profile)));
@@ -349,8 +345,8 @@ impl Looker {
         &self,
         kubectl: &Kubectl,
         guess: Version,
-        lists: [Result<Vec<Value>, ApiError>; 4],
-    ) -> (Option<Version>, [Result<Vec<Value>, ApiError>; 4]) {
+        lists: Vec<Result<Vec<Value>, ApiError>>,
+    ) -> (Option<Version>, Vec<Result<Vec<Value>, ApiError>>) {
         if !matches!(&lists[0], Err(error) if absent(error)) {
             return (Some(guess), lists);
         }
@@ -361,9 +357,8 @@ impl Looker {
         };
         match [Version::V1, Version::V1Beta2].into_iter().find(|v| serves(*v)) {
             Some(version) if version != guess => {
-                let [kafka, pool, topic, user] = CUSTOM.map(|k| self.list(kubectl, k, version));
-                let (kafkas, pools, topics, users) = tokio::join!(kafka, pool, topic, user);
-                (Some(version), [kafkas, pools, topics, users])
+                let lists = CUSTOM.iter().map(|k| self.list(kubectl, *k, version));
+                (Some(version), futures_util::future::join_all(lists).await)
             }
             served => (served, lists),
         }

@@ -26,7 +26,7 @@ impl Kafka {
 #[async_trait(?Send)]
 impl Task<Cx> for Kafka {
     fn spec(&self) -> Spec {
-        let needs: &[_] = if self.keep_data { &[] } else { &["topics"] };
+        let needs: &[_] = if self.keep_data { &["components"] } else { &["topics", "components"] };
         super::spec("kafka", "Kafka", needs, 3)
     }
 

@@ -1,7 +1,8 @@
 //! What `down` does when the profile stays, in the order that never hangs:
 //!
 //! ```text
-//! topics ─ kafka ─ volumes ─ operator ─ crds ─ namespace
+//! topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
+//! components ─┘
 //! ```
 //! Topics, users and connectors go while their operator still serves their finalizers; the Kafka
 //! goes before the operator that tears it down; the definitions go when nothing of their kinds is
@@ -9,6 +10,7 @@
 //! [`Task`](crate::engine::task::Task) like those of `up`: gone already is done, and a run that
 //! was cut off is continued by the next.
 
+pub mod component;
 pub mod definitions;
 pub mod held;
 pub mod kafka;
@@ -35,6 +37,7 @@ pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
     if keep_data {
         tasks.reverse();
     }
+    tasks.insert(0, Rc::new(component::Components));
     if !keep_data {
         tasks.push(Rc::new(volumes::Volumes));
     }

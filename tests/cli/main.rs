@@ -4,6 +4,7 @@ mod as_user;
 mod bad_input;
 mod bundle;
 mod change;
+mod components;
 mod config;
 mod connect;
 mod context;

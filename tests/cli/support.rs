@@ -105,6 +105,7 @@ fn deployment(release: &str, kafkas: &[&str]) -> Value {
         .map(|version| format!("{version}=quay.io/strimzi/kafka:{release}-kafka-{version}\n"))
         .collect();
     let operator = format!("quay.io/strimzi/operator:{release}");
+    let newest = format!("quay.io/strimzi/kafka:{release}-kafka-{}", kafkas.last().expect("a Kafka"));
     let pod = json!({"name": STRIMZI, "strimzi.io/kind": "cluster-operator"});
     json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": STRIMZI, "labels": {"app": "strimzi"}},
@@ -114,6 +115,11 @@ fn deployment(release: &str, kafkas: &[&str]) -> Value {
                     "env": [
                         {"name": "STRIMZI_NAMESPACE", "valueFrom": own},
                         {"name": "STRIMZI_KAFKA_IMAGES", "value": images},
+                        {"name": "STRIMZI_KAFKA_CONNECT_IMAGES", "value": images},
+                        {"name": "STRIMZI_KAFKA_MIRROR_MAKER_2_IMAGES", "value": images},
+                        {"name": "STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE", "value": "quay.io/strimzi/kafka-bridge:1.0.0"},
+                        {"name": "STRIMZI_DEFAULT_KAFKA_EXPORTER_IMAGE", "value": newest},
+                        {"name": "STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE", "value": newest},
                         {"name": "STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE", "value": operator},
                         {"name": "STRIMZI_DEFAULT_USER_OPERATOR_IMAGE", "value": operator},
                         {"name": "STRIMZI_FEATURE_GATES", "value": ""},

@@ -126,7 +126,7 @@ pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(Str
             return Some(("InvalidResourceException".into(), message));
         }
     }
-    None
+    crate::components::refusal(kafka, brokers)
 }
 
 pub fn labels(cluster: &str, name: &str, component: &str) -> Value {
@@ -332,8 +332,10 @@ fn pod_template(
     let heap = text(&pool.spec, "/jvmOptions/-Xms");
     // Dynamic options are changed without a restart (recording 17); the rest needs new pods.
     let config = &kafka["spec"]["kafka"]["config"];
+    let (listeners, metrics) = (&kafka["spec"]["kafka"]["listeners"], &kafka["spec"]["kafka"]["metricsConfig"]);
+    let reporter = kafka["spec"]["cruiseControl"].is_object();
     let revision =
-        hash(&json!([spec, version, heap, config["num.partitions"], kafka["spec"]["kafka"]["listeners"]]), 8);
+        hash(&json!([spec, version, heap, config["num.partitions"], listeners, metrics, reporter]), 8);
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"annotations": {"strimzi.io/cluster-ca-cert-generation": "0",
                 "strimzi.io/kafka-version": version, "strimzi.io/revision": revision},

@@ -11,6 +11,7 @@ mod bell;
 mod broker;
 mod certificates;
 mod cluster;
+mod components;
 mod deployments;
 mod desired;
 mod docker;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Reconciliation, condition, text};
+use crate::components;
 use crate::desired::{self, Pool};
 use crate::pods;
 
@@ -31,6 +32,8 @@ pub fn run(c: &mut Cluster) {
             reconcile(c, &key, &operator);
         }
     }
+    let watches = |ns: &str| operator.watches.iter().any(|w| w == "*" || w == ns);
+    components::run(c, &watches, &operator.deployment);
     desired::pod_sets(c);
 }
 
@@ -214,9 +217,10 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
         "pods" if pods_ready(c, &kafka, &pools) => {
             c.memory.fatal.remove(&uid);
             desired::entity_operator(c, &kafka, &operator.deployment);
+            components::of_kafka(c, &kafka, &operator.deployment);
             enter(c, &name, "entity");
         }
-        "entity" if desired::entity_ready(c, &kafka) => {
+        "entity" if desired::entity_ready(c, &kafka) && components::of_kafka_ready(c, &kafka) => {
             ready(c, key, &kafka, &pools, &operator.deployment);
             finish(c, &name, &uid, &marker);
         }

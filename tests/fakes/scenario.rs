@@ -33,6 +33,8 @@ pub struct Scenario {
     pub crashes: Vec<Crash>,
     /// A refusal that the operator gives to every Kafka: `(reason, message)` of `NotReady`.
     pub refuse: Option<(String, String)>,
+    /// The same for what stands beside a Kafka: `(kind, reason, message)`.
+    pub refuse_beside: Vec<(String, String, String)>,
     /// Whether the operator holds a cluster's lock when its Kafka was deleted right after Ready
     /// (recording 09): a new one of the name gets no status until the operation timeout.
     pub lock_after_delete: bool,

@@ -5,6 +5,7 @@
 //! and pass.
 
 mod added;
+mod beside;
 #[path = "../../examples/catalogue/command.rs"]
 mod command;
 #[path = "../../examples/catalogue/derive.rs"]
@@ -127,7 +128,7 @@ fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
         });
         schemas.check(&user).unwrap_or_else(|why| panic!("Strimzi {}: {why}", release.version));
     }
-    checked
+    checked + beside::fits(release, &schemas)
 }
 
 /// The document says what the checks above and the end-to-end tests do.

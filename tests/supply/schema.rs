@@ -6,6 +6,18 @@ use jsonschema::Validator;
 use kstrim::manifest::Object;
 use serde_json::{Value, json};
 
+/// Kinds that kstrim renders.
+const KINDS: [&str; 8] = [
+    "Kafka",
+    "KafkaNodePool",
+    "KafkaTopic",
+    "KafkaUser",
+    "KafkaConnect",
+    "KafkaMirrorMaker2",
+    "KafkaBridge",
+    "KafkaConnector",
+];
+
 /// By `apiVersion` and kind.
 pub struct Schemas(HashMap<(String, String), Validator>);
 
@@ -16,7 +28,7 @@ impl Schemas {
         for definition in objects.iter().filter(|o| o.kind() == "CustomResourceDefinition") {
             let text = |pointer: &str| definition.get(pointer).unwrap().as_str().unwrap().to_owned();
             let (group, kind) = (text("/spec/group"), text("/spec/names/kind"));
-            if !["Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser"].contains(&kind.as_str()) {
+            if !KINDS.contains(&kind.as_str()) {
                 continue;
             }
             for version in definition.get("/spec/versions").unwrap().as_array().unwrap() {

@@ -76,12 +76,24 @@ fn source(pod: &Pod<'_>, container: &Container<'_>, cluster: &str) -> Option<Sou
         let short = name.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-'));
         (Component::Kafka, short.unwrap_or(name))
     } else if pod.cluster() == Some(cluster) {
-        let part = match inside {
-            "topic-operator" => Component::TopicOperator,
-            "user-operator" => Component::UserOperator,
+        let part = match (inside, pod.0.label("strimzi.io/component-type")) {
+            ("topic-operator", _) => Component::TopicOperator,
+            ("user-operator", _) => Component::UserOperator,
+            (_, Some("kafka-connect")) => Component::Connect,
+            (_, Some("kafka-mirror-maker-2")) => Component::MirrorMaker,
+            (_, Some("kafka-bridge")) => Component::Bridge,
+            (_, Some("cruise-control")) => Component::CruiseControl,
+            (_, Some("kafka-exporter")) => Component::Exporter,
             _ => Component::Other,
         };
-        (part, inside)
+        let name = match part {
+            Component::Connect => "connect",
+            Component::MirrorMaker => "mirror-maker",
+            Component::Bridge => "bridge",
+            Component::Exporter => "exporter",
+            _ => inside,
+        };
+        (part, name)
     } else {
         return None;
     };
@@ -140,12 +152,14 @@ mod tests {
                 &json!({"name": "strimzi-cluster-operator", "strimzi.io/kind": "cluster-operator"}),
                 &["strimzi-cluster-operator"],
             ),
+            pod("my-cluster-connect-0", &of("my-cluster", "kafka-connect"), &["my-cluster-connect"]),
             pod("mine", &json!({}), &["app"]),
         ]);
         let names = |wanted: &[Component]| -> Vec<String> {
             sources(&snapshot, "kafka", "my-cluster", wanted).into_iter().map(|s| s.component).collect()
         };
-        assert_eq!(names(&[]), ["operator", "dual-role-0", "topic-operator", "user-operator"]);
+        assert_eq!(names(&[]), ["operator", "dual-role-0", "topic-operator", "user-operator", "connect"]);
+        assert_eq!(names(&[Component::Connect]), ["connect"]);
         assert_eq!(names(&[Component::EntityOperator]), ["topic-operator", "user-operator"]);
         assert_eq!(names(&[Component::Kafka, Component::UserOperator]), ["dual-role-0", "user-operator"]);
         assert_eq!(names(&[Component::Other]), Vec::<String>::new());

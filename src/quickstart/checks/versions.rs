@@ -2,6 +2,7 @@
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Choice, Partial};
+use crate::component;
 use crate::config::Settings;
 use crate::context;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -13,7 +14,7 @@ const NOTE: Id = Id("KS-VERSION-NOTE");
 /// A consistent set for what was asked, before minikube is asked.
 ///
 /// # Errors
-/// `KS-VERSION-*`, `KS-PRESET-UNSUPPORTED`.
+/// `KS-VERSION-*`, `KS-PRESET-UNSUPPORTED`, `KS-COMPONENT-BROKERS`.
 pub fn choose(settings: &Settings) -> Result<Choice> {
     let asked = settings.preset.map(context::preset);
     let choice = catalogue::resolve(&Partial {
@@ -23,7 +24,9 @@ pub fn choose(settings: &Settings) -> Result<Choice> {
         mode: asked.map(Preset::mode),
         minikube: None,
     })?;
-    asked.unwrap_or_else(|| Preset::default_for(choice.release)).check(choice.release)?;
+    let preset = asked.unwrap_or_else(|| Preset::default_for(choice.release));
+    preset.check(choice.release)?;
+    component::check(&settings.with, preset.brokers(), "use --preset ha, which has three")?;
     Ok(choice)
 }
 

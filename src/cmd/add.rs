@@ -1,0 +1,63 @@
+//! `kstrim add`: what stands beside a Kafka that runs.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use super::living::{self, Living};
+use super::session::{Ended, Session};
+use super::change;
+use crate::cli::{Add, Global};
+use crate::component;
+use crate::config::{self, Settings};
+use crate::context::Cx;
+use crate::engine::task::Task;
+use crate::event::TaskInfo;
+use crate::failure::Result;
+use crate::names::ComponentName;
+use crate::quickstart::component::Beside;
+use crate::quickstart::{ownership, refused};
+
+/// Add components.
+///
+/// # Errors
+/// None: everything is told by the session.
+pub async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
+    let session = Session::begin(global, "add", args.output);
+    let ended = add(&session, global, args).await;
+    Ok(session.finish(ended))
+}
+
+async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
+    let names = config::once(&args.names);
+    let tasks: Vec<Rc<dyn Task<Cx>>> = names
+        .iter()
+        .map(|name| {
+            let task: Rc<dyn Task<Cx>> = Rc::new(Beside::new(*name, &[]));
+            task
+        })
+        .collect();
+    session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    let _lock = session.lock()?;
+    let living = living::open(session, global, &args.topic).await?;
+    living.cx.journal.borrow().refuse_newer()?;
+    allowed(&living, args, &names).await?;
+    let settings = Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
+    let cx = Rc::new(living.cx.beside(settings, living.cx.choice.clone(), session.emit.clone()));
+    let report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
+    cx.stop_observing();
+    Ok(Ended { report, next: None })
+}
+
+/// Refuse what the Kafka cannot take, before anything is changed.
+async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result<()> {
+    let flags = refused::target_flags(&living.cx.settings.target);
+    let words: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+    if names.iter().any(|name| component::of(*name).field().is_some()) && !ownership::is_ours(&living.kafka) {
+        change::ours(living, args.adopt, &format!("kstrim add {}{flags}", words.join(" ")))?;
+    }
+    if names.iter().any(|name| component::of(*name).brokers > 1) {
+        let way_out = format!("first more brokers: kstrim scale --brokers 3{flags}");
+        component::check(names, living.brokers().await?, &way_out)?;
+    }
+    Ok(())
+}

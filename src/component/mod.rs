@@ -1,0 +1,357 @@
+//! What can stand beside a Kafka: one table, from which every verb reads.
+//!
+//! Connect, MirrorMaker 2 and the bridge are resources of their own, which carry kstrim's label. The
+//! exporter, Cruise Control and the brokers' metrics are fields of the Kafka; an annotation on the Kafka
+//! for each says that kstrim made it. [`ready`] reads how far one is.
+
+pub mod ready;
+
+use serde_json::{Map, Value, json};
+
+use crate::failure::{Failure, Id, Kind as Class, Result};
+use crate::manifest::Object;
+use crate::manifest::component::{self as render, ComponentInput};
+use crate::manifest::images::Image;
+use crate::names::{ClusterName, ComponentName};
+use crate::observe::Kind;
+
+/// Cruise Control is asked for, and the Kafka has one broker.
+pub const BROKERS: Id = Id("KS-COMPONENT-BROKERS");
+
+/// Where a component is described.
+pub enum Home {
+    /// In a resource of its own, named as the Kafka.
+    Resource(Kind, fn(&ComponentInput<'_>) -> Object),
+    /// In a field of the Kafka.
+    Field(Field),
+}
+
+/// A field of the Kafka.
+pub struct Field {
+    /// Where it is: `spec`, `kafkaExporter`.
+    pub path: &'static [&'static str],
+    /// What it holds.
+    pub wanted: fn(&ComponentInput<'_>) -> Value,
+    /// What it refers to, if anything.
+    pub beside: fn(&ComponentInput<'_>) -> Option<Object>,
+}
+
+/// What can stand beside a Kafka.
+pub struct Component {
+    /// Its name.
+    pub name: ComponentName,
+    /// For people: `Kafka Connect`.
+    pub title: &'static str,
+    /// What it does, for help texts and documents.
+    pub about: &'static str,
+    /// Where it is described.
+    pub home: Home,
+    /// Label `strimzi.io/component-type` of its pods; `kafka` for what the brokers do themselves.
+    pub pods: &'static str,
+    /// Its image.
+    pub image: Image,
+    /// Fewest brokers that it can work with.
+    pub brokers: u32,
+    /// The topics that come with it, by the Kafka's name and its own live resource.
+    pub topics: fn(&ClusterName, Option<&Value>) -> Vec<String>,
+}
+
+fn nothing(_: &ComponentInput<'_>) -> Option<Object> {
+    None
+}
+
+/// The topics in which Cruise Control and the brokers' reporter keep measurements (its defaults, which Strimzi
+/// leaves: `cruisecontrol.properties`).
+const CRUISE_CONTROL_TOPICS: [&str; 3] = [
+    "strimzi.cruisecontrol.metrics",
+    "strimzi.cruisecontrol.partitionmetricsamples",
+    "strimzi.cruisecontrol.modeltrainingsamples",
+];
+
+/// Those of MirrorMaker 2: its own, where it notes which offsets belong together, and the mirrored topic.
+fn mirrored(cluster: &ClusterName, resource: Option<&Value>) -> Vec<String> {
+    let mut topics: Vec<String> = render::mirror_topics(cluster).into();
+    topics.push("mm2-offset-syncs.target.internal".to_owned());
+    topics.extend(resource.and_then(mirror_of));
+    topics
+}
+
+/// The topic to which a MirrorMaker 2 of kstrim's mirrors another.
+pub fn mirror_of(resource: &Value) -> Option<String> {
+    Some(format!("{}.{}", render::SOURCE, mirrors(resource)?))
+}
+
+/// The topic that a MirrorMaker 2 of kstrim's mirrors.
+pub fn mirrors(resource: &Value) -> Option<String> {
+    Some(resource.pointer("/spec/mirrors/0/topicsPattern")?.as_str()?.replace("\\.", "."))
+}
+
+/// All of them, in the order in which they are listed.
+pub static TABLE: [Component; 6] = [
+    Component {
+        name: ComponentName::Connect,
+        title: "Kafka Connect",
+        about: "runs connectors, which bring data into Kafka and out of it",
+        home: Home::Resource(Kind::KafkaConnect, render::connect),
+        pods: "kafka-connect",
+        image: Image::ByVersion("STRIMZI_KAFKA_CONNECT_IMAGES"),
+        brokers: 1,
+        topics: |cluster, _| render::connect_topics(cluster).into(),
+    },
+    Component {
+        name: ComponentName::MirrorMaker,
+        title: "MirrorMaker 2",
+        about: "mirrors a topic to a second one",
+        home: Home::Resource(Kind::KafkaMirrorMaker2, render::mirror_maker),
+        pods: "kafka-mirror-maker-2",
+        image: Image::ByVersion("STRIMZI_KAFKA_MIRROR_MAKER_2_IMAGES"),
+        brokers: 1,
+        topics: mirrored,
+    },
+    Component {
+        name: ComponentName::Bridge,
+        title: "HTTP bridge",
+        about: "Kafka over HTTP, on port 8080",
+        home: Home::Resource(Kind::KafkaBridge, render::bridge),
+        pods: "kafka-bridge",
+        image: Image::One("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE"),
+        brokers: 1,
+        topics: |_, _| Vec::new(),
+    },
+    Component {
+        name: ComponentName::CruiseControl,
+        title: "Cruise Control",
+        about: "balances partitions over brokers",
+        home: Home::Field(Field {
+            path: &["spec", "cruiseControl"],
+            wanted: render::cruise_control,
+            beside: nothing,
+        }),
+        pods: "cruise-control",
+        image: Image::One("STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"),
+        brokers: 2,
+        topics: |_, _| CRUISE_CONTROL_TOPICS.map(str::to_owned).into(),
+    },
+    Component {
+        name: ComponentName::Exporter,
+        title: "Kafka Exporter",
+        about: "tells of topics and consumer groups as Prometheus metrics",
+        home: Home::Field(Field {
+            path: &["spec", "kafkaExporter"],
+            wanted: render::exporter,
+            beside: nothing,
+        }),
+        pods: "kafka-exporter",
+        image: Image::One("STRIMZI_DEFAULT_KAFKA_EXPORTER_IMAGE"),
+        brokers: 1,
+        topics: |_, _| Vec::new(),
+    },
+    Component {
+        name: ComponentName::Metrics,
+        title: "Broker metrics",
+        about: "the brokers tell of themselves as Prometheus metrics",
+        home: Home::Field(Field {
+            path: &["spec", "kafka", "metricsConfig"],
+            wanted: render::metrics,
+            beside: render::metrics_rules,
+        }),
+        pods: "kafka",
+        image: Image::Kafka,
+        brokers: 1,
+        topics: |_, _| Vec::new(),
+    },
+];
+
+/// The component of a name.
+pub fn of(name: ComponentName) -> &'static Component {
+    // The order of the table is that of the names; held by a test.
+    &TABLE[name as usize]
+}
+
+/// The kinds of the resources that components have.
+pub const KINDS: [Kind; 3] = [Kind::KafkaConnect, Kind::KafkaMirrorMaker2, Kind::KafkaBridge];
+
+impl Component {
+    /// Its field of the Kafka, if it is one.
+    pub fn field(&self) -> Option<&Field> {
+        match &self.home {
+            Home::Field(field) => Some(field),
+            Home::Resource(..) => None,
+        }
+    }
+
+    /// The kind of its resource, if it has one.
+    pub fn kind(&self) -> Option<Kind> {
+        match &self.home {
+            Home::Resource(kind, _) => Some(*kind),
+            Home::Field(_) => None,
+        }
+    }
+
+    /// The annotation on the Kafka that says that its field is kstrim's.
+    pub fn mark(&self) -> String {
+        format!("kstrim/with-{}", self.name)
+    }
+
+    /// What is applied for it beside the Kafka, not yet labelled.
+    pub fn objects(&self, input: &ComponentInput<'_>) -> Vec<Object> {
+        match &self.home {
+            Home::Resource(_, render) => vec![render(input)],
+            Home::Field(field) => (field.beside)(input).into_iter().collect(),
+        }
+    }
+
+    /// Whether a Kafka has its field, whoever made it.
+    pub fn stands_in(&self, kafka: &Value) -> bool {
+        let value = self.field().and_then(|f| kafka.pointer(&format!("/{}", f.path.join("/"))));
+        value.is_some_and(|v| !v.is_null())
+    }
+
+    /// Whether kstrim made its field of a Kafka.
+    pub fn is_marked(&self, kafka: &Value) -> bool {
+        kafka.pointer("/metadata/annotations").and_then(|a| a.get(self.mark())).is_some()
+    }
+}
+
+/// Put what stands in fields into a Kafka that is applied: that of `wanted`, and what kstrim made in
+/// the live one, so that another apply takes nothing away.
+pub fn into_kafka(
+    objects: &mut [Object],
+    live: Option<&Value>,
+    wanted: &[ComponentName],
+    input: &ComponentInput<'_>,
+) {
+    for object in objects.iter_mut().filter(|o| o.kind() == "Kafka") {
+        for component in &TABLE {
+            let Some(field) = component.field() else { continue };
+            let there = live.filter(|kafka| component.is_marked(kafka) && component.stands_in(kafka));
+            let value = match there {
+                Some(kafka) => kafka.pointer(&format!("/{}", field.path.join("/"))).cloned(),
+                None if wanted.contains(&component.name) => Some((field.wanted)(input)),
+                None => None,
+            };
+            if let Some(value) = value {
+                object.set(field.path, value);
+                object.set(&["metadata", "annotations", &component.mark()], "true");
+            }
+        }
+    }
+}
+
+/// The merge patch of a Kafka that brings the fields of `names` that it has not yet; `None` if there is
+/// nothing to bring.
+pub fn bring(kafka: &Value, names: &[ComponentName], input: &ComponentInput<'_>) -> Option<Value> {
+    patch(names, |component, field| {
+        let done = component.stands_in(kafka) && component.is_marked(kafka);
+        (!done).then(|| ((field.wanted)(input), json!("true")))
+    })
+}
+
+/// The merge patch of a Kafka that takes the fields of `names` out of it; `None` if none is kstrim's.
+pub fn take(kafka: &Value, names: &[ComponentName]) -> Option<Value> {
+    patch(names, |component, _| component.is_marked(kafka).then_some((Value::Null, Value::Null)))
+}
+
+fn patch(
+    names: &[ComponentName],
+    value: impl Fn(&Component, &Field) -> Option<(Value, Value)>,
+) -> Option<Value> {
+    let mut patch = Value::Null;
+    for component in names.iter().map(|name| of(*name)) {
+        let Some(field) = component.field() else { continue };
+        let Some((value, mark)) = value(component, field) else { continue };
+        set(&mut patch, field.path, value);
+        set(&mut patch, &["metadata", "annotations", &component.mark()], mark);
+    }
+    (!patch.is_null()).then_some(patch)
+}
+
+fn set(into: &mut Value, path: &[&str], value: Value) {
+    let mut at = into;
+    for key in path {
+        if !at.is_object() {
+            *at = Value::Object(Map::new());
+        }
+        at = &mut at[*key];
+    }
+    *at = value;
+}
+
+/// Refuse what cannot work with so many brokers: the operator would refuse the whole Kafka.
+///
+/// # Errors
+/// [`BROKERS`] with what would do.
+pub fn check(names: &[ComponentName], brokers: u32, way_out: &str) -> Result<()> {
+    let Some(component) = names.iter().map(|n| of(*n)).find(|c| c.brokers > brokers) else { return Ok(()) };
+    let message = format!("{} needs at least {} brokers", component.title, component.brokers);
+    Err(Box::new(
+        Failure::new(BROKERS, Class::Usage, message)
+            .because(format!(
+                "it moves partitions between brokers, and this Kafka has {brokers}: the operator would refuse all of it"
+            ))
+            .hint(way_out.to_owned()),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    fn input<T>(use_it: impl FnOnce(&ComponentInput<'_>) -> T) -> T {
+        let release = catalogue::find(&"1.2.0".parse().unwrap()).unwrap();
+        use_it(&ComponentInput {
+            release,
+            kafka: &release.default_kafka,
+            namespace: &"kafka".parse().unwrap(),
+            cluster: &"my-cluster".parse().unwrap(),
+            topic: &"my-topic".parse().unwrap(),
+            tuning: false,
+        })
+    }
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_names() {
+        for name in ComponentName::ALL {
+            assert_eq!(of(name).name, name);
+            assert_eq!(of(name).kind().is_some(), of(name).field().is_none());
+        }
+        let kinds: Vec<Kind> = TABLE.iter().filter_map(Component::kind).collect();
+        assert_eq!(kinds, KINDS);
+    }
+
+    #[test]
+    fn fields_come_stay_and_go() {
+        use ComponentName::{Exporter, Metrics};
+        let bare = json!({"metadata": {}, "spec": {"kafka": {}}});
+        let patch = input(|i| bring(&bare, &[ComponentName::Connect, Exporter, Metrics], i)).unwrap();
+        assert_eq!(patch["spec"]["kafka"]["metricsConfig"]["type"], "strimziMetricsReporter");
+        assert_eq!(patch["spec"]["kafkaExporter"]["topicRegex"], ".*");
+        let marks = json!({"kstrim/with-exporter": "true", "kstrim/with-metrics": "true"});
+        assert_eq!(patch["metadata"]["annotations"], marks);
+        assert_eq!(input(|i| bring(&patch, &[Exporter, Metrics], i)), None, "it has them");
+
+        // A later apply without them takes nothing away, and one with another brings that too.
+        let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": "k"}});
+        let mut applied = [Object::new(kafka).unwrap()];
+        input(|i| into_kafka(&mut applied, Some(&patch), &[], i));
+        assert_eq!(applied[0].get("/spec"), patch.get("spec"));
+        assert_eq!(applied[0].get("/metadata/annotations"), Some(&marks));
+
+        let gone = take(&patch, &[Exporter]).unwrap();
+        assert_eq!(gone, json!({"spec": {"kafkaExporter": null},
+            "metadata": {"annotations": {"kstrim/with-exporter": null}}}));
+        assert_eq!(take(&bare, &[Exporter]), None);
+        // Somebody else's is not taken.
+        let theirs = json!({"spec": {"kafkaExporter": {}}});
+        assert!(take(&theirs, &[Exporter]).is_none() && of(Exporter).stands_in(&theirs));
+    }
+
+    #[test]
+    fn one_broker_is_too_few_to_balance() {
+        assert!(check(&ComponentName::ALL, 2, "").is_ok());
+        let refused = check(&ComponentName::ALL, 1, "use --preset ha").unwrap_err();
+        assert_eq!((refused.id, refused.kind), (BROKERS, Class::Usage));
+        assert!(check(&[ComponentName::Connect], 1, "").is_ok());
+    }
+}

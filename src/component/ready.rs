@@ -1,0 +1,126 @@
+//! How far a component is: pure, from what was observed.
+
+use super::{Component, Home};
+use crate::explain::{Scene, Verdict};
+use crate::observe::pod::Pod;
+use crate::observe::Object;
+use crate::ready::{self, Readiness};
+
+/// Whether a component is as wanted: its resource or the Kafka at its current generation, with its pods.
+pub fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+    state(component, scene, verdict).or_failed(verdict)
+}
+
+/// The pods of a component, without those that are going.
+pub fn pods<'a>(component: &Component, scene: &Scene<'a>) -> Vec<Pod<'a>> {
+    let cluster = scene.expect.cluster.as_str();
+    let of = |p: &Pod<'a>| {
+        p.cluster() == Some(cluster)
+            && p.0.label("strimzi.io/component-type") == Some(component.pods)
+            && !p.0.deleting()
+    };
+    scene.snapshot.pods(&scene.expect.namespace).filter(of).collect()
+}
+
+/// The resource of a component.
+pub fn resource<'a>(component: &Component, scene: &Scene<'a>) -> Option<&'a Object> {
+    scene.snapshot.get(component.kind()?, &scene.expect.namespace, &scene.expect.cluster)
+}
+
+fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+    let title = component.title;
+    let waits = |why: String| Readiness::progressing(format!("{title}: {why}"));
+    let verdict_is_due = match &component.home {
+        Home::Resource(..) => {
+            let Some(resource) = resource(component, scene) else { return waits("not there yet".into()) };
+            if resource.deleting() {
+                return waits("being deleted".into());
+            }
+            if !resource.has_status() {
+                return waits("waiting for the operator to look at it".into());
+            }
+            let ready = resource.condition("Ready").is_some_and(|c| c.is_true());
+            !(ready && resource.observed())
+        }
+        Home::Field(_) => {
+            let Some(kafka) = scene.kafka() else { return waits("there is no Kafka yet".into()) };
+            if !component.stands_in(kafka.0.json()) {
+                return waits("not there yet".into());
+            }
+            if let Readiness::Progressing { why } = ready::brokers(scene, verdict) {
+                return Readiness::progressing(why);
+            }
+            !ready::kafka(scene, verdict).is_ready()
+        }
+    };
+    let pods = pods(component, scene);
+    if let Some(pod) = pods.iter().find(|p| !p.ready()) {
+        return waits(ready::pod_state_with_events(scene.snapshot, *pod));
+    }
+    match (pods.is_empty(), verdict_is_due) {
+        (true, _) => waits("waiting for its pod".into()),
+        (_, true) => waits("waiting for the operator's verdict".into()),
+        (false, false) => Readiness::Ready,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::component::of;
+    use crate::explain::{Answers, Expect};
+    use crate::names::ComponentName;
+    use crate::observe::Snapshot;
+
+    fn look(name: ComponentName, objects: &[Value]) -> Readiness {
+        let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));
+        let (expect, answers) = (Expect::kafka("kafka", "my-cluster"), Answers::new());
+        let now = "2026-11-22T20:00:00Z".parse().unwrap();
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now };
+        component(of(name), &scene, &Verdict::default())
+    }
+
+    fn why(readiness: &Readiness) -> &str {
+        match readiness {
+            Readiness::Progressing { why } => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn pod(kind: &str, ready: bool) -> Value {
+        let word = if ready { "True" } else { "False" };
+        json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "kafka", "labels": {
+                "strimzi.io/cluster": "my-cluster", "strimzi.io/component-type": kind}},
+            "spec": {"nodeName": "n"},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": word}],
+                "containerStatuses": [{"name": "c", "state": {"running": {}}}]}})
+    }
+
+    fn connect(condition: &str, generation: i64) -> Value {
+        json!({"kind": "KafkaConnect", "metadata": {"name": "my-cluster", "namespace": "kafka", "generation": 2},
+            "status": {"observedGeneration": generation, "conditions": [{"type": condition, "status": "True"}]}})
+    }
+
+    #[test]
+    fn ready_is_the_resource_at_its_generation_with_its_pods() {
+        let name = ComponentName::Connect;
+        assert_eq!(why(&look(name, &[])), "Kafka Connect: not there yet");
+        let waiting = [connect("Ready", 2), pod("kafka-connect", false)];
+        assert_eq!(why(&look(name, &waiting)), "Kafka Connect: starting");
+        let stale = [connect("Ready", 1), pod("kafka-connect", true)];
+        assert!(why(&look(name, &stale)).contains("the operator's verdict"));
+        assert!(why(&look(name, &[connect("NotReady", 2)])).contains("waiting for its pod"));
+        assert!(look(name, &[connect("Ready", 2), pod("kafka-connect", true)]).is_ready());
+        let other = [connect("Ready", 2), pod("kafka-bridge", true)];
+        assert!(!look(name, &other).is_ready(), "another's pod");
+    }
+
+    #[test]
+    fn a_field_needs_the_kafka_to_be_ready() {
+        assert!(why(&look(ComponentName::Exporter, &[])).contains("no Kafka"));
+        let bare = json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"}, "spec": {}});
+        assert_eq!(why(&look(ComponentName::Exporter, &[bare])), "Kafka Exporter: not there yet");
+    }
+}

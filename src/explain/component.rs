@@ -1,0 +1,243 @@
+//! What the operator says of Connect, MirrorMaker 2, the bridge and connectors.
+
+use serde_json::Value;
+
+use super::finding::Finding;
+use super::pods::short;
+use super::scene::{Scene, Scope};
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::object::{list, text};
+use crate::observe::strimzi::last_change;
+use crate::observe::{Condition, Kind, Object};
+
+const REFUSED: Id = Id("KS-COMPONENT-REFUSED");
+const NOT_READY: Id = Id("KS-COMPONENT-NOT-READY");
+const TIMEOUT: Id = Id("KS-COMPONENT-TIMEOUT");
+const CONNECTOR: Id = Id("KS-CONNECTOR-FAILED");
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[REFUSED, NOT_READY, TIMEOUT], family: Family::Component, find: refused },
+    Rule { ids: &[CONNECTOR], family: Family::Component, find: connectors },
+];
+
+/// Kinds of resources, the component type of their pods, and what they are called.
+const KINDS: [(Kind, &str, &str); 3] = [
+    (Kind::KafkaConnect, "kafka-connect", "Kafka Connect"),
+    (Kind::KafkaMirrorMaker2, "kafka-mirror-maker-2", "MirrorMaker 2"),
+    (Kind::KafkaBridge, "kafka-bridge", "the HTTP bridge"),
+];
+
+/// Whether the pods' component type is what is looked for.
+fn matters(scene: &Scene<'_>, part: &str) -> bool {
+    match scene.expect.scope {
+        Scope::Component(wanted) => wanted == part,
+        _ => true,
+    }
+}
+
+/// `NotReady` with an exception's name, at the current generation and after the last change: what the
+/// operator says of a Kafka it says of these too (`StatusUtils.setStatusConditionAndObservedGeneration`).
+fn not_ready<'a>(scene: &Scene<'_>, object: &'a Object) -> Option<Condition<'a>> {
+    let status = object.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating")?;
+    let changed = last_change([object], "kstrim").max(scene.expect.changed_at);
+    (object.observed() && !object.deleting() && Scene::answers_to(status.last_transition, changed))
+        .then_some(status)
+}
+
+fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for (kind, part, title) in KINDS.into_iter().filter(|(_, part, _)| matters(scene, part)) {
+        let Some(object) = scene.snapshot.get(kind, &scene.expect.namespace, &scene.expect.cluster) else {
+            continue;
+        };
+        failed_of(object, title, found);
+        let Some(status) = not_ready(scene, object) else { continue };
+        let (name, message) = (object.name(), short(status.message));
+        let subject = format!("{}/{name}", kind.as_str().to_lowercase());
+        let finding = |id, depth, sentence: String| {
+            Finding::new(id, depth, subject.clone(), sentence)
+                .evidence(format!("{}/{name} NotReady=True {}: {message}", kind.plural(), status.reason))
+                .since(status.last_transition)
+        };
+        let pods = format!(
+            "its pods: {}",
+            scene.command(&format!("get pods -l strimzi.io/cluster={name},strimzi.io/component-type={part}"))
+        );
+        found.push(match status.reason {
+            reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => {
+                finding(REFUSED, 74, format!("the operator refuses {title} {name}: {}", bare(&message)))
+                    .hint(format!(
+                        "correct it: {}",
+                        scene.command(&format!("edit {} {name}", kind.plural()))
+                    ))
+                    .certain_after(1)
+            }
+            // The end of the operator's own wait: true, but never the cause.
+            "StrimziTimeoutException" | "TimeoutException" => finding(
+                TIMEOUT,
+                6,
+                format!("the operator gave up waiting for {title} {name}: {}", bare(&message)),
+            )
+            .hint(pods)
+            .certain_after(20),
+            // The operator tries again by itself; some of these pass.
+            reason => finding(
+                NOT_READY,
+                24,
+                format!("the operator failed to set up {title} {name}: {reason}: {}", bare(&message)),
+            )
+            .hint(pods)
+            .hint(format!(
+                "the operator's log: {}logs deployment/strimzi-cluster-operator -n {}",
+                scene.expect.kubectl, scene.expect.operator_namespace
+            ))
+            .certain_after(45),
+        });
+    }
+}
+
+fn bare(message: &str) -> &str {
+    message.trim_end_matches('.')
+}
+
+/// Connectors of a MirrorMaker 2, which are in its own status.
+fn failed_of(object: &Object, title: &str, found: &mut Vec<Finding>) {
+    for connector in list(object.json(), "/status/connectors") {
+        let name = text(connector, "/name");
+        if let Some((what, trace)) = failed(connector) {
+            let subject = format!("{}/{}", object.kind().to_lowercase(), object.name());
+            let sentence = format!("the connector {name} of {title} has failed: {trace}");
+            found.push(failure(subject, sentence, &format!("status.connectors {name}: {what} FAILED")));
+        }
+    }
+}
+
+fn connectors(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if !matters(scene, "kafka-connect") {
+        return;
+    }
+    let mine = |o: &&Object| {
+        o.namespace() == scene.expect.namespace
+            && o.label("strimzi.io/cluster") == Some(&scene.expect.cluster)
+            && !o.deleting()
+    };
+    for object in scene.snapshot.all(Kind::KafkaConnector).filter(mine) {
+        let name = object.name();
+        let says = object.json().pointer("/status/connectorStatus").and_then(failed);
+        let told = match (says, not_ready(scene, object)) {
+            (Some((what, trace)), _) => Some((trace, format!("status.connectorStatus: {what} FAILED"))),
+            // The worker refuses a connector's configuration before there is a connector.
+            (None, Some(c)) if !c.reason.contains("Timeout") => {
+                Some((short(c.message), format!("NotReady=True {}", c.reason)))
+            }
+            _ => None,
+        };
+        let Some((words, proof)) = told else { continue };
+        let sentence = format!("the connector {name} has failed: {}", bare(&words));
+        found.push(
+            failure(format!("kafkaconnector/{name}"), sentence, &format!("kafkaconnectors/{name} {proof}"))
+                .hint(format!("see it: {}", scene.command(&format!("describe kafkaconnector {name}")))),
+        );
+    }
+}
+
+fn failure(subject: String, sentence: String, evidence: &str) -> Finding {
+    Finding::new(CONNECTOR, 70, subject, sentence).evidence(evidence).certain_after(2)
+}
+
+/// What of a connector has failed, and the first line of its trace: Connect's REST API of a connector.
+fn failed(status: &Value) -> Option<(String, String)> {
+    let is_failed = |v: &Value| v["state"] == "FAILED";
+    let trace = |v: &Value| {
+        let line = text(v, "/trace").lines().next().unwrap_or("").trim().to_owned();
+        if line.is_empty() { "it says not why".to_owned() } else { short(&line) }
+    };
+    if let Some(connector) = status.get("connector").filter(|c| is_failed(c)) {
+        return Some(("connector".to_owned(), trace(connector)));
+    }
+    let task = list(status, "/tasks").iter().find(|t| is_failed(t))?;
+    Some((format!("task {}", task["id"]), trace(task)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::explain::{Answers, Expect, findings};
+    use crate::observe::Snapshot;
+
+    const T0: &str = "2026-11-22T20:00:00Z";
+
+    fn look(scope: Scope, objects: &[Value]) -> Vec<(String, String, bool)> {
+        let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));
+        let expect = Expect::kafka("kafka", "my-cluster").scope(scope);
+        let answers = Answers::new();
+        let now = "2026-11-22T20:05:00Z".parse().unwrap();
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now };
+        let ours = |f: &Finding| f.id.0.starts_with("KS-COMPONENT") || f.id == CONNECTOR;
+        let told = |f: Finding| (f.id.to_string(), f.sentence.clone(), f.certain_at(now));
+        findings(&scene).into_iter().filter(ours).map(told).collect()
+    }
+
+    fn resource(kind: &str, status: Value) -> Value {
+        json!({"kind": kind, "metadata": {"name": "my-cluster", "namespace": "kafka", "generation": 1,
+            "creationTimestamp": T0, "labels": {"strimzi.io/cluster": "my-cluster"}}, "status": status})
+    }
+
+    fn says(kind: &str, reason: &str, message: &str) -> Value {
+        resource(
+            kind,
+            json!({"observedGeneration": 1, "conditions": [{"type": "NotReady", "status": "True",
+            "reason": reason, "message": message, "lastTransitionTime": "2026-11-22T20:00:05Z"}]}),
+        )
+    }
+
+    #[test]
+    fn the_operators_word_is_told_by_its_reason() {
+        let rows = [
+            ("KafkaConnect", "InvalidResourceException", "no group", REFUSED, "refuses Kafka Connect"),
+            ("KafkaBridge", "UnsupportedVersionException", "no", REFUSED, "refuses the HTTP bridge"),
+            ("KafkaMirrorMaker2", "StrimziTimeoutException", "Exceeded", TIMEOUT, "gave up waiting"),
+            ("KafkaConnect", "ConnectRestException", "GET / returned 500", NOT_READY, "ConnectRestException"),
+        ];
+        for (kind, reason, message, id, words) in rows {
+            let found = look(Scope::Everything, &[says(kind, reason, message)]);
+            assert_eq!(found.len(), 1, "{reason}: {found:?}");
+            assert!(found[0].0 == id.0 && found[0].1.contains(words) && found[0].2, "{found:?}");
+        }
+        // One on its way, an older generation's word, and another component's are none.
+        let creating = says("KafkaConnect", "Creating", "");
+        assert_eq!(look(Scope::Everything, &[creating]), []);
+        let mut old = says("KafkaConnect", "InvalidResourceException", "x");
+        old["metadata"]["generation"] = json!(2);
+        assert_eq!(look(Scope::Everything, &[old]), []);
+        let bridge = says("KafkaBridge", "InvalidResourceException", "x");
+        assert_eq!(look(Scope::Component("kafka-connect"), std::slice::from_ref(&bridge)), []);
+        assert_eq!(look(Scope::Kafka, &[bridge]), []);
+    }
+
+    #[test]
+    fn a_connector_is_told_by_the_first_line_of_its_trace() {
+        let trace = "org.apache.kafka.connect.errors.ConnectException: no such file\n\tat a.b.C(D.java:1)";
+        let task = json!({"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "FAILED", "trace": trace}]});
+        let found = look(
+            Scope::Component("kafka-connect"),
+            &[resource("KafkaConnector", json!({"observedGeneration": 1, "connectorStatus": task}))],
+        );
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].1.ends_with("ConnectException: no such file"), "{found:?}");
+        // MirrorMaker 2 has them in its own status.
+        let mut own = task.clone();
+        own["name"] = json!("source->target.MirrorSourceConnector");
+        let status = json!({"observedGeneration": 1, "connectors": [own]});
+        let found = look(Scope::Everything, &[resource("KafkaMirrorMaker2", status)]);
+        assert!(found[0].1.contains("MirrorSourceConnector"), "{found:?}");
+        // What runs is none, and a refused configuration is one.
+        let runs = json!({"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "RUNNING"}]});
+        let runs = resource("KafkaConnector", json!({"observedGeneration": 1, "connectorStatus": runs}));
+        assert_eq!(look(Scope::Everything, &[runs]), []);
+        let refused = says("KafkaConnector", "ConnectRestException", "Failed to find any class");
+        assert!(look(Scope::Everything, &[refused])[0].1.contains("Failed to find any class"));
+    }
+}

@@ -1,0 +1,239 @@
+//! What stands beside the Kafka: one task for each component of the table.
+//!
+//! A component starts when the brokers serve, beside the topic, the smoke test and the entity operator.
+//! Earlier would not pay: Connect and MirrorMaker 2 end when they find no broker, and the kubelet starts
+//! them again after growing pauses; their images are fetched ahead anyway. What stands in a field of the
+//! Kafka is applied with the Kafka, so that no broker is restarted for it.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::patience::Patience;
+use super::{kafka, ownership, refused};
+use crate::component::{self, Component, Home, of};
+use crate::context::{Cx, yaml};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::component::ComponentInput;
+use crate::manifest::{self, Object};
+use crate::names::ComponentName;
+use crate::observe::{Kind as ObservedKind, Snapshot};
+
+/// A component that kstrim did not make is there.
+pub const FOREIGN: Id = Id("KS-COMPONENT-FOREIGN");
+
+const KINDS: [ObservedKind; 6] = [
+    ObservedKind::Kafka,
+    ObservedKind::KafkaNodePool,
+    ObservedKind::Pod,
+    ObservedKind::Event,
+    ObservedKind::Deployment,
+    ObservedKind::Node,
+];
+
+/// The task.
+pub struct Beside {
+    component: &'static Component,
+    needs: &'static [&'static str],
+    patience: Patience,
+}
+
+impl Beside {
+    /// The component of a name, which starts after these tasks.
+    pub fn new(name: ComponentName, needs: &'static [&'static str]) -> Self {
+        let component = of(name);
+        let what = match name {
+            ComponentName::Connect => "Kafka Connect cannot start",
+            ComponentName::MirrorMaker => "MirrorMaker 2 cannot start",
+            ComponentName::Bridge => "the HTTP bridge cannot start",
+            ComponentName::CruiseControl => "Cruise Control cannot start",
+            ComponentName::Exporter => "the Kafka Exporter cannot start",
+            ComponentName::Metrics => "the brokers cannot tell their metrics",
+        };
+        Self { component, needs, patience: Patience::new(Scope::Component(component.pods), what) }
+    }
+
+    async fn observed(&self, cx: &Cx) -> Snapshot {
+        let mut kinds = KINDS.to_vec();
+        kinds.extend(self.component.kind());
+        if self.component.name == ComponentName::Connect {
+            kinds.push(ObservedKind::KafkaConnector);
+        }
+        cx.synced(&kinds).await
+    }
+
+    /// Whether it is there as wanted, not whether it is ready.
+    fn applied(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Option<Doneness>> {
+        let title = self.component.title;
+        match &self.component.home {
+            Home::Resource(kind, _) => {
+                let Some(found) = snapshot.get(*kind, cx.namespace(), cx.cluster()) else {
+                    return Ok(Some(Doneness::Pending(format!("{title} is not there"))));
+                };
+                if !ownership::is_ours(found.json()) {
+                    return Ok(Some(Doneness::Foreign(foreign(cx, self.component))));
+                }
+                if found.deleting() {
+                    return Ok(Some(Doneness::Pending(format!("an earlier {title} is still going away"))));
+                }
+                let wanted = objects(cx, self.component);
+                if ownership::digest(found.json()) != Some(&manifest::digest(&wanted)) {
+                    return Ok(Some(Doneness::Pending("its settings have to be applied".into())));
+                }
+            }
+            Home::Field(_) => {
+                let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
+                    return Ok(Some(Doneness::Pending(format!("there is no Kafka {}", cx.cluster()))));
+                };
+                let kafka = kafka.0.json();
+                match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
+                    (true, true) => {}
+                    (true, false) => return Ok(Some(Doneness::Foreign(foreign(cx, self.component)))),
+                    _ => return Ok(Some(Doneness::Pending(format!("{title} is not there")))),
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Beside {
+    fn spec(&self) -> Spec {
+        super::spec(self.component.name.as_str(), self.component.title, self.needs, 10)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let snapshot = self.observed(cx).await;
+        if let Some(open) = self.applied(cx, &snapshot)? {
+            return Ok(open);
+        }
+        let look = |scene: &crate::explain::Scene<'_>, verdict: &crate::explain::Verdict| {
+            component::ready::component(self.component, scene, verdict)
+        };
+        Ok(match self.patience.look(cx, &snapshot, look).await? {
+            Doneness::Done(_) => Doneness::Done(format!("{} is ready", self.component.title)),
+            other => other,
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        self.patience.changed_now();
+        let snapshot = self.observed(cx).await;
+        if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot)? {
+            let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
+            let objects = kafka::labelled(cx, objects(cx, self.component));
+            if !objects.is_empty() {
+                cx.kubectl.apply(&yaml(&objects), false).await.map_err(refused)?;
+            }
+            // All fields at once: the brokers may have to be restarted for them.
+            let live = snapshot.kafka(cx.namespace(), cx.cluster());
+            let names = &cx.settings.with;
+            if self.component.field().is_some()
+                && let Some(kafka) = live
+                && let Some(patch) = component::bring(kafka.0.json(), names, &input(cx))
+            {
+                give(cx, &patch).await?;
+            }
+        }
+        self.patience.changed_now();
+        Ok(())
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        super::store_or_second(cx).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out_for(cx, self.component.title, self.spec().timeout))
+    }
+
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(cx)
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        let objects: Vec<String> = objects(cx, self.component)
+            .iter()
+            .map(|o| format!("kubectl apply --server-side -f -   # {}/{}", o.kind(), o.name()))
+            .collect();
+        lines.extend(objects);
+        if let Some(field) = self.component.field() {
+            lines.push(format!("# applied with Kafka/{}: {}", cx.cluster(), field.path.join(".")));
+        }
+        if !cx.settings.stock && self.component.name != ComponentName::Metrics {
+            let workers = matches!(self.component.name, ComponentName::Connect | ComponentName::MirrorMaker);
+            lines.extend(manifest::component::tuned(workers).map(|t| format!("# laptop tuning: {t}")));
+        }
+        Ok(lines)
+    }
+}
+
+/// What components are rendered for.
+pub fn input(cx: &Cx) -> ComponentInput<'_> {
+    ComponentInput {
+        release: cx.choice.release,
+        kafka: &cx.choice.kafka,
+        namespace: &cx.settings.target.namespace,
+        cluster: &cx.settings.target.cluster,
+        topic: &cx.settings.topic,
+        tuning: !cx.settings.stock,
+    }
+}
+
+/// What is applied for a component beside the Kafka, not yet labelled.
+pub fn objects(cx: &Cx, component: &Component) -> Vec<Object> {
+    component.objects(&input(cx))
+}
+
+/// All that `--with` brings beside the Kafka, labelled, for `render`.
+pub fn all(cx: &Cx) -> Vec<Object> {
+    let each = cx.settings.with.iter().map(|name| objects(cx, of(*name)));
+    each.flat_map(|objects| kafka::labelled(cx, objects)).collect()
+}
+
+/// Apply what fields of the Kafka refer to, before the Kafka does.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn rules(cx: &Cx) -> Result<()> {
+    let fields = cx.settings.with.iter().map(|name| of(*name)).filter(|c| c.field().is_some());
+    let objects: Vec<Object> = fields.flat_map(|c| objects(cx, c)).collect();
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let applied = cx.kubectl.apply(&yaml(&kafka::labelled(cx, objects)), false).await;
+    applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the rules of the metrics", &e))
+}
+
+/// Merge a patch into the Kafka.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn give(cx: &Cx, patch: &Value) -> Result<()> {
+    let done = cx.kubectl.patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), patch, None).await;
+    done.map_err(|e| ownership::api_failure(cx, "change the Kafka", &e))
+}
+
+/// The refusal of a component that somebody else made.
+pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
+    let flags = refused::target_flags(&cx.settings.target);
+    let (what, see) = match &component.home {
+        Home::Resource(kind, _) => (
+            format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()),
+            format!("{} {}", kind.plural(), cx.cluster()),
+        ),
+        Home::Field(field) => (
+            format!("{} of the Kafka {}", field.path.join("."), cx.cluster()),
+            format!("kafkas.kafka.strimzi.io {}", cx.cluster()),
+        ),
+    };
+    Box::new(
+        Failure::new(FOREIGN, Kind::Foreign, format!("{what} was not made by kstrim"))
+            .because("kstrim changes and removes only what it made")
+            .hint(format!("see it: kstrim kubectl{flags} -- get {see} -n {} -o yaml", cx.namespace()))
+            .hint(format!("use it as it is: leave {} out", component.name)),
+    )
+}

@@ -1,0 +1,334 @@
+//! One component away: its resource or its field, its pods and services, and the topics that kstrim or
+//! the component itself made for it.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{few, items, moment, name};
+use crate::component::{self, Component};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::names::ComponentName;
+use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::quickstart::component as beside;
+use crate::quickstart::ownership::{api_failure, is_ours};
+use crate::quickstart::patience::Patience;
+use crate::quickstart::rolling::rolling;
+use crate::quickstart::smoke::{self, Brokers};
+use crate::quickstart::{held, refused};
+use crate::ready;
+
+/// Connectors of somebody else run in the Connect that is to go.
+pub const IN_USE: Id = Id("KS-COMPONENT-IN-USE");
+/// Topics of a component could not be deleted.
+pub const TOPICS: Id = Id("KS-COMPONENT-TOPICS");
+
+/// How long the brokers may take to delete its topics.
+const DELETE: Duration = Duration::from_secs(30);
+
+/// What is there of a component.
+pub struct Plan {
+    component: &'static Component,
+    /// Whether there is something to remove.
+    pub there: bool,
+    topics: Vec<String>,
+}
+
+impl Plan {
+    /// The topics that go with it and hold more than measurements.
+    pub fn data(&self) -> impl Iterator<Item = &str> {
+        let measures = self.component.name == ComponentName::CruiseControl;
+        self.topics.iter().map(String::as_str).filter(move |_| !measures)
+    }
+}
+
+/// Look at a component that shall go.
+///
+/// # Errors
+/// `KS-COMPONENT-FOREIGN`, [`IN_USE`], `KS-API-*`.
+pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Result<Plan> {
+    let resource = resource(cx, component).await?;
+    let there = match &resource {
+        Some(found) if !is_ours(found) => return Err(beside::foreign(cx, component)),
+        Some(_) => true,
+        None if component.stands_in(kafka) && !component.is_marked(kafka) => {
+            return Err(beside::foreign(cx, component));
+        }
+        None => component.stands_in(kafka),
+    };
+    if component.name == ComponentName::Connect {
+        unused(cx).await?;
+    }
+    let topics = (component.topics)(&cx.settings.target.cluster, resource.as_ref());
+    Ok(Plan { component, there, topics })
+}
+
+/// The resource of a component, if it has one.
+async fn resource(cx: &Cx, component: &Component) -> Result<Option<Value>> {
+    let Some(kind) = component.kind() else { return Ok(None) };
+    let path = format!("{}/{}", kind.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
+    cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, &format!("look at {}", component.title), &e))
+}
+
+/// Refuse to take Connect away from connectors that kstrim did not make.
+async fn unused(cx: &Cx) -> Result<()> {
+    let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
+    let path = format!("{path}?labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
+    let theirs: Vec<String> = items(cx, &path).await?.iter().filter(|c| !is_ours(c)).map(name).collect();
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    Err(Box::new(
+        Failure::new(IN_USE, Kind::Foreign, format!("Kafka Connect has connectors: {}", few(&theirs)))
+            .because("without it they would stand still, and what they know would be gone")
+            .hint(format!(
+                "if they may go, delete them first: kstrim kubectl{flags} -- delete kafkaconnectors.kafka.strimzi.io {} -n {}",
+                theirs.join(" "),
+                cx.namespace()
+            )),
+    ))
+}
+
+/// Delete the connectors that kstrim made, while their Connect still ends them.
+async fn connectors_away(cx: &Cx) -> Result<()> {
+    let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
+    let path = format!("{path}?labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
+    let mine: Vec<String> = items(cx, &path).await?.iter().filter(|c| is_ours(c)).map(name).collect();
+    if mine.is_empty() {
+        return Ok(());
+    }
+    let what: Vec<String> =
+        std::iter::once("kafkaconnectors.kafka.strimzi.io".to_owned()).chain(mine).collect();
+    let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+    deleted.map_err(|e| api_failure(cx, "delete the connectors", &e))
+}
+
+/// The task.
+pub struct Away {
+    plan: Plan,
+    /// All that go in this run: their fields go at once.
+    names: Vec<ComponentName>,
+    cleared: Cell<bool>,
+    patience: Patience,
+}
+
+impl Away {
+    /// Carry out a plan, one of those for `names`.
+    pub fn new(plan: Plan, names: &[ComponentName]) -> Self {
+        // A topic that is not there costs one question; after a run that was cut off it may be.
+        let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
+        Self { plan, names: names.to_vec(), cleared: Cell::new(false), patience }
+    }
+
+    /// What is left of it besides topics.
+    async fn left(&self, cx: &Cx) -> Result<Option<String>> {
+        let component = self.plan.component;
+        if let Some(found) = resource(cx, component).await?.filter(is_ours) {
+            let kind = component.kind().map_or("", ObservedKind::as_str);
+            super::held::refuse(cx, [(kind, &found)])?;
+            return Ok(Some(format!("to be deleted: {kind}/{}", name(&found))));
+        }
+        let snapshot = cx.synced(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::Pod]).await;
+        let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
+        if kafka.is_some_and(|k| component.is_marked(k.0.json())) {
+            return Ok(Some(format!("{} is to be taken out of the Kafka", component.title)));
+        }
+        for (api, plural) in [("api/v1", "pods"), ("api/v1", "services"), ("api/v1", "configmaps")] {
+            let left = self.owned(cx, api, plural).await?;
+            if !left.is_empty() {
+                return Ok(Some(format!("still there: {plural} {}", few(&left))));
+            }
+        }
+        if component.field().is_some() {
+            return self.settled(cx, &snapshot).await;
+        }
+        Ok(None)
+    }
+
+    /// Objects of a kind that belong to it, whoever made them: those with the component's label, and those of
+    /// kstrim's own that it refers to.
+    async fn owned(&self, cx: &Cx, api: &str, plural: &str) -> Result<Vec<String>> {
+        let component = self.plan.component;
+        // The brokers stay when their metrics go.
+        let part = if component.pods == "kafka" { "none" } else { component.pods };
+        let path = format!(
+            "/{api}/namespaces/{}/{plural}?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fcomponent-type%3D{part}",
+            cx.namespace(),
+            cx.cluster()
+        );
+        Ok(items(cx, &path).await?.iter().map(name).collect())
+    }
+
+    /// Whether the brokers run without the field.
+    async fn settled(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
+        Ok(match self.patience.look(cx, snapshot, ready::kafka).await? {
+            Doneness::Pending(why) => Some(why),
+            _ => rolling(cx).await,
+        })
+    }
+
+    /// Delete its topics. They are nobody's any more, and no resource of Kubernetes stands for them.
+    async fn clear(&self, cx: &Cx) -> Result<()> {
+        if self.plan.topics.is_empty() {
+            return Ok(());
+        }
+        cx.synced(&smoke::KINDS).await;
+        let deadline = Instant::now() + DELETE;
+        let brokers = Brokers::of(cx)?;
+        let work = async {
+            let mut client = brokers.client(deadline).await?;
+            for topic in &self.plan.topics {
+                client.delete_topic(topic, deadline).await?;
+            }
+            Ok::<_, crate::kafka::KafkaError>(())
+        };
+        work.await.map_err(|e| {
+            let flags = refused::target_flags(&cx.settings.target);
+            Box::new(
+                Failure::new(
+                    TOPICS,
+                    Kind::Task,
+                    format!("the topics of {} could not be deleted", self.plan.component.title),
+                )
+                .because(e)
+                .hint(format!("try again: kstrim remove {} --yes{flags}", self.plan.component.name)),
+            )
+        })
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Away {
+    fn spec(&self) -> Spec {
+        super::spec(self.plan.component.name.as_str(), self.plan.component.title, &[], 10)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        if let Some(left) = self.left(cx).await? {
+            return Ok(Doneness::Pending(left));
+        }
+        if !self.cleared.get() {
+            // Once a run: a topic that is not there is no error.
+            self.clear(cx).await?;
+            self.cleared.set(true);
+        }
+        Ok(Doneness::Done(format!("{} is gone", self.plan.component.title)))
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let component = self.plan.component;
+        if let Some(kind) = component.kind() {
+            let what = [format!("{}.kafka.strimzi.io", kind.plural()), cx.cluster().to_owned()];
+            if component.name == ComponentName::Connect {
+                connectors_away(cx).await?;
+            }
+            if resource(cx, component).await?.is_some_and(|found| is_ours(&found)) {
+                let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+                deleted.map_err(|e| api_failure(cx, &format!("delete {}", component.title), &e))?;
+            }
+            return Ok(());
+        }
+        let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
+        let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
+        let kafka = found.map_err(|e| api_failure(cx, "look at the Kafka", &e))?.unwrap_or_default();
+        if let Some(patch) = component::take(&kafka, &self.names) {
+            self.patience.changed_now();
+            beside::give(cx, &patch).await?;
+            self.patience.changed_now();
+        }
+        // What the field referred to goes after it.
+        for object in beside::objects(cx, component) {
+            let what = [object.kind().to_lowercase(), object.name().to_owned()];
+            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+            deleted.map_err(|e| api_failure(cx, "delete the rules of the metrics", &e))?;
+        }
+        Ok(())
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        let kind = self.plan.component.kind()?;
+        let left = resource(cx, self.plan.component).await.ok()??;
+        held::explain(cx, [(kind.as_str(), left)])
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        // What the operator makes of the Kafka is followed; what is deleted is asked for.
+        match self.plan.component.kind() {
+            None => crate::quickstart::store_or_second(cx).await,
+            Some(_) => moment().await,
+        }
+    }
+}
+
+/// What `down` does with all of them: the resources that kstrim made, before the Kafka that they use.
+pub struct Components;
+
+#[async_trait(?Send)]
+impl Task<Cx> for Components {
+    fn spec(&self) -> Spec {
+        super::spec("components", "Components", &[], 3)
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let resources = made(cx).await?;
+        if !resources.is_empty() {
+            super::held::refuse(cx, resources.iter().map(|(kind, object)| (*kind, object)))?;
+            let names: Vec<String> =
+                resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
+            return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
+        }
+        let kinds = component::KINDS.map(ObservedKind::as_str).join("%2C");
+        let path = format!(
+            "/api/v1/namespaces/{}/pods?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fkind%20in%20%28{kinds}%29",
+            cx.namespace(),
+            cx.cluster()
+        );
+        let pods: Vec<String> = items(cx, &path).await?.iter().map(name).collect();
+        Ok(match pods.as_slice() {
+            [] => Doneness::Done("none is left".into()),
+            pods => Doneness::Pending(format!("stopping: {}", few(pods))),
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        for (kind, object) in made(cx).await? {
+            let what = [kind.to_lowercase(), name(&object)];
+            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
+            deleted.map_err(|e| api_failure(cx, &format!("delete the {kind}"), &e))?;
+        }
+        Ok(())
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+        held::explain(cx, made(cx).await.ok()?)
+    }
+
+    async fn changed(&self, _: &Cx) {
+        moment().await;
+    }
+}
+
+/// What kstrim made beside the Kafka, with its kind.
+async fn made(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+    let mine = format!(
+        "?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim%2Cstrimzi.io%2Fcluster%3D{}",
+        cx.cluster()
+    );
+    let rules = format!("/api/v1/namespaces/{}/configmaps{mine}", cx.namespace());
+    let kinds = component::KINDS.map(|kind| async move {
+        let path = kind.path(cx.api_version(), Some(cx.namespace()));
+        let found = items(cx, &path).await?;
+        let mine = found.into_iter().filter(|o| name(o) == cx.cluster() && is_ours(o));
+        Ok::<_, Box<Failure>>(mine.map(|o| (kind.as_str(), o)).collect::<Vec<_>>())
+    });
+    let (kinds, rules) = tokio::join!(futures_util::future::try_join_all(kinds), items(cx, &rules));
+    let rules = rules?.into_iter().map(|o| ("ConfigMap", o));
+    Ok(kinds?.into_iter().flatten().chain(rules).collect())
+}

@@ -1,0 +1,210 @@
+//! What stands beside Kafka: `up --with`, `add`, `remove`, and what is refused.
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::support::{
+    KAFKA, PROFILE, apply_as, events, failure, fresh, kstrim, kubectl, outcomes, ours, place, quick, ready, same,
+    state, told, written,
+};
+
+const CONNECT: &str = "kafkaconnects.kafka.strimzi.io/kafka/my-cluster";
+
+fn names(test: &Test, what: &str) -> Vec<String> {
+    let objects = test.objects(PROFILE);
+    let keys = objects.as_object().into_iter().flat_map(|o| o.keys());
+    keys.filter(|key| key.contains(what)).cloned().collect()
+}
+
+fn status(test: &mut Test) -> Value {
+    kstrim(test, ["status", "-o", "json"]).expect(0).json()
+}
+
+fn component(status: &Value, name: &str) -> Value {
+    let all = status["components"].as_array().expect("components");
+    all.iter().find(|c| c["name"] == name).cloned().unwrap_or_default()
+}
+
+#[test]
+fn up_brings_them_all_beside_each_other() {
+    let mut test = fresh().scenario(quick);
+    let with = "connect,mirror-maker,bridge,cruise-control,exporter,metrics";
+    let lines = events(&mut test, ["up", "--preset", "ha", "--with", with], 0);
+    let outcomes = outcomes(&lines);
+    for name in with.split(',') {
+        assert!(matches!(outcomes[name].as_str(), "done" | "already_done"), "{name}: {outcomes:?}");
+    }
+    // They start together, when the brokers serve, and the end waits for them.
+    let brokers = place(&lines, "task_finished", "kafka");
+    let first = ["connect", "mirror-maker", "bridge"].map(|name| place(&lines, "task_finished", name));
+    for name in ["connect", "mirror-maker", "bridge"] {
+        let start = place(&lines, "task_started", name);
+        assert!(start > brokers && first.iter().all(|end| start < *end), "{name}");
+    }
+    for name in with.split(',') {
+        assert!(place(&lines, "task_finished", name) < place(&lines, "task_started", "ready"), "{name}");
+    }
+    let kafka = test.object(PROFILE, KAFKA);
+    assert!(kafka["spec"]["cruiseControl"].is_object() && kafka["spec"]["kafkaExporter"].is_object(), "{kafka}");
+    assert_eq!(kafka["spec"]["kafka"]["metricsConfig"]["type"], "strimziMetricsReporter");
+    // One apply: no broker is made twice.
+    assert_eq!(kafka["metadata"]["generation"], 1);
+    let connect = test.object(PROFILE, CONNECT);
+    assert_eq!(connect["spec"]["bootstrapServers"], "my-cluster-kafka-bootstrap:9092");
+    assert_eq!(names(&test, "pods/kafka/my-cluster-connect"), ["pods/kafka/my-cluster-connect-0"]);
+
+    let status = status(&mut test);
+    for name in with.split(',') {
+        let shown = component(&status, name);
+        assert!(shown["ready"] == true && shown["ours"] == true, "{shown}");
+    }
+    assert_eq!(component(&status, "bridge")["url"], "http://my-cluster-bridge-service.kafka.svc:8080");
+    let text = kstrim(&mut test, ["status"]).expect(0).stdout;
+    assert!(text.contains("KafkaMirrorMaker2/my-cluster") && text.contains("spec.kafkaExporter"), "{text}");
+
+    // Again, with and without: nothing is written, nothing goes.
+    let before = test.object(PROFILE, KAFKA);
+    for args in [vec!["up", "--preset", "ha"], vec!["up", "--preset", "ha", "--with", with]] {
+        test.forget_calls();
+        test.args(args).run().expect(0);
+        assert_eq!(written(&test), Vec::<String>::new());
+    }
+    assert_eq!(test.object(PROFILE, KAFKA), before);
+
+    // All of it goes with the rest.
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    assert_eq!(names(&test, "/kafka/"), Vec::<String>::new());
+    assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"]);
+}
+
+#[test]
+fn another_up_takes_nothing_away() {
+    let mut test = ready();
+    events(&mut test, ["add", "exporter", "metrics"], 0);
+    // Other settings: the whole Kafka is applied again.
+    events(&mut test, ["up", "--stock"], 0);
+    let kafka = test.object(PROFILE, KAFKA);
+    assert!(kafka["spec"]["kafka"]["readinessProbe"].is_null(), "applied anew: {kafka}");
+    assert!(kafka["spec"]["kafkaExporter"].is_object(), "{kafka}");
+    assert!(kafka["spec"]["kafka"]["metricsConfig"].is_object(), "{kafka}");
+}
+
+#[test]
+fn each_is_added_once_and_removed_without_a_trace() {
+    let mut test = ready();
+    let before = state(&test);
+    let all: Vec<String> = names(&test, "/kafka/");
+    let lines = events(&mut test, ["add", "connect", "mirror-maker", "bridge", "exporter", "metrics"], 0);
+    assert_eq!(outcomes(&lines)["connect"], "done");
+    assert!(names(&test, "services/kafka/my-cluster-connect-api").len() == 1);
+    test.forget_calls();
+    let lines = events(&mut test, ["add", "connect", "bridge", "exporter"], 0);
+    assert!(outcomes(&lines).values().all(|o| o == "already_done"), "{:?}", outcomes(&lines));
+    assert_eq!(written(&test), Vec::<String>::new());
+
+    // Topics go with two of them, which needs a word.
+    let lines = events(&mut test, ["remove", "connect", "mirror-maker"], 2);
+    assert_eq!(failure(&lines), "KS-CONSENT");
+    events(&mut test, ["remove", "bridge", "exporter", "metrics"], 0);
+    events(&mut test, ["remove", "connect", "mirror-maker", "--yes"], 0);
+    same(&before, &state(&test), "something stayed");
+    let events_gone = |names: Vec<String>| -> Vec<String> {
+        names.into_iter().filter(|n| !n.starts_with("events/") && !n.starts_with("replicasets")).collect()
+    };
+    assert_eq!(events_gone(names(&test, "/kafka/")), events_gone(all));
+    // Gone already is success.
+    let lines = events(&mut test, ["remove", "bridge"], 0);
+    assert_eq!(outcomes(&lines)["bridge"], "already_done");
+    events(&mut test, ["smoke-test"], 0);
+}
+
+#[test]
+fn one_broker_is_too_few_for_cruise_control() {
+    let mut test = fresh();
+    let lines = test.args(["up", "--with", "cruise-control"]).run().expect(2);
+    assert!(lines.stderr.contains("KS-COMPONENT-BROKERS") && lines.stderr.contains("--preset ha"), "{}", lines.stderr);
+    assert_eq!(written(&test), Vec::<String>::new());
+    let mut test = ready();
+    let lines = events(&mut test, ["add", "cruise-control", "connect"], 2);
+    assert_eq!(failure(&lines), "KS-COMPONENT-BROKERS");
+    assert!(told(&lines).contains("kstrim scale --brokers 3"), "{}", told(&lines));
+    assert_eq!(written(&test), Vec::<String>::new());
+    let wrong = kstrim(&mut test, ["add", "conect"]).expect(2);
+    assert!(wrong.stderr.contains("connect"), "{}", wrong.stderr);
+}
+
+#[test]
+fn what_others_made_is_left_alone() {
+    let mut test = ready();
+    let theirs = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaBridge",
+        "metadata": {"name": "my-cluster", "namespace": "kafka"},
+        "spec": {"replicas": 1, "bootstrapServers": "elsewhere:9092", "http": {"port": 8080}}});
+    apply_as(&test, "else", &theirs.to_string()).expect(0);
+    let patch = json!({"spec": {"kafkaExporter": {"topicRegex": "mine"}}});
+    kubectl(&test, &format!("patch kafka my-cluster -n kafka --type=merge -p {patch}")).expect(0);
+    test.forget_calls();
+    for args in [["add", "bridge"], ["remove", "bridge"], ["add", "exporter"], ["remove", "exporter"]] {
+        let lines = events(&mut test, args, 5);
+        assert_eq!(failure(&lines), "KS-COMPONENT-FOREIGN", "{args:?}");
+    }
+    let lines = events(&mut test, ["up", "--with", "bridge"], 5);
+    assert_eq!(failure(&lines), "KS-COMPONENT-FOREIGN");
+    assert_eq!(written(&test), Vec::<String>::new());
+    let shown = component(&status(&mut test), "bridge");
+    assert_eq!(shown["ours"], false, "{shown}");
+}
+
+#[test]
+fn causes_are_named() {
+    let mut test = ready();
+    test.rescenario(|s| s.missing_images.push("kafka-bridge".into()));
+    let lines = events(&mut test, ["add", "bridge"], 1);
+    assert_eq!(failure(&lines), "KS-IMAGE-PULL");
+    assert!(told(&lines).contains("the HTTP bridge cannot start"), "{}", told(&lines));
+    // The same command goes on when the cause is gone.
+    test.rescenario(|s| s.missing_images.clear());
+    events(&mut test, ["add", "bridge"], 0);
+    events(&mut test, ["remove", "bridge"], 0);
+
+    let words = "KafkaConnect.spec.version is not known";
+    test.rescenario(|s| {
+        s.refuse_beside.push(("KafkaConnect".into(), "InvalidResourceException".into(), words.into()));
+    });
+    let lines = events(&mut test, ["add", "connect"], 1);
+    assert_eq!(failure(&lines), "KS-COMPONENT-REFUSED");
+    assert!(told(&lines).contains(words), "{}", told(&lines));
+    let shown = kstrim(&mut test, ["status"]).stdout;
+    assert!(shown.contains("KS-COMPONENT-REFUSED"), "{shown}");
+    assert_eq!(component(&status(&mut test), "connect")["ready"], false);
+}
+
+#[test]
+fn connectors_of_others_keep_connect() {
+    let mut test = ready();
+    events(&mut test, ["add", "connect"], 0);
+    let theirs = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector",
+        "metadata": {"name": "orders", "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}},
+        "spec": {"class": "org.example.Sink", "config": {}}});
+    apply_as(&test, "else", &theirs.to_string()).expect(0);
+    let lines = events(&mut test, ["remove", "connect", "--yes"], 5);
+    assert_eq!(failure(&lines), "KS-COMPONENT-IN-USE");
+    assert!(told(&lines).contains("orders"), "{}", told(&lines));
+}
+
+#[test]
+fn what_would_be_is_shown() {
+    let mut test = fresh().scenario(quick);
+    let rendered = kstrim(&mut test, ["render", "--only", "components", "--with", "connect,metrics", "--release", "0.45.2"]);
+    let rendered = rendered.expect(0).stdout;
+    assert!(rendered.contains("kind: KafkaConnect") && rendered.contains("group.id: my-cluster-connect"), "{rendered}");
+    assert!(rendered.contains("kind: ConfigMap"), "before Strimzi 0.47 the rules are kstrim's: {rendered}");
+    let kafka = kstrim(&mut test, ["render", "--only", "kafka", "--with", "exporter"]).expect(0).stdout;
+    assert!(kafka.contains("kafkaExporter:") && kafka.contains("kstrim/with-exporter"), "{kafka}");
+    let plan = kstrim(&mut test, ["plan", "--with", "connect,exporter"]).expect(0).stdout;
+    assert!(plan.contains("KafkaConnect/my-cluster") && plan.contains("spec.kafkaExporter"), "{plan}");
+    assert!(plan.contains("laptop tuning: JVM options"), "{plan}");
+    // As a setting.
+    test.write("kstrim.yaml", "with: [bridge]\n");
+    let plan = kstrim(&mut test, ["plan"]).expect(0).stdout;
+    assert!(plan.contains("KafkaBridge/my-cluster"), "{plan}");
+}

@@ -1,0 +1,269 @@
+//! What stands beside a Kafka: Connect, MirrorMaker 2 and the bridge from resources of their own, the
+//! exporter and Cruise Control from fields of the Kafka. Shapes and words follow
+//! strimzi-kafka-operator's assembly operators.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, text};
+use crate::deployments::{hash, owner};
+use crate::desired;
+use crate::kinds::{Resource, builtin};
+use crate::pods;
+
+/// A kind of resource and what the operator makes of it.
+struct Sort {
+    plural: &'static str,
+    kind: &'static str,
+    part: &'static str,
+    /// End of the names of pods.
+    end: &'static str,
+    /// End of the name of the service, its port, and whether the status has it as `url`.
+    service: (&'static str, u16),
+    image: &'static str,
+    sets: bool,
+}
+
+const SORTS: [Sort; 3] = [
+    Sort {
+        plural: "kafkaconnects",
+        kind: "KafkaConnect",
+        part: "kafka-connect",
+        end: "connect",
+        service: ("connect-api", 8083),
+        image: "STRIMZI_KAFKA_CONNECT_IMAGES",
+        sets: true,
+    },
+    Sort {
+        plural: "kafkamirrormaker2s",
+        kind: "KafkaMirrorMaker2",
+        part: "kafka-mirror-maker-2",
+        end: "mirrormaker2",
+        service: ("mirrormaker2-api", 8083),
+        image: "STRIMZI_KAFKA_MIRROR_MAKER_2_IMAGES",
+        sets: true,
+    },
+    Sort {
+        plural: "kafkabridges",
+        kind: "KafkaBridge",
+        part: "kafka-bridge",
+        end: "bridge",
+        service: ("bridge-service", 8080),
+        image: "STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE",
+        sets: false,
+    },
+];
+
+/// One step of all resources in the namespaces that the operator watches.
+pub fn run(c: &mut Cluster, watches: &dyn Fn(&str) -> bool, deployment: &Value) {
+    for sort in &SORTS {
+        for key in c.keys(&format!("{}.kafka.strimzi.io", sort.plural), "") {
+            if key.split('/').nth(1).is_some_and(watches) {
+                one(c, &key, sort, deployment);
+            }
+        }
+    }
+}
+
+/// Of a list `VERSION=IMAGE` the one of a version, or all of what holds one.
+fn image(deployment: &Value, variable: &str, version: &str) -> String {
+    let value = desired::env(deployment, variable).unwrap_or_default();
+    let of_version = value.lines().filter_map(|l| l.trim().split_once('=')).find(|(v, _)| *v == version);
+    of_version.map_or(value.trim(), |(_, image)| image).to_owned()
+}
+
+fn labels(cluster: &str, kind: &str, part: &str, name: &str) -> Value {
+    json!({
+        "app.kubernetes.io/instance": cluster, "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
+        "app.kubernetes.io/name": part, "app.kubernetes.io/part-of": format!("strimzi-{cluster}"),
+        "strimzi.io/cluster": cluster, "strimzi.io/component-type": part, "strimzi.io/kind": kind,
+        "strimzi.io/name": name,
+    })
+}
+
+fn one(c: &mut Cluster, key: &str, sort: &Sort, deployment: &Value) {
+    let Some(object) = c.get(key).cloned() else { return };
+    let uid = text(&object, "/metadata/uid").to_owned();
+    let generation = object["metadata"]["generation"].as_u64().unwrap_or(1);
+    if object["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let ready = object["status"]["conditions"][0]["type"] == "Ready";
+    if ready && object["status"]["observedGeneration"].as_u64() == Some(generation) {
+        return;
+    }
+    let t = c.scenario.timings.clone();
+    if !c.elapsed(&uid, &format!("validate {generation}"), t.pick + t.validate) {
+        return;
+    }
+    if let Some((_, reason, message)) = c.scenario.refuse_beside.iter().find(|(k, ..)| k == sort.kind).cloned() {
+        return not_ready(c, key, &reason, &message, generation);
+    }
+    let (ns, cluster) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+    let name = format!("{cluster}-{}", sort.end);
+    let labels = labels(cluster, sort.kind, sort.part, &name);
+    let owners = json!([owner(text(&object, "/apiVersion"), sort.kind, cluster, &uid, false)]);
+    let image = image(deployment, sort.image, text(&object, "/spec/version"));
+    let container = json!({"image": image, "imagePullPolicy": "IfNotPresent", "name": name,
+        "ports": [{"containerPort": sort.service.1, "name": "rest-api", "protocol": "TCP"}]});
+    service(c, ns, &format!("{cluster}-{}", sort.service.0), sort.service.1, &labels, &owners);
+    if sort.sets {
+        pod_set(c, ns, &name, &labels, &owners, container, &hash(&object["spec"], 8));
+    } else {
+        workload(c, ns, &name, &labels, &owners, container);
+    }
+    let up = pods_of(c, ns, cluster, sort.part);
+    if !up.is_empty() && up.iter().all(pods::is_ready) {
+        let time = c.fine_time();
+        let url = format!("http://{cluster}-{}.{ns}.svc:{}", sort.service.0, sort.service.1);
+        c.update(key, |o| {
+            o["status"] = json!({"conditions": [{"lastTransitionTime": time, "status": "True", "type": "Ready"}],
+                "observedGeneration": generation, "replicas": 1, "url": url});
+        });
+    } else if c.elapsed(&uid, &format!("timeout {generation}"), t.operation_timeout) {
+        let message =
+            format!("Exceeded timeout of 300000ms while waiting for Pods resource {name} in namespace {ns} to be ready");
+        not_ready(c, key, "StrimziTimeoutException", &message, generation);
+    }
+}
+
+fn not_ready(c: &mut Cluster, key: &str, reason: &str, message: &str, generation: u64) {
+    let time = c.fine_time();
+    c.update(key, |o| {
+        if o["status"]["conditions"][0]["reason"] == *reason
+            && o["status"]["observedGeneration"].as_u64() == Some(generation)
+        {
+            return;
+        }
+        o["status"] = json!({"observedGeneration": generation, "conditions": [{"lastTransitionTime": time,
+            "message": message, "reason": reason, "status": "True", "type": "NotReady"}]});
+    });
+}
+
+/// Pods of a part that are not going.
+pub fn pods_of(c: &Cluster, ns: &str, cluster: &str, part: &str) -> Vec<Value> {
+    let mine = |p: &&Value| {
+        text(p, "/metadata/labels/strimzi.io~1cluster") == cluster
+            && text(p, "/metadata/labels/strimzi.io~1component-type") == part
+            && !p["metadata"]["deletionTimestamp"].is_string()
+    };
+    c.each("pods", ns).filter(mine).cloned().collect()
+}
+
+fn service(c: &mut Cluster, ns: &str, name: &str, port: u16, labels: &Value, owners: &Value) {
+    if c.get(&format!("services/{ns}/{name}")).is_some() {
+        return;
+    }
+    let service = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": name, "namespace": ns, "labels": labels, "ownerReferences": owners},
+        "spec": {"type": "ClusterIP", "clusterIP": "10.96.17.99",
+            "ports": [{"name": "rest-api", "port": port, "protocol": "TCP", "targetPort": port}],
+            "selector": {"strimzi.io/cluster": labels["strimzi.io/cluster"], "strimzi.io/kind": labels["strimzi.io/kind"],
+                "strimzi.io/name": labels["strimzi.io/name"]}},
+        "status": {"loadBalancer": {}}});
+    c.create(&builtin("services"), service);
+}
+
+fn pod_set(
+    c: &mut Cluster,
+    ns: &str,
+    name: &str,
+    labels: &Value,
+    owners: &Value,
+    container: Value,
+    revision: &str,
+) {
+    let pod = format!("{name}-0");
+    let mut own = labels.clone();
+    own["strimzi.io/controller"] = json!("strimzipodset");
+    own["strimzi.io/controller-name"] = json!(name);
+    own["strimzi.io/pod-name"] = json!(pod);
+    let template = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"annotations": {"strimzi.io/revision": revision}, "labels": own, "name": pod, "namespace": ns},
+        "spec": {"containers": [container], "hostname": pod, "serviceAccountName": name}});
+    let key = format!("strimzipodsets.core.strimzi.io/{ns}/{name}");
+    if c.get(&key).is_some() {
+        c.update(&key, |o| o["spec"]["pods"] = json!([template]));
+        return;
+    }
+    let set = json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+        "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": owners},
+        "spec": {"pods": [template], "selector": {"matchLabels": {"strimzi.io/cluster": labels["strimzi.io/cluster"],
+            "strimzi.io/kind": labels["strimzi.io/kind"], "strimzi.io/name": name}}}});
+    let resource = Resource {
+        group: "core.strimzi.io".into(),
+        versions: vec!["v1".into()],
+        kind: "StrimziPodSet".into(),
+        plural: "strimzipodsets".into(),
+        short: Vec::new(),
+        namespaced: true,
+    };
+    c.create(&resource, set);
+}
+
+fn workload(c: &mut Cluster, ns: &str, name: &str, labels: &Value, owners: &Value, container: Value) {
+    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [container],
+        "serviceAccountName": name, "terminationGracePeriodSeconds": 30}});
+    let key = format!("deployments.apps/{ns}/{name}");
+    if c.get(&key).is_some() {
+        c.update(&key, |o| o["spec"]["template"] = template);
+        return;
+    }
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": owners},
+        "spec": {"progressDeadlineSeconds": 600, "replicas": 1, "revisionHistoryLimit": 10,
+            "selector": {"matchLabels": {"strimzi.io/name": name}},
+            "strategy": {"type": "RollingUpdate"}, "template": template},
+        "status": {}});
+    c.create(&builtin("deployments"), deployment);
+}
+
+/// What is made of a Kafka beside brokers and entity operator: field, part, variable of the image.
+const FIELDS: [(&str, &str, &str); 2] = [
+    ("kafkaExporter", "kafka-exporter", "STRIMZI_DEFAULT_KAFKA_EXPORTER_IMAGE"),
+    ("cruiseControl", "cruise-control", "STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"),
+];
+
+/// Make what the Kafka's fields ask for, and take away what they do not any more.
+pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value) {
+    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
+    for (field, part, variable) in FIELDS {
+        let name = format!("{cluster}-{part}");
+        if !kafka["spec"][field].is_object() {
+            for kind in ["deployments.apps", "services"] {
+                c.delete(&format!("{kind}/{ns}/{name}"));
+            }
+            continue;
+        }
+        let labels = labels(cluster, "Kafka", part, &name);
+        let owners = json!([desired::of_kafka(kafka)]);
+        let container = json!({"image": image(deployment, variable, ""), "imagePullPolicy": "IfNotPresent",
+            "name": name, "ports": [{"containerPort": 9404, "name": "tcp-prometheus", "protocol": "TCP"}]});
+        if part == "cruise-control" {
+            service(c, ns, &name, 9090, &labels, &owners);
+        }
+        workload(c, ns, &name, &labels, &owners, container);
+    }
+}
+
+/// Whether all of it is up.
+pub fn of_kafka_ready(c: &Cluster, kafka: &Value) -> bool {
+    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
+    FIELDS.iter().filter(|(field, ..)| kafka["spec"][*field].is_object()).all(|(_, part, _)| {
+        let up = pods_of(c, ns, cluster, part);
+        !up.is_empty() && up.iter().all(pods::is_ready)
+    })
+}
+
+/// Why the operator refuses a Kafka for what shall stand beside it.
+pub fn refusal(kafka: &Value, brokers: u64) -> Option<(String, String)> {
+    if !kafka["spec"]["cruiseControl"].is_object() || brokers > 1 {
+        return None;
+    }
+    let message = format!(
+        "Kafka {}/{} has invalid configuration. Cruise Control cannot be deployed with a Kafka cluster which has only \
+         one broker. It requires at least two Kafka brokers.",
+        text(kafka, "/metadata/namespace"),
+        text(kafka, "/metadata/name")
+    );
+    Some(("InvalidResourceException".into(), message))
+}
