@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::duration::duration;
-use crate::names::{ComponentName, ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version};
+use crate::names::{
+    ComponentName, ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version,
+};
 
 /// What kind of Kafka cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]

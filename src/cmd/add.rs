@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use super::change;
 use super::living::{self, Living};
 use super::session::{Ended, Session};
-use super::change;
 use crate::cli::{Add, Global};
 use crate::component;
 use crate::config::{self, Settings};
@@ -41,7 +41,8 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
     let living = living::open(session, global, &args.topic).await?;
     living.cx.journal.borrow().refuse_newer()?;
     allowed(&living, args, &names).await?;
-    let settings = Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
+    let settings =
+        Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
     let cx = Rc::new(living.cx.beside(settings, living.cx.choice.clone(), session.emit.clone()));
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();

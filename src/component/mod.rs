@@ -339,8 +339,11 @@ mod tests {
         assert_eq!(applied[0].get("/metadata/annotations"), Some(&marks));
 
         let gone = take(&patch, &[Exporter]).unwrap();
-        assert_eq!(gone, json!({"spec": {"kafkaExporter": null},
-            "metadata": {"annotations": {"kstrim/with-exporter": null}}}));
+        assert_eq!(
+            gone,
+            json!({"spec": {"kafkaExporter": null},
+            "metadata": {"annotations": {"kstrim/with-exporter": null}}})
+        );
         assert_eq!(take(&bare, &[Exporter]), None);
         // Somebody else's is not taken.
         let theirs = json!({"spec": {"kafkaExporter": {}}});

@@ -2,8 +2,8 @@
 
 use super::{Component, Home};
 use crate::explain::{Scene, Verdict};
-use crate::observe::pod::Pod;
 use crate::observe::Object;
+use crate::observe::pod::Pod;
 use crate::ready::{self, Readiness};
 
 /// Whether a component is as wanted: its resource or the Kafka at its current generation, with its pods.
@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_field_needs_the_kafka_to_be_ready() {
         assert!(why(&look(ComponentName::Exporter, &[])).contains("no Kafka"));
-        let bare = json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"}, "spec": {}});
+        let bare =
+            json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"}, "spec": {}});
         assert_eq!(why(&look(ComponentName::Exporter, &[bare])), "Kafka Exporter: not there yet");
     }
 }

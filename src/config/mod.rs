@@ -12,8 +12,8 @@ pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{
-    ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName, SecretName,
-    StorageSize, TopicName, Version,
+    ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName,
+    SecretName, StorageSize, TopicName, Version,
 };
 use crate::tool::minikube_output::memory_mb;
 

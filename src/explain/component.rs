@@ -66,10 +66,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         found.push(match status.reason {
             reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => {
                 finding(REFUSED, 74, format!("the operator refuses {title} {name}: {}", bare(&message)))
-                    .hint(format!(
-                        "correct it: {}",
-                        scene.command(&format!("edit {} {name}", kind.plural()))
-                    ))
+                    .hint(format!("correct it: {}", scene.command(&format!("edit {} {name}", kind.plural()))))
                     .certain_after(1)
             }
             // The end of the operator's own wait: true, but never the cause.

@@ -258,7 +258,8 @@ mod tests {
     #[test]
     fn what_stands_beside_kafka_adds_its_images() {
         let mut deployment = objects().pop().unwrap();
-        let (kafka, known) = ("3.1.0".parse().unwrap(), "quay.io/strimzi/kafka:1-kafka-3.1.0".parse().unwrap());
+        let (kafka, known) =
+            ("3.1.0".parse().unwrap(), "quay.io/strimzi/kafka:1-kafka-3.1.0".parse().unwrap());
         let wanted = [
             Image::Kafka,
             Image::ByVersion("STRIMZI_KAFKA_IMAGES"),
@@ -266,7 +267,10 @@ mod tests {
             Image::One("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE"),
         ];
         let found = beside(&mut deployment, &kafka, &wanted, &[known]).unwrap();
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["quay.io/strimzi/kafka-bridge:0.2"]);
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["quay.io/strimzi/kafka-bridge:0.2"]
+        );
         let missing = beside(&mut deployment, &kafka, &[Image::One("STRIMZI_NONE_IMAGE")], &[]).unwrap_err();
         assert!(missing.message.contains("STRIMZI_NONE_IMAGE"), "{}", missing.message);
     }

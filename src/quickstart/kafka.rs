@@ -266,12 +266,7 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
 
 /// Apply; over kept volumes the Kafka is made paused, given their cluster id and then released
 /// (Strimzi: "Recovering a cluster from persistent volumes").
-async fn apply(
-    cx: &Cx,
-    mut wanted: Vec<Object>,
-    live: Option<&Value>,
-    kept: Option<String>,
-) -> Result<()> {
+async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Option<String>) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
     let refused = |e| ownership::api_failure(cx, "apply the Kafka", &e);
     // The digest is of what is always applied; what stands beside it comes and goes by itself.

@@ -1,6 +1,8 @@
 //! The document for people, at any width.
 
-use super::data::{Claim, Component, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic};
+use super::data::{
+    Claim, Component, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
+};
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::table::Table;
 use crate::report::text;

@@ -135,7 +135,8 @@ impl Away {
             super::held::refuse(cx, [(kind, &found)])?;
             return Ok(Some(format!("to be deleted: {kind}/{}", name(&found))));
         }
-        let snapshot = cx.synced(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::Pod]).await;
+        let snapshot =
+            cx.synced(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::Pod]).await;
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
         if kafka.is_some_and(|k| component.is_marked(k.0.json())) {
             return Ok(Some(format!("{} is to be taken out of the Kafka", component.title)));

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::harness::Test;
 use crate::support::{
-    KAFKA, PROFILE, apply_as, events, failure, fresh, kstrim, kubectl, outcomes, ours, place, quick, ready, same,
-    state, told, written,
+    KAFKA, PROFILE, apply_as, events, failure, fresh, kstrim, kubectl, ours, outcomes, place, quick, ready,
+    same, state, told, written,
 };
 
 const CONNECT: &str = "kafkaconnects.kafka.strimzi.io/kafka/my-cluster";
@@ -42,10 +42,13 @@ fn up_brings_them_all_beside_each_other() {
         assert!(start > brokers && first.iter().all(|end| start < *end), "{name}");
     }
     for name in with.split(',') {
-        assert!(place(&lines, "task_finished", name) < place(&lines, "task_started", "ready"), "{name}");
+        assert!(place(&lines, "task_finished", name) < place(&lines, "task_finished", "ready"), "{name}");
     }
     let kafka = test.object(PROFILE, KAFKA);
-    assert!(kafka["spec"]["cruiseControl"].is_object() && kafka["spec"]["kafkaExporter"].is_object(), "{kafka}");
+    assert!(
+        kafka["spec"]["cruiseControl"].is_object() && kafka["spec"]["kafkaExporter"].is_object(),
+        "{kafka}"
+    );
     assert_eq!(kafka["spec"]["kafka"]["metricsConfig"]["type"], "strimziMetricsReporter");
     // One apply: no broker is made twice.
     assert_eq!(kafka["metadata"]["generation"], 1);
@@ -122,7 +125,11 @@ fn each_is_added_once_and_removed_without_a_trace() {
 fn one_broker_is_too_few_for_cruise_control() {
     let mut test = fresh();
     let lines = test.args(["up", "--with", "cruise-control"]).run().expect(2);
-    assert!(lines.stderr.contains("KS-COMPONENT-BROKERS") && lines.stderr.contains("--preset ha"), "{}", lines.stderr);
+    assert!(
+        lines.stderr.contains("KS-COMPONENT-BROKERS") && lines.stderr.contains("--preset ha"),
+        "{}",
+        lines.stderr
+    );
     assert_eq!(written(&test), Vec::<String>::new());
     let mut test = ready();
     let lines = events(&mut test, ["add", "cruise-control", "connect"], 2);
@@ -194,9 +201,15 @@ fn connectors_of_others_keep_connect() {
 #[test]
 fn what_would_be_is_shown() {
     let mut test = fresh().scenario(quick);
-    let rendered = kstrim(&mut test, ["render", "--only", "components", "--with", "connect,metrics", "--release", "0.45.2"]);
+    let rendered = kstrim(
+        &mut test,
+        ["render", "--only", "components", "--with", "connect,metrics", "--release", "0.45.2"],
+    );
     let rendered = rendered.expect(0).stdout;
-    assert!(rendered.contains("kind: KafkaConnect") && rendered.contains("group.id: my-cluster-connect"), "{rendered}");
+    assert!(
+        rendered.contains("kind: KafkaConnect") && rendered.contains("group.id: my-cluster-connect"),
+        "{rendered}"
+    );
     assert!(rendered.contains("kind: ConfigMap"), "before Strimzi 0.47 the rules are kstrim's: {rendered}");
     let kafka = kstrim(&mut test, ["render", "--only", "kafka", "--with", "exporter"]).expect(0).stdout;
     assert!(kafka.contains("kafkaExporter:") && kafka.contains("kstrim/with-exporter"), "{kafka}");

@@ -119,7 +119,7 @@ fn another_registry_is_used_for_everything() {
     let mut test = fresh().scenario(quick);
     test.write("kstrim.yaml", "image-registry: r.example:5000/quay\n");
     let plan = kstrim(&mut test, ["plan"]).expect(0).stdout;
-    assert!(plan.contains("7 images come from r.example:5000/quay"), "{plan}");
+    assert!(plan.contains("18 images come from r.example:5000/quay"), "{plan}");
     let lines = events(&mut test, ["up"], 0);
     assert_eq!(warnings(&lines), Vec::<&Value>::new());
     let all = everything(&test);

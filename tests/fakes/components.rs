@@ -95,7 +95,9 @@ fn one(c: &mut Cluster, key: &str, sort: &Sort, deployment: &Value) {
     if !c.elapsed(&uid, &format!("validate {generation}"), t.pick + t.validate) {
         return;
     }
-    if let Some((_, reason, message)) = c.scenario.refuse_beside.iter().find(|(k, ..)| k == sort.kind).cloned() {
+    if let Some((_, reason, message)) =
+        c.scenario.refuse_beside.iter().find(|(k, ..)| k == sort.kind).cloned()
+    {
         return not_ready(c, key, &reason, &message, generation);
     }
     let (ns, cluster) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
@@ -120,8 +122,9 @@ fn one(c: &mut Cluster, key: &str, sort: &Sort, deployment: &Value) {
                 "observedGeneration": generation, "replicas": 1, "url": url});
         });
     } else if c.elapsed(&uid, &format!("timeout {generation}"), t.operation_timeout) {
-        let message =
-            format!("Exceeded timeout of 300000ms while waiting for Pods resource {name} in namespace {ns} to be ready");
+        let message = format!(
+            "Exceeded timeout of 300000ms while waiting for Pods resource {name} in namespace {ns} to be ready"
+        );
         not_ready(c, key, "StrimziTimeoutException", &message, generation);
     }
 }

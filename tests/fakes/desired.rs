@@ -332,7 +332,8 @@ fn pod_template(
     let heap = text(&pool.spec, "/jvmOptions/-Xms");
     // Dynamic options are changed without a restart (recording 17); the rest needs new pods.
     let config = &kafka["spec"]["kafka"]["config"];
-    let (listeners, metrics) = (&kafka["spec"]["kafka"]["listeners"], &kafka["spec"]["kafka"]["metricsConfig"]);
+    let (listeners, metrics) =
+        (&kafka["spec"]["kafka"]["listeners"], &kafka["spec"]["kafka"]["metricsConfig"]);
     let reporter = kafka["spec"]["cruiseControl"].is_object();
     let revision =
         hash(&json!([spec, version, heap, config["num.partitions"], listeners, metrics, reporter]), 8);

@@ -40,7 +40,11 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
         objects.extend(kafka.into_iter().filter(|o| o.kind() == "Kafka"));
         for object in objects.iter().filter(|o| o.kind() != "ConfigMap") {
             schemas.check(object).unwrap_or_else(|why| {
-                panic!("Strimzi {}: {object}: {why}\n{}", release.version, to_yaml(std::slice::from_ref(object)))
+                panic!(
+                    "Strimzi {}: {object}: {why}\n{}",
+                    release.version,
+                    to_yaml(std::slice::from_ref(object))
+                )
             });
             checked += 1;
         }
