@@ -4,6 +4,7 @@
 //! [`data::Status`] of the answers, purely; [`draw`] draws that for people. `docs/status.md`
 //! describes the document, `docs/schema/status.schema.json` is generated from [`data`].
 
+mod components;
 pub mod data;
 pub mod draw;
 pub mod look;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::data::{self, Level, ProfileState, Status, VERSION};
-use super::topics;
-use crate::component::{self, Component, Home};
+use super::{components, topics};
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
 use crate::names::is_context;
@@ -134,7 +133,7 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
         pools: scene.pools().map(|p| pool(&scene, &p)).collect(),
         pods: pods(&scene),
         topics: topics::topics(&scene),
-        components: components(&scene, &verdict),
+        components: components::components(&scene, &verdict),
         storage: storage(&scene),
         operator,
         kafka,
@@ -271,11 +270,11 @@ fn profile(facts: &Facts) -> data::Profile {
     }
 }
 
-fn ours(object: &Object) -> bool {
+pub(super) fn ours(object: &Object) -> bool {
     ownership::is_ours(object.json())
 }
 
-fn why(readiness: Readiness) -> Option<String> {
+pub(super) fn why(readiness: Readiness) -> Option<String> {
     match readiness {
         Readiness::Ready => None,
         Readiness::Progressing { why } => Some(why),
@@ -330,36 +329,6 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
         warnings: kafka.warnings().map(str::to_owned).collect(),
         ours: ours(kafka.0),
     })
-}
-
-/// Those that are there, whoever made them.
-fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {
-    let kafka = scene.kafka();
-    let one = |component: &Component| {
-        let (resource, ours, url) = match &component.home {
-            Home::Resource(kind, _) => {
-                let found = component::ready::resource(component, scene)?;
-                let url = crate::observe::object::text(found.json(), "/status/url");
-                let url = Some(url.to_owned()).filter(|u| !u.is_empty());
-                (format!("{kind}/{}", found.name()), ours(found), url)
-            }
-            Home::Field(field) => {
-                let json = kafka.as_ref()?.0.json();
-                if !component.stands_in(json) {
-                    return None;
-                }
-                (field.path.join("."), component.is_marked(json), None)
-            }
-        };
-        // A cause that stops waits is told as a finding, and may be of something else.
-        let without = Verdict { terminal: None, ..verdict.clone() };
-        let reason = why(component::ready::component(component, scene, &without));
-        let title = format!("{}: ", component.title);
-        let reason = reason.map(|r| r.strip_prefix(&title).map(str::to_owned).unwrap_or(r));
-        let name = component.name.to_string();
-        Some(data::Component { name, resource, ready: reason.is_none(), reason, ours, url })
-    };
-    component::TABLE.iter().filter_map(one).collect()
 }
 
 fn pool(scene: &Scene<'_>, pool: &KafkaNodePool<'_>) -> data::Pool {

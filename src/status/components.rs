@@ -1,0 +1,37 @@
+//! What stands beside Kafka; pure.
+
+use super::data;
+use super::model::{ours, why};
+use crate::component::{self, Component, Home};
+use crate::explain::{Scene, Verdict};
+use crate::observe::object::text;
+
+/// Those that are there, whoever made them.
+pub fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {
+    let kafka = scene.kafka();
+    let one = |component: &Component| {
+        let (resource, ours, url) = match &component.home {
+            Home::Resource(kind, _) => {
+                let found = component::ready::resource(component, scene)?;
+                let url = text(found.json(), "/status/url");
+                let url = Some(url.to_owned()).filter(|u| !u.is_empty());
+                (format!("{kind}/{}", found.name()), ours(found), url)
+            }
+            Home::Field(field) => {
+                let json = kafka.as_ref()?.0.json();
+                if !component.stands_in(json) {
+                    return None;
+                }
+                (field.path.join("."), component.is_marked(json), None)
+            }
+        };
+        // A cause that stops waits is told as a finding, and may be of something else.
+        let without = Verdict { terminal: None, ..verdict.clone() };
+        let reason = why(component::ready::component(component, scene, &without));
+        let title = format!("{}: ", component.title);
+        let reason = reason.map(|r| r.strip_prefix(&title).map(str::to_owned).unwrap_or(r));
+        let name = component.name.to_string();
+        Some(data::Component { name, resource, ready: reason.is_none(), reason, ours, url })
+    };
+    component::TABLE.iter().filter_map(one).collect()
+}
