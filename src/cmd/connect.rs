@@ -230,13 +230,15 @@ async fn check(args: &Connect, way: &Connected, security: Security) -> Result<Ch
     let (host, port) = way.bootstrap.rsplit_once(':').unwrap_or((HOST, "0"));
     let bootstrap = BrokerAddr { id: -1, host: host.to_owned(), port: port.parse().unwrap_or(0) };
     let options = Options { security, ..Options::default() };
-    let refused = |e: KafkaError| {
+    let what = "the check failed";
+    let known = |e: &KafkaError| {
         let rule = format!("topic:{}:read,write", args.topic);
-        let what = "the check failed";
-        let known = login::failure(&e, what, args.user.as_ref().map(UserName::as_str), &rule);
-        Box::new(
-            known.unwrap_or_else(|| Failure::new(smoke::failures::CONNECT, Kind::Smoke, what).because(e)),
-        )
+        login::failure(e, what, args.user.as_ref().map(UserName::as_str), &rule)
+    };
+    let refused = |e: KafkaError| {
+        let failure = known(&e);
+        let other = || Failure::new(smoke::failures::CONNECT, Kind::Smoke, what).because(e);
+        Box::new(failure.unwrap_or_else(other))
     };
     let deadline = Instant::now() + CHECK;
     let dial = Rc::new(Direct);
@@ -251,7 +253,8 @@ async fn check(args: &Connect, way: &Connected, security: Security) -> Result<Ch
     let plan = Plan { allow_foreign: true, timeout: CHECK, ..Plan::new(run_id, args.topic.as_str()) };
     let run = smoke::run(&plan, bootstrap, dial, options, &|_| {}).await;
     match run.failure {
-        Some(failure) => Err(failure),
+        // What a user may do shows only when it does it.
+        Some(failure) => Err(run.error.as_ref().and_then(known).map_or(failure, Box::new)),
         None => Ok(Checked::of(&run.report)),
     }
 }

@@ -59,6 +59,8 @@ pub struct Run {
     pub failure: Option<Box<Failure>>,
     /// Where it stopped before anything could be compared.
     pub stopped: Option<Phase>,
+    /// What stopped it there.
+    pub error: Option<KafkaError>,
 }
 
 impl Run {
@@ -66,7 +68,13 @@ impl Run {
     pub fn not_begun(plan: &Plan, failure: Box<Failure>) -> Self {
         let report =
             SmokeReport { topic: plan.topic.clone(), size: plan.size as u64, ..SmokeReport::default() };
-        Self { report, findings: Vec::new(), failure: Some(failure), stopped: Some(Phase::Connect) }
+        Self {
+            report,
+            findings: Vec::new(),
+            failure: Some(failure),
+            stopped: Some(Phase::Connect),
+            error: None,
+        }
     }
 }
 
@@ -91,12 +99,12 @@ pub async fn run(
     let patience = deadline.min(started + PATIENCE);
     let mut client = match Client::connect(bootstrap, dial, options, patience).await {
         Ok(client) => client,
-        Err(error) => return test.failed(&error),
+        Err(error) => return test.failed(error),
     };
     let mut ground = match test.prepare(&mut client).await {
         Ok(ground) => ground,
         Err(error) => {
-            let mut run = test.failed(&error);
+            let mut run = test.failed(error);
             run.report.left_behind = test.delete_created(&mut client).await;
             return run;
         }
@@ -108,7 +116,7 @@ pub async fn run(
         Ok(()) => test.consume(&mut client, &mut ground, &mut checker).await,
         Err(error) => Err(error),
     };
-    let mut run = match &outcome {
+    let mut run = match outcome {
         Ok(()) => test.judge(&checker, &test.pod(&client, &ground)),
         Err(error) => test.failed(error),
     };
@@ -264,13 +272,14 @@ impl Test<'_> {
         let report =
             SmokeReport { verified: verdict.verified, foreign: verdict.foreign, ..self.report.clone() };
         let failure = failures::of_verdict(self.plan, &verdict, pod);
-        Run { report, findings: verdict.findings, failure, stopped: None }
+        Run { report, findings: verdict.findings, failure, stopped: None, error: None }
     }
 
-    fn failed(&self, error: &KafkaError) -> Run {
-        let failure = failures::of_error(self.plan, self.phase, error, self.report.sent);
+    fn failed(&self, error: KafkaError) -> Run {
+        let failure = failures::of_error(self.plan, self.phase, &error, self.report.sent);
         let report = self.report.clone();
-        Run { report, findings: Vec::new(), failure: Some(failure), stopped: Some(self.phase) }
+        let stopped = Some(self.phase);
+        Run { report, findings: Vec::new(), failure: Some(failure), stopped, error: Some(error) }
     }
 
     /// Delete the topic if it is the test's own. Returns what stays.

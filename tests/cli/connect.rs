@@ -113,6 +113,10 @@ fn users_come_by_certificate_and_by_password() {
     test.rescenario(|s| s.broker = json!({"topic_error": 29}));
     let run = kstrim(&mut test, ["connect", "--check", "--user", "pass"]);
     refused(&run, 1, "KS-USER-DENIED", "--acl topic:my-topic:read,write");
+    // It sees the topic, but may not write to it.
+    test.rescenario(|s| s.broker = json!({"produce_error": 29}));
+    let run = kstrim(&mut test, ["connect", "--check", "--user", "pass"]);
+    refused(&run, 1, "KS-USER-DENIED", "--acl topic:my-topic:read,write");
 }
 
 #[test]

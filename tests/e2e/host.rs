@@ -24,7 +24,7 @@ fn users(ground: &Ground) {
     ground.kstrim(&[&tls[..], &rules].concat()).expect(0);
 }
 
-/// Take all away again, so that the next test finds the preset's Kafka.
+/// Take all away again, so that the next test finds the preset's Kafka; its `up` waits for the brokers.
 fn clean(ground: &Ground) {
     for user in ["host-scram", "host-tls"] {
         ground.kstrim(&["user", "delete", user, "--yes"]).expect(0);
@@ -38,8 +38,6 @@ fn clean(ground: &Ground) {
     let patch =
         serde_json::json!({"spec": {"kafka": {"listeners": stay, "authorization": null}}}).to_string();
     ground.kubectl(&["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p", &patch]);
-    ground.kstrim(&["set", "log.retention.hours=168"]).expect(0);
-    ground.kstrim(&["set", "--unset", "log.retention.hours"]).expect(0);
 }
 
 /// A program of somebody else's, given a snippet as it stands: librdkafka in Python, of the operator's image,
