@@ -1,7 +1,5 @@
 //! Presets of old and new releases as a real API server judges them: strictly, and without keeping them.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use kstrim::catalogue;
@@ -17,18 +15,6 @@ mod list;
 const NAMESPACE: &str = "dry";
 /// The label of Strimzi's definitions.
 const DEFINITIONS: [&str; 4] = ["crd", "-l", "app=strimzi", "--ignore-not-found"];
-
-/// Strimzi's install manifests, which lie beside the one that the ground uses.
-fn unpacked(into: &Path) {
-    let manifest = PathBuf::from(std::env::var_os("KSTRIM_GROUND_MANIFEST").expect("the ground's manifest"));
-    let archive = manifest
-        .ancestors()
-        .map(|folder| folder.join("install-manifests.tar.xz"))
-        .find(|archive| archive.is_file())
-        .expect("install-manifests.tar.xz above the ground's manifest");
-    let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(into).status();
-    assert!(status.expect("tar runs").success(), "tar cannot unpack {}", archive.display());
-}
 
 fn dry_run(ground: &Ground, name: &str, yaml: &str) -> Run {
     let file = ground.write(name, yaml);
@@ -62,12 +48,11 @@ fn without_definitions(ground: &Ground) {
 fn every_preset_passes_a_strict_dry_run() {
     // Definitions are the whole cluster's, and those of two releases cannot be there at once.
     let ground = Ground::with_a_cluster("dry_run::every_preset_passes_a_strict_dry_run");
-    let folder = tempfile::tempdir().expect("a folder");
-    unpacked(folder.path());
+    let manifests = ground.install_manifests();
     ground.kubectl(&["create", "namespace", NAMESPACE]);
     for version in list::RELEASES {
         let release = catalogue::find(&version.parse().expect("a version")).expect("a known release");
-        let manifest = folder.path().join(format!("strimzi-cluster-operator-{version}.yaml"));
+        let manifest = manifests.join(format!("strimzi-cluster-operator-{version}.yaml"));
         let render = |more: &[&str]| {
             let all = ["render", "--namespace", NAMESPACE, "--release", version, "--manifests"];
             let words = [&all[..], &[manifest.to_str().expect("text")], more].concat();

@@ -2,8 +2,6 @@
 //! newest under other names: what is proven is the order, the real API server's part, and real Kafka over
 //! each rolling update.
 
-use std::path::Path;
-
 use crate::ground::Ground;
 
 /// The newest images, and the names under which older releases ask for them.
@@ -23,13 +21,7 @@ fn what_0_51_stored_is_read_by_1_2() {
         let tag = format!("ctr -n k8s.io images tag --force quay.io/strimzi/{have} quay.io/strimzi/{wanted}");
         ground.in_node(&tag);
     }
-    // Of the catalogue's install manifests, which lie beside the ground's own.
-    let newest = ground.sources().into_iter().find(|s| s.ends_with(".yaml")).expect("a manifest");
-    let archive = Path::new(&newest).ancestors().nth(2).expect("a folder").join("install-manifests.tar.xz");
-    let folder = ground.file("manifests");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let folder = folder.display().to_string();
-    ground.run("tar", &["-xf", &archive.display().to_string(), "-C", &folder]).expect(0);
+    let folder = ground.install_manifests().display().to_string();
     let manifest = format!("{folder}/strimzi-cluster-operator-0.51.0.yaml");
     ground.kstrim(&["up", "--release", "0.51.0", "--kafka", "4.2.0", "--manifests", &manifest]).expect(0);
     ground.kstrim(&["set", "log.retention.hours=24"]).expect(0);

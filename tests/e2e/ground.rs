@@ -270,6 +270,22 @@ impl Ground {
         pairs.flatten().cloned().collect()
     }
 
+    /// The folder of the install manifests of every release, unpacked; their archive lies above the ground's own.
+    #[track_caller]
+    pub fn install_manifests(&self) -> PathBuf {
+        let newest = env::var_os("KSTRIM_GROUND_MANIFEST").map(PathBuf::from).expect("checked by `take`");
+        let archive = newest
+            .ancestors()
+            .map(|folder| folder.join("install-manifests.tar.xz"))
+            .find(|archive| archive.is_file())
+            .expect("install-manifests.tar.xz above the ground's manifest");
+        let folder = self.file("manifests");
+        fs::create_dir_all(&folder).expect("a folder");
+        let words = ["-xf".into(), archive.into_os_string(), "-C".into(), folder.clone().into_os_string()];
+        self.start(Path::new("tar"), &words).finish(SHORT).expect(0);
+        folder
+    }
+
     /// A verb of kstrim to its end. Afterwards the user's kubeconfig is looked at, too.
     pub fn kstrim(&self, words: &[&str]) -> Run {
         let run = self.kstrim_words(words).finish(SHORT);

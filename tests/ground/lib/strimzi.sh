@@ -1,9 +1,10 @@
-# The two images that Strimzi's manifest names: the real Kafka, and the stand-in for its operators. Sourced, not run.
+# The images that Strimzi's manifest names: the real Kafka, and the stand-in for its operators and bridge. Sourced, not run.
 # shellcheck shell=bash
 # shellcheck source=base.sh
 strimzi=1.2.0
 kafka_image=quay.io/strimzi/kafka:$strimzi-kafka-4.3.1
 operator_image=quay.io/strimzi/operator:$strimzi
+bridge_image=quay.io/strimzi/kafka-bridge:1.1.0
 kafka_tar=$images/kafka-$strimzi.tar
 operator_tar=$images/operator-$strimzi.tar
 
@@ -14,13 +15,20 @@ kafka_jars() {
     -DoutputDirectory="$ground/kafka-jars" -DincludeScope=runtime
 }
 
+# Compiles the played programs: a Java runtime needs no JDK beside it for that.
+java_compiler() {
+  rm -rf "$ground/java-compiler"
+  retry "the Java compiler" mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+    -Dartifact="$(cat "$here/kafka/compiler")" -DoutputDirectory="$ground/java-compiler"
+}
+
 pack_kafka() {
   local root=$ground/kafka-image-root
   rm -rf "$root"
   cp -a "$ground/kafka-root" "$root"
-  "$here/kafka/install" "$root" "$ground/kafka-jars"
+  "$here/kafka/install" "$root" "$ground/kafka-jars" "$ground/java-compiler"
   import "$root" "$kafka_image" 'USER 1001' 'WORKDIR /opt/kafka' 'ENV LANG=C.UTF-8' 'ENV KAFKA_HOME=/opt/kafka' \
-    'CMD ["/bin/bash"]' 'LABEL io.kstrim.ground="Apache Kafka 4.3.1, packed by kstrim for its tests"'
+    'CMD ["/bin/bash"]' 'LABEL io.kstrim.ground="Apache Kafka 4.3.1, packed by kstrim for its tests; its exporter and Cruise Control are test doubles"'
   rm -rf "$root"
   docker save -o "$kafka_tar" "$kafka_image"
 }
@@ -46,11 +54,15 @@ pack_operator() {
   import "$root" "$operator_image" 'USER 1001' 'WORKDIR /opt/strimzi' 'ENV LANG=C.UTF-8' \
     'LABEL io.kstrim.ground="kstrim stand-in for the Strimzi operators, a test double"'
   rm -rf "$root"
-  docker save -o "$operator_tar" "$operator_image"
+  # The bridge is the same file system under another name, in the same archive: it costs nothing to load.
+  printf 'FROM %s\nLABEL io.kstrim.ground="kstrim stand-in for the Strimzi HTTP bridge, a test double"\n' "$operator_image" |
+    DOCKER_BUILDKIT=0 docker build -q -t "$bridge_image" -
+  docker save -o "$operator_tar" "$operator_image" "$bridge_image"
 }
 
 build_strimzi() {
   step kafka-jars kafka/pom.xml -- kafka_jars
+  step java-compiler kafka/compiler -- java_compiler
   step kafka-root roots/kafka -- listed_root kafka
   step operator-root roots/operator -- listed_root operator
   step operator-libs operator/requirements.txt -- operator_libraries

@@ -8,9 +8,12 @@ What runs in the cluster's pods is the real Apache Kafka; only the operators are
     assembly           what the operators of all kinds have in common: locks, timer, a status for every end
     reconciler         the order in which a Kafka cluster is brought about
     pools, validation  node ids and roles; what is refused
+    beside, metrics    Cruise Control and the exporter of a Kafka; what metricsConfig asks for
     broker, entity     pods, configuration and deployments as data
     listeners, rights  listeners and authorization; users' rules, limits and passwords
     connect            KafkaConnect and KafkaConnector
+    mirror, bridge     KafkaMirrorMaker2, KafkaBridge
+    bridge_server, bridge_consumers, bridge_formats   the bridge itself, played
     connect_cluster    a Connect cluster as data, and brought about
     connectors, connect_rest   connectors, over Connect's REST API
     component          what belongs to every component beside Kafka

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from . import component, listeners, resources, validation
+from . import component, listeners, metrics, resources, validation
 from .kube import Object, api_version
 from .pools import Pool, nodes
 from .resources import Cluster
@@ -78,17 +78,19 @@ def server_config(cluster: Cluster, pools: list[Pool], pool: Pool, node: int) ->
     lines += listeners.authorization(cluster.kafka)
     lines += ["listeners=" + ",".join(bound), "advertised.listeners=" + ",".join(advertised),
               "listener.security.protocol.map=" + ",".join(protocols)]
+    wanted = user_config(cluster.kafka)
+    lines += metrics.broker_options(cluster.kafka["spec"]["kafka"], wanted)
     lines += ["", "##########", "# User provided configuration", "##########"]
-    lines += [f"{key}={value}" for key, value in user_config(cluster.kafka).items()]
+    lines += [f"{key}={value}" for key, value in wanted.items()]
     return "\n".join(lines) + "\n"
 
 
-def config_map(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, metadata: str) -> Object:
+def config_map(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, metadata: str, rules: Object) -> Object:
     return cluster.owned({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": pool.pod_name(node), "labels": _labels(cluster, pool)},
         "data": {"server.config": server_config(cluster, pools, pool, node), "cluster.id": cluster.cluster_id,
-                 "metadata.version": metadata, "log4j2.properties": LOGGING}})
+                 "metadata.version": metadata, "log4j2.properties": LOGGING} | rules})
 
 
 def claims(cluster: Cluster, pool: Pool, node: int) -> list[Object]:
@@ -123,6 +125,7 @@ def _ports(cluster: Cluster, pool: Pool) -> list[Object]:
     if "broker" in pool.roles:
         made.append(("tcp-replication", 9091))
         made += [(resources.port_name(listener), listener["port"]) for listener in cluster.listeners]
+    made += metrics.ports(cluster.kafka["spec"]["kafka"])
     return [{"containerPort": port, "name": name, "protocol": "TCP"} for name, port in made]
 
 
@@ -161,9 +164,9 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
         "image": spec.get("image") or validation.images()[version],
         "args": ["/opt/kafka/kafka_run.sh"],
         "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": "KAFKA_JMX_EXPORTER_ENABLED", "value": "false"},
-                {"name": "STRIMZI_KAFKA_GC_LOG_ENABLED", "value": str(bool(options.get("gcLoggingEnabled"))).lower()},
-                {"name": "KAFKA_CLUSTER_NAME", "value": cluster.name},
+        "env": [*component.env({"KAFKA_JMX_EXPORTER_ENABLED": metrics.kind(spec) == "jmxPrometheusExporter",
+                                "STRIMZI_KAFKA_GC_LOG_ENABLED": bool(options.get("gcLoggingEnabled")),
+                                "KAFKA_CLUSTER_NAME": cluster.name}),
                 *component.java(pool.spec.get("jvmOptions") or spec.get("jvmOptions"), pool.spec.get("resources"), 50,
                                 5368709120),
                 *(container_template.get("env") or [])],
@@ -202,7 +205,9 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
                          "strimzi.io/configuration-hash": digest(user_config(cluster.kafka)),
                          "strimzi.io/kafka-version": version,
                          "strimzi.io/resource-revision": digest(container["resources"]),
-                         "strimzi.io/revision": digest([body, labels, own, listeners.fixed(cluster.kafka, node)]),
+                         "strimzi.io/revision": digest([body, labels, own, listeners.fixed(cluster.kafka, node),
+                                                        metrics.broker_options(spec, {}),
+                                                        "cruiseControl" in cluster.kafka["spec"]]),
                      } | (own.get("annotations") or {})},
         "spec": body,
     }

@@ -6,9 +6,11 @@ import signal
 
 from . import STAND_IN, VERSION, health, log
 from .assembly import Assembly, number, periodically
+from .bridge import Bridge
 from .connect import Connect
 from .kube import Informer, Kube, Object
 from .lease import Leadership
+from .mirror import MirrorMaker
 from .podsets import PodSets
 from .pools import CLUSTER_LABEL
 from .reconciler import Reconciler
@@ -79,7 +81,7 @@ def main() -> None:
         log.info("Main:270", "Waiting to become a leader")
         leadership.acquire()
         log.info("Main:252", "I'm the new leader")
-    kafka, others = Reconciler(kube), [Connect(kube)]
+    kafka, others = Reconciler(kube), [Connect(kube), MirrorMaker(kube), Bridge(kube)]
     watched = os.environ.get("STRIMZI_NAMESPACE", "*") or "*"
     for namespace in watched.split(","):
         ClusterOperator(kube, None if namespace == "*" else namespace.strip(), kafka, others).start()

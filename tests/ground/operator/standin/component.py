@@ -5,12 +5,11 @@ import re
 from dataclasses import dataclass
 
 from . import resources
-from .failure import InvalidConfigurationException, InvalidResourceException
-from .kube import Kube, Object
+from .failure import InvalidResourceException
+from .kube import Object
 
 # Labels of a custom resource that are not handed on to what is made of it.
 NOT_HANDED_ON = re.compile(r"^(app\.kubernetes\.io/(?!part-of).*|kustomize\.toolkit\.fluxcd\.io.*)")
-METRICS_PORT = 9404
 
 
 @dataclass
@@ -20,6 +19,8 @@ class Component:
     resource: Object
     type: str
     full: str
+    # What asks for it, where that is a part of the resource's spec.
+    part: Object | None = None
 
     @property
     def name(self) -> str:
@@ -31,7 +32,7 @@ class Component:
 
     @property
     def spec(self) -> Object:
-        return self.resource["spec"]
+        return self.resource["spec"] if self.part is None else self.part
 
     @property
     def labels(self) -> Object:
@@ -157,16 +158,3 @@ def plain_only(where: str, cluster: Object) -> None:
     for field in ("tls", "authentication"):
         if cluster.get(field):
             raise InvalidResourceException(f"{where}.{field}: the stand-in's components use plain listeners only")
-
-
-def exporter_rules(kube: Kube, namespace: str, metrics: Object) -> str:
-    """What Prometheus' agent shall read, from the ConfigMap that a metricsConfig names. JSON is YAML as well."""
-    key = metrics["valueFrom"]["configMapKeyRef"]
-    found = kube.get("ConfigMap", namespace, key["name"])
-    if found is None:
-        raise InvalidConfigurationException(f"ConfigMap {key['name']} does not exist")
-    rules = (found.get("data") or {}).get(key["key"])
-    if rules is None:
-        raise InvalidConfigurationException(
-            f"ConfigMap {key['name']} does not contain specified key {key['key']}")
-    return rules or "{}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 import base64
 import uuid
 
-from . import VERSION, broker, entity, listeners, log, pools as node_pools, resources, status, validation
+from . import (VERSION, beside, broker, entity, listeners, log, metrics, pools as node_pools, resources, status,
+               validation)
 from .assembly import Assembly
 from .kube import Kube, Object
 from .pools import Pool
@@ -48,10 +49,13 @@ class Attempt:
         cluster = Cluster(self.kafka, self._cluster_id(pools))
         metadata = validation.metadata_version(self.kafka, version)
         resources.authorities(self.kube, cluster, self.prefix)
+        rules = metrics.rules(self.kube, self.namespace, self.kafka["spec"]["kafka"])
         self._surroundings(cluster)
         self._scale_down(cluster, pools)
-        self._brokers(cluster, pools, version, metadata)
+        self._brokers(cluster, pools, version, metadata, rules)
         self._entity_operator(cluster)
+        beside.cruise_control(self.kube, cluster, pools, self.waiter)
+        beside.exporter(self.kube, cluster, version, self.waiter)
         del self.made["autoRebalance"]
         self.made |= {
             "clusterId": cluster.cluster_id, "kafkaVersion": version, "kafkaMetadataVersion": metadata,
@@ -95,7 +99,7 @@ class Attempt:
                 self.kube.delete("ConfigMap", self.namespace, name)
                 self.kube.delete("Secret", self.namespace, name)
 
-    def _brokers(self, cluster: Cluster, pools: list[Pool], version: str, metadata: str) -> None:
+    def _brokers(self, cluster: Cluster, pools: list[Pool], version: str, metadata: str, rules: Object) -> None:
         for pool in pools:
             for node in pool.ids:
                 for claim in broker.claims(cluster, pool, node):
@@ -107,7 +111,7 @@ class Attempt:
             for node in pool.ids:
                 pod = pool.pod_name(node)
                 resources.certificate(self.kube, cluster, pod, f"{self.name}-kafka", pod, self._hosts(cluster, pod, node))
-                self.kube.apply(broker.config_map(cluster, pools, pool, node, metadata))
+                self.kube.apply(broker.config_map(cluster, pools, pool, node, metadata, rules))
         wanted = {}
         existing: set[str] = set()
         for pool in pools:

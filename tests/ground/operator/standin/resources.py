@@ -180,7 +180,7 @@ def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
 
 
 def certificate(kube: Kube, cluster: Cluster, name: str, common: str, stem: str,
-                hosts: list[str] | None = None) -> None:
+                hosts: list[str] | None = None, component: str = "kafka") -> None:
     """A secret with a certificate signed by the cluster's authority, made again when its names change."""
     found = kube.get("Secret", cluster.namespace, name)
     names = ",".join(hosts or [])
@@ -189,6 +189,6 @@ def certificate(kube: Kube, cluster: Cluster, name: str, common: str, stem: str,
     cert, key = certs.signed(common, cluster.ca_cert, cluster.ca_key, hosts or [])
     made = secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert,
                                   # The real broker reads it from the clients' authority's own secret.
-                                  "clients-ca.crt": cluster.clients_ca_cert})
+                                  "clients-ca.crt": cluster.clients_ca_cert}, component)
     made["metadata"]["annotations"][NAMES] = names
     kube.apply(made)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import ConfigEntry, ConfigSource, ResourceType
 
-from . import broker, log
+from . import broker, log, metrics
 from .failure import FatalProblem, StrimziTimeoutException
 from .kafka_admin import Admin
 from .kube import ApiError, Kube, Object
@@ -160,7 +160,7 @@ class Roller:
         """An option that can only have come from the user's configuration."""
         return entry.source in (ConfigSource.STATIC_BROKER_CONFIG.value,
                                 ConfigSource.DYNAMIC_BROKER_CONFIG.value) \
-            and not key.startswith(broker.FORBIDDEN)
+            and not key.startswith((*broker.FORBIDDEN, *metrics.OWN))
 
     def _restart(self, pod: Object, reasons: list[Reason]) -> None:
         name = pod["metadata"]["name"]

@@ -67,6 +67,11 @@ def check_pools(kafka: Object, pools: list[Pool]) -> None:
 def check_config(kafka: Object, pools: list[Pool]) -> None:
     config = kafka["spec"]["kafka"].get("config") or {}
     brokers = len(nodes(pools, "broker"))
+    if "cruiseControl" in kafka["spec"] and brokers < 2:
+        raise InvalidResourceException(
+            f"Kafka {kafka['metadata']['namespace']}/{kafka['metadata']['name']} has invalid configuration. Cruise "
+            "Control cannot be deployed with a Kafka cluster which has only one broker. It requires at least two "
+            "Kafka brokers.")
     for option in LIMITED_BY_BROKERS:
         value = config.get(option)
         if value is not None and int(value) > brokers:
