@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::data::{Check, Word};
 use super::live::{Live, PAUSE};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;
 use crate::quickstart::checks::{Ground, disk};
 use crate::quickstart::cluster;
@@ -127,7 +128,9 @@ async fn profile_fixes(
             add(check, what, true, Act::Delete(minikube.clone()));
         }
         p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {
-            let what = format!("start the profile {name}");
+            let lost = p == profile_ids::PARTIAL.0 && apiserver::is_lost(minikube).await.unwrap_or(false);
+            let first = if lost { "write the file that starts its API server anew, and " } else { "" };
+            let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
         }
         _ => {}
@@ -194,6 +197,9 @@ impl Planned {
                 }
             }
             Act::Start(minikube, options, profile) => {
+                if apiserver::is_lost(minikube).await? {
+                    apiserver::write_anew(minikube, profile, true).await?;
+                }
                 let cmd = minikube.start_cmd(options);
                 cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }

@@ -7,7 +7,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use super::pods::short;
-use crate::exec::Exit;
+use crate::exec::{Cmd, Exit};
 use crate::failure::{Failure, Id, Kind};
 
 /// An error event of `minikube ... -o json`.
@@ -25,6 +25,8 @@ pub(super) const DNS: Id = Id("KS-NETWORK-DNS");
 pub(super) const TLS: Id = Id("KS-NETWORK-TLS");
 /// Proxy variables that send the cluster's own addresses to the proxy.
 pub(super) const PROXY: Id = Id("KS-PROXY-RANGES");
+/// Kubernetes does not come up.
+const SERVER: Id = Id("KS-APISERVER-MISSING");
 /// `minikube start` went on and on.
 const STALLED: Id = Id("KS-MINIKUBE-STALLED");
 /// What to do about it; the ranges are those of minikube's own advice.
@@ -159,7 +161,11 @@ const UNKNOWN: Row =
     row("", "KS-MINIKUBE", Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
 
 pub(super) fn ids() -> Vec<Id> {
-    ROWS.iter().chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN]).map(|r| r.id).chain([STALLED]).collect()
+    ROWS.iter()
+        .chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN])
+        .map(|r| r.id)
+        .chain([SERVER, STALLED])
+        .collect()
 }
 
 /// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
@@ -239,6 +245,16 @@ pub fn stalled(last: &str, profile: &str) -> Failure {
         .because(told)
         .hint(format!("see where it stands: minikube logs -p {profile}"))
         .hint("a slow network can need longer than that; what was downloaded is kept")
+}
+
+/// The node runs and nothing in it starts its API server: the `file` is gone by which its kubelet would.
+/// `cmd` writes it anew.
+pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
+    let sentence = format!("nothing starts the API server in the node of profile {profile}");
+    Failure::new(SERVER, Kind::Task, sentence)
+        .because(format!("the node runs, and its file {file} is gone"))
+        .hint(format!("minikube start does not bring it back; this does: {cmd}"))
+        .hint(format!("or make it anew: minikube delete -p {profile}, then the same command again"))
 }
 
 /// klog lines (`E1122 ...`) are noise even on success.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{ownership, refused};
+use super::{apiserver, ownership, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::journal::{Journal, JournalFile};
@@ -25,6 +25,9 @@ const STEP_NODE_UP: u64 = 11;
 
 /// How long the API server may be silent after a `minikube start` that ended well.
 const AFTER_START: Duration = Duration::from_secs(30);
+
+/// An API server that answers has done so by then; after it minikube is asked what is wrong.
+const PROMPT: Duration = Duration::from_secs(2);
 
 /// How long minikube may wait for the API server of a node that runs and was whole once: by itself it
 /// waits six minutes, also where nothing is left that could start one.
@@ -97,6 +100,17 @@ impl Task<Cx> for Cluster {
         }
         let mut options = options(cx, exists).await?;
         let was_whole = exists && !cx.journal.borrow().journal.start_unfinished;
+        if was_whole && matches!(state, Some(State::Partial)) && apiserver::is_lost(&cx.minikube).await? {
+            let ours = cx.profile_is_ours.get();
+            if ours {
+                let message = format!(
+                    "the node of {} has lost the file that starts its API server; kubeadm writes it anew",
+                    cx.profile()
+                );
+                cx.emit.warn(Some("cluster"), message);
+            }
+            apiserver::write_anew(&cx.minikube, cx.profile(), ours).await?;
+        }
         if was_whole && matches!(state, Some(State::Partial)) && !set(&options.extra, "wait-timeout") {
             options.extra.push(format!("--wait-timeout={AGAIN}"));
         }
@@ -122,14 +136,28 @@ impl Task<Cx> for Cluster {
 /// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
 /// `Ok(Err(why))`: it does not answer, and what minikube says of the profile.
 pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
-    let error = match cx.kubectl.ready().await {
+    let profile = cx.profile();
+    let ready = cx.kubectl.ready();
+    tokio::pin!(ready);
+    let answer = match tokio::time::timeout(PROMPT, &mut ready).await {
+        Ok(answer) => answer,
+        // minikube may know by now that it is in vain.
+        Err(_) if !cx.starting() && cx.settings.target.context.is_none() => tokio::select! {
+            answer = &mut ready => answer,
+            state = cx.minikube.status() => match state? {
+                State::Running => ready.await,
+                state => return not_running(state, profile).map(Err),
+            },
+        },
+        Err(_) => ready.await,
+    };
+    let error = match answer {
         Ok(()) => return Ok(Ok(())),
         Err(error) => error,
     };
     if cx.starting() {
         return Ok(Err("waiting for the API server".into()));
     }
-    let profile = cx.profile();
     if let Some(context) = &cx.settings.target.context {
         return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
     }
@@ -140,11 +168,19 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
             cx.kubectl.ready().await.map_err(|e| e.to_string())
         }
         State::Running => Err(format!("the profile {profile} runs, its API server does not answer: {error}")),
-        State::Absent => Err(format!("the profile {profile} does not exist")),
-        State::Paused => Err(format!("the profile {profile} is paused")),
-        State::Stopped => Err(format!("the profile {profile} is stopped")),
-        State::Partial => Err(format!("the profile {profile} is half started")),
-        State::Gone => Err(format!("the machine of profile {profile} is gone")),
+        state => Err(not_running(state, profile)?),
+    })
+}
+
+/// What minikube says of a profile that does not run.
+fn not_running(state: State, profile: &str) -> Result<String> {
+    Ok(match state {
+        State::Running => format!("the profile {profile} runs"),
+        State::Absent => format!("the profile {profile} does not exist"),
+        State::Paused => format!("the profile {profile} is paused"),
+        State::Stopped => format!("the profile {profile} is stopped"),
+        State::Partial => format!("the profile {profile} is half started"),
+        State::Gone => format!("the machine of profile {profile} is gone"),
         State::EngineDown(words) => return Err(Box::new(explain::minikube::engine_down(&words, profile))),
     })
 }

@@ -10,6 +10,7 @@
 //! operator; `smoke` runs while the entity operator still starts. `operator` and `kafka` wait for
 //! `images` only when images come from archives, since the kubelet cannot pull those itself.
 
+pub mod apiserver;
 pub mod checks;
 pub mod cluster;
 pub mod component;

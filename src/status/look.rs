@@ -44,6 +44,8 @@ pub const CUSTOM: [Kind; 7] = [
 
 /// How long minikube may still take for its own answer once the API server gave all of its.
 const MINIKUBE_LATER: Duration = Duration::from_secs(5);
+/// How long the API server may still take once minikube says that it does not run: it may only be slow.
+const SERVER_LATER: Duration = Duration::from_secs(2);
 
 /// Looks at one cluster.
 pub struct Looker {
@@ -104,7 +106,7 @@ impl Looker {
         let profile = target.profile.as_str();
         let journal = JournalFile::open(&paths.journal(), profile)?.journal;
         let place = place(target);
-        let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, true);
+        let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, false);
         Ok(Self {
             place,
             journal,
@@ -240,7 +242,11 @@ impl Looker {
         tokio::pin!(status, asked);
         let (asked, state) = tokio::select! {
             state = &mut status => match state {
-                Ok(State::Running | State::Partial) | Err(_) => (asked.await, state.map(Some)),
+                Ok(State::Running) | Err(_) => (asked.await, state.map(Some)),
+                Ok(State::Partial) => {
+                    let asked = tokio::time::timeout(SERVER_LATER, asked).await;
+                    (asked.unwrap_or_else(|_| Some(Err(silent()))), state.map(Some))
+                }
                 Ok(_) => (None, state.map(Some)),
             },
             asked = &mut asked => {
@@ -272,7 +278,8 @@ impl Looker {
         Reach { asked, state }
     }
 
-    /// Ask by a temporary kubeconfig that minikube writes.
+    /// Ask by a temporary kubeconfig that minikube writes. minikube says that the API server runs: one that
+    /// has only just restarted is given its time, if there is patience for that.
     async fn ask_by_spare(&self) -> Option<Result<(Asked, Reached), ApiError>> {
         let folder = tempfile::tempdir().ok()?;
         let (minikube, kubectl) = tools(
@@ -384,14 +391,17 @@ pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> St
         let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready && !memory.open.is_empty()) else {
             break;
         };
-        for probe in std::mem::take(&mut memory.open) {
-            if let Some(answer) = patience::ask(&reached.kubectl, &probe).await {
-                memory.answers.insert(probe, answer);
-            }
-        }
+        let ask = |probe| async move { (patience::ask(&reached.kubectl, &probe).await, probe) };
+        let answers = futures_util::future::join_all(std::mem::take(&mut memory.open).into_iter().map(ask));
+        memory.answers.extend(answers.await.into_iter().filter_map(|(answer, probe)| Some((probe, answer?))));
         status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
     }
     status
+}
+
+/// No answer yet.
+fn silent() -> ApiError {
+    ApiError::new(ApiErrorKind::Unreachable, format!("no answer in {} s", SERVER_LATER.as_secs()))
 }
 
 fn place(target: &Target) -> Place {

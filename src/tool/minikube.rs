@@ -267,6 +267,29 @@ impl Minikube {
         self.image_cmd("pull").arg(image.as_str()).timeout(Duration::from_secs(900))
     }
 
+    /// A command run in the node, as its root. Its words reach a shell there: no value of a user's.
+    fn node_cmd(&self, words: &[&str]) -> Cmd {
+        self.cmd(&["ssh"]).args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(30))
+    }
+
+    /// Names of the files in a folder of the node; `None` if the node does not tell.
+    ///
+    /// # Errors
+    /// When minikube cannot be run.
+    pub async fn node_files(&self, folder: &str) -> Result<Option<Vec<String>>> {
+        let output = self.run(&self.node_cmd(&["ls", folder])).await?;
+        let names = || output.text().split_whitespace().map(str::to_owned).collect();
+        Ok(output.exit.success().then(names))
+    }
+
+    /// The node's own kubeadm of this Kubernetes with the configuration that minikube gave it (minikube's
+    /// `pkg/minikube/bootstrapper/bsutil`, `constants.KubeadmYamlPath`).
+    pub fn kubeadm_cmd(&self, kubernetes: &str, words: &[&str]) -> Cmd {
+        let program = format!("/var/lib/minikube/binaries/v{kubernetes}/kubeadm");
+        let cmd = self.node_cmd(&[program.as_str()]).args(words.iter().copied());
+        cmd.args(["--config", "/var/tmp/minikube/kubeadm.yaml"])
+    }
+
     /// Run a command of this minikube to its end.
     ///
     /// # Errors

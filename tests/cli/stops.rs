@@ -1,6 +1,8 @@
 //! Every verb that may take long, stopped in its middle: once in order, twice at once, by a closed terminal
 //! quietly, by SIGKILL without harm to the next run.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -17,7 +19,14 @@ struct Verb {
     there: &'static str,
     /// What is told of a run that can be gone on with.
     resumes: Option<&'static str>,
+    /// How it is stopped, each time in a world of its own.
+    stops: &'static [&'static [Signal]],
 }
+
+/// Every way: Ctrl-C, SIGTERM, a terminal that is closed, Ctrl-C twice.
+const ALL: &[&[Signal]] = &[&[Signal::INT], &[Signal::TERM], &[Signal::HUP], &[Signal::INT, Signal::INT]];
+/// For verbs that stop by the code of another one in the list.
+const SOME: &[&[Signal]] = &[&[Signal::TERM], &[Signal::INT, Signal::INT]];
 
 fn hangs(test: &mut Test, program: &str, args: &str) {
     let hang = Action::Hang { stdout: String::new(), stubborn: false };
@@ -25,7 +34,7 @@ fn hangs(test: &mut Test, program: &str, args: &str) {
     test.rescenario(|s| s.faults.push(fault));
 }
 
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 14] = [
     Verb {
         args: &["up"],
         hold: |t| {
@@ -34,36 +43,60 @@ const VERBS: [Verb; 9] = [
         },
         there: "start -o json",
         resumes: Some("kstrim up"),
+        stops: ALL,
     },
     Verb {
         args: &["down", "--yes"],
         hold: |t| hangs(t, "minikube", "delete"),
         there: "minikube delete",
         resumes: Some("kstrim down"),
+        stops: ALL,
     },
     Verb {
         args: &["smoke-test"],
         hold: |t| t.rescenario(|s| s.broker = json!({"stall_ms": 600_000})),
         there: "port-forward",
         resumes: None,
+        stops: ALL,
     },
-    Verb { args: &["status", "--watch"], hold: |_| {}, there: "watch=", resumes: None },
-    Verb { args: &["logs", "--follow"], hold: |_| {}, there: "--follow", resumes: None },
-    Verb { args: &["diagnose"], hold: |t| hangs(t, "kubectl", "logs"), there: "kubectl", resumes: None },
-    Verb { args: &["consume", "my-topic"], hold: |_| {}, there: "port-forward", resumes: None },
+    verb(&["status", "--watch"], |_| {}, "watch=", ALL),
+    verb(&["logs", "--follow"], |_| {}, "--follow", ALL),
+    verb(&["diagnose"], |t| hangs(t, "kubectl", "logs"), "kubectl", ALL),
+    verb(&["consume", "my-topic"], |_| {}, "port-forward", ALL),
+    verb(
+        &["produce", "my-topic"],
+        |t| t.rescenario(|s| s.broker = json!({"stall_ms": 600_000})),
+        "port-forward",
+        ALL,
+    ),
+    verb(&["connect"], |t| hangs(t, "kubectl", ""), "kubectl", ALL),
+    verb(&["doctor"], |t| hangs(t, "kubectl", "get"), "kubectl", SOME),
+    verb(&["upgrade", "--release", "1.2.0", "--yes"], |t| hangs(t, "kubectl", ""), "kubectl", SOME),
+    verb(&["topic", "create", "other"], |t| hangs(t, "kubectl", "apply"), "apply", SOME),
     Verb {
         args: &["scale", "--brokers", "3"],
         hold: |t| t.rescenario(|s| s.timings.broker_ready = 600_000),
         there: "apply",
         resumes: None,
+        stops: ALL,
     },
     Verb {
         args: &["set", "num.network.threads=4"],
         hold: |t| hangs(t, "kubectl", ""),
         there: "kubectl",
         resumes: None,
+        stops: ALL,
     },
 ];
+
+const fn verb(
+    args: &'static [&'static str],
+    hold: fn(&mut Test),
+    there: &'static str,
+    stops: &'static [&'static [Signal]],
+) -> Verb {
+    Verb { args, hold, there, resumes: None, stops }
+}
 
 fn calls(test: &Test, part: &str) -> usize {
     test.calls().iter().filter(|c| c.line().contains(part)).count()
@@ -71,23 +104,22 @@ fn calls(test: &Test, part: &str) -> usize {
 
 #[test]
 fn every_verb_stops_as_it_is_told() {
+    let base = &support::ready();
     std::thread::scope(|scope| {
         for verb in &VERBS {
             scope.spawn(move || {
-                for signals in
-                    [&[Signal::INT][..], &[Signal::TERM], &[Signal::HUP], &[Signal::INT, Signal::INT]]
-                {
-                    stop(verb, signals);
+                for signals in verb.stops {
+                    stop(verb, signals, base.fork());
                 }
             });
         }
     });
 }
 
-fn stop(verb: &Verb, signals: &[Signal]) {
-    let mut test = support::ready();
+fn stop(verb: &Verb, signals: &[Signal], mut test: Test) {
     (verb.hold)(&mut test);
     test.forget_calls();
+    let began = Instant::now();
     let running = test.args(verb.args.iter().copied()).spawn();
     eventually(&format!("{:?} is in its middle", verb.args), || calls(&test, verb.there) > 0);
     // What it does upon a signal is settled a moment after its first child.
@@ -99,6 +131,7 @@ fn stop(verb: &Verb, signals: &[Signal]) {
     }
     let run = running.wait();
     let what = format!("{:?} {signals:?}\n{}{}", verb.args, run.stdout, run.stderr);
+    println!("{:?} {signals:?}: there after {:?}, ended {:?} later", verb.args, asked - began, asked.elapsed());
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?} {what}", asked.elapsed());
     assert!(!run.killed_by_harness && !run.stderr.contains("panicked"), "{what}");
     // A closed terminal may end what has nothing to put in order by its signal.
@@ -111,8 +144,9 @@ fn stop(verb: &Verb, signals: &[Signal]) {
 
 #[test]
 fn a_verb_that_is_killed_is_in_nobodys_way() {
+    let base = support::ready();
     for verb in &VERBS[..2] {
-        let mut test = support::ready();
+        let mut test = base.fork();
         (verb.hold)(&mut test);
         test.forget_calls();
         let running = test.args(verb.args.iter().copied()).spawn();
@@ -123,4 +157,80 @@ fn a_verb_that_is_killed_is_in_nobodys_way() {
         test.rescenario(|s| s.faults.clear());
         test.args(["up"]).run().expect(0);
     }
+}
+
+/// What is read one line of (or nothing yet) before its reader goes away, as with `| head -1`.
+#[test]
+fn a_reader_that_goes_away_ends_every_stream_quietly() {
+    let streams: [(&[&str], &str, bool); 7] = [
+        (&["status", "--watch"], "watch=", true),
+        (&["status", "--watch", "-o", "json"], "watch=", true),
+        (&["logs", "--follow"], "--follow", false),
+        (&["logs"], "logs", false),
+        (&["consume", "my-topic"], "port-forward", false),
+        (&["consume", "my-topic", "--from-beginning"], "port-forward", true),
+        (&["doctor", "--offline"], "kubectl", false),
+    ];
+    let base = &support::ready();
+    std::thread::scope(|scope| {
+        for (args, there, line) in streams {
+            scope.spawn(move || goes_away(args, there, line, base.fork()));
+        }
+    });
+}
+
+fn goes_away(args: &[&str], there: &str, line: bool, mut test: Test) {
+    if args.contains(&"--from-beginning") {
+        test.args(["produce", "my-topic"]).stdin("one\ntwo\n").run().expect(0);
+        test.stdin("");
+    }
+    test.forget_calls();
+    let mut command = test.args(args.iter().copied()).kstrim();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+    let (first, read) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        if line {
+            let _ = reader.read_line(&mut text);
+        }
+        let _ = first.send(text);
+        reader
+    });
+    if line && read.recv_timeout(Duration::from_secs(15)).unwrap_or_default().is_empty() {
+        let _ = child.kill();
+        panic!("{args:?} says nothing");
+    }
+    eventually(&format!("{args:?} is in its middle"), || calls(&test, there) > 0);
+    drop(reading.join().expect("it reads"));
+    let since = Instant::now();
+    while child.try_wait().expect("a child").is_none() {
+        assert!(since.elapsed() < Duration::from_secs(15), "{args:?} goes on for nobody");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().expect("it ended");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("ipe"), "{args:?}: {stderr}");
+    eventually("no child is left", || test.leftovers().is_empty());
+}
+
+/// What is produced is written whether or not anybody reads what is said of it.
+#[test]
+fn a_producer_without_a_reader_writes_all() {
+    let mut test = support::ready();
+    let mut child = test
+        .args(["produce", "my-topic"])
+        .kstrim()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop((child.stdout.take(), child.stderr.take()));
+    std::io::Write::write_all(&mut child.stdin.take().expect("stdin"), b"one\ntwo\n").expect("read");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let run = test.args(["consume", "my-topic", "--from-beginning", "--idle", "1s"]).run().expect(0);
+    assert!(run.stdout.contains("one\n") && run.stdout.contains("two\n"), "{}", run.stdout);
 }

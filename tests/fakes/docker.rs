@@ -5,6 +5,9 @@ use crate::minikube::{engine, engine_error};
 use crate::scenario::{Engine, Host};
 use crate::world::Place;
 
+/// The file by which a node's kubelet starts the API server.
+const SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+
 /// The value of a flag.
 fn flag<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
     args.iter().enumerate().find_map(|(index, arg)| {
@@ -69,6 +72,17 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
                 world.save();
                 io.line(name)?;
             }
+        }
+        "exec" if args[2..] == ["mv", SERVER, "/tmp/"] => {
+            let mut world = place.lock();
+            if world.profiles.get(&args[1]).is_some_and(|p| p.host == Host::Running) {
+                world.cluster(&args[1]).save(place);
+            }
+            if let Some(profile) = world.profiles.get_mut(&args[1]) {
+                profile.host = Host::Headless;
+            }
+            let _ = std::fs::remove_file(place.cluster_file(&args[1], "due"));
+            world.save();
         }
         "inspect" | "container" => {
             let name = args.iter().rev().find(|a| !a.starts_with('-') && Some(a.as_str()) != format);

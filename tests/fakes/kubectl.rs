@@ -180,7 +180,9 @@ impl Link<'_> {
                 Ok((world, cluster))
             }
             Some((Host::Paused, _)) => Err(Away::Silent),
-            Some((Host::Dead | Host::Starting, ip)) => Err(Away::Refused(format!("{ip}:8443"))),
+            Some((Host::Dead | Host::Headless | Host::Starting, ip)) => {
+                Err(Away::Refused(format!("{ip}:8443")))
+            }
             Some((_, ip)) => Err(Away::NoRoute(format!("{ip}:8443"))),
             None => Err(Away::NoRoute("192.168.49.2:8443".into())),
         }

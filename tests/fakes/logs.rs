@@ -193,7 +193,9 @@ pub fn of_node(place: &Place, io: &mut Io, args: &flags::Args) -> Done {
     let host = place.lock().profiles.get(name).map(|p| p.host);
     match host {
         None | Some(Host::Invalid) => minikube::not_found(io, args, false),
-        Some(Host::Running | Host::Paused | Host::Dead) if minikube::engine(place) == Some(Engine::Up) => {
+        Some(Host::Running | Host::Paused | Host::Dead | Host::Headless)
+            if minikube::engine(place) == Some(Engine::Up) =>
+        {
             io.line(&NODE.replace("kstrim", name))?;
             Ok(0)
         }

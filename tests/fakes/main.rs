@@ -31,6 +31,7 @@ mod operator;
 mod pod_verbs;
 mod pods;
 mod scenario;
+mod ssh;
 mod start;
 mod tar;
 mod topics;

@@ -8,7 +8,7 @@ use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, Profile, World, now};
-use crate::{images, kubeconfig, start};
+use crate::{images, kubeconfig, ssh, start};
 
 /// One line of output: a CloudEvent with `-o json`, else text with minikube's marks.
 pub fn event(io: &mut Io, json: bool, kind: &str, data: Value) -> Result<(), End> {
@@ -59,6 +59,9 @@ fn sleep(ms: u64) {
 
 /// Run one command.
 pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
+    if let Some(at) = args.iter().position(|a| a == "--").filter(|_| args[0] == "ssh") {
+        return ssh::run(place, io, &Args::parse(&args[..at])?, &args[at + 1..]);
+    }
     let args = Args::parse(args)?;
     let json = args.flag("output") == Some("json");
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
@@ -125,7 +128,7 @@ fn states(profile: &str, host: Host) -> ([&'static str; 4], i32) {
         Host::Running => (["Running", "Running", "Running", "Misconfigured"], 4),
         Host::Paused => (["Running", "Stopped", "Paused", "Configured"], 2),
         Host::Stopped => (["Stopped", "Stopped", "Stopped", "Stopped"], 7),
-        Host::Dead => {
+        Host::Dead | Host::Headless => {
             (["Running", "Running", "Stopped", if configured { "Configured" } else { "Misconfigured" }], 2)
         }
         _ => (["Running", "Stopped", "Stopped", "Misconfigured"], 6),
@@ -248,7 +251,7 @@ fn profiles(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
             Host::Running => "OK",
             Host::Paused => "Paused",
             Host::Stopped => "Stopped",
-            Host::Dead | Host::Starting | Host::Invalid => "Starting",
+            Host::Dead | Host::Headless | Host::Starting | Host::Invalid => "Starting",
         };
         if status.is_empty() {
             no_state(io, name, engine, "profile_list.go:125] error getting statuses:");

@@ -170,6 +170,8 @@ pub enum Host {
     Gone,
     /// What a `start` leaves of [`Host::Gone`]: container, no API server (27).
     Dead,
+    /// The node runs, and the file is gone by which its kubelet starts the API server.
+    Headless,
 }
 
 /// A container that dies.

@@ -430,6 +430,12 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         &format!("Preparing Kubernetes {kubernetes} on containerd 1.6.20 ..."),
     )?;
     pause(t.restart, 40);
+    if old.host == Host::Headless {
+        // Its configuration is as it was: nothing is set up anew (seen on 1.38.1).
+        out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
+        pause(t.start_gone, 100);
+        return never_appeared(out);
+    }
     if old.host == Host::Running {
         out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
         out.say("info", "Using image gcr.io/k8s-minikube/storage-provisioner:v5")?;
@@ -465,6 +471,10 @@ fn lost(place: &Place, out: &mut Out, r: &Request) -> Done {
     )?;
     out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
     pause(place.scenario.timings.start_gone, 100);
+    never_appeared(out)
+}
+
+fn never_appeared(out: &mut Out) -> Done {
     out.step(18, "Enabling Addons", "Enabled addons:")?;
     let message = "wait 6m0s for node: wait for apiserver proc: apiserver process never appeared";
     let advice = "Check that the provided apiserver flags are valid, and that SELinux is disabled";

@@ -10,7 +10,7 @@ use crate::engine::journal::{NEWER, SCHEMA};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
 use crate::quickstart::operator::DEPLOYMENT;
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::{apiserver, ownership, refused};
 use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
 
 /// The live Kubernetes is not one that the release supports.
@@ -55,7 +55,15 @@ pub async fn state(ground: &Ground) -> Verdict {
     let claimed = ground.journal.as_ref().is_ok_and(|j| j.profile_is_ours);
     let cut_off = claimed && ground.journal.as_ref().is_ok_and(|j| j.never_whole || j.start_unfinished);
     let up = refused::up_of(&ground.settings.target);
-    judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), &up)
+    let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), &up);
+    match (verdict, &ground.minikube) {
+        (Verdict::Fail(failure), Ok(minikube)) if failure.id == PARTIAL => {
+            let lost = matches!(apiserver::is_lost(minikube).await, Ok(true));
+            let cause = "nothing starts its API server: the file for that is gone from the node";
+            Verdict::Fail(if lost { Box::new(failure.because(cause)) } else { failure })
+        }
+        (verdict, _) => verdict,
+    }
 }
 
 fn judge_state(

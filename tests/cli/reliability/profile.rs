@@ -20,6 +20,12 @@ fn minikube(test: &mut Test, args: &[&str]) {
     test.fake("minikube", args.iter().copied().chain(["-p", PROFILE])).expect(0);
 }
 
+/// The file by which the kubelet starts the API server is moved away.
+fn lose_server(test: &mut Test) {
+    const FILE: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+    test.fake("docker", ["exec", PROFILE, "mv", FILE, "/tmp/"]).expect(0);
+}
+
 pub fn faults() -> Vec<Fault> {
     use Left::{All, Nothing, Profile};
     use World::{Fresh, Ready};
@@ -152,6 +158,42 @@ pub fn faults() -> Vec<Fault> {
             },
             Named("KS-APISERVER-MISSING", 1),
             Nothing,
+        ),
+        fault(
+            "api-server-lost",
+            "the API server's file is moved out of the node",
+            Ready,
+            lose_server,
+            Healed("kubeadm writes it anew"),
+            All,
+        ),
+        fault(
+            "api-server-lost-foreign",
+            "the same with somebody else's profile",
+            Fresh,
+            |t| seeded(t, ProfileSeed { host: Host::Headless, ..ProfileSeed::default() }),
+            Named("KS-APISERVER-MISSING", 1),
+            Profile,
+        )
+        .by(&["up", "--adopt"])
+        .cured_by(|t| minikube(t, &["delete"])),
+        fault(
+            "api-server-lost-for-good",
+            "the same, and kubeadm cannot write it",
+            Ready,
+            |t| {
+                lose_server(t);
+                let stderr = "error execution phase control-plane/apiserver: open /etc/kubernetes/manifests/kube-apiserver.yaml: read-only file system\nssh: Process exited with status 1".into();
+                break_call(
+                    t,
+                    "minikube",
+                    "kubeadm",
+                    None,
+                    Action::Exit { code: 1, stdout: String::new(), stderr },
+                );
+            },
+            Named("KS-APISERVER-MISSING", 1),
+            All,
         ),
         fault(
             "start-says-done-too-early",

@@ -1,0 +1,54 @@
+//! `minikube ssh`: what kstrim asks of a node, and has kubeadm do there.
+
+use crate::flags::Args;
+use crate::io::{Done, Io};
+use crate::minikube::thaw;
+use crate::scenario::Host;
+use crate::world::Place;
+
+/// Run words in the node.
+pub fn run(place: &Place, io: &mut Io, args: &Args, words: &[String]) -> Done {
+    let name = args.profile();
+    let host = place.lock().profiles.get(name).map(|p| p.host);
+    let headless = match host {
+        Some(Host::Running | Host::Headless | Host::Dead) => host == Some(Host::Headless),
+        _ => {
+            io.line(&format!("* The control-plane node {name} host is not running: state=Stopped"))?;
+            return Ok(83);
+        }
+    };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["sudo", "ls", "/etc/kubernetes/manifests"] => {
+            // A container that was made in the place of a lost one has no Kubernetes in it yet.
+            if host == Some(Host::Dead) {
+                return Ok(0);
+            }
+            io.line("etcd.yaml")?;
+            if !headless {
+                io.line("kube-apiserver.yaml")?;
+            }
+            io.line("kube-controller-manager.yaml")?;
+            io.line("kube-scheduler.yaml")?;
+        }
+        ["sudo", program, "init", "phase", "control-plane", "apiserver", "--config", config]
+            if program.ends_with("/kubeadm") && *config == "/var/tmp/minikube/kubeadm.yaml" =>
+        {
+            io.line("[control-plane] Creating static Pod manifest for \"kube-apiserver\"")?;
+            if headless {
+                let mut world = place.lock();
+                thaw(place, &world, name);
+                if let Some(profile) = world.profiles.get_mut(name) {
+                    profile.host = Host::Running;
+                }
+                world.save();
+            }
+        }
+        other => {
+            io.err(&format!("bash: line 1: {}: command not found", other.first().unwrap_or(&"")));
+            io.err("ssh: Process exited with status 127");
+            return Ok(1);
+        }
+    }
+    Ok(0)
+}
