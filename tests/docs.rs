@@ -78,6 +78,69 @@ fn severities_are_those_of_the_code() {
     }
 }
 
+/// Every word of a file below `src` and `tests`, by its path.
+fn sources() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut folders = vec!["src".to_owned(), "tests".to_owned()];
+    while let Some(folder) = folders.pop() {
+        let path = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(path).expect("a folder").flatten() {
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            match entry.file_type().expect("a type") {
+                t if t.is_dir() => folders.push(name),
+                _ if name.ends_with(".rs") => all.push((name.clone(), read(&name))),
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+/// The walk through all explanations names only what there is, and every rule is in it.
+#[test]
+fn each_explanation_has_its_rule_its_tests_and_its_fault() {
+    use kstrim::explain;
+    let (text, errors) = (read("docs/explanations.md"), read("docs/errors.md"));
+    let (_, table) = text.split_once("<!-- explanations -->\n").expect("the table's beginning");
+    let (table, _) = table.split_once("<!-- /explanations -->").expect("the table's end");
+    let (sources, reliability) = (sources(), read("docs/reliability.md"));
+    let faults: BTreeMap<&str, &str> = reliability
+        .lines()
+        .filter_map(|line| Some((line.strip_prefix("| `")?.split_once('`')?.0, line)))
+        .collect();
+    let mut ids = BTreeSet::new();
+    for row in table.lines().skip(2) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, id, does, rule, shown, alike, named] = cells[..] else { panic!("{row}") };
+        ids.insert(id);
+        assert!(errors.contains(&format!("\n## {id}\n")), "no section: {row}");
+        let severity = match explain::severity(kstrim::failure::Id(Box::leak(id.into()))) {
+            explain::Severity::Prevent => "prevented",
+            explain::Severity::Heal => "healed",
+            explain::Severity::Consent => "needs consent",
+            explain::Severity::Explain => "explained",
+        };
+        assert_eq!(does, severity, "{row}");
+        let file = sources.iter().find(|(path, _)| *path == format!("src/{rule}"));
+        assert!(file.is_some(), "no such file: {row}");
+        for test in shown.split(", ").chain(alike.split(", ")) {
+            let head = format!("fn {test}()");
+            assert!(sources.iter().any(|(_, code)| code.contains(&head)), "no test {test}: {row}");
+        }
+        for fault in named.split(", ").filter(|f| !f.is_empty()) {
+            assert!(faults.contains_key(fault), "no fault {fault}: {row}");
+        }
+    }
+    let mentioned: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|w| w.contains('_')).collect();
+    for test in mentioned {
+        let head = format!("fn {test}()");
+        assert!(sources.iter().any(|(_, code)| code.contains(&head)), "no test {test}");
+    }
+    let missing: Vec<_> =
+        explain::rules().flat_map(|rule| rule.ids).filter(|id| !ids.contains(id.0)).collect();
+    assert!(missing.is_empty(), "rules that the walk leaves out: {missing:?}");
+}
+
 /// Links within a document lead to one of its headings.
 #[test]
 fn references_between_errors_are_alive() {

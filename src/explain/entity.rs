@@ -1,4 +1,5 @@
-//! An entity operator that runs and does not become ready: brokers serve, and the Kafka is not Ready.
+//! What runs and does not become ready: the entity operator (brokers serve, and the Kafka is not Ready), or a
+//! broker, for which the operator waits in vain.
 
 use super::finding::Finding;
 use super::logs;
@@ -9,11 +10,18 @@ use crate::failure::Id;
 use crate::observe::pod::State;
 
 const ENTITY_OPERATOR: Id = Id("KS-ENTITY-OPERATOR");
+const BROKER: Id = Id("KS-BROKER-NOT-READY");
 
 /// A good one takes 25 s (recording 01), on a busy machine a multiple.
 const PATIENCE_S: u64 = 120;
+/// A good one takes 15 s (recording 01), with old data or on a busy machine a minute or two; the operator itself
+/// gives up after 300 s.
+const BROKER_PATIENCE_S: u64 = 290;
 
-pub(super) const RULES: &[Rule] = &[Rule { ids: &[ENTITY_OPERATOR], family: Family::Pods, find: not_ready }];
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[ENTITY_OPERATOR], family: Family::Pods, find: not_ready },
+    Rule { ids: &[BROKER], family: Family::Pods, find: broker_not_ready },
+];
 
 fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = scene.expect.cluster.as_str();
@@ -49,5 +57,36 @@ fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             finding = finding.probe(question(pod, &container));
         }
         found.push(finding);
+    }
+}
+
+fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for pod in scene.nodes().filter(|p| !p.0.deleting() && !p.ready()) {
+        let name = pod.0.name();
+        for container in pod.containers().filter(|c| !c.ready()) {
+            // What ended has rules of its own, also between two ends.
+            let State::Running { started } = container.state() else { continue };
+            if container.down().is_some() || container.restarts() > 0 {
+                continue;
+            }
+            let log = asked(pod, &container, scene).and_then(logs::last_words);
+            let words = log.map_or(String::new(), |w| format!("; last words: {}", short(w)));
+            let since = started.or(pod.0.created());
+            let mut finding = Finding::new(
+                BROKER,
+                28,
+                format!("pod/{name}"),
+                format!("broker {name} runs and does not become ready{words}"),
+            )
+            .evidence(format!("pods/{name} container {} runs, ready=false", container.name()))
+            .hint(format!("its log: {}", scene.command(&format!("logs {name} -c {}", container.name()))))
+            .hint("a broker is ready when it has found the others and loaded its data: are all nodes there?")
+            .since(since)
+            .certain_after(BROKER_PATIENCE_S);
+            if scene.age(since) > 45 {
+                finding = finding.probe(question(pod, &container));
+            }
+            found.push(finding);
+        }
     }
 }

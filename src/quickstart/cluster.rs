@@ -26,6 +26,9 @@ const STEP_NODE_UP: u64 = 11;
 /// How long the API server may be silent after a `minikube start` that ended well.
 const AFTER_START: Duration = Duration::from_secs(30);
 
+/// After which time it is no accident if kubectl knows better than that nobody answers.
+const SETTLED: Duration = Duration::from_secs(8);
+
 /// An API server that answers has done so by then; after it minikube is asked what is wrong.
 const PROMPT: Duration = Duration::from_secs(2);
 
@@ -364,17 +367,18 @@ async fn serves(cx: &Cx) -> Result<()> {
 /// A start that ended well leaves a server that answers; one that does not is not waited for
 /// until the limit of the task.
 async fn answers(cx: &Cx) -> Result<()> {
-    let latest = tokio::time::Instant::now() + AFTER_START;
+    let began = tokio::time::Instant::now();
     loop {
         let Err(why) = connect(cx).await? else { return Ok(()) };
-        if tokio::time::Instant::now() >= latest {
-            // kubectl may know better than that nobody answers.
-            if let Err(error) = cx.kubectl.ready().await {
-                let failure = explain::kubectl::explain(&error, "ask the cluster", cx.profile());
-                if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
-                    return Err(Box::new(failure));
-                }
+        if began.elapsed() >= SETTLED
+            && let Err(error) = cx.kubectl.ready().await
+        {
+            let failure = explain::kubectl::explain(&error, "ask the cluster", cx.profile());
+            if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
+                return Err(Box::new(failure));
             }
+        }
+        if began.elapsed() >= AFTER_START {
             return Err(Box::new(
                 Failure::new(
                     explain::kubectl::UNREACHABLE,

@@ -2,6 +2,7 @@
 //! are obtained if need be. Part of preflight.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::checks::tools::{TOO_OLD, old_enough};
 use super::fetch::{self, Fetching};
@@ -87,7 +88,7 @@ pub async fn settle(cx: &Cx, ask: bool) -> Result<Found> {
         when(has_minikube, cx.minikube.version()),
         when(has_kubectl, cx.kubectl.client_version()),
         when(has_minikube, cx.minikube.listed()),
-        when(ask && has_kubectl, cx.kubectl.ready()),
+        when(ask && has_kubectl, cx.kubectl.ready_in(prompt(cx))),
     );
     let mut found = Found {
         minikube: minikube.transpose()?.unwrap_or_default(),
@@ -100,9 +101,15 @@ pub async fn settle(cx: &Cx, ask: bool) -> Result<Found> {
     settle_minikube(cx, has_minikube, &mut found).await?;
     settle_kubectl(cx, has_kubectl, &mut found).await?;
     if ask && found.api.is_none() && found.wanting.is_empty() {
-        found.api = Some(cx.kubectl.ready().await);
+        found.api = Some(cx.kubectl.ready_in(prompt(cx)).await);
     }
     Ok(found)
+}
+
+/// How long the API server is asked for. minikube's is there or not, and asked again by the task `cluster`
+/// with more patience; one far away may need longer.
+fn prompt(cx: &Cx) -> Duration {
+    Duration::from_secs(if cx.settings.target.context.is_some() { 15 } else { 3 })
 }
 
 async fn when<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
@@ -175,7 +182,7 @@ async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
             Ok(()) if !found.kubectl.parse().is_ok_and(|version| lags(&version)) => return Ok(()),
             Ok(()) if !may_obtain(cx, Tool::Kubectl) || cx.settings.offline && !at_hand(cx, &fit)? => {
                 let message = format!(
-                    "kubectl {} is more than one minor version older than Kubernetes {kubernetes}: not supported by Kubernetes, though it may work",
+                    "kubectl {} is more than one minor version older than Kubernetes {kubernetes}: not supported by Kubernetes, though it may work [KS-KUBECTL-SKEW]",
                     found.kubectl
                 );
                 cx.emit.warn(Some("preflight"), message);

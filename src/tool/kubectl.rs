@@ -157,6 +157,15 @@ impl Kubectl {
         self.run_once(&self.cmd().args(["get", "--raw", "/readyz"])).await.map(drop)
     }
 
+    /// The same in so much time.
+    ///
+    /// # Errors
+    /// Why it does not, or that the time has passed.
+    pub async fn ready_in(&self, limit: Duration) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["get", "--raw", "/readyz"]).timeout(limit);
+        self.run_once(&cmd).await.map(drop)
+    }
+
     /// What a path says that is no JSON: `/readyz?verbose`. Not asked again where the server is away.
     ///
     /// # Errors

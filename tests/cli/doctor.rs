@@ -327,6 +327,30 @@ fn a_stopped_profile_is_started_only_if_somebody_agrees() {
     assert_eq!(test.profile("kstrim")["host"], "running");
 }
 
+/// Nothing in the node would start it, and `minikube start` would wait for it in vain.
+#[test]
+fn an_api_server_whose_file_is_gone_is_brought_back() {
+    let file = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+    let lost = |document: &Value| {
+        let state = check(document, "profile.state").clone();
+        assert_eq!(state["problem"]["id"], "KS-PROFILE-PARTIAL", "{state}");
+        state["problem"]["causes"].to_string().contains("nothing starts its API server")
+    };
+    let mut test = support::ready();
+    test.fake("docker", ["exec", "kstrim", "mv", file, "/tmp/"]).expect(0);
+    let document = doctor(&mut test, &[], 3);
+    assert!(lost(&document), "{document}");
+    let fix = check(&document, "profile.state")["fix"].clone();
+    assert_eq!(fix, "write the file that starts its API server anew, and start the profile kstrim");
+    let document = doctor(&mut test, &["--fix", "--yes"], 0);
+    assert_eq!((fixes(&document), wrong(&document)), (vec!["profile.state done".to_owned()], vec![]));
+    // A node without any of the files is one that is being made, or another one's trouble.
+    let dead = ProfileSeed { host: Host::Dead, ..ProfileSeed::default() };
+    let mut test = support::fresh().scenario(|s| s.profiles = vec![dead]);
+    let run = test.args(ARGS).run();
+    assert!(!lost(&run.json()), "{}", run.stdout);
+}
+
 #[test]
 fn a_half_made_profile_of_ours_is_removed() {
     let mut test = support::fresh().scenario(|s| s.root = true);

@@ -34,12 +34,13 @@ use crate::trouble::clean;
 const AT_ONCE: usize = 20;
 
 /// Rows that take half a minute or more.
-const SLOW: [&str; 15] = [
+const SLOW: [&str; 16] = [
+    "namespace-going",
+    "topic-unserved",
+    "operator-gives-up",
+    "broker-never-ready",
     "down-with-a-stuck-definition",
     "down-with-a-foreign-finalizer",
-    "profile-paused",
-    "proxy-asked-for-the-cluster",
-    "context-wrong",
     "start-says-done-too-early",
     "node-pressure",
     "no-node-fits",

@@ -131,7 +131,12 @@ fn stop(verb: &Verb, signals: &[Signal], mut test: Test) {
     }
     let run = running.wait();
     let what = format!("{:?} {signals:?}\n{}{}", verb.args, run.stdout, run.stderr);
-    println!("{:?} {signals:?}: there after {:?}, ended {:?} later", verb.args, asked - began, asked.elapsed());
+    println!(
+        "{:?} {signals:?}: there after {:?}, ended {:?} later",
+        verb.args,
+        asked - began,
+        asked.elapsed()
+    );
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?} {what}", asked.elapsed());
     assert!(!run.killed_by_harness && !run.stderr.contains("panicked"), "{what}");
     // A closed terminal may end what has nothing to put in order by its signal.

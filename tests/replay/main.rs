@@ -293,6 +293,15 @@ fn topics() {
     topic("my-topic").never_fails(0.0, 60.8);
 }
 
+/// Strimzi's example user has rules, and its example Kafka heeds none; two others beside it are ready.
+#[test]
+fn the_example_user_is_refused() {
+    let run = Case::new("01-happy-persistent", kafka().scope(Scope::Everything)).run();
+    let refused = |t| run.suspects_at(t).iter().filter(|id| *id == "KS-USER-REFUSED").count();
+    assert_eq!((refused(74.2), refused(74.5), refused(99.0)), (0, 1, 1));
+    run.never_fails(0.0, 100.0);
+}
+
 #[test]
 fn out_of_memory() {
     let run = run("18-oomkilled");

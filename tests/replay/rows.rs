@@ -319,6 +319,28 @@ fn an_entity_operator_that_is_late() {
 }
 
 #[test]
+fn a_broker_that_is_late() {
+    let running = |since: &str| json!({"running": {"startedAt": since}});
+    let late = || container(false, 0, running(T0), json!({}));
+    assert_eq!(causes(late()), [("KS-BROKER-NOT-READY", 290)]);
+    let expect = Expect::kafka("kafka", "my-cluster");
+    let probe = look(late(), &expect, &Answers::new())[0].probes[0].clone();
+    let log = "INFO starting\nERROR no controller answers\n".to_owned();
+    let found = look(late(), &expect, &Answers::from([(probe, log)]));
+    assert!(found[0].sentence.ends_with("last words: ERROR no controller answers"), "{found:?}");
+    // It has only begun; it is ready; it ends again and again, and runs just now; it was never started.
+    let young =
+        look(container(false, 0, running("2026-11-22T20:00:50Z"), json!({})), &expect, &Answers::new());
+    assert!(young[0].probes.is_empty() && !young[0].certain_at(now()), "{young:?}");
+    assert_eq!(causes(container(true, 0, running(T0), json!({}))), []);
+    let ended =
+        json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-22T20:00:40Z"}});
+    let again = container(false, 3, running("2026-11-22T20:00:55Z"), ended);
+    assert!(causes(again).iter().all(|(id, _)| *id != "KS-BROKER-NOT-READY"));
+    assert_eq!(causes(waiting("ContainerCreating", "")), []);
+}
+
+#[test]
 fn volumes() {
     let claim = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0", "namespace": "kafka", "uid": "c2", "creationTimestamp": "2026-11-22T20:00:05Z",
         "labels": {"strimzi.io/cluster": "my-cluster"}}, "spec": {}, "status": {"phase": "Pending"}});
@@ -414,10 +436,10 @@ fn a_deadline_says_what_is_known_and_no_more() {
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: now() };
         explain::timed_out(&scene, "Kafka my-cluster", std::time::Duration::from_secs(300))
     };
-    let unknown = say(container(false, 0, json!({"running": {"startedAt": T0}}), json!({})));
+    let unknown = say(waiting("ContainerCreating", ""));
     assert_eq!(unknown.id.0, "KS-UNKNOWN");
     assert!(
-        unknown.causes.iter().any(|c| c.contains("pods/my-cluster-dual-role-0: starting")),
+        unknown.causes.iter().any(|c| c.contains("pods/my-cluster-dual-role-0: container being created")),
         "{unknown:?}"
     );
     let known = say(kafka_says("StrimziTimeoutException", "Exceeded timeout"));

@@ -282,6 +282,28 @@ pub fn faults() -> Vec<Fault> {
             Kafka,
         ),
         fault(
+            "broker-never-ready",
+            "the broker runs and does not become ready",
+            Empty,
+            |t| t.rescenario(|s| s.timings.broker_ready = NEVER),
+            Named("KS-BROKER-NOT-READY", 4),
+            Kafka,
+        )
+        .by(&["up", "--timeout", "30s"]),
+        fault(
+            "operator-gives-up",
+            "the same, and the operator gives up after its time",
+            Empty,
+            |t| {
+                t.rescenario(|s| {
+                    s.timings.broker_ready = NEVER;
+                    s.timings.operation_timeout = 2_000;
+                });
+            },
+            Named("KS-BROKER-NOT-READY", 1),
+            Kafka,
+        ),
+        fault(
             "container-config",
             "a Secret that the broker needs is missing",
             Empty,

@@ -3,7 +3,10 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use super::{End::Named, Fault, Left, World, break_call, fault, hide, minikube_fails};
+use super::{
+    End::{Healed, Named},
+    Fault, Left, World, break_call, fault, hide, minikube_fails,
+};
 use crate::harness::{Action, Engine, Test};
 
 fn folder(test: &Test) -> PathBuf {
@@ -170,6 +173,20 @@ pub fn faults() -> Vec<Fault> {
                     says(t, "kubectl", "version --client", version);
                 },
                 Named("KS-TOOL-TOO-OLD", 3),
+                All,
+            )
+        },
+        Fault {
+            run: &["up", "--system-tools"],
+            ..fault(
+                "kubectl-skew",
+                "`kubectl` 1.30.0 beside a newer Kubernetes",
+                Ready,
+                |t| {
+                    let version = r#"{"clientVersion":{"major":"1","minor":"30","gitVersion":"v1.30.0"}}"#;
+                    says(t, "kubectl", "version --client", version);
+                },
+                Healed("KS-KUBECTL-SKEW"),
                 All,
             )
         },

@@ -6,8 +6,20 @@ use super::{
     End::{Healed, Named},
     Fault, Left, World, fault,
 };
-use crate::harness::Engine;
+use crate::harness::{Engine, Test};
 use crate::support::{apply_foreign, kubectl};
+
+/// Something in the namespace gets a finalizer that nobody serves.
+fn hold(test: &mut Test) {
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held",
+        "namespace": "kafka", "finalizers": ["example.com/keep"]}});
+    apply_foreign(test, &[map]);
+}
+
+fn let_go(test: &mut Test) {
+    let patch = json!({"metadata": {"finalizers": null}});
+    kubectl(test, &format!("patch configmap held -n kafka --type=merge -p {patch}")).expect(0);
+}
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -43,19 +55,24 @@ pub fn faults() -> Vec<Fault> {
             "down-with-a-foreign-finalizer",
             "something in the namespace has a finalizer nobody serves",
             World::Ready,
-            |t| {
-                let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held",
-                    "namespace": "kafka", "finalizers": ["example.com/keep"]}});
-                apply_foreign(t, &[map]);
-            },
+            hold,
             Named("KS-NAMESPACE-FINALIZER", 1),
             Left::Strimzi,
         )
         .by(&["down", "--keep-cluster", "--yes"])
-        .cured_by(|t| {
-            let patch = json!({"metadata": {"finalizers": null}});
-            kubectl(t, &format!("patch configmap held -n kafka --type=merge -p {patch}")).expect(0);
-        }),
+        .cured_by(let_go),
+        fault(
+            "namespace-going",
+            "the namespace is deleted, and the same finalizer holds it",
+            World::Ready,
+            |t| {
+                hold(t);
+                kubectl(t, "delete namespace kafka --wait=false").expect(0);
+            },
+            Named("KS-NAMESPACE-FINALIZER", 1),
+            Left::Strimzi,
+        )
+        .cured_by(let_go),
         fault(
             "down-with-a-stuck-definition",
             "a definition does not go",

@@ -65,6 +65,35 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| drop(kubectl(t, "label kafkatopic my-topic -n kafka strimzi.io/cluster=my-cluster").expect(0)))
         .then(&["up"]),
         fault(
+            "topic-config",
+            "a topic is made with a setting that Kafka does not know",
+            Ready,
+            |_| {},
+            Named("KS-TOPIC-CONFIG", 1),
+            All,
+        )
+        .by(&["topic", "create", "orders", "--config", "retention=5"])
+        .cured_by(|t| drop(kubectl(t, "delete kafkatopic orders -n kafka").expect(0))),
+        fault(
+            "topic-unserved",
+            "a topic is made, and the topic operator does not look at it",
+            Ready,
+            |t| t.rescenario(|s| s.timings.topic = NEVER),
+            Named("KS-TOPIC-UNSERVED", 1),
+            All,
+        )
+        .by(&["topic", "create", "orders"])
+        .cured_by(|t| drop(kubectl(t, "delete kafkatopic orders -n kafka --wait=false").expect(0))),
+        fault(
+            "user-authorization",
+            "a user is made with rules, and the Kafka heeds none",
+            Ready,
+            |_| {},
+            Named("KS-USER-NO-AUTHORIZATION", 3),
+            All,
+        )
+        .by(&["user", "create", "app", "--acl", "topic:orders:read"]),
+        fault(
             "topic-finalizer",
             "the topic is deleted while no topic operator serves",
             Ready,
