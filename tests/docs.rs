@@ -138,7 +138,7 @@ fn each_explanation_has_its_rule_its_tests_and_its_fault() {
     }
     let missing: Vec<_> =
         explain::rules().flat_map(|rule| rule.ids).filter(|id| !ids.contains(id.0)).collect();
-    assert!(missing.is_empty(), "rules that the walk leaves out: {missing:?}");
+    assert!(missing.is_empty(), "no row in docs/explanations.md for: {missing:?}");
 }
 
 /// Links within a document lead to one of its headings.
