@@ -357,6 +357,9 @@ pub struct SmokeTest {
     /// Keep what the test made and sent
     #[arg(long)]
     pub keep: bool,
+    /// Only Kafka itself, not what stands beside it (kstrim add)
+    #[arg(long)]
+    pub no_components: bool,
     /// Write the result as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

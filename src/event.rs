@@ -103,6 +103,8 @@ pub enum Event {
     },
     /// The smoke test's measurements.
     Smoke(SmokeReport),
+    /// The smoke test of something that stands beside Kafka.
+    ComponentSmoke(ComponentReport),
     /// Last event of a run.
     RunFinished {
         /// How it ended.
@@ -226,6 +228,24 @@ pub struct SmokeReport {
     /// Whether anything of the test is still on the cluster, and what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
+}
+
+/// What the smoke test of a component came to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentReport {
+    /// Its name in `kstrim add`: `connect`.
+    pub component: String,
+    /// Whether it did what it is for.
+    pub passed: bool,
+    /// What was seen, or why it failed: `10 messages went through it in 812 ms`.
+    pub said: String,
+    /// Messages that went through it; 0 for what carries none.
+    pub verified: u64,
+    /// Milliseconds that the test took.
+    pub took_ms: u64,
+    /// The failure's id, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// Where events go; cheap to clone.

@@ -107,7 +107,7 @@ async fn look(cx: &Cx) -> Result<Planned> {
             match task.check(cx).await {
                 Ok(Doneness::Done(what)) => ("done", what),
                 // Whether messages go through is never remembered.
-                Ok(Doneness::Pending(why)) if spec.id == "smoke" => ("always", why),
+                Ok(Doneness::Pending(why)) if matches!(spec.id, "smoke" | "proof") => ("always", why),
                 Ok(Doneness::Pending(why)) => ("needed", why),
                 Ok(Doneness::Foreign(failure)) | Err(failure) => ("refused", failure.message),
             }

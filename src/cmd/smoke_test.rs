@@ -9,12 +9,12 @@ use crate::cli::{Global, SmokeTest};
 use crate::config::Settings;
 use crate::context::{Cx, yaml};
 use crate::engine::run::Report;
-use crate::event::{Event, Outcome, TaskInfo};
+use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
 use crate::observe::Kind as ObservedKind;
-use crate::quickstart::{kafka, ownership, smoke, topic};
+use crate::quickstart::{kafka, ownership, proof, smoke, topic};
 
 /// The JUnit file cannot be written.
 pub const JUNIT: Id = Id("KS-JUNIT-UNWRITABLE");
@@ -40,13 +40,13 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     session.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "asked for".into() });
     let plan = Plan { run_id: session.run_id.clone(), ..plan };
     let tested = tokio::select! {
-        tested = test(&session, settings, choice, &plan) => tested,
+        tested = test(&session, settings, choice, &plan, !args.no_components) => tested,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
     let begun = tested.is_ok();
-    let run = tested.unwrap_or_else(|failure| Run::not_begun(&plan, failure));
+    let (run, beside) = tested.unwrap_or_else(|failure| (Run::not_begun(&plan, failure), Beside::default()));
     let written = args.junit.as_ref().map_or(Ok(()), |path| {
-        let xml = junit::to_xml(&run, began.elapsed().as_secs_f64());
+        let xml = junit::to_xml(&run, &beside.reports, began.elapsed().as_secs_f64());
         std::fs::write(path, xml).map_err(|e| {
             Box::new(
                 Failure::new(JUNIT, Kind::Usage, format!("{} cannot be written", path.display())).because(e),
@@ -57,9 +57,16 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     if begun {
         session.emit.send(Event::Smoke(run.report.clone()));
     }
-    let failure = run.failure.or(written.err());
+    for report in &beside.reports {
+        session.emit.send(Event::ComponentSmoke(report.clone()));
+    }
+    let failure = run.failure.or(beside.failure).or(written.err());
     let outcome = if failure.is_none() { Outcome::Done } else { Outcome::Failed };
-    let detail = failure.as_ref().map_or_else(|| smoke::said(&run.report), |f| f.message.clone());
+    let said = || match beside.reports.as_slice() {
+        [] => smoke::said(&run.report),
+        some => format!("{}; {}", smoke::said(&run.report), proof::said(some)),
+    };
+    let detail = failure.as_ref().map_or_else(said, |f| f.message.clone());
     let seconds = began.elapsed().as_secs_f64();
     session.emit.send(Event::TaskFinished { task: "smoke".into(), outcome, seconds, detail });
     let mut report = Report { failure: failure.map(|f| (Some("smoke"), f)), ..Report::default() };
@@ -73,7 +80,8 @@ async fn test(
     settings: Settings,
     choice: crate::catalogue::Choice,
     plan: &Plan,
-) -> Result<Run> {
+    components: bool,
+) -> Result<(Run, Beside)> {
     let cx = Rc::new(super::up::context(session, settings, choice)?);
     super::connected(&cx).await?;
     let made = make_sure_of_topic(&cx, plan).await?;
@@ -84,8 +92,20 @@ async fn test(
             Err(failure) => run.report.left_behind = Some(failure.message),
         }
     }
+    let mut beside = Beside::default();
+    if components && run.failure.is_none() {
+        let names = proof::installed(&cx).await;
+        (beside.reports, beside.failure) = proof::all(&cx, &names, &plan.run_id, plan.timeout).await;
+    }
     cx.stop_observing();
-    Ok(run)
+    Ok((run, beside))
+}
+
+/// What the test of what stands beside Kafka came to.
+#[derive(Default)]
+struct Beside {
+    reports: Vec<ComponentReport>,
+    failure: Option<Box<Failure>>,
 }
 
 /// Whether the topic had to be made. It is made by its resource and in Kafka, as `up` does.

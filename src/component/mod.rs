@@ -96,7 +96,10 @@ pub static TABLE: [Component; 6] = [
         pods: "kafka-connect",
         image: Image::ByVersion("STRIMZI_KAFKA_CONNECT_IMAGES"),
         brokers: 1,
-        topics: |cluster, _| render::connect_topics(cluster).into(),
+        topics: |cluster, _| {
+            let own = render::connect_topics(cluster).into_iter();
+            own.chain(render::PROOF_TOPICS.map(str::to_owned)).collect()
+        },
     },
     Component {
         name: ComponentName::MirrorMaker,
@@ -116,7 +119,7 @@ pub static TABLE: [Component; 6] = [
         pods: "kafka-bridge",
         image: Image::One("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE"),
         brokers: 1,
-        topics: |_, _| Vec::new(),
+        topics: |_, _| vec![render::BRIDGE_TOPIC.to_owned()],
     },
     Component {
         name: ComponentName::CruiseControl,

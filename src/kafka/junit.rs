@@ -5,6 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::smoke::{Finding, Phase, Run, verdict};
+use crate::event::ComponentReport;
 use crate::failure::Id;
 
 /// The cases, in the order of the test.
@@ -24,7 +25,8 @@ fn case_of(id: Id) -> usize {
 /// The result as a document of one suite named `smoke-test`, with a case each for produce,
 /// consume, count, content and order. `seconds` is the whole test's time. A case fails by a
 /// finding about it, or by the failure that stopped the test there; those after it are skipped.
-pub fn to_xml(run: &Run, seconds: f64) -> String {
+/// `beside`: a case each for what stands beside Kafka.
+pub fn to_xml(run: &Run, beside: &[ComponentReport], seconds: f64) -> String {
     let report = &run.report;
     let times = [report.produce_ms, report.consume_ms, 0, 0, 0];
     // Connecting and the topic belong to producing.
@@ -64,6 +66,19 @@ pub fn to_xml(run: &Run, seconds: f64) -> String {
         let mut case = TestCase::new(name, status);
         case.set_classname("kstrim.smoke");
         case.set_time(Duration::from_millis(times[index]));
+        suite.add_test_case(case);
+    }
+    for report in beside {
+        let status = if report.passed {
+            TestCaseStatus::success()
+        } else {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type(report.id.clone().unwrap_or_default()).set_message(report.said.as_str());
+            status
+        };
+        let mut case = TestCase::new(report.component.as_str(), status);
+        case.set_classname("kstrim.components");
+        case.set_time(Duration::from_millis(report.took_ms));
         suite.add_test_case(case);
     }
     let mut document = Report::new("kstrim");

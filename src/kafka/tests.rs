@@ -238,7 +238,7 @@ fn each_fault_has_a_finding_of_its_own() {
         assert_eq!((failure.id.0, failure.kind), (id, Kind::Smoke));
         assert!(!failure.hints.is_empty() && run.stopped.is_none());
         assert_eq!(run.report.sent, 10);
-        let xml = junit::to_xml(&run, 0.5);
+        let xml = junit::to_xml(&run, &[], 0.5);
         assert_eq!(xml.matches("<failure ").count(), 1, "{xml}");
         assert!(xml.contains(&format!("type=\"{id}\"")), "{xml}");
     });
@@ -327,7 +327,7 @@ fn what_stops_a_test_has_an_id_and_a_phase() {
             "{faults:?}: {failure:?}"
         );
         assert!(!failure.causes.is_empty() && !failure.hints.is_empty(), "{failure:?}");
-        let xml = junit::to_xml(&run, 1.0);
+        let xml = junit::to_xml(&run, &[], 1.0);
         assert_eq!(xml.matches("<failure ").count(), 1, "{xml}");
         assert_eq!(xml.matches("<skipped").count(), if phase == Phase::Consume { 3 } else { 4 }, "{xml}");
     });

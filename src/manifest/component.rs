@@ -133,6 +133,42 @@ pub fn connect(input: &ComponentInput<'_>) -> Object {
     connect
 }
 
+/// The topics of Connect's smoke test: what goes into it, and what comes out.
+pub const PROOF_TOPICS: [&str; 2] = ["kstrim-proof-in", "kstrim-proof-out"];
+
+/// The connectors of Connect's smoke test: one writes what comes into a file of the worker, the other sends
+/// on what is in the file. `run` makes the file one of its own.
+pub fn proof_connectors(input: &ComponentInput<'_>, run: &str) -> Vec<Object> {
+    let file = format!("/tmp/kstrim-proof-{run}.txt");
+    let string = "org.apache.kafka.connect.storage.StringConverter";
+    let [into, out] = PROOF_TOPICS;
+    let connector = |name: &str, class: &str, config: Value| {
+        let mut connector = template(include_str!("../../templates/connector.yaml"));
+        place(&mut connector, input.release, input.namespace, name);
+        connector.set(&["metadata", "labels", CLUSTER_LABEL], input.cluster.as_str());
+        connector.set(&["spec", "class"], format!("org.apache.kafka.connect.file.{class}"));
+        connector.set(&["spec", "config"], config);
+        connector
+    };
+    vec![
+        connector(
+            "kstrim-proof-sink",
+            "FileStreamSinkConnector",
+            // Its consumer would make the topic again that is deleted after the test.
+            json!({"file": file, "topics": into, "key.converter": string, "value.converter": string,
+                "consumer.override.allow.auto.create.topics": "false"}),
+        ),
+        connector(
+            "kstrim-proof-source",
+            "FileStreamSourceConnector",
+            json!({"file": file, "topic": out, "key.converter": string, "value.converter": string}),
+        ),
+    ]
+}
+
+/// The topic of the bridge's smoke test.
+pub const BRIDGE_TOPIC: &str = "kstrim-proof-bridge";
+
 /// The KafkaMirrorMaker2.
 pub fn mirror_maker(input: &ComponentInput<'_>) -> Object {
     let group = format!("{}-mirror-maker", input.cluster);

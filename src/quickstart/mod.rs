@@ -3,7 +3,7 @@
 //! ```text
 //! preflight ─ cluster ─┬─ namespace ─┬─ operator ──────────────┐
 //!          └─ images ──┼─ crds ──────┴─ kafka ─ topic ─ smoke ─┴─ ready
-//!                                          └─ components ──────┘
+//!                                          └─ components ─ proof ┘
 //! ```
 //! `cluster` is done when the API server answers, not when `minikube start` returns; `images` works
 //! beside it as soon as the node runs; `kafka` waits for its resource definitions, not for the
@@ -28,6 +28,7 @@ pub mod ownership;
 pub mod patience;
 pub mod preflight;
 pub mod programs;
+pub mod proof;
 pub mod ready;
 pub mod refused;
 mod rivals;
@@ -72,7 +73,11 @@ fn last(settings: &Settings) -> impl Iterator<Item = Rc<dyn Task<Cx>>> {
         task
     });
     let ready: Rc<dyn Task<Cx>> = Rc::new(ready::Ready::after(&settings.with));
-    beside.chain(std::iter::once(ready))
+    let proof = (!settings.with.is_empty()).then(|| {
+        let task: Rc<dyn Task<Cx>> = Rc::new(proof::Proof::new(&settings.with));
+        task
+    });
+    beside.chain(proof).chain(std::iter::once(ready))
 }
 
 /// The same on somebody's own cluster: no `cluster`, no `images`, another `preflight`.

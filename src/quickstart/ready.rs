@@ -24,10 +24,12 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// When these components are ready, too.
+    /// When these components have proven themselves, too.
     pub fn after(components: &[ComponentName]) -> Self {
         let mut needs = vec!["operator", "smoke"];
-        needs.extend(components.iter().map(|name| name.as_str()));
+        if !components.is_empty() {
+            needs.push("proof");
+        }
         Self { needs, patience: Patience::new(Scope::Topic, "the cluster did not become ready") }
     }
 }

@@ -133,6 +133,9 @@ impl Reporter for Plain {
                 // Said; the summary need not say it again.
                 self.run.smoke = None;
             }
+            Event::ComponentSmoke(report) => {
+                self.say(SELF, &format!("{}: {}", report.component, text::one_line(&report.said)));
+            }
             Event::RunFinished { outcome, failure, .. } => {
                 let well = matches!(outcome, Outcome::Done | Outcome::AlreadyDone);
                 let mut block = summary::render(&self.run, &line.event, self.look, None, true);

@@ -160,7 +160,10 @@ impl Run {
                 self.smoke = Some(report.clone());
                 Change::Told
             }
-            Event::Command { .. } | Event::Warning { .. } | Event::RunFinished { .. } => Change::Told,
+            Event::Command { .. }
+            | Event::Warning { .. }
+            | Event::ComponentSmoke(_)
+            | Event::RunFinished { .. } => Change::Told,
         }
     }
 

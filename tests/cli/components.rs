@@ -56,6 +56,10 @@ fn up_brings_them_all_beside_each_other() {
     assert_eq!(connect["spec"]["bootstrapServers"], "my-cluster-kafka-bootstrap:9092");
     assert_eq!(names(&test, "pods/kafka/my-cluster-connect"), ["pods/kafka/my-cluster-connect-0"]);
 
+    // What carries something was seen to do it.
+    let proven: Vec<&Value> = lines.iter().filter(|l| l["type"] == "component_smoke").collect();
+    assert_eq!(proven.len(), 5, "{proven:#?}");
+    assert!(proven.iter().all(|p| p["passed"] == true), "{proven:#?}");
     let status = status(&mut test);
     for name in with.split(',') {
         let shown = component(&status, name);
@@ -220,4 +224,92 @@ fn what_would_be_is_shown() {
     test.write("kstrim.yaml", "with: [bridge]\n");
     let plan = kstrim(&mut test, ["plan"]).expect(0).stdout;
     assert!(plan.contains("KafkaBridge/my-cluster"), "{plan}");
+}
+
+fn reports(lines: &[Value]) -> Vec<(String, bool)> {
+    let all = lines.iter().filter(|l| l["type"] == "component_smoke");
+    all.map(|l| (l["component"].as_str().unwrap_or("").to_owned(), l["passed"] == true)).collect()
+}
+
+/// Topics that the broker has.
+fn topics(test: &Test) -> Vec<String> {
+    let folder = test.world_dir().join("broker/topics");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A world with these beside Kafka.
+fn beside(names: &[&str]) -> Test {
+    let mut test = ready();
+    let mut args = vec!["add"];
+    args.extend(names);
+    test.args(args).run().expect(0);
+    test
+}
+
+#[test]
+fn the_smoke_test_goes_through_all_that_is_there() {
+    let mut test = beside(&["connect", "mirror-maker", "bridge", "exporter", "metrics"]);
+    let before = state(&test);
+    let known = topics(&test);
+    let lines = events(&mut test, ["smoke-test", "--junit", "out.xml"], 0);
+    let names = ["connect", "mirror-maker", "bridge", "exporter", "metrics"];
+    assert_eq!(reports(&lines), names.map(|n| (n.to_owned(), true)), "{lines:#?}");
+    let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
+    assert!(xml.contains("classname=\"kstrim.components\"") && xml.contains("failures=\"0\""), "{xml}");
+    // Nothing of it stays; the mirror is MirrorMaker 2's.
+    same(&before, &state(&test), "the test left something");
+    assert_eq!(names_of_connectors(&test), Vec::<String>::new());
+    let mut wanted = known;
+    wanted.push("source.my-topic".to_owned());
+    wanted.sort();
+    wanted.dedup();
+    assert_eq!(topics(&test), wanted);
+    let run = kstrim(&mut test, ["smoke-test"]).expect(0);
+    assert!(run.stderr.contains("bridge: 10 messages"), "{}", run.stderr);
+    let lines = events(&mut test, ["smoke-test", "--no-components"], 0);
+    assert_eq!(reports(&lines), []);
+    // With MirrorMaker 2 goes the mirror.
+    events(&mut test, ["remove", "mirror-maker", "--yes"], 0);
+    assert!(!topics(&test).contains(&"source.my-topic".to_owned()));
+}
+
+fn names_of_connectors(test: &Test) -> Vec<String> {
+    names(test, "kafkaconnectors.kafka.strimzi.io/")
+}
+
+#[test]
+fn a_failed_connector_is_named_by_its_trace() {
+    let mut test = beside(&["connect"]);
+    let trace =
+        "org.apache.kafka.connect.errors.ConnectException: Couldn't find or create file\n\tat a.B(C.java:1)";
+    test.rescenario(|s| s.connector_trace = Some(trace.into()));
+    let lines = events(&mut test, ["smoke-test", "--no-diagnose"], 6);
+    assert_eq!(failure(&lines), "KS-CONNECTOR-FAILED");
+    assert!(
+        told(&lines).contains("find or create file") && !told(&lines).contains("C.java"),
+        "{}",
+        told(&lines)
+    );
+    assert_eq!(reports(&lines), [("connect".to_owned(), false)]);
+    assert_eq!(names_of_connectors(&test), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_lost_or_refused_is_told() {
+    let mut test = beside(&["mirror-maker", "bridge"]);
+    test.rescenario(|s| {
+        s.loses = Some(3);
+        s.http_status.push(("kafka-bridge".into(), 500));
+    });
+    let lines = events(&mut test, ["smoke-test", "--no-diagnose", "--timeout", "3s"], 6);
+    assert_eq!(failure(&lines), "KS-COMPONENT-SMOKE");
+    assert!(told(&lines).contains("4 of 10"), "{}", told(&lines));
+    let both = [("mirror-maker".to_owned(), false), ("bridge".to_owned(), false)];
+    assert_eq!(reports(&lines), both);
+    let bridge = lines.iter().find(|l| l["component"] == "bridge").expect("a report");
+    assert_eq!(bridge["id"], "KS-COMPONENT-HTTP");
+    assert!(bridge["said"].as_str().unwrap_or("").contains("answers 500"), "{bridge}");
 }

@@ -144,6 +144,9 @@ impl<'a> Connection<'a> {
         let password = self.shared.setup.secured.password.as_deref();
         let open = [ApiKey::ApiVersions, ApiKey::SaslHandshake, ApiKey::SaslAuthenticate].contains(&key);
         anyhow::ensure!(open || password.is_none() || self.login.is_done(), "{key:?} before the password");
+        if [ApiKey::Metadata, ApiKey::ListOffsets, ApiKey::Fetch].contains(&key) {
+            self.shared.logs.carry()?;
+        }
         let (b, v, out_ref) = (&mut body, version, &mut out);
         match key {
             ApiKey::ApiVersions => self.api_versions().encode(out_ref, v)?,

@@ -62,6 +62,74 @@ pub fn run(c: &mut Cluster, watches: &dyn Fn(&str) -> bool, deployment: &Value) 
             }
         }
     }
+    connectors(c, watches);
+}
+
+/// Connectors, and what carries records from topic to topic: see `Logs::carry` of the stand-in broker.
+fn connectors(c: &mut Cluster, watches: &dyn Fn(&str) -> bool) {
+    let mut links = Vec::new();
+    let loses = c.scenario.loses;
+    for mirror in c.list("kafkamirrormaker2s.kafka.strimzi.io", "") {
+        if mirror["status"]["conditions"][0]["type"] == "Ready" {
+            let from = text(&mirror, "/spec/mirrors/0/topicsPattern").replace("\\.", ".");
+            links.push(json!({"from": from, "to": format!("source.{from}"), "makes": true, "loses": loses}));
+        }
+    }
+    let mut files = std::collections::BTreeMap::new();
+    for key in c.keys("kafkaconnectors.kafka.strimzi.io", "") {
+        let Some(object) = c.get(&key).cloned() else { continue };
+        let ns = text(&object, "/metadata/namespace");
+        let connect = text(&object, "/metadata/labels/strimzi.io~1cluster");
+        let up = pods_of(c, ns, connect, "kafka-connect");
+        let uid = text(&object, "/metadata/uid").to_owned();
+        if !watches(ns) || up.is_empty() || !up.iter().all(pods::is_ready) {
+            continue;
+        }
+        let generation = object["metadata"]["generation"].as_u64().unwrap_or(1);
+        if !c.elapsed(&uid, &format!("connector {generation}"), c.scenario.timings.pick) {
+            continue;
+        }
+        let trace = c.scenario.connector_trace.clone();
+        if trace.is_none() {
+            let config = &object["spec"]["config"];
+            let at = files.entry(text(config, "/file").to_owned()).or_insert((None, None));
+            match config["topics"].as_str() {
+                Some(topic) => at.0 = Some(topic.to_owned()),
+                None => at.1 = config["topic"].as_str().map(str::to_owned),
+            }
+        }
+        if object["status"]["observedGeneration"].as_u64() == Some(generation) {
+            continue;
+        }
+        let time = c.fine_time();
+        let name = text(&object, "/metadata/name").to_owned();
+        c.update(&key, |o| {
+            let task = match &trace {
+                Some(trace) => json!({"id": 0, "state": "FAILED", "worker_id": "w", "trace": trace}),
+                None => json!({"id": 0, "state": "RUNNING", "worker_id": "w"}),
+            };
+            let condition = if trace.is_some() {
+                json!({"lastTransitionTime": time, "status": "True", "type": "NotReady", "reason": "Throwable",
+                    "message": "The following tasks have failed: 0, see connectorStatus for more details."})
+            } else {
+                json!({"lastTransitionTime": time, "status": "True", "type": "Ready"})
+            };
+            o["status"] = json!({"conditions": [condition], "observedGeneration": generation, "tasksMax": 1,
+                "connectorStatus": {"name": name, "type": "sink", "tasks": [task],
+                    "connector": {"state": "RUNNING", "worker_id": "w"}}});
+        });
+    }
+    for (from, to) in files.into_values().filter_map(|(from, to)| from.zip(to)) {
+        links.push(json!({"from": from, "to": to, "makes": false, "loses": loses}));
+    }
+    let file = c.topics.with_file_name("links.json");
+    let now = json!(links).to_string();
+    let was = std::fs::read_to_string(&file).unwrap_or_else(|_| "[]".into());
+    if was != now {
+        // What was carried is of the links that were.
+        let _ = std::fs::create_dir_all(c.topics.with_file_name(""));
+        std::fs::write(&file, now).expect("FAKE_WORLD is writable");
+    }
 }
 
 /// Of a list `VERSION=IMAGE` the one of a version, or all of what holds one.

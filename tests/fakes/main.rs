@@ -18,6 +18,7 @@ mod docker;
 mod faults;
 mod flags;
 mod get;
+mod http;
 mod images;
 mod io;
 mod kinds;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::kubectl::{Args, Link, not_found, unreachable};
-use crate::{broker, kinds};
+use crate::{broker, http, kinds};
 
 /// The pod that `POD`, `pod/POD` or `deployment/NAME` means.
 pub fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
@@ -61,7 +61,14 @@ pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
             return Err(End::Error(not_found(&kinds::builtin("pods"), name)));
         };
         let phase = text(&pod, "/status/phase").to_owned();
-        let setup = setup(&cluster, &pod, remote);
+        let part = text(&pod, "/metadata/labels/strimzi.io~1component-type");
+        let broken = cluster.scenario.http_status.iter().find(|(p, _)| p == part).map(|(_, status)| *status);
+        let says = match (remote, part) {
+            ("9404", _) => Some((http::Says::Metrics, broken)),
+            (_, "kafka-bridge") => Some((http::Says::Bridge, broken)),
+            _ => None,
+        };
+        let setup = (setup(&cluster, &pod, remote), says);
         cluster.save(link.place);
         if phase != "Running" {
             return Err(End::Error(format!(
@@ -76,7 +83,13 @@ pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
     })?;
     let port = listener.local_addr().map_err(|e| End::Error(e.to_string()))?.port();
     let place = link.place.clone();
-    std::thread::spawn(move || broker::serve(&listener, &place.broker(), setup));
+    std::thread::spawn(move || match setup {
+        (_, Some((says, broken))) => {
+            http::serve(&listener, &place.broker(), &says, broken);
+            Ok(())
+        }
+        (setup, None) => broker::serve(&listener, &place.broker(), setup),
+    });
     io.line(&format!("Forwarding from 127.0.0.1:{port} -> {remote}"))?;
     crate::faults::hang(false)
 }

@@ -35,6 +35,12 @@ pub struct Scenario {
     pub refuse: Option<(String, String)>,
     /// The same for what stands beside a Kafka: `(kind, reason, message)`.
     pub refuse_beside: Vec<(String, String, String)>,
+    /// The trace with which every connector's task fails.
+    pub connector_trace: Option<String>,
+    /// Which record of what Connect and MirrorMaker 2 carry they lose.
+    pub loses: Option<usize>,
+    /// What pods of a component type answer to everything over HTTP.
+    pub http_status: Vec<(String, u16)>,
     /// Whether the operator holds a cluster's lock when its Kafka was deleted right after Ready
     /// (recording 09): a new one of the name gets no status until the operation timeout.
     pub lock_after_delete: bool,

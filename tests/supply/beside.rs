@@ -26,6 +26,7 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
             tuning,
         };
         let mut objects: Vec<Object> = TABLE.iter().flat_map(|c| c.objects(&input)).collect();
+        objects.extend(kstrim::manifest::component::proof_connectors(&input, "20261126t041949z-1"));
         let mut kafka = render::kafka(&RenderInput {
             release,
             kafka: version,

@@ -49,6 +49,17 @@ pub struct Logs {
     dir: PathBuf,
 }
 
+/// Something that carries records from topic to topic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Link {
+    from: String,
+    to: String,
+    /// Whether it makes the topic it writes to.
+    makes: bool,
+    /// Which record of what it carries at once it loses.
+    loses: Option<usize>,
+}
+
 /// A batch in a file: where, how long, its first and last offset.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -264,6 +275,57 @@ impl Logs {
             self.save(&meta)?;
         }
         Ok(Some(acknowledged))
+    }
+
+    /// Carry on what goes from topic to topic: what Connect and MirrorMaker 2 would do. `links.json`, beside
+    /// the topics, says what does; partition 0 is all that anybody uses.
+    pub fn carry(&self) -> anyhow::Result<()> {
+        let Ok(json) = fs::read(self.dir.join("links.json")) else { return Ok(()) };
+        let links: Vec<Link> = serde_json::from_slice(&json)?;
+        for link in links {
+            let exists = self.meta(&link.to)?.is_some();
+            if self.meta(&link.from)?.is_none() || !exists && !link.makes {
+                continue;
+            }
+            if !exists {
+                self.create(&link.to, 1)?;
+            }
+            let _lock = self.lock()?;
+            let mark = self.topic(&link.to).join("carried");
+            let done: i64 = fs::read_to_string(&mark).ok().and_then(|t| t.parse().ok()).unwrap_or(0);
+            let mut bytes = fs::read(self.log(&link.from, 0)).map(Bytes::from).unwrap_or_default();
+            let mut records = Vec::new();
+            for set in RecordBatchDecoder::decode_all(&mut bytes)? {
+                records.extend(set.records.into_iter().filter(|r| r.offset >= done));
+            }
+            let Some(last) = records.last().map(|r| r.offset) else { continue };
+            if let Some(lost) = link.loses.filter(|lost| *lost < records.len()) {
+                records.remove(lost);
+            }
+            for record in &mut records {
+                (record.producer_id, record.producer_epoch) = (-1, -1);
+            }
+            let (_, end) = self.bounds_unlocked(&link.to, 0)?;
+            let mut out = BytesMut::new();
+            encode(&mut out, &records, end, Compression::None)?;
+            File::options().create(true).append(true).open(self.log(&link.to, 0))?.write_all(&out)?;
+            fs::write(&mark, (last + 1).to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Write values as somebody without kstrim's client would.
+    pub fn write(&self, name: &str, values: &[String]) -> anyhow::Result<i64> {
+        let _lock = self.lock()?;
+        let (_, end) = self.bounds_unlocked(name, 0)?;
+        let mut records = foreign(i64::try_from(values.len())?);
+        for (record, value) in records.iter_mut().zip(values) {
+            record.value = Some(Bytes::from(value.clone()));
+        }
+        let mut out = BytesMut::new();
+        encode(&mut out, &records, end, Compression::None)?;
+        File::options().create(true).append(true).open(self.log(name, 0))?.write_all(&out)?;
+        Ok(end)
     }
 
     /// Hold a batch's number against those of its producer so far: number, count and offset of the last.

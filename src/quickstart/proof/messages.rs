@@ -1,0 +1,261 @@
+//! Messages through Connect and MirrorMaker 2.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{LOST, Seen, Trial};
+use crate::component as table;
+use crate::context::yaml;
+use crate::failure::{Failure, Kind, Result};
+use crate::kafka::KafkaError;
+use crate::kafka::admin::{End, NewTopic};
+use crate::kafka::client::{Client, Topic};
+use crate::kafka::error::code;
+use crate::kafka::fetch::Entry;
+use crate::kafka::produce::Message;
+use crate::manifest::component::{PROOF_TOPICS, proof_connectors};
+use crate::observe::Kind as ObservedKind;
+use crate::quickstart::smoke::Brokers;
+use crate::quickstart::{component as beside, kafka, ownership};
+
+/// How many messages go through each.
+pub(super) const COUNT: usize = 10;
+/// How long one look for more waits.
+const LOOK: Duration = Duration::from_millis(400);
+/// The limit of cleaning up, also when the test's own has passed.
+const CLEANUP: Duration = Duration::from_secs(10);
+
+type Offsets = BTreeMap<i32, i64>;
+
+/// This run's messages.
+pub(super) fn values(run: &str) -> Vec<String> {
+    (1..=COUNT).map(|n| format!("kstrim {run} {n} of {COUNT}")).collect()
+}
+
+/// A client of the brokers, for a trial.
+pub(super) struct Wire<'a> {
+    trial: &'a Trial<'a>,
+    pub(super) client: Client,
+}
+
+impl<'a> Wire<'a> {
+    pub(super) async fn open(trial: &'a Trial<'a>) -> Result<Self> {
+        let brokers = Brokers::of(trial.cx)?;
+        let options = crate::kafka::client::Options { decompress: true, ..Default::default() };
+        let client = brokers.client_with(options, trial.deadline).await;
+        client.map(|client| Self { trial, client }).map_err(|e| broker(trial, &e))
+    }
+
+    /// Make a topic with one partition, if it is not there.
+    pub(super) async fn topic(&mut self, name: &str) -> Result<()> {
+        let new = NewTopic {
+            name: name.to_owned(),
+            partitions: 1,
+            // The brokers' own default, which fits their number.
+            replication_factor: -1,
+            config: BTreeMap::new(),
+        };
+        let made = self.client.create_topic(&new, self.trial.deadline).await;
+        made.map(drop).map_err(|e| broker(self.trial, &e))
+    }
+
+    /// Both ends of a topic's partitions; empty if it is not there.
+    async fn ends(&mut self, name: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
+        let deadline = self.trial.deadline;
+        let found = async {
+            let mut topic = match self.client.topic_now(name, deadline).await {
+                Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => return Ok(BTreeMap::new()),
+                Err(e) if e.is_refusal_that_passes() => self.client.topic(name, deadline).await?,
+                other => other?,
+            };
+            let first = self.client.list_offsets(&mut topic, End::Earliest, deadline).await?;
+            let last = self.client.list_offsets(&mut topic, End::Latest, deadline).await?;
+            let both = last.into_iter().map(|(p, end)| (p, (first.get(&p).copied().unwrap_or(end), end)));
+            Ok::<_, KafkaError>(both.collect())
+        };
+        found.await.map_err(|e| broker(self.trial, &e))
+    }
+
+    /// Where reading a topic begins, so that only what comes from now on is read.
+    pub(super) async fn from_now(&mut self, name: &str) -> Result<Offsets> {
+        Ok(self.ends(name).await?.into_iter().map(|(p, (_, end))| (p, end)).collect())
+    }
+
+    async fn send(&mut self, name: &str, values: &[String]) -> Result<()> {
+        let deadline = self.trial.deadline;
+        let work = async {
+            let mut topic = self.client.topic(name, deadline).await?;
+            let message =
+                |v: &String| Message { key: None, value: Some(Bytes::from(v.clone())), headers: vec![] };
+            let messages = values.iter().map(|v| (0, message(v))).collect();
+            self.client.produce(&mut topic, messages, &mut Vec::new(), deadline).await
+        };
+        work.await.map_err(|e| broker(self.trial, &e))
+    }
+
+    /// Read a topic until these values came, once and in order; others in between are not heeded. `from` is
+    /// where it ended before; what is not in it is read from the beginning.
+    pub(super) async fn await_all(&mut self, name: &str, mut from: Offsets, values: &[String]) -> Result<()> {
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            match self.look(name, &mut from, values, &mut seen).await {
+                Ok(()) => {}
+                // Not there yet, or between two leaders.
+                Err(e)
+                    if e.is_refusal_that_passes() || e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) =>
+                {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(e) => return Err(broker(self.trial, &e)),
+            }
+            if seen == values {
+                return Ok(());
+            }
+            let wrong = seen.iter().zip(values).any(|(a, b)| a != b) || seen.len() > values.len();
+            if wrong || Instant::now() >= self.trial.deadline {
+                return Err(self.lost(name, values, &seen));
+            }
+            self.trial.vain().await?;
+        }
+    }
+
+    async fn look(
+        &mut self,
+        name: &str,
+        from: &mut Offsets,
+        values: &[String],
+        seen: &mut Vec<String>,
+    ) -> std::result::Result<(), KafkaError> {
+        let deadline = self.trial.deadline.max(Instant::now() + LOOK);
+        let mut topic: Topic = self.client.topic_now(name, deadline).await?;
+        for partition in 0..i32::try_from(topic.partitions()).unwrap_or(0) {
+            from.entry(partition).or_insert(0);
+        }
+        for chunk in self.client.fetch(&mut topic, from, LOOK, deadline).await? {
+            let next = if chunk.out_of_range { chunk.log_start.max(0) } else { chunk.next_offset };
+            from.insert(chunk.partition, next);
+            for entry in chunk.entries {
+                let Entry::Record(record) = entry else { continue };
+                let text = record.value.as_deref().map(plain).unwrap_or_default();
+                if values.contains(&text) {
+                    seen.push(text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&self, name: &str, values: &[String], seen: &[String]) -> Box<Failure> {
+        let missing: Vec<&str> =
+            values.iter().filter(|v| !seen.contains(v)).map(String::as_str).take(3).collect();
+        let words = match missing.as_slice() {
+            [] => "they came more than once, or in another order".to_owned(),
+            some => format!("missing: {}", some.join(", ")),
+        };
+        let message = format!("{} of {} messages came out in topic {name}", seen.len(), values.len());
+        self.trial.failure(LOST, Some(Failure::new(LOST, Kind::Smoke, message).because(words)))
+    }
+
+    /// Delete what this run wrote where nothing else was.
+    async fn forget(&mut self, name: &str, before: &BTreeMap<i32, (i64, i64)>) {
+        let deadline = Instant::now() + CLEANUP;
+        let Ok(mut topic) = self.client.topic_now(name, deadline).await else { return };
+        let Ok(last) = self.client.list_offsets(&mut topic, End::Latest, deadline).await else { return };
+        let count = i64::try_from(COUNT).unwrap_or(i64::MAX);
+        let ours = last.into_iter().filter(|(p, end)| {
+            let (first, was) = before.get(p).copied().unwrap_or((0, 0));
+            first == was && *end > was && end - was <= count
+        });
+        let ours: Offsets = ours.collect();
+        if !ours.is_empty() {
+            let _ = self.client.delete_records(&topic, &ours, deadline).await;
+        }
+    }
+
+    pub(super) async fn delete(&mut self, topics: &[&str]) {
+        let deadline = Instant::now() + CLEANUP;
+        for topic in topics {
+            if let Err(error) = self.client.delete_topic(topic, deadline).await {
+                let message = format!("the topic {topic} of the smoke test stays: {error}");
+                self.trial.cx.emit.warn(Some("smoke"), message);
+            }
+        }
+    }
+}
+
+/// A message's text; the bridge writes JSON.
+fn plain(value: &[u8]) -> String {
+    serde_json::from_slice::<String>(value).unwrap_or_else(|_| String::from_utf8_lossy(value).into_owned())
+}
+
+/// The failure of a request to a broker.
+pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
+    let cause =
+        Failure::new(LOST, Kind::Smoke, "a broker did not do what the test asked of it").because(error);
+    trial.failure(LOST, Some(cause))
+}
+
+/// Connect: numbered messages to a topic, by one connector into a file of the worker, by another from the
+/// file to a second topic.
+pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
+    let cx = trial.cx;
+    let [into, out] = PROOF_TOPICS;
+    let mut wire = Wire::open(trial).await?;
+    let connectors = proof_connectors(&beside::input(cx), &trial.run);
+    let names: Vec<String> = connectors.iter().map(|c| c.name().to_owned()).collect();
+    let tried = async {
+        wire.topic(into).await?;
+        wire.topic(out).await?;
+        let from = wire.from_now(out).await?;
+        let applied = cx.kubectl.apply(&yaml(&kafka::labelled(cx, connectors)), false).await;
+        applied.map_err(|e| ownership::api_failure(cx, "apply the connectors", &e))?;
+        cx.synced(&[ObservedKind::KafkaConnector]).await;
+        let values = values(&trial.run);
+        wire.send(into, &values).await?;
+        wire.await_all(out, from, &values).await
+    };
+    let tried = tried.await;
+    let what: Vec<String> =
+        std::iter::once("kafkaconnectors.kafka.strimzi.io".to_owned()).chain(names.clone()).collect();
+    if let Err(error) = cx.kubectl.delete(Some(cx.namespace()), &what).await {
+        cx.emit.warn(Some("smoke"), format!("the connectors of the smoke test stay: {}", error.message));
+    }
+    wire.delete(&PROOF_TOPICS).await;
+    tried?;
+    Ok((COUNT as u64, format!("{COUNT} messages went through two connectors")))
+}
+
+/// MirrorMaker 2: messages to the topic that it mirrors, read from the mirror.
+pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Seen> {
+    let of = |read: fn(&serde_json::Value) -> Option<String>| trial.resource.as_ref().and_then(read);
+    let (Some(from), Some(to)) = (of(table::mirrors), of(table::mirror_of)) else {
+        let message = "its resource does not say which topic it mirrors";
+        return Err(trial.failure(LOST, Some(Failure::new(LOST, Kind::Smoke, message))));
+    };
+    let mut wire = Wire::open(trial).await?;
+    let (before, mirrored) = (wire.ends(&from).await?, wire.ends(&to).await?);
+    let position = mirrored.iter().map(|(p, (_, end))| (*p, *end)).collect();
+    let values = values(&trial.run);
+    wire.send(&from, &values).await?;
+    let tried = wire.await_all(&to, position, &values).await;
+    wire.forget(&from, &before).await;
+    wire.forget(&to, &mirrored).await;
+    tried?;
+    Ok((COUNT as u64, format!("{COUNT} messages went from {from} to {to}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_bridge_wrote_is_read_too() {
+        let values = values("r-1");
+        assert_eq!((values.len(), values[0].as_str()), (COUNT, "kstrim r-1 1 of 10"));
+        assert_eq!(plain(b"\"kstrim r-1 1 of 10\""), values[0]);
+        assert_eq!(plain(b"kstrim r-1 1 of 10"), values[0]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Programs in pods that speak HTTP: the bridge, and whoever tells metrics.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::broker::log::Logs;
+
+/// What a pod says.
+#[derive(Clone)]
+pub enum Says {
+    /// The bridge.
+    Bridge,
+    /// Prometheus metrics of every topic.
+    Metrics,
+}
+
+/// Serve, a thread for each connection. `status`: what it answers to everything, if it is broken.
+pub fn serve(listener: &TcpListener, dir: &PathBuf, says: &Says, status: Option<u16>) {
+    while let Ok((stream, _)) = listener.accept() {
+        let (dir, says) = (dir.clone(), says.clone());
+        std::thread::spawn(move || {
+            // A client that goes away is no event.
+            let _ = answer(&stream, &dir, &says, status);
+        });
+    }
+}
+
+fn answer(mut stream: &TcpStream, dir: &PathBuf, says: &Says, broken: Option<u16>) -> anyhow::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let mut words = first.split_whitespace();
+    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let (status, text) = match broken {
+        Some(status) => (status, json!({"error_code": status, "message": "broken as told"}).to_string()),
+        None => said(dir, says, method, path, &body)?,
+    };
+    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn said(dir: &PathBuf, says: &Says, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(u16, String)> {
+    let logs = Logs::open(dir)?;
+    match (says, method) {
+        (Says::Metrics, "GET") => {
+            let mut text = "# TYPE kafka_topic_partitions gauge\n".to_owned();
+            for topic in logs.names()? {
+                text.push_str(&format!("kafka_topic_partitions{{topic=\"{topic}\"}} 1\n"));
+            }
+            Ok((200, text))
+        }
+        (Says::Bridge, "POST") => {
+            let Some(topic) = path.strip_prefix("/topics/") else { return Ok((404, String::new())) };
+            let sent: Value = serde_json::from_slice(body)?;
+            let records = sent["records"].as_array().cloned().unwrap_or_default();
+            // With the JSON content type a value is written as JSON.
+            let values: Vec<String> = records.iter().map(|r| r["value"].to_string()).collect();
+            let first = logs.write(topic, &values)?;
+            let offsets: Vec<Value> =
+                (first..).take(values.len()).map(|o| json!({"partition": 0, "offset": o})).collect();
+            Ok((200, json!({"offsets": offsets}).to_string()))
+        }
+        _ => Ok((405, String::new())),
+    }
+}
