@@ -108,6 +108,8 @@ pub async fn all(
     limit: Duration,
 ) -> (Vec<ComponentReport>, Option<Box<Failure>>) {
     let deadline = Instant::now() + limit;
+    // What happens to connectors meanwhile is to be seen.
+    cx.store.follow();
     // Cruise Control carries nothing: that it is ready is all there is to see.
     let tried = names.iter().filter(|name| **name != ComponentName::CruiseControl);
     let outcomes = join_all(tried.map(|name| one(cx, of(*name), run_id, deadline))).await;

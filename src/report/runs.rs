@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{Event, FailureInfo, Line, Next, Outcome, SmokeReport, TaskInfo, Unit, VERSION};
+use crate::event::{
+    ComponentReport, Event, FailureInfo, Line, Next, Outcome, SmokeReport, TaskInfo, Unit, VERSION,
+};
 use crate::failure::{Failure, Id, Kind};
 
 /// An event and its milliseconds since the run began.
@@ -238,6 +240,17 @@ pub fn interrupted() -> Vec<Step> {
     finish(steps, 15_200, Outcome::Cancelled, Some(FailureInfo::new(&failure, None)), None)
 }
 
+fn bridge() -> ComponentReport {
+    ComponentReport {
+        component: "bridge".to_owned(),
+        passed: true,
+        said: "10 messages sent over HTTP came back in 240 ms".to_owned(),
+        verified: 10,
+        took_ms: 240,
+        id: None,
+    }
+}
+
 /// `kstrim smoke-test` on a running cluster.
 pub fn smoke_test() -> Vec<Step> {
     use Outcome::{AlreadyDone, Done};
@@ -258,6 +271,7 @@ pub fn smoke_test() -> Vec<Step> {
         count(200, "smoke", "writing messages", 400, 1000, Unit::Items),
         count(900, "smoke", "reading messages", 700, 1000, Unit::Items),
         (1_500, Event::Smoke(report)),
+        (1_505, Event::ComponentSmoke(bridge())),
         end(1_510, "smoke", Done, 1.4, "1000 of 1000 messages came back"),
     ];
     finish(steps, 1_520, Done, None, None)
