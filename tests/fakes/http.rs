@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -18,9 +18,9 @@ pub enum Says {
 }
 
 /// Serve, a thread for each connection. `status`: what it answers to everything, if it is broken.
-pub fn serve(listener: &TcpListener, dir: &PathBuf, says: &Says, status: Option<u16>) {
+pub fn serve(listener: &TcpListener, dir: &Path, says: &Says, status: Option<u16>) {
     while let Ok((stream, _)) = listener.accept() {
-        let (dir, says) = (dir.clone(), says.clone());
+        let (dir, says) = (dir.to_owned(), says.clone());
         std::thread::spawn(move || {
             // A client that goes away is no event.
             let _ = answer(&stream, &dir, &says, status);
@@ -28,7 +28,7 @@ pub fn serve(listener: &TcpListener, dir: &PathBuf, says: &Says, status: Option<
     }
 }
 
-fn answer(mut stream: &TcpStream, dir: &PathBuf, says: &Says, broken: Option<u16>) -> anyhow::Result<()> {
+fn answer(mut stream: &TcpStream, dir: &Path, says: &Says, broken: Option<u16>) -> anyhow::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut first = String::new();
     reader.read_line(&mut first)?;
@@ -59,7 +59,7 @@ fn answer(mut stream: &TcpStream, dir: &PathBuf, says: &Says, broken: Option<u16
     Ok(())
 }
 
-fn said(dir: &PathBuf, says: &Says, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(u16, String)> {
+fn said(dir: &Path, says: &Says, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(u16, String)> {
     let logs = Logs::open(dir)?;
     match (says, method) {
         (Says::Metrics, "GET") => {

@@ -71,7 +71,7 @@ pub(super) async fn bridge(trial: &Trial<'_>) -> Result<Seen> {
 
 async fn through(trial: &Trial<'_>, wire: &mut Wire<'_>) -> Result<()> {
     wire.topic(BRIDGE_TOPIC).await?;
-    let from = wire.from_now(BRIDGE_TOPIC).await?;
+    let from = wire.where_it_ends(BRIDGE_TOPIC).await?;
     let values = values(&trial.run);
     let records: Vec<_> = values.iter().map(|v| json!({"value": v, "partition": 0})).collect();
     let body = json!({"records": records}).to_string();

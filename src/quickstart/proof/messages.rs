@@ -80,7 +80,7 @@ impl<'a> Wire<'a> {
     }
 
     /// Where reading a topic begins, so that only what comes from now on is read.
-    pub(super) async fn from_now(&mut self, name: &str) -> Result<Offsets> {
+    pub(super) async fn where_it_ends(&mut self, name: &str) -> Result<Offsets> {
         Ok(self.ends(name).await?.into_iter().map(|(p, (_, end))| (p, end)).collect())
     }
 
@@ -209,7 +209,7 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
     let tried = async {
         wire.topic(into).await?;
         wire.topic(out).await?;
-        let from = wire.from_now(out).await?;
+        let from = wire.where_it_ends(out).await?;
         let applied = cx.kubectl.apply(&yaml(&kafka::labelled(cx, connectors)), false).await;
         applied.map_err(|e| ownership::api_failure(cx, "apply the connectors", &e))?;
         cx.synced(&[ObservedKind::KafkaConnector]).await;
