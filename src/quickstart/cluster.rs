@@ -1,7 +1,7 @@
 //! The minikube profile. Done when its API server answers; `minikube start` goes on beside the
 //! tasks that follow, and `ready` waits for its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +29,9 @@ const AFTER_START: Duration = Duration::from_secs(30);
 /// After which time it is no accident if kubectl knows better than that nobody answers.
 const SETTLED: Duration = Duration::from_secs(8);
 
+/// A profile that is in order, stopped or gone is known for that by then.
+const SOON: Duration = Duration::from_secs(1);
+
 /// An API server that answers has done so by then; after it minikube is asked what is wrong.
 const PROMPT: Duration = Duration::from_secs(2);
 
@@ -37,7 +40,11 @@ const PROMPT: Duration = Duration::from_secs(2);
 const AGAIN: &str = "2m0s";
 
 /// The task.
-pub struct Cluster;
+#[derive(Default)]
+pub struct Cluster {
+    /// Whether nothing in the node starts its API server.
+    lost: Cell<bool>,
+}
 
 #[async_trait(?Send)]
 impl Task<Cx> for Cluster {
@@ -57,7 +64,7 @@ impl Task<Cx> for Cluster {
         }
         // Preflight has just talked to it: no need to ask again.
         let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
-        match if known { Ok(()) } else { connect(cx).await? } {
+        match if known { Ok(()) } else { self.connect(cx, untouched).await? } {
             Ok(()) => {
                 if !known {
                     cx.machine_is(Machine::Api);
@@ -86,7 +93,11 @@ impl Task<Cx> for Cluster {
             discard(cx).await?;
             exists = false;
         }
-        let state = if exists { Some(cx.minikube.status().await?) } else { None };
+        let state = match exists {
+            true if self.lost.get() => Some(State::Partial),
+            true => Some(cx.minikube.status().await?),
+            false => None,
+        };
         if matches!(state, Some(State::Gone)) {
             remake(cx).await?;
             exists = false;
@@ -103,19 +114,13 @@ impl Task<Cx> for Cluster {
         }
         let mut options = options(cx, exists).await?;
         let was_whole = exists && !cx.journal.borrow().journal.start_unfinished;
-        if was_whole && matches!(state, Some(State::Partial)) && apiserver::is_lost(&cx.minikube).await? {
-            let ours = cx.profile_is_ours.get();
-            if ours {
-                let message = format!(
-                    "the node of {} has lost the file that starts its API server; kubeadm writes it anew",
-                    cx.profile()
-                );
-                cx.emit.warn(Some("cluster"), message);
+        if was_whole && matches!(state, Some(State::Partial)) {
+            if self.lost.get() || apiserver::is_lost(&cx.minikube).await? {
+                write_server_anew(cx).await?;
             }
-            apiserver::write_anew(&cx.minikube, cx.profile(), ours).await?;
-        }
-        if was_whole && matches!(state, Some(State::Partial)) && !set(&options.extra, "wait-timeout") {
-            options.extra.push(format!("--wait-timeout={AGAIN}"));
+            if !set(&options.extra, "wait-timeout") {
+                options.extra.push(format!("--wait-timeout={AGAIN}"));
+            }
         }
         begin(cx, cx.minikube.start_cmd(&options), true).await?;
         serves(cx).await
@@ -134,6 +139,39 @@ impl Task<Cx> for Cluster {
         let options = options(cx, exists).await?;
         Ok(vec![cx.minikube.start_cmd(&options).to_string()])
     }
+}
+
+impl Cluster {
+    /// As [`connect`]. minikube looks for the API server of a node that runs for up to 15 s: before anything
+    /// was started the node is asked beside it whether there could be one at all.
+    async fn connect(&self, cx: &Cx, untouched: bool) -> Result<Result<(), String>> {
+        let lost = async {
+            tokio::time::sleep(SOON).await;
+            let of_minikube = cx.settings.target.context.is_none() && untouched;
+            if !(of_minikube && matches!(apiserver::is_lost(&cx.minikube).await, Ok(true))) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            answer = connect(cx) => answer,
+            () = lost => {
+                self.lost.set(true);
+                Ok(Err(format!("nothing starts the API server of the profile {}", cx.profile())))
+            }
+        }
+    }
+}
+
+async fn write_server_anew(cx: &Cx) -> Result<()> {
+    let ours = cx.profile_is_ours.get();
+    if ours {
+        let message = format!(
+            "the node of {} has lost the file that starts its API server; kubeadm writes it anew",
+            cx.profile()
+        );
+        cx.emit.warn(Some("cluster"), message);
+    }
+    apiserver::write_anew(&cx.minikube, cx.profile(), ours).await
 }
 
 /// Ask the API server; where our kubeconfig does not know the profile, look at minikube.

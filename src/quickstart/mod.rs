@@ -54,7 +54,7 @@ pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
     let tasks: Vec<Rc<dyn Task<Cx>>> = vec![
         Rc::new(preflight::Preflight::default()),
-        Rc::new(cluster::Cluster),
+        Rc::<cluster::Cluster>::default(),
         Rc::new(images::Images::default()),
         Rc::new(namespace::Namespace::default()),
         Rc::new(crds::Crds),

@@ -338,7 +338,7 @@ fn an_api_server_whose_file_is_gone_is_brought_back() {
     };
     let mut test = support::ready();
     test.fake("docker", ["exec", "kstrim", "mv", file, "/tmp/"]).expect(0);
-    let document = doctor(&mut test, &[], 3);
+    let document = doctor(&mut test, &[], 1);
     assert!(lost(&document), "{document}");
     let fix = check(&document, "profile.state")["fix"].clone();
     assert_eq!(fix, "write the file that starts its API server anew, and start the profile kstrim");

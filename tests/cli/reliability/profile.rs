@@ -168,6 +168,18 @@ pub fn faults() -> Vec<Fault> {
             All,
         ),
         fault(
+            "api-server-lost-lately",
+            "the same, and minikube goes on looking for it",
+            Ready,
+            |t| {
+                lose_server(t);
+                let hang = Action::Hang { stdout: String::new(), stubborn: false };
+                break_call(t, "minikube", "status", None, hang);
+            },
+            Healed("kubeadm writes it anew"),
+            All,
+        ),
+        fault(
             "api-server-lost-foreign",
             "the same with somebody else's profile",
             Fresh,
