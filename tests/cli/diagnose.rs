@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Action, Crash, Engine, Host, ProfileSeed, Run, Test};
+use crate::harness::{Action, Crash, Engine, Fault, Host, ProfileSeed, Run, Test};
 use crate::support::{apply_foreign, fresh, kubectl, ready, until, written};
 
 /// An archive's files in their order, by their name below its folder.
@@ -203,6 +203,7 @@ fn nothing_secret_is_in_it() {
     events.push_str(&format!("{event}\n"));
     std::fs::write(own, events).expect("a log");
 
+    plant_more(&mut test);
     let (_, archive) = diagnose(&mut test, &[]);
     for (name, text) in &archive.files {
         for secret in [PLANTED, ENCODED[0], ENCODED[1], KEY, ONLY_KNOWN, &b64(ONLY_KNOWN), &b64(&pem)[..40]] {
@@ -225,6 +226,46 @@ fn nothing_secret_is_in_it() {
     assert!(archive.get("kstrim/environment.txt").contains("HTTPS_PROXY=http://REDACTED@proxy:3128"));
     assert!(archive.get("kstrim/up.events.jsonl").contains("password=REDACTED"));
     assert!(archive.get("namespace/kafkatopics.yaml").contains("name: planted"));
+    for (name, told) in [
+        ("namespace/pods.yaml", "value: seen in a pod"),
+        ("namespace/events.txt", "cannot pull with password=REDACTED"),
+        ("minikube/profile.yaml", "http://REDACTED@p:1"),
+        ("kstrim/journal.json", "token=REDACTED"),
+    ] {
+        assert!(archive.get(name).contains(told), "{name}: {}", archive.get(name));
+    }
+}
+
+/// The environment of a pod, an event, minikube's configuration, the kubeconfig, the journal.
+fn plant_more(test: &mut Test) {
+    apply_foreign(
+        test,
+        &[
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "planted", "namespace": "kafka"},
+                "spec": {"nodeName": "kstrim", "containers": [{"name": "x", "image": "x", "env": [
+                    {"name": "ACCESS_TOKEN", "value": PLANTED}, {"name": "B", "value": "seen in a pod"},
+                    {"name": "URL", "value": format!("http://ada:{PLANTED}@x")}]}]}}),
+            json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "planted.1", "namespace": "kafka"},
+                "type": "Warning", "reason": "Failed", "message": format!("cannot pull with password={PLANTED}"),
+                "involvedObject": {"kind": "Pod", "name": "planted", "namespace": "kafka"}}),
+        ],
+    );
+    let listed = test.fake("minikube", ["profile", "list", "--light", "-o", "json"]).expect(0);
+    let mut list = listed.json();
+    list["valid"][0]["Config"]["DockerEnv"] = json!([format!("HTTPS_PROXY=http://ada:{PLANTED}@p:1")]);
+    let stdout = list.to_string();
+    let action = Action::Exit { code: 0, stdout, stderr: String::new() };
+    let fault = Fault { program: "minikube".into(), args: "profile list".into(), nth: None, action };
+    test.rescenario(|s| s.faults.push(fault));
+    let state = test.home().join(".local/state/kstrim/profiles/kstrim");
+    let kubeconfig = std::fs::read_to_string(state.join("kubeconfig")).expect("a kubeconfig");
+    let user = format!("users:\n- name: planted\n  user:\n    token: {PLANTED}\n    password: {PLANTED}");
+    assert!(kubeconfig.contains("users:"), "{kubeconfig}");
+    std::fs::write(state.join("kubeconfig"), kubeconfig.replacen("users:", &user, 1)).expect("a kubeconfig");
+    let journal = std::fs::read_to_string(state.join("journal.json")).expect("a journal");
+    let mut journal: Value = journal.parse().expect("JSON");
+    journal["run_id"] = json!(format!("token={PLANTED}"));
+    std::fs::write(state.join("journal.json"), journal.to_string()).expect("a journal");
 }
 
 #[test]
