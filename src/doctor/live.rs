@@ -174,10 +174,11 @@ impl<'a> Live<'a> {
             }
             // Only a cluster that should run is missed; `profile.state` tells the rest.
             Err(why) if self.asked && matches!(self.ground.state().await, Ok(State::Running)) => {
-                let profile = self.ground.profile_name();
-                let message = format!("the API server of the profile {profile} does not answer");
+                let (profile, context) = (self.ground.profile_name(), &self.ground.settings.target.context);
+                let of = context.as_ref().map_or(format!("profile {profile}"), |c| format!("context {c}"));
+                let message = format!("the API server of the {of} does not answer");
                 let failure = Failure::new(kubectl::UNREACHABLE, Kind::Task, message).because(why);
-                Outcome::failed(&if self.ground.settings.target.context.is_some() {
+                Outcome::failed(&if context.is_some() {
                     failure.hint("see that your own kubectl reaches the cluster by this context")
                 } else {
                     failure

@@ -57,7 +57,7 @@ async fn timed(ground: &Ground, check: &checks::Check, began: Instant) -> Check 
     // With --context neither minikube nor its machine matters.
     let of_minikube = !matches!(check.group, Group::Disk | Group::Network | Group::Profile)
         && check.id != "tools.kubectl"
-        || matches!(check.id, "network.subnet" | "network.minikube" | "disk.minikube");
+        || matches!(check.id, "network.subnet" | "network.minikube" | "disk.minikube" | "profile.state");
     let verdict = match &ground.settings.target.context {
         Some(_) if of_minikube => checks::Verdict::Skip("there is no minikube with --context".into()),
         _ => (check.run)(ground).await,

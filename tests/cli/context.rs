@@ -139,3 +139,22 @@ fn contexts_are_found_or_named() {
     let run = test.args(["up", "--context", CLUSTER, "--image-archive", "install.yaml"]).run().expect(2);
     assert!(run.stderr.contains("KS-SETTING-INVALID"), "{}", run.stderr);
 }
+
+#[test]
+fn a_cluster_that_is_away_is_told_of_by_its_context_and_left_alone() {
+    let mut test = world().with("docker");
+    let file = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+    test.fake("docker", ["exec", CLUSTER, "mv", file, "/tmp/"]).expect(0);
+    test = test.without("docker");
+    let args = ["doctor", "--offline", "--fix", "--yes", "--context", CLUSTER, "-o", "json"];
+    let document = test.args(args).run().expect(1).json();
+    let checks = document["checks"].as_array().expect("checks");
+    let check = |id: &str| checks.iter().find(|c| c["id"] == id).expect("the check");
+    assert_eq!(check("profile.state")["verdict"], "skipped", "{document:#}");
+    let api = &check("cluster.api")["problem"];
+    assert_eq!(
+        (&api["id"], &api["message"]),
+        (&json!("KS-API-UNREACHABLE"), &json!("the API server of the context prod does not answer"))
+    );
+    assert_eq!((&document["fixes"], machine_calls(&test)), (&json!([]), 0));
+}
