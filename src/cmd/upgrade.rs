@@ -12,7 +12,7 @@ use crate::config::{self, Settings};
 use crate::event::TaskInfo;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
-use crate::quickstart::{next, refused};
+use crate::quickstart::{component as beside, next, refused};
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
 use crate::upgrade::steps::Way;
@@ -60,7 +60,10 @@ async fn upgrade(
         looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
-    let choose = |stop: &Stop| choice(&cx.settings, args, &found, &way, stop);
+    let (with, mirrored) = beside::resources(&living.before).await;
+    living.before.stop_observing();
+    let base = Settings { with, mirrored, ..cx.settings.clone() };
+    let choose = |stop: &Stop| choice(&base, args, &found, &way, stop);
     let tasks = Way { cx: &cx, found: &found, choose: &choose }.tasks(&way)?;
     session.started(
         Some(&target.version.to_string()),

@@ -36,7 +36,8 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
             if resource.deleting() {
                 return waits("being deleted".into());
             }
-            if !resource.has_status() {
+            // The operator has nothing to say before its pods are there.
+            if !resource.has_status() && pods(component, scene).is_empty() {
                 return waits("waiting for the operator to look at it".into());
             }
             let ready = resource.condition("Ready").is_some_and(|c| c.is_true());

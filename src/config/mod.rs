@@ -66,6 +66,8 @@ pub struct Settings {
     pub preset: Option<PresetName>,
     /// What stands beside Kafka, each once.
     pub with: Vec<ComponentName>,
+    /// The topic that MirrorMaker 2 mirrors, if it is not [`Settings::topic`].
+    pub mirrored: Option<TopicName>,
     /// Size of each broker's volume, a Kubernetes quantity.
     pub storage: StorageSize,
     /// Whether Strimzi's own settings stay as they are.
@@ -121,6 +123,7 @@ impl Settings {
             topic: what.topic.clone(),
             preset: what.preset,
             with: once(&what.with),
+            mirrored: None,
             storage: what.storage.clone(),
             stock: what.stock,
             adopt: what.adopt,
@@ -183,6 +186,7 @@ impl Settings {
             topic: topic.clone(),
             preset: None,
             with: Vec::new(),
+            mirrored: None,
             storage: default_storage(),
             stock: false,
             adopt: false,

@@ -17,7 +17,7 @@ use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::component::ComponentInput;
 use crate::manifest::{self, Object};
-use crate::names::ComponentName;
+use crate::names::{ComponentName, TopicName};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 
 /// A component that kstrim did not make is there.
@@ -178,9 +178,18 @@ pub fn input(cx: &Cx) -> ComponentInput<'_> {
         kafka: &cx.choice.kafka,
         namespace: &cx.settings.target.namespace,
         cluster: &cx.settings.target.cluster,
-        topic: &cx.settings.topic,
+        topic: cx.settings.mirrored.as_ref().unwrap_or(&cx.settings.topic),
         tuning: !cx.settings.stock,
     }
+}
+
+/// Those components of kstrim's that are resources of their own, and the topic that MirrorMaker 2 mirrors.
+pub async fn resources(cx: &Cx) -> (Vec<ComponentName>, Option<TopicName>) {
+    let installed = super::proof::installed(cx).await;
+    let own = installed.into_iter().filter(|name| of(*name).kind().is_some()).collect();
+    let snapshot = cx.store.snapshot();
+    let mirror = snapshot.get(ObservedKind::KafkaMirrorMaker2, cx.namespace(), cx.cluster());
+    (own, mirror.and_then(|m| component::mirrors(m.json())?.parse().ok()))
 }
 
 /// What is applied for a component beside the Kafka, not yet labelled.

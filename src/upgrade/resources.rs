@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::settled::{self, KINDS};
 use super::shape;
 use crate::catalogue::{self, Mode};
+use crate::component;
 use crate::context::{Cx, yaml};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
@@ -18,7 +19,7 @@ use crate::manifest::{self, Object};
 use crate::names::plain;
 use crate::observe::{Kind, Snapshot};
 use crate::quickstart::patience::Patience;
-use crate::quickstart::{kafka, ownership};
+use crate::quickstart::{component as beside, kafka, ownership};
 
 /// The task.
 pub struct Resources {
@@ -75,6 +76,13 @@ impl Resources {
                     None => merged.remove(field),
                 }
             }
+            // What kstrim made beside it is in no rendering.
+            component::into_kafka(
+                std::slice::from_mut(&mut merged),
+                Some(live.json()),
+                &[],
+                &beside::input(cx),
+            );
             all.push(merged);
         }
         manifest::label(&mut all, &digest, &cx.choice.release.version.to_string());

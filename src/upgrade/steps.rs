@@ -12,11 +12,13 @@ use super::resources::Resources;
 use super::settled::Settled;
 use super::state::Found;
 use crate::catalogue::Choice;
+use crate::component;
 use crate::config::Settings;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Emit, Event};
 use crate::failure::{Failure, Result};
+use crate::quickstart::component::Beside;
 use crate::quickstart::{crds, operator, smoke, topic};
 use async_trait::async_trait;
 
@@ -164,12 +166,17 @@ impl Way<'_> {
                     }
                     Action::Convert => {
                         cx = self.context(&at, &line.names)?;
+                        // Written as v1 knows them: what was written before v1 would be refused.
+                        line.components(&cx);
                         let spec = line.spec("convert-v1".into(), "Everything stored as v1".into(), 15);
                         line.push(Rc::new(Convert::new(cx.clone(), spec)));
                     }
                 }
                 line.prove(&cx);
             }
+        }
+        if !stops.is_empty() {
+            line.components(&cx);
         }
         Ok(line.tasks)
     }
@@ -214,6 +221,20 @@ impl Line {
     ) {
         let spec = self.spec(id, title, 15);
         self.push(Rc::new(At { cx: cx.clone(), inner, spec, of_up, names: self.names.clone() }));
+    }
+
+    /// The resources of what kstrim made beside the Kafka, as the context's release has them.
+    fn components(&mut self, cx: &Rc<Cx>) {
+        let own = cx.settings.with.iter().map(|name| component::of(*name)).filter(|c| c.kind().is_some());
+        for component in own {
+            let name = component.name;
+            let id = format!("{name}-{}-{}", cx.choice.release.version, cx.choice.kafka);
+            let title = format!("{} by Strimzi {}", component.title, cx.choice.release.version);
+            // Before the conversion and at the end it may be of the same release.
+            if self.tasks.iter().all(|task| task.spec().id != id) {
+                self.up(cx, Beside::new(name, &[]), name.as_str(), id, title);
+            }
+        }
     }
 
     /// Messages there and back.

@@ -217,3 +217,18 @@ fn a_killed_upgrade_goes_on_where_the_cluster_stands() {
         assert_eq!(end(&test), expected, "killed at command {k}");
     }
 }
+
+#[test]
+fn what_stands_beside_kafka_goes_along() {
+    let mut test = runs("0.51.0", &["--with", "connect,exporter"]);
+    let lines = upgrade(&mut test, "1.2.0", 0);
+    let steps = ended(&lines);
+    let before =
+        steps.iter().position(|s| s.starts_with("connect-0.51.0")).expect("connect before the conversion");
+    let converted = steps.iter().position(|s| s.starts_with("convert-v1")).expect("the conversion");
+    assert!(before < converted, "{steps:?}");
+    let connect = test.object(PROFILE, "kafkaconnects.kafka.strimzi.io/kafka/my-cluster");
+    assert_eq!(connect["spec"]["version"], "4.3.1");
+    assert_eq!(connect["metadata"]["annotations"]["kstrim/release"], "1.2.0");
+    assert!(test.object(PROFILE, KAFKA)["spec"]["kafkaExporter"].is_object());
+}
