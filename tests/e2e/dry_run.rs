@@ -1,9 +1,12 @@
-//! Presets of old and new releases as a real API server judges them: strictly, and without keeping them.
+//! Presets of old and new releases, with all that can stand beside their brokers, as a real API server judges
+//! them: strictly, and without keeping them.
 
 use std::time::Duration;
 
 use kstrim::catalogue;
+use kstrim::component;
 use kstrim::manifest::render::Preset;
+use kstrim::names::ComponentName;
 
 use crate::ground::{Ground, within};
 use crate::run::Run;
@@ -43,6 +46,12 @@ fn without_definitions(ground: &Ground) {
     });
 }
 
+/// All that can stand beside the brokers of a preset.
+fn with(preset: Preset) -> String {
+    let fitting = ComponentName::ALL.into_iter().filter(|n| component::of(*n).brokers <= preset.brokers());
+    fitting.map(ComponentName::as_str).collect::<Vec<_>>().join(",")
+}
+
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn every_preset_passes_a_strict_dry_run() {
@@ -70,7 +79,7 @@ fn every_preset_passes_a_strict_dry_run() {
         let yaml: String = Preset::ALL
             .into_iter()
             .filter(|preset| preset.check(release).is_ok())
-            .map(|preset| render(&["--preset", &preset.to_string()]))
+            .map(|preset| render(&["--preset", &preset.to_string(), "--with", &with(preset)]))
             .collect();
         let run = dry_run(&ground, version, &yaml).expect(0);
         let objects = yaml.lines().filter(|line| *line == "---").count();

@@ -13,6 +13,7 @@ mod ground;
 mod run;
 
 // In the order in which they run.
+mod components;
 mod creation;
 mod daily;
 mod dry_run;

@@ -150,5 +150,5 @@ balanced() {
   local was; was=$(uid $pod)
   point "cruise control: the brokers are rolled" eval "kafka_spec '{\"cruiseControl\": {\"readinessProbe\": {\"initialDelaySeconds\": 1, \"periodSeconds\": 2}}}' && sees 120 $pod '.metadata.uid != \"$was\"' && sees 240 kafka/my-cluster '$ready' && sees 1 deployment/my-cluster-cruise-control '.status.readyReplicas == 1'"
   point "its topics" eval 'in_pod timeout 60 bin/kafka-topics.sh --bootstrap-server my-cluster-kafka-bootstrap:9092 --list | grep -c ^strimzi.cruisecontrol | grep -x 3'
-  point "taken away: nothing of it is left" eval 'kafka_spec "{\"cruiseControl\": null}" && left strimzi.io/name=my-cluster-cruise-control && sees 240 kafka/my-cluster "$ready"'
+  point "taken away: nothing of it is left" eval 'kafka_spec "{\"cruiseControl\": null}" && sees 240 kafka/my-cluster "$ready" && left strimzi.io/name=my-cluster-cruise-control'
 }

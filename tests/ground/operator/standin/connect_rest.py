@@ -24,11 +24,7 @@ class ConnectRest:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        try:
-            answer = self.pool.request(method, self.base + path, headers=headers, timeout=90.0,
-                                       body=None if body is None else json.dumps(body).encode())
-        except urllib3.exceptions.HTTPError as failure:
-            raise ConnectException(f"{self.base}: {failure}") from failure
+        answer = self._reached(method, path, headers, None if body is None else json.dumps(body).encode())
         if answer.status >= 400:
             try:
                 message = json.loads(answer.data)["message"]
@@ -36,6 +32,19 @@ class ConnectRest:
                 message = "Unknown error message"
             raise ConnectRestException(method, path.split("?")[0], answer.status, message)
         return json.loads(answer.data) if answer.data else None
+
+    def _reached(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any:
+        """An answer. The service knows of a pod a moment after that is ready, and the stand-in is sooner than a JVM."""
+        end = time.monotonic() + 5
+        while True:
+            try:
+                return self.pool.request(method, self.base + path, headers=headers, timeout=90.0, body=body)
+            except urllib3.exceptions.NewConnectionError as failure:
+                if time.monotonic() > end:
+                    raise ConnectException(f"{self.base}: {failure}") from failure
+            except urllib3.exceptions.HTTPError as failure:
+                raise ConnectException(f"{self.base}: {failure}") from failure
+            time.sleep(0.3)
 
     @staticmethod
     def _patiently(code: int, tries: int, ask: Callable[[], Any]) -> Any:
