@@ -18,7 +18,7 @@ const USER_REFUSED: Id = Id("KS-USER-REFUSED");
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        ids: &[TOPIC_REPLICATION, TOPIC_CHANGE, TOPIC_CONFIG, TOPIC_REFUSED],
+        ids: &[TOPIC_REPLICATION, TOPIC_CHANGE, TOPIC_CONFIG, TOPIC_REFUSED, TOPIC_UNSERVED],
         family: Family::Topic,
         find: refused,
     },
@@ -54,6 +54,14 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("topic {name} asks for more replicas than there are brokers"),
                 "lower the topic's replicas, or add brokers",
             ),
+            // No refusal: the topic operator gave up asking, as it does while brokers are down.
+            "KafkaError" if message.contains("TimeoutException") => (
+                TOPIC_UNSERVED,
+                format!(
+                    "topic {name} is not looked after: the topic operator gets no answer from the brokers"
+                ),
+                "see whether the brokers run: kstrim status",
+            ),
             "NotSupported" => (
                 TOPIC_CHANGE,
                 format!("topic {name} cannot be changed so: {message}"),
@@ -73,14 +81,16 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "correct the KafkaTopic and apply it again",
             ),
         };
-        let finding = Finding::new(id, 48, format!("topic/{name}"), sentence)
+        let unserved = id == TOPIC_UNSERVED;
+        let finding = Finding::new(id, if unserved { 40 } else { 48 }, format!("topic/{name}"), sentence)
             .evidence(format!(
                 "kafkatopics/{name} {}={} {}: {message}",
                 refusal.kind, refusal.status, refusal.reason
             ))
             .hint(hint)
             .since(refusal.last_transition);
-        found.push(if expected(scene) { finding.certain_after(1) } else { finding });
+        let certain = if unserved { 30 } else { 1 };
+        found.push(if expected(scene) { finding.certain_after(certain) } else { finding });
     }
 }
 

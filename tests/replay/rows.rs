@@ -396,7 +396,13 @@ fn topics_users_and_namespaces() {
     let ids = |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.0).collect::<Vec<_>>();
     assert_eq!(ids(with([topic(json!({}))])), ["KS-TOPIC-UNSERVED"]);
     let failed = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "False", "reason": "KafkaError", "message": "PolicyViolation", "lastTransitionTime": T0}]});
-    assert_eq!(ids(with([topic(failed)])), ["KS-TOPIC-REFUSED"]);
+    assert_eq!(ids(with([topic(failed.clone())])), ["KS-TOPIC-REFUSED"]);
+    // No refusal: the brokers were down when it asked.
+    let mut unanswered = failed;
+    unanswered["conditions"][0]["message"] =
+        json!("org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node assignment.");
+    let found = look(with([topic(unanswered)]), &expect, &Answers::new());
+    assert_eq!((found[0].id.0, found[0].certain_after.map(|a| a.as_secs())), ("KS-TOPIC-UNSERVED", Some(30)));
     let user = json!({"kind": "KafkaUser", "metadata": {"name": "u", "namespace": "kafka", "generation": 1, "labels": {"strimzi.io/cluster": "my-cluster"}},
         "status": {"observedGeneration": 1, "conditions": [{"type": "NotReady", "status": "True", "reason": "ExecutionException", "message": "Simple authorization ACL rules"}]}});
     assert_eq!(ids(with([user])), ["KS-USER-REFUSED"]);
