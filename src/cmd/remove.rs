@@ -45,7 +45,7 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
     let tasks: Vec<Rc<dyn Task<Cx>>> = plans
         .into_iter()
         .map(|plan| {
-            let task: Rc<dyn Task<Cx>> = Rc::new(teardown::Away::new(plan, &names));
+            let task: Rc<dyn Task<Cx>> = Rc::new(teardown::Away::new(plan, &names, args.yes));
             task
         })
         .collect();

@@ -71,7 +71,8 @@ const CRUISE_CONTROL_TOPICS: [&str; 3] = [
 /// Those of MirrorMaker 2: its own, where it notes which offsets belong together, and the mirrored topic.
 fn mirrored(cluster: &ClusterName, resource: Option<&Value>) -> Vec<String> {
     let mut topics: Vec<String> = render::mirror_topics(cluster).into();
-    topics.push("mm2-offset-syncs.target.internal".to_owned());
+    // Another MirrorMaker 2 may have one of that name.
+    topics.extend(resource.map(|_| "mm2-offset-syncs.target.internal".to_owned()));
     topics.extend(resource.and_then(mirror_of));
     topics
 }

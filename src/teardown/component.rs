@@ -65,7 +65,11 @@ pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Resu
     if component.name == ComponentName::Connect {
         unused(cx).await?;
     }
-    let topics = (component.topics)(&cx.settings.target.cluster, resource.as_ref());
+    let mut topics = (component.topics)(&cx.settings.target.cluster, resource.as_ref());
+    if !there && component.name == ComponentName::CruiseControl {
+        // Every Cruise Control has topics of these names.
+        topics.clear();
+    }
     Ok(Plan { component, there, topics })
 }
 
@@ -115,16 +119,17 @@ pub struct Away {
     plan: Plan,
     /// All that go in this run: their fields go at once.
     names: Vec<ComponentName>,
+    /// Whether topics may go of what is gone already: an earlier run may have been cut off before them.
+    agreed: bool,
     cleared: Cell<bool>,
     patience: Patience,
 }
 
 impl Away {
     /// Carry out a plan, one of those for `names`.
-    pub fn new(plan: Plan, names: &[ComponentName]) -> Self {
-        // A topic that is not there costs one question; after a run that was cut off it may be.
+    pub fn new(plan: Plan, names: &[ComponentName], agreed: bool) -> Self {
         let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
-        Self { plan, names: names.to_vec(), cleared: Cell::new(false), patience }
+        Self { plan, names: names.to_vec(), agreed, cleared: Cell::new(false), patience }
     }
 
     /// What is left of it besides topics.
@@ -215,7 +220,7 @@ impl Task<Cx> for Away {
         if let Some(left) = self.left(cx).await? {
             return Ok(Doneness::Pending(left));
         }
-        if !self.cleared.get() {
+        if !self.cleared.get() && (self.plan.there || self.agreed) {
             // Once a run: a topic that is not there is no error.
             self.clear(cx).await?;
             self.cleared.set(true);
