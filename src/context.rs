@@ -95,6 +95,8 @@ pub struct Cx {
     pub kubernetes: OnceCell<Option<crate::names::Version>>,
     /// Whether the profile is kstrim's own, once known.
     pub profile_is_ours: Cell<bool>,
+    /// The version of Strimzi's resources that the API server serves, where it was asked for it.
+    pub served: Cell<Option<Version>>,
     /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
     pub read_only: Cell<bool>,
     /// How far the machine is.
@@ -140,6 +142,7 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: Cell::new(false),
+            served: Cell::new(None),
             read_only: Cell::new(false),
             machine: watch::channel(Machine::Down).0,
             start: Rc::default(),
@@ -169,6 +172,7 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: self.profile_is_ours.clone(),
+            served: self.served.clone(),
             read_only: self.read_only.clone(),
             machine: watch::channel(Machine::Down).0,
             start: Rc::default(),
@@ -203,9 +207,11 @@ impl Cx {
         self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), preset)
     }
 
-    /// The version of Strimzi's resources in this release.
+    /// The version of Strimzi's resources: as served, where the API server was asked, else that of the release.
     pub fn api_version(&self) -> Version {
-        if self.choice.release.api_versions.iter().any(|v| v == "v1") {
+        if let Some(served) = self.served.get() {
+            served
+        } else if self.choice.release.api_versions.iter().any(|v| v == "v1") {
             Version::V1
         } else {
             Version::V1Beta2

@@ -23,15 +23,13 @@ use crate::exec::Runner;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{TopicName, Version};
-use crate::observe::Snapshot;
+use crate::observe::kind::Version as ApiVersion;
+use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::{ownership, refused};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
-
-/// The group of Strimzi's resources.
-const GROUP: &str = "/apis/kafka.strimzi.io";
 
 /// A way to the cluster, and the Kafka as it was found.
 pub struct Living {
@@ -89,7 +87,8 @@ impl Living {
 
 /// The API's path of Strimzi's resources of a kind, or of one of them.
 pub fn path(cx: &Cx, plural: &str, name: Option<&str>) -> String {
-    let base = format!("{GROUP}/{}/namespaces/{}/{plural}", cx.api_version().as_str(), cx.namespace());
+    let base =
+        format!("{}/{}/namespaces/{}/{plural}", ApiVersion::GROUP, cx.api_version().as_str(), cx.namespace());
     match name {
         Some(name) => format!("{base}/{name}"),
         None => base,
@@ -181,18 +180,16 @@ async fn find(
     let cx = make(settings.clone(), super::up::choose(&settings)?);
     super::connected(&cx).await?;
     let asked = |e| ownership::api_failure(&cx, "ask for Strimzi's resources", &e);
-    let group = cx.kubectl.find(GROUP).await.map_err(asked)?;
-    let served: Vec<&str> = group
-        .as_ref()
-        .and_then(|g| g.get("versions")?.as_array())
-        .into_iter()
-        .flatten()
-        .filter_map(|v| v.get("version")?.as_str())
-        .collect();
-    let version = if served.contains(&"v1") { "v1" } else { "v1beta2" };
-    let at = format!("{GROUP}/{version}/namespaces/{}/kafkas/{}", cx.namespace(), cx.cluster());
-    let kafka = if served.is_empty() { None } else { cx.kubectl.find(&at).await.map_err(asked)? };
-    let Some(kafka) = kafka else {
+    let group = cx.kubectl.find(ApiVersion::GROUP).await.map_err(asked)?;
+    let version = group.as_ref().and_then(ApiVersion::served);
+    let kafka = match version {
+        Some(version) => {
+            let at = ObservedKind::Kafka.path(version, Some(cx.namespace()));
+            cx.kubectl.find(&format!("{at}/{}", cx.cluster())).await.map_err(asked)?
+        }
+        None => None,
+    };
+    let (Some(version), Some(kafka)) = (version, kafka) else {
         return Err(Box::new(
             Failure::new(
                 super::kubectl::NO_CLUSTER,
@@ -203,7 +200,7 @@ async fn find(
             .hint("or name another: --cluster NAME, --namespace NAME"),
         ));
     };
-    settings.release = release(&kafka, version);
+    settings.release = release(&kafka, version.as_str());
     let mut choice = super::up::choose(&Settings { preset: None, ..settings.clone() })?;
     // The Kafka says itself what it runs; the release's default is not asked for.
     if let Some(running) = kafka.pointer("/spec/kafka/version").and_then(Value::as_str)

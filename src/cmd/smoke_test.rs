@@ -1,12 +1,11 @@
 //! `kstrim smoke-test`
 
 use std::process::ExitCode;
-use std::rc::Rc;
 use std::time::Instant;
 
+use super::living;
 use super::session::{Ended, Session};
 use crate::cli::{Global, SmokeTest};
-use crate::config::Settings;
 use crate::context::{Cx, yaml};
 use crate::engine::run::Report;
 use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
@@ -24,7 +23,6 @@ pub const JUNIT: Id = Id("KS-JUNIT-UNWRITABLE");
 /// # Errors
 /// What is wrong with the command line; everything else is told by the session.
 pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
-    let settings = Settings::of_target(global, &args.topic);
     let plan = Plan {
         messages: args.messages,
         size: usize::try_from(args.size).unwrap_or(usize::MAX),
@@ -33,14 +31,13 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
         ..Plan::new("", args.topic.as_str())
     };
     plan.check()?;
-    let choice = super::up::choose(&settings)?;
     let session = Session::begin(global, "smoke-test", args.output);
     session.started(None, vec![TaskInfo { id: "smoke".into(), title: "Smoke test".into(), needs: vec![] }]);
     let began = Instant::now();
     session.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "asked for".into() });
     let plan = Plan { run_id: session.run_id.clone(), ..plan };
     let tested = tokio::select! {
-        tested = test(&session, settings, choice, &plan, !args.no_components) => tested,
+        tested = test(&session, global, args, &plan) => tested,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
     let begun = tested.is_ok();
@@ -75,15 +72,9 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     Ok(session.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
-async fn test(
-    session: &Session,
-    settings: Settings,
-    choice: crate::catalogue::Choice,
-    plan: &Plan,
-    components: bool,
-) -> Result<(Run, Beside)> {
-    let cx = Rc::new(super::up::context(session, settings, choice)?);
-    super::connected(&cx).await?;
+async fn test(session: &Session, global: &Global, args: &SmokeTest, plan: &Plan) -> Result<(Run, Beside)> {
+    // By the release that runs, not by the newest.
+    let cx = living::open(session, global, &args.topic).await?.cx;
     let made = make_sure_of_topic(&cx, plan).await?;
     let mut run = smoke::test(&cx, plan).await?;
     if made && !plan.keep {
@@ -93,7 +84,7 @@ async fn test(
         }
     }
     let mut beside = Beside::default();
-    if components && run.failure.is_none() {
+    if !args.no_components && run.failure.is_none() {
         let names = proof::installed(&cx).await;
         (beside.reports, beside.failure) = proof::all(&cx, &names, &plan.run_id, plan.timeout).await;
     }
@@ -113,16 +104,6 @@ async fn make_sure_of_topic(cx: &Cx, plan: &Plan) -> Result<bool> {
     let mut kinds = smoke::KINDS.to_vec();
     kinds.push(ObservedKind::KafkaTopic);
     let snapshot = cx.synced(&kinds).await;
-    if snapshot.kafka(cx.namespace(), cx.cluster()).is_none() {
-        return Err(Box::new(
-            Failure::new(
-                super::kubectl::NO_CLUSTER,
-                Kind::Prerequisite,
-                format!("there is no Kafka {} in namespace {}", cx.cluster(), cx.namespace()),
-            )
-            .hint(format!("make it: {}", crate::quickstart::refused::up(cx))),
-        ));
-    }
     if snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()).is_some() {
         return Ok(false);
     }

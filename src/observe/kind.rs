@@ -21,6 +21,16 @@ impl Version {
             Version::V1Beta2 => "v1beta2",
         }
     }
+
+    /// Where the API server tells which versions it serves (Kubernetes' APIGroup).
+    pub const GROUP: &str = "/apis/kafka.strimzi.io";
+
+    /// The one to ask for, of those in an APIGroup; `None` if it serves neither.
+    pub fn served(group: &serde_json::Value) -> Option<Self> {
+        let versions = group.get("versions")?.as_array()?;
+        let serves = |version: &Version| versions.iter().any(|v| v["version"] == version.as_str());
+        [Version::V1, Version::V1Beta2].into_iter().find(serves)
+    }
 }
 
 /// A kind of object.

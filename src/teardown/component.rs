@@ -14,6 +14,7 @@ use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::KafkaError;
 use crate::names::ComponentName;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::component as beside;
@@ -29,8 +30,9 @@ pub const IN_USE: Id = Id("KS-COMPONENT-IN-USE");
 /// Topics of a component could not be deleted.
 pub const TOPICS: Id = Id("KS-COMPONENT-TOPICS");
 
-/// How long the brokers may take to delete its topics.
-const DELETE: Duration = Duration::from_secs(30);
+/// How long the brokers may take to delete its topics: a single one that restarts, because its metrics go in
+/// the same run, is away for half a minute, for more on a busy machine.
+const DELETE: Duration = Duration::from_secs(120);
 
 /// What is there of a component.
 pub struct Plan {
@@ -187,15 +189,21 @@ impl Away {
         }
         cx.synced(&smoke::KINDS).await;
         let deadline = Instant::now() + DELETE;
-        let brokers = Brokers::of(cx)?;
-        let work = async {
-            let mut client = brokers.client(deadline).await?;
-            for topic in &self.plan.topics {
-                client.delete_topic(topic, deadline).await?;
+        let deleted = loop {
+            let brokers = match Brokers::of(cx) {
+                Err(_) if Instant::now() < deadline => {
+                    moment().await;
+                    continue;
+                }
+                brokers => brokers?,
+            };
+            match self.delete_topics(&brokers, deadline).await {
+                // A broker went away: it is being restarted.
+                Err(e) if e.is_connection() && Instant::now() < deadline => moment().await,
+                deleted => break deleted,
             }
-            Ok::<_, crate::kafka::KafkaError>(())
         };
-        work.await.map_err(|e| {
+        deleted.map_err(|e| {
             let flags = refused::target_flags(&cx.settings.target);
             Box::new(
                 Failure::new(
@@ -207,6 +215,16 @@ impl Away {
                 .hint(format!("try again: kstrim remove {} --yes{flags}", self.plan.component.name)),
             )
         })
+    }
+}
+
+impl Away {
+    async fn delete_topics(&self, brokers: &Brokers, deadline: Instant) -> Result<(), KafkaError> {
+        let mut client = brokers.client(deadline).await?;
+        for topic in &self.plan.topics {
+            client.delete_topic(topic, deadline).await?;
+        }
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Engine, ProfileSeed, Test};
 use crate::support::{
-    KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, kstrim,
-    kubectl, ours, quick, ready, same, state, told, until, written,
+    KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, install_of,
+    kstrim, kubectl, ours, quick, ready, same, state, text, told, until, written,
 };
 
 const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
@@ -166,6 +166,23 @@ fn a_namespace_that_kstrim_did_not_make_stays() {
     assert!(namespace.is_object() && namespace["metadata"]["deletionTimestamp"].is_null());
     assert_eq!(test.object(PROFILE, "configmaps/kafka/mine")["data"]["a"], "b");
     assert!(test.object(PROFILE, KAFKA).is_null());
+}
+
+#[test]
+fn an_older_release_goes_and_takes_nobody_elses_kafka_along() {
+    let mut test = fresh().scenario(quick);
+    let manifest = install_of("0.48.0", &["4.0.0", "4.1.0"], &["v1beta2"]);
+    test.write("old.yaml", text(&manifest));
+    test.args(["up", "--release", "0.48.0", "--manifests", "old.yaml"]).run().expect(0);
+    let kafka = json!({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "Kafka",
+        "metadata": {"name": "theirs", "namespace": "kafka"}, "spec": {"kafka": {}}});
+    apply_foreign(&test, &[kafka]);
+    assert_eq!(failure(&events(&mut test, KEEP, 5)), "KS-KAFKA-FOREIGN");
+    test.args(["kubectl", "--", "delete", "kafka", "theirs", "-n", "kafka"]).run().expect(0);
+    let lines = events(&mut test, KEEP, 0);
+    let kafka = lines.iter().find(|l| l["type"] == "task_finished" && l["task"] == "kafka");
+    assert_eq!(kafka.map(|l| &l["outcome"]), Some(&json!("done")), "it was seen: {lines:#?}");
+    assert_eq!(remains(&test), Vec::<String>::new());
 }
 
 #[test]

@@ -34,6 +34,16 @@ fn messages_come_back() {
 }
 
 #[test]
+fn an_older_release_is_asked_in_its_own_version() {
+    let mut test = fresh().scenario(crate::support::quick);
+    let manifest = crate::support::install_of("0.48.0", &["4.0.0", "4.1.0"], &["v1beta2"]);
+    test.write("old.yaml", crate::support::text(&manifest));
+    test.args(["up", "--release", "0.48.0", "--manifests", "old.yaml"]).run().expect(0);
+    let lines = events(&mut test, ["smoke-test"], 0);
+    assert_eq!(report(&lines)["verified"], 10);
+}
+
+#[test]
 fn as_many_and_as_large_as_asked_for() {
     let mut test = ready();
     let args = ["smoke-test", "--messages", "250", "--size", "2000", "--junit", "out.xml"];
