@@ -17,8 +17,8 @@ const PATIENCE_S: u64 = 120;
 /// A good one takes 15 s (recording 01), with old data or on a busy machine a minute or two; the operator itself
 /// gives up after 300 s.
 const BROKER_PATIENCE_S: u64 = 290;
-/// Nothing to tell of one that starts.
-const BROKER_USUAL_S: i64 = 45;
+/// Nothing unusual: it starts.
+const BROKER_USUAL_S: u64 = 45;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[ENTITY_OPERATOR], family: Family::Pods, find: not_ready },
@@ -72,12 +72,9 @@ fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 continue;
             }
             let since = started.or(pod.0.created());
-            if scene.age(since) < BROKER_USUAL_S {
-                continue;
-            }
             let log = asked(pod, &container, scene).and_then(logs::last_words);
             let words = log.map_or(String::new(), |w| format!("; last words: {}", short(w)));
-            let finding = Finding::new(
+            let mut finding = Finding::new(
                 BROKER,
                 28,
                 format!("pod/{name}"),
@@ -87,8 +84,11 @@ fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .hint(format!("its log: {}", scene.command(&format!("logs {name} -c {}", container.name()))))
             .hint("a broker is ready when it has found the others and loaded its data: are all nodes there?")
             .since(since)
-            .certain_after(BROKER_PATIENCE_S)
-            .probe(question(pod, &container));
+            .usual_for(BROKER_USUAL_S)
+            .certain_after(BROKER_PATIENCE_S);
+            if !finding.usual_at(scene.now) {
+                finding = finding.probe(question(pod, &container));
+            }
             found.push(finding);
         }
     }

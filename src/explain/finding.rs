@@ -57,6 +57,9 @@ pub struct Finding {
     pub since: Option<Timestamp>,
     /// How long it must hold before it stops a wait; `None`: it never does by itself.
     pub certain_after: Option<Duration>,
+    /// Younger than that it is what every start goes through: a look at the cluster does not tell of it, a run
+    /// that ends just then does.
+    pub usual_for: Option<Duration>,
     /// How near the root it is: of several findings the deepest is the cause. 0 to 99.
     pub depth: u8,
     /// How kstrim may put it right by itself.
@@ -78,6 +81,7 @@ impl Finding {
             hints: Vec::new(),
             since: None,
             certain_after: None,
+            usual_for: None,
             depth,
             cure: None,
             probes: Vec::new(),
@@ -138,6 +142,20 @@ impl Finding {
     pub fn certain_after(mut self, seconds: u64) -> Self {
         self.certain_after = Some(Duration::from_secs(seconds));
         self
+    }
+
+    /// It is nothing unusual for so many seconds.
+    #[must_use]
+    pub fn usual_for(mut self, seconds: u64) -> Self {
+        self.usual_for = Some(Duration::from_secs(seconds));
+        self
+    }
+
+    /// Whether it is nothing unusual at `now`.
+    pub fn usual_at(&self, now: Timestamp) -> bool {
+        let held = self.since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+        self.usual_for
+            .is_some_and(|usual| held < SignedDuration::try_from(usual).unwrap_or(SignedDuration::MAX))
     }
 
     /// Add a question.

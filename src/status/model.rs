@@ -144,7 +144,8 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
 /// What the rules find, and which cause is certain: by the objects' own times, since a single look
 /// has no memory, or by how long it has been seen.
 fn verdict(scene: &Scene<'_>, first_seen: &mut FirstSeen) -> Verdict {
-    let findings = explain::findings(scene);
+    let mut findings = explain::findings(scene);
+    findings.retain(|f| !f.usual_at(scene.now));
     let key = |f: &explain::Finding| (f.id, f.subject.clone());
     first_seen.retain(|seen, _| findings.iter().any(|f| key(f) == *seen));
     for finding in &findings {
