@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::patience::Patience;
 use super::{component as beside, ownership, refused};
@@ -16,12 +17,14 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::ComponentName;
-use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::ready;
 
 /// Volumes of an earlier cluster whose cluster id nobody knows.
 pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
 
+/// How long the operator may take to say that it pauses. One that is not there by then reads the id when it comes.
+const PAUSED: Duration = Duration::from_secs(60);
 /// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
 pub const CLUSTER_ID: &str = "kstrim/cluster-id";
 
@@ -286,17 +289,32 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
         object.set(&["metadata", "annotations", PAUSE], "true");
     }
     cx.kubectl.apply(&yaml(&paused), false).await.map_err(refused)?;
-    cx.kubectl
-        .patch(
-            cx.namespace(),
-            "kafka.kafka.strimzi.io",
-            cx.cluster(),
-            &json!({"status": {"clusterId": id}}),
-            Some("status"),
-        )
-        .await
-        .map_err(refused)?;
+    give_cluster_id(cx, &id).await.map_err(refused)?;
     // Without the annotation the same apply takes it away again: it is ours.
     cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
     Ok(())
+}
+
+/// Write the cluster id into the status of the paused Kafka. An operator that looked just before writes its own
+/// status over it, once; so it is written until the operator has said that it pauses, and it is still there.
+async fn give_cluster_id(cx: &Cx, id: &str) -> std::result::Result<(), ApiError> {
+    let path =
+        format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
+    let end = Instant::now() + PAUSED;
+    loop {
+        let kafka = cx.kubectl.find(&path).await?.unwrap_or_default();
+        let there = kafka.pointer("/status/clusterId").and_then(Value::as_str) == Some(id);
+        let conditions = kafka.pointer("/status/conditions").and_then(Value::as_array);
+        let pauses = conditions.into_iter().flatten().any(|c| c["type"] == "ReconciliationPaused");
+        if there && (pauses || Instant::now() >= end) {
+            return Ok(());
+        }
+        if there {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        } else {
+            let status = json!({"status": {"clusterId": id}});
+            let kind = "kafka.kafka.strimzi.io";
+            cx.kubectl.patch(cx.namespace(), kind, cx.cluster(), &status, Some("status")).await?;
+        }
+    }
 }
