@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use super::living;
 use super::session::{Ended, Session};
 use crate::cli::{Down, Global};
 use crate::config::Settings;
@@ -11,7 +12,6 @@ use crate::engine::run::Report;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::kind::Version;
 use crate::quickstart::{cluster, ownership, refused};
 use crate::teardown;
 use crate::tool::minikube_output::Listed;
@@ -51,9 +51,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         let extent = extent(&cx, args).await?;
         if matches!(extent, Extent::Resources | Extent::ResourcesButData) {
             // Of whatever release it is.
-            let group = cx.kubectl.find(Version::GROUP).await;
-            let group = group.map_err(|e| ownership::api_failure(&cx, "ask for Strimzi's resources", &e))?;
-            cx.served.set(group.as_ref().and_then(Version::served));
+            cx.served.set(living::served(&cx).await?);
             refuse_other_kafkas(&cx).await?;
         }
         Ok::<_, Box<Failure>>(extent)

@@ -24,7 +24,7 @@ use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{TopicName, Version};
 use crate::observe::kind::Version as ApiVersion;
-use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::{ownership, refused};
 use crate::tool::kubectl::Kubectl;
@@ -179,13 +179,12 @@ async fn find(
     };
     let cx = make(settings.clone(), super::up::choose(&settings)?);
     super::connected(&cx).await?;
-    let asked = |e| ownership::api_failure(&cx, "ask for Strimzi's resources", &e);
-    let group = cx.kubectl.find(ApiVersion::GROUP).await.map_err(asked)?;
-    let version = group.as_ref().and_then(ApiVersion::served);
+    let version = served(&cx).await?;
     let kafka = match version {
         Some(version) => {
             let at = ObservedKind::Kafka.path(version, Some(cx.namespace()));
-            cx.kubectl.find(&format!("{at}/{}", cx.cluster())).await.map_err(asked)?
+            let found = cx.kubectl.find(&format!("{at}/{}", cx.cluster())).await;
+            found.map_err(|e| asked(&cx, &e))?
         }
         None => None,
     };
@@ -210,6 +209,19 @@ async fn find(
     }
     let before = Rc::new(make(settings.clone(), choice.clone()));
     Ok(Living { cx: Rc::new(make(settings, choice)), before, kafka })
+}
+
+/// Which version of Strimzi's resources the API server serves, whatever the release; `None` for none.
+///
+/// # Errors
+/// `KS-KUBECTL-*`, `KS-API-*`.
+pub async fn served(cx: &Cx) -> Result<Option<ApiVersion>> {
+    let group = cx.kubectl.find(ApiVersion::GROUP).await.map_err(|e| asked(cx, &e))?;
+    Ok(group.as_ref().and_then(ApiVersion::served))
+}
+
+fn asked(cx: &Cx, error: &ApiError) -> Box<Failure> {
+    ownership::api_failure(cx, "ask for Strimzi's resources", error)
 }
 
 fn kubectl(program: &Path, kubeconfig: &Path, profile: &str, runner: &Rc<dyn Runner>) -> Kubectl {

@@ -153,9 +153,7 @@ impl Finding {
 
     /// Whether it is nothing unusual at `now`.
     pub fn usual_at(&self, now: Timestamp) -> bool {
-        let held = self.since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
-        self.usual_for
-            .is_some_and(|usual| held < SignedDuration::try_from(usual).unwrap_or(SignedDuration::MAX))
+        self.usual_for.is_some_and(|usual| !self.held_for(usual, now))
     }
 
     /// Add a question.
@@ -168,9 +166,12 @@ impl Finding {
     /// Whether it is certain at `now`, if it was first seen then or, going by the objects'
     /// times, earlier. For a single look; a wait asks the [`super::Judge`].
     pub fn certain_at(&self, now: Timestamp) -> bool {
+        self.certain_after.is_some_and(|after| self.held_for(after, now))
+    }
+
+    fn held_for(&self, long: Duration, now: Timestamp) -> bool {
         let held = self.since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
-        self.certain_after
-            .is_some_and(|after| held >= SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX))
+        held >= SignedDuration::try_from(long).unwrap_or(SignedDuration::MAX)
     }
 
     /// As the failure of a task.

@@ -160,7 +160,7 @@ impl Kind {
         let base = match self {
             Kind::Deployment => "/apis/apps/v1".to_owned(),
             Kind::Crd => "/apis/apiextensions.k8s.io/v1".to_owned(),
-            kind if kind.custom() => format!("/apis/kafka.strimzi.io/{}", version.as_str()),
+            kind if kind.custom() => format!("{}/{}", Version::GROUP, version.as_str()),
             _ => "/api/v1".to_owned(),
         };
         match namespace {

@@ -372,12 +372,8 @@ impl Looker {
         if !matches!(&lists[0], Err(error) if absent(error)) {
             return (Some(guess), lists);
         }
-        let Ok(Some(group)) = kubectl.find("/apis/kafka.strimzi.io").await else { return (None, lists) };
-        let serves = |version: Version| {
-            let versions = group.get("versions").and_then(Value::as_array);
-            versions.is_some_and(|v| v.iter().any(|v| v["version"].as_str() == Some(version.as_str())))
-        };
-        match [Version::V1, Version::V1Beta2].into_iter().find(|v| serves(*v)) {
+        let Ok(Some(group)) = kubectl.find(Version::GROUP).await else { return (None, lists) };
+        match Version::served(&group) {
             Some(version) if version != guess => {
                 let lists = CUSTOM.iter().map(|k| self.list(kubectl, *k, version));
                 (Some(version), futures_util::future::join_all(lists).await)

@@ -154,7 +154,7 @@ impl Kubectl {
     /// # Errors
     /// Why it does not.
     pub async fn ready(&self) -> Result<(), ApiError> {
-        self.run_once(&self.cmd().args(["get", "--raw", "/readyz"])).await.map(drop)
+        self.run_once(&self.readyz()).await.map(drop)
     }
 
     /// The same in so much time.
@@ -162,8 +162,11 @@ impl Kubectl {
     /// # Errors
     /// Why it does not, or that the time has passed.
     pub async fn ready_in(&self, limit: Duration) -> Result<(), ApiError> {
-        let cmd = self.cmd().args(["get", "--raw", "/readyz"]).timeout(limit);
-        self.run_once(&cmd).await.map(drop)
+        self.run_once(&self.readyz().timeout(limit)).await.map(drop)
+    }
+
+    fn readyz(&self) -> Cmd {
+        self.cmd().args(["get", "--raw", "/readyz"])
     }
 
     /// What a path says that is no JSON: `/readyz?verbose`. Not asked again where the server is away.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::Test;
 use crate::support::{
     KAFKA, PROFILE, apply_as, events, failure, fresh, kstrim, kubectl, ours, outcomes, place, quick, ready,
-    same, state, told, written,
+    same, state, told, topics, written,
 };
 
 const CONNECT: &str = "kafkaconnects.kafka.strimzi.io/kafka/my-cluster";
@@ -235,15 +235,6 @@ fn what_would_be_is_shown() {
 fn reports(lines: &[Value]) -> Vec<(String, bool)> {
     let all = lines.iter().filter(|l| l["type"] == "component_smoke");
     all.map(|l| (l["component"].as_str().unwrap_or("").to_owned(), l["passed"] == true)).collect()
-}
-
-/// Topics that the broker has.
-fn topics(test: &Test) -> Vec<String> {
-    let folder = test.world_dir().join("broker/topics");
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 /// A world with these beside Kafka.

@@ -2,22 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Test;
-use crate::support::{PROFILE, TOPIC, empty_cluster, events, failure, fresh, kstrim, ready, same, state};
+use crate::support::{
+    PROFILE, TOPIC, empty_cluster, events, failure, fresh, kstrim, ready, same, state, topics,
+};
 
 /// The measurements.
 #[track_caller]
 fn report(lines: &[Value]) -> Value {
     lines.iter().find(|l| l["type"] == "smoke").cloned().unwrap_or_else(|| panic!("no report: {lines:#?}"))
-}
-
-/// Topics that the broker has.
-fn topics(test: &Test) -> Vec<String> {
-    let folder = test.world_dir().join("broker/topics");
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 #[test]

@@ -366,3 +366,12 @@ pub fn until(test: &Test, what: &str, wanted: impl Fn(&Test) -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
+
+/// Topics that the broker has.
+pub fn topics(test: &Test) -> Vec<String> {
+    let folder = test.world_dir().join("broker/topics");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
