@@ -27,7 +27,11 @@ fn component(status: &Value, name: &str) -> Value {
 
 #[test]
 fn up_brings_them_all_beside_each_other() {
-    let mut test = fresh().scenario(quick);
+    // Long enough for all to be begun before the first is there, on a busy machine too.
+    let mut test = fresh().scenario(|s| {
+        quick(s);
+        s.timings.pod_ready = 2_000;
+    });
     let with = "connect,mirror-maker,bridge,cruise-control,exporter,metrics";
     let lines = events(&mut test, ["up", "--preset", "ha", "--with", with], 0);
     let outcomes = outcomes(&lines);
