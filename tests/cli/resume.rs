@@ -52,8 +52,8 @@ fn what_an_earlier_down_is_still_deleting() {
     for (what, slow) in [("delete namespace", "namespace"), ("delete customresourcedefinitions", "crds")] {
         let mut test = ready().fault("kubectl", what, None, Action::KillParentAfter);
         test.rescenario(|s| match slow {
-            "crds" => s.timings.crd_delete = 700,
-            _ => s.timings.namespace = 700,
+            "crds" => s.timings.crd_delete = 3_000,
+            _ => s.timings.namespace = 3_000,
         });
         assert_eq!(kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).code(), 137, "{what}");
         test.rescenario(|s| s.faults.clear());
