@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{few, items, moment, name};
+use super::orphans::Orphans;
+use super::{few, items, moment, name, query};
 use crate::component::{self, Component};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -292,7 +293,10 @@ impl Task<Cx> for Away {
 }
 
 /// What `down` does with all of them: the resources that kstrim made, before the Kafka that they use.
-pub struct Components;
+#[derive(Default)]
+pub struct Components {
+    orphans: Orphans,
+}
 
 #[async_trait(?Send)]
 impl Task<Cx> for Components {
@@ -308,17 +312,16 @@ impl Task<Cx> for Components {
                 resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let kinds = component::KINDS.map(ObservedKind::as_str).join("%2C");
-        let path = format!(
-            "/api/v1/namespaces/{}/pods?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fkind%20in%20%28{kinds}%29",
-            cx.namespace(),
-            cx.cluster()
-        );
-        let pods: Vec<String> = items(cx, &path).await?.iter().map(name).collect();
-        Ok(match pods.as_slice() {
-            [] => Doneness::Done("none is left".into()),
-            pods => Doneness::Pending(format!("stopping: {}", few(pods))),
-        })
+        let kinds = component::KINDS.map(ObservedKind::as_str).join(",");
+        let selector = format!("strimzi.io/cluster={},strimzi.io/kind in ({kinds})", cx.cluster());
+        let path = format!("/api/v1/namespaces/{}/pods?labelSelector={}", cx.namespace(), query(&selector));
+        let pods = items(cx, &path).await?;
+        if pods.is_empty() {
+            return Ok(Doneness::Done("none is left".into()));
+        }
+        self.orphans.sweep(cx, &selector, &pods).await?;
+        let names: Vec<String> = pods.iter().map(name).collect();
+        Ok(Doneness::Pending(format!("stopping: {}", few(&names))))
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {

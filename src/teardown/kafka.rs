@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{few, items, moment, name};
+use super::orphans::Orphans;
+use super::{few, items, moment, name, query};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -14,12 +15,13 @@ use crate::quickstart::ownership::{api_failure, is_ours};
 /// The task.
 pub struct Kafka {
     keep_data: bool,
+    orphans: Orphans,
 }
 
 impl Kafka {
     /// `keep_data`: leave the cluster id on the claims, for the next `up`.
     pub fn new(keep_data: bool) -> Self {
-        Self { keep_data }
+        Self { keep_data, orphans: Orphans::default() }
     }
 }
 
@@ -38,9 +40,13 @@ impl Task<Cx> for Kafka {
                 resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let pods = pods(cx).await?;
+        let pods = items(cx, &pods_path(cx)).await?;
         if !pods.is_empty() {
-            return Ok(Doneness::Pending(format!("stopping: {}", few(&pods))));
+            if kafka(cx).await?.is_none() {
+                self.orphans.sweep(cx, &selector(cx), &pods).await?;
+            }
+            let names: Vec<String> = pods.iter().map(name).collect();
+            return Ok(Doneness::Pending(format!("stopping: {}", few(&names))));
         }
         Ok(Doneness::Done(format!("no Kafka {} is left", cx.cluster())))
     }
@@ -70,33 +76,38 @@ impl Task<Cx> for Kafka {
     }
 }
 
+/// Where the resources of the cluster's namespace are.
+fn base(cx: &Cx) -> String {
+    format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace())
+}
+
+/// The Kafka, whoever made it.
+async fn kafka(cx: &Cx) -> Result<Option<Value>> {
+    let path = format!("{}/kafkas/{}", base(cx), cx.cluster());
+    cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))
+}
+
 /// The Kafka if it is ours, and the pools that belong to it.
 async fn resources(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
-    let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let mut found = Vec::new();
-    let kafka = format!("{base}/kafkas/{}", cx.cluster());
-    let kafka = cx.kubectl.find(&kafka).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
-    if let Some(kafka) = kafka {
+    if let Some(kafka) = kafka(cx).await? {
         if !is_ours(&kafka) {
             return Ok(found);
         }
         found.push(("kafkas", kafka));
     }
-    let pools = format!("{base}/kafkanodepools?labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
+    let pools = format!("{}/kafkanodepools?labelSelector=strimzi.io%2Fcluster%3D{}", base(cx), cx.cluster());
     found.extend(items(cx, &pools).await?.into_iter().map(|pool| ("kafkanodepools", pool)));
     Ok(found)
 }
 
-fn pods_path(cx: &Cx) -> String {
-    format!(
-        "/api/v1/namespaces/{}/pods?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fkind%3DKafka",
-        cx.namespace(),
-        cx.cluster()
-    )
+/// The labels of what the operator makes of the Kafka.
+fn selector(cx: &Cx) -> String {
+    format!("strimzi.io/cluster={},strimzi.io/kind=Kafka", cx.cluster())
 }
 
-async fn pods(cx: &Cx) -> Result<Vec<String>> {
-    Ok(items(cx, &pods_path(cx)).await?.iter().map(name).collect())
+fn pods_path(cx: &Cx) -> String {
+    format!("/api/v1/namespaces/{}/pods?labelSelector={}", cx.namespace(), query(&selector(cx)))
 }
 
 /// Write the cluster id onto the claims: brokers refuse a volume whose id is not their cluster's,

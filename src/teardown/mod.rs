@@ -16,6 +16,7 @@ pub mod held;
 pub mod kafka;
 pub mod namespace;
 pub mod operator;
+pub mod orphans;
 pub mod profile;
 pub mod resources;
 pub mod volumes;
@@ -37,7 +38,7 @@ pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
     if keep_data {
         tasks.reverse();
     }
-    tasks.insert(0, Rc::new(component::Components));
+    tasks.insert(0, Rc::new(component::Components::default()));
     if !keep_data {
         tasks.push(Rc::new(volumes::Volumes));
     }
@@ -69,6 +70,11 @@ pub async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
         Some(serde_json::Value::Array(items)) => items,
         _ => Vec::new(),
     })
+}
+
+/// A label selector as part of a query.
+fn query(selector: &str) -> String {
+    selector.replace('/', "%2F").replace('=', "%3D").replace(',', "%2C").replace(' ', "%20")
 }
 
 /// An object's name.

@@ -1,13 +1,16 @@
 //! The operator and its permissions: everything that carries kstrim's label.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
-use super::{few, items, moment, name};
+use super::orphans::Orphans;
+use super::{few, items, moment, name, query};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::quickstart::held;
+use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::ownership::api_failure;
 
 /// Kinds of an install manifest: path of the list (`{ns}` is the namespace) and kubectl's word.
@@ -28,15 +31,20 @@ const KINDS: [(&str, &str); 7] = [
     ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "clusterroles.rbac.authorization.k8s.io"),
 ];
 
+/// The label of the operator's pods and of what makes them.
+const SELECTOR: &str = "name=strimzi-cluster-operator";
+
 /// The task.
 pub struct Operator {
     needs: Vec<&'static str>,
+    orphans: Orphans,
 }
 
 impl Operator {
     /// `keep_data`: there is no task for the volumes to wait for.
     pub fn new(keep_data: bool) -> Self {
-        Self { needs: vec![if keep_data { "topics" } else { "volumes" }] }
+        let needs = vec![if keep_data { "topics" } else { "volumes" }];
+        Self { needs, orphans: Orphans::default() }
     }
 }
 
@@ -57,18 +65,13 @@ impl Task<Cx> for Operator {
         if !names.is_empty() {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let deployment = format!(
-            "/apis/apps/v1/namespaces/{}/deployments/{}",
-            cx.namespace(),
-            crate::quickstart::operator::DEPLOYMENT
-        );
         // Pods of somebody else's operator are not ours to wait for.
-        let foreign = cx.kubectl.find(&deployment).await.ok().flatten().is_some();
-        let pods = if foreign { Vec::new() } else { items(cx, &pods_path(cx)).await? };
-        Ok(match pods.first() {
-            Some(pod) => Doneness::Pending(format!("stopping: {}", name(pod))),
-            None => Doneness::Done("no operator of kstrim's is left".into()),
-        })
+        let pods = if others(cx).await? { Vec::new() } else { items(cx, &pods_path(cx)).await? };
+        let Some(pod) = pods.first() else {
+            return Ok(Doneness::Done("no operator of kstrim's is left".into()));
+        };
+        self.orphans.sweep(cx, SELECTOR, &pods).await?;
+        Ok(Doneness::Pending(format!("stopping: {}", name(pod))))
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
@@ -103,6 +106,13 @@ async fn live(cx: &Cx) -> Result<Vec<(&'static str, Vec<String>)>> {
     Ok(found.into_iter().filter(|(_, names)| !names.is_empty()).collect())
 }
 
+/// Whether somebody else's Deployment makes such pods.
+async fn others(cx: &Cx) -> Result<bool> {
+    let deployments = items(cx, &format!("/apis/apps/v1/namespaces/{}/deployments", cx.namespace())).await?;
+    let name = |d: &Value| d.pointer("/spec/selector/matchLabels/name").cloned();
+    Ok(deployments.iter().filter_map(name).any(|name| name == DEPLOYMENT))
+}
+
 fn pods_path(cx: &Cx) -> String {
-    format!("/api/v1/namespaces/{}/pods?labelSelector=name%3Dstrimzi-cluster-operator", cx.namespace())
+    format!("/api/v1/namespaces/{}/pods?labelSelector={}", cx.namespace(), query(SELECTOR))
 }

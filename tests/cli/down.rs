@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, ProfileSeed, Test};
+use crate::harness::{Engine, NEVER, ProfileSeed, Test, Timings};
 use crate::support::{
     KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, install_of,
     kstrim, kubectl, ours, quick, ready, same, state, text, told, until, written,
@@ -125,6 +125,36 @@ fn a_finalizer_of_somebody_else_is_named_and_not_waited_for() {
         kubectl(&test, &format!("patch {kind} {object} -n kafka --type=merge -p {free}")).expect(0);
         events(&mut test, KEEP, 0);
         assert_eq!(remains(&test), Vec::<String>::new());
+    }
+}
+
+/// It does when definitions come and go.
+#[test]
+fn a_garbage_collector_that_stands_still_is_not_waited_for() {
+    for down in [KEEP, ["down", "--keep-data", "--yes"]] {
+        let mut test = ready();
+        test.rescenario(|s| s.timings.gc = NEVER);
+        let lines = events(&mut test, down, 0);
+        let said = |l: &Value| {
+            l["message"]
+                .as_str()
+                .is_some_and(|m| m.contains("garbage") && m.contains("my-cluster-dual-role-0"))
+        };
+        assert!(lines.iter().any(said), "{lines:#?}");
+        let objects = test.objects(PROFILE);
+        let pods: Vec<&String> = objects
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(k, _)| k)
+            .filter(|k| k.starts_with("pods/kafka/"))
+            .collect();
+        assert!(pods.is_empty(), "{pods:?}");
+        let claim = test.object(PROFILE, CLAIM);
+        assert_eq!(claim.is_object(), down.contains(&"--keep-data"), "{claim}");
+        // Nothing of it is in the way of the next.
+        test.rescenario(|s| s.timings.gc = Timings::default().gc);
+        kstrim(&mut test, ["up"]).expect(0);
     }
 }
 

@@ -27,7 +27,9 @@ use tempfile::TempDir;
 pub mod scenario;
 
 #[allow(unused_imports, reason = "later tests use the rest")]
-pub use scenario::{Action, Crash, CutOff, Engine, Fault, Host, ProfileSeed, Registry, Scenario, Timings};
+pub use scenario::{
+    Action, Crash, CutOff, Engine, Fault, Host, NEVER, ProfileSeed, Registry, Scenario, Timings,
+};
 
 /// No run of a test may take longer; it is killed then.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -64,19 +64,25 @@ impl<'a> Wire<'a> {
 
     /// Both ends of a topic's partitions; empty if it is not there.
     async fn ends(&mut self, name: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
+        loop {
+            match self.ends_now(name).await {
+                Err(e) if passes(&e) && Instant::now() < self.trial.deadline => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                found => return found.map_err(|e| broker(self.trial, &e)),
+            }
+        }
+    }
+
+    async fn ends_now(&mut self, name: &str) -> std::result::Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
         let deadline = self.trial.deadline;
-        let found = async {
-            let mut topic = match self.client.topic_now(name, deadline).await {
-                Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => return Ok(BTreeMap::new()),
-                Err(e) if e.is_refusal_that_passes() => self.client.topic(name, deadline).await?,
-                other => other?,
-            };
-            let first = self.client.list_offsets(&mut topic, End::Earliest, deadline).await?;
-            let last = self.client.list_offsets(&mut topic, End::Latest, deadline).await?;
-            let both = last.into_iter().map(|(p, end)| (p, (first.get(&p).copied().unwrap_or(end), end)));
-            Ok::<_, KafkaError>(both.collect())
+        let mut topic = match self.client.topic_now(name, deadline).await {
+            Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => return Ok(BTreeMap::new()),
+            other => other?,
         };
-        found.await.map_err(|e| broker(self.trial, &e))
+        let first = self.client.list_offsets(&mut topic, End::Earliest, deadline).await?;
+        let last = self.client.list_offsets(&mut topic, End::Latest, deadline).await?;
+        Ok(last.into_iter().map(|(p, end)| (p, (first.get(&p).copied().unwrap_or(end), end))).collect())
     }
 
     /// Where reading a topic begins, so that only what comes from now on is read.
@@ -103,12 +109,8 @@ impl<'a> Wire<'a> {
         loop {
             match self.look(name, &mut from, values, &mut seen).await {
                 Ok(()) => {}
-                // Not there yet, or between two leaders.
-                Err(e)
-                    if e.is_refusal_that_passes() || e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) =>
-                {
-                    tokio::time::sleep(LOOK).await;
-                }
+                // What is not there yet is made by what is being tried.
+                Err(e) if passes(&e) => tokio::time::sleep(LOOK).await,
                 Err(e) => return Err(broker(self.trial, &e)),
             }
             if seen == values {
@@ -184,6 +186,12 @@ impl<'a> Wire<'a> {
             }
         }
     }
+}
+
+/// Whether a look that failed is worth another: between two leaders, or over a broker or a port-forward that
+/// comes back.
+fn passes(error: &KafkaError) -> bool {
+    error.is_refusal_that_passes() || error.is_connection()
 }
 
 /// A message's text; the bridge writes JSON.
