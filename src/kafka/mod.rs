@@ -29,7 +29,4 @@ pub use error::KafkaError;
 pub use security::Security;
 
 #[cfg(test)]
-#[path = "../../tests/fakes/broker.rs"]
-mod broker;
-#[cfg(test)]
 mod tests;

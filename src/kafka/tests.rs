@@ -16,8 +16,6 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::admin::{Created, End, NewTopic};
-use super::broker::log::Logs;
-use super::broker::{Faults, Node, Secured, Setup, serve};
 use super::client::{BrokerAddr, Client, Dial, Options, Topic};
 use super::error::{KafkaError, code};
 use super::fetch::Entry;
@@ -26,6 +24,8 @@ use super::smoke::{self, Phase, Plan, Progress, Run};
 use super::{junit, partition};
 use crate::exec::BoxFuture;
 use crate::failure::Kind;
+use stand_ins::broker::log::Logs;
+use stand_ins::broker::{Faults, Node, Secured, Setup, serve};
 
 /// Brokers on local ports, advertised as Strimzi does.
 struct Cluster {

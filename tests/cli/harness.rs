@@ -23,11 +23,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-#[path = "../fakes/scenario.rs"]
-pub mod scenario;
-
 #[allow(unused_imports, reason = "later tests use the rest")]
-pub use scenario::{
+pub use stand_ins::scenario::{
     Action, Crash, CutOff, Engine, Fault, Host, NEVER, ProfileSeed, Registry, Scenario, Timings,
 };
 

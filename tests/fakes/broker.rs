@@ -1,13 +1,8 @@
 //! A stand-in Kafka broker: speaks Kafka's protocol, keeps its logs as files in a folder (so
 //! that several processes can be brokers of one cluster), and misbehaves as told.
 
-#![allow(dead_code)] // included by several test crates, each using a part
-
-#[path = "broker/log.rs"]
 pub mod log;
-#[path = "broker/secure.rs"]
 mod secure;
-#[path = "broker/setup.rs"]
 mod setup;
 
 use std::io;

@@ -6,9 +6,9 @@ use super::{
     End::{Healed, Named},
     Fault, Left, World, fault,
 };
-use crate::harness::scenario::{NEVER, Waiting};
 use crate::harness::{Crash, Test};
 use crate::support::{apply_foreign, disown, kubectl};
+use stand_ins::scenario::{NEVER, Waiting};
 
 /// Somebody edits `spec.kafka` by hand.
 fn edit(test: &mut Test, kafka: Value) {

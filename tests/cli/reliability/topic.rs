@@ -7,8 +7,8 @@ use super::{
     Fault, Left, World, fault,
 };
 use crate::harness::Test;
-use crate::harness::scenario::NEVER;
 use crate::support::{PROFILE, TOPIC, kubectl, until};
+use stand_ins::scenario::NEVER;
 
 fn patch(test: &mut Test, patch: Value) {
     kubectl(test, &format!("patch kafkatopic my-topic -n kafka --type=merge -p {patch}")).expect(0);
