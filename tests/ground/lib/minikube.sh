@@ -52,10 +52,26 @@ node_root() {
   rm "$root/tmp/provision"
 }
 
+# The node with what minikube's preload brings: Kubernetes' programs and images in its /var, unpacked. Docker copies
+# that into each profile's new volume, and minikube finds nothing missing.
 pack_node() {
-  install -m755 "$bin/crictl" "$ground/node-root/usr/local/bin/crictl"
-  import "$ground/node-root" "$node_image" 'ENV container=docker' 'EXPOSE 22' \
+  local root=$ground/node-image-root cache=$home/.minikube/cache
+  rm -rf "$root"
+  cp -a "$ground/node-root" "$root"
+  install -m755 "$bin/crictl" "$root/usr/local/bin/crictl"
+  mkdir -p "$root/var/lib/minikube/binaries"
+  cp -r "$cache/linux/amd64/$kubernetes" "$root/var/lib/minikube/binaries/"
+  install -m755 "$here/node/seed" "$root/tmp/seed"
+  mkdir "$root/seed"
+  # shellcheck disable=SC2016  # for the inner shell
+  unshare --mount --pid --fork --kill-child sh -c '
+    mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" &&
+      mount -t tmpfs tmpfs "$0/run" && mount --bind "$1" "$0/seed" && exec chroot "$0" /tmp/seed' \
+    "$root" "$cache/images/amd64"
+  rm -r "$root/seed" "$root/tmp/seed"
+  import "$root" "$node_image" 'ENV container=docker' 'EXPOSE 22' \
     'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'
+  rm -rf "$root"
 }
 
 # A binary as an image, saved where minikube looks for its cached images.
@@ -103,6 +119,6 @@ build_minikube() {
 }
 
 build_minikube_images() {
-  step node-image node runc-shim go/crictl -- pack_node
   step kubernetes-images go roots/proxy -- pack_kubernetes
+  step node-image node runc-shim go roots/proxy -- pack_node
 }
