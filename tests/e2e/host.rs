@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::ground::Ground;
+use crate::ground::{Ground, within};
 
 /// A shell command in which `kstrim` is the binary under test.
 fn shell(ground: &Ground, script: &str) -> crate::run::Run {
@@ -107,7 +107,15 @@ fn users_and_programs_come_as_far_as_they_may() {
     let run = way.kill();
     assert!(run.stderr.contains("broker 0 is back"), "{run}");
     ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
-    // Last, since it breaks the user.
+    // Last, since it breaks the user. Its operator would make the password good again, by telling Kafka of it.
+    let pause = "strimzi.io/pause-reconciliation=true";
+    ground.kubectl(&["annotate", "kafkauser", "host-scram", "-n", "kafka", pause]);
+    within(Duration::from_secs(60), "the user's operator pauses", || {
+        let user = ground.kubectl_json(&["get", "kafkauser", "host-scram", "-n", "kafka"]);
+        let conditions = user["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let paused = conditions.iter().any(|c| c["type"] == "ReconciliationPaused");
+        if paused { Ok(()) } else { Err(user["status"].to_string()) }
+    });
     let wrong = r#"{"data":{"password":"d3Jvbmc="}}"#;
     ground.kubectl(&["patch", "secret", "host-scram", "-n", "kafka", "--type=merge", "-p", wrong]);
     let run = shell(&ground, "echo no | kstrim produce host-orders --user host-scram").expect(1);

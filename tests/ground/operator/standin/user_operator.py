@@ -65,6 +65,11 @@ class UserOperator:
                 self._forget(gone)
             return
         user["apiVersion"], user["kind"] = api_version("KafkaUser"), "KafkaUser"
+        if (user["metadata"].get("annotations") or {}).get("strimzi.io/pause-reconciliation") == "true":
+            paused = {"conditions": [status.condition("ReconciliationPaused")],
+                      "observedGeneration": user["metadata"]["generation"]}
+            status.write(self.kube, user, paused, where="UserController:300")
+            return
         spec = user.get("spec") or {}
         made: Object = {"observedGeneration": user["metadata"]["generation"]}
         if "authorization" in spec and os.environ.get("STRIMZI_ACLS_ADMIN_API_SUPPORTED") != "true":
