@@ -27,6 +27,11 @@ pack_kafka() {
   rm -rf "$root"
   cp -a "$ground/kafka-root" "$root"
   "$here/kafka/install" "$root" "$ground/kafka-jars" "$ground/java-compiler"
+  install -m755 "$here/kafka/archive" "$root/tmp/archive"
+  # shellcheck disable=SC2016  # for the inner shell
+  unshare --mount --pid --net --fork --kill-child sh -c '
+    mount -t proc proc "$0/proc" && ip link set lo up && exec chroot --userspec=1001:0 "$0" /tmp/archive' "$root"
+  rm "$root/tmp/archive"
   import "$root" "$kafka_image" 'USER 1001' 'WORKDIR /opt/kafka' 'ENV LANG=C.UTF-8' 'ENV KAFKA_HOME=/opt/kafka' \
     'CMD ["/bin/bash"]' 'LABEL io.kstrim.ground="Apache Kafka 4.3.1, packed by kstrim for its tests; its exporter and Cruise Control are test doubles"'
   rm -rf "$root"

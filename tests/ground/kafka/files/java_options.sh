@@ -13,3 +13,7 @@ if [ "${jmx_exporter:-}" = true ]; then
   KAFKA_OPTS="$KAFKA_OPTS -javaagent:$agent=9404:/opt/kafka/custom-config/metrics-config.json"
 fi
 export KAFKA_OPTS
+# For the run scripts that have use for it. Made with the image (kafka/archive); where it does not fit Java's other
+# options, Java does without.
+# shellcheck disable=SC2034  # those who source this
+class_archive="-XX:SharedArchiveFile=/opt/kafka/broker.jsa -Xshare:auto"

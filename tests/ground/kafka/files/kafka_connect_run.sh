@@ -14,4 +14,5 @@ echo ""
 
 jmx_exporter=$KAFKA_CONNECT_JMX_EXPORTER_ENABLED
 . ./java_options.sh
+KAFKA_OPTS="$class_archive $KAFKA_OPTS"
 exec /usr/bin/tini -w -e 143 -- ./bin/connect-distributed.sh /tmp/strimzi-connect.properties

@@ -13,6 +13,7 @@ cat /tmp/strimzi.properties
 echo ""
 
 . ./java_options.sh
+KAFKA_OPTS="$class_archive $KAFKA_OPTS"
 echo "Making sure the Kraft storage is formatted with cluster ID $STRIMZI_CLUSTER_ID and metadata version $METADATA_VERSION"
 ./bin/kafka-storage.sh format -t="$STRIMZI_CLUSTER_ID" -r="$METADATA_VERSION" -c=/tmp/strimzi.properties -g
 
