@@ -115,10 +115,10 @@ build_minikube() {
   step minikube go/minikube -- go_minikube
   step small go/etcd go/provisioner go/coredns go/crictl -- go_small
   step node-root node runc-shim -- node_root
-  step proxy-root roots/proxy -- listed_root proxy
+  step proxy-root roots/proxy roots/unused -- listed_root proxy
 }
 
 build_minikube_images() {
-  step kubernetes-images go roots/proxy -- pack_kubernetes
-  step node-image node runc-shim go roots/proxy -- pack_node
+  step kubernetes-images go roots/proxy roots/unused -- pack_kubernetes
+  step node-image node runc-shim go roots/proxy roots/unused -- pack_node
 }

@@ -39,15 +39,17 @@ install_in() { # ROOT PACKAGE...
 
 base_root() { retry "Debian's base system" bare_root "$ground/base-root"; }
 
-# A root from the base and the packages listed in roots/NAME, without what no container reads.
+# A root from the base and the packages listed in roots/NAME, without what no container reads (roots/unused): each
+# profile copies, hashes and unpacks what is left.
 listed_root() { # NAME
-  local root=$ground/$1-root listed
+  local root=$ground/$1-root listed unused
   rm -rf "$root"
   cp -a "$ground/base-root" "$root"
   mapfile -t listed < "$here/roots/$1"
   install_in "$root" "${listed[@]}"
-  rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale,info} \
-    "$root"/etc/apt/apt.conf.d/* "$root"/etc/apt/sources.list.d/*
+  mapfile -t unused < "$here/roots/unused"
+  # shellcheck disable=SC2068  # patterns
+  (cd "$root" && rm -rf ${unused[@]})
 }
 
 import() { # ROOT NAME CHANGE...: a root as an image of one layer

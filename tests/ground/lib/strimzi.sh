@@ -68,12 +68,12 @@ pack_operator() {
 build_strimzi() {
   step kafka-jars kafka/pom.xml -- kafka_jars
   step java-compiler kafka/compiler -- java_compiler
-  step kafka-root roots/kafka -- listed_root kafka
-  step operator-root roots/operator -- listed_root operator
+  step kafka-root roots/kafka roots/unused -- listed_root kafka
+  step operator-root roots/operator roots/unused -- listed_root operator
   step operator-libs operator/requirements.txt -- operator_libraries
 }
 
 build_strimzi_images() {
-  step kafka-image kafka roots/kafka -- pack_kafka
-  step operator-image operator roots/operator -- pack_operator
+  step kafka-image kafka roots/kafka roots/unused -- pack_kafka
+  step operator-image operator roots/operator roots/unused -- pack_operator
 }
