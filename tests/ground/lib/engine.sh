@@ -21,7 +21,7 @@ engine_up() {
 JSON
   setsid nohup dockerd --config-file "$ground/daemon.json" --host "unix://$socket" --data-root "$ground/docker" \
     --exec-root "$ground/exec" --pidfile "$ground/run/dockerd.pid" \
-    > "$ground/logs/dockerd.log" 2>&1 3>&- < /dev/null &
+    > "$ground/logs/dockerd.log" 2>&1 3>&- 9>&- < /dev/null &
   local i
   for ((i = 0; i < 120; i++)); do
     if docker version >/dev/null 2>&1; then forget_nodes; return; fi
