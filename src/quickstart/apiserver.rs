@@ -4,10 +4,12 @@
 //! in `pkg/minikube/bootstrapper/kubeadm`). kubeadm writes the file anew from the configuration that minikube
 //! left in the node.
 
+use std::time::Duration;
+
 use crate::explain;
 use crate::failure::Result;
 use crate::tool::minikube::Minikube;
-use crate::tool::minikube_output::Listed;
+use crate::tool::minikube_output::{Listed, State};
 
 /// Where the kubelet finds its static pods (kubeadm's default, which minikube keeps).
 const FOLDER: &str = "/etc/kubernetes/manifests";
@@ -24,6 +26,24 @@ pub async fn is_lost(minikube: &Minikube) -> Result<bool> {
     let files = minikube.node_files(FOLDER).await?;
     let has = |name: &str| files.as_ref().is_some_and(|f| f.iter().any(|f| f == name));
     Ok(has(OF_ETCD) && !has(OF_SERVER))
+}
+
+/// minikube's word on the profile. Of a node that runs it looks for the API server for up to 15 s: after `later`
+/// the node is asked beside it whether there could be one at all. A node without is half started.
+///
+/// # Errors
+/// When minikube cannot be run or says something else.
+pub async fn state(minikube: &Minikube, later: Duration) -> Result<State> {
+    let lost = async {
+        tokio::time::sleep(later).await;
+        if !matches!(is_lost(minikube).await, Ok(true)) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        state = minikube.status() => state,
+        () = lost => Ok(State::Partial),
+    }
 }
 
 /// Have kubeadm write it anew; `ours`: whether the profile is kstrim's to change.

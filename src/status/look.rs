@@ -232,7 +232,7 @@ impl Looker {
     /// The API server's answers, unless minikube says that it cannot give any (a paused one would
     /// keep kubectl waiting), and minikube's word.
     pub async fn reach(&self) -> Reach {
-        let status = self.state();
+        let status = apiserver::state(&self.minikube, SERVER_LATER);
         let asked = async {
             if !self.kubectl.knows_context() {
                 return None;
@@ -276,21 +276,6 @@ impl Looker {
             return Reach { asked: Some(found), state };
         }
         Reach { asked, state }
-    }
-
-    /// minikube's word. Of a node that runs it looks for the API server for up to 15 s: beside it the node is
-    /// asked whether there could be one at all.
-    async fn state(&self) -> Result<State> {
-        let lost = async {
-            tokio::time::sleep(SERVER_LATER).await;
-            if !matches!(apiserver::is_lost(&self.minikube).await, Ok(true)) {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            state = self.minikube.status() => state,
-            () = lost => Ok(State::Partial),
-        }
     }
 
     /// Ask by a temporary kubeconfig that minikube writes. minikube says that the API server runs: one that

@@ -282,6 +282,12 @@ fn a_cause_is_named_first() {
         let pod = t.object("kstrim", "pods/kafka/my-cluster-dual-role-0");
         pod["status"]["containerStatuses"][0]["restartCount"].as_i64() > Some(1)
     });
+    // It is looked at between two starts.
+    test.rescenario(|s| s.timings.back_off = 60_000);
+    until(&test, "the broker waits for its next start", |t| {
+        let pod = t.object("kstrim", "pods/kafka/my-cluster-dual-role-0");
+        pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    });
     let (run, archive) = diagnose(&mut test, &[]);
     assert!(run.stderr.contains("[KS-VOLUME-FULL]"), "{}", run.stderr);
     let wrong = archive.summary().find("### KS-VOLUME-FULL").expect("the finding");

@@ -128,7 +128,7 @@ fn connectors(c: &mut Cluster, watches: &dyn Fn(&str) -> bool) {
     if was != now {
         // What was carried is of the links that were.
         let _ = std::fs::create_dir_all(c.topics.with_file_name(""));
-        std::fs::write(&file, now).expect("FAKE_WORLD is writable");
+        crate::broker::log::write_whole(&file, now.as_bytes()).expect("FAKE_WORLD is writable");
     }
 }
 

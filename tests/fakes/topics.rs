@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::broker::log::{Logs, write_whole};
 use crate::cluster::{Cluster, text};
 use crate::pods;
 
@@ -44,6 +45,12 @@ fn brokers(c: &Cluster, ns: &str, cluster: &str) -> u64 {
     c.each("pods", ns).filter(of_cluster).count() as u64
 }
 
+/// The brokers' logs, for nobody else while it is there.
+fn lock(c: &Cluster) -> fs::File {
+    let brokers = c.topics.parent().expect("a folder of brokers");
+    Logs::open(brokers).and_then(|logs| logs.lock()).expect("FAKE_WORLD is writable")
+}
+
 fn topic(c: &mut Cluster, key: &str) {
     let settled = |topic: &&Value| {
         topic["status"]["observedGeneration"] == topic["metadata"]["generation"]
@@ -63,6 +70,7 @@ fn topic(c: &mut Cluster, key: &str) {
     let file = folder.join("meta.json");
     if topic["metadata"]["deletionTimestamp"].is_string() {
         if c.elapsed(&uid, "deleted", wait) {
+            let _lock = lock(c);
             let _ = fs::remove_dir_all(&folder);
             c.update(key, |o| {
                 if let Some(list) = o["metadata"]["finalizers"].as_array_mut() {
@@ -80,6 +88,8 @@ fn topic(c: &mut Cluster, key: &str) {
     }
     let partitions = topic["spec"]["partitions"].as_u64().unwrap_or(1);
     let replicas = topic["spec"]["replicas"].as_u64().unwrap_or(1);
+    // The broker, another process, reads and writes there, too.
+    let lock = lock(c);
     let old: Option<Value> = fs::read_to_string(&file).ok().and_then(|text| text.parse().ok());
     let had = old.as_ref().and_then(|old| old["partitions"].as_u64()).unwrap_or(0);
     let failure = if replicas > brokers(c, ns, &cluster) {
@@ -106,8 +116,9 @@ fn topic(c: &mut Cluster, key: &str) {
         fs::create_dir_all(&folder).expect("FAKE_WORLD is writable");
         let mut meta = old.clone().unwrap_or_else(|| json!({"name": name, "id": id, "starts": {}}));
         meta["partitions"] = json!(partitions);
-        fs::write(&file, meta.to_string()).expect("FAKE_WORLD is writable");
+        write_whole(&file, meta.to_string().as_bytes()).expect("FAKE_WORLD is writable");
     }
+    drop(lock);
     let time = c.fine_time();
     let created = failure.is_none() || old.is_some();
     c.update(key, |o| {

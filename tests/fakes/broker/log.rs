@@ -75,7 +75,8 @@ impl Logs {
         Ok(Self { dir: dir.to_owned() })
     }
 
-    fn lock(&self) -> io::Result<File> {
+    /// Keep all others from the logs while the file is there.
+    pub fn lock(&self) -> io::Result<File> {
         let file = File::options().create(true).truncate(false).write(true).open(self.dir.join("lock"))?;
         file.lock()?;
         Ok(file)
@@ -111,7 +112,7 @@ impl Logs {
     }
 
     fn save(&self, meta: &Meta) -> io::Result<()> {
-        fs::write(self.topic(&meta.name).join("meta.json"), serde_json::to_vec(meta)?)
+        write_whole(&self.topic(&meta.name).join("meta.json"), &serde_json::to_vec(meta)?)
     }
 
     /// A topic by its name or its id.
@@ -355,6 +356,13 @@ impl Logs {
         fs::write(&file, serde_json::to_vec(&known)?)?;
         Ok(Numbered::Next)
     }
+}
+
+/// Write a file that nobody sees half written.
+pub fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
+    let new = file.with_extension("new");
+    fs::write(&new, content)?;
+    fs::rename(new, file)
 }
 
 /// What the number of an idempotent producer's batch says.
