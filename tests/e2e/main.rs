@@ -5,14 +5,12 @@
 //! ```
 //! Every test stands alone: it asks for what it needs (a running cluster, or none) and brings that
 //! about with kstrim itself, which is cheap when it is there. Those that share a profile run one at a time,
-//! also across processes, in the order of their names: those that begin without a Kafka have names beside
-//! each other. `ground test` runs two processes beside each other, each with a profile of its own; it says
-//! which of the modules below go into the second.
+//! also across processes. `ground test` runs two lanes beside each other, each with a profile of its own; its
+//! list says which modules follow each other.
 
 mod ground;
 mod run;
 
-// In the order in which they run.
 mod components;
 mod creation;
 mod daily;
