@@ -17,6 +17,9 @@ const OF_SERVER: &str = "kube-apiserver.yaml";
 /// What else is there in a node that was set up once: without it all of the node is in question.
 const OF_ETCD: &str = "etcd.yaml";
 
+/// A node that is well is told of by minikube before this.
+const NODE_ASKED_AFTER: Duration = Duration::from_secs(2);
+
 /// Whether nothing in the node could start an API server. Only a node that was set up whole is judged: one
 /// that is being made has no such files yet, and a machine that boots has both.
 ///
@@ -28,14 +31,14 @@ pub async fn is_lost(minikube: &Minikube) -> Result<bool> {
     Ok(has(OF_ETCD) && !has(OF_SERVER))
 }
 
-/// minikube's word on the profile. Of a node that runs it looks for the API server for up to 15 s: after `later`
+/// minikube's word on the profile. Of a node that runs it looks for the API server for up to 15 s: after two
 /// the node is asked beside it whether there could be one at all. A node without is half started.
 ///
 /// # Errors
 /// When minikube cannot be run or says something else.
-pub async fn state(minikube: &Minikube, later: Duration) -> Result<State> {
+pub async fn state(minikube: &Minikube) -> Result<State> {
     let lost = async {
-        tokio::time::sleep(later).await;
+        tokio::time::sleep(NODE_ASKED_AFTER).await;
         if !matches!(is_lost(minikube).await, Ok(true)) {
             std::future::pending::<()>().await;
         }

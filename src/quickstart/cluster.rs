@@ -185,7 +185,7 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
         // minikube may know by now that it is in vain.
         Err(_) if !cx.starting() && cx.settings.target.context.is_none() => tokio::select! {
             answer = &mut ready => answer,
-            state = apiserver::state(&cx.minikube, PROMPT) => match state? {
+            state = apiserver::state(&cx.minikube) => match state? {
                 State::Running => ready.await,
                 state => return not_running(state, profile).map(Err),
             },
@@ -202,7 +202,7 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
     if let Some(context) = &cx.settings.target.context {
         return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
     }
-    Ok(match apiserver::state(&cx.minikube, PROMPT).await? {
+    Ok(match apiserver::state(&cx.minikube).await? {
         State::Running if error.kind == ApiErrorKind::NoContext => {
             // The profile runs, and our kubeconfig has not heard of it.
             cx.minikube.run_cmd(&cx.minikube.update_context_cmd()).await?;

@@ -232,7 +232,7 @@ impl Looker {
     /// The API server's answers, unless minikube says that it cannot give any (a paused one would
     /// keep kubectl waiting), and minikube's word.
     pub async fn reach(&self) -> Reach {
-        let status = apiserver::state(&self.minikube, SERVER_LATER);
+        let status = apiserver::state(&self.minikube);
         let asked = async {
             if !self.kubectl.knows_context() {
                 return None;

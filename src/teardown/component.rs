@@ -9,13 +9,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::orphans::Orphans;
-use super::{few, items, moment, name, query};
+use super::{few, items, moment, name, of_cluster, with_labels};
 use crate::component::{self, Component};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::KafkaError;
+use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::component as beside;
@@ -86,7 +87,7 @@ async fn resource(cx: &Cx, component: &Component) -> Result<Option<Value>> {
 /// Refuse to take Connect away from connectors that kstrim did not make.
 async fn unused(cx: &Cx) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
-    let path = format!("{path}?labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
+    let path = with_labels(&path, &of_cluster(cx));
     let theirs: Vec<String> = items(cx, &path).await?.iter().filter(|c| !is_ours(c)).map(name).collect();
     if theirs.is_empty() {
         return Ok(());
@@ -106,7 +107,7 @@ async fn unused(cx: &Cx) -> Result<()> {
 /// Delete the connectors that kstrim made, while their Connect still ends them.
 async fn connectors_away(cx: &Cx) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
-    let path = format!("{path}?labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
+    let path = with_labels(&path, &of_cluster(cx));
     let mine: Vec<String> = items(cx, &path).await?.iter().filter(|c| is_ours(c)).map(name).collect();
     if mine.is_empty() {
         return Ok(());
@@ -167,11 +168,8 @@ impl Away {
         let component = self.plan.component;
         // The brokers stay when their metrics go.
         let part = if component.pods == "kafka" { "none" } else { component.pods };
-        let path = format!(
-            "/{api}/namespaces/{}/{plural}?labelSelector=strimzi.io%2Fcluster%3D{}%2Cstrimzi.io%2Fcomponent-type%3D{part}",
-            cx.namespace(),
-            cx.cluster()
-        );
+        let selector = format!("{},strimzi.io/component-type={part}", of_cluster(cx));
+        let path = with_labels(&format!("/{api}/namespaces/{}/{plural}", cx.namespace()), &selector);
         Ok(items(cx, &path).await?.iter().map(name).collect())
     }
 
@@ -313,8 +311,8 @@ impl Task<Cx> for Components {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
         let kinds = component::KINDS.map(ObservedKind::as_str).join(",");
-        let selector = format!("strimzi.io/cluster={},strimzi.io/kind in ({kinds})", cx.cluster());
-        let path = format!("/api/v1/namespaces/{}/pods?labelSelector={}", cx.namespace(), query(&selector));
+        let selector = format!("{},strimzi.io/kind in ({kinds})", of_cluster(cx));
+        let path = with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector);
         let pods = items(cx, &path).await?;
         if pods.is_empty() {
             return Ok(Doneness::Done("none is left".into()));
@@ -344,11 +342,8 @@ impl Task<Cx> for Components {
 
 /// What kstrim made beside the Kafka, with its kind.
 async fn made(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
-    let mine = format!(
-        "?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim%2Cstrimzi.io%2Fcluster%3D{}",
-        cx.cluster()
-    );
-    let rules = format!("/api/v1/namespaces/{}/configmaps{mine}", cx.namespace());
+    let mine = format!("{MANAGED_BY}={KSTRIM},{}", of_cluster(cx));
+    let rules = with_labels(&format!("/api/v1/namespaces/{}/configmaps", cx.namespace()), &mine);
     let kinds = component::KINDS.map(|kind| async move {
         let path = kind.path(cx.api_version(), Some(cx.namespace()));
         let found = items(cx, &path).await?;

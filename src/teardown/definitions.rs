@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{few, items, moment, name, text};
+use super::{ends, few, items, moment, name, text};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -99,7 +99,7 @@ impl Definitions {
 fn put_off(crd: &Value) -> bool {
     let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
     let failed = |c: &Value| c["type"] == "Terminating" && c["reason"] == "InstanceDeletionFailed";
-    !text(crd, "/metadata/deletionTimestamp").is_empty() && conditions.into_iter().flatten().any(failed)
+    ends(crd) && conditions.into_iter().flatten().any(failed)
 }
 
 async fn ours(cx: &Cx) -> Result<Vec<Value>> {
@@ -124,6 +124,6 @@ async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
             Ok::<_, Box<crate::failure::Failure>>(found.iter().map(named).collect::<Vec<_>>())
         }
     };
-    let standing = definitions.iter().filter(|d| text(d, "/metadata/deletionTimestamp").is_empty());
+    let standing = definitions.iter().filter(|d| !ends(d));
     Ok(futures_util::future::try_join_all(standing.map(one)).await?.concat())
 }

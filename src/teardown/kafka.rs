@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::orphans::Orphans;
-use super::{few, items, moment, name, query};
+use super::{few, items, moment, name, of_cluster, strimzis, with_labels};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -33,7 +33,7 @@ impl Task<Cx> for Kafka {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        let resources = resources(cx).await?;
+        let Found { resources, foreign } = look(cx).await?;
         if !resources.is_empty() {
             super::held::refuse(cx, resources.iter().map(|(kind, object)| (*kind, object)))?;
             let names: Vec<String> =
@@ -42,7 +42,7 @@ impl Task<Cx> for Kafka {
         }
         let pods = items(cx, &pods_path(cx)).await?;
         if !pods.is_empty() {
-            if kafka(cx).await?.is_none() {
+            if !foreign {
                 self.orphans.sweep(cx, &selector(cx), &pods).await?;
             }
             let names: Vec<String> = pods.iter().map(name).collect();
@@ -52,7 +52,7 @@ impl Task<Cx> for Kafka {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let resources = resources(cx).await?;
+        let resources = look(cx).await?.resources;
         if self.keep_data {
             remember(cx, &resources).await?;
         }
@@ -66,7 +66,8 @@ impl Task<Cx> for Kafka {
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let kind = |plural| if plural == "kafkas" { "Kafka" } else { "KafkaNodePool" };
-        let left = resources(cx).await.ok()?.into_iter().map(|(plural, object)| (kind(plural), object));
+        let left = look(cx).await.ok()?.resources.into_iter();
+        let left = left.map(|(plural, object)| (kind(plural), object));
         let pods = items(cx, &pods_path(cx)).await.ok()?.into_iter().map(|pod| ("Pod", pod));
         held::explain(cx, left.chain(pods))
     }
@@ -76,38 +77,33 @@ impl Task<Cx> for Kafka {
     }
 }
 
-/// Where the resources of the cluster's namespace are.
-fn base(cx: &Cx) -> String {
-    format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace())
+/// What is there of the Kafka.
+struct Found {
+    /// The Kafka if it is ours, and the pools that belong to it, with their kinds.
+    resources: Vec<(&'static str, Value)>,
+    /// The Kafka is somebody else's; then nothing else is looked at.
+    foreign: bool,
 }
 
-/// The Kafka, whoever made it.
-async fn kafka(cx: &Cx) -> Result<Option<Value>> {
-    let path = format!("{}/kafkas/{}", base(cx), cx.cluster());
-    cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))
-}
-
-/// The Kafka if it is ours, and the pools that belong to it.
-async fn resources(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
-    let mut found = Vec::new();
-    if let Some(kafka) = kafka(cx).await? {
-        if !is_ours(&kafka) {
-            return Ok(found);
-        }
-        found.push(("kafkas", kafka));
+async fn look(cx: &Cx) -> Result<Found> {
+    let path = format!("{}/kafkas/{}", strimzis(cx), cx.cluster());
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
+    if kafka.as_ref().is_some_and(|kafka| !is_ours(kafka)) {
+        return Ok(Found { resources: Vec::new(), foreign: true });
     }
-    let pools = format!("{}/kafkanodepools?labelSelector=strimzi.io%2Fcluster%3D{}", base(cx), cx.cluster());
-    found.extend(items(cx, &pools).await?.into_iter().map(|pool| ("kafkanodepools", pool)));
-    Ok(found)
+    let mut resources: Vec<_> = kafka.into_iter().map(|kafka| ("kafkas", kafka)).collect();
+    let pools = with_labels(&format!("{}/kafkanodepools", strimzis(cx)), &of_cluster(cx));
+    resources.extend(items(cx, &pools).await?.into_iter().map(|pool| ("kafkanodepools", pool)));
+    Ok(Found { resources, foreign: false })
 }
 
 /// The labels of what the operator makes of the Kafka.
 fn selector(cx: &Cx) -> String {
-    format!("strimzi.io/cluster={},strimzi.io/kind=Kafka", cx.cluster())
+    format!("{},strimzi.io/kind=Kafka", of_cluster(cx))
 }
 
 fn pods_path(cx: &Cx) -> String {
-    format!("/api/v1/namespaces/{}/pods?labelSelector={}", cx.namespace(), query(&selector(cx)))
+    with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector(cx))
 }
 
 /// Write the cluster id onto the claims: brokers refuse a volume whose id is not their cluster's,

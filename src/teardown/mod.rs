@@ -27,6 +27,7 @@ use std::time::Duration;
 use crate::context::Cx;
 use crate::engine::task::{Spec, Task};
 use crate::failure::Result;
+use crate::observe::kind::Version;
 use crate::quickstart::ownership::api_failure;
 
 /// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and
@@ -72,14 +73,30 @@ pub async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
     })
 }
 
-/// A label selector as part of a query.
-fn query(selector: &str) -> String {
-    selector.replace('/', "%2F").replace('=', "%3D").replace(',', "%2C").replace(' ', "%20")
+/// The objects of a list's path that have the labels of a selector.
+fn with_labels(path: &str, selector: &str) -> String {
+    let selector = selector.replace('/', "%2F").replace('=', "%3D").replace(',', "%2C").replace(' ', "%20");
+    format!("{path}?labelSelector={selector}")
+}
+
+/// Where Strimzi's resources of the namespace are.
+fn strimzis(cx: &Cx) -> String {
+    format!("{}/{}/namespaces/{}", Version::GROUP, cx.api_version().as_str(), cx.namespace())
+}
+
+/// The labels of what belongs to the cluster.
+fn of_cluster(cx: &Cx) -> String {
+    format!("strimzi.io/cluster={}", cx.cluster())
 }
 
 /// An object's name.
 pub fn name(object: &serde_json::Value) -> String {
     text(object, "/metadata/name")
+}
+
+/// Whether an object was deleted and is there still.
+fn ends(object: &serde_json::Value) -> bool {
+    !text(object, "/metadata/deletionTimestamp").is_empty()
 }
 
 fn text(object: &serde_json::Value, pointer: &str) -> String {

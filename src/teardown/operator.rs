@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::orphans::Orphans;
-use super::{few, items, moment, name, query};
+use super::{few, items, moment, name, with_labels};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -97,9 +97,9 @@ impl Task<Cx> for Operator {
 }
 
 async fn live(cx: &Cx) -> Result<Vec<(&'static str, Vec<String>)>> {
-    let selector = format!("labelSelector={}%3D{KSTRIM}", MANAGED_BY.replace('/', "%2F"));
+    let selector = format!("{MANAGED_BY}={KSTRIM}");
     let one = |(path, kind): (&str, &'static str)| {
-        let path = format!("{}?{selector}", path.replace("{ns}", cx.namespace()));
+        let path = with_labels(&path.replace("{ns}", cx.namespace()), &selector);
         async move { items(cx, &path).await.map(|found| (kind, found.iter().map(name).collect::<Vec<_>>())) }
     };
     let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
@@ -114,5 +114,5 @@ async fn others(cx: &Cx) -> Result<bool> {
 }
 
 fn pods_path(cx: &Cx) -> String {
-    format!("/api/v1/namespaces/{}/pods?labelSelector={}", cx.namespace(), query(SELECTOR))
+    with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), SELECTOR)
 }

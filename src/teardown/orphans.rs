@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{few, name};
+use super::{ends, few, name};
 use crate::context::Cx;
 use crate::failure::Result;
 use crate::quickstart::ownership::api_failure;
@@ -36,7 +36,7 @@ impl Orphans {
     pub async fn sweep(&self, cx: &Cx, selector: &str, pods: &[Value]) -> Result<()> {
         let since = self.since.get().unwrap_or_else(Instant::now);
         self.since.set(Some(since));
-        let pods: Vec<String> = pods.iter().filter(|pod| stays(pod)).map(name).collect();
+        let pods: Vec<String> = pods.iter().filter(|pod| !ends(pod)).map(name).collect();
         if pods.is_empty() || since.elapsed() < COLLECTED_WITHIN {
             return Ok(());
         }
@@ -46,9 +46,4 @@ impl Orphans {
         let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
         deleted.map_err(|e| api_failure(cx, "delete the pods", &e))
     }
-}
-
-/// Whether nobody has deleted an object yet.
-fn stays(object: &Value) -> bool {
-    object.pointer("/metadata/deletionTimestamp").is_none_or(Value::is_null)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{few, items, moment, name, text};
+use super::{ends, few, items, moment, name, of_cluster, strimzis, with_labels};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -110,7 +110,7 @@ impl Resources {
                 .filter_map(|f| f.as_str().map(str::to_owned))
                 .collect();
             let kept: Vec<&String> = finalizers.iter().filter(|f| !f.starts_with("strimzi.io/")).collect();
-            if object.pointer("/metadata/deletionTimestamp").is_none() || kept.len() == finalizers.len() {
+            if !ends(object) || kept.len() == finalizers.len() {
                 continue;
             }
             let patch = json!({"metadata": {"finalizers": kept}});
@@ -137,12 +137,8 @@ impl Resources {
 /// What is there of the cluster, with its kind.
 async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
     let one = |kind: &'static str| {
-        let path = format!(
-            "/apis/kafka.strimzi.io/{}/namespaces/{}/{kind}?labelSelector=strimzi.io%2Fcluster%3D{}",
-            cx.api_version().as_str(),
-            cx.namespace(),
-            cx.cluster()
-        );
+        let path = format!("{}/{kind}", strimzis(cx));
+        let path = with_labels(&path, &of_cluster(cx));
         async move { items(cx, &path).await.map(|found| found.into_iter().map(move |object| (kind, object))) }
     };
     let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
@@ -157,5 +153,5 @@ async fn operator_serves(cx: &Cx) -> Result<bool> {
         cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the entity operator", &e))?;
     let available =
         |d: &Value| d.pointer("/status/availableReplicas").and_then(Value::as_u64).unwrap_or(0) > 0;
-    Ok(found.is_some_and(|d| available(&d) && text(&d, "/metadata/deletionTimestamp").is_empty()))
+    Ok(found.is_some_and(|d| available(&d) && !ends(&d)))
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{few, items, moment, name};
+use super::{few, items, moment, name, of_cluster, with_labels};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -52,9 +52,5 @@ pub(super) async fn claims(cx: &Cx) -> Result<Vec<String>> {
 }
 
 fn path(cx: &Cx) -> String {
-    format!(
-        "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",
-        cx.namespace(),
-        cx.cluster()
-    )
+    with_labels(&format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace()), &of_cluster(cx))
 }
