@@ -211,7 +211,7 @@ impl Client {
         loop {
             match self.list_offsets_now(topic, end, deadline).await {
                 Err(e) if e.is_refusal_that_passes() && pause.wait().await => {
-                    *topic = self.topic(&topic.name, deadline).await?;
+                    self.look_up_again(topic, e, deadline).await?;
                 }
                 result => return result,
             }

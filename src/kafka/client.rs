@@ -141,6 +141,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause before asking again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// What a try takes at most, but for a broker that does not answer.
+const ROOM: Duration = Duration::from_millis(250);
+
 /// A client of a Kafka cluster.
 pub struct Client {
     dial: Rc<dyn Dial>,
@@ -203,6 +206,23 @@ impl Client {
                 result => return result,
             }
         }
+    }
+
+    /// Look a topic up again after `refusal`, which stays the reason if the time is over meanwhile.
+    ///
+    /// # Errors
+    /// As [`Client::topic`], and the refusal.
+    pub(super) async fn look_up_again(
+        &mut self,
+        topic: &mut Topic,
+        refusal: KafkaError,
+        deadline: Instant,
+    ) -> Result<()> {
+        *topic = match self.topic(&topic.name, deadline).await {
+            Err(KafkaError::Timeout { .. }) => return Err(refusal),
+            found => found?,
+        };
+        Ok(())
     }
 
     /// Like [`Client::topic`], asking once.
@@ -386,10 +406,11 @@ impl Pause {
         Self { next: FIRST_PAUSE, deadline }
     }
 
-    /// Pause; `false`, without pausing, if the deadline would pass meanwhile.
+    /// Pause; `false`, without pausing, if the deadline would pass meanwhile or during the next try: its end
+    /// by the deadline would hide the reason why the last one failed.
     pub(super) async fn wait(&mut self) -> bool {
         let end = Instant::now() + self.next;
-        if end >= self.deadline {
+        if end + ROOM >= self.deadline {
             return false;
         }
         sleep_until(end).await;

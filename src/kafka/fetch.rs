@@ -86,7 +86,7 @@ impl Client {
         loop {
             match self.fetch_now(topic, from, max_wait, deadline).await {
                 Err(e) if e.is_refusal_that_passes() && pause.wait().await => {
-                    *topic = self.topic(&topic.name, deadline).await?;
+                    self.look_up_again(topic, e, deadline).await?;
                 }
                 result => return result,
             }

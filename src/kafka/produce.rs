@@ -170,7 +170,7 @@ impl Client {
                 if !pause.wait().await {
                     return Err(refusal);
                 }
-                *topic = self.topic(&topic.name, deadline).await?;
+                self.look_up_again(topic, refusal, deadline).await?;
             }
         }
         Ok(())
