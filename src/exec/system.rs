@@ -25,6 +25,11 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// Longest line of a stream that is kept whole, 16 MiB: a watch event of a large object.
 const LINE_LIMIT: usize = 16 << 20;
 
+/// How much rubbish a Go program may have before it collects it, in percent of what it needs; Go's own default is
+/// 100. minikube and kubectl live for a moment: collecting is a fifth of what a kubectl costs (31 ms of processor
+/// time instead of 40, by 1 MB more).
+const GOGC: (&str, &str) = ("GOGC", "400");
+
 type Live = Rc<RefCell<BTreeSet<i32>>>;
 type Observer = Rc<dyn Fn(&Cmd)>;
 
@@ -94,6 +99,9 @@ impl System {
             Command::new(&cmd.program)
         };
         let stdin = if cmd.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        if std::env::var_os(GOGC.0).is_none() {
+            command.env(GOGC.0, GOGC.1);
+        }
         command.args(&cmd.args).envs(&cmd.env).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().map_err(ExecError::Start)?;

@@ -16,6 +16,10 @@ go_build() { # MODULE CGO FLAGS... PACKAGES...
   CGO_ENABLED=$cgo go build -mod=readonly -trimpath -buildvcs=false -o "$bin/" "$@"
 }
 
+# What the Go programs of a node run with: nodes share processors and have memory to spare, so Go's collector
+# is to run less often.
+go_environment() { paste -sd' ' "$here/go/environment"; }
+
 go_kubernetes() {
   local k=k8s.io/component-base/version c=k8s.io/kubernetes/cmd
   go_build kubernetes 0 -ldflags "-s -w -X $k.gitVersion=$kubernetes -X $k.gitMajor=1 -X $k.gitMinor=34 -X $k.gitTreeState=clean" \
@@ -62,6 +66,8 @@ pack_node() {
   mkdir -p "$root/var/lib/minikube/binaries"
   cp -r "$cache/linux/amd64/$kubernetes" "$root/var/lib/minikube/binaries/"
   install -m755 "$here/node/seed" "$root/tmp/seed"
+  # containerd, its shims, the kubelet.
+  printf '[Manager]\nDefaultEnvironment=%s\n' "$(go_environment)" > "$root/etc/systemd/system.conf.d/go.conf"
   mkdir "$root/seed"
   # shellcheck disable=SC2016  # for the inner shell
   unshare --mount --pid --fork --kill-child sh -c '
@@ -94,16 +100,17 @@ pack_kubernetes() {
     'int main(void) { signal(SIGINT, quit); signal(SIGTERM, quit); signal(SIGCHLD, reap); for (;;) pause(); }' \
     > "$ground/pause.c"
   gcc -O2 -s -static -o "$bin/pause" "$ground/pause.c"
-  local r=registry.k8s.io b
+  local r=registry.k8s.io b go
+  go="ENV $(go_environment)\n"
   for b in kube-apiserver kube-controller-manager kube-scheduler; do
-    image "$r/$b:$kubernetes" "FROM scratch\nCOPY $b /usr/local/bin/$b\nENV PATH=/usr/local/bin\n" "$bin/$b"
+    image "$r/$b:$kubernetes" "FROM scratch\nCOPY $b /usr/local/bin/$b\nENV PATH=/usr/local/bin\n$go" "$bin/$b"
   done
-  image "$r/etcd:$etcd" 'FROM scratch\nCOPY etcd /usr/local/bin/etcd\nENV PATH=/usr/local/bin\n' "$bin/etcd"
-  image "$r/kube-proxy:$kubernetes" 'FROM kstrim-ground/iptables:1\nCOPY kube-proxy /usr/local/bin/kube-proxy\n' "$bin/kube-proxy"
+  image "$r/etcd:$etcd" "FROM scratch\nCOPY etcd /usr/local/bin/etcd\nENV PATH=/usr/local/bin\n$go" "$bin/etcd"
+  image "$r/kube-proxy:$kubernetes" "FROM kstrim-ground/iptables:1\nCOPY kube-proxy /usr/local/bin/kube-proxy\n$go" "$bin/kube-proxy"
   image "$r/pause:$pause" 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n' "$bin/pause"
-  image "$r/coredns/coredns:$coredns" 'FROM scratch\nCOPY coredns /coredns\nENTRYPOINT ["/coredns"]\n' "$bin/coredns"
+  image "$r/coredns/coredns:$coredns" "FROM scratch\nCOPY coredns /coredns\nENTRYPOINT [\"/coredns\"]\n$go" "$bin/coredns"
   image "gcr.io/k8s-minikube/storage-provisioner:$provisioner" \
-    'FROM scratch\nCOPY provisioner /storage-provisioner\nCMD ["/storage-provisioner"]\n' "$bin/provisioner"
+    "FROM scratch\nCOPY provisioner /storage-provisioner\nCMD [\"/storage-provisioner\"]\n$go" "$bin/provisioner"
   # minikube takes these from its cache instead of downloading them.
   local cache=$home/.minikube/cache/linux/amd64/$kubernetes
   mkdir -p "$cache"
