@@ -152,7 +152,10 @@ const RESERVED: [(&[&str], &[&str]); 4] = [
     // Everybody else asks the toolbox, which knows of kstrim's own.
     (&["minikube::find()", "kubectl::find()"], &["toolbox/"]),
     // The wire client, and the probe whether a port-forward takes connections yet.
-    (&["TcpStream", "UdpSocket", "UnixStream"], &["kafka.rs", "kafka/", "quickstart/smoke.rs"]),
+    (
+        &["TcpStream", "UdpSocket", "UnixStream"],
+        &["kafka.rs", "kafka/", "quickstart/smoke.rs", "tool/kubectl_proxy.rs"],
+    ),
 ];
 
 #[test]

@@ -2,7 +2,6 @@
 //! a wait.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -172,10 +171,10 @@ async fn find(
     let programs = Toolbox::open().programs(paths)?;
     let kubeconfig = paths.kubeconfig();
     let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
+    let kubectl = Kubectl::new(programs.1.clone(), &kubeconfig, &profile, runner.clone()).by_proxy();
     let make = |settings: Settings, choice: Choice| {
         let minikube = Minikube::new(programs.0.clone(), &profile, &kubeconfig, runner.clone());
-        let kubectl = kubectl(&programs.1, &kubeconfig, &profile, &runner);
-        Cx::new(settings, choice, minikube, kubectl, emit.clone(), cancel.clone(), journal.clone())
+        Cx::new(settings, choice, minikube, kubectl.clone(), emit.clone(), cancel.clone(), journal.clone())
     };
     let cx = make(settings.clone(), super::up::choose(&settings)?);
     super::connected(&cx).await?;
@@ -222,10 +221,6 @@ pub async fn served(cx: &Cx) -> Result<Option<ApiVersion>> {
 
 fn asked(cx: &Cx, error: &ApiError) -> Box<Failure> {
     ownership::api_failure(cx, "ask for Strimzi's resources", error)
-}
-
-fn kubectl(program: &Path, kubeconfig: &Path, profile: &str, runner: &Rc<dyn Runner>) -> Kubectl {
-    Kubectl::new(program.to_owned(), kubeconfig, profile, runner.clone())
 }
 
 /// The release that a Kafka is run by: as the operator says, as kstrim wrote down, or the newest

@@ -98,6 +98,6 @@ fn context_with(
     let runner: Rc<dyn crate::exec::Runner> = Rc::new(session.runner.clone());
     let kubeconfig = session.paths.kubeconfig();
     let minikube = Minikube::new(minikube, profile, &kubeconfig, runner.clone());
-    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner);
+    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner).by_proxy();
     Ok(Cx::new(settings, choice, minikube, kubectl, session.emit.clone(), session.cancel.clone(), journal))
 }

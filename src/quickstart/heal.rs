@@ -121,8 +121,10 @@ fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
         }
         Cure::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
-            // One that this run made has had its new start.
-            let older = |p: &crate::observe::pod::Pod<'_>| p.0.created().is_some_and(|c| c < cx.began);
+            // One that this run made has had its new start. Kubernetes knows whole seconds.
+            let began = cx.began.as_second();
+            let older =
+                |p: &crate::observe::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
             pod.filter(older).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
         }
     }

@@ -416,7 +416,7 @@ fn tools(
     runner: &Rc<dyn Runner>,
     patient: bool,
 ) -> (Minikube, Kubectl) {
-    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone());
+    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()).by_proxy();
     (
         Minikube::new(minikube.clone(), profile, kubeconfig, runner.clone()),
         if patient { kubectl } else { kubectl.impatient() },

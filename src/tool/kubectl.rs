@@ -1,7 +1,8 @@
 //! kubectl, always with `--kubeconfig` and `--context`.
 //!
-//! Reads go through `get --raw`: one request, no discovery (which costs up to five tries of its
-//! own against a dead server), and the API server's own JSON. Writes are server-side applies with
+//! Reads are `get --raw`: one request, no discovery (which costs up to five tries of its
+//! own against a dead server), and the API server's own JSON; where a verb reads much, they go through one
+//! `kubectl proxy` instead. Writes are server-side applies with
 //! the field manager `kstrim`.
 
 use std::cell::RefCell;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::kubectl_proxy::Proxy;
 use super::{BROKEN, exec_failure};
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
@@ -44,20 +46,29 @@ pub fn find() -> Result<PathBuf> {
     super::find("kubectl", VARIABLE, PAGE)
 }
 
-/// The program, its kubeconfig and its context.
+/// The program, its kubeconfig and its context. Clones share the proxy.
+#[derive(Clone)]
 pub struct Kubectl {
     program: RefCell<PathBuf>,
     kubeconfig: PathBuf,
     context: String,
     runner: Rc<dyn Runner>,
     patient: bool,
+    proxy: Option<Rc<Proxy>>,
 }
 
 impl Kubectl {
     /// `program` against `context` of `kubeconfig`.
     pub fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
         let (kubeconfig, context) = (kubeconfig.to_owned(), context.to_owned());
-        Self { program: RefCell::new(program), kubeconfig, context, runner, patient: true }
+        Self { program: RefCell::new(program), kubeconfig, context, runner, patient: true, proxy: None }
+    }
+
+    /// The same with its reads through one `kubectl proxy`, as long as that answers.
+    #[must_use]
+    pub fn by_proxy(mut self) -> Self {
+        self.proxy = Some(Rc::default());
+        self
     }
 
     /// The same without patience for an API server that is away: for a look, which tells that it is.
@@ -416,6 +427,11 @@ fn forwarded_port(line: &str) -> Option<u16> {
 impl Api for Kubectl {
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>> {
         Box::pin(async move {
+            if let Some(proxy) = &self.proxy
+                && let Some(answer) = proxy.get(&*self.runner, &self.cmd(), path).await
+            {
+                return answer;
+            }
             let output = self.run(&self.cmd().args(["get", "--raw", path])).await?;
             serde_json::from_slice(&output.stdout)
                 .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
@@ -424,6 +440,11 @@ impl Api for Kubectl {
 
     fn watch<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>> {
         Box::pin(async move {
+            if let Some(proxy) = &self.proxy
+                && let Some(events) = proxy.watch(&*self.runner, &self.cmd(), path).await
+            {
+                return Ok(events);
+            }
             let cmd = self.cmd().args(["get", "--raw", path]).timeout(WATCH);
             self.runner.stream(&cmd).await
         })

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod kubectl;
+pub mod kubectl_proxy;
 pub mod logs;
 pub mod minikube;
 pub mod minikube_output;

@@ -24,6 +24,7 @@ mod matrix;
 mod mirror;
 mod output;
 mod plan;
+mod proxy;
 mod reliability;
 mod resume;
 mod signals;

@@ -110,7 +110,7 @@ fn verbose_shows_commands_that_can_be_pasted() {
     assert!(commands.iter().any(|c| c.contains("minikube start -o json -p kstrim")), "{}", run.stderr);
     let kubectl: Vec<_> =
         commands.iter().filter(|c| c.contains("/kubectl ") && !c.contains("version --client")).collect();
-    assert!(kubectl.len() > 10);
+    assert!(kubectl.len() >= 5, "{commands:#?}");
     for command in kubectl {
         assert!(command.contains(" --kubeconfig ") && command.contains(" --context kstrim "), "{command}");
     }

@@ -11,6 +11,7 @@ pub struct Io {
     /// Kept back until [`Io::release`], so that a killed parent has not read it.
     pub hold: bool,
     held: Vec<u8>,
+    sink: Box<dyn Write + Send>,
 }
 
 /// Why a call ended before its work was done.
@@ -29,7 +30,17 @@ pub type Done = Result<i32, End>;
 impl Io {
     /// Prints all.
     pub fn new() -> Self {
-        Self { left: None, then: None, hold: false, held: Vec::new() }
+        Self::to(Box::new(std::io::stdout()))
+    }
+
+    /// Prints all to somewhere else than stdout.
+    pub fn to(sink: Box<dyn Write + Send>) -> Self {
+        Self { left: None, then: None, hold: false, held: Vec::new(), sink }
+    }
+
+    /// What is printed from now on comes bit by bit: whoever reads is told that it begins.
+    pub fn begin(&mut self) {
+        let _ = self.sink.flush();
     }
 
     /// Print to stdout.
@@ -44,9 +55,8 @@ impl Io {
         if self.hold {
             self.held.extend_from_slice(bytes);
         } else {
-            let mut stdout = std::io::stdout().lock();
             // The reader is gone: a real program would die of SIGPIPE.
-            stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|_| End::Exit(141))?;
+            self.sink.write_all(bytes).and_then(|()| self.sink.flush()).map_err(|_| End::Exit(141))?;
         }
         match (cut, self.then) {
             (false, _) => Ok(()),
@@ -67,7 +77,7 @@ impl Io {
 
     /// Print what was held.
     pub fn release(&mut self) {
-        let _ = std::io::stdout().write_all(&self.held);
+        let _ = self.sink.write_all(&self.held);
         self.held.clear();
     }
 }

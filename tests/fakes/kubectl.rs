@@ -50,6 +50,8 @@ const VALUED: &[&str] = &[
     "limit",
     "image",
     "pod-running-timeout",
+    "unix-socket",
+    "reject-methods",
 ];
 
 impl Args {
@@ -255,6 +257,9 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
         "" => "default",
         ns => ns,
     };
+    if args.verb == "proxy" {
+        return crate::proxy::run(place, io, &args);
+    }
     let link = Link {
         place,
         profile: text(&entry, "/context/cluster").to_owned(),

@@ -29,6 +29,7 @@ mod nodes;
 mod operator;
 mod pod_verbs;
 mod pods;
+mod proxy;
 pub mod scenario;
 mod ssh;
 mod start;

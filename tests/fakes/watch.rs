@@ -59,6 +59,7 @@ impl Watch {
         }
         cluster.save(link.place);
         drop(world);
+        io.begin();
         for event in first {
             io.line(&event.to_string())?;
         }

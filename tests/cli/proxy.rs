@@ -1,0 +1,90 @@
+//! Reads through one `kubectl proxy`, and without it where it cannot be had.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::harness::{Action, Call, Test};
+use crate::support::{events, fresh, kstrim, outcomes, quick, ready};
+
+fn kubectls(test: &Test) -> Vec<Call> {
+    test.calls().into_iter().filter(|c| c.program == "kubectl").collect()
+}
+
+fn is_proxy(call: &Call) -> bool {
+    call.args.iter().any(|a| a == "proxy")
+}
+
+fn is_read(call: &Call) -> bool {
+    call.args.iter().any(|a| a == "--raw") && !call.args.iter().any(|a| a == "/readyz")
+}
+
+/// What is left in the folder of temporary files.
+fn temporary(test: &Test) -> Vec<String> {
+    let folder = fs::read_dir(test.home().with_file_name("tmp")).expect("a folder");
+    folder.flatten().map(|f| f.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn one_kubectl_reads_for_all() {
+    let mut test = ready();
+    test.forget_calls();
+    for verb in [&["up"][..], &["status"], &["topic", "list"]] {
+        test.args(verb.iter().copied()).run().expect(0);
+        let calls = kubectls(&test);
+        let proxies: BTreeSet<u32> = calls.iter().filter(|c| is_proxy(c)).map(|c| c.pid).collect();
+        assert_eq!(proxies.len(), 1, "{verb:?}: {calls:#?}");
+        let reads: Vec<_> = calls.iter().filter(|c| is_read(c)).collect();
+        assert!(!reads.is_empty(), "{verb:?} reads nothing");
+        let own: Vec<_> = reads.iter().filter(|c| !proxies.contains(&c.pid)).collect();
+        assert!(own.is_empty(), "{verb:?}: {own:#?}");
+        let arguments = calls.iter().find(|c| is_proxy(c)).expect("a proxy").line();
+        assert!(arguments.contains("--reject-methods=^[^G]"), "{arguments}");
+        test.forget_calls();
+    }
+    assert_eq!(temporary(&test), Vec::<String>::new());
+    assert_eq!(test.leftovers(), []);
+}
+
+/// An `up` from nothing under this fault of the proxy goes through, and reads directly.
+fn goes_without(action: Action) {
+    let mut test = fresh().scenario(quick).fault("kubectl", "proxy --", None, action);
+    let lines = events(&mut test, ["up"], 0);
+    assert_eq!(outcomes(&lines)["kafka"], "done");
+    let calls = kubectls(&test);
+    assert_eq!(calls.iter().filter(|c| is_proxy(c)).count(), 1, "it is tried once");
+    let pids: BTreeSet<u32> = calls.iter().filter(|c| is_read(c)).map(|c| c.pid).collect();
+    assert!(pids.len() > 10, "{} programs read", pids.len());
+    assert_eq!(temporary(&test), Vec::<String>::new());
+    assert_eq!(test.leftovers(), []);
+}
+
+#[test]
+fn a_proxy_that_does_not_start_is_done_without() {
+    goes_without(Action::Exit { code: 1, stdout: String::new(), stderr: "error: unknown command".into() });
+}
+
+#[test]
+fn a_proxy_that_says_nothing_is_done_without() {
+    goes_without(Action::Hang { stdout: String::new(), stubborn: false });
+}
+
+#[test]
+fn a_proxy_that_dies_is_followed_by_another() {
+    let mut test = fresh().scenario(quick);
+    test = test.fault("kubectl", "proxy --", Some(1), Action::KillSelf { ms: 150 });
+    let lines = events(&mut test, ["up"], 0);
+    assert_eq!(outcomes(&lines)["smoke"], "done");
+    assert_eq!(kubectls(&test).iter().filter(|c| is_proxy(c)).count(), 2);
+    assert_eq!(temporary(&test), Vec::<String>::new());
+    assert_eq!(test.leftovers(), []);
+}
+
+#[test]
+fn a_folder_too_deep_for_a_socket_is_no_hindrance() {
+    let mut test = ready();
+    let deep = test.home().join("d".repeat(120));
+    fs::create_dir_all(&deep).expect("a folder");
+    let mut test = std::mem::replace(&mut test, ready()).env("TMPDIR", &deep);
+    kstrim(&mut test, ["up"]).expect(0);
+    assert!(kubectls(&test).iter().any(is_read));
+}
