@@ -49,13 +49,19 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let name = topic.0.name();
         let message = short(refusal.message);
         let (id, sentence, hint) = match refusal.reason {
-            "KafkaError" if message.contains("InvalidReplicationFactorException") => (
-                TOPIC_REPLICATION,
-                format!("topic {name} asks for more replicas than there are brokers"),
-                "lower the topic's replicas, or add brokers",
-            ),
+            // "All brokers are currently fenced" passes, as time-outs do.
+            "KafkaError"
+                if message.contains("InvalidReplicationFactorException")
+                    && !message.contains("currently fenced") =>
+            {
+                (
+                    TOPIC_REPLICATION,
+                    format!("topic {name} asks for more replicas than there are brokers"),
+                    "lower the topic's replicas, or add brokers",
+                )
+            }
             // No refusal: the topic operator gave up asking, as it does while brokers are down.
-            "KafkaError" if message.contains("TimeoutException") => (
+            "KafkaError" if message.contains("TimeoutException") || message.contains("currently fenced") => (
                 TOPIC_UNSERVED,
                 format!(
                     "topic {name} is not looked after: the topic operator gets no answer from the brokers"

@@ -100,6 +100,12 @@ impl Client {
                 }
                 other => {
                     let words = result.error_message.as_ref().map(StrBytes::as_str);
+                    if other == code::INVALID_REPLICATION_FACTOR
+                        && words.is_some_and(says_fenced)
+                        && pause.wait().await
+                    {
+                        continue;
+                    }
                     return Err(KafkaError::broker(other, format!("creating topic {}", new.name), words));
                 }
             }
@@ -311,4 +317,10 @@ pub(super) fn by_leader(
         groups.entry(topic.leader(partition)?).or_default().push(partition);
     }
     Ok(groups)
+}
+
+/// Whether the controller has not heard of its brokers for a moment, as on a busy machine: they come back ("All
+/// brokers are currently fenced", Kafka's `StripedReplicaPlacer`).
+fn says_fenced(words: &str) -> bool {
+    words.contains("currently fenced")
 }

@@ -354,6 +354,22 @@ fn what_passes_is_waited_for() {
 }
 
 #[test]
+fn brokers_that_are_fenced_come_back() {
+    let create = |times| {
+        let cluster = Cluster::new(1, &Faults { fenced_times: times, ..Faults::default() });
+        let new =
+            NewTopic { name: "t".into(), partitions: 1, replication_factor: 1, config: BTreeMap::new() };
+        runtime().block_on(async {
+            let deadline = Instant::now() + Duration::from_millis(1500);
+            cluster.client().await.create_topic(&new, deadline).await
+        })
+    };
+    assert_eq!(create(3).unwrap(), Created::New);
+    let refused = create(u32::MAX).unwrap_err().to_string();
+    assert!(refused.contains("(code 38)") && refused.contains("currently fenced"), "{refused}");
+}
+
+#[test]
 fn a_refused_clean_up_is_told_and_fails_nothing() {
     let cluster = Cluster::with_topic(&Faults { delete_error: 44, ..Faults::default() });
     let run = runtime().block_on(cluster.smoke(&plan()));

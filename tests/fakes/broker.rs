@@ -45,6 +45,7 @@ struct Shared {
     logs: Logs,
     dir: PathBuf,
     asked: AtomicU32,
+    fenced: AtomicU32,
     refused: AtomicU32,
 }
 
@@ -55,6 +56,7 @@ pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()>
         logs: Logs::open(dir)?,
         dir: dir.to_owned(),
         asked: AtomicU32::new(0),
+        fenced: AtomicU32::new(0),
         refused: AtomicU32::new(0),
     });
     loop {
@@ -296,7 +298,8 @@ impl<'a> Connection<'a> {
         for asked in &request.topics {
             let brokers = self.shared.setup.brokers.len();
             let too_many = usize::try_from(asked.replication_factor).is_ok_and(|n| n > brokers);
-            let code = if too_many {
+            let fenced = Self::spend(&self.shared.fenced, self.faults.fenced_times);
+            let code = if too_many || fenced {
                 38
             } else if self.shared.logs.create(&asked.name, asked.num_partitions.max(1))? {
                 0
@@ -305,8 +308,14 @@ impl<'a> Connection<'a> {
             };
             let mut answer =
                 CreatableTopicResult::default().with_name(asked.name.clone()).with_error_code(code);
-            if too_many {
-                let words = format!("Replication factor above the {brokers} brokers.");
+            if code == 38 {
+                let words = if fenced {
+                    "Unable to replicate the partition 1 time(s): All brokers are currently fenced, or have all \
+                     their log directories cordoned."
+                        .to_owned()
+                } else {
+                    format!("Replication factor above the {brokers} brokers.")
+                };
                 answer.error_message = Some(StrBytes::from_string(words));
             }
             topics.push(answer);

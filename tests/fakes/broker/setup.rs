@@ -21,6 +21,8 @@ pub struct Faults {
     pub unknown_topic_times: u32,
     /// The first so many questions for a topic find it without a leader.
     pub no_leader_times: u32,
+    /// The first so many topics are refused, since no broker has been heard of for a moment.
+    pub fenced_times: u32,
     /// The first so many appends and reads are refused with NOT_LEADER_OR_FOLLOWER.
     pub not_leader_times: u32,
     /// Appends are acknowledged and not written.
