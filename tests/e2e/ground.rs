@@ -29,7 +29,7 @@ pub fn of_tests(name: &str) -> bool {
     name.starts_with("e2e-")
 }
 
-/// Limit of an `up` from nothing. An idle machine of 2 cores takes a minute and a half.
+/// Limit of an `up` from nothing. An idle machine of 2 cores takes half a minute.
 const UP: Duration = Duration::from_secs(15 * 60);
 /// Limit of anything else.
 const SHORT: Duration = Duration::from_secs(5 * 60);

@@ -153,8 +153,9 @@ impl Cluster {
 
     /// Write it, if anything changed.
     pub fn save(mut self, place: &Place) {
+        // The stand-in ends now, or as good as: a thousand small pieces need not be given back one by one.
         if self.moves == 0 {
-            return;
+            return std::mem::forget(self);
         }
         let path = place.cluster_file(&self.profile, "changes");
         let mut file = fs::OpenOptions::new()
@@ -188,6 +189,7 @@ impl Cluster {
         root["objects"] = Value::Object(std::mem::take(&mut self.objects).into_iter().collect());
         write(&place.cluster_file(&self.profile, "json"), &root);
         fs::write(place.cluster_file(&self.profile, "due"), due.to_string()).expect("FAKE_WORLD is writable");
+        std::mem::forget((root, self));
     }
 
     fn next_due(&self) -> Option<i64> {
