@@ -123,7 +123,11 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
                 )
                 .because(why)
                 .hint(format!("start it, then try again: minikube start -p {}", cx.profile()))
-                .hint(format!("or delete all of it yourself: minikube delete -p {}", cx.profile())),
+                .hint(if claimed {
+                    format!("or delete all of it: kstrim down{}", refused::target_flags(&cx.settings.target))
+                } else {
+                    format!("or delete all of it yourself: minikube delete -p {}", cx.profile())
+                }),
             ));
         }
         Err(_) => cx.profile_is_ours.set(true),

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::explain;
 use crate::failure::Result;
+use crate::observe::ApiError;
+use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, State};
 
@@ -19,6 +21,42 @@ const OF_ETCD: &str = "etcd.yaml";
 
 /// A node that is well is told of by minikube before this.
 const NODE_ASKED_AFTER: Duration = Duration::from_secs(2);
+
+/// How long an API server that answers, but is not ready, gets: it is ready some seconds after its start.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Pause between looks at it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Wait for an API server that says of itself that it is not ready yet.
+///
+/// # Errors
+/// Its last word, if that is something else, or the time is over.
+pub async fn until_ready(kubectl: &Kubectl, mut said: ApiError) -> Result<(), ApiError> {
+    let end = tokio::time::Instant::now() + READY_WITHIN;
+    while unready(&said).is_some() && tokio::time::Instant::now() < end {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match kubectl.ready().await {
+            Ok(()) => return Ok(()),
+            Err(error) => said = error,
+        }
+    }
+    Err(said)
+}
+
+/// That an API server answers `/readyz` with its list of checks, which it does while one of them fails; with the
+/// failed ones as far as kubectl's words are kept: `[-]poststarthook/rbac/bootstrap-roles failed: reason withheld`.
+pub fn unready(error: &ApiError) -> Option<String> {
+    let words = &error.message;
+    if !words.contains("[+]") && !words.contains("[-]") {
+        return None;
+    }
+    let failed: Vec<&str> =
+        words.split("[-]").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
+    Some(match failed.is_empty() {
+        true => "not ready yet".to_owned(),
+        false => format!("not ready yet: {}", failed.join(", ")),
+    })
+}
 
 /// Whether nothing in the node could start an API server. Only a node that was set up whole is judged: one
 /// that is being made has no such files yet, and a machine that boots has both.
@@ -74,4 +112,26 @@ pub async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Resul
 fn last_words(stderr: &str) -> &str {
     let lines = stderr.lines().rev().map(str::trim);
     lines.filter(|l| !l.is_empty()).find(|l| !l.starts_with("ssh: ")).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_api_server_still_waits_for_is_told_in_short() {
+        let said = |words: &str| unready(&ApiError::from_stderr(words));
+        let head = r#"Error from server (InternalError): an error on the server ("[+]ping ok\n"#;
+        let tail = r#"readyz check failed") has prevented the request from succeeding"#;
+        let failed =
+            r"[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\n[-]etcd failed: reason\n";
+        assert_eq!(
+            said(&format!("{head}{failed}{tail}")).as_deref(),
+            Some("not ready yet: poststarthook/rbac/bootstrap-roles, etcd")
+        );
+        // The failed ones come after what is kept of kubectl's words.
+        let many = format!("{head}{}{failed}{tail}", r"[+]poststarthook/one ok\n".repeat(30));
+        assert_eq!(said(&many).as_deref(), Some("not ready yet"));
+        assert_eq!(said("The connection to the server 127.0.0.1:1 was refused"), None);
+    }
 }

@@ -199,6 +199,7 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
     if cx.starting() {
         return Ok(Err("waiting for the API server".into()));
     }
+    let Err(error) = apiserver::until_ready(&cx.kubectl, error).await else { return Ok(Ok(())) };
     if let Some(context) = &cx.settings.target.context {
         return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
     }
@@ -208,7 +209,10 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
             cx.minikube.run_cmd(&cx.minikube.update_context_cmd()).await?;
             cx.kubectl.ready().await.map_err(|e| e.to_string())
         }
-        State::Running => Err(format!("the profile {profile} runs, its API server does not answer: {error}")),
+        State::Running => Err(match apiserver::unready(&error) {
+            Some(why) => format!("the profile {profile} runs, its API server is {why}"),
+            None => format!("the profile {profile} runs, its API server does not answer: {error}"),
+        }),
         state => Err(not_running(state, profile)?),
     })
 }

@@ -134,6 +134,18 @@ fn an_api_server_that_restarts_is_waited_for() {
 }
 
 #[test]
+fn an_api_server_that_is_not_ready_yet_is_waited_for() {
+    let words = r#"Error from server (InternalError): an error on the server ("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed") has prevented the request from succeeding"#;
+    for verb in [&["down", "--keep-cluster", "--yes"][..], &["smoke-test"]] {
+        let mut test = ready();
+        for nth in 1..=2 {
+            test = test.fault("kubectl", "/readyz", Some(nth), exit(1, "", words));
+        }
+        test.args(verb.iter().copied()).run().expect(0);
+    }
+}
+
+#[test]
 fn an_api_server_that_stays_away_is_told() {
     let mut test = ready().fault("kubectl", "customresourcedefinitions", None, exit(1, "", REFUSED));
     let run = up_fails(&mut test, &[], "KS-API-UNREACHABLE", 1);
