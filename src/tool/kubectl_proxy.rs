@@ -5,9 +5,11 @@
 //! It gives sure answers only: an object, a list, a watch, or that there is none. Whatever else happens is nobody's
 //! answer; the caller asks again by `kubectl get --raw`, whose words are the ones that are explained.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, geteuid, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -22,6 +24,8 @@ use crate::observe::ApiError;
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 /// The proxy is to live as long as kstrim: a year.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How the name of a socket's folder begins; the process that made it follows.
+const PREFIX: &str = "kstrim-api-";
 /// Most bytes of an answer's head.
 const HEAD_LIMIT: usize = 64 << 10;
 
@@ -131,8 +135,11 @@ impl Proxy {
 
 /// Start one and wait until it listens.
 async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
+    let place = place();
+    sweep(&place);
     // Readable by this user alone, as `tempfile` makes it.
-    let folder = tempfile::Builder::new().prefix("kstrim-").tempdir_in(place()).ok()?;
+    let name = format!("{PREFIX}{}-", std::process::id());
+    let folder = tempfile::Builder::new().prefix(&name).tempdir_in(place).ok()?;
     let socket = folder.path().join("api");
     let cmd = kubectl.clone().args(["proxy", "--reject-methods=^[^G]"]);
     let cmd = cmd.arg(format!("--unix-socket={}", socket.display())).timeout(FOREVER);
@@ -149,6 +156,18 @@ async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
 /// A socket's path may have a hundred characters: no state folder.
 fn place() -> PathBuf {
     dirs::runtime_dir().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// Remove the folders of runs that were killed: they could not.
+fn sweep(place: &Path) {
+    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
+        let ours = entry.metadata().is_ok_and(|m| m.is_dir() && m.uid() == geteuid().as_raw());
+        if ours && process.and_then(Pid::from_raw).is_some_and(|p| test_kill_process(p).is_err()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Ask, and read the head of the answer. In HTTP/1.0 what follows it is the body as it is, until the end of the
@@ -264,6 +283,24 @@ mod tests {
         {
             assert_eq!(asked(broken), None, "{}", String::from_utf8_lossy(broken));
         }
+    }
+
+    #[test]
+    fn what_killed_runs_left_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut gone = std::process::Command::new("true").spawn().expect("a process");
+        gone.wait().expect("its end");
+        let of = |process: u32| format!("{PREFIX}{process}-x");
+        for name in [of(gone.id()), of(std::process::id()), "kstrim-other".into(), format!("{PREFIX}x")] {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        sweep(folder.path());
+        let left = std::fs::read_dir(folder.path()).expect("a folder").flatten();
+        let mut left: Vec<_> = left.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        left.sort();
+        let mut kept = ["kstrim-other".to_owned(), of(std::process::id()), format!("{PREFIX}x")];
+        kept.sort();
+        assert_eq!(left, kept);
     }
 
     #[test]
