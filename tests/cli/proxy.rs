@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::harness::{Action, Call, Test};
-use crate::support::{events, fresh, kstrim, outcomes, quick, ready};
+use crate::support::{events, fresh, kstrim, outcomes, quick, ready, until};
 
 fn kubectls(test: &Test) -> Vec<Call> {
     test.calls().into_iter().filter(|c| c.program == "kubectl").collect()
@@ -76,6 +79,41 @@ fn a_proxy_that_dies_is_followed_by_another() {
     assert_eq!(outcomes(&lines)["smoke"], "done");
     assert_eq!(kubectls(&test).iter().filter(|c| is_proxy(c)).count(), 2);
     assert_eq!(temporary(&test), Vec::<String>::new());
+    assert_eq!(test.leftovers(), []);
+}
+
+#[test]
+fn an_answer_cut_short_is_asked_for_again() {
+    let mut test = ready();
+    for part in ["kafkas", "kafkatopics", "deployments", "pods"] {
+        let cut = Action::Cut { bytes: 100, exit: Some(1) };
+        test = test.fault(
+            "kubectl",
+            &format!("proxy --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/{part}"),
+            Some(1),
+            cut,
+        );
+    }
+    let lines = events(&mut test, ["up"], 0);
+    assert_eq!(outcomes(&lines)["kafka"], "already_done");
+    let proxies = kubectls(&test).iter().filter(|c| is_proxy(c)).count();
+    assert!(proxies > 1, "the cut one is given up");
+}
+
+#[test]
+fn a_read_that_hangs_holds_up_no_interrupt() {
+    let hang = Action::Hang { stdout: String::new(), stubborn: false };
+    let mut test = ready().fault("kubectl", "proxy --raw /apis/kafka.strimzi.io", None, hang);
+    test.forget_calls();
+    let running = test.args(["up", "-o", "json"]).spawn();
+    until(&test, "a read hangs", |test| {
+        kubectls(test).iter().any(|c| c.line().contains("get --raw /apis/kafka.strimzi.io"))
+    });
+    let asked = Instant::now();
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130);
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    assert_eq!(run.json_lines().last().expect("a line")["outcome"], "cancelled");
     assert_eq!(test.leftovers(), []);
 }
 

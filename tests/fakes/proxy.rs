@@ -1,6 +1,7 @@
 //! `kubectl proxy` on a socket: each GET is the `kubectl get --raw` of its path, and is noted as such.
 //!
-//! Where a test has faults for kubectl there is no proxy, so that each read is a program that can fail.
+//! Where a test has faults for kubectl there is no proxy, so that each read is a program that can fail. Faults of a
+//! read through the proxy are those of `proxy --raw PATH`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
+use crate::faults;
 use crate::io::{Done, End, Io};
 use crate::kubectl::{self, Args};
 use crate::world::{Place, append, now};
@@ -61,12 +63,13 @@ fn answer(stream: &UnixStream, mut args: Vec<String>) -> Option<()> {
     if faulty(&place) {
         return status(&mut stream, 502, "the test has faults now");
     }
-    args.extend(["get".to_owned(), "--raw".to_owned(), path]);
+    args.extend(["get".to_owned(), "--raw".to_owned(), path.clone()]);
     let (calls, pid, at) = (place.dir.join("calls.jsonl"), std::process::id(), now());
     append(&calls, &json!({"pid": pid, "at": at, "program": "kubectl", "args": args}).to_string());
     let begun = Arc::new(AtomicBool::new(false));
     let mut io = Io::to(Box::new(Body { stream: stream.try_clone().ok()?, begun: begun.clone() }));
-    let done = kubectl::run(&place, &mut io, &args, false);
+    let met = faults::find(&place, "kubectl", &["proxy".into(), "--raw".into(), path]);
+    let done = faults::apply(met, &mut io, |io, expire| kubectl::run(&place, io, &args, expire));
     let code = match &done {
         Ok(code) | Err(End::Exit(code)) => *code,
         Err(End::Error(_) | End::Hang) => 1,
