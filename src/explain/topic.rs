@@ -49,24 +49,19 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let name = topic.0.name();
         let message = short(refusal.message);
         let (id, sentence, hint) = match refusal.reason {
-            // "All brokers are currently fenced" passes, as time-outs do.
-            "KafkaError"
-                if message.contains("InvalidReplicationFactorException")
-                    && !message.contains("currently fenced") =>
-            {
-                (
-                    TOPIC_REPLICATION,
-                    format!("topic {name} asks for more replicas than there are brokers"),
-                    "lower the topic's replicas, or add brokers",
-                )
-            }
-            // No refusal: the topic operator gave up asking, as it does while brokers are down.
+            // No refusal: the topic operator gave up asking, as it does while brokers are down, or none was heard
+            // of for a moment ("All brokers are currently fenced").
             "KafkaError" if message.contains("TimeoutException") || message.contains("currently fenced") => (
                 TOPIC_UNSERVED,
                 format!(
                     "topic {name} is not looked after: the topic operator gets no answer from the brokers"
                 ),
                 "see whether the brokers run: kstrim status",
+            ),
+            "KafkaError" if message.contains("InvalidReplicationFactorException") => (
+                TOPIC_REPLICATION,
+                format!("topic {name} asks for more replicas than there are brokers"),
+                "lower the topic's replicas, or add brokers",
             ),
             "NotSupported" => (
                 TOPIC_CHANGE,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -98,14 +99,9 @@ impl Client {
                 code::NOT_CONTROLLER if pause.wait().await => {
                     node = if node == self.controller() { self.any_node() } else { self.controller() };
                 }
+                code::INVALID_REPLICATION_FACTOR if says_fenced(result) && pause.wait().await => {}
                 other => {
                     let words = result.error_message.as_ref().map(StrBytes::as_str);
-                    if other == code::INVALID_REPLICATION_FACTOR
-                        && words.is_some_and(says_fenced)
-                        && pause.wait().await
-                    {
-                        continue;
-                    }
                     return Err(KafkaError::broker(other, format!("creating topic {}", new.name), words));
                 }
             }
@@ -321,6 +317,6 @@ pub(super) fn by_leader(
 
 /// Whether the controller has not heard of its brokers for a moment, as on a busy machine: they come back ("All
 /// brokers are currently fenced", Kafka's `StripedReplicaPlacer`).
-fn says_fenced(words: &str) -> bool {
-    words.contains("currently fenced")
+fn says_fenced(result: &CreatableTopicResult) -> bool {
+    result.error_message.as_ref().is_some_and(|words| words.contains("currently fenced"))
 }

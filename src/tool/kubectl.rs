@@ -31,7 +31,7 @@ const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
 const WATCH: Duration = Duration::from_secs(1800);
 
 /// Limit of a child that lasts as long as kstrim: a year.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Environment variable that names the program's path.
 pub const VARIABLE: &str = "KSTRIM_KUBECTL";

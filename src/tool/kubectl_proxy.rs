@@ -17,13 +17,12 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::kubectl::FOREVER;
 use crate::exec::{BoxFuture, Cmd, ExecError, Exit, Lines, Output, Runner, STDOUT_LIMIT};
 use crate::observe::ApiError;
 
 /// How long the proxy may take to listen; an idle machine needs 50 ms.
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
-/// The proxy is to live as long as kstrim: a year.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How the name of a socket's folder begins; the process that made it follows.
 const PREFIX: &str = "kstrim-api-";
 /// Most bytes of an answer's head.
@@ -161,10 +160,11 @@ fn place() -> PathBuf {
 /// Remove the folders of runs that were killed: they could not.
 fn sweep(place: &Path) {
     for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        // The name first: the folder is everybody's.
         let name = entry.file_name();
         let process = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
-        let ours = entry.metadata().is_ok_and(|m| m.is_dir() && m.uid() == geteuid().as_raw());
-        if ours && process.and_then(Pid::from_raw).is_some_and(|p| test_kill_process(p).is_err()) {
+        let gone = process.and_then(Pid::from_raw).is_some_and(|p| test_kill_process(p).is_err());
+        if gone && entry.metadata().is_ok_and(|m| m.is_dir() && m.uid() == geteuid().as_raw()) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
