@@ -151,7 +151,7 @@ const RESERVED: [(&[&str], &[&str]); 4] = [
     (&["ureq"], &["download.rs", "download/"]),
     // Everybody else asks the toolbox, which knows of kstrim's own.
     (&["minikube::find()", "kubectl::find()"], &["toolbox/"]),
-    // The wire client, and the probe whether a port-forward takes connections yet.
+    // The wire client, the probe whether a port-forward takes connections yet, and the socket of kubectl's proxy.
     (
         &["TcpStream", "UdpSocket", "UnixStream"],
         &["kafka.rs", "kafka/", "quickstart/smoke.rs", "tool/kubectl_proxy.rs"],

@@ -6,8 +6,8 @@ use crate::ground::{Ground, within};
 
 /// Kills in a row, each over what the one before left.
 const KILLS: u32 = 3;
-/// Latest moment of a kill; on 2 idle cores an `up` from nothing takes half a minute.
-const LATEST: u64 = 35_000;
+/// Latest moment of a kill; beside another lane of tests an `up` from nothing takes so long, and some more.
+const LATEST: u64 = 45_000;
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
