@@ -107,12 +107,10 @@ impl Session {
     fn listen(&self) {
         let (cancel, runner, reporter) = (self.cancel.clone(), self.runner.clone(), self.reporter.clone());
         let emit = self.emit.clone();
+        // Before any work: see `status::stopped`.
+        let signals =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
         tokio::task::spawn_local(async move {
-            let signals = (
-                signal(SignalKind::interrupt()),
-                signal(SignalKind::terminate()),
-                signal(SignalKind::hangup()),
-            );
             let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
             let mut asked = false;
             loop {

@@ -61,17 +61,21 @@ pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
     }))
 }
 
-/// Ends with the signal that asks to stop; children end as their futures are dropped.
-pub(super) async fn stopped() -> Kind {
+/// Ends with the signal that asks to stop; children end as their futures are dropped. Listens from the call on, not
+/// from the first poll: a shell that starts kstrim with `&` has it ignore SIGINT, and one that came while the work
+/// took its first steps would be lost.
+pub(super) fn stopped() -> impl Future<Output = Kind> {
     let signals =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => Kind::Interrupted,
-        _ = terminate.recv() => Kind::Terminated,
-        _ = hangup.recv() => Kind::Terminated,
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => Kind::Interrupted,
+            _ = terminate.recv() => Kind::Terminated,
+            _ = hangup.recv() => Kind::Terminated,
+        }
     }
 }
 
