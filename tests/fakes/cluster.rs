@@ -6,8 +6,6 @@
 //! what is seen depends only on what was applied and when, not on how often anybody looked.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,15 +13,21 @@ use sha2::{Digest, Sha256};
 
 use crate::kinds::Resource;
 use crate::scenario::Scenario;
-use crate::world::{Place, Profile, now, write};
+use crate::world::{Place, Profile, now};
 
-/// Objects, clock, timers.
+/// Objects, clock, timers. What is not skipped is its file (`store.rs`).
+#[derive(Serialize, Deserialize)]
 pub struct Cluster {
+    /// One more with each writing, from a number that no earlier cluster came to (the time it was made, in ms). It
+    /// comes first, so that it can be read without the rest.
+    pub(crate) saves: i64,
     /// The profile's name, which is the node's too.
+    #[serde(skip)]
     pub profile: String,
     /// The node's address.
     pub ip: String,
     /// The test's choices.
+    #[serde(skip)]
     pub scenario: Scenario,
     /// Resource version of the last change.
     pub rv: u64,
@@ -36,11 +40,17 @@ pub struct Cluster {
     /// What controllers remember beside the objects.
     pub memory: Memory,
     /// Where the topics' data are.
+    #[serde(skip)]
     pub topics: std::path::PathBuf,
     serial: u64,
-    changes: Vec<String>,
-    written: u64,
-    moves: u64,
+    /// Lines for the file of changes that are not in it yet.
+    #[serde(skip)]
+    pub(crate) changes: Vec<String>,
+    /// Length of the file of changes.
+    pub(crate) written: u64,
+    /// How much changed since it was read.
+    #[serde(skip)]
+    pub(crate) moves: u64,
 }
 
 /// What controllers remember.
@@ -84,21 +94,11 @@ pub struct Reconciliation {
     pub began: i64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    rv: u64,
-    clock: i64,
-    serial: u64,
-    written: u64,
-    ip: String,
-    timers: BTreeMap<String, i64>,
-    memory: Memory,
-}
-
 impl Cluster {
     /// A cluster as `minikube start` leaves it.
     pub fn new(place: &Place, profile: &str, data: &Profile) -> Self {
         let mut cluster = Self {
+            saves: now(),
             profile: profile.to_owned(),
             ip: data.ip.clone(),
             scenario: place.scenario.clone(),
@@ -117,82 +117,7 @@ impl Cluster {
         cluster
     }
 
-    /// Read it.
-    pub fn load(place: &Place, profile: &str) -> Self {
-        let text = fs::read_to_string(place.cluster_file(profile, "json")).expect("the cluster's file");
-        // `Value: FromStr` is compiled inside serde_json, which is optimised in debug builds too.
-        let mut root: Value = text.parse().expect("the cluster's JSON");
-        let objects = root.as_object_mut().and_then(|m| m.shift_remove("objects"));
-        let applied = root.pointer_mut("/memory/applied").map(Value::take);
-        root["memory"]["applied"] = json!({});
-        let saved: Saved = serde_json::from_value(root).expect("the cluster's JSON");
-        let Some(Value::Object(objects)) = objects else { panic!("no objects in the cluster's JSON") };
-        let mut memory = saved.memory;
-        if let Some(Value::Object(applied)) = applied {
-            for (key, by) in applied {
-                let Value::Object(by) = by else { continue };
-                memory.applied.insert(key, by.into_iter().collect());
-            }
-        }
-        Self {
-            profile: profile.to_owned(),
-            ip: saved.ip,
-            scenario: place.scenario.clone(),
-            rv: saved.rv,
-            clock: saved.clock,
-            objects: objects.into_iter().collect(),
-            timers: saved.timers,
-            memory,
-            topics: place.topics(),
-            serial: saved.serial,
-            changes: Vec::new(),
-            written: saved.written,
-            moves: 0,
-        }
-    }
-
-    /// Write it, if anything changed.
-    pub fn save(mut self, place: &Place) {
-        // The stand-in ends now, or as good as: a thousand small pieces need not be given back one by one.
-        if self.moves == 0 {
-            return std::mem::forget(self);
-        }
-        let path = place.cluster_file(&self.profile, "changes");
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .expect("FAKE_WORLD is writable");
-        // A writer that was killed half way may have left more than the object file knows.
-        file.set_len(self.written).expect("FAKE_WORLD is writable");
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).expect("FAKE_WORLD is writable");
-        let due = self.next_due().unwrap_or(i64::MAX);
-        let text: String = self.changes.drain(..).collect();
-        file.write_all(text.as_bytes()).expect("FAKE_WORLD is writable");
-        self.written += text.len() as u64;
-        let applied: Value = std::mem::take(&mut self.memory.applied)
-            .into_iter()
-            .map(|(key, by)| (key, Value::Object(by.into_iter().collect())))
-            .collect::<serde_json::Map<_, _>>()
-            .into();
-        let mut root = json!(Saved {
-            rv: self.rv,
-            clock: self.clock,
-            serial: self.serial,
-            written: self.written,
-            ip: self.ip.clone(),
-            timers: self.timers.clone(),
-            memory: std::mem::take(&mut self.memory),
-        });
-        root["memory"]["applied"] = applied;
-        root["objects"] = Value::Object(std::mem::take(&mut self.objects).into_iter().collect());
-        write(&place.cluster_file(&self.profile, "json"), &root);
-        fs::write(place.cluster_file(&self.profile, "due"), due.to_string()).expect("FAKE_WORLD is writable");
-        std::mem::forget((root, self));
-    }
-
-    fn next_due(&self) -> Option<i64> {
+    pub(crate) fn next_due(&self) -> Option<i64> {
         self.timers.values().copied().filter(|due| *due > self.clock).min()
     }
 

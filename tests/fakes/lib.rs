@@ -33,6 +33,7 @@ mod proxy;
 pub mod scenario;
 mod ssh;
 mod start;
+mod store;
 mod tar;
 mod topics;
 mod verbs;

@@ -29,6 +29,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     let cannot = |e: std::io::Error| End::Error(format!("error: listen unix {path}: {e}"));
     let listener = UnixListener::bind(path).map_err(cannot)?;
     io.line(&format!("Starting to serve on {path}"))?;
+    crate::store::keep();
     let mut own = Vec::new();
     for flag in ["kubeconfig", "context"] {
         own.extend([format!("--{flag}"), args.flag(flag).unwrap_or_default().to_owned()]);

@@ -195,8 +195,13 @@ impl World {
 
 /// Write a JSON value so that readers see the old or the new one.
 pub fn write(path: &Path, value: &Value) {
+    replace(path, value.to_string().as_bytes());
+}
+
+/// Write a file so that readers see the old or the new one.
+pub fn replace(path: &Path, bytes: &[u8]) {
     let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    fs::write(&temporary, value.to_string()).expect("FAKE_WORLD is writable");
+    fs::write(&temporary, bytes).expect("FAKE_WORLD is writable");
     fs::rename(&temporary, path).expect("FAKE_WORLD is writable");
 }
 

@@ -1,0 +1,79 @@
+//! A cluster's file: read, and written if anything changed. Who lives long, a proxy with its many reads, keeps what
+//! the file says beside it: to read a hundred thousand characters of JSON again is most of what a read costs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::cluster::Cluster;
+use crate::world::{Place, replace};
+
+/// Clusters as their files are, by file. Who takes one or puts one back holds the world's lock.
+static KEPT: Mutex<BTreeMap<PathBuf, Cluster>> = Mutex::new(BTreeMap::new());
+static KEEPS: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process keeps what it reads and writes.
+pub fn keep() {
+    KEEPS.store(true, Ordering::Relaxed);
+}
+
+impl Cluster {
+    /// Read it.
+    pub fn load(place: &Place, profile: &str) -> Self {
+        let path = place.cluster_file(profile, "json");
+        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).remove(&path);
+        let mut cluster = kept.filter(|kept| is_current(kept, &path)).unwrap_or_else(|| {
+            let bytes = fs::read(&path).expect("the cluster's file");
+            serde_json::from_slice(&bytes).expect("the cluster's JSON")
+        });
+        cluster.profile = profile.to_owned();
+        cluster.scenario = place.scenario.clone();
+        cluster.topics = place.topics();
+        cluster
+    }
+
+    /// Write it, if anything changed.
+    pub fn save(mut self, place: &Place) {
+        if self.moves > 0 {
+            self.write(place);
+        }
+        if KEEPS.load(Ordering::Relaxed) {
+            let path = place.cluster_file(&self.profile, "json");
+            KEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(path, self);
+        } else {
+            // The stand-in ends now, or as good as: a thousand small pieces need not be given back one by one.
+            std::mem::forget(self);
+        }
+    }
+
+    fn write(&mut self, place: &Place) {
+        let of = |kind: &str| place.cluster_file(&self.profile, kind);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(of("changes"))
+            .expect("FAKE_WORLD is writable");
+        // A writer that was killed half way may have left more than the object file knows.
+        file.set_len(self.written).expect("FAKE_WORLD is writable");
+        file.seek(SeekFrom::End(0)).expect("FAKE_WORLD is writable");
+        let changes = std::mem::take(&mut self.changes).concat();
+        file.write_all(changes.as_bytes()).expect("FAKE_WORLD is writable");
+        self.written += changes.len() as u64;
+        self.saves += 1;
+        self.moves = 0;
+        replace(&of("json"), &serde_json::to_vec(&self).expect("JSON"));
+        let due = self.next_due().unwrap_or(i64::MAX);
+        fs::write(of("due"), due.to_string()).expect("FAKE_WORLD is writable");
+    }
+}
+
+/// Whether nobody has written the file since: the number of its writing stands first in it.
+fn is_current(kept: &Cluster, path: &Path) -> bool {
+    let begin = format!("{{\"saves\":{},", kept.saves);
+    let mut there = vec![0; begin.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut there)).is_ok() && there == begin.as_bytes()
+}
