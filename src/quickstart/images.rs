@@ -24,6 +24,7 @@ use crate::names::ImageName;
 use crate::names::image::same;
 use crate::observe::{Kind as ObservedKind, Snapshot, cluster::Node};
 use crate::paths::cache_dir;
+use crate::tool::minikube_output::Listed;
 
 /// An image archive could not be loaded.
 pub const LOAD: Id = Id("KS-IMAGE-ARCHIVE");
@@ -82,8 +83,10 @@ impl Task<Cx> for Images {
             *self.left.borrow_mut() = pull(cx).await?;
         } else {
             cx.machine_reaches(Machine::Up).await;
-            load(cx, &archives).await?;
-            *self.left.borrow_mut() = lacking(cx).await?;
+            if !all_kept(cx).await? {
+                load(cx, &archives).await?;
+                *self.left.borrow_mut() = lacking(cx).await?;
+            }
         }
         self.done.set(true);
         Ok(())
@@ -158,16 +161,25 @@ async fn load_one(cx: &Cx, archive: &Path) -> Result<()> {
     ))
 }
 
+/// Whether a node that was stopped still has all: half a gigabyte need not go there again. The API server that
+/// could tell starts beside this. With several nodes minikube's list is that of all together, which proves nothing.
+async fn all_kept(cx: &Cx) -> Result<bool> {
+    let kept = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if profile.nodes <= 1);
+    Ok(kept && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
+}
+
+/// What the runtime does not have; `None` if it does not tell.
+async fn missing(cx: &Cx) -> Result<Option<Vec<String>>> {
+    let wanted = &sources::install(cx).await?.images;
+    let Ok(live) = cx.minikube.images().await else { return Ok(None) };
+    let missing = wanted.iter().filter(|image| !live.iter().any(|i| same(i, image.as_str())));
+    Ok(Some(missing.map(ToString::to_string).collect()))
+}
+
 /// What no archive held; told, because a kubelet without a registry cannot have it.
 async fn lacking(cx: &Cx) -> Result<Vec<String>> {
-    let wanted = &sources::install(cx).await?.images;
     // A runtime whose list cannot be read has its say when the pods start.
-    let Ok(live) = cx.minikube.images().await else { return Ok(Vec::new()) };
-    let lacking: Vec<String> = wanted
-        .iter()
-        .filter(|image| !live.iter().any(|i| same(i, image.as_str())))
-        .map(ToString::to_string)
-        .collect();
+    let lacking = missing(cx).await?.unwrap_or_default();
     if let Some(bundle) = cx.settings.bundle.as_ref().filter(|_| !lacking.is_empty()) {
         return Err(unbundle::incomplete(bundle, &lacking));
     }

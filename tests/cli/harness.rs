@@ -307,8 +307,10 @@ impl Test {
                 _ => {}
             }
         }
-        let text = json!(self.scenario).to_string();
-        fs::write(self.world_dir().join("scenario.json"), text).expect("scenario.json");
+        // In one step: stand-ins of a run that goes on may read it at this moment.
+        let new = tempfile::NamedTempFile::new_in(self.world_dir()).expect("a file");
+        fs::write(&new, json!(self.scenario).to_string()).expect("a scenario");
+        new.persist(self.world_dir().join("scenario.json")).expect("scenario.json");
     }
 
     fn command(&self, program: &Path) -> Command {

@@ -61,6 +61,25 @@ fn what_runs_is_there_whatever_the_kubelet_lists() {
     assert_eq!(outcomes(&lines)["images"], "done");
 }
 
+/// A node that was stopped has its images still, long before its API server can tell of them.
+#[test]
+fn a_node_that_was_stopped_is_given_no_archive_again() {
+    let mut test = fresh().scenario(quick);
+    test.write("all.tar", "quay.io/strimzi/operator:1.2.0\nquay.io/strimzi/kafka:1.2.0-kafka-4.3.1\n");
+    let up = ["up", "--image-archive", "all.tar"];
+    let loads = |test: &Test| test.calls().iter().filter(|c| c.line().contains("image load")).count();
+    events(&mut test, up, 0);
+    assert_eq!(loads(&test), 1);
+    test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
+    assert_eq!(outcomes(&events(&mut test, up, 0))["images"], "done");
+    assert_eq!(loads(&test), 1, "it is loaded once");
+    // All or nothing is there.
+    test.fake("minikube", ["image", "rm", "-p", PROFILE, "quay.io/strimzi/operator:1.2.0"]).expect(0);
+    test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
+    assert_eq!(outcomes(&events(&mut test, up, 0))["images"], "done");
+    assert_eq!(loads(&test), 2);
+}
+
 #[test]
 fn a_registry_that_refuses_is_told_with_its_words() {
     let mut test = fresh().scenario(|s| {
