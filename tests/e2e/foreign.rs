@@ -23,8 +23,10 @@ fn a_foreign_namespace_is_left_untouched() {
     assert_eq!(run.events().failure().0, "KS-NAMESPACE-FOREIGN", "{run}");
     assert_eq!(content(), before);
     ground.kubectl(&["delete", "namespace", "thatone"]);
-    // And what is kstrim's own still works.
-    ground.up_succeeds(&[]).events().verified(10);
+    // And what is kstrim's own comes back, to the cluster that a `down --keep-cluster` left.
+    let events = ground.up_succeeds(&[]).events();
+    assert_eq!((events.task("cluster").0, events.task("kafka").0), ("already_done", "done"));
+    events.verified(10);
 }
 
 /// A new namespace gets a service account and a certificate by and by.

@@ -410,7 +410,8 @@ fn up_arguments(start: &str, manifest: &OsString, archives: [OsString; 2]) -> Ve
     words
 }
 
-/// Look until it is there; the last thing seen is in the failure.
+/// Look until it is there, less often the longer it takes: a look costs a cluster something. The last thing seen is in
+/// the failure.
 #[track_caller]
 pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let began = Instant::now();
@@ -418,7 +419,10 @@ pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T
         match look() {
             Ok(found) => return found,
             Err(seen) if began.elapsed() > limit => panic!("not within {limit:?}: {what}; last seen: {seen}"),
-            Err(_) => std::thread::sleep(Duration::from_millis(300)),
+            Err(_) => {
+                let pause = (began.elapsed() / 8).clamp(Duration::from_millis(300), Duration::from_secs(2));
+                std::thread::sleep(pause);
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod foreign;
 mod from_older;
 mod hopeless;
 mod host;
+mod keep_cluster;
 mod living;
 mod mishaps;
 mod offline;

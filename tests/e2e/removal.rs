@@ -1,65 +1,6 @@
 //! `kstrim down`, as far as it is asked to go.
 
-use std::time::Duration;
-
-use serde_json::Value;
-
-use crate::ground::{Ground, of_tests, profile, within};
-
-/// Everything in the cluster but events and leases: `KIND NAMESPACE/NAME`, with whether kstrim's
-/// label is on it.
-fn inventory(ground: &Ground) -> Vec<(String, bool)> {
-    let kinds = ground.kubectl(&["api-resources", "--verbs=list", "-o", "name"]);
-    let skipped = ["events", "events.events.k8s.io", "leases.coordination.k8s.io"];
-    let kinds: Vec<&str> = kinds.lines().filter(|k| !skipped.contains(k)).collect();
-    let all = ground.kubectl_json(&["get", &kinds.join(","), "-A", "--ignore-not-found"]);
-    let mut found = Vec::new();
-    for object in all["items"].as_array().expect("items") {
-        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (kind, name) = (text("/kind"), text("/metadata/name"));
-        let ours = text("/metadata/labels/app.kubernetes.io~1managed-by") == "kstrim";
-        found.push((format!("{kind} {}/{name}", text("/metadata/namespace")), ours));
-    }
-    assert!(found.iter().any(|(o, _)| o == "Namespace /kube-system"), "no inventory: {found:?}");
-    found
-}
-
-#[test]
-#[ignore = "needs the ground: tests/ground/ground test"]
-fn keep_cluster_leaves_nothing_of_ours_and_up_comes_back() {
-    let ground = Ground::with_kafka("removal::keep_cluster_leaves_nothing_of_ours_and_up_comes_back");
-    let there = inventory(&ground);
-    for kind in ["Kafka ", "PersistentVolumeClaim ", "PersistentVolume ", "CustomResourceDefinition "] {
-        assert!(there.iter().any(|(o, _)| o.starts_with(kind)), "the test would prove nothing: no {kind}");
-    }
-    let run = ground.kstrim(&["down", "--keep-cluster", "--yes", "-o", "json"]).expect(0);
-    assert_eq!(run.events().finished()["outcome"], "done", "{run}");
-    // A volume follows its claim a moment later.
-    within(Duration::from_secs(60), "nothing of ours is left", || {
-        let left: Vec<String> = inventory(&ground)
-            .into_iter()
-            .filter(|(object, ours)| {
-                let named = object.to_lowercase();
-                let suspect = *ours
-                    || named.contains("strimzi")
-                    || named.contains("kafka")
-                    || named.contains("my-cluster")
-                    || named.starts_with("persistentvolume");
-                // The marker of a cluster that kstrim made stays with the cluster.
-                suspect && object != "ConfigMap kube-system/kstrim"
-            })
-            .map(|(object, _)| object)
-            .collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    });
-    // Again: nothing to do is success.
-    ground.kstrim(&["down", "--keep-cluster", "--yes", "-o", "json"]).expect(0);
-
-    let events = ground.up_succeeds(&[]).events();
-    assert_eq!(events.task("cluster").0, "already_done");
-    assert_eq!(events.task("kafka").0, "done");
-    events.verified(10);
-}
+use crate::ground::{Ground, of_tests, profile};
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]

@@ -12,10 +12,24 @@ echo "Starting Kafka with configuration:"
 cat /tmp/strimzi.properties
 echo ""
 
+# Every folder of the logs is this cluster's. The tool would say just that, after a second of starting Java.
+formatted() {
+  local folders folder
+  folders=$(sed -n 's/^log\.dirs=//p' /tmp/strimzi.properties | tr ',' ' ')
+  [ -n "$folders" ] || return 1
+  for folder in $folders; do
+    grep -qxF "cluster.id=$STRIMZI_CLUSTER_ID" "$folder/meta.properties" 2> /dev/null || return 1
+  done
+}
+
 . ./java_options.sh
 KAFKA_OPTS="$class_archive $KAFKA_OPTS"
 echo "Making sure the Kraft storage is formatted with cluster ID $STRIMZI_CLUSTER_ID and metadata version $METADATA_VERSION"
-./bin/kafka-storage.sh format -t="$STRIMZI_CLUSTER_ID" -r="$METADATA_VERSION" -c=/tmp/strimzi.properties -g
+if formatted; then
+  echo "All of the log directories are already formatted."
+else
+  ./bin/kafka-storage.sh format -t="$STRIMZI_CLUSTER_ID" -r="$METADATA_VERSION" -c=/tmp/strimzi.properties -g
+fi
 
 # The agent is the broker's alone: two processes cannot have its port.
 jmx_exporter=$KAFKA_JMX_EXPORTER_ENABLED
