@@ -16,8 +16,15 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     let name = args.profile();
     // The real node takes images from the time its container runs. Here they are kept by the node's
     // object, which comes with the API server: a little patience is all that can be seen of it.
+    // So with a node that is started again: it counts as stopped until its API server answers.
     let host = || place.lock().profiles.get(name).map(|p| p.host);
-    while host() == Some(Host::Starting) {
+    let since = std::time::Instant::now();
+    let comes = |host| match host {
+        Some(Host::Starting) => true,
+        Some(Host::Stopped) => since.elapsed().as_secs() < 2,
+        _ => false,
+    };
+    while comes(host()) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     if host() != Some(Host::Running) {
