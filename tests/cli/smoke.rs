@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::Test;
 use crate::support::{
     PROFILE, TOPIC, empty_cluster, events, failure, fresh, kstrim, ready, same, state, topics,
 };
@@ -82,17 +83,24 @@ fn each_fault_has_its_name() {
         (json!({"fetch_error": 56}), "KS-SMOKE-CONSUME", 6),
         (json!({"stall_ms": 30_000}), "KS-SMOKE-TIMEOUT", 4),
     ];
-    for (broker, id, code) in cases {
-        let mut test = ready();
-        test.rescenario(|s| s.broker = broker);
-        let lines = events(&mut test, ["smoke-test", "--timeout", "6s", "--junit", "out.xml"], code);
-        assert_eq!(failure(&lines), id);
-        let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
-        assert!(xml.contains(id), "{id}: {xml}");
-        // And the cause gone, it passes.
-        test.rescenario(|s| s.broker = Value::Null);
-        events(&mut test, ["smoke-test"], 0);
-    }
+    let base = &ready();
+    // Side by side: most of what each takes is to wait for its limit.
+    std::thread::scope(|scope| {
+        for (broker, id, code) in cases {
+            scope.spawn(move || fails(base.fork(), broker, id, code));
+        }
+    });
+}
+
+fn fails(mut test: Test, broker: Value, id: &str, code: i32) {
+    test.rescenario(|s| s.broker = broker);
+    let lines = events(&mut test, ["smoke-test", "--timeout", "6s", "--junit", "out.xml"], code);
+    assert_eq!(failure(&lines), id);
+    let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
+    assert!(xml.contains(id), "{id}: {xml}");
+    // And the cause gone, it passes.
+    test.rescenario(|s| s.broker = Value::Null);
+    events(&mut test, ["smoke-test"], 0);
 }
 
 #[test]
