@@ -443,10 +443,18 @@ impl Test {
     /// The objects of a profile's cluster as last written, by `plural.group/namespace/name`;
     /// null if it has none. Time does not pass by looking.
     pub fn objects(&self, profile: &str) -> Value {
+        self.saved(profile)["objects"].clone()
+    }
+
+    /// How long, in ms, until the container of the pod of this uid is started again; `None`: it is not about to be.
+    pub fn back_off(&self, profile: &str, uid: &str) -> Option<i64> {
+        let due = self.saved(profile)["timers"][format!("{uid}/back-off")].as_i64()?;
+        Some(due - jiff::Timestamp::now().as_millisecond())
+    }
+
+    fn saved(&self, profile: &str) -> Value {
         let file = self.world_dir().join("clusters").join(format!("{profile}.json"));
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let saved: Value = text.parse().unwrap_or_default();
-        saved["objects"].clone()
+        fs::read_to_string(file).unwrap_or_default().parse().unwrap_or_default()
     }
 
     /// One of them, or null: `object("kstrim", "kafkas.kafka.strimzi.io/kafka/my-cluster")`.

@@ -5,26 +5,29 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cluster::Cluster;
 use crate::world::{Place, replace};
 
-/// Clusters as their files are, by file. Who takes one or puts one back holds the world's lock.
-static KEPT: Mutex<BTreeMap<PathBuf, Cluster>> = Mutex::new(BTreeMap::new());
-static KEEPS: AtomicBool = AtomicBool::new(false);
+/// Clusters as their files are, by file, where this process keeps any. Who takes one or puts one back holds the
+/// world's lock.
+static KEPT: Mutex<Option<BTreeMap<PathBuf, Cluster>>> = Mutex::new(None);
 
 /// From now on this process keeps what it reads and writes.
 pub fn keep() {
-    KEEPS.store(true, Ordering::Relaxed);
+    *kept() = Some(BTreeMap::new());
+}
+
+fn kept() -> MutexGuard<'static, Option<BTreeMap<PathBuf, Cluster>>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cluster {
     /// Read it.
     pub fn load(place: &Place, profile: &str) -> Self {
         let path = place.cluster_file(profile, "json");
-        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).remove(&path);
+        let kept = kept().as_mut().and_then(|kept| kept.remove(&path));
         let mut cluster = kept.filter(|kept| is_current(kept, &path)).unwrap_or_else(|| {
             let bytes = fs::read(&path).expect("the cluster's file");
             serde_json::from_slice(&bytes).expect("the cluster's JSON")
@@ -40,12 +43,10 @@ impl Cluster {
         if self.moves > 0 {
             self.write(place);
         }
-        if KEEPS.load(Ordering::Relaxed) {
-            let path = place.cluster_file(&self.profile, "json");
-            KEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(path, self);
-        } else {
+        match kept().as_mut() {
+            Some(kept) => drop(kept.insert(place.cluster_file(&self.profile, "json"), self)),
             // The stand-in ends now, or as good as: a thousand small pieces need not be given back one by one.
-            std::mem::forget(self);
+            None => std::mem::forget(self),
         }
     }
 
