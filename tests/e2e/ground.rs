@@ -105,6 +105,10 @@ impl Ground {
     /// Take the ground with a Kafka that is up, however that has to be brought about.
     pub fn with_kafka(test: &'static str) -> Self {
         let ground = Self::take(test);
+        // A look is cheaper than an `up` with nothing to do.
+        if ground.to_do().is_some_and(|tasks| tasks.is_empty()) {
+            return ground;
+        }
         let first = ground.up(&[]).finish(UP);
         if first.code() == 0 {
             return ground;
@@ -268,6 +272,25 @@ impl Ground {
         let words: Vec<String> = self.up.iter().map(|w| w.to_string_lossy().into_owned()).collect();
         let pairs = words.windows(2).filter(|w| w[0] == "--manifests" || w[0] == "--image-archive");
         pairs.flatten().cloned().collect()
+    }
+
+    /// The tasks of `kstrim plan` that are not done, each with its state: none where `up` would only look. Messages are
+    /// sent anew each time, and `ready` comes after. `None` if there is no plan.
+    pub fn to_do(&self) -> Option<Vec<String>> {
+        let sources = self.sources();
+        let words: Vec<&str> =
+            ["plan", "-o", "json"].into_iter().chain(sources.iter().map(String::as_str)).collect();
+        let run = self.kstrim(&words);
+        if run.code() != 0 {
+            return None;
+        }
+        let plan = run.json();
+        let tasks =
+            plan["tasks"].as_array().filter(|t| !t.is_empty()).unwrap_or_else(|| panic!("no tasks: {run}"));
+        let open = tasks.iter().filter(|t| {
+            t["state"] != "done" && !matches!(t["id"].as_str(), Some("preflight" | "smoke" | "ready"))
+        });
+        Some(open.map(|t| format!("{} is {}", t["id"], t["state"])).collect())
     }
 
     /// The folder of the install manifests of every release, unpacked; their archive lies above the ground's own.

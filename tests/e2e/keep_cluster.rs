@@ -1,4 +1,4 @@
-//! What `kstrim down --keep-cluster` leaves. That `up` comes back to such a cluster, `foreign` shows.
+//! What `kstrim down --keep-cluster` leaves. That `up` comes back to such a cluster, `from_older` shows.
 
 use std::time::Duration;
 
