@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
 use crate::failure::Id;
+use crate::observe::cluster::{Node, Taint};
 use crate::observe::pod::{Container, Ended, Pod, State};
 
 const MEMORY: Id = Id("KS-POD-UNSCHEDULABLE-MEMORY");
@@ -109,23 +110,55 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     .certain_after(3),
             );
         }
-        if message.contains("node.kubernetes.io/disk-pressure")
-            || message.contains("node.kubernetes.io/memory-pressure")
-        {
+        let kept_away = |key| kept_away(scene, message, key);
+        if kept_away("node.kubernetes.io/disk-pressure") || kept_away("node.kubernetes.io/memory-pressure") {
             found.push(
                 finding(NODE_PRESSURE, 66, "the node is short of disk or memory and takes no pods")
                     .hint("free disk space on this machine: docker system df shows what the engine holds")
                     .certain_after(15),
             );
-        } else if message.contains("node.kubernetes.io/not-ready")
-            || message.contains("node.kubernetes.io/unreachable")
-        {
-            // A node just made has this taint for some seconds.
-            found.push(finding(NODE_NOT_READY, 65, "the node is not ready").certain_after(120));
+        } else if kept_away("node.kubernetes.io/not-ready") || kept_away("node.kubernetes.io/unreachable") {
+            found.push(not_ready(scene, finding(NODE_NOT_READY, 65, "the node is not ready")));
         } else if !memory && !cpu && !message.contains("unbound immediate PersistentVolumeClaims") {
-            found.push(finding(UNSCHEDULABLE, 50, "no node takes it").certain_after(15));
+            // Where no node has a taint any more, the scheduler has not looked again yet.
+            let outdated = message.contains(SOME_TAINT) && !scene.snapshot.nodes().any(|n| blocks(&n));
+            let seconds = if outdated { 120 } else { 15 };
+            found.push(finding(UNSCHEDULABLE, 50, "no node takes it").certain_after(seconds));
         }
     }
+}
+
+/// All that the scheduler says of taints since Kubernetes 1.34, where the nodes have to be asked for more. Before, it
+/// names the taint: `untolerated taint {node.kubernetes.io/not-ready: }`.
+const SOME_TAINT: &str = "untolerated taint(s)";
+
+/// Whether a taint of this key keeps a pod away.
+fn kept_away(scene: &Scene<'_>, message: &str, key: &str) -> bool {
+    let has = |node: Node<'_>| node.taints().iter().any(|taint| taint.key == key && taint.keeps_away());
+    message.contains(key) || message.contains(SOME_TAINT) && scene.snapshot.nodes().any(has)
+}
+
+fn blocks(node: &Node<'_>) -> bool {
+    node.taints().iter().any(Taint::keeps_away)
+}
+
+/// With what the kubelet says. A node just made is not ready for some seconds; longer, where its network comes out of
+/// a registry.
+fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
+    for node in scene.snapshot.nodes().filter(|n| !n.ready()) {
+        if let Some(ready) = node.0.condition("Ready").filter(|c| !c.is_true()) {
+            let (name, reason) = (node.0.name(), ready.reason);
+            finding = finding
+                .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
+                .hint(format!("more of it: {}describe node {name}", scene.expect.kubectl));
+            if ready.message.contains("NetworkPluginNotReady") {
+                finding = finding.hint(
+                    "a start of the cluster that was cut off can leave it without a network for good; only a new one helps",
+                );
+            }
+        }
+    }
+    finding.certain_after(120)
 }
 
 fn crash(scene: &Scene<'_>, found: &mut Vec<Finding>) {

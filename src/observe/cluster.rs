@@ -119,6 +119,13 @@ pub struct Taint<'a> {
     pub effect: &'a str,
 }
 
+impl Taint<'_> {
+    /// Whether no pod is put here that does not tolerate it.
+    pub fn keeps_away(&self) -> bool {
+        self.effect != "PreferNoSchedule"
+    }
+}
+
 impl<'a> Node<'a> {
     /// Whether the kubelet is well and pods may be put here. `minikube start` ends before.
     pub fn ready(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{apiserver, ownership, refused};
+use super::{apiserver, first_start, ownership, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::journal::{Journal, JournalFile};
@@ -247,10 +247,8 @@ async fn discard(cx: &Cx) -> Result<()> {
     cx.minikube.delete().await.map(drop)
 }
 
-/// Start a profile of ours whose very first start was cut off. `false`: kubeadm is past mending, and
-/// nothing but its pieces are there. Seen with minikube 1.38.1 after a SIGKILL inside `kubeadm init`:
-/// either exit 0 and "Done!" without kube-proxy and CoreDNS, for good; or every later start fails in
-/// `kubeadm init`, which minikube runs whole only over a node that has no cluster, or one it just reset.
+/// Start a profile of ours whose very first start was cut off. `false`: it is past mending ([`first_start`]), and
+/// nothing but its pieces are there.
 async fn mend(cx: &Cx) -> Result<bool> {
     let options = options(cx, true).await?;
     begin(cx, cx.minikube.start_cmd(&options), false).await?;
@@ -265,7 +263,7 @@ async fn mend(cx: &Cx) -> Result<bool> {
         };
     }
     answers(cx).await?;
-    let whole = kubeadm_finished(cx).await?;
+    let whole = first_start::is_whole(cx).await?;
     if whole {
         whole_now(&cx.journal)?;
         cx.machine_is(Machine::Up);
@@ -273,24 +271,6 @@ async fn mend(cx: &Cx) -> Result<bool> {
         *cx.start.borrow_mut() = Start::Idle;
     }
     Ok(whole)
-}
-
-/// Whether kubeadm's add-ons are there. A cluster in which anybody has made a namespace counts as
-/// finished, whatever it lacks: it is not ours to throw away.
-async fn kubeadm_finished(cx: &Cx) -> Result<bool> {
-    const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
-    const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
-    let failed = |e| ownership::api_failure(cx, "read the cluster's add-ons", &e);
-    let proxy = cx.kubectl.find(PROXY).await.map_err(failed)?;
-    let dns = cx.kubectl.find(DNS).await.map_err(failed)?;
-    if proxy.is_some() && dns.is_some() {
-        return Ok(true);
-    }
-    let list = cx.kubectl.find("/api/v1/namespaces").await.map_err(failed)?;
-    let names = list.as_ref().and_then(|l| l.pointer("/items")?.as_array());
-    let name = |ns: &serde_json::Value| ns.pointer("/metadata/name")?.as_str().map(str::to_owned);
-    let of_kubernetes = |n: String| n == "default" || n.starts_with("kube-");
-    Ok(!names.is_some_and(|all| all.iter().all(|ns| name(ns).is_some_and(of_kubernetes))))
 }
 
 /// The node container was removed behind minikube's back: `start` would try for six minutes and

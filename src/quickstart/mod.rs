@@ -17,6 +17,7 @@ pub mod component;
 pub mod context;
 pub mod crds;
 pub mod fetch;
+pub mod first_start;
 pub mod heal;
 pub mod held;
 pub mod images;

@@ -107,7 +107,7 @@ fn a_start_that_died() {
 }
 
 #[test]
-fn a_first_start_that_died_inside_kubeadm() {
+fn a_first_start_that_died_inside_kubeadm_or_right_after() {
     let died = || {
         let slow = |s: &mut Scenario| {
             quick(s);
@@ -117,7 +117,7 @@ fn a_first_start_that_died_inside_kubeadm() {
     };
     // kubeadm can be past mending, though minikube may say "Done!".
     let anew = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("it is made anew"));
-    for cut_off in [CutOff::NoAddOns, CutOff::Fails] {
+    for cut_off in [CutOff::NoAddOns, CutOff::Fails, CutOff::NoNetwork] {
         let mut test = died();
         events(&mut test, ["up"], 1);
         test.rescenario(|s| s.kubeadm_cut_off = Some(cut_off));

@@ -75,6 +75,9 @@ pub struct Memory {
     /// The operator that hangs, by its pod's uid.
     #[serde(default)]
     pub hung: Option<String>,
+    /// The node gets no network.
+    #[serde(default)]
+    pub no_network: bool,
 }
 
 /// One reconciliation of a Kafka.

@@ -10,6 +10,17 @@ use crate::world::Profile;
 /// The node of recording 01 without its identity.
 const NODE: &str = include_str!("node.json");
 
+/// Of a node that is not ready.
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
+
+/// What the kubelet says before its runtime has a network (seen on the ground).
+const NO_NETWORK: &str = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady \
+    message:Network plugin returns error: cni plugin not initialized";
+
+fn taint(key: &str) -> Value {
+    json!({"effect": "NoSchedule", "key": key})
+}
+
 /// Fill a new cluster.
 pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
@@ -20,7 +31,7 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
     node["metadata"]["name"] = json!(name);
     node["metadata"]["labels"]["kubernetes.io/hostname"] = json!(name);
     node["metadata"]["labels"]["minikube.k8s.io/name"] = json!(name);
-    node["spec"]["taints"] = json!([{"effect": "NoSchedule", "key": "node.kubernetes.io/not-ready"}]);
+    node["spec"]["taints"] = json!([taint(NOT_READY)]);
     node["status"]["addresses"] =
         json!([{"address": profile.ip, "type": "InternalIP"}, {"address": name, "type": "Hostname"}]);
     node["status"]["nodeInfo"]["kubeletVersion"] = json!(profile.kubernetes);
@@ -30,6 +41,11 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
     for condition in node["status"]["conditions"].as_array_mut().into_iter().flatten() {
         condition["lastHeartbeatTime"] = json!(time);
         condition["lastTransitionTime"] = json!(time);
+        if condition["type"] == "Ready" {
+            condition["status"] = json!("False");
+            condition["reason"] = json!("KubeletNotReady");
+            condition["message"] = json!(NO_NETWORK);
+        }
     }
     if let Some(images) = node["status"]["images"].as_array_mut() {
         for image in c.scenario.node_images.clone() {
@@ -113,16 +129,45 @@ pub fn remove_image(c: &mut Cluster, image: &str) -> bool {
     had
 }
 
+/// The keys of the node's taints.
+pub fn taints(node: &Value) -> impl Iterator<Item = &str> {
+    node["spec"]["taints"].as_array().into_iter().flatten().map(|t| text(t, "/key"))
+}
+
+fn ready_condition(node: &mut Value) -> Option<&mut Value> {
+    node["status"]["conditions"].as_array_mut()?.iter_mut().find(|c| c["type"] == "Ready")
+}
+
+fn is_ready(node: &Value) -> bool {
+    let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
 /// The controllers of nodes, service accounts and volumes.
 pub fn run(c: &mut Cluster) {
     let t = c.scenario.timings.clone();
     let node = format!("nodes//{}", c.profile);
     let uid = c.get(&node).map(|n| text(n, "/metadata/uid").to_owned()).unwrap_or_default();
-    if c.get(&node).is_some_and(|n| n["spec"]["taints"].is_array()) && c.elapsed(&uid, "ready", t.node_ready)
-    {
+    let ready = !c.memory.no_network && c.elapsed(&uid, "ready", t.node_ready);
+    let becomes_ready =
+        ready && c.get(&node).is_some_and(|n| taints(n).any(|key| key == NOT_READY) && !is_ready(n));
+    if becomes_ready {
+        let time = c.time();
         c.update(&node, |n| {
             n["spec"] = json!({"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]});
+            if let Some(condition) = ready_condition(n) {
+                condition["status"] = json!("True");
+                condition["reason"] = json!("KubeletReady");
+                condition["message"] = json!("kubelet is posting ready status");
+                condition["lastTransitionTime"] = json!(time);
+            }
         });
+    }
+    if ready {
+        let wanted: Vec<Value> = c.scenario.taint.iter().map(|key| taint(key)).collect();
+        if c.get(&node).is_some_and(|n| !taints(n).eq(c.scenario.taint.as_deref())) {
+            c.update(&node, |n| n["spec"]["taints"] = json!(wanted));
+        }
     }
     for namespace in c.list("namespaces", "") {
         let (name, uid) = (text(&namespace, "/metadata/name"), text(&namespace, "/metadata/uid"));

@@ -138,8 +138,8 @@ fn obstacle(c: &Cluster, pod: &Value) -> Option<String> {
         return Some(words.clone());
     }
     let mut lacks = Vec::new();
-    if node["spec"]["taints"].is_array() {
-        lacks.push("1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }");
+    if crate::nodes::taints(node).next().is_some() {
+        lacks.push("1 node(s) had untolerated taint(s)");
     }
     let placed = || c.each("pods", "").filter(|p| !text(p, "/spec/nodeName").is_empty());
     let used =

@@ -56,6 +56,8 @@ pub struct Scenario {
     pub api_expired: bool,
     /// Why the scheduler places no pod of Kafka, in its own words.
     pub obstacle: Option<String>,
+    /// A taint that the node has besides its own.
+    pub taint: Option<String>,
     /// Containers that wait for ever in place of starting.
     pub waiting: Vec<Waiting>,
     /// The operator that runs now does nothing any more; one that is started later works.
@@ -79,7 +81,7 @@ pub struct Waiting {
     pub message: String,
 }
 
-/// What a kill inside `kubeadm init` now and then leaves for good (seen on the ground).
+/// What a kill of a first start now and then leaves for good (seen on the ground).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CutOff {
@@ -87,6 +89,8 @@ pub enum CutOff {
     NoAddOns,
     /// Later starts fail in `kubeadm init`.
     Fails,
+    /// Killed after it: later starts end "Done!" on a node that nobody gives a network.
+    NoNetwork,
 }
 
 /// The container engine.

@@ -31,6 +31,11 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, words: &[String]) -> Done {
             io.line("kube-controller-manager.yaml")?;
             io.line("kube-scheduler.yaml")?;
         }
+        ["sudo", "ls", "/etc/cni/net.d"] => {
+            if !place.lock().cluster(name).memory.no_network {
+                io.line("1-k8s.conflist")?;
+            }
+        }
         ["sudo", program, "init", "phase", "control-plane", "apiserver", "--config", config]
             if program.ends_with("/kubeadm") && *config == "/var/tmp/minikube/kubeadm.yaml" =>
         {

@@ -331,7 +331,7 @@ fn fresh(place: &Place, out: &mut Out, r: &Request, half_made: bool) -> Done {
     out.step(15, "Configuring CNI", "Configuring bridge CNI (Container Networking Interface) ...")?;
     pause(total, 10);
     out.io.err("E1122 20:23:39.253986    6000 docker.go:243] \"Failed to disable\" err=<\n\tsudo systemctl disable docker.socket: Process exited with status 1\n >");
-    finish(place, out, r, true)
+    finish(place, out, r, None)
 }
 
 fn registry_noise(place: &Place, out: &mut Out) -> Result<(), End> {
@@ -343,7 +343,7 @@ fn registry_noise(place: &Place, out: &mut Out) -> Result<(), End> {
     out.say("error", "To pull new external images, you may need to configure a proxy: https://minikube.sigs.k8s.io/docs/reference/networking/proxy/")
 }
 
-fn finish(place: &Place, out: &mut Out, r: &Request, whole: bool) -> Done {
+fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> Done {
     out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
     out.say("info", "Using image gcr.io/k8s-minikube/storage-provisioner:v5")?;
     {
@@ -355,9 +355,10 @@ fn finish(place: &Place, out: &mut Out, r: &Request, whole: bool) -> Done {
             thaw(place, &world, &r.name);
         } else {
             let mut cluster = Cluster::new(place, &r.name, &profile);
-            if whole {
+            if lacks != Some(CutOff::NoAddOns) {
                 crate::nodes::add_ons(&mut cluster);
             }
+            cluster.memory.no_network = lacks == Some(CutOff::NoNetwork);
             let now = cluster.clock;
             cluster.advance(now);
             cluster.save(place);
@@ -445,8 +446,7 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         return Ok(0);
     }
     match place.scenario.kubeadm_cut_off.filter(|_| old.host == Host::Starting) {
-        None => finish(place, out, r, true),
-        Some(CutOff::NoAddOns) => finish(place, out, r, false),
+        lacks @ (None | Some(CutOff::NoAddOns | CutOff::NoNetwork)) => finish(place, out, r, lacks),
         Some(CutOff::Fails) => {
             let message = "failed to start node: wait: sudo /bin/bash -c \"env PATH=\"/var/lib/minikube/binaries/v1.34.4:$PATH\" kubeadm init --config /var/tmp/minikube/kubeadm.yaml --ignore-preflight-errors=DirAvailable--etc-kubernetes-manifests\": exit status 1";
             out.fail("GUEST_START", 80, message, "")

@@ -112,6 +112,22 @@ fn scheduling() {
     let taint = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.";
     assert_eq!(causes(unschedulable(taint)), [("KS-NODE-NOT-READY", 120)]);
     assert_eq!(causes(unschedulable(&taint.replace("not-ready", "disk-pressure")))[0].0, "KS-NODE-PRESSURE");
+    // Kubernetes 1.34 names no taint: the nodes do.
+    let some_taint =
+        "0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate";
+    let beside = |taints: Value| {
+        let node = json!({"kind": "Node", "metadata": {"name": "n"}, "spec": {"taints": taints}, "status": {"conditions": [
+            {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "cni plugin not initialized"}]}});
+        causes(unschedulable(some_taint).into_iter().chain([node]).collect())
+    };
+    let taint = |key: &str| json!([{"key": key, "effect": "NoSchedule"}]);
+    assert_eq!(beside(taint("node.kubernetes.io/not-ready")), [("KS-NODE-NOT-READY", 120)]);
+    assert_eq!(beside(taint("node.kubernetes.io/disk-pressure")), [("KS-NODE-PRESSURE", 15)]);
+    assert_eq!(beside(taint("somebodys.own/taint")), [("KS-POD-UNSCHEDULABLE", 15)]);
+    // The taint has gone, and the scheduler's next look is to come.
+    assert_eq!(beside(json!([])), [("KS-POD-UNSCHEDULABLE", 120)]);
+    let prefers = json!([{"key": "node.kubernetes.io/not-ready", "effect": "PreferNoSchedule"}]);
+    assert_eq!(beside(prefers), [("KS-POD-UNSCHEDULABLE", 120)]);
     assert_eq!(
         causes(unschedulable("0/1 nodes are available: 1 node(s) didn't match pod affinity rules."))[0].0,
         "KS-POD-UNSCHEDULABLE"

@@ -243,10 +243,7 @@ pub fn faults() -> Vec<Fault> {
             "node-not-ready",
             "the node does not become ready",
             Empty,
-            |t| {
-                let words = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }. no new claims to deallocate";
-                t.rescenario(|s| s.obstacle = Some(words.into()));
-            },
+            |t| t.rescenario(|s| s.taint = Some("node.kubernetes.io/not-ready".into())),
             Named("KS-NODE-NOT-READY", 4),
             Kafka,
         )
@@ -255,10 +252,7 @@ pub fn faults() -> Vec<Fault> {
             "node-pressure",
             "the node is short of disk",
             Empty,
-            |t| {
-                let words = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }. no new claims to deallocate";
-                t.rescenario(|s| s.obstacle = Some(words.into()));
-            },
+            |t| t.rescenario(|s| s.taint = Some("node.kubernetes.io/disk-pressure".into())),
             Named("KS-NODE-PRESSURE", 1),
             Kafka,
         ),

@@ -1,0 +1,77 @@
+//! What a first `minikube start` leaves that was killed, when a later one is done with it. minikube sets a cluster up
+//! once: of one whose API server answers it finds its configuration unchanged and leaves out all that comes after
+//! (`restartPrimaryControlPlane` in `pkg/minikube/bootstrapper/kubeadm`). Seen with minikube 1.38.1 after a SIGKILL:
+//!
+//! * inside `kubeadm init`: exit 0 and "Done!" without kube-proxy and CoreDNS, for good; or every later start
+//!   fails in `kubeadm init`, which minikube runs whole only over a node that has no cluster, or one it just reset;
+//! * between `kubeadm init` and the pods' network: exit 0 and "Done!" on a node that never becomes ready, also after
+//!   `minikube stop` and another start.
+
+use serde_json::Value;
+
+use super::ownership;
+use crate::context::Cx;
+use crate::failure::Result;
+
+const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
+const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
+const DAEMON_SETS: &str = "/apis/apps/v1/daemonsets";
+const NODES: &str = "/api/v1/nodes";
+const NAMESPACES: &str = "/api/v1/namespaces";
+/// Where a container runtime finds its network's configuration (CNI's default, which minikube keeps).
+const NETWORK_FOLDER: &str = "/etc/cni/net.d";
+
+/// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
+/// a namespace counts as whole, whatever it lacks: it is not ours to throw away.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn is_whole(cx: &Cx) -> Result<bool> {
+    let add_ons = find(cx, PROXY).await?.is_some() && find(cx, DNS).await?.is_some();
+    if add_ons && network_comes(cx).await? {
+        return Ok(true);
+    }
+    let namespaces = find(cx, NAMESPACES).await?;
+    let of_kubernetes = |n: &str| n == "default" || n.starts_with("kube-");
+    let mut names = items(namespaces.as_ref()).filter_map(name).peekable();
+    Ok(names.peek().is_none() || !names.all(of_kubernetes))
+}
+
+/// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has
+/// written to the node.
+async fn network_comes(cx: &Cx) -> Result<bool> {
+    let nodes = find(cx, NODES).await?;
+    if !items(nodes.as_ref()).any(has_no_network) {
+        return Ok(true);
+    }
+    let sets = find(cx, DAEMON_SETS).await?;
+    if items(sets.as_ref()).filter_map(name).any(|set| set != "kube-proxy") {
+        return Ok(true);
+    }
+    let files = cx.minikube.node_files(NETWORK_FOLDER).await?;
+    // minikube renames what it does not want (`*.mk_disabled`).
+    let counts = |file: &String| file.ends_with(".conf") || file.ends_with(".conflist");
+    Ok(files.is_none_or(|files| files.iter().any(counts)))
+}
+
+/// Whether the kubelet says so. The words are its own; those of the runtime follow.
+fn has_no_network(node: &Value) -> bool {
+    let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions.into_iter().flatten().find(|c| c["type"] == "Ready");
+    ready.is_some_and(|c| {
+        c["status"] != "True" && c["message"].as_str().is_some_and(|m| m.contains("NetworkPluginNotReady"))
+    })
+}
+
+async fn find(cx: &Cx, path: &str) -> Result<Option<Value>> {
+    let failed = |e| ownership::api_failure(cx, "read what the first start has made", &e);
+    cx.kubectl.find(path).await.map_err(failed)
+}
+
+fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    list.and_then(|l| l["items"].as_array()).into_iter().flatten()
+}
+
+fn name(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/name")?.as_str()
+}
