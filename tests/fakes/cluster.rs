@@ -6,6 +6,7 @@
 //! what is seen depends only on what was applied and when, not on how often anybody looked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ pub struct Cluster {
     pub ip: String,
     /// The test's choices.
     #[serde(skip)]
-    pub scenario: Scenario,
+    pub scenario: Arc<Scenario>,
     /// Resource version of the last change.
     pub rv: u64,
     /// Milliseconds since 1970 of the last advance.
@@ -51,6 +52,8 @@ pub struct Cluster {
     /// How much changed since it was read.
     #[serde(skip)]
     pub(crate) moves: u64,
+    /// Under which choices ([`Scenario::id`]) the controllers have come to rest, if nothing happened since.
+    pub(crate) at_rest: Option<u64>,
 }
 
 /// What controllers remember.
@@ -115,6 +118,7 @@ impl Cluster {
             changes: Vec::new(),
             written: 0,
             moves: 1,
+            at_rest: None,
         };
         crate::nodes::bootstrap(&mut cluster, data);
         cluster
@@ -124,12 +128,18 @@ impl Cluster {
         self.timers.values().copied().filter(|due| *due > self.clock).min()
     }
 
-    /// Let time pass until `to`.
+    /// Let time pass until `to`. Controllers that are at rest look again when a timer fires, or the choices are others:
+    /// what they do depends on nothing else.
     pub fn advance(&mut self, to: i64) {
         loop {
-            self.settle();
+            if self.at_rest != Some(self.scenario.id) {
+                self.settle();
+            }
             match self.next_due() {
-                Some(due) if due <= to => self.clock = due,
+                Some(due) if due <= to => {
+                    self.clock = due;
+                    self.at_rest = None;
+                }
                 _ => break,
             }
         }
@@ -146,6 +156,7 @@ impl Cluster {
             crate::topics::run(self);
             crate::pods::run(self);
             if before == self.moves {
+                self.at_rest = Some(self.scenario.id);
                 return;
             }
         }
@@ -224,10 +235,11 @@ impl Cluster {
     /// Something changed that is no object: look at everything again.
     pub fn touch(&mut self) {
         self.moves += 1;
+        self.at_rest = None;
     }
 
     fn record(&mut self, kind: &str, key: &str, object: &Value) {
-        self.moves += 1;
+        self.touch();
         let line = json!({"rv": self.rv, "key": key, "type": kind, "object": object});
         self.changes.push(format!("{line}\n"));
     }
@@ -408,7 +420,16 @@ pub fn stamp(ms: i64) -> String {
 
 /// Text at a JSON pointer, or "".
 pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+    // `Value::pointer` makes two strings of each step; few have anything to unescape.
+    let found = match pointer.contains('~') {
+        true => value.pointer(pointer),
+        false => pointer.split('/').skip(1).try_fold(value, |value, step| match value {
+            Value::Object(map) => map.get(step),
+            Value::Array(list) => list.get(step.parse::<usize>().ok()?),
+            _ => None,
+        }),
+    };
+    found.and_then(Value::as_str).unwrap_or("")
 }
 
 /// Set a condition, keeping its time if its status stays.

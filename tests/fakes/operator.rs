@@ -191,7 +191,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
     if work.uid != uid {
         return; // "Reconciliation is in progress": the old one holds the lock
     }
-    let over = c.clock >= work.since + t.operation_timeout as i64;
+    let over = c.elapsed(&uid, &format!("over {}", work.since), t.operation_timeout);
     match work.phase.as_str() {
         "validate" => {
             if !c.elapsed(&uid, &format!("validate {}", work.since), t.validate) {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,6 +13,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Scenario {
+    /// Tells one file of choices from another.
+    #[serde(skip)]
+    pub id: u64,
     /// How long things take.
     pub timings: Timings,
     /// The container engine.
@@ -68,6 +73,18 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Faults of the fake Kafka broker behind `port-forward`; null: none.
     pub broker: Value,
+}
+
+impl Scenario {
+    /// Read from the bytes of its file.
+    ///
+    /// # Errors
+    /// serde's, where they are no scenario.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        Ok(Self { id: hasher.finish(), ..serde_json::from_slice(bytes)? })
+    }
 }
 
 /// A container that waits for ever.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub struct Place {
     /// The folder.
     pub dir: PathBuf,
     /// The scenario.
-    pub scenario: Scenario,
+    pub scenario: Arc<Scenario>,
 }
 
 /// The profiles, held under the lock until dropped.
@@ -69,9 +70,10 @@ impl Place {
     pub fn open() -> Result<Self, String> {
         let dir = PathBuf::from(std::env::var_os("FAKE_WORLD").ok_or("FAKE_WORLD is not set")?);
         let scenario = match fs::read(dir.join("scenario.json")) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| format!("scenario.json: {e}"))?,
+            Ok(bytes) => Scenario::read(&bytes).map_err(|e| format!("scenario.json: {e}"))?,
             Err(_) => Scenario::default(),
         };
+        let scenario = Arc::new(scenario);
         let place = Self { dir, scenario };
         if !place.dir.join("minikube.json").exists() {
             // The world begins before the first command.
