@@ -1,5 +1,7 @@
 //! kubectl's command line, and the way to its cluster: flags, kubeconfig, context, profile.
 
+use std::sync::Mutex;
+
 use serde_json::Value;
 
 use crate::cluster::{Cluster, text};
@@ -161,17 +163,17 @@ impl Link<'_> {
         self.opened(self.place.lock())
     }
 
-    /// Let pass what time is due, unless somebody else is at it: then a moment later it is done.
-    pub fn advance(&self) -> Result<(), Away> {
-        let Some(world) = self.place.try_lock() else {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-            return Ok(());
-        };
+    /// Let pass what time is due. `false`: somebody else is at it, and the bell will ring.
+    pub fn advance(&self) -> Result<bool, Away> {
+        // Of one process' many watches one is enough; the others need not even ask for the world's lock.
+        static AT_IT: Mutex<()> = Mutex::new(());
+        let Ok(_one) = AT_IT.try_lock() else { return Ok(false) };
+        let Some(lock) = self.place.try_lock() else { return Ok(false) };
         if self.place.due(&self.profile) <= crate::world::now() {
-            let (_world, cluster) = self.opened(world)?;
+            let (_world, cluster) = self.opened(self.place.locked(lock))?;
             cluster.save(self.place);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn opened(&self, world: World) -> Result<(World, Cluster), Away> {

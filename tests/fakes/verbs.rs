@@ -270,7 +270,7 @@ pub fn wait(link: &Link, io: &mut Io, args: &Args) -> Done {
 fn rest(link: &Link, end: Option<Instant>) {
     let bell = Bell::on(&link.place.cluster_file(&link.profile, "due"));
     let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
-    bell.wait(left.min(link.place.until_due(&link.profile)));
+    bell.wait(left.min(link.place.until_due(&link.profile).unwrap_or(Duration::MAX)));
 }
 
 fn condition_holds(object: &Value, goal: &str) -> bool {

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,6 +14,9 @@ use crate::io::{Done, End, Io};
 use crate::kinds::{fields_match, labels_match};
 use crate::kubectl::Link;
 use crate::world::World;
+
+/// When to look again, if somebody else lets time pass and is killed over it.
+const BUSY: Duration = Duration::from_millis(20);
 
 /// One watch.
 pub struct Watch {
@@ -63,19 +67,21 @@ impl Watch {
         for event in first {
             io.line(&event.to_string())?;
         }
-        let path = link.place.cluster_file(&link.profile, "changes");
-        let bell = Bell::on(&link.place.cluster_file(&link.profile, "due"));
+        let of = |kind| link.place.cluster_file(&link.profile, kind);
+        let bell = Bell::on(&of("due"));
+        let Ok(mut file) = File::open(of("changes")) else { return ended() };
         let (mut at, mut rest) = (0, Vec::new());
         let end = Instant::now() + Duration::from_secs(self.seconds);
         let parent = rustix::process::getppid();
         let mut orphaned: Option<Instant> = None;
         loop {
-            let Ok(mut file) = File::open(&path) else { return ended() };
-            let length = file.metadata().map_or(0, |m| m.len());
+            let Some(length) = file.metadata().ok().filter(|m| m.nlink() > 0).map(|m| m.len()) else {
+                return ended();
+            };
             if length > at {
                 file.seek(SeekFrom::Start(at)).map_err(|e| End::Error(e.to_string()))?;
-                at += file.take(length - at).read_to_end(&mut rest).map_err(|e| End::Error(e.to_string()))?
-                    as u64;
+                let new = (&mut file).take(length - at);
+                at += { new }.read_to_end(&mut rest).map_err(|e| End::Error(e.to_string()))? as u64;
                 while let Some(newline) = rest.iter().position(|b| *b == b'\n') {
                     let line: Vec<u8> = rest.drain(..=newline).collect();
                     self.send(io, &String::from_utf8_lossy(&line))?;
@@ -89,12 +95,14 @@ impl Watch {
                 }
                 return Ok(0);
             }
-            let until_due = link.place.until_due(&link.profile);
-            if until_due.is_zero() {
-                if link.advance().is_err() || stopped(link) {
-                    return ended();
+            // Its file goes when the profile stops.
+            let Some(mut left) = link.place.until_due(&link.profile) else { return ended() };
+            if left.is_zero() {
+                match link.advance() {
+                    Ok(true) => continue,
+                    Ok(false) => left = BUSY,
+                    Err(_) => return ended(),
                 }
-                continue;
             }
             if rustix::process::getppid() != parent {
                 // Leave nothing behind for long, but let a test see that it was left.
@@ -103,10 +111,7 @@ impl Watch {
                     return Ok(99);
                 }
             }
-            bell.wait(until_due.min(end.saturating_duration_since(Instant::now())));
-            if !path.exists() || stopped(link) {
-                return ended();
-            }
+            bell.wait(left.min(end.saturating_duration_since(Instant::now())));
         }
     }
 
@@ -145,11 +150,6 @@ impl Watch {
         io.line(&json!({"type": "ERROR", "object": status}).to_string())?;
         Ok(0)
     }
-}
-
-/// Whether the profile does not run any more (its `due` file says so without a lock).
-fn stopped(link: &Link) -> bool {
-    !link.place.cluster_file(&link.profile, "due").exists()
 }
 
 /// The connection broke.

@@ -95,14 +95,15 @@ impl Place {
         self.locked(lock)
     }
 
-    /// The same, if nobody holds the lock.
-    pub fn try_lock(&self) -> Option<World> {
+    /// The lock alone, if nobody holds it.
+    pub fn try_lock(&self) -> Option<File> {
         let lock = OpenOptions::new().write(true).open(self.dir.join("lock")).ok()?;
         lock.try_lock().ok()?;
-        Some(self.locked(lock))
+        Some(lock)
     }
 
-    fn locked(&self, lock: File) -> World {
+    /// Read the profiles, with the lock in hand.
+    pub fn locked(&self, lock: File) -> World {
         let saved: Option<Saved> = fs::read(self.dir.join("minikube.json"))
             .ok()
             .map(|bytes| serde_json::from_slice(&bytes).expect("minikube.json"));
@@ -120,15 +121,21 @@ impl Place {
         self.dir.join("clusters").join(format!("{profile}.{kind}"))
     }
 
-    /// When a profile's cluster next changes by itself, in ms since 1970.
-    pub fn due(&self, profile: &str) -> i64 {
-        let text = fs::read_to_string(self.cluster_file(profile, "due")).unwrap_or_default();
-        text.trim().parse().unwrap_or(i64::MAX)
+    /// When a profile's cluster next changes by itself, in ms since 1970; `None`: it does not run.
+    fn read_due(&self, profile: &str) -> Option<i64> {
+        let text = fs::read_to_string(self.cluster_file(profile, "due")).ok()?;
+        Some(text.trim().parse().unwrap_or(i64::MAX))
     }
 
-    /// How long until then.
-    pub fn until_due(&self, profile: &str) -> Duration {
-        Duration::from_millis(u64::try_from(self.due(profile).saturating_sub(now())).unwrap_or(0))
+    /// The same; of one that does not run never.
+    pub fn due(&self, profile: &str) -> i64 {
+        self.read_due(profile).unwrap_or(i64::MAX)
+    }
+
+    /// How long until then; `None`: it does not run.
+    pub fn until_due(&self, profile: &str) -> Option<Duration> {
+        let left = self.read_due(profile)?.saturating_sub(now());
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
     }
 
     /// The fake broker's folder.
