@@ -49,8 +49,10 @@ async fn network_comes(cx: &Cx) -> Result<bool> {
         return Ok(true);
     }
     let files = cx.minikube.node_files(NETWORK_FOLDER).await?;
-    // minikube renames what it does not want (`*.mk_disabled`).
-    let counts = |file: &String| file.ends_with(".conf") || file.ends_with(".conflist");
+    // minikube renames what it does not want (`*.mk_disabled`), and keeps what leads nowhere (`200-loopback.conf`).
+    let counts = |file: &String| {
+        (file.ends_with(".conf") || file.ends_with(".conflist")) && !file.contains("loopback")
+    };
     Ok(files.is_none_or(|files| files.iter().any(counts)))
 }
 

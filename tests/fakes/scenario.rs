@@ -2,7 +2,6 @@
 //! Shared with the harness of the `cli` tests, which writes it as `$FAKE_WORLD/scenario.json`.
 
 use std::collections::BTreeMap;
-
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};

@@ -35,6 +35,9 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, words: &[String]) -> Done {
             if !place.lock().cluster(name).memory.no_network {
                 io.line("1-k8s.conflist")?;
             }
+            // As minikube's `pkg/minikube/cni` leaves those of its base image.
+            io.line("200-loopback.conf")?;
+            io.line("87-podman-bridge.conflist.mk_disabled")?;
         }
         ["sudo", program, "init", "phase", "control-plane", "apiserver", "--config", config]
             if program.ends_with("/kubeadm") && *config == "/var/tmp/minikube/kubeadm.yaml" =>
