@@ -7,8 +7,8 @@ use crate::failure::{Failure, Id, Kind, Result};
 /// Data would be deleted and nobody agreed to it.
 pub const CONSENT: Id = Id("KS-CONSENT");
 
-/// Ask a person. `question` is a sentence, `refused` what follows without an answer, `hint` how a
-/// script says yes.
+/// Ask a person. `question` is a sentence that tells what will be done, `refused` what follows without an answer,
+/// `hint` how a script says yes.
 ///
 /// # Errors
 /// [`CONSENT`]: there is no terminal, or the answer is not yes.
@@ -18,7 +18,9 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
     };
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
     {
-        return Err(refusal("there is no terminal to ask on, and --yes was not given"));
+        // A script's log has to show what it would have agreed to.
+        let refusal = refusal("there is no terminal to ask on, and --yes was not given");
+        return Err(Box::new(refusal.because(question)));
     }
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "{question} Go on? [y/N] ").and_then(|()| stderr.flush());
