@@ -151,7 +151,7 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
             finding = finding
                 .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
                 .hint(format!("more of it: {}describe node {name}", scene.expect.kubectl));
-            if ready.message.contains("NetworkPluginNotReady") {
+            if node.lacks_network() {
                 finding = finding.hint(
                     "a start of the cluster that was cut off can leave it without a network for good; only a new one helps",
                 );

@@ -133,6 +133,13 @@ impl<'a> Node<'a> {
             && !self.taints().iter().any(|t| t.key == "node.kubernetes.io/not-ready")
     }
 
+    /// Whether the kubelet waits for its runtime to have a network. The word is its own, what follows the runtime's:
+    /// `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:...`.
+    pub fn lacks_network(&self) -> bool {
+        let ready = self.0.condition("Ready");
+        ready.is_some_and(|c| !c.is_true() && c.message.contains("NetworkPluginNotReady"))
+    }
+
     /// Its taints.
     pub fn taints(&self) -> Vec<Taint<'a>> {
         list(self.0.json(), "/spec/taints")

@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::ownership;
 use crate::context::Cx;
 use crate::failure::Result;
+use crate::observe::Object;
+use crate::observe::cluster::Node;
+use crate::observe::object::list;
 
 const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
 const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
@@ -31,21 +34,18 @@ pub async fn is_whole(cx: &Cx) -> Result<bool> {
     if add_ons && network_comes(cx).await? {
         return Ok(true);
     }
-    let namespaces = find(cx, NAMESPACES).await?;
     let of_kubernetes = |n: &str| n == "default" || n.starts_with("kube-");
-    let mut names = items(namespaces.as_ref()).filter_map(name).peekable();
-    Ok(names.peek().is_none() || !names.all(of_kubernetes))
+    let namespaces = objects(find(cx, NAMESPACES).await?);
+    Ok(namespaces.is_empty() || !namespaces.iter().all(|ns| of_kubernetes(ns.name())))
 }
 
 /// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has
 /// written to the node.
 async fn network_comes(cx: &Cx) -> Result<bool> {
-    let nodes = find(cx, NODES).await?;
-    if !items(nodes.as_ref()).any(has_no_network) {
+    if !objects(find(cx, NODES).await?).iter().any(|node| Node(node).lacks_network()) {
         return Ok(true);
     }
-    let sets = find(cx, DAEMON_SETS).await?;
-    if items(sets.as_ref()).filter_map(name).any(|set| set != "kube-proxy") {
+    if objects(find(cx, DAEMON_SETS).await?).iter().any(|set| set.name() != "kube-proxy") {
         return Ok(true);
     }
     let files = cx.minikube.node_files(NETWORK_FOLDER).await?;
@@ -56,24 +56,11 @@ async fn network_comes(cx: &Cx) -> Result<bool> {
     Ok(files.is_none_or(|files| files.iter().any(counts)))
 }
 
-/// Whether the kubelet says so. The words are its own; those of the runtime follow.
-fn has_no_network(node: &Value) -> bool {
-    let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|c| c["type"] == "Ready");
-    ready.is_some_and(|c| {
-        c["status"] != "True" && c["message"].as_str().is_some_and(|m| m.contains("NetworkPluginNotReady"))
-    })
-}
-
 async fn find(cx: &Cx, path: &str) -> Result<Option<Value>> {
     let failed = |e| ownership::api_failure(cx, "read what the first start has made", &e);
     cx.kubectl.find(path).await.map_err(failed)
 }
 
-fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
-    list.and_then(|l| l["items"].as_array()).into_iter().flatten()
-}
-
-fn name(object: &Value) -> Option<&str> {
-    object.pointer("/metadata/name")?.as_str()
+fn objects(found: Option<Value>) -> Vec<Object> {
+    found.iter().flat_map(|all| list(all, "/items")).cloned().map(Object::new).collect()
 }
