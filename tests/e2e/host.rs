@@ -33,18 +33,18 @@ fn clean(ground: &Ground) {
     for topic in ["host-orders", "host-own"] {
         ground.kstrim(&["topic", "delete", topic, "--yes"]).expect(0);
     }
-    let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
-    let listeners = kafka["spec"]["kafka"]["listeners"].as_array().cloned().unwrap_or_default();
+    let listeners = || -> Vec<Value> {
+        let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
+        kafka["spec"]["kafka"]["listeners"].as_array().cloned().unwrap_or_default()
+    };
     let prepared = |l: &Value| l["type"] == "internal" && !l["authentication"].is_null();
-    let stay: Vec<Value> = listeners.into_iter().filter(|l| !prepared(l)).collect();
+    let stay: Vec<Value> = listeners().into_iter().filter(|l| !prepared(l)).collect();
     let patch =
         serde_json::json!({"spec": {"kafka": {"listeners": stay, "authorization": null}}}).to_string();
     ground.kubectl(&["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p", &patch]);
     ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
-    let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
-    let listeners = kafka["spec"]["kafka"]["listeners"].as_array().cloned().unwrap_or_default();
-    let left = |l: &Value| l["type"] != "internal" || !l["authentication"].is_null();
-    assert!(!listeners.iter().any(left), "{listeners:?}");
+    let (after, left) = (listeners(), |l: &Value| l["type"] != "internal" || !l["authentication"].is_null());
+    assert!(!after.iter().any(left), "{after:?}");
 }
 
 /// A program of somebody else's, given a snippet as it stands: librdkafka in Python, of the operator's image,

@@ -138,7 +138,8 @@ impl Cluster {
             match self.next_due() {
                 Some(due) if due <= to => {
                     self.clock = due;
-                    self.at_rest = None;
+                    // Even if nobody has anything to do: who waits for the next timer must not find this one again.
+                    self.touch();
                 }
                 _ => break,
             }

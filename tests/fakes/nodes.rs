@@ -138,19 +138,14 @@ fn ready_condition(node: &mut Value) -> Option<&mut Value> {
     node["status"]["conditions"].as_array_mut()?.iter_mut().find(|c| c["type"] == "Ready")
 }
 
-fn is_ready(node: &Value) -> bool {
-    let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
-}
-
 /// The controllers of nodes, service accounts and volumes.
 pub fn run(c: &mut Cluster) {
     let t = c.scenario.timings.clone();
     let node = format!("nodes//{}", c.profile);
     let uid = c.get(&node).map(|n| text(n, "/metadata/uid").to_owned()).unwrap_or_default();
     let ready = !c.memory.no_network && c.elapsed(&uid, "ready", t.node_ready);
-    let becomes_ready =
-        ready && c.get(&node).is_some_and(|n| taints(n).any(|key| key == NOT_READY) && !is_ready(n));
+    let becomes_ready = ready
+        && c.get(&node).is_some_and(|n| taints(n).any(|key| key == NOT_READY) && !crate::pods::is_ready(n));
     if becomes_ready {
         let time = c.time();
         c.update(&node, |n| {

@@ -42,9 +42,6 @@ impl Cluster {
     pub fn save(mut self, place: &Place) {
         if self.moves > 0 {
             self.write(place);
-        } else if place.due(&self.profile) <= self.clock {
-            // A timer fired, and nobody had anything to do: who waits for the next must not find this one again.
-            self.write_due(place);
         }
         match kept().as_mut() {
             Some(kept) => drop(kept.insert(place.cluster_file(&self.profile, "json"), self)),
@@ -70,12 +67,8 @@ impl Cluster {
         self.saves += 1;
         self.moves = 0;
         replace(&of("json"), &serde_json::to_vec(&self).expect("JSON"));
-        self.write_due(place);
-    }
-
-    fn write_due(&self, place: &Place) {
         let due = self.next_due().unwrap_or(i64::MAX);
-        fs::write(place.cluster_file(&self.profile, "due"), due.to_string()).expect("FAKE_WORLD is writable");
+        fs::write(of("due"), due.to_string()).expect("FAKE_WORLD is writable");
     }
 }
 

@@ -80,8 +80,8 @@ impl Watch {
             };
             if length > at {
                 file.seek(SeekFrom::Start(at)).map_err(|e| End::Error(e.to_string()))?;
-                let new = (&mut file).take(length - at);
-                at += { new }.read_to_end(&mut rest).map_err(|e| End::Error(e.to_string()))? as u64;
+                let new = file.by_ref().take(length - at).read_to_end(&mut rest);
+                at += new.map_err(|e| End::Error(e.to_string()))? as u64;
                 while let Some(newline) = rest.iter().position(|b| *b == b'\n') {
                     let line: Vec<u8> = rest.drain(..=newline).collect();
                     self.send(io, &String::from_utf8_lossy(&line))?;
