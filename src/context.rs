@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::catalogue::Choice;
+use crate::cluster::installation::Installation;
+use crate::cluster::lease::Lease;
 use crate::config::PresetName;
 use crate::config::Settings;
 use crate::engine::journal::JournalFile;
@@ -95,6 +97,10 @@ pub struct Cx {
     pub kubernetes: OnceCell<Option<crate::names::Version>>,
     /// Whether the profile is kstrim's own, once known.
     pub profile_is_ours: Cell<bool>,
+    /// The installation in the namespace, once it was looked for.
+    pub installation: RefCell<Option<Installation>>,
+    /// The namespace's Lease, while this run changes something.
+    pub lease: RefCell<Option<Lease>>,
     /// The version of Strimzi's resources that the API server serves, where it was asked for it.
     pub served: Cell<Option<Version>>,
     /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
@@ -142,6 +148,8 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: Cell::new(false),
+            installation: RefCell::default(),
+            lease: RefCell::default(),
             served: Cell::new(None),
             read_only: Cell::new(false),
             machine: watch::channel(Machine::Down).0,
@@ -172,6 +180,8 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: self.profile_is_ours.clone(),
+            installation: self.installation.clone(),
+            lease: RefCell::default(),
             served: self.served.clone(),
             read_only: self.read_only.clone(),
             machine: watch::channel(Machine::Down).0,
@@ -185,6 +195,21 @@ impl Cx {
             watchers: RefCell::default(),
             watched: RefCell::default(),
         }
+    }
+
+    /// Whether an object belongs to the installation in the namespace. Nothing does before the installation was
+    /// looked for (`ownership::installation`).
+    pub fn owns(&self, object: &serde_json::Value) -> bool {
+        self.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
+    }
+
+    /// Objects with the installation's id, as they are applied.
+    pub fn stamped(&self, objects: &[Object]) -> Vec<Object> {
+        let mut objects = objects.to_vec();
+        if let Some(installation) = &*self.installation.borrow() {
+            crate::manifest::label::stamp(&mut objects, installation.id());
+        }
+        objects
     }
 
     /// The namespace.

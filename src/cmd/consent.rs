@@ -23,7 +23,8 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
         return Err(Box::new(refusal.because(question)));
     }
     let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{question} Go on? [y/N] ").and_then(|()| stderr.flush());
+    let gap = if question.contains('\n') { "\n" } else { " " };
+    let _ = write!(stderr, "{question}{gap}Go on? [y/N] ").and_then(|()| stderr.flush());
     // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
     let reading = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();

@@ -61,7 +61,7 @@ struct Pool {
 pub async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
     let title = format!("{} brokers", args.brokers);
     living::task(global, "scale", title, args.output, async |session| {
-        let living = living::open(session, global, &super::default_topic()).await?;
+        let living = living::open_to_change(session, global, &super::default_topic()).await?;
         let flags = refused::target_flags(&living.cx.settings.target);
         change::ours(&living, args.adopt, &format!("kstrim scale --brokers {}{flags}", args.brokers))?;
         let done = scale(&living, args).await;
@@ -89,7 +89,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         empty(living, &leaving).await?;
     }
     // Before the brokers come: it restarts none.
-    listeners::advertise(living, wanted.saturating_sub(pool.has)).await?;
+    listeners::advertise(living, args.adopt, wanted.saturating_sub(pool.has)).await?;
     let patience = change::begin();
     if wanted != pool.has {
         let refused = |e| ownership::api_failure(cx, "change the number of brokers", &e);
@@ -108,7 +108,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     }
     change::follow(living, &patience, "scale", args.timeout).await?;
     // The operator may have given other ids than the lowest: then these brokers restart once more.
-    if listeners::advertise(living, 0).await? {
+    if listeners::advertise(living, args.adopt, 0).await? {
         change::follow(living, &change::begin(), "scale", args.timeout).await?;
     }
     let serve =
