@@ -13,6 +13,7 @@ mod doctor;
 mod doctor_fixes;
 mod down;
 mod exit_codes;
+mod fakes_api;
 mod fakes_faithful;
 mod fakes_minikube;
 mod faults;

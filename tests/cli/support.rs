@@ -225,7 +225,7 @@ pub fn written(test: &Test) -> Vec<String> {
 }
 
 /// The words that name the cluster: kstrim's own kubeconfig, which it leaves to others too.
-fn target(test: &Test) -> Vec<String> {
+pub fn target(test: &Test) -> Vec<String> {
     let own = test.home().join(".local/state/kstrim/profiles/kstrim/kubeconfig");
     let mut words = vec!["--context".to_owned(), PROFILE.to_owned()];
     if own.exists() {
@@ -287,9 +287,11 @@ const LASTING: [&str; 12] = [
 /// The world without what differs from run to run: by key labels, annotations and content.
 pub fn state(test: &Test) -> BTreeMap<String, Value> {
     let objects = test.objects(PROFILE);
-    // Every namespace gets its account `default` a moment later.
+    // Every namespace gets its account `default` and its roots a moment later.
     let lasting = |key: &str| {
-        LASTING.contains(&key.split('/').next().unwrap_or("")) && !key.starts_with("serviceaccounts/")
+        LASTING.contains(&key.split('/').next().unwrap_or(""))
+            && !key.starts_with("serviceaccounts/")
+            && !key.ends_with("/kube-root-ca.crt")
             || key.starts_with("serviceaccounts/kafka/") && !key.ends_with("/default")
     };
     let mut state = BTreeMap::new();
