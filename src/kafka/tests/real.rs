@@ -43,7 +43,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
     runtime().block_on(async {
         let name = "kstrim-real";
         let mut setup = client().await;
-        setup.delete_topic(name, soon()).await.unwrap();
+        setup.delete_topic(name, None, soon()).await.unwrap();
         setup.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
         let plan = Plan { topic: name.to_owned(), ..plan() };
         for _ in 0..4 {
@@ -60,7 +60,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
         let mut topic = setup.topic(name, soon()).await.unwrap();
         let first = setup.list_offsets(&mut topic, End::Earliest, soon()).await.unwrap();
         assert_eq!(first, setup.list_offsets(&mut topic, End::Latest, soon()).await.unwrap());
-        assert!(setup.delete_topic(name, soon()).await.unwrap());
+        assert!(setup.delete_topic(name, None, soon()).await.unwrap());
     });
 }
 
