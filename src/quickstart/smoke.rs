@@ -246,10 +246,13 @@ fn forwards(cx: &Cx) -> Rc<dyn Dial> {
     cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone()
 }
 
-/// A ready broker's pod, or one that at least runs.
+/// A ready broker's pod, or one that at least runs. Strimzi says by a label which nodes are brokers; where it does
+/// not (before node pools), every Kafka node is one.
 fn broker_pod(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<String> {
-    let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_kafka_node_of(cluster)).collect();
-    pods.sort_by_key(|p| !p.ready());
+    const ROLE: &str = "strimzi.io/broker-role";
+    let nodes = snapshot.pods(namespace).filter(|p| p.is_kafka_node_of(cluster));
+    let mut pods: Vec<_> = nodes.filter(|p| p.0.label(ROLE).is_none_or(|role| role == "true")).collect();
+    pods.sort_by_key(|p| (!p.ready(), p.0.label(ROLE).is_none()));
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
             Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))

@@ -69,7 +69,7 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             _ = store.newer_than(looked) => {}
         }
         for line in merger.due(Instant::now()) {
-            screen.line(&line);
+            screen.line(&line).await;
         }
         if screen.gone() {
             return Ok(());
