@@ -15,7 +15,7 @@ pub fn next(cx: &Cx) -> Next {
         .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:9092"));
     let mut pods: Vec<_> = snapshot
         .pods(namespace)
-        .filter(|p| p.is_kafka_node_of(cluster))
+        .filter(|p| p.is_broker_of(cluster))
         .map(|p| p.0.name().to_owned())
         .collect();
     pods.sort();

@@ -26,6 +26,7 @@ mod output;
 mod plan;
 mod proxy;
 mod reliability;
+mod resources;
 mod resume;
 mod signals;
 mod smoke;

@@ -20,7 +20,9 @@ use kafka_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
-use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
+};
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
@@ -30,7 +32,7 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{
-    Decodable, Encodable, Message, StrBytes, VersionRange, decode_request_header_from_buffer,
+    Decodable, Encodable, StrBytes, VersionRange, decode_request_header_from_buffer,
 };
 
 use log::Logs;
@@ -192,25 +194,8 @@ impl<'a> Connection<'a> {
         Ok(out)
     }
 
-    /// The versions of Kafka 4, lowered as told.
     fn versions(&self, key: ApiKey) -> VersionRange {
-        let VersionRange { min, max } = match key {
-            ApiKey::ApiVersions => ApiVersionsRequest::VERSIONS,
-            ApiKey::Metadata => MetadataRequest::VERSIONS,
-            ApiKey::CreateTopics => CreateTopicsRequest::VERSIONS,
-            ApiKey::DeleteTopics => DeleteTopicsRequest::VERSIONS,
-            ApiKey::ListOffsets => ListOffsetsRequest::VERSIONS,
-            ApiKey::Produce => ProduceRequest::VERSIONS,
-            ApiKey::Fetch => FetchRequest::VERSIONS,
-            ApiKey::DescribeConfigs => DescribeConfigsRequest::VERSIONS,
-            ApiKey::InitProducerId => InitProducerIdRequest::VERSIONS,
-            ApiKey::SaslHandshake => SaslHandshakeRequest::VERSIONS,
-            ApiKey::SaslAuthenticate => SaslAuthenticateRequest::VERSIONS,
-            ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
-            _ => VersionRange { min: 0, max: -1 },
-        };
-        let told = self.faults.max_versions.get(&(key as i16)).copied();
-        VersionRange { min, max: max.min(told.unwrap_or(max)) }
+        setup::versions(key, self.faults.max_versions.get(&(key as i16)).copied())
     }
 
     fn api_versions(&self) -> ApiVersionsResponse {
@@ -242,6 +227,7 @@ impl<'a> Connection<'a> {
                 }
             }
             Some(topic) if partition < 0 || partition >= topic.partitions => 3,
+            Some(_) if self.faults.leaderless.contains(&partition) => 6,
             Some(_) if self.leader(partition) != self.shared.setup.me => 6,
             Some(_) => 0,
         }
@@ -274,6 +260,7 @@ impl<'a> Connection<'a> {
                     let leaderless = self.faults.no_leader || waits;
                     let partition = |p| {
                         let leader = self.leader(p);
+                        let leaderless = leaderless || self.faults.leaderless.contains(&p);
                         MetadataResponsePartition::default()
                             .with_partition_index(p)
                             .with_error_code(if leaderless { 5 } else { 0 })
@@ -440,7 +427,11 @@ impl<'a> Connection<'a> {
                 };
                 if let (0, Some(meta)) = (answer.error_code, &meta) {
                     let (start, end) = self.shared.logs.bounds(&meta.name, part.partition)?;
-                    if part.fetch_offset < start || part.fetch_offset > end {
+                    let cut = self.faults.cut.filter(|at| part.last_fetched_epoch == 0 && part.fetch_offset > *at);
+                    if let Some(at) = cut {
+                        answer.diverging_epoch = EpochEndOffset::default().with_epoch(0).with_end_offset(at);
+                        anything = true;
+                    } else if part.fetch_offset < start || part.fetch_offset > end {
                         answer.error_code = 1;
                         (answer.high_watermark, answer.log_start_offset) = (-1, -1);
                     } else {
@@ -452,6 +443,10 @@ impl<'a> Connection<'a> {
                         left = left.saturating_sub(records.len());
                         anything |= !records.is_empty();
                         answer.records = Some(records);
+                        let aborted = self.faults.aborted.iter().map(|(producer, first)| {
+                            AbortedTransaction::default().with_producer_id((*producer).into()).with_first_offset(*first)
+                        });
+                        answer.aborted_transactions = Some(aborted.collect()).filter(|_| request.isolation_level == 1);
                     }
                 }
                 anything |= answer.error_code != 0;

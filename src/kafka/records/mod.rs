@@ -433,4 +433,4 @@ fn record(head: &Head, body: &mut Body) -> Result<Fetched, Wrong> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
