@@ -102,32 +102,36 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
             () = super::status::reader_gone() => Ended::Closed,
         }
     };
-    match ended {
-        Ended::Done | Ended::Closed => Ok(ExitCode::SUCCESS),
-        Ended::Signal(kind) => Ok(ExitCode::from(kind.exit_code())),
-        Ended::Time(why) => {
-            if tokio::time::timeout(LAST_BYTES, reading.out.flushed()).await.is_err() {
-                reading.out.abandon();
-                return Err(Box::new(
-                    Failure::new(STALLED, Kind::Timeout, "stdout does not take what was read".to_owned())
-                        .because("the time is over, and whoever reads the output has not read all of it")
-                        .hint("see whether the program behind the pipe reads, or give it more time: --timeout"),
-                ));
-            }
-            match args.messages {
-                Some(wanted) => {
-                    let message = format!("{} of {wanted} messages came from {}", reading.printed, args.topic);
-                    let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
-                    let late = !args.from_beginning && args.offset.is_none();
-                    Err(Box::new(if late {
-                        failure.hint("messages that are there already are read with --from-beginning")
-                    } else {
-                        failure
-                    }))
-                }
-                None => Ok(ExitCode::SUCCESS),
-            }
+    // A signal ends this wait, and so does the time that was given.
+    let last = Instant::now() + LAST_BYTES;
+    let patience = match ended {
+        Ended::Time(_) => Some(last),
+        Ended::Done => end.map(|end| last.max(end)),
+        Ended::Closed | Ended::Signal(_) => None,
+    };
+    if let Some(patience) = patience
+        && tokio::time::timeout_at(patience, reading.out.flushed()).await.is_err()
+    {
+        reading.out.abandon();
+        return Err(Box::new(
+            Failure::new(STALLED, Kind::Timeout, "stdout does not take what was read".to_owned())
+                .because("the time is over, and whoever reads the output has not read all of it")
+                .hint("see whether the program behind the pipe reads, or give it more time: --timeout"),
+        ));
+    }
+    match (ended, args.messages) {
+        (Ended::Signal(kind), _) => Ok(ExitCode::from(kind.exit_code())),
+        (Ended::Time(why), Some(wanted)) => {
+            let message = format!("{} of {wanted} messages came from {}", reading.printed, args.topic);
+            let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
+            let late = !args.from_beginning && args.offset.is_none();
+            Err(Box::new(if late {
+                failure.hint("messages that are there already are read with --from-beginning")
+            } else {
+                failure
+            }))
         }
+        (Ended::Done | Ended::Closed | Ended::Time(_), _) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -182,11 +182,7 @@ impl Sinks {
             stdout: Box::new(output::stdout().writer()),
             stderr: Box::new(output::stderr().writer()),
             // Hidden if stderr is no terminal, see `reporter`.
-            list: if std::env::var("TERM").is_ok_and(|term| term == "dumb") {
-                ProgressDrawTarget::hidden()
-            } else {
-                output::stderr().draw_target()
-            },
+            list: output::stderr().draw_target(),
             size: Box::new(|| columns_and_rows(terminal_size::terminal_size_of(std::io::stderr()))),
         }
     }

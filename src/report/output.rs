@@ -196,10 +196,11 @@ impl Output {
         Writer(self)
     }
 
-    /// For indicatif: the terminal, or nowhere if it is none.
+    /// For indicatif: the terminal, or nowhere if it is none or cannot move its cursor.
     pub fn draw_target(&'static self) -> ProgressDrawTarget {
         const HZ: u8 = 20;
-        if !self.terminal {
+        let moves = std::env::var("TERM").is_ok_and(|term| term != "dumb");
+        if !self.terminal || !moves {
             return ProgressDrawTarget::hidden();
         }
         ProgressDrawTarget::term_like_with_hz(Box::new(Live { output: self, frame: Mutex::default() }), HZ)
