@@ -49,6 +49,7 @@ struct Shared {
     asked: AtomicU32,
     fenced: AtomicU32,
     refused: AtomicU32,
+    cut: AtomicU32,
 }
 
 /// Serve connections, a thread each, until the listener breaks.
@@ -60,6 +61,7 @@ pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()>
         asked: AtomicU32::new(0),
         fenced: AtomicU32::new(0),
         refused: AtomicU32::new(0),
+        cut: AtomicU32::new(0),
     });
     loop {
         let (stream, _) = listener.accept()?;
@@ -216,6 +218,10 @@ impl<'a> Connection<'a> {
         brokers[usize::try_from(partition).unwrap_or(0) % brokers.len()].id
     }
 
+    fn leaderless(&self, partition: i32) -> bool {
+        self.faults.leaderless.contains(&partition) && !self.shared.dir.join("led").exists()
+    }
+
     /// Why this broker cannot serve a partition: an error code, or 0.
     fn refusal(&self, topic: Option<&log::Meta>, partition: i32, by_id: bool) -> i16 {
         match topic {
@@ -227,7 +233,7 @@ impl<'a> Connection<'a> {
                 }
             }
             Some(topic) if partition < 0 || partition >= topic.partitions => 3,
-            Some(_) if self.faults.leaderless.contains(&partition) => 6,
+            Some(_) if self.leaderless(partition) => 6,
             Some(_) if self.leader(partition) != self.shared.setup.me => 6,
             Some(_) => 0,
         }
@@ -260,7 +266,7 @@ impl<'a> Connection<'a> {
                     let leaderless = self.faults.no_leader || waits;
                     let partition = |p| {
                         let leader = self.leader(p);
-                        let leaderless = leaderless || self.faults.leaderless.contains(&p);
+                        let leaderless = leaderless || self.leaderless(p);
                         MetadataResponsePartition::default()
                             .with_partition_index(p)
                             .with_error_code(if leaderless { 5 } else { 0 })
@@ -428,6 +434,7 @@ impl<'a> Connection<'a> {
                 if let (0, Some(meta)) = (answer.error_code, &meta) {
                     let (start, end) = self.shared.logs.bounds(&meta.name, part.partition)?;
                     let cut = self.faults.cut.filter(|at| part.last_fetched_epoch == 0 && part.fetch_offset > *at);
+                    let cut = cut.filter(|_| Self::spend(&self.shared.cut, 1));
                     if let Some(at) = cut {
                         answer.diverging_epoch = EpochEndOffset::default().with_epoch(0).with_end_offset(at);
                         anything = true;

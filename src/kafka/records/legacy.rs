@@ -59,8 +59,6 @@ fn field(bytes: &mut Bytes) -> Result<Option<Bytes>, Wrong> {
 
 /// A compressed set of messages.
 pub struct Set {
-    /// The offset of its last message.
-    pub last: i64,
     body: Body,
     /// What is added to the offsets in it, which are relative from v1 on.
     base: i64,
@@ -89,8 +87,7 @@ impl Set {
         let Some(last) = found else { return wrong("a compressed message without messages") };
         let base = if magic == 0 { 0 } else { record.offset.saturating_sub(last) };
         let appended = (attributes & 8 != 0).then_some(record.timestamp);
-        let last = last.saturating_add(base).max(record.offset);
-        Ok(Self { last, body: Body::new(packed, Some(codec))?, base, appended, inner: magic })
+        Ok(Self { body: Body::new(packed, Some(codec))?, base, appended, inner: magic })
     }
 
     /// The next message.

@@ -172,14 +172,6 @@ enum Open {
 }
 
 impl Open {
-    /// The offset after the batch.
-    fn after(&self) -> i64 {
-        match self {
-            Open::Batch { head, .. } => head.last.saturating_add(1),
-            Open::Legacy(set) => set.last.saturating_add(1),
-        }
-    }
-
     fn next(&mut self) -> Result<Option<Fetched>, Wrong> {
         match self {
             Open::Batch { left: ..=0, .. } => Ok(None),
@@ -202,6 +194,8 @@ pub struct Records {
     aborted: Option<Aborted>,
     open: Option<Open>,
     batches: u64,
+    /// The offset after the batch that was begun last.
+    after: i64,
 }
 
 impl std::fmt::Debug for Records {
@@ -214,7 +208,7 @@ impl Records {
     /// The records of an answer from offset `from` on: a broker may send a batch from its start. Without
     /// `decompress` compressed batches are [`Entry::Opaque`].
     pub fn new(bytes: Bytes, from: i64, decompress: bool) -> Self {
-        Self { rest: bytes, from, next: from, epoch: None, decompress, aborted: None, open: None, batches: 0 }
+        Self { rest: bytes, from, next: from, epoch: None, decompress, aborted: None, open: None, batches: 0, after: from }
     }
 
     /// None.
@@ -247,16 +241,15 @@ impl Records {
     /// # Errors
     /// [`BadRecords`].
     pub fn step(&mut self) -> Option<Result<Step, BadRecords>> {
-        let after = self.open.as_ref().map(Open::after);
         match self.step_in() {
             Ok(step) => step.map(Ok),
             Err(wrong) => {
                 self.open = None;
-                self.rest = Bytes::new();
+                (self.rest, self.batches) = (Bytes::new(), 0);
                 let offset = self.next;
                 Some(Err(match wrong {
                     Wrong::TooLarge => {
-                        BadRecords::TooLarge { offset, after: after.unwrap_or(offset).max(offset.saturating_add(1)) }
+                        BadRecords::TooLarge { offset, after: self.after.max(offset.saturating_add(1)) }
                     }
                     Wrong::Unreadable(why) => BadRecords::Unreadable { offset, why },
                 }))
@@ -273,7 +266,7 @@ impl Records {
                 Ok(Some(Step::Entry(Entry::Record(record))))
             }
             None => {
-                self.next = self.next.max(open.after());
+                self.next = self.next.max(self.after);
                 self.open = None;
                 Ok(Some(Step::Passed))
             }
@@ -317,6 +310,7 @@ impl Records {
         if crc32c::crc32c(&batch[21..]) != (&batch[17..21]).get_u32() {
             return wrong("a batch whose checksum is wrong");
         }
+        self.after = head.last.saturating_add(1);
         self.epoch = Some(head.epoch).filter(|epoch| *epoch >= 0);
         let taken_back = self.aborted.as_mut().is_some_and(|aborted| aborted.holds(&head));
         if head.control() {
@@ -356,7 +350,7 @@ impl Records {
     fn begin_legacy(&mut self, message: Bytes) -> Result<Option<Step>, Wrong> {
         let wrapper = legacy::message(&message)?;
         let offset = wrapper.record.offset;
-        self.epoch = None;
+        (self.epoch, self.after) = (None, offset.saturating_add(1));
         let past = offset < self.from;
         match unpack::codec(wrapper.attributes)? {
             _ if past => Ok(Some(Step::Passed)),
@@ -370,11 +364,7 @@ impl Records {
                 Ok(Some(Step::Entry(opaque(first, offset, 1, why))))
             }
             Some(codec) => {
-                let set = legacy::Set::new(wrapper, codec).map_err(|e| {
-                    // The set is skipped as a whole by whoever goes on after it.
-                    self.next = self.next.max(self.from);
-                    e
-                })?;
+                let set = legacy::Set::new(wrapper, codec)?;
                 self.open = Some(Open::Legacy(set));
                 Ok(Some(Step::Passed))
             }

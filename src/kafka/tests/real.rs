@@ -145,3 +145,32 @@ fn what_kafkas_own_consumer_has_to_read() {
         std::fs::write(out, lines).unwrap();
     });
 }
+
+/// A real broker takes the epoch that a reader tells (KIP-320), and what comes after is read.
+#[test]
+#[ignore = "needs a real broker"]
+fn a_reader_that_tells_its_epoch_reads_on() {
+    runtime().block_on(async {
+        let name = "kstrim-epoch";
+        let mut client = client().await;
+        client.delete_topic(name, soon()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
+        let mut topic = client.topic(name, soon()).await.unwrap();
+        let mut from = 0;
+        for round in 0..3_i64 {
+            let message = |n| (0, Message { value: Some(Bytes::from(format!("{round} {n}"))), ..Message::default() });
+            client.produce(&mut topic, (0..5).map(message).collect(), &mut Vec::new(), soon()).await.unwrap();
+            let position = BTreeMap::from([(0, from)]);
+            let mut chunks =
+                client.fetch(&mut topic, &position, Duration::from_secs(2), soon()).await.unwrap();
+            let chunk = &mut chunks[0];
+            assert_eq!((chunk.diverged, chunk.out_of_range, chunk.records.by_ref().count()), (None, false, 5));
+            assert!(chunk.records.epoch().is_some());
+            from = chunk.records.next_offset();
+            assert_eq!(from, (round + 1) * 5);
+            client.was_read(&topic, 0, from, chunk.records.epoch());
+        }
+        client.delete_topic(name, soon()).await.unwrap();
+    });
+}

@@ -17,9 +17,10 @@ use super::secure::Secured;
 pub struct Faults {
     /// No partition has a leader.
     pub no_leader: bool,
-    /// These partitions have no leader.
+    /// These partitions have no leader until there is a file `led` beside the topics.
     pub leaderless: Vec<i32>,
-    /// Who read beyond this offset is told that the log was cut back to it, and that other messages came since.
+    /// The first who read beyond this offset is told that the log was cut back to it, and that other messages came
+    /// since.
     pub cut: Option<i64>,
     /// Aborted transactions that those are told of who read what is committed: producer and first offset.
     pub aborted: Vec<(i64, i64)>,
@@ -69,6 +70,14 @@ pub struct Faults {
     pub not_kafka: bool,
     /// Highest version spoken, by API key; for ApiVersions (18) too.
     pub max_versions: BTreeMap<i16, i16>,
+}
+
+impl Faults {
+    /// Whether batches are written as they came.
+    pub fn keeps_bytes(&self) -> bool {
+        let other = self.drop_all || self.duplicate || self.recompress || self.corrupt_content || self.reorder;
+        !other && self.truncate.is_none()
+    }
 }
 
 /// One broker of the cluster, as it is advertised.
