@@ -167,7 +167,8 @@ async fn start(stream: &mut Stream, args: &Consume) -> Result<Start> {
         ));
     }
     let at = if args.from_beginning { End::Earliest } else { End::Latest };
-    let ends = client.list_offsets_in_part(topic, wanted.iter().copied(), at, deadline).await.map_err(failed)?;
+    let ends =
+        client.list_offsets_in_part(topic, wanted.iter().copied(), at, deadline).await.map_err(failed)?;
     let unplaced = wanted.into_iter().filter(|p| !ends.contains_key(p)).collect();
     let Some(offset) = args.offset else { return Ok(Start { from: ends, unplaced }) };
     if let Some(partition) = unplaced.first() {
@@ -177,7 +178,8 @@ async fn start(stream: &mut Stream, args: &Consume) -> Result<Start> {
         return Err(failed(lacks));
     }
     let partitions = ends.keys().copied();
-    let firsts = client.list_offsets_in_part(topic, partitions, End::Earliest, deadline).await.map_err(failed)?;
+    let firsts =
+        client.list_offsets_in_part(topic, partitions, End::Earliest, deadline).await.map_err(failed)?;
     for (partition, end) in &ends {
         let first = firsts.get(partition).copied().unwrap_or(0);
         if offset < first || offset > *end {
@@ -236,7 +238,11 @@ impl Reading<'_> {
                 self.say_refused(self.unplaced.clone(), "it has no leader");
                 if away.get_or_insert(now).elapsed() > AWAY {
                     let partition = self.unplaced.first().copied().unwrap_or(0);
-                    let lacks = KafkaError::broker(code::LEADER_NOT_AVAILABLE, format!("partition {partition}"), None);
+                    let lacks = KafkaError::broker(
+                        code::LEADER_NOT_AVAILABLE,
+                        format!("partition {partition}"),
+                        None,
+                    );
                     return Err(streaming::failed(FAILED, rights(self.args), "read", lacks));
                 }
                 tokio::time::sleep(wait.min(WAIT)).await;
@@ -381,9 +387,11 @@ impl Reading<'_> {
         let topic = &self.args.topic;
         let message = format!("a message of the topic {topic} is too large to be read");
         let failure = Failure::new(TOO_LARGE, Kind::Task, message).because(error);
-        Box::new(failure.hint(format!(
-            "go on after it: kstrim consume {topic} --partition {partition} --offset {after}"
-        )))
+        Box::new(
+            failure.hint(format!(
+                "go on after it: kstrim consume {topic} --partition {partition} --offset {after}"
+            )),
+        )
     }
 
     /// The offset is not in the log any more: its retention deleted it, or a broker lost what it had.
@@ -402,7 +410,9 @@ impl Reading<'_> {
         let [Some(first), Some(end)] = bounds else { return Ok(()) };
         if was < first {
             self.from.insert(partition, first);
-            self.say(&format!("partition {partition} no longer holds offset {was}; reading goes on at {first}"));
+            self.say(&format!(
+                "partition {partition} no longer holds offset {was}; reading goes on at {first}"
+            ));
         } else if was > end {
             self.was_cut(partition, end);
         }

@@ -282,9 +282,7 @@ impl Client {
         let (_, answer) = self
             .call(leader, VersionRange { min: 1, max: 10 }, deadline, |version| {
                 let partition = |p: &i32| {
-                    ListOffsetsPartition::default()
-                        .with_partition_index(*p)
-                        .with_timestamp(end.timestamp())
+                    ListOffsetsPartition::default().with_partition_index(*p).with_timestamp(end.timestamp())
                 };
                 let asked = ListOffsetsTopic::default()
                     .with_name(topic_name(&topic.name))

@@ -48,7 +48,15 @@ impl Chunk {
     fn empty(partition: i32, position: i64) -> Self {
         let (high_watermark, log_start) = (-1, -1);
         let records = Records::none(position);
-        Self { partition, high_watermark, log_start, out_of_range: false, diverged: None, refused: None, records }
+        Self {
+            partition,
+            high_watermark,
+            log_start,
+            out_of_range: false,
+            diverged: None,
+            refused: None,
+            records,
+        }
     }
 
     fn refused(partition: i32, position: i64, why: &KafkaError) -> Self {
@@ -130,7 +138,8 @@ impl Client {
             groups.retain(|(leader, partitions)| {
                 let rests = self.turns.rests(*leader);
                 if rests {
-                    let away = KafkaError::broker(code::LEADER_NOT_AVAILABLE, format!("broker {leader}"), None);
+                    let away =
+                        KafkaError::broker(code::LEADER_NOT_AVAILABLE, format!("broker {leader}"), None);
                     chunks.extend(partitions.iter().map(|p| Chunk::refused(*p, from[p], &away)));
                     refusal.get_or_insert(away);
                 }
@@ -243,7 +252,8 @@ impl Client {
         }
         let end = part.diverging_epoch.end_offset;
         chunk.diverged = (end >= 0 && !chunk.out_of_range).then_some(end.min(position));
-        let records = part.records.filter(|r| !r.is_empty() && !chunk.out_of_range && chunk.diverged.is_none());
+        let records =
+            part.records.filter(|r| !r.is_empty() && !chunk.out_of_range && chunk.diverged.is_none());
         if let Some(records) = records {
             self.turns.gave(&topic.name, partition);
             let records = Records::new(records, position, self.decompresses());

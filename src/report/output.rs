@@ -114,7 +114,11 @@ impl Output {
 
     /// Bytes of kstrim's own making, with its colours.
     pub fn styled(&self, bytes: &[u8]) -> Vec<u8> {
-        if self.terminal { text::screen(&String::from_utf8_lossy(bytes), true).into_bytes() } else { bytes.to_vec() }
+        if self.terminal {
+            text::screen(&String::from_utf8_lossy(bytes), true).into_bytes()
+        } else {
+            bytes.to_vec()
+        }
     }
 
     /// Hand on what [`Output::foreign`] or kstrim itself made, as soon as there is room.

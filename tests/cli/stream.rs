@@ -148,7 +148,8 @@ fn a_wrong_line_ends_it_after_what_came_before() {
 fn headers_may_come_twice() {
     let mut test = ready();
     produce(&mut test, ["--header", "a=1", "--header", "b=2", "--header", "a=3"], "x\n").expect(0);
-    let wanted = json!([{"name": "a", "value": "1"}, {"name": "b", "value": "2"}, {"name": "a", "value": "3"}]);
+    let wanted =
+        json!([{"name": "a", "value": "1"}, {"name": "b", "value": "2"}, {"name": "a", "value": "3"}]);
     assert_eq!(consumed(&mut test, "my-topic", 1)[0]["headers"], wanted);
 }
 
@@ -168,13 +169,18 @@ fn a_partition_without_a_leader_stops_no_other() {
     }
     test.stdin("held\n");
     let run = test.args(["produce", "orders", "--partition", "1", "--timeout", "1500ms"]).run().expect(1);
-    assert!(run.stderr.contains("KS-PARTITION-NO-LEADER") && run.stderr.contains("partition 1"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("KS-PARTITION-NO-LEADER") && run.stderr.contains("partition 1"),
+        "{}",
+        run.stderr
+    );
     test.stdin("");
     let args = ["consume", "orders", "--from-beginning", "-m", "6", "--timeout", "20s"];
     let run = test.args(args).run().expect(0);
     assert_eq!(run.stdout.lines().filter(|l| l.starts_with("late")).count(), 4, "{}", run.stdout);
     // When it has a leader again, it is read from its beginning.
-    let mut child = start(&mut test, &["consume", "orders", "--from-beginning", "-m", "7", "--timeout", "40s"]);
+    let mut child =
+        start(&mut test, &["consume", "orders", "--from-beginning", "-m", "7", "--timeout", "40s"]);
     let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
     let six: Vec<String> = lines.by_ref().take(6).map(|line| line.expect("text")).collect();
     if six.len() < 6 {

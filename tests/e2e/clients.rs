@@ -37,8 +37,17 @@ fn theirs(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Messag
         .map(|line| {
             let f: Vec<&str> = line.splitn(6, '\t').collect();
             assert_eq!(f.len(), 6, "{line:?}");
-            let after = |text: &str| text.split_once(':').map(|(_, n)| n.parse().expect("a number")).expect("a field");
-            (f[0].split(':').next_back().expect("a time").to_owned(), after(f[1]), after(f[2]), f[3].into(), f[4].into(), f[5].into())
+            let after = |text: &str| {
+                text.split_once(':').map(|(_, n)| n.parse().expect("a number")).expect("a field")
+            };
+            (
+                f[0].split(':').next_back().expect("a time").to_owned(),
+                after(f[1]),
+                after(f[2]),
+                f[3].into(),
+                f[4].into(),
+                f[5].into(),
+            )
         })
         .collect();
     all.sort_by_key(|m| (m.1, m.2));
@@ -92,7 +101,10 @@ fn what_kafkas_producer_writes_is_read_as_its_consumer_reads_it() {
                 "trace:1,trace:2\\tk\\t{codec} headers twice\\nNULL\\tk\\tno headers\\nNULL\\tNULL\\tno key\\n\
                  NULL\\ttombstone\\tNULL\\nother:\\t\\t\\n"
             );
-            shell(&ground, &format!("printf '{lines}' | {PRODUCER} --topic work-theirs --compression-codec {codec}"));
+            shell(
+                &ground,
+                &format!("printf '{lines}' | {PRODUCER} --topic work-theirs --compression-codec {codec}"),
+            );
         }
         let theirs = theirs(&ground, "work-theirs", "read_uncommitted", 25);
         assert_eq!(theirs.len(), 25);
@@ -106,7 +118,10 @@ fn a_topic_whose_broker_stamps_has_the_brokers_time() {
     let ground = Ground::with_kafka("clients::a_topic_whose_broker_stamps_has_the_brokers_time");
     with_topic(&ground, "work-stamped", &["--config", "message.timestamp.type=LogAppendTime"], || {
         let lines = "NULL\\ta\\tone\\nNULL\\tb\\ttwo\\nNULL\\tc\\tthree\\n";
-        shell(&ground, &format!("printf '{lines}' | {PRODUCER} --topic work-stamped --producer-property linger.ms=1500"));
+        shell(
+            &ground,
+            &format!("printf '{lines}' | {PRODUCER} --topic work-stamped --producer-property linger.ms=1500"),
+        );
         let theirs = theirs(&ground, "work-stamped", "read_uncommitted", 3);
         assert_eq!(ours(&ground, "work-stamped", "read_uncommitted", 3), theirs);
         assert!(theirs.iter().all(|m| m.0 == theirs[0].0), "one batch, one time: {theirs:?}");
@@ -154,14 +169,22 @@ fn gaps_of_transactions_and_compaction_are_passed_over() {
         assert_eq!(ours(&ground, "work-transactions", "read_committed", 200), theirs);
         assert!(theirs.last().expect("one").2 > 200, "markers took offsets");
     });
-    let config = ["--config", "cleanup.policy=compact", "--config", "segment.ms=1000", "--config",
-        "min.cleanable.dirty.ratio=0.01"];
+    let config = [
+        "--config",
+        "cleanup.policy=compact",
+        "--config",
+        "segment.ms=1000",
+        "--config",
+        "min.cleanable.dirty.ratio=0.01",
+    ];
     with_topic(&ground, "work-compacted", &config, || {
         for round in 0..5 {
             shell(
                 &ground,
-                &format!("for i in $(seq 50); do echo \"k$((i % 5)):{round} $i\"; done | \
-                          kstrim produce work-compacted --key-separator :; sleep 2"),
+                &format!(
+                    "for i in $(seq 50); do echo \"k$((i % 5)):{round} $i\"; done | \
+                          kstrim produce work-compacted --key-separator :; sleep 2"
+                ),
             );
         }
         let run = ground.kstrim(&["consume", "work-compacted", "--from-beginning", "--idle", "3s"]).expect(0);

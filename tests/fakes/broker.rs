@@ -20,9 +20,7 @@ use kafka_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
-use kafka_protocol::messages::fetch_response::{
-    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
-};
+use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
@@ -433,7 +431,8 @@ impl<'a> Connection<'a> {
                 };
                 if let (0, Some(meta)) = (answer.error_code, &meta) {
                     let (start, end) = self.shared.logs.bounds(&meta.name, part.partition)?;
-                    let cut = self.faults.cut.filter(|at| part.last_fetched_epoch == 0 && part.fetch_offset > *at);
+                    let cut =
+                        self.faults.cut.filter(|at| part.last_fetched_epoch == 0 && part.fetch_offset > *at);
                     let cut = cut.filter(|_| Self::spend(&self.shared.cut, 1));
                     if let Some(at) = cut {
                         answer.diverging_epoch = EpochEndOffset::default().with_epoch(0).with_end_offset(at);
@@ -450,10 +449,7 @@ impl<'a> Connection<'a> {
                         left = left.saturating_sub(records.len());
                         anything |= !records.is_empty();
                         answer.records = Some(records);
-                        let aborted = self.faults.aborted.iter().map(|(producer, first)| {
-                            AbortedTransaction::default().with_producer_id((*producer).into()).with_first_offset(*first)
-                        });
-                        answer.aborted_transactions = Some(aborted.collect()).filter(|_| request.isolation_level == 1);
+                        answer.aborted_transactions = self.faults.aborted_for(request.isolation_level);
                     }
                 }
                 anything |= answer.error_code != 0;

@@ -10,11 +10,11 @@ use std::path::Path;
 
 use kstrim::config::files;
 use kstrim::failure::Result;
+use kstrim::kafka::records::{Entry, MAX_RECORD, Records, Step};
 use kstrim::manifest::{load, retarget, split, tune};
 use kstrim::names::{
     ClusterName, DnsLabel, KubernetesVersion, Minor, ProfileName, StorageSize, ToolSpec, TopicName, Version,
 };
-use kstrim::kafka::records::{Entry, MAX_RECORD, Records, Step};
 use kstrim::tool::{kubectl_proxy, minikube_output};
 use kstrim::toolbox::checksum;
 
@@ -116,7 +116,9 @@ fn checksums(bytes: &mut [u8]) {
     while at + 61 <= bytes.len() {
         let length = i32::from_be_bytes([bytes[at + 8], bytes[at + 9], bytes[at + 10], bytes[at + 11]]);
         let Ok(length) = usize::try_from(length) else { return };
-        let Some(end) = at.checked_add(12 + length).filter(|end| *end <= bytes.len() && length > 49) else { return };
+        let Some(end) = at.checked_add(12 + length).filter(|end| *end <= bytes.len() && length > 49) else {
+            return;
+        };
         if bytes[at + 16] == 2 {
             let sum = crc32c::crc32c(&bytes[at + 21..end]);
             bytes[at + 17..at + 21].copy_from_slice(&sum.to_be_bytes());

@@ -122,7 +122,9 @@ fn read(stream: &mut impl BufRead, longest: usize, mut take: impl FnMut(Line) ->
                 if line.last() == Some(&b'\n') {
                     line.pop();
                 } else if line.len() > longest {
-                    let why = format!("it is longer than {longest} bytes, the most that a broker takes in one request");
+                    let why = format!(
+                        "it is longer than {longest} bytes, the most that a broker takes in one request"
+                    );
                     take(Err(io::Error::other(why)));
                     return;
                 }

@@ -52,7 +52,8 @@ pub fn encode(messages: &[Message], stamp: Option<(i64, i16, i32)>, timestamp: i
 
 fn fields_len(message: &Message) -> usize {
     let headers = message.headers.iter();
-    let headers: usize = headers.map(|(name, value)| sized_len(name.len()) + nullable_len(value.as_ref())).sum();
+    let headers: usize =
+        headers.map(|(name, value)| sized_len(name.len()) + nullable_len(value.as_ref())).sum();
     let count = i32::try_from(message.headers.len()).unwrap_or(i32::MAX);
     nullable_len(message.key.as_ref()) + nullable_len(message.value.as_ref()) + varint_len(count) + headers
 }

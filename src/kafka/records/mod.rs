@@ -97,7 +97,9 @@ impl From<std::io::Error> for Wrong {
     fn from(e: std::io::Error) -> Self {
         match e.kind() {
             std::io::ErrorKind::FileTooLarge => Wrong::TooLarge,
-            std::io::ErrorKind::UnexpectedEof => Wrong::Unreadable("it ends in the middle of a record".into()),
+            std::io::ErrorKind::UnexpectedEof => {
+                Wrong::Unreadable("it ends in the middle of a record".into())
+            }
             _ => Wrong::Unreadable(e.to_string()),
         }
     }
@@ -149,7 +151,16 @@ impl Head {
         let (base_timestamp, max_timestamp) = (bytes.get_i64(), bytes.get_i64());
         let producer = bytes.get_i64();
         let (_epoch, _sequence) = (bytes.get_i16(), bytes.get_i32());
-        Self { first, last, epoch, attributes, base_timestamp, max_timestamp, producer, count: bytes.get_i32() }
+        Self {
+            first,
+            last,
+            epoch,
+            attributes,
+            base_timestamp,
+            max_timestamp,
+            producer,
+            count: bytes.get_i32(),
+        }
     }
 
     fn append_time(&self) -> bool {
@@ -208,7 +219,17 @@ impl Records {
     /// The records of an answer from offset `from` on: a broker may send a batch from its start. Without
     /// `decompress` compressed batches are [`Entry::Opaque`].
     pub fn new(bytes: Bytes, from: i64, decompress: bool) -> Self {
-        Self { rest: bytes, from, next: from, epoch: None, decompress, aborted: None, open: None, batches: 0, after: from }
+        Self {
+            rest: bytes,
+            from,
+            next: from,
+            epoch: None,
+            decompress,
+            aborted: None,
+            open: None,
+            batches: 0,
+            after: from,
+        }
     }
 
     /// None.

@@ -47,7 +47,11 @@ fn documents(records: Records) -> Vec<Value> {
 
 /// The aborted transactions of a segment: version, producer, first offset, last offset, last stable offset.
 fn aborted(index: &[u8]) -> Vec<(i64, i64)> {
-    index.chunks_exact(34).map(|mut entry| (entry.get_i16(), entry.get_i64(), entry.get_i64())).map(|e| (e.2, e.1)).collect()
+    index
+        .chunks_exact(34)
+        .map(|mut entry| (entry.get_i16(), entry.get_i64(), entry.get_i64()))
+        .map(|e| (e.2, e.1))
+        .collect()
 }
 
 #[test]
@@ -140,7 +144,11 @@ fn what_is_written_is_what_another_codec_reads() {
     let message = |n: usize| Message {
         key: (n % 3 > 0).then(|| Bytes::from(vec![b'k'; n])),
         value: (n % 4 > 0).then(|| Bytes::from(vec![b'v'; n * n])),
-        headers: vec![("a".into(), Some(Bytes::from("1"))), ("b".into(), None), ("a".into(), Some(Bytes::from("2")))],
+        headers: vec![
+            ("a".into(), Some(Bytes::from("1"))),
+            ("b".into(), None),
+            ("a".into(), Some(Bytes::from("2"))),
+        ],
     };
     let messages: Vec<Message> = (0..200).map(message).collect();
     let bytes = encode(&messages, Some((5, 1, 40)), 1_700_000_000_000);
@@ -159,7 +167,9 @@ fn what_is_written_is_what_another_codec_reads() {
 fn a_broker_that_stamps_has_the_last_word_on_time() {
     let one = batch(&[record(0, "a"), record(1, "b")], Compression::None);
     let stamped = edited(&edited(&one, 35, &99_i64.to_be_bytes()), 21, &8_i16.to_be_bytes());
-    let times = |bytes| documents(Records::new(bytes, 0, true)).iter().map(|r| r["timestamp"].clone()).collect::<Vec<_>>();
+    let times = |bytes| {
+        documents(Records::new(bytes, 0, true)).iter().map(|r| r["timestamp"].clone()).collect::<Vec<_>>()
+    };
     assert_eq!((times(one), times(stamped)), (vec![json!(7); 2], vec![json!(99); 2]));
 }
 
@@ -201,11 +211,18 @@ fn what_is_announced_takes_no_memory() {
         assert_eq!(found.iter().filter(|r| r.is_ok()).count(), usize::from(count > 0), "{count}: {found:?}");
     }
     let cut = one.slice(..one.len() - 1);
-    assert_eq!(Records::new(cut, 0, true).count(), 0, "a batch that was cut short is left for the next answer");
+    assert_eq!(
+        Records::new(cut, 0, true).count(),
+        0,
+        "a batch that was cut short is left for the next answer"
+    );
     let mut broken = one.to_vec();
     *broken.last_mut().unwrap() ^= 1;
     let found = Records::new(broken.into(), 0, true).next();
-    assert!(matches!(&found, Some(Err(BadRecords::Unreadable { why, .. })) if why.contains("checksum")), "{found:?}");
+    assert!(
+        matches!(&found, Some(Err(BadRecords::Unreadable { why, .. })) if why.contains("checksum")),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -258,10 +275,13 @@ fn legacy_messages_are_read_and_passed() {
     log.extend(legacy(7, 0, 0, 0, None));
     let log = Bytes::from(log);
     let mut records = Records::new(log.clone(), 0, true);
-    let found: Vec<(i64, i64)> = records.by_ref().map(|entry| match entry {
-        Ok(Entry::Record(record)) => (record.offset, record.timestamp),
-        other => panic!("{other:?}"),
-    }).collect();
+    let found: Vec<(i64, i64)> = records
+        .by_ref()
+        .map(|entry| match entry {
+            Ok(Entry::Record(record)) => (record.offset, record.timestamp),
+            other => panic!("{other:?}"),
+        })
+        .collect();
     assert_eq!(found, [(0, -1), (1, 11), (2, 12), (3, 13), (4, 99), (5, 99), (6, -1), (7, -1)]);
     assert_eq!(records.next_offset(), 8);
     let mut late = Records::new(log, 3, true);

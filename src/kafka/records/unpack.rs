@@ -83,7 +83,9 @@ impl Body {
 
     pub fn byte(&mut self) -> Result<u8, Wrong> {
         match self {
-            Body::Plain(bytes) if bytes.is_empty() => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Body::Plain(bytes) if bytes.is_empty() => {
+                Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+            }
             Body::Plain(bytes) => Ok(bytes.get_u8()),
             Body::Packed(stream) => {
                 let mut byte = [0];
@@ -96,7 +98,9 @@ impl Body {
     /// So many bytes, at most [`MAX_RECORD`]. Memory grows with what comes, not with what was announced.
     pub fn bytes(&mut self, count: usize) -> Result<Bytes, Wrong> {
         match self {
-            Body::Plain(bytes) if bytes.len() < count => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Body::Plain(bytes) if bytes.len() < count => {
+                Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+            }
             Body::Plain(bytes) => Ok(bytes.split_to(count)),
             Body::Packed(_) if count > MAX_RECORD => Err(Wrong::TooLarge),
             Body::Packed(stream) => {

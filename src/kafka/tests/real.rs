@@ -127,7 +127,12 @@ fn what_kafkas_own_consumer_has_to_read() {
             Message {
                 key: bytes("headers"),
                 value: bytes("twice"),
-                headers: vec![header("a", Some("1")), header("b", None), header("a", Some("2")), header("", Some("é"))],
+                headers: vec![
+                    header("a", Some("1")),
+                    header("b", None),
+                    header("a", Some("2")),
+                    header("", Some("é")),
+                ],
             },
             Message { value: Some(Bytes::from(vec![0xff; 5_000_000])), ..Message::default() },
         ];
@@ -159,13 +164,17 @@ fn a_reader_that_tells_its_epoch_reads_on() {
         let mut topic = client.topic(name, soon()).await.unwrap();
         let mut from = 0;
         for round in 0..3_i64 {
-            let message = |n| (0, Message { value: Some(Bytes::from(format!("{round} {n}"))), ..Message::default() });
+            let message =
+                |n| (0, Message { value: Some(Bytes::from(format!("{round} {n}"))), ..Message::default() });
             client.produce(&mut topic, (0..5).map(message).collect(), &mut Vec::new(), soon()).await.unwrap();
             let position = BTreeMap::from([(0, from)]);
             let mut chunks =
                 client.fetch(&mut topic, &position, Duration::from_secs(2), soon()).await.unwrap();
             let chunk = &mut chunks[0];
-            assert_eq!((chunk.diverged, chunk.out_of_range, chunk.records.by_ref().count()), (None, false, 5));
+            assert_eq!(
+                (chunk.diverged, chunk.out_of_range, chunk.records.by_ref().count()),
+                (None, false, 5)
+            );
             assert!(chunk.records.epoch().is_some());
             from = chunk.records.next_offset();
             assert_eq!(from, (round + 1) * 5);

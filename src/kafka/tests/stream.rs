@@ -95,7 +95,8 @@ async fn a_partition_without_a_leader_stops_no_other() {
     let to = |p: i32| (p, Message { value: Some(Bytes::from(format!("to {p}"))), ..Message::default() });
     let soon_over = Instant::now() + Duration::from_millis(900);
     let portion = vec![to(0), to(1), to(2)];
-    let failed = client.produce_once(&mut topic, portion, &mut acks, &mut stamp, soon_over).await.unwrap_err();
+    let failed =
+        client.produce_once(&mut topic, portion, &mut acks, &mut stamp, soon_over).await.unwrap_err();
     assert_eq!(failed.code(), Some(code::LEADER_NOT_AVAILABLE));
     let mut written: Vec<i32> = acks.iter().map(|a| a.partition).collect();
     written.sort_unstable();
@@ -155,15 +156,20 @@ async fn a_log_that_was_cut_is_told() {
 
 #[tokio::test]
 async fn only_what_is_committed_is_read_when_asked_for() {
-    let log = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings-kafka/java-transactions.log"));
-    let index = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings-kafka/java-transactions.aborted"));
+    let log =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings-kafka/java-transactions.log"));
+    let index = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/recordings-kafka/java-transactions.aborted"
+    ));
     let number = |bytes: &[u8]| i64::from_be_bytes(bytes.try_into().unwrap());
     let index = index.unwrap();
     let aborted = index.chunks_exact(34).map(|e| (number(&e[2..10]), number(&e[10..18]))).collect();
     let cluster = Cluster::with_topic(&Faults { aborted, ..Faults::default() });
     std::fs::write(cluster.dir.path().join("topics/my-topic/0.log"), log.unwrap()).unwrap();
     for (committed, suffix) in [(false, ""), (true, ".committed")] {
-        let file = format!("{}/tests/recordings-kafka/java-transactions{suffix}.json", env!("CARGO_MANIFEST_DIR"));
+        let file =
+            format!("{}/tests/recordings-kafka/java-transactions{suffix}.json", env!("CARGO_MANIFEST_DIR"));
         let wanted = std::fs::read_to_string(file).unwrap().lines().count();
         let options = Options { decompress: true, committed, ..Options::default() };
         let mut client = Client::connect(cluster.bootstrap(), cluster.dial(), options, soon()).await.unwrap();

@@ -265,7 +265,7 @@ impl Logs {
         records.truncate(faults.truncate.unwrap_or(usize::MAX));
         if faults.keeps_bytes() {
             // Headers twice and the like would not survive being read and written again.
-            next = renumbered(&mut out, sent_bytes, next)?;
+            renumbered(&mut out, sent_bytes, next)?;
         } else if !faults.drop_all {
             let codec = if faults.recompress { Compression::Gzip } else { Compression::None };
             next = encode(&mut out, &records, next, codec)?;
@@ -401,9 +401,8 @@ fn encode(
     Ok(base + i64::try_from(records.len())?)
 }
 
-/// Batches as they came, from offset `base` on; returns the offset after them. What is changed is not covered by
-/// their checksum.
-fn renumbered(out: &mut BytesMut, sent: &Bytes, mut base: i64) -> anyhow::Result<i64> {
+/// Batches as they came, from offset `base` on. What is changed is not covered by their checksum.
+fn renumbered(out: &mut BytesMut, sent: &Bytes, mut base: i64) -> anyhow::Result<()> {
     let mut rest = BytesMut::from(&sent[..]);
     while rest.len() >= 61 {
         let int = |i: usize| i32::from_be_bytes([rest[i], rest[i + 1], rest[i + 2], rest[i + 3]]);
@@ -414,7 +413,7 @@ fn renumbered(out: &mut BytesMut, sent: &Bytes, mut base: i64) -> anyhow::Result
         out.extend_from_slice(&batch);
         base += last + 1;
     }
-    Ok(base)
+    Ok(())
 }
 
 /// Records of somebody else.

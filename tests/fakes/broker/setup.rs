@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult,
 };
+use kafka_protocol::messages::fetch_response::AbortedTransaction;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Message, StrBytes, VersionRange};
 use serde::{Deserialize, Serialize};
@@ -73,9 +74,18 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// The aborted transactions that a reader of this isolation level is told of.
+    pub fn aborted_for(&self, level: i8) -> Option<Vec<AbortedTransaction>> {
+        let told = |(producer, first): &(i64, i64)| {
+            AbortedTransaction::default().with_producer_id((*producer).into()).with_first_offset(*first)
+        };
+        (level == 1).then(|| self.aborted.iter().map(told).collect())
+    }
+
     /// Whether batches are written as they came.
     pub fn keeps_bytes(&self) -> bool {
-        let other = self.drop_all || self.duplicate || self.recompress || self.corrupt_content || self.reorder;
+        let other =
+            self.drop_all || self.duplicate || self.recompress || self.corrupt_content || self.reorder;
         !other && self.truncate.is_none()
     }
 }
