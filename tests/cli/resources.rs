@@ -233,7 +233,10 @@ fn a_producer_reads_ahead_so_many_bytes_and_no_more() {
         use std::io::Write;
         let mut line = vec![b'x'; 1_000_000];
         line.push(b'\n');
-        while !OVER.load(Ordering::Relaxed) && stdin.write_all(&line).is_ok() {}
+        let mut open = true;
+        while open && !OVER.load(Ordering::Relaxed) {
+            open = stdin.write_all(&line).is_ok();
+        }
     });
     eventually("the way is open", || test.calls().iter().any(|c| c.line().contains("port-forward")));
     std::thread::sleep(Duration::from_secs(5));
