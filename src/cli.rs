@@ -33,7 +33,7 @@ pub use diagnose::Diagnose;
 pub use doctor::Doctor;
 pub use logs::{Component, LogFormat, Logs, Tail};
 pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
-pub use stream::{Consume, Produce, Summary};
+pub use stream::{Consume, Isolation, Produce, Summary};
 pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
 pub use upgrade::Upgrade;

@@ -1,8 +1,9 @@
 //! Asking before something is lost.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::report::output;
 
 /// Data would be deleted and nobody agreed to it.
 pub const CONSENT: Id = Id("KS-CONSENT");
@@ -22,9 +23,8 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
         let refusal = refusal("there is no terminal to ask on, and --yes was not given");
         return Err(Box::new(refusal.because(question)));
     }
-    let mut stderr = std::io::stderr();
     let gap = if question.contains('\n') { "\n" } else { " " };
-    let _ = write!(stderr, "{question}{gap}Go on? [y/N] ").and_then(|()| stderr.flush());
+    let _ = output::stderr().print_now(&format!("{question}{gap}Go on? [y/N] "));
     // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
     let reading = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();

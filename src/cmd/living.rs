@@ -230,7 +230,7 @@ async fn heard(global: &Global, topic: &TopicName, progress: bool) -> Result<Liv
 
 /// A line on stderr.
 pub fn say(line: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
+    super::complain(&format!("{line}\n"));
 }
 
 async fn find(

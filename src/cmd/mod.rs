@@ -48,7 +48,7 @@ use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::report::{self, failure_block};
+use crate::report::{self, failure_block, output};
 
 /// The command line could not be understood; the text is clap's.
 pub const USAGE: Id = Id("KS-USAGE");
@@ -74,17 +74,19 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match layers.and_then(|layers| run(cli, &matches, &layers)) {
+    let code = match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
             let mode = report::resolve(report::OutputMode::Auto, false, stderr_is_terminal(), &|n| {
                 std::env::var(n).ok()
             });
             let block = failure_block::render(&FailureInfo::new(&failure, None), mode.stderr, None);
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), block.as_bytes());
+            complain(&block);
             ExitCode::from(failure.kind.exit_code())
         }
-    }
+    };
+    // What could not be printed was lost to the signal, whatever the verb's end was.
+    output::finish().map_or(code, ExitCode::from)
 }
 
 /// A child of kstrim becomes its program: `PID PROGRAM ARG...`.
@@ -159,9 +161,12 @@ fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 
 /// Write data to stdout. A reader that has gone away (`kstrim render | head`) ends it quietly.
 fn print(text: &str) {
-    use std::io::Write;
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = output::stdout().print(text);
+}
+
+/// Write talk to stderr.
+fn complain(text: &str) {
+    let _ = output::stderr().print(text);
 }
 
 /// Data as JSON, indented, with a line end.

@@ -112,6 +112,7 @@ impl Session {
         // Before any work: see `status::stopped`.
         let signals =
             (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        crate::report::output::heed_signals();
         tokio::task::spawn_local(async move {
             let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
             let mut asked = false;
@@ -124,6 +125,7 @@ impl Session {
                 if asked {
                     runner.kill_all();
                     reporter.borrow_mut().finish();
+                    crate::report::output::finish();
                     let kind =
                         if reason == Reason::Interrupted { Kind::Interrupted } else { Kind::Terminated };
                     std::process::exit(kind.exit_code().into());

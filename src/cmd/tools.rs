@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::catalogue::{self, Minikube, Partial};
 use crate::cli::{Format, Tools, ToolsInstall, ToolsRemove, ToolsVerb};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, ToolSpec, Version};
 use crate::paths::cache_dir;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
+use crate::report::{self, OutputMode, output};
 use crate::toolbox::{Kept, State, Toolbox, ids, pins};
 
 /// List, install, remove.
@@ -117,7 +117,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
 
 /// On stderr, and only where that is a terminal.
 fn bar(what: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(None, output::stderr().draw_target());
     let style = ProgressStyle::with_template("{msg}  {bytes} of {total_bytes}  {wide_bar}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what.to_owned())
 }

@@ -28,6 +28,7 @@ mod ownership;
 mod plan;
 mod proxy;
 mod reliability;
+mod resources;
 mod resume;
 mod signals;
 mod smoke;
