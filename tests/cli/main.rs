@@ -2,6 +2,7 @@
 
 mod as_user;
 mod bad_input;
+mod bare;
 mod bundle;
 mod change;
 mod components;
