@@ -41,4 +41,5 @@ mod trouble;
 mod up;
 mod upgrade;
 mod users;
+mod verbs;
 mod versions;
