@@ -1,5 +1,5 @@
-//! Every verb once, to a good end. CI runs this against the release build, too (`KSTRIM_TEST_BINARY`): what differs
-//! between the profiles shows wherever a verb is used at all.
+//! Runs every verb once and expects success. CI also runs this against the release build (`KSTRIM_TEST_BINARY`), which
+//! can behave differently from the debug build.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::harness::Test;
 use crate::mirror::Mirror;
 use crate::support::{fresh, quick};
 
-/// A verb as in `kstrim topic create`, its arguments, what it reads, and what it must print (on stdout, or on stderr
-/// where it prints no data).
+/// A verb such as `topic create`, its arguments, its stdin, and a part of what it must print on stdout, or on stderr if
+/// stdout is empty.
 struct Row {
     verb: &'static str,
     args: &'static [&'static str],
@@ -23,7 +23,7 @@ const fn row(verb: &'static str, args: &'static [&'static str], prints: &'static
     Row { verb, args, stdin: "", prints }
 }
 
-/// In the order in which they are run in one world.
+/// In the order in which they run, in one world.
 const ROWS: &[Row] = &[
     row("config show", &["--origins"], "no-diagnose"),
     row("config show", &["-o", "json"], "\"key\": \"no-diagnose\""),
@@ -71,7 +71,7 @@ const BUNDLE: &[&str] =
     &["-o", "kafka.bundle", "--image-archive", "operator.tar", "--image-archive", "kafka.tar"];
 
 #[test]
-fn each_comes_to_a_good_end() {
+fn each_verb_succeeds() {
     let mut test = fresh().scenario(quick);
     let mirror = Mirror::new(&test);
     mirror.tool(&test, "minikube", "1.38.1");
@@ -93,7 +93,7 @@ fn run(test: &mut Test, row: &Row) {
     assert!(printed.contains(row.prints), "no {:?} in {all}", row.prints);
 }
 
-/// The verbs that do something: `topic create`, and `versions`, which does without one of its own.
+/// The verbs that can run: `topic create`, and `versions`, whose own verbs are optional.
 fn leaves(command: &Command, before: &str, into: &mut BTreeSet<String>) {
     for verb in command.get_subcommands() {
         let name = format!("{before}{}", verb.get_name());
@@ -105,7 +105,7 @@ fn leaves(command: &Command, before: &str, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn none_is_forgotten() {
+fn no_verb_is_missing() {
     let mut all = BTreeSet::new();
     leaves(&kstrim::cli::Cli::command(), "", &mut all);
     assert!(all.len() > 35 && all.contains("topic create"), "{all:?}");
@@ -113,9 +113,9 @@ fn none_is_forgotten() {
     assert_eq!(rows, all, "the verbs of ROWS and those of the command line");
 }
 
-/// CI's run against the release build has this module in it, and names none that is not there.
+/// CI's run against the release build includes this module, and every module that it names exists.
 #[test]
-fn ci_runs_them_against_the_release_build() {
+fn ci_runs_every_verb_against_the_release_build() {
     let script = include_str!("../../.ci/run");
     let list = script.split("release_modules=(").nth(1).and_then(|rest| rest.split(')').next());
     let list: Vec<&str> = list.expect("a list of modules in .ci/run").split_whitespace().collect();

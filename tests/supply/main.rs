@@ -1,4 +1,4 @@
-//! The supply side, against Strimzi's own install manifests. They are no part of this repository (`strimzi.rs` says where
+//! The supply side, against Strimzi's own install manifests. They are not part of this repository (`strimzi.rs` says where
 //! they come from); without them the tests that need them are shown as ignored, with the reason.
 //!
 //! Whether they are there is known only when the tests run, and libtest can ignore a test only when it is compiled. So
@@ -54,7 +54,7 @@ macro_rules! published {
     };
 }
 
-/// Run a test with the manifests; it can say that it needs more than there is.
+/// Run a test with the manifests; it returns what else it needs and does not have.
 fn with_data(test: impl FnOnce(&'static Data) -> Result<(), String>) -> Completion {
     match strimzi::data().and_then(test) {
         Ok(()) => Completion::Completed,

@@ -9,13 +9,13 @@ use crate::harness::Test;
 use crate::strimzi::Data;
 use crate::support::{PROFILE, events};
 
-/// What `up` finds by itself: the release's asset, by its pinned digest.
+/// `up` downloads the release's asset and checks its pinned digest.
 pub fn a_container_engine_and_kstrim_are_enough(data: &Data) {
     let newest = &catalogue::releases().last().unwrap().version;
     bare::a_container_engine_and_kstrim_are_enough(Some(&fs::read(data.file(newest)).unwrap()));
 }
 
-/// Given by hand, it is known all the same, and all that is in it is applied.
+/// Given by `--manifests`, it is recognised by its digest, and everything in it is applied.
 pub fn the_published_manifest_goes_through(data: &Data) {
     let newest = &catalogue::releases().last().unwrap().version;
     let mut test = Test::new();

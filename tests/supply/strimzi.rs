@@ -1,4 +1,4 @@
-//! Strimzi's own install manifests, which are no part of this repository: from the folder that `KSTRIM_STRIMZI` names,
+//! Strimzi's own install manifests, which are not part of this repository: from the folder that `KSTRIM_STRIMZI` names,
 //! else from kstrim's cache, else downloaded into it by their pinned digests.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub struct Data {
     _unpacked: Option<tempfile::TempDir>,
 }
 
-/// The manifests, or why they are not to be had here. A folder that is named and does not have them is a failure.
+/// The manifests, or why there are none. A folder that is named but does not have them is a failure.
 pub fn data() -> Result<&'static Data, String> {
     static DATA: OnceLock<Result<Data, String>> = OnceLock::new();
     let data = DATA.get_or_init(|| match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
@@ -54,7 +54,7 @@ fn unpacked(folder: &Path) -> Data {
     }
 }
 
-/// By the downloader of `kstrim up`, which believes a digest and nothing else. The first that cannot be had ends it.
+/// With the downloader of `kstrim up`, which checks the digests. Stops at the first that cannot be downloaded.
 fn fetched() -> Result<Data, String> {
     let offline = std::env::var_os("KSTRIM_OFFLINE").is_some_and(|value| value == "true");
     let settings =
