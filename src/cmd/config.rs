@@ -66,20 +66,23 @@ pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitC
 
 fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
     let entry = layers.get(&key.name);
-    // `output` and `timeout` are no flags of this verb: their layers are looked at by hand.
-    let (value, source) = match matches.try_get_raw(&key.id) {
-        Ok(_) if key.shape == Shape::Switch => {
-            (Some(matches.get_flag(&key.id).to_string()), matches.value_source(&key.id))
-        }
-        Ok(raw) => {
-            let values: Vec<String> =
-                raw.into_iter().flatten().map(|v| v.to_string_lossy().into_owned()).collect();
-            ((!values.is_empty()).then(|| values.join(",")), matches.value_source(&key.id))
-        }
-        Err(_) => match key.env.as_ref().and_then(std::env::var_os) {
+    // `output` and `timeout` are no flags of this verb: their layers are looked at by hand. Which flags it has is
+    // asked of `ids`: whether the look-ups by id reject one that the verb does not know depends on how clap was built.
+    let has_a_value = matches.ids().any(|id| id.as_str() == key.id);
+    let (value, source) = if !has_a_value {
+        match key.env.as_ref().and_then(std::env::var_os) {
             Some(value) => (Some(value.to_string_lossy().into_owned()), Some(ValueSource::EnvVariable)),
-            None => (entry.map(|e| e.values.join(",")).or_else(|| key.default.clone()), None),
-        },
+            None => {
+                let entry = entry.filter(|e| !e.values.is_empty());
+                (entry.map(|e| e.values.join(",")).or_else(|| key.default.clone()), None)
+            }
+        }
+    } else if key.shape == Shape::Switch {
+        (Some(matches.get_flag(&key.id).to_string()), matches.value_source(&key.id))
+    } else {
+        let raw = matches.get_raw(&key.id).into_iter().flatten();
+        let values: Vec<String> = raw.map(|v| v.to_string_lossy().into_owned()).collect();
+        ((!values.is_empty()).then(|| values.join(",")), matches.value_source(&key.id))
     };
     let (origin, place) = match (source, entry) {
         (Some(ValueSource::CommandLine), _) => ("flag", None),

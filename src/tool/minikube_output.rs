@@ -264,8 +264,8 @@ mod tests {
             stdout: String,
             stderr: String,
         }
-        let path = format!("{}/../shared/recordings/{scenario}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).expect("the recordings are beside the project");
+        let path = format!("{}/tests/recordings/{scenario}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         text.lines()
             .map(|line| serde_json::from_str::<Command>(line).expect("a recorded command"))
             .map(|c| (c.argv, c.exit, c.stdout, c.stderr))
@@ -308,7 +308,7 @@ mod tests {
             .map(|(a, e, _, r)| {
                 let path = concat!(
                     env!("CARGO_MANIFEST_DIR"),
-                    "/../shared/recordings/21-mk-start-fresh/snapshots/profile-list.json"
+                    "/tests/recordings/21-mk-start-fresh/snapshots/profile-list.json"
                 );
                 (a, e, std::fs::read_to_string(path).expect("snapshot"), r)
             })

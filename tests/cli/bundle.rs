@@ -32,7 +32,8 @@ pub fn archive_of(test: &Test, name: &str, image: &str, config: &str) {
     test.write(name, tar.into_inner().expect("an archive"));
 }
 
-fn archives(test: &Test) {
+/// Archives of the images that the newest release runs.
+pub fn archives(test: &Test) {
     archive(test, "operator.tar", OPERATOR_IMAGE);
     archive(test, "kafka.tar", KAFKA_IMAGE);
 }

@@ -2,6 +2,7 @@
 
 mod as_user;
 mod bad_input;
+mod bare;
 mod bundle;
 mod change;
 mod components;
@@ -43,4 +44,5 @@ mod trouble;
 mod up;
 mod upgrade;
 mod users;
+mod verbs;
 mod versions;
