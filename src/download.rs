@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::DOWNLOAD_TIMEOUT;
 use crate::failure::{Failure, Kind, Result};
+use crate::paths::private_dir;
 
 /// How far a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,7 +201,7 @@ impl Store {
         }
         let place = self.source.place(request.url)?;
         let partial = self.folder.join("partial");
-        fs::create_dir_all(&partial).map_err(|e| self.unwritable(&e))?;
+        private_dir(&partial).map_err(|e| self.unwritable(&e))?;
         match place {
             Place::File(file) => {
                 let part = self.copy(&file, &partial)?;
@@ -235,7 +236,7 @@ impl Store {
         }
         let path = self.path(request.class, &digest);
         let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder).map_err(|e| self.unwritable(&e))?;
+        private_dir(folder).map_err(|e| self.unwritable(&e))?;
         fs::rename(part, &path).map_err(|e| self.unwritable(&e))?;
         Ok(Fetched { path, digest, from: Some(from.to_owned()) })
     }

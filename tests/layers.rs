@@ -20,7 +20,7 @@ const ROWS: [&[&str]; 12] = [
     &["tool", "observe", "explain", "ready", "manifest", "catalogue", "download", "kafka"],
     &["config", "exec"],
     &["bundle"],
-    &["paths", "event", "failure", "names"],
+    &["paths", "event", "failure", "names", "redact"],
 ];
 
 /// Rooms beside the rows: `cmd` alone may use them, and they may use what is named here.

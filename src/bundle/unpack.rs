@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::read::{Bundle, Step};
 use super::{CHUNK, Entry, hex, ids};
 use crate::failure::{Failure, Kind as Class, Result};
+use crate::paths::private_dir;
 
 /// The cache's folder for what bundles held.
 const CLASS: &str = "bundles";
@@ -45,12 +46,12 @@ impl Bundle {
             Box::new(failure.hint("make room, or mend the folder's permissions"))
         };
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(unwritable)?;
+        private_dir(folder).map_err(unwritable)?;
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
         if !self.read(entry, step, |piece| file.write_all(piece))? {
             return Ok(false);
         }
-        let mode = if entry.executable { 0o755 } else { 0o644 };
+        let mode = if entry.executable { 0o700 } else { 0o600 };
         file.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(unwritable)?;
         file.as_file().sync_data().map_err(unwritable)?;
         file.persist(path).map_err(|e| unwritable(e.error))?;

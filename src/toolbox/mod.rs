@@ -23,7 +23,7 @@ pub use used::Used;
 use crate::download::{self, OnProgress, Request, Settings, Store};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
-use crate::paths::{ProfilePaths, data_dir};
+use crate::paths::{ProfilePaths, data_dir, private_dir, private_file};
 use crate::tool;
 
 /// Largest program, bytes. minikube has about 130 MB.
@@ -313,7 +313,7 @@ impl Toolbox {
         let path = self.path_of(tool, version);
         let folder = path.parent().unwrap_or(&self.folder);
         let copy = || -> io::Result<tempfile::TempPath> {
-            fs::create_dir_all(folder)?;
+            private_dir(folder)?;
             let mut to = tempfile::NamedTempFile::new_in(folder)?;
             io::copy(&mut File::open(file)?, &mut to)?;
             to.as_file().set_permissions(fs::Permissions::from_mode(0o755))?;
@@ -451,12 +451,10 @@ impl Toolbox {
     /// Change the ledger, one process at a time.
     fn change(&self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
         let lock = || -> io::Result<File> {
-            fs::create_dir_all(&self.folder)?;
-            let lock = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(self.folder.join(".lock"))?;
+            private_dir(&self.folder)?;
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true);
+            let lock = private_file(&mut options, &self.folder.join(".lock"))?;
             lock.lock()?;
             Ok(lock)
         };
