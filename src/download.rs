@@ -115,6 +115,20 @@ impl Source {
         }
     }
 
+    /// The mirror's URL, if it is asked over plain http and is not on this machine.
+    pub fn plain_http(&self) -> Option<&str> {
+        let Self::Url(base) = self else { return None };
+        let lower = base.to_ascii_lowercase();
+        let rest = lower.strip_prefix("http://")?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next().unwrap_or_default(),
+            None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+        };
+        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        (!here).then_some(base)
+    }
+
     fn place(&self, url: &str) -> Result<Place> {
         http::scheme(url)?;
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

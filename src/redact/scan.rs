@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::names::is_secret;
 use super::BLANK;
+use super::names::is_secret;
 
 /// A name and what is between it and its value. Of two groups one is there.
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
