@@ -32,6 +32,8 @@ impl Bundle {
         if there && digest(&path).is_ok_and(|found| found == entry.sha256) {
             return Ok(Some(path));
         }
+        // What cannot be made private cannot be written either, and is told below.
+        let _ = path.parent().map(private_dir);
         Ok(self.unpack_to(entry, &path, step)?.then_some(path))
     }
 
@@ -46,7 +48,7 @@ impl Bundle {
             Box::new(failure.hint("make room, or mend the folder's permissions"))
         };
         let folder = path.parent().unwrap_or(Path::new("."));
-        private_dir(folder).map_err(unwritable)?;
+        fs::create_dir_all(folder).map_err(unwritable)?;
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
         if !self.read(entry, step, |piece| file.write_all(piece))? {
             return Ok(false);

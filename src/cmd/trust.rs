@@ -131,7 +131,8 @@ fn wanted(matches: &ArgMatches, key: &str) -> bool {
     let root = Cli::command();
     let (mut verb, mut matches) = (&root, matches);
     let of = |command: &Command| {
-        command.get_arguments().find(|arg| arg.get_long() == Some(key)).map(|arg| arg.get_id().to_string())
+        let mut settings = command.get_arguments().filter(|arg| keys::is_setting(arg));
+        settings.find(|arg| arg.get_long() == Some(key)).map(|arg| arg.get_id().to_string())
     };
     let mut known = of(verb);
     let mut given = known.as_ref().is_some_and(|id| said(matches, id));
@@ -197,6 +198,8 @@ mod tests {
             (&["topic", "list", "--context", "mine"], "context", false),
             (&["down"], "minikube-arg", false),
             (&["render"], "manifests", true),
+            // A flag of this name that no file sets.
+            (&["upgrade", "--release", "1.2.0"], "manifests", false),
         ] {
             assert_eq!(wanted(&matches(words), key), wants, "{words:?} {key}");
         }
