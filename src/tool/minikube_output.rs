@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+pub use crate::names::memory_mb;
+
 /// One CloudEvents line of `minikube start -o json` (all values are strings).
 #[derive(Debug, Clone, PartialEq)]
 pub enum StartEvent {
@@ -235,20 +237,6 @@ pub fn config_view(stdout: &str) -> Vec<(String, String)> {
         .filter_map(|line| line.trim().trim_start_matches("- ").split_once(':'))
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         .collect()
-}
-
-/// Memory as minikube takes it (`4096`, `4g`, `4096mb`, `2GiB`) in MiB; `None` for `max`,
-/// `no-limit` and what is no size.
-pub fn memory_mb(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    match text[digits..].trim().trim_end_matches("ib").trim_end_matches('b') {
-        "" | "m" => Some(number),
-        "g" => number.checked_mul(1024),
-        "k" => Some(number / 1024),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

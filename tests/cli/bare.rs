@@ -23,10 +23,11 @@ pub fn own(test: &Test, tool: &str, version: &str) -> PathBuf {
 /// `published` is Strimzi's own install manifest, which is known by its digest; without it a manifest of these tests
 /// is given by its URL.
 pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
-    let mut test = Test::new().scenario(quick).without("minikube").without("kubectl");
+    let test = Test::new().scenario(quick).without("minikube").without("kubectl");
     let mirror = Mirror::new(&test);
     let sums = [mirror.tool(&test, "minikube", MINIKUBE), mirror.tool(&test, "kubectl", KUBECTL)];
     let base = mirror.serve();
+    let mut test = test.env("KSTRIM_TOOL_DIGESTS", mirror.digests());
     let mut args = vec!["up".to_owned(), "-o".into(), "json".into(), format!("--mirror={base}")];
     let release = "1.2.0";
     let asset = format!(

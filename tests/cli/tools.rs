@@ -16,7 +16,7 @@ fn bare() -> (Test, Mirror) {
     let mirror = Mirror::new(&test);
     mirror.tool(&test, "minikube", MINIKUBE);
     mirror.tool(&test, "kubectl", KUBECTL);
-    let test = test.env("KSTRIM_MIRROR", mirror.folder());
+    let test = test.env("KSTRIM_MIRROR", mirror.folder()).env("KSTRIM_TOOL_DIGESTS", mirror.digests());
     (test, mirror)
 }
 
@@ -108,9 +108,12 @@ fn what_is_not_as_published_is_never_run() {
     let text = finished(&run)["failure"].to_string();
     assert!(text.contains(&sha256(b"evil")) && text.contains("minikube was not found"), "{text}");
     assert!(text.contains("minikube.sigs.k8s.io"), "{text}");
-    // The checksum file is none.
-    mirror.put(&format!("{}.sha256", url("minikube", MINIKUBE)), "<html>sign in</html>");
-    up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-FORMAT", 1);
+    // What the mirror says of itself is not asked for.
+    mirror.put(&format!("{}.sha256", url("minikube", MINIKUBE)), sha256(b"evil"));
+    up_fails(&mut test, &[], "KS-DOWNLOAD-DIGEST", 1);
+    // The user's own list is none.
+    fs::write(mirror.digests(), "<html>sign in</html>").expect("written");
+    up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-FORMAT", 2);
     assert_eq!(test.calls(), []);
     assert!(list(&mut test).is_empty());
 
@@ -120,7 +123,9 @@ fn what_is_not_as_published_is_never_run() {
     let removed = test.args(["tools", "remove", "kubectl"]).run().expect(0).stdout;
     assert_eq!(removed.trim(), own(&test, "kubectl", KUBECTL).display().to_string());
     mirror.put(&url("kubectl", KUBECTL), "other");
-    mirror.put(&format!("{}.sha256", url("kubectl", KUBECTL)), sha256(b"other"));
+    let platform = kstrim::bundle::platform();
+    let text = format!("{}  kubectl-{KUBECTL}-{platform}\n", sha256(b"other"));
+    fs::write(mirror.digests(), text).expect("written");
     let run = up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-CHANGED", 1);
     assert!(finished(&run)["failure"].to_string().contains("--forget kubectl@1.35.1"));
     test.args(["tools", "remove", "helm"]).run().expect(2);

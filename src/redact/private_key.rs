@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::redact::BLANK;
+use super::BLANK;
 
 /// No key is longer, also with escaped line ends and a time before each line. Bytes.
 const LONGEST: usize = 32 << 10;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::BLANK;
 use super::names::is_secret;
-use super::redact::BLANK;
 
 /// A name and what is between it and its value. Of two groups one is there.
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
@@ -197,7 +197,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic_and_twice_is_once(text in "(?s)([ -~\\n]|password|token|[=:\"'\\\\]|é){0,60}") {
             let once = named_values(&text);
-            let _ = crate::diagnose::private_key::blank(&text);
+            let _ = crate::redact::private_key::blank(&text);
             proptest::prop_assert!(!once.contains("password=x"), "{}", once);
         }
     }

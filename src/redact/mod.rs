@@ -2,15 +2,17 @@
 //! are given to, and by the values of the cluster's own Secrets. Too much is blanked rather than too
 //! little.
 
+mod names;
+mod private_key;
+mod scan;
+
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
 use serde_json::Value;
 
-use super::names::is_secret;
-use super::private_key;
-use super::scan;
+pub use names::is_secret;
 
 /// What stands in place of a secret.
 pub const BLANK: &str = "REDACTED";
@@ -23,7 +25,7 @@ const SHORTEST_LINE: usize = 20;
 
 /// Shapes that are secret wherever they stand, and what replaces them.
 static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
-    let shapes: [(&str, &str); 6] = [
+    let shapes: [(&str, &str); 7] = [
         // user:password of a URL. Before the first slash: an image's digest has an @, too.
         (r#"://[^\s/"'<>\\]+@"#, "://REDACTED@"),
         (r"(?i)\b(bearer|basic|negotiate)(\s+|%20)[A-Za-z0-9+/=._~\-]{6,}", "${1} REDACTED"),
@@ -33,12 +35,47 @@ static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\bLS0tLS1CRUdJTi[A-Za-z0-9+/=]*", BLANK),
         (r"\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hvs\.|dckr_pat_|npm_)[A-Za-z0-9_\-]{16,}", BLANK),
         (r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", BLANK),
+        // 48 bytes or more in padded base64: the keys of storage accounts, webhooks, signatures. Digests are in
+        // hexadecimal digits, ids are shorter, and the lines of certificates have no padding but in the last.
+        (r"\b[A-Za-z0-9+/]{62,}={1,2}", BLANK),
     ];
     shapes
         .into_iter()
         .map(|(shape, with)| (Regex::new(shape).unwrap_or_else(|e| unreachable!("{e}")), with))
         .collect()
 });
+
+/// A text without what has the shape of a secret, or the name of one before it: arguments, lines of a log.
+pub fn text(text: &str) -> String {
+    Redactor::default().text(text)
+}
+
+/// A text without logins in URLs and what else has the shape of a secret. Quotes, braces and what stands between
+/// them stay, so that JSON stays JSON.
+pub fn shapes(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (shape, with) in SHAPES.iter() {
+        if let std::borrow::Cow::Owned(new) = shape.replace_all(&text, *with) {
+            text = new;
+        }
+    }
+    text
+}
+
+/// The words of a command without secrets: after a flag of such a name, in `NAME=VALUE`, in a URL.
+pub fn arguments(words: &[String]) -> Vec<String> {
+    let mut flag_before = false;
+    let blank = |word: &String| {
+        let after_flag = std::mem::replace(&mut flag_before, is_secret_flag(word));
+        if after_flag && !word.starts_with("--") { BLANK.to_owned() } else { text(word) }
+    };
+    words.iter().map(blank).collect()
+}
+
+/// Whether the next word is the value of a secret: `--token`, `--docker-password`.
+fn is_secret_flag(word: &str) -> bool {
+    word.strip_prefix("--").is_some_and(|flag| !flag.contains('=') && is_secret(flag))
+}
 
 /// Blanks secrets.
 #[derive(Default)]
@@ -69,13 +106,7 @@ impl Redactor {
 
     /// A text without secrets.
     pub fn text(&self, text: &str) -> String {
-        let mut text = private_key::blank(&self.known(text));
-        for (shape, with) in SHAPES.iter() {
-            if let std::borrow::Cow::Owned(new) = shape.replace_all(&text, *with) {
-                text = new;
-            }
-        }
-        scan::named_values(&text)
+        scan::named_values(&shapes(&private_key::blank(&self.known(text))))
     }
 
     /// Only the values that are known to be secret.
@@ -99,9 +130,7 @@ impl Redactor {
             Value::String(text) => *text = self.text(text),
             Value::Array(items) => {
                 for at in 1..items.len() {
-                    // An argument after a flag of such a name.
-                    let flag = items[at - 1].as_str().and_then(|a| a.strip_prefix("--"));
-                    if flag.is_some_and(|f| !f.contains('=') && is_secret(f)) {
+                    if items[at - 1].as_str().is_some_and(is_secret_flag) {
                         blank(&mut items[at]);
                     }
                 }
