@@ -95,6 +95,10 @@ pub struct Cx {
     pub kubernetes: OnceCell<Option<crate::names::Version>>,
     /// Whether the profile is kstrim's own, once known.
     pub profile_is_ours: Cell<bool>,
+    /// Whether somebody agreed that a profile whose machine is gone is deleted and created again.
+    pub recreate: Cell<bool>,
+    /// Whether this run has begun a `minikube start`.
+    pub began_start: Cell<bool>,
     /// The version of Strimzi's resources that the API server serves, where it was asked for it.
     pub served: Cell<Option<Version>>,
     /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
@@ -142,6 +146,8 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: Cell::new(false),
+            recreate: Cell::new(false),
+            began_start: Cell::new(false),
             served: Cell::new(None),
             read_only: Cell::new(false),
             machine: watch::channel(Machine::Down).0,
@@ -172,6 +178,8 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: self.profile_is_ours.clone(),
+            recreate: self.recreate.clone(),
+            began_start: self.began_start.clone(),
             served: self.served.clone(),
             read_only: self.read_only.clone(),
             machine: watch::channel(Machine::Down).0,

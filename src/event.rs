@@ -101,6 +101,8 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// What `down` is about to delete with a profile.
+    ProfileGoes(ProfileGoes),
     /// The smoke test's measurements.
     Smoke(SmokeReport),
     /// The smoke test of something that stands beside Kafka.
@@ -125,6 +127,123 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Next>,
     },
+}
+
+/// A minikube profile that is about to be deleted, and what goes with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfileGoes {
+    /// The profile.
+    pub profile: String,
+    /// minikube's driver.
+    pub driver: String,
+    /// The container engine under it: its id, the name of its context and its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// State of its machine: `running`, `stopped`, `paused`, `half started`, `gone`, `never created`.
+    pub machine: String,
+    /// Number of its nodes.
+    pub nodes: u64,
+    /// Whether the engine has the volume of the profile's name; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_volume: Option<bool>,
+    /// Whether the cluster answered, so that `namespaces` and `volumes` are complete.
+    pub looked_inside: bool,
+    /// Its namespaces, without those of Kubernetes in which nobody made anything.
+    pub namespaces: Vec<NamespaceGoes>,
+    /// Volume claims in it.
+    pub volumes: Vec<VolumeGoes>,
+}
+
+/// A namespace that goes with a profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceGoes {
+    /// Its name.
+    pub name: String,
+    /// Number of its pods.
+    pub pods: u64,
+    /// Whether kstrim did not make it.
+    pub others: bool,
+    /// Pods and volume claims that kstrim did not make, where the namespace itself is not somebody else's.
+    pub others_objects: Vec<String>,
+}
+
+/// A volume claim that goes with a profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VolumeGoes {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub claim: String,
+    /// Its size as asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// Whether kstrim did not make what uses it.
+    pub others: bool,
+}
+
+impl ProfileGoes {
+    /// What is not kstrim's, a line each.
+    pub fn others(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for namespace in &self.namespaces {
+            if namespace.others {
+                lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
+            } else if !namespace.others_objects.is_empty() {
+                lines.push(format!("in namespace {}: {}", namespace.name, some(&namespace.others_objects)));
+            }
+        }
+        lines
+    }
+
+    fn inside(&self, namespace: &NamespaceGoes) -> String {
+        let volumes = self.volumes.iter().filter(|v| v.namespace == namespace.name).count() as u64;
+        format!("{}, {}", counted(namespace.pods, "pod"), counted(volumes, "volume claim"))
+    }
+
+    /// All of it for people, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let engine = self.engine.as_deref().unwrap_or(&self.driver);
+        let mut lines = vec![format!(
+            "profile {}: {} on {engine}, machine {}",
+            self.profile,
+            counted(self.nodes, "node"),
+            self.machine
+        )];
+        match self.engine_volume {
+            Some(true) => lines.push(format!("volume {} of the engine, with all its data", self.profile)),
+            Some(false) => lines.push(format!("the engine has no volume {}", self.profile)),
+            None => {}
+        }
+        if !self.looked_inside {
+            lines.push("what is in it cannot be listed, because its cluster does not answer".to_owned());
+        }
+        for namespace in self.namespaces.iter().filter(|n| !n.others) {
+            lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
+        }
+        let volume = |v: &VolumeGoes| {
+            let size = v.size.as_deref().map(|size| format!(" {size}")).unwrap_or_default();
+            format!("{}/{}{size}", v.namespace, v.claim)
+        };
+        let volumes: Vec<String> = self.volumes.iter().filter(|v| !v.others).map(volume).collect();
+        if !volumes.is_empty() {
+            lines.push(format!("volume claims {}", some(&volumes)));
+        }
+        lines.extend(self.others().into_iter().map(|other| format!("not made by kstrim: {other}")));
+        lines
+    }
+}
+
+fn counted(count: u64, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A few names, then how many more.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 5;
+    match names.len() {
+        0..=MOST => names.join(", "),
+        n => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
+    }
 }
 
 /// A task of the plan.

@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use super::living;
+use super::{down_profile, living};
 use super::session::{Ended, Session};
 use crate::cli::{Down, Global};
 use crate::config::Settings;
 use crate::context::{Cx, Machine};
 use crate::engine::run::Report;
 use crate::engine::task::Task;
-use crate::event::TaskInfo;
+use crate::event::{Event, ProfileGoes, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
-use crate::quickstart::{cluster, ownership, refused};
+use crate::quickstart::identity::{self, Owner};
+use crate::quickstart::{cluster, gone, ownership, refused};
 use crate::teardown;
 use crate::tool::minikube_output::Listed;
 
@@ -60,9 +61,10 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
+    let mut goes = None;
     if extent != Extent::Nothing {
         tokio::select! {
-            agreed = consent(&cx, args, extent) => agreed?,
+            agreed = consent(&cx, args, extent) => goes = agreed?,
             _ = session.cancel.cancelled() => return Err(session.interrupted()),
         }
     }
@@ -72,6 +74,9 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         Extent::ResourcesButData => teardown::tasks(true),
     };
     session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    if let Some(goes) = goes {
+        session.emit.send(Event::ProfileGoes(goes));
+    }
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     if report.failure.is_none() && cx.settings.target.context.is_some() {
@@ -95,11 +100,11 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
         return Ok(if args.keep_data { Extent::ResourcesButData } else { Extent::Resources });
     }
     let listed = cx.minikube.listed().await?;
-    let claimed = cx.journal.borrow().journal.profile_is_ours;
+    let owner = identity::of(cx);
     match listed {
         Listed::Absent => return Ok(Extent::Nothing),
         // A start that was refused or killed; nothing runs in it.
-        Listed::Broken if claimed => return Ok(Extent::Profile),
+        Listed::Broken if owner.is_ours() => return Ok(Extent::Profile),
         Listed::Broken => return Ok(Extent::Nothing),
         Listed::Valid(_) => {}
     }
@@ -114,7 +119,8 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
             cx.machine_is(Machine::Api);
             ownership::settle(cx).await?;
         }
-        Err(why) if only_resources || !claimed => {
+        Err(why) if only_resources => {
+            let flags = refused::target_flags(&cx.settings.target);
             return Err(Box::new(
                 Failure::new(
                     super::kubectl::NO_CLUSTER,
@@ -123,14 +129,29 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
                 )
                 .because(why)
                 .hint(format!("start it, then try again: minikube start -p {}", cx.profile()))
-                .hint(if claimed {
-                    format!("or delete all of it: kstrim down{}", refused::target_flags(&cx.settings.target))
+                .hint(if owner.is_ours() {
+                    format!("or delete all of it: kstrim down{flags}")
                 } else {
                     format!("or delete all of it yourself: minikube delete -p {}", cx.profile())
                 }),
             ));
         }
-        Err(_) => cx.profile_is_ours.set(true),
+        Err(_) => {
+            let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
+            match owner {
+                Owner::Ours | Owner::Empty => {}
+                Owner::Unproven(_) if args.adopt => {}
+                Owner::Unproven(_) => {
+                    let adopt = format!("{again} --adopt");
+                    return Err(Box::new(refused::unproven(&cx.settings.target, &adopt)));
+                }
+                Owner::Foreign(_) => return Err(Box::new(down_profile::not_ours(cx, false))),
+            }
+            cx.profile_is_ours.set(true);
+        }
+    }
+    if !cx.profile_is_ours.get() && !only_resources && !down_profile::anything_of_ours(cx).await? {
+        return Err(Box::new(down_profile::not_ours(cx, true)));
     }
     Ok(match (cx.profile_is_ours.get(), args.keep_cluster, args.keep_data) {
         (_, _, true) => Extent::ResourcesButData,
@@ -167,16 +188,38 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     ))))
 }
 
-/// Ask a person, or see that a script agreed.
-async fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
-    if args.yes || extent == Extent::ResourcesButData {
-        return Ok(());
-    }
-    let what = match extent {
-        Extent::Profile => format!("the minikube profile {} and all data in it", cx.profile()),
-        _ => format!("Kafka {} in namespace {} and all its data", cx.cluster(), cx.namespace()),
+/// Ask a person, or see that a script agreed. The answer: what goes with a profile.
+async fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<Option<ProfileGoes>> {
+    let goes = match extent {
+        Extent::Profile => {
+            // `minikube delete` on another engine forgets the profile and leaves its machine running.
+            let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
+            gone::refuse_other_engine(cx, &again).await?;
+            let goes = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
+            down_profile::refuse_others(&cx.settings.target, &goes, args.delete_others)?;
+            Some(goes)
+        }
+        _ => None,
     };
-    let more = if args.keep_cluster { " --keep-cluster" } else { "" };
+    if args.yes || extent == Extent::ResourcesButData {
+        return Ok(goes);
+    }
+    let what = match &goes {
+        Some(goes) => {
+            let lines = goes.lines().join("; ");
+            format!("the minikube profile {} and all data in it: {lines}", cx.profile())
+        }
+        None => format!("Kafka {} in namespace {} and all its data", cx.cluster(), cx.namespace()),
+    };
+    let mut more = String::new();
+    for (given, flag) in [
+        (args.keep_cluster, " --keep-cluster"),
+        (args.delete_others, " --delete-others"),
+        (args.adopt, " --adopt"),
+    ] {
+        more.push_str(if given { flag } else { "" });
+    }
     let hint = format!("say so: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
-    super::consent::ask(&format!("This deletes {what}."), "nothing was deleted", &hint).await
+    super::consent::ask(&format!("This deletes {what}."), "nothing was deleted", &hint).await?;
+    Ok(goes)
 }

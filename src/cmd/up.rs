@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::session::{Ended, Session};
 use crate::catalogue::Choice;
@@ -15,10 +16,14 @@ use crate::event::TaskInfo;
 use crate::failure::Result;
 use crate::names::Tool;
 pub use crate::quickstart::checks::versions::choose;
-use crate::quickstart::{self, programs};
+use crate::quickstart::{self, gone, identity, programs, refused};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
+use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
+
+/// An API server that answers has done so by then.
+const PROMPT: Duration = Duration::from_secs(2);
 
 /// Bring the cluster up.
 ///
@@ -44,6 +49,13 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
             _ = session.cancel.cancelled() => return Err(session.interrupted()),
         }
     }
+    cx.recreate.set(args.recreate);
+    if !args.recreate && super::consent::is_possible() {
+        tokio::select! {
+            agreed = ask_to_recreate(&cx) => agreed?,
+            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        }
+    }
     {
         let mut journal = cx.journal.borrow_mut();
         journal.journal.run_id = session.run_id.clone();
@@ -51,9 +63,35 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
         journal.save()?;
     }
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
+    identity::after(&cx)?;
     let next = report.failure.is_none().then(|| quickstart::next::next(&cx));
     cx.stop_observing();
     Ok(Ended { report, next })
+}
+
+/// Whether a profile whose machine is gone may be deleted and created again, where there is somebody to ask: before
+/// the tasks begin to draw.
+async fn ask_to_recreate(cx: &Cx) -> Result<()> {
+    if cx.settings.target.context.is_some() || !identity::of(cx).is_ours() {
+        return Ok(());
+    }
+    let answers = async { tokio::time::timeout(PROMPT, cx.kubectl.ready()).await.is_ok_and(|r| r.is_ok()) };
+    if answers.await || !matches!(cx.minikube.status().await, Ok(State::Gone)) {
+        return Ok(());
+    }
+    let facts = gone::look(cx).await;
+    if gone::decide(&facts) != gone::Plan::Ask {
+        return Ok(());
+    }
+    let question = format!(
+        "The machine of profile {0} is gone. minikube can only delete the profile and create another: {1}.",
+        cx.profile(),
+        gone::lost(cx, &facts)
+    );
+    let hint = format!("say so: {} --recreate", refused::up(cx));
+    super::consent::ask(&question, "nothing was deleted", &hint).await?;
+    cx.recreate.set(true);
+    Ok(())
 }
 
 /// The context of a run: programs found, journal read.

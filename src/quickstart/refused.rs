@@ -7,6 +7,8 @@ use crate::failure::{Failure, Id, Kind};
 
 /// Something kstrim did not make is in the way.
 pub const PROFILE: Id = Id("KS-PROFILE-FOREIGN");
+/// The journal says that kstrim made a profile of the name; nothing proves that it is this one.
+pub const UNPROVEN: Id = Id("KS-PROFILE-UNPROVEN");
 /// The namespace is somebody else's.
 pub const NAMESPACE: Id = Id("KS-NAMESPACE-FOREIGN");
 /// The resource definitions are somebody else's.
@@ -43,6 +45,17 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Fai
             .hint(format!("use it all the same: {up} --adopt"))
             .hint(format!("or leave it alone: {up} {instead}")),
     )
+}
+
+/// kstrim made a profile of this name once; whether it is this one only its running cluster could tell. `adopt` is the
+/// command that goes on all the same.
+pub fn unproven(target: &Target, adopt: &str) -> Failure {
+    let profile = &target.profile;
+    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim made this profile {profile}"))
+        .because("the journal of an earlier run names no id of it, or its machine appeared while no kstrim ran")
+        .because("a cluster that runs carries kstrim's mark; this one does not run")
+        .hint(format!("start it, then try again: minikube start -p {profile}"))
+        .hint(format!("or say that it is kstrim's: {adopt}"))
 }
 
 /// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in

@@ -163,6 +163,7 @@ impl Run {
             Event::Command { .. }
             | Event::Warning { .. }
             | Event::ComponentSmoke(_)
+            | Event::ProfileGoes(_)
             | Event::RunFinished { .. } => Change::Told,
         }
     }

@@ -86,6 +86,11 @@ impl Reporter for Tty {
                 let command = format!("+ {}", text::one_line(line));
                 self.bars.print(&self.look.paint(Tone::Dim, &command));
             }
+            Event::ProfileGoes(goes) => {
+                for line in goes.lines() {
+                    self.bars.print(&format!("deletes {}", text::one_line(&line)));
+                }
+            }
             Event::Command { .. } | Event::Smoke(_) | Event::ComponentSmoke(_) => {}
             Event::RunFinished { .. } => self.close(&line.event),
             Event::TaskProgress { .. } if change == Change::Nothing => {}
