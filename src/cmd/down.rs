@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use super::{down_profile, living};
 use super::session::{Ended, Session};
+use super::{down_profile, living};
 use crate::cli::{Down, Global};
 use crate::config::Settings;
 use crate::context::{Cx, Machine};

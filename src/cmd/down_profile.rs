@@ -155,9 +155,8 @@ impl Ours {
     }
 
     fn has(&self, namespace: &str, object: &Value) -> bool {
-        let label = |name: &str| {
-            object.pointer("/metadata/labels").and_then(|l| l.get(name)).and_then(Value::as_str)
-        };
+        let label =
+            |name: &str| object.pointer("/metadata/labels").and_then(|l| l.get(name)).and_then(Value::as_str);
         if label(MANAGED_BY) == Some(KSTRIM) {
             return true;
         }
@@ -232,9 +231,10 @@ pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
             .because("nothing that identifies the profile that kstrim made is in this one")
             .because(format!("and kstrim has made nothing in its namespace {}", cx.namespace()))
     } else {
-        failure
-            .because("nothing that identifies a profile that kstrim made is in its files")
-            .hint(format!("a cluster that runs may carry kstrim's mark: minikube start -p {}", quote(profile)))
+        failure.because("nothing that identifies a profile that kstrim made is in its files").hint(format!(
+            "a cluster that runs may carry kstrim's mark: minikube start -p {}",
+            quote(profile)
+        ))
     };
     failure.hint(format!("if all of it may go, delete it yourself: minikube delete -p {}", quote(profile)))
 }

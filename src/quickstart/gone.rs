@@ -119,7 +119,9 @@ fn other_engine(cx: &Cx, made: &On, now: &On, again: &str) -> Failure {
 pub fn lost(cx: &Cx, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
-        Some(true) => format!("the volume {profile} still exists; it holds all data of the profile and goes with it"),
+        Some(true) => {
+            format!("the volume {profile} still exists; it holds all data of the profile and goes with it")
+        }
         Some(false) => "its volume is gone, too: no data of it are left".to_owned(),
         None => "whatever is left of its data goes with it".to_owned(),
     }
@@ -172,7 +174,12 @@ mod tests {
 
     #[test]
     fn a_machine_that_is_gone_is_recreated_only_where_nothing_is_lost_or_somebody_agreed() {
-        let on = |id: &str| On { driver: "docker".into(), id: id.into(), context: String::new(), host: String::new() };
+        let on = |id: &str| On {
+            driver: "docker".into(),
+            id: id.into(),
+            context: String::new(),
+            host: String::new(),
+        };
         let two = Some((on("a"), on("b")));
         let foreign = Owner::Foreign(Other::Recreated);
         let unproven = Owner::Unproven(Doubt::OldJournal);

@@ -238,12 +238,7 @@ pub async fn engine(minikube: &Minikube, driver: &str) -> Option<On> {
     let Answer::Up(info) = engine.info().await else { return None };
     let address = engine.address().await;
     let known = !info.id.is_empty();
-    known.then(|| On {
-        driver: driver.to_owned(),
-        id: info.id,
-        context: address.context,
-        host: address.host,
-    })
+    known.then(|| On { driver: driver.to_owned(), id: info.id, context: address.context, host: address.host })
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::identity::{self, Online};
 use super::first_start;
+use super::identity::{self, Online};
 use crate::context::Cx;
 use crate::failure::{Failure, Result};
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};

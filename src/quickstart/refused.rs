@@ -52,7 +52,9 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Fai
 pub fn unproven(target: &Target, adopt: &str) -> Failure {
     let profile = &target.profile;
     Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim made this profile {profile}"))
-        .because("the journal of an earlier run names no id of it, or its machine appeared while no kstrim ran")
+        .because(
+            "the journal of an earlier run names no id of it, or its machine appeared while no kstrim ran",
+        )
         .because("a cluster that runs carries kstrim's mark; this one does not run")
         .hint(format!("start it, then try again: minikube start -p {profile}"))
         .hint(format!("or say that it is kstrim's: {adopt}"))

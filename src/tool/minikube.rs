@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::minikube_output::{self as output, Listed, State};
 use super::engine::Engine;
 use super::machine::{self, OnDisk};
+use super::minikube_output::{self as output, Listed, State};
 use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};

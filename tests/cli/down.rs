@@ -233,8 +233,9 @@ fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
         assert_eq!(written(&test), Vec::<String>::new());
         events(&mut test, ["down", "--keep-data"], 5);
         same(&before, &state(&test), name);
-        // The whole profile is ours, and may go.
-        kstrim(&mut test, ["down", "--yes"]).expect(0);
+        // The whole profile is ours, and may go if somebody agrees that the Kafka goes with it.
+        assert_eq!(failure(&events(&mut test, ["down", "--yes"], 5)), "KS-PROFILE-OTHERS");
+        kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
     }
 }
 

@@ -24,6 +24,7 @@ mod matrix;
 mod mirror;
 mod output;
 mod plan;
+mod profiles;
 mod proxy;
 mod reliability;
 mod resume;

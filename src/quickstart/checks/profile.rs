@@ -9,9 +9,9 @@ use super::{Ground, Verdict};
 use crate::engine::journal::{NEWER, SCHEMA};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
-use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::gone::GONE;
 use crate::quickstart::identity::Owner;
+use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::{apiserver, ownership, refused};
 use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
 
@@ -126,7 +126,10 @@ pub async fn owner(ground: &Ground) -> Verdict {
         Some(true) => Verdict::Ok("kstrim made it".into()),
         Some(false) if ground.settings.adopt => Verdict::Ok("not kstrim's, and accepted (--adopt)".into()),
         Some(false) if matches!(ground.owner(), Some(Owner::Unproven(_))) => {
-            Verdict::Fail(Box::new(refused::unproven(&ground.settings.target, &format!("{} --adopt", refused::up_of(&ground.settings.target)))))
+            Verdict::Fail(Box::new(refused::unproven(
+                &ground.settings.target,
+                &format!("{} --adopt", refused::up_of(&ground.settings.target)),
+            )))
         }
         Some(false) => Verdict::Fail(refused::foreign_to(
             &ground.settings.target,
