@@ -100,7 +100,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
         return Ok(if args.keep_data { Extent::ResourcesButData } else { Extent::Resources });
     }
     let listed = cx.minikube.listed().await?;
-    let owner = identity::of(cx);
+    let owner = identity::of(cx, &listed);
     match listed {
         Listed::Absent => return Ok(Extent::Nothing),
         // A start that was refused or killed; nothing runs in it.

@@ -72,7 +72,7 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
 /// Whether a profile whose machine is gone may be deleted and created again, where there is somebody to ask: before
 /// the tasks begin to draw.
 async fn ask_to_recreate(cx: &Cx) -> Result<()> {
-    if cx.settings.target.context.is_some() || !identity::of(cx).is_ours() {
+    if cx.settings.target.context.is_some() || !identity::is_made(cx) {
         return Ok(());
     }
     let answers = async { tokio::time::timeout(PROMPT, cx.kubectl.ready()).await.is_ok_and(|r| r.is_ok()) };

@@ -104,7 +104,7 @@ impl<'a> Live<'a> {
     }
 
     async fn cluster(ground: &Ground, looker: &Result<Looker>) -> Result<Cluster, String> {
-        let claimed = ground.owner().is_some_and(Owner::is_ours);
+        let claimed = ground.owner().await.is_some_and(Owner::is_ours);
         let looker = match looker {
             Ok(looker) => looker,
             Err(failure) => {

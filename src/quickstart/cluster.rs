@@ -90,6 +90,7 @@ impl Task<Cx> for Cluster {
         let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
         if half_made && cx.profile_is_ours.get() {
             // A node that never had an address never ran anything: nothing is lost with it.
+            gone::refuse_other_engine(cx, &refused::up(cx)).await?;
             discard(cx).await?;
             exists = false;
         }

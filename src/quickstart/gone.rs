@@ -44,12 +44,13 @@ pub enum Plan {
 /// Decide.
 pub fn decide(facts: &Facts) -> Plan {
     match facts.owner {
-        Owner::Foreign(_) | Owner::Unproven(_) => Plan::Foreign,
-        Owner::Ours | Owner::Empty if facts.agreed => Plan::Recreate,
-        Owner::Ours | Owner::Empty if facts.engines.is_some() => Plan::OtherEngine,
+        // minikube lists it, so there is something: files that are not found prove nothing.
+        Owner::Foreign(_) | Owner::Unproven(_) | Owner::Empty => Plan::Foreign,
+        Owner::Ours if facts.agreed => Plan::Recreate,
+        Owner::Ours if facts.engines.is_some() => Plan::OtherEngine,
         // A start that never came to a machine: there is nothing to lose.
-        Owner::Ours | Owner::Empty if !facts.had_machine => Plan::Recreate,
-        Owner::Ours | Owner::Empty => Plan::Ask,
+        Owner::Ours if !facts.had_machine => Plan::Recreate,
+        Owner::Ours => Plan::Ask,
     }
 }
 
@@ -65,7 +66,8 @@ pub async fn look(cx: &Cx) -> Facts {
         None => None,
     };
     let agreed = cx.recreate.get();
-    Facts { owner: identity::of(cx), engines: engines(cx).await, had_machine, volume, agreed }
+    let owner = identity::offline(&cx.journal.borrow().journal, &disk);
+    Facts { owner, engines: engines(cx).await, had_machine, volume, agreed }
 }
 
 /// The engine that the profile was made on and the one that answers now, where both are known and differ.
@@ -80,7 +82,7 @@ async fn engines(cx: &Cx) -> Option<(On, On)> {
 /// # Errors
 /// [`ENGINE`].
 pub async fn refuse_other_engine(cx: &Cx, again: &str) -> Result<()> {
-    if !identity::of(cx).is_ours() {
+    if !identity::is_made(cx) {
         return Ok(());
     }
     match engines(cx).await {
@@ -187,7 +189,7 @@ mod tests {
             (Owner::Ours, None, true, false, Plan::Ask),
             (Owner::Ours, None, true, true, Plan::Recreate),
             (Owner::Ours, None, false, false, Plan::Recreate),
-            (Owner::Empty, None, false, false, Plan::Recreate),
+            (Owner::Empty, None, false, false, Plan::Foreign),
             (Owner::Ours, two.clone(), true, false, Plan::OtherEngine),
             (Owner::Ours, two.clone(), false, false, Plan::OtherEngine),
             (Owner::Ours, two.clone(), true, true, Plan::Recreate),

@@ -14,6 +14,7 @@ use crate::failure::Result;
 use crate::tool::engine::Answer;
 use crate::tool::machine::OnDisk;
 use crate::tool::minikube::Minikube;
+use crate::tool::minikube_output::Listed;
 
 /// How often the files of a profile that is being made are looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -51,6 +52,8 @@ pub enum Doubt {
     OldJournal,
     /// Its configuration is of kstrim's start; its machine appeared when kstrim did not look.
     MachineUnseen,
+    /// minikube lists it, and its files are not where they are expected.
+    NoFiles,
 }
 
 impl Owner {
@@ -97,6 +100,14 @@ pub fn offline(journal: &Journal, disk: &OnDisk) -> Owner {
     }
 }
 
+/// The same of a profile of which minikube says that much: one that it lists is never empty.
+pub fn listed(journal: &Journal, disk: &OnDisk, listed: &Listed) -> Owner {
+    match (offline(journal, disk), listed) {
+        (Owner::Empty, Listed::Valid(_)) => Owner::Unproven(Doubt::NoFiles),
+        (owner, _) => owner,
+    }
+}
+
 /// Judge a profile whose cluster answers.
 pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
     if seen.marked {
@@ -109,15 +120,20 @@ pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
         (_, Some(true)) => Owner::Ours,
         (Owner::Foreign(other), _) => Owner::Foreign(other),
         (_, Some(false)) => Owner::Foreign(Other::OtherCluster),
-        (Owner::Ours | Owner::Empty, None) => Owner::Ours,
-        (Owner::Unproven(_), None) if !seen.inhabited => Owner::Ours,
-        (Owner::Unproven(_), None) => Owner::Foreign(Other::InUse),
+        (Owner::Ours, None) => Owner::Ours,
+        (Owner::Empty | Owner::Unproven(_), None) if !seen.inhabited => Owner::Ours,
+        (Owner::Empty | Owner::Unproven(_), None) => Owner::Foreign(Other::InUse),
     }
 }
 
-/// Judge this run's profile with nothing running.
-pub fn of(cx: &Cx) -> Owner {
-    offline(&cx.journal.borrow().journal, &cx.minikube.on_disk())
+/// Judge this run's profile with nothing running; `found` is what minikube lists.
+pub fn of(cx: &Cx, found: &Listed) -> Owner {
+    listed(&cx.journal.borrow().journal, &cx.minikube.on_disk(), found)
+}
+
+/// Whether this run's profile is one that kstrim made and that has something in it.
+pub fn is_made(cx: &Cx) -> bool {
+    offline(&cx.journal.borrow().journal, &cx.minikube.on_disk()) == Owner::Ours
 }
 
 /// Intend to make the profile: on disk before the first command. The answer is the id that `minikube start` gets.

@@ -190,3 +190,22 @@ fn an_identity_is_written_down_when_a_running_cluster_has_proved_it() {
     recognised(&mut none, &disk(None, None));
     assert_eq!(offline(&none, &disk(None, None)), Owner::Unproven(Doubt::OldJournal));
 }
+
+#[test]
+fn a_profile_that_minikube_lists_is_never_empty() {
+    use crate::tool::minikube_output::Profile;
+    let valid = Listed::Valid(Profile {
+        name: "p".into(),
+        memory_mb: 1,
+        cpus: 1,
+        driver: "docker".into(),
+        kubernetes: "1.34.4".into(),
+        runtime: "containerd".into(),
+        nodes: 1,
+        addressed: true,
+    });
+    let begun = journal(true, made(Some("token"), Some("key")), None);
+    let nothing = OnDisk::default();
+    assert_eq!(listed(&begun, &nothing, &Listed::Broken), Owner::Empty);
+    assert_eq!(listed(&begun, &nothing, &valid), Owner::Unproven(Doubt::NoFiles));
+}

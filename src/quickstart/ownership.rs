@@ -88,8 +88,10 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         let made = journal.journal.made.clone();
         if ours {
             identity::recognised(&mut journal.journal, &disk);
-        } else {
-            journal.journal.made = None;
+        } else if journal.journal.made.take().is_some() {
+            // What is known of kstrim's own start is not about this profile.
+            journal.journal.never_whole = false;
+            journal.journal.start_unfinished = cx.starting();
         }
         let known = journal.journal.profile_is_ours == ours && journal.journal.cluster_uid == uid;
         if !known || journal.journal.made != made {

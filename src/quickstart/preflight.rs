@@ -46,7 +46,7 @@ impl Task<Cx> for Preflight {
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
-        let owner = identity::of(cx);
+        let owner = identity::of(cx, &listed);
         cx.profile_is_ours.set(owner.is_ours());
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {

@@ -53,7 +53,7 @@ pub fn unproven(target: &Target, adopt: &str) -> Failure {
     let profile = &target.profile;
     Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim made this profile {profile}"))
         .because(
-            "the journal of an earlier run names no id of it, or its machine appeared while no kstrim ran",
+            "the journal names nothing that identifies it, its machine appeared while no kstrim ran, or minikube's files of it are not found",
         )
         .because("a cluster that runs carries kstrim's mark; this one does not run")
         .hint(format!("start it, then try again: minikube start -p {profile}"))

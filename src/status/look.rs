@@ -23,7 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::names::{self, Tool};
 use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Snapshot, Store, Version};
 use crate::paths::ProfilePaths;
-use crate::quickstart::identity::{self, Online};
+use crate::quickstart::identity::{self, Online, Owner};
 use crate::quickstart::{apiserver, ownership, patience, refused};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
@@ -200,9 +200,9 @@ impl Looker {
         }
         let mut facts = Facts {
             place: self.place.clone(),
+            ours: identity::offline(&self.journal, &self.minikube.on_disk()) == Owner::Ours,
             listed,
             state,
-            ours: identity::offline(&self.journal, &self.minikube.on_disk()).is_ours(),
             our_kubeconfig: true,
             minikube,
             kubectl,

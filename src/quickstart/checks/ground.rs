@@ -192,9 +192,13 @@ impl Ground {
     }
 
     /// Whose the profile is, as far as that shows with nothing running; `None` without a journal that can be read.
-    pub fn owner(&self) -> Option<Owner> {
+    pub async fn owner(&self) -> Option<Owner> {
         let disk = machine::read(&self.host.minikube_home(), self.profile_name());
-        self.journal.as_ref().ok().map(|journal| identity::offline(journal, &disk))
+        let journal = self.journal.as_ref().ok()?;
+        Some(match self.listed().await {
+            Ok(listed) => identity::listed(journal, &disk, &listed),
+            Err(_) => identity::offline(journal, &disk),
+        })
     }
 
     /// minikube's version.

@@ -52,7 +52,7 @@ pub async fn state(ground: &Ground) -> Verdict {
         (Err(failure), _) | (_, Err(failure)) if ground.minikube.is_ok() => return Verdict::Fail(failure),
         _ => return Verdict::Skip("there is no minikube".into()),
     };
-    let claimed = ground.owner().is_some_and(Owner::is_ours);
+    let claimed = ground.owner().await.is_some_and(Owner::is_ours);
     let cut_off = claimed && ground.journal.as_ref().is_ok_and(|j| j.never_whole || j.start_unfinished);
     let up = refused::up_of(&ground.settings.target);
     let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), &up);
@@ -125,7 +125,7 @@ pub async fn owner(ground: &Ground) -> Verdict {
         None => Verdict::Skip("the profile cannot be asked".into()),
         Some(true) => Verdict::Ok("kstrim made it".into()),
         Some(false) if ground.settings.adopt => Verdict::Ok("not kstrim's, and accepted (--adopt)".into()),
-        Some(false) if matches!(ground.owner(), Some(Owner::Unproven(_))) => {
+        Some(false) if matches!(ground.owner().await, Some(Owner::Unproven(_))) => {
             Verdict::Fail(Box::new(refused::unproven(
                 &ground.settings.target,
                 &format!("{} --adopt", refused::up_of(&ground.settings.target)),
