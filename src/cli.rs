@@ -337,7 +337,7 @@ pub struct Up {
     /// Agree to work on the cluster of --context, which is asked once for each cluster
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Delete a profile whose machine is gone, with all its data, and create it again
+    /// Delete a profile whose machine is gone or cannot be started, with its data, and create it again
     #[arg(long, conflicts_with = "context")]
     pub recreate: bool,
     /// Do not collect evidence of a failure (kstrim diagnose)

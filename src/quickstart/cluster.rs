@@ -255,15 +255,14 @@ async fn mend(cx: &Cx) -> Result<bool> {
     }
     if let Err(failure) = cx.start_result() {
         let hopeless = failure.causes.iter().any(|c| c.contains("kubeadm init --config"));
-        // Once its API server answered, somebody may have made things in it.
-        let untouched = cx.journal.borrow().journal.cluster_uid.is_none();
+        // Once its API server answered, or while kstrim did not look, somebody may have made things in it.
+        let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && identity::is_made(cx);
         return match hopeless {
             true if untouched || cx.recreate.get() => Ok(false),
-            true => Err(Box::new(failure.hint(format!(
-                "delete the profile with its data and create it again: kstrim down{0}; {1}",
-                refused::target_flags(&cx.settings.target),
-                refused::up(cx)
-            )))),
+            true => {
+                let hint = "delete the profile with its data and create it again";
+                Err(Box::new(failure.hint(format!("{hint}: {} --recreate", refused::up(cx)))))
+            }
             false => Err(failure),
         };
     }

@@ -61,6 +61,12 @@ impl Owner {
     pub fn is_ours(self) -> bool {
         matches!(self, Owner::Ours | Owner::Empty)
     }
+
+    /// Whether `up` may go on with it: also with a start of kstrim's that came to a machine while nobody looked,
+    /// since going on deletes nothing, and its cluster tells once it runs.
+    pub fn may_continue(self) -> bool {
+        self.is_ours() || self == Owner::Unproven(Doubt::MachineUnseen)
+    }
 }
 
 /// What a cluster that answers says of itself.

@@ -47,7 +47,7 @@ impl Task<Cx> for Preflight {
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
         let owner = identity::of(cx, &listed);
-        cx.profile_is_ours.set(owner.is_ours());
+        cx.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {
                 let (settled, live) = tokio::join!(ownership::settle(cx), rivals::all(cx));
