@@ -198,9 +198,14 @@ impl Looker {
             let error = explain::minikube::Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: words };
             troubles.push(explain::minikube::explain(&[error], Exit::Code(7), "", &self.place.profile));
         }
+        let disk = self.minikube.on_disk();
+        let ours = match &listed {
+            Some(listed) => identity::listed(&self.journal, &disk, listed).is_ours(),
+            None => identity::offline(&self.journal, &disk) == Owner::Ours,
+        };
         let mut facts = Facts {
             place: self.place.clone(),
-            ours: identity::offline(&self.journal, &self.minikube.on_disk()) == Owner::Ours,
+            ours,
             listed,
             state,
             our_kubeconfig: true,
