@@ -338,7 +338,7 @@ pub struct Up {
     #[arg(long, short = 'y')]
     pub yes: bool,
     /// Delete a profile whose machine is gone or cannot be started, with its data, and create it again
-    #[arg(long, conflicts_with = "context")]
+    #[arg(long)]
     pub recreate: bool,
     /// Do not collect evidence of a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]

@@ -189,7 +189,7 @@ impl ProfileGoes {
             if namespace.others {
                 lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
             } else if !namespace.others_objects.is_empty() {
-                lines.push(format!("in namespace {}: {}", namespace.name, some(&namespace.others_objects)));
+                lines.push(format!("{} in namespace {}", some(&namespace.others_objects), namespace.name));
             }
         }
         lines
@@ -209,13 +209,11 @@ impl ProfileGoes {
             counted(self.nodes, "node"),
             self.machine
         )];
-        match self.engine_volume {
-            Some(true) => lines.push(format!("volume {} of the engine, with all its data", self.profile)),
-            Some(false) => lines.push(format!("the engine has no volume {}", self.profile)),
-            None => {}
+        if self.engine_volume == Some(true) {
+            lines.push(format!("volume {} of the engine, with all its data", self.profile));
         }
         if !self.looked_inside {
-            lines.push("what is in it cannot be listed, because its cluster does not answer".to_owned());
+            lines.push("whatever is in it: its cluster does not answer, so it cannot be listed".to_owned());
         }
         for namespace in self.namespaces.iter().filter(|n| !n.others) {
             lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
@@ -228,7 +226,7 @@ impl ProfileGoes {
         if !volumes.is_empty() {
             lines.push(format!("volume claims {}", some(&volumes)));
         }
-        lines.extend(self.others().into_iter().map(|other| format!("not made by kstrim: {other}")));
+        lines.extend(self.others().into_iter().map(|other| format!("{other}, not made by kstrim")));
         lines
     }
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::session::{Ended, Session};
 use crate::catalogue::Choice;
 use crate::cli::{Global, Up};
-use crate::config::Settings;
+use crate::config::{INVALID, Settings};
 use crate::context::Cx;
 use crate::engine::journal::JournalFile;
 use crate::event::TaskInfo;
-use crate::failure::Result;
+use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 pub use crate::quickstart::checks::versions::choose;
 use crate::quickstart::{self, gone, identity, programs, refused};
@@ -31,6 +31,11 @@ const PROMPT: Duration = Duration::from_secs(2);
 /// What is wrong with the command line; everything else is told by the session.
 pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
+    if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
+        let message = "--recreate is for minikube profiles; the cluster of --context stays";
+        let failure = Failure::new(INVALID, Kind::Usage, message);
+        return Err(Box::new(failure.because(format!("the cluster is that of the context {context}"))));
+    }
     let choice = choose(&settings)?;
     let session = Session::begin(global, "up", args.output);
     let ended = up(&session, settings, choice, args).await;

@@ -88,7 +88,8 @@ impl Reporter for Tty {
             }
             Event::ProfileGoes(goes) => {
                 for line in goes.lines() {
-                    self.bars.print(&format!("deletes {}", text::one_line(&line)));
+                    let line = format!("deletes {}", text::one_line(&line));
+                    self.bars.print(&text::fill(&line, Some(self.columns()), 2).join("\n"));
                 }
             }
             Event::Command { .. } | Event::Smoke(_) | Event::ComponentSmoke(_) => {}
