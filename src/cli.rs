@@ -346,6 +346,9 @@ pub struct Up {
     /// Agree to work on the cluster of --context, which is asked once for each cluster
     #[arg(long, short = 'y')]
     pub yes: bool,
+    /// Delete a profile whose machine is gone or cannot be started, with its data, and create it again
+    #[arg(long)]
+    pub recreate: bool,
     /// Do not collect evidence of a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,
@@ -406,6 +409,12 @@ pub struct Down {
     /// Keep minikube, the namespace and the brokers' volumes
     #[arg(long)]
     pub keep_data: bool,
+    /// Delete the profile although others have made things in it, which go with it
+    #[arg(long, conflicts_with_all = ["keep_cluster", "keep_data"])]
+    pub delete_others: bool,
+    /// Take a profile that does not run for the one that kstrim made, where nothing proves it
+    #[arg(long)]
+    pub adopt: bool,
     /// How to talk
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,

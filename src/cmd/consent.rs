@@ -8,6 +8,11 @@ use crate::report::output;
 /// Data would be deleted and nobody agreed to it.
 pub const CONSENT: Id = Id("KS-CONSENT");
 
+/// Whether there is a person to ask.
+pub fn is_possible() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
+}
+
 /// Ask a person. `question` is a sentence that tells what will be done, `refused` what follows without an answer,
 /// `hint` how a script says yes.
 ///
@@ -17,8 +22,7 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
     let refusal = |why: &str| {
         Box::new(Failure::new(CONSENT, Kind::Usage, format!("{refused}: {why}")).hint(hint.to_owned()))
     };
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal())
-    {
+    if !is_possible() {
         // A script's log has to show what it would have agreed to.
         let refusal = refusal("there is no terminal to ask on, and --yes was not given");
         return Err(Box::new(refusal.because(question)));

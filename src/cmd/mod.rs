@@ -12,6 +12,7 @@ mod context;
 pub mod diagnose;
 pub mod doctor;
 pub mod down;
+mod down_profile;
 pub mod env;
 mod event_log;
 mod evidence;

@@ -47,7 +47,7 @@ enum Act {
     MoveAway(PathBuf),
     /// Write the profile's context into kstrim's kubeconfig.
     Context(Rc<Minikube>),
-    /// Delete a profile in which nothing ever ran, or whose machine is gone.
+    /// Delete a profile in which nothing ever ran.
     Delete(Rc<Minikube>),
     /// Start it.
     Start(Rc<Minikube>, StartOptions, String),
@@ -128,10 +128,6 @@ async fn profile_fixes(
     match problem {
         p if p == profile_ids::HALF_MADE.0 && never_ran => {
             let what = format!("delete the half-made profile {name}, in which nothing ever ran");
-            add(check, what, true, Act::Delete(minikube.clone()));
-        }
-        p if p == profile_ids::GONE.0 => {
-            let what = format!("delete the profile {name}, whose machine is gone");
             add(check, what, true, Act::Delete(minikube.clone()));
         }
         p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {

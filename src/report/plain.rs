@@ -136,6 +136,11 @@ impl Reporter for Plain {
                 let words = format!("{label} {}{id}", text::one_line(message));
                 self.say(task.as_deref().unwrap_or(SELF), &words);
             }
+            Event::ProfileDeletion(goes) => {
+                for line in goes.lines() {
+                    self.say(SELF, &format!("deletes {}", text::one_line(&line)));
+                }
+            }
             Event::Smoke(report) => {
                 let words = summary::smoke(report);
                 self.say(SELF, &words);

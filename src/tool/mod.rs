@@ -4,6 +4,7 @@ pub mod engine;
 pub mod kubectl;
 pub mod kubectl_proxy;
 pub mod logs;
+pub mod machine;
 pub mod minikube;
 pub mod minikube_output;
 

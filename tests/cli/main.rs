@@ -28,6 +28,7 @@ mod mirror;
 mod output;
 mod ownership;
 mod plan;
+mod profiles;
 mod proxy;
 mod reliability;
 mod resources;

@@ -196,7 +196,8 @@ mod tests {
             Verdict::Fail(failure) => format!("{} {}", failure.id, failure.causes.join("")),
             other => format!("{other:?}"),
         };
-        let info = Info { version: "28.2.2".into(), memory_mb: 1, cpus: 1, rootless: true };
+        let info =
+            Info { id: String::new(), version: "28.2.2".into(), memory_mb: 1, cpus: 1, rootless: true };
         assert_eq!(ids(Answer::Up(info)), "docker 28.2.2, rootless");
         assert_eq!(ids(Answer::Down("away".into())), "KS-ENGINE-DOWN docker says: away");
         assert_eq!(ids(Answer::Denied("no".into())), "KS-ENGINE-PERMISSION docker says: no");
