@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::catalogue::Choice;
+use crate::cluster::installation::Installation;
+use crate::cluster::lease::Lease;
 use crate::config::PresetName;
 use crate::config::Settings;
 use crate::engine::journal::JournalFile;
@@ -95,6 +97,12 @@ pub struct Cx {
     pub kubernetes: OnceCell<Option<crate::names::Version>>,
     /// Whether the profile is kstrim's own, once known.
     pub profile_is_ours: Cell<bool>,
+    /// The installation in the namespace, once it was looked for.
+    pub installation: RefCell<Option<Installation>>,
+    /// Held while the installation is looked for: tasks that run at once must not each propose an id.
+    pub installing: tokio::sync::Mutex<()>,
+    /// The namespace's Lease, while this run changes something.
+    pub lease: RefCell<Option<Lease>>,
     /// The version of Strimzi's resources that the API server serves, where it was asked for it.
     pub served: Cell<Option<Version>>,
     /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
@@ -111,6 +119,8 @@ pub struct Cx {
     pub began: Timestamp,
     /// What this run has put right by itself, and when.
     pub healed: RefCell<std::collections::BTreeMap<String, tokio::time::Instant>>,
+    /// The name of the KafkaTopic of the run's topic; none where Kafka has the topic without one.
+    pub topic_resource: RefCell<Option<String>>,
     /// Whether other operators of the cluster have been looked at.
     pub rivals_told: Cell<bool>,
     /// Port-forwards to the brokers, shared by the tasks that talk to them.
@@ -130,7 +140,9 @@ impl Cx {
         cancel: Cancel,
         journal: Rc<RefCell<JournalFile>>,
     ) -> Self {
+        let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
         Self {
+            topic_resource,
             settings,
             choice,
             minikube: Rc::new(minikube),
@@ -142,6 +154,9 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: Cell::new(false),
+            installation: RefCell::default(),
+            installing: tokio::sync::Mutex::default(),
+            lease: RefCell::default(),
             served: Cell::new(None),
             read_only: Cell::new(false),
             machine: watch::channel(Machine::Down).0,
@@ -160,7 +175,9 @@ impl Cx {
     /// Another context of the same cluster, for another release: nothing is known or watched yet.
     #[must_use]
     pub fn beside(&self, settings: Settings, choice: Choice, emit: Emit) -> Self {
+        let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
         Self {
+            topic_resource,
             settings,
             choice,
             minikube: self.minikube.clone(),
@@ -172,6 +189,9 @@ impl Cx {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
             profile_is_ours: self.profile_is_ours.clone(),
+            installation: self.installation.clone(),
+            installing: tokio::sync::Mutex::default(),
+            lease: RefCell::default(),
             served: self.served.clone(),
             read_only: self.read_only.clone(),
             machine: watch::channel(Machine::Down).0,
@@ -185,6 +205,21 @@ impl Cx {
             watchers: RefCell::default(),
             watched: RefCell::default(),
         }
+    }
+
+    /// Whether an object belongs to the installation in the namespace. Nothing does before the installation was
+    /// looked for (`ownership::installation`).
+    pub fn owns(&self, object: &serde_json::Value) -> bool {
+        self.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
+    }
+
+    /// Objects with the installation's id, as they are applied.
+    pub fn stamped(&self, objects: &[Object]) -> Vec<Object> {
+        let mut objects = objects.to_vec();
+        if let Some(installation) = &*self.installation.borrow() {
+            crate::manifest::label::stamp(&mut objects, installation.id());
+        }
+        objects
     }
 
     /// The namespace.

@@ -101,6 +101,8 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// What `down` will delete from a cluster that stays, before it asks.
+    DeletionPlanned(Deletion),
     /// The smoke test's measurements.
     Smoke(SmokeReport),
     /// The smoke test of something that stands beside Kafka.
@@ -125,6 +127,41 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Next>,
     },
+}
+
+/// What `down` deletes from a cluster that stays, and what it leaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deletion {
+    /// The namespace.
+    pub namespace: String,
+    /// The context of the user's kubeconfig, with `--context`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The API server, `https://192.168.49.2:8443`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What is deleted, by kind. Dependents such as pods and services go with what they belong to.
+    pub objects: Vec<DeletedObject>,
+    /// How many topics Kafka has, without its own; they go with the brokers. Missing if they could not be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<usize>,
+    /// What other people have in the namespace, a line a kind. It stays, and so does the namespace.
+    pub kept: Vec<String>,
+    /// Kinds that could not be listed, and why; the namespace stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+}
+
+/// An object that `down` deletes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeletedObject {
+    /// `PersistentVolumeClaim`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The size of a volume as it was asked for, `10Gi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
 }
 
 /// A task of the plan.

@@ -10,6 +10,7 @@
 //! - [`teardown`]: what `down` does when the profile stays, one task a file.
 //! - [`upgrade`]: from one release to a later one: the path, and its steps as tasks.
 //! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
+//! - [`cluster`]: whose an object of a cluster is, and changes of what is kstrim's.
 //! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
 //! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
 //! - [`toolbox`]: minikube and kubectl of kstrim's own, where the machine has none that fits.
@@ -29,6 +30,7 @@
 pub mod bundle;
 pub mod catalogue;
 pub mod cli;
+pub mod cluster;
 pub mod cmd;
 pub mod component;
 pub mod config;

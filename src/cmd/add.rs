@@ -15,7 +15,7 @@ use crate::event::TaskInfo;
 use crate::failure::Result;
 use crate::names::ComponentName;
 use crate::quickstart::component::Beside;
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::refused;
 
 /// Add components.
 ///
@@ -24,6 +24,7 @@ use crate::quickstart::{ownership, refused};
 pub async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
     let session = Session::begin(global, "add", args.output);
     let ended = add(&session, global, args).await;
+    session.release_held().await;
     Ok(session.finish(ended))
 }
 
@@ -37,9 +38,7 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
         })
         .collect();
     session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
-    let _lock = session.lock()?;
-    let living = living::open(session, global, &args.topic).await?;
-    living.cx.journal.borrow().refuse_newer()?;
+    let living = living::open_to_change(session, global, &args.topic).await?;
     allowed(&living, args, &names).await?;
     let settings =
         Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
@@ -53,7 +52,7 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
 async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result<()> {
     let flags = refused::target_flags(&living.cx.settings.target);
     let words: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
-    if names.iter().any(|name| component::of(*name).field().is_some()) && !ownership::is_ours(&living.kafka) {
+    if names.iter().any(|name| component::of(*name).field().is_some()) && !living.cx.owns(&living.kafka) {
         change::ours(living, args.adopt, &format!("kstrim add {}{flags}", words.join(" ")))?;
     }
     if names.iter().any(|name| component::of(*name).brokers > 1) {

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::rolling::rolling;
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::refused;
 use crate::ready;
 
 /// The brokers have not all taken up a change in the time it was given.
@@ -27,7 +27,7 @@ const KINDS: [ObservedKind; 6] = [
 
 /// Refuse a Kafka of somebody else, unless that was agreed to.
 pub fn ours(living: &Living, adopt: bool, again: &str) -> Result<()> {
-    if adopt || ownership::is_ours(&living.kafka) {
+    if adopt || living.cx.owns(&living.kafka) {
         return Ok(());
     }
     let cx = &living.cx;

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use self::document::{Broker, Checked, Connected};
@@ -74,14 +75,17 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
 /// Take the listeners for this machine away.
 async fn remove(living: &Living, args: &Connect) -> Result<()> {
     let cx = &living.cx;
-    let Some(wanted) = listener::without_host(&living.kafka) else {
+    if listener::without_host(&living.kafka).is_none() {
         living::say(&format!("the Kafka {} has no listener for this machine", cx.cluster()));
         return Ok(());
-    };
+    }
     agreed(living, args, "loses its listeners for programs on this machine").await?;
-    let patience = change::begin();
-    listeners::write(living, &wanted).await?;
-    change::follow(living, &patience, "connect", args.timeout).await?;
+    let changed = living::exclusively(living, "connect", async || {
+        let patience = change::begin();
+        listeners::write(living, args.adopt, listener::without_host).await?;
+        change::follow(living, &patience, "connect", args.timeout).await
+    });
+    changed.await?;
     living::say(&format!("the listeners for this machine are gone from the Kafka {}", cx.cluster()));
     Ok(())
 }
@@ -180,11 +184,17 @@ async fn prepare(
         )
     })?;
     let patience = change::begin();
-    if let Some(wanted) = wanted {
+    if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
-        patience.changed_now();
-        listeners::write(living, &wanted).await?;
+        // A name that somebody else took since is left to them: the forwards then say what is missing.
+        let with_host = |now: &Value| listener::with_host(now, how, ports).ok().flatten();
+        return living::exclusively(living, "connect", async || {
+            patience.changed_now();
+            listeners::write(living, args.adopt, with_host).await?;
+            change::follow(living, &patience, "connect", args.timeout).await
+        })
+        .await;
     }
     change::follow(living, &patience, "connect", args.timeout).await
 }

@@ -23,7 +23,8 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
         let refusal = refusal("there is no terminal to ask on, and --yes was not given");
         return Err(Box::new(refusal.because(question)));
     }
-    let _ = output::stderr().print_now(&format!("{question} Go on? [y/N] "));
+    let gap = if question.contains('\n') { "\n" } else { " " };
+    let _ = output::stderr().print_now(&format!("{question}{gap}Go on? [y/N] "));
     // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
     let reading = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();

@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use super::living;
 use super::session::{Ended, Session};
-use crate::cli::{Down, Global};
+use crate::cli::{Down, Global, OutputMode};
 use crate::config::Settings;
 use crate::context::{Cx, Machine};
 use crate::engine::run::Report;
 use crate::engine::task::Task;
-use crate::event::TaskInfo;
+use crate::event::{Event, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart::{cluster, ownership, refused};
+use crate::teardown::plan::{self, Plan};
 use crate::teardown;
 use crate::tool::minikube_output::Listed;
 
@@ -38,7 +39,12 @@ pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
     let choice = super::up::choose(&settings)?;
     let session = Session::begin(global, "down", args.output);
     let ended = match super::up::context(&session, settings, choice) {
-        Ok(cx) => down(&session, Rc::new(cx), args).await,
+        Ok(cx) => {
+            let cx = Rc::new(cx);
+            let ended = down(&session, cx.clone(), args).await;
+            session.release(&cx).await;
+            ended
+        }
         Err(failure) => Err(failure),
     };
     Ok(session.finish(ended))
@@ -49,33 +55,57 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     cx.journal.borrow().refuse_newer()?;
     let looked = async {
         let extent = extent(&cx, args).await?;
-        if matches!(extent, Extent::Resources | Extent::ResourcesButData) {
-            // Of whatever release it is.
-            cx.served.set(living::served(&cx).await?);
-            refuse_other_kafkas(&cx).await?;
-        }
-        Ok::<_, Box<Failure>>(extent)
+        let plan = match extent {
+            Extent::Nothing | Extent::Profile => None,
+            Extent::Resources | Extent::ResourcesButData => {
+                // Of whatever release it is.
+                cx.served.set(living::served(&cx).await?);
+                ownership::exclude(&cx, "down").await?;
+                let plan = plan::look(&cx, extent == Extent::ResourcesButData).await?;
+                refuse_other_kafkas(&cx).await?;
+                Some(plan)
+            }
+        };
+        Ok::<_, Box<Failure>>((extent, plan))
     };
-    let extent = tokio::select! {
+    let (extent, plan) = tokio::select! {
         looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
-    if extent != Extent::Nothing {
+    let scope = plan.as_ref().map(|plan| plan.scope.clone()).unwrap_or_default();
+    let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
+        Extent::Nothing | Extent::Profile => teardown::profile(),
+        Extent::Resources => teardown::tasks(&scope, false),
+        Extent::ResourcesButData => teardown::tasks(&scope, true),
+    };
+    let infos = || tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
+    let tell = |plan: &Plan| cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
+    // A script reads the list before it is refused; a person reads it in the question.
+    let ahead = args.output == OutputMode::Json;
+    if ahead {
+        session.started(None, infos());
+        plan.iter().for_each(tell);
+    }
+    if extent != Extent::Nothing && plan.as_ref().is_none_or(|plan| !plan.is_empty()) {
         tokio::select! {
-            agreed = consent(&cx, args, extent) => agreed?,
+            agreed = consent(&cx, args, extent, plan.as_ref()) => agreed?,
             _ = session.cancel.cancelled() => return Err(session.interrupted()),
         }
     }
-    let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
-        Extent::Nothing | Extent::Profile => teardown::profile(),
-        Extent::Resources => teardown::tasks(false),
-        Extent::ResourcesButData => teardown::tasks(true),
-    };
-    session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    if !ahead {
+        session.started(None, infos());
+        plan.iter().for_each(tell);
+    }
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
+    if report.failure.is_none() && extent == Extent::Resources {
+        let mut journal = cx.journal.borrow_mut();
+        journal.journal.installations.remove(cx.namespace());
+        journal.save()?;
+    }
     if report.failure.is_none() && cx.settings.target.context.is_some() {
-        // Credentials that nothing needs any more; the next command copies them anew.
+        // Credentials that nothing needs any more; the next command copies them again.
+        session.release(&cx).await;
         let _ = std::fs::remove_file(session.paths.kubeconfig());
     }
     if report.failure.is_none() && matches!(extent, Extent::Nothing | Extent::Profile) {
@@ -145,38 +175,66 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
     })
 }
 
-/// A Kafka that is not the one to be removed would lose its operator and go with the namespace.
+/// A Kafka of kstrim's beside the one to be removed would lose its operator.
 async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
-    let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !ownership::is_ours(k));
+    let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !cx.owns(k));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
     let flags = refused::target_flags(&cx.settings.target);
     let failure = Failure::new(
         refused::KAFKA,
         Kind::Foreign,
         format!(
-            "nothing was deleted: the Kafka {name} in namespace {} is not the one that kstrim made",
+            "nothing was deleted: the Kafka {name} in namespace {} is not the one that kstrim created",
             cx.namespace()
         ),
     )
-    .because("without the operator nobody would look after it, and it would go with the namespace");
+    .because("it would be left without an operator");
     Err(Box::new(failure.hint(format!(
-        "if it may go, delete it first: kstrim kubectl{flags} -- delete kafka {name} -n {}",
+        "if it may go, delete it first: kstrim kubectl{flags} -- delete kafkas.kafka.strimzi.io {name} -n {}",
         cx.namespace()
     ))))
 }
 
 /// Ask a person, or see that a script agreed.
-async fn consent(cx: &Cx, args: &Down, extent: Extent) -> Result<()> {
-    if args.yes || extent == Extent::ResourcesButData {
+async fn consent(cx: &Cx, args: &Down, extent: Extent, plan: Option<&Plan>) -> Result<()> {
+    if args.yes {
         return Ok(());
     }
-    let what = match extent {
-        Extent::Profile => format!("the minikube profile {} and all data in it", cx.profile()),
-        _ => format!("Kafka {} in namespace {} and all its data", cx.cluster(), cx.namespace()),
+    let question = match plan {
+        None => format!("This deletes the minikube profile {} and all data in it.", cx.profile()),
+        Some(plan) => question(cx, extent, plan),
     };
-    let more = if args.keep_cluster { " --keep-cluster" } else { "" };
-    let hint = format!("say so: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
-    super::consent::ask(&format!("This deletes {what}."), "nothing was deleted", &hint).await
+    let more = match (args.keep_cluster, args.keep_data) {
+        (_, true) => " --keep-data",
+        (true, false) => " --keep-cluster",
+        (false, false) => "",
+    };
+    let hint = format!("agree to it: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
+    super::consent::ask(&question, "nothing was deleted", &hint).await
+}
+
+/// What goes, from where, and what stays.
+fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
+    let server = plan.deletion.server.as_deref().unwrap_or("an unknown server");
+    let place = match &cx.settings.target.context {
+        Some(context) => format!("context {context} ({server})"),
+        None => format!("minikube profile {} ({server})", cx.profile()),
+    };
+    let mut lines = vec![format!("This deletes from the namespace {} of the {place}:", cx.namespace())];
+    lines.extend(plan.lines());
+    if extent == Extent::ResourcesButData {
+        lines.push(match plan.ephemeral {
+            true => "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep.".into(),
+            false => "The volumes stay.".into(),
+        });
+    }
+    if !plan.deletion.kept.is_empty() {
+        lines.push(format!("It stays, with the namespace: {}.", plan.deletion.kept.join("; ")));
+    }
+    for why in &plan.deletion.unknown {
+        lines.push(format!("It cannot be listed, so the namespace stays: {why}."));
+    }
+    lines.join("\n")
 }

@@ -24,17 +24,19 @@ pub async fn kafka(living: &Living) -> Result<Value> {
         .ok_or_else(|| Box::new(Failure::new(IDS, Kind::Task, format!("the Kafka {} is gone", cx.cluster()))))
 }
 
-/// Give the Kafka these listeners.
+/// Give the Kafka the listeners that `wanted` makes of it as it is now, whoever changed it meanwhile. Whether something
+/// was changed.
 ///
 /// # Errors
-/// What the API server refuses.
-pub async fn write(living: &Living, listeners: &Value) -> Result<()> {
-    let cx = &living.cx;
-    let patch = json!({"spec": {"kafka": {"listeners": listeners}}});
-    cx.kubectl
-        .patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), &patch, None)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "change the Kafka's listeners", &e))
+/// `KS-KAFKA-FOREIGN`, `KS-KAFKA-REPLACED`, what the API server refuses.
+pub async fn write(
+    living: &Living,
+    adopt: bool,
+    mut wanted: impl FnMut(&Value) -> Option<Value>,
+) -> Result<bool> {
+    let patch = |now: &Value| Some(json!({"spec": {"kafka": {"listeners": wanted(now)?}}}));
+    let doing = "change the Kafka's listeners";
+    ownership::change_kafka(&living.cx, adopt, Some(&living.kafka), doing, patch).await
 }
 
 /// Ids of nodes: those that are brokers, and all.
@@ -89,13 +91,9 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
 ///
 /// # Errors
 /// What the API server refuses.
-pub async fn advertise(living: &Living, coming: u32) -> Result<bool> {
-    let now = kafka(living).await?;
+pub async fn advertise(living: &Living, adopt: bool, coming: u32) -> Result<bool> {
     let ids = ids(living).await?;
     let mut brokers = ids.brokers;
     brokers.extend((0..).filter(|id| !ids.all.contains(id)).take(coming as usize));
-    match listener::for_brokers(&now, &brokers) {
-        Some(listeners) => write(living, &listeners).await.map(|()| true),
-        None => Ok(false),
-    }
+    write(living, adopt, |now| listener::for_brokers(now, &brokers)).await
 }

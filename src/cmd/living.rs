@@ -14,7 +14,9 @@ use crate::catalogue::{self, Choice, Mode};
 use crate::cli::{Global, OutputMode};
 use crate::config::Settings;
 use crate::context::Cx;
+use crate::cluster::installation::Installation;
 use crate::engine::journal::JournalFile;
+use crate::engine::lock::Lock;
 use crate::engine::run::Report;
 use crate::engine::task::Doneness;
 use crate::event::{Emit, Event, Outcome, TaskInfo};
@@ -29,6 +31,11 @@ use crate::quickstart::{ownership, refused};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
+
+/// How long another command that changes the namespace is waited for.
+const OTHERS: Duration = Duration::from_secs(20);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A way to the cluster, and the Kafka as it was found.
 pub struct Living {
@@ -104,6 +111,74 @@ pub async fn open(session: &Session, global: &Global, topic: &TopicName) -> Resu
     tokio::select! {
         found = found => found,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
+    }
+}
+
+/// Go to the cluster for a verb that changes something: no other such command works on the namespace meanwhile, neither
+/// on this machine nor on another. A short one of them is waited for.
+///
+/// # Errors
+/// As [`open`]; `KS-LOCKED`, `KS-NAMESPACE-LOCKED`.
+pub async fn open_to_change(session: &Session, global: &Global, topic: &TopicName) -> Result<Changing> {
+    let end = Instant::now() + OTHERS;
+    let lock = loop {
+        match session.lock() {
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
+            lock => break lock?,
+        }
+    };
+    let living = open(session, global, topic).await?;
+    living.cx.journal.borrow().refuse_newer()?;
+    session.hold(living.cx.clone());
+    loop {
+        match ownership::exclude(&living.cx, session.verb()).await {
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
+            excluded => break excluded?,
+        }
+    }
+    if living.cx.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
+        let marked = ownership::establish(&living.cx, false).await?;
+        *living.before.installation.borrow_mut() = Some(marked);
+    }
+    Ok(Changing { living, _lock: lock })
+}
+
+/// Keep other commands that change the namespace out while `work` changes it, for a verb without a session.
+///
+/// # Errors
+/// `KS-LOCKED`, `KS-NAMESPACE-LOCKED`, and what `work` gives.
+pub async fn exclusively<T>(
+    living: &Living,
+    verb: &'static str,
+    work: impl AsyncFnOnce() -> Result<T>,
+) -> Result<T> {
+    let cx = &living.cx;
+    let paths = ProfilePaths::new(state_dir(), cx.profile());
+    let _lock = Lock::take(&paths.lock(), verb)?;
+    ownership::exclude(cx, verb).await?;
+    let done = work().await;
+    ownership::release_lease(cx, &cx.kubectl).await;
+    done
+}
+
+async fn pause(session: &Session) -> Result<()> {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK) => Ok(()),
+        _ = session.cancel.cancelled() => Err(session.interrupted()),
+    }
+}
+
+/// A way to the cluster, with the lock of this machine. The namespace's Lease is given up by the session.
+pub struct Changing {
+    living: Living,
+    _lock: Lock,
+}
+
+impl std::ops::Deref for Changing {
+    type Target = Living;
+
+    fn deref(&self) -> &Living {
+        &self.living
     }
 }
 
@@ -207,7 +282,10 @@ async fn find(
         choice.kafka = running;
     }
     let before = Rc::new(make(settings.clone(), choice.clone()));
-    Ok(Living { cx: Rc::new(make(settings, choice)), before, kafka })
+    let cx = Rc::new(make(settings, choice));
+    let installation = ownership::installation(&cx).await?;
+    *before.installation.borrow_mut() = Some(installation);
+    Ok(Living { cx, before, kafka })
 }
 
 /// Which version of Strimzi's resources the API server serves, whatever the release; `None` for none.
@@ -257,6 +335,7 @@ pub async fn task(
         done = work(&session) => done,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
+    session.release_held().await;
     let (outcome, detail) = match &done {
         Ok(detail) => (Outcome::Done, detail.clone()),
         Err(f) if matches!(f.kind, Kind::Interrupted | Kind::Terminated) => {

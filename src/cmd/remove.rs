@@ -22,14 +22,13 @@ use crate::teardown::component as teardown;
 pub async fn run(global: &Global, args: &Remove) -> Result<ExitCode> {
     let session = Session::begin(global, "remove", args.output);
     let ended = remove(&session, global, args).await;
+    session.release_held().await;
     Ok(session.finish(ended))
 }
 
 async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<Ended> {
     let names = config::once(&args.names);
-    let _lock = session.lock()?;
-    let living = living::open(session, global, &super::default_topic()).await?;
-    living.cx.journal.borrow().refuse_newer()?;
+    let living = living::open_to_change(session, global, &super::default_topic()).await?;
     let looked = async {
         let mut plans = Vec::new();
         for name in &names {

@@ -43,6 +43,7 @@ pub struct Session {
     clock: Instant,
     reporter: Rc<RefCell<Box<dyn Reporter>>>,
     log: Rc<RefCell<EventLog>>,
+    held: RefCell<Option<Rc<crate::context::Cx>>>,
 }
 
 /// How a verb's work ended, short of a failure before any task.
@@ -89,7 +90,8 @@ impl Session {
             .observed(Rc::new(move |cmd| shown.send(Event::Command { task: None, line: cmd.to_string() })));
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
-        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log };
+        let held = RefCell::default();
+        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
         session.listen();
         session
     }
@@ -142,6 +144,25 @@ impl Session {
                 reporter.borrow_mut().tick(clock.elapsed());
             }
         });
+    }
+
+    /// The run's Lease is given up by [`Session::release_held`].
+    pub fn hold(&self, cx: Rc<crate::context::Cx>) {
+        *self.held.borrow_mut() = Some(cx);
+    }
+
+    /// Give up the Lease of what was given to [`Session::hold`].
+    pub async fn release_held(&self) {
+        let held = self.held.borrow_mut().take();
+        if let Some(cx) = held {
+            self.release(&cx).await;
+        }
+    }
+
+    /// Give up the namespace's Lease that a run holds, also after an interrupt.
+    pub async fn release(&self, cx: &crate::context::Cx) {
+        let runner: Rc<dyn crate::exec::Runner> = Rc::new(self.runner.detached());
+        crate::quickstart::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
     }
 
     /// Tell the first event.

@@ -64,7 +64,7 @@ pub async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
     let keys: Vec<&str> = keys(args).collect();
     let title = format!("Settings {}", keys.join(", "));
     living::task(global, "set", title, args.output, async |session| {
-        let living = living::open(session, global, &super::default_topic()).await?;
+        let living = living::open_to_change(session, global, &super::default_topic()).await?;
         let flags = refused::target_flags(&living.cx.settings.target);
         let words: Vec<String> = args.settings.iter().map(|s| format!("{}={}", s.key, s.value)).collect();
         change::ours(&living, args.adopt, &format!("kstrim set {}{flags}", words.join(" ")))?;
@@ -106,12 +106,19 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     let back: Map<String, Value> =
         wanted.keys().map(|key| (key.clone(), now.get(key).cloned().unwrap_or(Value::Null))).collect();
     let patience = change::begin();
-    patch(living, wanted).await?;
+    let given = wanted.clone();
+    patch(living, args.adopt, |_| Some(wanted.clone())).await?;
     match change::follow(living, &patience, "set", args.timeout).await {
         Ok(()) => Ok(format!("every broker of the Kafka {} has it", cx.cluster())),
         // A refused setting would keep the operator from everything else.
         Err(failure) if failure.kind == Kind::Task => {
-            let undone = match patch(living, back).await {
+            // What somebody else has set since stays as it is.
+            let ours = |now: &Value| {
+                let config = now.pointer("/spec/kafka/config").and_then(Value::as_object);
+                let still = |key: &str| config.and_then(|c| c.get(key)).unwrap_or(&Value::Null) == &given[key];
+                Some(back.clone().into_iter().filter(|(key, _)| still(key)).collect())
+            };
+            let undone = match patch(living, args.adopt, ours).await {
                 Ok(()) => "the Kafka has its old settings again".to_owned(),
                 Err(e) => format!("the old settings could not be put back: {e}"),
             };
@@ -121,13 +128,14 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     }
 }
 
-async fn patch(living: &Living, config: Map<String, Value>) -> Result<()> {
-    let cx = &living.cx;
-    let patch = json!({"spec": {"kafka": {"config": config}}});
-    cx.kubectl
-        .patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), &patch, None)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "change the Kafka's settings", &e))
+async fn patch(
+    living: &Living,
+    adopt: bool,
+    mut config: impl FnMut(&Value) -> Option<Map<String, Value>>,
+) -> Result<()> {
+    let patch = |now: &Value| Some(json!({"spec": {"kafka": {"config": config(now)?}}}));
+    let doing = "change the Kafka's settings";
+    ownership::change_kafka(&living.cx, adopt, Some(&living.kafka), doing, patch).await.map(drop)
 }
 
 /// Refuse what Strimzi would silently leave out.

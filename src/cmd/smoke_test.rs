@@ -6,14 +6,16 @@ use std::time::Instant;
 use super::living;
 use super::session::{Ended, Session};
 use crate::cli::{Global, SmokeTest};
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::engine::run::Report;
 use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::admin::NewTopic;
 use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
 use crate::observe::Kind as ObservedKind;
-use crate::quickstart::{kafka, ownership, proof, smoke, topic};
+use crate::observe::strimzi::KafkaTopic;
+use crate::quickstart::{ownership, proof, smoke, topic};
 
 /// The JUnit file cannot be written.
 pub const JUNIT: Id = Id("KS-JUNIT-UNWRITABLE");
@@ -40,6 +42,7 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
         tested = test(&session, global, args, &plan) => tested,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
+    session.release_held().await;
     let begun = tested.is_ok();
     let (run, beside) = tested.unwrap_or_else(|failure| (Run::not_begun(&plan, failure), Beside::default()));
     let written = args.junit.as_ref().map_or(Ok(()), |path| {
@@ -75,17 +78,17 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
 async fn test(session: &Session, global: &Global, args: &SmokeTest, plan: &Plan) -> Result<(Run, Beside)> {
     // By the release that runs, not by the newest.
     let cx = living::open(session, global, &args.topic).await?.cx;
-    let made = make_sure_of_topic(&cx, plan).await?;
-    let mut run = smoke::test(&cx, plan).await?;
-    if made && !plan.keep {
-        match remove_topic(&cx).await {
-            Ok(()) => run.report.left_behind = None,
-            Err(failure) => run.report.left_behind = Some(failure.message),
-        }
-    }
+    let create = topic_to_create(&cx).await?;
+    let plan = &Plan { create, ..plan.clone() };
+    let run = smoke::test(&cx, plan).await?;
     let mut beside = Beside::default();
     if !args.no_components && run.failure.is_none() {
         let names = proof::installed(&cx).await;
+        if !names.is_empty() {
+            // The tests of components create connectors and topics of fixed names.
+            session.hold(cx.clone());
+            ownership::exclude(&cx, "smoke-test").await?;
+        }
         (beside.reports, beside.failure) = proof::all(&cx, &names, &plan.run_id, plan.timeout).await;
     }
     cx.stop_observing();
@@ -99,57 +102,23 @@ struct Beside {
     failure: Option<Box<Failure>>,
 }
 
-/// Whether the topic had to be made. It is made by its resource and in Kafka, as `up` does.
-async fn make_sure_of_topic(cx: &Cx, plan: &Plan) -> Result<bool> {
+/// The topic as the test may create it, in Kafka alone: the test deletes it only if Kafka says that it was created by
+/// this very request. `None` if a `KafkaTopic` describes it: then it is the topic operator's to create.
+async fn topic_to_create(cx: &Cx) -> Result<Option<NewTopic>> {
     let mut kinds = smoke::KINDS.to_vec();
     kinds.push(ObservedKind::KafkaTopic);
     let snapshot = cx.synced(&kinds).await;
-    if snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()).is_some() {
-        return Ok(false);
+    let name = cx.settings.topic.as_str();
+    let of_this_kafka = |t: &KafkaTopic<'_>| t.cluster() == Some(cx.cluster());
+    if snapshot.topics(cx.namespace()).any(|t| of_this_kafka(&t) && t.topic() == name) {
+        return Ok(None);
     }
-    let brokers = smoke::Brokers::of(cx)?;
     let wanted = topic::wanted_with(cx, brokers_of(&snapshot, cx));
-    cx.kubectl
-        .apply(&yaml(&kafka::labelled(cx, wanted.clone())), false)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "apply the topic", &e))?;
-    brokers.create_topic(&plan.topic, &wanted[0]).await?;
-    Ok(true)
+    Ok(Some(smoke::new_topic(name, &wanted[0])))
 }
 
 /// Ready brokers, at most three: the replicas of a topic that is made for the test.
 fn brokers_of(snapshot: &crate::observe::Snapshot, cx: &Cx) -> u32 {
     let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
-}
-
-async fn remove_topic(cx: &Cx) -> Result<()> {
-    let what = ["kafkatopics.kafka.strimzi.io".to_owned(), cx.settings.topic.resource_name()];
-    cx.kubectl
-        .delete(Some(cx.namespace()), &what)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "delete the topic", &e))?;
-    // The topic operator takes the topic with it; where it does not run, nobody would.
-    // Asked for, not looked up in the store: what was only listed there is from before the test.
-    let path = format!(
-        "/apis/kafka.strimzi.io/{}/namespaces/{}/kafkatopics/{}",
-        cx.api_version().as_str(),
-        cx.namespace(),
-        cx.settings.topic.resource_name()
-    );
-    let gone = async {
-        while !matches!(cx.kubectl.find(&path).await, Ok(None)) {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.map_err(|_| {
-        Box::new(Failure::new(
-            Id("KS-TOPIC-STUCK"),
-            Kind::Task,
-            format!(
-                "the topic {} is being deleted, but the topic operator has not done it yet",
-                cx.settings.topic
-            ),
-        ))
-    })
 }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, TopicDelete, TopicVerb};
+use crate::cluster::change::{self, Deleted};
+use crate::cluster::installation::{Consent, Owned};
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::TopicName;
@@ -22,6 +24,9 @@ use crate::quickstart::{ownership, refused};
 pub const UNKNOWN: Id = Id("KS-TOPIC-UNKNOWN");
 /// The topic is marked as deleted, and its finalizer stays.
 const STUCK: Id = Id("KS-TOPIC-STUCK");
+
+/// The resource is not the one that was looked at.
+const REPLACED: Id = Id("KS-OBJECT-REPLACED");
 
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkatopics";
@@ -62,7 +67,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    fn of(object: &Value) -> Self {
+    fn of(object: &Value, mine: bool) -> Self {
         let text = |at: &str| object.pointer(at).and_then(Value::as_str).filter(|t| !t.is_empty());
         let number = |at: &str| object.pointer(at).and_then(Value::as_i64);
         let resource = text("/metadata/name").unwrap_or_default().to_owned();
@@ -75,7 +80,7 @@ impl Topic {
             config: object.pointer("/spec/config").and_then(Value::as_object).cloned().unwrap_or_default(),
             ready: view.ready() && !seen.deleting() && view.cluster().is_some(),
             reason: reason(&view),
-            made_by_kstrim: ownership::is_ours(object),
+            made_by_kstrim: mine,
             resource,
         }
     }
@@ -102,7 +107,8 @@ async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
         label.is_none_or(|l| l == cluster)
     };
     let found = living.list(PLURAL).await?.into_iter().filter(mine);
-    let mut topics: Vec<_> = found.map(|object| (Topic::of(&object), object)).collect();
+    let of = |object: Value| (Topic::of(&object, living.cx.owns(&object)), object);
+    let mut topics: Vec<_> = found.map(of).collect();
     topics.sort_by(|(a, _), (b, _)| a.topic.cmp(&b.topic));
     Ok(topics)
 }
@@ -130,10 +136,10 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
 async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
     living::task(global, "topic", title, args.output, async |session| {
-        let living = living::open(session, global, &args.topic).await?;
+        let living = living::open_to_change(session, global, &args.topic).await?;
         let cx = living.cx.clone();
         let known = all(&living).await?;
-        let Some((topic, _)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
+        let Some((topic, object)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
             return Err(unknown(&args.topic, &known, &living));
         };
         if !args.yes {
@@ -143,11 +149,7 @@ async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
             let hint = format!("say so: kstrim topic delete {} --yes{flags}", topic.topic);
             super::consent::ask(&question, "nothing was deleted", &hint).await?;
         }
-        let what = [format!("{PLURAL}.kafka.strimzi.io"), topic.resource.clone()];
-        cx.kubectl
-            .delete(Some(cx.namespace()), &what)
-            .await
-            .map_err(|e| ownership::api_failure(&cx, "delete the topic", &e))?;
+        delete_named(&living, PLURAL, object, "the topic").await?;
         let done = gone(&living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {
             Box::new(
                 Failure::new(
@@ -165,6 +167,21 @@ async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
         Ok(format!("topic {} is gone", args.topic))
     })
     .await
+}
+
+/// Delete a resource of Strimzi's that the user named: the very one that was looked at before the question.
+pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, what: &str) -> Result<()> {
+    let cx = &living.cx;
+    let installation = ownership::installation(cx).await?;
+    let owned = Owned::requested(&living::path(cx, plural, None), object, Consent::by_name());
+    let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
+    match deleted.map_err(|e| ownership::api_failure(cx, &format!("delete {what}"), &e))? {
+        Deleted::Yes => Ok(()),
+        Deleted::NoLongerOwned => {
+            let message = format!("{what} was deleted and created again by somebody else meanwhile");
+            Err(Box::new(Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: look at it again")))
+        }
+    }
 }
 
 /// Wait until a resource that was deleted is gone.

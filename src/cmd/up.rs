@@ -11,6 +11,7 @@ use crate::cli::{Global, Up};
 use crate::config::Settings;
 use crate::context::Cx;
 use crate::engine::journal::JournalFile;
+use crate::engine::task::Task;
 use crate::event::TaskInfo;
 use crate::failure::Result;
 use crate::names::Tool;
@@ -38,9 +39,20 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     session.started(Some(&choice.release.version.to_string()), infos);
     let _lock = session.lock()?;
     let cx = Rc::new(context_to_make(session, settings, choice)?);
+    let ended = run_tasks(session, &cx, tasks, args).await;
+    session.release(&cx).await;
+    ended
+}
+
+async fn run_tasks(
+    session: &Session,
+    cx: &Rc<Cx>,
+    tasks: Vec<Rc<dyn Task<Cx>>>,
+    args: &Up,
+) -> Result<Ended> {
     if let Some(context) = &cx.settings.target.context {
         tokio::select! {
-            agreed = super::context::agreed(&cx, context, args) => agreed?,
+            agreed = super::context::agreed(cx, context, args) => agreed?,
             _ = session.cancel.cancelled() => return Err(session.interrupted()),
         }
     }
@@ -51,7 +63,7 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
         journal.save()?;
     }
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
-    let next = report.failure.is_none().then(|| quickstart::next::next(&cx));
+    let next = report.failure.is_none().then(|| quickstart::next::next(cx));
     cx.stop_observing();
     Ok(Ended { report, next })
 }

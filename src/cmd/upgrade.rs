@@ -30,6 +30,7 @@ pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     if !args.dry_run {
         let session = Session::begin(global, "upgrade", args.output);
         let ended = upgrade(&session, global, args, target).await;
+        session.release_held().await;
         return Ok(session.finish(ended));
     }
     living::reading(global, &args.topic, async |living| {
@@ -47,10 +48,8 @@ async fn upgrade(
     args: &Upgrade,
     target: &'static Release,
 ) -> Result<Ended> {
-    let _lock = session.lock()?;
-    let living = living::open(session, global, &args.topic).await?;
+    let living = living::open_to_change(session, global, &args.topic).await?;
     let cx = living.cx.clone();
-    cx.journal.borrow().refuse_newer()?;
     let looked = async {
         let (found, way) = plan(&living, args, target).await?;
         agreed(&living, args, &found, &way).await?;

@@ -18,7 +18,7 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 use crate::observe::{Kind as ObservedKind, Object};
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::refused;
 
 /// There is no user of this name.
 pub const UNKNOWN: Id = Id("KS-USER-UNKNOWN");
@@ -66,7 +66,7 @@ pub struct User {
 }
 
 impl User {
-    fn of(json: &Value) -> Self {
+    fn of(json: &Value, mine: bool) -> Self {
         let text = |at: &str| json.pointer(at).and_then(Value::as_str).filter(|t| !t.is_empty());
         let object = Object::new(json.clone());
         let acls = json.pointer("/spec/authorization/acls").and_then(Value::as_array);
@@ -83,7 +83,7 @@ impl User {
             secret: text("/status/secret").map(str::to_owned),
             ready,
             reason: if ready { None } else { Some(reason(&object)) },
-            made_by_kstrim: ownership::is_ours(json),
+            made_by_kstrim: mine,
         }
     }
 
@@ -114,7 +114,8 @@ async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
         label.is_none_or(|l| l == cluster)
     };
     let found = living.list(PLURAL).await?.into_iter().filter(mine);
-    let mut users: Vec<_> = found.map(|object| (User::of(&object), object)).collect();
+    let of = |object: Value| (User::of(&object, living.cx.owns(&object)), object);
+    let mut users: Vec<_> = found.map(of).collect();
     users.sort_by(|(a, _), (b, _)| a.user.cmp(&b.user));
     Ok(users)
 }
@@ -142,9 +143,9 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
 async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
     living::task(global, "user", title, args.output, async |session| {
-        let living = living::open(session, global, &super::default_topic()).await?;
+        let living = living::open_to_change(session, global, &super::default_topic()).await?;
         let cx = living.cx.clone();
-        let (user, _) = one(&living, &args.user).await?;
+        let (user, object) = one(&living, &args.user).await?;
         if !args.yes {
             let flags = refused::target_flags(&cx.settings.target);
             let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not make," };
@@ -153,11 +154,7 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
             let hint = format!("say so: kstrim user delete {} --yes{flags}", user.user);
             super::consent::ask(&question, "nothing was deleted", &hint).await?;
         }
-        let what = [format!("{PLURAL}.kafka.strimzi.io"), user.user.clone()];
-        cx.kubectl
-            .delete(Some(cx.namespace()), &what)
-            .await
-            .map_err(|e| ownership::api_failure(&cx, "delete the user", &e))?;
+        super::topic::delete_named(&living, PLURAL, &object, "the user").await?;
         let late = |why: String| {
             let message = format!("the user {} is being deleted, and is still there", args.user);
             Box::new(Failure::new(LATE, Kind::Timeout, message).because(why))
@@ -184,13 +181,13 @@ mod tests {
             "status": {"observedGeneration": 2, "username": "CN=app", "secret": "app",
                 "conditions": [{"type": "Ready", "status": "True"}]},
         });
-        let user = User::of(&json);
+        let user = User::of(&json, false);
         assert!(user.ready && user.reason.is_none() && !user.made_by_kstrim);
         assert_eq!((user.acls, user.principal.as_deref()), (vec!["topic:a*:read".into()], Some("CN=app")));
         json["status"]["conditions"] =
             json!([{"type": "NotReady", "status": "True", "reason": "X", "message": "no"}]);
-        assert_eq!(User::of(&json).reason.as_deref(), Some("X: no"));
+        assert_eq!(User::of(&json, false).reason.as_deref(), Some("X: no"));
         json["metadata"]["generation"] = json!(3);
-        assert_eq!(User::of(&json).reason.as_deref(), Some("the user operator works on it"));
+        assert_eq!(User::of(&json, false).reason.as_deref(), Some("the user operator works on it"));
     }
 }

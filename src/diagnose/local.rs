@@ -100,7 +100,11 @@ pub fn past(verb: &str, text: &str) -> Past {
                 past.outcome = Some(word(outcome));
                 past.failure = failure.map(|f| format!("{} [{}]", f.message, f.id));
             }
-            Event::Command { .. } | Event::Warning { .. } | Event::Smoke(_) | Event::ComponentSmoke(_) => {}
+            Event::Command { .. }
+            | Event::Warning { .. }
+            | Event::DeletionPlanned(_)
+            | Event::Smoke(_)
+            | Event::ComponentSmoke(_) => {}
         }
     }
     past

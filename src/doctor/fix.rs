@@ -1,5 +1,6 @@
 //! What `--fix` does: only what is kstrim's own, or loses nothing. Each is named before it is done.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,12 @@ use serde_json::{Value, json};
 
 use super::data::{Check, Word};
 use super::live::{Live, PAUSE};
+use crate::cluster::change;
+use crate::cluster::installation::{Consent, Installation, Owned};
+use crate::cluster::inventory::{Class, Inventory};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::observe::kind::Version;
+use crate::observe::{ApiError, Kind as Observed};
 use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;
 use crate::quickstart::checks::{Ground, disk};
@@ -86,7 +92,7 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         let ours = status.operator.as_ref().is_some_and(|o| o.ours);
         if problem("kafka.ready") == Some("KS-OPERATOR-LOCK") && ours {
             let pods = snapshot.pods(&namespace).filter(|p| p.is_operator() && !p.0.deleting());
-            let pods: Vec<String> = pods.map(|p| format!("pod/{}", p.0.name())).collect();
+            let pods: Vec<String> = pods.map(|p| p.0.name().to_owned()).collect();
             let what = format!("restart the operator {DEPLOYMENT}, which frees its lock on the Kafka");
             add("kafka.ready", what, true, Act::Restart(kubectl.clone(), namespace.clone(), pods));
         }
@@ -204,16 +210,42 @@ impl Planned {
                 cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }
             Act::Restart(kubectl, namespace, pods) => {
-                let deleted = kubectl.delete(Some(namespace), pods).await;
+                let deleted = restart(kubectl, namespace, pods).await;
                 deleted.map_err(|e| vain("the operator was not restarted".into(), e.message))
             }
             Act::Unpause(kubectl, namespace, name) => {
-                let patch = json!({"metadata": {"annotations": {PAUSE: null}}});
-                let patched = kubectl.patch(namespace, "kafkas.kafka.strimzi.io", name, &patch, None).await;
+                let patched = unpause(kubectl, namespace, name).await;
                 patched.map_err(|e| vain(format!("the Kafka {name} stays paused"), e.message))
             }
         }
     }
+}
+
+/// Delete the operator's pods, if they exist because of the installation's Deployment.
+async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Result<(), ApiError> {
+    let installation = Installation::find(kubectl, namespace, "").await?;
+    let inventory = Inventory::of(kubectl, &installation, &BTreeSet::new()).await?;
+    let known = inventory.uids();
+    for pod in inventory.of_class(Class::Dependent).filter(|i| i.kind == "Pod") {
+        let named = pods.iter().any(|name| name == pod.name());
+        if let Some(owned) = installation.dependent(&pod.collection, &pod.object, &known).filter(|_| named) {
+            change::delete(kubectl, &installation, &owned).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Take kstrim's own annotation off a Kafka that still has it.
+async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), ApiError> {
+    let installation = Installation::find(kubectl, namespace, "").await?;
+    let group = kubectl.find(Version::GROUP).await?.unwrap_or_default();
+    let collection = Observed::Kafka.path(Version::served(&group).unwrap_or_default(), Some(namespace));
+    let Some(kafka) = kubectl.find(&format!("{collection}/{name}")).await? else { return Ok(()) };
+    let owned = Owned::requested(&collection, &kafka, Consent::by_name());
+    let patch =
+        |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
+    let resource = "kafkas.kafka.strimzi.io";
+    change::patch(kubectl, &installation, &owned, resource, namespace, patch).await.map(drop)
 }
 
 #[cfg(test)]

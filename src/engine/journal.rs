@@ -52,6 +52,13 @@ pub struct Journal {
     /// that somebody else made later has another one.
     #[serde(default)]
     pub cluster_uid: Option<String>,
+    /// By namespace: the id of the installation that this kstrim creates there. Written before anything gets it.
+    #[serde(default)]
+    pub installations: BTreeMap<String, String>,
+    /// The topic that kstrim began to create in Kafka when there was none of its name, with the Kafka's uid; none once
+    /// its resource is there.
+    #[serde(default)]
+    pub creating_topic: Option<String>,
     /// What ran when the last run ended well: image to digest.
     #[serde(default)]
     pub images: BTreeMap<String, String>,
@@ -94,6 +101,8 @@ impl JournalFile {
             start_unfinished: false,
             never_whole: false,
             cluster_uid: None,
+            installations: BTreeMap::new(),
+            creating_topic: None,
             images: BTreeMap::new(),
             tasks: BTreeMap::new(),
         };

@@ -16,6 +16,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{StrBytes, VersionRange};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::client::{Client, Pause, Topic, millis_until, topic_name};
 use super::error::{KafkaError, Result, code};
@@ -109,16 +110,37 @@ impl Client {
         }
     }
 
-    /// Delete a topic. `false` if there was none.
+    /// Whether there is a topic of this name.
+    ///
+    /// # Errors
+    /// Those of the connection, and what the broker refuses.
+    pub async fn has_topic(&mut self, name: &str, deadline: Instant) -> Result<bool> {
+        match self.topic_now(name, deadline).await {
+            Ok(_) => Ok(true),
+            Err(e) => match e.code() {
+                Some(code::UNKNOWN_TOPIC_OR_PARTITION) => Ok(false),
+                // It is there, and has a partition without a leader.
+                Some(code::LEADER_NOT_AVAILABLE) => Ok(true),
+                _ => Err(e),
+            },
+        }
+    }
+
+    /// Delete a topic. `false` if there was none. With an `id` only the topic that has it is deleted, not another one
+    /// of its name (Kafka 2.8 and later).
     ///
     /// # Errors
     /// The broker's, such as `TOPIC_DELETION_DISABLED`.
-    pub async fn delete_topic(&mut self, name: &str, deadline: Instant) -> Result<bool> {
+    pub async fn delete_topic(&mut self, name: &str, id: Option<Uuid>, deadline: Instant) -> Result<bool> {
+        let id = id.filter(|id| !id.is_nil());
         let request = |version| {
             let limit = millis_until(deadline, ADMIN_LIMIT);
             let request = DeleteTopicsRequest::default().with_timeout_ms(limit);
             if version >= 6 {
-                let topic = DeleteTopicState::default().with_name(Some(topic_name(name)));
+                let topic = match id {
+                    Some(id) => DeleteTopicState::default().with_name(None).with_topic_id(id),
+                    None => DeleteTopicState::default().with_name(Some(topic_name(name))),
+                };
                 request.with_topics(vec![topic])
             } else {
                 request.with_topic_names(vec![topic_name(name)])
@@ -133,7 +155,7 @@ impl Client {
             };
             match result.error_code {
                 0 => return Ok(true),
-                code::UNKNOWN_TOPIC_OR_PARTITION => return Ok(false),
+                code::UNKNOWN_TOPIC_OR_PARTITION | code::UNKNOWN_TOPIC_ID => return Ok(false),
                 code::NOT_CONTROLLER if pause.wait().await => {
                     node = if node == self.controller() { self.any_node() } else { self.controller() };
                 }

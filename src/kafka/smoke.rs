@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub use self::failures::Phase;
 pub use self::plan::{Messages, Plan};
@@ -105,7 +106,7 @@ pub async fn run(
         Ok(ground) => ground,
         Err(error) => {
             let mut run = test.failed(error);
-            run.report.left_behind = test.delete_created(&mut client).await;
+            run.report.left_behind = test.delete_created(&mut client, None).await;
             return run;
         }
     };
@@ -288,7 +289,7 @@ impl Test<'_> {
     }
 
     /// Delete the topic if it is the test's own. Returns what stays.
-    async fn delete_created(&self, client: &mut Client) -> Option<String> {
+    async fn delete_created(&self, client: &mut Client, id: Option<Uuid>) -> Option<String> {
         let topic = &self.plan.topic;
         if !self.created {
             return None;
@@ -297,7 +298,7 @@ impl Test<'_> {
             return Some(format!("topic {topic} with the test's messages (kept as asked)"));
         }
         let deadline = Instant::now() + CLEANUP_LIMIT;
-        let error = client.delete_topic(topic, deadline).await.err()?;
+        let error = client.delete_topic(topic, id, deadline).await.err()?;
         Some(format!("topic {topic}, which the test created: {error}"))
     }
 
@@ -306,7 +307,7 @@ impl Test<'_> {
         let topic = &self.plan.topic;
         let deadline = Instant::now() + CLEANUP_LIMIT;
         if self.created {
-            return self.delete_created(client).await;
+            return self.delete_created(client, Some(ground.topic.id)).await;
         }
         let mut spans: BTreeMap<i32, (i64, i64, i64)> = BTreeMap::new();
         for ack in &self.acks {

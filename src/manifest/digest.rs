@@ -20,6 +20,11 @@ pub fn digest(objects: &[Object]) -> String {
     format!("{:x}", Bytes::copy_from_slice(&hash.finalize()))
 }
 
+/// SHA-256 of bytes, as 64 lower-case hex digits.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(bytes)))
+}
+
 fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);

@@ -6,6 +6,8 @@ use super::Object;
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`].
 pub const KSTRIM: &str = "kstrim";
+/// The label with the id of the installation that an object belongs to (`cluster/installation.rs`).
+pub const ID: &str = "kstrim.io/installation";
 /// The annotation with the content digest of the manifest the object came from.
 pub const DIGEST: &str = "kstrim/digest";
 /// The annotation with the Strimzi release.
@@ -18,6 +20,13 @@ pub fn label(objects: &mut [Object], digest: &str, release: &str) {
         object.set(&["metadata", "labels", MANAGED_BY], KSTRIM);
         object.set(&["metadata", "annotations", DIGEST], digest);
         object.set(&["metadata", "annotations", RELEASE], release);
+    }
+}
+
+/// Put the id of the installation on each object's own metadata.
+pub fn stamp(objects: &mut [Object], id: &str) {
+    for object in objects {
+        object.set(&["metadata", "labels", ID], id);
     }
 }
 

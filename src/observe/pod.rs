@@ -207,6 +207,16 @@ impl<'a> Pod<'a> {
             && self.0.label("strimzi.io/broker-role").is_none_or(|role| role == "true")
     }
 
+    /// Whether it is a Kafka or ZooKeeper node whose volume is the pod's own (`type: ephemeral`): the data ends with the
+    /// pod. Strimzi calls such volumes `data`, `data-0` ...
+    pub fn holds_data(&self) -> bool {
+        let volumes = self.0.json().pointer("/spec/volumes").and_then(Value::as_array);
+        volumes.into_iter().flatten().any(|volume| {
+            let name = volume["name"].as_str().unwrap_or_default();
+            (name == "data" || name.starts_with("data-")) && volume.get("emptyDir").is_some()
+        })
+    }
+
     /// Whether it is the cluster operator's.
     pub fn is_operator(&self) -> bool {
         self.0.label("name") == Some("strimzi-cluster-operator")

@@ -86,6 +86,11 @@ impl Snapshot {
         self.get(Kind::KafkaTopic, namespace, name).map(KafkaTopic)
     }
 
+    /// The topics' resources of a namespace.
+    pub fn topics<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = KafkaTopic<'a>> {
+        self.inside(Kind::KafkaTopic, namespace).map(KafkaTopic)
+    }
+
     /// A CRD, by its full name `kafkas.kafka.strimzi.io`.
     pub fn crd(&self, name: &str) -> Option<Crd<'_>> {
         self.get(Kind::Crd, "", name).map(Crd)

@@ -133,6 +133,12 @@ impl<'a> KafkaNodePool<'a> {
 pub struct KafkaTopic<'a>(pub &'a Object);
 
 impl<'a> KafkaTopic<'a> {
+    /// The topic's name in Kafka: `spec.topicName`, or the resource's name.
+    pub fn topic(&self) -> &'a str {
+        let named = self.0.json().pointer("/spec/topicName").and_then(serde_json::Value::as_str);
+        named.filter(|name| !name.is_empty()).unwrap_or_else(|| self.0.name())
+    }
+
     /// The Kafka it belongs to: label `strimzi.io/cluster`.
     pub fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")

@@ -71,7 +71,7 @@ impl Beside {
                 let Some(found) = snapshot.get(*kind, cx.namespace(), cx.cluster()) else {
                     return Ok(Some(Doneness::Pending(format!("{title} is not there"))));
                 };
-                if !ownership::is_ours(found.json()) {
+                if !cx.owns(found.json()) {
                     return Ok(Some(Doneness::Foreign(foreign(cx, self.component))));
                 }
                 if found.deleting() {
@@ -130,11 +130,8 @@ impl Task<Cx> for Beside {
             // All fields at once: the brokers may have to be restarted for them.
             let live = snapshot.kafka(cx.namespace(), cx.cluster());
             let names = &cx.settings.with;
-            if self.component.field().is_some()
-                && let Some(kafka) = live
-                && let Some(patch) = component::bring(kafka.0.json(), names, &input(cx))
-            {
-                give(cx, &patch).await?;
+            if self.component.field().is_some() && live.is_some() {
+                give(cx, |kafka| component::bring(kafka, names, &input(cx))).await?;
             }
         }
         self.patience.changed_now();
@@ -217,13 +214,12 @@ pub async fn rules(cx: &Cx) -> Result<()> {
     applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the rules of the metrics", &e))
 }
 
-/// Merge a patch into the Kafka.
+/// Merge what `patch` makes of the Kafka as it is now into it.
 ///
 /// # Errors
-/// What the API server refused.
-pub async fn give(cx: &Cx, patch: &Value) -> Result<()> {
-    let done = cx.kubectl.patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), patch, None).await;
-    done.map_err(|e| ownership::api_failure(cx, "change the Kafka", &e))
+/// `KS-KAFKA-FOREIGN`, what the API server refused.
+pub async fn give(cx: &Cx, patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+    ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka", patch).await.map(drop)
 }
 
 /// The refusal of a component that somebody else made.

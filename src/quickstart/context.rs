@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::checks::{self, Ground, Group};
 use super::{cluster, ownership, rivals, sources};
+use crate::cluster::installation;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -34,7 +35,7 @@ const EVERYWHERE: [(&str, &str); 8] = [
     ("list", "nodes"),
 ];
 /// What it does in its namespace.
-const IN_NAMESPACE: [(&str, &str); 14] = [
+const IN_NAMESPACE: [(&str, &str); 17] = [
     ("create", "serviceaccounts"),
     ("create", "configmaps"),
     ("create", "rolebindings.rbac.authorization.k8s.io"),
@@ -46,6 +47,9 @@ const IN_NAMESPACE: [(&str, &str); 14] = [
     ("create", "pods/portforward"),
     ("list", "persistentvolumeclaims"),
     ("list", "events"),
+    ("create", "leases.coordination.k8s.io"),
+    ("update", "leases.coordination.k8s.io"),
+    ("delete", "leases.coordination.k8s.io"),
     ("create", "kafkas.kafka.strimzi.io"),
     ("create", "kafkanodepools.kafka.strimzi.io"),
     ("create", "kafkatopics.kafka.strimzi.io"),
@@ -82,13 +86,14 @@ impl Task<Cx> for Preflight {
             ));
         }
         ownership::settle(cx).await?;
+        ownership::installation(cx).await?;
         let kubernetes = kubernetes(cx).await?;
         let (allowed, theirs) = tokio::join!(allowed(cx), strimzi(cx));
         allowed?;
         theirs?;
         let mut operators = operators(cx).await?;
         rivals::tell(cx, &operators);
-        operators.retain(ownership::is_ours);
+        operators.retain(installation::by_kstrim);
         let _ = ground.operators.set(operators);
         checks::refuse(&ground, Group::Profile, |_| {}).await?;
         cx.machine_is(Machine::Api);
@@ -171,7 +176,7 @@ async fn operators(cx: &Cx) -> Result<Vec<Value>> {
 async fn strimzi(cx: &Cx) -> Result<()> {
     let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let operators = operators(cx).await?;
-    let theirs = operators.iter().filter(|o| !ownership::is_ours(o));
+    let theirs = operators.iter().filter(|o| !cx.owns(o));
     let elsewhere: Vec<String> =
         theirs.map(|o| text(o, "/metadata/namespace")).filter(|n| n != cx.namespace()).collect();
     for namespace in &elsewhere {
@@ -185,7 +190,7 @@ async fn strimzi(cx: &Cx) -> Result<()> {
     let mut found = cx.kubectl.find(path).await.map_err(failed)?.unwrap_or_default();
     let bindings =
         found.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
-    let Some(taken) = bindings.iter().find(|b| !ownership::is_ours(b)) else { return Ok(()) };
+    let Some(taken) = bindings.iter().find(|b| !cx.owns(b)) else { return Ok(()) };
     let name = text(taken, "/metadata/name");
     let message =
         format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");

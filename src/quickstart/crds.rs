@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::observe::{Api, Kind as ObservedKind};
 
 /// Path of all resource definitions.
-const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+pub const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// The task.
 pub struct Crds;
@@ -24,6 +24,7 @@ impl Task<Cx> for Crds {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let install = sources::install(cx).await?;
+        ownership::installation_to_create(cx).await?;
         let live = list(cx).await?;
         let (mut missing, mut waiting) = (Vec::new(), Vec::new());
         for wanted in &install.phases.crds {
@@ -31,7 +32,7 @@ impl Task<Cx> for Crds {
                 missing.push(wanted.name());
                 continue;
             };
-            let ours = ownership::is_ours(found);
+            let ours = cx.owns(found);
             if !ours && !cx.settings.adopt {
                 return Ok(Doneness::Foreign(refused::foreign(
                     cx,
@@ -72,11 +73,11 @@ impl Task<Cx> for Crds {
             .phases
             .crds
             .iter()
-            .filter(|w| live.iter().find(|c| name(c) == w.name()).is_none_or(ownership::is_ours))
+            .filter(|w| live.iter().find(|c| name(c) == w.name()).is_none_or(|c| cx.owns(c)))
             .cloned()
             .collect();
         cx.kubectl
-            .apply(&yaml(&objects), true)
+            .apply(&yaml(&cx.stamped(&objects)), true)
             .await
             .map(drop)
             .map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))

@@ -3,12 +3,15 @@
 //! A finding that would end the wait comes here first. What is mended gets some time before the same
 //! finding counts again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{ownership, sources};
+use crate::cluster::change;
+use crate::cluster::inventory::{Class, Inventory};
 use crate::context::{Cx, yaml};
 use crate::event::Event;
 use crate::explain::{Cure, Finding};
@@ -61,63 +64,85 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             message,
         });
     };
-    let pods = |names: Vec<String>| [vec!["pods".to_owned()], names].concat();
     match cure {
         Cure::RestartOperator => {
             tell(Some("operator"), "the operator is restarted");
             let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
             let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
-            let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(names)).await;
-            deleted.map_err(|e| ownership::api_failure(cx, "restart the operator", &e))?;
+            restart(cx, "the operator", &names).await?;
         }
         Cure::ApplyOperator => {
             tell(Some("operator"), "its permissions are applied anew");
             let install = sources::install(cx).await?;
             let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
-            let applied = cx.kubectl.apply(&yaml(&objects), true).await;
+            let applied = cx.kubectl.apply(&yaml(&cx.stamped(&objects)), true).await;
             applied.map_err(|e| ownership::api_failure(cx, "apply the operator", &e))?;
         }
         Cure::LookAgain => {
             tell(Some("operator"), "it is asked to look now");
             let now = jiff::Timestamp::now().to_string();
-            let touch = json!({"metadata": {"annotations": {TOUCHED: now}}});
-            let (namespace, cluster) = (cx.namespace(), cx.cluster());
-            let patched = cx.kubectl.patch(namespace, "kafkas.kafka.strimzi.io", cluster, &touch, None).await;
-            patched.map_err(|e| ownership::api_failure(cx, "touch the Kafka", &e))?;
+            let touch = |_: &Value| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
+            ownership::change_kafka(cx, false, None, "annotate the Kafka", touch).await?;
         }
         Cure::ReleaseTopic(topic) => {
             tell(None, "the namespace is going, and the finalizer is taken off");
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
-            let kept: Vec<&str> =
-                found.iter().flat_map(|t| t.finalizers()).filter(|f| !f.starts_with("strimzi.io/")).collect();
-            let patch = json!({"metadata": {"finalizers": kept}});
-            let kind = "kafkatopics.kafka.strimzi.io";
-            match cx.kubectl.patch(cx.namespace(), kind, &topic, &patch, None).await {
+            let installation = ownership::installation(cx).await?;
+            let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
+            let owned = found.and_then(|t| installation.owned(&collection, t.json()));
+            let Some(owned) = owned else { return Ok(None) };
+            let resource = "kafkatopics.kafka.strimzi.io";
+            let patch = without_strimzis;
+            let patched =
+                change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+            match patched.map(drop) {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
                 done => done.map_err(|e| ownership::api_failure(cx, "take off the topic's finalizer", &e))?,
             }
         }
         Cure::RestartPod(pod) => {
             tell(None, "an earlier run left it so, and the pod gets a new start");
-            let deleted = cx.kubectl.delete(Some(cx.namespace()), &pods(vec![pod])).await;
-            deleted.map_err(|e| ownership::api_failure(cx, "restart the pod", &e))?;
+            restart(cx, "the pod", &[pod]).await?;
         }
     }
     Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
 }
 
-/// Only what kstrim made is touched.
+/// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
+async fn restart(cx: &Cx, what: &str, names: &[String]) -> Result<()> {
+    let installation = ownership::installation(cx).await?;
+    let failed = |e| ownership::api_failure(cx, &format!("restart {what}"), &e);
+    let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
+    let pods = inventory.of_class(Class::Dependent).filter(|i| i.kind == "Pod");
+    for pod in pods.filter(|pod| names.iter().any(|name| name == pod.name())) {
+        let known = inventory.uids();
+        if let Some(owned) = installation.dependent(&pod.collection, &pod.object, &known) {
+            change::delete(&cx.kubectl, &installation, &owned).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes Strimzi's finalizers off an object.
+pub fn without_strimzis(object: &Value) -> Option<Value> {
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array)?;
+    let kept: Vec<&Value> =
+        finalizers.iter().filter(|f| !f.as_str().is_some_and(|f| f.starts_with("strimzi.io/"))).collect();
+    (kept.len() < finalizers.len()).then(|| json!({"metadata": {"finalizers": kept}}))
+}
+
+/// Only what kstrim created is touched.
 fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
     let operator =
-        snapshot.deployment(cx.namespace(), DEPLOYMENT).is_some_and(|d| ownership::is_ours(d.0.json()));
+        snapshot.deployment(cx.namespace(), DEPLOYMENT).is_some_and(|d| cx.owns(d.0.json()));
     let kafka =
-        || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| ownership::is_ours(k.0.json()));
+        || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
     match cure {
         Cure::RestartOperator | Cure::ApplyOperator => operator,
         Cure::LookAgain => kafka(),
         Cure::ReleaseTopic(topic) => {
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), topic);
-            found.is_some_and(|t| ownership::is_ours(t.json()))
+            found.is_some_and(|t| cx.owns(t.json()))
         }
         Cure::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
@@ -125,7 +150,9 @@ fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
             let began = cx.began.as_second();
             let older =
                 |p: &crate::observe::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
-            pod.filter(older).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
+            // Containers restart by themselves and keep the pod's volumes; a deleted pod takes the only copy with it.
+            let keeps = |p: &crate::observe::pod::Pod<'_>| !p.holds_data();
+            pod.filter(older).filter(keeps).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
         }
     }
 }

@@ -66,7 +66,7 @@ impl Task<Cx> for Kafka {
         let wanted = wanted(cx)?;
         let found = snapshot.kafka(cx.namespace(), cx.cluster());
         // An adopted Kafka keeps its own pools.
-        if found.as_ref().is_none_or(|k| ownership::is_ours(k.0.json()))
+        if found.as_ref().is_none_or(|k| cx.owns(k.0.json()))
             && let Some(taken) = taken(&snapshot, cx, &wanted)
         {
             return Ok(Doneness::Foreign(taken));
@@ -75,7 +75,7 @@ impl Task<Cx> for Kafka {
             return Ok(Doneness::Pending(format!("the Kafka {} does not exist", cx.cluster())));
         };
         let json = found.0.json();
-        let ours = ownership::is_ours(json);
+        let ours = cx.owns(json);
         if !ours && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refused::foreign(
                 cx,
@@ -111,17 +111,20 @@ impl Task<Cx> for Kafka {
         let wanted = wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         let as_wanted = |json: &Value| {
-            !ownership::is_ours(json)
+            !cx.owns(json)
                 || ownership::digest(json) == Some(&manifest::digest(&wanted))
                     && complete(&snapshot, cx, &wanted)
         };
         if let Some(json) = live.as_ref().map(|k| k.0.json()).filter(|json| as_wanted(json)) {
             // What was asked for beside it may be new.
             let input = beside::input(cx);
-            let Some(patch) = component::bring(json, &new(cx, json), &input) else { return Ok(()) };
+            let names = new(cx, json);
+            if component::bring(json, &names, &input).is_none() {
+                return Ok(());
+            }
             self.patience.changed_now();
             beside::rules(cx).await?;
-            beside::give(cx, &patch).await?;
+            beside::give(cx, |now| component::bring(now, &names, &input)).await?;
             self.patience.changed_now();
             return Ok(());
         }
@@ -175,7 +178,7 @@ pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
 pub fn labelled(cx: &Cx, mut objects: Vec<Object>) -> Vec<Object> {
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
-    objects
+    cx.stamped(&objects)
 }
 
 /// Those components that were asked for and are nobody's yet: what somebody else made stays as it is, and its
@@ -200,8 +203,15 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
                 "a namespace has one pool of a name, and {} needs one called {pool}",
                 cx.cluster()
             ))
-            .hint(format!("use the Kafka that is there: kstrim up --cluster {owner}"))
-            .hint(format!("or a machine of its own: kstrim up --profile {0} --cluster {0}", cx.cluster())),
+            .hint(format!(
+                "use the Kafka that is there: {} --cluster {owner}",
+                refused::up_without(cx, "--cluster")
+            ))
+            .hint(format!(
+                "or another namespace: {} --namespace {}",
+                refused::up_without(cx, "--namespace"),
+                cx.cluster()
+            )),
     ))
 }
 
@@ -276,6 +286,13 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
     wanted = labelled(cx, wanted);
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
     component::into_kafka(&mut wanted, live, &names, &beside::input(cx));
+    if let Some(live) = live {
+        // Over the very Kafka that was looked at, or not at all.
+        let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+        for kafka in wanted.iter_mut().filter(|o| o.kind() == "Kafka") {
+            kafka.set(&["metadata", "uid"], uid);
+        }
+    }
     let Some(id) = kept else {
         cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
         return Ok(());
@@ -312,7 +329,8 @@ async fn give_cluster_id(cx: &Cx, id: &str) -> std::result::Result<(), ApiError>
         if there {
             tokio::time::sleep(Duration::from_millis(200)).await;
         } else {
-            let status = json!({"status": {"clusterId": id}});
+            let uid = kafka.pointer("/metadata/uid").cloned().unwrap_or_default();
+            let status = json!({"metadata": {"uid": uid}, "status": {"clusterId": id}});
             let kind = "kafka.kafka.strimzi.io";
             cx.kubectl.patch(cx.namespace(), kind, cx.cluster(), &status, Some("status")).await?;
         }

@@ -32,7 +32,7 @@ pub mod programs;
 pub mod proof;
 pub mod ready;
 pub mod refused;
-mod rivals;
+pub mod rivals;
 pub mod rolling;
 pub mod script;
 pub mod smoke;

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::patience::Patience;
 use super::{ownership, refused};
-use crate::context::{Cx, yaml};
+use crate::cluster::change;
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Result};
@@ -34,6 +35,7 @@ impl Task<Cx> for Namespace {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&[ObservedKind::Namespace]).await;
         let name = cx.namespace();
+        let installation = ownership::installation_to_create(cx).await?;
         let Some(found) = snapshot.namespace(name) else {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
@@ -47,7 +49,7 @@ impl Task<Cx> for Namespace {
                 .await?;
             return Ok(Doneness::Pending(format!("an earlier namespace {name} is still going away")));
         }
-        if !ownership::is_ours(found.0.json()) && !cx.settings.adopt {
+        if !cx.owns(found.0.json()) && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refused::foreign(
                 cx,
                 refused::NAMESPACE,
@@ -55,28 +57,43 @@ impl Task<Cx> for Namespace {
                 "--namespace ANOTHER-NAME",
             )));
         }
+        if !installation.exists() || installation.is_unmarked() {
+            return Ok(Doneness::Pending(format!("namespace {name} has no ConfigMap of the installation yet")));
+        }
+        ownership::exclude(cx, "up").await?;
         Ok(Doneness::Done(format!("namespace {name} is there")))
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        // A terminating namespace takes no apply; wait for its end by looking again.
-        let gone = || cx.store.snapshot().namespace(cx.namespace()).is_none();
-        while !gone() {
+        // A namespace that is being deleted takes no apply; wait for its end by looking again.
+        let there = || {
+            let snapshot = cx.store.snapshot();
+            snapshot.namespace(cx.namespace()).map(|n| n.0.deleting())
+        };
+        if there() == Some(false) {
+            ownership::exclude(cx, "up").await?;
+            return ownership::establish(cx, false).await.map(drop);
+        }
+        while there().is_some() {
             let before = cx.store.version();
             tokio::select! {
                 _ = cx.store.newer_than(before) => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => { self.check(cx).await?; }
             }
-            if cx.store.snapshot().namespace(cx.namespace()).is_some_and(|n| !n.0.deleting()) {
+            if there() == Some(false) {
                 return Ok(());
             }
         }
         let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
-        cx.kubectl
-            .apply(&yaml(&objects), false)
-            .await
-            .map_err(|e| ownership::api_failure(cx, "make the namespace", &e))?;
-        Ok(())
+        let failed = |e| ownership::api_failure(cx, "create the namespace", &e);
+        // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
+        let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
+        let created = created.map_err(failed)?.is_some();
+        if !created {
+            return Ok(());
+        }
+        ownership::exclude(cx, "up").await?;
+        ownership::establish(cx, true).await.map(drop)
     }
 
     async fn changed(&self, cx: &Cx) {

@@ -48,7 +48,7 @@ impl Task<Cx> for Operator {
             return Ok(Doneness::Pending("the operator is not installed".into()));
         };
         let json = found.0.json();
-        let ours = ownership::is_ours(json);
+        let ours = cx.owns(json);
         if !ours && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refused::foreign(
                 cx,
@@ -82,18 +82,18 @@ impl Task<Cx> for Operator {
         let install = sources::install(cx).await?;
         let snapshot = cx.store.snapshot();
         let live = snapshot.deployment(cx.namespace(), DEPLOYMENT);
-        if live.as_ref().is_none_or(|d| ownership::is_ours(d.0.json())) {
+        if live.as_ref().is_none_or(|d| cx.owns(d.0.json())) {
             secrets(cx, &install).await?;
         }
         if live.is_some_and(|d| {
-            !ownership::is_ours(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest)
+            !cx.owns(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest)
         }) {
             // Adopted, or ours and only not available yet.
             return Ok(());
         }
         let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
         cx.kubectl
-            .apply(&yaml(&objects), true)
+            .apply(&yaml(&cx.stamped(&objects)), true)
             .await
             .map(drop)
             .map_err(|e| ownership::api_failure(cx, "apply the operator", &e))
@@ -155,12 +155,12 @@ async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
     }
     let Some(secret) = &install.secret else { return Ok(()) };
     if let Some(live) = read_secret(cx, secret.name()).await?
-        && !ownership::is_ours(&live)
+        && !cx.owns(&live)
     {
         return Err(refused::foreign_secret(cx, secret.name()));
     }
     let mut objects = [secret.clone()];
     manifest::label(&mut objects, &install.digest, &cx.choice.release.version.to_string());
-    let applied = cx.kubectl.apply(&yaml(&objects), true).await;
+    let applied = cx.kubectl.apply(&yaml(&cx.stamped(&objects)), true).await;
     applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the Secret of the docker login", &e))
 }

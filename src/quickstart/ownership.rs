@@ -4,19 +4,26 @@
 
 use serde_json::{Value, json};
 
+use super::refused;
+use crate::cluster::installation::{Consent, Installation, Owned};
+use crate::cluster::lease::{self, Holder, Lease};
+use crate::cluster::{adopt, change};
 use crate::context::Cx;
 use crate::engine::journal::Journal;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
-use crate::observe::ApiError;
+use crate::observe::{ApiError, Kind as ObservedKind};
+use crate::tool::kubectl::Kubectl;
+
+/// Another command holds the namespace's Lease.
+pub const LOCKED: Id = Id("KS-NAMESPACE-LOCKED");
+/// The Kafka that was looked at is gone.
+pub const REPLACED: Id = Id("KS-KAFKA-REPLACED");
+/// Something of the marker's name is somebody else's.
+pub const MARKER_TAKEN: Id = Id("KS-INSTALLATION-TAKEN");
 
 /// Path of the marker that kstrim leaves in a cluster it made.
 pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
-
-/// Whether an object carries kstrim's label.
-pub fn is_ours(object: &Value) -> bool {
-    object.pointer("/metadata/labels").and_then(|l| l.get(MANAGED_BY)).and_then(Value::as_str) == Some(KSTRIM)
-}
 
 /// An annotation that kstrim wrote.
 fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -82,6 +89,176 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         journal.save()?;
     }
     Ok(())
+}
+
+/// The installation in the run's namespace, looked for once a run.
+///
+/// # Errors
+/// `KS-KUBECTL-*` when the cluster cannot be asked, `KS-STATE-UNWRITABLE`.
+pub async fn installation(cx: &Cx) -> Result<Installation> {
+    let _looking = cx.installing.lock().await;
+    if let Some(known) = &*cx.installation.borrow() {
+        return Ok(known.clone());
+    }
+    let recorded = cx.journal.borrow().journal.installations.get(cx.namespace()).cloned();
+    let proposed = recorded.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let found = Installation::find(&cx.kubectl, cx.namespace(), &proposed).await;
+    let found = found.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
+    *cx.installation.borrow_mut() = Some(found.clone());
+    Ok(found)
+}
+
+/// The same for a run that will create something: the id is on disk before any object has it, so that a run that was
+/// killed goes on as the same installation.
+///
+/// # Errors
+/// Those of [`installation`].
+pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
+    let found = installation(cx).await?;
+    if !cx.read_only.get() {
+        let mut journal = cx.journal.borrow_mut();
+        let known = &mut journal.journal.installations;
+        if known.get(cx.namespace()).map(String::as_str) != Some(found.id()) {
+            known.insert(cx.namespace().to_owned(), found.id().to_owned());
+            journal.save()?;
+        }
+    }
+    Ok(found)
+}
+
+/// Create the marker of the installation, and give its id to the objects of an earlier kstrim, which knew none.
+///
+/// # Errors
+/// `KS-KUBECTL-*`.
+pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation> {
+    let found = installation_to_create(cx).await?;
+    if found.exists() && !found.is_unmarked() {
+        return Ok(found);
+    }
+    if found.is_unmarked() {
+        let stamped = adopt::unmarked(&cx.kubectl, &found).await;
+        stamped.map_err(|e| api_failure(cx, "give the installation's objects its id", &e))?;
+    }
+    let failed = |e| api_failure(cx, "create the ConfigMap of the installation", &e);
+    let marker = found.marker(created_namespace);
+    let now = match change::create(&cx.kubectl, &found.markers(), &marker).await.map_err(failed)? {
+        Some(_) => found.marked(),
+        // Somebody was faster: theirs is the installation.
+        None => {
+            let theirs = Installation::find(&cx.kubectl, cx.namespace(), found.id()).await.map_err(failed)?;
+            if theirs.exists() { theirs } else { return Err(taken(cx)) }
+        }
+    };
+    *cx.installation.borrow_mut() = Some(now.clone());
+    installation_to_create(cx).await
+}
+
+/// A ConfigMap of the marker's name that kstrim did not create.
+fn taken(cx: &Cx) -> Box<Failure> {
+    let message = format!(
+        "the ConfigMap {} in namespace {} was not created by kstrim",
+        crate::cluster::installation::MARKER,
+        cx.namespace()
+    );
+    Box::new(Failure::new(MARKER_TAKEN, Kind::Foreign, message).hint(format!(
+        "use another namespace: {} --namespace NAME",
+        refused::up_without(cx, "--namespace")
+    )))
+}
+
+/// Change the run's Kafka: what `patch` makes of it as it is now is merged into it, again if somebody else changed it
+/// meanwhile. `adopt`: the user asked for a change of a Kafka that kstrim did not create. `seen` is the Kafka that was
+/// looked at: another one of the name is not changed.
+///
+/// # Errors
+/// `KS-KAFKA-FOREIGN`, [`REPLACED`], `KS-KUBECTL-*`; `doing` completes "cannot ...".
+pub async fn change_kafka(
+    cx: &Cx,
+    adopt: bool,
+    seen: Option<&Value>,
+    doing: &str,
+    patch: impl FnMut(&Value) -> Option<Value>,
+) -> Result<bool> {
+    let installation = installation(cx).await?;
+    let collection = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
+    let path = format!("{collection}/{}", cx.cluster());
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka", &e))?;
+    let uid = |kafka: &Value| kafka.pointer("/metadata/uid").cloned();
+    let Some(kafka) = kafka.filter(|now| seen.is_none_or(|seen| uid(seen) == uid(now))) else {
+        let message = format!("the Kafka {} was deleted or replaced meanwhile", cx.cluster());
+        return Err(Box::new(Failure::new(REPLACED, Kind::Task, message).hint(format!(
+            "see what is there: kstrim status{}",
+            refused::target_flags(&cx.settings.target)
+        ))));
+    };
+    let by_id = installation.owned(&collection, &kafka);
+    let by_user = || Consent::by_flag(adopt).map(|consent| Owned::requested(&collection, &kafka, consent));
+    let Some(owned) = by_id.or_else(by_user) else {
+        let what = format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace());
+        return Err(refused::foreign(cx, refused::KAFKA, what, "--cluster ANOTHER-NAME"));
+    };
+    let resource = "kafkas.kafka.strimzi.io";
+    let changed = change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+    changed.map_err(|e| api_failure(cx, doing, &e))
+}
+
+/// Hold the namespace's Lease until [`release_lease`]: no other command that changes the namespace runs meanwhile, on any
+/// machine. A namespace that does not exist has none yet.
+///
+/// # Errors
+/// [`LOCKED`], `KS-KUBECTL-*`.
+pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
+    if cx.lease.borrow().is_some() || cx.read_only.get() {
+        return Ok(());
+    }
+    let path = format!("/api/v1/namespaces/{}", cx.namespace());
+    let space = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the namespace", &e))?;
+    if space.is_none_or(|ns| ns.pointer("/metadata/deletionTimestamp").is_some()) {
+        return Ok(());
+    }
+    let holder = holder(cx.profile(), verb);
+    let waiting = |who: &str| {
+        let message = format!("waiting for the Lease of a command that seems to have died: {who}");
+        cx.emit.warn(None, message);
+    };
+    let taken = Lease::take(cx.kubectl.clone(), cx.namespace(), &holder, waiting).await;
+    match taken {
+        Ok(lease) => {
+            *cx.lease.borrow_mut() = Some(lease);
+            Ok(())
+        }
+        Err(lease::Refused::Held { holder, since }) => {
+            let message = format!("another command is changing the namespace {}", cx.namespace());
+            Err(Box::new(
+                Failure::new(LOCKED, Kind::Locked, message)
+                    .because(format!("{holder}, since {since}"))
+                    .hint("wait for it to end, then run the same command again"),
+            ))
+        }
+        Err(lease::Refused::Api(e)) => Err(api_failure(cx, "take the namespace's Lease", &e)),
+    }
+}
+
+/// Give up the namespace's Lease. `kubectl` runs commands also after the run was interrupted.
+pub async fn release_lease(cx: &Cx, kubectl: &Kubectl) {
+    let lease = cx.lease.borrow_mut().take();
+    if let Some(lease) = lease {
+        lease.release(kubectl).await;
+    }
+}
+
+/// Who this command is, for a Lease.
+pub fn holder(profile: &str, verb: &str) -> Holder {
+    let uname = rustix::system::uname();
+    let host = uname.nodename().to_string_lossy().into_owned();
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let folder = std::path::absolute(crate::paths::state_dir()).unwrap_or_default();
+    let state = format!("{} {host} {} {}", machine.trim(), folder.display(), profile);
+    Holder {
+        identity: format!("{user}@{host}, pid {}: kstrim {verb}", std::process::id()),
+        state: crate::manifest::digest::of_bytes(state.as_bytes()),
+    }
 }
 
 /// The failure of a request; `doing` completes "cannot ...".

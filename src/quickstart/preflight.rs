@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 
 use super::checks::{self, Ground, Group};
 use super::{ownership, programs, rivals, sources};
+use crate::cluster::installation;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::Result;
@@ -55,7 +56,7 @@ impl Task<Cx> for Preflight {
                 cx.machine_is(Machine::Api);
                 let mut live = live.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
                 rivals::tell(cx, &live);
-                live.retain(ownership::is_ours);
+                live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);
             }
             if !cx.profile_is_ours.get() && !cx.settings.adopt {

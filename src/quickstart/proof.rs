@@ -15,7 +15,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::ownership;
 use super::patience::expect;
 use crate::component::{Component, TABLE, of};
 use crate::context::Cx;
@@ -171,7 +170,7 @@ pub async fn installed(cx: &Cx) -> Vec<ComponentName> {
     let there = |component: &&Component| match component.kind() {
         Some(kind) => {
             let found = snapshot.get(kind, cx.namespace(), cx.cluster());
-            found.is_some_and(|o| ownership::is_ours(o.json()) && !o.deleting())
+            found.is_some_and(|o| cx.owns(o.json()) && !o.deleting())
         }
         None => {
             kafka.as_ref().is_some_and(|k| component.stands_in(k.0.json()) && component.is_marked(k.0.json()))

@@ -19,6 +19,8 @@ pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
 pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
 /// A node pool of the name belongs to another Kafka.
 pub const POOL: Id = Id("KS-POOL-TAKEN");
+/// The node pool is somebody else's.
+pub const POOL_FOREIGN: Id = Id("KS-POOL-FOREIGN");
 /// The Secret of kstrim's name is somebody else's.
 pub const SECRET: Id = Id("KS-SECRET-FOREIGN");
 /// The live cluster cannot take a setting.
@@ -36,12 +38,13 @@ pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {
 
 /// The same for a target without a run.
 pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Failure> {
+    let replaced = instead.split(' ').next().unwrap_or_default();
     let up = up_of(target);
     Box::new(
-        Failure::new(id, Kind::Foreign, format!("{what} was not made by kstrim"))
-            .because("kstrim changes only what it made, unless it is told to")
+        Failure::new(id, Kind::Foreign, format!("{what} was not created by kstrim"))
+            .because("kstrim changes only what it created, unless you ask for it")
             .hint(format!("use it all the same: {up} --adopt"))
-            .hint(format!("or leave it alone: {up} {instead}")),
+            .hint(format!("or leave it alone: kstrim up{} {instead}", flags_without(target, replaced))),
     )
 }
 
@@ -66,10 +69,22 @@ pub fn up_of(target: &Target) -> String {
     format!("kstrim up{}", target_flags(target))
 }
 
+/// The `up` command of this run's target without one of its flags, which the caller gives another value.
+pub fn up_without(cx: &Cx, flag: &str) -> String {
+    format!("kstrim up{}", flags_without(&cx.settings.target, flag))
+}
+
 /// The flags that name a target, without those that are the defaults.
 pub fn target_flags(target: &Target) -> String {
+    flags_without(target, "")
+}
+
+/// The same without `left_out`: clap refuses a flag that is given twice.
+pub fn flags_without(target: &Target, left_out: &str) -> String {
     let mut flags = String::new();
-    if let Some(context) = &target.context {
+    if let Some(context) = &target.context
+        && left_out != "--profile"
+    {
         flags.push_str(&format!(" --context {}", quote(context.as_str())));
     }
     let profile = if target.context.is_some() { "kstrim" } else { target.profile.as_str() };
@@ -78,7 +93,7 @@ pub fn target_flags(target: &Target) -> String {
         ("--namespace", target.namespace.as_str(), "kafka"),
         ("--cluster", target.cluster.as_str(), "my-cluster"),
     ] {
-        if value != default {
+        if value != default && flag != left_out {
             flags.push_str(&format!(" {flag} {value}"));
         }
     }

@@ -2,23 +2,34 @@
 
 use serde_json::Value;
 
+use super::operator::DEPLOYMENT;
 use super::patience;
 use crate::context::Cx;
 use crate::event::Event;
 use crate::explain;
 use crate::observe::ApiError;
 
-/// Path of every Deployment of the operator's name, whoever made it.
-const OPERATORS: &str = "/apis/apps/v1/deployments?fieldSelector=metadata.name%3Dstrimzi-cluster-operator";
+/// Path of every Deployment. Helm, OLM and people name the operator's as they like: its labels tell.
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 
 /// All operators of the cluster.
 ///
 /// # Errors
 /// What the API server refuses.
 pub async fn all(cx: &Cx) -> Result<Vec<Value>, ApiError> {
-    let mut found = cx.kubectl.find(OPERATORS).await?.unwrap_or_default();
+    let mut found = cx.kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
     let items = found.get_mut("items").and_then(Value::as_array_mut);
-    Ok(items.map(std::mem::take).unwrap_or_default())
+    Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
+}
+
+/// Whether a Deployment runs Strimzi's cluster operator.
+fn is_operator(deployment: &Value) -> bool {
+    let label = |name: &str| crate::cluster::installation::label(deployment, name);
+    let containers = deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let mut env = containers.into_iter().flatten().filter_map(|c| c["env"].as_array()).flatten();
+    crate::cluster::installation::name(deployment) == DEPLOYMENT
+        || label("strimzi.io/kind") == Some("cluster-operator")
+        || label("app") == Some("strimzi") && env.any(|e| e["name"] == "STRIMZI_NAMESPACE")
 }
 
 /// Warn of those that will work against kstrim's, once a run.

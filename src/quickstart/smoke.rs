@@ -16,7 +16,7 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, SmokeReport, Unit};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::kafka::admin::NewTopic;
+use crate::kafka::admin::{Created, NewTopic};
 use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
 use crate::kafka::{KafkaError, Security};
@@ -179,20 +179,33 @@ impl Brokers {
         smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), Options::default(), progress).await
     }
 
-    /// Make `topic` as its resource describes it, if it is not there.
+    /// Whether Kafka has a topic.
+    ///
+    /// # Errors
+    /// [`TOPIC`] when the brokers cannot be asked.
+    pub async fn has_topic(&self, name: &str) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
+        work.await.map_err(|e| {
+            let message = format!("the brokers do not say whether the topic {name} exists");
+            Box::new(Failure::new(TOPIC, Kind::Task, message).because(e).hint("see the broker's own words: kstrim status"))
+        })
+    }
+
+    /// Create `topic` as its resource describes it, if it does not exist.
     ///
     /// # Errors
     /// [`TOPIC`].
-    pub async fn create_topic(&self, name: &str, resource: &Object) -> Result<()> {
+    pub async fn create_topic(&self, name: &str, resource: &Object) -> Result<Created> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let new = new_topic(name, resource);
         let work = async {
             let mut client = self.client(deadline).await?;
             client.create_topic(&new, deadline).await
         };
-        work.await.map(drop).map_err(|e| {
+        work.await.map_err(|e| {
             Box::new(
-                Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be made"))
+                Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
                     .because(e)
                     .hint("see the broker's own words: kstrim status"),
             )

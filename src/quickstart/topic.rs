@@ -1,26 +1,33 @@
-//! The topic: a `KafkaTopic`, and the topic itself as soon as a broker serves.
+//! The topic: in Kafka as soon as a broker serves, and its `KafkaTopic`.
 //!
-//! The topic operator starts long after the broker. So that the smoke test need not wait for it,
-//! the topic is also made in Kafka, exactly as the resource describes it; the topic operator then
-//! finds it as it wants it.
+//! The topic operator starts long after the broker. So that the smoke test need not wait for it, the topic is created
+//! in Kafka first, and then gets a resource that describes it as it is. A topic that Kafka had already is used as it
+//! is and gets no resource: with one it would be kstrim's to change and to delete.
 
 use std::cell::Cell;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::ownership;
 use super::patience::Patience;
 use super::smoke::Brokers;
-use crate::context::{Cx, yaml};
+use crate::cluster::change;
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::Result;
-use crate::manifest::{Object, render};
-use crate::observe::Kind as ObservedKind;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::admin::Created;
+use crate::manifest::{Object as Rendered, render};
+use crate::observe::strimzi::KafkaTopic;
+use crate::observe::{Kind as ObservedKind, Object, Snapshot};
 use crate::ready::Readiness;
 
-/// Partitions of a topic that kstrim makes, as in Strimzi's own example.
+/// Partitions of a topic that kstrim creates, as in Strimzi's own example.
 const PARTITIONS: u32 = 1;
+
+/// The name of its resource is another topic's.
+pub const RESOURCE_TAKEN: Id = Id("KS-TOPIC-RESOURCE-TAKEN");
 
 /// The task.
 pub struct Topic {
@@ -45,18 +52,18 @@ impl Task<Cx> for Topic {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let topic = &cx.settings.topic;
-        if !operated(cx) {
+        let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
+        if !is_operated(cx, &snapshot) || cx.topic_resource.borrow().is_none() {
             return Ok(if self.exists.get() {
                 Doneness::Done(format!("topic {topic} is there"))
             } else {
                 Doneness::Pending(format!("the topic {topic} may not be there"))
             });
         }
-        let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
-        let found = snapshot.topic(cx.namespace(), &topic.resource_name());
-        let Some(found) = found else {
-            return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
+        let Some(found) = resource(cx, &snapshot)? else {
+            return Ok(Doneness::Pending(format!("the topic {topic} has no KafkaTopic")));
         };
+        cx.topic_resource.replace(Some(found.0.name().to_owned()));
         if found.0.deleting() {
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
@@ -81,17 +88,38 @@ impl Task<Cx> for Topic {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let wanted = wanted(cx);
-        let snapshot = cx.synced(&super::smoke::KINDS).await;
-        if operated(cx) && snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()).is_none() {
-            let labelled = super::kafka::labelled(cx, wanted.clone());
-            cx.kubectl
-                .apply(&yaml(&labelled), false)
-                .await
-                .map_err(|e| ownership::api_failure(cx, "apply the topic", &e))?;
-        }
+        let name = cx.settings.topic.as_str();
+        let mut kinds = super::smoke::KINDS.to_vec();
+        kinds.push(ObservedKind::KafkaTopic);
+        let snapshot = cx.synced(&kinds).await;
         let brokers = Brokers::of(cx)?;
-        brokers.create_topic(cx.settings.topic.as_str(), &wanted[0]).await?;
+        let described = resource(cx, &snapshot)?.and_then(|t| Rendered::new(t.0.json().clone()).ok());
+        if described.is_some() || !is_operated(cx, &snapshot) {
+            let wanted = described.unwrap_or_else(|| wanted(cx).swap_remove(0));
+            brokers.create_topic(name, &wanted).await?;
+            self.exists.set(true);
+            return Ok(());
+        }
+        // A run that was killed between the topic and its resource is continued: it had seen that there was none.
+        let uid = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.uid().to_owned());
+        let creating = format!("{}/{name}", uid.unwrap_or_default());
+        let begun = cx.journal.borrow().journal.creating_topic.as_deref() == Some(&creating);
+        if !begun && brokers.has_topic(name).await? {
+            self.is_unmanaged(cx);
+            return Ok(());
+        }
+        note(cx, Some(creating))?;
+        let wanted = wanted(cx).swap_remove(0);
+        if brokers.create_topic(name, &wanted).await? == Created::AlreadyExists && !begun {
+            note(cx, None)?;
+            self.is_unmanaged(cx);
+            return Ok(());
+        }
+        let collection = ObservedKind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
+        let labelled = super::kafka::labelled(cx, vec![wanted]);
+        let created = change::create(&cx.kubectl, &collection, labelled[0].value()).await;
+        created.map_err(|e| ownership::api_failure(cx, "create the KafkaTopic", &e))?;
+        note(cx, None)?;
         self.exists.set(true);
         Ok(())
     }
@@ -108,6 +136,59 @@ impl Task<Cx> for Topic {
     }
 }
 
+impl Topic {
+    fn is_unmanaged(&self, cx: &Cx) {
+        let topic = &cx.settings.topic;
+        let message = format!("Kafka has the topic {topic} already, without a KafkaTopic: it is used as it is");
+        cx.emit.warn(Some("topic"), message);
+        self.exists.set(true);
+        cx.topic_resource.replace(None);
+    }
+}
+
+/// Record which topic is being created.
+fn note(cx: &Cx, creating: Option<String>) -> Result<()> {
+    let mut journal = cx.journal.borrow_mut();
+    journal.journal.creating_topic = creating;
+    journal.save()
+}
+
+/// The resource of the run's topic: of this Kafka, by its name in Kafka.
+///
+/// # Errors
+/// [`RESOURCE_TAKEN`]: the name of the resource belongs to another Kafka's topic.
+fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>>> {
+    let name = cx.settings.topic.as_str();
+    let inside = |o: &&Object| o.namespace() == cx.namespace();
+    let topics = snapshot.all(ObservedKind::KafkaTopic).filter(inside).map(KafkaTopic);
+    let mut mine = topics.filter(|t| t.cluster() == Some(cx.cluster()) && t.topic() == name);
+    if let Some(found) = mine.next() {
+        return Ok(Some(found));
+    }
+    let Some(named) = snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()) else { return Ok(None) };
+    let owner = named.cluster().filter(|owner| *owner != cx.cluster());
+    let Some(owner) = owner.filter(|owner| snapshot.kafka(cx.namespace(), owner).is_some()) else {
+        return Ok(Some(named));
+    };
+    let message = format!("the KafkaTopic {} belongs to the Kafka {owner}", named.0.name());
+    Err(Box::new(
+        Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
+            .because(format!("the namespace {} has one KafkaTopic of a name", cx.namespace()))
+            .hint(format!("use another topic: {} --topic NAME", super::refused::up(cx))),
+    ))
+}
+
+/// Whether a topic operator serves the run's Kafka: as the live Kafka says, or as the preset would have it.
+pub fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
+    match snapshot.kafka(cx.namespace(), cx.cluster()) {
+        Some(kafka) => {
+            let asked = kafka.0.json().pointer("/spec/entityOperator/topicOperator");
+            asked.is_some_and(Value::is_object) && (!cx.owns(kafka.0.json()) || operated(cx))
+        }
+        None => operated(cx),
+    }
+}
+
 /// Whether the release has a topic operator for this kind of cluster: early KRaft has none, and
 /// `KafkaTopic` resources are ignored.
 pub fn operated(cx: &Cx) -> bool {
@@ -115,13 +196,13 @@ pub fn operated(cx: &Cx) -> bool {
 }
 
 /// The KafkaTopic as it should be, not yet labelled.
-pub fn wanted(cx: &Cx) -> Vec<Object> {
+pub fn wanted(cx: &Cx) -> Vec<Rendered> {
     // Replicas as the preset's own default.replication.factor, so that both ways agree.
     wanted_with(cx, cx.preset().brokers())
 }
 
 /// The same with another number of replicas.
-pub fn wanted_with(cx: &Cx, replicas: u32) -> Vec<Object> {
+pub fn wanted_with(cx: &Cx, replicas: u32) -> Vec<Rendered> {
     let target = &cx.settings.target;
     let topic = &cx.settings.topic;
     vec![render::topic(cx.choice.release, &target.namespace, &target.cluster, topic, PARTITIONS, replicas)]

@@ -115,6 +115,15 @@ impl Reporter for Plain {
             Event::TaskFinished { task, outcome, seconds, detail } => {
                 self.ended(task, *outcome, *seconds, detail);
             }
+            Event::DeletionPlanned(deletion) => {
+                for object in &deletion.objects {
+                    let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
+                    self.say(SELF, &text::one_line(&format!("deletes {} {}{size}", object.kind, object.name)));
+                }
+                for kept in &deletion.kept {
+                    self.say(SELF, &text::one_line(&format!("keeps {kept}")));
+                }
+            }
             Event::Command { task, line } if self.verbose => {
                 let who = task.as_deref().unwrap_or(SELF);
                 self.say(who, &format!("+ {}", text::one_line(line)));

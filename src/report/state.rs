@@ -116,6 +116,7 @@ impl Run {
                 self.tasks = tasks.iter().map(Task::new).collect();
                 Change::Told
             }
+            Event::DeletionPlanned(_) => Change::Nothing,
             Event::TaskStarted { task, reason } => {
                 let now = self.now;
                 let task = self.task(task);

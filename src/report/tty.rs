@@ -86,7 +86,10 @@ impl Reporter for Tty {
                 let command = format!("+ {}", text::one_line(line));
                 self.bars.print(&self.look.paint(Tone::Dim, &command));
             }
-            Event::Command { .. } | Event::Smoke(_) | Event::ComponentSmoke(_) => {}
+            Event::Command { .. }
+            | Event::DeletionPlanned(_)
+            | Event::Smoke(_)
+            | Event::ComponentSmoke(_) => {}
             Event::RunFinished { .. } => self.close(&line.event),
             Event::TaskProgress { .. } if change == Change::Nothing => {}
             Event::TaskProgress { .. } | Event::TaskStarted { .. } | Event::TaskFinished { .. } => {

@@ -14,6 +14,7 @@ use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
 use crate::observe::strimzi::{Kafka, KafkaNodePool};
 use crate::quickstart::operator::DEPLOYMENT;
+use crate::cluster::installation;
 use crate::quickstart::ownership;
 use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};
@@ -271,8 +272,9 @@ fn profile(facts: &Facts) -> data::Profile {
     }
 }
 
+/// Whether some kstrim created it, of whatever installation.
 pub(super) fn ours(object: &Object) -> bool {
-    ownership::is_ours(object.json())
+    installation::by_kstrim(object.json())
 }
 
 pub(super) fn why(readiness: Readiness) -> Option<String> {

@@ -2,6 +2,7 @@
 //! the component itself made for it.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::orphans::Orphans;
-use super::{few, items, moment, name, of_cluster, with_labels};
+use super::{Scope as Known, few, items, moment, name, of_cluster, with_labels};
 use crate::component::{self, Component};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -20,7 +21,7 @@ use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::component as beside;
-use crate::quickstart::ownership::{api_failure, is_ours};
+use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::rolling::rolling;
 use crate::quickstart::smoke::{self, Brokers};
@@ -57,9 +58,10 @@ impl Plan {
 /// # Errors
 /// `KS-COMPONENT-FOREIGN`, [`IN_USE`], `KS-API-*`.
 pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Result<Plan> {
+    ownership::installation(cx).await?;
     let resource = resource(cx, component).await?;
     let there = match &resource {
-        Some(found) if !is_ours(found) => return Err(beside::foreign(cx, component)),
+        Some(found) if !cx.owns(found) => return Err(beside::foreign(cx, component)),
         Some(_) => true,
         None if component.stands_in(kafka) && !component.is_marked(kafka) => {
             return Err(beside::foreign(cx, component));
@@ -88,7 +90,7 @@ async fn resource(cx: &Cx, component: &Component) -> Result<Option<Value>> {
 async fn unused(cx: &Cx) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let path = with_labels(&path, &of_cluster(cx));
-    let theirs: Vec<String> = items(cx, &path).await?.iter().filter(|c| !is_ours(c)).map(name).collect();
+    let theirs: Vec<String> = items(cx, &path).await?.iter().filter(|c| !cx.owns(c)).map(name).collect();
     if theirs.is_empty() {
         return Ok(());
     }
@@ -106,16 +108,9 @@ async fn unused(cx: &Cx) -> Result<()> {
 
 /// Delete the connectors that kstrim made, while their Connect still ends them.
 async fn connectors_away(cx: &Cx) -> Result<()> {
-    let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
-    let path = with_labels(&path, &of_cluster(cx));
-    let mine: Vec<String> = items(cx, &path).await?.iter().filter(|c| is_ours(c)).map(name).collect();
-    if mine.is_empty() {
-        return Ok(());
-    }
-    let what: Vec<String> =
-        std::iter::once("kafkaconnectors.kafka.strimzi.io".to_owned()).chain(mine).collect();
-    let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-    deleted.map_err(|e| api_failure(cx, "delete the connectors", &e))
+    let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
+    let found = items(cx, &with_labels(&collection, &of_cluster(cx))).await?;
+    super::delete(cx, "the connectors", super::owned(cx, &collection, &found).await?).await
 }
 
 /// The task.
@@ -139,7 +134,7 @@ impl Away {
     /// What is left of it besides topics.
     async fn left(&self, cx: &Cx) -> Result<Option<String>> {
         let component = self.plan.component;
-        if let Some(found) = resource(cx, component).await?.filter(is_ours) {
+        if let Some(found) = resource(cx, component).await?.filter(|found| cx.owns(found)) {
             let kind = component.kind().map_or("", ObservedKind::as_str);
             super::held::refuse(cx, [(kind, &found)])?;
             return Ok(Some(format!("to be deleted: {kind}/{}", name(&found))));
@@ -221,7 +216,7 @@ impl Away {
     async fn delete_topics(&self, brokers: &Brokers, deadline: Instant) -> Result<(), KafkaError> {
         let mut client = brokers.client(deadline).await?;
         for topic in &self.plan.topics {
-            client.delete_topic(topic, deadline).await?;
+            client.delete_topic(topic, None, deadline).await?;
         }
         Ok(())
     }
@@ -248,29 +243,30 @@ impl Task<Cx> for Away {
     async fn run(&self, cx: &Cx) -> Result<()> {
         let component = self.plan.component;
         if let Some(kind) = component.kind() {
-            let what = [format!("{}.kafka.strimzi.io", kind.plural()), cx.cluster().to_owned()];
             if component.name == ComponentName::Connect {
                 connectors_away(cx).await?;
             }
-            if resource(cx, component).await?.is_some_and(|found| is_ours(&found)) {
-                let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-                deleted.map_err(|e| api_failure(cx, &format!("delete {}", component.title), &e))?;
-            }
-            return Ok(());
+            let found: Vec<Value> = resource(cx, component).await?.into_iter().collect();
+            let collection = kind.path(cx.api_version(), Some(cx.namespace()));
+            return super::delete(cx, component.title, super::owned(cx, &collection, &found).await?).await;
         }
         let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
         let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
         let kafka = found.map_err(|e| api_failure(cx, "look at the Kafka", &e))?.unwrap_or_default();
-        if let Some(patch) = component::take(&kafka, &self.names) {
+        if component::take(&kafka, &self.names).is_some() {
             self.patience.changed_now();
-            beside::give(cx, &patch).await?;
+            // Fields that kstrim marked as its own: taking them out needs no other consent.
+            let take = |now: &Value| component::take(now, &self.names);
+            ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka", take).await?;
             self.patience.changed_now();
         }
         // What the field referred to goes after it.
         for object in beside::objects(cx, component) {
-            let what = [object.kind().to_lowercase(), object.name().to_owned()];
-            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-            deleted.map_err(|e| api_failure(cx, "delete the rules of the metrics", &e))?;
+            let collection = format!("/api/v1/namespaces/{}/configmaps", cx.namespace());
+            let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
+            let found = found.map_err(|e| api_failure(cx, "look at the rules of the metrics", &e))?;
+            let found: Vec<Value> = found.into_iter().collect();
+            super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?).await?;
         }
         Ok(())
     }
@@ -290,10 +286,16 @@ impl Task<Cx> for Away {
     }
 }
 
-/// What `down` does with all of them: the resources that kstrim made, before the Kafka that they use.
-#[derive(Default)]
+/// What `down` does with all of them: the resources that kstrim created, before the Kafka that they use.
 pub struct Components {
     orphans: Orphans,
+}
+
+impl Components {
+    /// Of what was known of the installation when `down` began.
+    pub fn new(scope: Rc<Known>) -> Self {
+        Self { orphans: Orphans::new(scope) }
+    }
 }
 
 #[async_trait(?Send)]
@@ -313,7 +315,7 @@ impl Task<Cx> for Components {
         let kinds = component::KINDS.map(ObservedKind::as_str).join(",");
         let selector = format!("{},strimzi.io/kind in ({kinds})", of_cluster(cx));
         let path = with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector);
-        let pods = items(cx, &path).await?;
+        let pods = self.orphans.dependents(cx, items(cx, &path).await?);
         if pods.is_empty() {
             return Ok(Doneness::Done("none is left".into()));
         }
@@ -324,9 +326,12 @@ impl Task<Cx> for Components {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         for (kind, object) in made(cx).await? {
-            let what = [kind.to_lowercase(), name(&object)];
-            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-            deleted.map_err(|e| api_failure(cx, &format!("delete the {kind}"), &e))?;
+            let collection = match ObservedKind::parse(kind) {
+                Some(kind) => kind.path(cx.api_version(), Some(cx.namespace())),
+                None => format!("/api/v1/namespaces/{}/configmaps", cx.namespace()),
+            };
+            let owned = super::owned(cx, &collection, std::slice::from_ref(&object)).await?;
+            super::delete(cx, &format!("the {kind}"), owned).await?;
         }
         Ok(())
     }
@@ -342,15 +347,16 @@ impl Task<Cx> for Components {
 
 /// What kstrim made beside the Kafka, with its kind.
 async fn made(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+    ownership::installation(cx).await?;
     let mine = format!("{MANAGED_BY}={KSTRIM},{}", of_cluster(cx));
     let rules = with_labels(&format!("/api/v1/namespaces/{}/configmaps", cx.namespace()), &mine);
     let kinds = component::KINDS.map(|kind| async move {
         let path = kind.path(cx.api_version(), Some(cx.namespace()));
         let found = items(cx, &path).await?;
-        let mine = found.into_iter().filter(|o| name(o) == cx.cluster() && is_ours(o));
+        let mine = found.into_iter().filter(|o| name(o) == cx.cluster() && cx.owns(o));
         Ok::<_, Box<Failure>>(mine.map(|o| (kind.as_str(), o)).collect::<Vec<_>>())
     });
     let (kinds, rules) = tokio::join!(futures_util::future::try_join_all(kinds), items(cx, &rules));
-    let rules = rules?.into_iter().map(|o| ("ConfigMap", o));
+    let rules = rules?.into_iter().filter(|o| cx.owns(o)).map(|o| ("ConfigMap", o));
     Ok(kinds?.into_iter().flatten().chain(rules).collect())
 }

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{ends, few, items, moment, name, text};
+use crate::cluster::change;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
-use crate::quickstart::ownership::{api_failure, is_ours};
-use crate::quickstart::{crds, held};
+use crate::quickstart::{crds, held, ownership};
 
 /// How long definitions may take to go when nothing of their kinds is left; mostly a second.
 const GOES_WITHIN: Duration = Duration::from_secs(30);
@@ -40,7 +40,8 @@ impl Task<Cx> for Definitions {
         if ours.is_empty() {
             return Ok(Doneness::Done("no definitions of kstrim's are left".into()));
         }
-        let used = used(cx, &ours).await?;
+        let mut used = used(cx, &ours).await?;
+        used.extend(super::operator::elsewhere(cx).await?);
         if !used.is_empty() {
             return Ok(Doneness::Done(format!("kept, because they are in use: {}", few(&used))));
         }
@@ -57,11 +58,10 @@ impl Task<Cx> for Definitions {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let ours = ours(cx).await?;
-        let mut what = vec!["customresourcedefinitions.apiextensions.k8s.io".to_owned()];
-        what.extend(ours.iter().map(name));
-        let deleted = cx.kubectl.delete(None, &what).await;
+        let owned = super::owned(cx, crds::PATH, &ours).await?;
+        let deleted = super::delete(cx, "Strimzi's resource definitions", owned).await;
         self.deleted_at.set(Some(Instant::now()));
-        deleted.map_err(|e| api_failure(cx, "delete Strimzi's resource definitions", &e))
+        deleted
     }
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
@@ -89,8 +89,11 @@ impl Definitions {
             cx.progress("crds", message, None);
             // Another value each time. One that has gone meanwhile is what is wanted.
             let seconds = deleted_at.elapsed().as_secs().to_string();
-            let patch = json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}});
-            let _ = cx.kubectl.patch(cx.namespace(), "crd", &name(crd), &patch, None).await;
+            let patch = |_: &Value| Some(json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}}));
+            let Ok(installation) = ownership::installation(cx).await else { return };
+            let Some(owned) = installation.owned(crds::PATH, crd) else { continue };
+            let resource = "customresourcedefinitions.apiextensions.k8s.io";
+            let _ = change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
         }
     }
 }
@@ -103,7 +106,8 @@ fn put_off(crd: &Value) -> bool {
 }
 
 async fn ours(cx: &Cx) -> Result<Vec<Value>> {
-    Ok(crds::list(cx).await?.into_iter().filter(is_ours).collect())
+    ownership::installation(cx).await?;
+    Ok(crds::list(cx).await?.into_iter().filter(|crd| cx.owns(crd)).collect())
 }
 
 /// What exists of these kinds anywhere: `Kafka other/theirs`.

@@ -1,27 +1,33 @@
 //! The Kafka, its node pools and its pods.
 
+use std::rc::Rc;
+
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::orphans::Orphans;
-use super::{few, items, moment, name, of_cluster, strimzis, with_labels};
+use super::{Scope, few, items, moment, name, of_cluster, strimzis, with_labels};
+use crate::cluster::change;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
+use crate::manifest::label::ID;
+use crate::observe::ApiErrorKind;
 use crate::quickstart::held;
 use crate::quickstart::kafka::CLUSTER_ID;
-use crate::quickstart::ownership::{api_failure, is_ours};
+use crate::quickstart::ownership::{self, api_failure};
 
 /// The task.
 pub struct Kafka {
+    scope: Rc<Scope>,
     keep_data: bool,
     orphans: Orphans,
 }
 
 impl Kafka {
     /// `keep_data`: leave the cluster id on the claims, for the next `up`.
-    pub fn new(keep_data: bool) -> Self {
-        Self { keep_data, orphans: Orphans::default() }
+    pub fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
+        Self { orphans: Orphans::new(scope.clone()), scope, keep_data }
     }
 }
 
@@ -40,11 +46,12 @@ impl Task<Cx> for Kafka {
                 resources.iter().map(|(kind, object)| format!("{kind}/{}", name(object))).collect();
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let pods = items(cx, &pods_path(cx)).await?;
+        if foreign {
+            return Ok(Doneness::Done(format!("the Kafka {} stays: kstrim did not create it", cx.cluster())));
+        }
+        let pods = self.orphans.dependents(cx, items(cx, &pods_path(cx)).await?);
         if !pods.is_empty() {
-            if !foreign {
-                self.orphans.sweep(cx, &selector(cx), &pods).await?;
-            }
+            self.orphans.sweep(cx, &selector(cx), &pods).await?;
             let names: Vec<String> = pods.iter().map(name).collect();
             return Ok(Doneness::Pending(format!("stopping: {}", few(&names))));
         }
@@ -53,13 +60,11 @@ impl Task<Cx> for Kafka {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let resources = look(cx).await?.resources;
-        if self.keep_data {
-            remember(cx, &resources).await?;
-        }
+        self.label_claims(cx, &resources).await?;
         for (kind, object) in &resources {
-            let what = [format!("{kind}.kafka.strimzi.io"), name(object)];
-            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-            deleted.map_err(|e| api_failure(cx, "delete the Kafka", &e))?;
+            let collection = format!("{}/{kind}", strimzis(cx));
+            let owned = super::owned(cx, &collection, std::slice::from_ref(object)).await?;
+            super::delete(cx, "the Kafka", owned).await?;
         }
         Ok(())
     }
@@ -88,12 +93,14 @@ struct Found {
 async fn look(cx: &Cx) -> Result<Found> {
     let path = format!("{}/kafkas/{}", strimzis(cx), cx.cluster());
     let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
-    if kafka.as_ref().is_some_and(|kafka| !is_ours(kafka)) {
+    ownership::installation(cx).await?;
+    if kafka.as_ref().is_some_and(|kafka| !cx.owns(kafka)) {
         return Ok(Found { resources: Vec::new(), foreign: true });
     }
     let mut resources: Vec<_> = kafka.into_iter().map(|kafka| ("kafkas", kafka)).collect();
     let pools = with_labels(&format!("{}/kafkanodepools", strimzis(cx)), &of_cluster(cx));
-    resources.extend(items(cx, &pools).await?.into_iter().map(|pool| ("kafkanodepools", pool)));
+    let pools = items(cx, &pools).await?.into_iter().filter(|pool| cx.owns(pool));
+    resources.extend(pools.map(|pool| ("kafkanodepools", pool)));
     Ok(Found { resources, foreign: false })
 }
 
@@ -106,16 +113,34 @@ fn pods_path(cx: &Cx) -> String {
     with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector(cx))
 }
 
-/// Write the cluster id onto the claims: brokers refuse a volume whose id is not their cluster's,
-/// and a Kafka that is made anew gets a new one.
-async fn remember(cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
-    let id =
-        resources.iter().find_map(|(_, object)| object.pointer("/status/clusterId").and_then(Value::as_str));
-    let Some(id) = id else { return Ok(()) };
-    for claim in super::volumes::claims(cx).await? {
-        let patch = json!({"metadata": {"annotations": {CLUSTER_ID: id}}});
-        let patched = cx.kubectl.patch(cx.namespace(), "persistentvolumeclaims", &claim, &patch, None).await;
-        patched.map_err(|e| api_failure(cx, "note the cluster id on the volumes", &e))?;
+impl Kafka {
+    /// Label the claims of the Kafka with the installation's id while the Kafka proves whose they are: nothing owns a
+    /// claim. With `keep_data` they get the cluster id too: brokers refuse a volume whose id is not their cluster's,
+    /// and a Kafka that is created again gets a new one.
+    async fn label_claims(&self, cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
+        let cluster_id = resources
+            .iter()
+            .find_map(|(_, object)| object.pointer("/status/clusterId").and_then(Value::as_str))
+            .filter(|_| self.keep_data);
+        let installation = ownership::installation(cx).await?;
+        let collection = super::volumes::collection(cx);
+        for claim in items(cx, &with_labels(&collection, &of_cluster(cx))).await? {
+            let Some(owned) = installation.dependent(&collection, &claim, &self.scope.known) else { continue };
+            let patch = |_: &Value| {
+                let mut patch = json!({"metadata": {"labels": {ID: installation.id()}}});
+                if let Some(id) = cluster_id {
+                    patch["metadata"]["annotations"] = json!({CLUSTER_ID: id});
+                }
+                Some(patch)
+            };
+            let resource = "persistentvolumeclaims";
+            let patched =
+                change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+            match patched {
+                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                patched => drop(patched.map_err(|e| api_failure(cx, "label the volumes", &e))?),
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,14 +1,14 @@
-//! What `down` does when the profile stays, in the order that never hangs:
+//! What `down` does when the cluster stays, in the order that never hangs:
 //!
 //! ```text
 //! topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
 //! components ─┘
 //! ```
-//! Topics, users and connectors go while their operator still serves their finalizers; the Kafka
-//! goes before the operator that tears it down; the definitions go when nothing of their kinds is
-//! left anywhere; the namespace goes last, so that nothing terminates inside it. Each step is a
-//! [`Task`](crate::engine::task::Task) like those of `up`: gone already is done, and a run that
-//! was cut off is continued by the next.
+//! Topics, users and connectors go while their operator still serves their finalizers; the Kafka goes before the
+//! operator that tears it down; the definitions go when nothing of their kinds is left anywhere; the namespace goes
+//! last, so that nothing terminates inside it. Only what belongs to the installation is deleted
+//! ([`crate::cluster::installation`]); what other people have in the namespace stays, and keeps the namespace. Each
+//! step is a [`Task`] like those of `up`: a run that was interrupted is continued by the next.
 
 pub mod component;
 pub mod definitions;
@@ -17,36 +17,56 @@ pub mod kafka;
 pub mod namespace;
 pub mod operator;
 pub mod orphans;
+pub mod plan;
 pub mod profile;
 pub mod resources;
 pub mod volumes;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use crate::cluster::change::{self, Deleted};
+use crate::cluster::installation::Owned;
 use crate::context::Cx;
 use crate::engine::task::{Spec, Task};
 use crate::failure::Result;
 use crate::observe::kind::Version;
-use crate::quickstart::ownership::api_failure;
+use crate::quickstart::ownership::{self, api_failure};
+
+/// How many deletions are sent at once.
+const AT_ONCE: usize = 4;
+
+/// What the tasks of one `down` share.
+#[derive(Debug, Default)]
+pub struct Scope {
+    /// The uids of what belonged to the installation when `down` began, and of its dependents: what they own is the
+    /// installation's still after they are gone.
+    pub known: BTreeSet<String>,
+}
 
 /// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and
 /// so the namespace, stay; the topics' resources go after the Kafka, since a topic operator that
 /// still serves would delete the topics, and so the data, with them.
-pub fn tasks(keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
-    let mut tasks: Vec<Rc<dyn Task<Cx>>> =
-        vec![Rc::new(resources::Resources::new(keep_data)), Rc::new(kafka::Kafka::new(keep_data))];
+pub fn tasks(scope: &Rc<Scope>, keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
+    let mut tasks: Vec<Rc<dyn Task<Cx>>> = vec![
+        Rc::new(resources::Resources::new(keep_data)),
+        Rc::new(kafka::Kafka::new(scope.clone(), keep_data)),
+    ];
     if keep_data {
         tasks.reverse();
     }
-    tasks.insert(0, Rc::new(component::Components::default()));
+    tasks.insert(0, Rc::new(component::Components::new(scope.clone())));
     if !keep_data {
         tasks.push(Rc::new(volumes::Volumes));
     }
-    tasks.push(Rc::new(operator::Operator::new(keep_data)));
+    tasks.push(Rc::new(operator::Operator::new(scope.clone(), keep_data)));
     tasks.push(Rc::new(definitions::Definitions::default()));
     if !keep_data {
-        tasks.push(Rc::new(namespace::Namespace::default()));
+        tasks.push(Rc::new(namespace::Namespace::new(scope.clone())));
     }
     tasks
 }
@@ -64,13 +84,43 @@ fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: 
 ///
 /// # Errors
 /// `KS-API-*` when the cluster cannot be asked.
-pub async fn items(cx: &Cx, path: &str) -> Result<Vec<serde_json::Value>> {
+pub async fn items(cx: &Cx, path: &str) -> Result<Vec<Value>> {
     let list = cx.kubectl.find(path).await.map_err(|e| api_failure(cx, &format!("list {path}"), &e))?;
-    let items = list.and_then(|mut l| l.get_mut("items").map(serde_json::Value::take));
+    let items = list.and_then(|mut l| l.get_mut("items").map(Value::take));
     Ok(match items {
-        Some(serde_json::Value::Array(items)) => items,
+        Some(Value::Array(items)) => items,
         _ => Vec::new(),
     })
+}
+
+/// Delete objects of the installation, some at once; `what` completes "cannot delete ...".
+///
+/// # Errors
+/// `KS-API-*`.
+async fn delete(cx: &Cx, what: &str, owned: Vec<Owned>) -> Result<()> {
+    let installation = ownership::installation(cx).await?;
+    let installation = &installation;
+    stream::iter(owned)
+        .map(|owned| async move {
+            let deleted = change::delete(&cx.kubectl, installation, &owned).await;
+            match deleted.map_err(|e| api_failure(cx, &format!("delete {what}"), &e))? {
+                Deleted::Yes => {}
+                Deleted::NoLongerOwned => {
+                    let message = format!("{} is somebody else's now, and stays", owned.path());
+                    cx.emit.warn(None, message);
+                }
+            }
+            Ok(())
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// The objects of a list that belong to the installation. `collection` is the list's path in the namespace.
+async fn owned(cx: &Cx, collection: &str, objects: &[Value]) -> Result<Vec<Owned>> {
+    let installation = ownership::installation(cx).await?;
+    Ok(objects.iter().filter_map(|object| installation.owned(collection, object)).collect())
 }
 
 /// The objects of a list's path that have the labels of a selector.
@@ -90,17 +140,17 @@ fn of_cluster(cx: &Cx) -> String {
 }
 
 /// An object's name.
-pub fn name(object: &serde_json::Value) -> String {
+pub fn name(object: &Value) -> String {
     text(object, "/metadata/name")
 }
 
 /// Whether an object was deleted and is there still.
-fn ends(object: &serde_json::Value) -> bool {
+fn ends(object: &Value) -> bool {
     !text(object, "/metadata/deletionTimestamp").is_empty()
 }
 
-fn text(object: &serde_json::Value, pointer: &str) -> String {
-    object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+fn text(object: &Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Names for a person: a few, then how many more.

@@ -1,59 +1,68 @@
-//! The namespace, last of all.
+//! The namespace, last of all: only if kstrim created it and nothing of other people is in it.
+
+use std::rc::Rc;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
-use crate::config::PULL_SECRET;
+use super::Scope;
+use crate::cluster::installation::MARKER;
+use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::explain::Scope;
+use crate::explain;
 use crate::failure::{Failure, Result};
 use crate::observe::Kind as ObservedKind;
-use crate::quickstart::held;
-use crate::quickstart::ownership::{api_failure, is_ours};
+use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::patience::Patience;
+use crate::quickstart::held;
 use crate::ready::Readiness;
 
 /// The task.
 pub struct Namespace {
+    scope: Rc<Scope>,
     patience: Patience,
 }
 
-impl Default for Namespace {
-    fn default() -> Self {
-        Self { patience: Patience::new(Scope::Teardown, "the namespace does not go away") }
-    }
+/// What is to be done about the namespace.
+enum Fate {
+    /// Nothing but the installation's is in it, and kstrim created it.
+    Delete,
+    /// It stays. `in_use`: so does something of the installation, and with it the ConfigMap.
+    Stay { why: String, in_use: bool },
 }
 
-/// What may be in a namespace, by path and kind.
-const KINDS: [(&str, &str); 9] = [
-    ("api/v1", "pods"),
-    ("api/v1", "services"),
-    ("api/v1", "configmaps"),
-    ("api/v1", "secrets"),
-    ("api/v1", "persistentvolumeclaims"),
-    ("apis/apps/v1", "deployments"),
-    ("apis/apps/v1", "statefulsets"),
-    ("apis/batch/v1", "jobs"),
-    ("apis/kafka.strimzi.io/v1", "kafkas"),
-];
-
-/// Something in the namespace that is neither kstrim's nor of its Kafka nor Kubernetes' own.
-async fn others(cx: &Cx) -> Result<Option<String>> {
-    for (group, kind) in KINDS {
-        let path = format!("/{group}/namespaces/{}/{kind}", cx.namespace());
-        let label = |o: &serde_json::Value, at: &str| {
-            o.pointer("/metadata/labels").and_then(|l| l.get(at)).and_then(|v| v.as_str()).map(str::to_owned)
-        };
-        let found = super::items(cx, &path).await?.into_iter().find(|o| {
-            let its = label(o, "strimzi.io/cluster").as_deref() == Some(cx.cluster())
-                || label(o, "name").as_deref() == Some(crate::quickstart::operator::DEPLOYMENT);
-            !(its || is_ours(o) || super::name(o) == "kube-root-ca.crt" || super::name(o) == PULL_SECRET)
-        });
-        if let Some(object) = found {
-            return Ok(Some(format!("{kind}/{}", super::name(&object))));
-        }
+impl Namespace {
+    /// Of what was known of the installation when `down` began.
+    pub fn new(scope: Rc<Scope>) -> Self {
+        let patience = Patience::new(explain::Scope::Teardown, "the namespace does not go away");
+        Self { scope, patience }
     }
-    Ok(None)
+
+    async fn fate(&self, cx: &Cx, namespace: &Value) -> Result<Fate> {
+        let installation = ownership::installation(cx).await?;
+        let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
+        let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;
+        let foreign = inventory.foreign();
+        let kept: Vec<_> = inventory.of_class(Class::Owned).filter(|i| i.name() != MARKER).collect();
+        let in_use = !kept.is_empty();
+        Ok(if !cx.owns(namespace) {
+            Fate::Stay { why: "kstrim did not create it".into(), in_use }
+        } else if !foreign.is_empty() {
+            let why = format!("kstrim did not create what is in it: {}", foreign.join("; "));
+            Fate::Stay { why, in_use }
+        } else if in_use {
+            let why = format!("this is still in use: {}", by_kind(kept.into_iter()).join("; "));
+            Fate::Stay { why, in_use }
+        } else {
+            Fate::Delete
+        })
+    }
+
+    async fn marker(&self, cx: &Cx) -> Result<Option<Value>> {
+        let path = format!("/api/v1/namespaces/{}/configmaps/{MARKER}", cx.namespace());
+        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at kstrim's ConfigMap", &e))
+    }
 }
 
 #[async_trait(?Send)]
@@ -68,29 +77,34 @@ impl Task<Cx> for Namespace {
         let Some(found) = snapshot.namespace(name) else {
             return Ok(Doneness::Done(format!("namespace {name} is gone")));
         };
-        if !is_ours(found.0.json()) {
-            return Ok(Doneness::Done(format!("namespace {name} stays: kstrim did not make it")));
+        if found.0.deleting() {
+            // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+            let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
+                Some(finding) => Readiness::Failed(Box::new(finding.clone())),
+                None => Readiness::Progressing { why: format!("namespace {name} is being deleted") },
+            });
+            return look.await;
         }
-        if !found.0.deleting()
-            && cx.settings.target.context.is_some()
-            && let Some(other) = others(cx).await?
-        {
-            return Ok(Doneness::Done(format!("namespace {name} stays: {other} in it is not kstrim's")));
+        match self.fate(cx, found.0.json()).await? {
+            Fate::Delete => Ok(Doneness::Pending(format!("namespace {name} is there"))),
+            Fate::Stay { in_use: false, .. } if self.marker(cx).await?.is_some_and(|m| cx.owns(&m)) => {
+                Ok(Doneness::Pending("kstrim's ConfigMap is still in it".into()))
+            }
+            Fate::Stay { why, .. } => Ok(Doneness::Done(format!("namespace {name} stays: {why}"))),
         }
-        if !found.0.deleting() {
-            return Ok(Doneness::Pending(format!("namespace {name} is there")));
-        }
-        // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
-        let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
-            Some(finding) => Readiness::Failed(Box::new(finding.clone())),
-            None => Readiness::Progressing { why: format!("namespace {name} is going away") },
-        });
-        look.await
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let what = ["namespace".to_owned(), cx.namespace().to_owned()];
-        cx.kubectl.delete(None, &what).await.map_err(|e| api_failure(cx, "delete the namespace", &e))
+        let path = format!("/api/v1/namespaces/{}", cx.namespace());
+        let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the namespace", &e))?;
+        let Some(found) = found else { return Ok(()) };
+        let (what, collection, object) = match self.fate(cx, &found).await? {
+            Fate::Delete => ("the namespace", "/api/v1/namespaces".to_owned(), Some(found)),
+            Fate::Stay { in_use: true, .. } => return Ok(()),
+            Fate::Stay { .. } => ("kstrim's ConfigMap", format!("{path}/configmaps"), self.marker(cx).await?),
+        };
+        let object: Vec<Value> = object.into_iter().collect();
+        super::delete(cx, what, super::owned(cx, &collection, &object).await?).await
     }
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {

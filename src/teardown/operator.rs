@@ -1,37 +1,38 @@
-//! The operator and its permissions: everything that carries kstrim's label.
+//! The operator and its permissions: everything of the install manifest that belongs to the installation.
+
+use std::rc::Rc;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::orphans::Orphans;
-use super::{few, items, moment, name, with_labels};
+use super::{Scope, few, items, moment, name, strimzis, text, with_labels};
+use crate::cluster::installation::Owned;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
-use crate::quickstart::held;
-use crate::quickstart::operator::DEPLOYMENT;
-use crate::quickstart::ownership::api_failure;
 
-/// Kinds of an install manifest: path of the list (`{ns}` is the namespace) and kubectl's word.
-const KINDS: [(&str, &str); 7] = [
-    ("/apis/apps/v1/namespaces/{ns}/deployments", "deployments.apps"),
-    (
-        "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
-        "rolebindings.rbac.authorization.k8s.io",
-    ),
-    ("/api/v1/namespaces/{ns}/configmaps", "configmaps"),
+use crate::quickstart::{held, ownership, rivals};
+
+/// Kinds of an install manifest: the path of the list; `{ns}` is the namespace.
+const KINDS: [&str; 7] = [
+    "/apis/apps/v1/namespaces/{ns}/deployments",
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
+    "/api/v1/namespaces/{ns}/configmaps",
     // The docker login of --image-pull-config.
-    ("/api/v1/namespaces/{ns}/secrets", "secrets"),
-    ("/api/v1/namespaces/{ns}/serviceaccounts", "serviceaccounts"),
-    (
-        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-        "clusterrolebindings.rbac.authorization.k8s.io",
-    ),
-    ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "clusterroles.rbac.authorization.k8s.io"),
+    "/api/v1/namespaces/{ns}/secrets",
+    "/api/v1/namespaces/{ns}/serviceaccounts",
+    BINDINGS,
+    ROLES,
 ];
+const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
-/// The label of the operator's pods and of what makes them.
+/// Kinds that the operator runs: while somebody has one in the namespace, the operator stays.
+const RUN: [&str; 5] = ["kafkas", "kafkaconnects", "kafkabridges", "kafkamirrormaker2s", "kafkamirrormakers"];
+
+/// The label of the operator's pods and of what creates them.
 const SELECTOR: &str = "name=strimzi-cluster-operator";
 
 /// The task.
@@ -42,9 +43,9 @@ pub struct Operator {
 
 impl Operator {
     /// `keep_data`: there is no task for the volumes to wait for.
-    pub fn new(keep_data: bool) -> Self {
+    pub fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
         let needs = vec![if keep_data { "topics" } else { "volumes" }];
-        Self { needs, orphans: Orphans::default() }
+        Self { needs, orphans: Orphans::new(scope) }
     }
 }
 
@@ -55,18 +56,23 @@ impl Task<Cx> for Operator {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        // Their names are much alike: the kind tells them apart.
-        let word = |kind: &str| kind.split('.').next().unwrap_or(kind).to_owned();
+        let runs = runs(cx).await?;
+        if !runs.is_empty() {
+            return Ok(Doneness::Done(format!("kept, because it runs what kstrim did not create: {}", few(&runs))));
+        }
         let live = live(cx).await?;
+        // Their names are much alike: the kind tells them apart.
         let names: Vec<String> = live
             .iter()
-            .flat_map(|(kind, names)| names.iter().map(move |name| format!("{}/{name}", word(kind))))
+            .flat_map(|(path, objects)| {
+                let kind = path.rsplit('/').next().unwrap_or_default().to_owned();
+                objects.iter().map(move |object| format!("{kind}/{}", name(object)))
+            })
             .collect();
         if !names.is_empty() {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        // Pods of somebody else's operator are not ours to wait for.
-        let pods = if others(cx).await? { Vec::new() } else { items(cx, &pods_path(cx)).await? };
+        let pods = self.orphans.dependents(cx, items(cx, &pods_path(cx)).await?);
         let Some(pod) = pods.first() else {
             return Ok(Doneness::Done("no operator of kstrim's is left".into()));
         };
@@ -75,15 +81,11 @@ impl Task<Cx> for Operator {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let live = live(cx).await?;
-        let deletions = live.into_iter().map(|(kind, names)| async move {
-            let namespace = (!kind.starts_with("cluster")).then(|| cx.namespace());
-            let mut what = vec![kind.to_owned()];
-            what.extend(names);
-            let deleted = cx.kubectl.delete(namespace, &what).await;
-            deleted.map_err(|e| api_failure(cx, &format!("delete {kind}"), &e))
-        });
-        futures_util::future::try_join_all(deletions).await.map(drop)
+        let mut all: Vec<Owned> = Vec::new();
+        for (path, objects) in live(cx).await? {
+            all.extend(super::owned(cx, &path, &objects).await?);
+        }
+        super::delete(cx, "the operator", all).await
     }
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
@@ -96,21 +98,63 @@ impl Task<Cx> for Operator {
     }
 }
 
-async fn live(cx: &Cx) -> Result<Vec<(&'static str, Vec<String>)>> {
+/// What is left of the installation, by the path of its list.
+async fn live(cx: &Cx) -> Result<Vec<(String, Vec<Value>)>> {
+    ownership::installation(cx).await?;
     let selector = format!("{MANAGED_BY}={KSTRIM}");
-    let one = |(path, kind): (&str, &'static str)| {
-        let path = with_labels(&path.replace("{ns}", cx.namespace()), &selector);
-        async move { items(cx, &path).await.map(|found| (kind, found.iter().map(name).collect::<Vec<_>>())) }
+    let one = |path: &str| {
+        let collection = path.replace("{ns}", cx.namespace());
+        let path = with_labels(&collection, &selector);
+        async move {
+            let found = items(cx, &path).await?;
+            let mine = |o: &Value| cx.owns(o) && name(o) != crate::cluster::installation::MARKER;
+            Ok::<_, Box<Failure>>((collection, found.into_iter().filter(mine).collect::<Vec<_>>()))
+        }
     };
-    let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
-    Ok(found.into_iter().filter(|(_, names)| !names.is_empty()).collect())
+    let mut found = futures_util::future::try_join_all(KINDS.map(one)).await?;
+    let shared = shared(cx).await?;
+    for (path, objects) in &mut found {
+        if path == ROLES {
+            objects.retain(|role| !shared.contains(&name(role)));
+        }
+    }
+    Ok(found.into_iter().filter(|(_, objects)| !objects.is_empty()).collect())
 }
 
-/// Whether somebody else's Deployment makes such pods.
-async fn others(cx: &Cx) -> Result<bool> {
-    let deployments = items(cx, &format!("/apis/apps/v1/namespaces/{}/deployments", cx.namespace())).await?;
-    let name = |d: &Value| d.pointer("/spec/selector/matchLabels/name").cloned();
-    Ok(deployments.iter().filter_map(name).any(|name| name == DEPLOYMENT))
+/// Cluster roles that somebody else's binding refers to: the roles of Strimzi have the same names everywhere.
+async fn shared(cx: &Cx) -> Result<Vec<String>> {
+    let everywhere = "/apis/rbac.authorization.k8s.io/v1/rolebindings";
+    let (global, bindings) = tokio::join!(items(cx, BINDINGS), items(cx, everywhere));
+    let bindings = global?.into_iter().chain(bindings?);
+    // What the operator bound for a Kafka of the installation refers to accounts of this namespace.
+    let elsewhere = |b: &Value| {
+        let subjects = b.get("subjects").and_then(Value::as_array);
+        subjects.into_iter().flatten().any(|s| s["namespace"] != cx.namespace())
+    };
+    let theirs = bindings.filter(|b| !cx.owns(b) && elsewhere(b));
+    Ok(theirs.map(|b| text(&b, "/roleRef/name")).collect())
+}
+
+/// What other people have in the namespace that the operator runs.
+async fn runs(cx: &Cx) -> Result<Vec<String>> {
+    ownership::installation(cx).await?;
+    let one = |plural: &'static str| async move {
+        let found = items(cx, &format!("{}/{plural}", strimzis(cx))).await?;
+        let theirs = found.into_iter().filter(|o| !cx.owns(o));
+        Ok::<_, Box<Failure>>(theirs.map(|o| format!("{plural}/{}", name(&o))).collect::<Vec<_>>())
+    };
+    Ok(futures_util::future::try_join_all(RUN.map(one)).await?.concat())
+}
+
+/// Other installations of Strimzi in the cluster, which need its definitions.
+///
+/// # Errors
+/// `KS-API-*`.
+pub async fn elsewhere(cx: &Cx) -> Result<Vec<String>> {
+    let all = rivals::all(cx).await;
+    let all = all.map_err(|e| ownership::api_failure(cx, "look for other operators", &e))?;
+    let theirs = all.iter().filter(|d| !cx.owns(d));
+    Ok(theirs.map(|d| format!("the operator in namespace {}", text(d, "/metadata/namespace"))).collect())
 }
 
 fn pods_path(cx: &Cx) -> String {

@@ -3,31 +3,50 @@
 //! know all kinds there are.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{ends, few, name};
+use super::{Scope, ends, few, items, name, with_labels};
 use crate::context::Cx;
 use crate::failure::Result;
-use crate::quickstart::ownership::api_failure;
+use crate::quickstart::ownership;
 
 /// How long the garbage collector gets; in an idle cluster it takes less than a second for each step from owner
 /// to dependent.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(10);
 
-/// What owns pods below a resource of Strimzi, before the pods: their controllers would make them again.
-const KINDS: &str = "deployments.apps,replicasets.apps,strimzipodsets.core.strimzi.io,pods";
+/// What owns pods below a resource of Strimzi, before the pods: their controllers would create them again.
+const KINDS: [&str; 4] = [
+    "/apis/apps/v1/namespaces/{ns}/deployments",
+    "/apis/apps/v1/namespaces/{ns}/replicasets",
+    "/apis/core.strimzi.io/{v}/namespaces/{ns}/strimzipodsets",
+    "/api/v1/namespaces/{ns}/pods",
+];
 
-/// The pods that stay behind, and what would make them again. The rest has no life of its own and goes with its
+/// The pods that stay behind, and what would create them again. The rest has no life of its own and goes with its
 /// namespace.
-#[derive(Default)]
 pub struct Orphans {
+    scope: Rc<Scope>,
     since: Cell<Option<Instant>>,
 }
 
 impl Orphans {
+    /// Of what was known of the installation when `down` began.
+    pub fn new(scope: Rc<Scope>) -> Self {
+        Self { scope, since: Cell::default() }
+    }
+
+    /// Those objects that exist because of the installation's.
+    pub fn dependents(&self, cx: &Cx, objects: Vec<Value>) -> Vec<Value> {
+        let installation = cx.installation.borrow();
+        let Some(installation) = installation.as_ref() else { return Vec::new() };
+        let mine = |object: &Value| installation.dependent("", object, &self.scope.known).is_some();
+        objects.into_iter().filter(mine).collect()
+    }
+
     /// Called while `pods`, whose resource is gone, are still there: delete them and their owners, all of which
     /// have the labels `selector`, once the garbage collector had its time.
     ///
@@ -40,10 +59,16 @@ impl Orphans {
         if pods.is_empty() || since.elapsed() < COLLECTED_WITHIN {
             return Ok(());
         }
-        let collector = "Kubernetes' garbage collector stands still";
+        let collector = "Kubernetes' garbage collector does not delete the pods";
         cx.emit.warn(None, format!("{collector}; kstrim deletes what is left: {}", few(&pods)));
-        let what = [KINDS, "-l", selector].map(str::to_owned);
-        let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-        deleted.map_err(|e| api_failure(cx, "delete the pods", &e))
+        let installation = ownership::installation(cx).await?;
+        for path in KINDS {
+            let path = path.replace("{ns}", cx.namespace()).replace("{v}", cx.api_version().as_str());
+            let found = items(cx, &with_labels(&path, selector)).await?;
+            let mine =
+                found.iter().filter_map(|object| installation.dependent(&path, object, &self.scope.known));
+            super::delete(cx, "the pods", mine.collect()).await?;
+        }
+        Ok(())
     }
 }

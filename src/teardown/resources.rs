@@ -5,14 +5,16 @@ use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ends, few, items, moment, name, of_cluster, strimzis, with_labels};
+use crate::cluster::change;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
+use crate::quickstart::heal::without_strimzis;
 use crate::quickstart::held;
-use crate::quickstart::ownership::api_failure;
+use crate::quickstart::ownership::{self, api_failure};
 
 /// Kinds with the label `strimzi.io/cluster`, by plural.
 const KINDS: [&str; 4] = ["kafkatopics", "kafkausers", "kafkaconnectors", "kafkarebalances"];
@@ -45,7 +47,10 @@ impl Task<Cx> for Resources {
         let found = live(cx).await?;
         if found.is_empty() {
             let healed = self.healed.borrow();
-            return Ok(Doneness::Done(if healed.is_empty() {
+            let others = others(cx).await?;
+            return Ok(Doneness::Done(if !others.is_empty() {
+                format!("kept, because kstrim did not create them: {}", few(&others))
+            } else if healed.is_empty() {
                 "no topics or users are left".into()
             } else {
                 format!(
@@ -68,14 +73,10 @@ impl Task<Cx> for Resources {
     async fn run(&self, cx: &Cx) -> Result<()> {
         let live = live(cx).await?;
         for kind in KINDS {
-            let names: Vec<String> = live.iter().filter(|(k, _)| *k == kind).map(|(_, o)| name(o)).collect();
-            if names.is_empty() {
-                continue;
-            }
-            let mut what = vec![format!("{kind}.kafka.strimzi.io")];
-            what.extend(names);
-            let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-            deleted.map_err(|e| api_failure(cx, &format!("delete {kind}"), &e))?;
+            let objects: Vec<Value> =
+                live.iter().filter(|(k, _)| *k == kind).map(|(_, o)| o.clone()).collect();
+            let owned = super::owned(cx, &format!("{}/{kind}", strimzis(cx)), &objects).await?;
+            super::delete(cx, kind, owned).await?;
         }
         self.deleted_at.set(Some(Instant::now()));
         Ok(())
@@ -101,6 +102,7 @@ impl Resources {
     /// Take Strimzi's finalizers off what is being deleted: nobody else will. Finalizers of others
     /// stay.
     async fn heal(&self, cx: &Cx, found: &[(&'static str, Value)]) -> Result<()> {
+        let installation = ownership::installation(cx).await?;
         for (kind, object) in found {
             let finalizers: Vec<String> = object
                 .pointer("/metadata/finalizers")
@@ -109,14 +111,17 @@ impl Resources {
                 .flatten()
                 .filter_map(|f| f.as_str().map(str::to_owned))
                 .collect();
-            let kept: Vec<&String> = finalizers.iter().filter(|f| !f.starts_with("strimzi.io/")).collect();
-            if !ends(object) || kept.len() == finalizers.len() {
+            let kept = finalizers.iter().filter(|f| !f.starts_with("strimzi.io/")).count();
+            if !ends(object) || kept == finalizers.len() {
                 continue;
             }
-            let patch = json!({"metadata": {"finalizers": kept}});
             let name = name(object);
             let resource = format!("{kind}.kafka.strimzi.io");
-            match cx.kubectl.patch(cx.namespace(), &resource, &name, &patch, None).await {
+            let collection = format!("{}/{kind}", strimzis(cx));
+            let Some(owned) = installation.owned(&collection, object) else { continue };
+            let patched =
+                change::patch(&cx.kubectl, &installation, &owned, &resource, cx.namespace(), without_strimzis);
+            match patched.await.map(drop) {
                 // Nobody is left to serve it, and that is as it should be.
                 Ok(()) if self.keep_data => {}
                 Ok(()) => {
@@ -134,8 +139,19 @@ impl Resources {
     }
 }
 
-/// What is there of the cluster, with its kind.
+/// What the installation has of the cluster, with its kind.
 async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+    ownership::installation(cx).await?;
+    Ok(all(cx).await?.into_iter().filter(|(_, object)| cx.owns(object)).collect())
+}
+
+/// The names of what other people have of the cluster.
+async fn others(cx: &Cx) -> Result<Vec<String>> {
+    let theirs = all(cx).await?.into_iter().filter(|(_, object)| !cx.owns(object));
+    Ok(theirs.map(|(kind, object)| format!("{kind}/{}", name(&object))).collect())
+}
+
+async fn all(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
     let one = |kind: &'static str| {
         let path = format!("{}/{kind}", strimzis(cx));
         let path = with_labels(&path, &of_cluster(cx));

@@ -1,13 +1,14 @@
-//! The brokers' claims. Strimzi leaves them, and a left one breaks the next cluster.
+//! The brokers' claims. Strimzi leaves them, and a left one breaks the next cluster. Those of the installation were
+//! labelled with its id before their Kafka was deleted; any other is somebody's, and stays.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::{few, items, moment, name, of_cluster, with_labels};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
-use crate::quickstart::held;
-use crate::quickstart::ownership::api_failure;
+use crate::quickstart::{held, ownership};
 
 /// The task.
 pub struct Volumes;
@@ -19,25 +20,29 @@ impl Task<Cx> for Volumes {
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        let objects = items(cx, &path(cx)).await?;
-        super::held::refuse(cx, objects.iter().map(|claim| ("persistentvolumeclaim", claim)))?;
-        let claims: Vec<String> = objects.iter().map(name).collect();
-        Ok(if claims.is_empty() {
+        let (owned, others) = claims(cx).await?;
+        super::held::refuse(cx, owned.iter().map(|claim| ("persistentvolumeclaim", claim)))?;
+        let names: Vec<String> = owned.iter().map(name).collect();
+        Ok(if !names.is_empty() {
+            Doneness::Pending(format!("to be deleted: {}", few(&names)))
+        } else if others.is_empty() {
             Doneness::Done("no volume claims are left".into())
         } else {
-            Doneness::Pending(format!("to be deleted: {}", few(&claims)))
+            let names: Vec<String> = others.iter().map(name).collect();
+            Doneness::Done(format!("kept, because kstrim's Kafka did not create them: {}", few(&names)))
         })
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let mut what = vec!["persistentvolumeclaims".to_owned()];
-        what.extend(claims(cx).await?);
-        let deleted = cx.kubectl.delete(Some(cx.namespace()), &what).await;
-        deleted.map_err(|e| api_failure(cx, "delete the volumes", &e))
+        let installation = ownership::installation(cx).await?;
+        let (owned, _) = claims(cx).await?;
+        let collection = collection(cx);
+        let owned = owned.iter().filter_map(|claim| installation.owned_claim(&collection, claim)).collect();
+        super::delete(cx, "the volumes", owned).await
     }
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        let left = items(cx, &path(cx)).await.ok()?;
+        let (left, _) = claims(cx).await.ok()?;
         held::explain(cx, left.into_iter().map(|claim| ("PersistentVolumeClaim", claim)))
     }
 
@@ -46,11 +51,15 @@ impl Task<Cx> for Volumes {
     }
 }
 
-/// Names of the cluster's claims.
-pub(super) async fn claims(cx: &Cx) -> Result<Vec<String>> {
-    Ok(items(cx, &path(cx)).await?.iter().map(name).collect())
+/// The cluster's claims: the installation's, and those of others.
+async fn claims(cx: &Cx) -> Result<(Vec<Value>, Vec<Value>)> {
+    let installation = ownership::installation(cx).await?;
+    let collection = collection(cx);
+    let found = items(cx, &with_labels(&collection, &of_cluster(cx))).await?;
+    Ok(found.into_iter().partition(|claim| installation.owned_claim(&collection, claim).is_some()))
 }
 
-fn path(cx: &Cx) -> String {
-    with_labels(&format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace()), &of_cluster(cx))
+/// The path of the namespace's claims.
+pub(super) fn collection(cx: &Cx) -> String {
+    format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace())
 }

@@ -78,6 +78,12 @@ impl Kubectl {
         self
     }
 
+    /// The same with commands run by `runner`, and reads by commands too.
+    #[must_use]
+    pub fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
+        Self { runner, proxy: None, patient: false, ..self.clone() }
+    }
+
     /// The program's path.
     pub fn program(&self) -> PathBuf {
         self.program.borrow().clone()
@@ -98,14 +104,24 @@ impl Kubectl {
 
     /// Whether the kubeconfig has the context at all; asks nobody.
     pub fn knows_context(&self) -> bool {
-        std::fs::read_to_string(&self.kubeconfig)
-            .ok()
-            .and_then(|text| serde_yaml::from_str::<Value>(&text).ok())
-            .and_then(|config| {
-                let contexts = config.get("contexts")?.as_array()?;
-                Some(contexts.iter().any(|c| c.get("name").and_then(Value::as_str) == Some(&self.context)))
-            })
-            .unwrap_or(false)
+        self.in_context().is_some()
+    }
+
+    /// The API server's address as the kubeconfig has it; asks nobody.
+    pub fn server(&self) -> Option<String> {
+        let (config, context) = self.in_context()?;
+        let cluster = context.pointer("/context/cluster")?.as_str()?;
+        let named = |c: &&Value| c["name"] == cluster;
+        let cluster = config.get("clusters")?.as_array()?.iter().find(named)?;
+        cluster.pointer("/cluster/server")?.as_str().map(str::to_owned)
+    }
+
+    /// The kubeconfig, and its entry for the context.
+    fn in_context(&self) -> Option<(Value, Value)> {
+        let config: Value = serde_yaml::from_str(&std::fs::read_to_string(&self.kubeconfig).ok()?).ok()?;
+        let named = |c: &&Value| c["name"] == self.context;
+        let context = config.get("contexts")?.as_array()?.iter().find(named)?.clone();
+        Some((config, context))
     }
 
     pub(super) async fn stream(&self, cmd: &Cmd) -> Result<Box<dyn Lines>, ApiError> {
@@ -220,21 +236,36 @@ impl Kubectl {
         Ok(output.stderr)
     }
 
-    /// Delete without waiting; what is not there is no error, nor is a kind that is not served.
+    /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions say which object is
+    /// meant. An object that is not there is no error. Called by `cluster::change` only.
     ///
     /// # Errors
-    /// What the API server refused.
-    pub async fn delete(&self, namespace: Option<&str>, what: &[String]) -> Result<(), ApiError> {
-        let mut cmd = self.cmd().arg("delete").args(what.iter().cloned());
-        if let Some(namespace) = namespace {
-            cmd = cmd.args(["-n", namespace]);
-        }
-        cmd = cmd.args(["--ignore-not-found", "--wait=false"]).timeout(WRITE);
-        match self.run(&cmd).await {
+    /// What the API server refused: [`ApiErrorKind::Conflict`] if it is not the object of the preconditions.
+    pub async fn delete_at(&self, path: &str, options: &Value) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["delete", "--raw", path, "-f", "-"]).timeout(WRITE);
+        match self.run(&cmd.stdin(options.to_string())).await {
             Ok(_) => Ok(()),
             Err(error) if absent(&error) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Create an object in the collection at `path`, and give it as it was stored.
+    ///
+    /// # Errors
+    /// What the API server refused: [`ApiErrorKind::AlreadyExists`] if one of its name is there.
+    pub async fn create_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        let cmd = self.cmd().args(["create", "--raw", path, "-f", "-"]).timeout(WRITE);
+        stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
+    }
+
+    /// Replace the object at `path`; its resource version is the precondition.
+    ///
+    /// # Errors
+    /// What the API server refused: [`ApiErrorKind::Conflict`] if it has changed.
+    pub async fn replace_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        let cmd = self.cmd().args(["replace", "--raw", path, "-f", "-"]).timeout(WRITE);
+        stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
     }
 
     /// Merge `patch` into an object; `subresource` as in `--subresource=status`.
@@ -352,6 +383,21 @@ impl Kubectl {
         Ok(self.run(&cmd.arg(template)).await?.text())
     }
 
+    /// The names in a folder of a container.
+    ///
+    /// # Errors
+    /// When the container does not run, or has no such folder.
+    pub async fn folder(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        path: &str,
+    ) -> Result<Vec<String>, ApiError> {
+        let cmd = self.cmd().args(["exec", "-n", namespace, pod, "-c", container, "--", "ls", "-1", path]);
+        Ok(self.run(&cmd).await?.text().lines().map(|line| line.trim().to_owned()).collect())
+    }
+
     /// Forward a free local port to `port` of a pod. The forward ends when the result is dropped.
     ///
     /// # Errors
@@ -396,6 +442,12 @@ impl Kubectl {
             }
         }
     }
+}
+
+/// What the API server stored.
+fn stored(path: &str, output: &Output) -> Result<Value, ApiError> {
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
 }
 
 /// Not there, or of a kind that is not served.

@@ -95,7 +95,7 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
 }
 
 fn ours(cx: &Cx, object: &Value, id: crate::failure::Id, what: &str) -> Result<()> {
-    if ownership::is_ours(object) {
+    if cx.owns(object) {
         return Ok(());
     }
     let message = format!("{what} in namespace {} was not made by kstrim", cx.namespace());

@@ -21,6 +21,9 @@ pub const TOPIC: &str = "kafkatopics.kafka.strimzi.io/kafka/my-topic";
 /// The marker in a cluster that kstrim made.
 pub const MARKER: &str = "configmaps/kube-system/kstrim";
 
+/// The label with the id of the installation that an object belongs to.
+pub const ID: &str = "kstrim.io/installation";
+
 const STRIMZI: &str = "strimzi-cluster-operator";
 const KINDS: [(&str, &str); 10] = [
     ("Kafka", "kafkas"),
@@ -213,8 +216,8 @@ pub fn writes(call: &Call) -> bool {
     let verbs = ["start", "stop", "pause", "unpause", "load", "pull", "update-context"];
     let has = |list: &[&str]| call.args.iter().any(|a| list.contains(&a.as_str()));
     match call.program.as_str() {
-        // A question whether one may create is no creation.
-        "kubectl" => has(&words) && !has(&["auth"]),
+        // A question whether one may create is no creation, and a Lease is held by every run that may change something.
+        "kubectl" => has(&words) && !has(&["auth"]) && !call.args.iter().any(|a| a.contains("/leases")),
         _ => has(&words) || has(&verbs),
     }
 }
@@ -225,7 +228,7 @@ pub fn written(test: &Test) -> Vec<String> {
 }
 
 /// The words that name the cluster: kstrim's own kubeconfig, which it leaves to others too.
-fn target(test: &Test) -> Vec<String> {
+pub fn target(test: &Test) -> Vec<String> {
     let own = test.home().join(".local/state/kstrim/profiles/kstrim/kubeconfig");
     let mut words = vec!["--context".to_owned(), PROFILE.to_owned()];
     if own.exists() {
@@ -287,9 +290,11 @@ const LASTING: [&str; 12] = [
 /// The world without what differs from run to run: by key labels, annotations and content.
 pub fn state(test: &Test) -> BTreeMap<String, Value> {
     let objects = test.objects(PROFILE);
-    // Every namespace gets its account `default` a moment later.
+    // Every namespace gets its account `default` and its roots a moment later.
     let lasting = |key: &str| {
-        LASTING.contains(&key.split('/').next().unwrap_or("")) && !key.starts_with("serviceaccounts/")
+        LASTING.contains(&key.split('/').next().unwrap_or(""))
+            && !key.starts_with("serviceaccounts/")
+            && !key.ends_with("/kube-root-ca.crt")
             || key.starts_with("serviceaccounts/kafka/") && !key.ends_with("/default")
     };
     let mut state = BTreeMap::new();
@@ -303,9 +308,20 @@ pub fn state(test: &Test) -> BTreeMap<String, Value> {
         }
         let kept = json!({"labels": metadata["labels"], "annotations": metadata["annotations"],
             "content": content});
-        state.insert(key.clone(), kept);
+        state.insert(key.clone(), without_id(kept));
     }
     state
+}
+
+/// The same without the installation's id, which is another in each world.
+fn without_id(mut kept: Value) -> Value {
+    if kept["labels"][ID].is_string() {
+        kept["labels"][ID] = "ID".into();
+    }
+    if kept["content"]["data"]["id"].is_string() {
+        kept["content"]["data"]["id"] = "ID".into();
+    }
+    kept
 }
 
 /// Panics with what differs.

@@ -23,6 +23,16 @@ pub struct Options {
 }
 
 impl Options {
+    /// For a raw request.
+    pub fn raw(namespace: &str) -> Self {
+        Self { namespace: namespace.into(), server_side: true, ..Self::seed() }.without_status()
+    }
+
+    fn without_status(mut self) -> Self {
+        self.seed = false;
+        self
+    }
+
     /// For a test's initial objects: status is taken too.
     pub fn seed() -> Self {
         Self {
@@ -152,6 +162,7 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     let key = resource.key(&namespace, &name);
     let existing = c.get(&key).cloned();
     admit(c, &resource, &new, &namespace, existing.as_ref(), options)?;
+    precondition(&resource, &name, &new, existing.as_ref(), options)?;
     slim(&mut new, options.seed);
     let suffix = if options.dry_run { " (server dry run)" } else { "" };
     let printed = format!("{}/{name}", resource.printed());
@@ -191,6 +202,88 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
         (false, false) => "unchanged",
     };
     Ok((format!("{printed} {verb}{suffix}"), warning))
+}
+
+/// A uid or a resource version in what is applied is a condition. The words are kubectl's, which takes every 409 of a
+/// server-side apply for a conflict of field managers.
+fn precondition(
+    resource: &Resource,
+    name: &str,
+    new: &Value,
+    old: Option<&Value>,
+    options: &Options,
+) -> Result<(), Refusal> {
+    if options.seed {
+        return Ok(());
+    }
+    let refused = violation(resource, name, new, old);
+    refused.map_or(Ok(()), |violation| {
+        Err(Refusal::Other(match violation {
+            Violation::Conflict(message) if options.server_side => format!("error: {message}\n{REVIEW}"),
+            Violation::Conflict(message) => format!("Error from server (Conflict): {message}"),
+            Violation::Invalid(message) => message,
+        }))
+    })
+}
+
+/// How an object breaks the condition that it carries.
+pub enum Violation {
+    /// 409.
+    Conflict(String),
+    /// 422, in kubectl's words.
+    Invalid(String),
+}
+
+/// Whether `new` may be written over `old`. A resource version alone is no condition for an object that is not there;
+/// a uid is.
+pub fn violation(resource: &Resource, name: &str, new: &Value, old: Option<&Value>) -> Option<Violation> {
+    let (uid, version) = (text(new, "/metadata/uid"), text(new, "/metadata/resourceVersion"));
+    let cannot = |why: &str| {
+        Violation::Conflict(format!("Operation cannot be fulfilled on {} \"{name}\": {why}", resource.id()))
+    };
+    let Some(old) = old else {
+        let why = format!(
+            "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        );
+        return (!uid.is_empty()).then(|| cannot(&why));
+    };
+    if !version.is_empty() && version != text(old, "/metadata/resourceVersion") {
+        return Some(cannot(MODIFIED));
+    }
+    (!uid.is_empty() && uid != text(old, "/metadata/uid")).then(|| {
+        Violation::Invalid(format!(
+            "The {} \"{name}\" is invalid: metadata.uid: Invalid value: \"{uid}\": field is immutable",
+            resource.kind
+        ))
+    })
+}
+
+/// Of a 409 by resource version.
+pub const MODIFIED: &str =
+    "the object has been modified; please apply your changes to the latest version and try again";
+
+/// What kubectl adds to every 409 of a server-side apply.
+const REVIEW: &str = "Please review the fields above--they currently have other managers. Here\n\
+    are the ways you can resolve this warning:\n* If you intend to manage all of these fields, please re-run the \
+    apply\n  command with the `--force-conflicts` flag.\n* If you do not intend to manage all of the fields, please \
+    edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n* You may \
+    co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager \
+    if the other manager(s)\n  stop managing the field (remove it from their configuration).\nSee \
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
+
+/// A new object as the API server stores it; the caller has looked whether there is one.
+pub fn create(
+    c: &mut Cluster,
+    resource: &Resource,
+    mut new: Value,
+    options: &Options,
+) -> Result<String, Refusal> {
+    let namespace = text(&new, "/metadata/namespace").to_owned();
+    admit(c, resource, &new, &namespace, None, options)?;
+    slim(&mut new, options.seed);
+    complete(&mut new, resource);
+    stored(c, resource, &mut new);
+    Ok(c.create(resource, new))
 }
 
 /// What is written is kept in the version that its definition stores; a definition remembers every
@@ -393,16 +486,7 @@ fn conflicts(c: &Cluster, key: &str, old: &Value, new: &Value, options: &Options
         1 => "1 conflict: ".to_owned(),
         n => format!("{n} conflicts: "),
     };
-    Err(Refusal::Other(format!(
-        "error: Apply failed with {count}{}\nPlease review the fields above--they currently have other managers. Here\n\
-         are the ways you can resolve this warning:\n* If you intend to manage all of these fields, please re-run the \
-         apply\n  command with the `--force-conflicts` flag.\n* If you do not intend to manage all of the fields, please \
-         edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n* You may \
-         co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager \
-         if the other manager(s)\n  stop managing the field (remove it from their configuration).\nSee \
-         https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts",
-        found.join("\n")
-    )))
+    Err(Refusal::Other(format!("error: Apply failed with {count}{}\n{REVIEW}", found.join("\n"))))
 }
 
 fn differ(theirs: &Value, live: &Value, ours: &Value, path: &str, tell: &mut dyn FnMut(String)) {

@@ -2,6 +2,7 @@
 //! that several processes can be brokers of one cluster), and misbehaves as told.
 
 pub mod log;
+mod metadata;
 mod secure;
 mod setup;
 
@@ -23,9 +24,6 @@ use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
-};
-use kafka_protocol::messages::metadata_response::{
-    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::*;
@@ -79,6 +77,9 @@ struct Connection<'a> {
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
+
+/// `TOPIC_AUTHORIZATION_FAILED`.
+const NOT_AUTHORIZED: i16 = 29;
 
 impl<'a> Connection<'a> {
     fn new(shared: &'a Shared) -> Self {
@@ -223,6 +224,7 @@ impl<'a> Connection<'a> {
     /// Why this broker cannot serve a partition: an error code, or 0.
     fn refusal(&self, topic: Option<&log::Meta>, partition: i32, by_id: bool) -> i16 {
         match topic {
+            _ if self.shared.setup.secured.hides => NOT_AUTHORIZED,
             None => {
                 if by_id {
                     100
@@ -237,60 +239,15 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn metadata(&self, request: &MetadataRequest) -> io::Result<MetadataResponse> {
-        let brokers = self.shared.setup.brokers.iter().map(|b| {
-            MetadataResponseBroker::default()
-                .with_node_id(b.id.into())
-                .with_host(StrBytes::from_string(b.host.clone()))
-                .with_port(i32::from(b.port))
-        });
-        let names: Vec<String> = match &request.topics {
-            None => self.shared.logs.names()?,
-            Some(asked) => asked.iter().filter_map(|t| Some(t.name.as_ref()?.to_string())).collect(),
-        };
-        let mut topics = Vec::new();
-        for name in names {
-            let mut answer =
-                MetadataResponseTopic::default().with_name(Some(StrBytes::from_string(name.clone()).into()));
-            match self.shared.logs.meta(&name)? {
-                Some(_) if Self::spend(&self.shared.asked, self.faults.unknown_topic_times) => {
-                    answer.error_code = 3
-                }
-                _ if self.faults.topic_error != 0 => answer.error_code = self.faults.topic_error,
-                None => answer.error_code = 3,
-                Some(meta) => {
-                    answer.topic_id = meta.id;
-                    let waits = Self::spend(&self.shared.asked, self.faults.no_leader_times);
-                    let leaderless = self.faults.no_leader || waits;
-                    let partition = |p| {
-                        let leader = self.leader(p);
-                        let leaderless = leaderless || self.leaderless(p);
-                        MetadataResponsePartition::default()
-                            .with_partition_index(p)
-                            .with_error_code(if leaderless { 5 } else { 0 })
-                            .with_leader_id(if leaderless { -1 } else { leader }.into())
-                            .with_replica_nodes(vec![leader.into()])
-                            .with_isr_nodes(vec![leader.into()])
-                    };
-                    answer.partitions = (0..meta.partitions).map(partition).collect();
-                }
-            }
-            topics.push(answer);
-        }
-        Ok(MetadataResponse::default()
-            .with_brokers(brokers.collect())
-            .with_cluster_id(Some(StrBytes::from_static_str("fake")))
-            .with_controller_id(self.shared.setup.brokers[0].id.into())
-            .with_topics(topics))
-    }
-
     fn create(&self, request: &CreateTopicsRequest) -> io::Result<CreateTopicsResponse> {
         let mut topics = Vec::new();
         for asked in &request.topics {
             let brokers = self.shared.setup.brokers.len();
             let too_many = usize::try_from(asked.replication_factor).is_ok_and(|n| n > brokers);
             let fenced = Self::spend(&self.shared.fenced, self.faults.fenced_times);
-            let code = if too_many || fenced {
+            let code = if self.shared.setup.secured.hides {
+                NOT_AUTHORIZED
+            } else if too_many || fenced {
                 38
             } else if self.shared.logs.create(&asked.name, asked.num_partitions.max(1))? {
                 0
@@ -323,6 +280,7 @@ impl<'a> Connection<'a> {
         let mut responses = Vec::new();
         for name in names {
             let code = match self.faults.delete_error {
+                0 if self.shared.setup.secured.hides => NOT_AUTHORIZED,
                 0 => {
                     if self.shared.logs.delete(&name)? {
                         0

@@ -233,6 +233,12 @@ impl Cluster {
         format!("{}.{:03}000001Z", text.trim_end_matches('Z'), self.clock.rem_euclid(1000))
     }
 
+    /// The clock as `MicroTime`, the type of a lease's times.
+    pub fn micro_time(&self) -> String {
+        let text = stamp(self.clock - self.clock.rem_euclid(1000));
+        format!("{}.{:03}000Z", text.trim_end_matches('Z'), self.clock.rem_euclid(1000))
+    }
+
     /// Something changed that is no object: look at everything again.
     pub fn touch(&mut self) {
         self.moves += 1;
@@ -276,7 +282,7 @@ impl Cluster {
         if new == *old {
             return;
         }
-        if new["spec"] != old["spec"]
+        if differs(&new, old)
             && let Some(generation) = old["metadata"]["generation"].as_u64()
         {
             new["metadata"]["generation"] = json!(generation + 1);
@@ -412,6 +418,16 @@ impl Cluster {
         let to = self.clock + 3_000;
         self.advance(to);
     }
+}
+
+/// Whether anything but metadata and status changed: that is a new generation.
+fn differs(new: &Value, old: &Value) -> bool {
+    let desired =
+        |o: &Value, name: &str| !["metadata", "status", "apiVersion"].contains(&name) && !o[name].is_null();
+    let of = |a: &Value, b: &Value| {
+        a.as_object().is_some_and(|map| map.keys().any(|name| desired(a, name) && a[name] != b[name]))
+    };
+    of(new, old) || of(old, new)
 }
 
 /// RFC 3339 in UTC.

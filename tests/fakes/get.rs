@@ -49,6 +49,10 @@ fn raw(link: &Link, io: &mut Io, path: &str, expire: bool) -> Done {
     let missing = || {
         End::Error("Error from server (NotFound): the server could not find the requested resource".into())
     };
+    if let Some(refusal) = crate::discovery::away(&cluster, &path) {
+        cluster.save(link.place);
+        return Err(refusal);
+    }
     if let Some(body) = well_known(&cluster, &path) {
         cluster.save(link.place);
         drop(world);
@@ -86,7 +90,7 @@ fn raw(link: &Link, io: &mut Io, path: &str, expire: bool) -> Done {
             .ok_or_else(|| End::Error(not_found(&found.resource, name)))
     } else {
         let items: Vec<Value> = cluster
-            .list(&found.resource.id(), &found.namespace)
+            .list(&found.resource.stored(), &found.namespace)
             .iter()
             .filter(|o| labels_match(o, parameter("labelSelector").unwrap_or("")))
             .filter(|o| fields_match(o, parameter("fieldSelector").unwrap_or("")))
@@ -102,7 +106,7 @@ fn raw(link: &Link, io: &mut Io, path: &str, expire: bool) -> Done {
     Ok(0)
 }
 
-fn api_version(resource: &Resource, version: &str) -> String {
+pub fn api_version(resource: &Resource, version: &str) -> String {
     if resource.group.is_empty() { version.to_owned() } else { format!("{}/{version}", resource.group) }
 }
 
@@ -110,6 +114,15 @@ fn api_version(resource: &Resource, version: &str) -> String {
 fn versioned(object: &Value, resource: &Resource, version: &str) -> Value {
     let mut object = object.clone();
     object["apiVersion"] = json!(api_version(resource, version));
+    if resource.group == "events.k8s.io" {
+        for (old, new) in
+            [("involvedObject", "regarding"), ("message", "note"), ("source", "deprecatedSource")]
+        {
+            if let Some(value) = object.as_object_mut().and_then(|event| event.shift_remove(old)) {
+                object[new] = value;
+            }
+        }
+    }
     object
 }
 
@@ -125,7 +138,7 @@ fn well_known(cluster: &Cluster, path: &str) -> Option<String> {
             let fs = json!({"availableBytes": free, "capacityBytes": 40_u64 << 30});
             Some(json!({"node": {"nodeName": cluster.profile, "fs": fs}, "pods": []}).to_string())
         }
-        _ => group(cluster, path).or_else(|| group_resources(cluster, path)),
+        _ => crate::discovery::at(cluster, path).or_else(|| crate::discovery::metrics(cluster, path)),
     }
 }
 
@@ -137,45 +150,6 @@ pub fn server_version(version: &str) -> Value {
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "33", "gitVersion": version,
         "gitCommit": "$Format:%H$", "gitTreeState": "clean", "buildDate": "2026-02-10T00:00:00Z",
         "goVersion": "go1.26.8", "compiler": "gc", "platform": "linux/amd64"})
-}
-
-/// Discovery of a group: `/apis/kafka.strimzi.io`.
-fn group(cluster: &Cluster, path: &str) -> Option<String> {
-    let name = path.trim_matches('/').strip_prefix("apis/").filter(|name| !name.contains('/'))?;
-    let served = kinds::served(cluster);
-    let mut versions: Vec<&str> =
-        served.iter().filter(|r| r.group == name).flat_map(|r| &r.versions).map(String::as_str).collect();
-    versions.sort_unstable();
-    versions.dedup();
-    let version = |v: &&str| json!({"groupVersion": format!("{name}/{v}"), "version": v});
-    let preferred = version(versions.first()?);
-    let body = json!({"kind": "APIGroup", "apiVersion": "v1", "name": name,
-        "versions": versions.iter().map(version).collect::<Vec<_>>(), "preferredVersion": preferred});
-    Some(format!("{body}\n"))
-}
-
-/// Discovery of one group's version: `/apis/kafka.strimzi.io/v1`.
-fn group_resources(cluster: &Cluster, path: &str) -> Option<String> {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let (group, version) = match parts.as_slice() {
-        ["api", version] => ("", *version),
-        ["apis", group, version] => (*group, *version),
-        _ => return None,
-    };
-    let fits = |r: &Resource| r.group == group && r.versions.iter().any(|v| v == version);
-    let list: Vec<Value> = kinds::served(cluster)
-        .into_iter()
-        .filter(fits)
-        .map(|r| {
-            json!({"name": r.plural, "singularName": r.kind.to_lowercase(), "namespaced": r.namespaced,
-                "kind": r.kind, "shortNames": r.short,
-                "verbs": ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]})
-        })
-        .collect();
-    let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    let body =
-        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": list});
-    (!list.is_empty()).then(|| format!("{body}\n"))
 }
 
 /// What `get`, `delete` and the like name: `kafka/x`, `kafka x y`, `pods,kafka`.
@@ -211,7 +185,7 @@ fn typed(link: &Link, io: &mut Io, args: &Args) -> Done {
     for (resource, name) in &targets {
         let Some(name) = name else {
             let ns = if everywhere || !resource.namespaced { "" } else { &link.namespace };
-            let selected = cluster.list(&resource.id(), ns).into_iter();
+            let selected = cluster.list(&resource.stored(), ns).into_iter();
             let selected = selected
                 .filter(|o| labels_match(o, args.flag("selector").unwrap_or("")))
                 .filter(|o| fields_match(o, args.flag("field-selector").unwrap_or("")));

@@ -32,20 +32,51 @@ const BUILTIN: &[(&str, &str, &str, &str, &str, bool)] = &[
     ("", "v1", "Secret", "secrets", "", true),
     ("", "v1", "Event", "events", "ev", true),
     ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", "pvc", true),
+    ("", "v1", "Endpoints", "endpoints", "ep", true),
+    ("", "v1", "LimitRange", "limitranges", "limits", true),
+    ("", "v1", "ResourceQuota", "resourcequotas", "quota", true),
+    ("", "v1", "ReplicationController", "replicationcontrollers", "rc", true),
+    ("", "v1", "PodTemplate", "podtemplates", "", true),
     ("apps", "v1", "Deployment", "deployments", "deploy", true),
     ("apps", "v1", "DaemonSet", "daemonsets", "ds", true),
     ("apps", "v1", "ReplicaSet", "replicasets", "rs", true),
     ("apps", "v1", "StatefulSet", "statefulsets", "sts", true),
+    ("apps", "v1", "ControllerRevision", "controllerrevisions", "", true),
+    ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa", true),
     ("batch", "v1", "Job", "jobs", "", true),
+    ("batch", "v1", "CronJob", "cronjobs", "cj", true),
     ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "netpol", true),
+    ("networking.k8s.io", "v1", "Ingress", "ingresses", "ing", true),
+    ("networking.k8s.io", "v1", "IngressClass", "ingressclasses", "", false),
     ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb", true),
     ("coordination.k8s.io", "v1", "Lease", "leases", "", true),
+    ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "", true),
+    ("events.k8s.io", "v1", "Event", "events", "ev", true),
     ("storage.k8s.io", "v1", "StorageClass", "storageclasses", "sc", false),
+    ("storage.k8s.io", "v1", "CSIDriver", "csidrivers", "", false),
+    ("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", "pc", false),
     ("rbac.authorization.k8s.io", "v1", "Role", "roles", "", true),
     ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", "", true),
     ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "", false),
     ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "", false),
+    (
+        "admissionregistration.k8s.io",
+        "v1",
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        "",
+        false,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "v1",
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        "",
+        false,
+    ),
     ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "crd", false),
+    ("apiregistration.k8s.io", "v1", "APIService", "apiservices", "", false),
 ];
 
 impl Resource {
@@ -54,10 +85,15 @@ impl Resource {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
+    /// The same as the first part of a key. Both groups that serve Events serve the same ones.
+    pub fn stored(&self) -> String {
+        if self.group == "events.k8s.io" { self.plural.clone() } else { self.id() }
+    }
+
     /// The key of one object.
     pub fn key(&self, namespace: &str, name: &str) -> String {
         let namespace = if self.namespaced { namespace } else { "" };
-        format!("{}/{namespace}/{name}", self.id())
+        format!("{}/{namespace}/{name}", self.stored())
     }
 
     /// `kafka.kafka.strimzi.io`, as kubectl prints it before `/name`.
@@ -68,8 +104,11 @@ impl Resource {
 
     /// Whether the API server counts generations of it.
     pub fn has_generation(&self) -> bool {
-        !self.group.is_empty() && !self.group.starts_with("rbac") && !self.group.starts_with("storage")
-            || self.plural == "pods"
+        let without = ["rbac.authorization.k8s.io", "storage.k8s.io", "coordination.k8s.io", "events.k8s.io"];
+        match self.group.as_str() {
+            "" => ["pods", "replicationcontrollers"].contains(&self.plural.as_str()),
+            group => !without.contains(&group) && self.plural != "controllerrevisions",
+        }
     }
 
     fn answers_to(&self, word: &str) -> bool {
@@ -156,6 +195,11 @@ pub fn of_word(cluster: &Cluster, word: &str) -> Option<Resource> {
     })
 }
 
+/// Whether an `apiVersion`'s group is one of Kubernetes' own, so that its objects are no custom ones.
+pub fn is_builtin(group: &str) -> bool {
+    BUILTIN.iter().any(|row| row.0 == group)
+}
+
 /// A path of the API: which resource, namespace and name it means.
 pub struct Path {
     /// The resource.
@@ -166,6 +210,8 @@ pub struct Path {
     pub namespace: String,
     /// `None`: a list.
     pub name: Option<String>,
+    /// It ends in `/status`.
+    pub status: bool,
 }
 
 /// Parse `/apis/GROUP/VERSION/namespaces/NS/PLURAL/NAME`; `None`: nothing is served there.
@@ -184,13 +230,14 @@ pub fn of_path(cluster: &Cluster, path: &str) -> Option<Path> {
     let resource = served(cluster)
         .into_iter()
         .find(|r| r.group == group && r.plural == *plural && r.versions.iter().any(|v| v == version))?;
+    let status = matches!(name, [_, "status"]);
     let name = match name {
         [] => None,
         [name] | [name, "status"] => Some((*name).to_owned()),
         _ => return None,
     };
     let version = version.to_owned();
-    Some(Path { resource, version, namespace: namespace.to_owned(), name })
+    Some(Path { resource, version, namespace: namespace.to_owned(), name, status })
 }
 
 /// Does an object pass a label selector `a=b,c!=d,e,!f,g in (h,i)`?

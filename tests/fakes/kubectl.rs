@@ -8,7 +8,7 @@ use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, World};
-use crate::{apply, get, kubeconfig, logs, pod_verbs, verbs};
+use crate::{apply, get, kubeconfig, logs, pod_verbs, raw, verbs};
 
 /// A command line taken apart.
 #[derive(Debug, Default)]
@@ -243,13 +243,13 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
     }
     let context = args.flag("context").or(config["current-context"].as_str()).unwrap_or("").to_owned();
     let entry = config["contexts"].as_array().into_iter().flatten().find(|c| c["name"] == *context).cloned();
-    let raw = args.flag("raw").is_some();
+    let is_raw = args.flag("raw").is_some();
     let Some(entry) = entry else {
         if context.is_empty() {
-            return Err(unreachable(io, Away::Refused("localhost:8080".into()), !raw));
+            return Err(unreachable(io, Away::Refused("localhost:8080".into()), !is_raw));
         }
         // `get --raw` and `apply` ask for the client first, the others for the namespace.
-        return Err(End::Error(if raw || args.verb == "apply" {
+        return Err(End::Error(if is_raw || args.verb == "apply" {
             format!("error: context \"{context}\" does not exist")
         } else {
             format!("Error in configuration: context was not found for specified context: {context}")
@@ -269,7 +269,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
     };
     if let Some(server) = args.flag("server") {
         let at = server.trim_start_matches("https://").to_owned();
-        return Err(unreachable(io, Away::Refused(at), !raw));
+        return Err(unreachable(io, Away::Refused(at), !is_raw));
     }
     if place.scenario.api_expired && !place.dir.join(format!("renewed-{}", link.profile)).exists() {
         let words = "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time \
@@ -281,6 +281,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String], expire: bool) -> Done {
     }
     match args.verb.as_str() {
         "get" => get::run(&link, io, &args, expire),
+        "create" | "delete" | "replace" if is_raw => raw::run(&link, io, &args),
         "apply" => apply::run(&link, io, &args),
         "create" => verbs::create(&link, io, &args),
         "delete" => verbs::delete(&link, io, &args),

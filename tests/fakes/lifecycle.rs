@@ -16,6 +16,7 @@ pub fn run(c: &mut Cluster) {
         crd(c, &key);
     }
     collect(c);
+    foreground(c);
     for key in c.keys("namespaces", "") {
         namespace(c, &key);
     }
@@ -116,6 +117,66 @@ fn collect(c: &mut Cluster) {
     for (key, uid) in orphans {
         if c.elapsed(&uid, "gc", c.scenario.timings.gc) {
             c.delete(&key);
+        }
+    }
+}
+
+/// Of an object that is deleted after its dependents.
+const FOREGROUND: &str = "foregroundDeletion";
+
+/// Every object with an owner of this uid.
+fn dependents(c: &Cluster, uid: &str) -> Vec<String> {
+    let owned = |o: &Value| {
+        let owners = o["metadata"]["ownerReferences"].as_array();
+        owners.is_some_and(|owners| owners.iter().any(|owner| text(owner, "/uid") == uid))
+    };
+    c.objects.iter().filter(|(_, o)| owned(o)).map(|(key, _)| key.clone()).collect()
+}
+
+/// Deletion that leaves the dependents: they lose this owner.
+pub fn orphan(c: &mut Cluster, uid: &str) {
+    for key in dependents(c, uid) {
+        c.update(&key, |o| {
+            if let Some(owners) = o["metadata"]["ownerReferences"].as_array_mut() {
+                owners.retain(|owner| text(owner, "/uid") != uid);
+            }
+        });
+    }
+}
+
+/// Deletion after the dependents: the object waits for them.
+pub fn hold_for_dependents(c: &mut Cluster, key: &str) {
+    c.update(key, |o| match o["metadata"]["finalizers"].as_array_mut() {
+        Some(held) if held.iter().any(|f| f == FOREGROUND) => {}
+        Some(held) => held.push(json!(FOREGROUND)),
+        None => o["metadata"]["finalizers"] = json!([FOREGROUND]),
+    });
+}
+
+/// The garbage collector's other half: what waits for its dependents.
+fn foreground(c: &mut Cluster) {
+    let waits = |o: &Value| {
+        o["metadata"]["deletionTimestamp"].is_string()
+            && o["metadata"]["finalizers"].as_array().is_some_and(|held| held.iter().any(|f| f == FOREGROUND))
+    };
+    let waiting: Vec<(String, String)> = c
+        .objects
+        .iter()
+        .filter(|(_, o)| waits(o))
+        .map(|(key, o)| (key.clone(), text(o, "/metadata/uid").to_owned()))
+        .collect();
+    for (key, uid) in waiting {
+        if !c.elapsed(&uid, "foreground", c.scenario.timings.gc) {
+            continue;
+        }
+        let below = dependents(c, &uid);
+        below.iter().for_each(|key| c.delete(key));
+        if dependents(c, &uid).is_empty() {
+            c.update(&key, |o| {
+                if let Some(held) = o["metadata"]["finalizers"].as_array_mut() {
+                    held.retain(|f| f != FOREGROUND);
+                }
+            });
         }
     }
 }

@@ -72,6 +72,7 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
         "status": {"phase": "Pending", "qosClass": "BestEffort"},
     });
     c.create(&builtin("pods"), provisioner);
+    crate::furniture::bootstrap(c);
 }
 
 /// What kubeadm adds at its end. Their pods are not played: nothing here runs on them.
@@ -172,8 +173,15 @@ pub fn run(c: &mut Cluster) {
             let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
                 "metadata": {"name": "default", "namespace": name}});
             c.create(&builtin("serviceaccounts"), account);
+            let roots = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": "REDACTED"},
+                "metadata": {"name": "kube-root-ca.crt", "namespace": name, "annotations":
+                    {"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver"}}});
+            if c.get(&format!("configmaps/{name}/kube-root-ca.crt")).is_none() {
+                c.create(&builtin("configmaps"), roots);
+            }
         }
     }
+    crate::furniture::run(c);
     for key in c.keys("persistentvolumeclaims", "") {
         claim(c, &key, t.bind);
     }
@@ -190,8 +198,7 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
         };
         if !c.list("pods", text(&claim, "/metadata/namespace")).iter().any(uses) {
             c.memory.volumes.remove(&uid);
-            // The data go with their volume.
-            let _ = std::fs::remove_dir_all(&c.topics);
+            crate::furniture::release(c, &claim);
             c.update(key, |o| {
                 if let Some(list) = o["metadata"]["finalizers"].as_array_mut() {
                     list.retain(|f| f != "kubernetes.io/pvc-protection");
@@ -221,6 +228,7 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
     let volume = format!("pvc-{uid}");
     let message = format!("Successfully provisioned volume {volume}");
     c.event(&claim, "Normal", "ProvisioningSucceeded", &message, "k8s.io/minikube-hostpath");
+    crate::furniture::volume(c, &claim, &volume, class);
     c.update(key, |o| {
         let notes = &mut o["metadata"]["annotations"];
         notes["pv.kubernetes.io/bind-completed"] = json!("yes");

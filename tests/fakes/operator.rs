@@ -25,22 +25,48 @@ struct Operator {
 /// One step.
 pub fn run(c: &mut Cluster) {
     abandoned(c);
-    let Some(operator) = find(c) else { return };
-    for key in c.keys(KAFKAS, "") {
-        let ns = key.split('/').nth(1).unwrap_or("").to_owned();
-        if operator.watches.iter().any(|w| w == "*" || *w == ns) {
-            reconcile(c, &key, &operator);
-        }
+    let operators = find(c);
+    if operators.is_empty() {
+        return;
     }
-    let watches = |ns: &str| operator.watches.iter().any(|w| w == "*" || w == ns);
-    components::run(c, &watches, &operator.deployment);
+    for operator in &operators {
+        lead(c, operator);
+        for key in c.keys(KAFKAS, "") {
+            let ns = key.split('/').nth(1).unwrap_or("").to_owned();
+            if operator.watches.iter().any(|w| w == "*" || *w == ns) {
+                reconcile(c, &key, operator);
+            }
+        }
+        let watches = |ns: &str| operator.watches.iter().any(|w| w == "*" || w == ns);
+        components::run(c, &watches, &operator.deployment);
+    }
     desired::pod_sets(c);
 }
 
-fn find(c: &mut Cluster) -> Option<Operator> {
+/// The lease of its leader election, which nobody owns and nothing deletes.
+fn lead(c: &mut Cluster, operator: &Operator) {
+    let ns = text(&operator.deployment, "/metadata/namespace").to_owned();
+    let terminates = c
+        .get(&format!("namespaces//{ns}"))
+        .is_none_or(|namespace| namespace["metadata"]["deletionTimestamp"].is_string());
+    let key = format!("leases.coordination.k8s.io/{ns}/strimzi-cluster-operator");
+    if terminates || c.get(&key).is_some() {
+        return;
+    }
+    let time = c.micro_time();
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": "strimzi-cluster-operator", "namespace": ns},
+        "spec": {"acquireTime": time, "holderIdentity": operator.uid, "leaseDurationSeconds": 15,
+            "leaseTransitions": 0, "renewTime": time}});
+    c.create(&crate::kinds::builtin("leases"), lease);
+}
+
+/// All that may: one a namespace.
+fn find(c: &mut Cluster) -> Vec<Operator> {
     let boot = c.scenario.timings.operator_boot;
     let mine = |pod: &&Value| text(pod, "/metadata/labels/name") == "strimzi-cluster-operator";
     let pods: Vec<Value> = c.each("pods", "").filter(mine).cloned().collect();
+    let mut all: Vec<Operator> = Vec::new();
     for pod in pods {
         let uid = text(&pod, "/metadata/uid");
         if pod["metadata"]["deletionTimestamp"].is_string() || !pods::runs(&pod) {
@@ -58,14 +84,21 @@ fn find(c: &mut Cluster) -> Option<Operator> {
                 continue;
             }
         }
-        let deployment = c.get(&format!("deployments.apps/{ns}/strimzi-cluster-operator"))?.clone();
+        let Some(deployment) = c.get(&format!("deployments.apps/{ns}/strimzi-cluster-operator")).cloned()
+        else {
+            continue;
+        };
+        // Of two pods of one Deployment one leads.
+        if all.iter().any(|other| other.deployment["metadata"]["uid"] == deployment["metadata"]["uid"]) {
+            continue;
+        }
         let watches = match desired::env(&deployment, "STRIMZI_NAMESPACE") {
             Some(list) if !list.is_empty() => list.split(',').map(|w| w.trim().to_owned()).collect(),
             _ => vec![ns.to_owned()],
         };
-        return Some(Operator { uid, watches, deployment });
+        all.push(Operator { uid, watches, deployment });
     }
-    None
+    all
 }
 
 /// What the operator needs first: the lease of its leader election, and the Kafkas.

@@ -129,8 +129,15 @@ fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
     let mut brokers: Vec<Value> = brokers.collect();
     brokers.sort_by_key(|b| b["id"].as_i64());
     let how = listener.pointer("/authentication/type").and_then(Value::as_str).unwrap_or("");
+    let authorization = cluster
+        .get(&format!("kafkas.kafka.strimzi.io/{ns}/{kafka}"))
+        .map_or(Value::Null, |kafka| kafka["spec"]["kafka"]["authorization"].clone());
+    let is_super =
+        |user: &str| authorization["superUsers"].as_array().into_iter().flatten().any(|known| known == user);
+    // What named users may do is not played: they may all they ask for.
+    let hides = authorization["type"] == "simple" && how.is_empty() && !is_super("User:ANONYMOUS");
     let secured = json!({"tls": listener["tls"] == true, "certificates": how == "tls",
-        "password": (how == "scram-sha-512").then_some("scram-password")});
+        "password": (how == "scram-sha-512").then_some("scram-password"), "hides": hides});
     let mut setup = json!({"me": id(pod), "brokers": brokers, "secured": secured});
     if !cluster.scenario.broker.is_null() {
         setup["faults"] = cluster.scenario.broker.clone();

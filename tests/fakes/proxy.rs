@@ -88,6 +88,9 @@ fn answer(stream: &UnixStream, mut args: Vec<String>) -> Option<()> {
                     json!({"kind": "Status", "status": "Failure", "message": message, "reason": "NotFound"});
                 status(&mut stream, 404, &body.to_string())
             }
+            None if text.starts_with("Error from server (ServiceUnavailable)") => {
+                status(&mut stream, 503, "service unavailable\n")
+            }
             None => status(&mut stream, 502, &text),
         },
         _ => Some(()),

@@ -66,6 +66,8 @@ pub struct Scenario {
     pub waiting: Vec<Waiting>,
     /// The operator that runs now does nothing any more; one that is started later works.
     pub operator_hangs: bool,
+    /// The aggregated API of the metrics server; `None`: there is none.
+    pub metrics: Option<Metrics>,
     /// What the user of the kubeconfig may not do, as `VERB RESOURCE` of `auth can-i`.
     pub forbidden: Vec<String>,
     /// Injected faults, tried in this order; the first that matches is taken.
@@ -84,6 +86,16 @@ impl Scenario {
         bytes.hash(&mut hasher);
         Ok(Self { id: hasher.finish(), ..serde_json::from_slice(bytes)? })
     }
+}
+
+/// The server behind an aggregated API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metrics {
+    /// It answers.
+    Up,
+    /// Its group is listed, and everything below it is 503.
+    Down,
 }
 
 /// A container that waits for ever.

@@ -68,10 +68,16 @@ fn topic(c: &mut Cluster, key: &str) {
     // The layout of the fake broker's logs.
     let folder = c.topics.join(&name);
     let file = folder.join("meta.json");
+    // Of several resources for one topic the first has it.
+    let manager = manager(c, &topic, &cluster, &name);
+    let managed = topic["metadata"]["annotations"]["strimzi.io/managed"] != "false";
     if topic["metadata"]["deletionTimestamp"].is_string() {
         if c.elapsed(&uid, "deleted", wait) {
-            let _lock = lock(c);
-            let _ = fs::remove_dir_all(&folder);
+            let lock = lock(c);
+            if managed && manager.is_none() {
+                let _ = fs::remove_dir_all(&folder);
+            }
+            drop(lock);
             c.update(key, |o| {
                 if let Some(list) = o["metadata"]["finalizers"].as_array_mut() {
                     list.retain(|f| f != FINALIZER);
@@ -86,13 +92,25 @@ fn topic(c: &mut Cluster, key: &str) {
     {
         return;
     }
-    let partitions = topic["spec"]["partitions"].as_u64().unwrap_or(1);
+    if !managed {
+        let time = c.fine_time();
+        c.update(key, |o| {
+            let unmanaged = json!({"lastTransitionTime": time, "status": "True", "type": "Unmanaged"});
+            o["status"] =
+                json!({"conditions": [unmanaged], "observedGeneration": generation, "topicName": name});
+        });
+        return;
+    }
     let replicas = topic["spec"]["replicas"].as_u64().unwrap_or(1);
     // The broker, another process, reads and writes there, too.
     let lock = lock(c);
     let old: Option<Value> = fs::read_to_string(&file).ok().and_then(|text| text.parse().ok());
     let had = old.as_ref().and_then(|old| old["partitions"].as_u64()).unwrap_or(0);
-    let failure = if replicas > brokers(c, ns, &cluster) {
+    // A topic that is there already is taken over, as it is where the resource says nothing.
+    let partitions = topic["spec"]["partitions"].as_u64().unwrap_or(had.max(1));
+    let failure = if let Some(manager) = &manager {
+        Some(("ResourceConflict", format!("Managed by Ref{{namespace='{ns}', name='{manager}'}}")))
+    } else if replicas > brokers(c, ns, &cluster) {
         let message = format!(
             "org.apache.kafka.common.errors.InvalidReplicationFactorException: Unable to replicate the partition \
              {replicas} time(s): The target replication factor of {replicas} cannot be reached because only {} \
@@ -120,7 +138,7 @@ fn topic(c: &mut Cluster, key: &str) {
     }
     drop(lock);
     let time = c.fine_time();
-    let created = failure.is_none() || old.is_some();
+    let created = manager.is_none() && (failure.is_none() || old.is_some());
     c.update(key, |o| {
         let held = o["metadata"]["finalizers"].as_array().is_some_and(|f| f.iter().any(|f| f == FINALIZER));
         if !held {
@@ -138,6 +156,26 @@ fn topic(c: &mut Cluster, key: &str) {
         status["topicName"] = json!(name);
         o["status"] = status;
     });
+}
+
+/// The other resource that has this topic, if there is one.
+fn manager(c: &Cluster, topic: &Value, cluster: &str, name: &str) -> Option<String> {
+    let uid = text(topic, "/metadata/uid");
+    if !text(topic, "/status/topicId").is_empty() {
+        return None;
+    }
+    let others = c.each("kafkatopics.kafka.strimzi.io", text(topic, "/metadata/namespace"));
+    let has_it = |other: &&Value| {
+        let claims = match text(other, "/spec/topicName") {
+            "" => text(other, "/metadata/name"),
+            name => name,
+        };
+        claims == name
+            && text(other, "/metadata/uid") != uid
+            && text(other, "/metadata/labels/strimzi.io~1cluster") == cluster
+            && !text(other, "/status/topicId").is_empty()
+    };
+    others.into_iter().find(has_it).map(|other| text(other, "/metadata/name").to_owned())
 }
 
 /// The first setting that is none of a topic: Kafka's own are of these families.
@@ -214,7 +252,9 @@ const USER_KEY: &str = include_str!("../fixtures/tls/user.key");
 fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
     let (ns, name) = (text(user, "/metadata/namespace"), text(user, "/metadata/name"));
     let tls = text(user, "/spec/authentication/type") == "tls";
-    if there && c.get(&format!("secrets/{ns}/{name}")).is_none() {
+    let key = format!("secrets/{ns}/{name}");
+    let own = |secret: &Value| text(secret, "/metadata/ownerReferences/0/uid") == text(user, "/metadata/uid");
+    if there && !c.get(&key).is_some_and(own) {
         // Certificates of users run out with those of Strimzi's.
         let old = c.scenario.expired.iter().any(|e| e == "strimzi");
         let cert = if old { include_str!("../fixtures/ended-2021.crt") } else { USER };
@@ -229,9 +269,24 @@ fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
         };
         let (api, uid) = (text(user, "/apiVersion"), text(user, "/metadata/uid"));
         let owner = crate::deployments::owner(api, "KafkaUser", name, uid, false);
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
-            "metadata": {"name": name, "namespace": ns, "ownerReferences": [owner]}});
-        c.create(&crate::kinds::builtin("secrets"), secret);
+        let cluster = text(user, "/metadata/labels/strimzi.io~1cluster");
+        let labels = json!({"app.kubernetes.io/instance": name, "app.kubernetes.io/managed-by": "strimzi-user-operator",
+            "app.kubernetes.io/name": "strimzi-user-operator", "app.kubernetes.io/part-of": format!("strimzi-{name}"),
+            "strimzi.io/cluster": cluster, "strimzi.io/kind": "KafkaUser"});
+        let metadata = json!({"name": name, "namespace": ns, "labels": labels, "ownerReferences": [owner]});
+        if c.get(&key).is_some() {
+            // Whose Secret it was makes no difference: what was in it is replaced (seen on the real operator).
+            c.update(&key, |o| {
+                o["data"] = data;
+                for field in ["labels", "ownerReferences"] {
+                    o["metadata"][field] = metadata[field].clone();
+                }
+            });
+        } else {
+            let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
+                "metadata": metadata});
+            c.create(&crate::kinds::builtin("secrets"), secret);
+        }
     }
     if tls { format!("CN={name}") } else { name.to_owned() }
 }

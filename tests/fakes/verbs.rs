@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::apply::merge;
+use crate::apply::{Violation, merge, violation};
 use crate::bell::Bell;
 use crate::cluster::{Cluster, text};
 use crate::get::{server_version, targets};
@@ -69,7 +69,7 @@ fn named(link: &Link, cluster: &Cluster, args: &Args) -> Result<Vec<(Resource, S
         if selector.is_empty() && !args.is("all") {
             return Err(End::Error("error: resource(s) were provided, but no name was specified".into()));
         }
-        for key in cluster.keys(&resource.id(), ns) {
+        for key in cluster.keys(&resource.stored(), ns) {
             let object = &cluster.objects[&key];
             if labels_match(object, selector) {
                 all.push((resource.clone(), text(object, "/metadata/name").to_owned(), key));
@@ -149,17 +149,60 @@ pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
     Ok(i32::from(!missing.is_empty()))
 }
 
-/// `patch --type=merge`.
+/// `patch --type=merge|json`.
 pub fn patch(link: &Link, io: &mut Io, args: &Args) -> Done {
     let patch = args.flag("patch").unwrap_or("{}");
     let patch: Value = patch
         .parse()
         .or_else(|_| serde_yaml::from_str(patch))
         .map_err(|e| End::Error(format!("error: unable to parse \"{patch}\": {e}")))?;
-    change(link, io, args, "patched", |object| {
-        merge(object, &patch);
-        Ok(())
+    let json = args.flag("type") == Some("json");
+    change(link, io, args, "patched", |object| match json {
+        true => json_patch(object, &patch),
+        false => {
+            merge(object, &patch);
+            Ok(())
+        }
     })
+}
+
+/// RFC 6902 without `move` and `copy`; kubectl has the same words for everything that does not fit.
+fn json_patch(object: &mut Value, patch: &Value) -> Result<(), End> {
+    for step in patch.as_array().into_iter().flatten() {
+        apply_step(object, step).ok_or_else(|| {
+            End::Error(
+                "The request is invalid: the server rejected our request due to an error in our request"
+                    .into(),
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn apply_step(object: &mut Value, step: &Value) -> Option<()> {
+    let (path, op, value) = (text(step, "/path"), text(step, "/op"), &step["value"]);
+    if op == "test" {
+        return (object.pointer(path).unwrap_or(&Value::Null) == value).then_some(());
+    }
+    let (parent, name) = path.rsplit_once('/')?;
+    let name = name.replace("~1", "/").replace("~0", "~");
+    match (object.pointer_mut(parent)?, op) {
+        (Value::Object(map), "add") => drop(map.insert(name, value.clone())),
+        (Value::Object(map), "replace") => *map.get_mut(&name)? = value.clone(),
+        (Value::Object(map), "remove") => drop(map.shift_remove(&name)?),
+        (Value::Array(list), "add") if name == "-" => list.push(value.clone()),
+        (Value::Array(list), _) => {
+            let at = name.parse::<usize>().ok().filter(|at| *at < list.len() + usize::from(op == "add"))?;
+            match op {
+                "add" => list.insert(at, value.clone()),
+                "replace" => list[at] = value.clone(),
+                "remove" => drop(list.remove(at)),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 /// `label` and `annotate`: `name=value`, `name-`.
@@ -213,6 +256,13 @@ fn change(
         };
         let mut new = object.clone();
         act(&mut new)?;
+        match violation(&resource, &name, &new, Some(&object)) {
+            Some(Violation::Conflict(message)) => {
+                return Err(End::Error(format!("Error from server (Conflict): {message}")));
+            }
+            Some(Violation::Invalid(message)) => return Err(End::Error(message)),
+            None => {}
+        }
         let note = if new == object { " (no change)" } else { "" };
         crate::apply::stored(&cluster, &resource, &mut new);
         cluster.update(&key, |o| *o = new);

@@ -7,14 +7,16 @@ use serde_json::{Map, Value};
 use super::{PLURAL, Topic, all};
 use crate::cli::{Global, TopicCreate};
 use crate::cmd::living::{self, Living};
-use crate::context::{Cx, yaml};
+use crate::cluster::change;
+use crate::context::Cx;
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::{Object, render};
 use crate::names;
 use crate::observe::Kind as ObservedKind;
 use crate::quickstart::patience::Patience;
-use crate::quickstart::{kafka, ownership, refused};
+use crate::quickstart::topic::RESOURCE_TAKEN;
+use crate::quickstart::{kafka, ownership, refused, smoke};
 use crate::ready;
 
 /// More copies are asked for than there are brokers.
@@ -25,10 +27,11 @@ const UNSERVED: Id = Id("KS-TOPIC-UNSERVED");
 const EXISTS: Id = Id("KS-TOPIC-EXISTS");
 /// The name would not be told from another topic's.
 const COLLIDES: Id = Id("KS-TOPIC-COLLIDES");
-/// The name of its resource is another topic's.
-const RESOURCE_TAKEN: Id = Id("KS-TOPIC-RESOURCE-TAKEN");
 /// It did not come in its time.
 const LATE: Id = Id("KS-TOPIC-LATE");
+
+/// How long the brokers may take to tell whether they have the topic.
+const ASK: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What is looked at while the topic is on its way.
 const KINDS: [ObservedKind; 6] = [
@@ -43,7 +46,7 @@ const KINDS: [ObservedKind; 6] = [
 pub(super) async fn run(global: &Global, args: &TopicCreate) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
     living::task(global, "topic", title, args.output, async |session| {
-        let living = living::open(session, global, &args.topic).await?;
+        let living = living::open_to_change(session, global, &args.topic).await?;
         let done = create(&living, args).await;
         living.cx.stop_observing();
         done
@@ -58,7 +61,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let (brokers, known) = (brokers?, known?);
     let replicas = replicas(living, args, brokers)?;
     let wanted = wanted(cx, args, replicas);
-    let as_wanted = Topic::of(wanted.value());
+    let as_wanted = Topic::of(wanted.value(), true);
     let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
     if let Some(there) = known.iter().find(|t| t.topic == as_wanted.topic) {
         differs(there, &as_wanted, cx)?;
@@ -67,10 +70,18 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         }
     } else {
         free(&as_wanted, &known)?;
-        cx.kubectl
-            .apply(&yaml(&kafka::labelled(cx, vec![wanted])), false)
-            .await
-            .map_err(|e| ownership::api_failure(cx, "apply the topic", &e))?;
+        let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
+        let taken = cx.kubectl.find(&path).await;
+        if taken.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.is_some() {
+            return Err(of_another(living, &as_wanted.resource).await?);
+        }
+        not_in_kafka(living, args).await?;
+        let collection = living::path(cx, PLURAL, None);
+        let object = &kafka::labelled(cx, vec![wanted])[0];
+        let created = change::create(&cx.kubectl, &collection, object.value()).await;
+        if created.map_err(|e| ownership::api_failure(cx, "create the topic", &e))?.is_none() {
+            return Err(of_another(living, &as_wanted.resource).await?);
+        }
     }
     // Listed after the apply: nothing older than it is looked at.
     cx.synced(&KINDS).await;
@@ -90,6 +101,46 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let copies = if replicas == 1 { "replica" } else { "replicas" };
     let parts = if args.partitions == 1 { "partition" } else { "partitions" };
     Ok(format!("topic {} is there: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
+}
+
+/// The refusal of a topic whose resource name is taken: by another Kafka's topic, as a rule.
+async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
+    let cx = &living.cx;
+    let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
+    let found = found.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.unwrap_or_default();
+    let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str);
+    let message = match owner {
+        Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka {owner}"),
+        None => format!("there is a KafkaTopic {resource} already"),
+    };
+    Ok(Box::new(
+        Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
+            .because(format!("the namespace {} has one KafkaTopic of a name", cx.namespace()))
+            .hint("create the topic by another name"),
+    ))
+}
+
+/// Refuse a topic that Kafka has without a resource: a KafkaTopic would take it over, change its settings, and delete
+/// it with its messages when the resource is deleted. Brokers that cannot be asked refuse nothing.
+async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
+    let cx = &living.before;
+    let asked = async {
+        cx.synced(&smoke::KINDS).await;
+        let deadline = tokio::time::Instant::now() + ASK;
+        let mut client = smoke::Brokers::of(cx).ok()?.client(deadline).await.ok()?;
+        client.has_topic(args.topic.as_str(), deadline).await.ok()
+    };
+    if tokio::time::timeout(ASK, asked).await.ok().flatten() != Some(true) {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    let message = format!("Kafka has the topic {} already, without a KafkaTopic", args.topic);
+    Err(Box::new(
+        Failure::new(EXISTS, Kind::Usage, message)
+            .because("a KafkaTopic would take it over: with other settings, and it would be deleted with the resource")
+            .hint("use it as it is, or create a topic by another name")
+            .hint(format!("write to it: kstrim produce {}{flags}", args.topic)),
+    ))
 }
 
 /// See that somebody looks at topics at all.

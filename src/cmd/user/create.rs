@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{LATE, PLURAL, User, all, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cmd::living::{self, Living};
-use crate::context::{Cx, yaml};
+use crate::cluster::change;
+use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -21,13 +22,15 @@ use crate::quickstart::{kafka, ownership, patience, refused};
 const UNSERVED: Id = Id("KS-USER-UNSERVED");
 /// The Kafka does not heed access rules.
 const NO_AUTHORIZATION: Id = Id("KS-USER-NO-AUTHORIZATION");
+/// A user of the name belongs to another Kafka.
+const TAKEN: Id = Id("KS-USER-TAKEN");
 /// The user is there with other settings.
 const EXISTS: Id = Id("KS-USER-EXISTS");
 
 pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
     living::task(global, "user", title, args.output, async |session| {
-        let living = living::open(session, global, &crate::cmd::default_topic()).await?;
+        let living = living::open_to_change(session, global, &crate::cmd::default_topic()).await?;
         let done = create(&living, args).await;
         living.cx.stop_observing();
         done
@@ -60,19 +63,29 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     if let Some((_, json)) = there {
         differs(json, &wanted, cx)?;
     }
+    if there.is_none() {
+        // Before brokers are restarted for it.
+        if cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await.is_ok_and(|u| u.is_some()) {
+            return Err(of_another(living, args).await?);
+        }
+        secret_is_free(living, args).await?;
+    }
     let missing = resource::preparation(&living.kafka, authentication, !args.acls.is_empty());
-    if let Some((patch, said)) = missing {
+    if let Some((_, said)) = missing {
         if args.prepare_kafka {
-            prepare::kafka(living, &patch, &said, args.timeout).await?;
+            prepare::kafka(living, authentication, !args.acls.is_empty(), &said, args.timeout).await?;
         } else {
             unprepared(living, args, authentication)?;
         }
     }
     if there.is_none() {
-        cx.kubectl
-            .apply(&yaml(&kafka::labelled(cx, vec![wanted])), false)
-            .await
-            .map_err(|e| ownership::api_failure(cx, "apply the user", &e))?;
+        secret_is_free(living, args).await?;
+        let collection = living::path(cx, PLURAL, None);
+        let object = &kafka::labelled(cx, vec![wanted])[0];
+        let created = change::create(&cx.kubectl, &collection, object.value()).await;
+        if created.map_err(|e| ownership::api_failure(cx, "create the user", &e))?.is_none() {
+            return Err(of_another(living, args).await?);
+        }
     } else if there.is_some_and(|(u, _)| u.ready) {
         return Ok(format!("user {} is there already", args.user));
     }
@@ -102,6 +115,44 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     Ok(format!(
         "user {name} is there; its client's configuration: kstrim user show {name} --export DIR{flags}"
     ))
+}
+
+/// The refusal of a user whose resource name is taken by another Kafka's user.
+async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
+    let cx = &living.cx;
+    let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
+    let found = found.map_err(|e| ownership::api_failure(cx, "look at the user", &e))?.unwrap_or_default();
+    let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
+    let message = match owner {
+        Some(owner) => format!("the KafkaUser {} belongs to the Kafka {owner}", args.user),
+        None => format!("there is a KafkaUser {} already", args.user),
+    };
+    Ok(Box::new(
+        Failure::new(TAKEN, Kind::Foreign, message)
+            .because(format!("the namespace {} has one KafkaUser of a name", cx.namespace()))
+            .hint("create the user by another name"),
+    ))
+}
+
+/// Refuse a name whose Secret is somebody else's: the user operator writes the credentials into the Secret of the
+/// user's name, over whatever is in it.
+async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
+    let cx = &living.cx;
+    let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
+    let found = cx.kubectl.find(&path).await;
+    let Some(secret) = found.map_err(|e| ownership::api_failure(cx, "look for a Secret of the name", &e))? else {
+        return Ok(());
+    };
+    let message = format!("there is a Secret {} in the namespace {}", args.user, cx.namespace());
+    let owners = secret.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let left = owners.into_iter().flatten().any(|o| o["kind"] == "KafkaUser" && o["name"] == args.user.as_str());
+    if left {
+        // Of an earlier user of the name; the garbage collector is on its way.
+        return Ok(());
+    }
+    let failure = Failure::new(refused::SECRET, Kind::Foreign, message)
+        .because("the user operator would write the credentials into it, over what it holds");
+    Err(Box::new(failure.hint("create the user by another name, or give the Secret another")))
 }
 
 /// See that somebody looks at users at all.
@@ -156,7 +207,7 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
 
 /// Refuse a user that is there and is not what is asked for.
 fn differs(there: &Value, wanted: &Object, cx: &Cx) -> Result<()> {
-    let (has, asked) = (User::of(there), User::of(wanted.value()));
+    let (has, asked) = (User::of(there, true), User::of(wanted.value(), true));
     let mut lines = Vec::new();
     if has.authentication != asked.authentication {
         lines.push(format!(
@@ -184,7 +235,7 @@ fn look(cx: &Cx, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
     let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
         return Ok(Doneness::Pending(format!("user {name}: not there yet")));
     };
-    if User::of(object.json()).ready {
+    if User::of(object.json(), true).ready {
         return Ok(Doneness::Done(String::new()));
     }
     let expect = patience::expect(cx).scope(Scope::Everything);

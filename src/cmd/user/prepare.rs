@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::user::{self as resource, Authentication};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::{ownership, refused};
@@ -24,10 +24,16 @@ const KINDS: [ObservedKind; 5] = [
     ObservedKind::Event,
 ];
 
-/// Merge `patch` into the Kafka and wait until all brokers have it.
-pub(super) async fn kafka(living: &Living, patch: &Value, said: &[String], limit: Duration) -> Result<()> {
+/// Give the Kafka what users with this authentication need, and wait until all brokers have it.
+pub(super) async fn kafka(
+    living: &Living,
+    authentication: Authentication,
+    acls: bool,
+    said: &[String],
+    limit: Duration,
+) -> Result<()> {
     let cx = &living.cx;
-    if !ownership::is_ours(&living.kafka) {
+    if !cx.owns(&living.kafka) {
         return Err(Box::new(
             Failure::new(
                 refused::KAFKA,
@@ -44,10 +50,10 @@ pub(super) async fn kafka(living: &Living, patch: &Value, said: &[String], limit
     // Before the change: the operator may answer at once.
     let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
     patience.changed_now();
-    cx.kubectl
-        .patch(cx.namespace(), "kafkas.kafka.strimzi.io", cx.cluster(), patch, None)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "change the Kafka", &e))?;
+    let changed = ownership::change_kafka(cx, false, Some(&living.kafka), "change the Kafka", |now| {
+        resource::preparation(now, authentication, acls).map(|(patch, _)| patch)
+    });
+    changed.await?;
     cx.synced(&KINDS).await;
     let look = async |snapshot: &Snapshot| patience.look(cx, snapshot, ready::kafka).await;
     living::wait(cx, "user", limit, look, || {

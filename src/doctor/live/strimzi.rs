@@ -9,7 +9,8 @@ use crate::observe::Kind as ObservedKind;
 use crate::observe::cluster::Crd;
 use crate::quickstart::checks::Ground;
 use crate::quickstart::operator::DEPLOYMENT;
-use crate::quickstart::{ownership, refused};
+use crate::cluster::installation;
+use crate::quickstart::refused;
 
 const FORBIDDEN: Id = Id("KS-OPERATOR-FORBIDDEN");
 const MISSING: Id = Id("KS-OPERATOR-MISSING");
@@ -47,7 +48,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(crd) = all.iter().find(|c| !c.established()) {
         return wrong(format!("the resource definition {} is not Established", crd.0.name()));
     }
-    if let Some(crd) = all.iter().find(|c| !ownership::is_ours(c.0.json())) {
+    if let Some(crd) = all.iter().find(|c| !installation::by_kstrim(c.0.json())) {
         let what = format!("the resource definition {}", crd.0.name());
         return foreign(ground, refused::CRDS, &what, "--profile ANOTHER-NAME");
     }

@@ -9,7 +9,7 @@ const KEY: &str = include_str!("../../../tests/fixtures/tls/user.key");
 const OTHER_CA: &str = include_str!("../../../tests/fixtures/tls/broker.crt");
 
 fn secured(tls: bool, certificates: bool, password: Option<&str>) -> Secured {
-    Secured { tls, certificates, password: password.map(str::to_owned) }
+    Secured { tls, certificates, password: password.map(str::to_owned), ..Secured::default() }
 }
 
 fn security(tls: Option<Tls>, password: Option<&str>) -> Security {

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{LOST, Seen, Trial};
 use crate::component as table;
-use crate::context::yaml;
+use crate::cluster::change;
+use crate::context::{Cx, yaml};
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::{End, NewTopic};
@@ -183,7 +184,7 @@ impl<'a> Wire<'a> {
     pub(super) async fn delete(&mut self, topics: &[&str]) {
         let deadline = Instant::now() + CLEANUP;
         for topic in topics {
-            if let Err(error) = self.client.delete_topic(topic, deadline).await {
+            if let Err(error) = self.client.delete_topic(topic, None, deadline).await {
                 let message = format!("the topic {topic} of the smoke test stays: {error}");
                 self.trial.cx.emit.warn(Some("smoke"), message);
             }
@@ -209,6 +210,20 @@ pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
     trial.failure(LOST, Some(cause))
 }
 
+/// Delete the connectors of the test, and none that somebody else put in their place.
+async fn remove(cx: &Cx, names: &[String]) -> Result<()> {
+    let installation = ownership::installation(cx).await?;
+    let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
+    let failed = |e| ownership::api_failure(cx, "delete the connectors", &e);
+    for name in names {
+        let found = cx.kubectl.find(&format!("{collection}/{name}")).await.map_err(failed)?;
+        if let Some(owned) = found.and_then(|object| installation.owned(&collection, &object)) {
+            change::delete(&cx.kubectl, &installation, &owned).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 /// Connect: numbered messages to a topic, by one connector into a file of the worker, by another from the
 /// file to a second topic.
 pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
@@ -229,10 +244,8 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
         wire.await_all(out, from, &values).await
     };
     let tried = tried.await;
-    let what: Vec<String> =
-        std::iter::once("kafkaconnectors.kafka.strimzi.io".to_owned()).chain(names.clone()).collect();
-    if let Err(error) = cx.kubectl.delete(Some(cx.namespace()), &what).await {
-        cx.emit.warn(Some("smoke"), format!("the connectors of the smoke test stay: {}", error.message));
+    if let Err(failure) = remove(cx, &names).await {
+        cx.emit.warn(Some("smoke"), format!("the connectors of the smoke test stay: {}", failure.message));
     }
     wire.delete(&PROOF_TOPICS).await;
     tried?;

@@ -30,6 +30,8 @@ pub struct Secured {
     pub certificates: bool,
     /// Clients have this password, whatever their name.
     pub password: Option<String>,
+    /// Who comes without a name may do nothing: the cluster authorizes, and topics are hidden from this listener.
+    pub hides: bool,
 }
 
 /// A connection that is read and written.

@@ -1,0 +1,125 @@
+//! Deletes and changes, each of the very object that was looked at: its uid and resource version are preconditions.
+
+use serde_json::{Value, json};
+
+use super::installation::{Basis, Installation, Owned};
+use crate::observe::{ApiError, ApiErrorKind};
+use crate::tool::kubectl::Kubectl;
+
+/// How often a change is tried again because a controller wrote the object's status meanwhile.
+const TRIES: u32 = 8;
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is deleted, or was deleted already.
+    Yes,
+    /// Another object has its name now, or it was taken over meanwhile; it stays.
+    NoLongerOwned,
+}
+
+/// Delete an object without waiting for its end. Its dependents are left to the garbage collector.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn delete(
+    kubectl: &Kubectl,
+    installation: &Installation,
+    owned: &Owned,
+) -> Result<Deleted, ApiError> {
+    let mut owned = owned.clone();
+    for _ in 0..TRIES {
+        let options = json!({
+            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+            "preconditions": {"uid": owned.uid(), "resourceVersion": owned.resource_version()},
+        });
+        match kubectl.delete_at(owned.path(), &options).await {
+            Ok(()) => return Ok(Deleted::Yes),
+            Err(error) if error.kind == ApiErrorKind::Conflict => {}
+            Err(error) => return Err(error),
+        }
+        match again(kubectl, installation, &owned).await? {
+            Again::Gone => return Ok(Deleted::Yes),
+            Again::Other => return Ok(Deleted::NoLongerOwned),
+            Again::Same(now, _) => owned = now,
+        }
+    }
+    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} changes all the time", owned.path())))
+}
+
+/// Merge what `patch` makes of the object as it is now into it. `None`: nothing is to be changed. The patch is made
+/// again for each state of the object, so nothing that somebody else wrote meanwhile is lost.
+///
+/// # Errors
+/// What the API server refused; [`ApiErrorKind::Conflict`] if another object has the name now.
+pub async fn patch(
+    kubectl: &Kubectl,
+    installation: &Installation,
+    owned: &Owned,
+    resource: &str,
+    namespace: &str,
+    mut patch: impl FnMut(&Value) -> Option<Value>,
+) -> Result<bool, ApiError> {
+    let mut owned = owned.clone();
+    for _ in 0..TRIES {
+        let (now, object) = match again(kubectl, installation, &owned).await? {
+            Again::Same(now, object) => (now, object),
+            Again::Gone => return Err(ApiError::new(ApiErrorKind::NotFound, format!("{resource} is gone"))),
+            Again::Other => {
+                let message = format!("{} is another object now", owned.path());
+                return Err(ApiError::new(ApiErrorKind::Conflict, message));
+            }
+        };
+        let Some(mut change) = patch(&object) else { return Ok(false) };
+        change["metadata"]["uid"] = now.uid().into();
+        change["metadata"]["resourceVersion"] = now.resource_version().into();
+        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        match kubectl.patch(namespace, resource, name, &change, None).await {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind == ApiErrorKind::Conflict => owned = now,
+            // Another object has the name since the last look: the API server calls its uid immutable.
+            Err(error)
+                if error.kind == ApiErrorKind::Invalid && error.field() == Some("metadata.uid") =>
+            {
+                owned = now;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} changes all the time", owned.path())))
+}
+
+/// Create an object that must not be there yet. `None`: one of its name is there.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn create(
+    kubectl: &Kubectl,
+    collection: &str,
+    object: &Value,
+) -> Result<Option<Value>, ApiError> {
+    match kubectl.create_at(collection, object).await {
+        Ok(created) => Ok(Some(created)),
+        Err(error) if error.kind == ApiErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A second look at an object.
+enum Again {
+    Gone,
+    /// Another object of the name, or no longer the installation's.
+    Other,
+    Same(Owned, Value),
+}
+
+async fn again(kubectl: &Kubectl, installation: &Installation, owned: &Owned) -> Result<Again, ApiError> {
+    let Some(object) = kubectl.find(owned.path()).await? else { return Ok(Again::Gone) };
+    let now = Owned::new(owned.path(), &object, owned.basis());
+    let still = match owned.basis() {
+        Basis::Installation => installation.owns(&object),
+        // What made it so cannot change while it has the same uid: its owners, or the user's word.
+        Basis::Dependent | Basis::Requested => true,
+    };
+    Ok(if now.uid() == owned.uid() && still { Again::Same(now, object) } else { Again::Other })
+}

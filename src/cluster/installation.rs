@@ -1,0 +1,281 @@
+//! Which objects of a cluster belong to this installation of kstrim.
+//!
+//! An installation is Strimzi and Kafka in one namespace of one cluster. Its id is created once and kept in the
+//! ConfigMap [`MARKER`] of that namespace; every object that kstrim creates has it as the label [`ID`]. The label
+//! [`MANAGED_BY`] alone says only that *some* kstrim created an object.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::manifest::label::{DIGEST, ID, KSTRIM, MANAGED_BY};
+use crate::observe::ApiError;
+use crate::tool::kubectl::Kubectl;
+
+/// Name of the ConfigMap that keeps the installation's id.
+pub const MARKER: &str = "kstrim-installation";
+/// The entry of [`MARKER`] that says whether kstrim created the namespace.
+const CREATED_NAMESPACE: &str = "created-namespace";
+/// The operator's Deployment, in every release.
+const OPERATOR: &str = "strimzi-cluster-operator";
+
+/// An installation, found or to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installation {
+    namespace: String,
+    id: String,
+    /// Whether the id is recorded in the namespace.
+    marked: bool,
+    /// Set if an earlier kstrim, which knew no ids, installed it. Its objects are recognised by what binds them to the
+    /// namespace: they are in it, or their digest is one of these, which were found in it.
+    without_ids: Option<Vec<String>>,
+}
+
+/// An object that kstrim may delete or change: it was seen, and it belongs to the installation or the user asked for
+/// it. Only this module makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    path: String,
+    uid: String,
+    resource_version: String,
+    basis: Basis,
+}
+
+/// Why an object may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// It belongs to the installation.
+    Installation,
+    /// Kubernetes or the operator created it for an object of the installation.
+    Dependent,
+    /// The user named it.
+    Requested,
+}
+
+/// The user asked for a change of an object that kstrim did not create: `--adopt`, or its name on the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Consent(());
+
+impl Consent {
+    /// The user named the very object on the command line.
+    pub fn by_name() -> Self {
+        Self(())
+    }
+
+    /// The user gave `--adopt`.
+    pub fn by_flag(adopt: bool) -> Option<Self> {
+        adopt.then_some(Self(()))
+    }
+}
+
+impl Owned {
+    /// The API's path of the object.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The uid of the object that was looked at.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    pub(super) fn resource_version(&self) -> &str {
+        &self.resource_version
+    }
+
+    pub(super) fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// An object that the user asked to change, whoever created it.
+    pub fn requested(collection: &str, object: &Value, _: Consent) -> Self {
+        Self::new(&format!("{collection}/{}", name(object)), object, Basis::Requested)
+    }
+
+    pub(super) fn new(path: &str, object: &Value, basis: Basis) -> Self {
+        let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (uid, resource_version) = (text("/metadata/uid"), text("/metadata/resourceVersion"));
+        Self { path: path.to_owned(), uid, resource_version, basis }
+    }
+}
+
+impl Installation {
+    /// The installation in a namespace. `proposed` is the id of one that is to be created.
+    ///
+    /// # Errors
+    /// When the API server cannot be asked.
+    pub async fn find(kubectl: &Kubectl, namespace: &str, proposed: &str) -> Result<Self, ApiError> {
+        let at = |path: String| async move { kubectl.find(&path).await };
+        let core = format!("/api/v1/namespaces/{namespace}");
+        let (marker, space, operator) = tokio::join!(
+            at(format!("{core}/configmaps/{MARKER}")),
+            at(core.clone()),
+            at(format!("/apis/apps/v1/namespaces/{namespace}/deployments/{OPERATOR}")),
+        );
+        let (marker, space, operator) = (marker?, space?, operator?);
+        let mut found = Self {
+            namespace: namespace.to_owned(),
+            id: proposed.to_owned(),
+            marked: false,
+            without_ids: None,
+        };
+        let ours = |object: &&Value| by_kstrim(object);
+        if let Some(id) = marker.as_ref().filter(ours).and_then(id_of) {
+            found.id = id.to_owned();
+            found.marked = true;
+            return Ok(found);
+        }
+        // The marker was deleted by hand; the namespace that kstrim created has the id too.
+        if let Some(id) = space.as_ref().filter(ours).and_then(id_of) {
+            found.id = id.to_owned();
+            found.marked = true;
+            return Ok(found);
+        }
+        let unmarked = |object: &Option<Value>| {
+            object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none())
+        };
+        let kafkas = match unmarked(&space) || unmarked(&operator) {
+            true => true,
+            false => by_kstrim_without_id(kubectl, namespace).await?,
+        };
+        if kafkas {
+            let digests = [&space, &operator].into_iter().flatten().filter_map(digest).map(str::to_owned);
+            found.without_ids = Some(digests.collect());
+        }
+        Ok(found)
+    }
+
+    /// The installation's id, also of one that is to be created.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the namespace has an installation.
+    pub fn exists(&self) -> bool {
+        self.marked || self.without_ids.is_some()
+    }
+
+    /// Whether an earlier kstrim created it, which gave it no id.
+    pub fn is_unmarked(&self) -> bool {
+        !self.marked && self.without_ids.is_some()
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The same after its marker was created.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        self.marked = true;
+        self
+    }
+
+    /// Whether an object belongs to the installation.
+    pub fn owns(&self, object: &Value) -> bool {
+        if !by_kstrim(object) {
+            return false;
+        }
+        match id_of(object) {
+            Some(id) => id == self.id,
+            None => self.without_ids.as_ref().is_some_and(|digests| self.binds(object, digests)),
+        }
+    }
+
+    /// Whether an object without an id is bound to the namespace of an installation without one.
+    fn binds(&self, object: &Value, digests: &[String]) -> bool {
+        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        if let Some(namespace) = namespace {
+            return namespace == self.namespace;
+        }
+        if object.pointer("/metadata/name").and_then(Value::as_str) == Some(&self.namespace)
+            && object.get("roleRef").is_none()
+            && object.get("rules").is_none()
+        {
+            return true;
+        }
+        if let Some(subjects) = object.get("subjects").and_then(Value::as_array) {
+            return !subjects.is_empty() && subjects.iter().all(|s| s["namespace"] == self.namespace);
+        }
+        digest(object).is_some_and(|digest| digests.iter().any(|d| d == digest))
+    }
+
+    /// An object of a list, if it belongs to the installation. `collection` is the path of the list in the object's
+    /// own namespace.
+    pub fn owned(&self, collection: &str, object: &Value) -> Option<Owned> {
+        let path = format!("{collection}/{}", name(object));
+        self.owns(object).then(|| Owned::new(&path, object, Basis::Installation))
+    }
+
+    /// An object that Kubernetes or the operator created for one of the installation's. `known` are the uids of the
+    /// installation's objects and of their dependents.
+    pub fn dependent(&self, collection: &str, object: &Value, known: &BTreeSet<String>) -> Option<Owned> {
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let owners = owners.into_iter().flatten().filter_map(|owner| owner["uid"].as_str());
+        let mine = uid.into_iter().chain(owners).any(|uid| known.contains(uid));
+        mine.then(|| Owned::new(&format!("{collection}/{}", name(object)), object, Basis::Dependent))
+    }
+
+    /// A volume claim that `down` labelled with the installation's id before it deleted the claim's Kafka.
+    pub fn owned_claim(&self, collection: &str, claim: &Value) -> Option<Owned> {
+        let path = format!("{collection}/{}", name(claim));
+        (id_of(claim) == Some(&self.id)).then(|| Owned::new(&path, claim, Basis::Dependent))
+    }
+
+    /// The marker, as it is created.
+    pub fn marker(&self, created_namespace: bool) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": MARKER, "namespace": self.namespace,
+                "labels": {MANAGED_BY: KSTRIM, ID: self.id},
+            },
+            "data": {
+                "id": self.id,
+                CREATED_NAMESPACE: created_namespace.to_string(),
+                "created-by": format!("kstrim {}", env!("CARGO_PKG_VERSION")),
+            },
+        })
+    }
+
+    /// The path of the marker's collection.
+    pub fn markers(&self) -> String {
+        format!("/api/v1/namespaces/{}/configmaps", self.namespace)
+    }
+}
+
+/// Whether a Kafka of the namespace was created by a kstrim that knew no ids.
+async fn by_kstrim_without_id(kubectl: &Kubectl, namespace: &str) -> Result<bool, ApiError> {
+    let Some(group) = kubectl.find("/apis/kafka.strimzi.io").await? else { return Ok(false) };
+    let Some(version) = crate::observe::kind::Version::served(&group) else { return Ok(false) };
+    let path = crate::observe::Kind::Kafka.path(version, Some(namespace));
+    let list = kubectl.find(&path).await?;
+    let items = list.as_ref().and_then(|l| l["items"].as_array()).into_iter().flatten();
+    Ok(items.into_iter().any(|o| by_kstrim(o) && id_of(o).is_none()))
+}
+
+/// Whether some kstrim created an object.
+pub fn by_kstrim(object: &Value) -> bool {
+    label(object, MANAGED_BY) == Some(KSTRIM)
+}
+
+/// The id of the installation that created an object.
+pub fn id_of(object: &Value) -> Option<&str> {
+    label(object, ID)
+}
+
+/// An object's label.
+pub fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.pointer("/metadata/labels")?.get(name)?.as_str()
+}
+
+/// An object's name.
+pub fn name(object: &Value) -> &str {
+    object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn digest(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/annotations")?.get(DIGEST)?.as_str()
+}

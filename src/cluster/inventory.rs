@@ -1,0 +1,292 @@
+//! What is in a namespace: every kind that the API server lists, custom ones too.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde_json::Value;
+
+use super::installation::{Installation, id_of, label, name};
+use crate::observe::{ApiError, ApiErrorKind};
+use crate::tool::kubectl::Kubectl;
+
+/// How many lists are asked for at once.
+const AT_ONCE: usize = 8;
+/// Most names of one kind in a sentence.
+const SHOWN: usize = 4;
+
+/// A kind of object as the API server serves it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Served {
+    /// `/api/v1`, `/apis/apps/v1`.
+    api: String,
+    plural: String,
+    kind: String,
+}
+
+/// An object of the namespace.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// `Deployment`.
+    pub kind: String,
+    /// The path of its list in the namespace.
+    pub collection: String,
+    /// The object itself.
+    pub object: Value,
+    /// Whose it is.
+    pub class: Class,
+}
+
+/// Whose an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The installation's.
+    Owned,
+    /// Kubernetes or the operator created it for what is the installation's.
+    Dependent,
+    /// Kubernetes keeps it in every namespace.
+    System,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// All objects of a namespace.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// What was listed.
+    pub items: Vec<Item>,
+    /// Kinds that could not be listed, and why. What cannot be seen may be there.
+    pub unknown: Vec<String>,
+}
+
+impl Item {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        name(&self.object)
+    }
+
+    fn uid(&self) -> &str {
+        self.object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn owners(&self) -> impl Iterator<Item = &str> {
+        let owners = self.object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        owners.into_iter().flatten().filter_map(|owner| owner["uid"].as_str())
+    }
+}
+
+impl Inventory {
+    /// List the namespace of an installation and tell whose each object is. `known` are uids of objects that
+    /// belonged to the installation when they were last seen: what they own is its own still.
+    ///
+    /// # Errors
+    /// When the API server does not tell which kinds there are.
+    pub async fn of(
+        kubectl: &Kubectl,
+        installation: &Installation,
+        known: &BTreeSet<String>,
+    ) -> Result<Self, ApiError> {
+        let (kinds, mut unknown) = served(kubectl).await?;
+        let namespace = installation.namespace();
+        let lists: Vec<_> = stream::iter(kinds)
+            .map(|kind| async move {
+                let collection = format!("{}/namespaces/{namespace}/{}", kind.api, kind.plural);
+                (kubectl.find(&collection).await, collection, kind)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let mut items = Vec::new();
+        for (list, collection, kind) in lists {
+            match list {
+                Ok(list) => {
+                    let found = list.and_then(|mut l| l.get_mut("items").map(Value::take));
+                    let Some(Value::Array(found)) = found else { continue };
+                    items.extend(found.into_iter().map(|object| Item {
+                        kind: kind.kind.clone(),
+                        collection: collection.clone(),
+                        object,
+                        class: Class::Foreign,
+                    }));
+                }
+                // Some kinds are advertised and cannot be listed in a namespace.
+                Err(error) if error.kind == ApiErrorKind::NoSuchKind => {}
+                Err(error) => unknown.push(format!("{}: {}", kind.plural, error.message)),
+            }
+        }
+        items.sort_by(|a, b| (&a.kind, a.name()).cmp(&(&b.kind, b.name())));
+        items.dedup_by(|a, b| a.uid() == b.uid() && !a.uid().is_empty());
+        classify(&mut items, installation, known);
+        Ok(Self { items, unknown })
+    }
+
+    /// Objects of a class.
+    pub fn of_class(&self, class: Class) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |item| item.class == class)
+    }
+
+    /// The uids of what is the installation's.
+    pub fn uids(&self) -> BTreeSet<String> {
+        let mine = self.items.iter().filter(|i| matches!(i.class, Class::Owned | Class::Dependent));
+        mine.map(|item| item.uid().to_owned()).collect()
+    }
+
+    /// What keeps the namespace: other people's objects by kind, and kinds that cannot be looked at.
+    pub fn foreign(&self) -> Vec<String> {
+        let mut lines = by_kind(self.of_class(Class::Foreign));
+        lines.extend(self.unknown.iter().map(|why| format!("cannot be listed: {why}")));
+        lines
+    }
+}
+
+/// Objects as lines for people: `Deployment my-app`, `ConfigMap a, b, c, d and 3 more`.
+pub fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some((kind, names)) if *kind == item.kind => names.push(item.name()),
+            _ => lines.push((item.kind.clone(), vec![item.name()])),
+        }
+    }
+    let line = |(kind, names): (String, Vec<&str>)| match names.len() {
+        0..=SHOWN => format!("{kind} {}", names.join(", ")),
+        n => format!("{kind} {} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+    };
+    lines.into_iter().map(line).collect()
+}
+
+/// Every kind that is namespaced and can be listed, in the version that its group prefers.
+async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiError> {
+    let groups = kubectl.find("/apis").await?.unwrap_or_default();
+    let mut apis = vec!["/api/v1".to_owned()];
+    for group in groups["groups"].as_array().into_iter().flatten() {
+        let preferred = group.pointer("/preferredVersion/groupVersion").and_then(Value::as_str);
+        let first = group.pointer("/versions/0/groupVersion").and_then(Value::as_str);
+        apis.extend(preferred.or(first).map(|version| format!("/apis/{version}")));
+    }
+    let lists: Vec<_> = stream::iter(apis)
+        .map(|api| async move { (kubectl.find(&api).await, api) })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let (mut kinds, mut unknown) = (Vec::new(), Vec::new());
+    for (list, api) in lists {
+        let list = match list {
+            Ok(list) => list.unwrap_or_default(),
+            Err(error) => {
+                unknown.push(format!("{api}: {}", error.message));
+                continue;
+            }
+        };
+        for resource in list["resources"].as_array().into_iter().flatten() {
+            let plural = resource["name"].as_str().unwrap_or_default();
+            let lists = resource["verbs"].as_array().is_some_and(|v| v.iter().any(|v| v == "list"));
+            let deletes = resource["verbs"].as_array().is_some_and(|v| v.iter().any(|v| v == "delete"));
+            if resource["namespaced"] != true || !lists || !deletes || plural.contains('/') {
+                continue;
+            }
+            // What happened, not what is there; measurements cannot be deleted and are left out above.
+            if plural == "events" {
+                continue;
+            }
+            let kind = resource["kind"].as_str().unwrap_or(plural).to_owned();
+            kinds.push(Served { api: api.clone(), plural: plural.to_owned(), kind });
+        }
+    }
+    kinds.sort();
+    Ok((kinds, unknown))
+}
+
+/// Tell whose each object is.
+fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<String>) {
+    let mut mine: BTreeSet<String> = known.clone();
+    for item in items.iter_mut() {
+        item.class = if system(item) {
+            Class::System
+        } else if installation.owns(&item.object) {
+            mine.insert(item.uid().to_owned());
+            Class::Owned
+        } else {
+            Class::Foreign
+        };
+    }
+    // Owners of owners: Kafka, StrimziPodSet, Pod.
+    loop {
+        let mut found = Vec::new();
+        for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
+            if item.owners().any(|owner| mine.contains(owner)) {
+                item.class = Class::Dependent;
+                found.push(item.uid().to_owned());
+            }
+        }
+        if found.is_empty() {
+            break;
+        }
+        mine.extend(found);
+    }
+    let with = |class: &dyn Fn(&Item) -> bool| -> Vec<(String, String)> {
+        items.iter().filter(|i| class(i)).map(|i| (i.kind.clone(), i.name().to_owned())).collect()
+    };
+    let services = with(&|i| i.kind == "Service" && i.class != Class::Foreign);
+    let other_operator = items
+        .iter()
+        .any(|i| i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign);
+    let claims = claims(items);
+    for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
+        let dependent = match item.kind.as_str() {
+            // Kubernetes' controller writes them for the Service of their name.
+            "Endpoints" => services.iter().any(|(_, name)| name == item.name()),
+            // The operator's leader election.
+            "Lease" => !other_operator && item.name() == "strimzi-cluster-operator",
+            "PersistentVolumeClaim" => {
+                id_of(&item.object) == Some(installation.id()) || claims.iter().any(|uid| uid == item.uid())
+            }
+            _ => false,
+        };
+        if dependent {
+            item.class = Class::Dependent;
+        }
+    }
+}
+
+/// The uids of the claims that the operator created for a Kafka of the installation. Nothing owns a claim of Strimzi's
+/// (it outlives its Kafka), so it is recognised by the pod that mounts it, or by the operator's labels and its age.
+fn claims(items: &[Item]) -> Vec<String> {
+    let kafkas: Vec<&Item> = items.iter().filter(|i| i.kind == "Kafka" && i.class == Class::Owned).collect();
+    let mounted: BTreeSet<&str> = items
+        .iter()
+        .filter(|i| i.kind == "Pod" && i.class == Class::Dependent)
+        .flat_map(|pod| pod.object.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten())
+        .filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
+        .collect();
+    let created = |item: &Item| {
+        let text = item.object.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let of_kafka = |claim: &Item| {
+        let cluster = label(&claim.object, "strimzi.io/cluster");
+        let by_operator =
+            label(&claim.object, "app.kubernetes.io/managed-by") == Some("strimzi-cluster-operator")
+                && label(&claim.object, "strimzi.io/kind") == Some("Kafka");
+        kafkas.iter().any(|kafka| {
+            cluster == Some(kafka.name())
+                && (mounted.contains(claim.name()) || by_operator && created(claim) >= created(kafka))
+        })
+    };
+    let claims = items.iter().filter(|i| i.kind == "PersistentVolumeClaim" && i.class == Class::Foreign);
+    claims.filter(|claim| of_kafka(claim)).map(|claim| claim.uid().to_owned()).collect()
+}
+
+/// Whether Kubernetes keeps such an object in every namespace.
+fn system(item: &Item) -> bool {
+    match item.kind.as_str() {
+        "ConfigMap" => matches!(item.name(), "kube-root-ca.crt" | "openshift-service-ca.crt"),
+        "ServiceAccount" => {
+            let pulls_only = item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
+            item.name() == "default" && pulls_only
+        }
+        // Held by this very command, or left by one that was killed.
+        "Lease" => item.name() == super::lease::NAME && super::installation::by_kstrim(&item.object),
+        _ => false,
+    }
+}

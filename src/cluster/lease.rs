@@ -1,0 +1,217 @@
+//! One changing command at a time for each namespace, whatever machine it runs on: a Lease of Kubernetes
+//! (`coordination.k8s.io`), as its own controllers use it. The file lock of `engine/lock.rs` does the same for the
+//! commands of one user before there is a cluster.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::manifest::label::{KSTRIM, MANAGED_BY};
+use crate::observe::{ApiError, ApiErrorKind};
+use crate::tool::kubectl::Kubectl;
+
+/// The Lease's name.
+pub const NAME: &str = "kstrim";
+/// A holder that has not renewed it for this long is dead.
+const DURATION: Duration = Duration::from_secs(45);
+/// How often a holder renews it.
+const RENEW: Duration = Duration::from_secs(15);
+/// How often a dead holder's Lease is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// The annotation that tells which state folder and machine the holder has: only one command at a time can have the
+/// file lock there.
+const STATE: &str = "kstrim.io/holder-state";
+
+/// Who wants the Lease.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// `user@host, pid 17: kstrim up`.
+    pub identity: String,
+    /// What only one running command can have: machine and lock file. See [`STATE`].
+    pub state: String,
+}
+
+/// Why the Lease cannot be had.
+#[derive(Debug)]
+pub enum Refused {
+    /// A command that is alive has it: its holder, and since when.
+    Held {
+        /// Who has it.
+        holder: String,
+        /// Since when, as the API server stores it.
+        since: String,
+    },
+    /// The API server refused.
+    Api(ApiError),
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+/// A Lease that is held. It is renewed until [`Lease::release`].
+pub struct Lease {
+    path: String,
+    held: Rc<RefCell<Value>>,
+    lost: Rc<std::cell::Cell<bool>>,
+    renewing: JoinHandle<()>,
+}
+
+impl Lease {
+    /// Take the Lease of a namespace. `waiting` is called once if a holder that seems dead is waited for.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take(
+        kubectl: Rc<Kubectl>,
+        namespace: &str,
+        holder: &Holder,
+        waiting: impl FnOnce(&str),
+    ) -> Result<Self, Refused> {
+        let collection = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
+        let path = format!("{collection}/{NAME}");
+        let mut waiting = Some(waiting);
+        // A clock of another machine proves nothing: the holder is dead if the Lease stays as it is for its duration.
+        let mut seen: Option<(String, Instant)> = None;
+        loop {
+            let wanted = lease(namespace, holder);
+            match kubectl.create_at(&collection, &wanted).await {
+                Ok(created) => return Ok(Self::renewed(kubectl, path, created, holder)),
+                Err(error) if error.kind == ApiErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
+            let Some(found) = kubectl.find(&path).await? else { continue };
+            let version = text(&found, "/metadata/resourceVersion");
+            let renewed = text(&found, "/spec/renewTime");
+            let same_state = text(&found, "/metadata/annotations/kstrim.io~1holder-state") == holder.state;
+            if !super::installation::by_kstrim(&found) {
+                let holder = format!("the Lease {NAME}, which kstrim did not create");
+                return Err(Refused::Held { holder, since: text(&found, "/metadata/creationTimestamp") });
+            }
+            let unheld = text(&found, "/spec/holderIdentity").is_empty();
+            let fresh = renewed.parse::<Timestamp>().is_ok_and(|at| {
+                let age = Timestamp::now().duration_since(at).unsigned_abs();
+                age < DURATION
+            });
+            let dead = match &seen {
+                Some((before, at)) if *before == version => at.elapsed() >= DURATION,
+                _ => {
+                    seen = Some((version.clone(), Instant::now()));
+                    false
+                }
+            };
+            if same_state || unheld || dead {
+                let mut taken = wanted;
+                taken["metadata"]["resourceVersion"] = version.into();
+                taken["metadata"]["uid"] = text(&found, "/metadata/uid").into();
+                match kubectl.replace_at(&path, &taken).await {
+                    Ok(now) => return Ok(Self::renewed(kubectl, path, now, holder)),
+                    Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let identity = text(&found, "/spec/holderIdentity");
+            if fresh {
+                return Err(Refused::Held { holder: identity, since: text(&found, "/spec/acquireTime") });
+            }
+            if let Some(waiting) = waiting.take() {
+                waiting(&identity);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn renewed(kubectl: Rc<Kubectl>, path: String, held: Value, holder: &Holder) -> Self {
+        let held = Rc::new(RefCell::new(held));
+        let lost = Rc::new(std::cell::Cell::new(false));
+        let renewing = {
+            let (path, held, lost) = (path.clone(), held.clone(), lost.clone());
+            let identity = holder.identity.clone();
+            tokio::task::spawn_local(async move {
+                loop {
+                    tokio::time::sleep(RENEW).await;
+                    let mut next = held.borrow().clone();
+                    next["spec"]["renewTime"] = now().into();
+                    match kubectl.replace_at(&path, &next).await {
+                        Ok(now) => *held.borrow_mut() = now,
+                        // Somebody took it over, or deleted it with its namespace.
+                        Err(error)
+                            if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::NotFound) =>
+                        {
+                            match kubectl.find(&path).await {
+                                Ok(Some(found)) if text(&found, "/spec/holderIdentity") == identity => {
+                                    *held.borrow_mut() = found;
+                                }
+                                _ => {
+                                    lost.set(true);
+                                    return;
+                                }
+                            }
+                        }
+                        // An API server that is away comes back, or the run fails by itself.
+                        Err(_) => {}
+                    }
+                }
+            })
+        };
+        Self { path, held, lost, renewing }
+    }
+
+    /// Whether somebody else took it over: this command was believed dead.
+    pub fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+
+    /// Give it up. What cannot be deleted runs out by itself.
+    pub async fn release(self, kubectl: &Kubectl) {
+        self.renewing.abort();
+        let uid = text(&self.held.borrow(), "/metadata/uid");
+        let version = text(&self.held.borrow(), "/metadata/resourceVersion");
+        let options = json!({
+            "kind": "DeleteOptions", "apiVersion": "v1",
+            "preconditions": {"uid": uid, "resourceVersion": version},
+        });
+        let _ = kubectl.delete_at(&self.path, &options).await;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
+fn lease(namespace: &str, holder: &Holder) -> Value {
+    let now = now();
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {
+            "name": NAME, "namespace": namespace,
+            "labels": {MANAGED_BY: KSTRIM},
+            "annotations": {STATE: holder.state},
+        },
+        "spec": {
+            "holderIdentity": holder.identity,
+            "leaseDurationSeconds": DURATION.as_secs(),
+            "acquireTime": now, "renewTime": now,
+        },
+    })
+}
+
+/// Now, as Kubernetes' MicroTime.
+fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+fn text(object: &Value, at: &str) -> String {
+    object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

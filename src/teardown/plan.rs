@@ -1,0 +1,139 @@
+//! What `down` would delete, and what it would leave: asked before anything is done, shown in the question and in the
+//! event stream.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Scope, items, name, text};
+use crate::cluster::adopt::CLUSTER_SCOPED;
+use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
+use crate::context::Cx;
+use crate::event::{Deletion, DeletedObject};
+use crate::failure::Result;
+use crate::quickstart::ownership::{self, api_failure};
+use crate::quickstart::smoke::{self, Brokers};
+
+/// How long the brokers may take to tell how many topics they have.
+const ASK: Duration = Duration::from_secs(3);
+
+/// What is there before `down`.
+pub struct Plan {
+    /// What the tasks go by.
+    pub scope: Rc<Scope>,
+    /// The list for people and scripts.
+    pub deletion: Deletion,
+    /// Whether the data of the Kafka is lost even if its volumes are kept: it has none.
+    pub ephemeral: bool,
+}
+
+impl Plan {
+    /// Whether there is something to delete.
+    pub fn is_empty(&self) -> bool {
+        self.deletion.objects.is_empty()
+    }
+
+    /// The lines of the question: what holds data first, the rest by kind.
+    pub fn lines(&self) -> Vec<String> {
+        let objects = &self.deletion.objects;
+        let data = |kind: &str| matches!(kind, "Kafka" | "PersistentVolumeClaim" | "Namespace");
+        let mut lines = Vec::new();
+        for object in objects.iter().filter(|o| data(&o.kind)) {
+            let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
+            lines.push(format!("  {} {}{size}", object.kind, object.name));
+        }
+        if let Some(topics) = self.deletion.topics {
+            let s = if topics == 1 { "topic" } else { "topics" };
+            lines.push(format!("  {topics} {s} in Kafka, with all messages"));
+        }
+        let mut kinds: Vec<&str> = objects.iter().map(|o| o.kind.as_str()).filter(|kind| !data(kind)).collect();
+        kinds.dedup();
+        for kind in kinds {
+            let names: Vec<String> =
+                objects.iter().filter(|o| o.kind == kind).map(|o| o.name.clone()).collect();
+            lines.push(format!("  {kind} {}", super::few(&names)));
+        }
+        lines
+    }
+}
+
+/// Look at what is there.
+///
+/// # Errors
+/// `KS-API-*`.
+pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
+    let installation = ownership::installation(cx).await?;
+    let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
+    let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;
+    let mut objects: Vec<DeletedObject> = Vec::new();
+    let kept_kind = |item: &Item| keep_data && item.kind == "PersistentVolumeClaim";
+    for item in &inventory.items {
+        // Pods, services and certificates go with what they belong to: the volumes are what people look for.
+        let shown = match item.class {
+            Class::Owned => true,
+            Class::Dependent => item.kind == "PersistentVolumeClaim",
+            Class::System | Class::Foreign => false,
+        };
+        if shown && !kept_kind(item) {
+            let size = item.object.pointer("/spec/resources/requests/storage").and_then(Value::as_str);
+            objects.push(DeletedObject {
+                kind: item.kind.clone(),
+                name: item.name().to_owned(),
+                size: size.map(str::to_owned),
+            });
+        }
+    }
+    let foreign = inventory.foreign();
+    for (path, _) in CLUSTER_SCOPED {
+        for object in items(cx, path).await?.into_iter().filter(|object| cx.owns(object)) {
+            let kind = match path.rsplit('/').next() {
+                Some("namespaces") if keep_data || !foreign.is_empty() => continue,
+                Some("namespaces") => "Namespace",
+                Some("customresourcedefinitions") => "CustomResourceDefinition",
+                Some("clusterroles") => "ClusterRole",
+                _ => "ClusterRoleBinding",
+            };
+            objects.push(DeletedObject { kind: kind.into(), name: name(&object), size: None });
+        }
+    }
+    let kafka = inventory.of_class(Class::Owned).find(|i| i.kind == "Kafka" && i.name() == cx.cluster());
+    let ephemeral = kafka.is_some() && ephemeral(&inventory);
+    let topics = match kafka {
+        Some(_) if !keep_data || ephemeral => topics(cx).await,
+        _ => None,
+    };
+    let deletion = Deletion {
+        namespace: cx.namespace().to_owned(),
+        context: cx.settings.target.context.as_ref().map(ToString::to_string),
+        server: cx.kubectl.server(),
+        objects,
+        topics,
+        kept: by_kind(inventory.of_class(Class::Foreign)),
+        unknown: inventory.unknown.clone(),
+    };
+    Ok(Plan { scope: Rc::new(Scope { known: inventory.uids() }), deletion, ephemeral })
+}
+
+/// Whether a Kafka or one of its pools keeps its data in the pods.
+fn ephemeral(inventory: &Inventory) -> bool {
+    let storages = inventory.of_class(Class::Owned).filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool"));
+    let mut kinds = storages.flat_map(|item| {
+        ["/spec/storage/type", "/spec/kafka/storage/type"].map(|at| text(&item.object, at))
+    });
+    kinds.any(|kind| kind == "ephemeral")
+}
+
+/// How many topics the brokers have, if they can be asked; without Kafka's own.
+async fn topics(cx: &Cx) -> Option<usize> {
+    let asked = async {
+        cx.synced(&smoke::KINDS).await;
+        let deadline = Instant::now() + ASK;
+        let mut client = Brokers::of(cx).ok()?.client(deadline).await.ok()?;
+        let topics = client.replicas(deadline).await.ok()?;
+        Some(topics.into_iter().filter(|(name, _)| !name.starts_with("__")).count())
+    };
+    tokio::time::timeout(ASK, asked).await.ok()?
+}
