@@ -199,10 +199,20 @@ fn files_are_short() {
 /// of others reach a terminal.
 #[test]
 fn one_file_prints() {
-    const WAYS: [&str; 6] =
-        ["println!(", "print!(", "stdout().lock()", "stderr().lock()", "io::stdout().write", "io::stderr().write"];
-    const HANDLES: [&str; 4] =
-        ["&mut std::io::stdout()", "&mut std::io::stderr()", "Box::new(std::io::stdout())", "Box::new(std::io::stderr())"];
+    const WAYS: [&str; 6] = [
+        "println!(",
+        "print!(",
+        "stdout().lock()",
+        "stderr().lock()",
+        "io::stdout().write",
+        "io::stderr().write",
+    ];
+    const HANDLES: [&str; 4] = [
+        "&mut std::io::stdout()",
+        "&mut std::io::stderr()",
+        "Box::new(std::io::stdout())",
+        "Box::new(std::io::stderr())",
+    ];
     let mut wrong = Vec::new();
     for file in production().iter().filter(|file| file.path != "report/output.rs") {
         for (at, line) in file.code.iter().enumerate() {
