@@ -131,8 +131,9 @@ impl Installation {
             found.marked = true;
             return Ok(found);
         }
-        let unmarked =
-            |object: &Option<Value>| object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none());
+        let unmarked = |object: &Option<Value>| {
+            object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none())
+        };
         let kafkas = match unmarked(&space) || unmarked(&operator) {
             true => true,
             false => by_kstrim_without_id(kubectl, namespace).await?,

@@ -43,7 +43,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
     runtime().block_on(async {
         let name = "kstrim-real";
         let mut setup = client().await;
-        setup.delete_topic(name, soon()).await.unwrap();
+        setup.delete_topic(name, None, soon()).await.unwrap();
         setup.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
         let plan = Plan { topic: name.to_owned(), ..plan() };
         for _ in 0..4 {
@@ -60,7 +60,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
         let mut topic = setup.topic(name, soon()).await.unwrap();
         let first = setup.list_offsets(&mut topic, End::Earliest, soon()).await.unwrap();
         assert_eq!(first, setup.list_offsets(&mut topic, End::Latest, soon()).await.unwrap());
-        assert!(setup.delete_topic(name, soon()).await.unwrap());
+        assert!(setup.delete_topic(name, None, soon()).await.unwrap());
     });
 }
 
@@ -112,7 +112,7 @@ fn what_kafkas_own_consumer_has_to_read() {
     runtime().block_on(async {
         let name = "kstrim-written";
         let mut client = client().await;
-        client.delete_topic(name, soon()).await.unwrap();
+        client.delete_topic(name, None, soon()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
         let large = [("max.message.bytes", "10000000")];
         client.create_topic(&new_topic(name, 1, &large), soon()).await.unwrap();
@@ -158,7 +158,7 @@ fn a_reader_that_tells_its_epoch_reads_on() {
     runtime().block_on(async {
         let name = "kstrim-epoch";
         let mut client = client().await;
-        client.delete_topic(name, soon()).await.unwrap();
+        client.delete_topic(name, None, soon()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
         client.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
         let mut topic = client.topic(name, soon()).await.unwrap();
@@ -180,6 +180,6 @@ fn a_reader_that_tells_its_epoch_reads_on() {
             assert_eq!(from, (round + 1) * 5);
             client.was_read(&topic, 0, from, chunk.records.epoch());
         }
-        client.delete_topic(name, soon()).await.unwrap();
+        client.delete_topic(name, None, soon()).await.unwrap();
     });
 }
