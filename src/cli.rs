@@ -14,6 +14,7 @@ mod look_inside;
 mod stream;
 mod tools;
 mod topic;
+mod trust;
 mod upgrade;
 mod user;
 mod versions;
@@ -36,6 +37,7 @@ pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
 pub use stream::{Consume, Isolation, Produce, Summary};
 pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
+pub use trust::Trust;
 pub use upgrade::Upgrade;
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use versions::{Resolve, Versions, VersionsVerb};
@@ -83,6 +85,7 @@ Look inside:
 
 Set up:
   config       Show the settings and where each comes from, or begin a settings file
+  trust        Let a settings file say where things come from and go to
   tools        List, obtain or remove kstrim's own minikube and kubectl
   bundle       Write, show or check a file with everything for a machine without a network
   versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
@@ -280,6 +283,12 @@ pub enum Command {
     /// over the user's own file.
     #[command(after_help = config::EXAMPLES)]
     Config(Config),
+    /// Let a settings file say where things come from and go to
+    ///
+    /// Of a project's kstrim.yaml, settings such as mirror, bundle, manifests, minikube-arg and context count only
+    /// when its very content is trusted. Any change of the file ends that. Prints the file's path.
+    #[command(after_help = trust::EXAMPLES)]
+    Trust(Trust),
     /// List, obtain or remove kstrim's own minikube and kubectl
     ///
     /// `kstrim up` obtains what is missing or does not fit, unless --system-tools forbids it. What the system

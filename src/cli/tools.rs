@@ -1,5 +1,6 @@
 //! `kstrim tools`' flags.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -66,6 +67,9 @@ pub struct ToolsInstall {
     /// Take downloads from here instead of their publisher
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
     pub mirror: Option<String>,
+    /// SHA-256 of builds of minikube and kubectl that you vouch for: lines `DIGEST  kubectl-1.37.0-linux-amd64`
+    #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE")]
+    pub tool_digests: Option<PathBuf>,
     /// Use no network
     #[arg(long, env = "KSTRIM_OFFLINE")]
     pub offline: bool,

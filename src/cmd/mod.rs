@@ -32,6 +32,7 @@ pub mod status;
 pub mod streaming;
 pub mod tools;
 pub mod topic;
+pub mod trust;
 pub mod up;
 pub mod upgrade;
 pub mod user;
@@ -74,6 +75,11 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    // A file that cannot be read must not keep anybody from revoking its trust.
+    let layers = match layers {
+        Err(_) if matches!(cli.command, Command::Trust(_)) => Ok(Layers::default()),
+        layers => layers,
+    };
     let code = match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
@@ -109,9 +115,18 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
             | Command::Versions(_)
             | Command::Tools(_)
             | Command::Config(_)
+            | Command::Trust(_)
             | Command::Bundle(_)
             | Command::Render(_)
     );
+    let local =
+        matches!(cli.command, Command::Completions { .. } | Command::Versions(_) | Command::Config(_));
+    if !local {
+        trust::home()?;
+    }
+    if !local && !matches!(cli.command, Command::Trust(_)) {
+        trust::settle(matches, layers)?;
+    }
     if !anywhere && global.context.is_some() {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
     }
@@ -119,6 +134,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Completions { shell } => completions::run(shell),
         Command::Versions(args) => versions::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Trust(args) => trust::run(&args),
         Command::Config(args) => config::run(&args, matches, layers),
         Command::Diagnose(args) => block_on(diagnose::run(&global, &args, layers)),
         Command::Logs(args) => block_on(logs::run(&global, &args)),
@@ -167,6 +183,16 @@ fn print(text: &str) {
 /// Write talk to stderr.
 fn complain(text: &str) {
     let _ = output::stderr().print(text);
+}
+
+/// Talk to the person at stderr, one line.
+fn warn(text: &str) {
+    complain(&format!("warning: {text}\n"));
+}
+
+/// What to do about what was said before.
+fn hint(text: &str) {
+    complain(&format!("hint: {text}\n"));
 }
 
 /// Data as JSON, indented, with a line end.

@@ -22,6 +22,7 @@ use crate::exec::cancel::{Cancel, Reason};
 use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
+use crate::redact;
 use crate::report::{self, Reporter, Sinks, Talk};
 
 /// What every long verb has.
@@ -79,7 +80,8 @@ impl Session {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
                 if let Ok(json) = serde_json::to_string(&line) {
-                    log.borrow_mut().line(json);
+                    // The file may be handed on: what others say may hold a login, too.
+                    log.borrow_mut().line(redact::shapes(&json));
                 }
                 reporter.borrow_mut().event(&line);
             })

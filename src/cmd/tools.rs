@@ -13,7 +13,7 @@ use crate::names::{Tool, ToolSpec, Version};
 use crate::paths::cache_dir;
 use crate::report::table::Table;
 use crate::report::{self, OutputMode, output};
-use crate::toolbox::{Kept, State, Toolbox, ids, pins};
+use crate::toolbox::{Digests, Kept, State, Toolbox, ids, pins};
 
 /// List, install, remove.
 ///
@@ -98,6 +98,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
         ..download::Settings::default()
     };
     let store = Store { folder: cache_dir(), source, settings };
+    let digests = args.tool_digests.as_deref().map_or(Ok(Digests::default()), Digests::read)?;
     let mut paths = Vec::new();
     for (tool, version) in wanted {
         let bar = bar(&format!("{tool} {version}"));
@@ -108,7 +109,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
             bar.set_position(progress.done);
             std::ops::ControlFlow::Continue(())
         };
-        let path = toolbox.obtain(tool, &version, &store, &mut tell);
+        let path = toolbox.obtain(tool, &version, &store, &digests, &mut tell);
         bar.finish_and_clear();
         paths.push(path?);
     }

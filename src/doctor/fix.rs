@@ -13,9 +13,10 @@ use super::live::{Live, PAUSE};
 use crate::cluster::change;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
+use crate::cluster::lease::{Holder, Lease, Refused};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::kind::Version;
-use crate::observe::{ApiError, Kind as Observed};
+use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;
 use crate::quickstart::checks::{Ground, disk};
@@ -210,14 +211,39 @@ impl Planned {
                 cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }
             Act::Restart(kubectl, namespace, pods) => {
-                let deleted = restart(kubectl, namespace, pods).await;
+                let deleted = exclusively(kubectl, namespace, restart(kubectl, namespace, pods)).await;
                 deleted.map_err(|e| vain("the operator was not restarted".into(), e.message))
             }
             Act::Unpause(kubectl, namespace, name) => {
-                let patched = unpause(kubectl, namespace, name).await;
+                let patched = exclusively(kubectl, namespace, unpause(kubectl, namespace, name)).await;
                 patched.map_err(|e| vain(format!("the Kafka {name} stays paused"), e.message))
             }
         }
+    }
+}
+
+/// Keep other commands that change the namespace out meanwhile.
+async fn exclusively(
+    kubectl: &Rc<Kubectl>,
+    namespace: &str,
+    work: impl Future<Output = Result<(), ApiError>>,
+) -> Result<(), ApiError> {
+    // No file lock is held, so nobody who has this folder's may be taken for dead.
+    let holder = Holder {
+        state: uuid::Uuid::new_v4().to_string(),
+        ..crate::quickstart::ownership::holder("", "doctor --fix")
+    };
+    match Lease::take(kubectl.clone(), namespace, &holder, |_| {}).await {
+        Ok(lease) => {
+            let done = work.await;
+            lease.release(kubectl).await;
+            done
+        }
+        Err(Refused::Held { holder, .. }) => {
+            let message = format!("another command is changing the namespace: {holder}");
+            Err(ApiError::new(ApiErrorKind::Conflict, message))
+        }
+        Err(Refused::Api(error)) => Err(error),
     }
 }
 

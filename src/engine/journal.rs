@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::paths::private_dir;
 
 /// The journal's version. A file with a larger one is left untouched.
 pub const SCHEMA: u32 = 1;
@@ -187,7 +188,7 @@ impl JournalFile {
         }
         let write = || -> std::io::Result<()> {
             let folder = self.path.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(folder)?;
+            private_dir(folder)?;
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             serde_json::to_writer_pretty(&mut file, &self.journal)?;
             file.write_all(b"\n")?;

@@ -200,13 +200,6 @@ impl<'a> Pod<'a> {
             && self.0.label("strimzi.io/name").and_then(|n| n.strip_suffix("-kafka")) == Some(cluster)
     }
 
-    /// Whether it is a broker of `cluster`, and not a controller only. Strimzi says so by a label; where it does not
-    /// (before node pools), every Kafka node is one.
-    pub fn is_broker_of(&self, cluster: &str) -> bool {
-        self.is_kafka_node_of(cluster)
-            && self.0.label("strimzi.io/broker-role").is_none_or(|role| role == "true")
-    }
-
     /// Whether it is a Kafka or ZooKeeper node whose volume is the pod's own (`type: ephemeral`): the data ends with the
     /// pod. Strimzi calls such volumes `data`, `data-0` ...
     pub fn holds_data(&self) -> bool {
@@ -215,6 +208,13 @@ impl<'a> Pod<'a> {
             let name = volume["name"].as_str().unwrap_or_default();
             (name == "data" || name.starts_with("data-")) && volume.get("emptyDir").is_some()
         })
+    }
+
+    /// Whether it is a broker of `cluster`, and not a controller only. Strimzi says so by a label; where it does not
+    /// (before node pools), every Kafka node is one.
+    pub fn is_broker_of(&self, cluster: &str) -> bool {
+        self.is_kafka_node_of(cluster)
+            && self.0.label("strimzi.io/broker-role").is_none_or(|role| role == "true")
     }
 
     /// Whether it is the cluster operator's.

@@ -134,7 +134,10 @@ impl Away {
     /// What is left of it besides topics.
     async fn left(&self, cx: &Cx) -> Result<Option<String>> {
         let component = self.plan.component;
-        if let Some(found) = resource(cx, component).await?.filter(|found| cx.owns(found)) {
+        if let Some(found) = resource(cx, component).await? {
+            if !cx.owns(&found) {
+                return Err(beside::foreign(cx, component));
+            }
             let kind = component.kind().map_or("", ObservedKind::as_str);
             super::held::refuse(cx, [(kind, &found)])?;
             return Ok(Some(format!("to be deleted: {kind}/{}", name(&found))));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::exec::{Cmd, ExecError, Output, Runner};
+use crate::exec::{self, Cmd, ExecError, Output, Runner};
 
 /// Limit of one question. A healthy engine answers in a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub struct Engine {
 impl Engine {
     /// Find `docker` or `podman` on PATH, where minikube looks, too.
     pub fn find(name: &str, runner: Rc<dyn Runner>) -> Option<Self> {
-        Some(Self { program: which::which(name).ok()?, runner })
+        Some(Self { program: exec::find(name.as_ref())?, runner })
     }
 
     /// The program's path.

@@ -12,6 +12,7 @@ use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageName, is_context};
+use crate::paths;
 
 /// Environment variable that names the program's path.
 pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
@@ -32,7 +33,7 @@ pub fn home() -> PathBuf {
     match named {
         Some(home) if home.file_name().is_some_and(|name| name == ".minikube") => home,
         Some(home) => home.join(".minikube"),
-        None => dirs::home_dir().unwrap_or_default().join(".minikube"),
+        None => paths::home().join(".minikube"),
     }
 }
 

@@ -16,8 +16,8 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -30,6 +30,17 @@ pub use stand_ins::scenario::{
 
 /// No run of a test may take longer; it is killed then.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// The program under test: the one that cargo built for these tests, or the one that `KSTRIM_TEST_BINARY` names (CI
+/// names the release build: not everything behaves the same without debug assertions).
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("KSTRIM_TEST_BINARY") {
+        Some(named) => fs::canonicalize(&named)
+            .unwrap_or_else(|e| panic!("KSTRIM_TEST_BINARY={}: {e}", named.to_string_lossy())),
+        None => env!("CARGO_BIN_EXE_kstrim").into(),
+    })
+}
 
 /// A test's surroundings; removed when dropped.
 pub struct Test {
@@ -345,14 +356,14 @@ impl Test {
     /// Start kstrim, to send it signals.
     pub fn spawn(&self) -> Running {
         self.ran.store(true, Ordering::Relaxed);
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kstrim")));
+        let mut command = self.command(program());
         command.args(&self.args);
         Running::start(command, &self.stdin, self.limit)
     }
 
     /// kstrim as a command, for streams of the test's own.
     pub fn kstrim(&self) -> Command {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kstrim")));
+        let mut command = self.command(program());
         command.args(&self.args);
         command
     }
@@ -360,7 +371,7 @@ impl Test {
     /// The same of a copy, for another user: to where kstrim was built that one may have no way.
     pub fn kstrim_copied(&self) -> Command {
         let copy = self.home.path().join("kstrim");
-        fs::copy(env!("CARGO_BIN_EXE_kstrim"), &copy).expect("a copy");
+        fs::copy(program(), &copy).expect("a copy");
         let mut command = self.command(&copy);
         command.args(&self.args);
         command

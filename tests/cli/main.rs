@@ -2,6 +2,7 @@
 
 mod as_user;
 mod bad_input;
+mod bare;
 mod bundle;
 mod change;
 mod components;
@@ -18,6 +19,7 @@ mod fakes_faithful;
 mod fakes_minikube;
 mod faults;
 mod harness;
+mod hostile;
 mod images;
 mod lock;
 mod logs;
@@ -43,4 +45,5 @@ mod trouble;
 mod up;
 mod upgrade;
 mod users;
+mod verbs;
 mod versions;

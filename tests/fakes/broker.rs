@@ -272,12 +272,23 @@ impl<'a> Connection<'a> {
     }
 
     fn delete(&self, request: &DeleteTopicsRequest, version: i16) -> io::Result<DeleteTopicsResponse> {
-        let names: Vec<TopicName> = if version >= 6 {
-            request.topics.iter().filter_map(|t| t.name.clone()).collect()
-        } else {
-            request.topic_names.clone()
-        };
         let mut responses = Vec::new();
+        let mut names = request.topic_names.clone();
+        for topic in request.topics.iter().filter(|_| version >= 6) {
+            match &topic.name {
+                Some(name) => names.push(name.clone()),
+                // By id: only the topic that has it.
+                None => match self.shared.logs.find(&TopicName::default(), topic.topic_id, true)? {
+                    Some(meta) => names.push(TopicName(StrBytes::from_string(meta.name))),
+                    None => responses.push(
+                        DeletableTopicResult::default()
+                            .with_name(None)
+                            .with_topic_id(topic.topic_id)
+                            .with_error_code(100), // UNKNOWN_TOPIC_ID
+                    ),
+                },
+            }
+        }
         for name in names {
             let code = match self.faults.delete_error {
                 0 if self.shared.setup.secured.hides => NOT_AUTHORIZED,

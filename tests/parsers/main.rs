@@ -3,8 +3,11 @@
 //!
 //! A file of the corpus is called after what must become of it: `ok--NAME`, or `ERROR-ID--NAME`.
 
+mod bundles;
 mod corpus;
 mod properties;
+mod secrets;
+mod settings;
 
 use std::path::Path;
 

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn topic(name: &str, resource: &str) -> Topic {
-        Topic::of(&json!({"metadata": {"name": resource}, "spec": {"topicName": name}}))
+        Topic::of(&json!({"metadata": {"name": resource}, "spec": {"topicName": name}}), true)
     }
 
     #[test]

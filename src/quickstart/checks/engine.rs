@@ -2,7 +2,7 @@
 
 use super::machine::{asked, gib, judge_cpus, judge_memory};
 use super::{Ground, Verdict};
-use crate::exec::Exit;
+use crate::exec::{self, Exit};
 use crate::explain::minikube::{Error, explain};
 use crate::failure::{Failure, Id, Kind};
 use crate::tool::engine::{Answer, Engine};
@@ -63,7 +63,7 @@ pub(super) async fn find(ground: &Ground) -> Found {
         }
         first.get_or_insert(found);
     }
-    let hypervisor = HYPERVISORS.iter().find(|(program, _)| which::which(program).is_ok());
+    let hypervisor = HYPERVISORS.iter().find(|(program, _)| exec::find(program.as_ref()).is_some());
     first.unwrap_or_else(|| Found {
         driver: hypervisor.map(|(_, driver)| (*driver).to_owned()),
         by: "minikube's choice",

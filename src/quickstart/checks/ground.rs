@@ -17,7 +17,7 @@ use crate::engine::journal::Journal;
 use crate::exec::Runner;
 use crate::failure::Result;
 use crate::names::{KubernetesVersion, Tool};
-use crate::paths::{ProfilePaths, cache_dir, state_dir};
+use crate::paths::{self, ProfilePaths, cache_dir, state_dir};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, Profile, State};
@@ -67,7 +67,7 @@ impl Host {
         match self.variable("MINIKUBE_HOME").map(PathBuf::from) {
             Some(home) if home.ends_with(".minikube") => home,
             Some(home) => home.join(".minikube"),
-            None => dirs::home_dir().unwrap_or_else(|| ".".into()).join(".minikube"),
+            None => paths::home().join(".minikube"),
         }
     }
 }
