@@ -211,7 +211,9 @@ fn one_file_prints() {
         "io::stdout().write",
         "io::stderr().write",
     ];
-    const HANDLES: [&str; 4] = [
+    const HANDLES: [&str; 6] = [
+        "(std::io::stdout(), ",
+        "(std::io::stderr(), ",
         "&mut std::io::stdout()",
         "&mut std::io::stderr()",
         "Box::new(std::io::stdout())",
