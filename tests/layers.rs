@@ -198,3 +198,34 @@ fn files_are_short() {
         assert!(!(short && excused), "src/{} is short: take it out of the exceptions", file.path);
     }
 }
+
+/// Whoever writes to stdout or stderr himself blocks kstrim's only thread when nobody reads, and lets control sequences
+/// of others reach a terminal.
+#[test]
+fn one_file_prints() {
+    const WAYS: [&str; 6] = [
+        "println!(",
+        "print!(",
+        "stdout().lock()",
+        "stderr().lock()",
+        "io::stdout().write",
+        "io::stderr().write",
+    ];
+    const HANDLES: [&str; 6] = [
+        "(std::io::stdout(), ",
+        "(std::io::stderr(), ",
+        "&mut std::io::stdout()",
+        "&mut std::io::stderr()",
+        "Box::new(std::io::stdout())",
+        "Box::new(std::io::stderr())",
+    ];
+    let mut wrong = Vec::new();
+    for file in production().iter().filter(|file| file.path != "report/output.rs") {
+        for (at, line) in file.code.iter().enumerate() {
+            if WAYS.iter().chain(&HANDLES).any(|way| code(line).contains(way)) {
+                wrong.push(format!("src/{}:{}: {}", file.path, at + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "print through report::output: {wrong:#?}");
+}

@@ -1,6 +1,5 @@
 //! `kstrim trust`, and what a file that is not trusted means for the other verbs.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -58,7 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     trust.give(&file, &bytes)?;
     for entry in entries.iter().filter(|entry| keys::needs_trust(entry)) {
         let values = redact::text(&entry.values.join(", "));
-        let _ = writeln!(std::io::stderr(), "{}:{}: {}: {values}", file.display(), entry.line, entry.key);
+        super::complain(&format!("{}:{}: {}: {values}\n", file.display(), entry.line, entry.key));
     }
     super::print(&format!("{}\n", shown(&file)));
     Ok(ExitCode::SUCCESS)

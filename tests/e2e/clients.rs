@@ -32,8 +32,10 @@ fn theirs(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Messag
              --isolation-level {level} --max-messages {count} --timeout-ms 30000 {properties}"
         ),
     );
-    let mut all: Vec<Message> = out
-        .lines()
+    // The tool's own words, about flags that are to go, are on stdout too.
+    let messages =
+        out.lines().filter(|line| line.starts_with("CreateTime:") || line.starts_with("LogAppendTime:"));
+    let mut all: Vec<Message> = messages
         .map(|line| {
             let f: Vec<&str> = line.splitn(6, '\t').collect();
             assert_eq!(f.len(), 6, "{line:?}");
@@ -167,7 +169,7 @@ fn gaps_of_transactions_and_compaction_are_passed_over() {
         );
         let theirs = theirs(&ground, "work-transactions", "read_committed", 200);
         assert_eq!(ours(&ground, "work-transactions", "read_committed", 200), theirs);
-        assert!(theirs.last().expect("one").2 > 200, "markers took offsets");
+        assert!(theirs.last().expect("one").2 >= 200, "markers took offsets");
     });
     let config = [
         "--config",
