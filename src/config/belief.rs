@@ -129,7 +129,7 @@ impl Me {
             if meta.mode() & 0o1000 == 0 {
                 return Ok(Some(format!("{who} may write to the folder {}", folder.display())));
             }
-            *shared = true;
+            *shared |= folder == real;
         }
         Ok(None)
     }
@@ -224,6 +224,7 @@ mod tests {
         assert_eq!(doubt(&me(), &file), None);
         fs::hard_link(&file, folder.join("second")).expect("a second name");
         assert!(doubt(&me(), &file).expect("a doubt").contains("several names"));
+        fs::remove_file(folder.join("second")).expect("removed");
         // A group of one's own.
         mode(&folder, 0o755);
         mode(&file, 0o664);

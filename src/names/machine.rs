@@ -197,7 +197,7 @@ mod tests {
     /// How pflag reads one word by itself: the flags it sets. Written from its documentation, apart from the guard.
     fn pflag(word: &str) -> Vec<String> {
         if let Some(long) = word.strip_prefix("--") {
-            return vec![long.split('=').next().unwrap_or("").to_owned()];
+            return vec![format!("--{}", long.split('=').next().unwrap_or(""))];
         }
         let mut flags = Vec::new();
         let mut rest = word.strip_prefix('-').unwrap_or("").chars();
@@ -218,7 +218,7 @@ mod tests {
         ) {
             if minikube_arg(&word).is_ok() {
                 for flag in pflag(&word) {
-                    prop_assert!(!["p", "profile", "o", "output", "b"].contains(&flag.as_str()), "{} sets {}", word, flag);
+                    prop_assert!(!["p", "--profile", "o", "--output", "b", "--bootstrapper"].contains(&flag.as_str()), "{} sets {}", word, flag);
                 }
                 prop_assert!(word != "--");
             }
