@@ -16,7 +16,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,16 +31,22 @@ pub use stand_ins::scenario::{
 /// No run of a test may take longer; it is killed then.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// kstrim as cargo built it, or another one: that of the release profile, or of an earlier commit.
+fn program() -> PathBuf {
+    std::env::var_os("KSTRIM_UNDER_TEST").map_or_else(|| env!("CARGO_BIN_EXE_kstrim").into(), PathBuf::from)
+}
+
 /// A test's surroundings; removed when dropped.
 pub struct Test {
     home: TempDir,
+    world: PathBuf,
     scenario: Scenario,
     programs: Vec<&'static str>,
     env: BTreeMap<OsString, OsString>,
     args: Vec<OsString>,
     stdin: Vec<u8>,
     limit: Duration,
-    by_hand: Mutex<BTreeSet<u32>>,
+    by_hand: Arc<Mutex<BTreeSet<u32>>>,
     ran: AtomicBool,
 }
 
@@ -139,6 +145,7 @@ impl Test {
             fs::create_dir(home.path().join(folder)).expect("a folder");
         }
         Self {
+            world: home.path().join("world"),
             home,
             scenario: Scenario::default(),
             programs: vec!["minikube", "kubectl", "docker"],
@@ -146,7 +153,7 @@ impl Test {
             args: Vec::new(),
             stdin: Vec::new(),
             limit: LIMIT,
-            by_hand: Mutex::default(),
+            by_hand: Arc::default(),
             ran: AtomicBool::default(),
         }
     }
@@ -289,7 +296,29 @@ impl Test {
 
     /// `$FAKE_WORLD`.
     pub fn world_dir(&self) -> PathBuf {
-        self.home.path().join("world")
+        self.world.clone()
+    }
+
+    /// Somebody else with a home, and a machine, of their own and the same clusters. `self` has to live longer.
+    pub fn colleague(&self) -> Self {
+        let mut other = Self::new();
+        other.world = self.world.clone();
+        other.scenario = self.scenario.clone();
+        other.programs = self.programs.clone();
+        other.env = self.env.clone();
+        // The calls are in one list.
+        other.by_hand = self.by_hand.clone();
+        for file in [".kube/config"] {
+            let (from, to) = (self.home().join(file), other.home().join(file));
+            if from.exists() {
+                fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+                fs::copy(from, to).expect("a copy");
+            }
+        }
+        for entry in fs::read_dir(self.work()).expect("a folder").flatten().filter(|e| e.path().is_file()) {
+            fs::copy(entry.path(), other.work().join(entry.file_name())).expect("a copy");
+        }
+        other
     }
 
     /// The folder on PATH.
@@ -345,14 +374,14 @@ impl Test {
     /// Start kstrim, to send it signals.
     pub fn spawn(&self) -> Running {
         self.ran.store(true, Ordering::Relaxed);
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kstrim")));
+        let mut command = self.command(&program());
         command.args(&self.args);
         Running::start(command, &self.stdin, self.limit)
     }
 
     /// kstrim as a command, for streams of the test's own.
     pub fn kstrim(&self) -> Command {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kstrim")));
+        let mut command = self.command(&program());
         command.args(&self.args);
         command
     }
@@ -360,7 +389,7 @@ impl Test {
     /// The same of a copy, for another user: to where kstrim was built that one may have no way.
     pub fn kstrim_copied(&self) -> Command {
         let copy = self.home.path().join("kstrim");
-        fs::copy(env!("CARGO_BIN_EXE_kstrim"), &copy).expect("a copy");
+        fs::copy(program(), &copy).expect("a copy");
         let mut command = self.command(&copy);
         command.args(&self.args);
         command
