@@ -83,7 +83,7 @@ fn a_component_that_was_replaced_meanwhile_is_not_removed() {
     let mut keys = objects.as_object().expect("objects").keys();
     let name = keys.find_map(|key| key.strip_prefix(begin).map(str::to_owned)).expect("Connect");
     let mut new = String::new();
-    let (code, said) = answered(&mut test, &["remove", "connect"], |test| {
+    let (code, said) = answered(&mut test, &["remove", "connect", "--timeout", "8s"], |test| {
         let spec = test.object(BASE.profile(), &format!("{begin}{name}"))["spec"].clone();
         new = replace(test, "kafkaconnect", &name, strimzi("KafkaConnect", &name, spec));
     });
