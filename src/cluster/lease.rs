@@ -40,7 +40,12 @@ pub struct Holder {
 #[derive(Debug)]
 pub enum Refused {
     /// A command that is alive has it: its holder, and since when.
-    Held { holder: String, since: String },
+    Held {
+        /// Who has it.
+        holder: String,
+        /// Since when, as the API server stores it.
+        since: String,
+    },
     /// The API server refused.
     Api(ApiError),
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::living;
 use super::session::{Ended, Session};
-use crate::cli::{Down, Global};
+use crate::cli::{Down, Global, OutputMode};
 use crate::config::Settings;
 use crate::context::{Cx, Machine};
 use crate::engine::run::Report;
@@ -72,22 +72,30 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
-    if extent != Extent::Nothing && plan.as_ref().is_none_or(|plan| !plan.is_empty()) {
-        if let Some(plan) = &plan {
-            cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
-        }
-        tokio::select! {
-            agreed = consent(&cx, args, extent, plan.as_ref()) => agreed?,
-            _ = session.cancel.cancelled() => return Err(session.interrupted()),
-        }
-    }
-    let scope = plan.map(|plan| plan.scope).unwrap_or_default();
+    let scope = plan.as_ref().map(|plan| plan.scope.clone()).unwrap_or_default();
     let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
         Extent::Nothing | Extent::Profile => teardown::profile(),
         Extent::Resources => teardown::tasks(&scope, false),
         Extent::ResourcesButData => teardown::tasks(&scope, true),
     };
-    session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    let infos = || tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
+    let tell = |plan: &Plan| cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
+    // A script reads the list before it is refused; a person reads it in the question.
+    let ahead = args.output == OutputMode::Json;
+    if ahead {
+        session.started(None, infos());
+        plan.iter().for_each(tell);
+    }
+    if extent != Extent::Nothing && plan.as_ref().is_none_or(|plan| !plan.is_empty()) {
+        tokio::select! {
+            agreed = consent(&cx, args, extent, plan.as_ref()) => agreed?,
+            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        }
+    }
+    if !ahead {
+        session.started(None, infos());
+        plan.iter().for_each(tell);
+    }
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     if report.failure.is_none() && extent == Extent::Resources {

@@ -12,10 +12,12 @@ use super::change;
 use super::listeners;
 use super::living::{self, Living};
 use crate::cli::{Global, Scale};
-use crate::context::yaml;
+use crate::cluster::change as cluster;
+use crate::cluster::installation::{Consent, Owned};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
+use crate::observe::{ApiError, ApiErrorKind};
 use crate::quickstart::smoke::{self, Brokers};
 use crate::quickstart::{kafka, ownership, refused};
 
@@ -41,8 +43,7 @@ const ASK: Duration = Duration::from_secs(30);
 
 /// What is scaled: a node pool, or the Kafka itself where there are none.
 struct Pool {
-    /// Resource and name for `kubectl patch`.
-    kind: &'static str,
+    place: Place,
     name: String,
     /// Brokers in it now, and in all pools.
     has: u32,
@@ -50,8 +51,16 @@ struct Pool {
     /// Ids of its nodes, ascending.
     ids: Vec<i32>,
     controllers: bool,
-    /// It is not there yet: its resource without the number of nodes.
-    new: Option<Object>,
+}
+
+/// Where the number of brokers is.
+enum Place {
+    /// In the Kafka: it has no node pools.
+    Kafka,
+    /// In a node pool, as it was read.
+    Pool(Box<Value>),
+    /// In a pool that does not exist yet: its resource without the number of nodes.
+    New(Box<Object>),
 }
 
 /// Change the number of brokers.
@@ -93,17 +102,49 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     let patience = change::begin();
     if wanted != pool.has {
         let refused = |e| ownership::api_failure(cx, "change the number of brokers", &e);
-        if let Some(new) = &pool.new {
-            let mut new = new.clone();
-            new.set(&["spec", "replicas"], wanted);
-            let labelled = kafka::labelled(cx, vec![new]);
-            cx.kubectl.apply(&yaml(&labelled), false).await.map_err(refused)?;
-        } else {
-            let patch = match pool.kind {
-                "kafkas.kafka.strimzi.io" => json!({"spec": {"kafka": {"replicas": wanted}}}),
-                _ => json!({"spec": {"replicas": wanted}}),
-            };
-            cx.kubectl.patch(cx.namespace(), pool.kind, &pool.name, &patch, None).await.map_err(refused)?;
+        match &pool.place {
+            Place::New(new) => {
+                let mut new = (**new).clone();
+                new.set(&["spec", "replicas"], wanted);
+                let labelled = kafka::labelled(cx, vec![new]);
+                let collection = living::path(cx, "kafkanodepools", None);
+                let created = cluster::create(&cx.kubectl, &collection, labelled[0].value()).await;
+                if created.map_err(refused)?.is_none() {
+                    return Err(meanwhile(&pool));
+                }
+            }
+            Place::Kafka => {
+                let patch = |now: &Value| {
+                    let same = now.pointer("/spec/kafka/replicas").and_then(Value::as_u64);
+                    let patch = json!({"spec": {"kafka": {"replicas": wanted}}});
+                    (same == Some(u64::from(pool.has))).then_some(patch)
+                };
+                let doing = "change the number of brokers";
+                let seen = Some(&living.kafka);
+                if !ownership::change_kafka(cx, args.adopt, seen, doing, patch).await? {
+                    return Err(meanwhile(&pool));
+                }
+            }
+            Place::Pool(object) => {
+                let installation = ownership::installation(cx).await?;
+                let collection = living::path(cx, "kafkanodepools", None);
+                let named = args.pool.is_some().then(Consent::by_name);
+                let consent = Consent::by_flag(args.adopt).or(named);
+                let by_user = || consent.map(|consent| Owned::requested(&collection, object, consent));
+                let Some(owned) = installation.owned(&collection, object).or_else(by_user) else {
+                    return Err(foreign(living, &pool, args));
+                };
+                let patch = |now: &Value| {
+                    let same = now.pointer("/spec/replicas").and_then(Value::as_u64);
+                    (same == Some(u64::from(pool.has))).then(|| json!({"spec": {"replicas": wanted}}))
+                };
+                let resource = "kafkanodepools.kafka.strimzi.io";
+                let changed =
+                    cluster::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+                if !changed.map_err(refused)? {
+                    return Err(meanwhile(&pool));
+                }
+            }
         }
     }
     change::follow(living, &patience, "scale", args.timeout).await?;
@@ -120,6 +161,49 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         Ordering::Less => format!("{serve}; the volumes of those that went are kept: kstrim status"),
         Ordering::Equal => serve,
     })
+}
+
+/// The refusal of a change of what somebody else has just changed.
+fn meanwhile(pool: &Pool) -> Box<Failure> {
+    let message = format!("the number of nodes in {} was changed by somebody else meanwhile", pool.name);
+    Box::new(Failure::new(POOL, Kind::Task, message).hint("nothing was changed: look at it, then try again"))
+}
+
+/// The refusal of a pool that kstrim did not create.
+fn foreign(living: &Living, pool: &Pool, args: &Scale) -> Box<Failure> {
+    let message = format!("the node pool {} was not created by kstrim", pool.name);
+    let flags = refused::target_flags(&living.cx.settings.target);
+    Box::new(Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message).hint(format!(
+        "change it all the same: kstrim scale --brokers {} --pool {}{flags}",
+        args.brokers, pool.name
+    )))
+}
+
+/// Topics of which a broker has a partition in its folders, once for each partition.
+async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, ApiError> {
+    const VOLUMES: &str = "/var/lib/kafka";
+    let cx = &living.before;
+    let snapshot = cx.store.snapshot();
+    let pods = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
+    let suffix = format!("-{id}");
+    let pod = pods.map(|p| p.0.name().to_owned()).find(|name| name.ends_with(&suffix));
+    let missing = || ApiError::new(ApiErrorKind::NotFound, format!("broker {id} has no pod to look into"));
+    let pod = pod.ok_or_else(missing)?;
+    let list = |path: String| {
+        let pod = pod.clone();
+        async move { cx.kubectl.folder(cx.namespace(), &pod, "kafka", &path).await }
+    };
+    let mut topics = Vec::new();
+    for volume in list(VOLUMES.to_owned()).await?.into_iter().filter(|v| v.starts_with("data")) {
+        for folder in list(format!("{VOLUMES}/{volume}/kafka-log{id}")).await? {
+            // `orders-0`; Kafka's own metadata log is on every node.
+            let Some((topic, partition)) = folder.rsplit_once('-') else { continue };
+            if partition.bytes().all(|b| b.is_ascii_digit()) && topic != "__cluster_metadata" {
+                topics.push(topic.to_owned());
+            }
+        }
+    }
+    Ok(topics)
 }
 
 /// The pool to change.
@@ -139,13 +223,12 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
             ids.sort_unstable();
             let has = p.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0);
             Pool {
-                kind: "kafkanodepools.kafka.strimzi.io",
+                place: Place::Pool(Box::new(p.clone())),
                 name: text(p, "/metadata/name"),
                 has: u32::try_from(has).unwrap_or(u32::MAX),
                 all: 0,
                 ids,
                 controllers: role(p, "controller"),
-                new: None,
             }
         })
         .collect();
@@ -157,8 +240,8 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
             return Err(Box::new(Failure::new(POOL, Kind::Prerequisite, message)));
         };
         let ids = (0..i32::try_from(has).unwrap_or(0)).collect();
-        let (kind, name) = ("kafkas.kafka.strimzi.io", cx.cluster().to_owned());
-        return Ok(Pool { kind, name, has, all: has, ids, controllers: false, new: None });
+        let name = cx.cluster().to_owned();
+        return Ok(Pool { place: Place::Kafka, name, has, all: has, ids, controllers: false });
     }
     let names: Vec<String> = mine.iter().map(|p| p.name.clone()).collect();
     let wanted = args.pool.as_ref().map(|p| p.as_str());
@@ -211,8 +294,8 @@ fn beside(living: &Living, model: &Value, pools: &[Value], all: u32) -> Result<P
     });
     let new = Object::new(made)
         .map_err(|why| Box::new(Failure::new(POOL, Kind::Task, format!("the new node pool {why}"))))?;
-    let kind = "kafkanodepools.kafka.strimzi.io";
-    Ok(Pool { kind, name: NAME.into(), has: 0, all, ids: Vec::new(), controllers: false, new: Some(new) })
+    let place = Place::New(Box::new(new));
+    Ok(Pool { place, name: NAME.into(), has: 0, all, ids: Vec::new(), controllers: false })
 }
 
 /// Refuse to go below what the Kafka's own settings need.
@@ -258,21 +341,32 @@ fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
 async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let cx = &living.before;
     cx.synced(&smoke::KINDS).await;
-    let brokers = Brokers::of(cx)?;
+    let brokers = Brokers::of(cx);
     let deadline = Instant::now() + ASK;
-    let held = async {
-        let mut client = brokers.client(deadline).await?;
-        client.replicas(deadline).await
+    let unseen = |why: String| {
+        let message = "it cannot be seen which partitions the brokers hold, so none is removed";
+        let hint = format!("see what is there: kstrim status{}", refused::target_flags(&cx.settings.target));
+        Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
     };
-    let held = held.await.map_err(|e| {
-        let message = "it cannot be seen what the brokers hold, so none is taken away";
-        Box::new(Failure::new(DATA, Kind::Task, message).because(e).hint("see what is there: kstrim status"))
-    })?;
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
-    for (topic, partitions) in held {
-        let there = partitions.iter().filter(|p| p.iter().any(|node| leaving.contains(node))).count();
-        if there > 0 {
-            topics.insert(topic, there);
+    // Access rules hide topics from a client without a user: there the brokers' own folders are looked at.
+    if living.kafka.pointer("/spec/kafka/authorization").is_some_and(Value::is_object) {
+        for id in leaving {
+            for topic in partitions_on_disk(living, *id).await.map_err(|e| unseen(e.to_string()))? {
+                *topics.entry(topic).or_default() += 1;
+            }
+        }
+    } else {
+        let brokers = brokers?;
+        let held = async {
+            let mut client = brokers.client(deadline).await?;
+            client.replicas(deadline).await
+        };
+        for (topic, partitions) in held.await.map_err(|e| unseen(e.to_string()))? {
+            let there = partitions.iter().filter(|p| p.iter().any(|node| leaving.contains(node))).count();
+            if there > 0 {
+                topics.insert(topic, there);
+            }
         }
     }
     if topics.is_empty() {

@@ -19,6 +19,8 @@ pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
 pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
 /// A node pool of the name belongs to another Kafka.
 pub const POOL: Id = Id("KS-POOL-TAKEN");
+/// The node pool is somebody else's.
+pub const POOL_FOREIGN: Id = Id("KS-POOL-FOREIGN");
 /// The Secret of kstrim's name is somebody else's.
 pub const SECRET: Id = Id("KS-SECRET-FOREIGN");
 /// The live cluster cannot take a setting.

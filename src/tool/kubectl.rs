@@ -383,6 +383,21 @@ impl Kubectl {
         Ok(self.run(&cmd.arg(template)).await?.text())
     }
 
+    /// The names in a folder of a container.
+    ///
+    /// # Errors
+    /// When the container does not run, or has no such folder.
+    pub async fn folder(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        path: &str,
+    ) -> Result<Vec<String>, ApiError> {
+        let cmd = self.cmd().args(["exec", "-n", namespace, pod, "-c", container, "--", "ls", "-1", path]);
+        Ok(self.run(&cmd).await?.text().lines().map(|line| line.trim().to_owned()).collect())
+    }
+
     /// Forward a free local port to `port` of a pod. The forward ends when the result is dropped.
     ///
     /// # Errors
