@@ -121,8 +121,7 @@ impl Installation {
             at(format!("/apis/apps/v1/namespaces/{namespace}/deployments/{OPERATOR}")),
         );
         let (marker, space, operator) = (marker?, space?, operator?);
-        let mut found =
-            Self { namespace: namespace.to_owned(), id: proposed.to_owned(), state: State::Absent };
+        let mut found = Self { namespace: namespace.to_owned(), id: proposed.to_owned(), state: State::Absent };
         let ours = |object: &&Value| by_kstrim(object);
         if let Some(id) = marker.as_ref().filter(ours).and_then(id_of) {
             found.id = id.to_owned();
@@ -135,8 +134,9 @@ impl Installation {
             found.state = State::Marked;
             return Ok(found);
         }
-        let unmarked =
-            |object: &Option<Value>| object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none());
+        let unmarked = |object: &Option<Value>| {
+            object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none())
+        };
         let kafkas = match unmarked(&space) || unmarked(&operator) {
             true => true,
             false => by_kstrim_without_id(kubectl, namespace).await?,

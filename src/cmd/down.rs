@@ -13,8 +13,8 @@ use crate::engine::task::Task;
 use crate::event::{Event, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart::{cluster, ownership, refused};
-use crate::teardown;
 use crate::teardown::plan::{self, Plan};
+use crate::teardown;
 use crate::tool::minikube_output::Listed;
 
 /// What is to be removed.
@@ -226,10 +226,7 @@ fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
     lines.extend(plan.lines());
     if extent == Extent::ResourcesButData {
         lines.push(match plan.ephemeral {
-            true => {
-                "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep."
-                    .into()
-            }
+            true => "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep.".into(),
             false => "The volumes stay.".into(),
         });
     }

@@ -1,8 +1,8 @@
 //! The property: whatever is done, what is not kstrim's is afterwards byte for byte what it was, and topics that kstrim
 //! did not create have their messages still. A verb that refuses fulfils it too.
 //!
-//! `PROPTEST_CASES=500 cargo test --test worlds` runs for longer. `KSTRIM_WORLDS_REPORT=FILE` appends every violation
-//! to a file and goes on, in place of shrinking the first one.
+//! `PROPTEST_CASES=500 cargo test --test worlds` runs for longer. `KSTRIM_WORLDS_REPORT=FILE` appends every run, and
+//! every violation, to a file and goes on, in place of shrinking the first one.
 
 use std::io::Write;
 
@@ -27,7 +27,13 @@ fn config() -> Config {
 }
 
 /// What happened to others through these verbs, a line each.
-fn violations(base: Base, objects: &[Foreign], situations: &[Situation], verbs: &[Verb]) -> Vec<String> {
+fn violations(
+    base: Base,
+    objects: &[Foreign],
+    situations: &[Situation],
+    verbs: &[Verb],
+    note: &dyn Fn(&str),
+) -> Vec<String> {
     let mut test = base.fork();
     let mut foreign = places::furnish(base, &test, objects, situations);
     let mut all = Vec::new();
@@ -49,6 +55,7 @@ fn violations(base: Base, objects: &[Foreign], situations: &[Situation], verbs: 
         let words: Vec<&str> = verb.args.iter().map(String::as_str).collect();
         let situation = format!("{base:?} {situations:?}");
         let command = format!("kstrim {} -> exit {}", words.join(" "), run.0);
+        note(&format!("# {} foreign: {command} [{situation}]", foreign.len()));
         if found.is_empty() {
             continue;
         }
@@ -106,12 +113,16 @@ fn run(base: Base, test: &mut Test, verb: &Verb) -> (i32, String) {
 fn check(base: Base, verbs: &BoxedStrategy<Vec<Verb>>) {
     let world = (foreign::some(), foreign::situations(), verbs.clone());
     let report = std::env::var_os("KSTRIM_WORLDS_REPORT");
-    let property = |(objects, situations, verbs): (Vec<Foreign>, Vec<Situation>, Vec<Verb>)| {
-        let found = violations(base, &objects, &situations, &verbs);
+    let note = |line: &str| {
         if let Some(file) = &report {
             let mut file = std::fs::File::options().create(true).append(true).open(file).expect("a file");
-            let text: String = found.iter().map(|line| format!("{line}\n")).collect();
-            file.write_all(text.as_bytes()).expect("a file");
+            file.write_all(format!("{line}\n").as_bytes()).expect("a file");
+        }
+    };
+    let property = |(objects, situations, verbs): (Vec<Foreign>, Vec<Situation>, Vec<Verb>)| {
+        let found = violations(base, &objects, &situations, &verbs, &note);
+        if report.is_some() {
+            found.iter().for_each(|line| note(line));
             return Ok(());
         }
         if found.is_empty() { Ok(()) } else { Err(TestCaseError::fail(found.join("\n"))) }
