@@ -179,3 +179,27 @@ fn another_strimzi_elsewhere_is_not_touched() {
         .prop_filter("its own namespace is meant", |verb| !verb.args.iter().any(|word| word == "theirs"));
     check(Base::Elsewhere, &one(astray.boxed()));
 }
+
+/// What chance has found once, and is looked at each time.
+#[test]
+fn what_once_went_wrong_goes_right() {
+    use Situation::*;
+    let verb = |words: &str| Verb {
+        args: words.split(' ').map(str::to_owned).collect(),
+        stdin: "",
+        named: None,
+        adopts: false,
+    };
+    let cases: [(Base, &[Situation], &str); 3] = [
+        (Base::Profile, &[AutoTopic], "up --yes --preset single --topic orders --timeout 20s"),
+        (Base::Profile, &[AutoTopic], "smoke-test --topic orders --timeout 20s"),
+        (Base::Profile, &[ClaimedTopic], "smoke-test --topic claimed --timeout 20s"),
+    ];
+    // What is not touched is no reason to fail either.
+    let note = |line: &str| assert!(line.contains("-> exit 0") || line.contains("-> exit 5"), "{line}");
+    let all = cases
+        .iter()
+        .flat_map(|(base, situations, words)| violations(*base, &[], situations, &[verb(words)], &note));
+    let all: Vec<String> = all.collect();
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}

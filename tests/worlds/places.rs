@@ -262,14 +262,29 @@ pub fn lost(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>
     let mut all = Vec::new();
     for (file, old) in before {
         let told = match after.get(file) {
-            None => Some("is gone"),
-            Some(new) if file.ends_with(".log") => (!new.starts_with(old)).then_some("lost messages"),
+            None => Some("is gone".to_owned()),
+            Some(new) if file.ends_with(".log") => {
+                (!new.starts_with(old)).then(|| "lost messages".to_owned())
+            }
             Some(new) if file.ends_with("meta.json") => {
                 let field = |bytes: &[u8], name: &str| {
                     serde_json::from_slice::<Value>(bytes).unwrap_or_default()[name].clone()
                 };
-                let same = |name: &str| field(old, name) == field(new, name);
-                (!(same("id") && same("starts") && same("partitions"))).then_some("was changed")
+                let mut all: Vec<String> = Vec::new();
+                for name in ["id", "partitions"] {
+                    if field(old, name) != field(new, name) {
+                        all.push(format!("{name} {} is {}", field(old, name), field(new, name)));
+                    }
+                }
+                // The first offset may rise where nothing was.
+                for (partition, first) in field(new, "starts").as_object().into_iter().flatten() {
+                    let log = file.replace("meta.json", &format!("{partition}.log"));
+                    let had = before.get(&log).is_some_and(|log| !log.is_empty());
+                    if had && first.as_u64() > field(old, "starts")[partition].as_u64().or(Some(0)) {
+                        all.push(format!("partition {partition} begins with offset {first}"));
+                    }
+                }
+                (!all.is_empty()).then(|| format!("was changed: {}", all.join(", ")))
             }
             Some(_) => None,
         };
