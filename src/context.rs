@@ -99,6 +99,8 @@ pub struct Cx {
     pub profile_is_ours: Cell<bool>,
     /// The installation in the namespace, once it was looked for.
     pub installation: RefCell<Option<Installation>>,
+    /// Held while the installation is looked for: tasks that run at once must not each propose an id.
+    pub installing: tokio::sync::Mutex<()>,
     /// The namespace's Lease, while this run changes something.
     pub lease: RefCell<Option<Lease>>,
     /// The version of Strimzi's resources that the API server serves, where it was asked for it.
@@ -117,6 +119,8 @@ pub struct Cx {
     pub began: Timestamp,
     /// What this run has put right by itself, and when.
     pub healed: RefCell<std::collections::BTreeMap<String, tokio::time::Instant>>,
+    /// The name of the KafkaTopic of the run's topic; none where Kafka has the topic without one.
+    pub topic_resource: RefCell<Option<String>>,
     /// Whether other operators of the cluster have been looked at.
     pub rivals_told: Cell<bool>,
     /// Port-forwards to the brokers, shared by the tasks that talk to them.
@@ -136,7 +140,9 @@ impl Cx {
         cancel: Cancel,
         journal: Rc<RefCell<JournalFile>>,
     ) -> Self {
+        let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
         Self {
+            topic_resource,
             settings,
             choice,
             minikube: Rc::new(minikube),
@@ -149,6 +155,7 @@ impl Cx {
             kubernetes: OnceCell::new(),
             profile_is_ours: Cell::new(false),
             installation: RefCell::default(),
+            installing: tokio::sync::Mutex::default(),
             lease: RefCell::default(),
             served: Cell::new(None),
             read_only: Cell::new(false),
@@ -168,7 +175,9 @@ impl Cx {
     /// Another context of the same cluster, for another release: nothing is known or watched yet.
     #[must_use]
     pub fn beside(&self, settings: Settings, choice: Choice, emit: Emit) -> Self {
+        let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
         Self {
+            topic_resource,
             settings,
             choice,
             minikube: self.minikube.clone(),
@@ -181,6 +190,7 @@ impl Cx {
             kubernetes: OnceCell::new(),
             profile_is_ours: self.profile_is_ours.clone(),
             installation: self.installation.clone(),
+            installing: tokio::sync::Mutex::default(),
             lease: RefCell::default(),
             served: self.served.clone(),
             read_only: self.read_only.clone(),

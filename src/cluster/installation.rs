@@ -24,19 +24,11 @@ const OPERATOR: &str = "strimzi-cluster-operator";
 pub struct Installation {
     namespace: String,
     id: String,
-    state: State,
-}
-
-/// How an installation is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// The namespace has none; the id is for the one to be created.
-    Absent,
-    /// The marker is there.
-    Marked,
-    /// An earlier kstrim, which knew no ids, installed it. Its objects are recognised by what binds them to the
-    /// namespace: they are in it, or their digest is one of those found in it.
-    Unmarked { digests: Vec<String> },
+    /// Whether the id is recorded in the namespace.
+    marked: bool,
+    /// Set if an earlier kstrim, which knew no ids, installed it. Its objects are recognised by what binds them to the
+    /// namespace: they are in it, or their digest is one of these, which were found in it.
+    without_ids: Option<Vec<String>>,
 }
 
 /// An object that kstrim may delete or change: it was seen, and it belongs to the installation or the user asked for
@@ -121,17 +113,22 @@ impl Installation {
             at(format!("/apis/apps/v1/namespaces/{namespace}/deployments/{OPERATOR}")),
         );
         let (marker, space, operator) = (marker?, space?, operator?);
-        let mut found = Self { namespace: namespace.to_owned(), id: proposed.to_owned(), state: State::Absent };
+        let mut found = Self {
+            namespace: namespace.to_owned(),
+            id: proposed.to_owned(),
+            marked: false,
+            without_ids: None,
+        };
         let ours = |object: &&Value| by_kstrim(object);
         if let Some(id) = marker.as_ref().filter(ours).and_then(id_of) {
             found.id = id.to_owned();
-            found.state = State::Marked;
+            found.marked = true;
             return Ok(found);
         }
         // The marker was deleted by hand; the namespace that kstrim created has the id too.
         if let Some(id) = space.as_ref().filter(ours).and_then(id_of) {
             found.id = id.to_owned();
-            found.state = State::Marked;
+            found.marked = true;
             return Ok(found);
         }
         let unmarked = |object: &Option<Value>| {
@@ -143,7 +140,7 @@ impl Installation {
         };
         if kafkas {
             let digests = [&space, &operator].into_iter().flatten().filter_map(digest).map(str::to_owned);
-            found.state = State::Unmarked { digests: digests.collect() };
+            found.without_ids = Some(digests.collect());
         }
         Ok(found)
     }
@@ -155,12 +152,12 @@ impl Installation {
 
     /// Whether the namespace has an installation.
     pub fn exists(&self) -> bool {
-        self.state != State::Absent
+        self.marked || self.without_ids.is_some()
     }
 
     /// Whether an earlier kstrim created it, which gave it no id.
     pub fn is_unmarked(&self) -> bool {
-        matches!(self.state, State::Unmarked { .. })
+        !self.marked && self.without_ids.is_some()
     }
 
     /// The namespace.
@@ -171,15 +168,8 @@ impl Installation {
     /// The same after its marker was created.
     #[must_use]
     pub fn marked(mut self) -> Self {
-        self.state = State::Marked;
+        self.marked = true;
         self
-    }
-
-    /// The same with another id: somebody else created the marker first.
-    #[must_use]
-    pub fn with_id(mut self, id: &str) -> Self {
-        id.clone_into(&mut self.id);
-        self.marked()
     }
 
     /// Whether an object belongs to the installation.
@@ -187,10 +177,9 @@ impl Installation {
         if !by_kstrim(object) {
             return false;
         }
-        match (id_of(object), &self.state) {
-            (Some(id), _) => id == self.id,
-            (None, State::Unmarked { digests }) => self.binds(object, digests),
-            (None, _) => false,
+        match id_of(object) {
+            Some(id) => id == self.id,
+            None => self.without_ids.as_ref().is_some_and(|digests| self.binds(object, digests)),
         }
     }
 

@@ -201,11 +201,11 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
 fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<String>) {
     let mut mine: BTreeSet<String> = known.clone();
     for item in items.iter_mut() {
-        item.class = if installation.owns(&item.object) {
+        item.class = if system(item) {
+            Class::System
+        } else if installation.owns(&item.object) {
             mine.insert(item.uid().to_owned());
             Class::Owned
-        } else if system(item) {
-            Class::System
         } else {
             Class::Foreign
         };

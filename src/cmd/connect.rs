@@ -81,9 +81,12 @@ async fn remove(living: &Living, args: &Connect) -> Result<()> {
         return Ok(());
     }
     agreed(living, args, "loses its listeners for programs on this machine").await?;
-    let patience = change::begin();
-    listeners::write(living, args.adopt, listener::without_host).await?;
-    change::follow(living, &patience, "connect", args.timeout).await?;
+    let changed = living::exclusively(living, "connect", async || {
+        let patience = change::begin();
+        listeners::write(living, args.adopt, listener::without_host).await?;
+        change::follow(living, &patience, "connect", args.timeout).await
+    });
+    changed.await?;
     living::say(&format!("the listeners for this machine are gone from the Kafka {}", cx.cluster()));
     Ok(())
 }
@@ -187,10 +190,14 @@ async fn prepare(
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
-        patience.changed_now();
         // A name that somebody else took since is left to them: the forwards then say what is missing.
         let with_host = |now: &Value| listener::with_host(now, how, ports).ok().flatten();
-        listeners::write(living, args.adopt, with_host).await?;
+        return living::exclusively(living, "connect", async || {
+            patience.changed_now();
+            listeners::write(living, args.adopt, with_host).await?;
+            change::follow(living, &patience, "connect", args.timeout).await
+        })
+        .await;
     }
     change::follow(living, &patience, "connect", args.timeout).await
 }

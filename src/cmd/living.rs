@@ -143,6 +143,24 @@ pub async fn open_to_change(session: &Session, global: &Global, topic: &TopicNam
     Ok(Changing { living, _lock: lock })
 }
 
+/// Keep other commands that change the namespace out while `work` changes it, for a verb without a session.
+///
+/// # Errors
+/// `KS-LOCKED`, `KS-NAMESPACE-LOCKED`, and what `work` gives.
+pub async fn exclusively<T>(
+    living: &Living,
+    verb: &'static str,
+    work: impl AsyncFnOnce() -> Result<T>,
+) -> Result<T> {
+    let cx = &living.cx;
+    let paths = ProfilePaths::new(state_dir(), cx.profile());
+    let _lock = Lock::take(&paths.lock(), verb)?;
+    ownership::exclude(cx, verb).await?;
+    let done = work().await;
+    ownership::release_lease(cx, &cx.kubectl).await;
+    done
+}
+
 async fn pause(session: &Session) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(LOOK) => Ok(()),

@@ -222,7 +222,7 @@ impl Planned {
 }
 
 /// Delete the operator's pods, if they exist because of the installation's Deployment.
-async fn restart(kubectl: &Kubectl, namespace: &str, pods: &[String]) -> Result<(), ApiError> {
+async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Result<(), ApiError> {
     let installation = Installation::find(kubectl, namespace, "").await?;
     let inventory = Inventory::of(kubectl, &installation, &BTreeSet::new()).await?;
     let known = inventory.uids();

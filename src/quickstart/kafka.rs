@@ -286,6 +286,13 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
     wanted = labelled(cx, wanted);
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
     component::into_kafka(&mut wanted, live, &names, &beside::input(cx));
+    if let Some(live) = live {
+        // Over the very Kafka that was looked at, or not at all.
+        let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+        for kafka in wanted.iter_mut().filter(|o| o.kind() == "Kafka") {
+            kafka.set(&["metadata", "uid"], uid);
+        }
+    }
     let Some(id) = kept else {
         cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
         return Ok(());
@@ -322,7 +329,8 @@ async fn give_cluster_id(cx: &Cx, id: &str) -> std::result::Result<(), ApiError>
         if there {
             tokio::time::sleep(Duration::from_millis(200)).await;
         } else {
-            let status = json!({"status": {"clusterId": id}});
+            let uid = kafka.pointer("/metadata/uid").cloned().unwrap_or_default();
+            let status = json!({"metadata": {"uid": uid}, "status": {"clusterId": id}});
             let kind = "kafka.kafka.strimzi.io";
             cx.kubectl.patch(cx.namespace(), kind, cx.cluster(), &status, Some("status")).await?;
         }

@@ -96,6 +96,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
 /// # Errors
 /// `KS-KUBECTL-*` when the cluster cannot be asked, `KS-STATE-UNWRITABLE`.
 pub async fn installation(cx: &Cx) -> Result<Installation> {
+    let _looking = cx.installing.lock().await;
     if let Some(known) = &*cx.installation.borrow() {
         return Ok(known.clone());
     }
@@ -215,7 +216,7 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
     if space.is_none_or(|ns| ns.pointer("/metadata/deletionTimestamp").is_some()) {
         return Ok(());
     }
-    let holder = holder(cx, verb);
+    let holder = holder(cx.profile(), verb);
     let waiting = |who: &str| {
         let message = format!("waiting for the Lease of a command that seems to have died: {who}");
         cx.emit.warn(None, message);
@@ -246,13 +247,14 @@ pub async fn release_lease(cx: &Cx, kubectl: &Kubectl) {
     }
 }
 
-fn holder(cx: &Cx, verb: &str) -> Holder {
+/// Who this command is, for a Lease.
+pub fn holder(profile: &str, verb: &str) -> Holder {
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy().into_owned();
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let folder = std::path::absolute(crate::paths::state_dir()).unwrap_or_default();
-    let state = format!("{} {host} {} {}", machine.trim(), folder.display(), cx.profile());
+    let state = format!("{} {host} {} {}", machine.trim(), folder.display(), profile);
     Holder {
         identity: format!("{user}@{host}, pid {}: kstrim {verb}", std::process::id()),
         state: crate::manifest::digest::of_bytes(state.as_bytes()),

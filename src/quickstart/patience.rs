@@ -84,7 +84,7 @@ impl Patience {
 
     fn expect(&self, cx: &Cx) -> Expect {
         let mut expect = expect(cx).scope(self.scope);
-        expect.topic = Some(cx.settings.topic.resource_name());
+        expect.topic.clone_from(&cx.topic_resource.borrow());
         expect.changed_at = self.changed_at.get();
         expect
     }

@@ -51,7 +51,7 @@ impl Task<Cx> for Ready {
             ])
             .await;
         let mut looks: Vec<Look> = vec![ready::kafka, ready::operator];
-        if super::topic::operated(cx) {
+        if cx.topic_resource.borrow().is_some() && super::topic::is_operated(cx, &snapshot) {
             looks.push(ready::topic);
         }
         for look in looks {

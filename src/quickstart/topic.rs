@@ -32,8 +32,6 @@ pub const RESOURCE_TAKEN: Id = Id("KS-TOPIC-RESOURCE-TAKEN");
 /// The task.
 pub struct Topic {
     exists: Cell<bool>,
-    /// Kafka had it, and it has no resource.
-    unmanaged: Cell<bool>,
     patience: Patience,
 }
 
@@ -41,7 +39,6 @@ impl Default for Topic {
     fn default() -> Self {
         Self {
             exists: Cell::default(),
-            unmanaged: Cell::default(),
             patience: Patience::new(Scope::Teardown, "the earlier topic does not go away"),
         }
     }
@@ -56,7 +53,7 @@ impl Task<Cx> for Topic {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let topic = &cx.settings.topic;
         let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
-        if !is_operated(cx, &snapshot) || self.unmanaged.get() {
+        if !is_operated(cx, &snapshot) || cx.topic_resource.borrow().is_none() {
             return Ok(if self.exists.get() {
                 Doneness::Done(format!("topic {topic} is there"))
             } else {
@@ -66,6 +63,7 @@ impl Task<Cx> for Topic {
         let Some(found) = resource(cx, &snapshot)? else {
             return Ok(Doneness::Pending(format!("the topic {topic} has no KafkaTopic")));
         };
+        cx.topic_resource.replace(Some(found.0.name().to_owned()));
         if found.0.deleting() {
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
@@ -144,7 +142,7 @@ impl Topic {
         let message = format!("Kafka has the topic {topic} already, without a KafkaTopic: it is used as it is");
         cx.emit.warn(Some("topic"), message);
         self.exists.set(true);
-        self.unmanaged.set(true);
+        cx.topic_resource.replace(None);
     }
 }
 
@@ -181,7 +179,7 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
 }
 
 /// Whether a topic operator serves the run's Kafka: as the live Kafka says, or as the preset would have it.
-fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
+pub fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
         Some(kafka) => {
             let asked = kafka.0.json().pointer("/spec/entityOperator/topicOperator");

@@ -36,16 +36,25 @@ impl Plan {
         self.deletion.objects.is_empty()
     }
 
-    /// The lines of the question.
+    /// The lines of the question: what holds data first, the rest by kind.
     pub fn lines(&self) -> Vec<String> {
+        let objects = &self.deletion.objects;
+        let data = |kind: &str| matches!(kind, "Kafka" | "PersistentVolumeClaim" | "Namespace");
         let mut lines = Vec::new();
-        for object in &self.deletion.objects {
+        for object in objects.iter().filter(|o| data(&o.kind)) {
             let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
             lines.push(format!("  {} {}{size}", object.kind, object.name));
         }
         if let Some(topics) = self.deletion.topics {
             let s = if topics == 1 { "topic" } else { "topics" };
             lines.push(format!("  {topics} {s} in Kafka, with all messages"));
+        }
+        let mut kinds: Vec<&str> = objects.iter().map(|o| o.kind.as_str()).filter(|kind| !data(kind)).collect();
+        kinds.dedup();
+        for kind in kinds {
+            let names: Vec<String> =
+                objects.iter().filter(|o| o.kind == kind).map(|o| o.name.clone()).collect();
+            lines.push(format!("  {kind} {}", super::few(&names)));
         }
         lines
     }

@@ -119,7 +119,7 @@ fn what_others_put_into_the_namespace_keeps_it() {
     let lines = events(&mut test, ["down", "--context", CLUSTER, "--yes"], 0);
     let stays = lines
         .iter()
-        .any(|l| l["detail"].as_str().is_some_and(|d| d.contains("configmaps/app in it is not kstrim's")));
+        .any(|l| l["detail"].as_str().is_some_and(|d| d.contains("kstrim did not create what is in it: ConfigMap app")));
     assert!(stays, "{lines:#?}");
     assert!(test.object(CLUSTER, "configmaps/kafka/app").is_object());
     assert!(test.object(CLUSTER, KAFKA).is_null());

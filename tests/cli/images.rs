@@ -230,7 +230,7 @@ fn a_login_is_used_and_shown_nowhere() {
     let again = events(&mut test, ["up", words[0], words[1]], 0);
     assert_eq!(outcomes(&again)["operator"], "done");
     assert_ne!(test.object(PROFILE, SECRET)["data"][".dockerconfigjson"].as_str(), Some(data.as_str()));
-    kstrim(&mut test, ["down", "--keep-data"]).expect(0);
+    kstrim(&mut test, ["down", "--keep-data", "--yes"]).expect(0);
     assert!(test.object(PROFILE, SECRET).is_null(), "down leaves the login behind");
 }
 

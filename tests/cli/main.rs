@@ -24,6 +24,7 @@ mod logs;
 mod matrix;
 mod mirror;
 mod output;
+mod ownership;
 mod plan;
 mod proxy;
 mod reliability;

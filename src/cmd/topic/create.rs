@@ -70,6 +70,11 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         }
     } else {
         free(&as_wanted, &known)?;
+        let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
+        let taken = cx.kubectl.find(&path).await;
+        if taken.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.is_some() {
+            return Err(of_another(living, &as_wanted.resource).await?);
+        }
         not_in_kafka(living, args).await?;
         let collection = living::path(cx, PLURAL, None);
         let object = &kafka::labelled(cx, vec![wanted])[0];
