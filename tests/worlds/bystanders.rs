@@ -45,9 +45,12 @@ fn violations(
         let mut found = places::touched(&before.0, &places::look(base, &test, &foreign));
         // With a Kafka of kstrim's go its topics: the question says how many.
         let whole = verb.args[0] == "down" && !verb.args.iter().any(|word| word == "--keep-data");
-        if !whole || base == Base::Elsewhere || situations.contains(&Situation::KafkaTheirs) {
+        if !whole || !base.has_ours() || situations.contains(&Situation::KafkaTheirs) {
             let after = places::topics(&test, &ours(verb));
             found.extend(places::lost(&before.1, &after));
+        }
+        if test.profile(base.profile())["host"] != "running" {
+            found.push("the profile does not run any more".to_owned());
         }
         if !CODES.contains(&run.0) {
             found.push(format!("exit code {}", run.0));
@@ -178,6 +181,13 @@ fn another_strimzi_elsewhere_is_not_touched() {
     let astray = verbs::astray(any)
         .prop_filter("its own namespace is meant", |verb| !verb.args.iter().any(|word| word == "theirs"));
     check(Base::Elsewhere, &one(astray.boxed()));
+}
+
+#[test]
+fn a_profile_of_somebody_else_is_not_touched() {
+    let any = || prop_oneof![verbs::down(Base::Theirs), verbs::up()].boxed();
+    // With `--adopt` first, and everything taken away again.
+    check(Base::Theirs, &two(verbs::astray(any()), any()));
 }
 
 /// What chance has found once, and is looked at each time.

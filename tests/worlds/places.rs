@@ -21,6 +21,8 @@ pub enum Base {
     Context,
     /// On somebody's own cluster another kstrim's Strimzi and Kafka run in another namespace, and nothing of ours.
     Elsewhere,
+    /// A minikube profile that somebody started by hand.
+    Theirs,
 }
 
 impl Base {
@@ -29,6 +31,7 @@ impl Base {
         match self {
             Self::Profile => support::PROFILE,
             Self::Context | Self::Elsewhere => "prod",
+            Self::Theirs => "minikube",
         }
     }
 
@@ -37,12 +40,18 @@ impl Base {
         match self {
             Self::Profile => &[],
             Self::Context | Self::Elsewhere => &["--context", "prod"],
+            Self::Theirs => &["-p", "minikube"],
         }
+    }
+
+    /// Whether there is an installation of ours.
+    pub fn has_ours(self) -> bool {
+        matches!(self, Self::Profile | Self::Context)
     }
 
     /// A world of its own.
     pub fn fork(self) -> Test {
-        static SHARED: [Mutex<Weak<Test>>; 3] = [const { Mutex::new(Weak::new()) }; 3];
+        static SHARED: [Mutex<Weak<Test>>; 4] = [const { Mutex::new(Weak::new()) }; 4];
         // Kept while the process lives: each costs seconds.
         static KEPT: Mutex<Vec<Arc<Test>>> = Mutex::new(Vec::new());
         let mut shared = SHARED[self as usize].lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,6 +73,7 @@ impl Base {
                 let up = ["up", "--context", "prod", "--preset", "single", "--yes"];
                 test.args(up).run().expect(0);
             }
+            Self::Theirs => drop(test.fake("minikube", ["start"]).expect(0)),
             Self::Elsewhere => {
                 test.fake("minikube", ["start", "-p", "prod"]).expect(0);
                 let mut colleague = test.colleague();
@@ -93,7 +103,7 @@ impl Base {
 pub fn kubectl(base: Base, test: &Test, args: &[&str], objects: &[Value]) -> Run {
     let mut words = match base {
         Base::Profile => support::target(test),
-        Base::Context | Base::Elsewhere => vec!["--context".to_owned(), "prod".to_owned()],
+        _ => vec!["--context".to_owned(), base.profile().to_owned()],
     };
     words.extend(args.iter().map(|word| (*word).to_owned()));
     test.fake_with("kubectl", words, &support::text(objects))
@@ -120,7 +130,7 @@ pub fn settle(base: Base, test: &Test) {
 
 /// Fill a world. What it returns are keys of foreign objects.
 pub fn furnish(base: Base, test: &Test, objects: &[Foreign], situations: &[Situation]) -> Vec<String> {
-    let strimzi = base != Base::Elsewhere;
+    let strimzi = base.has_ours();
     let mut all: Vec<Value> = objects.iter().map(|object| object.object(strimzi)).collect();
     // What comes last wins, so that each name of a kind is there once.
     let identity = |o: &Value| {
@@ -168,7 +178,7 @@ pub fn furnish(base: Base, test: &Test, objects: &[Foreign], situations: &[Situa
     settle(base, test);
     let mut foreign: Vec<String> = match base {
         // Everything.
-        Base::Elsewhere => before,
+        Base::Elsewhere | Base::Theirs => before,
         Base::Profile | Base::Context => {
             let key = |o: &Value| key_of(o, &before);
             once.iter().filter_map(key).collect()

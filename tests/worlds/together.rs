@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::Value;
 
-use crate::harness::Test;
+use crate::harness::{Metrics, Test};
 use crate::places::{self, Base};
 use crate::support;
 
@@ -114,6 +114,49 @@ fn two_verbs_at_once_do_both_or_say_so() {
     }
 }
 
+/// Somebody takes it away while somebody else works with it.
+fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
+    let mut one = BASE.fork();
+    let mut two = one.colleague();
+    two.args("up --context prod --preset single --yes".split(' ')).run().expect(0);
+    let running = (one.args(args(act.args)).spawn(), two.args(args(down)).spawn());
+    let (worked, downed) = (running.0.wait(), running.1.wait());
+    for run in [&worked, &downed] {
+        let documented = [0, 1, 2, 3, 4, 5, 6, 7].contains(&run.code());
+        prop_assert!(documented, "{} beside {down}: exit {}\n{}", act.args, run.code(), run.stderr);
+    }
+    places::settle(BASE, &one);
+    let gone = object(&one, support::KAFKA).is_null();
+    prop_assert!(gone || downed.code() != 0, "{down} ended with 0 and the Kafka is there\n{}", downed.stderr);
+    prop_assert!(
+        !gone || downed.code() == 0,
+        "{down} ended with {} and the Kafka is gone\n{}",
+        downed.code(),
+        downed.stderr
+    );
+    let again = one.args(args("up --preset single --yes --timeout 40s")).run();
+    prop_assert!(
+        again.code() == 0,
+        "up after {} beside {down}: exit {}\n{}",
+        act.args,
+        again.code(),
+        again.stderr
+    );
+    Ok(())
+}
+
+#[test]
+fn down_beside_another_verb_ends_in_one_of_both() {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let config = Config { cases, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+    let down =
+        prop::sample::select(&["down --yes --timeout 40s", "down --keep-data --yes --timeout 40s"][..]);
+    let act = prop::sample::select(&ACTS[..]);
+    if let Err(error) = TestRunner::new(config).run(&(act, down), |(act, down)| down_beside(act, down)) {
+        panic!("{error}");
+    }
+}
+
 /// Keys of all that the first one has.
 fn everything(test: &Test) -> Vec<String> {
     let objects = test.objects(BASE.profile());
@@ -157,4 +200,22 @@ fn a_second_person_goes_on_with_the_same_installation() {
     one.args(args("topic delete theirs --yes --timeout 20s")).run().expect(0);
     two.args(args("down --yes --timeout 60s")).run().expect(0);
     assert!(object(&one, support::KAFKA).is_null());
+}
+
+#[test]
+fn what_a_metrics_server_lists_is_nobodys() {
+    let mut test = BASE.fork();
+    test.rescenario(|s| s.metrics = Some(Metrics::Up));
+    let run = test.args(args("down --yes --timeout 40s")).run().expect(0);
+    assert!(object(&test, "namespaces//kafka").is_null(), "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_listed_keeps_the_namespace() {
+    let mut test = BASE.fork();
+    test.rescenario(|s| s.metrics = Some(Metrics::Down));
+    let run = test.args(args("down --yes --timeout 40s")).run().expect(0);
+    assert!(object(&test, support::KAFKA).is_null(), "{}", run.stderr);
+    assert!(object(&test, "namespaces//kafka").is_object(), "{}", run.stderr);
+    assert!(run.stderr.contains("metrics.k8s.io"), "{}", run.stderr);
 }
