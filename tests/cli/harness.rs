@@ -17,7 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -45,13 +45,14 @@ pub fn program() -> &'static Path {
 /// A test's surroundings; removed when dropped.
 pub struct Test {
     home: TempDir,
+    world: PathBuf,
     scenario: Scenario,
     programs: Vec<&'static str>,
     env: BTreeMap<OsString, OsString>,
     args: Vec<OsString>,
     stdin: Vec<u8>,
     limit: Duration,
-    by_hand: Mutex<BTreeSet<u32>>,
+    by_hand: Arc<Mutex<BTreeSet<u32>>>,
     ran: AtomicBool,
 }
 
@@ -150,6 +151,7 @@ impl Test {
             fs::create_dir(home.path().join(folder)).expect("a folder");
         }
         Self {
+            world: home.path().join("world"),
             home,
             scenario: Scenario::default(),
             programs: vec!["minikube", "kubectl", "docker"],
@@ -157,7 +159,7 @@ impl Test {
             args: Vec::new(),
             stdin: Vec::new(),
             limit: LIMIT,
-            by_hand: Mutex::default(),
+            by_hand: Arc::default(),
             ran: AtomicBool::default(),
         }
     }
@@ -300,7 +302,29 @@ impl Test {
 
     /// `$FAKE_WORLD`.
     pub fn world_dir(&self) -> PathBuf {
-        self.home.path().join("world")
+        self.world.clone()
+    }
+
+    /// Somebody else with a home, and a machine, of their own and the same clusters. `self` has to live longer.
+    pub fn colleague(&self) -> Self {
+        let mut other = Self::new();
+        other.world = self.world.clone();
+        other.scenario = self.scenario.clone();
+        other.programs = self.programs.clone();
+        other.env = self.env.clone();
+        // The calls are in one list.
+        other.by_hand = self.by_hand.clone();
+        for file in [".kube/config"] {
+            let (from, to) = (self.home().join(file), other.home().join(file));
+            if from.exists() {
+                fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+                fs::copy(from, to).expect("a copy");
+            }
+        }
+        for entry in fs::read_dir(self.work()).expect("a folder").flatten().filter(|e| e.path().is_file()) {
+            fs::copy(entry.path(), other.work().join(entry.file_name())).expect("a copy");
+        }
+        other
     }
 
     /// The folder on PATH.

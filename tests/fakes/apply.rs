@@ -10,6 +10,7 @@ use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource};
 use crate::kubectl::{Args, Link, documents, unreachable};
 use crate::nodes;
+use crate::preconditions::{Violation, violation};
 
 /// How to apply.
 pub struct Options {
@@ -225,42 +226,6 @@ fn precondition(
         }))
     })
 }
-
-/// How an object breaks the condition that it carries.
-pub enum Violation {
-    /// 409.
-    Conflict(String),
-    /// 422, in kubectl's words.
-    Invalid(String),
-}
-
-/// Whether `new` may be written over `old`. A resource version alone is no condition for an object that is not there;
-/// a uid is.
-pub fn violation(resource: &Resource, name: &str, new: &Value, old: Option<&Value>) -> Option<Violation> {
-    let (uid, version) = (text(new, "/metadata/uid"), text(new, "/metadata/resourceVersion"));
-    let cannot = |why: &str| {
-        Violation::Conflict(format!("Operation cannot be fulfilled on {} \"{name}\": {why}", resource.id()))
-    };
-    let Some(old) = old else {
-        let why = format!(
-            "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-        );
-        return (!uid.is_empty()).then(|| cannot(&why));
-    };
-    if !version.is_empty() && version != text(old, "/metadata/resourceVersion") {
-        return Some(cannot(MODIFIED));
-    }
-    (!uid.is_empty() && uid != text(old, "/metadata/uid")).then(|| {
-        Violation::Invalid(format!(
-            "The {} \"{name}\" is invalid: metadata.uid: Invalid value: \"{uid}\": field is immutable",
-            resource.kind
-        ))
-    })
-}
-
-/// Of a 409 by resource version.
-pub const MODIFIED: &str =
-    "the object has been modified; please apply your changes to the latest version and try again";
 
 /// What kubectl adds to every 409 of a server-side apply.
 const REVIEW: &str = "Please review the fields above--they currently have other managers. Here\n\

@@ -31,6 +31,7 @@ mod nodes;
 mod operator;
 mod pod_verbs;
 mod pods;
+mod preconditions;
 mod proxy;
 mod raw;
 pub mod scenario;

@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::apply::{self, MODIFIED, Options, Violation, violation};
+use crate::apply::{self, Options};
 use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Path, Resource};
 use crate::kubectl::{Args, Link, not_found, unreachable};
+use crate::preconditions::{MODIFIED, Violation, violation};
 
 /// `create`, `replace`, `delete` with `--raw`.
 pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::apply::{Violation, merge, violation};
+use crate::apply::merge;
 use crate::bell::Bell;
 use crate::cluster::{Cluster, text};
 use crate::get::{server_version, targets};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource, labels_match};
 use crate::kubectl::{Args, Link, documents, not_found, unreachable};
+use crate::preconditions::{Violation, violation};
 use crate::{nodes, operator};
 
 /// `create namespace NAME`, `create -f`.

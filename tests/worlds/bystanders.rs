@@ -1,0 +1,215 @@
+//! The property: whatever is done, what is not kstrim's is afterwards byte for byte what it was, and topics that kstrim
+//! did not create have their messages still. A verb that refuses fulfils it too.
+//!
+//! `PROPTEST_CASES=500 cargo test --test worlds` runs for longer. `KSTRIM_WORLDS_REPORT=FILE` appends every run, and
+//! every violation, to a file and goes on, in place of shrinking the first one.
+
+use std::io::Write;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use crate::foreign::{self, Foreign, Situation};
+use crate::harness::Test;
+use crate::places::{self, Base};
+use crate::verbs::{self, Verb};
+
+/// Cases of each test, where nobody says more. They run side by side, and cost a second each.
+const CASES: u32 = 6;
+
+/// Exit codes of docs/exit-codes.md that a run may end with by itself.
+const CODES: [i32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+fn config() -> Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
+    // Each step of shrinking is a whole run.
+    Config { cases, max_shrink_iters: 12, failure_persistence: None, ..Config::default() }
+}
+
+/// What happened to others through these verbs, a line each.
+fn violations(
+    base: Base,
+    objects: &[Foreign],
+    situations: &[Situation],
+    verbs: &[Verb],
+    note: &dyn Fn(&str),
+) -> Vec<String> {
+    let mut test = base.fork();
+    let mut foreign = places::furnish(base, &test, objects, situations);
+    let mut all = Vec::new();
+    for verb in verbs {
+        exempt(verb, &mut foreign);
+        let before = (places::look(base, &test, &foreign), places::topics(&test, &ours(verb)));
+        let run = run(base, &mut test, verb);
+        places::settle(base, &test);
+        let mut found = places::touched(&before.0, &places::look(base, &test, &foreign));
+        // With a Kafka of kstrim's go its topics: the question says how many.
+        let whole = verb.args[0] == "down" && !verb.args.iter().any(|word| word == "--keep-data");
+        if !whole || !base.has_ours() || situations.contains(&Situation::KafkaTheirs) {
+            let after = places::topics(&test, &ours(verb));
+            found.extend(places::lost(&before.1, &after));
+        }
+        if test.profile(base.profile())["host"] != "running" {
+            found.push("the profile does not run any more".to_owned());
+        }
+        if !CODES.contains(&run.0) {
+            found.push(format!("exit code {}", run.0));
+        }
+        let words: Vec<&str> = verb.args.iter().map(String::as_str).collect();
+        let situation = format!("{base:?} {situations:?}");
+        let command = format!("kstrim {} -> exit {}", words.join(" "), run.0);
+        note(&format!("# {} foreign: {command} [{situation}]", foreign.len()));
+        if found.is_empty() {
+            continue;
+        }
+        let said: Vec<&str> = run.1.lines().rev().take(6).collect();
+        let said = said.into_iter().rev().collect::<Vec<_>>().join("\n      ");
+        all.extend(found.into_iter().map(|what| format!("{command} [{situation}]: {what}\n      {said}")));
+        break;
+    }
+    all
+}
+
+/// Topics that a verb may take away: those that kstrim makes itself, and the one it is asked to.
+fn ours(verb: &Verb) -> Vec<&str> {
+    let mut ours = vec!["my-topic", "new-topic"];
+    if verb.args.first().is_some_and(|word| word == "topic") {
+        ours.extend(verb.named.as_deref());
+    }
+    ours
+}
+
+/// What is asked for by name, or by `--adopt`, is no bystander.
+fn exempt(verb: &Verb, foreign: &mut Vec<String>) {
+    if let Some(name) = &verb.named {
+        let resource = if verb.args[0] == "topic" { "kafkatopics" } else { "kafkausers" };
+        foreign.retain(|key| {
+            let its = key.ends_with(&format!("/{name}")) && key.starts_with("secrets/");
+            *key != format!("{resource}.kafka.strimzi.io/kafka/{name}") && !(its && resource == "kafkausers")
+        });
+        // The topic has another name than its resource.
+        if name == "claimed" {
+            foreign.retain(|key| !key.ends_with("/their-claim"));
+        }
+    }
+    if verb.adopts {
+        let names = ["kafka", "my-cluster", "dual-role", "my-topic", "strimzi-cluster-operator"];
+        foreign.retain(|key| {
+            let mut parts = key.rsplit('/');
+            let (name, namespace) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+            let definition = key.starts_with("customresourcedefinitions.");
+            !(definition || names.contains(&name) && (namespace.is_empty() || namespace == "kafka"))
+        });
+    }
+}
+
+/// Exit code and stderr.
+fn run(base: Base, test: &mut Test, verb: &Verb) -> (i32, String) {
+    let mut args: Vec<String> = verb.args.clone();
+    args.extend(base.flags().iter().map(|flag| (*flag).to_owned()));
+    test.stdin(verb.stdin);
+    test.limit(std::time::Duration::from_secs(90));
+    let run = test.args(args).run();
+    (run.code(), run.stderr)
+}
+
+fn check(base: Base, verbs: &BoxedStrategy<Vec<Verb>>) {
+    let world = (foreign::some(), foreign::situations(), verbs.clone());
+    let report = std::env::var_os("KSTRIM_WORLDS_REPORT");
+    let note = |line: &str| {
+        if let Some(file) = &report {
+            let mut file = std::fs::File::options().create(true).append(true).open(file).expect("a file");
+            file.write_all(format!("{line}\n").as_bytes()).expect("a file");
+        }
+    };
+    let property = |(objects, situations, verbs): (Vec<Foreign>, Vec<Situation>, Vec<Verb>)| {
+        let found = violations(base, &objects, &situations, &verbs, &note);
+        if report.is_some() {
+            found.iter().for_each(|line| note(line));
+            return Ok(());
+        }
+        if found.is_empty() { Ok(()) } else { Err(TestCaseError::fail(found.join("\n"))) }
+    };
+    if let Err(error) = TestRunner::new(config()).run(&world, property) {
+        panic!("{error}");
+    }
+}
+
+fn one(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Vec<Verb>> {
+    verb.prop_map(|verb| vec![verb]).boxed()
+}
+
+/// One verb, and another after it.
+fn two(first: BoxedStrategy<Verb>, second: BoxedStrategy<Verb>) -> BoxedStrategy<Vec<Verb>> {
+    (first, second).prop_map(|(a, b)| vec![a, b]).boxed()
+}
+
+#[test]
+fn working_with_a_cluster_touches_nothing_else() {
+    check(Base::Profile, &one(verbs::living()));
+}
+
+#[test]
+fn working_with_a_cluster_of_ones_own_touches_nothing_else() {
+    check(Base::Context, &one(verbs::astray(verbs::living())));
+}
+
+#[test]
+fn up_touches_nothing_else() {
+    check(Base::Profile, &one(verbs::astray(verbs::up())));
+    check(Base::Context, &one(verbs::astray(verbs::up())));
+}
+
+#[test]
+fn down_touches_nothing_else() {
+    check(Base::Profile, &one(verbs::astray(verbs::down(Base::Profile))));
+}
+
+#[test]
+fn down_on_a_cluster_of_ones_own_touches_nothing_else() {
+    check(Base::Context, &one(verbs::astray(verbs::down(Base::Context))));
+}
+
+#[test]
+fn down_after_work_touches_nothing_else() {
+    check(Base::Context, &two(verbs::living(), verbs::down(Base::Context)));
+}
+
+#[test]
+fn another_strimzi_elsewhere_is_not_touched() {
+    let any = prop_oneof![verbs::down(Base::Elsewhere), verbs::up(), verbs::living()].boxed();
+    let astray = verbs::astray(any)
+        .prop_filter("its own namespace is meant", |verb| !verb.args.iter().any(|word| word == "theirs"));
+    check(Base::Elsewhere, &one(astray.boxed()));
+}
+
+#[test]
+fn a_profile_of_somebody_else_is_not_touched() {
+    let any = || prop_oneof![verbs::down(Base::Theirs), verbs::up()].boxed();
+    // With `--adopt` first, and everything taken away again.
+    check(Base::Theirs, &two(verbs::astray(any()), any()));
+}
+
+/// What chance has found once, and is looked at each time.
+#[test]
+fn what_once_went_wrong_goes_right() {
+    use Situation::*;
+    let verb = |words: &str| Verb {
+        args: words.split(' ').map(str::to_owned).collect(),
+        stdin: "",
+        named: None,
+        adopts: false,
+    };
+    let cases: [(Base, &[Situation], &str); 3] = [
+        (Base::Profile, &[AutoTopic], "up --yes --preset single --topic orders --timeout 20s"),
+        (Base::Profile, &[AutoTopic], "smoke-test --topic orders --timeout 20s"),
+        (Base::Profile, &[ClaimedTopic], "smoke-test --topic claimed --timeout 20s"),
+    ];
+    // What is not touched is no reason to fail either.
+    let note = |line: &str| assert!(line.contains("-> exit 0") || line.contains("-> exit 5"), "{line}");
+    let all = cases
+        .iter()
+        .flat_map(|(base, situations, words)| violations(*base, &[], situations, &[verb(words)], &note));
+    let all: Vec<String> = all.collect();
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}

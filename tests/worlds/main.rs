@@ -1,0 +1,19 @@
+//! Worlds full of other people's objects, users and machines. Whatever kstrim is asked to do in them: what is not its
+//! own is afterwards as it was.
+
+#[path = "../cli/harness.rs"]
+mod harness;
+#[path = "../cli/stand_ins.rs"]
+mod stand_ins;
+#[path = "../cli/support.rs"]
+mod support;
+#[path = "../cli/terminal.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod terminal;
+
+mod bystanders;
+mod foreign;
+mod places;
+mod questions;
+mod together;
+mod verbs;

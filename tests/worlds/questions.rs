@@ -1,0 +1,150 @@
+//! While a question is open the world goes on: what is there when somebody says yes is another thing, or more.
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::places::{Base, kubectl};
+use crate::support;
+use crate::terminal::Terminal;
+
+const BASE: Base = Base::Profile;
+
+/// Ask, let `meanwhile` happen, say yes: what was on the terminal.
+fn answered(test: &mut Test, args: &[&str], meanwhile: impl FnOnce(&Test)) -> (i32, String) {
+    let command = test.args(args.iter().copied()).kstrim();
+    let mut terminal = Terminal::start(command);
+    terminal.shows("Go on?");
+    meanwhile(test);
+    terminal.types("y\n");
+    let code = terminal.ends();
+    (code, terminal.text())
+}
+
+fn by_hand(test: &Test, args: &[&str]) {
+    kubectl(BASE, test, args, &[]).expect(0);
+}
+
+fn apply(test: &Test, object: Value) {
+    let args = ["apply", "--server-side", "--force-conflicts", "--field-manager=else", "-f", "-"];
+    kubectl(BASE, test, &args, &[object]).expect(0);
+}
+
+fn strimzi(kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": kind,
+        "metadata": {"name": name, "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}}, "spec": spec})
+}
+
+fn uid(test: &Test, key: &str) -> String {
+    test.object(BASE.profile(), key)["metadata"]["uid"].as_str().unwrap_or("gone").to_owned()
+}
+
+/// Somebody deletes an object and creates another of its name.
+fn replace(test: &Test, kind: &str, name: &str, object: Value) -> String {
+    by_hand(test, &["delete", kind, name, "-n", "kafka", "--timeout=10s"]);
+    apply(test, object);
+    let resource = format!("{kind}s.kafka.strimzi.io/kafka/{name}");
+    uid(test, &resource)
+}
+
+#[test]
+fn a_topic_that_was_replaced_meanwhile_is_not_deleted() {
+    let mut test = BASE.fork();
+    support::kstrim(&mut test, ["topic", "create", "orders"]).expect(0);
+    let mut new = String::new();
+    let (code, said) = answered(&mut test, &["topic", "delete", "orders"], |test| {
+        let spec = json!({"partitions": 1, "replicas": 1});
+        new = replace(test, "kafkatopic", "orders", strimzi("KafkaTopic", "orders", spec));
+        by_hand(test, &["wait", "kafkatopic/orders", "-n", "kafka", "--for=condition=Ready", "--timeout=5s"]);
+    });
+    assert_eq!(uid(&test, "kafkatopics.kafka.strimzi.io/kafka/orders"), new, "exit {code}: {said}");
+    assert!(test.world_dir().join("broker/topics/orders").exists());
+    assert_ne!(code, 0, "{said}");
+}
+
+#[test]
+fn a_user_that_was_replaced_meanwhile_is_not_deleted() {
+    let mut test = BASE.fork();
+    support::kstrim(&mut test, ["user", "create", "app"]).expect(0);
+    let mut new = String::new();
+    let (code, said) = answered(&mut test, &["user", "delete", "app"], |test| {
+        let spec = json!({"authentication": {"type": "tls"}});
+        new = replace(test, "kafkauser", "app", strimzi("KafkaUser", "app", spec));
+    });
+    assert_eq!(uid(&test, "kafkausers.kafka.strimzi.io/kafka/app"), new, "exit {code}: {said}");
+    assert_ne!(code, 0, "{said}");
+}
+
+#[test]
+fn a_component_that_was_replaced_meanwhile_is_not_removed() {
+    let mut test = BASE.fork();
+    support::kstrim(&mut test, ["add", "connect"]).expect(0);
+    let begin = "kafkaconnects.kafka.strimzi.io/kafka/";
+    let objects = test.objects(BASE.profile());
+    let mut keys = objects.as_object().expect("objects").keys();
+    let name = keys.find_map(|key| key.strip_prefix(begin).map(str::to_owned)).expect("Connect");
+    let mut new = String::new();
+    let (code, said) = answered(&mut test, &["remove", "connect", "--timeout", "8s"], |test| {
+        let spec = test.object(BASE.profile(), &format!("{begin}{name}"))["spec"].clone();
+        new = replace(test, "kafkaconnect", &name, strimzi("KafkaConnect", &name, spec));
+    });
+    assert_eq!(uid(&test, &format!("{begin}{name}")), new, "exit {code}: {said}");
+}
+
+#[test]
+fn a_listener_that_was_added_meanwhile_stays() {
+    let mut test = BASE.fork();
+    let listeners =
+        |test: &Test| test.object(BASE.profile(), support::KAFKA)["spec"]["kafka"]["listeners"].clone();
+    let (code, said) = answered(&mut test, &["connect", "--check", "--timeout", "20s"], |test| {
+        let mut all = listeners(test);
+        let theirs = json!({"name": "theirs", "port": 9099, "type": "internal", "tls": false});
+        all.as_array_mut().expect("listeners").push(theirs);
+        let patch = json!({"spec": {"kafka": {"listeners": all}}}).to_string();
+        by_hand(test, &["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p", &patch]);
+    });
+    let names: Vec<Value> =
+        listeners(&test).as_array().into_iter().flatten().map(|l| l["name"].clone()).collect();
+    assert!(names.contains(&json!("theirs")), "exit {code}: {names:?}\n{said}");
+}
+
+#[test]
+fn what_comes_into_the_namespace_meanwhile_keeps_it() {
+    let mut test = BASE.fork();
+    // In the base's namespace nothing is but kstrim's own.
+    let (code, said) = answered(&mut test, &["down", "--keep-cluster", "--timeout", "20s"], |test| {
+        apply(
+            test,
+            json!({"apiVersion": "example.com/v1", "kind": "Widget",
+            "metadata": {"name": "new", "namespace": "kafka"}, "spec": {}}),
+        );
+    });
+    assert!(test.object(BASE.profile(), "widgets.example.com/kafka/new").is_object(), "exit {code}: {said}");
+    assert!(test.object(BASE.profile(), "namespaces//kafka").is_object());
+}
+
+#[test]
+fn a_kafka_that_was_replaced_meanwhile_is_not_deleted() {
+    let mut test = BASE.fork();
+    let mut new = String::new();
+    let (code, said) = answered(&mut test, &["down", "--keep-cluster", "--timeout", "20s"], |test| {
+        let mut kafka = test.object(BASE.profile(), support::KAFKA);
+        let spec = kafka["spec"].take();
+        new = replace(test, "kafka", "my-cluster", strimzi("Kafka", "my-cluster", spec));
+    });
+    assert_eq!(uid(&test, support::KAFKA), new, "exit {code}: {said}");
+}
+
+#[test]
+fn a_question_names_where_and_what() {
+    let mut test = BASE.fork();
+    let command = test.args(["down", "--keep-cluster"]).kstrim();
+    let mut terminal = Terminal::start(command);
+    terminal.shows("Go on?");
+    terminal.types("n\n");
+    terminal.ends();
+    let said = terminal.text();
+    for word in ["kstrim", "8443", "my-cluster", "PersistentVolumeClaim", "100Gi", "topic"] {
+        assert!(said.contains(word), "no {word:?} in {said}");
+    }
+    assert!(test.object(BASE.profile(), support::KAFKA).is_object());
+}

@@ -1,0 +1,221 @@
+//! Two people with two homes on one cluster: side by side, and at the same time.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use serde_json::Value;
+
+use crate::harness::{Metrics, Test};
+use crate::places::{self, Base};
+use crate::support;
+
+const BASE: Base = Base::Context;
+
+/// A verb, and how its effect shows.
+#[derive(Debug, Clone, Copy)]
+struct Act {
+    args: &'static str,
+    shows: fn(&Test) -> bool,
+}
+
+fn object(test: &Test, key: &str) -> Value {
+    test.object(BASE.profile(), key)
+}
+
+fn config(test: &Test, name: &str) -> Value {
+    object(test, support::KAFKA)["spec"]["kafka"]["config"][name].clone()
+}
+
+/// Brokers of all pools.
+fn brokers(test: &Test) -> u64 {
+    let objects = test.objects(BASE.profile());
+    let pools = objects.as_object().into_iter().flatten();
+    let pools = pools.filter(|(key, _)| key.starts_with("kafkanodepools.kafka.strimzi.io/kafka/"));
+    pools.filter_map(|(_, pool)| pool["spec"]["replicas"].as_u64()).sum()
+}
+
+fn listeners(test: &Test) -> usize {
+    object(test, support::KAFKA)["spec"]["kafka"]["listeners"].as_array().map_or(0, Vec::len)
+}
+
+const ACTS: [Act; 9] = [
+    Act {
+        args: "topic create one --timeout 20s",
+        shows: |test| object(test, "kafkatopics.kafka.strimzi.io/kafka/one").is_object(),
+    },
+    Act {
+        args: "topic create two --timeout 20s",
+        shows: |test| object(test, "kafkatopics.kafka.strimzi.io/kafka/two").is_object(),
+    },
+    Act {
+        args: "user create app --timeout 20s",
+        shows: |test| object(test, "kafkausers.kafka.strimzi.io/kafka/app").is_object(),
+    },
+    Act { args: "set num.partitions=3 --timeout 20s", shows: |test| config(test, "num.partitions") == 3 },
+    Act {
+        args: "set log.retention.hours=5 --timeout 20s",
+        shows: |test| config(test, "log.retention.hours") == 5,
+    },
+    Act { args: "connect --check --yes --timeout 20s", shows: |test| listeners(test) > 2 },
+    Act {
+        args: "user create other --authentication scram --prepare-kafka --timeout 20s",
+        shows: |test| listeners(test) > 2,
+    },
+    Act { args: "scale --brokers 2 --timeout 20s", shows: |test| brokers(test) == 2 },
+    Act { args: "smoke-test --timeout 20s", shows: |_| true },
+];
+
+fn args(act: &str) -> Vec<String> {
+    act.split(' ').chain(["--context", "prod"]).map(str::to_owned).collect()
+}
+
+/// Two at once: each ends as documented, and what is said to be done is done.
+fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
+    let mut one = BASE.fork();
+    let mut two = one.colleague();
+    two.args("up --context prod --preset single --yes".split(' ')).run().expect(0);
+    let number = listeners(&one);
+    let running = (one.args(args(first.args)).spawn(), two.args(args(second.args)).spawn());
+    let ended = [(first, running.0.wait()), (second, running.1.wait())];
+    for (act, run) in &ended {
+        let documented = [0, 1, 2, 3, 4, 5, 6, 7].contains(&run.code());
+        prop_assert!(documented, "{}: exit {}\n{}", act.args, run.code(), run.stderr);
+        prop_assert!(
+            run.code() != 0 || (act.shows)(&one),
+            "{} ended with 0 and is not done, beside {} and {}\n{}",
+            act.args,
+            first.args,
+            second.args,
+            run.stderr
+        );
+    }
+    // Both that add a listener have added one.
+    let adds = |act: &Act| act.args.contains("connect") || act.args.contains("--prepare-kafka");
+    let added = ended.iter().filter(|(act, run)| adds(act) && run.code() == 0).count();
+    let one_each = first.args != second.args;
+    prop_assert!(
+        !one_each || listeners(&one) >= number + added,
+        "{added} listeners were added to {number}, and {} are there",
+        listeners(&one)
+    );
+    // Nobody is locked out for ever.
+    let run = one.args(args("set num.partitions=4 --timeout 30s")).run();
+    prop_assert!(run.code() == 0, "afterwards: exit {}\n{}", run.code(), run.stderr);
+    Ok(())
+}
+
+#[test]
+fn two_verbs_at_once_do_both_or_say_so() {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let config = Config { cases, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+    let act = prop::sample::select(&ACTS[..]);
+    let result = TestRunner::new(config).run(&(act.clone(), act), |(first, second)| at_once(first, second));
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+/// Somebody takes it away while somebody else works with it.
+fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
+    let mut one = BASE.fork();
+    let mut two = one.colleague();
+    two.args("up --context prod --preset single --yes".split(' ')).run().expect(0);
+    let running = (one.args(args(act.args)).spawn(), two.args(args(down)).spawn());
+    let (worked, downed) = (running.0.wait(), running.1.wait());
+    for run in [&worked, &downed] {
+        let documented = [0, 1, 2, 3, 4, 5, 6, 7].contains(&run.code());
+        prop_assert!(documented, "{} beside {down}: exit {}\n{}", act.args, run.code(), run.stderr);
+    }
+    places::settle(BASE, &one);
+    let gone = object(&one, support::KAFKA).is_null();
+    prop_assert!(gone || downed.code() != 0, "{down} ended with 0 and the Kafka is there\n{}", downed.stderr);
+    prop_assert!(
+        !gone || downed.code() == 0,
+        "{down} ended with {} and the Kafka is gone\n{}",
+        downed.code(),
+        downed.stderr
+    );
+    let again = one.args(args("up --preset single --yes --timeout 40s")).run();
+    prop_assert!(
+        again.code() == 0,
+        "up after {} beside {down}: exit {}\n{}",
+        act.args,
+        again.code(),
+        again.stderr
+    );
+    Ok(())
+}
+
+#[test]
+fn down_beside_another_verb_ends_in_one_of_both() {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let config = Config { cases, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+    let down =
+        prop::sample::select(&["down --yes --timeout 40s", "down --keep-data --yes --timeout 40s"][..]);
+    let act = prop::sample::select(&ACTS[..]);
+    if let Err(error) = TestRunner::new(config).run(&(act, down), |(act, down)| down_beside(act, down)) {
+        panic!("{error}");
+    }
+}
+
+/// Keys of all that the first one has.
+fn everything(test: &Test) -> Vec<String> {
+    let objects = test.objects(BASE.profile());
+    let lasting = |key: &&String| {
+        let changing = ["events/", "leases.", "pods/", "nodes/", "endpoints/", "endpointslices."];
+        !changing.iter().any(|begin| key.starts_with(begin))
+    };
+    objects.as_object().into_iter().flatten().map(|(key, _)| key).filter(lasting).cloned().collect()
+}
+
+#[test]
+fn two_installations_on_one_cluster_leave_each_other_alone() {
+    let mut one = BASE.fork();
+    places::settle(BASE, &one);
+    let keys = everything(&one);
+    let before = places::look(BASE, &one, &keys);
+    let mut two = one.colleague();
+    for verb in [
+        "up -n other -c other --topic other-topic --preset single --yes --timeout 30s",
+        "smoke-test -n other -c other --topic other-topic --timeout 15s",
+        "down -n other -c other --keep-data --yes --timeout 30s",
+        "down -n other -c other --yes --timeout 30s",
+        // A typo, in a namespace where nothing of kstrim's is.
+        "down -n theirs --yes --timeout 30s",
+        "down -n nowhere --yes --timeout 30s",
+    ] {
+        let run = two.args(args(verb)).run();
+        places::settle(BASE, &one);
+        let found = places::touched(&before, &places::look(BASE, &one, &keys));
+        assert!(found.is_empty(), "{verb} -> exit {}: {found:#?}\n{}", run.code(), run.stderr);
+    }
+    one.args(args("smoke-test --timeout 30s")).run().expect(0);
+}
+
+#[test]
+fn a_second_person_goes_on_with_the_same_installation() {
+    let mut one = BASE.fork();
+    let mut two = one.colleague();
+    two.args(args("up --preset single --yes --timeout 30s")).run().expect(0);
+    two.args(args("topic create theirs --timeout 20s")).run().expect(0);
+    one.args(args("topic delete theirs --yes --timeout 20s")).run().expect(0);
+    two.args(args("down --yes --timeout 60s")).run().expect(0);
+    assert!(object(&one, support::KAFKA).is_null());
+}
+
+#[test]
+fn what_a_metrics_server_lists_is_nobodys() {
+    let mut test = BASE.fork();
+    test.rescenario(|s| s.metrics = Some(Metrics::Up));
+    let run = test.args(args("down --yes --timeout 40s")).run().expect(0);
+    assert!(object(&test, "namespaces//kafka").is_null(), "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_listed_keeps_the_namespace() {
+    let mut test = BASE.fork();
+    test.rescenario(|s| s.metrics = Some(Metrics::Down));
+    let run = test.args(args("down --yes --timeout 40s")).run().expect(0);
+    assert!(object(&test, support::KAFKA).is_null(), "{}", run.stderr);
+    assert!(object(&test, "namespaces//kafka").is_object(), "{}", run.stderr);
+    assert!(run.stderr.contains("metrics.k8s.io"), "{}", run.stderr);
+}
