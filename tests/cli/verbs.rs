@@ -28,6 +28,7 @@ const ROWS: &[Row] = &[
     row("config show", &["--origins"], "no-diagnose"),
     row("config show", &["-o", "json"], "\"key\": \"no-diagnose\""),
     row("config init", &[], "kstrim.yaml"),
+    row("trust", &["kstrim.yaml"], "kstrim.yaml"),
     row("config schema", &[], "\"title\": \"kstrim.yaml\""),
     row("versions", &[], "4.3.1"),
     row("versions resolve", &["--kafka", "4.3.1"], "1.2.0"),
