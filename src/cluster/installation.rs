@@ -131,9 +131,8 @@ impl Installation {
             found.marked = true;
             return Ok(found);
         }
-        let unmarked = |object: &Option<Value>| {
-            object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none())
-        };
+        let unmarked =
+            |object: &Option<Value>| object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none());
         let kafkas = match unmarked(&space) || unmarked(&operator) {
             true => true,
             false => by_kstrim_without_id(kubectl, namespace).await?,
@@ -304,7 +303,8 @@ mod tests {
     }
 
     fn object(namespace: Option<&str>, labels: Value, more: Value) -> Value {
-        let mut object = json!({"metadata": {"name": "x", "uid": "1", "resourceVersion": "2", "labels": labels}});
+        let mut object =
+            json!({"metadata": {"name": "x", "uid": "1", "resourceVersion": "2", "labels": labels}});
         if let Some(namespace) = namespace {
             object["metadata"]["namespace"] = namespace.into();
         }
@@ -323,7 +323,9 @@ mod tests {
         let by = |id: &str| json!({MANAGED_BY: KSTRIM, ID: id});
         assert!(found.owns(&object(Some("kafka"), by("mine"), json!({}))));
         assert!(found.owns(&object(None, by("mine"), json!({}))));
-        for labels in [by("another"), json!({MANAGED_BY: KSTRIM}), json!({MANAGED_BY: "Helm", ID: "mine"}), json!({})] {
+        for labels in
+            [by("another"), json!({MANAGED_BY: KSTRIM}), json!({MANAGED_BY: "Helm", ID: "mine"}), json!({})]
+        {
             assert!(!found.owns(&object(Some("kafka"), labels.clone(), json!({}))), "{labels}");
             assert!(found.owned("/api/v1/namespaces/kafka/pods", &object(None, labels, json!({}))).is_none());
         }
@@ -335,9 +337,7 @@ mod tests {
     fn objects_without_an_id_are_bound_by_their_namespace_subjects_or_digest() {
         let label = || json!({MANAGED_BY: KSTRIM});
         let old = installation(false, Some(&["abc"]));
-        let subjects = |namespace: &str| {
-            json!({"roleRef": {}, "subjects": [{"kind": "ServiceAccount", "name": "o", "namespace": namespace}]})
-        };
+        let subjects = |namespace: &str| json!({"roleRef": {}, "subjects": [{"kind": "ServiceAccount", "name": "o", "namespace": namespace}]});
         let digest = |digest: &str| json!({"rules": [], "annotations": {DIGEST: digest}});
         let cases = [
             (object(Some("kafka"), label(), json!({})), true),
@@ -363,7 +363,8 @@ mod tests {
     fn a_dependent_has_an_owner_that_was_known() {
         let found = installation(true, None);
         let known = BTreeSet::from(["7".to_owned()]);
-        let pod = |owner: &str| json!({"metadata": {"name": "p", "uid": "9", "ownerReferences": [{"uid": owner}]}});
+        let pod =
+            |owner: &str| json!({"metadata": {"name": "p", "uid": "9", "ownerReferences": [{"uid": owner}]}});
         assert!(found.dependent("/api/v1/namespaces/kafka/pods", &pod("7"), &known).is_some());
         assert!(found.dependent("/api/v1/namespaces/kafka/pods", &pod("8"), &known).is_none());
     }

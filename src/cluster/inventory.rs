@@ -228,9 +228,9 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
         items.iter().filter(|i| class(i)).map(|i| (i.kind.clone(), i.name().to_owned())).collect()
     };
     let services = with(&|i| i.kind == "Service" && i.class != Class::Foreign);
-    let other_operator = items
-        .iter()
-        .any(|i| i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign);
+    let other_operator = items.iter().any(|i| {
+        i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign
+    });
     let claims = claims(items);
     for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
         let dependent = match item.kind.as_str() {
@@ -265,9 +265,9 @@ fn claims(items: &[Item]) -> Vec<String> {
     };
     let of_kafka = |claim: &Item| {
         let cluster = label(&claim.object, "strimzi.io/cluster");
-        let by_operator =
-            label(&claim.object, "app.kubernetes.io/managed-by") == Some("strimzi-cluster-operator")
-                && label(&claim.object, "strimzi.io/kind") == Some("Kafka");
+        let by_operator = label(&claim.object, "app.kubernetes.io/managed-by")
+            == Some("strimzi-cluster-operator")
+            && label(&claim.object, "strimzi.io/kind") == Some("Kafka");
         kafkas.iter().any(|kafka| {
             cluster == Some(kafka.name())
                 && (mounted.contains(claim.name()) || by_operator && created(claim) >= created(kafka))
@@ -282,7 +282,8 @@ fn system(item: &Item) -> bool {
     match item.kind.as_str() {
         "ConfigMap" => matches!(item.name(), "kube-root-ca.crt" | "openshift-service-ca.crt"),
         "ServiceAccount" => {
-            let pulls_only = item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
+            let pulls_only =
+                item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
             item.name() == "default" && pulls_only
         }
         // Held by this very command, or left by one that was killed.
@@ -331,12 +332,27 @@ mod tests {
             item("Service", "c-bootstrap", of("Kafka/c"), json!({})),
             item("Endpoints", "c-bootstrap", json!({}), json!({})),
             item("Endpoints", "theirs", json!({}), json!({})),
-            item("PersistentVolumeClaim", "mounted", json!({"labels": {"strimzi.io/cluster": "c"}}), json!({})),
+            item(
+                "PersistentVolumeClaim",
+                "mounted",
+                json!({"labels": {"strimzi.io/cluster": "c"}}),
+                json!({}),
+            ),
             item("PersistentVolumeClaim", "younger", claim("2026-01-03T00:00:00Z"), json!({})),
             item("PersistentVolumeClaim", "older", claim("2026-01-01T00:00:00Z"), json!({})),
-            item("PersistentVolumeClaim", "labelled", json!({"labels": {"strimzi.io/cluster": "c"},
-                "creationTimestamp": "2026-01-03T00:00:00Z"}), json!({})),
-            item("PersistentVolumeClaim", "kept", json!({"labels": {"kstrim.io/installation": "mine"}}), json!({})),
+            item(
+                "PersistentVolumeClaim",
+                "labelled",
+                json!({"labels": {"strimzi.io/cluster": "c"},
+                "creationTimestamp": "2026-01-03T00:00:00Z"}),
+                json!({}),
+            ),
+            item(
+                "PersistentVolumeClaim",
+                "kept",
+                json!({"labels": {"kstrim.io/installation": "mine"}}),
+                json!({}),
+            ),
             item("ConfigMap", "kube-root-ca.crt", json!({}), json!({})),
             item("ConfigMap", "app", json!({}), json!({})),
             item("ServiceAccount", "default", json!({}), json!({})),

@@ -14,8 +14,8 @@ use crate::event::{Event, ProfileDeletion, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart::identity::{self, Owner};
 use crate::quickstart::{cluster, gone, ownership, refused};
-use crate::teardown::plan::{self, Plan};
 use crate::teardown;
+use crate::teardown::plan::{self, Plan};
 use crate::tool::minikube_output::Listed;
 
 /// What is to be removed.
@@ -256,7 +256,11 @@ async fn consent(
         (Some(plan), _) => question(cx, extent, plan),
         (None, Some(profile)) => {
             let lines: Vec<String> = profile.lines().iter().map(|line| format!("\n  {line}")).collect();
-            format!("This deletes the minikube profile {} and all data in it:{}", cx.profile(), lines.concat())
+            format!(
+                "This deletes the minikube profile {} and all data in it:{}",
+                cx.profile(),
+                lines.concat()
+            )
         }
         (None, None) => format!("This deletes the minikube profile {} and all data in it.", cx.profile()),
     };
@@ -284,7 +288,10 @@ fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
     lines.extend(plan.lines());
     if extent == Extent::ResourcesButData {
         lines.push(match plan.ephemeral {
-            true => "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep.".into(),
+            true => {
+                "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep."
+                    .into()
+            }
             false => "The volumes stay.".into(),
         });
     }

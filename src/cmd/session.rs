@@ -93,7 +93,8 @@ impl Session {
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let held = RefCell::default();
-        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
+        let session =
+            Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
         session.listen();
         session
     }

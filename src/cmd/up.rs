@@ -54,12 +54,7 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     ended
 }
 
-async fn run_tasks(
-    session: &Session,
-    cx: &Rc<Cx>,
-    tasks: Vec<Rc<dyn Task<Cx>>>,
-    args: &Up,
-) -> Result<Ended> {
+async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>, args: &Up) -> Result<Ended> {
     if let Some(context) = &cx.settings.target.context {
         tokio::select! {
             agreed = super::context::agreed(cx, context, args) => agreed?,

@@ -264,8 +264,7 @@ async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), A
     let collection = Observed::Kafka.path(Version::served(&group).unwrap_or_default(), Some(namespace));
     let Some(kafka) = kubectl.find(&format!("{collection}/{name}")).await? else { return Ok(()) };
     let owned = Owned::requested(&collection, &kafka, Consent::by_name());
-    let patch =
-        |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
+    let patch = |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
     let resource = "kafkas.kafka.strimzi.io";
     change::patch(kubectl, &installation, &owned, resource, namespace, patch).await.map(drop)
 }

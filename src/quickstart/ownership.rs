@@ -178,10 +178,12 @@ fn taken(cx: &Cx) -> Box<Failure> {
         crate::cluster::installation::MARKER,
         cx.namespace()
     );
-    Box::new(Failure::new(MARKER_TAKEN, Kind::Foreign, message).hint(format!(
-        "use another namespace: {} --namespace NAME",
-        refused::up_without(cx, "--namespace")
-    )))
+    Box::new(
+        Failure::new(MARKER_TAKEN, Kind::Foreign, message).hint(format!(
+            "use another namespace: {} --namespace NAME",
+            refused::up_without(cx, "--namespace")
+        )),
+    )
 }
 
 /// Change the run's Kafka: what `patch` makes of it as it is now is merged into it, again if somebody else changed it

@@ -188,7 +188,11 @@ impl Brokers {
         let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
         work.await.map_err(|e| {
             let message = format!("the brokers do not say whether the topic {name} exists");
-            Box::new(Failure::new(TOPIC, Kind::Task, message).because(e).hint("see the broker's own words: kstrim status"))
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, message)
+                    .because(e)
+                    .hint("see the broker's own words: kstrim status"),
+            )
         })
     }
 

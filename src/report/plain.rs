@@ -118,7 +118,10 @@ impl Reporter for Plain {
             Event::DeletionPlanned(deletion) => {
                 for object in &deletion.objects {
                     let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
-                    self.say(SELF, &text::one_line(&format!("deletes {} {}{size}", object.kind, object.name)));
+                    self.say(
+                        SELF,
+                        &text::one_line(&format!("deletes {} {}{size}", object.kind, object.name)),
+                    );
                 }
                 for kept in &deletion.kept {
                     self.say(SELF, &text::one_line(&format!("keeps {kept}")));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    ComponentReport, Event, FailureInfo, Line, DeletedNamespace, Next, Outcome, ProfileDeletion, SmokeReport,
-    TaskInfo, Unit, VERSION, DeletedVolume,
+    ComponentReport, DeletedNamespace, DeletedVolume, Event, FailureInfo, Line, Next, Outcome,
+    ProfileDeletion, SmokeReport, TaskInfo, Unit, VERSION,
 };
 use crate::failure::{Failure, Id, Kind};
 

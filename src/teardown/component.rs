@@ -269,7 +269,8 @@ impl Task<Cx> for Away {
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
             let found = found.map_err(|e| api_failure(cx, "look at the rules of the metrics", &e))?;
             let found: Vec<Value> = found.into_iter().collect();
-            super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?).await?;
+            super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?)
+                .await?;
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{PLURAL, Topic, all};
 use crate::cli::{Global, TopicCreate};
-use crate::cmd::living::{self, Living};
 use crate::cluster::change;
+use crate::cmd::living::{self, Living};
 use crate::context::Cx;
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};

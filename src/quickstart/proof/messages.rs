@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{LOST, Seen, Trial};
-use crate::component as table;
 use crate::cluster::change;
+use crate::component as table;
 use crate::context::{Cx, yaml};
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
