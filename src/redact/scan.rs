@@ -17,7 +17,7 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?:name|key){quote}\s*[:=]\s*{quote}(?P<pair>{name}){quote}\s*,?\s*{quote}value{quote}\s*[:=][ \t]*"
     );
     // A flag and its value in two words.
-    let flag = r#"--(?P<flag>[A-Za-z0-9_\-]+)(?:[ \t]+|\\*["']\s*,\s*)"#;
+    let flag = r#"--(?P<flag>[A-Za-z0-9_.\-]+)(?:[ \t]+|\\*["']\s*,\s*)"#;
     let field = format!(r"(?P<field>{name}){quote}[ \t]*(?P<sign>=>|[:=])[ \t]*");
     Regex::new(&format!("{pair}|{flag}|{field}")).unwrap_or_else(|e| unreachable!("{e}"))
 });
@@ -159,6 +159,7 @@ mod tests {
                 r#"ScramLoginModule required username="a" password="REDACTED";"#,
             ),
             ("run --password hunter2 --user ada", "run --password REDACTED --user ada"),
+            ("run --account.key hunter2 --user ada", "run --account.key REDACTED --user ada"),
             (r#"["--api-token","hunter2","x"]"#, r#"["--api-token","REDACTED","x"]"#),
             ("- name: DB_PASSWORD\n  value: hunter2\n", "- name: DB_PASSWORD\n  value: REDACTED\n"),
             (r#"{"name":"DB_PASSWORD","value":"hunter2"}"#, r#"{"name":"DB_PASSWORD","value":"REDACTED"}"#),

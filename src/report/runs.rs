@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    ComponentReport, DeletedNamespace, DeletedVolume, Event, FailureInfo, Line, Next, Outcome,
+    ComponentReport, DeletedNamespace, DeletedObject, DeletedVolume, Deletion, Event, FailureInfo, Line, Next, Outcome,
     ProfileDeletion, SmokeReport, TaskInfo, Unit, VERSION,
 };
 use crate::failure::{Failure, Id, Kind};
@@ -279,7 +279,7 @@ pub fn smoke_test() -> Vec<Step> {
 }
 
 /// A profile with something of everything in it.
-fn goes() -> ProfileDeletion {
+fn profile() -> ProfileDeletion {
     let namespace = |name: &str, others, objects: &[&str]| DeletedNamespace {
         name: name.into(),
         pods: 3,
@@ -312,12 +312,34 @@ fn goes() -> ProfileDeletion {
     }
 }
 
+/// What is deleted from a namespace.
+fn planned() -> Deletion {
+    let object = |kind: &str, name: &str, size: Option<&str>| DeletedObject {
+        kind: kind.into(),
+        name: name.into(),
+        size: size.map(Into::into),
+    };
+    Deletion {
+        namespace: "kafka".into(),
+        context: Some("prod".into()),
+        server: Some("https://10.0.0.1:6443".into()),
+        objects: vec![
+            object("Kafka", "my-cluster", None),
+            object("PersistentVolumeClaim", "data-0-my-cluster-dual-role-0", Some("1Gi")),
+        ],
+        topics: Some(3),
+        kept: vec!["ConfigMap app".into()],
+        unknown: vec!["pods.metrics.k8s.io: the server is currently unable to handle the request".into()],
+    }
+}
+
 /// `kstrim down`.
 pub fn down() -> Vec<Step> {
     let tasks: [(&str, &str, &[&str]); 1] = [("cluster", "minikube cluster", &[])];
     let steps = vec![
         start("down", &tasks),
-        (100, Event::ProfileDeletion(goes())),
+        (90, Event::DeletionPlanned(planned())),
+        (100, Event::ProfileDeletion(profile())),
         begin(150, "cluster", "profile kstrim exists and kstrim made it"),
         say(2_000, "cluster", "removing the container kstrim"),
         end(5_400, "cluster", Outcome::Done, 5.3, "profile kstrim is gone"),
