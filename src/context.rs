@@ -19,7 +19,7 @@ use crate::kafka::client::Dial;
 use crate::manifest::render::Preset;
 use crate::manifest::{Object, Phases};
 use crate::names::ImageName;
-use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
+use crate::observe::{ApiError, Kind, Snapshot, Store, Version, Watcher};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::Listed;
@@ -219,6 +219,15 @@ impl Cx {
     /// looked for (`ownership::installation`).
     pub fn owns(&self, object: &serde_json::Value) -> bool {
         self.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
+    }
+
+    /// Apply objects with the installation's id; `force` takes over fields that another manager owns. The result is
+    /// what kubectl said on stderr.
+    ///
+    /// # Errors
+    /// What the API server refused; a part may have been applied.
+    pub async fn apply(&self, objects: &[Object], force: bool) -> Result<String, ApiError> {
+        self.kubectl.apply(&yaml(&self.stamped(objects)), force).await
     }
 
     /// Objects with the installation's id, as they are applied.

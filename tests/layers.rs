@@ -145,7 +145,7 @@ fn the_engine_does_not_know_what_it_runs() {
 }
 
 /// Words that only some files may use.
-const RESERVED: [(&[&str], &[&str]); 7] = [
+const RESERVED: [(&[&str], &[&str]); 8] = [
     // clap has a type of this name, too.
     (&["process::Command", "Command::new(", "tokio::process"], &["exec/system.rs", "exec/supervise.rs"]),
     (&["ureq"], &["download.rs", "download/"]),
@@ -156,6 +156,8 @@ const RESERVED: [(&[&str], &[&str]); 7] = [
         &[".delete_at(", ".replace_at(", ".create_at(", "kubectl.patch("],
         &["cluster/", "tool/", "quickstart/kafka.rs"],
     ),
+    // What is applied gets the installation's id: `Cx::apply` puts it on. The marker of a profile is in no installation.
+    (&["kubectl.apply("], &["context.rs", "quickstart/ownership.rs", "tool/"]),
     // The wire client, the probe whether a port-forward takes connections yet, and the socket of kubectl's proxy.
     (
         &["TcpStream", "UdpSocket", "UnixStream"],

@@ -24,8 +24,10 @@ const OPERATOR: &str = "strimzi-cluster-operator";
 pub struct Installation {
     namespace: String,
     id: String,
-    /// Whether the id is recorded in the namespace.
+    /// Whether the marker is in the namespace.
     marked: bool,
+    /// Whether the namespace itself has the id.
+    named: bool,
     /// Set if an earlier kstrim, which knew no ids, installed it. Its objects are recognised by what binds them to the
     /// namespace: they are in it, or their digest is one of these, which were found in it.
     without_ids: Option<Vec<String>>,
@@ -117,6 +119,7 @@ impl Installation {
             namespace: namespace.to_owned(),
             id: proposed.to_owned(),
             marked: false,
+            named: false,
             without_ids: None,
         };
         let ours = |object: &&Value| by_kstrim(object);
@@ -125,10 +128,10 @@ impl Installation {
             found.marked = true;
             return Ok(found);
         }
-        // The marker was deleted by hand; the namespace that kstrim created has the id too.
+        // The marker is not there yet, or was deleted by hand; the namespace that kstrim created has the id too.
         if let Some(id) = space.as_ref().filter(ours).and_then(id_of) {
             found.id = id.to_owned();
-            found.marked = true;
+            found.named = true;
             return Ok(found);
         }
         let unmarked =
@@ -151,12 +154,17 @@ impl Installation {
 
     /// Whether the namespace has an installation.
     pub fn exists(&self) -> bool {
-        self.marked || self.without_ids.is_some()
+        self.marked || self.named || self.without_ids.is_some()
+    }
+
+    /// Whether the marker is in the namespace.
+    pub fn is_marked(&self) -> bool {
+        self.marked
     }
 
     /// Whether an earlier kstrim created it, which gave it no id.
     pub fn is_unmarked(&self) -> bool {
-        !self.marked && self.without_ids.is_some()
+        !self.marked && !self.named && self.without_ids.is_some()
     }
 
     /// The namespace.
@@ -285,7 +293,13 @@ pub(super) mod tests_support {
 
     /// An installation with this id.
     pub(in crate::cluster) fn marked(namespace: &str, id: &str) -> Installation {
-        Installation { namespace: namespace.into(), id: id.into(), marked: true, without_ids: None }
+        Installation {
+            namespace: namespace.into(),
+            id: id.into(),
+            marked: true,
+            named: false,
+            without_ids: None,
+        }
     }
 }
 
@@ -298,6 +312,7 @@ mod tests {
             namespace: "kafka".into(),
             id: "mine".into(),
             marked,
+            named: false,
             without_ids: without_ids.map(|digests| digests.iter().map(|d| (*d).to_owned()).collect()),
         }
     }

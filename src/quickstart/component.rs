@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::patience::Patience;
 use super::{kafka, ownership, refused};
 use crate::component::{self, Component, Home, of};
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -125,7 +125,7 @@ impl Task<Cx> for Beside {
             let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
             let objects = kafka::labelled(cx, objects(cx, self.component));
             if !objects.is_empty() {
-                cx.kubectl.apply(&yaml(&objects), false).await.map_err(refused)?;
+                cx.apply(&objects, false).await.map_err(refused)?;
             }
             // All fields at once: the brokers may have to be restarted for them.
             let live = snapshot.kafka(cx.namespace(), cx.cluster());
@@ -210,7 +210,7 @@ pub async fn rules(cx: &Cx) -> Result<()> {
     if objects.is_empty() {
         return Ok(());
     }
-    let applied = cx.kubectl.apply(&yaml(&kafka::labelled(cx, objects)), false).await;
+    let applied = cx.apply(&kafka::labelled(cx, objects), false).await;
     applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the rules of the metrics", &e))
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::{ownership, refused, sources};
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
 use crate::observe::{Api, Kind as ObservedKind};
@@ -76,8 +76,7 @@ impl Task<Cx> for Crds {
             .filter(|w| live.iter().find(|c| name(c) == w.name()).is_none_or(|c| cx.owns(c)))
             .cloned()
             .collect();
-        cx.kubectl
-            .apply(&yaml(&cx.stamped(&objects)), true)
+        cx.apply(&objects, true)
             .await
             .map(drop)
             .map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{ownership, sources};
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::event::Event;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
@@ -75,7 +75,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             tell(Some("operator"), "its permissions are applied anew");
             let install = sources::install(cx).await?;
             let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
-            let applied = cx.kubectl.apply(&yaml(&cx.stamped(&objects)), true).await;
+            let applied = cx.apply(&objects, true).await;
             applied.map_err(|e| ownership::api_failure(cx, "apply the operator", &e))?;
         }
         Cure::LookAgain => {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::patience::Patience;
 use super::{component as beside, ownership, refused};
 use crate::component;
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -294,7 +294,7 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
         }
     }
     let Some(id) = kept else {
-        cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
+        cx.apply(&wanted, false).await.map_err(refused)?;
         return Ok(());
     };
     cx.emit.warn(
@@ -305,10 +305,10 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
     for object in paused.iter_mut().filter(|o| o.kind() == "Kafka") {
         object.set(&["metadata", "annotations", PAUSE], "true");
     }
-    cx.kubectl.apply(&yaml(&paused), false).await.map_err(refused)?;
+    cx.apply(&paused, false).await.map_err(refused)?;
     give_cluster_id(cx, &id).await.map_err(refused)?;
     // Without the annotation the same apply takes it away again: it is ours.
-    cx.kubectl.apply(&yaml(&wanted), false).await.map_err(refused)?;
+    cx.apply(&wanted, false).await.map_err(refused)?;
     Ok(())
 }
 

@@ -57,7 +57,7 @@ impl Task<Cx> for Namespace {
                 "--namespace ANOTHER-NAME",
             )));
         }
-        if !installation.exists() || installation.is_unmarked() {
+        if !installation.is_marked() {
             return Ok(Doneness::Pending(format!(
                 "namespace {name} has no ConfigMap of the installation yet"
             )));
@@ -73,8 +73,10 @@ impl Task<Cx> for Namespace {
             snapshot.namespace(cx.namespace()).map(|n| n.0.deleting())
         };
         if there() == Some(false) {
+            let snapshot = cx.store.snapshot();
+            let created = snapshot.namespace(cx.namespace()).is_some_and(|n| cx.owns(n.0.json()));
             ownership::exclude(cx, "up").await?;
-            return ownership::establish(cx, false).await.map(drop);
+            return ownership::establish(cx, created).await.map(drop);
         }
         while there().is_some() {
             let before = cx.store.version();

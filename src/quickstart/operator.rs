@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::patience::Patience;
 use super::{ownership, refused, rivals, sources};
-use crate::context::{Cx, Install, yaml};
+use crate::context::{Cx, Install};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -92,8 +92,7 @@ impl Task<Cx> for Operator {
             return Ok(());
         }
         let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
-        cx.kubectl
-            .apply(&yaml(&cx.stamped(&objects)), true)
+        cx.apply(&objects, true)
             .await
             .map(drop)
             .map_err(|e| ownership::api_failure(cx, "apply the operator", &e))
@@ -161,6 +160,6 @@ async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
     }
     let mut objects = [secret.clone()];
     manifest::label(&mut objects, &install.digest, &cx.choice.release.version.to_string());
-    let applied = cx.kubectl.apply(&yaml(&cx.stamped(&objects)), true).await;
+    let applied = cx.apply(&objects, true).await;
     applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the Secret of the docker login", &e))
 }

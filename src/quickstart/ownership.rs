@@ -150,7 +150,7 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
 /// `KS-KUBECTL-*`.
 pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation> {
     let found = installation_to_create(cx).await?;
-    if found.exists() && !found.is_unmarked() {
+    if found.is_marked() {
         return Ok(found);
     }
     if found.is_unmarked() {

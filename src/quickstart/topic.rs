@@ -61,7 +61,7 @@ impl Task<Cx> for Topic {
             });
         }
         let Some(found) = resource(cx, &snapshot)? else {
-            return Ok(Doneness::Pending(format!("the topic {topic} has no KafkaTopic")));
+            return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
         };
         cx.topic_resource.replace(Some(found.0.name().to_owned()));
         if found.0.deleting() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    ComponentReport, DeletedNamespace, DeletedObject, DeletedVolume, Deletion, Event, FailureInfo, Line, Next, Outcome,
-    ProfileDeletion, SmokeReport, TaskInfo, Unit, VERSION,
+    ComponentReport, DeletedNamespace, DeletedObject, DeletedVolume, Deletion, Event, FailureInfo, Line,
+    Next, Outcome, ProfileDeletion, SmokeReport, TaskInfo, Unit, VERSION,
 };
 use crate::failure::{Failure, Id, Kind};
 

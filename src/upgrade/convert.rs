@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::state::items;
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::Object;
@@ -71,23 +71,16 @@ impl Task<Cx> for Convert {
     async fn run(&self, _: &Cx) -> Result<()> {
         let cx = &self.cx;
         let definitions = self.definitions().await?;
-        let mut all = Vec::new();
-        for definition in &definitions {
-            let text = |at: &str| definition.get(at).and_then(Value::as_str).unwrap_or_default();
-            let path = format!("/apis/{}/{V1}/{}", text("/spec/group"), text("/spec/names/plural"));
-            let own = text("/spec/names/kind") != "StrimziPodSet";
-            for item in items(cx, &path).await? {
-                all.push((item, text("/spec/group").to_owned(), text("/spec/names/kind").to_owned(), own));
-            }
-        }
+        let all = list(cx, &definitions).await?;
         let failed = |doing: &'static str| move |e| ownership::api_failure(cx, doing, &e);
         // Pod sets are the operator's; whatever else has fields that v1 does not know would lose them.
         let kept: Vec<String> = all.iter().filter(|(.., own)| *own).map(bare).collect();
         for some in kept.chunks(MANY) {
             cx.kubectl.would_apply(&some.concat()).await.map_err(|e| refused(&e.to_string()))?;
         }
-        cx.kubectl.apply(&yaml(&definitions), true).await.map_err(failed("make the definitions store v1"))?;
-        let named: Vec<String> = all.iter().map(name).collect();
+        cx.apply(&definitions, true).await.map_err(failed("make the definitions store v1"))?;
+        // Listed again: what was created before the definitions stored v1 is stored in the older version.
+        let named: Vec<String> = list(cx, &definitions).await?.iter().map(name).collect();
         for (at, some) in named.chunks(MANY).enumerate() {
             let done = (at * MANY) as u64;
             cx.progress(
@@ -105,6 +98,20 @@ impl Task<Cx> for Convert {
         }
         Ok(())
     }
+}
+
+/// Every resource of these definitions, in the whole cluster.
+async fn list(cx: &Cx, definitions: &[Object]) -> Result<Vec<Item>> {
+    let mut all = Vec::new();
+    for definition in definitions {
+        let text = |at: &str| definition.get(at).and_then(Value::as_str).unwrap_or_default();
+        let path = format!("/apis/{}/{V1}/{}", text("/spec/group"), text("/spec/names/plural"));
+        let own = text("/spec/names/kind") != "StrimziPodSet";
+        for item in items(cx, &path).await? {
+            all.push((item, text("/spec/group").to_owned(), text("/spec/names/kind").to_owned(), own));
+        }
+    }
+    Ok(all)
 }
 
 /// Whether a live definition stores `v1`, and says that nothing else is stored.

@@ -9,7 +9,7 @@ use super::settled::{self, KINDS};
 use super::shape;
 use crate::catalogue::{self, Mode};
 use crate::component;
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Result};
@@ -152,7 +152,7 @@ impl Task<Cx> for Resources {
             return Ok(());
         }
         // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
-        let applied = cx.kubectl.apply(&yaml(&self.over(&snapshot, &wanted)), true).await;
+        let applied = cx.apply(&self.over(&snapshot, &wanted), true).await;
         applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka", &e))?;
         self.patience.changed_now();
         Ok(())

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{LOST, Seen, Trial};
 use crate::cluster::change;
 use crate::component as table;
-use crate::context::{Cx, yaml};
+use crate::context::Cx;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::{End, NewTopic};
@@ -236,7 +236,7 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
         wire.topic(into).await?;
         wire.topic(out).await?;
         let from = wire.where_it_ends(out).await?;
-        let applied = cx.kubectl.apply(&yaml(&kafka::labelled(cx, connectors)), false).await;
+        let applied = cx.apply(&kafka::labelled(cx, connectors), false).await;
         applied.map_err(|e| ownership::api_failure(cx, "apply the connectors", &e))?;
         cx.synced(&[ObservedKind::KafkaConnector]).await;
         let values = values(&trial.run);
