@@ -14,6 +14,7 @@ mod look_inside;
 mod stream;
 mod tools;
 mod topic;
+mod trust;
 mod upgrade;
 mod user;
 mod versions;
@@ -33,9 +34,10 @@ pub use diagnose::Diagnose;
 pub use doctor::Doctor;
 pub use logs::{Component, LogFormat, Logs, Tail};
 pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
-pub use stream::{Consume, Produce, Summary};
+pub use stream::{Consume, Isolation, Produce, Summary};
 pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
 pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
+pub use trust::Trust;
 pub use upgrade::Upgrade;
 pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub use versions::{Resolve, Versions, VersionsVerb};
@@ -83,6 +85,7 @@ Look inside:
 
 Set up:
   config       Show the settings and where each comes from, or begin a settings file
+  trust        Let a settings file say where things come from and go to
   tools        List, obtain or remove kstrim's own minikube and kubectl
   bundle       Write, show or check a file with everything for a machine without a network
   versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
@@ -280,6 +283,12 @@ pub enum Command {
     /// over the user's own file.
     #[command(after_help = config::EXAMPLES)]
     Config(Config),
+    /// Let a settings file say where things come from and go to
+    ///
+    /// Of a project's kstrim.yaml, settings such as mirror, bundle, manifests, minikube-arg and context count only
+    /// when its very content is trusted. Any change of the file ends that. Prints the file's path.
+    #[command(after_help = trust::EXAMPLES)]
+    Trust(Trust),
     /// List, obtain or remove kstrim's own minikube and kubectl
     ///
     /// `kstrim up` obtains what is missing or does not fit, unless --system-tools forbids it. What the system
@@ -337,6 +346,9 @@ pub struct Up {
     /// Agree to work on the cluster of --context, which is asked once for each cluster
     #[arg(long, short = 'y')]
     pub yes: bool,
+    /// Delete a profile whose machine is gone or cannot be started, with its data, and create it again
+    #[arg(long)]
+    pub recreate: bool,
     /// Do not collect evidence of a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,
@@ -397,6 +409,12 @@ pub struct Down {
     /// Keep minikube, the namespace and the brokers' volumes
     #[arg(long)]
     pub keep_data: bool,
+    /// Delete the profile although others have made things in it, which go with it
+    #[arg(long, conflicts_with_all = ["keep_cluster", "keep_data"])]
+    pub delete_others: bool,
+    /// Take a profile that does not run for the one that kstrim made, where nothing proves it
+    #[arg(long)]
+    pub adopt: bool,
     /// How to talk
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,

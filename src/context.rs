@@ -103,6 +103,10 @@ pub struct Cx {
     pub installing: tokio::sync::Mutex<()>,
     /// The namespace's Lease, while this run changes something.
     pub lease: RefCell<Option<Lease>>,
+    /// Whether somebody agreed that a profile whose machine is gone is deleted and created again.
+    pub recreate: Cell<bool>,
+    /// Whether this run has begun a `minikube start`.
+    pub began_start: Cell<bool>,
     /// The version of Strimzi's resources that the API server serves, where it was asked for it.
     pub served: Cell<Option<Version>>,
     /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
@@ -157,6 +161,8 @@ impl Cx {
             installation: RefCell::default(),
             installing: tokio::sync::Mutex::default(),
             lease: RefCell::default(),
+            recreate: Cell::new(false),
+            began_start: Cell::new(false),
             served: Cell::new(None),
             read_only: Cell::new(false),
             machine: watch::channel(Machine::Down).0,
@@ -192,6 +198,8 @@ impl Cx {
             installation: self.installation.clone(),
             installing: tokio::sync::Mutex::default(),
             lease: RefCell::default(),
+            recreate: self.recreate.clone(),
+            began_start: self.began_start.clone(),
             served: self.served.clone(),
             read_only: self.read_only.clone(),
             machine: watch::channel(Machine::Down).0,

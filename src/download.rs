@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::DOWNLOAD_TIMEOUT;
 use crate::failure::{Failure, Kind, Result};
+use crate::paths::private_dir;
 
 /// How far a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +115,20 @@ impl Source {
         }
     }
 
+    /// The mirror's URL, if it is asked over plain http and is not on this machine.
+    pub fn plain_http(&self) -> Option<&str> {
+        let Self::Url(base) = self else { return None };
+        let lower = base.to_ascii_lowercase();
+        let rest = lower.strip_prefix("http://")?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next().unwrap_or_default(),
+            None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+        };
+        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        (!here).then_some(base)
+    }
+
     fn place(&self, url: &str) -> Result<Place> {
         http::scheme(url)?;
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -200,7 +215,7 @@ impl Store {
         }
         let place = self.source.place(request.url)?;
         let partial = self.folder.join("partial");
-        fs::create_dir_all(&partial).map_err(|e| self.unwritable(&e))?;
+        private_dir(&partial).map_err(|e| self.unwritable(&e))?;
         match place {
             Place::File(file) => {
                 let part = self.copy(&file, &partial)?;
@@ -235,7 +250,7 @@ impl Store {
         }
         let path = self.path(request.class, &digest);
         let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder).map_err(|e| self.unwritable(&e))?;
+        private_dir(folder).map_err(|e| self.unwritable(&e))?;
         fs::rename(part, &path).map_err(|e| self.unwritable(&e))?;
         Ok(Fetched { path, digest, from: Some(from.to_owned()) })
     }

@@ -103,6 +103,8 @@ pub enum Event {
     },
     /// What `down` will delete from a cluster that stays, before it asks.
     DeletionPlanned(Deletion),
+    /// What `down` is about to delete with a profile.
+    ProfileDeletion(ProfileDeletion),
     /// The smoke test's measurements.
     Smoke(SmokeReport),
     /// The smoke test of something that stands beside Kafka.
@@ -162,6 +164,121 @@ pub struct DeletedObject {
     /// The size of a volume as it was asked for, `10Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
+}
+
+/// A minikube profile that is about to be deleted, and what goes with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfileDeletion {
+    /// The profile.
+    pub profile: String,
+    /// minikube's driver.
+    pub driver: String,
+    /// The container engine under it: its id, the name of its context and its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// State of its machine: `running`, `stopped`, `paused`, `half started`, `gone`, `never created`.
+    pub machine: String,
+    /// Number of its nodes.
+    pub nodes: u64,
+    /// Whether the engine has the volume of the profile's name; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_volume: Option<bool>,
+    /// Whether the cluster answered, so that `namespaces` and `volumes` are complete.
+    pub looked_inside: bool,
+    /// Its namespaces, without those of Kubernetes in which nobody made anything.
+    pub namespaces: Vec<DeletedNamespace>,
+    /// Volume claims in it.
+    pub volumes: Vec<DeletedVolume>,
+}
+
+/// A namespace that goes with a profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeletedNamespace {
+    /// Its name.
+    pub name: String,
+    /// Number of its pods.
+    pub pods: u64,
+    /// Whether kstrim did not make it.
+    pub others: bool,
+    /// Pods and volume claims that kstrim did not make, where the namespace itself is not somebody else's.
+    pub others_objects: Vec<String>,
+}
+
+/// A volume claim that goes with a profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeletedVolume {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub claim: String,
+    /// Its size as asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// Whether kstrim did not make what uses it.
+    pub others: bool,
+}
+
+impl ProfileDeletion {
+    /// What is not kstrim's, a line each.
+    pub fn others(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for namespace in &self.namespaces {
+            if namespace.others {
+                lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
+            } else if !namespace.others_objects.is_empty() {
+                lines.push(format!("{} in namespace {}", some(&namespace.others_objects), namespace.name));
+            }
+        }
+        lines
+    }
+
+    fn inside(&self, namespace: &DeletedNamespace) -> String {
+        let volumes = self.volumes.iter().filter(|v| v.namespace == namespace.name).count() as u64;
+        format!("{}, {}", counted(namespace.pods, "pod"), counted(volumes, "volume claim"))
+    }
+
+    /// All of it for people, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let engine = self.engine.as_deref().unwrap_or(&self.driver);
+        let mut lines = vec![format!(
+            "profile {}: {} on {engine}, machine {}",
+            self.profile,
+            counted(self.nodes, "node"),
+            self.machine
+        )];
+        if self.engine_volume == Some(true) {
+            lines.push(format!("volume {} of the engine, with all its data", self.profile));
+        }
+        if !self.looked_inside {
+            lines.push("whatever is in it: its cluster does not answer, so it cannot be listed".to_owned());
+        }
+        for namespace in self.namespaces.iter().filter(|n| !n.others) {
+            lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
+        }
+        let volume = |v: &DeletedVolume| {
+            let size = v.size.as_deref().map(|size| format!(" {size}")).unwrap_or_default();
+            format!("{}/{}{size}", v.namespace, v.claim)
+        };
+        let volumes: Vec<String> = self.volumes.iter().filter(|v| !v.others).map(volume).collect();
+        if !volumes.is_empty() {
+            lines.push(format!("volume claims {}", some(&volumes)));
+        }
+        lines.extend(self.others().into_iter().map(|other| format!("{other}, not made by kstrim")));
+        lines
+    }
+}
+
+fn counted(count: u64, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A few names, then how many more.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 5;
+    match names.len() {
+        0..=MOST => names.join(", "),
+        n => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
+    }
 }
 
 /// A task of the plan.

@@ -25,6 +25,7 @@
 //! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
+//! - [`redact`]: blanks secrets in text, arguments and objects.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
 pub mod bundle;
@@ -50,6 +51,7 @@ pub mod observe;
 pub mod paths;
 pub mod quickstart;
 pub mod ready;
+pub mod redact;
 pub mod report;
 #[cfg(test)]
 mod schema_tests;

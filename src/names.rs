@@ -6,6 +6,7 @@ pub mod acl;
 mod component;
 mod context;
 pub mod image;
+pub mod machine;
 mod setting;
 mod tool;
 mod version;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 
 pub use component::ComponentName;
 pub use context::{ContextName, is_context};
+pub use machine::memory_mb;
 use serde::{Deserialize, Serialize};
 pub use setting::{Setting, plain};
 pub use tool::{Tool, ToolSpec};

@@ -4,7 +4,10 @@
 //! folder; downloads are under its cache folder; programs that kstrim obtained are under its data
 //! folder. `KSTRIM_STATE_DIR`, `KSTRIM_CACHE_DIR` and `KSTRIM_DATA_DIR` override them.
 
-use std::path::PathBuf;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use crate::names::is_context;
 
@@ -12,25 +15,88 @@ use crate::names::is_context;
 pub const STATE_DIR: &str = "KSTRIM_STATE_DIR";
 /// Environment variable that replaces the cache folder.
 pub const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
-
 /// Environment variable that replaces the data folder.
 pub const DATA_DIR: &str = "KSTRIM_DATA_DIR";
 
+/// Where nothing can be written: in place of a folder that is not known. [`unknown`] is asked before any verb that
+/// would use it; the working directory is never a substitute.
+const NOWHERE: &str = "/dev/null/kstrim";
+
 /// The state folder: `$XDG_STATE_HOME/kstrim`, on systems without one the local data folder.
 pub fn state_dir() -> PathBuf {
-    chosen(STATE_DIR).unwrap_or_else(|| {
-        dirs::state_dir().or_else(dirs::data_local_dir).unwrap_or_else(|| ".".into()).join("kstrim")
-    })
+    folder(STATE_DIR, dirs::state_dir().or_else(dirs::data_local_dir))
 }
 
 /// The cache folder.
 pub fn cache_dir() -> PathBuf {
-    chosen(CACHE_DIR).unwrap_or_else(|| dirs::cache_dir().unwrap_or_else(|| ".".into()).join("kstrim"))
+    folder(CACHE_DIR, dirs::cache_dir())
 }
 
 /// The data folder: `$XDG_DATA_HOME/kstrim`. What is in it is not made again by itself.
 pub fn data_dir() -> PathBuf {
-    chosen(DATA_DIR).unwrap_or_else(|| dirs::data_local_dir().unwrap_or_else(|| ".".into()).join("kstrim"))
+    folder(DATA_DIR, dirs::data_local_dir())
+}
+
+fn folder(variable: &str, platform: Option<PathBuf>) -> PathBuf {
+    let platform = || platform.filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim"));
+    chosen(variable).or_else(platform).unwrap_or_else(|| NOWHERE.into())
+}
+
+/// Whether one of kstrim's folders is not known: there is neither a home directory nor a variable that names it.
+pub fn unknown() -> bool {
+    [state_dir(), cache_dir(), data_dir()].iter().any(|folder| folder.starts_with(NOWHERE))
+}
+
+/// The user's home directory. Where the environment and the user database name none, one in kstrim's state
+/// folder: minikube and kubectl would otherwise write into the working directory.
+pub fn home() -> PathBuf {
+    dirs::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| state_dir().join("home"))
+}
+
+/// Create a folder of kstrim's own, and those above it that do not exist: for this user alone, whatever the umask.
+/// One of an earlier kstrim that others may look into is closed to them.
+///
+/// # Errors
+/// What the file system says.
+pub fn private_dir(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+    for new in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(new) {
+            // Another kstrim was quicker.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && new.is_dir() => {}
+            other => other?,
+        }
+        fs::set_permissions(new, Permissions::from_mode(0o700))?;
+    }
+    let meta = fs::metadata(folder)?;
+    if !meta.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+    }
+    if meta.mode() & 0o077 != 0 && meta.uid() == rustix::process::geteuid().as_raw() {
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Open a file of kstrim's own that this user alone can read, whatever the umask and whoever created it.
+///
+/// # Errors
+/// What the file system says.
+pub fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.mode(0o600).open(path)?;
+    if file.metadata()?.mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+/// Write such a file, replacing what is there.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    private_file(OpenOptions::new().write(true).create(true).truncate(true), path)?.write_all(bytes)
 }
 
 fn chosen(variable: &str) -> Option<PathBuf> {
@@ -93,5 +159,34 @@ impl ProfilePaths {
     /// The events of the last run of a verb, as JSON lines.
     pub fn events(&self, verb: &str) -> PathBuf {
         self.folder.join(format!("{verb}.events.jsonl"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").mode() & 0o777
+    }
+
+    #[test]
+    fn what_kstrim_keeps_is_for_its_user_alone() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join("a/b/c");
+        private_dir(&folder).expect("created");
+        for at in [&folder, &root.path().join("a/b"), &root.path().join("a")] {
+            assert_eq!(mode(at), 0o700, "{}", at.display());
+        }
+        // What an earlier version left open is closed.
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("opened");
+        private_dir(&folder).expect("there");
+        assert_eq!(mode(&folder), 0o700);
+        let file = folder.join("f");
+        fs::write(&file, "old").expect("written");
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("opened");
+        write_private(&file, b"new").expect("written");
+        assert_eq!((mode(&file), fs::read(&file).expect("text")), (0o600, b"new".to_vec()));
+        assert!(private_dir(&file).is_err() && private_dir(&file.join("x")).is_err(), "a file is no folder");
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::read::{Bundle, Step};
 use super::{CHUNK, Entry, hex, ids};
 use crate::failure::{Failure, Kind as Class, Result};
+use crate::paths::private_dir;
 
 /// The cache's folder for what bundles held.
 const CLASS: &str = "bundles";
@@ -31,6 +32,8 @@ impl Bundle {
         if there && digest(&path).is_ok_and(|found| found == entry.sha256) {
             return Ok(Some(path));
         }
+        // What cannot be made private cannot be written either, and is told below.
+        let _ = path.parent().map(private_dir);
         Ok(self.unpack_to(entry, &path, step)?.then_some(path))
     }
 
@@ -50,7 +53,7 @@ impl Bundle {
         if !self.read(entry, step, |piece| file.write_all(piece))? {
             return Ok(false);
         }
-        let mode = if entry.executable { 0o755 } else { 0o644 };
+        let mode = if entry.executable { 0o700 } else { 0o600 };
         file.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(unwritable)?;
         file.as_file().sync_data().map_err(unwritable)?;
         file.persist(path).map_err(|e| unwritable(e.error))?;

@@ -5,6 +5,7 @@
 
 pub mod ids;
 pub mod minikube;
+pub mod programs;
 mod refusal;
 pub mod release;
 pub mod resolve;

@@ -34,6 +34,17 @@ pub enum Summary {
     Json,
 }
 
+/// Kafka's `isolation.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+#[value(rename_all = "snake_case")]
+pub enum Isolation {
+    /// All messages
+    #[default]
+    ReadUncommitted,
+    /// No messages of open or aborted transactions
+    ReadCommitted,
+}
+
 /// `kstrim produce`
 #[derive(Debug, Clone, Args)]
 pub struct Produce {
@@ -90,6 +101,10 @@ pub struct Consume {
     /// Come as this user, with its credentials
     #[arg(long, value_name = "NAME")]
     pub user: Option<UserName>,
+    /// Whether messages of transactions that are open or aborted are read too, as Kafka's own consumer does unless
+    /// it is told otherwise
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    pub isolation_level: Isolation,
     /// How to print: values as lines, or a document for each message
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,

@@ -1,5 +1,6 @@
 //! `kstrim tools`' flags.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -66,6 +67,9 @@ pub struct ToolsInstall {
     /// Take downloads from here instead of their publisher
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
     pub mirror: Option<String>,
+    /// Digests of minikube and kubectl builds that you vouch for, as sha256sum writes them
+    #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE")]
+    pub tool_digests: Option<PathBuf>,
     /// Use no network
     #[arg(long, env = "KSTRIM_OFFLINE")]
     pub offline: bool,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::duration::duration;
 use crate::names::{
-    ComponentName, ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version,
+    ComponentName, ImageRegistry, KubernetesVersion, SecretName, StorageSize, TopicName, Version, machine,
 };
 
 /// What kind of Kafka cluster.
@@ -115,14 +115,17 @@ pub struct What {
     /// Pull images with the login that docker keeps in this file (config.json)
     #[arg(long, env = "KSTRIM_IMAGE_PULL_CONFIG", value_name = "FILE", help_heading = "Where it comes from")]
     pub image_pull_config: Option<PathBuf>,
+    /// Digests of minikube and kubectl builds that you vouch for, as sha256sum writes them
+    #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE", help_heading = "Where it comes from")]
+    pub tool_digests: Option<PathBuf>,
     /// minikube driver
-    #[arg(long, env = "KSTRIM_DRIVER", value_name = "NAME", help_heading = "minikube")]
+    #[arg(long, env = "KSTRIM_DRIVER", value_parser = machine::driver, value_name = "NAME", help_heading = "minikube")]
     pub driver: Option<String>,
     /// Memory of the minikube machine [default: your minikube config, else 4096]
-    #[arg(long, env = "KSTRIM_MEMORY", value_name = "SIZE", help_heading = "minikube")]
+    #[arg(long, env = "KSTRIM_MEMORY", value_parser = machine::memory, value_name = "SIZE", help_heading = "minikube")]
     pub memory: Option<String>,
     /// Processors of the minikube machine [default: your minikube config, else 2]
-    #[arg(long, env = "KSTRIM_CPUS", value_name = "N", help_heading = "minikube")]
+    #[arg(long, env = "KSTRIM_CPUS", value_parser = machine::cpus, value_name = "N", help_heading = "minikube")]
     pub cpus: Option<String>,
     /// Number of nodes
     #[arg(long, env = "KSTRIM_NODES", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "minikube")]
@@ -131,7 +134,7 @@ pub struct What {
     #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION", help_heading = "minikube")]
     pub kubernetes_version: Option<KubernetesVersion>,
     /// Pass this on to `minikube start` as it is; repeatable
-    #[arg(long, allow_hyphen_values = true, value_name = "ARG", help_heading = "minikube")]
+    #[arg(long, allow_hyphen_values = true, value_parser = machine::minikube_arg, value_name = "ARG", help_heading = "minikube")]
     pub minikube_arg: Vec<String>,
     /// Accept a profile, namespace, operator or Kafka that kstrim did not make
     #[arg(long)]

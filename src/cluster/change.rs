@@ -78,9 +78,7 @@ pub async fn patch(
             Ok(()) => return Ok(true),
             Err(error) if error.kind == ApiErrorKind::Conflict => owned = now,
             // Another object has the name since the last look: the API server calls its uid immutable.
-            Err(error)
-                if error.kind == ApiErrorKind::Invalid && error.field() == Some("metadata.uid") =>
-            {
+            Err(error) if error.kind == ApiErrorKind::Invalid && error.field() == Some("metadata.uid") => {
                 owned = now;
             }
             Err(error) => return Err(error),
@@ -93,11 +91,7 @@ pub async fn patch(
 ///
 /// # Errors
 /// What the API server refused.
-pub async fn create(
-    kubectl: &Kubectl,
-    collection: &str,
-    object: &Value,
-) -> Result<Option<Value>, ApiError> {
+pub async fn create(kubectl: &Kubectl, collection: &str, object: &Value) -> Result<Option<Value>, ApiError> {
     match kubectl.create_at(collection, object).await {
         Ok(created) => Ok(Some(created)),
         Err(error) if error.kind == ApiErrorKind::AlreadyExists => Ok(None),

@@ -131,9 +131,8 @@ impl Installation {
             found.marked = true;
             return Ok(found);
         }
-        let unmarked = |object: &Option<Value>| {
-            object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none())
-        };
+        let unmarked =
+            |object: &Option<Value>| object.as_ref().is_some_and(|o| by_kstrim(o) && id_of(o).is_none());
         let kafkas = match unmarked(&space) || unmarked(&operator) {
             true => true,
             false => by_kstrim_without_id(kubectl, namespace).await?,
@@ -278,4 +277,95 @@ pub fn name(object: &Value) -> &str {
 
 fn digest(object: &Value) -> Option<&str> {
     object.pointer("/metadata/annotations")?.get(DIGEST)?.as_str()
+}
+
+#[cfg(test)]
+pub(super) mod tests_support {
+    use super::*;
+
+    /// An installation with this id.
+    pub(in crate::cluster) fn marked(namespace: &str, id: &str) -> Installation {
+        Installation { namespace: namespace.into(), id: id.into(), marked: true, without_ids: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installation(marked: bool, without_ids: Option<&[&str]>) -> Installation {
+        Installation {
+            namespace: "kafka".into(),
+            id: "mine".into(),
+            marked,
+            without_ids: without_ids.map(|digests| digests.iter().map(|d| (*d).to_owned()).collect()),
+        }
+    }
+
+    fn object(namespace: Option<&str>, labels: Value, more: Value) -> Value {
+        let mut object =
+            json!({"metadata": {"name": "x", "uid": "1", "resourceVersion": "2", "labels": labels}});
+        if let Some(namespace) = namespace {
+            object["metadata"]["namespace"] = namespace.into();
+        }
+        for (key, value) in more.as_object().into_iter().flatten() {
+            match key.as_str() {
+                "annotations" | "name" => object["metadata"][key] = value.clone(),
+                _ => object[key] = value.clone(),
+            }
+        }
+        object
+    }
+
+    #[test]
+    fn an_object_belongs_to_the_installation_by_its_id() {
+        let found = installation(true, None);
+        let by = |id: &str| json!({MANAGED_BY: KSTRIM, ID: id});
+        assert!(found.owns(&object(Some("kafka"), by("mine"), json!({}))));
+        assert!(found.owns(&object(None, by("mine"), json!({}))));
+        for labels in
+            [by("another"), json!({MANAGED_BY: KSTRIM}), json!({MANAGED_BY: "Helm", ID: "mine"}), json!({})]
+        {
+            assert!(!found.owns(&object(Some("kafka"), labels.clone(), json!({}))), "{labels}");
+            assert!(found.owned("/api/v1/namespaces/kafka/pods", &object(None, labels, json!({}))).is_none());
+        }
+        let owned = found.owned("/api/v1/x", &object(None, by("mine"), json!({}))).expect("owned");
+        assert_eq!((owned.path(), owned.uid(), owned.resource_version()), ("/api/v1/x/x", "1", "2"));
+    }
+
+    #[test]
+    fn objects_without_an_id_are_bound_by_their_namespace_subjects_or_digest() {
+        let label = || json!({MANAGED_BY: KSTRIM});
+        let old = installation(false, Some(&["abc"]));
+        let subjects = |namespace: &str| json!({"roleRef": {}, "subjects": [{"kind": "ServiceAccount", "name": "o", "namespace": namespace}]});
+        let digest = |digest: &str| json!({"rules": [], "annotations": {DIGEST: digest}});
+        let cases = [
+            (object(Some("kafka"), label(), json!({})), true),
+            (object(Some("other"), label(), json!({})), false),
+            (object(None, label(), json!({"name": "kafka"})), true),
+            (object(None, label(), subjects("kafka")), true),
+            (object(None, label(), subjects("other")), false),
+            (object(None, label(), digest("abc")), true),
+            (object(None, label(), digest("def")), false),
+            (object(None, label(), json!({})), false),
+            (object(Some("kafka"), json!({MANAGED_BY: KSTRIM, ID: "another"}), json!({})), false),
+        ];
+        for (object, mine) in cases {
+            assert_eq!(old.owns(&object), mine, "{object}");
+        }
+        // Once the marker is there a label alone says nothing, but for the run that created the marker.
+        let later = installation(true, None);
+        assert!(!later.owns(&object(Some("kafka"), label(), json!({}))));
+        assert!(old.marked().owns(&object(Some("kafka"), label(), json!({}))));
+    }
+
+    #[test]
+    fn a_dependent_has_an_owner_that_was_known() {
+        let found = installation(true, None);
+        let known = BTreeSet::from(["7".to_owned()]);
+        let pod =
+            |owner: &str| json!({"metadata": {"name": "p", "uid": "9", "ownerReferences": [{"uid": owner}]}});
+        assert!(found.dependent("/api/v1/namespaces/kafka/pods", &pod("7"), &known).is_some());
+        assert!(found.dependent("/api/v1/namespaces/kafka/pods", &pod("8"), &known).is_none());
+    }
 }

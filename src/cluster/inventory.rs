@@ -231,9 +231,9 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
         items.iter().filter(|i| class(i)).map(|i| (i.kind.clone(), i.name().to_owned())).collect()
     };
     let services = with(&|i| i.kind == "Service" && i.class != Class::Foreign);
-    let other_operator = items
-        .iter()
-        .any(|i| i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign);
+    let other_operator = items.iter().any(|i| {
+        i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign
+    });
     let claims = claims(items);
     for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
         let dependent = match item.kind.as_str() {
@@ -268,9 +268,9 @@ fn claims(items: &[Item]) -> Vec<String> {
     };
     let of_kafka = |claim: &Item| {
         let cluster = label(&claim.object, "strimzi.io/cluster");
-        let by_operator =
-            label(&claim.object, "app.kubernetes.io/managed-by") == Some("strimzi-cluster-operator")
-                && label(&claim.object, "strimzi.io/kind") == Some("Kafka");
+        let by_operator = label(&claim.object, "app.kubernetes.io/managed-by")
+            == Some("strimzi-cluster-operator")
+            && label(&claim.object, "strimzi.io/kind") == Some("Kafka");
         kafkas.iter().any(|kafka| {
             cluster == Some(kafka.name())
                 && (mounted.contains(claim.name()) || by_operator && created(claim) >= created(kafka))
@@ -285,11 +285,111 @@ fn system(item: &Item) -> bool {
     match item.kind.as_str() {
         "ConfigMap" => matches!(item.name(), "kube-root-ca.crt" | "openshift-service-ca.crt"),
         "ServiceAccount" => {
-            let pulls_only = item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
+            let pulls_only =
+                item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
             item.name() == "default" && pulls_only
         }
         // Held by this very command, or left by one that was killed.
         "Lease" => item.name() == super::lease::NAME && super::installation::by_kstrim(&item.object),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::installation::tests_support::marked;
+
+    fn item(kind: &str, name: &str, metadata: Value, more: Value) -> Item {
+        let mut object = json!({"metadata": metadata});
+        object["metadata"]["name"] = name.into();
+        object["metadata"]["uid"] = format!("{kind}/{name}").into();
+        for (key, value) in more.as_object().into_iter().flatten() {
+            object[key] = value.clone();
+        }
+        Item { kind: kind.into(), collection: String::new(), object, class: Class::Foreign }
+    }
+
+    fn classes(mut items: Vec<Item>) -> Vec<(String, Class)> {
+        classify(&mut items, &marked("kafka", "mine"), &BTreeSet::new());
+        items.iter().map(|item| (format!("{} {}", item.kind, item.name()), item.class)).collect()
+    }
+
+    #[test]
+    fn what_is_owned_depends_or_is_somebody_elses() {
+        let mine = json!({"labels": {"app.kubernetes.io/managed-by": "kstrim", "kstrim.io/installation": "mine"},
+            "creationTimestamp": "2026-01-02T00:00:00Z"});
+        let of = |owner: &str| json!({"ownerReferences": [{"uid": owner}]});
+        let claim = |made: &str| {
+            json!({"creationTimestamp": made, "labels": {"strimzi.io/cluster": "c", "strimzi.io/kind": "Kafka",
+                "app.kubernetes.io/managed-by": "strimzi-cluster-operator"}})
+        };
+        let mounts = json!({"spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "mounted"}}]}});
+        let found = classes(vec![
+            item("Kafka", "c", mine, json!({})),
+            item("StrimziPodSet", "c-b", of("Kafka/c"), json!({})),
+            item("Pod", "c-b-0", of("StrimziPodSet/c-b"), mounts),
+            item("Pod", "theirs", of("ReplicaSet/theirs"), json!({})),
+            item("Service", "c-bootstrap", of("Kafka/c"), json!({})),
+            item("Endpoints", "c-bootstrap", json!({}), json!({})),
+            item("Endpoints", "theirs", json!({}), json!({})),
+            item(
+                "PersistentVolumeClaim",
+                "mounted",
+                json!({"labels": {"strimzi.io/cluster": "c"}}),
+                json!({}),
+            ),
+            item("PersistentVolumeClaim", "younger", claim("2026-01-03T00:00:00Z"), json!({})),
+            item("PersistentVolumeClaim", "older", claim("2026-01-01T00:00:00Z"), json!({})),
+            item(
+                "PersistentVolumeClaim",
+                "labelled",
+                json!({"labels": {"strimzi.io/cluster": "c"},
+                "creationTimestamp": "2026-01-03T00:00:00Z"}),
+                json!({}),
+            ),
+            item(
+                "PersistentVolumeClaim",
+                "kept",
+                json!({"labels": {"kstrim.io/installation": "mine"}}),
+                json!({}),
+            ),
+            item("ConfigMap", "kube-root-ca.crt", json!({}), json!({})),
+            item("ConfigMap", "app", json!({}), json!({})),
+            item("ServiceAccount", "default", json!({}), json!({})),
+            item("Lease", "strimzi-cluster-operator", json!({}), json!({})),
+            item("Secret", "password", json!({}), json!({})),
+        ]);
+        let wanted = [
+            Class::Owned,
+            Class::Dependent,
+            Class::Dependent,
+            Class::Foreign,
+            Class::Dependent,
+            Class::Dependent,
+            Class::Foreign,
+            Class::Dependent,
+            Class::Dependent,
+            Class::Foreign,
+            Class::Foreign,
+            Class::Dependent,
+            Class::System,
+            Class::Foreign,
+            Class::System,
+            Class::Dependent,
+            Class::Foreign,
+        ];
+        for ((what, class), wanted) in found.iter().zip(wanted) {
+            assert_eq!(*class, wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn many_names_are_shortened() {
+        let all: Vec<Item> =
+            (0..6).map(|n| item("ConfigMap", &format!("c{n}"), json!({}), json!({}))).collect();
+        assert_eq!(by_kind(all.iter()), ["ConfigMap c0, c1, c2, c3 and 2 more"]);
     }
 }

@@ -1,6 +1,5 @@
 //! `kstrim bundle`: everything that a cluster is made of, in one file.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -115,7 +114,7 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
     cx.read_only.set(true);
     let talk = |line: &str| {
         if !global.quiet {
-            let _ = writeln!(std::io::stderr(), "{line}");
+            super::complain(&format!("{line}\n"));
         }
     };
     let work = tokio::select! {

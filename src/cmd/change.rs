@@ -8,8 +8,8 @@ use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
-use crate::quickstart::rolling::rolling;
 use crate::quickstart::refused;
+use crate::quickstart::rolling::rolling;
 use crate::ready;
 
 /// The brokers have not all taken up a change in the time it was given.

@@ -4,14 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory};
 use serde::Serialize;
 
-use crate::cli::{Config, ConfigVerb, Format};
-use crate::config::files::{self, Layers};
+use crate::cli::{Cli, Config, ConfigVerb, Format};
+use crate::config::files::{self, Belief, Entry, Found, Layers, Whose};
 use crate::config::keys::{self, Key, Shape};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::redact;
 use crate::report::table::Table;
 use crate::report::{self, OutputMode};
 
@@ -32,7 +33,48 @@ struct Shown {
     /// The variable, or the file and line.
     #[serde(rename = "where")]
     place: Option<String>,
+    /// What a file that is not trusted says, which does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOut>,
 }
+
+/// A value that does not count.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    /// The value.
+    value: String,
+    /// File and line.
+    #[serde(rename = "where")]
+    place: String,
+    /// Why it does not count.
+    why: &'static str,
+}
+
+/// A settings file that was found.
+#[derive(Debug, Serialize)]
+struct File {
+    /// Where.
+    path: String,
+    /// `user` or `project`.
+    whose: &'static str,
+    /// Whether anything in it counts.
+    believed: bool,
+    /// Whether its very content is trusted, so that all of it counts.
+    trusted: bool,
+    /// Why it is not believed, or not wholly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// Everything that `config show` prints.
+#[derive(Debug, Serialize)]
+struct Document {
+    settings: Vec<Shown>,
+    files: Vec<File>,
+}
+
+/// Why a key of a project's file does not count.
+const NOT_TRUSTED: &str = "the file is not trusted (kstrim trust)";
 
 /// `matches` are those of the whole command line.
 ///
@@ -44,17 +86,19 @@ pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitC
             let matches = matches.subcommand_matches("config").and_then(|m| m.subcommand_matches("show"));
             let Some(matches) = matches else { unreachable!("the verb that was parsed") };
             let settings: Vec<Shown> = keys::all().iter().map(|key| shown(key, matches, layers)).collect();
+            let document = Document { settings, files: layers.files.iter().map(file).collect() };
             let text = match show.format {
-                Format::Json => super::json(&settings),
-                Format::Yaml => super::yaml(&settings),
-                Format::Text => table(&settings, show.origins),
+                Format::Json => super::json(&document),
+                Format::Yaml => super::yaml(&document),
+                Format::Text => table(&document.settings, show.origins) + &not_believed(&document),
             };
             super::print(&text);
         }
         ConfigVerb::Init(init) => {
-            let file = match (init.user, files::user_file()) {
-                (true, Some(file)) => file,
-                _ => PathBuf::from(files::PROJECT_FILE),
+            let file = if init.user {
+                files::user_file().ok_or_else(super::trust::no_home)?
+            } else {
+                PathBuf::from(files::PROJECT_FILE)
             };
             write(&file, init.force)?;
             super::print(&format!("{}\n", file.display()));
@@ -66,31 +110,90 @@ pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitC
 
 fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
     let entry = layers.get(&key.name);
-    // `output` and `timeout` are no flags of this verb: their layers are looked at by hand.
-    let (value, source) = match matches.try_get_raw(&key.id) {
-        Ok(_) if key.shape == Shape::Switch => {
-            (Some(matches.get_flag(&key.id).to_string()), matches.value_source(&key.id))
+    // `output`, `timeout` and `no-diagnose` are no flags of this verb: their layers are looked at by hand.
+    let (value, source) = match id_of(key) {
+        Some(id) if key.shape == Shape::Switch => {
+            (Some(matches.get_flag(&id).to_string()), matches.value_source(&id))
         }
-        Ok(raw) => {
-            let values: Vec<String> =
-                raw.into_iter().flatten().map(|v| v.to_string_lossy().into_owned()).collect();
-            ((!values.is_empty()).then(|| values.join(",")), matches.value_source(&key.id))
+        Some(id) => {
+            let raw = matches.get_raw(&id).into_iter().flatten();
+            let values: Vec<String> = raw.map(|v| v.to_string_lossy().into_owned()).collect();
+            ((!values.is_empty()).then(|| values.join(",")), matches.value_source(&id))
         }
-        Err(_) => match key.env.as_ref().and_then(std::env::var_os) {
+        None => match key.env.as_ref().and_then(std::env::var_os) {
             Some(value) => (Some(value.to_string_lossy().into_owned()), Some(ValueSource::EnvVariable)),
-            None => (entry.map(|e| e.values.join(",")).or_else(|| key.default.clone()), None),
+            None => {
+                let switch = (key.shape == Shape::Switch).then(|| "false".to_owned());
+                (entry.map(|e| e.values.join(",")).or_else(|| key.default.clone()).or(switch), None)
+            }
         },
     };
     let (origin, place) = match (source, entry) {
         (Some(ValueSource::CommandLine), _) => ("flag", None),
         (Some(ValueSource::EnvVariable), _) => ("env", key.env.clone()),
         (_, Some(entry)) => {
-            let user = files::user_file().is_some_and(|file| file == entry.file);
-            (if user { "user" } else { "project" }, Some(format!("{}:{}", entry.file.display(), entry.line)))
+            let whose = layers.files.iter().find(|found| found.path == entry.file).map(|found| found.whose);
+            (name(whose.unwrap_or(Whose::Project)), Some(place(entry)))
         }
         _ => ("default", None),
     };
-    Shown { key: key.name.clone(), value, origin, place }
+    let left_out = layers.left_out.iter().find(|entry| entry.key == key.name).map(|entry| LeftOut {
+        value: redact::text(&entry.values.join(",")),
+        place: self::place(entry),
+        why: NOT_TRUSTED,
+    });
+    let value = value.map(|value| redact::shapes(&value));
+    Shown { key: key.name.clone(), value, origin, place, left_out }
+}
+
+/// The id of a setting among this verb's own arguments. clap itself knows only in debug builds whether there is one.
+fn id_of(key: &Key) -> Option<String> {
+    let command = Cli::command();
+    let show = command.find_subcommand("config").and_then(|config| config.find_subcommand("show"));
+    let mut args = command.get_arguments().chain(show.into_iter().flat_map(Command::get_arguments));
+    args.find(|arg| arg.get_id() == key.id.as_str()).map(|arg| arg.get_id().to_string())
+}
+
+fn name(whose: Whose) -> &'static str {
+    match whose {
+        Whose::User => "user",
+        Whose::Project => "project",
+    }
+}
+
+fn place(entry: &Entry) -> String {
+    format!("{}:{}", entry.file.display(), entry.line)
+}
+
+fn file(found: &Found) -> File {
+    let why = match &found.belief {
+        Belief::Whole => None,
+        Belief::What => Some("it is not trusted: what says where from or where to is left out".to_owned()),
+        Belief::None(why) => Some(why.clone()),
+    };
+    File {
+        path: found.path.display().to_string(),
+        whose: name(found.whose),
+        believed: !matches!(found.belief, Belief::None(_)),
+        trusted: found.trusted,
+        why,
+    }
+}
+
+/// What does not count, and why, below the table.
+fn not_believed(document: &Document) -> String {
+    let mut lines = String::new();
+    for file in &document.files {
+        if let Some(why) = file.why.as_ref().filter(|_| !file.believed) {
+            lines.push_str(&format!("not believed: {}: {why}\n", file.path));
+        }
+    }
+    for setting in &document.settings {
+        if let Some(LeftOut { value, place, why }) = &setting.left_out {
+            lines.push_str(&format!("left out: {place}: {}: {value}: {why}\n", setting.key));
+        }
+    }
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 fn table(settings: &[Shown], origins: bool) -> String {

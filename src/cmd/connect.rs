@@ -8,7 +8,6 @@ mod forwards;
 mod schema_tests;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -126,9 +125,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         Way::Json => super::json(&document),
         Way::Text => document.text(),
     };
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    drop(stdout);
+    super::print(&text);
     if args.check {
         return Ok(());
     }

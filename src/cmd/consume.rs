@@ -1,25 +1,24 @@
 //! `kstrim consume`: a topic's messages to stdout.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+mod print;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use self::print::print;
 use super::living;
 use super::streaming::{self, Rights, Stream};
-use crate::cli::{Consume, Format, Global};
+use crate::cli::{Consume, Global, Isolation};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::End;
-use crate::kafka::fetch::{Chunk, Entry, Fetched};
+use crate::kafka::error::code;
+use crate::kafka::fetch::{Chunk, Entry, Step};
+use crate::report::output::{self, Output};
 
 /// Messages could not be read.
 pub const FAILED: Id = Id("KS-CONSUME-FAILED");
@@ -27,6 +26,11 @@ pub const FAILED: Id = Id("KS-CONSUME-FAILED");
 pub const SHORT: Id = Id("KS-CONSUME-SHORT");
 /// The log does not hold the offset.
 pub const OFFSET: Id = Id("KS-CONSUME-OFFSET");
+
+/// A record is too large to be read.
+pub const TOO_LARGE: Id = Id("KS-CONSUME-TOO-LARGE");
+/// stdout takes nothing.
+pub const STALLED: Id = Id("KS-OUTPUT-STALLED");
 
 /// How long brokers may be away before it is a failure.
 const AWAY: Duration = Duration::from_secs(120);
@@ -36,6 +40,11 @@ const LOOK_UP: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(500);
 /// How often a topic is looked up that gives no trouble: partitions may have been added.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long stdout may take, once the time is over, for what is on its way.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+/// Bytes that are handed on to stdout at once, and steps through a log until signals and deadlines are looked at.
+const PORTION: usize = 64 << 10;
+const STEPS: usize = 256;
 /// The pause before brokers that went away are asked again.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -58,42 +67,77 @@ enum Ended {
 /// the cluster.
 pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
+    let committed = args.isolation_level == Isolation::ReadCommitted;
     let opened = async {
-        let mut stream = Stream::open(global, rights(args), args.partition).await?;
+        let mut stream = Stream::open(global, rights(args), args.partition, committed).await?;
         let from = start(&mut stream, args).await?;
         Ok::<_, Box<Failure>>((stream, from))
     };
-    let (stream, from) = tokio::select! {
+    let (stream, start) = tokio::select! {
         opened = opened => opened?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
-    let mut reading = Reading { args, stream, from, printed: 0, last: Instant::now(), quiet: global.quiet };
+    let mut reading = Reading {
+        args,
+        stream,
+        from: start.from,
+        unplaced: start.unplaced,
+        refused: BTreeSet::new(),
+        printed: 0,
+        last: Instant::now(),
+        quiet: global.quiet,
+        out: output::stdout(),
+    };
     let end = args.timeout.map(|limit| Instant::now() + limit);
     let ended = {
         let work = async { reading.read(end).await };
         tokio::select! {
             biased;
-            ended = work => ended?,
             kind = &mut stop => Ended::Signal(kind),
+            // It may be waiting for room on stdout, which looks at no deadline.
+            () = late(end) => Ended::Time("the time is over"),
+            ended = work => ended?,
             () = super::status::reader_gone() => Ended::Closed,
         }
     };
-    match ended {
-        Ended::Done | Ended::Closed => Ok(ExitCode::SUCCESS),
-        Ended::Signal(kind) => Ok(ExitCode::from(kind.exit_code())),
-        Ended::Time(why) => match args.messages {
-            Some(wanted) => {
-                let message = format!("{} of {wanted} messages came from {}", reading.printed, args.topic);
-                let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
-                let late = !args.from_beginning && args.offset.is_none();
-                Err(Box::new(if late {
-                    failure.hint("messages that are there already are read with --from-beginning")
-                } else {
-                    failure
-                }))
-            }
-            None => Ok(ExitCode::SUCCESS),
-        },
+    // A signal ends this wait, and so does the time that was given.
+    let last = Instant::now() + LAST_BYTES;
+    let patience = match ended {
+        Ended::Time(_) => Some(last),
+        Ended::Done => end.map(|end| last.max(end)),
+        Ended::Closed | Ended::Signal(_) => None,
+    };
+    if let Some(patience) = patience
+        && tokio::time::timeout_at(patience, reading.out.flushed()).await.is_err()
+    {
+        reading.out.abandon();
+        return Err(Box::new(
+            Failure::new(STALLED, Kind::Timeout, "stdout does not take what was read".to_owned())
+                .because("the time is over, and whoever reads the output has not read all of it")
+                .hint("see whether the program behind the pipe reads, or give it more time: --timeout"),
+        ));
+    }
+    match (ended, args.messages) {
+        (Ended::Signal(kind), _) => Ok(ExitCode::from(kind.exit_code())),
+        (Ended::Time(why), Some(wanted)) => {
+            let message = format!("{} of {wanted} messages came from {}", reading.printed, args.topic);
+            let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
+            let late = !args.from_beginning && args.offset.is_none();
+            Err(Box::new(if late {
+                failure.hint("messages that are there already are read with --from-beginning")
+            } else {
+                failure
+            }))
+        }
+        (Ended::Done | Ended::Closed | Ended::Time(_), _) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The end of the time given, if any; a moment later than the reading itself sees it.
+async fn late(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end + PAUSE).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -102,25 +146,40 @@ fn rights(args: &Consume) -> Rights<'_> {
 }
 
 /// Where to begin, by partition.
-async fn start(stream: &mut Stream, args: &Consume) -> Result<BTreeMap<i32, i64>> {
+struct Start {
+    from: BTreeMap<i32, i64>,
+    /// Partitions without a leader: where they begin is asked when they have one.
+    unplaced: BTreeSet<i32>,
+}
+
+async fn start(stream: &mut Stream, args: &Consume) -> Result<Start> {
     let deadline = Instant::now() + LOOK_UP;
     let failed = |e| streaming::failed(FAILED, rights(args), "read", e);
-    let (client, topic) = (&mut stream.client, &mut stream.topic);
-    let mut ends = client.list_offsets(topic, End::Latest, deadline).await.map_err(failed)?;
-    ends.retain(|p, _| args.partition.is_none_or(|only| *p == only));
-    if !args.from_beginning && args.offset.is_none() {
-        return Ok(ends);
-    }
-    let mut firsts = client.list_offsets(topic, End::Earliest, deadline).await.map_err(failed)?;
-    firsts.retain(|p, _| ends.contains_key(p));
-    let Some(offset) = args.offset else { return Ok(firsts) };
-    if ends.len() > 1 {
+    let (client, topic) = (&mut stream.client, &stream.topic);
+    let all = 0..i32::try_from(topic.partitions()).unwrap_or(i32::MAX);
+    let wanted: BTreeSet<i32> = all.filter(|p| args.partition.is_none_or(|only| *p == only)).collect();
+    if args.offset.is_some() && wanted.len() > 1 {
+        let offset = args.offset.unwrap_or_default();
         return Err(Box::new(
             Failure::new(OFFSET, Kind::Usage, "an offset counts in one partition only".to_owned())
-                .because(format!("the topic {} has {} partitions", args.topic, ends.len()))
+                .because(format!("the topic {} has {} partitions", args.topic, wanted.len()))
                 .hint(format!("name one: kstrim consume {} --partition 0 --offset {offset}", args.topic)),
         ));
     }
+    let at = if args.from_beginning { End::Earliest } else { End::Latest };
+    let ends =
+        client.list_offsets_in_part(topic, wanted.iter().copied(), at, deadline).await.map_err(failed)?;
+    let unplaced = wanted.into_iter().filter(|p| !ends.contains_key(p)).collect();
+    let Some(offset) = args.offset else { return Ok(Start { from: ends, unplaced }) };
+    if let Some(partition) = unplaced.first() {
+        let lacks = topic.leader(*partition).err().unwrap_or_else(|| {
+            KafkaError::broker(code::LEADER_NOT_AVAILABLE, format!("partition {partition}"), None)
+        });
+        return Err(failed(lacks));
+    }
+    let partitions = ends.keys().copied();
+    let firsts =
+        client.list_offsets_in_part(topic, partitions, End::Earliest, deadline).await.map_err(failed)?;
     for (partition, end) in &ends {
         let first = firsts.get(partition).copied().unwrap_or(0);
         if offset < first || offset > *end {
@@ -134,7 +193,7 @@ async fn start(stream: &mut Stream, args: &Consume) -> Result<BTreeMap<i32, i64>
             ));
         }
     }
-    Ok(ends.into_keys().map(|p| (p, offset)).collect())
+    Ok(Start { from: ends.into_keys().map(|p| (p, offset)).collect(), unplaced })
 }
 
 struct Reading<'a> {
@@ -142,10 +201,15 @@ struct Reading<'a> {
     stream: Stream,
     /// What is read next, by partition.
     from: BTreeMap<i32, i64>,
+    /// Partitions whose beginning is not known yet: they have no leader.
+    unplaced: BTreeSet<i32>,
+    /// Partitions that could not be read the last time.
+    refused: BTreeSet<i32>,
     printed: u64,
     /// When the last message came.
     last: Instant,
     quiet: bool,
+    out: &'static Output,
 }
 
 impl Reading<'_> {
@@ -153,9 +217,11 @@ impl Reading<'_> {
         let mut away: Option<Instant> = None;
         let mut looked = Instant::now();
         loop {
-            if away.is_none() && looked.elapsed() >= LOOK_AGAIN {
+            let missing = !self.unplaced.is_empty();
+            if away.is_none() && looked.elapsed() >= if missing { WAIT } else { LOOK_AGAIN } {
                 looked = Instant::now();
                 self.added().await;
+                self.place().await?;
             }
             let idle = self.args.idle.map(|idle| self.last + idle);
             let now = Instant::now();
@@ -167,6 +233,23 @@ impl Reading<'_> {
             }
             let next = [end, idle, Some(now + WAIT)].into_iter().flatten().min().unwrap_or(now + WAIT);
             let (wait, limit) = (next.saturating_duration_since(now), now + LOOK_UP);
+            if self.from.is_empty() && !self.unplaced.is_empty() {
+                // None has a leader.
+                self.say_refused(self.unplaced.clone(), "it has no leader");
+                if away.get_or_insert(now).elapsed() > AWAY {
+                    let partition = self.unplaced.first().copied().unwrap_or(0);
+                    let lacks = KafkaError::broker(
+                        code::LEADER_NOT_AVAILABLE,
+                        format!("partition {partition}"),
+                        None,
+                    );
+                    return Err(streaming::failed(FAILED, rights(self.args), "read", lacks));
+                }
+                tokio::time::sleep(wait.min(WAIT)).await;
+                self.added().await;
+                self.place().await?;
+                continue;
+            }
             let stream = &mut self.stream;
             match stream.client.fetch(&mut stream.topic, &self.from, wait, limit).await {
                 Ok(chunks) => {
@@ -189,7 +272,7 @@ impl Reading<'_> {
                     tokio::time::sleep(PAUSE).await;
                     // Leaders may have moved. If nobody answers, the next round finds out.
                     let soon = Instant::now() + Duration::from_secs(5);
-                    if let Ok(topic) = self.stream.client.topic(self.args.topic.as_str(), soon).await {
+                    if let Ok(topic) = self.stream.client.topic_as_is(self.args.topic.as_str(), soon).await {
                         self.stream.topic = topic;
                     }
                 }
@@ -200,145 +283,167 @@ impl Reading<'_> {
     /// Read new partitions too, from their beginning: what is in them came while this ran. If nobody
     /// answers, the next read finds out.
     async fn added(&mut self) {
-        if self.args.partition.is_some() || self.args.offset.is_some() {
-            return;
-        }
         let soon = Instant::now() + LOOK_UP;
-        let Ok(topic) = self.stream.client.topic_now(self.args.topic.as_str(), soon).await else { return };
-        for partition in 0..i32::try_from(topic.partitions()).unwrap_or(i32::MAX) {
-            self.from.entry(partition).or_insert(0);
+        let found = self.stream.client.topic_as_is(self.args.topic.as_str(), soon).await;
+        let Ok(topic) = found else { return };
+        if self.args.partition.is_none() && self.args.offset.is_none() {
+            for partition in 0..i32::try_from(topic.partitions()).unwrap_or(i32::MAX) {
+                if !self.unplaced.contains(&partition) {
+                    self.from.entry(partition).or_insert(0);
+                }
+            }
         }
         self.stream.topic = topic;
     }
 
+    /// Begin with those partitions that have a leader by now.
+    async fn place(&mut self) -> Result<()> {
+        if self.unplaced.is_empty() {
+            return Ok(());
+        }
+        let at = if self.args.from_beginning { End::Earliest } else { End::Latest };
+        let (stream, deadline) = (&mut self.stream, Instant::now() + LOOK_UP);
+        let wanted = self.unplaced.iter().copied();
+        let found = stream.client.list_offsets_in_part(&stream.topic, wanted, at, deadline).await;
+        let found = found.map_err(|e| streaming::failed(FAILED, rights(self.args), "read", e))?;
+        self.unplaced.retain(|partition| !found.contains_key(partition));
+        self.from.extend(found);
+        Ok(())
+    }
+
     /// Print what was read. What comes out is counted as read only then.
     async fn take(&mut self, chunks: Vec<Chunk>) -> Result<Option<Ended>> {
+        let readable: BTreeSet<i32> =
+            chunks.iter().filter(|c| c.refused.is_none()).map(|c| c.partition).collect();
+        for partition in self.refused.intersection(&readable) {
+            self.say(&format!("partition {partition} is read again"));
+        }
+        self.refused.retain(|partition| !readable.contains(partition));
         for chunk in chunks {
-            if chunk.out_of_range {
-                self.skip_to_first(chunk.partition).await?;
-                continue;
-            }
-            let mut out = Vec::new();
-            let mut next = chunk.next_offset;
-            for entry in chunk.entries {
-                let record = match entry {
-                    Entry::Record(record) => record,
-                    Entry::Opaque { first, last, count, why } => {
-                        self.say(&format!(
-                            "{count} messages of partition {} cannot be read (offsets {first} to {last}): {why}",
-                            chunk.partition
-                        ));
-                        continue;
-                    }
-                };
-                if self.args.messages.is_some_and(|most| self.printed >= most) {
-                    next = record.offset;
-                    break;
-                }
-                print(&mut out, self.args, chunk.partition, &record);
-                self.printed += 1;
-                self.last = Instant::now();
-            }
-            let mut stdout = std::io::stdout().lock();
-            if stdout.write_all(&out).and_then(|()| stdout.flush()).is_err() {
-                return Ok(Some(Ended::Closed));
-            }
-            self.from.insert(chunk.partition, next);
-            if self.args.messages.is_some_and(|most| self.printed >= most) {
-                return Ok(Some(Ended::Done));
+            let partition = chunk.partition;
+            if let Some(why) = &chunk.refused {
+                self.say_refused([partition], why);
+            } else if chunk.out_of_range {
+                self.go_back_into(partition).await?;
+            } else if let Some(end) = chunk.diverged {
+                self.was_cut(partition, end);
+            } else if let Some(ended) = self.print_all(chunk).await? {
+                return Ok(Some(ended));
             }
         }
         Ok(None)
     }
 
-    /// The log was cut under us: by its retention, or by a broker that lost it.
-    async fn skip_to_first(&mut self, partition: i32) -> Result<()> {
-        let deadline = Instant::now() + LOOK_UP;
-        let stream = &mut self.stream;
-        let firsts = stream.client.list_offsets(&mut stream.topic, End::Earliest, deadline).await;
-        let first = match firsts {
-            Ok(firsts) => firsts.get(&partition).copied().unwrap_or(0),
-            Err(KafkaError::Connect { .. } | KafkaError::Closed { .. }) => return Ok(()),
-            Err(e) => return Err(streaming::failed(FAILED, rights(self.args), "read", e)),
+    async fn print_all(&mut self, mut chunk: Chunk) -> Result<Option<Ended>> {
+        let partition = chunk.partition;
+        let mut out = Vec::new();
+        let mut steps = 0;
+        loop {
+            let full = self.args.messages.is_some_and(|most| self.printed >= most);
+            let step = if full { None } else { chunk.records.step() };
+            let over = step.is_none();
+            match step {
+                Some(Ok(Step::Entry(Entry::Record(record)))) => {
+                    let begun = out.len();
+                    print(&mut out, self.args, partition, &record);
+                    if self.out.is_terminal() {
+                        let text = self.out.foreign(out.split_off(begun));
+                        out.extend(text);
+                    }
+                    self.printed += 1;
+                    self.last = Instant::now();
+                }
+                Some(Ok(Step::Entry(Entry::Opaque { first, last, count, why }))) => self.say(&format!(
+                    "{count} messages of partition {partition} cannot be read (offsets {first} to {last}): {why}"
+                )),
+                Some(Ok(Step::Passed)) | None => {}
+                Some(Err(bad)) => {
+                    let _ = self.out.send(out).await;
+                    let what = format!("topic {}, partition {partition}", self.args.topic);
+                    return Err(self.unreadable(partition, KafkaError::records(what, bad)));
+                }
+            }
+            steps += 1;
+            if (over || out.len() >= PORTION) && self.out.send(std::mem::take(&mut out)).await.is_err() {
+                return Ok(Some(Ended::Closed));
+            }
+            if steps % STEPS == 0 {
+                // A batch may unpack to much that is passed over.
+                tokio::task::yield_now().await;
+            }
+            if over {
+                let (next, epoch) = (chunk.records.next_offset(), chunk.records.epoch());
+                self.from.insert(partition, next);
+                self.stream.client.was_read(&self.stream.topic, partition, next, epoch);
+                return Ok(full.then_some(Ended::Done));
+            }
+        }
+    }
+
+    fn unreadable(&self, partition: i32, error: KafkaError) -> Box<Failure> {
+        let KafkaError::TooLarge { after, .. } = error else {
+            return streaming::failed(FAILED, rights(self.args), "read", error);
         };
-        let was = self.from.insert(partition, first).unwrap_or(0);
-        self.say(&format!("partition {partition} no longer holds offset {was}; reading goes on at {first}"));
+        let topic = &self.args.topic;
+        let message = format!("a message of the topic {topic} is too large to be read");
+        let failure = Failure::new(TOO_LARGE, Kind::Task, message).because(error);
+        Box::new(
+            failure.hint(format!(
+                "go on after it: kstrim consume {topic} --partition {partition} --offset {after}"
+            )),
+        )
+    }
+
+    /// The offset is not in the log any more: its retention deleted it, or a broker lost what it had.
+    async fn go_back_into(&mut self, partition: i32) -> Result<()> {
+        let deadline = Instant::now() + LOOK_UP;
+        let Some(&was) = self.from.get(&partition) else { return Ok(()) };
+        let stream = &mut self.stream;
+        stream.client.was_read(&stream.topic, partition, was, None);
+        let mut bounds = [None; 2];
+        for (bound, end) in bounds.iter_mut().zip([End::Earliest, End::Latest]) {
+            let found = stream.client.list_offsets_in_part(&stream.topic, [partition], end, deadline).await;
+            let found = found.map_err(|e| streaming::failed(FAILED, rights(self.args), "read", e))?;
+            *bound = found.get(&partition).copied();
+        }
+        // If nobody answers, the next read finds out.
+        let [Some(first), Some(end)] = bounds else { return Ok(()) };
+        if was < first {
+            self.from.insert(partition, first);
+            self.say(&format!(
+                "partition {partition} no longer holds offset {was}; reading goes on at {first}"
+            ));
+        } else if was > end {
+            self.was_cut(partition, end);
+        }
         Ok(())
+    }
+
+    /// A broker lost what it had, and the log goes on at `end` with other messages. What was printed from there on
+    /// is in it no more; what is before is not printed twice.
+    fn was_cut(&mut self, partition: i32, end: i64) {
+        let was = self.from.insert(partition, end).unwrap_or(end);
+        self.stream.client.was_read(&self.stream.topic, partition, end, None);
+        if was > end {
+            self.say(&format!(
+                "partition {partition} was cut back from offset {was} to {end}: messages that were read are lost in \
+                 Kafka; reading goes on at {end}"
+            ));
+        }
+    }
+
+    /// Say once that partitions cannot be read, while others can.
+    fn say_refused(&mut self, partitions: impl IntoIterator<Item = i32>, why: &str) {
+        for partition in partitions {
+            if self.refused.insert(partition) {
+                self.say(&format!("partition {partition} cannot be read now: {why}"));
+            }
+        }
     }
 
     fn say(&self, what: &str) {
         if !self.quiet {
             living::say(&format!("warning: {what}"));
         }
-    }
-}
-
-/// One message as it was asked for.
-fn print(out: &mut Vec<u8>, args: &Consume, partition: i32, record: &Fetched) {
-    match args.output {
-        Format::Text => {
-            if let Some(separator) = &args.key_separator {
-                out.extend_from_slice(record.key.as_deref().unwrap_or_default());
-                out.extend_from_slice(separator.as_bytes());
-            }
-            out.extend_from_slice(record.value.as_deref().unwrap_or_default());
-            out.push(b'\n');
-        }
-        Format::Json => {
-            out.extend_from_slice(document(partition, record).to_string().as_bytes());
-            out.push(b'\n');
-        }
-        Format::Yaml => {
-            out.extend_from_slice(b"---\n");
-            out.extend_from_slice(super::yaml(&document(partition, record)).as_bytes());
-        }
-    }
-}
-
-fn document(partition: i32, record: &Fetched) -> Value {
-    let mut fields = Map::new();
-    fields.insert("partition".into(), partition.into());
-    fields.insert("offset".into(), record.offset.into());
-    let time = Timestamp::from_millisecond(record.timestamp).ok().filter(|_| record.timestamp >= 0);
-    fields.insert("timestamp".into(), time.map_or(Value::Null, |t| t.to_string().into()));
-    insert(&mut fields, "key", record.key.as_ref());
-    insert(&mut fields, "value", record.value.as_ref());
-    let header = |(name, value): &(String, Option<Bytes>)| {
-        let mut fields = Map::new();
-        fields.insert("name".into(), json!(name));
-        insert(&mut fields, "value", value.as_ref());
-        Value::Object(fields)
-    };
-    fields.insert("headers".into(), record.headers.iter().map(header).collect());
-    Value::Object(fields)
-}
-
-/// Text as text, nothing as null, and other bytes as base64 under another name.
-fn insert(fields: &mut Map<String, Value>, name: &str, bytes: Option<&Bytes>) {
-    match bytes.map(|b| std::str::from_utf8(b).map_err(|_| b)) {
-        None => fields.insert(name.to_owned(), Value::Null),
-        Some(Ok(text)) => fields.insert(name.to_owned(), text.into()),
-        Some(Err(bytes)) => fields.insert(format!("{name}_base64"), STANDARD.encode(bytes).into()),
-    };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_no_text_are_base64() {
-        let record = Fetched {
-            offset: 7,
-            timestamp: 1_760_000_000_123,
-            key: None,
-            value: Some(Bytes::from_static(&[0xff, 0])),
-            headers: vec![("h".into(), Some(Bytes::from_static(b"v"))), ("n".into(), None)],
-        };
-        assert_eq!(
-            document(1, &record),
-            json!({"partition": 1, "offset": 7, "timestamp": "2025-10-09T08:53:20.123Z", "key": null,
-                "value_base64": "/wA=", "headers": [{"name": "h", "value": "v"}, {"name": "n", "value": null}]})
-        );
     }
 }

@@ -2,7 +2,6 @@
 //! belongs to the context is copied into kstrim's own, anew each time, since credentials change.
 
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,7 +13,7 @@ use crate::exec::cancel::Cancel;
 use crate::exec::{Cmd, Runner};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{ContextName, ProfileName, Tool};
-use crate::paths::{ProfilePaths, agreed_file, state_dir};
+use crate::paths::{ProfilePaths, agreed_file, home, private_dir, state_dir, write_private};
 use crate::quickstart::refused;
 use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
@@ -74,7 +73,7 @@ fn users(program: &Path) -> Cmd {
         Some(list) if std::env::split_paths(&list).count() > 1 => cmd,
         Some(one) => cmd.args(["--kubeconfig", &one.to_string_lossy()]),
         None => {
-            let home = dirs::home_dir().unwrap_or_default().join(".kube/config");
+            let home = home().join(".kube/config");
             cmd.args(["--kubeconfig", &home.to_string_lossy()])
         }
     }
@@ -99,8 +98,7 @@ fn write(path: &Path, config: &Value) -> Result<()> {
     }
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        private_dir(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.persist(path).map_err(|e| e.error)?;
@@ -134,8 +132,8 @@ pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
         super::consent::ask(&question, "nothing was changed", &hint).await?;
     }
     let remember = || -> std::io::Result<()> {
-        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-        std::fs::write(&file, format!("{context}\n"))
+        private_dir(file.parent().unwrap_or(Path::new(".")))?;
+        write_private(&file, format!("{context}\n").as_bytes())
     };
     remember().map_err(|e| Box::new(unwritable(&file, &e)))
 }

@@ -77,7 +77,7 @@ fn told(written: &Written, name: &str) -> String {
 }
 
 fn say(text: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    super::complain(text);
 }
 
 /// What `up` would do now, with the settings of environment and files.

@@ -1,6 +1,5 @@
 //! `kstrim doctor`
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -147,5 +146,5 @@ impl Verb<'_> {
 
 /// Talk goes to stderr: stdout has the document.
 fn tell(line: &str) {
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+    super::complain(&format!("{line}\n"));
 }

@@ -3,18 +3,19 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use super::living;
 use super::session::{Ended, Session};
+use super::{down_profile, living};
 use crate::cli::{Down, Global, OutputMode};
 use crate::config::Settings;
 use crate::context::{Cx, Machine};
 use crate::engine::run::Report;
 use crate::engine::task::Task;
-use crate::event::{Event, TaskInfo};
+use crate::event::{Event, ProfileDeletion, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
-use crate::quickstart::{cluster, ownership, refused};
-use crate::teardown::plan::{self, Plan};
+use crate::quickstart::identity::{self, Owner};
+use crate::quickstart::{cluster, gone, ownership, refused};
 use crate::teardown;
+use crate::teardown::plan::{self, Plan};
 use crate::tool::minikube_output::Listed;
 
 /// What is to be removed.
@@ -78,23 +79,40 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         Extent::Resources => teardown::tasks(&scope, false),
         Extent::ResourcesButData => teardown::tasks(&scope, true),
     };
+    let looked = async {
+        match extent {
+            Extent::Profile => profile_deletion(&cx, args).await.map(Some),
+            _ => Ok(None),
+        }
+    };
+    let profile = tokio::select! {
+        looked = looked => looked?,
+        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+    };
     let infos = || tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
-    let tell = |plan: &Plan| cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
+    let tell = || {
+        if let Some(plan) = &plan {
+            cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
+        }
+        if let Some(profile) = &profile {
+            cx.emit.send(Event::ProfileDeletion(profile.clone()));
+        }
+    };
     // A script reads the list before it is refused; a person reads it in the question.
     let ahead = args.output == OutputMode::Json;
     if ahead {
         session.started(None, infos());
-        plan.iter().for_each(tell);
+        tell();
     }
     if extent != Extent::Nothing && plan.as_ref().is_none_or(|plan| !plan.is_empty()) {
         tokio::select! {
-            agreed = consent(&cx, args, extent, plan.as_ref()) => agreed?,
+            agreed = consent(&cx, args, extent, plan.as_ref(), profile.as_ref()) => agreed?,
             _ = session.cancel.cancelled() => return Err(session.interrupted()),
         }
     }
     if !ahead {
         session.started(None, infos());
-        plan.iter().for_each(tell);
+        tell();
     }
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
@@ -125,11 +143,11 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
         return Ok(if args.keep_data { Extent::ResourcesButData } else { Extent::Resources });
     }
     let listed = cx.minikube.listed().await?;
-    let claimed = cx.journal.borrow().journal.profile_is_ours;
+    let owner = identity::of(cx, &listed);
     match listed {
         Listed::Absent => return Ok(Extent::Nothing),
         // A start that was refused or killed; nothing runs in it.
-        Listed::Broken if claimed => return Ok(Extent::Profile),
+        Listed::Broken if owner.is_ours() => return Ok(Extent::Profile),
         Listed::Broken => return Ok(Extent::Nothing),
         Listed::Valid(_) => {}
     }
@@ -144,7 +162,8 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
             cx.machine_is(Machine::Api);
             ownership::settle(cx).await?;
         }
-        Err(why) if only_resources || !claimed => {
+        Err(why) if only_resources => {
+            let flags = refused::target_flags(&cx.settings.target);
             return Err(Box::new(
                 Failure::new(
                     super::kubectl::NO_CLUSTER,
@@ -153,14 +172,29 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
                 )
                 .because(why)
                 .hint(format!("start it, then try again: minikube start -p {}", cx.profile()))
-                .hint(if claimed {
-                    format!("or delete all of it: kstrim down{}", refused::target_flags(&cx.settings.target))
+                .hint(if owner.is_ours() {
+                    format!("or delete all of it: kstrim down{flags}")
                 } else {
                     format!("or delete all of it yourself: minikube delete -p {}", cx.profile())
                 }),
             ));
         }
-        Err(_) => cx.profile_is_ours.set(true),
+        Err(_) => {
+            let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
+            match owner {
+                Owner::Ours | Owner::Empty => {}
+                Owner::Unproven(_) if args.adopt => {}
+                Owner::Unproven(_) => {
+                    let adopt = format!("{again} --adopt");
+                    return Err(Box::new(refused::unproven(&cx.settings.target, &adopt)));
+                }
+                Owner::Foreign(_) => return Err(Box::new(down_profile::not_ours(cx, false))),
+            }
+            cx.profile_is_ours.set(true);
+        }
+    }
+    if !cx.profile_is_ours.get() && !only_resources && !down_profile::anything_of_ours(cx).await? {
+        return Err(Box::new(down_profile::not_ours(cx, true)));
     }
     Ok(match (cx.profile_is_ours.get(), args.keep_cluster, args.keep_data) {
         (_, _, true) => Extent::ResourcesButData,
@@ -197,20 +231,48 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     ))))
 }
 
+/// What is deleted with the profile, if it may be deleted.
+async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
+    // `minikube delete` on another engine forgets the profile and leaves its machine running.
+    let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
+    gone::refuse_other_engine(cx, &again).await?;
+    let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
+    down_profile::refuse_others(&cx.settings.target, &found, args.delete_others)?;
+    Ok(found)
+}
+
 /// Ask a person, or see that a script agreed.
-async fn consent(cx: &Cx, args: &Down, extent: Extent, plan: Option<&Plan>) -> Result<()> {
+async fn consent(
+    cx: &Cx,
+    args: &Down,
+    extent: Extent,
+    plan: Option<&Plan>,
+    profile: Option<&ProfileDeletion>,
+) -> Result<()> {
     if args.yes {
         return Ok(());
     }
-    let question = match plan {
-        None => format!("This deletes the minikube profile {} and all data in it.", cx.profile()),
-        Some(plan) => question(cx, extent, plan),
+    let question = match (plan, profile) {
+        (Some(plan), _) => question(cx, extent, plan),
+        (None, Some(profile)) => {
+            let lines: Vec<String> = profile.lines().iter().map(|line| format!("\n  {line}")).collect();
+            format!(
+                "This deletes the minikube profile {} and all data in it:{}",
+                cx.profile(),
+                lines.concat()
+            )
+        }
+        (None, None) => format!("This deletes the minikube profile {} and all data in it.", cx.profile()),
     };
-    let more = match (args.keep_cluster, args.keep_data) {
-        (_, true) => " --keep-data",
-        (true, false) => " --keep-cluster",
-        (false, false) => "",
-    };
+    let mut more = String::new();
+    for (given, flag) in [
+        (args.keep_cluster, " --keep-cluster"),
+        (args.keep_data, " --keep-data"),
+        (args.delete_others, " --delete-others"),
+        (args.adopt, " --adopt"),
+    ] {
+        more.push_str(if given { flag } else { "" });
+    }
     let hint = format!("agree to it: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }
@@ -226,7 +288,10 @@ fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
     lines.extend(plan.lines());
     if extent == Extent::ResourcesButData {
         lines.push(match plan.ephemeral {
-            true => "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep.".into(),
+            true => {
+                "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep."
+                    .into()
+            }
             false => "The volumes stay.".into(),
         });
     }

@@ -1,8 +1,10 @@
 //! The events of a verb's last run, kept beside the journal as evidence for later.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+
+use crate::paths::{private_dir, private_file};
 
 /// A log that may have to wait for the profile's lock: a run that is turned away must not touch
 /// the log of the one at work.
@@ -27,9 +29,10 @@ impl EventLog {
     pub fn open(&mut self) {
         let Some(waiting) = self.waiting.take() else { return };
         if let Some(folder) = self.path.parent() {
-            let _ = std::fs::create_dir_all(folder);
+            let _ = private_dir(folder);
         }
-        self.file = File::create(&self.path).ok();
+        let mut new = OpenOptions::new();
+        self.file = private_file(new.write(true).create(true).truncate(true), &self.path).ok();
         self.put(&waiting);
     }
 

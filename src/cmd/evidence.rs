@@ -10,6 +10,7 @@ use super::session::{Ended, Session};
 use crate::diagnose::{self, Limits, Request};
 use crate::event::FailureInfo;
 use crate::failure::{Kind, Result};
+use crate::paths::private_dir;
 
 /// How many such archives a profile keeps.
 const KEPT: usize = 5;
@@ -31,7 +32,7 @@ pub async fn collect(session: &Session, ended: &Result<Ended>) -> Option<PathBuf
         return None;
     }
     let folder = session.paths.evidence();
-    std::fs::create_dir_all(&folder).ok()?;
+    private_dir(&folder).ok()?;
     let info = FailureInfo::new(failure, task);
     let time = Timestamp::now();
     let path = folder.join(format!("{}.tar.gz", diagnose::name(session.target().profile.as_str(), time)));

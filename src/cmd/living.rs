@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::session::{Ended, Session};
 use crate::catalogue::{self, Choice, Mode};
 use crate::cli::{Global, OutputMode};
+use crate::cluster::installation::Installation;
 use crate::config::Settings;
 use crate::context::Cx;
-use crate::cluster::installation::Installation;
 use crate::engine::journal::JournalFile;
 use crate::engine::lock::Lock;
 use crate::engine::run::Report;
@@ -230,7 +230,7 @@ async fn heard(global: &Global, topic: &TopicName, progress: bool) -> Result<Liv
 
 /// A line on stderr.
 pub fn say(line: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
+    super::complain(&format!("{line}\n"));
 }
 
 async fn find(

@@ -19,8 +19,9 @@ use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 use crate::observe::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
 use crate::paths::{ProfilePaths, state_dir};
+use crate::report::output::{self, Output};
 use crate::report::style::{Look, Tone};
-use crate::report::{self, OutputMode, Sink, text};
+use crate::report::{self, OutputMode, text};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::logs::LogRequest;
 use crate::toolbox::Toolbox;
@@ -144,7 +145,7 @@ impl Reading<'_> {
             }
         }
         for line in line::sorted(lines) {
-            screen.line(&line);
+            screen.line(&line).await;
         }
         read
     }
@@ -197,7 +198,8 @@ struct Screen {
     look: Look,
     terminal: bool,
     width: usize,
-    sink: Sink,
+    out: &'static Output,
+    gone: bool,
 }
 
 impl Screen {
@@ -211,7 +213,8 @@ impl Screen {
             look: mode.stdout,
             terminal,
             width: 0,
-            sink: Sink::new(Box::new(std::io::stdout())),
+            out: output::stdout(),
+            gone: false,
         }
     }
 
@@ -223,10 +226,11 @@ impl Screen {
 
     /// Whether nobody reads any more.
     fn gone(&self) -> bool {
-        self.sink.broken()
+        self.gone
     }
 
-    fn line(&mut self, line: &Line) {
+    /// Print one, as soon as there is room for it.
+    async fn line(&mut self, line: &Line) {
         let text = match self.format {
             LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),
             LogFormat::Text => {
@@ -243,14 +247,13 @@ impl Screen {
                 format!("{time}{name}{pad} {bar} {message}").trim_end().to_owned()
             }
         };
-        self.sink.write(&(text + "\n"));
+        self.gone |= self.out.send(self.out.styled((text + "\n").as_bytes())).await.is_err();
     }
 
     /// Something about the logs, on stderr.
     fn note(&self, words: &str) {
         if !self.quiet {
-            let _ =
-                std::io::Write::write_all(&mut std::io::stderr(), format!("kstrim: {words}\n").as_bytes());
+            super::complain(&format!("kstrim: {words}\n"));
         }
     }
 }

@@ -12,6 +12,7 @@ mod context;
 pub mod diagnose;
 pub mod doctor;
 pub mod down;
+mod down_profile;
 pub mod env;
 mod event_log;
 mod evidence;
@@ -32,6 +33,7 @@ pub mod status;
 pub mod streaming;
 pub mod tools;
 pub mod topic;
+pub mod trust;
 pub mod up;
 pub mod upgrade;
 pub mod user;
@@ -48,7 +50,7 @@ use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::report::{self, failure_block};
+use crate::report::{self, failure_block, output};
 
 /// The command line could not be understood; the text is clap's.
 pub const USAGE: Id = Id("KS-USAGE");
@@ -74,17 +76,24 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match layers.and_then(|layers| run(cli, &matches, &layers)) {
+    // A file that cannot be read must not keep anybody from revoking its trust.
+    let layers = match layers {
+        Err(_) if matches!(cli.command, Command::Trust(_)) => Ok(Layers::default()),
+        layers => layers,
+    };
+    let code = match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
             let mode = report::resolve(report::OutputMode::Auto, false, stderr_is_terminal(), &|n| {
                 std::env::var(n).ok()
             });
             let block = failure_block::render(&FailureInfo::new(&failure, None), mode.stderr, None);
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), block.as_bytes());
+            complain(&block);
             ExitCode::from(failure.kind.exit_code())
         }
-    }
+    };
+    // What could not be printed was lost to the signal, whatever the verb's end was.
+    output::finish().map_or(code, ExitCode::from)
 }
 
 /// A child of kstrim becomes its program: `PID PROGRAM ARG...`.
@@ -107,9 +116,18 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
             | Command::Versions(_)
             | Command::Tools(_)
             | Command::Config(_)
+            | Command::Trust(_)
             | Command::Bundle(_)
             | Command::Render(_)
     );
+    let local =
+        matches!(cli.command, Command::Completions { .. } | Command::Versions(_) | Command::Config(_));
+    if !local {
+        trust::home()?;
+    }
+    if !local && !matches!(cli.command, Command::Trust(_)) {
+        trust::settle(matches, layers)?;
+    }
     if !anywhere && global.context.is_some() {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
     }
@@ -117,6 +135,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Completions { shell } => completions::run(shell),
         Command::Versions(args) => versions::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Trust(args) => trust::run(&args),
         Command::Config(args) => config::run(&args, matches, layers),
         Command::Diagnose(args) => block_on(diagnose::run(&global, &args, layers)),
         Command::Logs(args) => block_on(logs::run(&global, &args)),
@@ -159,9 +178,22 @@ fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 
 /// Write data to stdout. A reader that has gone away (`kstrim render | head`) ends it quietly.
 fn print(text: &str) {
-    use std::io::Write;
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = output::stdout().print(text);
+}
+
+/// Write talk to stderr.
+fn complain(text: &str) {
+    let _ = output::stderr().print(text);
+}
+
+/// Talk to the person at stderr, one line.
+fn warn(text: &str) {
+    complain(&format!("warning: {text}\n"));
+}
+
+/// What to do about what was said before.
+fn hint(text: &str) {
+    complain(&format!("hint: {text}\n"));
 }
 
 /// Data as JSON, indented, with a line end.

@@ -1,20 +1,25 @@
 //! `kstrim produce`: lines of stdin to a topic.
+//!
+//! Memory: [`lines::AHEAD`] bytes of lines that are read ahead, and a portion of [`PORTION_BYTES`], or one line where that is
+//! larger, three times: as lines, as batches, as requests.
+
+mod lines;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::lines::Lines;
 use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Global, Produce, Summary};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kafka::Topic;
 use crate::kafka::partition;
 use crate::kafka::produce::{Ack, Message};
 
@@ -23,15 +28,11 @@ pub const FAILED: Id = Id("KS-PRODUCE-FAILED");
 /// A line of stdin is not what it should be.
 pub const LINE: Id = Id("KS-PRODUCE-LINE");
 
-/// Lines that are read ahead.
-const AHEAD: usize = 20_000;
 /// Most messages, and bytes of them, that are sent at once.
 const PORTION: usize = 10_000;
 const PORTION_BYTES: usize = 4_000_000;
-/// Longest line, bytes: what a broker takes at most by its own settings.
-const LONGEST: u64 = 100 << 20;
 /// How long what is under way may still be acknowledged after a signal.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_millis(1200);
 
 /// What was written.
 #[derive(Debug, Default, Serialize)]
@@ -78,7 +79,7 @@ impl Written {
 pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let mut stream = tokio::select! {
-        stream = Stream::open(global, rights(args), args.partition) => stream?,
+        stream = Stream::open(global, rights(args), args.partition, false) => stream?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let stamped = stream.client.stamp(Instant::now() + args.timeout);
@@ -87,7 +88,7 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let mut written = Written { topic: args.topic.to_string(), ..Written::default() };
-    let mut lines = read_ahead();
+    let mut lines = Lines::read_ahead(|| std::io::stdin().lock());
     let mut framer = Framer { args, number: 0, turn: 0 };
     let ended = loop {
         let first = tokio::select! {
@@ -96,7 +97,7 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
             line = lines.recv() => line,
         };
         let Some(first) = first else { break Ok(None) };
-        let (portion, broken) = framer.portion(first, &mut lines, stream.topic.partitions());
+        let (portion, broken) = framer.portion(first, || lines.try_recv(), &stream.topic);
         let mut acks = Vec::new();
         let deadline = Instant::now() + args.timeout;
         let mut stopped = None;
@@ -144,40 +145,6 @@ fn tell(global: &Global, args: &Produce, written: &Written) {
     }
 }
 
-type Lines = mpsc::Receiver<std::io::Result<Vec<u8>>>;
-
-/// stdin's lines, read by a thread of their own: it may wait for a person, or for ever.
-fn read_ahead() -> Lines {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    std::thread::spawn(move || {
-        let mut stdin = std::io::stdin().lock();
-        loop {
-            let mut line = Vec::new();
-            match (&mut stdin).take(LONGEST).read_until(b'\n', &mut line) {
-                Ok(0) => return,
-                Ok(_) => {
-                    if line.last() == Some(&b'\n') {
-                        line.pop();
-                    } else if line.len() as u64 == LONGEST {
-                        let error =
-                            std::io::Error::other(format!("a line of more than {} MiB", LONGEST >> 20));
-                        let _ = sender.blocking_send(Err(error));
-                        return;
-                    }
-                    if sender.blocking_send(Ok(line)).is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    let _ = sender.blocking_send(Err(error));
-                    return;
-                }
-            }
-        }
-    });
-    receiver
-}
-
 /// Makes messages of lines.
 struct Framer<'a> {
     args: &'a Produce,
@@ -193,14 +160,17 @@ impl Framer<'_> {
     fn portion(
         &mut self,
         first: std::io::Result<Vec<u8>>,
-        lines: &mut Lines,
-        partitions: u32,
+        mut more: impl FnMut() -> Option<std::io::Result<Vec<u8>>>,
+        topic: &Topic,
     ) -> (Vec<(i32, Message)>, Option<Box<Failure>>) {
         let mut portion = Vec::new();
         let mut bytes = 0;
         let mut line = first;
-        // Messages without a key go where the others of their portion go, as Kafka's own producer does it.
-        let keyless = i32::try_from(self.turn % partitions.max(1)).unwrap_or(0);
+        // Messages without a key go where the others of their portion go, and to a partition that has a leader, as
+        // Kafka's own producer does it. A key's partition is the key's, whether it has a leader or not.
+        let partitions = topic.partitions();
+        let led: Vec<i32> = topic.led().collect();
+        let keyless = led.get(self.turn as usize % led.len().max(1)).copied().unwrap_or(0);
         self.turn = self.turn.wrapping_add(1);
         loop {
             self.number += 1;
@@ -222,9 +192,9 @@ impl Framer<'_> {
             if portion.len() >= PORTION || bytes >= PORTION_BYTES {
                 return (portion, None);
             }
-            match lines.try_recv() {
-                Ok(next) => line = next,
-                Err(_) => return (portion, None),
+            match more() {
+                Some(next) => line = next,
+                None => return (portion, None),
             }
         }
     }
@@ -260,12 +230,12 @@ mod tests {
     }
 
     fn frame(args: &Produce, lines: &[&str], partitions: u32) -> (Vec<(i32, Message)>, Option<Box<Failure>>) {
-        let (sender, mut receiver) = mpsc::channel(100);
-        for line in &lines[1..] {
-            sender.try_send(Ok(line.as_bytes().to_vec())).unwrap();
-        }
         let mut framer = Framer { args, number: 0, turn: 0 };
-        framer.portion(Ok(lines[0].as_bytes().to_vec()), &mut receiver, partitions)
+        let mut lines = lines.iter().map(|line| Ok(line.as_bytes().to_vec()));
+        let first = lines.next().unwrap();
+        let leaders = vec![0; usize::try_from(partitions).unwrap()];
+        let topic = Topic { name: "t".into(), id: uuid::Uuid::nil(), leaders };
+        framer.portion(first, || lines.next(), &topic)
     }
 
     #[test]

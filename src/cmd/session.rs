@@ -22,6 +22,7 @@ use crate::exec::cancel::{Cancel, Reason};
 use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
+use crate::redact;
 use crate::report::{self, Reporter, Sinks, Talk};
 
 /// What every long verb has.
@@ -79,7 +80,8 @@ impl Session {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
                 if let Ok(json) = serde_json::to_string(&line) {
-                    log.borrow_mut().line(json);
+                    // The file may be handed on: what others say may hold a login, too.
+                    log.borrow_mut().line(redact::shapes(&json));
                 }
                 reporter.borrow_mut().event(&line);
             })
@@ -91,7 +93,8 @@ impl Session {
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let held = RefCell::default();
-        let session = Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
+        let session =
+            Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
         session.listen();
         session
     }
@@ -112,6 +115,7 @@ impl Session {
         // Before any work: see `status::stopped`.
         let signals =
             (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        crate::report::output::heed_signals();
         tokio::task::spawn_local(async move {
             let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
             let mut asked = false;
@@ -124,6 +128,7 @@ impl Session {
                 if asked {
                     runner.kill_all();
                     reporter.borrow_mut().finish();
+                    crate::report::output::finish();
                     let kind =
                         if reason == Reason::Interrupted { Kind::Interrupted } else { Kind::Terminated };
                     std::process::exit(kind.exit_code().into());

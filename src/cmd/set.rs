@@ -115,7 +115,8 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
             // What somebody else has set since stays as it is.
             let ours = |now: &Value| {
                 let config = now.pointer("/spec/kafka/config").and_then(Value::as_object);
-                let still = |key: &str| config.and_then(|c| c.get(key)).unwrap_or(&Value::Null) == &given[key];
+                let still =
+                    |key: &str| config.and_then(|c| c.get(key)).unwrap_or(&Value::Null) == &given[key];
                 Some(back.clone().into_iter().filter(|(key, _)| still(key)).collect())
             };
             let undone = match patch(living, args.adopt, ours).await {

@@ -119,7 +119,6 @@ async fn topic_to_create(cx: &Cx) -> Result<Option<NewTopic>> {
 
 /// Ready brokers, at most three: the replicas of a topic that is made for the test.
 fn brokers_of(snapshot: &crate::observe::Snapshot, cx: &Cx) -> u32 {
-    let ready =
-        snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()) && p.ready()).count();
+    let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }

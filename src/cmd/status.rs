@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Format, Global};
@@ -15,7 +15,7 @@ use crate::failure::{Kind, Result};
 use crate::observe::{Store, Watcher};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::style::{Look, Spans, Tone};
-use crate::report::{self, OutputMode, Sink};
+use crate::report::{self, OutputMode, Sink, output};
 use crate::status::look::{self, CORE, CUSTOM, Looker, Seen};
 use crate::status::model::{self, Memory};
 use crate::status::{Status, draw};
@@ -57,7 +57,7 @@ pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
         return runner;
     }
     runner.observed(Rc::new(|cmd| {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("+ {cmd}\n").as_bytes());
+        super::complain(&format!("+ {cmd}\n"));
     }))
 }
 
@@ -67,6 +67,7 @@ pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
 pub(super) fn stopped() -> impl Future<Output = Kind> {
     let signals =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    output::heed_signals();
     async move {
         let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
             return std::future::pending().await;
@@ -164,7 +165,7 @@ struct Screen {
 
 /// A block of lines that indicatif writes over in place.
 fn in_place_block() -> ProgressBar {
-    let block = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+    let block = ProgressBar::with_draw_target(None, output::stdout().draw_target());
     if let Ok(style) = ProgressStyle::with_template("{msg}") {
         block.set_style(style);
     }
@@ -183,7 +184,7 @@ impl Screen {
             watch: args.watch,
             live: in_place.then(in_place_block),
             look: mode.stdout,
-            sink: Sink::new(Box::new(std::io::stdout())),
+            sink: Sink::new(Box::new(output::stdout().writer())),
             last: None,
         }
     }

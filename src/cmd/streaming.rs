@@ -18,6 +18,8 @@ use crate::quickstart::smoke::{self, Brokers};
 
 /// The topic has no such partition.
 pub const PARTITION: Id = Id("KS-PARTITION-UNKNOWN");
+/// A partition has no leader.
+pub const NO_LEADER: Id = Id("KS-PARTITION-NO-LEADER");
 /// The brokers could not be reached.
 const UNREACHABLE: Id = Id("KS-BROKER-UNREACHABLE");
 
@@ -42,7 +44,12 @@ impl Stream {
     ///
     /// # Errors
     /// [`UNREACHABLE`], [`PARTITION`], `KS-TOPIC-UNKNOWN`, and those of the way to the cluster.
-    pub async fn open(global: &Global, rights: Rights<'_>, partition: Option<i32>) -> Result<Self> {
+    pub async fn open(
+        global: &Global,
+        rights: Rights<'_>,
+        partition: Option<i32>,
+        committed: bool,
+    ) -> Result<Self> {
         let Rights { topic: name, user, .. } = rights;
         let living = living::quiet(global, name).await?;
         let cx = &living.cx;
@@ -59,7 +66,7 @@ impl Stream {
             Some((port, security)) => Brokers::secured(cx, port, security)?,
             None => Brokers::of(cx)?,
         };
-        let options = Options { decompress: true, ..Options::default() };
+        let options = Options { decompress: true, committed, ..Options::default() };
         let unreachable = |e: KafkaError| {
             let what = format!("the Kafka {} cannot be used", cx.cluster());
             if let Some(failure) = login::failure(&e, &what, user.map(UserName::as_str), &rights.rule()) {
@@ -76,7 +83,7 @@ impl Stream {
             )
         };
         let mut client = brokers.client_with(options, Instant::now() + CONNECT).await.map_err(unreachable)?;
-        let found = client.topic(name.as_str(), Instant::now() + PATIENCE).await;
+        let found = client.topic_in_part(name.as_str(), Instant::now() + PATIENCE).await;
         let topic = found.map_err(|e| match e.code() {
             Some(code::UNKNOWN_TOPIC_OR_PARTITION) => {
                 let flags = refused::target_flags(&cx.settings.target);
@@ -134,6 +141,9 @@ pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<
     };
     let mut failure = Failure::new(id, kind, message);
     let code = error.code();
+    if code == Some(code::LEADER_NOT_AVAILABLE) {
+        failure.id = NO_LEADER;
+    }
     failure = failure.because(error);
     Box::new(match code {
         Some(code::MESSAGE_TOO_LARGE) => {

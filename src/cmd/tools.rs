@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::catalogue::{self, Minikube, Partial};
 use crate::cli::{Format, Tools, ToolsInstall, ToolsRemove, ToolsVerb};
@@ -12,8 +12,8 @@ use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, ToolSpec, Version};
 use crate::paths::cache_dir;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
-use crate::toolbox::{Kept, State, Toolbox, ids, pins};
+use crate::report::{self, OutputMode, output};
+use crate::toolbox::{Digests, Kept, State, Toolbox, ids, pins};
 
 /// List, install, remove.
 ///
@@ -98,6 +98,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
         ..download::Settings::default()
     };
     let store = Store { folder: cache_dir(), source, settings };
+    let digests = args.tool_digests.as_deref().map_or(Ok(Digests::default()), Digests::read)?;
     let mut paths = Vec::new();
     for (tool, version) in wanted {
         let bar = bar(&format!("{tool} {version}"));
@@ -108,7 +109,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
             bar.set_position(progress.done);
             std::ops::ControlFlow::Continue(())
         };
-        let path = toolbox.obtain(tool, &version, &store, &mut tell);
+        let path = toolbox.obtain(tool, &version, &store, &digests, &mut tell);
         bar.finish_and_clear();
         paths.push(path?);
     }
@@ -117,7 +118,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
 
 /// On stderr, and only where that is a terminal.
 fn bar(what: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(None, output::stderr().draw_target());
     let style = ProgressStyle::with_template("{msg}  {bytes} of {total_bytes}  {wide_bar}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what.to_owned())
 }

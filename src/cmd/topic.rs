@@ -179,7 +179,9 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
         Deleted::Yes => Ok(()),
         Deleted::NoLongerOwned => {
             let message = format!("{what} was deleted and created again by somebody else meanwhile");
-            Err(Box::new(Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: look at it again")))
+            Err(Box::new(
+                Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: look at it again"),
+            ))
         }
     }
 }

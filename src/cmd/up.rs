@@ -4,22 +4,27 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::session::{Ended, Session};
 use crate::catalogue::Choice;
 use crate::cli::{Global, Up};
-use crate::config::Settings;
+use crate::config::{INVALID, Settings};
 use crate::context::Cx;
 use crate::engine::journal::JournalFile;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
-use crate::failure::Result;
+use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 pub use crate::quickstart::checks::versions::choose;
-use crate::quickstart::{self, programs};
+use crate::quickstart::{self, gone, identity, programs, refused};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
+use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
+
+/// An API server that answers has done so by then.
+const PROMPT: Duration = Duration::from_secs(2);
 
 /// Bring the cluster up.
 ///
@@ -27,6 +32,11 @@ use crate::toolbox::{self, Toolbox};
 /// What is wrong with the command line; everything else is told by the session.
 pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
+    if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
+        let message = "--recreate is for minikube profiles; the cluster of --context stays";
+        let failure = Failure::new(INVALID, Kind::Usage, message);
+        return Err(Box::new(failure.because(format!("the cluster is that of the context {context}"))));
+    }
     let choice = choose(&settings)?;
     let session = Session::begin(global, "up", args.output);
     let ended = up(&session, settings, choice, args).await;
@@ -44,15 +54,17 @@ async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) ->
     ended
 }
 
-async fn run_tasks(
-    session: &Session,
-    cx: &Rc<Cx>,
-    tasks: Vec<Rc<dyn Task<Cx>>>,
-    args: &Up,
-) -> Result<Ended> {
+async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>, args: &Up) -> Result<Ended> {
     if let Some(context) = &cx.settings.target.context {
         tokio::select! {
             agreed = super::context::agreed(cx, context, args) => agreed?,
+            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        }
+    }
+    cx.recreate.set(args.recreate);
+    if !args.recreate && super::consent::is_possible() {
+        tokio::select! {
+            agreed = ask_to_recreate(&cx) => agreed?,
             _ = session.cancel.cancelled() => return Err(session.interrupted()),
         }
     }
@@ -63,9 +75,35 @@ async fn run_tasks(
         journal.save()?;
     }
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
+    identity::after(cx)?;
     let next = report.failure.is_none().then(|| quickstart::next::next(cx));
     cx.stop_observing();
     Ok(Ended { report, next })
+}
+
+/// Whether a profile whose machine is gone may be deleted and created again, where there is somebody to ask: before
+/// the tasks begin to draw.
+async fn ask_to_recreate(cx: &Cx) -> Result<()> {
+    if cx.settings.target.context.is_some() || !identity::is_made(cx) {
+        return Ok(());
+    }
+    let answers = async { tokio::time::timeout(PROMPT, cx.kubectl.ready()).await.is_ok_and(|r| r.is_ok()) };
+    if answers.await || !matches!(cx.minikube.status().await, Ok(State::Gone)) {
+        return Ok(());
+    }
+    let facts = gone::look(cx).await;
+    if gone::decide(&facts) != gone::Plan::Ask {
+        return Ok(());
+    }
+    let question = format!(
+        "The machine of profile {0} is gone. minikube can only delete the profile and create another: {1}.",
+        cx.profile(),
+        gone::lost(cx, &facts)
+    );
+    let hint = format!("say so: {} --recreate", refused::up(cx));
+    super::consent::ask(&question, "nothing was deleted", &hint).await?;
+    cx.recreate.set(true);
+    Ok(())
 }
 
 /// The context of a run: programs found, journal read.

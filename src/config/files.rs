@@ -1,13 +1,17 @@
 //! Settings from files: the user's own, and the project's over it. Their values become the defaults of
 //! the command line, so that flags and environment variables win over them by clap's own order.
+//!
+//! Not every file is believed ([`super::belief`]), and of a project's file what says where things come from or go to
+//! counts only when the user has trusted that very content ([`super::trust`]).
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, Command, CommandFactory};
-use serde_yaml::Value;
+use clap::{Arg, Command};
 
-use super::keys::{self, Key, Shape};
-use crate::cli::Cli;
+use super::belief::{Me, Opened};
+use super::keys;
+pub use super::parse::parse;
+use super::trust::Trust;
 use crate::failure::{Failure, Id, Kind, Result};
 
 /// A settings file cannot be read, or is no YAML.
@@ -19,8 +23,6 @@ pub const VALUE: Id = Id("KS-CONFIG-VALUE");
 
 /// The project's file, in the working directory or a folder above it.
 pub const PROJECT_FILE: &str = "kstrim.yaml";
-/// A file of settings is short; more is a mistake, or an attack on the parser. Bytes.
-const LIMIT: u64 = 64 * 1024;
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,26 +37,61 @@ pub struct Entry {
     pub line: usize,
 }
 
+/// Whose word a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The user's own, in the configuration folder.
+    User,
+    /// A project's, which may come from anybody.
+    Project,
+}
+
+/// How far a file counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Belief {
+    /// Wholly: it is the user's own, or trusted.
+    Whole,
+    /// A project's that is not trusted: only what it says of what.
+    What,
+    /// Not at all, and why: one clause.
+    None(String),
+}
+
+/// A file that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where.
+    pub path: PathBuf,
+    /// Whose.
+    pub whose: Whose,
+    /// How far it counts.
+    pub belief: Belief,
+    /// Whether its very content is trusted.
+    pub trusted: bool,
+}
+
 /// What the files say, the weaker first.
 #[derive(Debug, Default)]
 pub struct Layers {
     entries: Vec<Entry>,
-    /// The files that were read.
-    pub files: Vec<PathBuf>,
+    /// What stands in a file that is not trusted and counts only in one that is.
+    pub left_out: Vec<Entry>,
+    /// The files that were found.
+    pub files: Vec<Found>,
 }
 
 /// The user's own file, `kstrim/config.yaml` in the platform's configuration folder.
 pub fn user_file() -> Option<PathBuf> {
-    dirs::config_dir().map(|folder| folder.join("kstrim/config.yaml"))
+    dirs::config_dir().filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim/config.yaml"))
 }
 
-/// The project's file: the nearest at or above `folder`. What is above the repository or the home is no
-/// part of the project: it may be anybody's.
+/// The project's file: the nearest at or above `folder`, whatever it is. What is above the repository or the home is
+/// no part of the project: it may be anybody's.
 pub fn project_file(folder: &Path) -> Option<PathBuf> {
     let home = dirs::home_dir();
     for at in folder.ancestors() {
         let file = at.join(PROJECT_FILE);
-        if file.is_file() {
+        if file.symlink_metadata().is_ok() {
             return Some(file);
         }
         if at.join(".git").exists() || home.as_deref() == Some(at) {
@@ -71,14 +108,48 @@ impl Layers {
     /// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`], each naming file and line.
     pub fn read() -> Result<Self> {
         let project = std::env::current_dir().ok().and_then(|folder| project_file(&folder));
-        let files = [user_file().filter(|file| file.is_file()), project];
+        let user = user_file().filter(|file| file.symlink_metadata().is_ok());
+        let (me, trust) = (Me::now(), Trust::default());
         let mut layers = Self::default();
-        for file in files.into_iter().flatten() {
-            let text = text(&file)?;
-            layers.entries.extend(parse(&file, &text)?);
-            layers.files.push(file);
+        for (file, whose) in [(user, Whose::User), (project, Whose::Project)] {
+            if let Some(file) = file {
+                layers.add(&file, whose, &me, &trust)?;
+            }
         }
         Ok(layers)
+    }
+
+    fn add(&mut self, file: &Path, whose: Whose, me: &Me, trust: &Trust) -> Result<()> {
+        let failed = |e: std::io::Error| unreadable(file, &e.to_string());
+        let opened = Opened::at(file).map_err(failed)?;
+        let doubt = me.doubt(file, &opened.meta).map_err(failed)?;
+        let mut found = Found { path: file.to_owned(), whose, belief: Belief::Whole, trusted: false };
+        // Of a file that is not believed nothing is read, unless some content of it was trusted.
+        if let Some(why) = doubt.filter(|_| trust.of(file).is_none()) {
+            found.belief = Belief::None(why);
+            self.files.push(found);
+            return Ok(());
+        }
+        let doubt = me.doubt(file, &opened.meta).map_err(failed)?;
+        let bytes = opened.read().map_err(failed)?;
+        found.trusted = trust.holds(file, &bytes);
+        if let Some(why) = doubt.filter(|_| !found.trusted) {
+            found.belief = Belief::None(format!("{why}, and its content is not the one that was trusted"));
+            self.files.push(found);
+            return Ok(());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| unreadable(file, "it is not UTF-8"))?;
+        let entries = parse(file, &text)?;
+        let whole = found.trusted || whose == Whose::User;
+        let (counts, left_out): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| whole || !keys::needs_trust(entry));
+        if !left_out.is_empty() {
+            found.belief = Belief::What;
+        }
+        self.entries.extend(counts);
+        self.left_out.extend(left_out);
+        self.files.push(found);
+        Ok(())
     }
 
     /// The value of a setting that wins among the files.
@@ -103,188 +174,18 @@ impl Layers {
     }
 }
 
-fn text(file: &Path) -> Result<String> {
-    let failed = |why: String| {
-        let message = format!("the settings file {} cannot be read", file.display());
-        Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(why))
-    };
-    let size = std::fs::metadata(file).map_err(|e| failed(e.to_string()))?.len();
-    if size > LIMIT {
-        return Err(failed(format!("it has {size} bytes; settings take less than {LIMIT}")));
-    }
-    std::fs::read_to_string(file).map_err(|e| failed(e.to_string()))
-}
-
-/// The settings of one file's text.
-///
-/// # Errors
-/// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`].
-pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
-    let value: Value = serde_yaml::from_str(text).map_err(|e| {
-        let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
-        let message = format!("{}{line} is not YAML", file.display());
-        Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(e))
-    })?;
-    let mapping = match value {
-        Value::Null => return Ok(Vec::new()),
-        Value::Mapping(mapping) => mapping,
-        _ => {
-            let message = format!("{} holds no settings", file.display());
-            let failure = Failure::new(UNREADABLE, Kind::Usage, message)
-                .because("it takes lines such as `memory: 6g`")
-                .hint("begin with a file that has all of them: kstrim config init");
-            return Err(Box::new(failure));
-        }
-    };
-    let known = keys::all();
-    let mut entries = Vec::new();
-    for (name, value) in mapping {
-        let name = scalar(&name).unwrap_or_default();
-        let line = line_of(text, &name);
-        let Some(key) = known.iter().find(|key| key.name == name) else {
-            return Err(unknown(file, line, &name, &known));
-        };
-        let wrong = |why: String| {
-            let message = format!("{}:{line}: {name} has a value that it cannot take", file.display());
-            Box::new(Failure::new(VALUE, Kind::Usage, message).because(why))
-        };
-        let mut values = values(key, &value).map_err(wrong)?;
-        check(key, &values).map_err(wrong)?;
-        if key.path {
-            values = values.into_iter().map(|value| beside(file, value)).collect();
-        }
-        entries.push(Entry { key: name, values, file: file.to_owned(), line });
-    }
-    Ok(entries)
-}
-
-/// A value as it would be written after the flag.
-fn scalar(value: &Value) -> std::result::Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(yes) => Ok(yes.to_string()),
-        // YAML reads 4.10 as the number 4.1: what was written is lost.
-        Value::Number(number) if number.is_f64() => {
-            Err(format!("a number with a point loses its zeros: write it in quotes, \"{number}\""))
-        }
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Null => Err("it has no value".into()),
-        _ => Err("it takes one value".into()),
-    }
-}
-
-fn values(key: &Key, value: &Value) -> std::result::Result<Vec<String>, String> {
-    match (key.shape, value) {
-        (Shape::List, Value::Sequence(all)) => all.iter().map(scalar).collect(),
-        (Shape::Switch, value) if !value.is_bool() => Err("it takes true or false".into()),
-        (_, value) => Ok(vec![scalar(value)?]),
-    }
-}
-
-/// Let the command line judge the values, as if they were flags.
-fn check(key: &Key, values: &[String]) -> std::result::Result<(), String> {
-    if key.shape == Shape::Switch {
-        return Ok(());
-    }
-    let flags = values.iter().map(|value| format!("--{}={value}", key.name));
-    let words = ["kstrim".to_owned(), "up".to_owned()].into_iter().chain(flags);
-    match Cli::command().try_get_matches_from(words) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let text = error.render().to_string();
-            let all: Vec<&str> = text.lines().take_while(|line| !line.contains("--help")).collect();
-            Err(all.join(" ").trim().trim_start_matches("error: ").to_owned())
-        }
-    }
-}
-
-/// A relative path means one beside the file, wherever kstrim is run.
-fn beside(file: &Path, value: String) -> String {
-    match file.parent() {
-        Some(folder) if !value.contains("://") => folder.join(&value).to_string_lossy().into_owned(),
-        _ => value,
-    }
-}
-
-/// The line of a key at the top level; YAML's parser keeps none.
-fn line_of(text: &str, key: &str) -> usize {
-    let is_it = |line: &str| {
-        let line = line.trim_start_matches(['"', '\'']);
-        line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
-    };
-    text.lines().position(is_it).map_or(1, |at| at + 1)
-}
-
-fn unknown(file: &Path, line: usize, name: &str, known: &[Key]) -> Box<Failure> {
-    let near = known
-        .iter()
-        .map(|key| (strsim::jaro_winkler(&key.name, &name.replace('_', "-")), &key.name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let message = format!("{}:{line}: there is no setting {name:?}", file.display());
-    let failure = Failure::new(UNKNOWN_KEY, Kind::Usage, message);
-    Box::new(match near {
-        Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint("all of them: kstrim config show"),
-    })
+/// The failure of a settings file that cannot be read.
+pub fn unreadable(file: &Path, why: &str) -> Box<Failure> {
+    let message = format!("the settings file {} cannot be read", file.display());
+    Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(why))
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
-
-    fn read(text: &str) -> Result<Vec<Entry>> {
-        parse(Path::new("/p/kstrim.yaml"), text)
-    }
-
-    fn values(text: &str, key: &str) -> Vec<String> {
-        let entries = read(text).expect(text);
-        entries.into_iter().find(|e| e.key == key).expect(key).values
-    }
-
-    #[test]
-    fn values_are_as_after_a_flag() {
-        assert_eq!(values("cpus: 4", "cpus"), ["4"]);
-        assert_eq!(values("kafka: 4.3.1", "kafka"), ["4.3.1"]);
-        assert_eq!(values("stock: true", "stock"), ["true"]);
-        assert_eq!(
-            values("minikube-arg: [--force, --cni=bridge]", "minikube-arg"),
-            ["--force", "--cni=bridge"]
-        );
-        assert_eq!(values("minikube-arg: --force", "minikube-arg"), ["--force"]);
-        assert!(read("# nothing yet\n").expect("an empty file").is_empty());
-    }
-
-    #[test]
-    fn a_relative_path_is_beside_the_file() {
-        assert_eq!(values("manifests: deploy/strimzi.yaml", "manifests"), ["/p/deploy/strimzi.yaml"]);
-        assert_eq!(values("manifests: /deploy/strimzi.yaml", "manifests"), ["/deploy/strimzi.yaml"]);
-        assert_eq!(values("mirror: https://mirror.example/x", "mirror"), ["https://mirror.example/x"]);
-    }
-
-    #[test]
-    fn what_cannot_be_is_named_with_its_line() {
-        for (text, id, words) in [
-            ("cpus: 2\nmemori: 4g\n", UNKNOWN_KEY, "/p/kstrim.yaml:2"),
-            ("adopt: true\n", UNKNOWN_KEY, "there is no setting"),
-            ("\nnamespace: My_Kafka\n", VALUE, ":2: namespace"),
-            ("nodes: 0\n", VALUE, ":1: nodes"),
-            ("stock: maybe\n", VALUE, ":1: stock"),
-            ("kafka: 4.10\n", VALUE, ":1: kafka"),
-            ("topic: [a, b]\n", VALUE, ":1: topic"),
-            ("memory:\n", VALUE, ":1: memory"),
-            ("memory: [4g\n", UNREADABLE, "is not YAML"),
-            ("just words\n", UNREADABLE, "holds no settings"),
-        ] {
-            let failure = read(text).expect_err(text);
-            assert_eq!((failure.id, failure.kind), (id, Kind::Usage), "{text}: {failure:?}");
-            assert!(failure.message.contains(words), "{text}: {failure:?}");
-        }
-        let failure = read("memori: 4g\n").expect_err("no such key");
-        assert_eq!(failure.hints, ["did you mean `memory`?"]);
-        let failure = read("kubernetes_version: \"1.34\"\n").expect_err("no such key");
-        assert_eq!(failure.hints, ["did you mean `kubernetes-version`?"]);
-    }
+    use crate::cli::Cli;
 
     #[test]
     fn the_stronger_file_wins_and_flags_win_over_it() {
@@ -305,7 +206,7 @@ mod tests {
     #[test]
     fn every_verb_takes_what_the_files_say() {
         let text = "profile: p2\nnamespace: ns\ntopic: t\nstock: true\noutput: plain\ntimeout: 10m\n";
-        let layers = Layers { entries: parse(Path::new("/p.yaml"), text).expect(text), files: Vec::new() };
+        let layers = Layers { entries: parse(Path::new("/p.yaml"), text).expect(text), ..Layers::default() };
         for verb in ["up", "plan", "render", "status", "smoke-test", "down", "env"] {
             let matches = layers
                 .over(Cli::command())
@@ -315,5 +216,36 @@ mod tests {
             let profile = of.get_one::<crate::names::ProfileName>("profile").expect("a profile");
             assert_eq!(profile.as_str(), "p2", "{verb}");
         }
+    }
+
+    #[test]
+    fn of_a_projects_file_only_what_counts_until_it_is_trusted() {
+        let root = tempfile::tempdir().expect("a folder");
+        let trust = Trust::at(root.path().join("trust"));
+        let file = root.path().join(PROJECT_FILE);
+        let text = "memory: 6g\nmirror: https://mirror.example\ndriver: docker\n";
+        std::fs::write(&file, text).expect("a file");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("a mode");
+        let read = |whose| {
+            let mut layers = Layers::default();
+            layers.add(&file, whose, &Me::now(), &trust).expect("read");
+            layers
+        };
+        let layers = read(Whose::Project);
+        assert!(layers.get("memory").is_some() && layers.get("driver").is_some());
+        assert!(layers.get("mirror").is_none());
+        assert_eq!((layers.left_out.len(), &layers.files[0].belief), (1, &Belief::What));
+        assert!(read(Whose::User).get("mirror").is_some(), "the user's own file is the user's own word");
+        trust.give(&file, text.as_bytes()).expect("trusted");
+        let layers = read(Whose::Project);
+        assert!(layers.get("mirror").is_some() && layers.files[0].trusted);
+        std::fs::write(&file, format!("{text}# changed\n")).expect("a file");
+        assert!(read(Whose::Project).get("mirror").is_none());
+        // Where everybody may write, only the very content that was trusted counts.
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("a mode");
+        let layers = read(Whose::Project);
+        assert!(layers.get("memory").is_none(), "{:?}", layers.files);
+        std::fs::write(&file, text).expect("a file");
+        assert!(read(Whose::Project).get("mirror").is_some());
     }
 }

@@ -4,7 +4,9 @@
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use serde_json::{Map, Value, json};
 
+use super::files::Entry;
 use crate::cli::Cli;
+use crate::names::machine::is_contained_driver;
 
 /// What a setting's value is in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,70 @@ pub enum Shape {
     List,
     /// One value.
     One,
+}
+
+/// What a setting decides, and so whose word it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// What is made: a project may say it.
+    What,
+    /// Where things come from or go to, or what else is run: of a project's file it counts when that is trusted.
+    /// Left out, everything is as without it to the last byte: what is downloaded is held against pinned digests.
+    Source,
+    /// The same, but without it something else would be installed, or on another cluster: there is no going on.
+    Place,
+    /// What with some values, [`Class::Place`] with the others.
+    Driver,
+}
+
+/// The class of every setting. One that is missing is taken for a [`Class::Place`], and a test asks for it.
+const CLASSES: [(&str, Class); 31] = [
+    ("profile", Class::What),
+    ("context", Class::Place),
+    ("namespace", Class::What),
+    ("cluster", Class::What),
+    ("release", Class::What),
+    ("kafka", Class::What),
+    ("preset", Class::What),
+    ("topic", Class::What),
+    ("with", Class::What),
+    ("storage", Class::What),
+    ("stock", Class::What),
+    ("manifests", Class::Place),
+    ("mirror", Class::Source),
+    ("offline", Class::What),
+    ("download-timeout", Class::What),
+    ("system-tools", Class::What),
+    ("bundle", Class::Place),
+    ("image-archive", Class::Place),
+    ("image-registry", Class::Place),
+    ("image-pull-secret", Class::Place),
+    ("image-pull-config", Class::Place),
+    ("tool-digests", Class::Source),
+    ("driver", Class::Driver),
+    ("memory", Class::What),
+    ("cpus", Class::What),
+    ("nodes", Class::What),
+    ("kubernetes-version", Class::What),
+    ("minikube-arg", Class::Place),
+    ("output", Class::What),
+    ("timeout", Class::What),
+    ("no-diagnose", Class::What),
+];
+
+/// The class of a setting.
+pub fn class(name: &str) -> Option<Class> {
+    CLASSES.iter().find(|(known, _)| *known == name).map(|(_, class)| *class)
+}
+
+/// Whether an entry of a project's file counts only when the file is trusted.
+pub fn needs_trust(entry: &Entry) -> bool {
+    match class(&entry.key) {
+        Some(Class::What) => false,
+        // `none` runs Kubernetes on the machine itself, `ssh` on another one.
+        Some(Class::Driver) => !entry.values.iter().all(|name| is_contained_driver(name)),
+        Some(Class::Source | Class::Place) | None => true,
+    }
 }
 
 /// A setting.
@@ -72,7 +138,7 @@ fn key(arg: &Arg) -> Key {
         } else {
             Vec::new()
         },
-        path: ["manifests", "mirror", "image-archive", "image-pull-config", "bundle"]
+        path: ["manifests", "mirror", "image-archive", "image-pull-config", "bundle", "tool-digests"]
             .contains(&name.as_str()),
         name,
     }
@@ -91,7 +157,12 @@ pub fn schema() -> Value {
             Shape::One if key.choices.is_empty() => one,
             Shape::One => json!({"type": "string", "enum": key.choices}),
         };
-        property["description"] = json!(key.about);
+        let note = match class(&key.name) {
+            Some(Class::What) => "",
+            Some(Class::Driver) => " (`none` and `ssh` of a project count only after `kstrim trust`)",
+            _ => " (of a project it counts only after `kstrim trust`)",
+        };
+        property["description"] = json!(format!("{}{note}", key.about));
         if let Some(default) = key.default {
             property["default"] = json!(default);
         }
@@ -133,4 +204,34 @@ pub fn commented() -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_class() {
+        let names: Vec<String> = all().into_iter().map(|key| key.name).collect();
+        let without: Vec<_> = names.iter().filter(|name| class(name).is_none()).collect();
+        assert!(without.is_empty(), "say in CLASSES whose word these need: {without:?}");
+        let dead: Vec<_> = CLASSES.iter().filter(|(name, _)| !names.iter().any(|n| n == name)).collect();
+        assert!(dead.is_empty(), "no such settings: {dead:?}");
+        // A value that is a path or a URL says where from.
+        for key in all().into_iter().filter(|key| key.path) {
+            assert_ne!(class(&key.name), Some(Class::What), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_driver_is_what_or_where() {
+        let entry = |value: &str| Entry {
+            key: "driver".into(),
+            values: vec![value.into()],
+            file: "/p/kstrim.yaml".into(),
+            line: 1,
+        };
+        assert!(!needs_trust(&entry("docker")) && !needs_trust(&entry("kvm2")));
+        assert!(needs_trust(&entry("none")) && needs_trust(&entry("ssh")) && needs_trust(&entry("generic")));
+    }
 }

@@ -1,8 +1,11 @@
 //! What a run was asked for, resolved and checked before any command is run.
 
+pub mod belief;
 mod bundled;
 pub mod files;
 pub mod keys;
+mod parse;
+pub mod trust;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +18,6 @@ use crate::names::{
     ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName,
     SecretName, StorageSize, TopicName, Version,
 };
-use crate::tool::minikube_output::memory_mb;
 
 /// A setting has a value that cannot be.
 pub const INVALID: Id = Id("KS-SETTING-INVALID");
@@ -110,6 +112,8 @@ pub struct Settings {
     pub pull_secrets: Vec<SecretName>,
     /// A docker configuration with a login to pull with.
     pub pull_config: Option<PathBuf>,
+    /// A file with digests of minikube and kubectl that the user vouches for.
+    pub tool_digests: Option<PathBuf>,
 }
 
 impl Settings {
@@ -145,6 +149,7 @@ impl Settings {
             image_registry: what.image_registry.clone(),
             pull_secrets: what.image_pull_secret.clone(),
             pull_config: what.image_pull_config.clone(),
+            tool_digests: what.tool_digests.clone(),
         };
         settings.check()?;
         settings.elsewhere()?;
@@ -208,6 +213,7 @@ impl Settings {
             image_registry: None,
             pull_secrets: Vec::new(),
             pull_config: None,
+            tool_digests: None,
         }
     }
 
@@ -218,28 +224,6 @@ impl Settings {
     }
 
     fn check(&self) -> Result<()> {
-        let word = |s: &str| {
-            let mut chars = s.chars();
-            chars.next().is_some_and(|c| c.is_ascii_alphanumeric())
-                && chars.all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        };
-        if let Some(driver) = &self.driver
-            && !word(driver)
-        {
-            return Err(invalid("--driver", driver, "a driver's name such as docker, kvm2, podman"));
-        }
-        if let Some(memory) = &self.memory
-            && memory_mb(memory).is_none_or(|mb| mb == 0)
-            && !matches!(memory.as_str(), "max" | "no-limit")
-        {
-            return Err(invalid("--memory", memory, "a size such as 4096 (MiB), 4g, or max"));
-        }
-        if let Some(cpus) = &self.cpus
-            && !cpus.parse::<u32>().is_ok_and(|n| n > 0)
-            && !matches!(cpus.as_str(), "max" | "no-limit")
-        {
-            return Err(invalid("--cpus", cpus, "a whole number above 0, or max"));
-        }
         for archive in &self.image_archives {
             if !archive.is_file() {
                 let value = archive.display().to_string();
@@ -255,17 +239,6 @@ impl Settings {
         {
             let value = file.display().to_string();
             return Err(invalid("--image-pull-config", &value, "docker's configuration, a file that exists"));
-        }
-        if let Some(bad) = self.minikube_args.iter().find(|a| {
-            ["-p", "--profile", "-o", "--output"]
-                .iter()
-                .any(|flag| *a == flag || a.starts_with(&format!("{flag}=")))
-        }) {
-            return Err(invalid(
-                "--minikube-arg",
-                bad,
-                "a flag that kstrim does not set itself (use --profile NAME)",
-            ));
         }
         Ok(())
     }
@@ -304,12 +277,8 @@ mod tests {
     #[test]
     fn wrong_values_are_named_with_what_they_take() {
         for (args, flag) in [
-            (["--memory", "lots"], "--memory"),
-            (["--cpus", "0"], "--cpus"),
-            (["--driver", "-x"], "--driver"),
             (["--image-archive", "/no/such.tar"], "--image-archive"),
             (["--image-pull-config", "/no/such.json"], "--image-pull-config"),
-            (["--minikube-arg", "--profile=x"], "--minikube-arg"),
         ] {
             let args: Vec<String> = vec![format!("{}={}", args[0], args[1])];
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -317,6 +286,11 @@ mod tests {
             assert_eq!((failure.id, failure.kind), (INVALID, Kind::Usage));
             assert!(failure.message.contains(flag), "{}", failure.message);
         }
-        assert!(settings(&["--memory=4g", "--cpus=max", "--storage=10Gi", "--minikube-arg=--force"]).is_ok());
+        assert!(
+            settings(&["--memory=6Gi", "--cpus=max", "--storage=10Gi", "--minikube-arg=--force"]).is_ok()
+        );
+        for bad in ["--memory=lots", "--cpus=0", "--driver=-x", "--minikube-arg=-pvictim"] {
+            assert!(Cli::try_parse_from(["kstrim", "up", bad]).is_err(), "{bad}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::redact::Redactor;
+use crate::redact::Redactor;
 use crate::status::Status;
 
 /// Most bytes of one file in the archive.

@@ -103,6 +103,7 @@ pub fn past(verb: &str, text: &str) -> Past {
             Event::Command { .. }
             | Event::Warning { .. }
             | Event::DeletionPlanned(_)
+            | Event::ProfileDeletion(_)
             | Event::Smoke(_)
             | Event::ComponentSmoke(_) => {}
         }

@@ -68,7 +68,7 @@ pub fn local(request: &Request<'_>, bundle: &Bundle) {
     variables.sort();
     bundle.text("kstrim/environment.txt", variables.concat());
     // What a program was given in secret may stand in its log.
-    let secret = std::env::vars_os().filter(|(name, _)| super::names::is_secret(&name.to_string_lossy()));
+    let secret = std::env::vars_os().filter(|(name, _)| crate::redact::is_secret(&name.to_string_lossy()));
     bundle.secret(secret.map(|(_, value)| value.to_string_lossy().into_owned()));
 }
 

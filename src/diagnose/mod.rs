@@ -2,7 +2,7 @@
 //! the cluster, its pods and minikube say, without secrets.
 //!
 //! Nothing it asks may hold it up: every child has a short limit ([`bounded`]), the whole has one, and
-//! what could not be had by then is told as a gap. [`bundle`] holds what was collected, [`redact`] takes
+//! what could not be had by then is told as a gap. [`bundle`] holds what was collected, [`crate::redact`] takes
 //! the secrets out when all of them are known, [`archive`] packs it.
 
 mod archive;
@@ -11,10 +11,6 @@ mod bundle;
 mod cluster;
 mod local;
 mod machine;
-mod names;
-mod private_key;
-mod redact;
-mod scan;
 mod summary;
 
 use std::path::{Path, PathBuf};

@@ -13,9 +13,10 @@ use super::live::{Live, PAUSE};
 use crate::cluster::change;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
+use crate::cluster::lease::{Holder, Lease, Refused};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::kind::Version;
-use crate::observe::{ApiError, Kind as Observed};
+use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;
 use crate::quickstart::checks::{Ground, disk};
@@ -46,7 +47,7 @@ enum Act {
     MoveAway(PathBuf),
     /// Write the profile's context into kstrim's kubeconfig.
     Context(Rc<Minikube>),
-    /// Delete a profile in which nothing ever ran, or whose machine is gone.
+    /// Delete a profile in which nothing ever ran.
     Delete(Rc<Minikube>),
     /// Start it.
     Start(Rc<Minikube>, StartOptions, String),
@@ -129,10 +130,6 @@ async fn profile_fixes(
             let what = format!("delete the half-made profile {name}, in which nothing ever ran");
             add(check, what, true, Act::Delete(minikube.clone()));
         }
-        p if p == profile_ids::GONE.0 => {
-            let what = format!("delete the profile {name}, whose machine is gone");
-            add(check, what, true, Act::Delete(minikube.clone()));
-        }
         p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {
             let lost = p == profile_ids::PARTIAL.0 && apiserver::is_lost(minikube).await.unwrap_or(false);
             let first = if lost { "write the file that starts its API server anew, and " } else { "" };
@@ -210,14 +207,39 @@ impl Planned {
                 cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }
             Act::Restart(kubectl, namespace, pods) => {
-                let deleted = restart(kubectl, namespace, pods).await;
+                let deleted = exclusively(kubectl, namespace, restart(kubectl, namespace, pods)).await;
                 deleted.map_err(|e| vain("the operator was not restarted".into(), e.message))
             }
             Act::Unpause(kubectl, namespace, name) => {
-                let patched = unpause(kubectl, namespace, name).await;
+                let patched = exclusively(kubectl, namespace, unpause(kubectl, namespace, name)).await;
                 patched.map_err(|e| vain(format!("the Kafka {name} stays paused"), e.message))
             }
         }
+    }
+}
+
+/// Keep other commands that change the namespace out meanwhile.
+async fn exclusively(
+    kubectl: &Rc<Kubectl>,
+    namespace: &str,
+    work: impl Future<Output = Result<(), ApiError>>,
+) -> Result<(), ApiError> {
+    // No file lock is held, so nobody who has this folder's may be taken for dead.
+    let holder = Holder {
+        state: uuid::Uuid::new_v4().to_string(),
+        ..crate::quickstart::ownership::holder("", "doctor --fix")
+    };
+    match Lease::take(kubectl.clone(), namespace, &holder, |_| {}).await {
+        Ok(lease) => {
+            let done = work.await;
+            lease.release(kubectl).await;
+            done
+        }
+        Err(Refused::Held { holder, .. }) => {
+            let message = format!("another command is changing the namespace: {holder}");
+            Err(ApiError::new(ApiErrorKind::Conflict, message))
+        }
+        Err(Refused::Api(error)) => Err(error),
     }
 }
 
@@ -242,8 +264,7 @@ async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), A
     let collection = Observed::Kafka.path(Version::served(&group).unwrap_or_default(), Some(namespace));
     let Some(kafka) = kubectl.find(&format!("{collection}/{name}")).await? else { return Ok(()) };
     let owned = Owned::requested(&collection, &kafka, Consent::by_name());
-    let patch =
-        |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
+    let patch = |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
     let resource = "kafkas.kafka.strimzi.io";
     change::patch(kubectl, &installation, &owned, resource, namespace, patch).await.map(drop)
 }

@@ -18,6 +18,7 @@ use crate::explain::kubectl;
 use crate::failure::{Failure, Kind, Result};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::checks::{Ground, Group};
+use crate::quickstart::identity::Owner;
 use crate::quickstart::preflight::OPERATORS;
 use crate::status::Status;
 use crate::status::data::{Finding, Level};
@@ -103,7 +104,7 @@ impl<'a> Live<'a> {
     }
 
     async fn cluster(ground: &Ground, looker: &Result<Looker>) -> Result<Cluster, String> {
-        let claimed = ground.journal.as_ref().is_ok_and(|j| j.profile_is_ours);
+        let claimed = ground.owner().await.is_some_and(Owner::is_ours);
         let looker = match looker {
             Ok(looker) => looker,
             Err(failure) => {

@@ -16,6 +16,7 @@ use ureq::{Agent, Body, Proxy};
 use super::pace::{self, Pace};
 use super::{OnProgress, Progress, Settings, ids, proxy, redirect};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::paths::{private_file, write_private};
 
 /// Most redirects followed for one file. GitHub's release assets need one.
 const REDIRECTS: usize = 10;
@@ -60,9 +61,13 @@ impl Part {
     /// The part file of this URL; a random one if another process holds it.
     pub(super) fn open(folder: &Path, url: &str) -> io::Result<Self> {
         let path = folder.join(format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(url.as_bytes()))));
-        let lock = File::create(path.with_extension("lock"))?;
+        let mut create = OpenOptions::new();
+        create.write(true).create(true).truncate(true);
+        let lock = private_file(&mut create, &path.with_extension("lock"))?;
         if lock.try_lock().is_ok() {
-            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            let mut keep = OpenOptions::new();
+            keep.create(true).truncate(false).read(true).write(true);
+            let file = private_file(&mut keep, &path)?;
             return Ok(Self { file, path, _lock: lock, alone: false });
         }
         let (file, path) = tempfile::NamedTempFile::new_in(folder)?.keep()?;
@@ -84,7 +89,7 @@ impl Part {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
         match validator {
-            Some(validator) if !self.alone => fs::write(self.validator_path(), validator),
+            Some(validator) if !self.alone => write_private(&self.validator_path(), validator.as_bytes()),
             _ => remove(&self.validator_path()),
         }
     }

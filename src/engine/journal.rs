@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::paths::private_dir;
 
 /// The journal's version. A file with a larger one is left untouched.
 pub const SCHEMA: u32 = 1;
@@ -35,10 +36,14 @@ pub struct Journal {
     /// The Strimzi release of the last `up`.
     #[serde(default)]
     pub release: Option<String>,
-    /// Whether kstrim began to make the profile itself. Written before the first command
-    /// that makes it, so that a run killed in the middle can be told from a foreign profile.
+    /// Whether kstrim made the profile, as far as the last run could prove it. Whether the profile
+    /// of today is still that one, [`Journal::made`] tells.
     #[serde(default)]
     pub profile_is_ours: bool,
+    /// How the profile that kstrim made can be recognised. Written before the first command that
+    /// makes it, and completed while that is at work; a run that made nothing takes it back.
+    #[serde(default)]
+    pub made: Option<Made>,
     /// Whether a `minikube start` began whose good end nobody saw. The API server answers long
     /// before that end, and a start that is killed in between leaves a node without network.
     #[serde(default)]
@@ -65,6 +70,38 @@ pub struct Journal {
     /// By task id.
     #[serde(default)]
     pub tasks: BTreeMap<String, Entry>,
+}
+
+/// What identifies the profile that kstrim made, readable with nothing running. One of the same name that
+/// somebody created later has none of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// When its first start began.
+    pub begun: Timestamp,
+    /// A random id that was handed to the program that made it, which keeps it with the profile.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Digest of its machine's public key; none until the machine was seen.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// The container engine that its machine is on; none for a virtual machine.
+    #[serde(default)]
+    pub engine: Option<On>,
+}
+
+/// A container engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct On {
+    /// Its kind.
+    pub driver: String,
+    /// Its own id.
+    pub id: String,
+    /// The name by which its client knew it.
+    #[serde(default)]
+    pub context: String,
+    /// Its address.
+    #[serde(default)]
+    pub host: String,
 }
 
 /// A task's last run.
@@ -98,6 +135,7 @@ impl JournalFile {
             profile: profile.to_owned(),
             release: None,
             profile_is_ours: false,
+            made: None,
             start_unfinished: false,
             never_whole: false,
             cluster_uid: None,
@@ -187,7 +225,7 @@ impl JournalFile {
         }
         let write = || -> std::io::Result<()> {
             let folder = self.path.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(folder)?;
+            private_dir(folder)?;
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             serde_json::to_writer_pretty(&mut file, &self.journal)?;
             file.write_all(b"\n")?;

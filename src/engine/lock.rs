@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::journal::unwritable;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::paths::{private_dir, private_file};
 
 /// Another run holds the lock.
 pub const LOCKED: Id = Id("KS-LOCKED");
@@ -23,9 +24,9 @@ impl Lock {
     pub fn take(path: &Path, command: &str) -> Result<Self> {
         let open = || {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
+                private_dir(folder)?;
             }
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+            private_file(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
         };
         let mut file = open().map_err(|e| Box::new(unwritable(path, &e)))?;
         match file.try_lock() {

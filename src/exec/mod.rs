@@ -7,11 +7,14 @@ pub mod supervise;
 pub mod system;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
+
+use crate::redact;
 
 /// A program to run. Build it with [`Cmd::new`] and the chained setters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,18 +80,30 @@ impl Cmd {
 }
 
 /// The command as a line for a POSIX shell: environment first, words quoted where needed,
-/// stdin left out.
+/// stdin left out. Secrets are blanked: it goes into events, logs, plans and messages.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
-            write!(f, "{name}={} ", quote(value))?;
+            let shown = redact::text(&format!("{name}={value}"));
+            write!(f, "{name}={} ", quote(shown.split_once('=').map_or("", |(_, value)| value)))?;
         }
         write!(f, "{}", quote(&self.program.to_string_lossy()))?;
-        for arg in &self.args {
-            write!(f, " {}", quote(arg))?;
+        for arg in redact::arguments(&self.args) {
+            write!(f, " {}", quote(&arg))?;
         }
         Ok(())
     }
+}
+
+/// Find a program: a path as it is, a bare name in the folders of PATH. Relative ones among them (`.`, an empty
+/// entry) are left out: a file in the working directory is none that the user chose.
+pub fn find(program: &OsStr) -> Option<PathBuf> {
+    if Path::new(program).components().count() > 1 {
+        return which::which(program).ok();
+    }
+    let path = std::env::var_os("PATH")?;
+    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    which::which_in(program, std::env::join_paths(folders).ok(), "/").ok()
 }
 
 /// One word for a POSIX shell.
@@ -215,5 +230,22 @@ mod tests {
     fn a_shown_command_can_be_pasted() {
         let cmd = Cmd::new("kubectl").args(["get", "--raw", "/api?x=1&y"]).arg("it's").env("A", "b c");
         assert_eq!(cmd.to_string(), r"A='b c' kubectl get --raw '/api?x=1&y' 'it'\''s'");
+    }
+
+    #[test]
+    fn a_shown_command_has_no_secrets() {
+        let cmd = Cmd::new("minikube")
+            .args(["start", "-p", "kstrim", "--docker-env=HTTPS_PROXY=http://ada:hunter2@proxy:3128"])
+            .args(["--docker-env", "DB_PASSWORD=hunter2", "--token", "hunter2", "--docker-opt=a=b"])
+            .env("REGISTRY_TOKEN", "hunter2")
+            .env("KUBECONFIG", "/k");
+        let shown = cmd.to_string();
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(
+            shown,
+            "KUBECONFIG=/k REGISTRY_TOKEN=REDACTED minikube start -p kstrim \
+             --docker-env=HTTPS_PROXY=http://REDACTED@proxy:3128 --docker-env DB_PASSWORD=REDACTED \
+             --token REDACTED --docker-opt=a=b"
+        );
     }
 }

@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::cancel::Cancel;
 use super::{BoxFuture, Cmd, ExecError, Exit, Lines, Output, Runner, STDERR_LIMIT, STDOUT_LIMIT, supervise};
+use crate::paths;
 
 /// How long a child may take to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -88,17 +90,21 @@ impl System {
         if let Some(observer) = &self.observer {
             observer(cmd);
         }
+        // Found here: inside the supervisor a missing program is only an exit code, and the child's own search would
+        // take relative folders of PATH.
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "it is not on PATH");
+        let program = super::find(cmd.program.as_os_str()).ok_or_else(|| ExecError::Start(missing()))?;
         let mut command = if self.supervised {
-            // Checked here, since inside the supervisor a missing program is only an exit code.
-            which::which(&cmd.program)
-                .map_err(|e| ExecError::Start(io::Error::new(io::ErrorKind::NotFound, e)))?;
             let mut command = Command::new("/proc/self/exe");
-            command.arg(supervise::VERB).arg(std::process::id().to_string()).arg(&cmd.program);
+            command.arg(supervise::VERB).arg(std::process::id().to_string()).arg(&program);
             command
         } else {
-            Command::new(&cmd.program)
+            Command::new(&program)
         };
         let stdin = if cmd.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        if let Some(home) = missing_home() {
+            command.env("HOME", home);
+        }
         if std::env::var_os(GOGC.0).is_none() {
             command.env(GOGC.0, GOGC.1);
         }
@@ -123,7 +129,14 @@ impl System {
 /// that fails.
 pub fn replace_process(program: &std::path::Path, argv: &[std::ffi::OsString]) -> io::Error {
     use std::os::unix::process::CommandExt;
-    std::process::Command::new(program).args(argv).exec()
+    std::process::Command::new(program).args(argv).envs(missing_home().map(|home| ("HOME", home))).exec()
+}
+
+/// The home directory for a child, where the environment names none: without one minikube and kubectl write into
+/// the working directory.
+fn missing_home() -> Option<PathBuf> {
+    let named = std::env::var_os("HOME").is_some_and(|home| std::path::Path::new(&home).is_absolute());
+    (!named).then(paths::home)
 }
 
 /// Signal a process group; one that is gone already is no error.

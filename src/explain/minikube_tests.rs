@@ -6,7 +6,7 @@ use super::*;
 
 /// Every failed `minikube start` of a recording: its errors and exit code, explained.
 fn recorded(recording: &str) -> Vec<(String, Failure)> {
-    let path = format!("{}/../shared/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/tests/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let mut explained = Vec::new();
     for line in text.lines() {

@@ -9,6 +9,7 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
     ListOffsetsRequest, MetadataRequest,
@@ -252,32 +253,77 @@ impl Client {
         for (leader, partitions) in
             by_leader(topic, 0..i32::try_from(topic.leaders.len()).unwrap_or(i32::MAX))?
         {
-            let (_, answer) = self
-                .call(leader, VersionRange { min: 1, max: 10 }, deadline, |_| {
-                    let partition = |p: &i32| {
-                        ListOffsetsPartition::default()
-                            .with_partition_index(*p)
-                            .with_timestamp(end.timestamp())
-                    };
-                    let asked = ListOffsetsTopic::default()
-                        .with_name(topic_name(&topic.name))
-                        .with_partitions(partitions.iter().map(partition).collect());
-                    ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![asked])
-                })
-                .await?;
-            for answer in answer.topics.iter().flat_map(|t| &t.partitions) {
-                if answer.error_code != 0 {
-                    let what =
-                        format!("offsets of topic {}, partition {}", topic.name, answer.partition_index);
-                    return Err(KafkaError::broker(answer.error_code, what, None));
-                }
-                found.insert(answer.partition_index, answer.offset);
+            for (partition, offset) in self.offsets_at(topic, leader, &partitions, end, deadline).await? {
+                found.insert(partition, offset?);
             }
         }
         if found.len() != topic.leaders.len() {
             return Err(KafkaError::Protocol(format!("ListOffsets left out partitions of {}", topic.name)));
         }
         Ok(found)
+    }
+
+    /// The offset at one end of those of `partitions` whose leader tells it now.
+    ///
+    /// # Errors
+    /// The broker's, but for what passes: a partition without a leader, a broker that is away.
+    pub async fn list_offsets_in_part(
+        &mut self,
+        topic: &Topic,
+        partitions: impl IntoIterator<Item = i32>,
+        end: End,
+        deadline: Instant,
+    ) -> Result<BTreeMap<i32, i64>> {
+        let mut found = BTreeMap::new();
+        let (groups, _) = spread(topic, partitions);
+        for (leader, partitions) in groups {
+            let answers = match self.offsets_at(topic, leader, &partitions, end, deadline).await {
+                Err(e) if e.is_refusal_that_passes() || e.leaves_open() => continue,
+                answers => answers?,
+            };
+            for (partition, offset) in answers {
+                match offset {
+                    Err(e) if e.is_refusal_that_passes() => {}
+                    offset => drop(found.insert(partition, offset?)),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn offsets_at(
+        &mut self,
+        topic: &Topic,
+        leader: i32,
+        partitions: &[i32],
+        end: End,
+        deadline: Instant,
+    ) -> Result<Vec<(i32, Result<i64>)>> {
+        // The end of what is committed is known from version 2 on.
+        let committed = self.reads_committed();
+        let (_, answer) = self
+            .call(leader, VersionRange { min: 1, max: 10 }, deadline, |version| {
+                let partition = |p: &i32| {
+                    ListOffsetsPartition::default().with_partition_index(*p).with_timestamp(end.timestamp())
+                };
+                let asked = ListOffsetsTopic::default()
+                    .with_name(topic_name(&topic.name))
+                    .with_partitions(partitions.iter().map(partition).collect());
+                ListOffsetsRequest::default()
+                    .with_replica_id((-1).into())
+                    .with_isolation_level(i8::from(committed && version >= 2))
+                    .with_topics(vec![asked])
+            })
+            .await?;
+        let offset = |answer: &ListOffsetsPartitionResponse| {
+            let partition = answer.partition_index;
+            let what = format!("offsets of topic {}, partition {partition}", topic.name);
+            match answer.error_code {
+                0 => (partition, Ok(answer.offset)),
+                code => (partition, Err(KafkaError::broker(code, what, None))),
+            }
+        };
+        Ok(answer.topics.iter().flat_map(|t| &t.partitions).map(offset).collect())
     }
 
     /// Delete every record before the given offset, by partition number. Returns each
@@ -335,6 +381,21 @@ pub(super) fn by_leader(
         groups.entry(topic.leader(partition)?).or_default().push(partition);
     }
     Ok(groups)
+}
+
+/// The same for those that have a leader; and what the first of the others lacks.
+pub(super) fn spread(
+    topic: &Topic,
+    partitions: impl IntoIterator<Item = i32>,
+) -> (BTreeMap<i32, Vec<i32>>, Option<KafkaError>) {
+    let (mut groups, mut lacks) = (BTreeMap::<i32, Vec<i32>>::new(), None);
+    for partition in partitions {
+        match topic.leader(partition) {
+            Ok(leader) => groups.entry(leader).or_default().push(partition),
+            Err(e) => drop(lacks.get_or_insert(e)),
+        }
+    }
+    (groups, lacks)
 }
 
 /// Whether the controller has not heard of its brokers for a moment, as on a busy machine: they come back ("All

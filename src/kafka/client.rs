@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::conn::Conn;
 use super::error::{KafkaError, Result, code};
 use super::security::Security;
+use super::turns::Turns;
 use crate::exec::BoxFuture;
 
 /// A broker as it advertises itself.
@@ -84,8 +85,11 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Highest version to use, by API key: for a broker that mistreats a newer one.
     pub highest: BTreeMap<i16, i16>,
-    /// Whether compressed batches are looked into. Otherwise they are [`super::fetch::Entry::Opaque`].
+    /// Whether compressed batches are looked into. Otherwise they are [`super::records::Entry::Opaque`].
     pub decompress: bool,
+    /// Whether only committed transactions are read (Kafka's `isolation.level=read_committed`). Kafka's own
+    /// consumer reads all by default, and so does this client.
+    pub committed: bool,
     /// What the listener asks for.
     pub security: Security,
 }
@@ -97,6 +101,7 @@ impl Default for Options {
             request_timeout: Duration::from_secs(15),
             highest: BTreeMap::new(),
             decompress: false,
+            committed: false,
             security: Security::default(),
         }
     }
@@ -117,6 +122,21 @@ impl Topic {
     /// The number of partitions.
     pub fn partitions(&self) -> u32 {
         u32::try_from(self.leaders.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether every partition has a leader.
+    fn all_led(&self) -> Result<()> {
+        (0..).zip(&self.leaders).try_for_each(|(partition, _)| self.leader(partition).map(drop))
+    }
+
+    /// Whether any partition has a leader.
+    fn any_led(&self) -> Result<()> {
+        if self.leaders.iter().any(|leader| *leader >= 0) { Ok(()) } else { self.all_led() }
+    }
+
+    /// The partitions that have a leader.
+    pub fn led(&self) -> impl Iterator<Item = i32> + '_ {
+        (0..).zip(&self.leaders).filter(|(_, leader)| **leader >= 0).map(|(partition, _)| partition)
     }
 
     /// The leader of `partition`.
@@ -152,6 +172,7 @@ pub struct Client {
     brokers: BTreeMap<i32, BrokerAddr>,
     controller: i32,
     conns: BTreeMap<i32, Conn>,
+    pub(super) turns: Turns,
 }
 
 impl Client {
@@ -173,6 +194,7 @@ impl Client {
             brokers: BTreeMap::new(),
             controller: BOOTSTRAP,
             conns: BTreeMap::new(),
+            turns: Turns::default(),
         };
         let mut pause = Pause::until(deadline);
         loop {
@@ -195,9 +217,28 @@ impl Client {
     /// Then the broker's last word: `UNKNOWN_TOPIC_OR_PARTITION`, `LEADER_NOT_AVAILABLE`. Other
     /// errors at once.
     pub async fn topic(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+        self.topic_with(name, deadline, Topic::all_led).await
+    }
+
+    /// A topic at least one of whose partitions has a leader: the others are no reason to wait. Otherwise as
+    /// [`Client::topic`].
+    ///
+    /// # Errors
+    /// As [`Client::topic`].
+    pub async fn topic_in_part(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+        self.topic_with(name, deadline, Topic::any_led).await
+    }
+
+    async fn topic_with(
+        &mut self,
+        name: &str,
+        deadline: Instant,
+        enough: fn(&Topic) -> Result<()>,
+    ) -> Result<Topic> {
         let mut pause = Pause::until(deadline);
         loop {
-            match self.topic_now(name, deadline).await {
+            let found = self.topic_as_is(name, deadline).await;
+            match found.and_then(|topic| enough(&topic).map(|()| topic)) {
                 Err(e) if (e.is_refusal_that_passes() || e.is_connection()) && pause.wait().await => {
                     if e.is_connection() {
                         self.ask_another();
@@ -218,7 +259,7 @@ impl Client {
         refusal: KafkaError,
         deadline: Instant,
     ) -> Result<()> {
-        *topic = match self.topic(&topic.name, deadline).await {
+        *topic = match self.topic_in_part(&topic.name, deadline).await {
             Err(KafkaError::Timeout { .. }) => return Err(refusal),
             found => found?,
         };
@@ -230,6 +271,16 @@ impl Client {
     /// # Errors
     /// Any.
     pub async fn topic_now(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+        let topic = self.topic_as_is(name, deadline).await?;
+        topic.all_led()?;
+        Ok(topic)
+    }
+
+    /// Like [`Client::topic_now`], also where partitions have no leader.
+    ///
+    /// # Errors
+    /// Any.
+    pub async fn topic_as_is(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         let answer = self.metadata(Some(name), deadline).await?;
         let asked = |t: &&MetadataResponseTopic| t.name.as_ref().is_some_and(|n| n.0.as_str() == name);
         let Some(found) = answer.topics.iter().find(asked) else {
@@ -242,15 +293,14 @@ impl Client {
         for partition in &found.partitions {
             let what = format!("topic {name}, partition {}", partition.partition_index);
             // A replica that is down is told by an error beside a leader that works.
-            if partition.error_code != 0 && partition.error_code != code::REPLICA_NOT_AVAILABLE {
+            const LEADERLESS: [i16; 3] = [0, code::REPLICA_NOT_AVAILABLE, code::LEADER_NOT_AVAILABLE];
+            if !LEADERLESS.contains(&partition.error_code) {
                 return Err(KafkaError::broker(partition.error_code, what, None));
             }
-            if partition.leader_id.0 < 0 {
-                return Err(KafkaError::broker(code::LEADER_NOT_AVAILABLE, what, None));
-            }
+            let led = partition.error_code != code::LEADER_NOT_AVAILABLE;
             let slot = usize::try_from(partition.partition_index).ok().and_then(|p| leaders.get_mut(p));
             *slot.ok_or_else(|| KafkaError::Protocol(format!("{what}: numbers with gaps")))? =
-                partition.leader_id.0;
+                if led { partition.leader_id.0.max(-1) } else { -1 };
         }
         if leaders.is_empty() {
             let what = format!("topic {name} has no partitions yet");
@@ -310,6 +360,11 @@ impl Client {
     /// Whether compressed batches are looked into.
     pub(super) fn decompresses(&self) -> bool {
         self.options.decompress
+    }
+
+    /// Whether only committed transactions are read.
+    pub(super) fn reads_committed(&self) -> bool {
+        self.options.committed
     }
 
     /// A node to ask what every broker knows.

@@ -4,6 +4,8 @@ use std::{fmt, io};
 
 use kafka_protocol::error::ResponseError;
 
+use super::records::{BadRecords, MAX_RECORD};
+
 /// The result of every call to a broker.
 pub type Result<T, E = KafkaError> = std::result::Result<T, E>;
 
@@ -46,6 +48,15 @@ pub enum KafkaError {
         peer: String,
         /// What is wrong with its proof.
         why: String,
+    },
+    /// A record that is larger than this client holds, once it is unpacked.
+    TooLarge {
+        /// The topic and its partition.
+        what: String,
+        /// The offset at which reading stops.
+        offset: i64,
+        /// The offset at which it can go on.
+        after: i64,
     },
     /// What came back is not what Kafka's protocol says.
     Protocol(String),
@@ -99,6 +110,18 @@ impl KafkaError {
             None => what.to_string(),
         };
         KafkaError::Broker { code, name: code_name(code), message }
+    }
+
+    /// What is wrong with the records of `what`, a topic's partition.
+    pub fn records(what: impl fmt::Display, bad: BadRecords) -> Self {
+        match bad {
+            BadRecords::TooLarge { offset, after } => {
+                KafkaError::TooLarge { what: what.to_string(), offset, after }
+            }
+            BadRecords::Unreadable { offset, why } => {
+                KafkaError::Protocol(format!("{what}: unreadable records at offset {offset}: {why}"))
+            }
+        }
     }
 
     /// The broker's error code, if a broker answered.
@@ -192,6 +215,11 @@ impl fmt::Display for KafkaError {
                 write!(f, "broker {peer} does not take these credentials: {why}")
             }
             KafkaError::Untrusted { peer, why } => write!(f, "broker {peer} is not trusted: {why}"),
+            KafkaError::TooLarge { what, offset, .. } => write!(
+                f,
+                "{what}, offset {offset}: a record of more than {} MiB once it is unpacked",
+                MAX_RECORD >> 20
+            ),
             KafkaError::Protocol(what) => f.write_str(what),
             KafkaError::Broker { code, name, message } => write!(f, "{name} (code {code}): {message}"),
         }

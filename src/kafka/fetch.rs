@@ -1,59 +1,31 @@
 //! Reading from exact offsets, without a consumer group.
+//!
+//! Memory: an answer of [`ANSWER_BYTES`], or of one batch where that is larger (brokers take none above 100 MiB),
+//! and one record of it, unpacked ([`MAX_RECORD`](super::records::MAX_RECORD)).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::protocol::{StrBytes, VersionRange};
-use kafka_protocol::records::{Compression, RecordBatchDecoder};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use kafka_protocol::protocol::VersionRange;
 use tokio::time::Instant;
 
-use super::admin::by_leader;
+use super::admin::spread;
 use super::client::{Client, Pause, Topic, millis_until, topic_name};
 use super::error::{KafkaError, Result, code};
+pub use super::records::{Entry, Fetched, Records, Step};
 
 /// Most bytes of one answer, and of one partition in it. A single larger batch still comes
 /// through, brokers never leave a reader stuck.
-const ANSWER_BYTES: i32 = 8 << 20;
+pub const ANSWER_BYTES: usize = 8 << 20;
 const PARTITION_BYTES: i32 = 1 << 20;
-
-/// A record as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
-    /// Its offset in its partition.
-    pub offset: i64,
-    /// Milliseconds since 1970, by the producer's or the broker's clock.
-    pub timestamp: i64,
-    /// Its key, if any.
-    pub key: Option<Bytes>,
-    /// Its value; none is a tombstone.
-    pub value: Option<Bytes>,
-    /// Its headers; of a name given twice the last value.
-    pub headers: Vec<(String, Option<Bytes>)>,
-}
-
-/// What a log holds, in offset order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// A record.
-    Record(Fetched),
-    /// A batch this client cannot look into.
-    Opaque {
-        /// First offset.
-        first: i64,
-        /// Last offset.
-        last: i64,
-        /// Records in it.
-        count: u64,
-        /// `compressed with lz4`, `message format v1`
-        why: String,
-    },
-}
+/// How much longer than its share one of several brokers may take.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// A part of one partition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct Chunk {
     /// The partition.
     pub partition: i32,
@@ -61,20 +33,47 @@ pub struct Chunk {
     pub high_watermark: i64,
     /// The oldest record's offset; -1 if out of range, or from a broker older than 1.0.
     pub log_start: i64,
-    /// Where to go on.
-    pub next_offset: i64,
     /// The offset asked for is before the log's start or after its end.
     pub out_of_range: bool,
-    /// What was read.
-    pub entries: Vec<Entry>,
+    /// The log was cut since it was read (an unclean leader election): from this offset on it holds other records
+    /// than those that were read.
+    pub diverged: Option<i64>,
+    /// Why it cannot be read now, when other partitions can.
+    pub refused: Option<String>,
+    /// What was read. It also knows where to go on.
+    pub records: Records,
+}
+
+impl Chunk {
+    fn empty(partition: i32, position: i64) -> Self {
+        let (high_watermark, log_start) = (-1, -1);
+        let records = Records::none(position);
+        Self {
+            partition,
+            high_watermark,
+            log_start,
+            out_of_range: false,
+            diverged: None,
+            refused: None,
+            records,
+        }
+    }
+
+    fn refused(partition: i32, position: i64, why: &KafkaError) -> Self {
+        Self { refused: Some(why.to_string()), ..Self::empty(partition, position) }
+    }
 }
 
 impl Client {
     /// Read from the given offsets (by partition number) what there is, waiting up to
-    /// `max_wait` for the first byte. Control records (transaction markers) are skipped.
+    /// `max_wait` for the first byte. Transaction markers are skipped, and with `Options::committed` what was
+    /// written in a transaction that was aborted.
+    ///
+    /// A partition that has no leader, or whose broker is away, is [`Chunk::refused`] and keeps no other one from
+    /// being read. A partition may be missing from the result: it comes first the next time.
     ///
     /// # Errors
-    /// The broker's; a leader that moved is looked up again until `deadline`.
+    /// The broker's. If no partition can be read now, they are looked up again until `deadline`.
     pub async fn fetch(
         &mut self,
         topic: &mut Topic,
@@ -84,78 +83,188 @@ impl Client {
     ) -> Result<Vec<Chunk>> {
         let mut pause = Pause::until(deadline);
         loop {
-            match self.fetch_now(topic, from, max_wait, deadline).await {
-                Err(e) if e.is_refusal_that_passes() && pause.wait().await => {
+            let (chunks, refusal) = self.fetch_now(topic, from, max_wait, deadline).await?;
+            let any = chunks.iter().any(|chunk| chunk.refused.is_none());
+            match refusal {
+                None => return Ok(chunks),
+                Some(_) if any => {
+                    if self.turns.may_look() {
+                        let soon = deadline.min(Instant::now() + SLOW);
+                        // If nobody answers, the next fetch finds out.
+                        if let Ok(found) = self.topic_as_is(&topic.name, soon).await {
+                            *topic = found;
+                        }
+                    }
+                    return Ok(chunks);
+                }
+                Some(e) if e.is_refusal_that_passes() && pause.wait().await => {
                     self.look_up_again(topic, e, deadline).await?;
                 }
-                result => return result,
+                Some(e) => return Err(e),
             }
         }
     }
 
+    /// Note up to where a partition was read, so that the next fetch can tell whether what was read is still in the
+    /// log (KIP-320).
+    pub fn was_read(&mut self, topic: &Topic, partition: i32, offset: i64, epoch: Option<i32>) {
+        self.turns.read_to(&topic.name, partition, offset, epoch);
+    }
+
+    /// Ask each leader once for what it has, and if none has anything, each to wait for its share of the time.
+    /// Also a refusal, if there was one.
     async fn fetch_now(
         &mut self,
         topic: &Topic,
         from: &BTreeMap<i32, i64>,
         max_wait: Duration,
         deadline: Instant,
-    ) -> Result<Vec<Chunk>> {
-        let groups = by_leader(topic, from.keys().copied())?;
-        // One connection after the other: none may hold up the rest for long.
-        let share = max_wait / u32::try_from(groups.len().max(1)).unwrap_or(1);
-        // From version 13 on a topic is named by its id only.
-        let handled = VersionRange { min: 4, max: if topic.id.is_nil() { 12 } else { 18 } };
-        let mut chunks = Vec::with_capacity(from.len());
-        for (leader, partitions) in groups {
-            let request = |version| {
-                let partition = |p: &i32| {
-                    FetchPartition::default()
-                        .with_partition(*p)
-                        .with_fetch_offset(from[p])
-                        .with_partition_max_bytes(PARTITION_BYTES)
-                };
-                let asked = FetchTopic::default().with_partitions(partitions.iter().map(partition).collect());
-                let asked = if version >= 13 {
-                    asked.with_topic_id(topic.id)
-                } else {
-                    asked.with_topic(topic_name(&topic.name))
-                };
-                FetchRequest::default()
-                    .with_max_wait_ms(millis_until(deadline, share))
-                    .with_min_bytes(1)
-                    .with_max_bytes(ANSWER_BYTES)
-                    .with_topics(vec![asked])
-            };
-            let (_, answer) = self.call(leader, handled, deadline, request).await?;
-            if answer.error_code != 0 {
-                return Err(KafkaError::broker(
-                    answer.error_code,
-                    format!("reading topic {}", topic.name),
-                    None,
-                ));
-            }
-            for part in answer.responses.into_iter().flat_map(|t| t.partitions) {
-                let Some(&position) = from.get(&part.partition_index) else { continue };
-                let what = format!("topic {}, partition {}", topic.name, part.partition_index);
-                let mut chunk = Chunk {
-                    partition: part.partition_index,
-                    high_watermark: part.high_watermark,
-                    log_start: part.log_start_offset,
-                    next_offset: position,
-                    out_of_range: part.error_code == code::OFFSET_OUT_OF_RANGE,
-                    entries: Vec::new(),
-                };
-                if part.error_code != 0 && !chunk.out_of_range {
-                    return Err(KafkaError::broker(part.error_code, format!("reading {what}"), None));
-                }
-                if let Some(records) = part.records.filter(|_| !chunk.out_of_range) {
-                    (chunk.entries, chunk.next_offset) = decode(records, position, self.decompresses())
-                        .map_err(|e| KafkaError::Protocol(format!("{what}: unreadable records: {e}")))?;
-                }
-                chunks.push(chunk);
+    ) -> Result<(Vec<Chunk>, Option<KafkaError>)> {
+        let (groups, leaderless) = spread(topic, from.keys().copied());
+        let mut refusal = leaderless;
+        let mut chunks: Vec<Chunk> = Vec::with_capacity(from.len());
+        for (partition, position) in from {
+            if let Err(e) = topic.leader(*partition) {
+                chunks.push(Chunk::refused(*partition, *position, &e));
             }
         }
-        Ok(chunks)
+        let in_turn = |(leader, partitions)| (leader, self.turns.in_turn(&topic.name, partitions));
+        let mut groups: Vec<(i32, Vec<i32>)> = groups.into_iter().map(in_turn).collect();
+        groups.sort_by_key(|(_, partitions)| {
+            partitions.iter().map(|p| self.turns.last(&topic.name, *p)).min().unwrap_or(0)
+        });
+        // One that was away is asked again a little later, but for when there is no other.
+        if groups.iter().any(|(leader, _)| !self.turns.rests(*leader)) {
+            groups.retain(|(leader, partitions)| {
+                let rests = self.turns.rests(*leader);
+                if rests {
+                    let away =
+                        KafkaError::broker(code::LEADER_NOT_AVAILABLE, format!("broker {leader}"), None);
+                    chunks.extend(partitions.iter().map(|p| Chunk::refused(*p, from[p], &away)));
+                    refusal.get_or_insert(away);
+                }
+                !rests
+            });
+        }
+        let count = u32::try_from(groups.len().max(1)).unwrap_or(1);
+        // The connections are used one after the other: none may hold up the rest.
+        let waits: &[Duration] = if count == 1 { &[max_wait] } else { &[Duration::ZERO, max_wait / count] };
+        let mut room = ANSWER_BYTES;
+        for wait in waits {
+            let mut failed = Vec::new();
+            for (leader, partitions) in &groups {
+                if room == 0 {
+                    break;
+                }
+                let limit = if count == 1 { deadline } else { deadline.min(Instant::now() + *wait + SLOW) };
+                match self.fetch_from(topic, (*leader, partitions), from, (*wait, room), limit).await {
+                    Ok(answer) => {
+                        self.turns.answered(*leader);
+                        for part in answer.responses.into_iter().flat_map(|t| t.partitions) {
+                            room = room.saturating_sub(part.records.as_ref().map_or(0, bytes::Bytes::len));
+                            let (chunk, refused) = self.chunk(topic, from, part)?;
+                            // Asked in the second round again, it takes the place of the first one.
+                            chunks.retain(|c| chunk.as_ref().is_none_or(|new| new.partition != c.partition));
+                            chunks.extend(chunk);
+                            refusal = refusal.or(refused);
+                        }
+                    }
+                    Err(e) if e.is_refusal_that_passes() || e.leaves_open() => {
+                        self.turns.rest(*leader);
+                        chunks.extend(partitions.iter().map(|p| Chunk::refused(*p, from[p], &e)));
+                        refusal.get_or_insert(e);
+                        failed.push(*leader);
+                    }
+                    Err(e) => return Err(e),
+                }
+            }
+            groups.retain(|(leader, _)| !failed.contains(leader));
+            let news = |c: &Chunk| c.out_of_range || c.diverged.is_some();
+            if room < ANSWER_BYTES || chunks.iter().any(news) {
+                break;
+            }
+        }
+        Ok((chunks, refusal))
+    }
+
+    async fn fetch_from(
+        &mut self,
+        topic: &Topic,
+        (leader, partitions): (i32, &[i32]),
+        from: &BTreeMap<i32, i64>,
+        (wait, room): (Duration, usize),
+        deadline: Instant,
+    ) -> Result<FetchResponse> {
+        // From version 13 on a topic is named by its id only.
+        let handled = VersionRange { min: 4, max: if topic.id.is_nil() { 12 } else { 18 } };
+        let epochs: Vec<i32> =
+            partitions.iter().map(|p| self.turns.epoch(&topic.name, *p, from[p])).collect();
+        let committed = self.reads_committed();
+        let request = |version| {
+            let partition = |(p, epoch): (&i32, &i32)| {
+                FetchPartition::default()
+                    .with_partition(*p)
+                    .with_fetch_offset(from[p])
+                    .with_last_fetched_epoch(if version >= 12 { *epoch } else { -1 })
+                    .with_partition_max_bytes(PARTITION_BYTES)
+            };
+            let asked = partitions.iter().zip(&epochs).map(partition).collect();
+            let asked = FetchTopic::default().with_partitions(asked);
+            let asked = if version >= 13 {
+                asked.with_topic_id(topic.id)
+            } else {
+                asked.with_topic(topic_name(&topic.name))
+            };
+            FetchRequest::default()
+                .with_max_wait_ms(millis_until(deadline, wait))
+                .with_min_bytes(1)
+                .with_max_bytes(i32::try_from(room).unwrap_or(i32::MAX))
+                .with_isolation_level(i8::from(committed))
+                .with_topics(vec![asked])
+        };
+        let (_, answer) = self.call(leader, handled, deadline, request).await?;
+        if answer.error_code != 0 {
+            return Err(KafkaError::broker(answer.error_code, format!("reading topic {}", topic.name), None));
+        }
+        Ok(answer)
+    }
+
+    /// A partition of an answer.
+    fn chunk(
+        &mut self,
+        topic: &Topic,
+        from: &BTreeMap<i32, i64>,
+        part: PartitionData,
+    ) -> Result<(Option<Chunk>, Option<KafkaError>)> {
+        let partition = part.partition_index;
+        let Some(&position) = from.get(&partition) else { return Ok((None, None)) };
+        let mut chunk = Chunk::empty(partition, position);
+        (chunk.high_watermark, chunk.log_start) = (part.high_watermark, part.log_start_offset);
+        chunk.out_of_range = part.error_code == code::OFFSET_OUT_OF_RANGE;
+        if part.error_code != 0 && !chunk.out_of_range {
+            let what = format!("reading topic {}, partition {partition}", topic.name);
+            let error = KafkaError::broker(part.error_code, what, None);
+            if !error.is_refusal_that_passes() {
+                return Err(error);
+            }
+            chunk.refused = Some(error.to_string());
+            return Ok((Some(chunk), Some(error)));
+        }
+        let end = part.diverging_epoch.end_offset;
+        chunk.diverged = (end >= 0 && !chunk.out_of_range).then_some(end.min(position));
+        let records =
+            part.records.filter(|r| !r.is_empty() && !chunk.out_of_range && chunk.diverged.is_none());
+        if let Some(records) = records {
+            self.turns.gave(&topic.name, partition);
+            let records = Records::new(records, position, self.decompresses());
+            chunk.records = if self.reads_committed() {
+                let aborted = part.aborted_transactions.unwrap_or_default();
+                records.without(aborted.iter().map(|a| (a.first_offset, a.producer_id.0)))
+            } else {
+                records
+            };
+        }
+        Ok((Some(chunk), None))
     }
 
     /// Read from the given offsets until `want` records were handed to `each` or `deadline`
@@ -178,108 +287,23 @@ impl Client {
                 Err(KafkaError::Timeout { .. }) if Instant::now() >= deadline => break,
                 result => result?,
             };
-            for chunk in chunks {
+            for mut chunk in chunks {
+                let what = format!("topic {}, partition {}", topic.name, chunk.partition);
                 if chunk.out_of_range {
-                    let what = format!("topic {}, partition {}", topic.name, chunk.partition);
                     return Err(KafkaError::broker(code::OFFSET_OUT_OF_RANGE, what, None));
                 }
-                let mut next = chunk.next_offset;
-                for entry in chunk.entries {
-                    let (first, count) = match &entry {
-                        Entry::Record(record) => (record.offset, 1),
-                        Entry::Opaque { first, count, .. } => (*first, *count),
+                while got < want {
+                    let Some(entry) = chunk.records.next() else { break };
+                    let entry = entry.map_err(|bad| KafkaError::records(&what, bad))?;
+                    got += match &entry {
+                        Entry::Record(_) => 1,
+                        Entry::Opaque { count, .. } => *count,
                     };
-                    if got >= want {
-                        next = first;
-                        break;
-                    }
-                    got += count;
                     each(chunk.partition, entry);
                 }
-                from.insert(chunk.partition, next);
+                from.insert(chunk.partition, chunk.diverged.unwrap_or(chunk.records.next_offset()));
             }
         }
         Ok(got)
-    }
-}
-
-/// Bytes from a batch's start to its length's end: base offset and length.
-const BATCH_PREFIX: usize = 12;
-/// Bytes of a v2 batch's header.
-const BATCH_HEADER: usize = 61;
-
-/// Most records of a compressed batch that are believed: its bytes are no measure of them, but no
-/// producer makes larger ones.
-const MOST_RECORDS: u64 = 10_000_000;
-
-/// The entries of a partition's records from offset `from` on, and the offset after them. A
-/// broker may send batches from their start, before `from`, and cut the last one short.
-fn decode(mut rest: Bytes, from: i64, decompress: bool) -> anyhow::Result<(Vec<Entry>, i64)> {
-    let mut entries = Vec::new();
-    let mut next = from;
-    while rest.len() >= BATCH_HEADER {
-        let first = (&rest[..8]).get_i64();
-        let length = usize::try_from((&rest[8..BATCH_PREFIX]).get_i32())?;
-        if rest.len() < BATCH_PREFIX + length {
-            break; // cut short
-        }
-        let mut batch = rest.split_to(BATCH_PREFIX + length);
-        let magic = batch.get(16).copied().unwrap_or_default();
-        if magic < 2 {
-            // Before Kafka 0.11; here an entry is one message, or a compressed set whose
-            // offset is its last message's.
-            if first >= from {
-                let why = format!("message format v{magic}");
-                entries.push(Entry::Opaque { first, last: first, count: 1, why });
-                next = next.max(first.saturating_add(1));
-            }
-            continue;
-        }
-        anyhow::ensure!(batch.len() >= BATCH_HEADER, "a batch of {length} bytes");
-        let last = first.saturating_add(i64::from((&batch[23..27]).get_i32().max(0)));
-        let body = batch.len() - BATCH_HEADER;
-        let info = RecordBatchDecoder::decode_batch_info(&mut batch.clone())?;
-        let Some(info) = info.first() else { continue };
-        next = next.max(last.saturating_add(1));
-        if info.control || last < from {
-            continue;
-        }
-        let count = u64::try_from(info.record_count)?;
-        let codec = codec(info.compression);
-        if let Some(codec) = codec.filter(|_| !decompress) {
-            entries.push(Entry::Opaque {
-                first: first.max(from),
-                last,
-                count,
-                why: format!("compressed with {codec}"),
-            });
-            continue;
-        }
-        // The decoder reserves room for as many as are announced; none is below 7 bytes.
-        let most = if codec.is_some() { MOST_RECORDS } else { (body / 7) as u64 };
-        anyhow::ensure!(count <= most, "{count} records announced in {body} bytes");
-        for record in RecordBatchDecoder::decode(&mut batch)?.records {
-            if record.offset < from {
-                continue;
-            }
-            entries.push(Entry::Record(Fetched {
-                offset: record.offset,
-                timestamp: record.timestamp,
-                key: record.key,
-                value: record.value,
-                headers: record.headers.into_iter().map(|(k, v)| (StrBytes::to_string(&k), v)).collect(),
-            }));
-        }
-    }
-    Ok((entries, next))
-}
-
-fn codec(compression: Compression) -> Option<&'static str> {
-    match compression {
-        Compression::None => None,
-        Compression::Gzip => Some("gzip"),
-        Compression::Snappy => Some("snappy"),
-        Compression::Lz4 => Some("lz4"),
-        Compression::Zstd => Some("zstd"),
     }
 }

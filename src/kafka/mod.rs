@@ -4,6 +4,7 @@
 //! - [`client`]: brokers and topics by name; a [`Dial`] says how a broker is reached (kstrim
 //!   goes through a port-forward to the broker's pod).
 //! - [`admin`], [`produce`], [`fetch`]: what can be asked of a [`Client`].
+//! - [`records`]: record batches, read and written.
 //! - [`security`], [`scram`]: TLS, client certificates, passwords.
 //! - [`partition`]: which partition a key goes to.
 //! - [`smoke`]: send, read back, compare. [`junit`]: the result for a CI system.
@@ -20,9 +21,11 @@ pub mod fetch;
 pub mod junit;
 pub mod partition;
 pub mod produce;
+pub mod records;
 pub mod scram;
 pub mod security;
 pub mod smoke;
+mod turns;
 
 pub use client::{BrokerAddr, Client, Dial, Options, Topic};
 pub use error::KafkaError;

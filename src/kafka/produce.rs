@@ -3,19 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest};
 use kafka_protocol::protocol::{StrBytes, VersionRange};
-use kafka_protocol::records::{
-    Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
-    RecordBatchEncoder, RecordEncodeOptions, TimestampType,
-};
 use tokio::time::Instant;
 
-use super::admin::by_leader;
+use super::admin::spread;
 use super::client::{Client, Pause, Topic, millis_until, topic_name};
 use super::error::{KafkaError, Result, code};
+use super::records;
 
 /// Most bytes of keys, values and headers in one batch, unless a single message is larger.
 /// With what a batch adds it stays below Kafka's default `message.max.bytes`, 1,048,588.
@@ -33,12 +30,13 @@ pub struct Message {
     pub key: Option<Bytes>,
     /// Its value; none is a tombstone.
     pub value: Option<Bytes>,
-    /// Its headers, in order; a name given twice keeps its last value.
+    /// Its headers, in order; a name may occur more than once.
     pub headers: Vec<(String, Option<Bytes>)>,
 }
 
 impl Message {
-    fn bytes(&self) -> usize {
+    /// Bytes it takes in a batch, at most.
+    pub(super) fn bytes(&self) -> usize {
         let len = |b: &Option<Bytes>| b.as_ref().map_or(0, Bytes::len);
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + len(value) + 10).sum();
         len(&self.key) + len(&self.value) + headers + RECORD_OVERHEAD
@@ -159,14 +157,11 @@ impl Client {
         let mut queues = batches(messages);
         let mut pause = Pause::until(deadline);
         while !queues.is_empty() {
-            let refusal = match by_leader(topic, queues.keys().copied()) {
-                Ok(groups) => {
-                    let stamp = stamp.as_deref_mut();
-                    self.produce_round(topic, &mut queues, groups, acks, stamp, deadline).await?
-                }
-                Err(e) => Some(e),
-            };
-            if let Some(refusal) = refusal {
+            // A partition without a leader does not hold up the others.
+            let (groups, leaderless) = spread(topic, queues.keys().copied());
+            let stamp = stamp.as_deref_mut();
+            let refusal = self.produce_round(topic, &mut queues, groups, acks, stamp, deadline).await?;
+            if let Some(refusal) = refusal.or(leaderless) {
                 if !pause.wait().await {
                     return Err(refusal);
                 }
@@ -195,7 +190,7 @@ impl Client {
             for partition in &partitions {
                 if let Some(batch) = queues.get(partition).and_then(VecDeque::front) {
                     let stamp = stamp.as_deref().map(|s| (s.id, s.epoch, s.next(*partition)));
-                    let records = Some(encode_batch(batch, stamp)?);
+                    let records = Some(encode_batch(batch, stamp));
                     data.push(PartitionProduceData::default().with_index(*partition).with_records(records));
                 }
             }
@@ -299,42 +294,10 @@ fn batches(messages: Vec<(i32, Message)>) -> Queues {
     queues
 }
 
-/// One record batch, its first offset 0: the broker gives the real one.
-///
-/// `stamp` is the producer's id and epoch, and the number of the first message.
-fn encode_batch(messages: &[Message], stamp: Option<(i64, i16, i32)>) -> Result<Bytes> {
-    let (id, epoch, number) = stamp.unwrap_or((NO_PRODUCER_ID, NO_PRODUCER_EPOCH, NO_SEQUENCE));
+/// One record batch, stamped with the time.
+fn encode_batch(messages: &[Message], stamp: Option<(i64, i16, i32)>) -> Bytes {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let timestamp = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-    let records: Vec<Record> = messages
-        .iter()
-        .zip(0i32..)
-        .map(|(message, index)| Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-            producer_id: id,
-            producer_epoch: epoch,
-            timestamp_type: TimestampType::Creation,
-            offset: i64::from(index),
-            // The encoder starts a new batch where this does not keep step with the offset.
-            sequence: number.wrapping_add(index),
-            timestamp,
-            key: message.key.clone(),
-            value: message.value.clone(),
-            headers: message
-                .headers
-                .iter()
-                .map(|(name, value)| (StrBytes::from_string(name.clone()), value.clone()))
-                .collect(),
-        })
-        .collect();
-    let mut buffer = BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut buffer, &records, &options)
-        .map_err(|e| KafkaError::Protocol(format!("cannot encode a record batch: {e}")))?;
-    Ok(buffer.freeze())
+    records::encode(messages, stamp, i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -352,20 +315,20 @@ mod tests {
         for queue in queues.values() {
             assert_eq!(queue.iter().map(Vec::len).sum::<usize>(), 25);
             for batch in queue {
-                assert!(encode_batch(batch, None).unwrap().len() <= 1_048_588);
+                assert!(encode_batch(batch, None).len() <= 1_048_588);
             }
         }
         let largest = batches(vec![(0, message(1_000_000)), (0, message(1_000_000))]);
         assert_eq!(largest[&0].len(), 2);
-        assert!(encode_batch(&largest[&0][0], None).unwrap().len() <= 1_048_588);
+        assert!(encode_batch(&largest[&0][0], None).len() <= 1_048_588);
     }
 
     #[test]
     fn many_messages_are_one_batch() {
         let batch: Vec<Message> = (0..1000).map(|_| message(10)).collect();
-        let mut bytes = encode_batch(&batch, None).unwrap();
+        let mut bytes = encode_batch(&batch, None);
         let info = kafka_protocol::records::RecordBatchDecoder::decode_batch_info(&mut bytes).unwrap();
         assert_eq!(info.len(), 1);
-        assert_eq!((info[0].record_count, info[0].base_sequence), (1000, NO_SEQUENCE));
+        assert_eq!((info[0].record_count, info[0].base_sequence), (1000, -1));
     }
 }

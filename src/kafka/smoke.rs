@@ -218,15 +218,20 @@ impl Test<'_> {
             let chunks = client.fetch(&mut ground.topic, &open, FETCH_WAIT, self.deadline).await?;
             let mut moved = false;
             let mut all_short = true;
-            for chunk in chunks {
+            for mut chunk in chunks {
+                if chunk.refused.is_some() {
+                    all_short = false;
+                    continue;
+                }
                 let partition = chunk.partition;
                 let (from, goal) = (open[&partition], target[&partition]);
-                let mut next = chunk.next_offset;
                 let mut end = chunk.high_watermark;
-                for entry in &chunk.entries {
-                    checker.observe(partition, entry);
+                for entry in chunk.records.by_ref() {
+                    let what = format!("topic {}, partition {partition}", ground.topic.name);
+                    checker.observe(partition, &entry.map_err(|bad| KafkaError::records(what, bad))?);
                     read += 1;
                 }
+                let mut next = chunk.records.next_offset();
                 checker.bounds(partition, chunk.log_start, end);
                 if chunk.out_of_range {
                     let first = client.list_offsets(&mut ground.topic, End::Earliest, self.deadline).await?;

@@ -415,8 +415,8 @@ fn topics_are_created_found_and_deleted() {
         let topic = client.topic("t", soon()).await.unwrap();
         assert_eq!((topic.leaders.clone(), topic.id.is_nil()), (vec![0, 1, 0], false));
         assert_eq!(client.brokers().len(), 2);
-        assert!(client.delete_topic("t", soon()).await.unwrap());
-        assert!(!client.delete_topic("t", soon()).await.unwrap());
+        assert!(client.delete_topic("t", None, soon()).await.unwrap());
+        assert!(!client.delete_topic("t", None, soon()).await.unwrap());
         let gone = client.topic_now("t", soon()).await.unwrap_err();
         assert_eq!(gone.code(), Some(code::UNKNOWN_TOPIC_OR_PARTITION));
     });

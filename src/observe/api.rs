@@ -250,7 +250,7 @@ mod tests {
 
     /// What the first failed kubectl of a recording said whose argv and note hold `what`.
     fn recorded(recording: &str, what: &str) -> ApiError {
-        let path = format!("{}/../shared/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/tests/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         text.lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())

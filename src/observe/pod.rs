@@ -210,6 +210,13 @@ impl<'a> Pod<'a> {
         })
     }
 
+    /// Whether it is a broker of `cluster`, and not a controller only. Strimzi says so by a label; where it does not
+    /// (before node pools), every Kafka node is one.
+    pub fn is_broker_of(&self, cluster: &str) -> bool {
+        self.is_kafka_node_of(cluster)
+            && self.0.label("strimzi.io/broker-role").is_none_or(|role| role == "true")
+    }
+
     /// Whether it is the cluster operator's.
     pub fn is_operator(&self) -> bool {
         self.0.label("name") == Some("strimzi-cluster-operator")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{apiserver, first_start, ownership, refused};
+use super::{apiserver, first_start, gone, identity, ownership, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::journal::{Journal, JournalFile};
@@ -90,6 +90,7 @@ impl Task<Cx> for Cluster {
         let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
         if half_made && cx.profile_is_ours.get() {
             // A node that never had an address never ran anything: nothing is lost with it.
+            gone::refuse_other_engine(cx, &refused::up(cx)).await?;
             discard(cx).await?;
             exists = false;
         }
@@ -98,9 +99,15 @@ impl Task<Cx> for Cluster {
             true => Some(cx.minikube.status().await?),
             false => None,
         };
-        if matches!(state, Some(State::Gone)) {
-            remake(cx).await?;
-            exists = false;
+        match state {
+            Some(State::Gone) => {
+                gone::resolve(cx).await?;
+                exists = false;
+            }
+            Some(State::Stopped | State::Partial) => {
+                gone::refuse_other_engine(cx, &refused::up(cx)).await?;
+            }
+            _ => {}
         }
         if exists && cx.profile_is_ours.get() && cx.journal.borrow().journal.never_whole {
             if mend(cx).await? {
@@ -109,10 +116,11 @@ impl Task<Cx> for Cluster {
             discard(cx).await?;
             exists = false;
         }
-        if !exists {
-            claim(cx)?;
-        }
         let mut options = options(cx, exists).await?;
+        if !exists {
+            let given = value(&options.extra, "uuid");
+            options.token = identity::intend(cx, given)?;
+        }
         let was_whole = exists && !cx.journal.borrow().journal.start_unfinished;
         if was_whole && matches!(state, Some(State::Partial)) {
             if self.lost.get() || apiserver::is_lost(&cx.minikube).await? {
@@ -230,16 +238,6 @@ fn not_running(state: State, profile: &str) -> Result<String> {
     })
 }
 
-/// From here on the profile is ours, whatever happens: written down before the first command.
-fn claim(cx: &Cx) -> Result<()> {
-    let mut journal = cx.journal.borrow_mut();
-    journal.journal.profile_is_ours = true;
-    journal.journal.never_whole = true;
-    journal.journal.cluster_uid = None;
-    cx.profile_is_ours.set(true);
-    journal.save()
-}
-
 /// Delete what an earlier start of ours, cut off in the middle, has left.
 async fn discard(cx: &Cx) -> Result<()> {
     let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
@@ -256,10 +254,16 @@ async fn mend(cx: &Cx) -> Result<bool> {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     if let Err(failure) = cx.start_result() {
-        return if failure.causes.iter().any(|c| c.contains("kubeadm init --config")) {
-            Ok(false)
-        } else {
-            Err(failure)
+        let hopeless = failure.causes.iter().any(|c| c.contains("kubeadm init --config"));
+        // Once its API server answered, or while kstrim did not look, somebody may have made things in it.
+        let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && identity::is_made(cx);
+        return match hopeless {
+            true if untouched || cx.recreate.get() => Ok(false),
+            true => {
+                let hint = "delete the profile with its data and create it again";
+                Err(Box::new(failure.hint(format!("{hint}: {} --recreate", refused::up(cx)))))
+            }
+            false => Err(failure),
         };
     }
     answers(cx).await?;
@@ -271,26 +275,6 @@ async fn mend(cx: &Cx) -> Result<bool> {
         *cx.start.borrow_mut() = Start::Idle;
     }
     Ok(whole)
-}
-
-/// The node container was removed behind minikube's back: `start` would try for six minutes and
-/// fail (recording 27), so delete first.
-async fn remake(cx: &Cx) -> Result<()> {
-    if !cx.profile_is_ours.get() {
-        return Err(Box::new(
-            Failure::new(
-                refused::PROFILE,
-                Kind::Foreign,
-                format!("the machine of profile {} is gone", cx.profile()),
-            )
-            .because("its container was removed; minikube cannot start it again, only make it anew")
-            .because("kstrim did not make the profile and will not delete it")
-            .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
-        ));
-    }
-    cx.emit
-        .warn(Some("cluster"), format!("the machine of profile {} is gone; it is made anew", cx.profile()));
-    cx.minikube.delete().await.map(drop)
 }
 
 /// What `minikube start` gets. A new profile gets the quickstart's resources unless the user's own
@@ -309,6 +293,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
             .cloned()
             .flatten()
             .map(|v| v.to_string()),
+        token: None,
         extra: settings.minikube_args.clone(),
     };
     if exists {
@@ -335,13 +320,24 @@ fn set(arguments: &[String], key: &str) -> bool {
     arguments.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
 }
 
+/// The value of a flag among these arguments.
+fn value(arguments: &[String], key: &str) -> Option<String> {
+    let flag = format!("--{key}");
+    arguments.iter().enumerate().find_map(|(at, argument)| match argument.strip_prefix(&flag)? {
+        "" => arguments.get(at + 1).cloned(),
+        rest => rest.strip_prefix('=').map(str::to_owned),
+    })
+}
+
 /// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone
 /// may begin as soon as it is up.
 async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
     unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
     *cx.start.borrow_mut() = Start::Running;
-    let (start, journal) = (cx.start.clone(), cx.journal.clone());
+    cx.began_start.set(true);
+    tokio::task::spawn_local(identity::follow(cx.minikube.clone(), cx.journal.clone(), cx.start.clone()));
+    let (start, journal, minikube) = (cx.start.clone(), cx.journal.clone(), cx.minikube.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
     let profile = cx.profile().to_owned();
     tokio::task::spawn_local(async move {
@@ -365,6 +361,7 @@ async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
+        let result = result.and(identity::note(&minikube, &journal));
         let result = result.and_then(|()| unfinished(&journal, false));
         let result = if useful { result.and_then(|()| whole_now(&journal)) } else { result };
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);

@@ -25,7 +25,7 @@ const NAMESPACES: &str = "/api/v1/namespaces";
 const NETWORK_FOLDER: &str = "/etc/cni/net.d";
 
 /// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
-/// a namespace counts as whole, whatever it lacks: it is not ours to throw away.
+/// anything counts as whole, whatever it lacks: it is not ours to throw away.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -34,9 +34,29 @@ pub async fn is_whole(cx: &Cx) -> Result<bool> {
     if add_ons && network_comes(cx).await? {
         return Ok(true);
     }
-    let of_kubernetes = |n: &str| n == "default" || n.starts_with("kube-");
+    is_inhabited(cx).await
+}
+
+/// Whether anybody has made anything in the cluster: a namespace, or pods or volumes in that which is always there.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn is_inhabited(cx: &Cx) -> Result<bool> {
     let namespaces = objects(find(cx, NAMESPACES).await?);
-    Ok(namespaces.is_empty() || !namespaces.iter().all(|ns| of_kubernetes(ns.name())))
+    if namespaces.is_empty() || namespaces.iter().any(|ns| !is_kubernetes(ns.name())) {
+        return Ok(true);
+    }
+    for kind in ["pods", "persistentvolumeclaims"] {
+        if !objects(find(cx, &format!("{NAMESPACES}/default/{kind}")).await?).is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether every cluster has a namespace of this name.
+pub fn is_kubernetes(namespace: &str) -> bool {
+    namespace == "default" || namespace.starts_with("kube-")
 }
 
 /// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has

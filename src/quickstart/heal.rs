@@ -133,10 +133,8 @@ pub fn without_strimzis(object: &Value) -> Option<Value> {
 
 /// Only what kstrim created is touched.
 fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
-    let operator =
-        snapshot.deployment(cx.namespace(), DEPLOYMENT).is_some_and(|d| cx.owns(d.0.json()));
-    let kafka =
-        || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
+    let operator = snapshot.deployment(cx.namespace(), DEPLOYMENT).is_some_and(|d| cx.owns(d.0.json()));
+    let kafka = || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
     match cure {
         Cure::RestartOperator | Cure::ApplyOperator => operator,
         Cure::LookAgain => kafka(),

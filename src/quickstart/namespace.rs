@@ -58,7 +58,9 @@ impl Task<Cx> for Namespace {
             )));
         }
         if !installation.exists() || installation.is_unmarked() {
-            return Ok(Doneness::Pending(format!("namespace {name} has no ConfigMap of the installation yet")));
+            return Ok(Doneness::Pending(format!(
+                "namespace {name} has no ConfigMap of the installation yet"
+            )));
         }
         ownership::exclude(cx, "up").await?;
         Ok(Doneness::Done(format!("namespace {name} is there")))

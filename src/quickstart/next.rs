@@ -13,11 +13,8 @@ pub fn next(cx: &Cx) -> Next {
         .kafka(namespace, cluster)
         .and_then(|k| k.listeners().iter().find(|l| l.name == "plain").map(|l| l.bootstrap.to_owned()))
         .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:9092"));
-    let mut pods: Vec<_> = snapshot
-        .pods(namespace)
-        .filter(|p| p.is_kafka_node_of(cluster))
-        .map(|p| p.0.name().to_owned())
-        .collect();
+    let mut pods: Vec<_> =
+        snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).map(|p| p.0.name().to_owned()).collect();
     pods.sort();
     let pod = pods.into_iter().next().unwrap_or_else(|| format!("{cluster}-dual-role-0"));
     let command = |what: &str, line: String| (what.to_owned(), line);

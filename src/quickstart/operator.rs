@@ -85,9 +85,9 @@ impl Task<Cx> for Operator {
         if live.as_ref().is_none_or(|d| cx.owns(d.0.json())) {
             secrets(cx, &install).await?;
         }
-        if live.is_some_and(|d| {
-            !cx.owns(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest)
-        }) {
+        if live
+            .is_some_and(|d| !cx.owns(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest))
+        {
             // Adopted, or ours and only not available yet.
             return Ok(());
         }

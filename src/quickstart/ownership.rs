@@ -4,16 +4,17 @@
 
 use serde_json::{Value, json};
 
-use super::refused;
+use super::identity::{self, Online};
+use super::{first_start, refused};
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::lease::{self, Holder, Lease};
 use crate::cluster::{adopt, change};
 use crate::context::Cx;
-use crate::engine::journal::Journal;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::observe::{ApiError, Kind as ObservedKind};
 use crate::tool::kubectl::Kubectl;
+use crate::tool::machine::OnDisk;
 
 /// Another command holds the namespace's Lease.
 pub const LOCKED: Id = Id("KS-NAMESPACE-LOCKED");
@@ -40,16 +41,15 @@ pub fn release(object: &Value) -> Option<&str> {
     annotation(object, RELEASE)
 }
 
-/// Whether the marker says that kstrim made `profile`.
-pub fn marks(marker: &Value, profile: &str) -> bool {
-    marker.pointer("/data/profile").and_then(Value::as_str) == Some(profile)
-}
+/// Key of the marker: the id that kstrim handed to the start that made the profile.
+const START: &str = "start";
 
-/// Whether the journal says that kstrim made the cluster with this identity (the uid of its
-/// namespace `kube-system`).
-pub fn claims(journal: &Journal, uid: Option<&str>) -> bool {
-    let known = journal.cluster_uid.as_deref();
-    journal.profile_is_ours && (known.is_none() || known == uid)
+/// Whether the marker says that kstrim made `profile`, whose files are as given.
+pub fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
+    let data = |key: &str| marker.pointer("/data").and_then(|d| d.get(key)).and_then(Value::as_str);
+    // A marker of an older kstrim names no start; nor has every profile an id.
+    let another = matches!((data(START), &disk.token), (Some(start), Some(token)) if start != token);
+    data("profile") == Some(profile) && !another
 }
 
 /// Settle whose profile a running cluster is, and leave the marker in one of ours.
@@ -65,8 +65,14 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
     // Somebody's own cluster is never kstrim's, and gets no marker.
     let theirs = cx.settings.target.context.is_some();
-    let marked = !theirs && marked.is_some_and(|m| marks(&m, cx.profile()));
-    let ours = marked || !theirs && claims(&cx.journal.borrow().journal, uid.as_deref());
+    let disk = cx.minikube.on_disk();
+    let marked = !theirs && marked.is_some_and(|m| marks(&m, cx.profile(), &disk));
+    let ours = !theirs && {
+        let seen = |inhabited| Online { uid: uid.as_deref(), marked, inhabited };
+        let judge = |inhabited| identity::online(&cx.journal.borrow().journal, &disk, seen(inhabited));
+        // Asked only where it decides.
+        judge(true).is_ours() || judge(false).is_ours() && !first_start::is_inhabited(cx).await?
+    };
     cx.profile_is_ours.set(ours);
     if cx.read_only.get() {
         return Ok(());
@@ -75,20 +81,32 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         let marker = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": "kstrim", "namespace": "kube-system", "labels": {MANAGED_BY: KSTRIM}},
-            "data": {"profile": cx.profile(), "made-by": format!("kstrim {}", env!("CARGO_PKG_VERSION"))},
+            "data": {"profile": cx.profile(), "made-by": format!("kstrim {}", env!("CARGO_PKG_VERSION")),
+                START: disk.token},
         });
         cx.kubectl
             .apply(&marker.to_string(), true)
             .await
             .map_err(|e| api_failure(cx, "write kstrim's marker", &e))?;
     }
-    let mut journal = cx.journal.borrow_mut();
-    if journal.journal.profile_is_ours != ours || journal.journal.cluster_uid != uid {
-        journal.journal.profile_is_ours = ours;
-        journal.journal.cluster_uid = uid;
-        journal.save()?;
+    {
+        let mut journal = cx.journal.borrow_mut();
+        let made = journal.journal.made.clone();
+        if ours {
+            identity::recognised(&mut journal.journal, &disk);
+        } else if journal.journal.made.take().is_some() {
+            // What is known of kstrim's own start is not about this profile.
+            journal.journal.never_whole = false;
+            journal.journal.start_unfinished = cx.starting();
+        }
+        let known = journal.journal.profile_is_ours == ours && journal.journal.cluster_uid == uid;
+        if !known || journal.journal.made != made {
+            journal.journal.profile_is_ours = ours;
+            journal.journal.cluster_uid = uid;
+            journal.save()?;
+        }
     }
-    Ok(())
+    identity::complete(&cx.minikube, &cx.journal).await
 }
 
 /// The installation in the run's namespace, looked for once a run.
@@ -160,10 +178,12 @@ fn taken(cx: &Cx) -> Box<Failure> {
         crate::cluster::installation::MARKER,
         cx.namespace()
     );
-    Box::new(Failure::new(MARKER_TAKEN, Kind::Foreign, message).hint(format!(
-        "use another namespace: {} --namespace NAME",
-        refused::up_without(cx, "--namespace")
-    )))
+    Box::new(
+        Failure::new(MARKER_TAKEN, Kind::Foreign, message).hint(format!(
+            "use another namespace: {} --namespace NAME",
+            refused::up_without(cx, "--namespace")
+        )),
+    )
 }
 
 /// Change the run's Kafka: what `patch` makes of it as it is now is merged into it, again if somebody else changed it

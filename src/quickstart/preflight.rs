@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::checks::{self, Ground, Group};
-use super::{ownership, programs, rivals, sources};
+use super::{identity, ownership, programs, rivals, sources};
 use crate::cluster::installation;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
@@ -47,8 +47,8 @@ impl Task<Cx> for Preflight {
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
-        let claimed = cx.journal.borrow().journal.profile_is_ours;
-        cx.profile_is_ours.set(claimed);
+        let owner = identity::of(cx, &listed);
+        cx.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {
                 let (settled, live) = tokio::join!(ownership::settle(cx), rivals::all(cx));
@@ -64,11 +64,8 @@ impl Task<Cx> for Preflight {
             }
             ground.ours.set(Some(cx.profile_is_ours.get()));
             refuse(cx, &ground, &[Group::Profile]).await?;
-        } else if claimed {
-            // The profile is gone: whatever the journal knew of it is history.
-            let mut journal = cx.journal.borrow_mut();
-            journal.journal.cluster_uid = None;
-            journal.journal.profile_is_ours = false;
+        } else {
+            identity::forget(&mut cx.journal.borrow_mut().journal);
             cx.profile_is_ours.set(false);
         }
         refuse(cx, &ground, &[Group::Versions]).await?;

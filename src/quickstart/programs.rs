@@ -18,7 +18,7 @@ use crate::observe::ApiError;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::tool::minikube_output::Listed;
 use crate::tool::{kubectl, minikube};
-use crate::toolbox::{self, Toolbox, Used, pins};
+use crate::toolbox::{self, Digests, Toolbox, Used, pins};
 
 /// What was found with programs that fit.
 pub struct Found {
@@ -287,9 +287,10 @@ async fn obtain(
     let what = format!("obtaining {tool} {version}");
     cx.progress("preflight", format!("{what} from {from}"), None);
     let (room, wanted) = (toolbox.clone(), version.clone());
+    let digests = cx.settings.tool_digests.as_deref().map_or(Ok(Digests::default()), Digests::read)?;
     let fetching = Fetching::begin(move |progress| match &bundle {
         Some(bundle) => unbundle::tool(bundle, tool, &wanted, &room, progress),
-        None => room.obtain(tool, &wanted, &store, progress),
+        None => room.obtain(tool, &wanted, &store, &digests, progress),
     });
     let told = |progress: Progress| {
         let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));

@@ -7,6 +7,8 @@ use crate::failure::{Failure, Id, Kind};
 
 /// Something kstrim did not make is in the way.
 pub const PROFILE: Id = Id("KS-PROFILE-FOREIGN");
+/// The journal says that kstrim made a profile of the name; nothing proves that it is this one.
+pub const UNPROVEN: Id = Id("KS-PROFILE-UNPROVEN");
 /// The namespace is somebody else's.
 pub const NAMESPACE: Id = Id("KS-NAMESPACE-FOREIGN");
 /// The resource definitions are somebody else's.
@@ -46,6 +48,19 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Fai
             .hint(format!("use it all the same: {up} --adopt"))
             .hint(format!("or leave it alone: kstrim up{} {instead}", flags_without(target, replaced))),
     )
+}
+
+/// kstrim made a profile of this name once; whether it is this one only its running cluster could tell. `adopt` is the
+/// command that goes on all the same.
+pub fn unproven(target: &Target, adopt: &str) -> Failure {
+    let profile = &target.profile;
+    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim made this profile {profile}"))
+        .because(
+            "the journal names nothing that identifies it, its machine appeared while no kstrim ran, or minikube's files of it are not found",
+        )
+        .because("a cluster that runs carries kstrim's mark; this one does not run")
+        .hint(format!("start it, then try again: minikube start -p {profile}"))
+        .hint(format!("or say that it is kstrim's: {adopt}"))
 }
 
 /// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in

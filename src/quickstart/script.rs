@@ -10,6 +10,7 @@ use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB, PULL_SECRET};
 use crate::context::{Cx, yaml};
 use crate::exec::quote;
 use crate::failure::Result;
+use crate::redact;
 
 /// The script.
 ///
@@ -138,7 +139,10 @@ fn start(cx: &Cx) -> String {
         words.push(format!("--nodes={nodes}"));
     }
     words.extend(settings.minikube_args.iter().cloned());
-    words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
+    let shown = redact::arguments(&words);
+    let note =
+        if shown == words { "" } else { "# Secrets are left out: put them in where REDACTED stands.\n" };
+    note.to_owned() + &shown.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
 }
 
 /// The command that prints the install manifest for the namespace. Strimzi's own instructions

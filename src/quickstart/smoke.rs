@@ -188,7 +188,11 @@ impl Brokers {
         let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
         work.await.map_err(|e| {
             let message = format!("the brokers do not say whether the topic {name} exists");
-            Box::new(Failure::new(TOPIC, Kind::Task, message).because(e).hint("see the broker's own words: kstrim status"))
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, message)
+                    .because(e)
+                    .hint("see the broker's own words: kstrim status"),
+            )
         })
     }
 
@@ -261,7 +265,7 @@ fn forwards(cx: &Cx) -> Rc<dyn Dial> {
 
 /// A ready broker's pod, or one that at least runs.
 fn broker_pod(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<String> {
-    let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_kafka_node_of(cluster)).collect();
+    let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).collect();
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
@@ -311,5 +315,44 @@ impl Dial for Forwards {
     fn broke(&self, broker: &BrokerAddr) {
         // kubectl may go on listening for a pod that is another by now.
         self.open.borrow_mut().remove(&format!("{}:{}", broker.pod(), broker.port));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(name: &str, ready: bool, role: Option<&str>) -> Value {
+        let mut labels = json!({"strimzi.io/cluster": "bus", "strimzi.io/name": "bus-kafka"});
+        if let Some(role) = role {
+            labels["strimzi.io/broker-role"] = role.into();
+        }
+        let status = if ready { "True" } else { "False" };
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "kafka", "labels": labels,
+            "uid": name}, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": status}]}})
+    }
+
+    fn begun_with(pods: Vec<Value>) -> Option<String> {
+        let snapshot = Snapshot::of(pods.into_iter().map(crate::observe::Object::new));
+        broker_pod(&snapshot, "kafka", "bus").ok()
+    }
+
+    /// "bus-controller-0" sorts before "bus-workers-1", and is ready too.
+    #[test]
+    fn a_controller_is_no_broker() {
+        let controller = || pod("bus-controller-0", true, Some("false"));
+        let found = begun_with(vec![controller(), pod("bus-workers-1", true, Some("true"))]);
+        assert_eq!(found.as_deref(), Some("bus-workers-1"));
+        let found = begun_with(vec![controller(), pod("bus-workers-1", false, Some("true"))]);
+        assert_eq!(found.as_deref(), Some("bus-workers-1"), "one that is not ready before none");
+        assert_eq!(begun_with(vec![controller()]), None);
+    }
+
+    #[test]
+    fn without_roles_every_node_is_a_broker() {
+        let found = begun_with(vec![pod("bus-kafka-0", false, None), pod("bus-kafka-1", true, None)]);
+        assert_eq!(found.as_deref(), Some("bus-kafka-1"));
     }
 }

@@ -139,7 +139,8 @@ impl Task<Cx> for Topic {
 impl Topic {
     fn is_unmanaged(&self, cx: &Cx) {
         let topic = &cx.settings.topic;
-        let message = format!("Kafka has the topic {topic} already, without a KafkaTopic: it is used as it is");
+        let message =
+            format!("Kafka has the topic {topic} already, without a KafkaTopic: it is used as it is");
         cx.emit.warn(Some("topic"), message);
         self.exists.set(true);
         cx.topic_resource.replace(None);
@@ -165,7 +166,9 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
     if let Some(found) = mine.next() {
         return Ok(Some(found));
     }
-    let Some(named) = snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()) else { return Ok(None) };
+    let Some(named) = snapshot.topic(cx.namespace(), &cx.settings.topic.resource_name()) else {
+        return Ok(None);
+    };
     let owner = named.cluster().filter(|owner| *owner != cx.cluster());
     let Some(owner) = owner.filter(|owner| snapshot.kafka(cx.namespace(), owner).is_some()) else {
         return Ok(Some(named));

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Id, Kind as Class, Result};
 use crate::names::{Tool, Version};
 use crate::paths::cache_dir;
 use crate::tool::minikube;
-use crate::toolbox::Toolbox;
+use crate::toolbox::{Toolbox, Voucher};
 
 /// An entry as a file in the cache. Blocking.
 ///
@@ -107,7 +107,7 @@ pub fn tool(
     let entry = bundle.tool(tool.name()).ok_or_else(lacks)?;
     let file = cached(bundle, entry, progress)?;
     let from = format!("the bundle {}", bundle.path.display());
-    let path = toolbox.install_from_file(tool, version, &file, &entry.sha256, &from)?;
+    let path = toolbox.install_from_file(tool, version, &file, (&entry.sha256, Voucher::Bundle), &from)?;
     // It is in its place: a second copy serves nobody.
     let _ = std::fs::remove_file(file);
     Ok(path)

@@ -16,6 +16,7 @@ mod bars;
 pub mod duration;
 pub mod failure_block;
 mod json;
+pub mod output;
 mod plain;
 mod rows;
 mod sink;
@@ -178,10 +179,10 @@ impl Sinks {
     /// The process's own streams.
     pub fn process() -> Self {
         Self {
-            stdout: Box::new(std::io::stdout()),
-            stderr: Box::new(std::io::stderr()),
+            stdout: Box::new(output::stdout().writer()),
+            stderr: Box::new(output::stderr().writer()),
             // Hidden if stderr is no terminal, see `reporter`.
-            list: ProgressDrawTarget::stderr(),
+            list: output::stderr().draw_target(),
             size: Box::new(|| columns_and_rows(terminal_size::terminal_size_of(std::io::stderr()))),
         }
     }

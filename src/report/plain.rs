@@ -118,7 +118,10 @@ impl Reporter for Plain {
             Event::DeletionPlanned(deletion) => {
                 for object in &deletion.objects {
                     let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
-                    self.say(SELF, &text::one_line(&format!("deletes {} {}{size}", object.kind, object.name)));
+                    self.say(
+                        SELF,
+                        &text::one_line(&format!("deletes {} {}{size}", object.kind, object.name)),
+                    );
                 }
                 for kept in &deletion.kept {
                     self.say(SELF, &text::one_line(&format!("keeps {kept}")));
@@ -135,6 +138,11 @@ impl Reporter for Plain {
                 let label = self.look.paint(Tone::Warn, "warning:");
                 let words = format!("{label} {}{id}", text::one_line(message));
                 self.say(task.as_deref().unwrap_or(SELF), &words);
+            }
+            Event::ProfileDeletion(goes) => {
+                for line in goes.lines() {
+                    self.say(SELF, &format!("deletes {}", text::one_line(&line)));
+                }
             }
             Event::Smoke(report) => {
                 let words = summary::smoke(report);

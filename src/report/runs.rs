@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    ComponentReport, Event, FailureInfo, Line, Next, Outcome, SmokeReport, TaskInfo, Unit, VERSION,
+    ComponentReport, DeletedNamespace, DeletedObject, DeletedVolume, Deletion, Event, FailureInfo, Line, Next, Outcome,
+    ProfileDeletion, SmokeReport, TaskInfo, Unit, VERSION,
 };
 use crate::failure::{Failure, Id, Kind};
 
@@ -277,11 +278,68 @@ pub fn smoke_test() -> Vec<Step> {
     finish(steps, 1_520, Done, None, None)
 }
 
+/// A profile with something of everything in it.
+fn profile() -> ProfileDeletion {
+    let namespace = |name: &str, others, objects: &[&str]| DeletedNamespace {
+        name: name.into(),
+        pods: 3,
+        others,
+        others_objects: objects.iter().map(|o| (*o).to_owned()).collect(),
+    };
+    let volume = |namespace: &str, claim: &str, size: Option<&str>, others| DeletedVolume {
+        namespace: namespace.into(),
+        claim: claim.into(),
+        size: size.map(Into::into),
+        others,
+    };
+    ProfileDeletion {
+        profile: "kstrim".into(),
+        driver: "docker".into(),
+        engine: Some("docker 7TRN:IPZB (context default, unix:///var/run/docker.sock)".into()),
+        machine: "running".into(),
+        nodes: 1,
+        engine_volume: Some(true),
+        looked_inside: true,
+        namespaces: vec![
+            namespace("default", false, &["pod web"]),
+            namespace("kafka", false, &[]),
+            namespace("shop", true, &[]),
+        ],
+        volumes: vec![
+            volume("kafka", "data-0-my-cluster-dual-role-0", Some("1Gi"), false),
+            volume("shop", "orders", None, true),
+        ],
+    }
+}
+
+/// What is deleted from a namespace.
+fn planned() -> Deletion {
+    let object = |kind: &str, name: &str, size: Option<&str>| DeletedObject {
+        kind: kind.into(),
+        name: name.into(),
+        size: size.map(Into::into),
+    };
+    Deletion {
+        namespace: "kafka".into(),
+        context: Some("prod".into()),
+        server: Some("https://10.0.0.1:6443".into()),
+        objects: vec![
+            object("Kafka", "my-cluster", None),
+            object("PersistentVolumeClaim", "data-0-my-cluster-dual-role-0", Some("1Gi")),
+        ],
+        topics: Some(3),
+        kept: vec!["ConfigMap app".into()],
+        unknown: vec!["pods.metrics.k8s.io: the server is currently unable to handle the request".into()],
+    }
+}
+
 /// `kstrim down`.
 pub fn down() -> Vec<Step> {
     let tasks: [(&str, &str, &[&str]); 1] = [("cluster", "minikube cluster", &[])];
     let steps = vec![
         start("down", &tasks),
+        (90, Event::DeletionPlanned(planned())),
+        (100, Event::ProfileDeletion(profile())),
         begin(150, "cluster", "profile kstrim exists and kstrim made it"),
         say(2_000, "cluster", "removing the container kstrim"),
         end(5_400, "cluster", Outcome::Done, 5.3, "profile kstrim is gone"),
@@ -318,6 +376,6 @@ pub fn silence(time: std::time::Duration) -> Vec<Step> {
 
 /// Lines in which every event type and every optional field occurs, with and without.
 pub fn every_event() -> Vec<Line> {
-    let all = [up(), up_again(), image_failure(), interrupted(), smoke_test(), one_task("x")];
+    let all = [up(), up_again(), image_failure(), interrupted(), smoke_test(), down(), one_task("x")];
     all.iter().flat_map(|steps| lines(steps)).collect()
 }

@@ -164,6 +164,7 @@ impl Run {
             Event::Command { .. }
             | Event::Warning { .. }
             | Event::ComponentSmoke(_)
+            | Event::ProfileDeletion(_)
             | Event::RunFinished { .. } => Change::Told,
         }
     }

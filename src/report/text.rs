@@ -37,6 +37,37 @@ fn hidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// `text` as it may go to a terminal, whoever wrote it: lines and tabs stay, any other control character is shown
+/// (`^[` for ESC) and not obeyed. With `styles` the colours that [`Look`](super::Look) makes stay too.
+pub fn screen(text: &str, styles: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| hidden(c) && c != '\n' && c != '\t') {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(length) = style_len(rest).filter(|_| styles) {
+            shown.push_str(&rest[..length]);
+            rest = &rest[length..];
+            continue;
+        }
+        let mut chars = rest.chars();
+        match chars.next() {
+            Some(c @ '\0'..='\x1f') => shown.extend(['^', char::from(c as u8 + b'@')]),
+            Some('\x7f') => shown.push_str("^?"),
+            _ => shown.push(char::REPLACEMENT_CHARACTER),
+        }
+        rest = chars.as_str();
+    }
+    shown + rest
+}
+
+/// The length of the colour or style that `text` begins with (SGR: `ESC [ 1 ; 31 m`).
+fn style_len(text: &str) -> Option<usize> {
+    let numbers = text.strip_prefix("\x1b[")?;
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    numbers[end..].starts_with('m').then_some(2 + end + 1)
+}
+
 /// `text` cut to at most `columns`, with `ellipsis` at its end if something went.
 pub fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
     if text.width() <= columns {
@@ -129,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn a_terminal_is_sent_no_control_sequence() {
+        let evil = "a\tb\n\u{1b}]0;title\u{7}\u{9b}2J\u{1b}[31mred\r\u{7f}";
+        assert_eq!(screen(evil, false), "a\tb\n^[]0;title^G\u{fffd}2J^[[31mred^M^?");
+        assert_eq!(screen("\u{1b}[1;31mred\u{1b}[0m\u{1b}[2J", true), "\u{1b}[1;31mred\u{1b}[0m^[[2J");
+        assert_eq!(screen("\u{1b}[", true), "^[[");
+        assert_eq!(screen("plain é 日本", false), "plain é 日本");
+    }
+
+    #[test]
     fn bytes_are_short() {
         let cases =
             [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (12_345_678, "12.3 MB"), (265_000_000, "265 MB")];
@@ -169,6 +209,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_screen_sees_no_control_character(text in any::<String>()) {
+            let shown = screen(&text, false);
+            prop_assert!(shown.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'), "{shown:?}");
+        }
+
         #[test]
         fn never_wider_than_asked(text in "\\PC{0,60}", columns in 1usize..40, lines in 1usize..5) {
             prop_assert!(width(&truncate(&text, columns, "…")) <= columns);

@@ -86,6 +86,12 @@ impl Reporter for Tty {
                 let command = format!("+ {}", text::one_line(line));
                 self.bars.print(&self.look.paint(Tone::Dim, &command));
             }
+            Event::ProfileDeletion(goes) => {
+                for line in goes.lines() {
+                    let line = format!("deletes {}", text::one_line(&line));
+                    self.bars.print(&text::fill(&line, Some(self.columns()), 2).join("\n"));
+                }
+            }
             Event::Command { .. }
             | Event::DeletionPlanned(_)
             | Event::Smoke(_)

@@ -23,6 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::names::{self, Tool};
 use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Snapshot, Store, Version};
 use crate::paths::ProfilePaths;
+use crate::quickstart::identity::{self, Online, Owner};
 use crate::quickstart::{apiserver, ownership, patience, refused};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
@@ -197,11 +198,16 @@ impl Looker {
             let error = explain::minikube::Error { name: "PROVIDER_DOCKER_NOT_RUNNING", message: words };
             troubles.push(explain::minikube::explain(&[error], Exit::Code(7), "", &self.place.profile));
         }
+        let disk = self.minikube.on_disk();
+        let ours = match &listed {
+            Some(listed) => identity::listed(&self.journal, &disk, listed).is_ours(),
+            None => identity::offline(&self.journal, &disk) == Owner::Ours,
+        };
         let mut facts = Facts {
             place: self.place.clone(),
+            ours,
             listed,
             state,
-            ours: self.journal.profile_is_ours,
             our_kubeconfig: true,
             minikube,
             kubectl,
@@ -219,7 +225,9 @@ impl Looker {
         };
         // It answers, so it runs, whatever minikube needs for its own answer.
         facts.state.get_or_insert(State::Running);
-        facts.ours = asked.marked || ownership::claims(&self.journal, asked.uid.as_deref());
+        // Whether anybody lives in a cluster that nothing else proves to be ours, `up` looks.
+        let online = Online { uid: asked.uid.as_deref(), marked: asked.marked, inhabited: true };
+        facts.ours = identity::online(&self.journal, &self.minikube.on_disk(), online).is_ours();
         facts.our_kubeconfig = reached._spare.is_none();
         facts.api = Some(Ok(asked.kubernetes));
         facts.strimzi_api = asked.version.map(Version::as_str);
@@ -330,7 +338,9 @@ impl Looker {
                 Err(error) => refused.push((Kind::KafkaConnector, error)),
             }
         }
-        let marked = marker.is_ok_and(|m| m.is_some_and(|m| ownership::marks(&m, &self.place.profile)));
+        let disk = self.minikube.on_disk();
+        let marked =
+            marker.is_ok_and(|m| m.is_some_and(|m| ownership::marks(&m, &self.place.profile, &disk)));
         let uid = store.snapshot().namespace("kube-system").map(|ns| ns.0.uid().to_owned());
         let kubernetes = version.get("gitVersion").and_then(Value::as_str).unwrap_or("");
         let kubernetes = kubernetes.trim_start_matches('v').to_owned();

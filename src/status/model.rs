@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
+use crate::cluster::installation;
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
 use crate::names::is_context;
@@ -14,7 +15,6 @@ use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
 use crate::observe::strimzi::{Kafka, KafkaNodePool};
 use crate::quickstart::operator::DEPLOYMENT;
-use crate::cluster::installation;
 use crate::quickstart::ownership;
 use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};

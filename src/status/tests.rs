@@ -1,4 +1,4 @@
-//! The document and its drawing, of clusters that were recorded (`../shared/recordings`).
+//! The document and its drawing, of clusters that were recorded (`tests/recordings`).
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::tool::minikube_output::{self, Listed, State};
 const UTF8: Look = Look { color: false, unicode: true };
 
 fn read(path: &str) -> String {
-    let path = format!("{}/../shared/recordings/{path}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/tests/recordings/{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 

@@ -134,7 +134,10 @@ impl Away {
     /// What is left of it besides topics.
     async fn left(&self, cx: &Cx) -> Result<Option<String>> {
         let component = self.plan.component;
-        if let Some(found) = resource(cx, component).await?.filter(|found| cx.owns(found)) {
+        if let Some(found) = resource(cx, component).await? {
+            if !cx.owns(&found) {
+                return Err(beside::foreign(cx, component));
+            }
             let kind = component.kind().map_or("", ObservedKind::as_str);
             super::held::refuse(cx, [(kind, &found)])?;
             return Ok(Some(format!("to be deleted: {kind}/{}", name(&found))));
@@ -266,7 +269,8 @@ impl Task<Cx> for Away {
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
             let found = found.map_err(|e| api_failure(cx, "look at the rules of the metrics", &e))?;
             let found: Vec<Value> = found.into_iter().collect();
-            super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?).await?;
+            super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?)
+                .await?;
         }
         Ok(())
     }

@@ -125,7 +125,9 @@ impl Kafka {
         let installation = ownership::installation(cx).await?;
         let collection = super::volumes::collection(cx);
         for claim in items(cx, &with_labels(&collection, &of_cluster(cx))).await? {
-            let Some(owned) = installation.dependent(&collection, &claim, &self.scope.known) else { continue };
+            let Some(owned) = installation.dependent(&collection, &claim, &self.scope.known) else {
+                continue;
+            };
             let patch = |_: &Value| {
                 let mut patch = json!({"metadata": {"labels": {ID: installation.id()}}});
                 if let Some(id) = cluster_id {

@@ -13,9 +13,9 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain;
 use crate::failure::{Failure, Result};
 use crate::observe::Kind as ObservedKind;
+use crate::quickstart::held;
 use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::patience::Patience;
-use crate::quickstart::held;
 use crate::ready::Readiness;
 
 /// The task.

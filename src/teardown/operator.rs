@@ -58,7 +58,10 @@ impl Task<Cx> for Operator {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let runs = runs(cx).await?;
         if !runs.is_empty() {
-            return Ok(Doneness::Done(format!("kept, because it runs what kstrim did not create: {}", few(&runs))));
+            return Ok(Doneness::Done(format!(
+                "kept, because it runs what kstrim did not create: {}",
+                few(&runs)
+            )));
         }
         let live = live(cx).await?;
         // Their names are much alike: the kind tells them apart.

@@ -12,7 +12,7 @@ use super::{Scope, items, name, text};
 use crate::cluster::adopt::CLUSTER_SCOPED;
 use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
 use crate::context::Cx;
-use crate::event::{Deletion, DeletedObject};
+use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
 use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::smoke::{self, Brokers};
@@ -49,7 +49,8 @@ impl Plan {
             let s = if topics == 1 { "topic" } else { "topics" };
             lines.push(format!("  {topics} {s} in Kafka, with all messages"));
         }
-        let mut kinds: Vec<&str> = objects.iter().map(|o| o.kind.as_str()).filter(|kind| !data(kind)).collect();
+        let mut kinds: Vec<&str> =
+            objects.iter().map(|o| o.kind.as_str()).filter(|kind| !data(kind)).collect();
         kinds.dedup();
         for kind in kinds {
             let names: Vec<String> =
@@ -119,10 +120,10 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
 
 /// Whether a Kafka or one of its pools keeps its data in the pods.
 fn ephemeral(inventory: &Inventory) -> bool {
-    let storages = inventory.of_class(Class::Owned).filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool"));
-    let mut kinds = storages.flat_map(|item| {
-        ["/spec/storage/type", "/spec/kafka/storage/type"].map(|at| text(&item.object, at))
-    });
+    let storages =
+        inventory.of_class(Class::Owned).filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool"));
+    let mut kinds = storages
+        .flat_map(|item| ["/spec/storage/type", "/spec/kafka/storage/type"].map(|at| text(&item.object, at)));
     kinds.any(|kind| kind == "ephemeral")
 }
 

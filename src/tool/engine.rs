@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::exec::{Cmd, ExecError, Output, Runner};
+use crate::exec::{self, Cmd, ExecError, Output, Runner};
 
 /// Limit of one question. A healthy engine answers in a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -15,6 +15,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// What an engine that answers says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
+    /// What tells it from every other engine: docker's own id, which it keeps as long as its data; podman has
+    /// none, so it is the host's name and the place of its storage. Empty if it does not say.
+    pub id: String,
     /// Its version.
     pub version: String,
     /// Memory its containers may use, MiB; 0 if it does not say.
@@ -49,7 +52,7 @@ pub struct Engine {
 impl Engine {
     /// Find `docker` or `podman` on PATH, where minikube looks, too.
     pub fn find(name: &str, runner: Rc<dyn Runner>) -> Option<Self> {
-        Some(Self { program: which::which(name).ok()?, runner })
+        Some(Self { program: exec::find(name.as_ref())?, runner })
     }
 
     /// The program's path.
@@ -80,6 +83,42 @@ impl Engine {
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
         Some(output.text().lines().any(|line| line.trim().trim_start_matches('/') == name))
     }
+
+    /// Whether it has a volume of this name. `None`: it did not say.
+    pub async fn has_volume(&self, name: &str) -> Option<bool> {
+        let filter = format!("name={name}");
+        let cmd = Cmd::new(&self.program)
+            .args(["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"])
+            .timeout(LIMIT);
+        let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
+        // The filter finds parts of names.
+        Some(output.text().lines().any(|line| line.trim() == name))
+    }
+
+    /// Where its client looks for it: the name of docker's context, and the address, which `DOCKER_HOST` decides
+    /// where it is set. Empty for podman, which has no such thing.
+    pub async fn address(&self) -> Address {
+        if !self.program.ends_with("docker") {
+            return Address::default();
+        }
+        let format = "{{.Name}} {{.Endpoints.docker.Host}}";
+        let cmd = Cmd::new(&self.program).args(["context", "inspect", "--format", format]).timeout(LIMIT);
+        let said = match self.runner.run(&cmd).await {
+            Ok(output) if output.exit.success() => output.text().trim().to_owned(),
+            _ => String::new(),
+        };
+        let (context, host) = said.split_once(' ').unwrap_or_default();
+        Address { context: context.to_owned(), host: host.trim().to_owned() }
+    }
+}
+
+/// Where an engine's client looks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    /// docker's context.
+    pub context: String,
+    /// The address, `unix:///var/run/docker.sock`.
+    pub host: String,
 }
 
 /// Judge the output of `info`. Some clients exit 0 without their server: then it has no version.
@@ -93,7 +132,13 @@ fn info(output: &Output) -> Answer {
         let options = said.get("SecurityOptions").and_then(Value::as_array);
         let rootless = options.is_some_and(|all| all.iter().any(|o| o == "name=rootless"))
             || said.pointer("/host/security/rootless").and_then(Value::as_bool) == Some(true);
+        let storage = text("/store/graphRoot");
+        let id = match text("/ID") {
+            id if id.is_empty() && !storage.is_empty() => format!("{}:{storage}", text("/host/hostname")),
+            id => id,
+        };
         return Answer::Up(Info {
+            id,
             version,
             memory_mb: number("/MemTotal").max(number("/host/memTotal")) >> 20,
             cpus: number("/NCPU").max(number("/host/cpus")),
@@ -135,18 +180,20 @@ mod tests {
 
     #[test]
     fn engines_that_answer() {
-        let docker = r#"{"NCPU":2,"MemTotal":25276063744,"ServerVersion":"28.2.2","SecurityOptions":["name=seccomp"]}"#;
+        let docker = r#"{"ID":"7TRN:IPZB","NCPU":2,"MemTotal":25276063744,"ServerVersion":"28.2.2","SecurityOptions":["name=seccomp"]}"#;
         let Answer::Up(info) = answer(0, docker, "") else { panic!("up") };
         assert_eq!(
             (info.version.as_str(), info.memory_mb, info.cpus, info.rootless),
             ("28.2.2", 24105, 2, false)
         );
-        let podman = r#"{"host":{"cpus":8,"memTotal":8589934592,"security":{"rootless":true}},"version":{"Version":"5.0.1"}}"#;
+        assert_eq!(info.id, "7TRN:IPZB");
+        let podman = r#"{"host":{"cpus":8,"hostname":"a","memTotal":8589934592,"security":{"rootless":true}},"store":{"graphRoot":"/home/u/s"},"version":{"Version":"5.0.1"}}"#;
         let Answer::Up(info) = answer(0, podman, "") else { panic!("up") };
         assert_eq!(
             (info.version.as_str(), info.memory_mb, info.cpus, info.rootless),
             ("5.0.1", 8192, 8, true)
         );
+        assert_eq!(info.id, "a:/home/u/s");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, geteuid, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -177,10 +177,16 @@ async fn ask(socket: &Path, path: &str) -> Option<Answer> {
     let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut body = BufReader::new(stream);
+    let status = head(&mut body).await?;
+    Some(Answer { status, body })
+}
+
+/// Read the head of an answer, [`HEAD_LIMIT`] bytes at most; its status, if it is one of HTTP.
+pub async fn head(body: &mut (impl AsyncBufRead + Unpin)) -> Option<u16> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let before = head.len();
-        (&mut body).take((HEAD_LIMIT - before) as u64).read_until(b'\n', &mut head).await.ok()?;
+        (&mut *body).take((HEAD_LIMIT - before) as u64).read_until(b'\n', &mut head).await.ok()?;
         if head.len() == before {
             return None;
         }
@@ -188,7 +194,7 @@ async fn ask(socket: &Path, path: &str) -> Option<Answer> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
     response.parse(&head).ok()?;
-    Some(Answer { status: response.code?, body })
+    response.code
 }
 
 /// What an answer is worth.
@@ -227,7 +233,11 @@ struct Events {
 impl Lines for Events {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<String>, ExecError>> {
         Box::pin(async move {
-            self.body.read_until(b'\n', &mut self.line).await.map_err(ExecError::Io)?;
+            let room = (STDOUT_LIMIT + 1).saturating_sub(self.line.len()) as u64;
+            (&mut self.body).take(room).read_until(b'\n', &mut self.line).await.map_err(ExecError::Io)?;
+            if self.line.len() > STDOUT_LIMIT {
+                return Err(ExecError::Flooded);
+            }
             let line = std::mem::take(&mut self.line);
             let text = String::from_utf8_lossy(&line);
             Ok((!line.is_empty()).then(|| text.trim_end_matches(['\r', '\n']).to_owned()))

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::engine::Engine;
+use super::machine::{self, OnDisk};
 use super::minikube_output::{self as output, Listed, State};
 use super::{BROKEN, exec_failure};
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageName, is_context};
+use crate::paths;
 
 /// Environment variable that names the program's path.
 pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
@@ -32,7 +35,7 @@ pub fn home() -> PathBuf {
     match named {
         Some(home) if home.file_name().is_some_and(|name| name == ".minikube") => home,
         Some(home) => home.join(".minikube"),
-        None => dirs::home_dir().unwrap_or_default().join(".minikube"),
+        None => paths::home().join(".minikube"),
     }
 }
 
@@ -49,6 +52,8 @@ pub struct StartOptions {
     pub nodes: Option<u32>,
     /// `--kubernetes-version`, without the leading v.
     pub kubernetes: Option<String>,
+    /// `--uuid`: identifies the profile ([`super::machine`]).
+    pub token: Option<String>,
     /// Passed through as they are.
     pub extra: Vec<String>,
 }
@@ -115,6 +120,17 @@ impl Minikube {
     /// never run; what is asked of it has the answers of a machine that is somebody else's business.
     pub fn is_none(&self) -> bool {
         is_context(&self.profile)
+    }
+
+    /// The profile's files on this disk.
+    pub fn on_disk(&self) -> OnDisk {
+        if self.is_none() { OnDisk::default() } else { machine::read(&home(), &self.profile) }
+    }
+
+    /// The container engine under a driver; `None` for drivers that have none, and without its client.
+    pub fn engine(&self, driver: &str) -> Option<Engine> {
+        let known = matches!(driver, "docker" | "podman") && !self.is_none();
+        known.then(|| Engine::find(driver, self.runner.clone()))?
     }
 
     /// minikube's version, `1.38.1`.
@@ -210,6 +226,7 @@ impl Minikube {
             ("--cpus", &options.cpus),
             ("--nodes", &nodes),
             ("--kubernetes-version", &kubernetes),
+            ("--uuid", &options.token),
         ] {
             if let Some(value) = value {
                 cmd = cmd.arg(format!("{flag}={value}"));

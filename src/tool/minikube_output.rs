@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+pub use crate::names::memory_mb;
+
 /// One CloudEvents line of `minikube start -o json` (all values are strings).
 #[derive(Debug, Clone, PartialEq)]
 pub enum StartEvent {
@@ -237,20 +239,6 @@ pub fn config_view(stdout: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Memory as minikube takes it (`4096`, `4g`, `4096mb`, `2GiB`) in MiB; `None` for `max`,
-/// `no-limit` and what is no size.
-pub fn memory_mb(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    match text[digits..].trim().trim_end_matches("ib").trim_end_matches('b') {
-        "" | "m" => Some(number),
-        "g" => number.checked_mul(1024),
-        "k" => Some(number / 1024),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,8 +252,8 @@ mod tests {
             stdout: String,
             stderr: String,
         }
-        let path = format!("{}/../shared/recordings/{scenario}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).expect("the recordings are beside the project");
+        let path = format!("{}/tests/recordings/{scenario}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         text.lines()
             .map(|line| serde_json::from_str::<Command>(line).expect("a recorded command"))
             .map(|c| (c.argv, c.exit, c.stdout, c.stderr))
@@ -308,7 +296,7 @@ mod tests {
             .map(|(a, e, _, r)| {
                 let path = concat!(
                     env!("CARGO_MANIFEST_DIR"),
-                    "/../shared/recordings/21-mk-start-fresh/snapshots/profile-list.json"
+                    "/tests/recordings/21-mk-start-fresh/snapshots/profile-list.json"
                 );
                 (a, e, std::fs::read_to_string(path).expect("snapshot"), r)
             })

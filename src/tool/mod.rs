@@ -4,12 +4,13 @@ pub mod engine;
 pub mod kubectl;
 pub mod kubectl_proxy;
 pub mod logs;
+pub mod machine;
 pub mod minikube;
 pub mod minikube_output;
 
 use std::path::PathBuf;
 
-use crate::exec::{Cmd, ExecError};
+use crate::exec::{self, Cmd, ExecError};
 use crate::failure::{Failure, Id, Kind, Result};
 
 /// A program that kstrim needs is not on PATH.
@@ -27,7 +28,7 @@ pub const CANCELLED: Id = Id("KS-INTERRUPTED");
 /// [`MISSING`] with where to get it.
 pub fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf> {
     let wanted = std::env::var_os(variable).filter(|v| !v.is_empty()).unwrap_or_else(|| program.into());
-    which::which(&wanted).map_err(|_| {
+    exec::find(&wanted).ok_or_else(|| {
         Box::new(
             Failure::new(
                 MISSING,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids;
+use super::vouched::Voucher;
 use crate::failure::{Failure, Kind, Result};
 
 /// The version of the file's format.
@@ -27,6 +28,9 @@ pub struct Entry {
     pub from: String,
     /// When.
     pub obtained: Timestamp,
+    /// Whose word the digest is; none in the record of an earlier kstrim, which took a mirror's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<Voucher>,
     /// What the file looked like when it was last hashed; none: it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,

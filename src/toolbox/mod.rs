@@ -1,14 +1,16 @@
 //! kstrim's own minikube and kubectl, for a machine that has none or none that fits.
 //!
 //! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's folder, so that such a folder can stand in
-//! a PATH. Each is verified against its publisher's checksum file, and the digest is remembered: a file
-//! or a checksum that is another one later is refused. Nothing outside of the folder is touched.
+//! a PATH. Each is verified against the catalogue's digest, or where that has none against the publisher's checksum
+//! file ([`vouched`]), and the digest is remembered: a file or a checksum that is another one later is refused. Nothing outside of the folder is touched.
 
 pub mod checksum;
 pub mod ids;
 mod ledger;
+mod obtain;
 pub mod pins;
 mod used;
+pub mod vouched;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -19,18 +21,13 @@ use jiff::Timestamp;
 use ledger::{Entry, Ledger, Stamp};
 use serde::Serialize;
 pub use used::Used;
+pub use vouched::{Digests, Voucher};
 
-use crate::download::{self, OnProgress, Request, Settings, Store};
+use crate::download;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
-use crate::paths::{ProfilePaths, data_dir};
+use crate::paths::{ProfilePaths, data_dir, private_dir, private_file};
 use crate::tool;
-
-/// Largest program, bytes. minikube has about 130 MB.
-const SIZE_LIMIT: u64 = 512 << 20;
-/// The cache's folders for what is fetched.
-const CLASS: &str = "tools";
-const CHECKSUMS: &str = "checksums";
 
 /// The folder of kstrim's own tools.
 #[derive(Debug, Clone)]
@@ -268,6 +265,9 @@ impl Toolbox {
         let Some(stamp) = Stamp::of(&path) else { return Ok(None) };
         let ledger = Ledger::read(&self.folder)?;
         let entry = ledger.tools.get(&self.key(tool, version));
+        if let Some(entry) = entry {
+            self.vouched(tool, version, entry)?;
+        }
         if entry.is_some_and(|entry| entry.stamp == Some(stamp)) {
             return Ok(Some(path));
         }
@@ -306,14 +306,14 @@ impl Toolbox {
         tool: Tool,
         version: &Version,
         file: &Path,
-        sha256: &str,
+        (sha256, voucher): (&str, Voucher),
         from: &str,
     ) -> Result<PathBuf> {
         self.remembered(tool, version, sha256, from)?;
         let path = self.path_of(tool, version);
         let folder = path.parent().unwrap_or(&self.folder);
         let copy = || -> io::Result<tempfile::TempPath> {
-            fs::create_dir_all(folder)?;
+            private_dir(folder)?;
             let mut to = tempfile::NamedTempFile::new_in(folder)?;
             io::copy(&mut File::open(file)?, &mut to)?;
             to.as_file().set_permissions(fs::Permissions::from_mode(0o755))?;
@@ -330,62 +330,11 @@ impl Toolbox {
             sha256: sha256.to_owned(),
             from: from.to_owned(),
             obtained: Timestamp::now(),
+            voucher: Some(voucher),
             stamp: None,
         };
         self.note(tool, version, Some(entry))?;
         Ok(path)
-    }
-
-    /// A tool of this version: the one that is there, else the publisher's, or its mirror's. Blocking.
-    ///
-    /// # Errors
-    /// `KS-DOWNLOAD-*` and `KS-TOOL-*`.
-    pub fn obtain(
-        &self,
-        tool: Tool,
-        version: &Version,
-        store: &Store,
-        progress: OnProgress<'_>,
-    ) -> Result<PathBuf> {
-        if let Some(path) = self.verified(tool, version)? {
-            return Ok(path);
-        }
-        let url = self.url(tool, version);
-        let expected = self.published(tool, version, &url, store, progress)?;
-        let settings = Settings { size_limit: SIZE_LIMIT, ..store.settings.clone() };
-        let store = Store { settings, ..store.clone() };
-        let request = Request { url: &url, class: CLASS, digest: Some(&expected), verify: &download::sha256 };
-        let fetched = store.fetch(&request, progress)?;
-        let from = fetched.from.unwrap_or(url);
-        let path = self.install_from_file(tool, version, &fetched.path, &expected, &from)?;
-        // It is in its place: a second copy of so many bytes serves nobody.
-        let _ = fs::remove_file(&fetched.path);
-        Ok(path)
-    }
-
-    /// The publisher's checksum, held against what it was before.
-    fn published(
-        &self,
-        tool: Tool,
-        version: &Version,
-        url: &str,
-        store: &Store,
-        progress: OnProgress<'_>,
-    ) -> Result<String> {
-        let url_of_sum = format!("{url}.sha256");
-        let name = url.rsplit('/').next().unwrap_or_default();
-        let read = |path: &Path| {
-            let bytes = fs::read(path).map_err(|e| self.unwritable(&e))?;
-            checksum::parse(&url_of_sum, &bytes, name)
-        };
-        let settings = Settings { size_limit: checksum::SIZE_LIMIT, ..store.settings.clone() };
-        let store = Store { settings, ..store.clone() };
-        let verify = |path: &Path| read(path).and_then(|_| download::sha256(path));
-        let request = Request { url: &url_of_sum, class: CHECKSUMS, digest: None, verify: &verify };
-        let fetched = store.fetch(&request, progress)?;
-        let sha256 = read(&fetched.path)?;
-        self.remembered(tool, version, &sha256, &url_of_sum)?;
-        Ok(sha256)
     }
 
     /// Refuse another digest than the one that is remembered.
@@ -451,12 +400,10 @@ impl Toolbox {
     /// Change the ledger, one process at a time.
     fn change(&self, change: impl FnOnce(&mut Ledger)) -> Result<()> {
         let lock = || -> io::Result<File> {
-            fs::create_dir_all(&self.folder)?;
-            let lock = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(self.folder.join(".lock"))?;
+            private_dir(&self.folder)?;
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true);
+            let lock = private_file(&mut options, &self.folder.join(".lock"))?;
             lock.lock()?;
             Ok(lock)
         };

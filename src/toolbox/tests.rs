@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::download::{Source, ids as download_ids};
+use crate::download::{Settings, Source, Store, ids as download_ids};
 
 struct Bench {
     folder: tempfile::TempDir,
     toolbox: Toolbox,
     store: Store,
+    digests: std::sync::Mutex<String>,
 }
 
 fn version() -> Version {
@@ -22,7 +23,7 @@ impl Bench {
         fs::create_dir(&mirror).expect("a folder");
         let settings = Settings { offline: true, ..Settings::default() };
         let store = Store { folder: folder.path().join("cache"), source: Source::Folder(mirror), settings };
-        Self { toolbox: Toolbox::at(folder.path().join("tools")), folder, store }
+        Self { toolbox: Toolbox::at(folder.path().join("tools")), folder, store, digests: Default::default() }
     }
 
     fn place(&self, tool: Tool) -> PathBuf {
@@ -32,14 +33,23 @@ impl Bench {
             .join(self.toolbox.url(tool, &version()).trim_start_matches("https://"))
     }
 
-    /// Publish a file with its right checksum.
+    /// Publish a file with its right checksum, for which the user vouches.
     fn publish(&self, tool: Tool, text: &str) -> String {
         let place = self.place(tool);
         fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
         fs::write(&place, text).expect("written");
         let sha256 = download::sha256(&place).expect("a digest");
-        self.checksum(tool, &sha256);
+        self.vouch(tool, &sha256);
         sha256
+    }
+
+    /// The user's word on a tool, in place of an earlier one.
+    fn vouch(&self, tool: Tool, sha256: &str) {
+        let name = vouched::name(tool, &version(), &self.toolbox.platform);
+        let mut digests = self.digests.lock().expect("the text");
+        let kept: String =
+            digests.lines().filter(|line| !line.ends_with(&name)).map(|l| format!("{l}\n")).collect();
+        *digests = format!("{kept}{sha256}  {name}\n");
     }
 
     fn checksum(&self, tool: Tool, text: &str) {
@@ -52,7 +62,8 @@ impl Bench {
     }
 
     fn obtain(&self, tool: Tool) -> Result<PathBuf> {
-        self.toolbox.obtain(tool, &version(), &self.store, &mut |_| ControlFlow::Continue(()))
+        let digests = Digests::parse(self.digests.lock().expect("the text").as_bytes()).expect("digests");
+        self.toolbox.obtain(tool, &version(), &self.store, &digests, &mut |_| ControlFlow::Continue(()))
     }
 }
 
@@ -95,11 +106,90 @@ fn another_file_than_the_checksum_says_is_refused_with_both_digests() {
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
     assert!(!bench.toolbox.path_of(Tool::Minikube, &version()).exists());
+}
 
-    bench.checksum(Tool::Minikube, "<html>");
-    assert_eq!(bench.obtain(Tool::Minikube).expect_err("no checksum").id, ids::CHECKSUM_FORMAT);
-    bench.checksum(Tool::Minikube, &" ".repeat(1 << 20));
-    assert_eq!(bench.obtain(Tool::Minikube).expect_err("too much").id, download_ids::SIZE);
+/// A mirror delivers bytes and vouches for nothing, whatever checksum it has.
+#[test]
+fn a_mirrors_own_checksum_is_no_word() {
+    let bench = Bench::new();
+    let sha256 = bench.publish(Tool::Kubectl, "#!/bin/sh\n");
+    bench.checksum(Tool::Kubectl, &sha256);
+    bench.digests.lock().expect("the text").clear();
+    let failure = bench.obtain(Tool::Kubectl).expect_err("nobody vouches for it");
+    assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
+    assert!(failure.hints.iter().any(|hint| hint.contains("kubectl-1.2.3-")), "{:?}", failure.hints);
+    // One that the catalogue knows is held against it.
+    let known = Version::new(1, 34, 4);
+    let url = bench.toolbox.url(Tool::Kubectl, &known);
+    let place = bench.folder.path().join("mirror").join(url.trim_start_matches("https://"));
+    fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+    fs::write(&place, "#!/bin/sh\n").expect("written");
+    let digests = Digests::default();
+    let mut silent = |_| ControlFlow::Continue(());
+    let failure = bench.toolbox.obtain(Tool::Kubectl, &known, &bench.store, &digests, &mut silent);
+    assert_eq!(failure.expect_err("not the published one").id, download_ids::DIGEST);
+}
+
+#[test]
+fn programs_do_not_come_over_plain_http() {
+    let bench = Bench::new();
+    for (base, refused) in [
+        ("http://mirror.example/x", true),
+        ("HTTP://10.0.0.1:8000", true),
+        ("http://127.0.0.1.example", true),
+        ("http://localhost.example", true),
+        ("http://127.0.0.1:1", false),
+        ("http://localhost:1", false),
+        ("http://[::1]:1", false),
+        ("https://mirror.example", false),
+    ] {
+        let store = Store { source: Source::Url(base.into()), ..bench.store.clone() };
+        bench.vouch(Tool::Kubectl, &"a".repeat(64));
+        let digests = Digests::parse(bench.digests.lock().expect("the text").as_bytes()).expect("digests");
+        let mut silent = |_| ControlFlow::Continue(());
+        let failure = bench.toolbox.obtain(Tool::Kubectl, &version(), &store, &digests, &mut silent);
+        let id = failure.expect_err("offline").id;
+        assert_eq!(id, if refused { ids::PLAIN_HTTP } else { download_ids::OFFLINE }, "{base}");
+    }
+}
+
+/// What an earlier kstrim took on a mirror's word is not run, however long it has been there.
+#[test]
+fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
+    let bench = Bench::new();
+    bench.publish(Tool::Kubectl, "evil");
+    let path = bench.obtain(Tool::Kubectl).expect("obtained");
+    let as_before = |from: &str, at: &Version| {
+        bench
+            .toolbox
+            .change(|ledger| {
+                let key = bench.toolbox.key(Tool::Kubectl, &version());
+                let entry = ledger.tools.get(&key).cloned().expect("an entry");
+                let entry = Entry { voucher: None, from: from.into(), ..entry };
+                ledger.tools.insert(bench.toolbox.key(Tool::Kubectl, at), entry);
+            })
+            .expect("written");
+    };
+    as_before("http://mirror.example/kubectl", &version());
+    let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("a mirror's word");
+    assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
+    as_before(&bench.toolbox.url(Tool::Kubectl, &version()), &version());
+    assert_eq!(
+        bench.toolbox.verified(Tool::Kubectl, &version()).expect("its publisher's"),
+        Some(path.clone())
+    );
+    // A version whose digest is known has to be it, wherever it is said to come from.
+    let known = Version::new(1, 34, 4);
+    as_before(&bench.toolbox.url(Tool::Kubectl, &known), &known);
+    let other = bench.toolbox.path_of(Tool::Kubectl, &known);
+    fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
+    fs::copy(&path, &other).expect("copied");
+    let failure = bench.toolbox.verified(Tool::Kubectl, &known).expect_err("not the published one");
+    assert!(
+        failure.causes.iter().any(|cause| cause.starts_with("published sha256:")),
+        "{:?}",
+        failure.causes
+    );
 }
 
 #[test]

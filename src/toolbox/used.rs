@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{Tool, Version};
+use crate::paths::write_private;
 
 /// The versions, of those that are kstrim's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Used {
     /// What the file system says.
     pub fn write(&self, file: &Path) -> io::Result<()> {
         if *self != Self::default() {
-            return fs::write(file, serde_json::to_vec_pretty(self)?);
+            return write_private(file, &serde_json::to_vec_pretty(self)?);
         }
         match fs::remove_file(file) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),

@@ -8,14 +8,21 @@ use serde_json::{Value, json};
 use crate::harness::{Action, Registry, Test};
 use crate::support::{KAFKA, PROFILE, events, failure, fresh, kstrim, outcomes, quick, ready, told};
 
-const OPERATOR_IMAGE: &str = "quay.io/strimzi/operator:1.2.0";
-const KAFKA_IMAGE: &str = "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1";
+/// The operator of the bundle.
+pub const OPERATOR_IMAGE: &str = "quay.io/strimzi/operator:1.2.0";
+/// Its Kafka.
+pub const KAFKA_IMAGE: &str = "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1";
 
 /// An archive as `docker save` writes it.
 fn archive(test: &Test, name: &str, image: &str) {
+    archive_of(test, name, image, "{}");
+}
+
+/// The same with this configuration, which may be as large as layers are.
+pub fn archive_of(test: &Test, name: &str, image: &str, config: &str) {
     let manifest = json!([{"Config": "config.json", "RepoTags": [image], "Layers": []}]).to_string();
     let mut tar = tar::Builder::new(Vec::new());
-    for (path, text) in [("config.json", "{}"), ("manifest.json", &manifest)] {
+    for (path, text) in [("config.json", config), ("manifest.json", &manifest)] {
         let mut header = tar::Header::new_ustar();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
@@ -25,12 +32,14 @@ fn archive(test: &Test, name: &str, image: &str) {
     test.write(name, tar.into_inner().expect("an archive"));
 }
 
-fn archives(test: &Test) {
+/// Archives of the images that the newest release runs.
+pub fn archives(test: &Test) {
     archive(test, "operator.tar", OPERATOR_IMAGE);
     archive(test, "kafka.tar", KAFKA_IMAGE);
 }
 
-const CREATE: [&str; 8] = [
+/// Makes `kafka.bundle`.
+pub const CREATE: [&str; 8] = [
     "bundle",
     "create",
     "-o",
@@ -183,6 +192,7 @@ fn a_bundle_of_another_set_is_refused() {
     assert_eq!(test.calls(), []);
     // The same words as the bundle's are fine, in a settings file too.
     test.write("kstrim.yaml", "bundle: kafka.bundle\nrelease: 1.2.0\n");
+    kstrim(&mut test, ["trust"]).expect(0);
     kstrim(&mut test, ["render", "--only", "kafka"]).expect(0);
 }
 

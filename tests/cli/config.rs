@@ -17,7 +17,7 @@ fn write_user(test: &Test, text: &str) {
 
 /// (value, origin, where) of a setting.
 fn setting(shown: &Value, key: &str) -> (Value, String, String) {
-    let all = shown.as_array().expect("a list");
+    let all = shown["settings"].as_array().expect("a list");
     let one = all.iter().find(|s| s["key"] == key).unwrap_or_else(|| panic!("no {key} in {shown}"));
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     (one["value"].clone(), text(&one["origin"]), text(&one["where"]))
@@ -29,7 +29,14 @@ fn flag_env_project_user_default() {
     write_user(&test, "memory: 5g\ncpus: 3\nnodes: 2\ndriver: podman\n");
     let project =
         test.write("kstrim.yaml", "# ours\nmemory: 6g\nstock: true\nminikube-arg: [--force, --cni=bridge]\n");
+    let trusted = kstrim(&mut test, ["trust"]).expect(0);
+    assert!(
+        trusted.stderr.contains("kstrim.yaml:4: minikube-arg: --force, --cni=bridge"),
+        "{}",
+        trusted.stderr
+    );
     let shown = kstrim(&mut test, ["config", "show", "--driver", "docker", "-o", "json"]).expect(0).json();
+    assert_eq!((&shown["files"][1]["trusted"], &shown["files"][0]["trusted"]), (&true.into(), &false.into()));
     let is = |key: &str, value: &str, origin: &str, place: &str| {
         let (found, from, at) = setting(&shown, key);
         assert_eq!((found.as_str(), from.as_str()), (Some(value), origin), "{key} in {shown}");
@@ -104,7 +111,8 @@ fn init_writes_a_file_that_changes_nothing() {
     for key in ["memory", "preset", "image-archive", "stock"] {
         assert!(text.contains(&format!("\n#{key}:")), "{key} in\n{text}");
     }
-    assert_eq!(kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json(), before);
+    let after = kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json();
+    assert_eq!(after["settings"], before["settings"]);
 
     // With every comment that has a value taken away it still says what holds anyway.
     let told: String = text
@@ -115,7 +123,7 @@ fn init_writes_a_file_that_changes_nothing() {
     assert!(told.contains("profile: kstrim"), "{told}");
     fs::write(&file, told).expect("the file");
     let values = |shown: &Value| -> Vec<Value> {
-        shown.as_array().expect("a list").iter().map(|s| s["value"].clone()).collect()
+        shown["settings"].as_array().expect("a list").iter().map(|s| s["value"].clone()).collect()
     };
     let shown = kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json();
     assert_eq!(values(&shown), values(&before));

@@ -117,9 +117,9 @@ fn what_others_put_into_the_namespace_keeps_it() {
         "metadata": {"name": "app", "namespace": "kafka"}, "data": {}});
     apply_foreign_to(&test, CLUSTER, &[theirs]);
     let lines = events(&mut test, ["down", "--context", CLUSTER, "--yes"], 0);
-    let stays = lines
-        .iter()
-        .any(|l| l["detail"].as_str().is_some_and(|d| d.contains("kstrim did not create what is in it: ConfigMap app")));
+    let stays = lines.iter().any(|l| {
+        l["detail"].as_str().is_some_and(|d| d.contains("kstrim did not create what is in it: ConfigMap app"))
+    });
     assert!(stays, "{lines:#?}");
     assert!(test.object(CLUSTER, "configmaps/kafka/app").is_object());
     assert!(test.object(CLUSTER, KAFKA).is_null());

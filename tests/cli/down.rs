@@ -23,7 +23,7 @@ fn remains(test: &Test) -> Vec<String> {
 }
 
 #[test]
-fn the_profile_goes_if_it_is_ours() {
+fn the_profile_deletion_if_it_is_ours() {
     let mut test = ready();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     assert!(test.profile(PROFILE).is_null());
@@ -235,8 +235,9 @@ fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
         assert_eq!(written(&test), Vec::<String>::new());
         events(&mut test, ["down", "--keep-data", "--yes"], 5);
         same(&before, &state(&test), name);
-        // The whole profile is ours, and may go.
-        kstrim(&mut test, ["down", "--yes"]).expect(0);
+        // The whole profile is ours, and may go if somebody agrees that the Kafka goes with it.
+        assert_eq!(failure(&events(&mut test, ["down", "--yes"], 5)), "KS-PROFILE-OTHERS");
+        kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,12 +10,13 @@ use serde_json::Value;
 use crate::harness::{Action, ProfileSeed, Registry, Run, Test};
 
 const KAFKA: &str = include_str!("../fixtures/kafka-single.yaml");
+const INSTALL: &str = include_str!("../fixtures/install.yaml");
 const TOPIC: &str = include_str!("../fixtures/topic.yaml");
 
-/// A file of the recordings, if they are at hand.
-pub fn recording(path: &str) -> Option<String> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/recordings");
-    fs::read_to_string(PathBuf::from(root).join(path)).ok()
+/// A file of the recordings.
+pub fn recording(path: &str) -> String {
+    let path = format!("{}/tests/recordings/{path}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// The stand-in of kubectl on the profile `kstrim`.
@@ -40,26 +40,30 @@ pub fn running() -> Test {
     Test::new().scenario(|s| s.profiles.push(ProfileSeed::default()))
 }
 
-/// Namespace and operator.
-fn install(test: &Test) -> bool {
-    let Some(manifest) = recording("manifests/install-1.2.0-kafka.yaml") else { return false };
-    kubectl(test, "create namespace kafka").expect(0);
-    apply(test, &manifest).expect(0);
-    kubectl(test, "wait crd --all --for=condition=Established --timeout=5s").expect(0);
-    true
+/// An install manifest with its permissions in this namespace, and with the Kafka versions of the recorded one.
+fn manifest(bound: &str) -> String {
+    let known = "kafka:1.2.0-kafka-4.2.0";
+    let more = ["4.2.1", "4.3.0"].map(|v| format!("\n{:16}{v}=quay.io/strimzi/kafka:1.2.0-kafka-{v}", ""));
+    let bound = format!("namespace: {bound}");
+    INSTALL.replace(known, &(known.to_owned() + &more.concat())).replace("namespace: myproject", &bound)
 }
 
-/// A cluster that is Ready, with a topic; `None` where the recordings are not at hand.
-fn ready() -> Option<Test> {
+/// Namespace and operator.
+fn install(test: &Test) {
+    kubectl(test, "create namespace kafka").expect(0);
+    apply(test, &manifest("kafka")).expect(0);
+    kubectl(test, "wait crd --all --for=condition=Established --timeout=5s").expect(0);
+}
+
+/// A cluster that is Ready, with a topic.
+fn ready() -> Test {
     let test = running();
-    if !install(&test) {
-        return None;
-    }
+    install(&test);
     apply(&test, KAFKA).expect(0);
     apply(&test, TOPIC).expect(0);
     kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
     kubectl(&test, "wait kafkatopic/my-topic -n kafka --for=condition=Ready --timeout=5s").expect(0);
-    Some(test)
+    test
 }
 
 /// The paths of a value's leaves, list indices left out.
@@ -97,9 +101,9 @@ fn same_fields(fake: &Value, real: &Value, optional: &[&str]) {
 
 #[test]
 fn objects_have_the_recorded_fields() {
-    let Some(test) = ready() else { return };
+    let test = ready();
     let snapshot = |name: &str| -> Value {
-        let text = recording(&format!("01-happy-persistent/snapshots/{name}")).expect("a snapshot");
+        let text = recording(&format!("01-happy-persistent/snapshots/{name}"));
         let value: Value = text.parse().expect("JSON");
         if value["items"].is_array() { value["items"][0].clone() } else { value }
     };
@@ -128,8 +132,7 @@ fn objects_have_the_recorded_fields() {
     same_fields(&operator["status"], &snapshot("deployment-operator.json")["status"], &[]);
     let sets = get(&test, "/apis/core.strimzi.io/v1/namespaces/kafka/strimzipodsets");
     same_fields(&sets["items"][0], &snapshot("podset.json"), &["/spec/pods"]);
-    let pods: Value =
-        recording("01-happy-persistent/snapshots/pods.json").expect("pods").parse().expect("JSON");
+    let pods: Value = recording("01-happy-persistent/snapshots/pods.json").parse().expect("JSON");
     for real in pods["items"].as_array().expect("pods") {
         let of = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or("")[..14].to_owned();
         let all = get(&test, "/api/v1/namespaces/kafka/pods");
@@ -144,8 +147,8 @@ fn objects_have_the_recorded_fields() {
 
 #[test]
 fn kubectl_errors_have_the_recorded_words() {
-    let Some(log) = recording("29-kubectl-errors/commands.jsonl") else { return };
-    let Some(test) = ready() else { return };
+    let log = recording("29-kubectl-errors/commands.jsonl");
+    let test = ready();
     let mut compared = 0;
     for line in log.lines() {
         let record: Value = line.parse().expect("JSON");
@@ -197,7 +200,7 @@ fn verdict(test: &Test) -> (String, String, String) {
 }
 
 fn recorded_verdict(path: &str) -> (String, String, String) {
-    let kafka: Value = recording(path).expect("a snapshot").parse().expect("JSON");
+    let kafka: Value = recording(path).parse().expect("JSON");
     let last = &kafka["status"]["conditions"][0];
     let field = |name: &str| last[name].as_str().unwrap_or("").to_owned();
     (field("type"), field("reason"), field("message"))
@@ -210,9 +213,7 @@ fn settle() {
 #[test]
 fn the_operator_refuses_what_it_refused_in_the_recordings() {
     let test = running();
-    if !install(&test) {
-        return;
-    }
+    install(&test);
     let pool_only = KAFKA.split("---").next().unwrap_or("");
     let kafka_only = KAFKA.split("---").nth(1).unwrap_or("");
     apply(&test, kafka_only).expect(0);
@@ -240,16 +241,14 @@ fn broker(test: &Test) -> Value {
 fn pods_fail_as_in_the_recordings() {
     let with = |change: &dyn Fn(&str) -> String, choose: fn(&mut crate::harness::Scenario)| {
         let test = running().scenario(choose);
-        let there = install(&test);
-        if there {
-            apply(&test, &change(KAFKA)).expect(0);
-            settle();
-        }
-        there.then_some(test)
+        install(&test);
+        apply(&test, &change(KAFKA)).expect(0);
+        settle();
+        test
     };
     let memory =
         |y: &str| y.replace("  replicas: 1\n", "  replicas: 1\n  resources: {requests: {memory: 64Gi}}\n");
-    let Some(test) = with(&memory, |_| {}) else { return };
+    let test = with(&memory, |_| {});
     let message = broker(&test)["conditions"][0]["message"].clone();
     assert!(
         message.as_str().is_some_and(|m| m.starts_with("0/1 nodes are available: 1 Insufficient memory.")),
@@ -258,7 +257,7 @@ fn pods_fail_as_in_the_recordings() {
     assert_eq!(verdict(&test).1, "Creating");
 
     let class = |y: &str| y.replace("size: 100Gi", "size: 100Gi\n        class: nope");
-    let Some(test) = with(&class, |_| {}) else { return };
+    let test = with(&class, |_| {});
     let message = broker(&test)["conditions"][0]["message"].clone();
     assert_eq!(
         message,
@@ -270,7 +269,7 @@ fn pods_fail_as_in_the_recordings() {
     let image = |y: &str| {
         y.replace("    version: 4.3.1", "    version: 4.3.1\n    image: quay.io/strimzi/kafka:does-not-exist")
     };
-    let Some(test) = with(&image, |s| s.missing_images.push("does-not-exist".into())) else { return };
+    let test = with(&image, |s| s.missing_images.push("does-not-exist".into()));
     let reason = broker(&test)["containerStatuses"][0]["state"]["waiting"]["reason"].clone();
     assert!(reason == "ErrImagePull" || reason == "ImagePullBackOff", "{reason}");
     let run = kubectl(&test, "logs my-cluster-dual-role-0 -n kafka").expect(1);
@@ -284,7 +283,7 @@ fn pods_fail_as_in_the_recordings() {
         let more = "  replicas: 1\n  resources: {limits: {memory: 256Mi}}\n  jvmOptions: {-Xms: 1024m}\n";
         y.replace("  replicas: 1\n", more)
     };
-    let Some(test) = with(&heap, |_| {}) else { return };
+    let test = with(&heap, |_| {});
     let status = &broker(&test)["containerStatuses"][0];
     let last =
         if status["lastState"]["terminated"].is_object() { &status["lastState"] } else { &status["state"] };
@@ -293,7 +292,7 @@ fn pods_fail_as_in_the_recordings() {
         (&"OOMKilled".into(), &137.into())
     );
 
-    let Some(test) = with(&|y| y.to_owned(), |s| s.registry = Registry::Unreachable) else { return };
+    let test = with(&|y| y.to_owned(), |s| s.registry = Registry::Unreachable);
     let pods = get(&test, "/api/v1/namespaces/kafka/pods?labelSelector=name%3Dstrimzi-cluster-operator");
     let message = pods["items"][0]["status"]["containerStatuses"][0]["state"]["waiting"]["message"].clone();
     assert!(message.as_str().is_some_and(|m| m.contains("lookup quay.io on")), "{message}");
@@ -301,7 +300,7 @@ fn pods_fail_as_in_the_recordings() {
 
 #[test]
 fn an_old_volume_breaks_the_next_cluster() {
-    let Some(test) = ready() else { return };
+    let test = ready();
     let first =
         get(&test, "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas/my-cluster")["status"]["clusterId"]
             .clone();
@@ -322,9 +321,7 @@ fn an_old_volume_breaks_the_next_cluster() {
 #[test]
 fn a_cluster_deleted_while_it_comes_up_locks_its_name_until_the_operator_restarts() {
     let test = running().scenario(|s| s.timings.operation_timeout = 60_000);
-    if !install(&test) {
-        return;
-    }
+    install(&test);
     let stuck = KAFKA.replace("size: 100Gi", "size: 100Gi\n        class: nope");
     apply(&test, &stuck).expect(0);
     settle();
@@ -340,10 +337,9 @@ fn a_cluster_deleted_while_it_comes_up_locks_its_name_until_the_operator_restart
 
 #[test]
 fn an_operator_bound_elsewhere_is_available_and_does_nothing() {
-    let Some(manifest) = recording("manifests/install-1.2.0-kafka.yaml") else { return };
     let test = running();
     kubectl(&test, "create namespace kafka").expect(0);
-    apply(&test, &manifest.replace("namespace: kafka", "namespace: myproject")).expect(0);
+    apply(&test, &manifest("myproject")).expect(0);
     apply(&test, KAFKA);
     kubectl(
         &test,
@@ -355,22 +351,21 @@ fn an_operator_bound_elsewhere_is_available_and_does_nothing() {
     let who = "auth can-i list kafkas.kafka.strimzi.io --as=system:serviceaccount:kafka:strimzi-cluster-operator -n kafka";
     assert_eq!(kubectl(&test, who).expect(1).stdout, "no\n");
     assert_eq!(verdict(&test).0, "");
-    apply(&test, &manifest).expect(0);
+    apply(&test, &manifest("kafka")).expect(0);
     assert_eq!(kubectl(&test, who).expect(0).stdout, "yes\n");
     kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
 }
 
 #[test]
 fn a_topic_holds_its_namespace_when_its_operator_is_gone() {
-    let Some(test) = ready() else { return };
+    let test = ready();
     kubectl(&test, "delete deployment strimzi-cluster-operator my-cluster-entity-operator -n kafka")
         .expect(0);
     settle();
     let run = kubectl(&test, "delete namespace kafka --timeout=500ms").expect(1);
     assert_eq!(run.stderr.trim(), "error: timed out waiting for the condition on namespaces/kafka");
     let fake = get(&test, "/api/v1/namespaces/kafka");
-    let real: Value =
-        recording("11-namespace-stuck/snapshots/namespace-stuck.json").expect("it").parse().expect("JSON");
+    let real: Value = recording("11-namespace-stuck/snapshots/namespace-stuck.json").parse().expect("JSON");
     let words = |ns: &Value| -> Vec<(Value, Value, Value)> {
         let list = ns["status"]["conditions"].as_array().into_iter().flatten();
         list.map(|c| (c["type"].clone(), c["reason"].clone(), c["message"].clone())).collect()
@@ -395,9 +390,7 @@ fn a_topic_holds_its_namespace_when_its_operator_is_gone() {
 #[test]
 fn a_watch_tells_every_change_once_and_ends_when_asked() {
     let test = running();
-    if !install(&test) {
-        return;
-    }
+    install(&test);
     settle();
     let path = "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas";
     let from = get(&test, path)["metadata"]["resourceVersion"].as_str().unwrap_or("").to_owned();
@@ -468,7 +461,7 @@ fn a_parent_called_kstrim_is_killed_before_or_after_the_work() {
 
 #[test]
 fn a_port_forward_serves_until_it_is_killed() {
-    let Some(test) = ready() else { return };
+    let test = ready();
     let mut child = std::process::Command::new(test.bin().join("kubectl"))
         .args(["--context", "kstrim", "port-forward", "-n", "kafka", "pod/my-cluster-dual-role-0", ":9092"])
         .env("FAKE_WORLD", test.world_dir())

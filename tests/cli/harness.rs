@@ -17,7 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -31,9 +31,15 @@ pub use stand_ins::scenario::{
 /// No run of a test may take longer; it is killed then.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// kstrim as cargo built it, or another one: that of the release profile, or of an earlier commit.
-fn program() -> PathBuf {
-    std::env::var_os("KSTRIM_UNDER_TEST").map_or_else(|| env!("CARGO_BIN_EXE_kstrim").into(), PathBuf::from)
+/// The program under test: the one that cargo built for these tests, or the one that `KSTRIM_TEST_BINARY` names (CI
+/// names the release build: not everything behaves the same without debug assertions).
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("KSTRIM_TEST_BINARY") {
+        Some(named) => fs::canonicalize(&named)
+            .unwrap_or_else(|e| panic!("KSTRIM_TEST_BINARY={}: {e}", named.to_string_lossy())),
+        None => env!("CARGO_BIN_EXE_kstrim").into(),
+    })
 }
 
 /// A test's surroundings; removed when dropped.
@@ -374,14 +380,14 @@ impl Test {
     /// Start kstrim, to send it signals.
     pub fn spawn(&self) -> Running {
         self.ran.store(true, Ordering::Relaxed);
-        let mut command = self.command(&program());
+        let mut command = self.command(program());
         command.args(&self.args);
         Running::start(command, &self.stdin, self.limit)
     }
 
     /// kstrim as a command, for streams of the test's own.
     pub fn kstrim(&self) -> Command {
-        let mut command = self.command(&program());
+        let mut command = self.command(program());
         command.args(&self.args);
         command
     }

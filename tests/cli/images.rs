@@ -137,6 +137,7 @@ fn everything(test: &Test) -> String {
 fn another_registry_is_used_for_everything() {
     let mut test = fresh().scenario(quick);
     test.write("kstrim.yaml", "image-registry: r.example:5000/quay\n");
+    kstrim(&mut test, ["trust"]).expect(0);
     let plan = kstrim(&mut test, ["plan"]).expect(0).stdout;
     assert!(plan.contains("18 images come from r.example:5000/quay"), "{plan}");
     let lines = events(&mut test, ["up"], 0);

@@ -28,8 +28,13 @@ fn bystanders() -> Vec<Value> {
         object("v1", "ServiceAccount", "my-app", json!({})),
         object("networking.k8s.io/v1", "NetworkPolicy", "my-policy", json!({"spec": {"podSelector": {}}})),
         object("batch/v1", "CronJob", "my-backup", json!({"spec": {"schedule": "0 0 * * *"}})),
-        object("rbac.authorization.k8s.io/v1", "RoleBinding", "my-binding", json!({"subjects": [],
-            "roleRef": {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}})),
+        object(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            "my-binding",
+            json!({"subjects": [],
+            "roleRef": {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}}),
+        ),
     ]
 }
 
@@ -38,7 +43,8 @@ fn kept(test: &Test, objects: &[Value]) -> BTreeMap<String, Value> {
     let all = test.objects(PROFILE);
     let named = |object: &Value| {
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
-        let (kind, suffix) = (object["kind"].as_str().expect("a kind").to_lowercase(), format!("/kafka/{name}"));
+        let (kind, suffix) =
+            (object["kind"].as_str().expect("a kind").to_lowercase(), format!("/kafka/{name}"));
         let found = all.as_object().into_iter().flatten();
         let stem = kind.trim_end_matches('y').to_owned();
         let found = found.into_iter().find(|(key, _)| key.starts_with(&stem) && key.ends_with(&suffix));
@@ -65,7 +71,8 @@ fn a_namespace_with_something_of_others_stays_and_names_it() {
     let ended = lines.iter().find(|l| l["type"] == "task_finished" && l["task"] == "namespace");
     let detail = ended.expect("an end")["detail"].as_str().expect("words").to_owned();
     for object in &theirs {
-        let line = format!("{} {}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        let line =
+            format!("{} {}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         assert!(planned["kept"].to_string().contains(&line), "{line}: {planned:#}");
         assert!(detail.contains(&line), "{line}: {detail}");
     }
@@ -162,8 +169,13 @@ fn objects_of_an_earlier_kstrim_get_the_id_and_go_with_the_namespace() {
         }
         assert!(test.object(PROFILE, "namespaces//kafka").is_null(), "{}{}", run.stdout, run.stderr);
         let objects = test.objects(PROFILE);
-        let left: Vec<&String> =
-            objects.as_object().into_iter().flatten().map(|(k, _)| k).filter(|k| k.contains("strimzi")).collect();
+        let left: Vec<&String> = objects
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(k, _)| k)
+            .filter(|k| k.contains("strimzi"))
+            .collect();
         assert!(left.is_empty(), "{left:?}");
     }
 }
@@ -178,7 +190,8 @@ fn forget_ids(test: &Test) {
         let parts: Vec<&str> = key.splitn(3, '/').collect();
         let patch = json!({"metadata": {"labels": {ID: null}}});
         let namespace = if parts[1].is_empty() { String::new() } else { format!("-n {} ", parts[1]) };
-        kubectl(test, &format!("patch {} {} {namespace}--type=merge -p {patch}", parts[0], parts[2])).expect(0);
+        kubectl(test, &format!("patch {} {} {namespace}--type=merge -p {patch}", parts[0], parts[2]))
+            .expect(0);
     }
     kubectl(test, "delete configmap kstrim-installation -n kafka").expect(0);
     let journal = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
@@ -231,8 +244,15 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
     let pool = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
         "metadata": {"name": "second", "namespace": "kafka", "labels": {"strimzi.io/cluster": "second"}},
         "spec": {"replicas": 1, "roles": ["controller", "broker"], "storage": {"type": "ephemeral"}}});
-    apply_foreign(&test, &[second, pool, json!({"apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": "db", "namespace": "kafka"}, "data": {"db-password": "aHVudGVyMg=="}})]);
+    apply_foreign(
+        &test,
+        &[
+            second,
+            pool,
+            json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "db", "namespace": "kafka"}, "data": {"db-password": "aHVudGVyMg=="}}),
+        ],
+    );
     let before = state(&test);
     let lines = events(&mut test, ["topic", "create", "lat", "-c", "second"], 5);
     assert_eq!(failure(&lines), "KS-TOPIC-RESOURCE-TAKEN", "{}", told(&lines));

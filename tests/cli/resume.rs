@@ -141,10 +141,10 @@ fn a_first_start_that_died_inside_kubeadm_or_right_after() {
 fn a_container_that_is_gone() {
     let mut test = ready();
     test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
-    let lines = events(&mut test, ["up"], 0);
-    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("made anew"));
+    let lines = events(&mut test, ["up", "--recreate"], 0);
+    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("is created again"));
     assert!(lines.iter().any(said), "{lines:#?}");
-    same(&complete(), &state(&test), "made anew");
+    same(&complete(), &state(&test), "created again");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Run, Test};
 use crate::support::{events, kstrim, ready};
+use crate::terminal::Terminal;
 
 /// Write lines.
 fn produce<const N: usize>(test: &mut Test, args: [&str; N], lines: &str) -> Run {
@@ -141,6 +142,89 @@ fn a_wrong_line_ends_it_after_what_came_before() {
     assert!(run.stderr.contains("KS-PRODUCE-LINE") && run.stderr.contains("line 3"), "{}", run.stderr);
     assert!(run.stderr.contains("2 messages written"), "{}", run.stderr);
     assert_eq!(consumed(&mut test, "my-topic", 2)[1]["value"], "2");
+}
+
+#[test]
+fn headers_may_come_twice() {
+    let mut test = ready();
+    produce(&mut test, ["--header", "a=1", "--header", "b=2", "--header", "a=3"], "x\n").expect(0);
+    let wanted =
+        json!([{"name": "a", "value": "1"}, {"name": "b", "value": "2"}, {"name": "a", "value": "3"}]);
+    assert_eq!(consumed(&mut test, "my-topic", 1)[0]["headers"], wanted);
+}
+
+#[test]
+fn a_partition_without_a_leader_stops_no_other() {
+    let mut test = ready();
+    events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
+    for partition in ["0", "1", "2"] {
+        test.stdin(format!("early {partition}\n"));
+        test.args(["produce", "orders", "--partition", partition]).run().expect(0);
+    }
+    test.rescenario(|s| s.broker = json!({"leaderless": [1]}));
+    // Without a key: to partitions that have a leader.
+    for n in 0..4 {
+        test.stdin(format!("late {n}\n"));
+        test.args(["produce", "orders", "--timeout", "20s"]).run().expect(0);
+    }
+    test.stdin("held\n");
+    let run = test.args(["produce", "orders", "--partition", "1", "--timeout", "1500ms"]).run().expect(1);
+    assert!(
+        run.stderr.contains("KS-PARTITION-NO-LEADER") && run.stderr.contains("partition 1"),
+        "{}",
+        run.stderr
+    );
+    test.stdin("");
+    let args = ["consume", "orders", "--from-beginning", "-m", "6", "--timeout", "20s"];
+    let run = test.args(args).run().expect(0);
+    assert_eq!(run.stdout.lines().filter(|l| l.starts_with("late")).count(), 4, "{}", run.stdout);
+    // When it has a leader again, it is read from its beginning.
+    let mut child =
+        start(&mut test, &["consume", "orders", "--from-beginning", "-m", "7", "--timeout", "40s"]);
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let six: Vec<String> = lines.by_ref().take(6).map(|line| line.expect("text")).collect();
+    if six.len() < 6 {
+        panic!("{six:?} {:?}", end(child));
+    }
+    std::fs::write(test.world_dir().join("broker/led"), "").expect("a file");
+    assert_eq!(lines.next().expect("a line").expect("text"), "early 1");
+    assert_eq!(end(child).0, 0);
+}
+
+/// A broker that lost what it had acknowledged goes on with other messages at the same offsets.
+#[test]
+fn after_a_log_was_cut_nothing_is_printed_twice() {
+    let mut test = ready();
+    produce(&mut test, [], "one\ntwo\nthree\n").expect(0);
+    test.rescenario(|s| s.broker = json!({"cut": 12}));
+    let mut child = start(&mut test, &["consume", "my-topic", "--from-beginning", "--idle", "3s"]);
+    let (mut out, mut stdout) = (String::new(), child.stdout.take().expect("stdout"));
+    let (code, said) = end(child);
+    stdout.read_to_string(&mut out).expect("text");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("was cut back from offset 13 to 12"), "{said}");
+    // The third is read again as what it is now: another message of that offset.
+    assert_eq!(out.lines().filter(|l| *l == "one").count(), 1, "{out}");
+    assert_eq!(out.lines().filter(|l| *l == "two").count(), 1, "{out}");
+}
+
+#[test]
+fn a_terminal_is_sent_no_control_sequences_of_others() {
+    let mut test = ready();
+    let evil = "\x1b]0;title\x07\x1b[2Jgone\u{9b}31m";
+    produce(&mut test, [], &format!("{evil}\n")).expect(0);
+    let args = ["consume", "my-topic", "--partition", "0", "--offset", "10", "-m", "1"];
+    // To a pipe every byte as it is.
+    assert_eq!(test.args(args).run().expect(0).stdout, format!("{evil}\n"));
+    for output in ["text", "json", "yaml"] {
+        let mut all = args.to_vec();
+        all.extend(["-o", output]);
+        let mut terminal = Terminal::start(test.args(all).kstrim());
+        assert_eq!(terminal.ends(), 0, "{}", terminal.text());
+        let text = terminal.text();
+        assert!(text.contains("gone"), "{output}: {text:?}");
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n' && c != '\r'), "{output}: {text:?}");
+    }
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! Programs that kstrim obtains: where the machine has none, or none that fits.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::bare::{self, KUBECTL, MINIKUBE, own};
 use crate::harness::{Action, Test};
 use crate::mirror::{Mirror, sha256, url};
-use crate::support::{failure, manifest, quick, told};
-use crate::trouble::{clean, finished, surroundings, up_fails, up_succeeds};
-
-/// The versions that the catalogue pins for the newest set.
-const MINIKUBE: &str = "1.38.1";
-const KUBECTL: &str = "1.35.1";
+use crate::support::{failure, quick, told};
+use crate::trouble::{finished, surroundings, up_fails, up_succeeds};
 
 /// A machine with a container engine and nothing else, and a mirror with the pinned tools.
 fn bare() -> (Test, Mirror) {
@@ -20,14 +16,8 @@ fn bare() -> (Test, Mirror) {
     let mirror = Mirror::new(&test);
     mirror.tool(&test, "minikube", MINIKUBE);
     mirror.tool(&test, "kubectl", KUBECTL);
-    let test = test.env("KSTRIM_MIRROR", mirror.folder());
+    let test = test.env("KSTRIM_MIRROR", mirror.folder()).env("KSTRIM_TOOL_DIGESTS", mirror.digests());
     (test, mirror)
-}
-
-fn own(test: &Test, tool: &str, version: &str) -> PathBuf {
-    let platform = url("minikube", MINIKUBE);
-    let platform = platform.rsplit_once("minikube-").expect("a platform").1;
-    test.home().join(".local/share/kstrim/tools").join(tool).join(version).join(platform).join(tool)
 }
 
 fn list(test: &mut Test) -> Vec<(String, String)> {
@@ -38,86 +28,10 @@ fn list(test: &mut Test) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Where Strimzi's own manifests are, if they are here: they are no part of the project.
-fn published_manifest(version: &str) -> Option<Vec<u8>> {
-    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/strimzi").into();
-    let folder = std::env::var_os("KSTRIM_STRIMZI_DATA").map_or_else(beside, PathBuf::from);
-    let archive = folder.join("install-manifests.tar.xz");
-    if !archive.is_file() {
-        eprintln!("skipped: no Strimzi manifests here");
-        return None;
-    }
-    let name = format!("strimzi-cluster-operator-{version}.yaml");
-    let output = std::process::Command::new("tar")
-        .args(["--wildcards", "--occurrence=1", "-xJOf"])
-        .arg(&archive)
-        .arg(format!("*{name}"))
-        .output()
-        .expect("tar runs");
-    output.status.success().then_some(output.stdout)
-}
-
-/// A person with only a container engine and kstrim, and a mirror over HTTP: nothing else is installed.
+/// With a manifest of these tests; `tests/supply` does the same with Strimzi's own.
 #[test]
 fn a_container_engine_and_kstrim_are_enough() {
-    let mut test = Test::new().scenario(quick).without("minikube").without("kubectl");
-    let mirror = Mirror::new(&test);
-    let sums = [mirror.tool(&test, "minikube", MINIKUBE), mirror.tool(&test, "kubectl", KUBECTL)];
-    let base = mirror.serve();
-    let mut args = vec!["up".to_owned(), "-o".into(), "json".into(), format!("--mirror={base}")];
-    // The published manifest is known by its digest; without it another one is given by its URL.
-    let release = "1.2.0";
-    let asset = format!(
-        "https://github.com/strimzi/strimzi-kafka-operator/releases/download/{release}/strimzi-cluster-operator-{release}.yaml"
-    );
-    match published_manifest(release) {
-        Some(text) => drop(mirror.put(&asset, text)),
-        None => {
-            mirror.put("install.yaml", manifest());
-            args.push(format!("--manifests={base}/install.yaml"));
-        }
-    }
-    let run = test.args(args).run().expect(0);
-    clean(&test, &run);
-    let said: String = run.json_lines().iter().map(|line| format!("{line}\n")).collect();
-    for words in [
-        "minikube was not found",
-        "kstrim obtained its own minikube 1.38.1",
-        "kstrim obtained its own kubectl 1.35.1",
-        // The stand-in says what it stands in for.
-        "minikube 1.38.1 (kstrim's own), kubectl 1.34.4 (kstrim's own)",
-    ] {
-        assert!(said.contains(words), "{words}\n{said}");
-    }
-    let listed = test.args(["tools", "list", "-o", "json"]).run().expect(0).json();
-    for (at, sum) in [(0, &sums[0]), (1, &sums[1])] {
-        assert_eq!((&listed[at]["sha256"], &listed[at]["state"]), (&sum.as_str().into(), &"good".into()));
-    }
-    // All the other verbs find them; nothing is fetched a second time, and nothing needs the network.
-    let asked = mirror.seen().len();
-    assert!(asked >= 5, "{:?}", mirror.seen());
-    for args in [
-        &["status"][..],
-        &["smoke-test", "--messages", "3"],
-        &["kubectl", "--", "get", "pods", "-n", "kafka"],
-        &["plan"],
-        &["up", "--offline"],
-    ] {
-        // A manifest that was given by its URL is not one of the catalogue's.
-        if published_manifest(release).is_none() && ["plan", "up"].contains(&args[0]) {
-            continue;
-        }
-        let run = test.args(args.iter().copied()).run().expect(0);
-        clean(&test, &run);
-    }
-    let exports = test.args(["env"]).run().expect(0).stdout;
-    for (tool, version) in [("minikube", MINIKUBE), ("kubectl", KUBECTL)] {
-        let folder = own(&test, tool, version).parent().expect("a folder").display().to_string();
-        assert!(exports.contains(&folder) && exports.contains("export PATH="), "{exports}");
-    }
-    test.args(["down", "--yes"]).run().expect(0);
-    assert_eq!(mirror.seen().len(), asked, "{:?}", mirror.seen());
-    assert!(test.profile("kstrim").is_null());
+    bare::a_container_engine_and_kstrim_are_enough(None);
 }
 
 #[test]
@@ -194,9 +108,12 @@ fn what_is_not_as_published_is_never_run() {
     let text = finished(&run)["failure"].to_string();
     assert!(text.contains(&sha256(b"evil")) && text.contains("minikube was not found"), "{text}");
     assert!(text.contains("minikube.sigs.k8s.io"), "{text}");
-    // The checksum file is none.
-    mirror.put(&format!("{}.sha256", url("minikube", MINIKUBE)), "<html>sign in</html>");
-    up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-FORMAT", 1);
+    // What the mirror says of itself is not asked for.
+    mirror.put(&format!("{}.sha256", url("minikube", MINIKUBE)), sha256(b"evil"));
+    up_fails(&mut test, &[], "KS-DOWNLOAD-DIGEST", 1);
+    // The user's own list is none.
+    fs::write(mirror.digests(), "<html>sign in</html>").expect("written");
+    up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-FORMAT", 2);
     assert_eq!(test.calls(), []);
     assert!(list(&mut test).is_empty());
 
@@ -206,7 +123,9 @@ fn what_is_not_as_published_is_never_run() {
     let removed = test.args(["tools", "remove", "kubectl"]).run().expect(0).stdout;
     assert_eq!(removed.trim(), own(&test, "kubectl", KUBECTL).display().to_string());
     mirror.put(&url("kubectl", KUBECTL), "other");
-    mirror.put(&format!("{}.sha256", url("kubectl", KUBECTL)), sha256(b"other"));
+    let platform = kstrim::bundle::platform();
+    let text = format!("{}  kubectl-{KUBECTL}-{platform}\n", sha256(b"other"));
+    fs::write(mirror.digests(), text).expect("written");
     let run = up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-CHANGED", 1);
     assert!(finished(&run)["failure"].to_string().contains("--forget kubectl@1.35.1"));
     test.args(["tools", "remove", "helm"]).run().expect(2);

@@ -1,7 +1,6 @@
 //! `kstrim up` from nothing to the end, and again.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -150,23 +149,6 @@ fn up_smoke_test_down() {
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     assert!(test.profile(PROFILE).is_null());
     assert_eq!(test.leftovers(), []);
-}
-
-#[test]
-fn the_published_manifest_goes_through() {
-    let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    let manifest = format!("{shared}/strimzi/1.2.0/strimzi-cluster-operator-1.2.0.yaml");
-    if !Path::new(&manifest).exists() {
-        return;
-    }
-    let mut test = Test::new();
-    let lines = events(&mut test, ["up", "--manifests", &manifest], 0);
-    let warned = |l: &&Value| l["type"] == "warning";
-    let warnings: Vec<&Value> = lines.iter().filter(warned).collect();
-    assert!(warnings.is_empty(), "{warnings:?}");
-    let live = test.objects(PROFILE);
-    let crds = live.as_object().expect("objects").keys().filter(|k| k.starts_with("customresourcedef"));
-    assert_eq!(crds.count(), 10);
 }
 
 /// A flag wins over the user's own `minikube config`, that over what the quickstart needs.

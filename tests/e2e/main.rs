@@ -11,6 +11,7 @@
 mod ground;
 mod run;
 
+mod clients;
 mod components;
 mod creation;
 mod daily;

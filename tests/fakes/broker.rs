@@ -21,14 +21,14 @@ use kafka_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
-use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{
-    Decodable, Encodable, Message, StrBytes, VersionRange, decode_request_header_from_buffer,
+    Decodable, Encodable, StrBytes, VersionRange, decode_request_header_from_buffer,
 };
 
 use log::Logs;
@@ -45,6 +45,7 @@ struct Shared {
     asked: AtomicU32,
     fenced: AtomicU32,
     refused: AtomicU32,
+    cut: AtomicU32,
 }
 
 /// Serve connections, a thread each, until the listener breaks.
@@ -56,6 +57,7 @@ pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()>
         asked: AtomicU32::new(0),
         fenced: AtomicU32::new(0),
         refused: AtomicU32::new(0),
+        cut: AtomicU32::new(0),
     });
     loop {
         let (stream, _) = listener.accept()?;
@@ -193,25 +195,8 @@ impl<'a> Connection<'a> {
         Ok(out)
     }
 
-    /// The versions of Kafka 4, lowered as told.
     fn versions(&self, key: ApiKey) -> VersionRange {
-        let VersionRange { min, max } = match key {
-            ApiKey::ApiVersions => ApiVersionsRequest::VERSIONS,
-            ApiKey::Metadata => MetadataRequest::VERSIONS,
-            ApiKey::CreateTopics => CreateTopicsRequest::VERSIONS,
-            ApiKey::DeleteTopics => DeleteTopicsRequest::VERSIONS,
-            ApiKey::ListOffsets => ListOffsetsRequest::VERSIONS,
-            ApiKey::Produce => ProduceRequest::VERSIONS,
-            ApiKey::Fetch => FetchRequest::VERSIONS,
-            ApiKey::DescribeConfigs => DescribeConfigsRequest::VERSIONS,
-            ApiKey::InitProducerId => InitProducerIdRequest::VERSIONS,
-            ApiKey::SaslHandshake => SaslHandshakeRequest::VERSIONS,
-            ApiKey::SaslAuthenticate => SaslAuthenticateRequest::VERSIONS,
-            ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
-            _ => VersionRange { min: 0, max: -1 },
-        };
-        let told = self.faults.max_versions.get(&(key as i16)).copied();
-        VersionRange { min, max: max.min(told.unwrap_or(max)) }
+        setup::versions(key, self.faults.max_versions.get(&(key as i16)).copied())
     }
 
     fn api_versions(&self) -> ApiVersionsResponse {
@@ -232,6 +217,10 @@ impl<'a> Connection<'a> {
         brokers[usize::try_from(partition).unwrap_or(0) % brokers.len()].id
     }
 
+    fn leaderless(&self, partition: i32) -> bool {
+        self.faults.leaderless.contains(&partition) && !self.shared.dir.join("led").exists()
+    }
+
     /// Why this broker cannot serve a partition: an error code, or 0.
     fn refusal(&self, topic: Option<&log::Meta>, partition: i32, by_id: bool) -> i16 {
         match topic {
@@ -244,6 +233,7 @@ impl<'a> Connection<'a> {
                 }
             }
             Some(topic) if partition < 0 || partition >= topic.partitions => 3,
+            Some(_) if self.leaderless(partition) => 6,
             Some(_) if self.leader(partition) != self.shared.setup.me => 6,
             Some(_) => 0,
         }
@@ -282,12 +272,23 @@ impl<'a> Connection<'a> {
     }
 
     fn delete(&self, request: &DeleteTopicsRequest, version: i16) -> io::Result<DeleteTopicsResponse> {
-        let names: Vec<TopicName> = if version >= 6 {
-            request.topics.iter().filter_map(|t| t.name.clone()).collect()
-        } else {
-            request.topic_names.clone()
-        };
         let mut responses = Vec::new();
+        let mut names = request.topic_names.clone();
+        for topic in request.topics.iter().filter(|_| version >= 6) {
+            match &topic.name {
+                Some(name) => names.push(name.clone()),
+                // By id: only the topic that has it.
+                None => match self.shared.logs.find(&TopicName::default(), topic.topic_id, true)? {
+                    Some(meta) => names.push(TopicName(StrBytes::from_string(meta.name))),
+                    None => responses.push(
+                        DeletableTopicResult::default()
+                            .with_name(None)
+                            .with_topic_id(topic.topic_id)
+                            .with_error_code(100), // UNKNOWN_TOPIC_ID
+                    ),
+                },
+            }
+        }
         for name in names {
             let code = match self.faults.delete_error {
                 0 if self.shared.setup.secured.hides => NOT_AUTHORIZED,
@@ -399,7 +400,13 @@ impl<'a> Connection<'a> {
                 };
                 if let (0, Some(meta)) = (answer.error_code, &meta) {
                     let (start, end) = self.shared.logs.bounds(&meta.name, part.partition)?;
-                    if part.fetch_offset < start || part.fetch_offset > end {
+                    let cut =
+                        self.faults.cut.filter(|at| part.last_fetched_epoch == 0 && part.fetch_offset > *at);
+                    let cut = cut.filter(|_| Self::spend(&self.shared.cut, 1));
+                    if let Some(at) = cut {
+                        answer.diverging_epoch = EpochEndOffset::default().with_epoch(0).with_end_offset(at);
+                        anything = true;
+                    } else if part.fetch_offset < start || part.fetch_offset > end {
                         answer.error_code = 1;
                         (answer.high_watermark, answer.log_start_offset) = (-1, -1);
                     } else {
@@ -411,6 +418,7 @@ impl<'a> Connection<'a> {
                         left = left.saturating_sub(records.len());
                         anything |= !records.is_empty();
                         answer.records = Some(records);
+                        answer.aborted_transactions = self.faults.aborted_for(request.isolation_level);
                     }
                 }
                 anything |= answer.error_code != 0;

@@ -45,8 +45,7 @@ pub fn template(secret: &Value, template: &str) -> Option<String> {
 
 /// The files that a start leaves in minikube's folder.
 pub fn files(scenario: &Scenario, profile: &str) {
-    let home = std::env::var("MINIKUBE_HOME")
-        .unwrap_or_else(|_| format!("{}/.minikube", std::env::var("HOME").unwrap_or_default()));
+    let home = crate::minikube::home();
     let folder = format!("{home}/profiles/{profile}");
     let _ = std::fs::create_dir_all(&folder);
     let _ = std::fs::write(format!("{home}/ca.crt"), NEW);

@@ -44,6 +44,7 @@ const FLAGS: &[(&str, bool)] = &[
     ("wait-timeout", true),
     ("subnet", true),
     ("static-ip", true),
+    ("uuid", true),
     ("namespace", true),
     ("stderrthreshold", true),
     ("length", true),

@@ -53,6 +53,11 @@ pub fn engine(place: &Place) -> Option<Engine> {
     Some(if elsewhere { Engine::Down } else { place.scenario.engine })
 }
 
+/// Whether `docker` reaches an engine other than that of the machines here.
+pub fn other_engine() -> bool {
+    std::env::var("DOCKER_HOST").is_ok_and(|host| host.contains("elsewhere"))
+}
+
 fn sleep(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
@@ -170,7 +175,7 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         None | Some(Host::Invalid) => return not_found(io, args, json),
         Some(host) => host,
     };
-    if engine != Engine::Up || matches!(host, Host::Gone | Host::Made) {
+    if engine != Engine::Up || other_engine() || matches!(host, Host::Gone | Host::Made) {
         no_state(io, name, engine, "status.go:127] status error:");
         if json {
             io.out("null")?;
@@ -207,10 +212,40 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     Ok(code)
 }
 
+/// Its folder (`pkg/minikube/localpath`).
+pub fn home() -> String {
+    match std::env::var("MINIKUBE_HOME") {
+        Ok(home) if home.ends_with("/.minikube") => home,
+        Ok(home) if !home.is_empty() => format!("{home}/.minikube"),
+        _ => format!("{}/.minikube", std::env::var("HOME").unwrap_or_default()),
+    }
+}
+
+/// The files of a profile: its folder, its configuration once a start was not refused, and the machine's key, which
+/// is generated with the container (`pkg/drivers/kic`) and not again while it is there.
+pub fn files(name: &str, profile: &Profile) {
+    let home = home();
+    let folder = format!("{home}/profiles/{name}");
+    let _ = std::fs::create_dir_all(&folder);
+    if profile.host == Host::Invalid {
+        return;
+    }
+    let config = config_of(name, profile);
+    crate::world::write(std::path::Path::new(&format!("{folder}/config.json")), &config);
+    let machine = format!("{home}/machines/{name}");
+    let key = format!("{machine}/id_rsa.pub");
+    let keyless = matches!(profile.driver.as_str(), "none" | "ssh");
+    if profile.host != Host::Made && !keyless && !std::path::Path::new(&key).exists() {
+        let _ = std::fs::create_dir_all(&machine);
+        let _ = std::fs::write(key, format!("ssh-rsa {:x}{:x}\n", now(), std::process::id()));
+    }
+}
+
 /// The recorded `Config` of a profile.
 fn config_of(name: &str, profile: &Profile) -> Value {
     let mut config: Value = include_str!("profile.json").parse().expect("profile.json");
     config["Name"] = json!(name);
+    config["UUID"] = json!(profile.uuid);
     config["Memory"] = json!(profile.memory);
     config["CPUs"] = json!(profile.cpus);
     config["Driver"] = json!(profile.driver);
@@ -220,7 +255,8 @@ fn config_of(name: &str, profile: &Profile) -> Value {
     let node = config["Nodes"][0].clone();
     let nodes = (0..profile.nodes).map(|index| {
         let mut node = node.clone();
-        node["IP"] = json!(profile.ip);
+        // Noted once the machine is there (recording 26-mk-killed-5s).
+        node["IP"] = json!(if profile.host == Host::Made { "" } else { &profile.ip });
         node["KubernetesVersion"] = json!(profile.kubernetes);
         node["ContainerRuntime"] = json!(profile.runtime);
         if index > 0 {
@@ -305,7 +341,7 @@ fn delete(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         let mut world = place.lock();
         let had = world.profiles.remove(&name);
         let container = had.is_some_and(|p| !matches!(p.host, Host::Invalid | Host::Gone | Host::Made));
-        if engine == Some(Engine::Up) {
+        if engine == Some(Engine::Up) && !other_engine() {
             world.leftovers.remove(&name);
         } else if container {
             // It says that all is gone, and the container runs on (recording 28).
@@ -314,10 +350,12 @@ fn delete(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         world.drop_cluster(&name);
         world.save();
         kubeconfig::remove(&name);
+        for folder in ["profiles", "machines"] {
+            let _ = std::fs::remove_dir_all(format!("{}/{folder}/{name}", home()));
+        }
     }
     if existed {
-        let home = std::env::var("MINIKUBE_HOME")
-            .unwrap_or_else(|_| format!("{}/.minikube", std::env::var("HOME").unwrap_or_default()));
+        let home = home();
         event(io, json, "info", json!({"message": format!("Removing {home}/machines/{name} ...")}))?;
     }
     let message = format!("Removed all traces of the \"{name}\" cluster.");

@@ -24,6 +24,7 @@ struct Request {
     kubernetes: String,
     runtime: String,
     nodes: u64,
+    uuid: String,
     force: bool,
 }
 
@@ -108,6 +109,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
             format!("v{}", version.trim_start_matches('v'))
         },
         runtime: asked("container-runtime").unwrap_or("containerd").to_owned(),
+        uuid: asked("uuid").unwrap_or_default().to_owned(),
         nodes: asked("nodes").and_then(|n| n.parse().ok()).unwrap_or(1),
         force,
         name,
@@ -117,6 +119,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
             // Even a refused start leaves a folder (recordings 24, 25).
             let mut world = place.lock();
             let profile = made(&request, world.free_ip(), Host::Invalid);
+            crate::minikube::files(&request.name, &profile);
             world.profiles.entry(request.name).or_insert(profile);
             world.save();
         }
@@ -139,6 +142,7 @@ fn made(request: &Request, ip: String, host: Host) -> Profile {
         runtime: request.runtime.clone(),
         nodes: request.nodes,
         ip,
+        uuid: request.uuid.clone(),
     }
 }
 
@@ -284,6 +288,7 @@ fn put(place: &Place, r: &Request, host: Host) -> Profile {
     }
     profile.host = host;
     let profile = profile.clone();
+    crate::minikube::files(&r.name, &profile);
     world.save();
     profile
 }
@@ -351,6 +356,7 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
         let Some(profile) = world.profiles.get_mut(&r.name) else { return Ok(1) };
         profile.host = Host::Running;
         let profile = profile.clone();
+        crate::minikube::files(&r.name, &profile);
         if place.cluster_file(&r.name, "json").exists() {
             thaw(place, &world, &r.name);
         } else {

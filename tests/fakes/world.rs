@@ -57,6 +57,9 @@ pub struct Profile {
     pub nodes: u64,
     /// Of the node.
     pub ip: String,
+    /// `--uuid` of the start that made it; empty without one.
+    #[serde(default)]
+    pub uuid: String,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -155,7 +158,9 @@ impl World {
             let ip = self.free_ip();
             let ProfileSeed { name, host, memory, cpus, driver, kubernetes, objects } = seed;
             let runtime = "containerd".to_owned();
-            let profile = Profile { host, memory, cpus, driver, kubernetes, runtime, nodes: 1, ip };
+            let uuid = String::new();
+            let profile = Profile { host, memory, cpus, driver, kubernetes, runtime, nodes: 1, ip, uuid };
+            crate::minikube::files(&name, &profile);
             self.profiles.insert(name.clone(), profile.clone());
             if !matches!(host, Host::Invalid | Host::Made | Host::Starting) {
                 let mut cluster = Cluster::new(&self.place, &name, &profile);

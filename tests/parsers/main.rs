@@ -3,25 +3,29 @@
 //!
 //! A file of the corpus is called after what must become of it: `ok--NAME`, or `ERROR-ID--NAME`.
 
+mod bundles;
 mod corpus;
 mod properties;
+mod secrets;
+mod settings;
 
 use std::path::Path;
 
 use kstrim::config::files;
 use kstrim::failure::Result;
+use kstrim::kafka::records::{Entry, MAX_RECORD, Records, Step};
 use kstrim::manifest::{load, retarget, split, tune};
 use kstrim::names::{
     ClusterName, DnsLabel, KubernetesVersion, Minor, ProfileName, StorageSize, ToolSpec, TopicName, Version,
 };
-use kstrim::tool::minikube_output;
+use kstrim::tool::{kubectl_proxy, minikube_output};
 use kstrim::toolbox::checksum;
 
 /// Takes bytes, and gives the error's id, `none` or `ok`.
 type Parser = fn(&[u8]) -> String;
 
 /// The parsers by their name, which is that of their folder in the corpus.
-pub const PARSERS: [(&str, Parser); 7] = [
+pub const PARSERS: [(&str, Parser); 9] = [
     ("manifest", |bytes| told(manifest(bytes))),
     ("checksum", |bytes| told(checksum::parse("corpus", bytes, "kubectl").map(drop))),
     ("settings", |bytes| told(settings(bytes))),
@@ -37,6 +41,14 @@ pub const PARSERS: [(&str, Parser); 7] = [
         let text = String::from_utf8_lossy(bytes);
         drop(minikube_output::config_view(&text));
         some(text.lines().any(|line| minikube_output::start_event(line).is_some()))
+    }),
+    ("records", |bytes| records(bytes)),
+    ("http-head", |bytes| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let mut left = bytes;
+        let status = runtime.block_on(kubectl_proxy::head(&mut left));
+        assert!(bytes.len() - left.len() <= 64 << 10, "a head of {} bytes", bytes.len() - left.len());
+        some(status.is_some())
     }),
     ("names", |bytes| names(&String::from_utf8_lossy(bytes))),
 ];
@@ -58,6 +70,64 @@ fn manifest(bytes: &[u8]) -> Result<()> {
     let count = objects.len();
     assert_eq!(split(objects).in_order().len(), count, "objects were lost");
     Ok(())
+}
+
+/// A partition's part of an answer. Checksums are put right first, or nothing that was changed would come any
+/// further; then it is read in each way, from its beginning and from its middle.
+fn records(bytes: &[u8]) -> String {
+    let mut bytes = bytes.to_vec();
+    checksums(&mut bytes);
+    let bytes = bytes::Bytes::from(bytes);
+    let mut ok = true;
+    for (from, decompress) in [(0, true), (0, false), (3, true)] {
+        for committed in [false, true] {
+            let mut records = Records::new(bytes.clone(), from, decompress);
+            if committed {
+                records = records.without([(0, 0), (2, 1), (i64::MIN, i64::MAX)]);
+            }
+            let mut steps = 0_u64;
+            let mut next = records.next_offset();
+            while let Some(step) = records.step() {
+                steps += 1;
+                assert!(steps < 200_000_000, "no end");
+                assert!(records.next_offset() >= next, "it goes back");
+                next = records.next_offset();
+                match step {
+                    Ok(Step::Entry(Entry::Record(record))) => {
+                        assert!(record.offset >= from && record.value.is_none_or(|v| v.len() <= MAX_RECORD));
+                    }
+                    Ok(_) => {}
+                    Err(_) => {
+                        ok = false;
+                        assert!(records.step().is_none(), "something after an error");
+                    }
+                }
+            }
+        }
+    }
+    // Memory that a process has had is a matter of Linux' to tell. Others of these tests run in it, too.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
+    assert!(most < 1 << 20, "{most} kB of memory");
+    if ok { "ok" } else { "none" }.to_owned()
+}
+
+/// Make the checksum of every whole batch the right one.
+fn checksums(bytes: &mut [u8]) {
+    let mut at = 0;
+    while at + 61 <= bytes.len() {
+        let length = i32::from_be_bytes([bytes[at + 8], bytes[at + 9], bytes[at + 10], bytes[at + 11]]);
+        let Ok(length) = usize::try_from(length) else { return };
+        let Some(end) = at.checked_add(12 + length).filter(|end| *end <= bytes.len() && length > 49) else {
+            return;
+        };
+        if bytes[at + 16] == 2 {
+            let sum = crc32c::crc32c(&bytes[at + 21..end]);
+            bytes[at + 17..at + 21].copy_from_slice(&sum.to_be_bytes());
+        }
+        at = end;
+    }
 }
 
 /// The parser takes text; what is none is refused by the reader before it.

@@ -49,7 +49,7 @@ pub struct Run {
 }
 
 fn path(recording: &str, file: &str) -> String {
-    format!("{}/../shared/recordings/{recording}/{file}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/tests/recordings/{recording}/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn lines(recording: &str, file: &str) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! Recordings of a real cluster, fed event by event into the store; at every event and twice a
 //! second between them the rules and predicates are asked, by the recording's clock.
 //!
-//! The recordings lie beside the repository; without them these tests fail, they do not skip.
+//! The recordings are in `tests/recordings`.
 
 mod driver;
 mod errors_doc;

@@ -74,7 +74,8 @@ fn production(text: &str, path: &Path, for_tests: &mut BTreeSet<PathBuf>) -> Vec
             if let Some(file) = bare.strip_prefix("#[path = \"") {
                 named = Some(file.trim_end_matches("\"]").to_owned());
             } else if !bare.starts_with("#[") {
-                if let Some(module) = bare.strip_prefix("mod ").and_then(|m| m.strip_suffix(';')) {
+                let module = bare.strip_prefix("pub(super) ").unwrap_or(bare).strip_prefix("mod ");
+                if let Some(module) = module.and_then(|m| m.strip_suffix(';')) {
                     for_tests.insert(module_file(path, module, named.as_deref()));
                 }
                 if bare.ends_with(';') && !begun || line == end || bare.ends_with("{}") && !begun {

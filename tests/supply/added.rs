@@ -6,7 +6,9 @@ use std::path::Path;
 use kstrim::catalogue::{self, Catalogue};
 use kstrim::manifest::{digest, load};
 
-use crate::{command, data, fits_its_definitions};
+use crate::command;
+use crate::releases::fits_its_definitions;
+use crate::strimzi::Data;
 
 const NEW: &str = "9.9.0";
 
@@ -32,8 +34,7 @@ fn manifest(folder: &Path, text: &str) {
 }
 
 /// With a small manifest of the project's own, so that it needs no data from elsewhere.
-#[test]
-fn a_new_release_is_added_and_nothing_else_changes() {
+pub fn a_new_release_is_added_and_nothing_else_changes() {
     let folder = tempfile::tempdir().unwrap();
     let text = include_str!("../fixtures/install.yaml").replace("1.2.0", NEW);
     manifest(folder.path(), &text);
@@ -82,9 +83,7 @@ fn command_over(before: &Catalogue, folder: &Path, facts: &str) -> Catalogue {
 }
 
 /// With the newest real manifest: what is added passes the checks of those that are there.
-#[test]
-fn a_new_release_is_checked_as_the_others_are() {
-    let Some(data) = data() else { return };
+pub fn a_new_release_is_checked_as_the_others_are(data: &Data) {
     let folder = tempfile::tempdir().unwrap();
     let newest = "1.2.0".parse().unwrap();
     let text = fs::read_to_string(data.file(&newest)).unwrap().replace("1.2.0", NEW);

@@ -1,269 +1,88 @@
-//! The supply side against Strimzi's own install manifests, which are not part of the
-//! project: a folder `../shared/strimzi` (or what `KSTRIM_STRIMZI_DATA` names) with
-//! `releases.json`, the facts, and `install-manifests.tar.xz`, a
-//! `strimzi-cluster-operator-RELEASE.yaml` for each release. Without it these tests say so
-//! and pass.
+//! The supply side, against Strimzi's own install manifests. They are not part of this repository (`strimzi.rs` says where
+//! they come from); without them the tests that need them are shown as ignored, with the reason.
+//!
+//! Whether they are there is known only when the tests run, and libtest can ignore a test only when it is compiled. So
+//! these have a harness of their own, libtest-mimic, and the list of tests is below.
+
+// A test that is in no list would be dead code.
+#![deny(dead_code)]
 
 mod added;
+#[allow(dead_code, reason = "the cli tests use the rest")]
+#[path = "../cli/bare.rs"]
+mod bare;
 mod beside;
 #[path = "../../examples/catalogue/command.rs"]
 mod command;
 #[path = "../../examples/catalogue/derive.rs"]
 mod derive;
 mod dry_run;
+#[path = "../cli/harness.rs"]
+mod harness;
+#[allow(dead_code, reason = "the cli tests use the rest")]
+#[path = "../cli/mirror.rs"]
+mod mirror;
+mod published;
+mod releases;
 mod schema;
+#[path = "../cli/stand_ins.rs"]
+mod stand_ins;
+mod strimzi;
+#[path = "../cli/support.rs"]
+mod support;
 mod table;
+#[allow(dead_code, reason = "the cli tests use the rest")]
+#[path = "../cli/trouble.rs"]
+mod trouble;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::process::ExitCode;
 
-use kstrim::catalogue::{self, Choice, Partial, Release};
-use kstrim::download::{Settings, Source, Store};
-use kstrim::manifest::render::{self, Preset};
-use kstrim::manifest::source::{Origin, install};
-use kstrim::manifest::user::{Authentication, UserInput, user};
-use kstrim::manifest::{Object, digest, images, label, load, retarget, split, to_yaml, tune};
-use kstrim::names::Version;
+use libtest_mimic::{Arguments, Completion, Trial};
+use strimzi::Data;
 
-struct Data {
-    facts: PathBuf,
-    manifests: tempfile::TempDir,
-    parsed: Mutex<HashMap<Version, Vec<Object>>>,
-}
-
-/// The data, unpacked once; `None` where it is not to be had.
-fn data() -> Option<&'static Data> {
-    static DATA: OnceLock<Option<Data>> = OnceLock::new();
-    let data = DATA.get_or_init(|| {
-        let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/strimzi").into();
-        let folder = std::env::var_os("KSTRIM_STRIMZI_DATA").map_or_else(beside, PathBuf::from);
-        let archive = folder.join("install-manifests.tar.xz");
-        if !archive.is_file() {
-            return None;
-        }
-        let manifests = tempfile::tempdir().unwrap();
-        let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(manifests.path()).status();
-        assert!(status.unwrap().success(), "tar cannot unpack {}", archive.display());
-        Some(Data { facts: folder.join("releases.json"), manifests, parsed: Mutex::default() })
-    });
-    if data.is_none() {
-        eprintln!("skipped: no Strimzi manifests here");
-    }
-    data.as_ref()
-}
-
-impl Data {
-    fn file(&self, version: &Version) -> PathBuf {
-        self.manifests.path().join(format!("strimzi-cluster-operator-{version}.yaml"))
-    }
-
-    fn objects(&self, version: &Version) -> Vec<Object> {
-        let load = || load::from_path(&self.file(version)).unwrap_or_else(|f| panic!("{f} {:?}", f.causes));
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        parsed.entry(version.clone()).or_insert_with(load).clone()
-    }
-}
-
-fn choice(release: &Release) -> Choice {
-    catalogue::resolve(&Partial { release: Some(release.version.clone()), ..Partial::default() }).unwrap()
-}
-
-#[test]
-fn the_catalogue_is_what_its_sources_say() {
-    let Some(data) = data() else { return };
-    let facts: derive::Facts = serde_json::from_reader(std::fs::File::open(&data.facts).unwrap()).unwrap();
-    let derived = derive::catalogue(&facts, |version| Ok(data.objects(version))).unwrap();
-    for (ours, theirs) in catalogue::releases().iter().zip(&derived.releases) {
-        assert_eq!(ours, theirs);
-    }
-    assert_eq!(*catalogue::catalogue(), derived);
-}
-
-/// Every release × preset against the release's own definitions, as the API server would with
-/// `--validate=strict`: an unknown field is an error.
-#[test]
-fn every_preset_fits_the_definitions_of_every_release() {
-    let Some(data) = data() else { return };
-    let mut checked = 0;
-    for release in catalogue::releases() {
-        checked += fits_its_definitions(release, &data.objects(&release.version));
-    }
-    assert!(checked > 36 * 3 * 2, "{checked}");
-}
-
-/// Everything that is rendered for a release, against the definitions in its install manifest; how many
-/// objects that are.
-fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
-    let mut checked = 0;
-    let schemas = schema::Schemas::new(install);
-    let (namespace, cluster) = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap());
-    for preset in Preset::ALL.into_iter().filter(|preset| preset.check(release).is_ok()) {
-        // What the table in docs/presets.md counts.
-        for object in table::renderings(release, preset).into_iter().flatten() {
-            schemas.check(&object).unwrap_or_else(|why| {
-                panic!(
-                    "Strimzi {} {preset}: {object}: {why}\n{}",
-                    release.version,
-                    to_yaml(std::slice::from_ref(&object))
-                )
-            });
-            checked += 1;
-        }
-    }
-    for name in ["my-topic", "My_Topic"] {
-        let topic = render::topic(release, &namespace, &cluster, &name.parse().unwrap(), 3, 1);
-        schemas.check(&topic).unwrap_or_else(|why| panic!("Strimzi {}: {why}", release.version));
-    }
-    for authentication in [Authentication::Tls, Authentication::Scram] {
-        let user = user(&UserInput {
-            release,
-            namespace: &namespace,
-            cluster: &cluster,
-            user: &"app".parse().unwrap(),
-            authentication,
-            acls: &["topic:orders:read,write".parse().unwrap(), "cluster:*:alter@h".parse().unwrap()],
-            quotas: &["produce=1m", "consume=1k", "request=5", "mutations=0.5"].map(|q| q.parse().unwrap()),
-        });
-        schemas.check(&user).unwrap_or_else(|why| panic!("Strimzi {}: {why}", release.version));
-    }
-    checked + beside::fits(release, &schemas)
-}
-
-/// The document says what the checks above and the end-to-end tests do.
-#[test]
-fn the_table_of_presets_is_what_is_checked() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/presets.md");
-    let document = table::document();
-    if std::env::var_os("KSTRIM_UPDATE_DOCS").is_some() {
-        std::fs::write(path, &document).unwrap();
-    }
-    let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == document, "KSTRIM_UPDATE_DOCS=1 writes docs/presets.md: look at the diff");
-    for version in dry_run::RELEASES {
-        assert!(catalogue::find(&version.parse().unwrap()).is_some(), "{version}");
-    }
-}
-
-/// The check above can fail.
-#[test]
-fn the_definitions_refuse_what_is_wrong() {
-    let Some(data) = data() else { return };
-    let release = catalogue::releases().last().unwrap();
-    let schemas = schema::Schemas::new(&data.objects(&release.version));
-    let (namespace, cluster) = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap());
-    let topic = render::topic(release, &namespace, &cluster, &"t".parse().unwrap(), 1, 1);
-    for (path, value) in [
-        (&["spec", "partition"][..], serde_json::json!(1)),
-        (&["spec", "partitions"], serde_json::json!("1")),
-        (&["spec", "partitions"], serde_json::json!(0)),
-        (&["apiVersion"], serde_json::json!("kafka.strimzi.io/v1beta2")),
-    ] {
-        let mut wrong = topic.clone();
-        wrong.set(path, value.clone());
-        assert!(schemas.check(&wrong).is_err(), "{path:?} {value}");
-    }
-}
-
-/// Every install manifest goes through all that `up` does to it.
-#[test]
-fn every_install_manifest_can_be_prepared() {
-    let Some(data) = data() else { return };
-    for release in catalogue::releases() {
-        let mut objects = data.objects(&release.version);
-        let published = digest(&objects);
-        assert_eq!(published, release.digest, "{}", release.version);
-        retarget(&mut objects, "somewhere").unwrap();
-        // The definitions' descriptions name it too (0.43.0), and stay as they are.
-        let mut rest = objects.iter().filter(|o| o.kind() != "CustomResourceDefinition");
-        assert!(rest.all(|o| !o.value().to_string().contains("myproject")), "{}", release.version);
-        label(&mut objects, &published, &release.version.to_string());
-        let operator = tune::operator(&mut objects).unwrap();
-        assert_eq!(tune::tune_operator(operator).unwrap().len(), 3, "{}", release.version);
-        assert!(tune::tune_operator(operator).unwrap().is_empty());
-        let gates = Preset::Single.feature_gates(release);
-        assert_eq!(tune::set_feature_gates(operator, gates).unwrap().is_some(), !gates.is_empty());
-
-        let read_again = load::from_bytes("written", to_yaml(&objects).as_bytes()).unwrap();
-        assert_eq!(read_again, objects, "{}", release.version);
-        let count = objects.len();
-        let phases = split(objects);
-        assert!(phases.crds.len() >= 9 && phases.cluster.len() >= 7, "{}", release.version);
-        assert_eq!(phases.namespaced.last().unwrap().kind(), "Deployment");
-        assert!(phases.namespaced.iter().all(|o| o.namespace() == Some("somewhere")));
-        assert_eq!(phases.in_order().len(), count);
-    }
-}
-
-/// Of every release every image moves to another registry, and those that run are known.
-#[test]
-fn every_image_of_every_release_can_come_from_elsewhere() {
-    let Some(data) = data() else { return };
-    let registry = "r.example:5000/quay".parse().unwrap();
-    for release in catalogue::releases() {
-        let name = &release.version;
-        let mut objects = data.objects(name);
-        let before = objects.clone();
-        let operator = tune::operator(&mut objects).unwrap();
-        let text = operator.value().to_string();
-        let count = text.matches("quay.io/").count();
-        assert!(count > 12, "{name}: {count}");
-        for kafka in &release.kafka {
-            let run = images::of(operator, &kafka.version, &release.default_kafka, false).unwrap();
-            let run: Vec<&str> = run.iter().map(AsRef::as_ref).collect();
-            assert_eq!(run, [release.operator_image.as_str(), kafka.image.as_str()], "{name}");
-            if release.zookeeper {
-                let default = release.kafka_version(&release.default_kafka).unwrap();
-                let run = images::of(operator, &kafka.version, &release.default_kafka, true).unwrap();
-                assert!(run.iter().any(|i| i.as_str() == default.image), "{name}");
-                assert_eq!(run.len(), if *kafka == *default { 2 } else { 3 }, "{name}: {run:?}");
-            }
-        }
-        assert_eq!(images::from_registry(operator, &registry).unwrap(), count, "{name}");
-        assert_eq!(operator.value().to_string(), text.replace("quay.io/", "r.example:5000/quay/"), "{name}");
-        images::pull_with(&mut objects, &["login".into()]).unwrap();
-        let changed: Vec<&str> =
-            objects.iter().zip(&before).filter(|(a, b)| a != b).map(|(a, _)| a.kind()).collect();
-        assert_eq!(changed, ["ServiceAccount", "Deployment"], "{name}");
-    }
-}
-
-#[test]
-fn the_manifest_comes_from_the_user_the_cache_or_the_release() {
-    let Some(data) = data() else { return };
-    let release = catalogue::releases().last().unwrap();
-    let choice = choice(release);
-    // A mirror folder with the release's asset in its place.
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join("mirror").join(choice.url.trim_start_matches("https://"));
-    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
-    std::fs::copy(data.file(&release.version), &place).unwrap();
-    let store = Store {
-        folder: folder.path().join("cache"),
-        source: Source::Folder(folder.path().join("mirror")),
-        settings: Settings { offline: true, ..Settings::default() },
+/// Tests that this repository is enough for.
+macro_rules! plain {
+    ($($test:path),* $(,)?) => {
+        [$(Trial::test(stringify!($test), || { $test(); Ok(()) })),*]
     };
-    let get =
-        |given: Option<&str>| install(given, &choice, &store, &mut |_| std::ops::ControlFlow::Continue(()));
+}
 
-    let first = get(None).unwrap();
-    assert!(matches!(first.origin, Origin::Release(_)) && first.warning.is_none());
-    let again = get(None).unwrap();
-    assert!(matches!(again.origin, Origin::Cache(_)));
-    assert_eq!(again.objects, first.objects);
+/// Tests that need Strimzi's manifests.
+macro_rules! published {
+    ($($test:path),* $(,)?) => {
+        [$(Trial::ignorable_test(stringify!($test), || Ok(with_data(|data| { $test(data); Ok(()) })))),*]
+    };
+}
 
-    let file = data.file(&release.version);
-    let given = get(file.to_str()).unwrap();
-    assert_eq!((given.origin, given.warning), (Origin::Path(file), None));
-    let older = data.file(&catalogue::releases()[0].version);
-    let warning = get(older.to_str()).unwrap().warning.unwrap();
-    assert!(warning.contains(&release.digest), "{warning}");
+/// Run a test with the manifests; it returns what else it needs and does not have.
+fn with_data(test: impl FnOnce(&'static Data) -> Result<(), String>) -> Completion {
+    match strimzi::data().and_then(test) {
+        Ok(()) => Completion::Completed,
+        Err(why) => Completion::ignored_with(why),
+    }
+}
 
-    // A mirror that has another file in its place is refused.
-    std::fs::remove_dir_all(&store.folder).unwrap();
-    std::fs::copy(older, &place).unwrap();
-    let failure = get(None).unwrap_err();
-    assert_eq!(failure.id, kstrim::manifest::ids::DIGEST);
-    assert!(failure.causes.join(" ").contains(&release.digest), "{:?}", failure.causes);
+fn main() -> ExitCode {
+    let mut tests = Vec::from(plain![
+        added::a_new_release_is_added_and_nothing_else_changes,
+        releases::the_table_of_presets_is_what_is_checked,
+    ]);
+    tests.extend(published![
+        added::a_new_release_is_checked_as_the_others_are,
+        beside::every_component_has_its_image_and_its_kind_in_every_release,
+        published::a_container_engine_and_kstrim_are_enough,
+        published::the_published_manifest_goes_through,
+        releases::every_image_of_every_release_can_come_from_elsewhere,
+        releases::every_install_manifest_can_be_prepared,
+        releases::every_preset_fits_the_definitions_of_every_release,
+        releases::the_definitions_refuse_what_is_wrong,
+        releases::the_manifest_comes_from_the_user_the_cache_or_the_release,
+    ]);
+    tests.push(Trial::ignorable_test("releases::the_catalogue_is_what_its_sources_say", || {
+        Ok(with_data(|data| {
+            releases::the_catalogue_is_what_its_sources_say(data, data.facts()?);
+            Ok(())
+        }))
+    }));
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }

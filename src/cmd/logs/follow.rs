@@ -25,7 +25,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(4);
 /// How long the last lines of a container may take that is not there any more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines on their way to the screen; a slow reader slows the children down.
-const ON_THE_WAY: usize = 1000;
+const ON_THE_WAY: usize = 256;
 
 /// The child of one run of a container.
 struct Tailed {
@@ -60,7 +60,7 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            Some(line) = lines.recv() => {
+            Some(line) = lines.recv(), if !merger.is_full() => {
                 merger.push(line, Instant::now());
                 continue;
             }
@@ -69,7 +69,7 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             _ = store.newer_than(looked) => {}
         }
         for line in merger.due(Instant::now()) {
-            screen.line(&line);
+            screen.line(&line).await;
         }
         if screen.gone() {
             return Ok(());

@@ -20,6 +20,13 @@ pub struct Line {
     pub message: String,
 }
 
+impl Line {
+    /// Bytes of memory it takes.
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.component.len() + self.pod.len() + self.container.len() + self.message.len()
+    }
+}
+
 /// A line of `kubectl logs --timestamps`, taken apart. One without a time is kubectl's own word.
 pub fn parse(line: &str) -> Option<(Timestamp, &str)> {
     let (time, text) = line.split_once(' ').unwrap_or((line, ""));
@@ -66,24 +73,32 @@ impl Seen {
 
 /// How long a line waits for earlier ones of other containers.
 pub const WINDOW: Duration = Duration::from_millis(300);
-/// Lines that may wait.
+/// Lines that may wait, and bytes of them.
 const ROOM: usize = 20_000;
+const ROOM_BYTES: usize = 8 << 20;
 
 /// Puts lines that come at about the same time into their order.
 #[derive(Debug, Default)]
 pub struct Merger {
     waiting: Vec<(Instant, Line)>,
+    bytes: usize,
 }
 
 impl Merger {
     /// A line came.
     pub fn push(&mut self, line: Line, now: Instant) {
+        self.bytes += line.size();
         self.waiting.push((now, line));
+    }
+
+    /// Whether lines have to be taken out before others come.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() > ROOM || self.bytes > ROOM_BYTES
     }
 
     /// The lines that have waited long enough, and all that are earlier.
     pub fn due(&mut self, now: Instant) -> Vec<Line> {
-        let full = self.waiting.len() > ROOM;
+        let full = self.is_full();
         let old = |came: &Instant| full || now.duration_since(*came) >= WINDOW;
         let Some(until) = self.waiting.iter().filter(|(came, _)| old(came)).map(|(_, line)| line.time).max()
         else {
@@ -92,6 +107,7 @@ impl Merger {
         let waiting = std::mem::take(&mut self.waiting);
         let (due, later) = waiting.into_iter().partition(|(_, line)| line.time <= until);
         self.waiting = later;
+        self.bytes = self.waiting.iter().map(|(_, line)| line.size()).sum();
         sorted(due.into_iter().map(|(_, line)| line).collect())
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{PLURAL, Topic, all};
 use crate::cli::{Global, TopicCreate};
-use crate::cmd::living::{self, Living};
 use crate::cluster::change;
+use crate::cmd::living::{self, Living};
 use crate::context::Cx;
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn topic(name: &str, resource: &str) -> Topic {
-        Topic::of(&json!({"metadata": {"name": resource}, "spec": {"topicName": name}}))
+        Topic::of(&json!({"metadata": {"name": resource}, "spec": {"topicName": name}}), true)
     }
 
     #[test]

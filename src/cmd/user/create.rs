@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{LATE, PLURAL, User, all, prepare};
 use crate::cli::{self, Global, UserCreate};
-use crate::cmd::living::{self, Living};
 use crate::cluster::change;
+use crate::cmd::living::{self, Living};
 use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::explain::{self, Answers, Scene, Scope};
@@ -65,7 +65,12 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     }
     if there.is_none() {
         // Before brokers are restarted for it.
-        if cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await.is_ok_and(|u| u.is_some()) {
+        if cx
+            .kubectl
+            .find(&living::path(cx, PLURAL, Some(args.user.as_str())))
+            .await
+            .is_ok_and(|u| u.is_some())
+        {
             return Err(of_another(living, args).await?);
         }
         secret_is_free(living, args).await?;
@@ -140,12 +145,14 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
     let found = cx.kubectl.find(&path).await;
-    let Some(secret) = found.map_err(|e| ownership::api_failure(cx, "look for a Secret of the name", &e))? else {
+    let Some(secret) = found.map_err(|e| ownership::api_failure(cx, "look for a Secret of the name", &e))?
+    else {
         return Ok(());
     };
     let message = format!("there is a Secret {} in the namespace {}", args.user, cx.namespace());
     let owners = secret.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-    let left = owners.into_iter().flatten().any(|o| o["kind"] == "KafkaUser" && o["name"] == args.user.as_str());
+    let left =
+        owners.into_iter().flatten().any(|o| o["kind"] == "KafkaUser" && o["name"] == args.user.as_str());
     if left {
         // Of an earlier user of the name; the garbage collector is on its way.
         return Ok(());

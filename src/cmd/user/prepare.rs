@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
 use crate::failure::{Failure, Id, Kind, Result};

@@ -3,13 +3,13 @@
 use futures_util::future::join_all;
 
 use super::{Cluster, findings, foreign};
+use crate::cluster::installation;
 use crate::doctor::data::Outcome;
 use crate::failure::{Failure, Id, Kind};
 use crate::observe::Kind as ObservedKind;
 use crate::observe::cluster::Crd;
 use crate::quickstart::checks::Ground;
 use crate::quickstart::operator::DEPLOYMENT;
-use crate::cluster::installation;
 use crate::quickstart::refused;
 
 const FORBIDDEN: Id = Id("KS-OPERATOR-FORBIDDEN");

@@ -43,7 +43,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
     runtime().block_on(async {
         let name = "kstrim-real";
         let mut setup = client().await;
-        setup.delete_topic(name, soon()).await.unwrap();
+        setup.delete_topic(name, None, soon()).await.unwrap();
         setup.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
         let plan = Plan { topic: name.to_owned(), ..plan() };
         for _ in 0..4 {
@@ -60,7 +60,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
         let mut topic = setup.topic(name, soon()).await.unwrap();
         let first = setup.list_offsets(&mut topic, End::Earliest, soon()).await.unwrap();
         assert_eq!(first, setup.list_offsets(&mut topic, End::Latest, soon()).await.unwrap());
-        assert!(setup.delete_topic(name, soon()).await.unwrap());
+        assert!(setup.delete_topic(name, None, soon()).await.unwrap());
     });
 }
 
@@ -100,5 +100,86 @@ fn settings_that_stand_in_the_way_are_told() {
             assert_eq!(run.failure.as_ref().map(|f| f.id.0), id, "{config:?}: {:?}", run.failure);
             assert_eq!(run.report.left_behind, None);
         }
+    });
+}
+
+/// What is written here is read alike by Kafka's own consumer: `tests/recordings-kafka/record/compare` holds what
+/// this prints against it.
+#[test]
+#[ignore = "needs a real broker; run by tests/recordings-kafka/record/compare"]
+fn what_kafkas_own_consumer_has_to_read() {
+    let out = std::env::var("KSTRIM_TEST_OUT").expect("KSTRIM_TEST_OUT=FILE");
+    runtime().block_on(async {
+        let name = "kstrim-written";
+        let mut client = client().await;
+        client.delete_topic(name, None, soon()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let large = [("max.message.bytes", "10000000")];
+        client.create_topic(&new_topic(name, 1, &large), soon()).await.unwrap();
+        let mut topic = client.topic(name, soon()).await.unwrap();
+        let mut stamp = client.stamp(soon()).await.unwrap();
+        let bytes = |text: &str| Some(Bytes::from(text.to_owned()));
+        let header = |name: &str, value: Option<&str>| (name.to_owned(), value.and_then(bytes));
+        let mut messages = vec![
+            Message { key: bytes("k"), value: bytes("plain"), headers: vec![] },
+            Message { key: None, value: None, headers: vec![] },
+            Message { key: bytes(""), value: bytes(""), headers: vec![] },
+            Message {
+                key: bytes("headers"),
+                value: bytes("twice"),
+                headers: vec![
+                    header("a", Some("1")),
+                    header("b", None),
+                    header("a", Some("2")),
+                    header("", Some("é")),
+                ],
+            },
+            Message { value: Some(Bytes::from(vec![0xff; 5_000_000])), ..Message::default() },
+        ];
+        messages.extend((0..3000).map(|n| Message { value: bytes(&"x".repeat(n)), ..Message::default() }));
+        let count = messages.len() as u64;
+        let messages = messages.into_iter().map(|m| (0, m)).collect();
+        client.produce_once(&mut topic, messages, &mut Vec::new(), &mut stamp, soon()).await.unwrap();
+        let mut lines = String::new();
+        let each = |_, entry| match entry {
+            Entry::Record(r) => lines.push_str(&format!("{}\n", crate::kafka::records::tests::document(&r))),
+            Entry::Opaque { why, .. } => panic!("{why}"),
+        };
+        let read = client.read(&mut topic, &mut BTreeMap::from([(0, 0)]), count, soon(), each).await.unwrap();
+        assert_eq!(read, count);
+        std::fs::write(out, lines).unwrap();
+    });
+}
+
+/// A real broker takes the epoch that a reader tells (KIP-320), and what comes after is read.
+#[test]
+#[ignore = "needs a real broker"]
+fn a_reader_that_tells_its_epoch_reads_on() {
+    runtime().block_on(async {
+        let name = "kstrim-epoch";
+        let mut client = client().await;
+        client.delete_topic(name, None, soon()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.create_topic(&new_topic(name, 1, &[]), soon()).await.unwrap();
+        let mut topic = client.topic(name, soon()).await.unwrap();
+        let mut from = 0;
+        for round in 0..3_i64 {
+            let message =
+                |n| (0, Message { value: Some(Bytes::from(format!("{round} {n}"))), ..Message::default() });
+            client.produce(&mut topic, (0..5).map(message).collect(), &mut Vec::new(), soon()).await.unwrap();
+            let position = BTreeMap::from([(0, from)]);
+            let mut chunks =
+                client.fetch(&mut topic, &position, Duration::from_secs(2), soon()).await.unwrap();
+            let chunk = &mut chunks[0];
+            assert_eq!(
+                (chunk.diverged, chunk.out_of_range, chunk.records.by_ref().count()),
+                (None, false, 5)
+            );
+            assert!(chunk.records.epoch().is_some());
+            from = chunk.records.next_offset();
+            assert_eq!(from, (round + 1) * 5);
+            client.was_read(&topic, 0, from, chunk.records.epoch());
+        }
+        client.delete_topic(name, None, soon()).await.unwrap();
     });
 }

@@ -75,6 +75,112 @@ async fn a_gap_in_the_numbers_is_told() {
     assert_eq!(again.unwrap_err().code(), Some(45));
 }
 
+/// A topic of three partitions on two brokers.
+fn three(faults: &Faults) -> Cluster {
+    let cluster = Cluster::new(2, faults);
+    cluster.logs().create("my-topic", 3).unwrap();
+    cluster
+}
+
+#[tokio::test]
+async fn a_partition_without_a_leader_stops_no_other() {
+    let cluster = three(&Faults { leaderless: vec![1], ..Faults::default() });
+    let mut client = cluster.client().await;
+    let late = client.topic("my-topic", Instant::now() + Duration::from_millis(400)).await.unwrap_err();
+    assert_eq!(late.code(), Some(code::LEADER_NOT_AVAILABLE));
+    let mut topic = client.topic_in_part("my-topic", soon()).await.unwrap();
+    assert_eq!(topic.led().collect::<Vec<_>>(), [0, 2]);
+    let mut stamp = client.stamp(soon()).await.unwrap();
+    let mut acks = Vec::new();
+    let to = |p: i32| (p, Message { value: Some(Bytes::from(format!("to {p}"))), ..Message::default() });
+    let soon_over = Instant::now() + Duration::from_millis(900);
+    let portion = vec![to(0), to(1), to(2)];
+    let failed =
+        client.produce_once(&mut topic, portion, &mut acks, &mut stamp, soon_over).await.unwrap_err();
+    assert_eq!(failed.code(), Some(code::LEADER_NOT_AVAILABLE));
+    let mut written: Vec<i32> = acks.iter().map(|a| a.partition).collect();
+    written.sort_unstable();
+    assert_eq!(written, [0, 2], "the others' messages went out");
+    let from = BTreeMap::from([(0, 0), (1, 0), (2, 0)]);
+    let chunks = client.fetch(&mut topic, &from, Duration::from_millis(100), soon()).await.unwrap();
+    let refused: Vec<i32> = chunks.iter().filter(|c| c.refused.is_some()).map(|c| c.partition).collect();
+    assert_eq!(refused, [1]);
+    let read: usize = chunks.into_iter().map(|c| c.records.count()).sum();
+    assert_eq!(read, 2);
+    let ends = client.list_offsets_in_part(&topic, 0..3, End::Latest, soon()).await.unwrap();
+    assert_eq!(ends, BTreeMap::from([(0, 1), (2, 1)]));
+}
+
+#[tokio::test]
+async fn the_last_of_many_partitions_has_its_turn() {
+    let cluster = Cluster::new(1, &Faults::default());
+    cluster.logs().create("my-topic", 12).unwrap();
+    let mut client = cluster.client().await;
+    let mut topic = client.topic("my-topic", soon()).await.unwrap();
+    let mut acks = Vec::new();
+    // Two megabytes each: an answer has room for eight partitions.
+    for p in 0..12 {
+        let large = || Message { value: Some(Bytes::from(vec![b'x'; 900_000])), ..Message::default() };
+        client.produce(&mut topic, vec![(p, large()), (p, large())], &mut acks, soon()).await.unwrap();
+    }
+    let mut from: BTreeMap<i32, i64> = (0..12).map(|p| (p, 0)).collect();
+    let mut had = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        for mut chunk in client.fetch(&mut topic, &from, Duration::from_millis(100), soon()).await.unwrap() {
+            if chunk.records.by_ref().count() > 0 {
+                had.insert(chunk.partition);
+            }
+            from.insert(chunk.partition, chunk.records.next_offset());
+        }
+    }
+    assert_eq!(had.len(), 12, "{had:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_cut_is_told() {
+    let cluster = Cluster::with_topic(&Faults::default());
+    let mut client = cluster.client().await;
+    let mut topic = client.topic("my-topic", soon()).await.unwrap();
+    client.produce(&mut topic, values(0..5), &mut Vec::new(), soon()).await.unwrap();
+    let cut = Faults { cut: Some(3), ..Faults::default() };
+    std::fs::write(cluster.dir.path().join("faults.json"), serde_json::to_vec(&cut).unwrap()).unwrap();
+    let mut client = cluster.client().await;
+    let wait = Duration::from_millis(50);
+    let mut chunks = client.fetch(&mut topic, &BTreeMap::from([(0, 0)]), wait, soon()).await.unwrap();
+    let chunk = &mut chunks[0];
+    assert_eq!((chunk.records.by_ref().count(), chunk.records.epoch(), chunk.diverged), (5, Some(0), None));
+    client.was_read(&topic, 0, 5, chunk.records.epoch());
+    let chunks = client.fetch(&mut topic, &BTreeMap::from([(0, 5)]), wait, soon()).await.unwrap();
+    assert_eq!((chunks[0].diverged, chunks[0].out_of_range), (Some(3), false));
+}
+
+#[tokio::test]
+async fn only_what_is_committed_is_read_when_asked_for() {
+    let log =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings-kafka/java-transactions.log"));
+    let index = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/recordings-kafka/java-transactions.aborted"
+    ));
+    let number = |bytes: &[u8]| i64::from_be_bytes(bytes.try_into().unwrap());
+    let index = index.unwrap();
+    let aborted = index.chunks_exact(34).map(|e| (number(&e[2..10]), number(&e[10..18]))).collect();
+    let cluster = Cluster::with_topic(&Faults { aborted, ..Faults::default() });
+    std::fs::write(cluster.dir.path().join("topics/my-topic/0.log"), log.unwrap()).unwrap();
+    for (committed, suffix) in [(false, ""), (true, ".committed")] {
+        let file =
+            format!("{}/tests/recordings-kafka/java-transactions{suffix}.json", env!("CARGO_MANIFEST_DIR"));
+        let wanted = std::fs::read_to_string(file).unwrap().lines().count();
+        let options = Options { decompress: true, committed, ..Options::default() };
+        let mut client = Client::connect(cluster.bootstrap(), cluster.dial(), options, soon()).await.unwrap();
+        let mut topic = client.topic("my-topic", soon()).await.unwrap();
+        let limit = Instant::now() + Duration::from_millis(1500);
+        let mut from = BTreeMap::from([(0, 0)]);
+        let read = client.read(&mut topic, &mut from, 1000, limit, |_, _| {}).await.unwrap();
+        assert_eq!(read, wanted as u64, "committed: {committed}");
+    }
+}
+
 #[tokio::test]
 async fn what_others_compressed_is_read_when_asked_for() {
     let cluster = Cluster::with_topic(&Faults::default());

@@ -2,7 +2,7 @@
 
 use super::machine::{asked, gib, judge_cpus, judge_memory};
 use super::{Ground, Verdict};
-use crate::exec::Exit;
+use crate::exec::{self, Exit};
 use crate::explain::minikube::{Error, explain};
 use crate::failure::{Failure, Id, Kind};
 use crate::tool::engine::{Answer, Engine};
@@ -63,7 +63,7 @@ pub(super) async fn find(ground: &Ground) -> Found {
         }
         first.get_or_insert(found);
     }
-    let hypervisor = HYPERVISORS.iter().find(|(program, _)| which::which(program).is_ok());
+    let hypervisor = HYPERVISORS.iter().find(|(program, _)| exec::find(program.as_ref()).is_some());
     first.unwrap_or_else(|| Found {
         driver: hypervisor.map(|(_, driver)| (*driver).to_owned()),
         by: "minikube's choice",
@@ -196,7 +196,8 @@ mod tests {
             Verdict::Fail(failure) => format!("{} {}", failure.id, failure.causes.join("")),
             other => format!("{other:?}"),
         };
-        let info = Info { version: "28.2.2".into(), memory_mb: 1, cpus: 1, rootless: true };
+        let info =
+            Info { id: String::new(), version: "28.2.2".into(), memory_mb: 1, cpus: 1, rootless: true };
         assert_eq!(ids(Answer::Up(info)), "docker 28.2.2, rootless");
         assert_eq!(ids(Answer::Down("away".into())), "KS-ENGINE-DOWN docker says: away");
         assert_eq!(ids(Answer::Denied("no".into())), "KS-ENGINE-PERMISSION docker says: no");

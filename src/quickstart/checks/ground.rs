@@ -17,8 +17,10 @@ use crate::engine::journal::Journal;
 use crate::exec::Runner;
 use crate::failure::Result;
 use crate::names::{KubernetesVersion, Tool};
-use crate::paths::{ProfilePaths, cache_dir, state_dir};
+use crate::paths::{self, ProfilePaths, cache_dir, state_dir};
+use crate::quickstart::identity::{self, Owner};
 use crate::tool::kubectl::Kubectl;
+use crate::tool::machine;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, Profile, State};
 use crate::toolbox::Toolbox;
@@ -67,7 +69,7 @@ impl Host {
         match self.variable("MINIKUBE_HOME").map(PathBuf::from) {
             Some(home) if home.ends_with(".minikube") => home,
             Some(home) => home.join(".minikube"),
-            None => dirs::home_dir().unwrap_or_else(|| ".".into()).join(".minikube"),
+            None => paths::home().join(".minikube"),
         }
     }
 }
@@ -187,6 +189,16 @@ impl Ground {
     /// The profile's files.
     pub fn paths(&self) -> ProfilePaths {
         ProfilePaths::new(self.state_dir.clone(), self.profile_name())
+    }
+
+    /// Whose the profile is, as far as that shows with nothing running; `None` without a journal that can be read.
+    pub async fn owner(&self) -> Option<Owner> {
+        let disk = machine::read(&self.host.minikube_home(), self.profile_name());
+        let journal = self.journal.as_ref().ok()?;
+        Some(match self.listed().await {
+            Ok(listed) => identity::listed(journal, &disk, &listed),
+            Err(_) => identity::offline(journal, &disk),
+        })
     }
 
     /// minikube's version.

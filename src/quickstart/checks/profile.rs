@@ -9,6 +9,8 @@ use super::{Ground, Verdict};
 use crate::engine::journal::{NEWER, SCHEMA};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
+use crate::quickstart::gone::GONE;
+use crate::quickstart::identity::Owner;
 use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::{apiserver, ownership, refused};
 use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
@@ -21,8 +23,6 @@ pub const HALF_MADE: Id = Id("KS-PROFILE-HALF-MADE");
 pub const STOPPED: Id = Id("KS-PROFILE-STOPPED");
 /// It is paused.
 pub const PAUSED: Id = Id("KS-PROFILE-PAUSED");
-/// Its machine is gone.
-pub const GONE: Id = Id("KS-PROFILE-GONE");
 /// Its machine runs without its control plane.
 pub const PARTIAL: Id = Id("KS-PROFILE-PARTIAL");
 /// Certificates of minikube's have run out, or will soon.
@@ -52,7 +52,7 @@ pub async fn state(ground: &Ground) -> Verdict {
         (Err(failure), _) | (_, Err(failure)) if ground.minikube.is_ok() => return Verdict::Fail(failure),
         _ => return Verdict::Skip("there is no minikube".into()),
     };
-    let claimed = ground.journal.as_ref().is_ok_and(|j| j.profile_is_ours);
+    let claimed = ground.owner().await.is_some_and(Owner::is_ours);
     let cut_off = claimed && ground.journal.as_ref().is_ok_and(|j| j.never_whole || j.start_unfinished);
     let up = refused::up_of(&ground.settings.target);
     let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), &up);
@@ -106,7 +106,13 @@ fn judge_state(
             fail(PARTIAL, format!("the machine of profile {name} runs, its control plane does not"))
         }
         (_, State::Gone) => {
-            fail(GONE, format!("the machine of profile {name} is gone: its container was removed"))
+            let message = format!("the machine of profile {name} is gone: it was removed");
+            let failure = Failure::new(GONE, Kind::Task, message);
+            let hint = format!("delete the profile with its data and create it again: {up} --recreate");
+            Verdict::Fail(Box::new(match claimed {
+                true => failure.hint(hint),
+                false => failure.hint(format!("delete it yourself: minikube delete -p {name}")),
+            }))
         }
         (_, State::EngineDown(_)) => Verdict::Skip("the engine does not answer".into()),
     }
@@ -119,6 +125,12 @@ pub async fn owner(ground: &Ground) -> Verdict {
         None => Verdict::Skip("the profile cannot be asked".into()),
         Some(true) => Verdict::Ok("kstrim made it".into()),
         Some(false) if ground.settings.adopt => Verdict::Ok("not kstrim's, and accepted (--adopt)".into()),
+        Some(false) if matches!(ground.owner().await, Some(Owner::Unproven(_))) => {
+            Verdict::Fail(Box::new(refused::unproven(
+                &ground.settings.target,
+                &format!("{} --adopt", refused::up_of(&ground.settings.target)),
+            )))
+        }
         Some(false) => Verdict::Fail(refused::foreign_to(
             &ground.settings.target,
             refused::PROFILE,

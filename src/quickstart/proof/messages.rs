@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{LOST, Seen, Trial};
-use crate::component as table;
 use crate::cluster::change;
+use crate::component as table;
 use crate::context::{Cx, yaml};
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
@@ -137,16 +137,19 @@ impl<'a> Wire<'a> {
         for partition in 0..i32::try_from(topic.partitions()).unwrap_or(0) {
             from.entry(partition).or_insert(0);
         }
-        for chunk in self.client.fetch(&mut topic, from, LOOK, deadline).await? {
-            let next = if chunk.out_of_range { chunk.log_start.max(0) } else { chunk.next_offset };
-            from.insert(chunk.partition, next);
-            for entry in chunk.entries {
+        for mut chunk in self.client.fetch(&mut topic, from, LOOK, deadline).await? {
+            let partition = chunk.partition;
+            for entry in chunk.records.by_ref() {
+                let what = format!("topic {name}, partition {partition}");
+                let entry = entry.map_err(|bad| KafkaError::records(what, bad))?;
                 let Entry::Record(record) = entry else { continue };
                 let text = record.value.as_deref().map(plain).unwrap_or_default();
                 if values.contains(&text) {
                     seen.push(text);
                 }
             }
+            let next = if chunk.out_of_range { chunk.log_start.max(0) } else { chunk.records.next_offset() };
+            from.insert(partition, next);
         }
         Ok(())
     }

@@ -59,9 +59,10 @@ pub fn faults() -> Vec<Fault> {
             "`docker rm -f` of the node's container",
             Ready,
             |t| drop(t.fake("docker", ["rm", "-f", PROFILE]).expect(0)),
-            Healed("is gone; it is made anew"),
+            Named("KS-PROFILE-GONE", 2),
             All,
-        ),
+        )
+        .cured_by(|t| drop(t.args(["up", "--recreate"]).run().expect(0))),
         fault(
             "node-removed-foreign",
             "the same with somebody else's profile",

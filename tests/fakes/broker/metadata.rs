@@ -42,6 +42,7 @@ impl Connection<'_> {
                     let leaderless = self.faults.no_leader || waits;
                     let partition = |p| {
                         let leader = self.leader(p);
+                        let leaderless = leaderless || self.leaderless(p);
                         MetadataResponsePartition::default()
                             .with_partition_index(p)
                             .with_error_code(if leaderless { 5 } else { 0 })

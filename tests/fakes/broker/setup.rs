@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult,
 };
-use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::messages::fetch_response::AbortedTransaction;
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::{Message, StrBytes, VersionRange};
 use serde::{Deserialize, Serialize};
 
 use super::secure::Secured;
@@ -17,6 +18,13 @@ use super::secure::Secured;
 pub struct Faults {
     /// No partition has a leader.
     pub no_leader: bool,
+    /// These partitions have no leader until there is a file `led` beside the topics.
+    pub leaderless: Vec<i32>,
+    /// The first who read beyond this offset is told that the log was cut back to it, and that other messages came
+    /// since.
+    pub cut: Option<i64>,
+    /// Aborted transactions that those are told of who read what is committed: producer and first offset.
+    pub aborted: Vec<(i64, i64)>,
     /// The first so many questions for a topic find it unknown.
     pub unknown_topic_times: u32,
     /// The first so many questions for a topic find it without a leader.
@@ -63,6 +71,23 @@ pub struct Faults {
     pub not_kafka: bool,
     /// Highest version spoken, by API key; for ApiVersions (18) too.
     pub max_versions: BTreeMap<i16, i16>,
+}
+
+impl Faults {
+    /// The aborted transactions that a reader of this isolation level is told of.
+    pub fn aborted_for(&self, level: i8) -> Option<Vec<AbortedTransaction>> {
+        let told = |(producer, first): &(i64, i64)| {
+            AbortedTransaction::default().with_producer_id((*producer).into()).with_first_offset(*first)
+        };
+        (level == 1).then(|| self.aborted.iter().map(told).collect())
+    }
+
+    /// Whether batches are written as they came.
+    pub fn keeps_bytes(&self) -> bool {
+        let other =
+            self.drop_all || self.duplicate || self.recompress || self.corrupt_content || self.reorder;
+        !other && self.truncate.is_none()
+    }
 }
 
 /// One broker of the cluster, as it is advertised.
@@ -126,4 +151,24 @@ pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
             .with_configs(NAMES.iter().map(config).collect())
     };
     DescribeConfigsResponse::default().with_results(asked.resources.iter().map(result).collect())
+}
+
+/// The versions of Kafka 4, lowered as told.
+pub fn versions(key: ApiKey, told: Option<i16>) -> VersionRange {
+    let VersionRange { min, max } = match key {
+        ApiKey::ApiVersions => ApiVersionsRequest::VERSIONS,
+        ApiKey::Metadata => MetadataRequest::VERSIONS,
+        ApiKey::CreateTopics => CreateTopicsRequest::VERSIONS,
+        ApiKey::DeleteTopics => DeleteTopicsRequest::VERSIONS,
+        ApiKey::ListOffsets => ListOffsetsRequest::VERSIONS,
+        ApiKey::Produce => ProduceRequest::VERSIONS,
+        ApiKey::Fetch => FetchRequest::VERSIONS,
+        ApiKey::DescribeConfigs => DescribeConfigsRequest::VERSIONS,
+        ApiKey::InitProducerId => InitProducerIdRequest::VERSIONS,
+        ApiKey::SaslHandshake => SaslHandshakeRequest::VERSIONS,
+        ApiKey::SaslAuthenticate => SaslAuthenticateRequest::VERSIONS,
+        ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
+        _ => VersionRange { min: 0, max: -1 },
+    };
+    VersionRange { min, max: max.min(told.unwrap_or(max)) }
 }

@@ -16,15 +16,11 @@ say() { printf 'ground: %s\n' "$*" >&3; }
 docker() { command docker --host "unix://$socket" "$@"; }
 folders() { mkdir -p "$ground"/{stamps,logs,run,docker,exec,images} "$bin"; }
 
-# The folder with Strimzi's own files: beside the project, or beside the repository whose work tree this is.
-shared() {
-  local common
-  common=$(git -C "$project" rev-parse --path-format=absolute --git-common-dir 2>/dev/null) || common=$project/.git
-  local place
-  for place in "${KSTRIM_SHARED:-}" "$project/../shared" "$(dirname "$common")/../shared"; do
-    if [ -n "$place" ] && [ -d "$place/strimzi" ]; then (cd "$place" && pwd); return; fi
-  done
-  say "no shared/strimzi beside the project; set KSTRIM_SHARED to the folder that holds it"
+# A file of the folder with Strimzi's own files, which are not part of this repository.
+strimzi_file() {
+  local folder=${KSTRIM_STRIMZI:-}
+  if [ -n "$folder" ] && [ -f "$folder/$1" ]; then (cd "$folder" && echo "$PWD/$1"); return; fi
+  say "set KSTRIM_STRIMZI to the folder that has Strimzi's $1 (now: ${folder:-not set})"
   return 1
 }
 

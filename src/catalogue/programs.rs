@@ -1,0 +1,76 @@
+//! The digests of minikube's and kubectl's releases, so that nobody's word is taken for them at run time: whoever
+//! delivers the bytes, publisher or mirror, they are these or they are not used.
+//!
+//! `programs.json` beside this file holds them; `docs/releases.md` says from where, and how a release is added.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::names::{Tool, Version};
+
+/// By version, then by platform (`linux-amd64`): SHA-256 as lower-case hexadecimal digits.
+type Digests = BTreeMap<String, BTreeMap<String, String>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Programs {
+    minikube: Digests,
+    kubectl: Digests,
+}
+
+static PROGRAMS: LazyLock<Programs> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("programs.json"))
+        .unwrap_or_else(|e| unreachable!("programs.json is compiled in and tested: {e}"))
+});
+
+/// The SHA-256 of a program as it was published; none if it is not known.
+pub fn digest(tool: Tool, version: &Version, platform: &str) -> Option<&'static str> {
+    let digests = match tool {
+        Tool::Minikube => &PROGRAMS.minikube,
+        Tool::Kubectl => &PROGRAMS.kubectl,
+    };
+    digests.get(&version.to_string())?.get(platform).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::catalogue::catalogue;
+
+    #[test]
+    fn each_is_a_digest_and_none_is_there_twice() {
+        let mut seen = BTreeSet::new();
+        for (version, platforms) in PROGRAMS.minikube.iter().chain(&PROGRAMS.kubectl) {
+            assert_eq!(version.parse::<Version>().map(|v| v.to_string()).as_ref(), Ok(version));
+            for (platform, digest) in platforms {
+                let hex = digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+                assert!(digest.len() == 64 && hex, "{version} {platform}");
+                assert!(seen.insert(digest), "{version} {platform} is another's");
+                assert!(platform.starts_with("linux-") || platform.starts_with("darwin-"), "{platform}");
+            }
+        }
+        assert!(seen.len() > 1000, "{}", seen.len());
+    }
+
+    /// What `up` obtains by itself, on the platforms that most people have.
+    #[test]
+    fn what_the_newest_sets_need_is_known() {
+        for known in catalogue().minikube.iter().rev().take(6) {
+            let kubectl = crate::names::Version { pre: None, ..known.default.clone() };
+            for platform in ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"] {
+                assert!(
+                    digest(Tool::Minikube, &known.version, platform).is_some(),
+                    "{} {platform}",
+                    known.version
+                );
+                assert!(digest(Tool::Kubectl, &kubectl, platform).is_some(), "kubectl {kubectl} {platform}");
+            }
+        }
+        assert_eq!(digest(Tool::Kubectl, &Version::new(9, 9, 9), "linux-amd64"), None);
+        assert_eq!(digest(Tool::Minikube, &Version::new(1, 38, 1), "plan9-amd64"), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! `kstrim trust`'s flags.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+
+/// What the help of `kstrim trust` ends with.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kstrim trust                    trust the project's kstrim.yaml as it is now
+  kstrim trust ./ci/kstrim.yaml
+  kstrim trust --list
+  kstrim trust --revoke";
+
+/// `kstrim trust`
+#[derive(Debug, Clone, Args)]
+pub struct Trust {
+    /// The settings file [default: kstrim.yaml in this folder or the nearest above it]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Print what is trusted
+    #[arg(long, conflicts_with_all = ["file", "revoke"])]
+    pub list: bool,
+    /// Trust it no more
+    #[arg(long)]
+    pub revoke: bool,
+    /// How to print the list
+    // Its id is not that of the setting `output`.
+    #[arg(id = "format", long = "output", short = 'o', value_enum, default_value_t, requires = "list")]
+    pub format: Format,
+}

@@ -1,0 +1,206 @@
+//! `kstrim trust`, and what a file that is not trusted means for the other verbs.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory};
+
+use crate::cli::{Cli, Format, Trust as Args};
+use crate::config::belief::Opened;
+use crate::config::files::{self, Belief, Entry, Layers, PROJECT_FILE, Whose};
+use crate::config::keys::{self, Class};
+use crate::config::trust::{Trust, known_as};
+use crate::exec::quote;
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::redact;
+use crate::report::table::Table;
+use crate::report::{self, OutputMode};
+
+/// A setting without which something else would be done stands in a file that is not trusted.
+pub const UNTRUSTED: Id = Id("KS-CONFIG-UNTRUSTED");
+/// There is no settings file to trust.
+pub const NO_FILE: Id = Id("KS-TRUST-NO-FILE");
+
+/// Trust a file, list what is trusted, or revoke it.
+///
+/// # Errors
+/// [`NO_FILE`], `KS-CONFIG-*` for a file that cannot be one, `KS-TRUST-UNWRITABLE`.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let trust = Trust::default();
+    if args.list {
+        let all = trust.list();
+        let text = match args.format {
+            Format::Json => super::json(&all),
+            Format::Yaml => super::yaml(&all),
+            Format::Text => table(&all),
+        };
+        super::print(&text);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = match &args.file {
+        Some(file) if file.is_dir() => file.join(PROJECT_FILE),
+        Some(file) => file.clone(),
+        None => std::env::current_dir().ok().and_then(|at| files::project_file(&at)).ok_or_else(no_file)?,
+    };
+    if args.revoke {
+        if !trust.revoke(&file)? {
+            super::warn(&format!("{} was not trusted", file.display()));
+        }
+        super::print(&format!("{}\n", shown(&file)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let unreadable = |e: std::io::Error| files::unreadable(&file, &e.to_string());
+    let bytes = Opened::at(&file).and_then(Opened::read).map_err(unreadable)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| files::unreadable(&file, "it is not UTF-8"))?;
+    let entries = files::parse(&file, text)?;
+    trust.give(&file, &bytes)?;
+    for entry in entries.iter().filter(|entry| keys::needs_trust(entry)) {
+        let values = redact::text(&entry.values.join(", "));
+        super::complain(&format!("{}:{}: {}: {values}\n", file.display(), entry.line, entry.key));
+    }
+    super::print(&format!("{}\n", shown(&file)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The path that a file is known by, if it can be told.
+fn shown(file: &Path) -> String {
+    known_as(file).unwrap_or_else(|_| file.to_owned()).display().to_string()
+}
+
+fn no_file() -> Box<Failure> {
+    let message = format!("there is no {PROJECT_FILE} in this folder or above it");
+    Box::new(Failure::new(NO_FILE, Kind::Usage, message).hint("begin one: kstrim config init"))
+}
+
+fn table(records: &[crate::config::trust::Record]) -> String {
+    let mut table = Table::new(["FILE", "SINCE", "SHA256"]);
+    for record in records {
+        table.row([record.path.as_str(), &record.trusted.to_string(), &record.sha256]);
+    }
+    let mode =
+        report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+    table.render(mode.stdout, report::stdout_columns())
+}
+
+/// Say what is not believed and what is left out, and refuse where the verb cannot do without. `matches` are those of
+/// the whole command line.
+///
+/// # Errors
+/// [`UNTRUSTED`] with the keys and their lines.
+pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
+    for found in &layers.files {
+        if let Belief::None(why) = &found.belief {
+            let whose = match found.whose {
+                Whose::User => "your settings file",
+                Whose::Project => "the settings file",
+            };
+            let path = quote(&found.path.display().to_string());
+            super::warn(&format!("{whose} {} is not believed: {why}", found.path.display()));
+            super::hint(&format!("if you know it, let this very content count: kstrim trust {path}"));
+        }
+    }
+    let asked: Vec<&Entry> = layers.left_out.iter().filter(|entry| wanted(matches, &entry.key)).collect();
+    let Some(first) = asked.first() else { return Ok(()) };
+    let path = quote(&first.file.display().to_string());
+    let needed: Vec<&&Entry> =
+        asked.iter().filter(|entry| keys::class(&entry.key) != Some(Class::Source)).collect();
+    if needed.is_empty() {
+        for entry in &asked {
+            let place = format!("{}:{}", entry.file.display(), entry.line);
+            super::warn(&format!("{place}: {} is left out: the file is not trusted", entry.key));
+        }
+        super::hint(&format!("to let it count: kstrim trust {path}"));
+        return Ok(());
+    }
+    let message =
+        format!("{} is not trusted, and without it something else would be done", first.file.display());
+    let mut failure = Failure::new(UNTRUSTED, Kind::Usage, message);
+    for entry in &needed {
+        let values = redact::text(&entry.values.join(", "));
+        failure = failure.because(format!("line {}: {}: {values}", entry.line, entry.key));
+    }
+    failure = failure.hint(format!("if you know the file: kstrim trust {path}"));
+    let flags: Vec<String> = needed.iter().map(|entry| format!("--{}", entry.key)).collect();
+    Err(Box::new(failure.hint(format!("or say it yourself: {}", flags.join(", ")))))
+}
+
+/// Whether the verb takes this setting, and neither a flag nor a variable gives it.
+fn wanted(matches: &ArgMatches, key: &str) -> bool {
+    let root = Cli::command();
+    let (mut verb, mut matches) = (&root, matches);
+    let of = |command: &Command| {
+        let mut settings = command.get_arguments().filter(|arg| keys::is_setting(arg));
+        settings.find(|arg| arg.get_long() == Some(key)).map(|arg| arg.get_id().to_string())
+    };
+    let mut known = of(verb);
+    let mut given = known.as_ref().is_some_and(|id| said(matches, id));
+    while let Some((name, inner)) = matches.subcommand() {
+        let Some(next) = verb.find_subcommand(name) else { break };
+        (verb, matches) = (next, inner);
+        if let Some(id) = of(verb) {
+            known = Some(id);
+        }
+        given |= known.as_ref().is_some_and(|id| said(matches, id));
+    }
+    known.is_some() && !given
+}
+
+/// Whether an argument was given on the command line or by its variable. Its id is known to be one of the verb's, or
+/// of all verbs'.
+fn said(matches: &ArgMatches, id: &str) -> bool {
+    matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+}
+
+/// The folder of kstrim's own files is known, or what to set is said.
+///
+/// # Errors
+/// `KS-NO-HOME`.
+pub fn home() -> Result<()> {
+    if !crate::paths::unknown() {
+        return Ok(());
+    }
+    Err(no_home())
+}
+
+/// The failure of a user without a home directory.
+pub fn no_home() -> Box<Failure> {
+    Box::new(
+        Failure::new(NO_HOME, Kind::Prerequisite, "there is no home directory to keep kstrim's files in")
+            .because("HOME is not set, and the user database does not know this user")
+            .hint("set HOME to a folder of this user's: export HOME=/path")
+            .hint("or name the folders: XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME, as absolute paths"),
+    )
+}
+
+/// There is no home directory, and no variable names kstrim's folders.
+pub const NO_HOME: Id = Id("KS-NO-HOME");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(words: &[&str]) -> ArgMatches {
+        Cli::command().try_get_matches_from([&["kstrim"], words].concat()).expect("parses")
+    }
+
+    #[test]
+    fn a_verb_wants_what_it_takes_and_was_not_given() {
+        for (words, key, wants) in [
+            (&["up"][..], "mirror", true),
+            (&["up", "--mirror", "https://m.example"], "mirror", false),
+            (&["status"], "mirror", false),
+            (&["status"], "context", true),
+            (&["--context", "mine", "status"], "context", false),
+            (&["status", "--context", "mine"], "context", false),
+            (&["topic", "list"], "context", true),
+            (&["topic", "list", "--context", "mine"], "context", false),
+            (&["down"], "minikube-arg", false),
+            (&["render"], "manifests", true),
+            // A flag of this name that no file sets.
+            (&["upgrade", "--release", "1.2.0"], "manifests", false),
+        ] {
+            assert_eq!(wanted(&matches(words), key), wants, "{words:?} {key}");
+        }
+    }
+}

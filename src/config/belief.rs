@@ -1,0 +1,284 @@
+//! Whether a file on this machine can be believed to be its user's: who owns it and every folder above it, and who
+//! else may write there. The same question as git's `safe.directory` (CVE-2022-24765) and ssh's `StrictModes`.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+/// A file of settings is short; more is a mistake, or an attack on the parser. Bytes.
+pub const LIMIT: u64 = 64 * 1024;
+/// Symbolic links that are followed, as Linux does.
+const MOST_LINKS: usize = 40;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// Whose files are believed: one's own, root's, and with sudo those of who called it.
+    owners: Vec<u32>,
+    /// `/etc/passwd` and `/etc/group`, for groups of a single user.
+    passwd: String,
+    group: String,
+}
+
+impl Me {
+    /// The user of this process.
+    pub fn now() -> Self {
+        let uid = rustix::process::geteuid().as_raw();
+        let mut owners = vec![uid, 0];
+        // sudo sets it; another's variable counts for root alone, who could read the file anyway.
+        let sudo = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse::<u32>().ok());
+        owners.extend(sudo.filter(|_| uid == 0));
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        Self { owners, passwd: read("/etc/passwd"), group: read("/etc/group") }
+    }
+
+    fn owns(&self, uid: u32) -> bool {
+        self.owners.contains(&uid)
+    }
+
+    /// Whether a group has no member but one of the owners: many systems give every user such a group and a umask
+    /// that lets it write. A group that the files do not know is not taken for one.
+    fn is_private(&self, gid: u32) -> bool {
+        fn field(line: &str, at: usize) -> &str {
+            line.split(':').nth(at).unwrap_or("")
+        }
+        let number = |line: &str, at: usize| field(line, at).trim().parse::<u32>().ok();
+        let mine = |line: &&str| number(line, 2).is_some_and(|uid| self.owns(uid));
+        let (own, others): (Vec<&str>, Vec<&str>) =
+            self.passwd.lines().filter(|line| !line.starts_with('#')).partition(mine);
+        let Some(group) = self.group.lines().find(|line| number(line, 2) == Some(gid)) else { return false };
+        let mut members = field(group, 3).split(',').map(str::trim).filter(|name| !name.is_empty());
+        own.iter().any(|line| number(line, 3) == Some(gid))
+            && !others.iter().any(|line| number(line, 3) == Some(gid))
+            && members.all(|name| own.iter().any(|line| field(line, 0) == name))
+    }
+
+    fn others_write(&self, meta: &Metadata) -> Option<&'static str> {
+        if meta.mode() & 0o002 != 0 {
+            Some("everybody")
+        } else if meta.mode() & 0o020 != 0 && !self.is_private(meta.gid()) {
+            Some("its group")
+        } else {
+            None
+        }
+    }
+
+    /// Why a file is not believed, one clause; none if it is. `meta` is that of the file that was opened.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn doubt(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
+        if !meta.is_file() {
+            return Ok(Some("it is no regular file".into()));
+        }
+        if let Some(why) = self.of_owner("it", meta) {
+            return Ok(Some(why));
+        }
+        if let Some(who) = self.others_write(meta) {
+            return Ok(Some(format!("{who} may write to it")));
+        }
+        let mut at = std::path::absolute(path)?;
+        let mut shared = false;
+        for _ in 0..MOST_LINKS {
+            let entry = fs::symlink_metadata(&at)?;
+            // A link has no mode of its own; whoever owns it says where it leads.
+            if let Some(why) = self.of_owner(&format!("the link {}", at.display()), &entry) {
+                return Ok(Some(why));
+            }
+            match self.of_folders(&at, &mut shared)? {
+                Some(why) => return Ok(Some(why)),
+                None if entry.is_symlink() => {
+                    let next = fs::read_link(&at)?;
+                    at = at.parent().unwrap_or(Path::new("/")).join(next);
+                }
+                // In a folder like /tmp anybody may make a second name for another's file.
+                None if shared && meta.nlink() > 1 => {
+                    return Ok(Some("it has several names, in a folder to which everybody may write".into()));
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(Some("it is behind too many symbolic links".into()))
+    }
+
+    fn of_owner(&self, what: &str, meta: &Metadata) -> Option<String> {
+        let me = self.owners.first().copied().unwrap_or_default();
+        (!self.owns(meta.uid())).then(|| format!("{what} belongs to uid {}, you are uid {me}", meta.uid()))
+    }
+
+    /// Every folder above: whoever may rename one of them may put another file in the place of this one. Links among
+    /// them are resolved, and both ways are looked at.
+    fn of_folders(&self, at: &Path, shared: &mut bool) -> io::Result<Option<String>> {
+        let folder = at.parent().unwrap_or(Path::new("/"));
+        let real = folder.canonicalize()?;
+        let mut folders: Vec<PathBuf> = real.ancestors().map(Path::to_owned).collect();
+        folders.extend(folder.ancestors().filter(|p| !p.as_os_str().is_empty()).map(Path::to_owned));
+        for folder in folders {
+            let meta = fs::symlink_metadata(&folder)?;
+            if let Some(why) = self.of_owner(&format!("the folder {}", folder.display()), &meta) {
+                return Ok(Some(why));
+            }
+            if meta.is_symlink() {
+                continue;
+            }
+            let Some(who) = self.others_write(&meta) else { continue };
+            // Where the sticky bit is set, as in /tmp, only a file's owner may rename or remove it.
+            if meta.mode() & 0o1000 == 0 {
+                return Ok(Some(format!("{who} may write to the folder {}", folder.display())));
+            }
+            *shared |= folder == real;
+        }
+        Ok(None)
+    }
+}
+
+/// A file that was opened without waiting for anybody: a FIFO or a device is not read.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    /// What was opened, which a rename later does not change.
+    pub meta: Metadata,
+}
+
+impl Opened {
+    /// Open it.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let meta = file.metadata()?;
+        Ok(Self { file, meta })
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// What the file system says; it is no regular file, or larger than settings are.
+    pub fn read(self) -> io::Result<Vec<u8>> {
+        if !self.meta.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let mut bytes = Vec::new();
+        self.file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LIMIT {
+            let size = self.meta.len().max(LIMIT + 1);
+            return Err(io::Error::other(format!("it has {size} bytes; settings take less than {LIMIT}")));
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn me() -> Me {
+        Me {
+            owners: vec![rustix::process::geteuid().as_raw(), 0],
+            passwd: String::new(),
+            group: String::new(),
+        }
+    }
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    fn doubt(me: &Me, path: &Path) -> Option<String> {
+        let opened = Opened::at(path).expect("opened");
+        me.doubt(path, &opened.meta).expect("looked at")
+    }
+
+    #[test]
+    fn others_must_not_write_to_it_or_above_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join("a/b");
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("kstrim.yaml");
+        fs::write(&file, "memory: 6g\n").expect("a file");
+        mode(&file, 0o644);
+        [&folder, &root.path().join("a")].iter().for_each(|f| mode(f, 0o755));
+        assert_eq!(doubt(&me(), &file), None);
+        for (at, bits, words) in [
+            (&file, 0o646, "everybody may write to it"),
+            (&file, 0o664, "its group may write to it"),
+            (&folder, 0o777, "everybody may write to the folder"),
+            (&folder, 0o775, "its group may write to the folder"),
+            (&root.path().join("a"), 0o777, "everybody may write to the folder"),
+        ] {
+            let before = fs::metadata(at).expect("there").permissions().mode() & 0o7777;
+            mode(at, bits);
+            let why = doubt(&me(), &file).unwrap_or_else(|| panic!("{bits:o} is believed"));
+            assert!(why.starts_with(words), "{why}");
+            mode(at, before);
+        }
+        // As in /tmp: only the owner of a file may put another in its place.
+        mode(&folder, 0o1777);
+        assert_eq!(doubt(&me(), &file), None);
+        fs::hard_link(&file, folder.join("second")).expect("a second name");
+        assert!(doubt(&me(), &file).expect("a doubt").contains("several names"));
+        fs::remove_file(folder.join("second")).expect("removed");
+        // A group of one's own.
+        mode(&folder, 0o755);
+        mode(&file, 0o664);
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), fs::metadata(&file).expect("there").gid());
+        let mut own = me();
+        own.passwd = format!("ada:x:{uid}:{gid}::/home/ada:/bin/sh\nbob:x:77777:77777::/:/bin/sh\n");
+        own.group = format!("ada:x:{gid}:\n");
+        assert_eq!(doubt(&own, &file), None);
+        own.group = format!("ada:x:{gid}:ada,bob\n");
+        assert!(doubt(&own, &file).is_some(), "bob is in the group");
+        own.group = format!("ada:x:{gid}:\n");
+        own.passwd = own.passwd.replace("77777:77777", &format!("77777:{gid}"));
+        assert!(doubt(&own, &file).is_some(), "it is bob's primary group");
+    }
+
+    #[test]
+    fn another_owner_is_not_believed_wherever_he_stands() {
+        let root = tempfile::tempdir().expect("a folder");
+        let (file, link) = (root.path().join("f"), root.path().join("kstrim.yaml"));
+        fs::write(&file, "").expect("a file");
+        mode(&file, 0o644);
+        symlink("f", &link).expect("a link");
+        assert_eq!(doubt(&me(), &link), None);
+        let stranger = Me { owners: vec![4_000_000], ..me() };
+        assert!(doubt(&stranger, &file).expect("a doubt").contains("you are uid 4000000"));
+        assert!(doubt(&stranger, &link).is_some());
+        let meta = Opened::at(&file).expect("opened").meta;
+        // A folder far above in which everybody may write, behind a link.
+        let open = root.path().join("open/deep");
+        fs::create_dir_all(&open).expect("a folder");
+        fs::rename(&file, open.join("f")).expect("moved");
+        fs::remove_file(&link).expect("removed");
+        symlink("open/deep/f", &link).expect("a link");
+        assert_eq!(me().doubt(&link, &meta).expect("looked at"), None);
+        mode(&root.path().join("open"), 0o777);
+        assert!(me().doubt(&link, &meta).expect("looked at").expect("a doubt").contains("/open"));
+    }
+
+    #[cfg(target_os = "linux")] // mknod
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let root = tempfile::tempdir().expect("a folder");
+        let fifo = root.path().join("kstrim.yaml");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .expect("a FIFO");
+        assert!(doubt(&me(), &fifo).expect("a doubt").contains("no regular file"));
+        assert!(Opened::at(&fifo).expect("opened").read().is_err());
+        assert!(Opened::at(Path::new("/dev/zero")).expect("opened").read().is_err());
+        assert!(doubt(&me(), root.path()).is_some());
+    }
+}

@@ -1,0 +1,247 @@
+//! The text of a settings file: lines such as `memory: 6g`, judged as the flags would judge them.
+//!
+//! It is YAML 1.2, as everywhere in kstrim: `yes`, `on`, `1_000` and `12:30` are words. What another reading of YAML
+//! would take for another value than was written is refused with a hint to quotes: `1.30`, `0x1F`, `1e3`.
+
+use std::path::Path;
+
+use clap::CommandFactory;
+use serde_yaml::Value;
+
+use super::files::{Entry, UNKNOWN_KEY, UNREADABLE, VALUE};
+use super::keys::{self, Key, Shape};
+use crate::cli::Cli;
+use crate::failure::{Failure, Kind, Result};
+
+/// The settings of one file's text.
+///
+/// # Errors
+/// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`].
+pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
+    // What some editors of other systems begin a file with is no part of it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let value: Value = serde_yaml::from_str(text).map_err(|e| {
+        let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
+        let message = format!("{}{line} is not YAML", file.display());
+        Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(e))
+    })?;
+    let mapping = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Mapping(mapping) => mapping,
+        _ => {
+            let message = format!("{} holds no settings", file.display());
+            let failure = Failure::new(UNREADABLE, Kind::Usage, message)
+                .because("it takes lines such as `memory: 6g`")
+                .hint("begin with a file that has all of them: kstrim config init");
+            return Err(Box::new(failure));
+        }
+    };
+    let known = keys::all();
+    let mut entries = Vec::new();
+    for (name, value) in mapping {
+        let name = scalar(&name).unwrap_or_default();
+        let line = line_of(text, &name);
+        let Some(key) = known.iter().find(|key| key.name == name) else {
+            return Err(unknown(file, line, &name, &known));
+        };
+        let wrong = |why: String| {
+            let message = format!("{}:{line}: {name} has a value that it cannot take", file.display());
+            Box::new(Failure::new(VALUE, Kind::Usage, message).because(why))
+        };
+        let mut values = values(key, &value).map_err(wrong)?;
+        as_written(&value, text, line).map_err(wrong)?;
+        check(key, &values).map_err(wrong)?;
+        if key.path {
+            values = values.into_iter().map(|value| beside(file, value)).collect();
+        }
+        entries.push(Entry { key: name, values, file: file.to_owned(), line });
+    }
+    Ok(entries)
+}
+
+/// A value as it would be written after the flag.
+fn scalar(value: &Value) -> std::result::Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(yes) => Ok(yes.to_string()),
+        // YAML reads 4.10 as the number 4.1: what was written is lost.
+        Value::Number(number) if number.is_f64() => {
+            Err(format!("a number with a point loses its zeros: write it in quotes, \"{number}\""))
+        }
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Null => Err("it has no value".into()),
+        _ => Err("it takes one value".into()),
+    }
+}
+
+/// Whether a whole number stands in the text as it was read: of `0x1F`, `0o17` and `+5` something is lost.
+fn as_written(value: &Value, text: &str, line: usize) -> std::result::Result<(), String> {
+    let numbers: Vec<String> = match value {
+        Value::Number(number) => vec![number.to_string()],
+        Value::Sequence(all) => all.iter().filter_map(Value::as_i64).map(|n| n.to_string()).collect(),
+        _ => return Ok(()),
+    };
+    // A list goes on in the lines below; what else stands there can only make this less strict.
+    let rest = text.lines().skip(line.saturating_sub(1)).collect::<Vec<_>>().join("\n");
+    let words: Vec<&str> = rest.split(|c: char| c.is_whitespace() || ",:[]{}#".contains(c)).collect();
+    match numbers.into_iter().find(|number| !words.contains(&number.as_str())) {
+        None => Ok(()),
+        Some(number) => Err(format!("it would be read as the number {number}: write it in quotes")),
+    }
+}
+
+fn values(key: &Key, value: &Value) -> std::result::Result<Vec<String>, String> {
+    match (key.shape, value) {
+        (Shape::List, Value::Sequence(all)) => all.iter().map(scalar).collect(),
+        (Shape::Switch, value) if !value.is_bool() => Err("it takes true or false".into()),
+        (_, value) => Ok(vec![scalar(value)?]),
+    }
+}
+
+/// Let the command line judge the values, as if they were flags.
+fn check(key: &Key, values: &[String]) -> std::result::Result<(), String> {
+    if key.shape == Shape::Switch {
+        return Ok(());
+    }
+    let flags = values.iter().map(|value| format!("--{}={value}", key.name));
+    let words = ["kstrim".to_owned(), "up".to_owned()].into_iter().chain(flags);
+    match Cli::command().try_get_matches_from(words) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let text = error.render().to_string();
+            let all: Vec<&str> = text.lines().take_while(|line| !line.contains("--help")).collect();
+            Err(all.join(" ").trim().trim_start_matches("error: ").to_owned())
+        }
+    }
+}
+
+/// A relative path means one beside the file, wherever kstrim is run.
+fn beside(file: &Path, value: String) -> String {
+    match file.parent() {
+        Some(folder) if !value.contains("://") => folder.join(&value).to_string_lossy().into_owned(),
+        _ => value,
+    }
+}
+
+/// The line of a key at the top level; YAML's parser keeps none.
+fn line_of(text: &str, key: &str) -> usize {
+    let is_it = |line: &str| {
+        let line = line.trim_start_matches(['"', '\'']);
+        line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+    };
+    text.lines().position(is_it).map_or(1, |at| at + 1)
+}
+
+fn unknown(file: &Path, line: usize, name: &str, known: &[Key]) -> Box<Failure> {
+    let near = known
+        .iter()
+        .map(|key| (strsim::jaro_winkler(&key.name, &name.replace('_', "-")), &key.name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let message = format!("{}:{line}: there is no setting {name:?}", file.display());
+    let failure = Failure::new(UNKNOWN_KEY, Kind::Usage, message);
+    Box::new(match near {
+        Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("all of them: kstrim config show"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Entry>> {
+        parse(Path::new("/p/kstrim.yaml"), text)
+    }
+
+    fn values(text: &str, key: &str) -> Vec<String> {
+        let entries = read(text).expect(text);
+        entries.into_iter().find(|e| e.key == key).expect(key).values
+    }
+
+    #[test]
+    fn values_are_as_after_a_flag() {
+        assert_eq!(values("cpus: 4", "cpus"), ["4"]);
+        assert_eq!(values("kafka: 4.3.1", "kafka"), ["4.3.1"]);
+        assert_eq!(values("stock: true", "stock"), ["true"]);
+        assert_eq!(
+            values("minikube-arg: [--force, --cni=bridge]", "minikube-arg"),
+            ["--force", "--cni=bridge"]
+        );
+        assert_eq!(values("minikube-arg: --force", "minikube-arg"), ["--force"]);
+        assert!(read("# nothing yet\n").expect("an empty file").is_empty());
+    }
+
+    #[test]
+    fn a_relative_path_is_beside_the_file() {
+        assert_eq!(values("manifests: deploy/strimzi.yaml", "manifests"), ["/p/deploy/strimzi.yaml"]);
+        assert_eq!(values("manifests: /deploy/strimzi.yaml", "manifests"), ["/deploy/strimzi.yaml"]);
+        assert_eq!(values("mirror: https://mirror.example/x", "mirror"), ["https://mirror.example/x"]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_named_with_its_line() {
+        for (text, id, words) in [
+            ("cpus: 2\nmemori: 4g\n", UNKNOWN_KEY, "/p/kstrim.yaml:2"),
+            ("adopt: true\n", UNKNOWN_KEY, "there is no setting"),
+            ("\nnamespace: My_Kafka\n", VALUE, ":2: namespace"),
+            ("nodes: 0\n", VALUE, ":1: nodes"),
+            ("stock: maybe\n", VALUE, ":1: stock"),
+            ("kafka: 4.10\n", VALUE, ":1: kafka"),
+            ("topic: [a, b]\n", VALUE, ":1: topic"),
+            ("memory:\n", VALUE, ":1: memory"),
+            ("topic: 0x1F\n", VALUE, ":1: topic"),
+            ("memory: 0o17777\n", VALUE, ":1: memory"),
+            ("topic: 0b11\n", VALUE, ":1: topic"),
+            ("memory: +6144\n", VALUE, ":1: memory"),
+            ("topic: 1e3\n", VALUE, ":1: topic"),
+            ("stock: yes\n", VALUE, ":1: stock"),
+            ("memory: ~\n", VALUE, ":1: memory"),
+            ("memory: 6Gx\n", VALUE, ":1: memory"),
+            ("cpus: two\n", VALUE, ":1: cpus"),
+            ("driver: -x\n", VALUE, ":1: driver"),
+            ("minikube-arg: [--force, -pvictim]\n", VALUE, ":1: minikube-arg"),
+            ("memory: 4g\nmemory: 5g\n", UNREADABLE, "is not YAML"),
+            ("memory: [4g\n", UNREADABLE, "is not YAML"),
+            ("just words\n", UNREADABLE, "holds no settings"),
+        ] {
+            let failure = read(text).expect_err(text);
+            assert_eq!((failure.id, failure.kind), (id, Kind::Usage), "{text}: {failure:?}");
+            assert!(failure.message.contains(words), "{text}: {failure:?}");
+        }
+        let failure = read("memori: 4g\n").expect_err("no such key");
+        assert_eq!(failure.hints, ["did you mean `memory`?"]);
+        let failure = read("kubernetes_version: \"1.34\"\n").expect_err("no such key");
+        assert_eq!(failure.hints, ["did you mean `kubernetes-version`?"]);
+    }
+
+    #[test]
+    fn what_editors_of_other_systems_write_is_read() {
+        let bom = "\u{feff}memory: 6g\r\npreset: ephemeral\r\n";
+        assert_eq!(values(bom, "memory"), ["6g"]);
+        assert_eq!(values(bom, "preset"), ["ephemeral"]);
+        let failure = read("\u{feff}memory: 6g\r\nmemori: 1\r\n").expect_err("no such key");
+        assert!(failure.message.contains("kstrim.yaml:2"), "{failure:?}");
+        // A mark further inside is a character like any other.
+        assert!(read("memory: 6g\n\u{feff}preset: single\n").is_err());
+    }
+
+    #[test]
+    fn words_of_older_yaml_are_words() {
+        for word in ["yes", "on", "n", "1_000", "12_30", "2024_01_15", "1-2"] {
+            assert_eq!(values(&format!("topic: {word}\n"), "topic"), [word], "{word}");
+        }
+        assert_eq!(values("topic: 2024\n", "topic"), ["2024"]);
+        assert_eq!(values("{cpus: 4, topic: \"0x1F\"}\n", "cpus"), ["4"]);
+        assert_eq!(values("topic: '1e3' # quoted\n", "topic"), ["1e3"]);
+        assert_eq!(values("minikube-arg: [--v, 8]\n", "minikube-arg"), ["--v", "8"]);
+    }
+
+    #[test]
+    fn memory_is_written_in_any_unit() {
+        for text in ["6Gi", "6g", "6G", "6gb", "6GiB", "6144", "6144m", "6144MB", "6144Mi", "6291456k", "max"]
+        {
+            assert!(read(&format!("memory: {text}\n")).is_ok(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The bytes of a batch, unpacked as they are read: never more than a block of the codec's is held.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+use bytes::{Buf, Bytes};
+
+use super::{MAX_RECORD, Wrong, wrong};
+
+/// How a batch is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Codec::Gzip => "gzip",
+            Codec::Snappy => "snappy",
+            Codec::Lz4 => "lz4",
+            Codec::Zstd => "zstd",
+        })
+    }
+}
+
+/// The codec that a batch's attributes name, if any.
+pub fn codec(attributes: i16) -> Result<Option<Codec>, Wrong> {
+    Ok(match attributes & 7 {
+        0 => None,
+        1 => Some(Codec::Gzip),
+        2 => Some(Codec::Snappy),
+        3 => Some(Codec::Lz4),
+        4 => Some(Codec::Zstd),
+        other => return wrong(format!("compressed with codec {other}, which this client does not know")),
+    })
+}
+
+/// Bytes to read fields from.
+pub enum Body {
+    Plain(Bytes),
+    Packed(Box<dyn BufRead>),
+}
+
+/// Bytes that are made room for before they have come.
+const AT_ONCE: usize = 64 << 10;
+
+impl Body {
+    pub fn plain(bytes: Bytes) -> Self {
+        Body::Plain(bytes)
+    }
+
+    /// Bytes as `codec` packed them.
+    pub fn new(bytes: Bytes, codec: Option<Codec>) -> Result<Self, Wrong> {
+        let packed = bytes.reader();
+        Ok(match codec {
+            None => Body::Plain(packed.into_inner()),
+            Some(Codec::Gzip) => boxed(flate2::bufread::MultiGzDecoder::new(packed)),
+            Some(Codec::Snappy) => boxed(Snappy::new(packed.into_inner())),
+            Some(Codec::Lz4) => boxed(lz4::Decoder::new(packed)?),
+            Some(Codec::Zstd) => boxed(zstd::stream::read::Decoder::with_buffer(packed)?),
+        })
+    }
+
+    /// Bytes that are left, where that is known.
+    pub fn left(&self) -> usize {
+        match self {
+            Body::Plain(bytes) => bytes.len(),
+            Body::Packed(_) => usize::MAX,
+        }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&mut self) -> Result<bool, Wrong> {
+        Ok(match self {
+            Body::Plain(bytes) => bytes.is_empty(),
+            Body::Packed(stream) => stream.fill_buf()?.is_empty(),
+        })
+    }
+
+    pub fn byte(&mut self) -> Result<u8, Wrong> {
+        match self {
+            Body::Plain(bytes) if bytes.is_empty() => {
+                Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+            }
+            Body::Plain(bytes) => Ok(bytes.get_u8()),
+            Body::Packed(stream) => {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                Ok(byte[0])
+            }
+        }
+    }
+
+    /// So many bytes, at most [`MAX_RECORD`]. Memory grows with what comes, not with what was announced.
+    pub fn bytes(&mut self, count: usize) -> Result<Bytes, Wrong> {
+        match self {
+            Body::Plain(bytes) if bytes.len() < count => {
+                Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+            }
+            Body::Plain(bytes) => Ok(bytes.split_to(count)),
+            Body::Packed(_) if count > MAX_RECORD => Err(Wrong::TooLarge),
+            Body::Packed(stream) => {
+                let mut bytes = Vec::with_capacity(count.min(AT_ONCE));
+                stream.take(count as u64).read_to_end(&mut bytes)?;
+                if bytes.len() < count {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    /// A 32-bit number in protobuf's zigzag form.
+    pub fn varint(&mut self) -> Result<i32, Wrong> {
+        let Ok(raw) = u32::try_from(self.varying(5)?) else { return wrong("a number of more than 32 bits") };
+        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+
+    /// The same with 64 bits.
+    pub fn varlong(&mut self) -> Result<i64, Wrong> {
+        let raw = self.varying(10)?;
+        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+
+    fn varying(&mut self, most: u32) -> Result<u64, Wrong> {
+        let mut value = 0_u64;
+        for at in 0..most {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f).checked_shl(7 * at).unwrap_or(0);
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        wrong("a number without an end")
+    }
+
+    /// Bytes after their length; -1 is none.
+    pub fn nullable(&mut self) -> Result<Option<Bytes>, Wrong> {
+        match self.varint()? {
+            -1 => Ok(None),
+            length => match usize::try_from(length) {
+                Ok(length) => self.bytes(length).map(Some),
+                Err(_) => wrong("a field of negative length"),
+            },
+        }
+    }
+}
+
+fn boxed(stream: impl Read + 'static) -> Body {
+    Body::Packed(Box::new(BufReader::with_capacity(32 << 10, stream)))
+}
+
+/// snappy as xerial's `SnappyOutputStream` frames it (Java's client), or one block without a frame (librdkafka).
+struct Snappy {
+    packed: Bytes,
+    framed: bool,
+    block: Bytes,
+}
+
+/// xerial's magic number; its version and the least version that can read it follow, 4 bytes each.
+const MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
+const MAGIC_REST: usize = 8;
+
+impl Snappy {
+    fn new(mut packed: Bytes) -> Self {
+        let framed = packed.starts_with(MAGIC) && packed.len() >= MAGIC.len() + MAGIC_REST;
+        if framed {
+            packed.advance(MAGIC.len() + MAGIC_REST);
+        }
+        Self { packed, framed, block: Bytes::new() }
+    }
+
+    /// The packed bytes of the next block.
+    fn frame(&mut self) -> io::Result<Bytes> {
+        if !self.framed {
+            return Ok(std::mem::take(&mut self.packed));
+        }
+        // Streams may follow each other, each with its own head.
+        while self.packed.starts_with(MAGIC) && self.packed.len() >= MAGIC.len() + MAGIC_REST {
+            self.packed.advance(MAGIC.len() + MAGIC_REST);
+        }
+        if self.packed.is_empty() {
+            return Ok(Bytes::new());
+        }
+        if self.packed.len() < 4 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let length = usize::try_from(self.packed.get_i32()).unwrap_or(usize::MAX);
+        if length > self.packed.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(self.packed.split_to(length))
+    }
+}
+
+impl Read for Snappy {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.block.is_empty() {
+            if self.packed.is_empty() {
+                return Ok(0);
+            }
+            let frame = self.frame()?;
+            if frame.is_empty() {
+                continue;
+            }
+            let length = snap::raw::decompress_len(&frame)?;
+            // A block without a frame is a whole batch.
+            if length > MAX_RECORD {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            let mut block = vec![0; length];
+            let got = snap::raw::Decoder::new().decompress(&frame, &mut block)?;
+            block.truncate(got);
+            self.block = block.into();
+        }
+        let count = out.len().min(self.block.len());
+        self.block.copy_to_slice(&mut out[..count]);
+        Ok(count)
+    }
+}

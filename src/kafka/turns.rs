@@ -1,0 +1,83 @@
+//! Whose turn it is: which partitions and brokers are asked first, and what was read of each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a broker that did not answer is left alone while others do.
+const REST: Duration = Duration::from_secs(2);
+/// How often a topic is looked up at most because some of its partitions are refused.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a client remembers from one fetch to the next.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// When each partition gave records last, by a count.
+    served: BTreeMap<(String, i32), u64>,
+    count: u64,
+    /// Up to where each was read, and the leader epoch of the last batch before.
+    epochs: BTreeMap<(String, i32), (i64, i32)>,
+    resting: BTreeMap<i32, Instant>,
+    looked: Option<Instant>,
+}
+
+impl Turns {
+    /// Partitions with those first that have waited longest: brokers fill an answer in the order of the question,
+    /// so the last of many would starve (as Kafka's consumer, that moves a partition to the end when it has
+    /// given records).
+    pub fn in_turn(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {
+        partitions.sort_by_key(|p| (self.last(topic, *p), *p));
+        partitions
+    }
+
+    /// When a partition gave records last.
+    pub fn last(&self, topic: &str, partition: i32) -> u64 {
+        self.served.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
+    }
+
+    /// It gave records.
+    pub fn gave(&mut self, topic: &str, partition: i32) {
+        self.count += 1;
+        self.served.insert((topic.to_owned(), partition), self.count);
+    }
+
+    /// It was read up to `offset`.
+    pub fn read_to(&mut self, topic: &str, partition: i32, offset: i64, epoch: Option<i32>) {
+        let key = (topic.to_owned(), partition);
+        match epoch {
+            Some(epoch) => drop(self.epochs.insert(key, (offset, epoch))),
+            None => drop(self.epochs.remove(&key)),
+        }
+    }
+
+    /// The epoch of what was read before `offset`; -1 where that is not known.
+    pub fn epoch(&self, topic: &str, partition: i32, offset: i64) -> i32 {
+        let known = self.epochs.get(&(topic.to_owned(), partition));
+        known.filter(|(at, _)| *at == offset).map_or(-1, |(_, epoch)| *epoch)
+    }
+
+    /// A broker did not answer.
+    pub fn rest(&mut self, broker: i32) {
+        self.resting.insert(broker, Instant::now() + REST);
+    }
+
+    /// Whether it is left alone for now.
+    pub fn rests(&self, broker: i32) -> bool {
+        self.resting.get(&broker).is_some_and(|until| Instant::now() < *until)
+    }
+
+    /// It answered.
+    pub fn answered(&mut self, broker: i32) {
+        self.resting.remove(&broker);
+    }
+
+    /// Whether it is time to look a topic up again.
+    pub fn may_look(&mut self) -> bool {
+        let due = self.looked.is_none_or(|at| at.elapsed() >= LOOK);
+        if due {
+            self.looked = Some(Instant::now());
+        }
+        due
+    }
+}

@@ -1,0 +1,103 @@
+//! What minikube keeps of a profile on this disk, read without minikube and without an engine. Two things in it
+//! identify a profile, and `minikube delete` removes both (minikube 1.38 and later, `cmd/minikube/cmd/delete.go`):
+//!
+//! * `UUID` in `profiles/NAME/config.json`: the value of `minikube start --uuid`, written before the machine is made
+//!   (`pkg/minikube/node/start.go`: `SaveProfile` before `startHost`), kept by every later start
+//!   (`updateExistingConfigFromFlags` changes it only for a given flag), empty unless somebody passes the flag. Only the
+//!   hyperkit driver reads it, which makes one itself where none is given.
+//! * `machines/NAME/id_rsa.pub`: the machine's key. All drivers that make a machine (docker, podman, kvm2, qemu, vfkit,
+//!   virtualbox ...) generate it with the machine (`ssh.GenerateSSHKey`) and never again while the file is there; the
+//!   drivers `none` and `ssh` have none.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// A profile's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnDisk {
+    /// Whether there is a folder of the profile.
+    pub folder: bool,
+    /// Whether it has a configuration. A start that is refused leaves a folder without one.
+    pub configured: bool,
+    /// The `UUID` of its configuration, if it has one.
+    pub token: Option<String>,
+    /// minikube's driver; empty if there is no configuration.
+    pub driver: String,
+    /// Whether its control plane has an address: without one nothing ever ran in it.
+    pub addressed: bool,
+    /// Digest of the machine's public key.
+    pub key: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Config {
+    #[serde(rename = "UUID")]
+    uuid: String,
+    #[serde(rename = "Driver")]
+    driver: String,
+    #[serde(rename = "Nodes")]
+    nodes: Option<Vec<Node>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Node {
+    #[serde(rename = "IP")]
+    ip: String,
+}
+
+/// Read the files of `profile` in minikube's folder. What is missing or cannot be read counts as not there.
+pub fn read(home: &Path, profile: &str) -> OnDisk {
+    let folder = home.join("profiles").join(profile);
+    let config = std::fs::read(folder.join("config.json")).ok();
+    let known: Config = config.as_deref().and_then(|b| serde_json::from_slice(b).ok()).unwrap_or_default();
+    let key = std::fs::read(home.join("machines").join(profile).join("id_rsa.pub")).ok();
+    OnDisk {
+        folder: folder.is_dir(),
+        configured: config.is_some(),
+        token: Some(known.uuid).filter(|uuid| !uuid.is_empty()),
+        driver: known.driver,
+        addressed: known.nodes.iter().flatten().next().is_some_and(|node| !node.ip.is_empty()),
+        key: key.filter(|bytes| !bytes.is_empty()).map(|bytes| digest(&bytes)),
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_minikube_keeps_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path();
+        assert_eq!(read(home, "p"), OnDisk::default());
+        let write = |path: &str, text: &str| {
+            let path = home.join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
+        write("profiles/p/client.crt", "of a start that was refused");
+        assert!(!read(home, "p").configured);
+        write("profiles/p/config.json", r#"{"UUID":"a-b","Driver":"docker","Nodes":[{"IP":""}]}"#);
+        let begun = read(home, "p");
+        assert!(begun.configured && !begun.addressed && begun.key.is_none());
+        assert_eq!((begun.token.as_deref(), begun.driver.as_str()), (Some("a-b"), "docker"));
+        write("profiles/p/config.json", r#"{"UUID":"","Driver":"docker","Nodes":[{"IP":"192.168.49.2"}]}"#);
+        write("machines/p/id_rsa.pub", "ssh-rsa AAAA one\n");
+        let made = read(home, "p");
+        assert!(made.addressed && made.token.is_none());
+        write("machines/p/id_rsa.pub", "ssh-rsa AAAA two\n");
+        assert_ne!(made.key, read(home, "p").key, "another machine has another key");
+        // Half of a file is a configuration that says nothing.
+        write("profiles/p/config.json", r#"{"UUID":"a"#);
+        assert_eq!((read(home, "p").configured, read(home, "p").token), (true, None));
+    }
+}

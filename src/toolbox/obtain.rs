@@ -1,0 +1,137 @@
+//! Obtaining a tool: whose word its digest is, and where its bytes may come from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ledger::Entry;
+use super::vouched::{self, Digests, Voucher};
+use super::{Toolbox, checksum, ids};
+use crate::catalogue::programs;
+use crate::download::{self, OnProgress, Request, Settings, Source, Store};
+use crate::failure::{Failure, Kind, Result};
+use crate::names::{Tool, Version};
+
+/// Largest program, bytes. minikube has about 130 MB.
+const SIZE_LIMIT: u64 = 512 << 20;
+/// The cache's folders for what is fetched.
+const CLASS: &str = "tools";
+const CHECKSUMS: &str = "checksums";
+
+impl Toolbox {
+    /// A tool of this version: the one that is there, else the publisher's, or its mirror's. Blocking.
+    ///
+    /// # Errors
+    /// `KS-DOWNLOAD-*` and `KS-TOOL-*`.
+    pub fn obtain(
+        &self,
+        tool: Tool,
+        version: &Version,
+        store: &Store,
+        digests: &Digests,
+        progress: OnProgress<'_>,
+    ) -> Result<PathBuf> {
+        if let Some(path) = self.verified(tool, version)? {
+            return Ok(path);
+        }
+        let url = self.url(tool, version);
+        let pinned = digests.pinned(tool, version, &self.platform);
+        if let Some(mirror) = store.source.plain_http() {
+            return Err(plain_http(tool, mirror));
+        }
+        let (expected, voucher) = match pinned {
+            Some((digest, voucher)) => {
+                self.remembered(tool, version, &digest, "the digest that is known of it")?;
+                (digest, voucher)
+            }
+            None if store.source == Source::Origin => {
+                (self.published(tool, version, &url, store, progress)?, Voucher::Publisher)
+            }
+            None => return Err(self.unpinned(tool, version, &store.source.shown(&url))),
+        };
+        let settings = Settings { size_limit: SIZE_LIMIT, ..store.settings.clone() };
+        let store = Store { settings, ..store.clone() };
+        let request = Request { url: &url, class: CLASS, digest: Some(&expected), verify: &download::sha256 };
+        let fetched = store.fetch(&request, progress)?;
+        let from = fetched.from.unwrap_or(url);
+        let path = self.install_from_file(tool, version, &fetched.path, (&expected, voucher), &from)?;
+        // It is in its place: a second copy of so many bytes serves nobody.
+        let _ = fs::remove_file(&fetched.path);
+        Ok(path)
+    }
+
+    /// Nobody here knows what it has to be, and it would come from somebody else than its publisher.
+    fn unpinned(&self, tool: Tool, version: &Version, from: &str) -> Box<Failure> {
+        let message = format!("nobody vouches for {tool} {version} from {from}");
+        let name = vouched::name(tool, version, &self.platform);
+        Box::new(
+            Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
+                .because(
+                    "this kstrim's catalogue has no digest of it, and a mirror's own checksum proves nothing",
+                )
+                .hint(format!("take it from its publisher: kstrim tools install {tool}@{version}"))
+                .hint(format!("or vouch for it: --tool-digests FILE with a line `SHA256  {name}`")),
+        )
+    }
+
+    /// The publisher's checksum, by https from the publisher itself, held against what it was before.
+    fn published(
+        &self,
+        tool: Tool,
+        version: &Version,
+        url: &str,
+        store: &Store,
+        progress: OnProgress<'_>,
+    ) -> Result<String> {
+        let url_of_sum = format!("{url}.sha256");
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let read = |path: &Path| {
+            let bytes = fs::read(path).map_err(|e| self.unwritable(&e))?;
+            checksum::parse(&url_of_sum, &bytes, name)
+        };
+        let settings = Settings { size_limit: checksum::SIZE_LIMIT, ..store.settings.clone() };
+        let store = Store { settings, ..store.clone() };
+        let verify = |path: &Path| read(path).and_then(|_| download::sha256(path));
+        let request = Request { url: &url_of_sum, class: CHECKSUMS, digest: None, verify: &verify };
+        let fetched = store.fetch(&request, progress)?;
+        let sha256 = read(&fetched.path)?;
+        self.remembered(tool, version, &sha256, &url_of_sum)?;
+        Ok(sha256)
+    }
+
+    /// See that somebody's word that counts stands behind what was obtained: also behind what an earlier kstrim took
+    /// on the word of a mirror, or a catalogue that did not know the digest yet.
+    pub(super) fn vouched(&self, tool: Tool, version: &Version, entry: &Entry) -> Result<()> {
+        let pin = programs::digest(tool, version, &self.platform);
+        let wrong = match (entry.voucher, pin) {
+            (Some(Voucher::User | Voucher::Bundle), _) => return Ok(()),
+            (_, Some(pin)) if pin == entry.sha256 => return Ok(()),
+            (_, Some(pin)) => format!("published sha256:{pin}"),
+            (Some(Voucher::Publisher | Voucher::Catalogue), None) => return Ok(()),
+            (None, None) if entry.from == self.url(tool, version) => return Ok(()),
+            (None, None) => "its digest was the word of where it came from alone".to_owned(),
+        };
+        let spec = format!("{tool}@{version}");
+        let message =
+            format!("{} was not obtained from its publisher", self.path_of(tool, version).display());
+        Err(Box::new(
+            Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
+                .because(format!("obtained sha256:{}, from {}", entry.sha256, entry.from))
+                .because(wrong)
+                .hint(format!(
+                    "obtain it anew: kstrim tools remove --forget {spec} && kstrim tools install {spec}"
+                ))
+                .hint("or use the tools of this machine: kstrim up --system-tools"),
+        ))
+    }
+}
+
+/// A mirror of programs that anybody on the way can answer for.
+fn plain_http(tool: Tool, mirror: &str) -> Box<Failure> {
+    let message = format!("{tool} is not taken from {mirror}: plain http is no way for programs");
+    Box::new(
+        Failure::new(ids::PLAIN_HTTP, Kind::Usage, message)
+            .because("anybody between here and there can answer, and see what is asked for")
+            .hint("name the mirror by https, as a folder (--mirror DIR), or on this machine (http://127.0.0.1:PORT)")
+            .hint("or use the tools of this machine: --system-tools"),
+    )
+}

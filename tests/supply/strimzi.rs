@@ -1,0 +1,100 @@
+//! Strimzi's own install manifests, which are not part of this repository: from the folder that `KSTRIM_STRIMZI` names,
+//! else from kstrim's cache, else downloaded into it by their pinned digests.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use kstrim::catalogue::{self, Choice, Partial, Release};
+use kstrim::download::{Settings, Source, Store};
+use kstrim::manifest::source::{CLASS, install};
+use kstrim::manifest::{Object, load};
+use kstrim::names::Version;
+
+/// The variable that names a folder with `install-manifests.tar.xz`, in which there is a
+/// `strimzi-cluster-operator-RELEASE.yaml` for each release, and with `releases.json`, the facts.
+const FOLDER: &str = "KSTRIM_STRIMZI";
+
+/// The manifests of all releases of the catalogue.
+pub struct Data {
+    files: HashMap<Version, PathBuf>,
+    parsed: Mutex<HashMap<Version, Vec<Object>>>,
+    facts: Option<PathBuf>,
+    _unpacked: Option<tempfile::TempDir>,
+}
+
+/// The manifests, or why there are none. A folder that is named but does not have them is a failure.
+pub fn data() -> Result<&'static Data, String> {
+    static DATA: OnceLock<Result<Data, String>> = OnceLock::new();
+    let data = DATA.get_or_init(|| match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
+        Some(folder) => Ok(unpacked(Path::new(&folder))),
+        None => fetched(),
+    });
+    data.as_ref().map_err(|why| format!("needs Strimzi's manifests: set {FOLDER}; {why}"))
+}
+
+fn unpacked(folder: &Path) -> Data {
+    let archive = folder.join("install-manifests.tar.xz");
+    let to = tempfile::tempdir().expect("a folder");
+    let status = Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(to.path()).status();
+    assert!(status.is_ok_and(|s| s.success()), "{FOLDER}: tar cannot unpack {}", archive.display());
+    let files = versions().map(|version| {
+        let file = to.path().join(format!("strimzi-cluster-operator-{version}.yaml"));
+        assert!(file.is_file(), "{FOLDER}: there is no {version} in {}", archive.display());
+        (version, file)
+    });
+    Data {
+        files: files.collect(),
+        parsed: Mutex::default(),
+        facts: Some(folder.join("releases.json")),
+        _unpacked: Some(to),
+    }
+}
+
+/// With the downloader of `kstrim up`, which checks the digests. Stops at the first that cannot be downloaded.
+fn fetched() -> Result<Data, String> {
+    let offline = std::env::var_os("KSTRIM_OFFLINE").is_some_and(|value| value == "true");
+    let settings =
+        Settings { attempts: 1, connect_timeout: Duration::from_secs(5), offline, ..Settings::default() };
+    let store = Store { folder: kstrim::paths::cache_dir(), source: Source::Origin, settings };
+    let mut files = HashMap::new();
+    for release in catalogue::releases() {
+        let choice = choice(release);
+        install(None, &choice, &store, &mut |_| ControlFlow::Continue(())).map_err(|failure| {
+            format!("downloading them failed: {}", failure.causes.first().unwrap_or(&failure.message))
+        })?;
+        files.insert(release.version.clone(), store.path(CLASS, &choice.digest));
+    }
+    Ok(Data { files, parsed: Mutex::default(), facts: None, _unpacked: None })
+}
+
+fn versions() -> impl Iterator<Item = Version> {
+    catalogue::releases().iter().map(|release| release.version.clone())
+}
+
+/// The set of versions that goes with a release.
+pub fn choice(release: &Release) -> Choice {
+    catalogue::resolve(&Partial { release: Some(release.version.clone()), ..Partial::default() }).unwrap()
+}
+
+impl Data {
+    /// A release's install manifest.
+    pub fn file(&self, version: &Version) -> &Path {
+        &self.files[version]
+    }
+
+    /// The objects in it.
+    pub fn objects(&self, version: &Version) -> Vec<Object> {
+        let load = || load::from_path(self.file(version)).unwrap_or_else(|f| panic!("{f} {:?}", f.causes));
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        parsed.entry(version.clone()).or_insert_with(load).clone()
+    }
+
+    /// The file of facts about the releases, of which the catalogue is made.
+    pub fn facts(&self) -> Result<&Path, String> {
+        self.facts.as_deref().ok_or_else(|| format!("needs the facts about the releases: set {FOLDER}"))
+    }
+}
