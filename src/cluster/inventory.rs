@@ -164,8 +164,11 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
         let first = group.pointer("/versions/0/groupVersion").and_then(Value::as_str);
         apis.extend(preferred.or(first).map(|version| format!("/apis/{version}")));
     }
+    // The API server has just answered. A group that has a server of its own (metrics.k8s.io) answers 503 for as long
+    // as that one is away: to ask again would take the time of a restart, for each such group.
+    let once = &kubectl.clone().impatient();
     let lists: Vec<_> = stream::iter(apis)
-        .map(|api| async move { (kubectl.find(&api).await, api) })
+        .map(|api| async move { (once.find(&api).await, api) })
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
