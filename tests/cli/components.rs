@@ -86,7 +86,9 @@ fn up_brings_them_all_beside_each_other() {
             let mut deleted: Vec<String> = calls.by_ref().take(2).collect();
             deleted.sort();
             for (call, name) in deleted.iter().zip(["kstrim-proof-sink", "kstrim-proof-source"]) {
-                let path = format!("delete --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkaconnectors/{name} ");
+                let path = format!(
+                    "delete --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkaconnectors/{name} "
+                );
                 assert!(call.contains(&path), "{call}");
             }
             assert_eq!(deleted.len(), 2, "{deleted:#?}");

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::Test;
 use crate::support::{
-    ID, KAFKA, PROFILE, TOPIC, apply_foreign, events, failure, kstrim, kubectl, ready, same, state, told, until,
+    ID, KAFKA, PROFILE, TOPIC, apply_foreign, events, failure, kstrim, kubectl, ready, same, state, told,
+    until,
 };
 
 const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
@@ -257,7 +258,9 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
     until(&test, "the second Kafka serves", |t| {
         let ready = |key: &str| {
             let conditions = t.object(PROFILE, key)["status"]["conditions"].clone();
-            conditions.as_array().is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+            conditions
+                .as_array()
+                .is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
         };
         ready("kafkas.kafka.strimzi.io/kafka/second")
             && t.object(PROFILE, "deployments.apps/kafka/second-entity-operator").is_object()

@@ -7,7 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::Test;
-use crate::support::{ID, PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written};
+use crate::support::{
+    ID, PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written,
+};
 
 /// The state of each task.
 fn states(test: &mut Test) -> BTreeMap<String, String> {

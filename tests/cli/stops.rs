@@ -35,6 +35,7 @@ fn hangs(test: &mut Test, program: &str, args: &str) {
 }
 
 const CREATE_TOPIC: &str = "create --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkatopics";
+const CREATE_POOL: &str = "create --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkanodepools";
 
 const VERBS: [Verb; 14] = [
     Verb {
@@ -78,7 +79,8 @@ const VERBS: [Verb; 14] = [
     Verb {
         args: &["scale", "--brokers", "3"],
         hold: |t| t.rescenario(|s| s.timings.broker_ready = 600_000),
-        there: "patch kafkanodepools",
+        // The first pool's nodes are controllers too: the new brokers get a pool of their own.
+        there: CREATE_POOL,
         resumes: None,
         stops: ALL,
     },

@@ -63,7 +63,10 @@ pub fn faults() -> Vec<Fault> {
             // The volume of a Kafka that was gone stays, and the namespace with it.
             Left::Namespace,
         )
-        .by(&["down", "--keep-cluster", "--yes"]),
+        .by(&["down", "--keep-cluster", "--yes"])
+        .cured_by(|t| {
+            drop(kubectl(t, "delete pvc data-0-my-cluster-dual-role-0 -n kafka --wait=false").expect(0))
+        }),
         fault(
             "down-with-a-foreign-finalizer",
             "kstrim's ConfigMap in the namespace has a finalizer that nobody serves",
