@@ -85,9 +85,12 @@ impl Task<Cx> for Namespace {
                 () = tokio::time::sleep(Duration::from_secs(1)) => { self.check(cx).await?; }
             }
             if there() == Some(false) {
+                // Somebody created it meanwhile: the next check looks whose it is.
+                ownership::installation_of_new_namespace(cx).await?;
                 return Ok(());
             }
         }
+        ownership::installation_of_new_namespace(cx).await?;
         let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
         let failed = |e| ownership::api_failure(cx, "create the namespace", &e);
         // Created, not applied: somebody else's of the name that came meanwhile stays theirs.

@@ -144,6 +144,15 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
     Ok(found)
 }
 
+/// The same before the namespace is created: what was found earlier was in one that is gone, and its marker with it.
+///
+/// # Errors
+/// Those of [`installation`].
+pub async fn installation_of_new_namespace(cx: &Cx) -> Result<Installation> {
+    cx.installation.replace(None);
+    installation_to_create(cx).await
+}
+
 /// Create the marker of the installation, and give its id to the objects of an earlier kstrim, which knew none.
 ///
 /// # Errors

@@ -78,13 +78,22 @@ fn up_brings_them_all_beside_each_other() {
     for args in [vec!["up", "--preset", "ha"], vec!["up", "--preset", "ha", "--with", with]] {
         test.forget_calls();
         test.args(args.clone()).run().expect(0);
-        // Connect's proof brings two connectors and takes them away.
-        let calls = written(&test);
-        let proof = if args.contains(&"--with") { 2 } else { 0 };
-        assert!(
-            calls.len() == proof && calls.last().is_none_or(|c| c.contains("kstrim-proof")),
-            "{calls:#?}"
-        );
+        // Connect's proof creates two connectors in one apply and deletes each by its path.
+        let mut calls = written(&test).into_iter();
+        if args.contains(&"--with") {
+            let created = calls.next().expect("the proof's connectors are created");
+            assert!(created.contains(" apply "), "{created}");
+            let mut deleted: Vec<String> = calls.by_ref().take(2).collect();
+            deleted.sort();
+            for (call, name) in deleted.iter().zip(["kstrim-proof-sink", "kstrim-proof-source"]) {
+                let path = format!(
+                    "delete --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkaconnectors/{name} "
+                );
+                assert!(call.contains(&path), "{call}");
+            }
+            assert_eq!(deleted.len(), 2, "{deleted:#?}");
+        }
+        assert_eq!(calls.collect::<Vec<_>>(), Vec::<String>::new(), "{args:?} writes more");
     }
     assert_eq!(test.object(PROFILE, KAFKA), before);
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::Test;
 use crate::support::{
     ID, KAFKA, PROFILE, TOPIC, apply_foreign, events, failure, kstrim, kubectl, ready, same, state, told,
+    until,
 };
 
 const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
@@ -253,6 +254,17 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
         "metadata": {"name": "db", "namespace": "kafka"}, "data": {"db-password": "aHVudGVyMg=="}}),
         ],
     );
+    // The world goes on by itself: all of the second Kafka has to be there before it is looked at.
+    until(&test, "the second Kafka serves", |t| {
+        let ready = |key: &str| {
+            let conditions = t.object(PROFILE, key)["status"]["conditions"].clone();
+            conditions
+                .as_array()
+                .is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+        };
+        ready("kafkas.kafka.strimzi.io/kafka/second")
+            && t.object(PROFILE, "deployments.apps/kafka/second-entity-operator").is_object()
+    });
     let before = state(&test);
     let lines = events(&mut test, ["topic", "create", "lat", "-c", "second"], 5);
     assert_eq!(failure(&lines), "KS-TOPIC-RESOURCE-TAKEN", "{}", told(&lines));

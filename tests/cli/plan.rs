@@ -7,7 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::Test;
-use crate::support::{PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written};
+use crate::support::{
+    ID, PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written,
+};
 
 /// The state of each task.
 fn states(test: &mut Test) -> BTreeMap<String, String> {
@@ -108,7 +110,15 @@ fn what_is_rendered_is_what_up_applies() {
     let mut test = fresh().scenario(quick);
     let rendered = kstrim(&mut test, ["render"]).expect(0).stdout;
     kstrim(&mut test, ["up"]).expect(0);
-    let up = state(&test);
+    // The text is the same for every cluster: it knows no installation's id, and no ConfigMap that keeps one.
+    let mut up = state(&test);
+    assert!(up.remove("configmaps/kafka/kstrim-installation").is_some(), "{:?}", up.keys());
+    let mut with_id = 0;
+    for object in up.values_mut() {
+        let labels = object["labels"].as_object_mut();
+        with_id += usize::from(labels.is_some_and(|labels| labels.remove(ID).is_some()));
+    }
+    assert!(with_id > 10, "{with_id} objects have the installation's id");
     // The same profile, with the text applied by hand in place of kstrim.
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
     // Kinds are known a moment after their definitions.

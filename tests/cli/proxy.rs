@@ -18,7 +18,8 @@ fn is_proxy(call: &Call) -> bool {
 }
 
 fn is_read(call: &Call) -> bool {
-    call.args.iter().any(|a| a == "--raw") && !call.args.iter().any(|a| a == "/readyz")
+    let has = |word: &str| call.args.iter().any(|a| a == word);
+    has("get") && has("--raw") && !has("/readyz")
 }
 
 /// What is left in the folder of temporary files.

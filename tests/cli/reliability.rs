@@ -80,6 +80,7 @@ enum End {
 enum Left {
     Nothing,
     Profile,
+    Namespace,
     Strimzi,
     Kafka,
     All,
@@ -93,7 +94,8 @@ impl Left {
             profile if profile["host"] == "invalid" => Left::Nothing,
             _ if there(TOPIC) && there(KAFKA) && there(OPERATOR) => Left::All,
             _ if there(KAFKA) => Left::Kafka,
-            _ if there(OPERATOR) || there("namespaces//kafka") => Left::Strimzi,
+            _ if there(OPERATOR) => Left::Strimzi,
+            _ if there("namespaces//kafka") => Left::Namespace,
             _ => Left::Profile,
         }
     }
@@ -102,6 +104,7 @@ impl Left {
         match self {
             Left::Nothing => "nothing",
             Left::Profile => "the profile",
+            Left::Namespace => "profile, namespace",
             Left::Strimzi => "profile, Strimzi",
             Left::Kafka => "profile, Strimzi, Kafka",
             Left::All => "everything",

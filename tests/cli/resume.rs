@@ -49,7 +49,8 @@ fn a_broker_image_that_is_mended() {
 
 #[test]
 fn what_an_earlier_down_is_still_deleting() {
-    for (what, slow) in [("delete namespace", "namespace"), ("delete customresourcedefinitions", "crds")] {
+    let definition = "delete --raw /apis/apiextensions.k8s.io/v1/customresourcedefinitions/";
+    for (what, slow) in [("delete --raw /api/v1/namespaces/kafka -f", "namespace"), (definition, "crds")] {
         let mut test = ready().fault("kubectl", what, None, Action::KillParentAfter);
         test.rescenario(|s| match slow {
             "crds" => s.timings.crd_delete = 3_000,

@@ -34,6 +34,9 @@ fn hangs(test: &mut Test, program: &str, args: &str) {
     test.rescenario(|s| s.faults.push(fault));
 }
 
+const CREATE_TOPIC: &str = "create --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkatopics";
+const CREATE_POOL: &str = "create --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkanodepools";
+
 const VERBS: [Verb; 14] = [
     Verb {
         args: &["up"],
@@ -72,11 +75,12 @@ const VERBS: [Verb; 14] = [
     verb(&["connect"], |t| hangs(t, "kubectl", ""), "kubectl", ALL),
     verb(&["doctor"], |t| hangs(t, "kubectl", "get"), "kubectl", SOME),
     verb(&["upgrade", "--release", "1.2.0", "--yes"], |t| hangs(t, "kubectl", ""), "kubectl", SOME),
-    verb(&["topic", "create", "other"], |t| hangs(t, "kubectl", "apply"), "apply", SOME),
+    verb(&["topic", "create", "other"], |t| hangs(t, "kubectl", CREATE_TOPIC), CREATE_TOPIC, SOME),
     Verb {
         args: &["scale", "--brokers", "3"],
         hold: |t| t.rescenario(|s| s.timings.broker_ready = 600_000),
-        there: "apply",
+        // The first pool's nodes are controllers too: the new brokers get a pool of their own.
+        there: CREATE_POOL,
         resumes: None,
         stops: ALL,
     },

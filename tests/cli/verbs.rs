@@ -73,10 +73,11 @@ const BUNDLE: &[&str] =
 
 #[test]
 fn each_verb_succeeds() {
-    let mut test = fresh().scenario(quick);
+    let test = fresh().scenario(quick);
     let mirror = Mirror::new(&test);
     mirror.tool(&test, "minikube", "1.38.1");
     mirror.tool(&test, "kubectl", "1.35.1");
+    let mut test = test.env("KSTRIM_TOOL_DIGESTS", mirror.digests());
     bundle::archives(&test);
     for row in ROWS {
         run(&mut test, row);

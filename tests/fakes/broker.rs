@@ -244,9 +244,13 @@ impl<'a> Connection<'a> {
         for asked in &request.topics {
             let brokers = self.shared.setup.brokers.len();
             let too_many = usize::try_from(asked.replication_factor).is_ok_and(|n| n > brokers);
-            let fenced = Self::spend(&self.shared.fenced, self.faults.fenced_times);
+            // A topic of the name is looked for first, as Kafka's controller does it.
+            let exists = self.shared.logs.meta(&asked.name)?.is_some();
+            let fenced = !exists && Self::spend(&self.shared.fenced, self.faults.fenced_times);
             let code = if self.shared.setup.secured.hides {
                 NOT_AUTHORIZED
+            } else if exists {
+                36
             } else if too_many || fenced {
                 38
             } else if self.shared.logs.create(&asked.name, asked.num_partitions.max(1))? {

@@ -6,7 +6,7 @@ use super::{
 };
 
 pub fn faults() -> Vec<Fault> {
-    use Left::Profile;
+    use Left::Namespace;
     use World::Empty;
     vec![
         fault(
@@ -14,11 +14,11 @@ pub fn faults() -> Vec<Fault> {
             "the credentials may not apply",
             Empty,
             |t| {
-                let words = "Error from server (Forbidden): namespaces is forbidden: User \"minikube-user\" cannot patch resource";
+                let words = "Error from server (Forbidden): customresourcedefinitions.apiextensions.k8s.io is forbidden: User \"minikube-user\" cannot patch resource";
                 kubectl_says(t, "apply", None, words);
             },
             Named("KS-API-FORBIDDEN", 1),
-            Profile,
+            Namespace,
         ),
         fault(
             "conflict",
@@ -29,7 +29,7 @@ pub fn faults() -> Vec<Fault> {
                 kubectl_says(t, "apply", None, words);
             },
             Named("KS-API-CONFLICT", 5),
-            Profile,
+            Namespace,
         ),
         fault(
             "stored-versions",
@@ -40,7 +40,7 @@ pub fn faults() -> Vec<Fault> {
                 kubectl_says(t, "apply", None, words);
             },
             Named("KS-CRD-STORED-VERSION", 5),
-            Profile,
+            Namespace,
         ),
         fault(
             "kubectl-unknown",
@@ -48,7 +48,7 @@ pub fn faults() -> Vec<Fault> {
             Empty,
             |t| kubectl_says(t, "apply", None, "error: something never seen before"),
             Named("KS-KUBECTL", 1),
-            Profile,
+            Namespace,
         ),
         fault(
             "certificates-expired",
@@ -81,7 +81,7 @@ pub fn faults() -> Vec<Fault> {
                 kubectl_says(t, "apply", None, words);
             },
             Named("KS-KAFKA-ZOOKEEPER", 2),
-            Profile,
+            Namespace,
         ),
     ]
 }

@@ -147,7 +147,8 @@ pub fn faults() -> Vec<Fault> {
             World::Empty,
             |t| break_call(t, "kubectl", "port-forward", Some(1), Action::KillParentBefore),
             Killed,
-            All,
+            // The topic is created in Kafka before it has a KafkaTopic.
+            Left::Kafka,
         ),
         fault(
             "kubernetes-does-not-come-up",

@@ -1,24 +1,36 @@
 //! What will not go.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     End::{Healed, Named},
     Fault, Left, World, fault,
 };
 use crate::harness::{Engine, Test};
-use crate::support::{apply_foreign, kubectl};
+use crate::support::{PROFILE, apply_foreign, kubectl};
 
-/// Something in the namespace gets a finalizer that nobody serves.
+/// Somebody else's object in the namespace has a finalizer that nobody serves.
 fn hold(test: &mut Test) {
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held",
         "namespace": "kafka", "finalizers": ["example.com/keep"]}});
     apply_foreign(test, &[map]);
 }
 
+fn finalizers(test: &mut Test, map: &str, finalizers: &Value) {
+    let patch = json!({"metadata": {"finalizers": finalizers}});
+    kubectl(test, &format!("patch configmap {map} -n kafka --type=merge -p {patch}")).expect(0);
+}
+
 fn let_go(test: &mut Test) {
-    let patch = json!({"metadata": {"finalizers": null}});
-    kubectl(test, &format!("patch configmap held -n kafka --type=merge -p {patch}")).expect(0);
+    finalizers(test, "held", &Value::Null);
+}
+
+/// It is as it was, and its owner deletes it.
+fn gone(test: &mut Test) {
+    let held = test.object(PROFILE, "configmaps/kafka/held");
+    assert!(held.is_object() && held["metadata"]["deletionTimestamp"].is_null(), "{held}");
+    let_go(test);
+    kubectl(test, "delete configmap held -n kafka").expect(0);
 }
 
 pub fn faults() -> Vec<Fault> {
@@ -48,19 +60,33 @@ pub fn faults() -> Vec<Fault> {
             World::Ready,
             |t| drop(kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0)),
             Healed("nobody served the finalizer of my-topic"),
-            Left::Profile,
-        )
-        .by(&["down", "--keep-cluster", "--yes"]),
-        fault(
-            "down-with-a-foreign-finalizer",
-            "something in the namespace has a finalizer nobody serves",
-            World::Ready,
-            hold,
-            Named("KS-NAMESPACE-FINALIZER", 1),
-            Left::Strimzi,
+            // The volume of a Kafka that was gone stays, and the namespace with it.
+            Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"])
-        .cured_by(let_go),
+        .cured_by(|t| {
+            drop(kubectl(t, "delete pvc data-0-my-cluster-dual-role-0 -n kafka --wait=false").expect(0))
+        }),
+        fault(
+            "down-with-a-foreign-finalizer",
+            "kstrim's ConfigMap in the namespace has a finalizer that nobody serves",
+            World::Ready,
+            |t| finalizers(t, "kstrim-installation", &json!(["example.com/keep"])),
+            Named("KS-NAMESPACE-FINALIZER", 1),
+            Left::Namespace,
+        )
+        .by(&["down", "--keep-cluster", "--yes"])
+        .cured_by(|t| finalizers(t, "kstrim-installation", &json!(null))),
+        fault(
+            "down-with-a-foreign-object",
+            "somebody else's object is in the namespace, with a finalizer that nobody serves",
+            World::Ready,
+            hold,
+            Healed("namespace kafka stays: kstrim did not create what is in it: ConfigMap held"),
+            Left::Namespace,
+        )
+        .by(&["down", "--keep-cluster", "--yes"])
+        .cured_by(gone),
         fault(
             "namespace-going",
             "the namespace is deleted, and the same finalizer holds it",
@@ -70,7 +96,7 @@ pub fn faults() -> Vec<Fault> {
                 kubectl(t, "delete namespace kafka --wait=false").expect(0);
             },
             Named("KS-NAMESPACE-FINALIZER", 1),
-            Left::Strimzi,
+            Left::Namespace,
         )
         .cured_by(let_go),
         fault(
@@ -79,7 +105,7 @@ pub fn faults() -> Vec<Fault> {
             World::Ready,
             |t| t.rescenario(|s| s.stuck_crds.push("kafkabridges".into())),
             Named("KS-CRD-STUCK", 4),
-            Left::Strimzi,
+            Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"]),
         fault(
