@@ -263,7 +263,7 @@ impl ProfileDeletion {
         if !volumes.is_empty() {
             lines.push(format!("volume claims {}", some(&volumes)));
         }
-        lines.extend(self.others().into_iter().map(|other| format!("{other}, not made by kstrim")));
+        lines.extend(self.others().into_iter().map(|other| format!("{other}, not created by kstrim")));
         lines
     }
 }

@@ -289,6 +289,11 @@ fn system(item: &Item) -> bool {
                 item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
             item.name() == "default" && pulls_only
         }
+        // The API server's own Service.
+        "Service" | "Endpoints" | "EndpointSlice" => {
+            item.name() == "kubernetes"
+                && item.object.pointer("/metadata/namespace").and_then(Value::as_str) == Some("default")
+        }
         // Held by this very command, or left by one that was killed.
         "Lease" => item.name() == super::lease::NAME && super::installation::by_kstrim(&item.object),
         _ => false,

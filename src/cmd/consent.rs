@@ -13,6 +13,11 @@ pub fn is_possible() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
 }
 
+/// Whether there is a terminal to ask on.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
+}
+
 /// Ask a person. `question` is a sentence that tells what will be done, `refused` what follows without an answer,
 /// `hint` how a script says yes.
 ///

@@ -237,7 +237,9 @@ async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
     let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
     gone::refuse_other_engine(cx, &again).await?;
     let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
-    down_profile::refuse_others(&cx.settings.target, &found, args.delete_others)?;
+    // A person reads it in the question; a script has to say so.
+    let asked = !args.yes && super::consent::can_ask();
+    down_profile::refuse_others(&cx.settings.target, &found, args.delete_others || asked)?;
     Ok(found)
 }
 

@@ -4,23 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::cluster::installation;
+use crate::cluster::installation::{self, Installation};
+use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::config::Target;
 use crate::context::Cx;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::observe::Version;
-use crate::quickstart::{first_start, gone, identity, refused};
+use crate::quickstart::{first_start, gone, identity, ownership, refused};
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
-/// The profile holds what kstrim did not make.
+/// The profile holds what kstrim did not create.
 pub const OTHERS: Id = Id("KS-PROFILE-OTHERS");
-
-/// Kinds of Strimzi's whose pods and volumes have the label `strimzi.io/cluster` with the resource's name.
-const OWNERS: [&str; 4] = ["kafkas", "kafkaconnects", "kafkabridges", "kafkamirrormaker2s"];
 
 /// Look. `runs`: the cluster answers, and can be looked into.
 ///
@@ -43,7 +40,7 @@ pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
         Some(engine) => engine.has_volume(cx.profile()).await,
         None => None,
     };
-    let mut goes = ProfileDeletion {
+    let mut deletion = ProfileDeletion {
         profile: cx.profile().to_owned(),
         driver,
         engine: engine.as_ref().map(gone::named),
@@ -55,9 +52,9 @@ pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
         volumes: Vec::new(),
     };
     if runs {
-        inside(cx, &mut goes).await?;
+        inside(cx, &mut deletion).await?;
     }
-    Ok(goes)
+    Ok(deletion)
 }
 
 fn word(state: &State) -> &'static str {
@@ -73,11 +70,10 @@ fn word(state: &State) -> &'static str {
 }
 
 /// Namespaces and volumes of a cluster that answers.
-async fn inside(cx: &Cx, goes: &mut ProfileDeletion) -> Result<()> {
+async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
     let namespaces = items(cx, "/api/v1/namespaces").await?;
     let pods = items(cx, "/api/v1/pods").await?;
     let claims = items(cx, "/api/v1/persistentvolumeclaims").await?;
-    let ours = Ours::look(cx).await?;
     let mut found: BTreeMap<String, DeletedNamespace> = BTreeMap::new();
     for namespace in &namespaces {
         let name = name(namespace);
@@ -86,91 +82,34 @@ async fn inside(cx: &Cx, goes: &mut ProfileDeletion) -> Result<()> {
         found.insert(name.clone(), DeletedNamespace { name, others, ..DeletedNamespace::default() });
     }
     for pod in &pods {
-        let Some(namespace) = found.get_mut(text(pod, "/metadata/namespace")) else { continue };
-        namespace.pods += 1;
-        if is_others(&ours, namespace, pod) {
-            namespace.others_objects.push(format!("pod {}", name(pod)));
+        if let Some(namespace) = found.get_mut(text(pod, "/metadata/namespace")) {
+            namespace.pods += 1;
         }
     }
+    // In a namespace of somebody else's all is theirs, and is not named one by one; in `kube-*` nothing is.
+    let mut theirs: BTreeSet<String> = BTreeSet::new();
+    for namespace in found.values_mut().filter(|n| !n.others && !n.name.starts_with("kube-")) {
+        let failed = |e| ownership::api_failure(cx, "list what is in the cluster", &e);
+        let installation = Installation::find(&cx.kubectl, &namespace.name, "").await.map_err(failed)?;
+        let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
+        namespace.others_objects = by_kind(inventory.of_class(Class::Foreign));
+        theirs.extend(
+            inventory.of_class(Class::Foreign).map(|item| text(&item.object, "/metadata/uid").to_owned()),
+        );
+    }
     for claim in &claims {
-        let Some(namespace) = found.get_mut(text(claim, "/metadata/namespace")) else { continue };
-        let others = is_others(&ours, namespace, claim);
-        if others {
-            namespace.others_objects.push(format!("volume claim {}", name(claim)));
-        }
-        goes.volumes.push(DeletedVolume {
+        let Some(namespace) = found.get(text(claim, "/metadata/namespace")) else { continue };
+        deletion.volumes.push(DeletedVolume {
             namespace: namespace.name.clone(),
             claim: name(claim),
             size: Some(text(claim, "/spec/resources/requests/storage").to_owned()).filter(|s| !s.is_empty()),
-            others: others || namespace.others,
+            others: namespace.others || theirs.contains(text(claim, "/metadata/uid")),
         });
-    }
-    for (namespace, name) in &ours.not_made {
-        if let Some(namespace) = found.get_mut(namespace).filter(|n| !n.others) {
-            namespace.others_objects.push(name.clone());
-        }
     }
     // Kubernetes' own without anything of anybody's go without saying.
     let plain = |n: &DeletedNamespace| first_start::is_kubernetes(&n.name) && n.others_objects.is_empty();
-    goes.namespaces = found.into_values().filter(|n| !plain(n)).collect();
+    deletion.namespaces = found.into_values().filter(|n| !plain(n)).collect();
     Ok(())
-}
-
-/// Whether a pod or claim is somebody else's. In a namespace of somebody else's all are, and are not named one by one;
-/// in Kubernetes' own `kube-*` none are.
-fn is_others(ours: &Ours, namespace: &DeletedNamespace, object: &Value) -> bool {
-    !namespace.others && !namespace.name.starts_with("kube-") && !ours.has(&namespace.name, object)
-}
-
-/// By what pods and claims of kstrim's are known.
-struct Ours {
-    /// Namespace and name of every Kafka, Connect, bridge and MirrorMaker 2 that kstrim made.
-    made: BTreeSet<(String, String)>,
-    /// Of those that it did not make the namespace, kind and name.
-    not_made: BTreeSet<(String, String)>,
-    /// Namespaces with an operator that kstrim installed.
-    operators: BTreeSet<String>,
-}
-
-impl Ours {
-    async fn look(cx: &Cx) -> Result<Self> {
-        let (mut made, mut not_made) = (BTreeSet::new(), BTreeSet::new());
-        let version = super::living::served(cx).await?.unwrap_or(Version::V1).as_str();
-        for kind in OWNERS {
-            for found in items(cx, &format!("/apis/kafka.strimzi.io/{version}/{kind}")).await? {
-                let (namespace, name) = (text(&found, "/metadata/namespace").to_owned(), name(&found));
-                if installation::by_kstrim(&found) {
-                    made.insert((namespace, name));
-                } else {
-                    not_made.insert((namespace, format!("{} {name}", text(&found, "/kind"))));
-                }
-            }
-        }
-        let deployments = items(cx, "/apis/apps/v1/deployments").await?;
-        let operators = deployments
-            .iter()
-            .filter(|d| installation::by_kstrim(d))
-            .map(|d| text(d, "/metadata/namespace").to_owned())
-            .collect();
-        Ok(Self { made, not_made, operators })
-    }
-
-    fn has(&self, namespace: &str, object: &Value) -> bool {
-        let label =
-            |name: &str| object.pointer("/metadata/labels").and_then(|l| l.get(name)).and_then(Value::as_str);
-        if label(MANAGED_BY) == Some(KSTRIM) {
-            return true;
-        }
-        if label("strimzi.io/kind") == Some("cluster-operator") {
-            return self.operators.contains(namespace);
-        }
-        let Some(cluster) = label("strimzi.io/cluster") else { return false };
-        let key = (namespace.to_owned(), cluster.to_owned());
-        // Volumes outlive their Kafka (`down --keep-data`).
-        let owner_is_others =
-            self.not_made.iter().any(|(n, kind)| n == namespace && kind.ends_with(&format!(" {cluster}")));
-        self.made.contains(&key) || !owner_is_others
-    }
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
@@ -186,7 +125,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     if agreed || others.is_empty() {
         return Ok(());
     }
-    let message = format!("the profile {} holds what kstrim did not make", goes.profile);
+    let message = format!("the profile {} holds what kstrim did not create", goes.profile);
     let mut failure = Failure::new(OTHERS, Kind::Foreign, message);
     for other in others {
         failure = failure.because(other);
@@ -194,7 +133,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     let flags = refused::target_flags(target);
     Err(Box::new(
         failure
-            .hint(format!("delete only what kstrim made: kstrim down --keep-cluster{flags}"))
+            .hint(format!("delete only what kstrim created: kstrim down --keep-cluster{flags}"))
             .hint(format!("or delete all of it, theirs too: kstrim down --delete-others{flags}")),
     ))
 }

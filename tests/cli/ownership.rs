@@ -290,3 +290,18 @@ fn keeping_the_data_has_to_be_agreed_to_as_well() {
         assert!(run.stderr.contains(what), "{what}: {}", run.stderr);
     }
 }
+
+#[test]
+fn a_profile_with_something_of_others_goes_only_when_that_is_said() {
+    let mut test = ready();
+    let theirs = bystanders();
+    apply_foreign(&test, &theirs);
+    let lines = events(&mut test, ["down", "--yes"], 5);
+    assert_eq!(failure(&lines), "KS-PROFILE-OTHERS");
+    for what in ["ConfigMap my-apps-settings", "CronJob my-backup", "Secret my-apps-password"] {
+        assert!(told(&lines).contains(what), "{what}: {}", told(&lines));
+    }
+    assert!(test.profile(PROFILE).is_object() && kept(&test, &theirs).values().all(Value::is_object));
+    kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
+    assert!(test.profile(PROFILE).is_null());
+}

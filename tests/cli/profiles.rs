@@ -221,7 +221,9 @@ fn what_others_made_in_a_profile_does_not_go_unasked() {
     );
     let lines = events(&mut test, DOWN, 5);
     assert_eq!(failure(&lines), "KS-PROFILE-OTHERS", "{}", told(&lines));
-    for word in ["namespace precious (0 pods, 1 volume claim)", "volume claim mine", "--delete-others"] {
+    for word in
+        ["namespace precious (0 pods, 1 volume claim)", "PersistentVolumeClaim mine", "--delete-others"]
+    {
         assert!(told(&lines).contains(word), "{word}: {}", told(&lines));
     }
     untouched(&test);

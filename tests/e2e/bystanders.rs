@@ -163,6 +163,7 @@ fn they_stay_as_they_were_whatever_is_done() {
     // The profile holds other people's things: it is refused by name, and what is kstrim's goes alone.
     let run = ground.kstrim(&["down", "--yes", "-o", "json"]).expect(5);
     assert_eq!(run.events().failure().0, "KS-PROFILE-OTHERS", "{run}");
+    assert!(run.to_string().contains("CronJob bystander"), "{run}");
     let run = ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
     for what in ["ConfigMap bystander", "Secret bystander", "Widget bystander", "CronJob bystander"] {
         assert!(run.to_string().contains(what), "{what}: {run}");
