@@ -149,7 +149,11 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
 /// # Errors
 /// Those of [`installation`].
 pub async fn installation_of_new_namespace(cx: &Cx) -> Result<Installation> {
-    cx.installation.replace(None);
+    let known = installation(cx).await?;
+    let now = Installation::find(&cx.kubectl, cx.namespace(), known.id()).await;
+    let now = now.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
+    // Replaced at once: other tasks ask whose things are at the same time.
+    cx.installation.replace(Some(now));
     installation_to_create(cx).await
 }
 

@@ -41,6 +41,22 @@ fn brokers_come_beside_the_controllers_and_go_again() {
     assert_eq!(pods(&test), ["dual-role-0"]);
 }
 
+/// With access rules a client without a user sees no topics: the brokers' own folders tell what they hold.
+#[test]
+fn access_rules_hide_no_data_from_scale() {
+    let mut test = ready();
+    events(&mut test, ["scale", "--brokers", "3"], 0);
+    events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
+    let rules = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+        "metadata": {"name": "my-cluster", "namespace": "kafka"},
+        "spec": {"kafka": {"authorization": {"type": "simple"}}}});
+    apply_as(&test, "else", &rules.to_string()).expect(0);
+    let lines = events(&mut test, ["scale", "--brokers", "1"], 2);
+    assert_eq!(failure(&lines), "KS-SCALE-DATA");
+    assert!(told(&lines).contains("orders (2)"), "{}", told(&lines));
+    assert_eq!(pods(&test), ["broker-1", "broker-2", "dual-role-0"]);
+}
+
 #[test]
 fn controllers_are_not_taken_away() {
     let mut test = ready();

@@ -48,6 +48,19 @@ struct Shared {
     cut: AtomicU32,
 }
 
+/// The folders of the partitions that the broker `me` of `setup` holds, as in its `kafka-logN`.
+pub fn folders(dir: &Path, setup: &Setup) -> io::Result<Vec<String>> {
+    let logs = Logs::open(dir)?;
+    let mut folders = vec!["__cluster_metadata-0".to_owned(), "meta.properties".to_owned()];
+    for name in logs.names()? {
+        let Some(meta) = logs.meta(&name)? else { continue };
+        let held =
+            |p: &i32| setup.brokers[usize::try_from(*p).unwrap_or(0) % setup.brokers.len()].id == setup.me;
+        folders.extend((0..meta.partitions).filter(held).map(|p| format!("{name}-{p}")));
+    }
+    Ok(folders)
+}
+
 /// Serve connections, a thread each, until the listener breaks.
 pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()> {
     let shared = Arc::new(Shared {

@@ -28,6 +28,24 @@ pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
         return Err(End::Error(format!("Error from server (NotFound): pods \"{word}\" not found")));
     }
     let program = args.rest.first().map_or("", String::as_str);
+    if let ("ls", Some(pod)) = (program, pod_of(link, &cluster, word)) {
+        let setup = setup(&cluster, &pod, "9092");
+        let path = args.rest.last().map_or("", String::as_str);
+        let names = match path.strip_prefix("/var/lib/kafka").map(|rest| rest.trim_matches('/')) {
+            Some("") => vec!["data-0".to_owned()],
+            Some(rest) if rest == format!("data-0/kafka-log{}", setup.me) => {
+                broker::folders(&link.place.broker(), &setup).map_err(|e| End::Error(e.to_string()))?
+            }
+            _ => {
+                io.err(&format!("ls: cannot access '{path}': No such file or directory"));
+                return Err(End::Error("command terminated with exit code 2".into()));
+            }
+        };
+        for name in names {
+            io.line(&name)?;
+        }
+        return Ok(0);
+    }
     Err(End::Error(format!(
         "error: Internal error occurred: Internal error occurred: error executing command in container: failed to exec in \
          container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: \
