@@ -179,6 +179,15 @@ impl Installation {
         self
     }
 
+    /// The same before its namespace is created: nothing in it has the id yet. The marker that was found went with an
+    /// earlier namespace.
+    #[must_use]
+    pub fn in_new_namespace(mut self) -> Self {
+        self.marked = false;
+        self.named = false;
+        self
+    }
+
     /// Whether an object belongs to the installation.
     pub fn owns(&self, object: &Value) -> bool {
         if !by_kstrim(object) {

@@ -86,11 +86,13 @@ impl Task<Cx> for Namespace {
             }
             if there() == Some(false) {
                 // Somebody created it meanwhile: the next check looks whose it is.
-                ownership::installation_of_new_namespace(cx).await?;
+                ownership::installation_again(cx).await?;
                 return Ok(());
             }
         }
-        ownership::installation_of_new_namespace(cx).await?;
+        // What was found was in the earlier namespace, if there was one, and went with it.
+        let installation = ownership::installation_to_create(cx).await?;
+        cx.installation.replace(Some(installation.in_new_namespace()));
         let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
         let failed = |e| ownership::api_failure(cx, "create the namespace", &e);
         // Created, not applied: somebody else's of the name that came meanwhile stays theirs.

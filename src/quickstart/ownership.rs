@@ -144,16 +144,19 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
     Ok(found)
 }
 
-/// The same before the namespace is created: what was found earlier was in one that is gone, and its marker with it.
+/// The same after somebody else created the namespace while an earlier one of the name was waited for.
 ///
 /// # Errors
 /// Those of [`installation`].
-pub async fn installation_of_new_namespace(cx: &Cx) -> Result<Installation> {
-    let known = installation(cx).await?;
-    let now = Installation::find(&cx.kubectl, cx.namespace(), known.id()).await;
-    let now = now.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
-    // Replaced at once: other tasks ask whose things are at the same time.
-    cx.installation.replace(Some(now));
+pub async fn installation_again(cx: &Cx) -> Result<Installation> {
+    let before = installation(cx).await?;
+    {
+        let _looking = cx.installing.lock().await;
+        let found = Installation::find(&cx.kubectl, cx.namespace(), before.id()).await;
+        let found = found.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
+        // Replaced at once, not taken away before: tasks beside this one ask it whose things are.
+        cx.installation.replace(Some(found));
+    }
     installation_to_create(cx).await
 }
 

@@ -46,8 +46,8 @@ impl Task<Cx> for Resources {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let found = live(cx).await?;
         if found.is_empty() {
-            let healed = self.healed.borrow();
             let others = others(cx).await?;
+            let healed = self.healed.borrow();
             return Ok(Doneness::Done(if !others.is_empty() {
                 format!("kept, because kstrim did not create them: {}", few(&others))
             } else if healed.is_empty() {

@@ -314,12 +314,10 @@ impl Test {
         other.env = self.env.clone();
         // The calls are in one list.
         other.by_hand = self.by_hand.clone();
-        for file in [".kube/config"] {
-            let (from, to) = (self.home().join(file), other.home().join(file));
-            if from.exists() {
-                fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-                fs::copy(from, to).expect("a copy");
-            }
+        let [from, to] = [self, &other].map(|test| test.home().join(".kube/config"));
+        if from.exists() {
+            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            fs::copy(from, to).expect("a copy");
         }
         for entry in fs::read_dir(self.work()).expect("a folder").flatten().filter(|e| e.path().is_file()) {
             fs::copy(entry.path(), other.work().join(entry.file_name())).expect("a copy");

@@ -54,6 +54,13 @@ fn one(mut test: Test, args: &[&str], case: Case, expected: &End) -> Result<(), 
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    // A child between its fork and its start has the lock's file as well.
+    while locked(&test) {
+        if since.elapsed() > DYING {
+            return Err("the profile's lock is held by nobody that runs".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     test.rescenario(|s| s.faults.clear());
     let at = test.calls().get(case.k as usize - 1).map(|c| c.line()).unwrap_or_default();
     let again = test.args(args).run();
@@ -68,6 +75,13 @@ fn one(mut test: Test, args: &[&str], case: Case, expected: &End) -> Result<(), 
         return Err(format!("another end (killed at {at}): {keys:?}\n{key} is {is:?}\nand not {was:?}"));
     }
     Ok(())
+}
+
+/// Whether anybody has the profile's lock.
+fn locked(test: &Test) -> bool {
+    let path = test.home().join(".local/state/kstrim/profiles/kstrim/lock");
+    let file = std::fs::File::open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// All cases, on two threads; `world` makes a fresh one for each. The first `dense` commands are

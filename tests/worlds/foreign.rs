@@ -168,7 +168,7 @@ pub enum Situation {
 /// Some situations.
 pub fn situations() -> impl Strategy<Value = Vec<Situation>> {
     use Situation::*;
-    let all = vec![AutoTopic, ClaimedTopic, SecretApp, Claims, KafkaGone, KafkaTheirs];
+    let all = [AutoTopic, ClaimedTopic, SecretApp, Claims, KafkaGone, KafkaTheirs];
     // The last two are rare: few verbs do anything then.
     (prop::sample::subsequence(all[..4].to_vec(), 0..=4), 0..8_usize).prop_map(move |(mut some, rare)| {
         some.extend(match rare {
