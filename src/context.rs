@@ -102,7 +102,7 @@ pub struct Cx {
     /// Held while the installation is looked for: tasks that run at once must not each propose an id.
     pub installing: tokio::sync::Mutex<()>,
     /// The namespace's Lease, while this run changes something.
-    pub lease: RefCell<Option<Lease>>,
+    pub lease: Rc<RefCell<Option<Lease>>>,
     /// Whether somebody agreed that a profile whose machine is gone is deleted and created again.
     pub recreate: Cell<bool>,
     /// Whether this run has begun a `minikube start`.
@@ -160,7 +160,7 @@ impl Cx {
             profile_is_ours: Cell::new(false),
             installation: RefCell::default(),
             installing: tokio::sync::Mutex::default(),
-            lease: RefCell::default(),
+            lease: Rc::default(),
             recreate: Cell::new(false),
             began_start: Cell::new(false),
             served: Cell::new(None),
@@ -197,7 +197,7 @@ impl Cx {
             profile_is_ours: self.profile_is_ours.clone(),
             installation: self.installation.clone(),
             installing: tokio::sync::Mutex::default(),
-            lease: RefCell::default(),
+            lease: self.lease.clone(),
             recreate: self.recreate.clone(),
             began_start: self.began_start.clone(),
             served: self.served.clone(),

@@ -155,25 +155,32 @@ pub fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
-/// Every kind that is namespaced and can be listed, in the version that its group prefers.
+/// Every kind that is namespaced and can be listed, in each group's preferred version or in another: not every kind of
+/// a group is served in the version that the group prefers.
 async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiError> {
     let groups = kubectl.find("/apis").await?.unwrap_or_default();
+    // A group's versions in the order of preference; the place decides which of them a kind is listed in.
     let mut apis = vec!["/api/v1".to_owned()];
     for group in groups["groups"].as_array().into_iter().flatten() {
         let preferred = group.pointer("/preferredVersion/groupVersion").and_then(Value::as_str);
-        let first = group.pointer("/versions/0/groupVersion").and_then(Value::as_str);
-        apis.extend(preferred.or(first).map(|version| format!("/apis/{version}")));
+        let versions = group["versions"].as_array().into_iter().flatten();
+        let all = versions.filter_map(|version| version["groupVersion"].as_str());
+        let others = all.filter(|version| Some(*version) != preferred);
+        apis.extend(preferred.into_iter().chain(others).map(|version| format!("/apis/{version}")));
     }
     // The API server has just answered. A group that has a server of its own (metrics.k8s.io) answers 503 for as long
     // as that one is away: to ask again would take the time of a restart, for each such group.
     let once = &kubectl.clone().impatient();
     let lists: Vec<_> = stream::iter(apis)
         .map(|api| async move { (once.find(&api).await, api) })
-        .buffer_unordered(AT_ONCE)
+        .buffered(AT_ONCE)
         .collect()
         .await;
     let (mut kinds, mut unknown) = (Vec::new(), Vec::new());
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
     for (list, api) in lists {
+        let group = api.trim_start_matches("/apis/").split('/').next().unwrap_or_default().to_owned();
+        let core = api == "/api/v1";
         let list = match list {
             Ok(list) => list.unwrap_or_default(),
             Err(error) => {
@@ -189,7 +196,10 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
                 continue;
             }
             // What happened, not what is there; measurements cannot be deleted and are left out above.
-            if plural == "events" {
+            if plural == "events" && (core || group == "events.k8s.io") {
+                continue;
+            }
+            if !seen.insert((group.clone(), plural.to_owned())) {
                 continue;
             }
             let kind = resource["kind"].as_str().unwrap_or(plural).to_owned();

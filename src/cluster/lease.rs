@@ -56,11 +56,10 @@ impl From<ApiError> for Refused {
     }
 }
 
-/// A Lease that is held. It is renewed until [`Lease::release`].
+/// A Lease that is held. It is renewed until [`Lease::release`]; if somebody else takes it over, `lost` is called once.
 pub struct Lease {
     path: String,
     held: Rc<RefCell<Value>>,
-    lost: Rc<std::cell::Cell<bool>>,
     renewing: JoinHandle<()>,
 }
 
@@ -74,16 +73,18 @@ impl Lease {
         namespace: &str,
         holder: &Holder,
         waiting: impl FnOnce(&str),
+        lost: impl Fn() + 'static,
     ) -> Result<Self, Refused> {
         let collection = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
         let path = format!("{collection}/{NAME}");
         let mut waiting = Some(waiting);
         // A clock of another machine proves nothing: the holder is dead if the Lease stays as it is for its duration.
         let mut seen: Option<(String, Instant)> = None;
+        let lost: Rc<dyn Fn()> = Rc::new(lost);
         loop {
             let wanted = lease(namespace, holder);
             match kubectl.create_at(&collection, &wanted).await {
-                Ok(created) => return Ok(Self::renewed(kubectl, path, created, holder)),
+                Ok(created) => return Ok(Self::renewed(kubectl, path, created, holder, lost)),
                 Err(error) if error.kind == ApiErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error.into()),
             }
@@ -102,7 +103,12 @@ impl Lease {
             });
             let dead = match &seen {
                 Some((before, at)) if *before == version => at.elapsed() >= DURATION,
-                _ => {
+                // It was renewed while it was watched: the holder lives, and the clocks differ.
+                Some(_) => {
+                    let holder = text(&found, "/spec/holderIdentity");
+                    return Err(Refused::Held { holder, since: text(&found, "/spec/acquireTime") });
+                }
+                None => {
                     seen = Some((version.clone(), Instant::now()));
                     false
                 }
@@ -112,7 +118,7 @@ impl Lease {
                 taken["metadata"]["resourceVersion"] = version.into();
                 taken["metadata"]["uid"] = text(&found, "/metadata/uid").into();
                 match kubectl.replace_at(&path, &taken).await {
-                    Ok(now) => return Ok(Self::renewed(kubectl, path, now, holder)),
+                    Ok(now) => return Ok(Self::renewed(kubectl, path, now, holder, lost)),
                     Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {
                         continue;
                     }
@@ -130,11 +136,10 @@ impl Lease {
         }
     }
 
-    fn renewed(kubectl: Rc<Kubectl>, path: String, held: Value, holder: &Holder) -> Self {
+    fn renewed(kubectl: Rc<Kubectl>, path: String, held: Value, holder: &Holder, lost: Rc<dyn Fn()>) -> Self {
         let held = Rc::new(RefCell::new(held));
-        let lost = Rc::new(std::cell::Cell::new(false));
         let renewing = {
-            let (path, held, lost) = (path.clone(), held.clone(), lost.clone());
+            let (path, held) = (path.clone(), held.clone());
             let identity = holder.identity.clone();
             tokio::task::spawn_local(async move {
                 loop {
@@ -151,10 +156,13 @@ impl Lease {
                                 Ok(Some(found)) if text(&found, "/spec/holderIdentity") == identity => {
                                     *held.borrow_mut() = found;
                                 }
-                                _ => {
-                                    lost.set(true);
+                                // Deleted with its namespace, or by hand: nobody else has it.
+                                Ok(None) => return,
+                                Ok(Some(_)) => {
+                                    lost();
                                     return;
                                 }
+                                Err(_) => {}
                             }
                         }
                         // An API server that is away comes back, or the run fails by itself.
@@ -163,24 +171,30 @@ impl Lease {
                 }
             })
         };
-        Self { path, held, lost, renewing }
-    }
-
-    /// Whether somebody else took it over: this command was believed dead.
-    pub fn is_lost(&self) -> bool {
-        self.lost.get()
+        Self { path, held, renewing }
     }
 
     /// Give it up. What cannot be deleted runs out by itself.
     pub async fn release(self, kubectl: &Kubectl) {
         self.renewing.abort();
-        let uid = text(&self.held.borrow(), "/metadata/uid");
-        let version = text(&self.held.borrow(), "/metadata/resourceVersion");
-        let options = json!({
-            "kind": "DeleteOptions", "apiVersion": "v1",
-            "preconditions": {"uid": uid, "resourceVersion": version},
-        });
-        let _ = kubectl.delete_at(&self.path, &options).await;
+        let mut held = self.held.borrow().clone();
+        for _ in 0..2 {
+            let (uid, version) = (text(&held, "/metadata/uid"), text(&held, "/metadata/resourceVersion"));
+            let options = json!({
+                "kind": "DeleteOptions", "apiVersion": "v1",
+                "preconditions": {"uid": uid, "resourceVersion": version},
+            });
+            match kubectl.delete_at(&self.path, &options).await {
+                Err(error) if error.kind == ApiErrorKind::Conflict => {}
+                _ => return,
+            }
+            // A renewal that was under way has changed it.
+            let Ok(Some(now)) = kubectl.find(&self.path).await else { return };
+            if text(&now, "/spec/holderIdentity") != text(&held, "/spec/holderIdentity") {
+                return;
+            }
+            held = now;
+        }
     }
 }
 

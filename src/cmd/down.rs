@@ -116,11 +116,6 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     }
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
-    if report.failure.is_none() && extent == Extent::Resources {
-        let mut journal = cx.journal.borrow_mut();
-        journal.journal.installations.remove(cx.namespace());
-        journal.save()?;
-    }
     if report.failure.is_none() && cx.settings.target.context.is_some() {
         // Credentials that nothing needs any more; the next command copies them again.
         session.release(&cx).await;

@@ -120,22 +120,10 @@ pub async fn open(session: &Session, global: &Global, topic: &TopicName) -> Resu
 /// # Errors
 /// As [`open`]; `KS-LOCKED`, `KS-NAMESPACE-LOCKED`.
 pub async fn open_to_change(session: &Session, global: &Global, topic: &TopicName) -> Result<Changing> {
-    let end = Instant::now() + OTHERS;
-    let lock = loop {
-        match session.lock() {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
-            lock => break lock?,
-        }
-    };
+    let lock = lock(session).await?;
     let living = open(session, global, topic).await?;
     living.cx.journal.borrow().refuse_newer()?;
-    session.hold(living.cx.clone());
-    loop {
-        match ownership::exclude(&living.cx, session.verb()).await {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
-            excluded => break excluded?,
-        }
-    }
+    exclude(session, &living.cx).await?;
     if living.cx.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
         let marked = ownership::establish(&living.cx, false).await?;
         *living.before.installation.borrow_mut() = Some(marked);
@@ -159,6 +147,35 @@ pub async fn exclusively<T>(
     let done = work().await;
     ownership::release_lease(cx, &cx.kubectl).await;
     done
+}
+
+/// Take the file lock, without which nobody may take the namespace's Lease; another command is waited for.
+///
+/// # Errors
+/// `KS-LOCKED`.
+pub async fn lock(session: &Session) -> Result<Lock> {
+    let end = Instant::now() + OTHERS;
+    loop {
+        match session.lock() {
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
+            lock => return lock,
+        }
+    }
+}
+
+/// Take the namespace's Lease; another command is waited for. The session gives it up.
+///
+/// # Errors
+/// `KS-NAMESPACE-LOCKED`.
+pub async fn exclude(session: &Session, cx: &Rc<Cx>) -> Result<()> {
+    session.hold(cx.clone());
+    let end = Instant::now() + OTHERS;
+    loop {
+        match ownership::exclude(cx, session.verb()).await {
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
+            excluded => return excluded,
+        }
+    }
 }
 
 async fn pause(session: &Session) -> Result<()> {

@@ -197,6 +197,7 @@ impl Session {
     pub fn interrupted(&self) -> Box<Failure> {
         match self.cancel.reason() {
             Some(Reason::Terminated) => crate::engine::run::interrupted(Kind::Terminated),
+            Some(Reason::LeaseLost) => crate::engine::run::lease_lost(),
             _ => crate::engine::run::interrupted(Kind::Interrupted),
         }
     }

@@ -15,7 +15,7 @@ use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
 use crate::observe::Kind as ObservedKind;
 use crate::observe::strimzi::KafkaTopic;
-use crate::quickstart::{ownership, proof, smoke, topic};
+use crate::quickstart::{proof, smoke, topic};
 
 /// The JUnit file cannot be written.
 pub const JUNIT: Id = Id("KS-JUNIT-UNWRITABLE");
@@ -82,15 +82,17 @@ async fn test(session: &Session, global: &Global, args: &SmokeTest, plan: &Plan)
     let plan = &Plan { create, ..plan.clone() };
     let run = smoke::test(&cx, plan).await?;
     let mut beside = Beside::default();
+    let mut lock = None;
     if !args.no_components && run.failure.is_none() {
         let names = proof::installed(&cx).await;
         if !names.is_empty() {
             // The tests of components create connectors and topics of fixed names.
-            session.hold(cx.clone());
-            ownership::exclude(&cx, "smoke-test").await?;
+            lock = Some(living::lock(session).await?);
+            living::exclude(session, &cx).await?;
         }
         (beside.reports, beside.failure) = proof::all(&cx, &names, &plan.run_id, plan.timeout).await;
     }
+    drop(lock);
     cx.stop_observing();
     Ok((run, beside))
 }

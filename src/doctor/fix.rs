@@ -229,7 +229,7 @@ async fn exclusively(
         state: uuid::Uuid::new_v4().to_string(),
         ..crate::quickstart::ownership::holder("", "doctor --fix")
     };
-    match Lease::take(kubectl.clone(), namespace, &holder, |_| {}).await {
+    match Lease::take(kubectl.clone(), namespace, &holder, |_| {}, || {}).await {
         Ok(lease) => {
             let done = work.await;
             lease.release(kubectl).await;

@@ -135,9 +135,19 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
     match run.cancel.reason() {
         Some(Reason::Interrupted) => report.failure = Some((None, interrupted(Kind::Interrupted))),
         Some(Reason::Terminated) => report.failure = Some((None, interrupted(Kind::Terminated))),
+        Some(Reason::LeaseLost) => report.failure = Some((None, lease_lost())),
         _ => {}
     }
     report
+}
+
+/// The failure of a run that another command has replaced.
+pub fn lease_lost() -> Box<Failure> {
+    Box::new(
+        Failure::new(Id("KS-LEASE-LOST"), Kind::Locked, "another command has taken over the namespace")
+            .because("this one did not renew the namespace's Lease in time, and was believed dead")
+            .hint("see what the other command has done, then run yours again"),
+    )
 }
 
 /// The failure of a run that a signal stopped.

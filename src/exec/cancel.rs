@@ -15,6 +15,8 @@ pub enum Reason {
     Terminated,
     /// The limit of the whole run passed.
     Deadline,
+    /// Another command took over the namespace's Lease: this one was believed dead.
+    LeaseLost,
 }
 
 /// A shared cancel token.
@@ -35,7 +37,10 @@ impl Cancel {
             let replace = matches!(
                 (&current, reason),
                 (None, _)
-                    | (Some(Reason::Sibling | Reason::Deadline), Reason::Interrupted | Reason::Terminated)
+                    | (
+                        Some(Reason::Sibling | Reason::Deadline),
+                        Reason::Interrupted | Reason::Terminated | Reason::LeaseLost
+                    )
             );
             if replace {
                 *current = Some(reason);

@@ -19,7 +19,8 @@ pub struct Crds;
 #[async_trait(?Send)]
 impl Task<Cx> for Crds {
     fn spec(&self) -> Spec {
-        super::spec("crds", "Custom resource definitions", &["cluster"], 5)
+        // The namespace's Lease and the installation's id come first.
+        super::spec("crds", "Custom resource definitions", &["namespace"], 5)
     }
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {

@@ -36,6 +36,10 @@ const TOUCHED: &str = "kstrim/looked-at";
 /// What the API server refuses.
 pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
     let Some(cure) = finding.cure.clone() else { return Ok(None) };
+    // Nothing is changed without the namespace's Lease; a namespace that is being deleted takes none.
+    if cx.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
+        return Ok(None);
+    }
     let may = permitted(cx, snapshot, &cure);
     if !may && cure != Cure::LookAgain {
         return Ok(None);
@@ -75,8 +79,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             tell(Some("operator"), "its permissions are applied anew");
             let install = sources::install(cx).await?;
             let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
-            let applied = cx.apply(&objects, true).await;
-            applied.map_err(|e| ownership::api_failure(cx, "apply the operator", &e))?;
+            ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
         Cure::LookAgain => {
             tell(Some("operator"), "it is asked to look now");

@@ -71,6 +71,11 @@ impl Task<Cx> for Kafka {
         {
             return Ok(Doneness::Foreign(taken));
         }
+        if found.as_ref().is_none_or(|k| cx.owns(k.0.json()))
+            && let Some(pool) = foreign_pool(&snapshot, cx, &wanted)
+        {
+            return Ok(Doneness::Foreign(pool));
+        }
         let Some(found) = found else {
             return Ok(Doneness::Pending(format!("the Kafka {} does not exist", cx.cluster())));
         };
@@ -211,6 +216,24 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
                 "or another namespace: {} --namespace {}",
                 refused::up_without(cx, "--namespace"),
                 cx.cluster()
+            )),
+    ))
+}
+
+/// The refusal of a pool of this Kafka's that kstrim did not create: what somebody keeps to recover it, perhaps.
+fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>> {
+    let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
+    let mut live = pools.filter_map(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()));
+    let pool = live.find(|pool| !cx.owns(pool.json()) && !pool.deleting())?;
+    let message =
+        format!("the node pool {} in namespace {} was not created by kstrim", pool.name(), cx.namespace());
+    Some(Box::new(
+        Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
+            .because("kstrim would change it, and delete it with its Kafka")
+            .hint(format!("use another name: {} --cluster NAME", refused::up_without(cx, "--cluster")))
+            .hint(format!(
+                "or another namespace: {} --namespace NAME",
+                refused::up_without(cx, "--namespace")
             )),
     ))
 }

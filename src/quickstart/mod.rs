@@ -1,12 +1,12 @@
 //! What the product does, on one screen.
 //!
 //! ```text
-//! preflight ─ cluster ─┬─ namespace ─┬─ operator ──────────────┐
-//!          └─ images ──┼─ crds ──────┴─ kafka ─ topic ─ smoke ─┴─ ready
-//!                                          └─ components ─ proof ┘
+//! preflight ─ cluster ── namespace ─ crds ─┬─ operator ───────────────┐
+//!          └─ images ──────────────────────┴─ kafka ─ topic ─ smoke ──┴─ ready
+//!                                               └─ components ─ proof ─┘
 //! ```
 //! `cluster` is done when the API server answers, not when `minikube start` returns; `images` works
-//! beside it as soon as the node runs; `kafka` waits for its resource definitions, not for the
+//! beside it as soon as the node runs; `namespace` takes the Lease, without which nothing is changed; `kafka` waits for its resource definitions, not for the
 //! operator; `smoke` runs while the entity operator still starts. `operator` and `kafka` wait for
 //! `images` only when images come from archives, since the kubelet cannot pull those itself.
 

@@ -92,10 +92,7 @@ impl Task<Cx> for Operator {
             return Ok(());
         }
         let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
-        cx.apply(&objects, true)
-            .await
-            .map(drop)
-            .map_err(|e| ownership::api_failure(cx, "apply the operator", &e))
+        ownership::apply_install(cx, &objects, "apply the operator").await
     }
 
     async fn changed(&self, cx: &Cx) {

@@ -10,7 +10,9 @@ use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::lease::{self, Holder, Lease};
 use crate::cluster::{adopt, change};
 use crate::context::Cx;
+use crate::exec::cancel::Reason;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::manifest::Object;
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::observe::{ApiError, Kind as ObservedKind};
 use crate::tool::kubectl::Kubectl;
@@ -202,6 +204,63 @@ fn taken(cx: &Cx) -> Box<Failure> {
     )
 }
 
+/// Apply objects of an install manifest: those that are not there, and those of the installation. Their names are the same
+/// in every installation of Strimzi, so one of somebody else's is refused, whatever was agreed to: its operator would lose
+/// its permissions.
+///
+/// # Errors
+/// `KS-CONTEXT-STRIMZI`, `KS-KUBECTL-*`; `doing` completes "cannot ...".
+pub async fn apply_install(cx: &Cx, objects: &[Object], doing: &str) -> Result<()> {
+    installation(cx).await?;
+    let look = |object: Object| async move {
+        let Some(collection) = collection(object.kind(), cx.namespace()) else { return Ok((object, None)) };
+        let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
+        Ok::<_, ApiError>((object, found?))
+    };
+    let looked = futures_util::future::try_join_all(objects.iter().cloned().map(look)).await;
+    let mut mine = Vec::new();
+    for (mut object, live) in looked.map_err(|e| api_failure(cx, "look at what is installed", &e))? {
+        if let Some(live) = live {
+            if !cx.owns(&live) {
+                return Err(strimzi_of_others(cx, &object));
+            }
+            if let Some(uid) = live.pointer("/metadata/uid").and_then(Value::as_str) {
+                object.set(&["metadata", "uid"], uid);
+            }
+        }
+        mine.push(object);
+    }
+    cx.apply(&mine, true).await.map(drop).map_err(|e| api_failure(cx, doing, &e))
+}
+
+fn strimzi_of_others(cx: &Cx, object: &Object) -> Box<Failure> {
+    let message = format!(
+        "Strimzi is in this cluster, and kstrim did not install it: {} {}",
+        object.kind(),
+        object.name()
+    );
+    Box::new(
+        Failure::new(super::context::STRIMZI, Kind::Foreign, message)
+            .because("its objects have the names that kstrim's would have; applying them would take its rights away")
+            .hint(format!("use that Strimzi as it is, or a cluster without one: {} --profile NAME", refused::up_without(cx, "--profile"))),
+    )
+}
+
+/// The path of the list that an object of an install manifest is in.
+fn collection(kind: &str, namespace: &str) -> Option<String> {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    Some(match kind {
+        "ServiceAccount" => format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
+        "ConfigMap" => format!("/api/v1/namespaces/{namespace}/configmaps"),
+        "Deployment" => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
+        "Role" => format!("{rbac}/namespaces/{namespace}/roles"),
+        "RoleBinding" => format!("{rbac}/namespaces/{namespace}/rolebindings"),
+        "ClusterRole" => format!("{rbac}/clusterroles"),
+        "ClusterRoleBinding" => format!("{rbac}/clusterrolebindings"),
+        _ => return None,
+    })
+}
+
 /// Change the run's Kafka: what `patch` makes of it as it is now is merged into it, again if somebody else changed it
 /// meanwhile. `adopt`: the user asked for a change of a Kafka that kstrim did not create. `seen` is the Kafka that was
 /// looked at: another one of the name is not changed.
@@ -257,7 +316,9 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
         let message = format!("waiting for the Lease of a command that seems to have died: {who}");
         cx.emit.warn(None, message);
     };
-    let taken = Lease::take(cx.kubectl.clone(), cx.namespace(), &holder, waiting).await;
+    let cancel = cx.cancel.clone();
+    let lost = move || cancel.cancel(Reason::LeaseLost);
+    let taken = Lease::take(cx.kubectl.clone(), cx.namespace(), &holder, waiting, lost).await;
     match taken {
         Ok(lease) => {
             *cx.lease.borrow_mut() = Some(lease);
@@ -283,6 +344,25 @@ pub async fn release_lease(cx: &Cx, kubectl: &Kubectl) {
     }
 }
 
+/// An id of the state folder, created with it. Without one it is another each time, and nobody is taken for dead early.
+fn folder_id(folder: &std::path::Path) -> String {
+    let path = folder.join("lease-holder");
+    if let Ok(known) = std::fs::read_to_string(&path)
+        && !known.trim().is_empty()
+    {
+        return known.trim().to_owned();
+    }
+    let new = uuid::Uuid::new_v4().to_string();
+    if let Ok(file) = tempfile::NamedTempFile::new_in(folder)
+        && std::fs::write(file.path(), &new).is_ok()
+        && file.persist_noclobber(&path).is_err()
+        && let Ok(known) = std::fs::read_to_string(&path)
+    {
+        return known.trim().to_owned();
+    }
+    new
+}
+
 /// Who this command is, for a Lease.
 pub fn holder(profile: &str, verb: &str) -> Holder {
     let uname = rustix::system::uname();
@@ -290,9 +370,13 @@ pub fn holder(profile: &str, verb: &str) -> Holder {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let folder = std::path::absolute(crate::paths::state_dir()).unwrap_or_default();
-    let state = format!("{} {host} {} {}", machine.trim(), folder.display(), profile);
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    // Containers have one host name and no machine id: what was created beside the lock files tells them apart.
+    let here = folder_id(&folder);
+    let state = format!("{} {} {host} {} {here} {profile}", machine.trim(), boot.trim(), folder.display());
+    let run = uuid::Uuid::new_v4().simple().to_string();
     Holder {
-        identity: format!("{user}@{host}, pid {}: kstrim {verb}", std::process::id()),
+        identity: format!("{user}@{host}, pid {}, run {}: kstrim {verb}", std::process::id(), &run[..8]),
         state: crate::manifest::digest::of_bytes(state.as_bytes()),
     }
 }

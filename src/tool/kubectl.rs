@@ -264,7 +264,8 @@ impl Kubectl {
     /// # Errors
     /// What the API server refused: [`ApiErrorKind::Conflict`] if it has changed.
     pub async fn replace_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
-        let cmd = self.cmd().args(["replace", "--raw", path, "-f", "-"]).timeout(WRITE);
+        // A Lease must be renewed in time, or not at all.
+        let cmd = self.cmd().args(["replace", "--raw", path, "-f", "-"]).timeout(READ);
         stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
     }
 

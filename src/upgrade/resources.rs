@@ -63,8 +63,14 @@ impl Resources {
             let kind = if new.kind() == "Kafka" { Kind::Kafka } else { Kind::KafkaNodePool };
             // A pool that somebody took away stays away.
             let Some(live) = snapshot.get(kind, cx.namespace(), new.name()) else { continue };
+            // Somebody else's pool of the name stays as it is.
+            if !cx.owns(live.json()) {
+                continue;
+            }
             let old = old.iter().find(|o| o.kind() == new.kind() && o.name() == new.name());
             let mut merged = shape::over(old, new, live.json());
+            // Over the very object that was looked at, or not at all.
+            merged.set(&["metadata", "uid"], live.uid());
             if kind == Kind::Kafka {
                 merged.set(&["spec", "kafka", "version"], cx.choice.kafka.to_string());
                 let field: &[&str] = match mode {

@@ -171,9 +171,10 @@ impl<'a> Wire<'a> {
         let Ok(mut topic) = self.client.topic_now(name, deadline).await else { return };
         let Ok(last) = self.client.list_offsets(&mut topic, End::Latest, deadline).await else { return };
         let count = i64::try_from(COUNT).unwrap_or(i64::MAX);
+        // It wrote to partition 0 alone, all of it or nothing: what else came is somebody's.
         let ours = last.into_iter().filter(|(p, end)| {
             let (first, was) = before.get(p).copied().unwrap_or((0, 0));
-            first == was && *end > was && end - was <= count
+            *p == 0 && first == was && end - was == count
         });
         let ours: Offsets = ours.collect();
         if !ours.is_empty() {
