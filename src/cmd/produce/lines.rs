@@ -167,7 +167,15 @@ mod tests {
         let mut lines = Lines::read_ahead(|| io::BufReader::new(Endless(0)));
         let first = lines.recv().await.unwrap().unwrap();
         assert_eq!(first.len(), LINE);
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        // It reads on as far as it may; how fast depends on the machine.
+        let moment = std::time::Duration::from_millis(300);
+        for _ in 0..60 {
+            std::thread::sleep(moment);
+            if lines.0.lock().lines.len() >= 2 {
+                break;
+            }
+        }
+        std::thread::sleep(moment);
         let state = lines.0.lock();
         assert!(state.bytes <= AHEAD && state.lines.len() >= 2, "{} bytes", state.bytes);
     }

@@ -89,7 +89,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(gone),
         fault(
             "namespace-going",
-            "the namespace is deleted, and the same finalizer holds it",
+            "the namespace is deleted, and an object in it has a finalizer that nobody serves",
             World::Ready,
             |t| {
                 hold(t);
