@@ -284,12 +284,16 @@ fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
     let mut lines = vec![format!("This deletes from the namespace {} of the {place}:", cx.namespace())];
     lines.extend(plan.lines());
     if extent == Extent::ResourcesButData {
-        lines.push(match plan.ephemeral {
-            true => {
+        lines.push(match (plan.ephemeral, plan.claims_deleted.as_slice()) {
+            (true, _) => {
                 "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep."
                     .into()
             }
-            false => "The volumes stay.".into(),
+            (false, []) => "The volumes stay.".into(),
+            (false, with) => format!(
+                "Volumes and their messages are lost: Strimzi deletes those of {} with it (deleteClaim: true).",
+                with.join(", ")
+            ),
         });
     }
     if !plan.deletion.kept.is_empty() {

@@ -28,6 +28,8 @@ pub struct Plan {
     pub deletion: Deletion,
     /// Whether the data of the Kafka is lost even if its volumes are kept: it has none.
     pub ephemeral: bool,
+    /// What has volumes that Strimzi deletes with it (`deleteClaim`), though the data is to be kept.
+    pub claims_deleted: Vec<String>,
 }
 
 impl Plan {
@@ -102,8 +104,9 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
     }
     let kafka = inventory.of_class(Class::Owned).find(|i| i.kind == "Kafka" && i.name() == cx.cluster());
     let ephemeral = kafka.is_some() && ephemeral(&inventory);
+    let claims_deleted = if keep_data { claims_deleted(&inventory) } else { Vec::new() };
     let topics = match kafka {
-        Some(_) if !keep_data || ephemeral => topics(cx).await,
+        Some(_) if !keep_data || ephemeral || !claims_deleted.is_empty() => topics(cx).await,
         _ => None,
     };
     let deletion = Deletion {
@@ -115,7 +118,7 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
         kept: by_kind(inventory.of_class(Class::Foreign)),
         unknown: inventory.unknown.clone(),
     };
-    Ok(Plan { scope: Rc::new(Scope { known: inventory.uids() }), deletion, ephemeral })
+    Ok(Plan { scope: Rc::new(Scope { known: inventory.uids() }), deletion, ephemeral, claims_deleted })
 }
 
 /// Whether a Kafka or one of its pools keeps its data in the pods.
@@ -125,6 +128,23 @@ fn ephemeral(inventory: &Inventory) -> bool {
     let mut kinds = storages
         .flat_map(|item| ["/spec/storage/type", "/spec/kafka/storage/type"].map(|at| text(&item.object, at)));
     kinds.any(|kind| kind == "ephemeral")
+}
+
+/// The Kafkas and node pools with a volume that Strimzi deletes with them.
+fn claims_deleted(inventory: &Inventory) -> Vec<String> {
+    let all = inventory.of_class(Class::Owned);
+    all.filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool") && deletes_claims(&i.object))
+        .map(|item| format!("{} {}", item.kind, item.name()))
+        .collect()
+}
+
+/// Whether one of a resource's storages has `deleteClaim`, alone or as a volume of a `jbod`.
+fn deletes_claims(object: &Value) -> bool {
+    ["/spec/storage", "/spec/kafka/storage", "/spec/zookeeper/storage"].into_iter().any(|at| {
+        let storage = object.pointer(at);
+        let volumes = storage.and_then(|s| s["volumes"].as_array()).into_iter().flatten();
+        storage.into_iter().chain(volumes).any(|volume| volume["deleteClaim"] == true)
+    })
 }
 
 /// How many topics the brokers have, if they can be asked; without Kafka's own.
@@ -137,4 +157,24 @@ async fn topics(cx: &Cx) -> Option<usize> {
         Some(topics.into_iter().filter(|(name, _)| !name.starts_with("__")).count())
     };
     tokio::time::timeout(ASK, asked).await.ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_storage_or_one_of_its_volumes_deletes_its_claims() {
+        let volume = json!({"type": "persistent-claim", "deleteClaim": true});
+        let kept = json!({"type": "persistent-claim", "deleteClaim": false});
+        let jbod = json!({"type": "jbod", "volumes": [kept, volume]});
+        for storage in [&volume, &jbod] {
+            assert!(deletes_claims(&json!({"spec": {"storage": storage}})));
+            assert!(deletes_claims(&json!({"spec": {"kafka": {"storage": storage}}})));
+        }
+        let kept = json!({"type": "jbod", "volumes": [kept]});
+        assert!(!deletes_claims(&json!({"spec": {"storage": kept, "kafka": {"storage": kept}}})));
+    }
 }
