@@ -210,9 +210,9 @@ impl Brokers {
             }
             let first = client.list_offsets(&mut topic, End::Earliest, deadline).await?;
             let next = client.list_offsets(&mut topic, End::Latest, deadline).await?;
-            Ok(first == next && next.values().all(|offset| *offset == 0))
+            Ok::<_, KafkaError>(first == next && next.values().all(|offset| *offset == 0))
         };
-        work.await.map_err(|e: KafkaError| {
+        work.await.map_err(|e| {
             let message = format!("the brokers do not say what is in the topic {name}");
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)

@@ -226,16 +226,14 @@ impl Away {
     fn record(&self, cx: &Cx, begun: bool) -> Result<()> {
         let Plan { topics, key, .. } = &self.plan;
         let mut journal = cx.journal.borrow_mut();
-        let known = journal.journal.removing.get(key);
-        if if begun { known == Some(topics) || topics.is_empty() } else { known.is_none() } {
-            return Ok(());
-        }
-        if begun {
-            journal.journal.removing.insert(key.clone(), topics.clone());
-        } else {
-            journal.journal.removing.remove(key);
-        }
-        journal.save()
+        let removing = &mut journal.journal.removing;
+        let changed = match begun {
+            true => {
+                !topics.is_empty() && removing.insert(key.clone(), topics.clone()).as_ref() != Some(topics)
+            }
+            false => removing.remove(key).is_some(),
+        };
+        if changed { journal.save() } else { Ok(()) }
     }
 
     async fn delete_topics(&self, brokers: &Brokers, deadline: Instant) -> Result<(), KafkaError> {
