@@ -189,6 +189,9 @@ pub struct ProfileDeletion {
     pub namespaces: Vec<DeletedNamespace>,
     /// Volume claims in it.
     pub volumes: Vec<DeletedVolume>,
+    /// Kinds that could not be listed, with their namespace and why: others may have objects of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
 }
 
 /// A namespace that goes with a profile.
@@ -264,6 +267,8 @@ impl ProfileDeletion {
             lines.push(format!("volume claims {}", some(&volumes)));
         }
         lines.extend(self.others().into_iter().map(|other| format!("{other}, not created by kstrim")));
+        let unlisted = |why| format!("whatever is there of a kind that cannot be listed: {why}");
+        lines.extend(self.unknown.iter().map(unlisted));
         lines
     }
 }

@@ -16,6 +16,7 @@ use crate::quickstart::identity::{self, Owner};
 use crate::quickstart::{cluster, gone, ownership, refused};
 use crate::teardown;
 use crate::teardown::plan::{self, Plan};
+use crate::teardown::profile::Seen;
 use crate::tool::minikube_output::Listed;
 
 /// What is to be removed.
@@ -54,6 +55,8 @@ pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
 async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let _lock = session.lock()?;
     cx.journal.borrow().refuse_newer()?;
+    // Before anything is asked: what is deleted later has to be this.
+    let disk = cx.minikube.on_disk();
     let looked = async {
         let extent = extent(&cx, args).await?;
         let plan = match extent {
@@ -75,7 +78,12 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     };
     let scope = plan.as_ref().map(|plan| plan.scope.clone()).unwrap_or_default();
     let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
-        Extent::Nothing | Extent::Profile => teardown::profile(),
+        Extent::Nothing => teardown::profile(None),
+        Extent::Profile => {
+            let answers = *cx.machine.borrow() == Machine::Api;
+            let uid = cx.journal.borrow().journal.cluster_uid.clone().filter(|_| answers);
+            teardown::profile(Some(Seen { disk, uid }))
+        }
         Extent::Resources => teardown::tasks(&scope, false),
         Extent::ResourcesButData => teardown::tasks(&scope, true),
     };

@@ -50,6 +50,7 @@ pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
         looked_inside: runs,
         namespaces: Vec::new(),
         volumes: Vec::new(),
+        unknown: Vec::new(),
     };
     if runs {
         inside(cx, &mut deletion).await?;
@@ -93,6 +94,8 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
         let installation = Installation::find(&cx.kubectl, &namespace.name, "").await.map_err(failed)?;
         let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
         namespace.others_objects = by_kind(inventory.of_class(Class::Foreign));
+        let unlisted = inventory.unknown.iter().map(|why| format!("{why} (namespace {})", namespace.name));
+        deletion.unknown.extend(unlisted);
         theirs.extend(
             inventory.of_class(Class::Foreign).map(|item| text(&item.object, "/metadata/uid").to_owned()),
         );

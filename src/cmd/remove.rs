@@ -44,7 +44,7 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
     let tasks: Vec<Rc<dyn Task<Cx>>> = plans
         .into_iter()
         .map(|plan| {
-            let task: Rc<dyn Task<Cx>> = Rc::new(teardown::Away::new(plan, &names, args.yes));
+            let task: Rc<dyn Task<Cx>> = Rc::new(teardown::Away::new(plan, &names));
             task
         })
         .collect();
@@ -57,7 +57,7 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
 
 /// Ask a person, or see that a script agreed, where topics go with it.
 async fn agreed(living: &Living, args: &Remove, plans: &[teardown::Plan]) -> Result<()> {
-    let topics: Vec<&str> = plans.iter().filter(|p| p.there).flat_map(|p| p.data()).collect();
+    let topics: Vec<&str> = plans.iter().flat_map(|p| p.data()).collect();
     if args.yes || topics.is_empty() {
         return Ok(());
     }

@@ -95,6 +95,11 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         if pool.controllers {
             return Err(controllers(&pool, &leaving));
         }
+        if let Place::Pool(object) = &pool.place
+            && let Some(why) = unsettled(object)
+        {
+            return Err(not_settled(living, &pool, why));
+        }
         empty(living, &leaving).await?;
     }
     // Before the brokers come: it restarts none.
@@ -135,8 +140,11 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                     return Err(foreign(living, &pool, args));
                 };
                 let patch = |now: &Value| {
-                    let same = now.pointer("/spec/replicas").and_then(Value::as_u64);
-                    (same == Some(u64::from(pool.has))).then(|| json!({"spec": {"replicas": wanted}}))
+                    let same =
+                        now.pointer("/spec/replicas").and_then(Value::as_u64) == Some(u64::from(pool.has));
+                    // Fewer: of the very brokers that were looked into.
+                    let as_seen = wanted > pool.has || unsettled(now).is_none() && node_ids(now) == pool.ids;
+                    (same && as_seen).then(|| json!({"spec": {"replicas": wanted}}))
                 };
                 let resource = "kafkanodepools.kafka.strimzi.io";
                 let changed =
@@ -160,6 +168,57 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         }
         Ordering::Less => format!("{serve}; the volumes of those that went are kept: kstrim status"),
         Ordering::Equal => serve,
+    })
+}
+
+/// The annotation that names the nodes that the operator removes first, instead of those with the highest ids.
+const REMOVE_IDS: &str = "strimzi.io/remove-node-ids";
+
+/// Why it is not certain which brokers of a node pool the operator would remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsettled {
+    /// The operator has not yet taken up an earlier change, so its node ids are those of before.
+    Behind,
+    /// [`REMOVE_IDS`] is set.
+    Named,
+}
+
+fn unsettled(pool: &Value) -> Option<Unsettled> {
+    let number = |at: &str| pool.pointer(at).and_then(Value::as_u64);
+    if !pool["metadata"]["annotations"][REMOVE_IDS].is_null() {
+        return Some(Unsettled::Named);
+    }
+    let taken_up =
+        number("/status/observedGeneration").is_some_and(|n| Some(n) == number("/metadata/generation"));
+    let all = number("/spec/replicas") == Some(node_ids(pool).len() as u64);
+    (!taken_up || !all).then_some(Unsettled::Behind)
+}
+
+/// The ids of a node pool's nodes as the operator says, ascending.
+fn node_ids(pool: &Value) -> Vec<i32> {
+    let ids = pool.pointer("/status/nodeIds").and_then(Value::as_array);
+    let mut ids: Vec<i32> =
+        ids.into_iter().flatten().filter_map(|id| i32::try_from(id.as_i64()?).ok()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The refusal to remove brokers while it is not certain which ones would go.
+fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
+    let message =
+        format!("it is not certain which brokers of pool {} would go, so none is removed", pool.name);
+    let target = &living.cx.settings.target;
+    let flags = refused::target_flags(target);
+    Box::new(match why {
+        Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
+            .because("the operator has not yet taken up an earlier change of the pool")
+            .hint(format!("wait until it has, then try again: kstrim status{flags}")),
+        Unsettled::Named => Failure::new(POOL, Kind::Usage, message)
+            .because(format!("the annotation {REMOVE_IDS} makes the operator remove others than those that were checked"))
+            .hint(format!(
+                "remove the annotation: kstrim kubectl{flags} -- annotate kafkanodepools.kafka.strimzi.io {} -n {} {REMOVE_IDS}-",
+                pool.name, target.namespace
+            )),
     })
 }
 
@@ -218,16 +277,13 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
         .iter()
         .filter(|p| text(p, "/metadata/labels/strimzi.io~1cluster") == cx.cluster() && role(p, "broker"))
         .map(|p| {
-            let ids = p.pointer("/status/nodeIds").and_then(Value::as_array).cloned().unwrap_or_default();
-            let mut ids: Vec<i32> = ids.iter().filter_map(|id| i32::try_from(id.as_i64()?).ok()).collect();
-            ids.sort_unstable();
             let has = p.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0);
             Pool {
                 place: Place::Pool(Box::new(p.clone())),
                 name: text(p, "/metadata/name"),
                 has: u32::try_from(has).unwrap_or(u32::MAX),
                 all: 0,
-                ids,
+                ids: node_ids(p),
                 controllers: role(p, "controller"),
             }
         })

@@ -64,6 +64,10 @@ pub struct Journal {
     /// its resource is there.
     #[serde(default)]
     pub creating_topic: Option<String>,
+    /// What `remove` began to remove, by the Kafka's uid and the component: the topics that go with it, recorded before
+    /// anything is deleted, until they are deleted.
+    #[serde(default)]
+    pub removing: BTreeMap<String, Vec<String>>,
     /// What ran when the last run ended well: image to digest.
     #[serde(default)]
     pub images: BTreeMap<String, String>,
@@ -141,6 +145,7 @@ impl JournalFile {
             cluster_uid: None,
             installations: BTreeMap::new(),
             creating_topic: None,
+            removing: BTreeMap::new(),
             images: BTreeMap::new(),
             tasks: BTreeMap::new(),
         };

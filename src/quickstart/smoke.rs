@@ -16,7 +16,7 @@ use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, SmokeReport, Unit};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::kafka::admin::{Created, NewTopic};
+use crate::kafka::admin::{Created, End, NewTopic};
 use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
 use crate::kafka::{KafkaError, Security};
@@ -188,6 +188,32 @@ impl Brokers {
         let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
         work.await.map_err(|e| {
             let message = format!("the brokers do not say whether the topic {name} exists");
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, message)
+                    .because(e)
+                    .hint("see the broker's own words: kstrim status"),
+            )
+        })
+    }
+
+    /// Whether a topic has exactly so many partitions and nothing was ever written to any of them.
+    ///
+    /// # Errors
+    /// [`TOPIC`] when the brokers cannot be asked.
+    pub async fn is_unused(&self, name: &str, partitions: u32) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let work = async {
+            let mut client = self.client(deadline).await?;
+            let mut topic = client.topic(name, deadline).await?;
+            if topic.partitions() != partitions {
+                return Ok(false);
+            }
+            let first = client.list_offsets(&mut topic, End::Earliest, deadline).await?;
+            let next = client.list_offsets(&mut topic, End::Latest, deadline).await?;
+            Ok::<_, KafkaError>(first == next && next.values().all(|offset| *offset == 0))
+        };
+        work.await.map_err(|e| {
+            let message = format!("the brokers do not say what is in the topic {name}");
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)

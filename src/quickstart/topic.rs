@@ -100,17 +100,17 @@ impl Task<Cx> for Topic {
             self.exists.set(true);
             return Ok(());
         }
-        // A run that was killed between the topic and its resource is continued: it had seen that there was none.
+        // A run that was killed between the topic and its resource is continued: it had seen that there was none. What
+        // somebody created or used meanwhile is theirs: the note is of a name only.
         let uid = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.uid().to_owned());
         let creating = format!("{}/{name}", uid.unwrap_or_default());
         let begun = cx.journal.borrow().journal.creating_topic.as_deref() == Some(&creating);
-        if !begun && brokers.has_topic(name).await? {
-            self.is_unmanaged(cx);
-            return Ok(());
-        }
-        note(cx, Some(creating))?;
         let wanted = wanted(cx).swap_remove(0);
-        if brokers.create_topic(name, &wanted).await? == Created::AlreadyExists && !begun {
+        let there = brokers.has_topic(name).await? || {
+            note(cx, Some(creating))?;
+            brokers.create_topic(name, &wanted).await? == Created::AlreadyExists
+        };
+        if there && !(begun && brokers.is_unused(name, PARTITIONS).await?) {
             note(cx, None)?;
             self.is_unmanaged(cx);
             return Ok(());

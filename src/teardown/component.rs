@@ -42,7 +42,11 @@ pub struct Plan {
     component: &'static Component,
     /// Whether there is something to remove.
     pub there: bool,
+    /// The topics that go with it: none of what is not there, but those that an earlier run of `remove` recorded
+    /// and did not come to.
     topics: Vec<String>,
+    /// Of its record in the journal.
+    key: String,
 }
 
 impl Plan {
@@ -71,12 +75,15 @@ pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Resu
     if component.name == ComponentName::Connect {
         unused(cx).await?;
     }
-    let mut topics = (component.topics)(&cx.settings.target.cluster, resource.as_ref());
-    if !there && component.name == ComponentName::CruiseControl {
-        // Every Cruise Control has topics of these names.
-        topics.clear();
-    }
-    Ok(Plan { component, there, topics })
+    let uid = kafka.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let key = format!("{uid}/{}", component.name);
+    // What is not there has no topics: those of the names may be anybody's.
+    let topics = if there {
+        (component.topics)(&cx.settings.target.cluster, resource.as_ref())
+    } else {
+        cx.journal.borrow().journal.removing.get(&key).cloned().unwrap_or_default()
+    };
+    Ok(Plan { component, there, topics, key })
 }
 
 /// The resource of a component, if it has one.
@@ -118,17 +125,15 @@ pub struct Away {
     plan: Plan,
     /// All that go in this run: their fields go at once.
     names: Vec<ComponentName>,
-    /// Whether topics may go of what is gone already: an earlier run may have been cut off before them.
-    agreed: bool,
     cleared: Cell<bool>,
     patience: Patience,
 }
 
 impl Away {
     /// Carry out a plan, one of those for `names`.
-    pub fn new(plan: Plan, names: &[ComponentName], agreed: bool) -> Self {
+    pub fn new(plan: Plan, names: &[ComponentName]) -> Self {
         let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
-        Self { plan, names: names.to_vec(), agreed, cleared: Cell::new(false), patience }
+        Self { plan, names: names.to_vec(), cleared: Cell::new(false), patience }
     }
 
     /// What is left of it besides topics.
@@ -184,6 +189,7 @@ impl Away {
         if self.plan.topics.is_empty() {
             return Ok(());
         }
+        self.record(cx, true)?;
         cx.synced(&smoke::KINDS).await;
         let deadline = Instant::now() + DELETE;
         let deleted = loop {
@@ -216,6 +222,20 @@ impl Away {
 }
 
 impl Away {
+    /// Record which topics go, or that they are gone.
+    fn record(&self, cx: &Cx, begun: bool) -> Result<()> {
+        let Plan { topics, key, .. } = &self.plan;
+        let mut journal = cx.journal.borrow_mut();
+        let removing = &mut journal.journal.removing;
+        let changed = match begun {
+            true => {
+                !topics.is_empty() && removing.insert(key.clone(), topics.clone()).as_ref() != Some(topics)
+            }
+            false => removing.remove(key).is_some(),
+        };
+        if changed { journal.save() } else { Ok(()) }
+    }
+
     async fn delete_topics(&self, brokers: &Brokers, deadline: Instant) -> Result<(), KafkaError> {
         let mut client = brokers.client(deadline).await?;
         for topic in &self.plan.topics {
@@ -235,15 +255,18 @@ impl Task<Cx> for Away {
         if let Some(left) = self.left(cx).await? {
             return Ok(Doneness::Pending(left));
         }
-        if !self.cleared.get() && (self.plan.there || self.agreed) {
+        if !self.cleared.get() {
             // Once a run: a topic that is not there is no error.
             self.clear(cx).await?;
+            self.record(cx, false)?;
             self.cleared.set(true);
         }
         Ok(Doneness::Done(format!("{} is gone", self.plan.component.title)))
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
+        // Before anything is deleted: once it is gone nothing else tells whose its topics are.
+        self.record(cx, true)?;
         let component = self.plan.component;
         if let Some(kind) = component.kind() {
             if component.name == ComponentName::Connect {

@@ -71,9 +71,9 @@ pub fn tasks(scope: &Rc<Scope>, keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
     tasks
 }
 
-/// The one task that deletes the profile and everything in it.
-pub fn profile() -> Vec<Rc<dyn Task<Cx>>> {
-    vec![Rc::new(profile::Profile)]
+/// The one task that deletes the profile that was seen, and everything in it.
+pub fn profile(seen: Option<profile::Seen>) -> Vec<Rc<dyn Task<Cx>>> {
+    vec![Rc::new(profile::Profile::new(seen))]
 }
 
 fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {

@@ -1,16 +1,73 @@
 //! The minikube profile and everything in it.
 
+use std::cell::Cell;
+
 use async_trait::async_trait;
 
 use super::moment;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain;
-use crate::failure::Result;
+use crate::failure::{Failure, Kind, Result};
+use crate::quickstart::refused;
+use crate::tool::machine::OnDisk;
 use crate::tool::minikube_output::{Listed, StartEvent, State, start_event};
 
+/// What identifies the profile that was looked at before anybody was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its files.
+    pub disk: OnDisk,
+    /// uid of `kube-system`, where its cluster answered.
+    pub uid: Option<String>,
+}
+
 /// The task.
-pub struct Profile;
+pub struct Profile {
+    /// The profile to delete; none where there was none of kstrim's.
+    seen: Option<Seen>,
+    /// Whether this run has begun to delete it: then some of its files may be gone.
+    begun: Cell<bool>,
+}
+
+impl Profile {
+    /// Delete that very profile.
+    pub fn new(seen: Option<Seen>) -> Self {
+        Self { seen, begun: Cell::new(false) }
+    }
+
+    /// Refuse to delete another profile of the name: a question may be open for long.
+    async fn same(&self, cx: &Cx) -> Result<()> {
+        let now = cx.minikube.on_disk();
+        let uid = match &self.seen {
+            Some(Seen { uid: Some(_), .. }) => {
+                let system = cx.kubectl.find("/api/v1/namespaces/kube-system").await.ok().flatten();
+                system.and_then(|ns| Some(ns.pointer("/metadata/uid")?.as_str()?.to_owned()))
+            }
+            _ => None,
+        };
+        if self.seen.as_ref().is_some_and(|seen| is_same(seen, &now, uid.as_deref(), self.begun.get())) {
+            return Ok(());
+        }
+        let message =
+            format!("nothing was deleted: the profile {} is not the one that was looked at", cx.profile());
+        let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
+        Err(Box::new(
+            Failure::new(refused::PROFILE, Kind::Foreign, message)
+                .because("it was deleted and created again meanwhile")
+                .hint(format!("look at what is there now: {again}")),
+        ))
+    }
+}
+
+/// Whether a profile is the one that was seen. `uid` is that of its cluster now, if it answers; `begun`: what is
+/// missing may have been deleted by this run.
+fn is_same(seen: &Seen, now: &OnDisk, uid: Option<&str>, begun: bool) -> bool {
+    let same = |seen: &Option<String>, now: &Option<String>| seen == now || begun && now.is_none();
+    same(&seen.disk.token, &now.token)
+        && same(&seen.disk.key, &now.key)
+        && uid.is_none_or(|uid| seen.uid.as_deref() == Some(uid))
+}
 
 #[async_trait(?Send)]
 impl Task<Cx> for Profile {
@@ -21,6 +78,10 @@ impl Task<Cx> for Profile {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
             Listed::Absent => Doneness::Done(format!("profile {} is gone", cx.profile())),
+            // Whose it is nobody knows; a start takes it up.
+            Listed::Broken if self.seen.is_none() => {
+                Doneness::Done(format!("no profile {} of kstrim's is there", cx.profile()))
+            }
             Listed::Broken | Listed::Valid(_) => {
                 Doneness::Pending(format!("profile {} is there", cx.profile()))
             }
@@ -33,6 +94,8 @@ impl Task<Cx> for Profile {
         if let State::EngineDown(words) = cx.minikube.status().await? {
             return Err(Box::new(explain::minikube::engine_down(&words, cx.profile())));
         }
+        self.same(cx).await?;
+        self.begun.set(true);
         let output = cx.minikube.delete().await?;
         if output.exit.success() {
             return Ok(());
@@ -53,5 +116,37 @@ impl Task<Cx> for Profile {
 
     async fn changed(&self, _: &Cx) {
         moment().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_profile_that_was_seen_is_deleted() {
+        let disk = |token: Option<&str>, key: Option<&str>| OnDisk {
+            token: token.map(Into::into),
+            key: key.map(Into::into),
+            ..OnDisk::default()
+        };
+        let seen = Seen { disk: disk(Some("t"), Some("k")), uid: Some("u".into()) };
+        for (now, uid, begun, want) in [
+            (disk(Some("t"), Some("k")), Some("u"), false, true),
+            // It was stopped meanwhile.
+            (disk(Some("t"), Some("k")), None, false, true),
+            (disk(Some("t"), Some("k")), Some("other"), false, false),
+            (disk(Some("t"), Some("other")), None, false, false),
+            (disk(Some("other"), Some("k")), None, false, false),
+            (disk(None, Some("other")), None, true, false),
+            (disk(None, None), None, false, false),
+            // What an earlier try of this run has left.
+            (disk(Some("t"), None), None, true, true),
+        ] {
+            assert_eq!(is_same(&seen, &now, uid, begun), want, "{now:?} {uid:?} {begun}");
+        }
+        // A start of kstrim's that had made nothing: somebody's later one has made a machine.
+        let empty = Seen { disk: OnDisk::default(), uid: None };
+        assert!(!is_same(&empty, &disk(None, Some("k")), None, false));
     }
 }

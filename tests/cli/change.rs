@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::Test;
-use crate::support::{KAFKA, PROFILE, apply_as, events, failure, ready, told, written};
+use crate::support::{KAFKA, PROFILE, apply_as, events, failure, kubectl, ready, told, written};
 
 const POOL: &str = "kafkanodepools.kafka.strimzi.io/kafka/broker";
 
@@ -55,6 +55,28 @@ fn access_rules_hide_no_data_from_scale() {
     assert_eq!(failure(&lines), "KS-SCALE-DATA");
     assert!(told(&lines).contains("orders (2)"), "{}", told(&lines));
     assert_eq!(pods(&test), ["broker-1", "broker-2", "dual-role-0"]);
+}
+
+/// The brokers that were checked are those that go, or none goes.
+#[test]
+fn brokers_do_not_go_while_it_is_not_certain_which() {
+    let mut test = ready();
+    events(&mut test, ["scale", "--brokers", "3"], 0);
+    let pool = |test: &Test, words: &str| drop(kubectl(test, &format!("{words} -n kafka")).expect(0));
+    pool(&test, "annotate kafkanodepool broker strimzi.io/remove-node-ids=[1]");
+    let lines = events(&mut test, ["scale", "--brokers", "2"], 2);
+    assert_eq!(failure(&lines), "KS-SCALE-POOL");
+    assert!(told(&lines).contains("remove-node-ids-"), "{}", told(&lines));
+    pool(&test, "annotate kafkanodepool broker strimzi.io/remove-node-ids-");
+    // The operator is away: it has not seen that there are to be three.
+    pool(&test, "scale deployment strimzi-cluster-operator --replicas=0");
+    let more = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
+        "metadata": {"name": "broker", "namespace": "kafka"}, "spec": {"replicas": 3}});
+    apply_as(&test, "else", &more.to_string()).expect(0);
+    let lines = events(&mut test, ["scale", "--brokers", "2"], 1);
+    assert_eq!(failure(&lines), "KS-SCALE-POOL");
+    assert!(told(&lines).contains("an earlier change"), "{}", told(&lines));
+    assert_eq!(test.object(PROFILE, POOL)["spec"]["replicas"], 3);
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Test;
+use crate::harness::{Action, Test};
 use crate::support::{
-    KAFKA, PROFILE, apply_as, events, failure, fresh, kstrim, kubectl, ours, outcomes, place, quick, ready,
-    same, state, told, topics, written,
+    KAFKA, PROFILE, apply_as, events, failure, fresh, journal, kstrim, kubectl, ours, outcomes, place, quick,
+    ready, same, state, told, topics, written,
 };
 
 const CONNECT: &str = "kafkaconnects.kafka.strimzi.io/kafka/my-cluster";
@@ -142,6 +142,28 @@ fn each_is_added_once_and_removed_without_a_trace() {
     let lines = events(&mut test, ["remove", "bridge"], 0);
     assert_eq!(outcomes(&lines)["bridge"], "already_done");
     events(&mut test, ["smoke-test"], 0);
+}
+
+/// The names of Connect's topics prove nothing: they go with a Connect, or after a removal that was cut off.
+#[test]
+fn topics_go_only_with_their_component() {
+    const THEIRS: &str = "my-cluster-connect-offsets";
+    let mut test = ready();
+    events(&mut test, ["topic", "create", THEIRS], 0);
+    events(&mut test, ["remove", "connect", "--yes"], 0);
+    assert!(topics(&test).contains(&THEIRS.to_owned()), "{:?}", topics(&test));
+
+    const MIRROR: &str = "source.my-topic";
+    let mut test = beside(&["mirror-maker"]);
+    events(&mut test, ["smoke-test"], 0);
+    let delete = "kafkamirrormaker2s/my-cluster -f";
+    test = test.fault("kubectl", delete, Some(1), Action::KillParentAfter);
+    assert_eq!(kstrim(&mut test, ["remove", "mirror-maker", "--yes"]).code(), 137);
+    test.rescenario(|s| s.faults.clear());
+    assert!(topics(&test).contains(&MIRROR.to_owned()), "{:?}", topics(&test));
+    events(&mut test, ["remove", "mirror-maker", "--yes"], 0);
+    assert!(!topics(&test).contains(&MIRROR.to_owned()), "{:?}", topics(&test));
+    assert_eq!(journal(&test)["removing"], json!({}));
 }
 
 #[test]

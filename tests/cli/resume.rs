@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::harness::{Action, CutOff, Host, ProfileSeed, Registry, Scenario, Test};
 use crate::support::{
-    KAFKA, MARKER, PROFILE, disown, empty_cluster, events, failure, fresh, is_ours, journal, kstrim, kubectl,
-    outcomes, quick, ready, same, state, told, until, written,
+    KAFKA, MARKER, PROFILE, TOPIC, disown, empty_cluster, events, failure, fresh, is_ours, journal, kstrim,
+    kubectl, outcomes, quick, ready, same, state, told, until, written,
 };
 
 /// The world as `up` leaves it.
@@ -64,6 +64,29 @@ fn what_an_earlier_down_is_still_deleting() {
         assert!(lines.iter().any(|l| waits(l) || reason(l)), "{what}: {lines:#?}");
         same(&complete(), &state(&test), what);
     }
+}
+
+/// The note that a topic was being created is of a name: what is in use by now is not claimed.
+#[test]
+fn a_topic_that_was_used_after_a_run_was_killed_is_not_claimed() {
+    let killed = || {
+        let create = "kafkatopics -f";
+        let mut test = fresh().scenario(quick).fault("kubectl", create, Some(1), Action::KillParentBefore);
+        assert_eq!(kstrim(&mut test, ["up"]).code(), 137);
+        test.rescenario(|s| s.faults.clear());
+        assert!(journal(&test)["creating_topic"].is_string() && test.object(PROFILE, TOPIC).is_null());
+        test
+    };
+    let mut test = killed();
+    kstrim(&mut test, ["smoke-test", "--topic", "my-topic"]).expect(0);
+    let lines = events(&mut test, ["up"], 0);
+    assert!(told_of(&lines, "without a KafkaTopic"), "{lines:#?}");
+    assert!(test.object(PROFILE, TOPIC).is_null());
+    up_completes(&mut killed());
+}
+
+fn told_of(lines: &[Value], words: &str) -> bool {
+    lines.iter().any(|l| l["message"].as_str().is_some_and(|m| m.contains(words)))
 }
 
 #[test]
