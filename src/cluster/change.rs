@@ -7,7 +7,7 @@ use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
 /// How often a change is tried again because a controller wrote the object's status meanwhile.
-const TRIES: u32 = 8;
+const TRIES: u32 = 40;
 
 /// What became of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
