@@ -99,7 +99,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     };
     let how = user.as_ref().map(login::authentication).transpose()?;
     let ports = ports(living, args, how).await?;
-    free(&ports, args)?;
+    free(&ports, args, &refused::target_flags(&cx.settings.target))?;
     prepare(living, args, how, &ports).await?;
     let mut document = Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how);
     let mut security = Security::default();
@@ -114,7 +114,8 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         let failure =
             Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
-        Box::new(failure.hint("see what is there: kstrim status"))
+        let flags = refused::target_flags(&cx.settings.target);
+        Box::new(failure.hint(format!("see what is there: kstrim status{flags}")))
     })?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();
@@ -150,7 +151,7 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
 }
 
 /// Refuse ports that another program has, before anything is changed.
-fn free(ports: &BTreeMap<i32, u16>, args: &Connect) -> Result<()> {
+fn free(ports: &BTreeMap<i32, u16>, args: &Connect, flags: &str) -> Result<()> {
     for (id, port) in ports {
         let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
         let failure =
@@ -161,7 +162,7 @@ fn free(ports: &BTreeMap<i32, u16>, args: &Connect) -> Result<()> {
             failure
                 .because(error)
                 .hint("another kstrim connect may have it: one is enough for all programs on this machine")
-                .hint(format!("or take other ports: kstrim connect{user} --port {other}")),
+                .hint(format!("or take other ports: kstrim connect{user} --port {other}{flags}")),
         ));
     }
     Ok(())

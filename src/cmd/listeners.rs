@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::living::{self, Living};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::listener;
-use crate::quickstart::ownership;
+use crate::quickstart::{ownership, refused};
 
 /// The node pools do not tell their brokers yet.
 const IDS: Id = Id("KS-BROKERS-UNKNOWN");
@@ -82,7 +82,9 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
         return Ok(ids.brokers);
     }
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
-    Err(Box::new(Failure::new(IDS, Kind::Task, message).hint("see what is there: kstrim status")))
+    let flags = refused::target_flags(&living.cx.settings.target);
+    let hint = format!("see what is there: kstrim status{flags}");
+    Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
 }
 
 /// Give brokers an address on the listeners for programs on this machine, where there are such listeners:

@@ -19,6 +19,7 @@ use crate::engine::run::{Report, Run};
 use crate::engine::task::Task;
 use crate::event::{Emit, Event, FailureInfo, Line, Next, Outcome, TaskInfo, VERSION};
 use crate::exec::cancel::{Cancel, Reason};
+use crate::exec::quote;
 use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
@@ -249,7 +250,12 @@ impl Session {
     }
 
     /// Say how to go on, where going on makes sense.
-    fn resumable(&self, failure: Failure) -> Failure {
+    fn resumable(&self, mut failure: Failure) -> Failure {
+        let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove");
+        if failure.kind == Kind::Timeout && goes_on {
+            let flags = crate::quickstart::refused::target_flags(&self.target);
+            failure = failure.hint(format!("look closer: kstrim status{flags}"));
+        }
         match failure.kind {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
                 if matches!(self.verb, "add" | "remove") =>
@@ -259,14 +265,17 @@ impl Session {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
                 if matches!(self.verb, "up" | "down" | "upgrade") =>
             {
-                failure.hint(format!(
-                    "run `kstrim {}` again: it continues from what the cluster shows",
-                    self.verb
-                ))
+                failure.hint(format!("run `{}` again: it continues from what the cluster shows", typed()))
             }
             _ => failure,
         }
     }
+}
+
+/// The command as it was given: without its target and its other flags it would be another one.
+fn typed() -> String {
+    let words = std::env::args_os().skip(1).map(|word| quote(&word.to_string_lossy()).to_string());
+    redact::text(&["kstrim".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")).to_string()
 }
 
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its

@@ -67,6 +67,7 @@ impl Stream {
             None => Brokers::of(cx)?,
         };
         let options = Options { decompress: true, committed, ..Options::default() };
+        let flags = refused::target_flags(&cx.settings.target);
         let unreachable = |e: KafkaError| {
             let what = format!("the Kafka {} cannot be used", cx.cluster());
             if let Some(failure) = login::failure(&e, &what, user.map(UserName::as_str), &rights.rule()) {
@@ -79,24 +80,21 @@ impl Stream {
                     format!("no broker of the Kafka {} answers", cx.cluster()),
                 )
                 .because(e)
-                .hint("see what is there: kstrim status"),
+                .hint(format!("see what is there: kstrim status{flags}")),
             )
         };
         let mut client = brokers.client_with(options, Instant::now() + CONNECT).await.map_err(unreachable)?;
         let found = client.topic_in_part(name.as_str(), Instant::now() + PATIENCE).await;
         let topic = found.map_err(|e| match e.code() {
-            Some(code::UNKNOWN_TOPIC_OR_PARTITION) => {
-                let flags = refused::target_flags(&cx.settings.target);
-                Box::new(
-                    Failure::new(
-                        topic::UNKNOWN,
-                        Kind::Usage,
-                        format!("the Kafka {} has no topic {name}", cx.cluster()),
-                    )
-                    .hint(format!("make it: kstrim topic create {name}{flags}"))
-                    .hint(format!("or see which there are: kstrim topic list{flags}")),
+            Some(code::UNKNOWN_TOPIC_OR_PARTITION) => Box::new(
+                Failure::new(
+                    topic::UNKNOWN,
+                    Kind::Usage,
+                    format!("the Kafka {} has no topic {name}", cx.cluster()),
                 )
-            }
+                .hint(format!("make it: kstrim topic create {name}{flags}"))
+                .hint(format!("or see which there are: kstrim topic list{flags}")),
+            ),
             _ => failed(UNREACHABLE, rights, "looked up", e),
         })?;
         if let Some(asked) = partition.filter(|p| u32::try_from(*p).is_ok_and(|p| p >= topic.partitions())) {

@@ -55,7 +55,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let text = std::str::from_utf8(&bytes).map_err(|_| files::unreadable(&file, "it is not UTF-8"))?;
     let entries = files::parse(&file, text)?;
     trust.give(&file, &bytes)?;
-    for entry in entries.iter().filter(|entry| keys::needs_trust(entry)) {
+    let targets = |entry: &Entry| keys::class(&entry.key) == Some(Class::Target);
+    for entry in entries.iter().filter(|entry| keys::needs_trust(entry) || targets(entry)) {
         let values = redact::text(&entry.values.join(", "));
         super::complain(&format!("{}:{}: {}: {values}\n", file.display(), entry.line, entry.key));
     }
@@ -100,7 +101,10 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
             super::hint(&format!("if you know it, let this very content count: kstrim trust {path}"));
         }
     }
-    let asked: Vec<&Entry> = layers.left_out.iter().filter(|entry| wanted(matches, &entry.key)).collect();
+    let mut asked: Vec<&Entry> = layers.left_out.iter().filter(|entry| wanted(matches, &entry.key)).collect();
+    let aimed = aimed(matches, layers);
+    let deletes = !aimed.is_empty();
+    asked.extend(aimed);
     let Some(first) = asked.first() else { return Ok(()) };
     let path = quote(&first.file.display().to_string());
     let needed: Vec<&&Entry> =
@@ -113,8 +117,12 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
         super::hint(&format!("to let it count: kstrim trust {path}"));
         return Ok(());
     }
-    let message =
-        format!("{} is not trusted, and without it something else would be done", first.file.display());
+    let file = first.file.display();
+    let message = if deletes {
+        format!("{file} is not trusted, and it says what would be deleted")
+    } else {
+        format!("{file} is not trusted, and without it something else would be done")
+    };
     let mut failure = Failure::new(UNTRUSTED, Kind::Usage, message);
     for entry in &needed {
         let values = redact::text(&entry.values.join(", "));
@@ -123,6 +131,33 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     failure = failure.hint(format!("if you know the file: kstrim trust {path}"));
     let flags: Vec<String> = needed.iter().map(|entry| format!("--{}", entry.key)).collect();
     Err(Box::new(failure.hint(format!("or say it yourself: {}", flags.join(", ")))))
+}
+
+/// What a file that is not trusted says of where a verb deletes.
+fn aimed<'a>(matches: &ArgMatches, layers: &'a Layers) -> Vec<&'a Entry> {
+    if !deletes(matches) {
+        return Vec::new();
+    }
+    // A context is a cluster by itself.
+    let context = !wanted(matches, "context") || layers.get("context").is_some();
+    let keys = ["profile", "namespace", "cluster"].into_iter().filter(|key| !(context && *key == "profile"));
+    keys.filter(|key| wanted(matches, key))
+        .filter_map(|key| layers.get(key))
+        .filter(|entry| {
+            let mut files = layers.files.iter();
+            files.any(|f| f.path == entry.file && f.whose == Whose::Project && !f.trusted)
+        })
+        .collect()
+}
+
+/// Whether the verb deletes something of a cluster.
+fn deletes(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some(("down" | "remove", _)) => true,
+        Some(("topic" | "user", inner)) => inner.subcommand_name() == Some("delete"),
+        Some(("doctor", inner)) => inner.get_flag("fix"),
+        _ => false,
+    }
 }
 
 /// Whether the verb takes this setting, and neither a flag nor a variable gives it.
@@ -182,6 +217,22 @@ mod tests {
 
     fn matches(words: &[&str]) -> ArgMatches {
         Cli::command().try_get_matches_from([&["kstrim"], words].concat()).expect("parses")
+    }
+
+    #[test]
+    fn a_verb_deletes_or_it_does_not() {
+        for (words, all) in [
+            (&["down"][..], true),
+            (&["remove", "bridge"], true),
+            (&["topic", "delete", "t"], true),
+            (&["user", "delete", "u"], true),
+            (&["doctor", "--fix"], true),
+            (&["doctor"], false),
+            (&["topic", "list"], false),
+            (&["up"], false),
+        ] {
+            assert_eq!(deletes(&matches(words)), all, "{words:?}");
+        }
     }
 
     #[test]

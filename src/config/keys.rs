@@ -24,6 +24,8 @@ pub enum Shape {
 pub enum Class {
     /// What is made: a project may say it.
     What,
+    /// Which cluster a verb is about: a project may say it, but not what is deleted.
+    Target,
     /// Where things come from or go to, or what else is run: of a project's file it counts when that is trusted.
     /// Left out, everything is as without it to the last byte: what is downloaded is held against pinned digests.
     Source,
@@ -35,10 +37,10 @@ pub enum Class {
 
 /// The class of every setting. One that is missing is taken for a [`Class::Place`], and a test asks for it.
 const CLASSES: [(&str, Class); 31] = [
-    ("profile", Class::What),
+    ("profile", Class::Target),
     ("context", Class::Place),
-    ("namespace", Class::What),
-    ("cluster", Class::What),
+    ("namespace", Class::Target),
+    ("cluster", Class::Target),
     ("release", Class::What),
     ("kafka", Class::What),
     ("preset", Class::What),
@@ -50,7 +52,7 @@ const CLASSES: [(&str, Class); 31] = [
     ("mirror", Class::Source),
     ("offline", Class::What),
     ("download-timeout", Class::What),
-    ("system-tools", Class::What),
+    ("system-tools", Class::Source),
     ("bundle", Class::Place),
     ("image-archive", Class::Place),
     ("image-registry", Class::Place),
@@ -76,7 +78,7 @@ pub fn class(name: &str) -> Option<Class> {
 /// Whether an entry of a project's file counts only when the file is trusted.
 pub fn needs_trust(entry: &Entry) -> bool {
     match class(&entry.key) {
-        Some(Class::What) => false,
+        Some(Class::What | Class::Target) => false,
         // `none` runs Kubernetes on the machine itself, `ssh` on another one.
         Some(Class::Driver) => !entry.values.iter().all(|name| is_contained_driver(name)),
         Some(Class::Source | Class::Place) | None => true,
@@ -159,6 +161,7 @@ pub fn schema() -> Value {
         };
         let note = match class(&key.name) {
             Some(Class::What) => "",
+            Some(Class::Target) => " (of a project it says what is deleted only after `kstrim trust`)",
             Some(Class::Driver) => " (`none` and `ssh` of a project count only after `kstrim trust`)",
             _ => " (of a project it counts only after `kstrim trust`)",
         };

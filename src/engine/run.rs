@@ -162,7 +162,7 @@ fn run_timeout(run: &Run, reasons: &BTreeMap<&'static str, String>) -> Failure {
     for (task, reason) in reasons {
         failure = failure.because(format!("{task}: {reason}"));
     }
-    failure.hint("give it longer with --timeout, or look closer with `kstrim status`")
+    failure.hint("give it longer with --timeout")
 }
 
 /// A cause that came to light at the run's limit.
@@ -239,7 +239,6 @@ fn task_timeout(spec: &Spec, last: &str) -> Failure {
         format!("{}: not done after {} s", spec.title.to_lowercase(), spec.timeout.as_secs()),
     )
     .because(if last.is_empty() { "it told no reason".to_owned() } else { format!("last seen: {last}") })
-    .hint("look closer with `kstrim status`, then run the same command again: it continues")
 }
 
 /// Check, run, then wait by checking.

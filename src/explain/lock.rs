@@ -137,6 +137,7 @@ fn words(open: Open) -> String {
 fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
     let (namespace, home) = (&scene.expect.namespace, &scene.expect.operator_namespace);
     let bindings = Probe::Bindings { namespace: namespace.clone() };
+    let up = format!("kstrim up{}", scene.expect.flags);
     // `BINDING NAMESPACE`, of the operator's own bindings.
     let of_it = |line: &&str| line.starts_with(OPERATOR);
     let elsewhere = scene.answers.get(&bindings).and_then(|answer| {
@@ -151,7 +152,7 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
             format!("the operator is bound to the wrong namespace: its permissions are given to one in {of}, and it is in {home}"),
         )
         .evidence(format!("rolebindings/{name} subjects[].namespace={of}; {probe}: no"))
-        .hint("the install files say myproject until it is replaced; kstrim up applies them rightly"),
+        .hint(format!("the install files say myproject until it is replaced; they are applied rightly by: {up}")),
         None => Finding::new(
             OPERATOR_FORBIDDEN,
             86,
@@ -160,7 +161,7 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
         )
         .evidence(format!("{probe}: no"))
         .probe(bindings)
-        .hint("its role or its RoleBindings were changed or removed; kstrim up applies them rightly"),
+        .hint(format!("its role or its RoleBindings were changed or removed; they are applied rightly by: {up}")),
     };
     finding.cure(Cure::ApplyOperator).certain_after(1)
 }

@@ -36,7 +36,7 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ),
         )
         .evidence(format!("no deployments/{OPERATOR} in namespace {namespace}"))
-        .hint("kstrim up installs it")
+        .hint(format!("install it: kstrim up{}", scene.expect.flags))
         .certain_after(20),
     );
 }

@@ -63,6 +63,8 @@ pub struct Expect {
     /// How this cluster is reached, for commands in hints: `kstrim kubectl -- ` or
     /// `kubectl --context P `. Ends in a space.
     pub kubectl: String,
+    /// The flags of kstrim that name this cluster, each after a space; empty for the defaults.
+    pub flags: String,
 }
 
 impl Expect {
@@ -78,6 +80,7 @@ impl Expect {
             generation: None,
             changed_at: None,
             kubectl: "kstrim kubectl -- ".to_owned(),
+            flags: String::new(),
         }
     }
 

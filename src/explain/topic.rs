@@ -40,6 +40,9 @@ fn expected(scene: &Scene<'_>) -> bool {
     scene.expect.topic.is_some()
 }
 
+/// The beginning of a hint that names the target.
+const STATUS: &str = "see whether the brokers run: kstrim status";
+
 fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for topic in topics(scene) {
         let Some(refusal) = topic.refused() else { continue };
@@ -56,7 +59,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!(
                     "topic {name} is not looked after: the topic operator gets no answer from the brokers"
                 ),
-                "see whether the brokers run: kstrim status",
+                STATUS,
             ),
             "KafkaError" if message.contains("InvalidReplicationFactorException") => (
                 TOPIC_REPLICATION,
@@ -88,7 +91,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "kafkatopics/{name} {}={} {}: {message}",
                 refusal.kind, refusal.status, refusal.reason
             ))
-            .hint(hint)
+            .hint(if hint == STATUS { format!("{STATUS}{}", scene.expect.flags) } else { hint.to_owned() })
             .since(refusal.last_transition);
         let certain = if unserved { 30 } else { 1 };
         found.push(if expected(scene) { finding.certain_after(certain) } else { finding });

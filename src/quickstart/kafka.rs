@@ -301,7 +301,8 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
                 "a new Kafka cluster gets a new cluster id, and brokers refuse a volume with another one",
             )
             .hint(format!(
-                "delete the old data: kstrim kubectl -- delete pvc -n {} -l strimzi.io/cluster={}",
+                "delete the old data: kstrim kubectl{} -- delete pvc -n {} -l strimzi.io/cluster={}",
+                super::refused::target_flags(&cx.settings.target),
                 cx.namespace(),
                 cx.cluster()
             )),

@@ -126,7 +126,8 @@ impl Patience {
 /// What the predicates are held against.
 pub fn expect(cx: &Cx) -> Expect {
     let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
-    expect.kubectl = format!("kstrim kubectl{} -- ", super::refused::target_flags(&cx.settings.target));
+    expect.flags = super::refused::target_flags(&cx.settings.target);
+    expect.kubectl = format!("kstrim kubectl{} -- ", expect.flags);
     expect
 }
 

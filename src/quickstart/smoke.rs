@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::refused;
+use crate::config::Target;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, SmokeReport, Unit};
@@ -123,6 +125,8 @@ pub struct Brokers {
     bootstrap: BrokerAddr,
     dial: Rc<dyn Dial>,
     security: Security,
+    /// The flags that name the target, for hints.
+    flags: String,
 }
 
 impl Brokers {
@@ -131,7 +135,7 @@ impl Brokers {
     /// # Errors
     /// [`NO_BROKER`], [`NO_LISTENER`].
     pub fn of(cx: &Cx) -> Result<Self> {
-        Self::find(&cx.store.snapshot(), cx.namespace(), cx.cluster(), forwards(cx))
+        Self::find(&cx.store.snapshot(), &cx.settings.target, forwards(cx))
     }
 
     /// The same by a listener that asks for something: the one with this port, as `security` says.
@@ -139,18 +143,19 @@ impl Brokers {
     /// # Errors
     /// [`NO_BROKER`].
     pub fn secured(cx: &Cx, port: u16, security: Security) -> Result<Self> {
-        let bootstrap = bootstrap(&cx.store.snapshot(), cx.namespace(), cx.cluster(), port)?;
-        Ok(Self { bootstrap, dial: forwards(cx), security })
+        let target = &cx.settings.target;
+        let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
+        Ok(Self { bootstrap, dial: forwards(cx), security, flags: refused::target_flags(target) })
     }
 
-    /// Those of `cluster` in a snapshot, reached by `dial`.
+    /// Those of a target's Kafka in a snapshot, reached by `dial`.
     ///
     /// # Errors
     /// [`NO_BROKER`], [`NO_LISTENER`].
-    pub fn find(snapshot: &Snapshot, namespace: &str, cluster: &str, dial: Rc<dyn Dial>) -> Result<Self> {
-        let port = plain_port(snapshot, namespace, cluster)?;
-        let bootstrap = bootstrap(snapshot, namespace, cluster, port)?;
-        Ok(Self { bootstrap, dial, security: Security::default() })
+    pub fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
+        let port = plain_port(snapshot, target.namespace.as_str(), target.cluster.as_str())?;
+        let bootstrap = bootstrap(snapshot, target, port)?;
+        Ok(Self { bootstrap, dial, security: Security::default(), flags: refused::target_flags(target) })
     }
 
     /// A client of them.
@@ -191,7 +196,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint("see the broker's own words: kstrim status"),
+                    .hint(format!("see the broker's own words: kstrim status{}", self.flags)),
             )
         })
     }
@@ -237,7 +242,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
                     .because(e)
-                    .hint("see the broker's own words: kstrim status"),
+                    .hint(format!("see the broker's own words: kstrim status{}", self.flags)),
             )
         })
     }
@@ -280,8 +285,9 @@ fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16
 }
 
 /// Where to begin: a broker by the name that its certificate has.
-fn bootstrap(snapshot: &Snapshot, namespace: &str, cluster: &str, port: u16) -> Result<BrokerAddr> {
-    let pod = broker_pod(snapshot, namespace, cluster)?;
+fn bootstrap(snapshot: &Snapshot, target: &Target, port: u16) -> Result<BrokerAddr> {
+    let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
+    let pod = broker_pod(snapshot, target)?;
     Ok(BrokerAddr { id: -1, host: format!("{pod}.{cluster}-kafka-brokers.{namespace}.svc"), port })
 }
 
@@ -290,14 +296,16 @@ fn forwards(cx: &Cx) -> Rc<dyn Dial> {
 }
 
 /// A ready broker's pod, or one that at least runs.
-fn broker_pod(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<String> {
+fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
+    let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
+    let flags = refused::target_flags(target);
     let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).collect();
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
             Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
-                .hint("see what is there: kstrim status")
-                .hint("make it: kstrim up"),
+                .hint(format!("see what is there: kstrim status{flags}"))
+                .hint(format!("make it: kstrim up{flags}")),
         )
     })
 }

@@ -65,6 +65,7 @@ impl Facts {
     pub fn expect(&self) -> Expect {
         let place = &self.place;
         let mut expect = Expect::kafka(&place.namespace, &place.cluster).scope(Scope::Everything);
+        expect.flags.clone_from(&place.flags);
         expect.kubectl = if self.our_kubeconfig {
             format!("kstrim kubectl{} -- ", place.flags)
         } else {

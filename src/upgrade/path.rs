@@ -286,8 +286,9 @@ impl Refuse<'_> {
             .because(format!("rule {rule}: {}", rule.sentence()))
             .because(because);
         failure = match rule {
-            Rule::NoDowngrade => failure
-                .hint("an older Strimzi needs a new cluster: kstrim down, then kstrim up --release VERSION"),
+            Rule::NoDowngrade => failure.hint(
+                "an older Strimzi needs a new cluster: delete this one, then create it with that --release",
+            ),
             Rule::KafkaSupported => failure.hint("kstrim versions lists which Kafka goes with which Strimzi"),
             Rule::KraftFrom039 => failure
                 .hint("make a new cluster of a newer release and take the data over with MirrorMaker 2"),
@@ -296,7 +297,7 @@ impl Refuse<'_> {
             _ => failure,
         };
         match self.nearest().filter(|_| rule != Rule::NoDowngrade) {
-            Some(near) => failure.hint(format!("as far as there is a way: kstrim upgrade --release {near}")),
+            Some(near) => failure.hint(format!("as far as there is a way: --release {near}")),
             None => failure,
         }
         .hint(format!("see {}", rule.source()))

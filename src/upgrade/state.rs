@@ -142,7 +142,11 @@ pub async fn alone(cx: &Cx, found: &Found, target: &Version) -> Result<()> {
         Some(name) => {
             let message = format!("the KafkaUser {name} has an access rule with `operation`");
             Err(rule(Rule::AclOperations, Kind::Prerequisite, message)
-                .hint("write `operations: [...]` in its place: kstrim kubectl -- edit kafkauser")
+                .hint(format!(
+                    "write `operations: [...]` in its place: kstrim kubectl{} -- edit kafkauser {name} -n {}",
+                    refused::target_flags(&cx.settings.target),
+                    cx.namespace()
+                ))
                 .into())
         }
     }

@@ -123,6 +123,45 @@ fn what_a_cloned_repository_may_not_decide() {
     assert!(run.stderr.contains("--manifests") && !run.stderr.contains("--image-registry"), "{}", run.stderr);
 }
 
+/// Which cluster a project means is its word; what is deleted is the user's.
+#[test]
+fn what_is_deleted_is_not_said_by_a_cloned_repository() {
+    for (text, flag) in [
+        ("profile: shop", "--profile=shop"),
+        ("namespace: theirs", "--namespace=theirs"),
+        ("cluster: orders", "--cluster=orders"),
+    ] {
+        let mut test = fresh();
+        let file = test.write("kstrim.yaml", text);
+        for verb in [
+            "down --yes",
+            "down --keep-data",
+            "topic delete t",
+            "user delete u",
+            "remove bridge",
+            "doctor --fix",
+        ] {
+            let run = test.args(verb.split(' ')).run();
+            refused(&run, &test, "KS-CONFIG-UNTRUSTED");
+            assert!(run.stderr.contains(&format!("line 1: {text}")), "{verb}: {}", run.stderr);
+            assert!(run.stderr.contains(&file.display().to_string()), "{verb}: {}", run.stderr);
+        }
+        // The user's own word, a verb that deletes nothing, and a file that is trusted.
+        for said in [&["down", "--yes", flag][..], &["status"]] {
+            let run = test.args(said.iter().copied()).run();
+            assert!(!run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{said:?}: {}", run.stderr);
+        }
+        kstrim(&mut test, ["trust"]).expect(0);
+        let run = kstrim(&mut test, ["down", "--yes"]);
+        assert!(!run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{}", run.stderr);
+    }
+    // The verb is about a context, which needs no profile.
+    let mut test = fresh();
+    test.write("kstrim.yaml", "profile: shop");
+    let run = kstrim(&mut test, ["down", "--yes", "--context", "prod"]);
+    assert!(!run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{}", run.stderr);
+}
+
 #[test]
 fn no_argument_takes_another_profile() {
     for text in

@@ -19,6 +19,7 @@ mod fakes_faithful;
 mod fakes_minikube;
 mod faults;
 mod harness;
+mod hints;
 mod hostile;
 mod images;
 mod lock;

@@ -29,7 +29,7 @@ fn a_registry_that_is_mended() {
     });
     let lines = events(&mut test, ["up"], 1);
     assert_eq!(failure(&lines), "KS-NETWORK-DNS");
-    assert!(told(&lines).contains("run `kstrim up` again"), "{}", told(&lines));
+    assert!(told(&lines).contains("run `kstrim up -o json` again"), "{}", told(&lines));
     test.rescenario(|s| s.registry = Registry::Up);
     up_completes(&mut test);
 }

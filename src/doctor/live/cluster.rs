@@ -34,7 +34,7 @@ pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// The nodes take pods.
-pub async fn node(_: &Ground, cluster: &Cluster) -> Outcome {
+pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "cluster.node") {
         return outcome;
     }
@@ -55,7 +55,10 @@ pub async fn node(_: &Ground, cluster: &Cluster) -> Outcome {
             return Outcome::failed(
                 &Failure::new(NODE, Kind::Task, format!("the node {name} is not ready"))
                     .because(node.0.condition("Ready").map(|c| c.message.to_owned()).unwrap_or_default())
-                    .hint("for some seconds that is normal after a start; then: kstrim kubectl -- describe node"),
+                    .hint(format!(
+                        "for some seconds that is normal after a start; then: kstrim kubectl{} -- describe node",
+                        refused::target_flags(&ground.settings.target)
+                    )),
             );
         }
         ready += 1;
@@ -68,14 +71,14 @@ pub async fn node(_: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// There is a default storage class, which brokers' volumes are made of.
-pub async fn storage(_: &Ground, cluster: &Cluster) -> Outcome {
+pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
     match cluster.kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await {
-        Ok(list) => judge_classes(&list),
+        Ok(list) => judge_classes(&list, &refused::up_of(&ground.settings.target)),
         Err(error) => Outcome::skipped(error.message),
     }
 }
 
-fn judge_classes(list: &Value) -> Outcome {
+fn judge_classes(list: &Value, up: &str) -> Outcome {
     let classes = explain::storage_classes(list);
     let classes: Vec<(&str, &str)> = classes.lines().filter_map(|l| l.split_once(' ')).collect();
     if let Some((name, _)) = classes.iter().find(|(_, what)| *what == "default") {
@@ -89,7 +92,7 @@ fn judge_classes(list: &Value) -> Outcome {
     Outcome::failed(
         &failure
             .hint("minikube's own: minikube addons enable default-storageclass, storage-provisioner")
-            .hint("or keep nothing on disk: kstrim up --preset ephemeral"),
+            .hint(format!("or keep nothing on disk: {up} --preset ephemeral")),
     )
 }
 
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn a_default_class_is_needed() {
         let class = |name: &str, default: &str| json!({"metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": default}}});
-        let judged = |items: Vec<Value>| judge_classes(&json!({"items": items}));
+        let judged = |items: Vec<Value>| judge_classes(&json!({"items": items}), "kstrim up");
         assert_eq!(
             judged(vec![class("slow", "false"), class("standard", "true")]).found,
             "standard is the default"

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
+use crate::config::Target;
 use crate::doctor::data::Outcome;
 use crate::failure::{Failure, Id, Kind};
 use crate::kafka::error::{KafkaError, code};
@@ -92,10 +93,12 @@ pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
             Ok(pem) => ends.extend(certificate::end(pem.as_bytes()).map(|end| (end, secret))),
         }
     }
-    judge_ends(ends, Timestamp::now(), target.cluster.as_str())
+    judge_ends(ends, Timestamp::now(), target)
 }
 
-fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, name: &str) -> Outcome {
+fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -> Outcome {
+    let (name, namespace) = (&target.cluster, &target.namespace);
+    let flags = refused::target_flags(target);
     let Some((end, secret)) = ends.into_iter().min() else {
         return Outcome::skipped("there are none yet");
     };
@@ -103,8 +106,8 @@ fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, name: &str) -> Out
     let failure = |message: String| {
         Failure::new(CERTIFICATES, Kind::Task, message)
             .because(format!("the certificate in the Secret {secret} is valid until {end}"))
-            .hint(format!("the operator renews it: kstrim kubectl -- annotate secret {secret} strimzi.io/force-renew=true"))
-            .hint("is the operator up, and the Kafka not paused? kstrim status")
+            .hint(format!("the operator renews it: kstrim kubectl{flags} -- annotate secret {secret} -n {namespace} strimzi.io/force-renew=true"))
+            .hint(format!("is the operator up, and the Kafka not paused? kstrim status{flags}"))
     };
     if end <= now {
         return Outcome::failed(&failure(format!("certificates of the Kafka {name} ran out on {day}")));
@@ -191,7 +194,7 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
         return Outcome::skipped("the Kafka is not ready");
     }
     let dial = Forwards::new(cluster.kubectl.clone(), target.namespace.as_str());
-    let found = Brokers::find(cluster.snapshot(), target.namespace.as_str(), target.cluster.as_str(), dial);
+    let found = Brokers::find(cluster.snapshot(), target, dial);
     let brokers = match found {
         Ok(brokers) => brokers,
         // TLS or authentication on every listener is a choice, no fault.
@@ -214,7 +217,10 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
         Err(error) => Outcome::failed(
             &Failure::new(CONNECT, Kind::Smoke, "a broker is ready and cannot be talked to")
                 .because(error)
-                .hint("see what it says: kstrim smoke-test"),
+                .hint(format!(
+                    "see what it says: kstrim smoke-test{}",
+                    refused::target_flags(&ground.settings.target)
+                )),
         ),
     }
 }
@@ -239,8 +245,10 @@ mod tests {
     #[test]
     fn the_first_certificate_to_run_out_counts() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["kstrim", "status"]).expect("it parses");
+        let target = Target::from(&cli.global);
         let judged = |ends: &[(&str, &str)], now: &str| {
-            judge_ends(ends.iter().map(|(t, s)| (at(t), (*s).to_owned())).collect(), at(now), "k").word
+            judge_ends(ends.iter().map(|(t, s)| (at(t), (*s).to_owned())).collect(), at(now), &target).word
         };
         let ends = [("2030-01-01T00:00:00Z", "a"), ("2027-01-01T00:00:00Z", "b")];
         assert_eq!(judged(&ends, "2026-11-25T00:00:00Z"), Word::Ok);

@@ -286,8 +286,14 @@ fn fits(ground: &Ground, operators: &[Value]) -> Result<(String, Option<Version>
                     format!("Strimzi runs in the namespace {namespace} of this profile already"),
                 )
                 .because("its permissions are cluster-wide, so that a profile has room for one")
-                .hint(format!("use that one: kstrim up --namespace {namespace}"))
-                .hint("or make another profile: kstrim up --profile ANOTHER-NAME"),
+                .hint(format!(
+                    "use that one: kstrim up --namespace {namespace}{}",
+                    refused::flags_without(target, "--namespace")
+                ))
+                .hint(format!(
+                    "or make another profile: kstrim up --profile ANOTHER-NAME{}",
+                    refused::flags_without(target, "--profile")
+                )),
             ));
         }
         let live = ownership::release(operator).and_then(|r| r.parse::<Version>().ok());
