@@ -370,7 +370,8 @@ mod tests {
 
     fn begun_with(pods: Vec<Value>) -> Option<String> {
         let snapshot = Snapshot::of(pods.into_iter().map(crate::observe::Object::new));
-        broker_pod(&snapshot, "kafka", "bus").ok()
+        let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["kstrim", "-c", "bus", "status"]);
+        broker_pod(&snapshot, &Target::from(&cli.expect("it parses").global)).ok()
     }
 
     /// "bus-controller-0" sorts before "bus-workers-1", and is ready too.

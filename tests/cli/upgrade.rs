@@ -79,7 +79,7 @@ fn what_forbids_a_way_is_named() {
     // `up` does not replace the operator under a Kafka.
     let lines = events(&mut test, ["up"], 2);
     assert_eq!(failure(&lines), "KS-RELEASE-UPGRADE");
-    assert!(told(&lines).contains("as far as there is a way: --release 1.2.0"), "{}", told(&lines));
+    assert!(told(&lines).contains("kstrim upgrade --release 1.2.0"), "{}", told(&lines));
     assert_eq!(written(&test), Vec::<String>::new());
     assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.2.0");
 }
