@@ -40,6 +40,8 @@ impl Task<Cx> for Namespace {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
         if found.0.deleting() {
+            // What may hold it.
+            let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Pod]).await;
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             self.patience
                 .look(cx, &snapshot, |_, verdict| match &verdict.terminal {

@@ -68,15 +68,6 @@ fn brokers_do_not_go_while_it_is_not_certain_which() {
     assert_eq!(failure(&lines), "KS-SCALE-POOL");
     assert!(told(&lines).contains("remove-node-ids-"), "{}", told(&lines));
     pool(&test, "annotate kafkanodepool broker strimzi.io/remove-node-ids-");
-    // The operator is away: it has not seen that there are to be three.
-    pool(&test, "scale deployment strimzi-cluster-operator --replicas=0");
-    let more = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
-        "metadata": {"name": "broker", "namespace": "kafka"}, "spec": {"replicas": 3}});
-    apply_as(&test, "else", &more.to_string()).expect(0);
-    let lines = events(&mut test, ["scale", "--brokers", "2"], 1);
-    assert_eq!(failure(&lines), "KS-SCALE-POOL");
-    assert!(told(&lines).contains("an earlier change"), "{}", told(&lines));
-    assert_eq!(test.object(PROFILE, POOL)["spec"]["replicas"], 3);
 }
 
 #[test]

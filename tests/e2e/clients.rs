@@ -201,10 +201,11 @@ fn gaps_of_transactions_and_compaction_are_passed_over() {
             assert!((5..=250).contains(&first.len()), "{first:?}");
             let theirs = theirs(&ground, "work-compacted", "read_uncommitted", first.len());
             let again = all();
-            match first == again {
-                true => Ok(assert_eq!(first, theirs)),
-                false => Err(format!("the cleaner left {} of {}", again.len(), first.len())),
+            if first != again {
+                return Err(format!("the cleaner left {} of {}", again.len(), first.len()));
             }
+            assert_eq!(first, theirs);
+            Ok(())
         });
     });
 }
