@@ -9,12 +9,11 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::data::{Check, Word};
-use super::live::Live;
+use super::live::{Live, PAUSE};
 use crate::cluster::change;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
 use crate::cluster::lease::{Holder, Lease, Refused};
-use crate::engine::journal::JournalFile;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::kind::Version;
 use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
@@ -22,10 +21,8 @@ use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;
 use crate::quickstart::checks::{Ground, disk};
 use crate::quickstart::cluster;
-use crate::quickstart::identity;
-use crate::quickstart::kafka::{self, PAUSE, paused_by_us};
 use crate::quickstart::operator::DEPLOYMENT;
-use crate::tool::kubectl::Kubectl;
+use crate::tool::kubectl::{FIELD_MANAGER, Kubectl};
 use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
 
@@ -50,8 +47,8 @@ enum Act {
     MoveAway(PathBuf),
     /// Write the profile's context into kstrim's kubeconfig.
     Context(Rc<Minikube>),
-    /// Delete a profile in which nothing ever ran: if it is still so, and still ours by its journal.
-    Delete(Rc<Minikube>, PathBuf, String),
+    /// Delete a profile in which nothing ever ran.
+    Delete(Rc<Minikube>),
     /// Start it.
     Start(Rc<Minikube>, StartOptions, String),
     /// Restart the operator, which frees its lock.
@@ -100,11 +97,10 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
             let what = format!("restart the operator {DEPLOYMENT}, which frees its lock on the Kafka");
             add("kafka.ready", what, true, Act::Restart(kubectl.clone(), namespace.clone(), pods));
         }
-        let cluster = target.cluster.as_str();
-        let claims = || snapshot.claims(&namespace).map(|claim| claim.0.json());
-        let ours = |kafka: &Value| paused_by_us(kafka) && !awaits_id(kafka, claims(), cluster);
-        let kafka = snapshot.kafka(&namespace, cluster);
-        if problem("kafka.ready") == Some("KS-KAFKA-PAUSED") && kafka.is_some_and(|k| ours(k.0.json())) {
+        let kafka = snapshot.kafka(&namespace, target.cluster.as_str());
+        if problem("kafka.ready") == Some("KS-KAFKA-PAUSED")
+            && kafka.is_some_and(|k| paused_by_us(k.0.json()))
+        {
             let what = format!("let the operator look after the Kafka {} again", target.cluster);
             let name = target.cluster.to_string();
             add("kafka.ready", what, true, Act::Unpause(kubectl.clone(), namespace, name));
@@ -122,14 +118,17 @@ async fn profile_fixes(
 ) {
     let Some(problem) = problem.filter(|_| ground.ours.get() == Some(true)) else { return };
     let name = ground.profile_name();
-    let never_ran = ground.listed().await.is_ok_and(|listed| never_ran(&listed));
+    let never_ran = match ground.listed().await {
+        Ok(Listed::Broken) => true,
+        Ok(Listed::Valid(profile)) => !profile.addressed,
+        _ => false,
+    };
     let options = StartOptions { extra: ground.settings.minikube_args.clone(), ..StartOptions::default() };
     let check = "profile.state";
     match problem {
         p if p == profile_ids::HALF_MADE.0 && never_ran => {
             let what = format!("delete the half-made profile {name}, in which nothing ever ran");
-            let journal = ground.paths().journal();
-            add(check, what, true, Act::Delete(minikube.clone(), journal, name.to_owned()));
+            add(check, what, true, Act::Delete(minikube.clone()));
         }
         p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {
             let lost = p == profile_ids::PARTIAL.0 && apiserver::is_lost(minikube).await.unwrap_or(false);
@@ -138,15 +137,6 @@ async fn profile_fixes(
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
         }
         _ => {}
-    }
-}
-
-/// Whether nothing ever ran in a profile.
-fn never_ran(listed: &Listed) -> bool {
-    match listed {
-        Listed::Broken => true,
-        Listed::Valid(profile) => !profile.addressed,
-        Listed::Absent => false,
     }
 }
 
@@ -160,11 +150,16 @@ fn locked_to_its_user(folder: &Path) -> bool {
     })
 }
 
-/// Whether a Kafka waits for the cluster id of kept volumes: an `up` paused it and was cut off. The operator would give
-/// it another id, which its brokers' volumes refuse.
-fn awaits_id<'a>(kafka: &Value, claims: impl Iterator<Item = &'a Value>, cluster: &str) -> bool {
-    let has = kafka.pointer("/status/clusterId").and_then(Value::as_str);
-    kafka::kept_id(claims, cluster).is_some_and(|kept| has != Some(kept))
+/// Whether kstrim, and nobody else, set the annotation that pauses.
+fn paused_by_us(kafka: &Value) -> bool {
+    let fields = kafka.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let setters: Vec<&str> = fields
+        .into_iter()
+        .flatten()
+        .filter(|f| !f["fieldsV1"]["f:metadata"]["f:annotations"][format!("f:{PAUSE}")].is_null())
+        .filter_map(|f| f["manager"].as_str())
+        .collect();
+    setters == [FIELD_MANAGER]
 }
 
 impl Planned {
@@ -196,15 +191,7 @@ impl Planned {
                 }
                 Err(vain("the context was not written".into(), output.last_stderr_line().to_owned()))
             }
-            Act::Delete(minikube, journal, profile) => {
-                // The lock is held only now: another command may have finished the profile meanwhile.
-                let (listed, disk) = (minikube.listed().await?, minikube.on_disk());
-                let journal = JournalFile::open(journal, profile)?.journal;
-                let ours = identity::listed(&journal, &disk, &listed).is_ours();
-                if !ours || !never_ran(&listed) || disk.addressed {
-                    let cause = "another command went on with it meanwhile".to_owned();
-                    return Err(vain(format!("the profile {profile} is no longer half made"), cause));
-                }
+            Act::Delete(minikube) => {
                 let output = minikube.delete().await?;
                 // Its exit code says nothing of what remains.
                 match minikube.listed().await? {
@@ -277,12 +264,7 @@ async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), A
     let collection = Observed::Kafka.path(Version::served(&group).unwrap_or_default(), Some(namespace));
     let Some(kafka) = kubectl.find(&format!("{collection}/{name}")).await? else { return Ok(()) };
     let owned = Owned::requested(&collection, &kafka, Consent::by_name());
-    let list = kubectl.find(&format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims")).await?;
-    let claims = list.as_ref().and_then(|list| list["items"].as_array()).map_or(&[][..], Vec::as_slice);
-    let patch = |now: &Value| {
-        let ours = paused_by_us(now) && !awaits_id(now, claims.iter(), name);
-        ours.then(|| json!({"metadata": {"annotations": {PAUSE: null}}}))
-    };
+    let patch = |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
     let resource = "kafkas.kafka.strimzi.io";
     change::patch(kubectl, &installation, &owned, resource, namespace, patch).await.map(drop)
 }
@@ -308,24 +290,6 @@ mod tests {
         assert!(!paused_by_us(&kafka(&["kubectl-annotate"])));
         assert!(!paused_by_us(&kafka(&["kstrim", "kubectl-annotate"])));
         assert!(!paused_by_us(&kafka(&[])) && !paused_by_us(&json!({})));
-    }
-
-    #[test]
-    fn a_kafka_that_awaits_the_id_of_kept_volumes_stays_paused() {
-        let claim = |cluster: &str, id: &str| {
-            json!({"metadata": {"labels": {"strimzi.io/cluster": cluster},
-                "annotations": {"kstrim/cluster-id": id}}})
-        };
-        let (none, id) = (json!({}), json!({"status": {"clusterId": "a"}}));
-        assert!(awaits_id(&none, [claim("bus", "a")].iter(), "bus"));
-        assert!(awaits_id(&id, [claim("bus", "b")].iter(), "bus"));
-        assert!(!awaits_id(&id, [claim("bus", "a")].iter(), "bus"));
-        assert!(!awaits_id(&none, [claim("other", "a")].iter(), "bus"));
-        assert!(!awaits_id(
-            &none,
-            [json!({"metadata": {"labels": {"strimzi.io/cluster": "bus"}}})].iter(),
-            "bus"
-        ));
     }
 
     #[test]

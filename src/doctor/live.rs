@@ -30,6 +30,9 @@ use crate::tool::minikube_output::State;
 /// Kinds that a doctor looks at beyond those of `status`.
 pub const MORE: [ObservedKind; 2] = [ObservedKind::Node, ObservedKind::Crd];
 
+/// The annotation by which somebody pauses a resource.
+pub(super) const PAUSE: &str = "strimzi.io/pause-reconciliation";
+
 /// A cluster that was looked at, or why there is none.
 pub struct Live<'a> {
     ground: &'a Ground,

@@ -19,7 +19,6 @@ use crate::manifest::{self, Object};
 use crate::names::ComponentName;
 use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::ready;
-use crate::tool::kubectl::FIELD_MANAGER;
 
 /// Volumes of an earlier cluster whose cluster id nobody knows.
 pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
@@ -28,8 +27,6 @@ pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
 const PAUSED: Duration = Duration::from_secs(60);
 /// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
 pub const CLUSTER_ID: &str = "kstrim/cluster-id";
-/// The annotation that keeps the operator from a resource.
-pub const PAUSE: &str = "strimzi.io/pause-reconciliation";
 
 /// Kubernetes gives a pod 30 s to end, then kills it.
 const POD_END: Duration = Duration::from_secs(40);
@@ -95,11 +92,6 @@ impl Task<Cx> for Kafka {
         if found.0.deleting() {
             return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
         }
-        if ours && taking_over(cx, &snapshot, json).is_some() {
-            return Ok(Doneness::Pending(
-                "an earlier run was cut off while it took over kept volumes".into(),
-            ));
-        }
         let lacks = |name: &ComponentName| {
             let component = component::of(*name);
             component.field().is_some() && !component.stands_in(json)
@@ -123,11 +115,9 @@ impl Task<Cx> for Kafka {
         let snapshot = cx.store.snapshot();
         let wanted = wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
-        let begun = live.as_ref().and_then(|k| taking_over(cx, &snapshot, k.0.json()));
         let as_wanted = |json: &Value| {
             !cx.owns(json)
-                || begun.is_none()
-                    && ownership::digest(json) == Some(&manifest::digest(&wanted))
+                || ownership::digest(json) == Some(&manifest::digest(&wanted))
                     && complete(&snapshot, cx, &wanted)
         };
         if let Some(json) = live.as_ref().map(|k| k.0.json()).filter(|json| as_wanted(json)) {
@@ -143,7 +133,7 @@ impl Task<Cx> for Kafka {
             self.patience.changed_now();
             return Ok(());
         }
-        let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { begun };
+        let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         self.patience.changed_now();
         beside::rules(cx).await?;
         apply(cx, wanted, live.as_ref().map(|k| k.0.json()), kept).await?;
@@ -311,39 +301,10 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
     Ok(ids.into_iter().find_map(|(_, id)| id))
 }
 
-/// The cluster id of kept volumes that an earlier run began to take over with this Kafka: it paused the Kafka, and was
-/// cut off before it let the operator at it.
-fn taking_over(cx: &Cx, snapshot: &Snapshot, kafka: &Value) -> Option<String> {
-    if !cx.owns(kafka) || !paused_by_us(kafka) || cx.preset() == Preset::Ephemeral {
-        return None;
-    }
-    kept_id(snapshot.claims(cx.namespace()).map(|claim| claim.0.json()), cx.cluster()).map(str::to_owned)
-}
-
-/// The cluster id that `down --keep-data` left on the claims of a cluster.
-pub fn kept_id<'a>(mut claims: impl Iterator<Item = &'a Value>, cluster: &str) -> Option<&'a str> {
-    claims.find_map(|claim| {
-        let metadata = &claim["metadata"];
-        let mine = metadata["labels"]["strimzi.io/cluster"] == cluster;
-        metadata["annotations"][CLUSTER_ID].as_str().filter(|_| mine)
-    })
-}
-
-/// Whether kstrim, and nobody else, set the annotation that pauses.
-pub fn paused_by_us(kafka: &Value) -> bool {
-    let fields = kafka.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let mut setters = fields
-        .into_iter()
-        .flatten()
-        .filter(|f| !f["fieldsV1"]["f:metadata"]["f:annotations"][format!("f:{PAUSE}")].is_null())
-        .filter_map(|f| f["manager"].as_str())
-        .peekable();
-    setters.peek().is_some() && setters.all(|manager| manager == FIELD_MANAGER)
-}
-
 /// Apply; over kept volumes the Kafka is made paused, given their cluster id and then released
 /// (Strimzi: "Recovering a cluster from persistent volumes").
 async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Option<String>) -> Result<()> {
+    const PAUSE: &str = "strimzi.io/pause-reconciliation";
     let refused = |e| ownership::api_failure(cx, "apply the Kafka", &e);
     // The digest is of what is always applied; what stands beside it comes and goes by itself.
     wanted = labelled(cx, wanted);

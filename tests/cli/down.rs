@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Action, Engine, NEVER, ProfileSeed, Test, Timings};
+use crate::harness::{Engine, NEVER, ProfileSeed, Test, Timings};
 use crate::support::{
     KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, install_of,
     kstrim, kubectl, ours, quick, ready, same, state, text, told, until, written,
@@ -262,29 +262,6 @@ fn kept_data_are_taken_over() {
         |line: &String| line.contains("--subresource=status") || line.contains("--subresource status");
     assert!(written(&test).iter().any(patch), "{:#?}", written(&test));
     kstrim(&mut test, ["smoke-test"]).expect(0);
-}
-
-/// Killed while the Kafka is paused and has no cluster id yet: it stays paused until the next `up` gives it the id.
-#[test]
-fn kept_data_are_taken_over_after_a_run_was_killed() {
-    const PAUSE: &str = "strimzi.io/pause-reconciliation";
-    let mut test = ready();
-    let id = test.object(PROFILE, KAFKA)["status"]["clusterId"].clone();
-    kstrim(&mut test, ["down", "--keep-data", "--yes"]).expect(0);
-    test = test.fault("kubectl", "--subresource", Some(1), Action::KillParentBefore);
-    assert_eq!(kstrim(&mut test, ["up"]).code(), 137);
-    test.rescenario(|s| s.faults.clear());
-    assert_eq!(test.object(PROFILE, KAFKA)["metadata"]["annotations"][PAUSE], "true");
-    assert_ne!(test.object(PROFILE, KAFKA)["status"]["clusterId"], id);
-    // The stand-in notes the field manager of `annotate` only.
-    let words = format!("annotate kafka my-cluster -n kafka --overwrite --field-manager=kstrim {PAUSE}=true");
-    kubectl(&test, &words).expect(0);
-    test.args(crate::doctor::ARGS.iter().chain(&["--fix", "--yes"])).run();
-    assert_eq!(test.object(PROFILE, KAFKA)["metadata"]["annotations"][PAUSE], "true", "doctor resumes it");
-    kstrim(&mut test, ["up"]).expect(0);
-    let kafka = test.object(PROFILE, KAFKA);
-    assert_eq!(kafka["status"]["clusterId"], id);
-    assert!(kafka["metadata"]["annotations"][PAUSE].is_null(), "{kafka}");
 }
 
 #[test]
