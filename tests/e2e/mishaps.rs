@@ -55,21 +55,23 @@ fn an_api_server_that_stops_and_starts() {
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
-fn a_node_that_was_removed_is_made_anew() {
-    let ground = Ground::with_kafka("mishaps::a_node_that_was_removed_is_made_anew");
+fn a_node_that_was_removed_is_created_again_with_consent() {
+    let ground = Ground::with_kafka("mishaps::a_node_that_was_removed_is_created_again_with_consent");
     ground.run("docker", &["rm", "-f", profile()]).expect(0);
-    let run = ground.up_succeeds(&[]);
+    let run = ground.up(&[]).finish(Duration::from_secs(120)).expect(2);
+    assert_eq!(run.events().failure().0, "KS-PROFILE-GONE", "{run}");
+    let run = ground.up_succeeds(&["--recreate"]);
     let events = run.events();
     assert_eq!(events.task("cluster").0, "done", "{run}");
     assert_eq!(events.task("kafka").0, "done", "{run}");
     events.verified(10);
-    // What is made anew is made as at first.
+    // It is created as at first.
     let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]).expect(0).json();
     let valid = listed["valid"].as_array().expect("profiles");
     let config = &valid.iter().find(|p| p["Name"] == profile()).expect("our profile")["Config"];
     assert_eq!((config["Memory"].as_u64(), config["CPUs"].as_u64()), (Some(4096), Some(2)), "{config}");
     assert!(
-        events.of("warning").any(|w| w["message"].as_str().is_some_and(|m| m.contains("made anew"))),
+        events.of("warning").any(|w| w["message"].as_str().is_some_and(|m| m.contains("is created again"))),
         "nobody was told that the machine was gone: {run}"
     );
 }
