@@ -15,12 +15,10 @@ mod proxy;
 mod redirect;
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use sha2::{Digest, Sha256};
 
 use crate::config::DOWNLOAD_TIMEOUT;
 use crate::failure::{Failure, Kind, Result};
@@ -298,16 +296,7 @@ pub fn answers(url: &str, settings: &Settings) -> Result<()> {
 /// # Errors
 /// `KS-DOWNLOAD-CACHE` when it cannot be read.
 pub fn sha256(path: &Path) -> Result<String> {
-    let digest = || -> io::Result<String> {
-        let (mut file, mut hash, mut chunk) = (fs::File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
-        loop {
-            match file.read(&mut chunk)? {
-                0 => return Ok(format!("{:x}", bytes::Bytes::copy_from_slice(&hash.finalize()))),
-                read => hash.update(&chunk[..read]),
-            }
-        }
-    };
-    digest().map_err(|e| {
+    fs::File::open(path).and_then(crate::sha256::of_reader).map_err(|e| {
         let message = format!("cannot read {}", path.display());
         Box::new(Failure::new(ids::CACHE, Kind::Task, message).because(e))
     })

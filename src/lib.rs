@@ -55,6 +55,7 @@ pub mod redact;
 pub mod report;
 #[cfg(test)]
 mod schema_tests;
+pub mod sha256;
 pub mod status;
 pub mod teardown;
 pub mod tool;

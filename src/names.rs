@@ -290,9 +290,8 @@ impl TopicName {
         if valid {
             return self.0.clone();
         }
-        use sha2::Digest;
-        let hash = sha2::Sha256::digest(self.0.as_bytes());
-        let tail: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let digest = crate::sha256::of(self.0.as_bytes());
+        let tail = &digest[..8];
         let head = mend(&self.0.to_ascii_lowercase(), lower, 200);
         if head.is_empty() { format!("topic-{tail}") } else { format!("{head}-{tail}") }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use source::File;
 
 /// The rooms from top to bottom. A room may use every room of a lower row.
-const ROWS: [&[&str]; 13] = [
+const ROWS: [&[&str]; 14] = [
     &["main"],
     &["cmd"],
     &["diagnose"],
@@ -22,6 +22,7 @@ const ROWS: [&[&str]; 13] = [
     &["config", "exec"],
     &["bundle"],
     &["paths", "event", "failure", "names", "redact"],
+    &["sha256"],
 ];
 
 /// Rooms beside the rows: `cmd` alone may use them, and they may use what is named here.

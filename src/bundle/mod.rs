@@ -38,11 +38,6 @@ pub fn platform() -> String {
     format!("{os}-{arch}")
 }
 
-/// A digest as lower-case hex.
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Bytes for people: `363 MB`.
 pub fn megabytes(bytes: u64) -> String {
     match bytes {

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use tar::{Archive, EntryType};
 
 use super::index::{Entry, Index, Kind, SIZE_LIMIT, refused};
-use super::{CHUNK, INDEX, INDEX_DIGEST, hex, ids, megabytes};
+use super::{CHUNK, INDEX, INDEX_DIGEST, ids, megabytes};
 use crate::failure::{Failure, Kind as Class, Result};
+use crate::sha256;
 
 /// A bundle whose index and headers are in order. Its contents are read, and checked, when they are
 /// needed.
@@ -98,7 +99,7 @@ impl Bundle {
             match (&read, &digest) {
                 (None, _) => {
                     let text = whole(&mut found, SIZE_LIMIT).map_err(|why| refused(&origin, INDEX, &why))?;
-                    read = Some((Index::parse(&origin, &text)?, hex(&Sha256::digest(&text))));
+                    read = Some((Index::parse(&origin, &text)?, sha256::of(&text)));
                 }
                 (Some((_, id)), None) => {
                     let text = whole(&mut found, 128).map_err(|why| refused(&origin, INDEX_DIGEST, &why))?;
@@ -172,7 +173,7 @@ impl Bundle {
                 return Ok(false);
             }
         }
-        let found = hex(&hash.finalize());
+        let found = sha256::hex(&hash.finalize());
         if found == entry.sha256 { Ok(true) } else { Err(other(&origin, &entry.path, &entry.sha256, &found)) }
     }
 

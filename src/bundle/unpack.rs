@@ -1,16 +1,15 @@
 //! Entries to files: into the cache by content, or to a place of their own.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::read::{Bundle, Step};
-use super::{CHUNK, Entry, hex, ids};
+use super::{Entry, ids};
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::paths::private_dir;
+use crate::sha256;
 
 /// The cache's folder for what bundles held.
 const CLASS: &str = "bundles";
@@ -29,7 +28,7 @@ impl Bundle {
     pub fn unpack(&self, entry: &Entry, cache: &Path, step: Step<'_>) -> Result<Option<PathBuf>> {
         let path = self.cached(entry, cache);
         let there = fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == entry.size);
-        if there && digest(&path).is_ok_and(|found| found == entry.sha256) {
+        if there && File::open(&path).and_then(sha256::of_reader).is_ok_and(|found| found == entry.sha256) {
             return Ok(Some(path));
         }
         // What cannot be made private cannot be written either, and is told below.
@@ -58,16 +57,5 @@ impl Bundle {
         file.as_file().sync_data().map_err(unwritable)?;
         file.persist(path).map_err(|e| unwritable(e.error))?;
         Ok(true)
-    }
-}
-
-/// SHA-256 of a file.
-fn digest(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; CHUNK]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
     }
 }

@@ -10,9 +10,10 @@ use tar::{EntryType, Header};
 
 use super::index::{Entry, FORMAT, Index, SCHEMA, Set, path_ok};
 use super::read::Step;
-use super::{CHUNK, INDEX, INDEX_DIGEST, Kind, hex, ids};
+use super::{CHUNK, INDEX, INDEX_DIGEST, Kind, ids};
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ImageName, Version};
+use crate::sha256;
 
 /// A file that goes into a bundle.
 #[derive(Debug, Clone)]
@@ -120,7 +121,7 @@ fn planned(set: Set, sources: &[Source]) -> Result<Index> {
 
 fn head(file: &mut impl Write, index: &Index) -> std::io::Result<()> {
     let text = index.text();
-    let digest = format!("{}\n", hex(&Sha256::digest(&text)));
+    let digest = format!("{}\n", sha256::of(&text));
     for (path, content) in [(INDEX, text.as_slice()), (INDEX_DIGEST, digest.as_bytes())] {
         file.write_all(&header(path, content.len() as u64)?)?;
         file.write_all(content)?;
@@ -169,7 +170,7 @@ fn copy(
             return Err(Broken::Read("it changed while it was read".into()));
         }
         if read == 0 {
-            return Ok(Some(hex(&hash.finalize())));
+            return Ok(Some(sha256::hex(&hash.finalize())));
         }
         hash.update(&buffer[..read]);
         to.write_all(&buffer[..read]).map_err(Broken::Write)?;

@@ -124,15 +124,15 @@ impl Layers {
         let opened = Opened::at(file).map_err(failed)?;
         let doubt = me.doubt(file, &opened.meta).map_err(failed)?;
         let mut found = Found { path: file.to_owned(), whose, belief: Belief::Whole, trusted: false };
+        let record = trust.of(file);
         // Of a file that is not believed nothing is read, unless some content of it was trusted.
-        if let Some(why) = doubt.filter(|_| trust.of(file).is_none()) {
-            found.belief = Belief::None(why);
+        if let (Some(why), None) = (&doubt, &record) {
+            found.belief = Belief::None(why.clone());
             self.files.push(found);
             return Ok(());
         }
-        let doubt = me.doubt(file, &opened.meta).map_err(failed)?;
         let bytes = opened.read().map_err(failed)?;
-        found.trusted = trust.holds(file, &bytes);
+        found.trusted = record.is_some_and(|record| record.holds(&bytes));
         if let Some(why) = doubt.filter(|_| !found.trusted) {
             found.belief = Belief::None(format!("{why}, and its content is not the one that was trusted"));
             self.files.push(found);

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::paths::{private_dir, state_dir};
+use crate::sha256;
 
 /// The records of what is trusted cannot be written.
 pub const UNWRITABLE: Id = Id("KS-TRUST-UNWRITABLE");
@@ -35,15 +35,17 @@ pub struct Record {
     pub trusted: Timestamp,
 }
 
+impl Record {
+    /// Whether this very content is trusted.
+    pub fn holds(&self, content: &[u8]) -> bool {
+        self.sha256 == sha256::of(content)
+    }
+}
+
 /// The records.
 #[derive(Debug, Clone)]
 pub struct Trust {
     folder: PathBuf,
-}
-
-/// SHA-256 as lower-case hexadecimal digits.
-pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The path that a file is known by: its folder without links, then its own name. A link that is put in its place
@@ -70,7 +72,7 @@ impl Trust {
     }
 
     fn record(&self, known: &Path) -> PathBuf {
-        self.folder.join(format!("{}.json", digest(known.as_os_str().as_bytes())))
+        self.folder.join(format!("{}.json", sha256::of(known.as_os_str().as_bytes())))
     }
 
     fn read(&self, record: &Path) -> Option<Record> {
@@ -90,11 +92,6 @@ impl Trust {
         self.read(&self.record(&known_as(file).ok()?))
     }
 
-    /// Whether this very content of the file is trusted.
-    pub fn holds(&self, file: &Path, content: &[u8]) -> bool {
-        self.of(file).is_some_and(|record| record.sha256 == digest(content))
-    }
-
     /// Trust this content of the file; its record.
     ///
     /// # Errors
@@ -106,7 +103,7 @@ impl Trust {
             let record = Record {
                 schema: SCHEMA,
                 path: known.display().to_string(),
-                sha256: digest(content),
+                sha256: sha256::of(content),
                 trusted: Timestamp::now(),
             };
             let mut new = tempfile::NamedTempFile::new_in(&self.folder)?;
@@ -162,23 +159,24 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let trust = Trust::at(root.path().join("state/trust"));
         let file = root.path().join("kstrim.yaml");
+        let holds = |file: &Path, content: &[u8]| trust.of(file).is_some_and(|record| record.holds(content));
         fs::write(&file, "a").expect("a file");
-        assert!(!trust.holds(&file, b"a"));
+        assert!(!holds(&file, b"a"));
         trust.give(&file, b"a").expect("recorded");
-        assert!(trust.holds(&file, b"a") && trust.holds(&root.path().join("./kstrim.yaml"), b"a"));
-        assert!(!trust.holds(&file, b"b") && !trust.holds(&root.path().join("other.yaml"), b"a"));
+        assert!(holds(&file, b"a") && holds(&root.path().join("./kstrim.yaml"), b"a"));
+        assert!(!holds(&file, b"b") && !holds(&root.path().join("other.yaml"), b"a"));
         assert_eq!(trust.list().len(), 1);
         // Another content takes the place of the earlier one.
         trust.give(&file, b"b").expect("recorded");
-        assert!(trust.holds(&file, b"b") && !trust.holds(&file, b"a"));
+        assert!(holds(&file, b"b") && !holds(&file, b"a"));
         // A record that others may write to says nothing.
         let record = trust.record(&known_as(&file).expect("a path"));
         fs::set_permissions(&record, fs::Permissions::from_mode(0o666)).expect("a mode");
-        assert!(!trust.holds(&file, b"b"));
+        assert!(!holds(&file, b"b"));
         fs::set_permissions(&record, fs::Permissions::from_mode(0o600)).expect("a mode");
         for text in ["", "{", "{\"schema\": 99}"] {
             fs::write(&record, text).expect("written");
-            assert!(!trust.holds(&file, b"b") && trust.list().is_empty(), "{text}");
+            assert!(!holds(&file, b"b") && trust.list().is_empty(), "{text}");
         }
         assert!(trust.revoke(&file).expect("removed") && !trust.revoke(&file).expect("gone"));
     }

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
@@ -60,7 +58,7 @@ pub(super) struct Part {
 impl Part {
     /// The part file of this URL; a random one if another process holds it.
     pub(super) fn open(folder: &Path, url: &str) -> io::Result<Self> {
-        let path = folder.join(format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(url.as_bytes()))));
+        let path = folder.join(crate::sha256::of(url.as_bytes()));
         let mut create = OpenOptions::new();
         create.write(true).create(true).truncate(true);
         let lock = private_file(&mut create, &path.with_extension("lock"))?;

@@ -4,8 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use sha2::{Digest, Sha256};
-
 use super::*;
 use crate::failure::Id;
 
@@ -80,7 +78,7 @@ fn bench() -> Bench {
 }
 
 fn sha(bytes: &[u8]) -> String {
-    format!("{:x}", bytes::Bytes::copy_from_slice(&Sha256::digest(bytes)))
+    crate::sha256::of(bytes)
 }
 
 fn verify(path: &Path) -> Result<String> {

@@ -1,10 +1,10 @@
 //! The content digest of a set of objects.
 
-use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Object;
+use crate::sha256;
 
 /// SHA-256, as 64 lower-case hex digits, over the canonical JSON of every object (keys
 /// sorted, no spaces), the objects sorted as text, each ended by a line feed. So neither the
@@ -17,12 +17,7 @@ pub fn digest(objects: &[Object]) -> String {
         hash.update(line);
         hash.update("\n");
     }
-    format!("{:x}", Bytes::copy_from_slice(&hash.finalize()))
-}
-
-/// SHA-256 of bytes, as 64 lower-case hex digits.
-pub fn of_bytes(bytes: &[u8]) -> String {
-    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(bytes)))
+    sha256::hex(&hash.finalize())
 }
 
 fn canonical(value: &Value) -> String {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{NameError, ProfileName};
 
@@ -75,9 +75,8 @@ impl ProfileName {
         if kept == context.0 {
             return Self(format!("{MARK}{kept}"));
         }
-        let digest = Sha256::digest(context.0.as_bytes());
-        let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{MARK}{kept}-{short}"))
+        let digest = sha256::of(context.0.as_bytes());
+        Self(format!("{MARK}{kept}-{}", &digest[..8]))
     }
 }
 

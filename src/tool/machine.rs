@@ -11,8 +11,8 @@
 
 use std::path::Path;
 
+use crate::sha256;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 /// A profile's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,8 +66,7 @@ pub fn read(home: &Path, profile: &str) -> OnDisk {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", sha256::of(bytes))
 }
 
 #[cfg(test)]
