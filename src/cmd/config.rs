@@ -14,7 +14,6 @@ use crate::config::keys::{self, Key, Shape};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::redact;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
 
 /// A settings file is there already.
 pub const EXISTS: Id = Id("KS-CONFIG-EXISTS");
@@ -96,7 +95,7 @@ pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitC
         }
         ConfigVerb::Init(init) => {
             let file = if init.user {
-                files::user_file().ok_or_else(super::trust::no_home)?
+                files::user_file().ok_or_else(super::home::missing)?
             } else {
                 PathBuf::from(files::PROJECT_FILE)
             };
@@ -208,9 +207,7 @@ fn table(settings: &[Shown], origins: bool) -> String {
             table.row([setting.key.as_str(), value]);
         }
     }
-    let mode =
-        report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
-    table.render(mode.stdout, report::stdout_columns())
+    super::drawn(&table)
 }
 
 fn write(file: &Path, force: bool) -> Result<()> {

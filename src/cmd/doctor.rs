@@ -19,7 +19,7 @@ use crate::exec::cancel::Cancel;
 use crate::failure::Result;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::checks::{Ground, Host};
-use crate::report::{self, OutputMode};
+use crate::report;
 use crate::status::look::Looker;
 
 /// Look at this machine and the cluster. Reads only, unless `--fix` is given.
@@ -138,9 +138,7 @@ impl Verb<'_> {
     }
 
     fn text(&self, doctor: &Doctor) -> String {
-        let mode =
-            report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
-        draw::text(doctor, mode.stdout, report::stdout_columns(), self.verbose)
+        draw::text(doctor, super::stdout_look(), report::stdout_columns(), self.verbose)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::observe::{Api, ApiError, Kind as Observed, Object, Snapshot, Version}
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::output::{self, Output};
 use crate::report::style::{Look, Tone};
-use crate::report::{self, OutputMode, text};
+use crate::report::text;
 use crate::tool::kubectl::Kubectl;
 use crate::tool::logs::LogRequest;
 use crate::toolbox::Toolbox;
@@ -205,12 +205,11 @@ struct Screen {
 impl Screen {
     fn new(args: &Logs, quiet: bool) -> Self {
         let terminal = super::stdout_is_terminal();
-        let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
         Self {
             format: args.output,
             timestamps: args.timestamps,
             quiet,
-            look: mode.stdout,
+            look: super::stdout_look(),
             terminal,
             width: 0,
             out: output::stdout(),

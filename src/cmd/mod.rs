@@ -16,6 +16,7 @@ mod down_profile;
 pub mod env;
 mod event_log;
 mod evidence;
+mod home;
 pub mod kubectl;
 mod listeners;
 mod living;
@@ -50,7 +51,9 @@ use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Id, Kind, Result};
-use crate::report::{self, failure_block, output};
+use crate::report::style::Look;
+use crate::report::table::Table;
+use crate::report::{self, OutputMode, failure_block, output};
 
 /// The command line could not be understood; the text is clap's.
 pub const USAGE: Id = Id("KS-USAGE");
@@ -84,9 +87,8 @@ pub fn main() -> ExitCode {
     let code = match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
-            let mode = report::resolve(report::OutputMode::Auto, false, stderr_is_terminal(), &|n| {
-                std::env::var(n).ok()
-            });
+            let mode =
+                report::resolve(OutputMode::Auto, false, stderr_is_terminal(), &|n| std::env::var(n).ok());
             let block = failure_block::render(&FailureInfo::new(&failure, None), mode.stderr, None);
             complain(&block);
             ExitCode::from(failure.kind.exit_code())
@@ -123,7 +125,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let local =
         matches!(cli.command, Command::Completions { .. } | Command::Versions(_) | Command::Config(_));
     if !local {
-        trust::home()?;
+        home::require()?;
     }
     if !local && !matches!(cli.command, Command::Trust(_)) {
         trust::settle(matches, layers)?;
@@ -208,6 +210,16 @@ fn yaml(data: &impl serde::Serialize) -> String {
 
 fn stdout_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
+/// How data is drawn on stdout.
+fn stdout_look() -> Look {
+    report::resolve(OutputMode::Auto, stdout_is_terminal(), false, &|n| std::env::var(n).ok()).stdout
+}
+
+/// A table as it is printed on stdout.
+fn drawn(table: &Table) -> String {
+    table.render(stdout_look(), report::stdout_columns())
 }
 
 fn stderr_is_terminal() -> bool {

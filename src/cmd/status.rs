@@ -15,7 +15,7 @@ use crate::failure::{Kind, Result};
 use crate::observe::{Store, Watcher};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::style::{Look, Spans, Tone};
-use crate::report::{self, OutputMode, Sink, output};
+use crate::report::{self, Sink, output};
 use crate::status::look::{self, CORE, CUSTOM, Looker, Seen};
 use crate::status::model::{self, Memory};
 use crate::status::{Status, draw};
@@ -175,7 +175,6 @@ fn in_place_block() -> ProgressBar {
 impl Screen {
     fn new(args: &cli::Status, verbose: bool) -> Self {
         let terminal = super::stdout_is_terminal();
-        let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
         let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
         // Commands told in between would be written over.
         let in_place = args.watch && args.output == Format::Text && terminal && !dumb && !verbose;
@@ -183,7 +182,7 @@ impl Screen {
             format: args.output,
             watch: args.watch,
             live: in_place.then(in_place_block),
-            look: mode.stdout,
+            look: super::stdout_look(),
             sink: Sink::new(Box::new(output::stdout().writer())),
             last: None,
         }

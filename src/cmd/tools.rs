@@ -11,8 +11,8 @@ use crate::download::{self, Progress, Source, Store};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, ToolSpec, Version};
 use crate::paths::cache_dir;
+use crate::report::output;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode, output};
 use crate::toolbox::{Digests, Kept, State, Toolbox, ids, pins};
 
 /// List, install, remove.
@@ -56,9 +56,7 @@ fn table(kept: &[Kept]) -> String {
         let path = one.path.display().to_string();
         table.row([one.tool.name(), &one.version.to_string(), state, &one.sha256, &path]);
     }
-    let mode =
-        report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
-    table.render(mode.stdout, report::stdout_columns())
+    super::drawn(&table)
 }
 
 /// What is asked for, with the versions that the set pins.

@@ -15,7 +15,6 @@ use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::redact;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
 
 /// A setting without which something else would be done stands in a file that is not trusted.
 pub const UNTRUSTED: Id = Id("KS-CONFIG-UNTRUSTED");
@@ -79,9 +78,7 @@ fn table(records: &[crate::config::trust::Record]) -> String {
     for record in records {
         table.row([record.path.as_str(), &record.trusted.to_string(), &record.sha256]);
     }
-    let mode =
-        report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
-    table.render(mode.stdout, report::stdout_columns())
+    super::drawn(&table)
 }
 
 /// Say what is not believed and what is left out, and refuse where the verb cannot do without. `matches` are those of
@@ -101,8 +98,14 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
             super::hint(&format!("if you know it, let this very content count: kstrim trust {path}"));
         }
     }
-    let mut asked: Vec<&Entry> = layers.left_out.iter().filter(|entry| wanted(matches, &entry.key)).collect();
-    let aimed = aimed(matches, layers);
+    // Nothing else is left out or refused; the tree of verbs, which tells what a verb takes, costs milliseconds.
+    if !layers.files.iter().any(|f| f.whose == Whose::Project && !f.trusted) {
+        return Ok(());
+    }
+    let root = Cli::command();
+    let wanted = |key: &str| wanted(&root, matches, key);
+    let mut asked: Vec<&Entry> = layers.left_out.iter().filter(|entry| wanted(&entry.key)).collect();
+    let aimed = if deletes(matches) { aimed(&wanted, layers) } else { Vec::new() };
     let deletes = !aimed.is_empty();
     asked.extend(aimed);
     let Some(first) = asked.first() else { return Ok(()) };
@@ -134,14 +137,11 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
 }
 
 /// What a file that is not trusted says of where a verb deletes.
-fn aimed<'a>(matches: &ArgMatches, layers: &'a Layers) -> Vec<&'a Entry> {
-    if !deletes(matches) {
-        return Vec::new();
-    }
+fn aimed<'a>(wanted: &dyn Fn(&str) -> bool, layers: &'a Layers) -> Vec<&'a Entry> {
     // A context is a cluster by itself.
-    let context = !wanted(matches, "context") || layers.get("context").is_some();
+    let context = !wanted("context") || layers.get("context").is_some();
     let keys = ["profile", "namespace", "cluster"].into_iter().filter(|key| !(context && *key == "profile"));
-    keys.filter(|key| wanted(matches, key))
+    keys.filter(|key| wanted(key))
         .filter_map(|key| layers.get(key))
         .filter(|entry| {
             let mut files = layers.files.iter();
@@ -161,9 +161,8 @@ fn deletes(matches: &ArgMatches) -> bool {
 }
 
 /// Whether the verb takes this setting, and neither a flag nor a variable gives it.
-fn wanted(matches: &ArgMatches, key: &str) -> bool {
-    let root = Cli::command();
-    let (mut verb, mut matches) = (&root, matches);
+fn wanted(root: &Command, matches: &ArgMatches, key: &str) -> bool {
+    let (mut verb, mut matches) = (root, matches);
     let of = |command: &Command| {
         let mut settings = command.get_arguments().filter(|arg| keys::is_setting(arg));
         settings.find(|arg| arg.get_long() == Some(key)).map(|arg| arg.get_id().to_string())
@@ -186,30 +185,6 @@ fn wanted(matches: &ArgMatches, key: &str) -> bool {
 fn said(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
-
-/// The folder of kstrim's own files is known, or what to set is said.
-///
-/// # Errors
-/// `KS-NO-HOME`.
-pub fn home() -> Result<()> {
-    if !crate::paths::unknown() {
-        return Ok(());
-    }
-    Err(no_home())
-}
-
-/// The failure of a user without a home directory.
-pub fn no_home() -> Box<Failure> {
-    Box::new(
-        Failure::new(NO_HOME, Kind::Prerequisite, "there is no home directory to keep kstrim's files in")
-            .because("HOME is not set, and the user database does not know this user")
-            .hint("set HOME to a folder of this user's: export HOME=/path")
-            .hint("or name the folders: XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME, as absolute paths"),
-    )
-}
-
-/// There is no home directory, and no variable names kstrim's folders.
-pub const NO_HOME: Id = Id("KS-NO-HOME");
 
 #[cfg(test)]
 mod tests {
@@ -251,7 +226,7 @@ mod tests {
             // A flag of this name that no file sets.
             (&["upgrade", "--release", "1.2.0"], "manifests", false),
         ] {
-            assert_eq!(wanted(&matches(words), key), wants, "{words:?} {key}");
+            assert_eq!(wanted(&Cli::command(), &matches(words), key), wants, "{words:?} {key}");
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::failure::Result;
 use crate::manifest::render::Preset;
 use crate::names::Version;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
 use crate::toolbox::pins;
 
 /// Most other releases that the text names; data has all.
@@ -44,12 +43,6 @@ pub fn run(args: &Versions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn drawn(table: &Table) -> String {
-    let mode =
-        report::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
-    table.render(mode.stdout, report::stdout_columns())
-}
-
 fn table(rows: &[Row]) -> String {
     let head = ["STRIMZI", "DATE", "KAFKA (default last)", "KUBERNETES", "MINIKUBE", "MODE (default first)"];
     let mut table = Table::new(head);
@@ -67,7 +60,7 @@ fn table(rows: &[Row]) -> String {
             modes(row),
         ]);
     }
-    drawn(&table)
+    super::drawn(&table)
 }
 
 fn modes(row: &Row) -> String {
@@ -172,7 +165,7 @@ fn set_text(set: &Set) -> String {
     table.row(["brokers", &set.kafka_image]);
     table.row(["manifest", &set.manifest]);
     table.row(["content", &set.manifest_digest]);
-    let mut text = drawn(&table);
+    let mut text = super::drawn(&table);
     for warning in &set.warnings {
         text += &format!("\nnote: {warning}\n");
     }

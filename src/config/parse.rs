@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use serde_yaml::Value;
 
 use super::files::{Entry, UNKNOWN_KEY, UNREADABLE, VALUE};
@@ -37,6 +37,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
         }
     };
     let known = keys::all();
+    let mut command = Cli::command();
     let mut entries = Vec::new();
     for (name, value) in mapping {
         let name = scalar(&name).unwrap_or_default();
@@ -50,7 +51,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
         };
         let mut values = values(key, &value).map_err(wrong)?;
         as_written(&value, text, line).map_err(wrong)?;
-        check(key, &values).map_err(wrong)?;
+        check(&mut command, key, &values).map_err(wrong)?;
         if key.path {
             values = values.into_iter().map(|value| beside(file, value)).collect();
         }
@@ -99,13 +100,13 @@ fn values(key: &Key, value: &Value) -> std::result::Result<Vec<String>, String> 
 }
 
 /// Let the command line judge the values, as if they were flags.
-fn check(key: &Key, values: &[String]) -> std::result::Result<(), String> {
+fn check(command: &mut Command, key: &Key, values: &[String]) -> std::result::Result<(), String> {
     if key.shape == Shape::Switch {
         return Ok(());
     }
     let flags = values.iter().map(|value| format!("--{}={value}", key.name));
     let words = ["kstrim".to_owned(), "up".to_owned()].into_iter().chain(flags);
-    match Cli::command().try_get_matches_from(words) {
+    match command.try_get_matches_from_mut(words) {
         Ok(_) => Ok(()),
         Err(error) => {
             let text = error.render().to_string();

@@ -14,7 +14,6 @@ use crate::kafka::admin::End;
 use crate::names::TopicName;
 use crate::quickstart::smoke::{self, Brokers};
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
 
 /// How long the brokers may take to tell of a topic.
 const ASK: Duration = Duration::from_secs(10);
@@ -67,14 +66,7 @@ fn table(topics: &[Topic]) -> String {
         let (partitions, replicas) = (number(topic.partitions), number(topic.replicas));
         table.row([topic.topic.clone(), partitions, replicas, by.to_owned(), state]);
     }
-    drawn(&table)
-}
-
-/// A table on stdout.
-fn drawn(table: &Table) -> String {
-    let terminal = crate::cmd::stdout_is_terminal();
-    let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
-    table.render(mode.stdout, report::stdout_columns())
+    crate::cmd::drawn(&table)
 }
 
 pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<ExitCode> {
@@ -135,7 +127,7 @@ fn text(described: &Described) -> String {
         facts.row([key.as_str(), crate::names::plain(value).as_str()]);
     }
     facts.row(["State", topic.reason.as_deref().unwrap_or("ready")]);
-    let mut text = drawn(&facts);
+    let mut text = crate::cmd::drawn(&facts);
     if let Some(live) = &described.live {
         let mut table =
             Table::new(["PARTITION", "LEADER", "FIRST OFFSET", "NEXT OFFSET", "MESSAGES AT MOST"]);
@@ -147,7 +139,7 @@ fn text(described: &Described) -> String {
             table.row(numbers.map(|n| n.to_string()));
         }
         text += "\n";
-        text += &drawn(&table);
+        text += &crate::cmd::drawn(&table);
     }
     text
 }

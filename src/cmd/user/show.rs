@@ -10,7 +10,6 @@ use crate::cli::{Format, Global, UserList, UserShow};
 use crate::cmd::living;
 use crate::failure::Result;
 use crate::report::table::Table;
-use crate::report::{self, OutputMode};
 
 #[derive(Serialize)]
 struct Shown {
@@ -50,14 +49,7 @@ fn table(users: &[User]) -> String {
         let rules = user.acls.len().to_string();
         table.row([user.user.clone(), user.authentication.clone(), rules, by.to_owned(), state]);
     }
-    drawn(&table)
-}
-
-/// A table on stdout.
-fn drawn(table: &Table) -> String {
-    let terminal = crate::cmd::stdout_is_terminal();
-    let mode = report::resolve(OutputMode::Auto, terminal, false, &|n| std::env::var(n).ok());
-    table.render(mode.stdout, report::stdout_columns())
+    crate::cmd::drawn(&table)
 }
 
 pub(super) async fn show(global: &Global, args: &UserShow) -> Result<ExitCode> {
@@ -110,7 +102,7 @@ fn text(shown: &Shown) -> String {
     for file in &shown.exported {
         row("Written", file);
     }
-    let mut text = drawn(&facts);
+    let mut text = crate::cmd::drawn(&facts);
     for (name, value) in shown.secrets.iter().flatten() {
         text += &format!("\n--- {name}\n{}\n", value.trim_end());
     }

@@ -1,0 +1,25 @@
+//! Where kstrim keeps its files has to be known before a verb needs it.
+
+use crate::failure::{Failure, Id, Kind, Result};
+use crate::paths;
+
+/// There is no home directory, and no variable names kstrim's folders.
+pub const NO_HOME: Id = Id("KS-NO-HOME");
+
+/// Refuse to go on without folders for kstrim's own files.
+///
+/// # Errors
+/// [`NO_HOME`].
+pub fn require() -> Result<()> {
+    if paths::unknown() { Err(missing()) } else { Ok(()) }
+}
+
+/// The failure of a user without a home directory.
+pub fn missing() -> Box<Failure> {
+    Box::new(
+        Failure::new(NO_HOME, Kind::Prerequisite, "there is no home directory to keep kstrim's files in")
+            .because("HOME is not set, and the user database does not know this user")
+            .hint("set HOME to a folder of this user's: export HOME=/path")
+            .hint("or name the folders: XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME, as absolute paths"),
+    )
+}
