@@ -15,6 +15,9 @@ use crate::failure::{Failure, Kind};
 /// new fields and new event types do not raise it, readers skip what they do not know.
 pub const VERSION: u32 = 1;
 
+/// Most names of a kind in one line for people.
+const SHOWN: usize = 5;
+
 /// One line of `--output json`: an event with its time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
@@ -229,7 +232,11 @@ impl ProfileDeletion {
             if namespace.others {
                 lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
             } else if !namespace.others_objects.is_empty() {
-                lines.push(format!("{} in namespace {}", some(&namespace.others_objects), namespace.name));
+                lines.push(format!(
+                    "{} in namespace {}",
+                    few(&namespace.others_objects, SHOWN),
+                    namespace.name
+                ));
             }
         }
         lines
@@ -264,7 +271,7 @@ impl ProfileDeletion {
         };
         let volumes: Vec<String> = self.volumes.iter().filter(|v| !v.others).map(volume).collect();
         if !volumes.is_empty() {
-            lines.push(format!("volume claims {}", some(&volumes)));
+            lines.push(format!("volume claims {}", few(&volumes, SHOWN)));
         }
         lines.extend(self.others().into_iter().map(|other| format!("{other}, not created by kstrim")));
         let unlisted = |why| format!("whatever is there of a kind that cannot be listed: {why}");
@@ -277,12 +284,12 @@ fn counted(count: u64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A few names, then how many more.
-fn some(names: &[String]) -> String {
-    const MOST: usize = 5;
-    match names.len() {
-        0..=MOST => names.join(", "),
-        n => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
+/// Names for a person: the first `most`, then how many more.
+pub(crate) fn few<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -11,18 +11,12 @@ use crate::manifest::label::ID;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
-/// Kinds of an install manifest that are in no namespace: path and resource.
+/// Kinds of an install manifest that are in no namespace, with the path of their list.
 pub const CLUSTER_SCOPED: [(&str, &str); 4] = [
-    ("/api/v1/namespaces", "namespaces"),
-    (
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-        "customresourcedefinitions.apiextensions.k8s.io",
-    ),
-    ("/apis/rbac.authorization.k8s.io/v1/clusterroles", "clusterroles.rbac.authorization.k8s.io"),
-    (
-        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-        "clusterrolebindings.rbac.authorization.k8s.io",
-    ),
+    ("Namespace", "/api/v1/namespaces"),
+    ("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
+    ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
+    ("ClusterRoleBinding", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"),
 ];
 
 /// Give every object of an installation that has no id its id.
@@ -36,18 +30,16 @@ pub async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<
     };
     let mut found = Vec::new();
     for item in &inventory.items {
-        let resource = resource(&item.collection);
-        found.extend(installation.owned(&item.collection, &item.object).map(|owned| (owned, resource)));
+        found.extend(installation.owned(&item.collection, &item.object));
     }
-    for (path, resource) in CLUSTER_SCOPED {
+    for (_, path) in CLUSTER_SCOPED {
         let list = kubectl.find(path).await?.unwrap_or_default();
         for object in list["items"].as_array().into_iter().flatten() {
-            found.extend(installation.owned(path, object).map(|owned| (owned, resource.to_owned())));
+            found.extend(installation.owned(path, object));
         }
     }
-    for (owned, resource) in found {
-        let namespace = installation.namespace();
-        match change::patch(kubectl, installation, &owned, &resource, namespace, label).await {
+    for owned in found {
+        match change::patch(kubectl, installation, &owned, label).await {
             Ok(_) => {}
             // It went, or was replaced, meanwhile: nothing to label.
             Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Conflict) => {}
@@ -55,26 +47,4 @@ pub async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<
         }
     }
     Ok(())
-}
-
-/// kubectl's word for the kind of a collection: `deployments.apps` for `/apis/apps/v1/namespaces/kafka/deployments`.
-pub fn resource(collection: &str) -> String {
-    let parts: Vec<&str> = collection.split('/').collect();
-    let plural = parts.last().copied().unwrap_or_default();
-    match parts.as_slice() {
-        ["", "apis", group, ..] => format!("{plural}.{group}"),
-        _ => plural.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_collection_names_its_resource() {
-        assert_eq!(resource("/apis/apps/v1/namespaces/kafka/deployments"), "deployments.apps");
-        assert_eq!(resource("/api/v1/namespaces/kafka/configmaps"), "configmaps");
-        assert_eq!(resource("/api/v1/namespaces"), "namespaces");
-    }
 }

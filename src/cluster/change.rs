@@ -56,11 +56,11 @@ pub async fn patch(
     kubectl: &Kubectl,
     installation: &Installation,
     owned: &Owned,
-    resource: &str,
-    namespace: &str,
     mut patch: impl FnMut(&Value) -> Option<Value>,
 ) -> Result<bool, ApiError> {
     let mut owned = owned.clone();
+    let (collection, name) = owned.path().rsplit_once('/').unwrap_or_default();
+    let (resource, name) = (resource(collection), name.to_owned());
     for _ in 0..TRIES {
         let (now, object) = match again(kubectl, installation, &owned).await? {
             Again::Same(now, object) => (now, object),
@@ -73,8 +73,7 @@ pub async fn patch(
         let Some(mut change) = patch(&object) else { return Ok(false) };
         change["metadata"]["uid"] = now.uid().into();
         change["metadata"]["resourceVersion"] = now.resource_version().into();
-        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        match kubectl.patch(namespace, resource, name, &change, None).await {
+        match kubectl.patch(installation.namespace(), &resource, &name, &change, None).await {
             Ok(()) => return Ok(true),
             Err(error) if error.kind == ApiErrorKind::Conflict => owned = now,
             // Another object has the name since the last look: the API server calls its uid immutable.
@@ -116,4 +115,26 @@ async fn again(kubectl: &Kubectl, installation: &Installation, owned: &Owned) ->
         Basis::Dependent | Basis::Requested => true,
     };
     Ok(if now.uid() == owned.uid() && still { Again::Same(now, object) } else { Again::Other })
+}
+
+/// kubectl's word for the kind of a collection: `deployments.apps` for `/apis/apps/v1/namespaces/kafka/deployments`.
+fn resource(collection: &str) -> String {
+    let parts: Vec<&str> = collection.split('/').collect();
+    let plural = parts.last().copied().unwrap_or_default();
+    match parts.as_slice() {
+        ["", "apis", group, ..] => format!("{plural}.{group}"),
+        _ => plural.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collection_names_its_resource() {
+        assert_eq!(resource("/apis/apps/v1/namespaces/kafka/deployments"), "deployments.apps");
+        assert_eq!(resource("/api/v1/namespaces/kafka/configmaps"), "configmaps");
+        assert_eq!(resource("/api/v1/namespaces"), "namespaces");
+    }
 }

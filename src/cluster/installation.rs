@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::manifest::label::{DIGEST, ID, KSTRIM, MANAGED_BY};
 use crate::observe::ApiError;
+use crate::observe::object::text;
 use crate::tool::kubectl::Kubectl;
 
 /// Name of the ConfigMap that keeps the installation's id.
@@ -95,9 +96,12 @@ impl Owned {
     }
 
     pub(super) fn new(path: &str, object: &Value, basis: Basis) -> Self {
-        let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (uid, resource_version) = (text("/metadata/uid"), text("/metadata/resourceVersion"));
-        Self { path: path.to_owned(), uid, resource_version, basis }
+        Self {
+            path: path.to_owned(),
+            uid: uid(object).to_owned(),
+            resource_version: text(object, "/metadata/resourceVersion").to_owned(),
+            basis,
+        }
     }
 }
 
@@ -227,10 +231,8 @@ impl Installation {
     /// An object that Kubernetes or the operator created for one of the installation's. `known` are the uids of the
     /// installation's objects and of their dependents.
     pub fn dependent(&self, collection: &str, object: &Value, known: &BTreeSet<String>) -> Option<Owned> {
-        let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
-        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        let owners = owners.into_iter().flatten().filter_map(|owner| owner["uid"].as_str());
-        let mine = uid.into_iter().chain(owners).any(|uid| known.contains(uid));
+        let itself = Some(uid(object)).filter(|uid| !uid.is_empty());
+        let mine = owners(object).chain(itself).any(|uid| known.contains(uid));
         mine.then(|| Owned::new(&format!("{collection}/{}", name(object)), object, Basis::Dependent))
     }
 
@@ -289,7 +291,18 @@ pub fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 
 /// An object's name.
 pub fn name(object: &Value) -> &str {
-    object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+    text(object, "/metadata/name")
+}
+
+/// An object's uid.
+pub fn uid(object: &Value) -> &str {
+    text(object, "/metadata/uid")
+}
+
+/// The uids of an object's owners.
+pub fn owners(object: &Value) -> impl Iterator<Item = &str> {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.into_iter().flatten().filter_map(|owner| owner["uid"].as_str())
 }
 
 fn digest(object: &Value) -> Option<&str> {

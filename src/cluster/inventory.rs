@@ -6,7 +6,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::Value;
 
-use super::installation::{Installation, id_of, label, name};
+use super::installation::{Installation, id_of, label, name, owners, uid};
+use crate::event;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
@@ -66,12 +67,7 @@ impl Item {
     }
 
     fn uid(&self) -> &str {
-        self.object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default()
-    }
-
-    fn owners(&self) -> impl Iterator<Item = &str> {
-        let owners = self.object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        owners.into_iter().flatten().filter_map(|owner| owner["uid"].as_str())
+        uid(&self.object)
     }
 }
 
@@ -148,11 +144,7 @@ pub fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
             _ => lines.push((item.kind.clone(), vec![item.name()])),
         }
     }
-    let line = |(kind, names): (String, Vec<&str>)| match names.len() {
-        0..=SHOWN => format!("{kind} {}", names.join(", ")),
-        n => format!("{kind} {} and {} more", names[..SHOWN].join(", "), n - SHOWN),
-    };
-    lines.into_iter().map(line).collect()
+    lines.into_iter().map(|(kind, names)| format!("{kind} {}", event::few(&names, SHOWN))).collect()
 }
 
 /// Every kind that is namespaced and can be listed, in each group's preferred version or in another: not every kind of
@@ -227,7 +219,7 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
     loop {
         let mut found = Vec::new();
         for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
-            if item.owners().any(|owner| mine.contains(owner)) {
+            if owners(&item.object).any(|owner| mine.contains(owner)) {
                 item.class = Class::Dependent;
                 found.push(item.uid().to_owned());
             }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
+use crate::observe::object::text;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
@@ -89,12 +90,13 @@ impl Lease {
                 Err(error) => return Err(error.into()),
             }
             let Some(found) = kubectl.find(&path).await? else { continue };
-            let version = text(&found, "/metadata/resourceVersion");
+            let version = text(&found, "/metadata/resourceVersion").to_owned();
             let renewed = text(&found, "/spec/renewTime");
             let same_state = text(&found, "/metadata/annotations/kstrim.io~1holder-state") == holder.state;
             if !super::installation::by_kstrim(&found) {
                 let holder = format!("the Lease {NAME}, which kstrim did not create");
-                return Err(Refused::Held { holder, since: text(&found, "/metadata/creationTimestamp") });
+                let since = text(&found, "/metadata/creationTimestamp").to_owned();
+                return Err(Refused::Held { holder, since });
             }
             let unheld = text(&found, "/spec/holderIdentity").is_empty();
             let fresh = renewed.parse::<Timestamp>().is_ok_and(|at| {
@@ -104,10 +106,7 @@ impl Lease {
             let dead = match &seen {
                 Some((before, at)) if *before == version => at.elapsed() >= DURATION,
                 // It was renewed while it was watched: the holder lives, and the clocks differ.
-                Some(_) => {
-                    let holder = text(&found, "/spec/holderIdentity");
-                    return Err(Refused::Held { holder, since: text(&found, "/spec/acquireTime") });
-                }
+                Some(_) => return Err(held(&found)),
                 None => {
                     seen = Some((version.clone(), Instant::now()));
                     false
@@ -125,12 +124,11 @@ impl Lease {
                     Err(error) => return Err(error.into()),
                 }
             }
-            let identity = text(&found, "/spec/holderIdentity");
             if fresh {
-                return Err(Refused::Held { holder: identity, since: text(&found, "/spec/acquireTime") });
+                return Err(held(&found));
             }
             if let Some(waiting) = waiting.take() {
-                waiting(&identity);
+                waiting(text(&found, "/spec/holderIdentity"));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -204,6 +202,12 @@ impl Drop for Lease {
     }
 }
 
+/// A command that is alive has this Lease.
+fn held(lease: &Value) -> Refused {
+    let at = |pointer| text(lease, pointer).to_owned();
+    Refused::Held { holder: at("/spec/holderIdentity"), since: at("/spec/acquireTime") }
+}
+
 fn lease(namespace: &str, holder: &Holder) -> Value {
     let now = now();
     json!({
@@ -224,8 +228,4 @@ fn lease(namespace: &str, holder: &Holder) -> Value {
 /// Now, as Kubernetes' MicroTime.
 fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
-}
-
-fn text(object: &Value, at: &str) -> String {
-    object.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -59,20 +59,21 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let disk = cx.minikube.on_disk();
     let looked = async {
         let extent = extent(&cx, args).await?;
-        let plan = match extent {
-            Extent::Nothing | Extent::Profile => None,
+        let (mut plan, mut profile) = (None, None);
+        match extent {
+            Extent::Nothing => {}
+            Extent::Profile => profile = Some(profile_deletion(&cx, args).await?),
             Extent::Resources | Extent::ResourcesButData => {
                 // Of whatever release it is.
                 cx.served.set(living::served(&cx).await?);
                 ownership::exclude(&cx, "down").await?;
-                let plan = plan::look(&cx, extent == Extent::ResourcesButData).await?;
+                plan = Some(plan::look(&cx, extent == Extent::ResourcesButData).await?);
                 refuse_other_kafkas(&cx).await?;
-                Some(plan)
             }
-        };
-        Ok::<_, Box<Failure>>((extent, plan))
+        }
+        Ok::<_, Box<Failure>>((extent, plan, profile))
     };
-    let (extent, plan) = tokio::select! {
+    let (extent, plan, profile) = tokio::select! {
         looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
@@ -87,18 +88,8 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         Extent::Resources => teardown::tasks(&scope, false),
         Extent::ResourcesButData => teardown::tasks(&scope, true),
     };
-    let looked = async {
-        match extent {
-            Extent::Profile => profile_deletion(&cx, args).await.map(Some),
-            _ => Ok(None),
-        }
-    };
-    let profile = tokio::select! {
-        looked = looked => looked?,
-        _ = session.cancel.cancelled() => return Err(session.interrupted()),
-    };
-    let infos = || tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
-    let tell = || {
+    let begin = || {
+        session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
         if let Some(plan) = &plan {
             cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
         }
@@ -109,8 +100,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     // A script reads the list before it is refused; a person reads it in the question.
     let ahead = args.output == OutputMode::Json;
     if ahead {
-        session.started(None, infos());
-        tell();
+        begin();
     }
     if extent != Extent::Nothing && plan.as_ref().is_none_or(|plan| !plan.is_empty()) {
         tokio::select! {
@@ -119,8 +109,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         }
     }
     if !ahead {
-        session.started(None, infos());
-        tell();
+        begin();
     }
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
@@ -155,12 +144,8 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
         Listed::Valid(_) => {}
     }
     let only_resources = args.keep_cluster || args.keep_data;
-    let answers = match cluster::connect(cx).await {
-        Ok(answers) => answers,
-        // Without an engine nothing can be removed, whatever was asked for.
-        Err(failure) => return Err(failure),
-    };
-    match answers {
+    // It fails without an engine: nothing can be removed then, whatever was asked for.
+    match cluster::connect(cx).await? {
         Ok(()) => {
             cx.machine_is(Machine::Api);
             ownership::settle(cx).await?;

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::cluster::installation::{self, Installation};
 use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::config::Target;
@@ -12,6 +10,7 @@ use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::Version;
+use crate::observe::object::text;
 use crate::quickstart::{first_start, gone, identity, ownership, refused};
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
@@ -113,10 +112,6 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
     let plain = |n: &DeletedNamespace| first_start::is_kubernetes(&n.name) && n.others_objects.is_empty();
     deletion.namespaces = found.into_values().filter(|n| !plain(n)).collect();
     Ok(())
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Refuse what would take others' things along, unless somebody said that they go, too.

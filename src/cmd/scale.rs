@@ -146,9 +146,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                     let as_seen = wanted > pool.has || unsettled(now).is_none() && node_ids(now) == pool.ids;
                     (same && as_seen).then(|| json!({"spec": {"replicas": wanted}}))
                 };
-                let resource = "kafkanodepools.kafka.strimzi.io";
-                let changed =
-                    cluster::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+                let changed = cluster::patch(&cx.kubectl, &installation, &owned, patch).await;
                 if !changed.map_err(refused)? {
                     return Err(meanwhile(&pool));
                 }

@@ -265,8 +265,7 @@ async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), A
     let Some(kafka) = kubectl.find(&format!("{collection}/{name}")).await? else { return Ok(()) };
     let owned = Owned::requested(&collection, &kafka, Consent::by_name());
     let patch = |now: &Value| paused_by_us(now).then(|| json!({"metadata": {"annotations": {PAUSE: null}}}));
-    let resource = "kafkas.kafka.strimzi.io";
-    change::patch(kubectl, &installation, &owned, resource, namespace, patch).await.map(drop)
+    change::patch(kubectl, &installation, &owned, patch).await.map(drop)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::{ownership, refused, sources};
+use crate::cluster::installation::name;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
@@ -116,11 +117,6 @@ pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
         .map_err(|e| ownership::api_failure(cx, "list the resource definitions", &e))?;
     let items = list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
     Ok(items)
-}
-
-/// A definition's name.
-pub fn name(crd: &Value) -> &str {
-    crd.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn terminating(crd: &Value, wanted: &[crate::manifest::Object]) -> bool {

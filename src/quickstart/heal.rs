@@ -94,10 +94,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
             let owned = found.and_then(|t| installation.owned(&collection, t.json()));
             let Some(owned) = owned else { return Ok(None) };
-            let resource = "kafkatopics.kafka.strimzi.io";
-            let patch = without_strimzis;
-            let patched =
-                change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis).await;
             match patched.map(drop) {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
                 done => done.map_err(|e| ownership::api_failure(cx, "take off the topic's finalizer", &e))?,

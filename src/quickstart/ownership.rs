@@ -292,8 +292,7 @@ pub async fn change_kafka(
         let what = format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace());
         return Err(refused::foreign(cx, refused::KAFKA, what, "--cluster ANOTHER-NAME"));
     };
-    let resource = "kafkas.kafka.strimzi.io";
-    let changed = change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+    let changed = change::patch(&cx.kubectl, &installation, &owned, patch).await;
     changed.map_err(|e| api_failure(cx, doing, &e))
 }
 
@@ -377,7 +376,7 @@ pub fn holder(profile: &str, verb: &str) -> Holder {
     let run = uuid::Uuid::new_v4().simple().to_string();
     Holder {
         identity: format!("{user}@{host}, pid {}, run {}: kstrim {verb}", std::process::id(), &run[..8]),
-        state: crate::manifest::digest::of_bytes(state.as_bytes()),
+        state: crate::sha256::of(state.as_bytes()),
     }
 }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{ends, few, items, moment, name, text};
+use super::{ends, few, items, moment, name};
 use crate::cluster::change;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
+use crate::observe::object::text;
 use crate::quickstart::{crds, held, ownership};
 
 /// How long definitions may take to go when nothing of their kinds is left; mostly a second.
@@ -92,8 +93,7 @@ impl Definitions {
             let patch = |_: &Value| Some(json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}}));
             let Ok(installation) = ownership::installation(cx).await else { return };
             let Some(owned) = installation.owned(crds::PATH, crd) else { continue };
-            let resource = "customresourcedefinitions.apiextensions.k8s.io";
-            let _ = change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
+            let _ = change::patch(&cx.kubectl, &installation, &owned, patch).await;
         }
     }
 }
@@ -115,11 +115,8 @@ async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
     let one = |definition: &Value| {
         let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
         let version = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next();
-        let (group, plural, kind) = (
-            text(definition, "/spec/group"),
-            text(definition, "/spec/names/plural"),
-            text(definition, "/spec/names/kind"),
-        );
+        let (group, plural) = (text(definition, "/spec/group"), text(definition, "/spec/names/plural"));
+        let kind = text(definition, "/spec/names/kind").to_owned();
         let path = version.map(|version| format!("/apis/{group}/{version}/{plural}"));
         async move {
             let Some(path) = path else { return Ok(Vec::new()) };

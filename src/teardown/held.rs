@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::text;
 use crate::context::Cx;
 use crate::explain;
 use crate::failure::Result;
+use crate::observe::object::text;
 use crate::quickstart::patience;
 
 /// How long whoever set a finalizer gets to serve it.

@@ -135,10 +135,7 @@ impl Kafka {
                 }
                 Some(patch)
             };
-            let resource = "persistentvolumeclaims";
-            let patched =
-                change::patch(&cx.kubectl, &installation, &owned, resource, cx.namespace(), patch).await;
-            match patched {
+            match change::patch(&cx.kubectl, &installation, &owned, patch).await {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
                 patched => drop(patched.map_err(|e| api_failure(cx, "label the volumes", &e))?),
             }

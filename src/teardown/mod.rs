@@ -30,11 +30,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use crate::cluster::change::{self, Deleted};
-use crate::cluster::installation::Owned;
+use crate::cluster::installation::{self, Owned};
 use crate::context::Cx;
 use crate::engine::task::{Spec, Task};
+use crate::event;
 use crate::failure::Result;
 use crate::observe::kind::Version;
+use crate::observe::object::text;
 use crate::quickstart::ownership::{self, api_failure};
 
 /// How many deletions are sent at once.
@@ -141,7 +143,7 @@ fn of_cluster(cx: &Cx) -> String {
 
 /// An object's name.
 pub fn name(object: &Value) -> String {
-    text(object, "/metadata/name")
+    installation::name(object).to_owned()
 }
 
 /// Whether an object was deleted and is there still.
@@ -149,17 +151,9 @@ fn ends(object: &Value) -> bool {
     !text(object, "/metadata/deletionTimestamp").is_empty()
 }
 
-fn text(object: &Value, pointer: &str) -> String {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
 /// Names for a person: a few, then how many more.
 fn few(names: &[String]) -> String {
-    const MOST: usize = 4;
-    match names.len() {
-        0..=MOST => names.join(", "),
-        n => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
-    }
+    event::few(names, 4)
 }
 
 /// How often a task looks whether what it deleted is gone.

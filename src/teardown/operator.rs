@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::orphans::Orphans;
-use super::{Scope, few, items, moment, name, strimzis, text, with_labels};
+use super::{Scope, few, items, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
-
+use crate::observe::object::text;
 use crate::quickstart::{held, ownership, rivals};
 
 /// Kinds of an install manifest: the path of the list; `{ns}` is the namespace.
@@ -135,7 +135,7 @@ async fn shared(cx: &Cx) -> Result<Vec<String>> {
         subjects.into_iter().flatten().any(|s| s["namespace"] != cx.namespace())
     };
     let theirs = bindings.filter(|b| !cx.owns(b) && elsewhere(b));
-    Ok(theirs.map(|b| text(&b, "/roleRef/name")).collect())
+    Ok(theirs.map(|b| text(&b, "/roleRef/name").to_owned()).collect())
 }
 
 /// What other people have in the namespace that the operator runs.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Scope, items, name, text};
+use super::{Scope, items, name};
 use crate::cluster::adopt::CLUSTER_SCOPED;
 use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
 use crate::context::Cx;
 use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
+use crate::observe::object::text;
 use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::smoke::{self, Brokers};
 
@@ -90,15 +91,9 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
         }
     }
     let foreign = inventory.foreign();
-    for (path, _) in CLUSTER_SCOPED {
+    let stays = keep_data || !foreign.is_empty();
+    for (kind, path) in CLUSTER_SCOPED.into_iter().filter(|(kind, _)| !(stays && *kind == "Namespace")) {
         for object in items(cx, path).await?.into_iter().filter(|object| cx.owns(object)) {
-            let kind = match path.rsplit('/').next() {
-                Some("namespaces") if keep_data || !foreign.is_empty() => continue,
-                Some("namespaces") => "Namespace",
-                Some("customresourcedefinitions") => "CustomResourceDefinition",
-                Some("clusterroles") => "ClusterRole",
-                _ => "ClusterRoleBinding",
-            };
             objects.push(DeletedObject { kind: kind.into(), name: name(&object), size: None });
         }
     }

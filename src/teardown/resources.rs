@@ -116,17 +116,9 @@ impl Resources {
                 continue;
             }
             let name = name(object);
-            let resource = format!("{kind}.kafka.strimzi.io");
             let collection = format!("{}/{kind}", strimzis(cx));
             let Some(owned) = installation.owned(&collection, object) else { continue };
-            let patched = change::patch(
-                &cx.kubectl,
-                &installation,
-                &owned,
-                &resource,
-                cx.namespace(),
-                without_strimzis,
-            );
+            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis);
             match patched.await.map(drop) {
                 // Nobody is left to serve it, and that is as it should be.
                 Ok(()) if self.keep_data => {}

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::state::items;
+use crate::cluster::installation;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -57,8 +58,10 @@ impl Task<Cx> for Convert {
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         let wanted = self.definitions().await?;
         let live = crds::list(&self.cx).await?;
-        let open =
-            wanted.iter().filter(|w| !live.iter().any(|c| crds::name(c) == w.name() && stored(c))).count();
+        let open = wanted
+            .iter()
+            .filter(|w| !live.iter().any(|c| installation::name(c) == w.name() && stored(c)))
+            .count();
         Ok(match open {
             0 => Doneness::Done(format!("{} definitions store v1 alone", wanted.len())),
             _ => Doneness::Pending(format!(

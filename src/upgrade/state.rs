@@ -6,9 +6,11 @@ use super::path::{self, State};
 use super::rule::Rule;
 use super::shape::Shape;
 use crate::catalogue::Mode;
+use crate::cluster::installation;
 use crate::context::Cx;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageRegistry, KubernetesVersion, SecretName, Version};
+use crate::observe::object::text;
 use crate::quickstart::{crds, operator, ownership, refused};
 
 /// The groups of Strimzi's definitions.
@@ -29,10 +31,6 @@ pub struct Found {
     pub pull_secrets: Vec<SecretName>,
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Look.
 ///
 /// # Errors
@@ -50,7 +48,7 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let definitions: Vec<Value> =
         crds::list(cx).await?.into_iter().filter(|c| GROUPS.contains(&text(c, "/spec/group"))).collect();
     for definition in &definitions {
-        let what = format!("the resource definition {}", crds::name(definition));
+        let what = format!("the resource definition {}", installation::name(definition));
         ours(cx, definition, refused::CRDS, &what)?;
     }
     let release = path::known(ownership::release(&deployment).unwrap_or("of an unknown release"))?;
