@@ -152,22 +152,22 @@ const RESERVED: [(&[&str], &[&str]); 8] = [
     (&["ureq"], &["download.rs", "download/"]),
     // Everybody else asks the toolbox, which knows of kstrim's own.
     (&["minikube::find()", "kubectl::find()"], &["toolbox/"]),
-    // What changes or deletes an object of a cluster takes an `Owned`; `give_cluster_id` writes a status.
+    // Code that changes or deletes an object in a cluster takes an `Owned`; `give_cluster_id` writes a status.
     (
         &[".delete_at(", ".replace_at(", ".create_at(", "kubectl.patch("],
         &["cluster/", "tool/", "quickstart/kafka.rs"],
     ),
-    // What is applied gets the installation's id: `Cx::apply` puts it on. The marker of a profile is in no installation.
+    // `Cx::apply` adds the installation's id to what it applies. A profile's marker belongs to no installation.
     (&["kubectl.apply("], &["context.rs", "quickstart/ownership.rs", "tool/"]),
     // The wire client, the probe whether a port-forward takes connections yet, and the socket of kubectl's proxy.
     (
         &["TcpStream", "UdpSocket", "UnixStream"],
         &["kafka.rs", "kafka/", "quickstart/smoke.rs", "tool/kubectl_proxy.rs"],
     ),
-    // What kstrim keeps is for its user alone: everybody else creates it by `paths::private_dir` and `private_file`.
-    // The others are where the user asked for a file, and minikube's own cache.
+    // kstrim's own files are private to its user: all other code creates them by `paths::private_dir` and
+    // `private_file`. The exceptions write a file where the user asked for it, and minikube's own cache.
     (&["create_dir_all", "File::create("], &["cmd/config.rs", "cmd/user/", "bundle/unpack.rs"]),
-    // A bare name is looked for in absolute folders of PATH alone.
+    // A bare name is searched for only in the absolute folders of PATH.
     (&["which::which"], &["exec/mod.rs"]),
 ];
 
@@ -202,8 +202,8 @@ fn files_are_short() {
     }
 }
 
-/// Whoever writes to stdout or stderr himself blocks kstrim's only thread when nobody reads, and lets control sequences
-/// of others reach a terminal.
+/// Writing to stdout or stderr directly blocks kstrim's only thread if nobody reads, and lets control sequences in
+/// other programs' output reach a terminal.
 #[test]
 fn one_file_prints() {
     const WAYS: [&str; 6] = [

@@ -1,4 +1,4 @@
-//! A machine on which nothing is installed but a container engine. `tests/supply` uses this, too.
+//! A machine on which nothing but a container engine is installed. `tests/supply` uses this, too.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::trouble::clean;
 
 /// The minikube that the catalogue pins for the newest set.
 pub const MINIKUBE: &str = "1.38.1";
-/// The kubectl.
+/// The kubectl that it pins.
 pub const KUBECTL: &str = "1.35.1";
 
 /// Where kstrim keeps a tool of its own.
@@ -20,8 +20,8 @@ pub fn own(test: &Test, tool: &str, version: &str) -> PathBuf {
 }
 
 /// A person with only a container engine and kstrim, and a mirror over HTTP: nothing else is installed.
-/// `published` is Strimzi's own install manifest, which is known by its digest; without it a manifest of these tests
-/// is given by its URL.
+/// `published` is Strimzi's own install manifest, which is recognised by its digest; without it, a manifest of these
+/// tests is passed by URL.
 pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
     let test = Test::new().scenario(quick).without("minikube").without("kubectl");
     let mirror = Mirror::new(&test);
@@ -47,7 +47,7 @@ pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
         "minikube was not found",
         "kstrim obtained its own minikube 1.38.1",
         "kstrim obtained its own kubectl 1.35.1",
-        // The stand-in says what it stands in for.
+        // The stand-in reports the version of what it stands in for.
         "minikube 1.38.1 (kstrim's own), kubectl 1.34.4 (kstrim's own)",
     ] {
         assert!(said.contains(words), "{words}\n{said}");
@@ -56,11 +56,11 @@ pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
     for (at, sum) in [(0, &sums[0]), (1, &sums[1])] {
         assert_eq!((&listed[at]["sha256"], &listed[at]["state"]), (&sum.as_str().into(), &"good".into()));
     }
-    // All the other verbs find them; nothing is fetched a second time, and nothing needs the network.
+    // All other verbs find them; nothing is downloaded a second time, and nothing needs the network.
     let asked = mirror.seen().len();
     assert!(asked >= 3, "{:?}", mirror.seen());
     let sums = mirror.seen().into_iter().filter(|path| path.ends_with(".sha256")).count();
-    assert_eq!(sums, 0, "a mirror is not asked what it vouches for");
+    assert_eq!(sums, 0, "a mirror is not asked for checksums");
     for args in [
         &["status"][..],
         &["smoke-test", "--messages", "3"],
@@ -68,7 +68,7 @@ pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
         &["plan"],
         &["up", "--offline"],
     ] {
-        // A manifest that was given by its URL is not one of the catalogue's.
+        // A manifest that was passed by URL is not one of the catalogue's.
         if published.is_none() && ["plan", "up"].contains(&args[0]) {
             continue;
         }

@@ -18,7 +18,7 @@ fn archive(test: &Test, name: &str, image: &str) {
     archive_of(test, name, image, "{}");
 }
 
-/// The same with this configuration, which may be as large as layers are.
+/// The same with this configuration, which may be as large as a layer.
 pub fn archive_of(test: &Test, name: &str, image: &str, config: &str) {
     let manifest = json!([{"Config": "config.json", "RepoTags": [image], "Layers": []}]).to_string();
     let mut tar = tar::Builder::new(Vec::new());
@@ -32,13 +32,13 @@ pub fn archive_of(test: &Test, name: &str, image: &str, config: &str) {
     test.write(name, tar.into_inner().expect("an archive"));
 }
 
-/// Archives of the images that the newest release runs.
+/// Archives of the images that the newest release uses.
 pub fn archives(test: &Test) {
     archive(test, "operator.tar", OPERATOR_IMAGE);
     archive(test, "kafka.tar", KAFKA_IMAGE);
 }
 
-/// Makes `kafka.bundle`.
+/// Creates `kafka.bundle`.
 pub const CREATE: [&str; 8] = [
     "bundle",
     "create",

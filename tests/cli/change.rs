@@ -41,7 +41,7 @@ fn brokers_come_beside_the_controllers_and_go_again() {
     assert_eq!(pods(&test), ["dual-role-0"]);
 }
 
-/// With access rules a client without a user sees no topics: the brokers' own folders tell what they hold.
+/// With access rules a client without a user sees no topics: what a broker holds is read from its folders.
 #[test]
 fn access_rules_hide_no_data_from_scale() {
     let mut test = ready();
@@ -57,7 +57,7 @@ fn access_rules_hide_no_data_from_scale() {
     assert_eq!(pods(&test), ["broker-1", "broker-2", "dual-role-0"]);
 }
 
-/// The brokers that were checked are those that go, or none goes.
+/// The brokers that are removed are those that were checked, or none is removed.
 #[test]
 fn brokers_do_not_go_while_it_is_not_certain_which() {
     let mut test = ready();

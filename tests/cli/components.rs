@@ -78,10 +78,10 @@ fn up_brings_them_all_beside_each_other() {
     for args in [vec!["up", "--preset", "ha"], vec!["up", "--preset", "ha", "--with", with]] {
         test.forget_calls();
         test.args(args.clone()).run().expect(0);
-        // Connect's proof creates two connectors in one apply and deletes each by its path.
+        // The check of Connect creates two connectors in one apply and deletes each by its path.
         let mut calls = written(&test).into_iter();
         if args.contains(&"--with") {
-            let created = calls.next().expect("the proof's connectors are created");
+            let created = calls.next().expect("the check's connectors are created");
             assert!(created.contains(" apply "), "{created}");
             let mut deleted: Vec<String> = calls.by_ref().take(2).collect();
             deleted.sort();
@@ -144,7 +144,7 @@ fn each_is_added_once_and_removed_without_a_trace() {
     events(&mut test, ["smoke-test"], 0);
 }
 
-/// The names of Connect's topics prove nothing: they go with a Connect, or after a removal that was cut off.
+/// The names of Connect's topics prove nothing: they are deleted with a Connect, or after an interrupted removal.
 #[test]
 fn topics_go_only_with_their_component() {
     const THEIRS: &str = "my-cluster-connect-offsets";

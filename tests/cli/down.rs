@@ -100,7 +100,7 @@ fn topics_whose_operator_is_gone_are_healed_and_told() {
         l["type"] == "warning" && l["message"].as_str().is_some_and(|m| m.contains("finalizer of my-topic"))
     };
     assert!(lines.iter().any(said), "{lines:#?}");
-    // Nothing proves any more that the volume is of kstrim's Kafka: it stays, and so does the namespace.
+    // Nothing proves any more that the volume belongs to kstrim's Kafka: it is kept, and so is the namespace.
     assert!(test.object(PROFILE, TOPIC).is_null() && test.object(PROFILE, CLAIM).is_object());
     assert!(lines.iter().any(|l| l["detail"].as_str().is_some_and(|d| d.contains("data-0-my-cluster"))));
 }
@@ -235,7 +235,7 @@ fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
         assert_eq!(written(&test), Vec::<String>::new());
         events(&mut test, ["down", "--keep-data", "--yes"], 5);
         same(&before, &state(&test), name);
-        // The whole profile is ours, and may go if somebody agrees that the Kafka goes with it.
+        // The whole profile is ours, and may be deleted if the user agrees that the Kafka is deleted with it.
         assert_eq!(failure(&events(&mut test, ["down", "--yes"], 5)), "KS-PROFILE-OTHERS");
         kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
     }

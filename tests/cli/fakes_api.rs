@@ -1,5 +1,6 @@
-//! The stand-ins as the API server of Kubernetes 1.34: preconditions, discovery, owners, namespaces, and the harm that
-//! Strimzi's operators do to what they find. The words are those of `k8s.io/apiserver` and `k8s.io/kubectl` 0.34.4.
+//! The stand-ins as the API server of Kubernetes 1.34: preconditions, discovery, owners, namespaces, and the harm
+//! that Strimzi's operators do to existing objects. Messages are those of `k8s.io/apiserver` and `k8s.io/kubectl`
+//! 0.34.4.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::fakes_faithful::running;
 use crate::harness::{Metrics, Run, Test};
 use crate::support;
 
-/// kubectl with words that hold blanks, and something on stdin.
+/// kubectl with arguments that contain spaces, and with input on stdin.
 fn kubectl_with(test: &Test, args: &str, stdin: &Value) -> Run {
     let mut words = support::target(test);
     words.extend(args.split_whitespace().map(str::to_owned));
@@ -78,7 +79,7 @@ fn a_put_is_refused_when_the_object_is_another_or_has_changed() {
         "Error from server (Conflict): Operation cannot be fulfilled on configmaps \"one\": the object has been \
          modified; please apply your changes to the latest version and try again"
     );
-    // Without a version it is written whatever is there, as with most kinds.
+    // Without a version it is written unconditionally, as with most kinds.
     put(&map("one", "3")).expect(0);
     let mut other = map("one", "4");
     other["metadata"]["uid"] = json!("another");
@@ -119,14 +120,14 @@ fn a_lease_is_taken_over_by_one_of_two() {
         "{}",
         run.stderr
     );
-    // A lease is never written without a word on what it is based on.
+    // A lease is never written without the version that the update is based on.
     let run = put("c", &lease).expect(1);
     assert!(run.stderr.contains("metadata.resourceVersion: Invalid value: 0"), "{}", run.stderr);
-    // One that is gone is not made again by who has seen it, ...
+    // A lease that is gone is not re-created by a PUT with the uid of the old one, ...
     delete(&test, &format!("{leases}/kstrim"), &json!({"uid": uid(&taken)}), "Background").expect(0);
     let run = put("c", &taken).expect(1);
     assert!(run.stderr.contains("Precondition failed: UID in precondition"), "{}", run.stderr);
-    // ... but by a PUT that knows of none.
+    // ... but by a PUT without one.
     put("c", &lease).expect(0);
 }
 
@@ -156,7 +157,7 @@ fn a_deletion_has_conditions() {
     assert_eq!(status["details"]["uid"], first["metadata"]["uid"]);
     let run = delete(&test, &path, &both, "Background").expect(1);
     assert_eq!(run.stderr.trim(), "Error from server (NotFound): configmaps \"one\" not found");
-    // Created again it has another uid, and the old condition does not fit.
+    // When re-created it has another uid, and the old precondition fails.
     let second = post(&test, MAPS, &map("one", "1"));
     assert_ne!(uid(&first), uid(&second));
     delete(&test, &path, &json!({"uid": uid(&first)}), "Background").expect(1);
@@ -215,7 +216,7 @@ fn patches_and_applies_have_conditions() {
         "{}",
         run.stderr
     );
-    // What is not there is made where only a version is given, and not where a uid is.
+    // An object that does not exist is created if only a version is given, and not if a uid is.
     let mut gone = map("two", "4");
     gone["metadata"]["uid"] = json!(uid(&first));
     let run = apply(&gone).expect(1);
@@ -256,7 +257,7 @@ fn discovery_names_all_that_is_served() {
     assert_eq!(of(&reviews, "localsubjectaccessreviews")["namespaced"], true);
     let kafka = get(&test, "/apis/kafka.strimzi.io/v1");
     assert_eq!(of(&kafka, "kafkas")["kind"], "Kafka");
-    // Each that can be listed is listed.
+    // Every resource that can be listed is listed.
     for group in groups["groups"].as_array().expect("groups") {
         let at = group["preferredVersion"]["groupVersion"].as_str().expect("a version");
         for resource in get(&test, &format!("/apis/{at}"))["resources"].as_array().expect("a list") {
@@ -281,14 +282,14 @@ fn discovery_names_all_that_is_served() {
     assert!(!pods["items"].as_array().expect("items").is_empty());
 }
 
-/// Keys of what a namespace holds.
+/// Keys of the objects in a namespace.
 fn content(test: &Test, namespace: &str) -> Vec<String> {
     let objects = test.objects("kstrim");
     let here = objects.as_object().into_iter().flatten().map(|(key, _)| key.clone());
     here.filter(|key| key.split('/').nth(1) == Some(namespace)).collect()
 }
 
-/// An object of every namespaced kind that has nobody who works on it.
+/// An object of every namespaced kind that no controller acts on.
 pub fn every_kind(namespace: &str) -> Vec<Value> {
     let of = |api: &str, kind: &str| json!({"apiVersion": api, "kind": kind, "metadata": {"name": "theirs", "namespace": namespace}});
     [
@@ -368,7 +369,7 @@ fn dependents_go_or_stay_as_the_policy_says() {
     }
 }
 
-/// The topic operator's folder of a topic.
+/// The brokers' folder of a topic.
 fn topic(test: &Test, name: &str) -> std::path::PathBuf {
     test.world_dir().join("broker/topics").join(name)
 }
@@ -390,7 +391,7 @@ fn a_topic_that_is_there_is_taken_over_and_goes_with_its_resource() {
     support::apply_foreign(&test, &[kafka_topic("first", "orders")]);
     support::kubectl(&test, "wait kafkatopic/first -n kafka --for=condition=Ready --timeout=5s").expect(0);
     assert!(topic(&test, "orders/0.log").exists());
-    // Another resource for the same topic gets nothing, and takes nothing along.
+    // Another resource for the same topic is not reconciled, and deleting it does not delete the topic.
     support::apply_foreign(&test, &[kafka_topic("second", "orders")]);
     support::kubectl(&test, "wait kafkatopic/second -n kafka --for=condition=Ready=False --timeout=5s")
         .expect(0);
@@ -435,7 +436,7 @@ fn a_claim_has_a_volume_and_a_service_endpoints() {
     assert!(of("endpoints/") > 0 && of("endpointslices.discovery.k8s.io/") > 0 && of("events/") > 0);
     assert_eq!(of("configmaps/kafka/kube-root-ca.crt"), 1);
     assert_eq!(of("leases.coordination.k8s.io/kafka/strimzi-cluster-operator"), 1);
-    // The same Events under both of their groups.
+    // The same Events are served under both of their groups.
     let old = get(&test, "/api/v1/namespaces/kafka/events");
     let new = get(&test, "/apis/events.k8s.io/v1/namespaces/kafka/events");
     assert_eq!(old["items"][0]["metadata"]["uid"], new["items"][0]["metadata"]["uid"]);
@@ -455,7 +456,7 @@ fn a_cluster_that_authorizes_hides_its_topics_from_who_has_no_name() {
     let run = support::kstrim(&mut test, read);
     assert_ne!(run.code(), 0, "{}", run.stderr);
     assert!(run.stderr.contains("TOPIC_AUTHORIZATION_FAILED"), "{}", run.stderr);
-    // Who is let in as super user without a name sees them.
+    // An anonymous client that is a super user sees them.
     let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
         "metadata": {"name": "my-cluster", "namespace": "kafka"},
         "spec": {"kafka": {"authorization": {"type": "simple", "superUsers": ["User:ANONYMOUS"]}}}});

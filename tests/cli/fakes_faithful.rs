@@ -13,7 +13,7 @@ const KAFKA: &str = include_str!("../fixtures/kafka-single.yaml");
 const INSTALL: &str = include_str!("../fixtures/install.yaml");
 const TOPIC: &str = include_str!("../fixtures/topic.yaml");
 
-/// A file of the recordings.
+/// A file in the recordings.
 pub fn recording(path: &str) -> String {
     let path = format!("{}/tests/recordings/{path}", env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))

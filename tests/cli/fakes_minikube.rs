@@ -88,7 +88,7 @@ fn a_killed_start_leaves_a_half_made_profile_that_a_second_start_mends() {
     for (ms, code) in [(25, 7), (100, 6)] {
         let start = ["start", "-p", "kstrim", "-o", "json", "--kubernetes-version=v1.34.4"];
         let mut seen = Vec::new();
-        // How far it has come by then depends on the machine: a busy one gets more time.
+        // How far it has got by then depends on the machine: a busy one gets more time.
         let killed = [1, 2, 3, 4, 6].into_iter().find_map(|times| {
             let kill = Action::KillSelf { ms: ms * times };
             let test = Test::new().fault("minikube", "start", Some(1), kill);

@@ -305,14 +305,14 @@ impl Test {
         self.world.clone()
     }
 
-    /// Somebody else with a home, and a machine, of their own and the same clusters. `self` has to live longer.
+    /// Another user with a home and a machine of their own, and the same clusters. `self` has to outlive it.
     pub fn colleague(&self) -> Self {
         let mut other = Self::new();
         other.world = self.world.clone();
         other.scenario = self.scenario.clone();
         other.programs = self.programs.clone();
         other.env = self.env.clone();
-        // The calls are in one list.
+        // Both record their calls in one list.
         other.by_hand = self.by_hand.clone();
         let [from, to] = [self, &other].map(|test| test.home().join(".kube/config"));
         if from.exists() {

@@ -1,4 +1,4 @@
-//! What a failure says to do runs as it is printed, and on the cluster that the failed run was about.
+//! The commands in a failure's hints run as printed, and on the cluster that the failed run was about.
 
 use clap::Parser;
 use kstrim::cli::Cli;
@@ -8,7 +8,7 @@ use crate::harness::{Action, Fault, Test};
 use crate::support::{failure, fresh, quick};
 
 const FLAGS: [&str; 6] = ["-p", "other", "-n", "team", "-c", "events"];
-/// Verbs that are about no cluster.
+/// Verbs that do not use a cluster.
 const ANYWHERE: [&str; 6] = ["versions", "tools", "bundle", "config", "trust", "completions"];
 
 fn there() -> Test {
@@ -17,14 +17,14 @@ fn there() -> Test {
     test
 }
 
-/// Run a verb on that cluster; its lines.
+/// Run a verb on that cluster and return its output lines.
 fn fails(test: &mut Test, verb: &[&str]) -> Vec<Value> {
     let run = test.args(verb.iter().copied().chain(FLAGS).chain(["-o", "json"])).run();
     assert_ne!(run.code(), 0, "{verb:?}: {}", run.stdout);
     run.json_lines()
 }
 
-/// The commands of kstrim in a failure's hints.
+/// The kstrim commands in a failure's hints.
 fn commands(lines: &[Value]) -> Vec<String> {
     let hints = lines.last().and_then(|l| l["failure"]["hints"].as_array()).cloned().unwrap_or_default();
     let mut found = Vec::new();
@@ -39,10 +39,10 @@ fn commands(lines: &[Value]) -> Vec<String> {
     found
 }
 
-/// Each command parses and is about that cluster.
+/// Check that each command parses and is about that cluster.
 fn aimed(verb: &[&str], lines: &[Value]) {
     let found = commands(lines);
-    assert!(!found.is_empty(), "{verb:?} hints at no command: {:?}", lines.last());
+    assert!(!found.is_empty(), "the hints of {verb:?} name no command: {:?}", lines.last());
     for command in found {
         let words: Vec<&str> = command.split_whitespace().collect();
         let cli = Cli::try_parse_from(&words).unwrap_or_else(|e| panic!("{verb:?}: {command}: {e}"));
@@ -67,7 +67,7 @@ fn commands_in_hints_parse_and_aim_at_the_cluster_of_the_run() {
         assert_eq!(failure(&lines), id, "{verb:?}");
         aimed(verb, &lines);
     }
-    // Another namespace of the same profile: this one's flags, but for the one that is changed.
+    // Another namespace of the same profile: the same flags, except the one that is changed.
     let run = test.args(["up", "-p", "other", "-n", "else", "-c", "events", "-o", "json"]).run().expect(5);
     let found = commands(&run.json_lines());
     for wanted in [

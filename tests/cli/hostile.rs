@@ -1,5 +1,5 @@
-//! Folders made to attack: a cloned repository, a file of somebody else above the working directory, a program that
-//! lies where kstrim is run. Each row says what must not run, not be read and not be sent.
+//! Malicious folders: a cloned repository, another user's file above the working directory, a program in the folder
+//! in which kstrim is run. Each row says what must not be run, read or sent.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -33,13 +33,13 @@ fn trap(test: &Test, name: &str) -> (PathBuf, PathBuf) {
     (file, trace)
 }
 
-/// A FIFO: whoever reads it waits for ever, and the harness says so.
+/// A FIFO: reading it blocks for ever, and the harness reports that.
 fn fifo(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("a FIFO");
 }
 
-/// Run in another folder than the test's own.
+/// Run in a folder other than the test's own.
 fn run_in(test: &mut Test, folder: &Path, args: &[&str]) -> Output {
     test.args(args.iter().copied()).kstrim().current_dir(folder).output().expect("it runs")
 }
@@ -58,7 +58,7 @@ fn refused(run: &Run, test: &Test, id: &str) {
 
 #[test]
 fn what_a_cloned_repository_may_not_decide() {
-    // (what stands in its kstrim.yaml, the verbs that must not go on, the words of the refusal)
+    // (content of its kstrim.yaml, the verbs that must refuse to run, text in the error message)
     let rows: [(&str, &[&str], &str); 12] = [
         ("bundle: trap.fifo", &["up", "plan", "render"], "line 1: bundle:"),
         ("manifests: trap.fifo", &["up", "plan", "render"], "line 1: manifests:"),
@@ -106,7 +106,7 @@ fn what_a_cloned_repository_may_not_decide() {
             let hint = format!("kstrim trust {}", test.work().join("kstrim.yaml").display());
             assert!(run.stderr.contains(&hint), "{}", run.stderr);
         }
-        // What does not need it goes on, and what was said by a flag is the user's own word.
+        // Verbs that do not need it run, and a flag comes from the user.
         kstrim(&mut test, ["config", "show"]).expect(0);
         if !text.contains("context") {
             let run = kstrim(&mut test, ["status"]);
@@ -123,7 +123,7 @@ fn what_a_cloned_repository_may_not_decide() {
     assert!(run.stderr.contains("--manifests") && !run.stderr.contains("--image-registry"), "{}", run.stderr);
 }
 
-/// Which cluster a project means is its word; what is deleted is the user's.
+/// A project may say which cluster it uses; what is deleted is for the user to say.
 #[test]
 fn what_is_deleted_is_not_said_by_a_cloned_repository() {
     for (text, flag) in [
@@ -146,7 +146,7 @@ fn what_is_deleted_is_not_said_by_a_cloned_repository() {
             assert!(run.stderr.contains(&format!("line 1: {text}")), "{verb}: {}", run.stderr);
             assert!(run.stderr.contains(&file.display().to_string()), "{verb}: {}", run.stderr);
         }
-        // The user's own word, a verb that deletes nothing, and a file that is trusted.
+        // A flag from the user, a verb that deletes nothing, and a file that is trusted.
         for said in [&["down", "--yes", flag][..], &["status"]] {
             let run = test.args(said.iter().copied()).run();
             assert!(!run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{said:?}: {}", run.stderr);
@@ -180,7 +180,7 @@ fn no_argument_takes_another_profile() {
     }
 }
 
-/// A repository that brings minikube and kubectl of its own, with checksums of its own.
+/// A repository that contains a minikube and a kubectl of its own, with checksums of its own.
 #[test]
 fn programs_of_a_repositorys_mirror_are_never_run() {
     let test = Test::new().scenario(quick).without("minikube").without("kubectl");
@@ -194,7 +194,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     let base = mirror.serve();
     let file = test.write("kstrim.yaml", format!("mirror: {base}\noffline: true\n"));
     let mut test = test;
-    // Left out: what has to be downloaded is the publisher's, or it is nobody's.
+    // Ignored: downloads come from the publisher, or there are none.
     let run = kstrim(&mut test, ["up"]);
     assert!(
         run.stderr.contains("kstrim.yaml:1: mirror is left out: the file is not trusted"),
@@ -203,7 +203,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     );
     assert!(run.stderr.contains("KS-DOWNLOAD-OFFLINE"), "{}", run.stderr);
     assert_eq!(mirror.seen(), Vec::<String>::new());
-    // The folder itself as the mirror, and a list of digests that it vouches for itself.
+    // The folder itself is the mirror, and it contains a list of digests of its own.
     let digests = format!("{}  minikube-1.38.1-{}\n", sha256(b"x"), kstrim::bundle::platform());
     test.write("digests.txt", digests);
     fs::write(&file, "mirror: mirror\ntool-digests: digests.txt\noffline: true\n").expect("written");
@@ -214,16 +214,16 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
         "{}",
         run.stderr
     );
-    // Trusted, it may deliver bytes, and they are held against the catalogue's digests.
+    // Once trusted, it may be downloaded from, and the files are verified against the catalogue's digests.
     fs::write(&file, format!("mirror: {base}\n")).expect("written");
     kstrim(&mut test, ["trust"]).expect(0);
     let run = kstrim(&mut test, ["up"]);
     assert!(run.stderr.contains("KS-DOWNLOAD-DIGEST"), "{}", run.stderr);
     assert!(!mirror.seen().is_empty());
-    // Over plain http from elsewhere nothing is even asked for.
+    // Over plain http from another machine, nothing is even requested.
     let run = kstrim(&mut test, ["tools", "install", "--mirror", "http://mirror.invalid"]).expect(2);
     assert!(run.stderr.contains("KS-TOOL-PLAIN-HTTP"), "{}", run.stderr);
-    // What an earlier kstrim took from it is not run later, from whatever folder.
+    // A file that an earlier kstrim downloaded from it is not run later, from whatever folder.
     let own = test.home().join(".local/share/kstrim/tools");
     let platform = kstrim::bundle::platform();
     let place = own.join("minikube/1.38.1").join(&platform).join("minikube");
@@ -253,7 +253,7 @@ fn trust_is_of_one_content_at_one_path() {
     let listed = kstrim(&mut test, ["trust", "--list", "-o", "json"]).expect(0).json();
     assert_eq!(listed[0]["path"], file.display().to_string());
     assert_eq!(listed[0]["sha256"], sha256(b"image-registry: r.example/x\n"));
-    // The same content elsewhere is another file; another content here, too.
+    // The same content at another path is another file; so is other content at the same path.
     let output = run_in(&mut test, other.parent().expect("a folder"), &["render", "--only", "kafka"]);
     assert!(said(&output).contains("KS-CONFIG-UNTRUSTED"), "{}", said(&output));
     fs::write(&file, "image-registry: evil.example/x\n").expect("written");
@@ -266,7 +266,7 @@ fn trust_is_of_one_content_at_one_path() {
     fs::remove_file(&file).expect("removed");
     let run = kstrim(&mut test, ["trust"]).expect(2);
     assert!(run.stderr.contains("KS-TRUST-NO-FILE"), "{}", run.stderr);
-    // `config show` says what does not count, and why.
+    // `config show` says which settings are ignored, and why.
     fs::write(&file, "memory: 6g\nmirror: https://m.example\n").expect("written");
     let shown = kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json();
     let mirror = setting(&shown, "mirror");
@@ -291,7 +291,7 @@ fn files_that_others_own_or_write_are_not_believed() {
         return;
     }
     let text = "memory: 7g\nnamespace: theirs\n";
-    // (who owns file and folder, modes of both, the words)
+    // (who owns file and folder, modes of both, text in the output)
     for (file_owner, folder_owner, file_mode, folder_mode, words) in [
         (STRANGER, 0, 0o644, 0o1777, "it belongs to uid 12345, you are uid 0"),
         (0, STRANGER, 0o644, 0o755, "belongs to uid 12345"),
@@ -322,7 +322,7 @@ fn files_that_others_own_or_write_are_not_believed() {
         }
         assert!(shown["files"][0]["why"].as_str().is_some_and(|why| why.contains(words)), "{shown}");
         assert!(render.contains("is not believed") && render.contains(words), "{render}");
-        // The way out, also for a folder that is mounted into a container: this very content.
+        // The way out, also for a folder that is mounted into a container: trust this exact content.
         let path = file.display().to_string();
         assert!(run_in(&mut test, &work, &["trust", &path]).status.success());
         assert!(said(&run_in(&mut test, &work, &["render", "--only", "namespace"])).contains("theirs"));
@@ -332,7 +332,7 @@ fn files_that_others_own_or_write_are_not_believed() {
         let after = said(&run_in(&mut test, &work, &["render", "--only", "namespace"]));
         assert!(!after.contains("namespace: evil") && !after.contains("name: evil"), "{after}");
     }
-    // A link that a stranger made, to a file of one's own.
+    // A link that another user created, to one of the user's own files.
     let mut test = fresh();
     let target = test.write("mine.yaml", text);
     let link = test.work().join("kstrim.yaml");
@@ -341,13 +341,13 @@ fn files_that_others_own_or_write_are_not_believed() {
     lchown(&link, Some(STRANGER), Some(STRANGER)).expect("given");
     let shown = kstrim(&mut test, ["config", "show", "-o", "json"]).json();
     assert!(shown["files"][0]["why"].as_str().is_some_and(|why| why.contains("the link")), "{shown}");
-    // With sudo, the files of who called it are believed.
+    // With sudo, files of the user who called it are read.
     let mut test = fresh().env("SUDO_UID", STRANGER.to_string());
     let file = test.write("kstrim.yaml", text);
     chown(&file, Some(STRANGER), Some(STRANGER)).expect("given");
     mode(&file, 0o644);
     assert_eq!(setting(&kstrim(&mut test, ["config", "show", "-o", "json"]).json(), "memory")["value"], "7g");
-    // The user's own file is held to the same.
+    // The same checks apply to the user's own file.
     let mut test = fresh();
     let file = test.home().join(".config/kstrim/config.yaml");
     fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
@@ -452,11 +452,11 @@ fn list(folder: &Path) -> Vec<String> {
     names
 }
 
-/// CI containers run as a user whom nobody knows: nothing is written where they happen to be.
+/// CI containers run as a user without an entry in the user database: nothing is written to the working directory.
 #[test]
 fn without_a_home_nothing_is_written_here() {
     if !is_root() {
-        eprintln!("skipped: only root can be somebody whom the user database does not know");
+        eprintln!("skipped: only root can run as a user who is not in the user database");
         return;
     }
     let folders = ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
@@ -506,7 +506,7 @@ fn without_a_home_nothing_is_written_here() {
     }
 }
 
-/// Everything below a folder that somebody else could read.
+/// Everything below a folder that another user could read.
 fn open_to_others(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let meta = entry.metadata().expect("it is there");
@@ -552,7 +552,7 @@ fn what_is_kept_is_private_and_has_no_passwords() {
         );
         open_to_others(&folder, &mut open);
     }
-    // minikube and kubectl write their context with a mode of their own.
+    // minikube and kubectl write their context with modes of their own choice.
     open.retain(|line| !line.contains("/kubeconfig"));
     assert_eq!(open, Vec::<String>::new());
     let log = test.home().join(".local/state/kstrim/profiles/kstrim/up.events.jsonl");

@@ -54,10 +54,10 @@ fn one(mut test: Test, args: &[&str], case: Case, expected: &End) -> Result<(), 
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    // A child between its fork and its start has the lock's file as well.
+    // A child process between fork and exec has the lock file open as well.
     while locked(&test) {
         if since.elapsed() > DYING {
-            return Err("the profile's lock is held by nobody that runs".into());
+            return Err("no running process holds the profile's lock".into());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -77,7 +77,7 @@ fn one(mut test: Test, args: &[&str], case: Case, expected: &End) -> Result<(), 
     Ok(())
 }
 
-/// Whether anybody has the profile's lock.
+/// Whether any process holds the profile's lock.
 fn locked(test: &Test) -> bool {
     let path = test.home().join(".local/state/kstrim/profiles/kstrim/lock");
     let file = std::fs::File::open(path);

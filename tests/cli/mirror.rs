@@ -42,7 +42,7 @@ impl Mirror {
         &self.folder
     }
 
-    /// The file for `--tool-digests`, with those of the stand-ins.
+    /// The file for `--tool-digests`, with the digests of the stand-ins.
     pub fn digests(&self) -> PathBuf {
         self.folder.with_file_name("digests")
     }
@@ -65,7 +65,7 @@ impl Mirror {
         let sum = sha256(script.as_bytes());
         self.put(&url(tool, version), &script);
         self.put(&format!("{}.sha256", url(tool, version)), format!("{sum}\n"));
-        // A stand-in is not what was published: the test vouches for it.
+        // A stand-in is not the published file: the test provides its digest.
         let platform = kstrim::bundle::platform();
         let mut digests = fs::read_to_string(self.digests()).unwrap_or_default();
         digests.push_str(&format!("{sum}  {tool}-{version}-{platform}\n"));

@@ -1,4 +1,4 @@
-//! What other people have in a cluster stays as it is: docs/reliability.md says what each verb may delete.
+//! Other people's objects in a cluster stay as they are: docs/reliability.md says what each verb may delete.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ fn bystanders() -> Vec<Value> {
     ]
 }
 
-/// What the world has of these, by key.
+/// Those of these objects that exist in the world, by key.
 fn kept(test: &Test, objects: &[Value]) -> BTreeMap<String, Value> {
     let all = test.objects(PROFILE);
     let named = |object: &Value| {
@@ -79,12 +79,12 @@ fn a_namespace_with_something_of_others_stays_and_names_it() {
     }
     assert!(test.object(PROFILE, KAFKA).is_null() && test.object(PROFILE, CLAIM).is_null());
     assert!(test.object(PROFILE, "configmaps/kafka/kstrim-installation").is_null());
-    // What the plan lists has gone, and nothing that it does not list.
+    // Everything that the plan lists is gone, and nothing else.
     let listed = planned["objects"].to_string();
     for what in ["my-cluster", "data-0-my-cluster-dual-role-0", "strimzi-cluster-operator", "my-topic"] {
         assert!(listed.contains(what), "{what}: {listed}");
     }
-    // The namespace can be used again, and still stays.
+    // The namespace can be used again, and is still not deleted.
     kstrim(&mut test, ["up", "--adopt"]).expect(0);
     kstrim(&mut test, KEEP).expect(0);
     same(&before, &kept(&test, &theirs), "down --keep-cluster again");
@@ -123,7 +123,7 @@ fn what_is_kept_for_recovery_stays() {
 #[test]
 fn a_smoke_test_deletes_only_a_topic_that_it_created() {
     let mut test = ready();
-    // Kafka has it, and no resource describes it: the usual case of a topic that a program created.
+    // It exists in Kafka, and no resource describes it: the usual case of a topic that a program created.
     kstrim(&mut test, ["smoke-test", "--topic", "orders", "--keep"]).expect(0);
     kstrim(&mut test, ["smoke-test", "--topic", "orders"]).expect(0);
     kstrim(&mut test, ["up", "--topic", "orders"]).expect(0);
@@ -131,7 +131,7 @@ fn a_smoke_test_deletes_only_a_topic_that_it_created() {
     assert!(test.object(PROFILE, "kafkatopics.kafka.strimzi.io/kafka/orders").is_null());
     let lines = events(&mut test, ["topic", "create", "orders"], 2);
     assert_eq!(failure(&lines), "KS-TOPIC-EXISTS");
-    // One of its own goes.
+    // A topic of its own is deleted.
     kstrim(&mut test, ["smoke-test", "--topic", "passing"]).expect(0);
     let run = kstrim(&mut test, ["consume", "passing", "--from-beginning", "-m", "1"]);
     assert_ne!(run.code(), 0, "{}", run.stdout);
@@ -254,7 +254,7 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
         "metadata": {"name": "db", "namespace": "kafka"}, "data": {"db-password": "aHVudGVyMg=="}}),
         ],
     );
-    // The world goes on by itself: all of the second Kafka has to be there before it is looked at.
+    // The world changes by itself: all of the second Kafka has to exist before it is compared.
     until(&test, "the second Kafka serves", |t| {
         let ready = |key: &str| {
             let conditions = t.object(PROFILE, key)["status"]["conditions"].clone();

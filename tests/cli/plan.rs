@@ -110,7 +110,7 @@ fn what_is_rendered_is_what_up_applies() {
     let mut test = fresh().scenario(quick);
     let rendered = kstrim(&mut test, ["render"]).expect(0).stdout;
     kstrim(&mut test, ["up"]).expect(0);
-    // The text is the same for every cluster: it knows no installation's id, and no ConfigMap that keeps one.
+    // The text is the same for every cluster: it contains no installation's id, and no ConfigMap that stores one.
     let mut up = state(&test);
     assert!(up.remove("configmaps/kafka/kstrim-installation").is_some(), "{:?}", up.keys());
     let mut with_id = 0;

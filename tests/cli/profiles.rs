@@ -1,4 +1,4 @@
-//! A profile counts as kstrim's by what identifies it, never by its name or by what a journal once said of one.
+//! A profile counts as kstrim's by its identity, never by its name or by what a journal once said about that name.
 
 use std::fs;
 
@@ -10,14 +10,14 @@ use crate::support::{
 };
 
 const DOWN: [&str; 2] = ["down", "--yes"];
-/// An engine on which the stand-in of docker has no machine.
+/// An engine on which docker's stand-in has no machine.
 const ELSEWHERE: &str = "tcp://elsewhere:2375";
 
 fn minikube(test: &Test, verb: &str) {
     test.fake("minikube", [verb, "-p", PROFILE]).expect(0);
 }
 
-/// The profile is there, and nothing asked minikube to delete it.
+/// Check that the profile exists, and that minikube was not asked to delete it.
 #[track_caller]
 fn untouched(test: &Test) {
     assert!(test.profile(PROFILE).is_object());
@@ -26,7 +26,7 @@ fn untouched(test: &Test) {
     assert_eq!(deletes, Vec::<String>::new());
 }
 
-/// Whether minikube has noted an address, so that a machine ran.
+/// Whether minikube has recorded an address, which means that a machine ran.
 fn addressed(test: &Test) -> bool {
     let path = test.home().join(".minikube/profiles/kstrim/config.json");
     let config: Value = fs::read_to_string(path).ok().and_then(|t| t.parse().ok()).unwrap_or_default();
@@ -48,7 +48,7 @@ fn a_users_own_profile_after_an_up_that_made_nothing_is_not_deleted() {
         s.engine = Engine::Down;
     });
     assert_eq!(failure(&events(&mut test, ["up"], 3)), "KS-ENGINE-DOWN");
-    assert_eq!(journal(&test)["profile_is_ours"], false, "nothing was made");
+    assert_eq!(journal(&test)["profile_is_ours"], false, "nothing was created");
     test.rescenario(|s| s.engine = Engine::Up);
     minikube(&test, "start");
     for state in ["running", "stopped"] {
@@ -118,7 +118,7 @@ fn a_start_that_was_killed_half_way_is_known_by_the_profile_itself() {
         let mut again = test.fork();
         kstrim(&mut again, ["up"]).expect(0);
         kstrim(&mut again, DOWN).expect(0);
-        // Without its cluster to ask: what kstrim saw of the machine decides.
+        // The cluster cannot be asked: what kstrim recorded of the machine decides.
         let before = journal(&test);
         let lines = if before["made"]["machine"].is_null() && addressed(&test) {
             assert_eq!(failure(&events(&mut test, DOWN, 5)), "KS-PROFILE-UNPROVEN", "{before}");
@@ -166,7 +166,7 @@ fn another_engine_is_not_a_machine_that_is_gone() {
     }
     test.calm();
     kstrim(&mut test, ["up"]).expect(0);
-    // Also while it runs: `minikube delete` would leave it running.
+    // Also while it is running: `minikube delete` would leave it running.
     test = test.env("DOCKER_HOST", ELSEWHERE);
     assert_eq!(failure(&events(&mut test, DOWN, 3)), "KS-ENGINE-CHANGED");
     untouched(&test);
@@ -181,7 +181,7 @@ fn an_older_journal_is_believed_only_with_the_cluster() {
         rewrite_journal(&test, |j| drop(j.as_object_mut().and_then(|j| j.remove("made"))));
         test
     };
-    // It runs: its uid and the marker tell, and the identity is written down.
+    // It is running: its uid and the marker prove it, and the identity is recorded.
     let mut test = older();
     kstrim(&mut test, ["up"]).expect(0);
     assert!(journal(&test)["made"]["machine"].is_string(), "{}", journal(&test));
@@ -227,7 +227,7 @@ fn what_others_made_in_a_profile_does_not_go_unasked() {
         assert!(told(&lines).contains(word), "{word}: {}", told(&lines));
     }
     untouched(&test);
-    // The question names all of it.
+    // The prompt lists all of it.
     let lines = events(&mut test, ["down", "--delete-others"], 2);
     assert_eq!(failure(&lines), "KS-CONSENT");
     for word in [

@@ -1,4 +1,4 @@
-//! Peak memory and time to stop of the verbs that carry much: the table in docs/reliability.md, with its ceilings.
+//! Peak memory and time to stop of the verbs that move much data: the table in docs/reliability.md, with its limits.
 
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -15,16 +15,16 @@ use crate::harness::Test;
 use crate::support::{self, events};
 use crate::trouble::eventually;
 
-/// Within this a verb ends after a signal.
+/// A verb ends within this time after a signal.
 const STOP: Duration = Duration::from_secs(2);
-/// What a machine that runs other tests beside this one may add.
+/// Allowance for a machine that runs other tests at the same time.
 const BUSY: Duration = Duration::from_millis(1500);
 const MIB: u64 = 1 << 20;
-/// Peak memory of what carries messages or lines.
+/// Peak memory of verbs that stream messages or lines.
 const CARRIER: u64 = 96 * MIB;
-/// MiB that a batch unpacks to.
+/// MiB that a batch decompresses to.
 const UNPACKED: i64 = 160;
-/// Peak memory of what collects.
+/// Peak memory of verbs that collect their output.
 const COLLECTOR: u64 = 96 * MIB;
 
 fn spawn(test: &mut Test, args: &[&str]) -> Child {
@@ -33,7 +33,7 @@ fn spawn(test: &mut Test, args: &[&str]) -> Child {
     command.spawn().expect("it starts")
 }
 
-/// Most memory that a process has had so far, bytes; 0 when it has ended.
+/// The peak memory of a process so far, in bytes; 0 when it has ended.
 fn peak(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -41,7 +41,7 @@ fn peak(child: &Child) -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-/// Let it run to its end; its exit code and the most memory it had.
+/// Let it run to its end; returns its exit code and its peak memory.
 fn watched(mut child: Child) -> (i32, u64, String) {
     let mut stdout = child.stdout.take().expect("stdout");
     let read = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()).expect("bytes"));
@@ -68,7 +68,7 @@ fn watched(mut child: Child) -> (i32, u64, String) {
     (status.code().unwrap_or(-1), most, format!("{bytes} bytes; {}", said.join().expect("a reader")))
 }
 
-/// Send a signal; how long it took to end, and its exit code.
+/// Send a signal; returns how long the process took to end, and its exit code.
 fn stop(child: &mut Child, signal: Signal) -> (Duration, i32) {
     let asked = Instant::now();
     kill_process(Pid::from_child(child), signal).expect("it runs");
@@ -108,7 +108,7 @@ fn record(offset: i64, value: Vec<u8>) -> Record {
     }
 }
 
-/// A batch whose records unpack to so many MiB, one each.
+/// A batch whose records decompress to this many MiB, 1 MiB each.
 fn bomb(first: i64, mib: i64, compression: Compression) -> Vec<u8> {
     let records: Vec<Record> = (0..mib).map(|n| record(first + n, vec![b'0'; 1 << 20])).collect();
     let mut out = BytesMut::new();
@@ -121,7 +121,7 @@ fn log_of(test: &Test) -> std::path::PathBuf {
     test.world_dir().join("broker/topics/my-topic/0.log")
 }
 
-/// The offset at which the topic's log ends.
+/// The end offset of the topic's log.
 fn end_of(test: &mut Test) -> i64 {
     let lines = test.args(["topic", "describe", "my-topic", "-o", "json"]).run().expect(0).json();
     lines["live"][0]["next"].as_i64().unwrap_or_else(|| panic!("{lines}"))
@@ -151,7 +151,7 @@ fn a_batch_is_not_unpacked_whole() {
     }
 }
 
-/// Much to print: lines of 10 kB.
+/// A large output: lines of 10 kB.
 fn filled() -> Test {
     let mut test = support::ready();
     let line = "0123456789".repeat(1000);
@@ -168,7 +168,7 @@ fn a_pipe_that_nobody_reads_holds_nothing_up() {
         let mut test = base.fork();
         let mut child = spawn(&mut test, &["consume", "my-topic", "--from-beginning"]);
         let pipe = child.stdout.take().expect("stdout");
-        // The pipe takes 64 KiB, the queue a megabyte; there are twenty.
+        // The pipe holds 64 KiB, the queue a megabyte; there are twenty megabytes to print.
         std::thread::sleep(Duration::from_secs(3));
         let most = peak(&child);
         let (took, code) = stop(&mut child, signal);
@@ -238,7 +238,9 @@ fn a_producer_reads_ahead_so_many_bytes_and_no_more() {
             open = stdin.write_all(&line).is_ok();
         }
     });
-    eventually("the way is open", || test.calls().iter().any(|c| c.line().contains("port-forward")));
+    eventually("a port-forward is started", || {
+        test.calls().iter().any(|c| c.line().contains("port-forward"))
+    });
     std::thread::sleep(Duration::from_secs(5));
     let most = peak(&child);
     let (took, code) = stop(&mut child, Signal::TERM);
@@ -277,7 +279,7 @@ fn what_collects_stays_small() {
     }
 }
 
-/// Archives of images are large: they go through in pieces.
+/// Archives of images are large: they are copied in chunks.
 #[test]
 fn a_bundle_of_large_images_stays_small() {
     let mut test = support::fresh();

@@ -66,7 +66,7 @@ fn what_an_earlier_down_is_still_deleting() {
     }
 }
 
-/// The note that a topic was being created is of a name: what is in use by now is not claimed.
+/// The journal's note that a topic was being created has only a name: a topic that is in use by now is not claimed.
 #[test]
 fn a_topic_that_was_used_after_a_run_was_killed_is_not_claimed() {
     let killed = || {

@@ -63,7 +63,7 @@ fn kept_is_kept() {
     let mut test = ready();
     let report = report(&events(&mut test, ["smoke-test", "--topic", "probe", "--keep"], 0));
     assert!(report["left_behind"].is_string(), "{report}");
-    // It is a topic of Kafka alone, which no KafkaTopic describes, and its messages are in it.
+    // It is a topic that exists only in Kafka, without a KafkaTopic, and its messages are still in it.
     assert!(test.object(PROFILE, "kafkatopics.kafka.strimzi.io/kafka/probe").is_null());
     assert!(topics(&test).contains(&"probe".to_owned()));
     assert!(test.object(PROFILE, TOPIC).is_object());

@@ -178,7 +178,7 @@ fn a_partition_without_a_leader_stops_no_other() {
     let args = ["consume", "orders", "--from-beginning", "-m", "6", "--timeout", "20s"];
     let run = test.args(args).run().expect(0);
     assert_eq!(run.stdout.lines().filter(|l| l.starts_with("late")).count(), 4, "{}", run.stdout);
-    // When it has a leader again, it is read from its beginning.
+    // Once it has a leader again, it is read from the beginning.
     let mut child =
         start(&mut test, &["consume", "orders", "--from-beginning", "-m", "7", "--timeout", "40s"]);
     let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
@@ -191,7 +191,7 @@ fn a_partition_without_a_leader_stops_no_other() {
     assert_eq!(end(child).0, 0);
 }
 
-/// A broker that lost what it had acknowledged goes on with other messages at the same offsets.
+/// A broker that lost messages it had acknowledged continues with other messages at the same offsets.
 #[test]
 fn after_a_log_was_cut_nothing_is_printed_twice() {
     let mut test = ready();
@@ -203,7 +203,7 @@ fn after_a_log_was_cut_nothing_is_printed_twice() {
     stdout.read_to_string(&mut out).expect("text");
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("was cut back from offset 13 to 12"), "{said}");
-    // The third is read again as what it is now: another message of that offset.
+    // The third offset is read again with its current content, another message.
     assert_eq!(out.lines().filter(|l| *l == "one").count(), 1, "{out}");
     assert_eq!(out.lines().filter(|l| *l == "two").count(), 1, "{out}");
 }
@@ -214,7 +214,7 @@ fn a_terminal_is_sent_no_control_sequences_of_others() {
     let evil = "\x1b]0;title\x07\x1b[2Jgone\u{9b}31m";
     produce(&mut test, [], &format!("{evil}\n")).expect(0);
     let args = ["consume", "my-topic", "--partition", "0", "--offset", "10", "-m", "1"];
-    // To a pipe every byte as it is.
+    // To a pipe, every byte is written as it is.
     assert_eq!(test.args(args).run().expect(0).stdout, format!("{evil}\n"));
     for output in ["text", "json", "yaml"] {
         let mut all = args.to_vec();

@@ -216,7 +216,7 @@ pub fn writes(call: &Call) -> bool {
     let verbs = ["start", "stop", "pause", "unpause", "load", "pull", "update-context"];
     let has = |list: &[&str]| call.args.iter().any(|a| list.contains(&a.as_str()));
     match call.program.as_str() {
-        // A question whether one may create is no creation, and a Lease is held by every run that may change something.
+        // An access review creates nothing, and every run that may change something holds a Lease.
         "kubectl" => has(&words) && !has(&["auth"]) && !call.args.iter().any(|a| a.contains("/leases")),
         _ => has(&words) || has(&verbs),
     }
@@ -290,7 +290,7 @@ const LASTING: [&str; 12] = [
 /// The world without what differs from run to run: by key labels, annotations and content.
 pub fn state(test: &Test) -> BTreeMap<String, Value> {
     let objects = test.objects(PROFILE);
-    // Every namespace gets its account `default` and its roots a moment later.
+    // Every namespace gets its service account `default` and its root certificates a moment later.
     let lasting = |key: &str| {
         LASTING.contains(&key.split('/').next().unwrap_or(""))
             && !key.starts_with("serviceaccounts/")
@@ -317,7 +317,7 @@ pub fn state(test: &Test) -> BTreeMap<String, Value> {
     state
 }
 
-/// The same without the installation's id, which is another in each world.
+/// The same without the installation's id, which differs between worlds.
 fn without_id(mut kept: Value) -> Value {
     if kept["labels"][ID].is_string() {
         kept["labels"][ID] = "ID".into();

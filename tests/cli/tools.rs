@@ -28,7 +28,7 @@ fn list(test: &mut Test) -> Vec<(String, String)> {
         .collect()
 }
 
-/// With a manifest of these tests; `tests/supply` does the same with Strimzi's own.
+/// With these tests' own manifest; `tests/supply` does the same with Strimzi's.
 #[test]
 fn a_container_engine_and_kstrim_are_enough() {
     bare::a_container_engine_and_kstrim_are_enough(None);
@@ -108,10 +108,10 @@ fn what_is_not_as_published_is_never_run() {
     let text = finished(&run)["failure"].to_string();
     assert!(text.contains(&sha256(b"evil")) && text.contains("minikube was not found"), "{text}");
     assert!(text.contains("minikube.sigs.k8s.io"), "{text}");
-    // What the mirror says of itself is not asked for.
+    // The mirror's own checksum file is not even requested.
     mirror.put(&format!("{}.sha256", url("minikube", MINIKUBE)), sha256(b"evil"));
     up_fails(&mut test, &[], "KS-DOWNLOAD-DIGEST", 1);
-    // The user's own list is none.
+    // The user's own list is not a list of digests.
     fs::write(mirror.digests(), "<html>sign in</html>").expect("written");
     up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-FORMAT", 2);
     assert_eq!(test.calls(), []);

@@ -23,7 +23,7 @@ const fn row(verb: &'static str, args: &'static [&'static str], prints: &'static
     Row { verb, args, stdin: "", prints }
 }
 
-/// In the order in which they run, in one world.
+/// In the order in which they run, all in one world.
 const ROWS: &[Row] = &[
     row("config show", &["--origins"], "no-diagnose"),
     row("config show", &["-o", "json"], "\"key\": \"no-diagnose\""),

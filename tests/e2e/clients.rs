@@ -1,5 +1,5 @@
-//! Against Kafka's own clients: what the console producer of the broker's pod writes, `consume` and the console consumer
-//! read alike, and the other way round.
+//! Comparison with Kafka's own clients: `consume` and the console consumer read the same from what the console
+//! producer in the broker's pod writes, and from what `produce` writes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::ground::{Ground, within};
 
-/// A message as both tell it: time, partition, offset, headers, key, value.
+/// A message as both print it: time, partition, offset, headers, key, value.
 type Message = (String, i64, i64, String, String, String);
 
-/// A pipeline of the shell, in which `kstrim` is the binary under test and `kafka TOOL ...` runs in the broker's pod.
+/// A shell pipeline, in which `kstrim` is the binary under test and `kafka TOOL ...` runs in the broker's pod.
 fn shell(ground: &Ground, script: &str) -> String {
     let script = format!(
         "set -e; kstrim() {{ '{}' \"$@\"; }}; kafka() {{ kstrim kubectl -- exec -i -n kafka my-cluster-dual-role-0 -c \
@@ -21,7 +21,7 @@ fn shell(ground: &Ground, script: &str) -> String {
     ground.run("sh", &["-c", &script]).expect(0).stdout
 }
 
-/// What Kafka's own consumer reads of a topic.
+/// What Kafka's own consumer reads from a topic.
 fn theirs(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Message> {
     let properties = "--property print.timestamp=true --property print.partition=true --property print.offset=true \
                       --property print.headers=true --property print.key=true --property null.literal=NULL \
@@ -33,7 +33,7 @@ fn theirs(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Messag
              --isolation-level {level} --max-messages {count} --timeout-ms 30000 {properties}"
         ),
     );
-    // The tool's own words, about flags that are to go, are on stdout too.
+    // The tool's own messages, about deprecated flags, are on stdout too.
     let messages =
         out.lines().filter(|line| line.starts_with("CreateTime:") || line.starts_with("LogAppendTime:"));
     let mut all: Vec<Message> = messages
@@ -57,12 +57,12 @@ fn theirs(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Messag
     all
 }
 
-/// What `consume` reads of it.
+/// What `consume` reads from it.
 fn ours(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Message> {
     read(ground, topic, level, &["-m", &count.to_string(), "--timeout", "30s"])
 }
 
-/// The same until these arguments end it.
+/// The same; these arguments say when it ends.
 fn read(ground: &Ground, topic: &str, level: &str, until: &[&str]) -> Vec<Message> {
     let args = ["consume", topic, "--from-beginning", "-o", "json", "--isolation-level", level];
     let run = ground.kstrim(&[&args[..], until].concat()).expect(0);
@@ -160,7 +160,7 @@ fn what_produce_writes_kafkas_consumer_reads() {
     });
 }
 
-/// Transactions, some aborted, by Kafka's own tool.
+/// Transactions, some of them aborted, produced by Kafka's own tool.
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn gaps_of_transactions_and_compaction_are_passed_over() {
@@ -194,7 +194,7 @@ fn gaps_of_transactions_and_compaction_are_passed_over() {
                 ),
             );
         }
-        // The cleaner may be at work between two looks.
+        // The log cleaner may run between two reads.
         within(Duration::from_secs(180), "both read the same", || {
             let all = || read(&ground, "work-compacted", "read_uncommitted", &["--idle", "3s"]);
             let first = all();

@@ -65,7 +65,7 @@ fn a_node_that_was_removed_is_created_again_with_consent() {
     assert_eq!(events.task("cluster").0, "done", "{run}");
     assert_eq!(events.task("kafka").0, "done", "{run}");
     events.verified(10);
-    // It is created as at first.
+    // It is created with the same settings as the first time.
     let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]).expect(0).json();
     let valid = listed["valid"].as_array().expect("profiles");
     let config = &valid.iter().find(|p| p["Name"] == profile()).expect("our profile")["Config"];

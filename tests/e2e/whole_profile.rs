@@ -5,7 +5,7 @@ use crate::ground::{Ground, of_tests, profile};
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn it_goes_and_nothing_else() {
-    // From nothing: what earlier tests left there as other people would be refused.
+    // From nothing: other people's objects that earlier tests left behind would make it refuse.
     let ground = Ground::with_nothing("whole_profile::it_goes_and_nothing_else");
     ground.up_succeeds(&[]);
     // Without a terminal and without --yes nothing is deleted.

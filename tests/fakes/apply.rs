@@ -205,8 +205,8 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     Ok((format!("{printed} {verb}{suffix}"), warning))
 }
 
-/// A uid or a resource version in what is applied is a condition. The words are kubectl's, which takes every 409 of a
-/// server-side apply for a conflict of field managers.
+/// A uid or a resource version in an applied object is a precondition. The messages are kubectl's, which treats every
+/// 409 of a server-side apply as a conflict of field managers.
 fn precondition(
     resource: &Resource,
     name: &str,
@@ -236,7 +236,7 @@ const REVIEW: &str = "Please review the fields above--they currently have other 
     if the other manager(s)\n  stop managing the field (remove it from their configuration).\nSee \
     https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
 
-/// A new object as the API server stores it; the caller has looked whether there is one.
+/// A new object as the API server stores it; the caller has checked whether one exists.
 pub fn create(
     c: &mut Cluster,
     resource: &Resource,

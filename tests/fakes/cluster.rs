@@ -420,7 +420,7 @@ impl Cluster {
     }
 }
 
-/// Whether anything but metadata and status changed: that is a new generation.
+/// Whether anything but metadata and status changed, which means a new generation.
 fn differs(new: &Value, old: &Value) -> bool {
     let desired =
         |o: &Value, name: &str| !["metadata", "status", "apiVersion"].contains(&name) && !o[name].is_null();

@@ -1,5 +1,5 @@
-//! Discovery: which groups, versions and resources the API server serves, the subresources and those that cannot be
-//! listed among them, and an aggregated API whose server may be away.
+//! Discovery: which groups, versions and resources the API server serves, including subresources and resources that
+//! cannot be listed, and an aggregated API whose server may be unavailable.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::io::End;
 use crate::kinds::{self, Resource};
 use crate::scenario::Metrics;
 
-/// Resources of the API server of which it keeps nothing: name, kind, namespaced, verbs.
+/// Resources of which the API server stores no objects: group and version, name, kind, namespaced, verbs.
 type Row = (&'static str, &'static str, &'static str, bool, &'static [&'static str]);
 
 const CREATE: &[&str] = &["create"];
@@ -16,10 +16,10 @@ const STATUS: &[&str] = &["get", "patch", "update"];
 const CONNECT: &[&str] = &["create", "get"];
 const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
 const ALL: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-// The order is that of the definitions' own API server, another one.
+// The order is that of the API server for custom resources, which differs.
 const CUSTOM: &[&str] = &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
-/// Subresources, and reviews that are asked and not kept.
+/// Subresources, and reviews, which are answered and not stored.
 const MORE: &[Row] = &[
     ("v1", "bindings", "Binding", true, CREATE),
     ("v1", "componentstatuses", "ComponentStatus", false, &["get", "list"]),
@@ -91,7 +91,7 @@ fn versions(cluster: &Cluster) -> Vec<String> {
     all
 }
 
-/// What a path of discovery answers; `None`: it is none.
+/// The response to a discovery path; `None` if it is not one.
 pub fn at(cluster: &Cluster, path: &str) -> Option<String> {
     let body = match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         ["api"] => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs":
@@ -160,7 +160,7 @@ fn resources(cluster: &Cluster, at: &str) -> Option<Value> {
     )
 }
 
-/// What is said of an aggregated API whose server does not answer.
+/// The error for an aggregated API whose server does not answer.
 pub fn away(cluster: &Cluster, path: &str) -> Option<End> {
     let below = path.trim_matches('/').strip_prefix("apis/")?.strip_prefix(METRICS)?;
     let down =
@@ -173,7 +173,7 @@ pub fn away(cluster: &Cluster, path: &str) -> Option<End> {
     })
 }
 
-/// What the metrics server lists: one entry for each pod that runs.
+/// What the metrics server lists: one entry for each running pod.
 pub fn metrics(cluster: &Cluster, path: &str) -> Option<String> {
     if cluster.scenario.metrics != Some(Metrics::Up) {
         return None;

@@ -1,12 +1,12 @@
-//! What Kubernetes itself puts into a cluster, beyond what anybody asks of it: its leases and classes, the endpoints of
-//! services, volumes of claims. Whoever lists a namespace finds these between the rest.
+//! Objects that Kubernetes itself creates in a cluster: its leases and classes, the endpoints of services, the
+//! volumes of claims. They appear among the others when a namespace is listed.
 
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
 use crate::kinds::builtin;
 
-/// What a new cluster has.
+/// The objects of a new cluster.
 pub fn bootstrap(c: &mut Cluster) {
     let node = c.profile.clone();
     for (namespace, name) in [
@@ -83,7 +83,7 @@ pub fn run(c: &mut Cluster) {
             "endpoints": [], "ports": []});
         c.create(&builtin("endpointslices"), slice);
     }
-    // The slices go with their owner, Endpoints by the name.
+    // EndpointSlices are deleted with their owner, Endpoints by name.
     let left = |o: &&Value| {
         let (ns, name) = (text(o, "/metadata/namespace"), text(o, "/metadata/name"));
         o["metadata"]["annotations"]["endpoints.kubernetes.io/last-change-trigger-time"].is_string()
@@ -97,7 +97,7 @@ pub fn run(c: &mut Cluster) {
     left.iter().for_each(|key| c.delete(key));
 }
 
-/// The volume that a provisioner makes for a claim.
+/// The volume that a provisioner creates for a claim.
 pub fn volume(c: &mut Cluster, claim: &Value, name: &str, class: &str) {
     let policy = c.get(&format!("storageclasses.storage.k8s.io//{class}"));
     let policy = policy.map_or("Delete", |class| text(class, "/reclaimPolicy")).to_owned();
@@ -114,7 +114,7 @@ pub fn volume(c: &mut Cluster, claim: &Value, name: &str, class: &str) {
     c.create(&builtin("persistentvolumes"), volume);
 }
 
-/// A claim goes: its volume with it, or without its claim.
+/// A claim is deleted: its volume is deleted with it, or kept without its claim.
 pub fn release(c: &mut Cluster, claim: &Value) {
     let key = format!("persistentvolumes//{}", text(claim, "/spec/volumeName"));
     let keeps = c.get(&key).is_some_and(|o| text(o, "/spec/persistentVolumeReclaimPolicy") == "Retain");
@@ -125,6 +125,6 @@ pub fn release(c: &mut Cluster, claim: &Value) {
     if c.get(&key).is_some() {
         c.remove(&key);
     }
-    // The data go with their volume.
+    // The data is deleted with its volume.
     let _ = std::fs::remove_dir_all(&c.topics);
 }

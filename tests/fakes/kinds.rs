@@ -85,7 +85,7 @@ impl Resource {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
-    /// The same as the first part of a key. Both groups that serve Events serve the same ones.
+    /// The same as the first part of a key. Both groups that serve Events serve the same objects.
     pub fn stored(&self) -> String {
         if self.group == "events.k8s.io" { self.plural.clone() } else { self.id() }
     }
@@ -195,7 +195,7 @@ pub fn of_word(cluster: &Cluster, word: &str) -> Option<Resource> {
     })
 }
 
-/// Whether an `apiVersion`'s group is one of Kubernetes' own, so that its objects are no custom ones.
+/// Whether an `apiVersion`'s group is one of Kubernetes' own, so its objects are not custom resources.
 pub fn is_builtin(group: &str) -> bool {
     BUILTIN.iter().any(|row| row.0 == group)
 }
@@ -210,7 +210,7 @@ pub struct Path {
     pub namespace: String,
     /// `None`: a list.
     pub name: Option<String>,
-    /// It ends in `/status`.
+    /// The path ends in `/status`.
     pub status: bool,
 }
 

@@ -121,10 +121,10 @@ fn collect(c: &mut Cluster) {
     }
 }
 
-/// Of an object that is deleted after its dependents.
+/// The finalizer of an object that is deleted after its dependents.
 const FOREGROUND: &str = "foregroundDeletion";
 
-/// Every object with an owner of this uid.
+/// Every object that has an owner with this uid.
 fn dependents(c: &Cluster, uid: &str) -> Vec<String> {
     let owned = |o: &Value| {
         let owners = o["metadata"]["ownerReferences"].as_array();
@@ -133,7 +133,7 @@ fn dependents(c: &Cluster, uid: &str) -> Vec<String> {
     c.objects.iter().filter(|(_, o)| owned(o)).map(|(key, _)| key.clone()).collect()
 }
 
-/// Deletion that leaves the dependents: they lose this owner.
+/// Orphaning deletion: the dependents are kept and lose this owner.
 pub fn orphan(c: &mut Cluster, uid: &str) {
     for key in dependents(c, uid) {
         c.update(&key, |o| {
@@ -144,7 +144,7 @@ pub fn orphan(c: &mut Cluster, uid: &str) {
     }
 }
 
-/// Deletion after the dependents: the object waits for them.
+/// Foreground deletion: the object is deleted after its dependents.
 pub fn hold_for_dependents(c: &mut Cluster, key: &str) {
     c.update(key, |o| match o["metadata"]["finalizers"].as_array_mut() {
         Some(held) if held.iter().any(|f| f == FOREGROUND) => {}
@@ -153,7 +153,7 @@ pub fn hold_for_dependents(c: &mut Cluster, key: &str) {
     });
 }
 
-/// The garbage collector's other half: what waits for its dependents.
+/// The garbage collector's other half: objects that wait for the deletion of their dependents.
 fn foreground(c: &mut Cluster) {
     let waits = |o: &Value| {
         o["metadata"]["deletionTimestamp"].is_string()

@@ -53,7 +53,7 @@ pub fn engine(place: &Place) -> Option<Engine> {
     Some(if elsewhere { Engine::Down } else { place.scenario.engine })
 }
 
-/// Whether `docker` reaches an engine other than that of the machines here.
+/// Whether `docker` connects to an engine other than the one that has these machines.
 pub fn other_engine() -> bool {
     std::env::var("DOCKER_HOST").is_ok_and(|host| host.contains("elsewhere"))
 }
@@ -212,7 +212,7 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     Ok(code)
 }
 
-/// Its folder (`pkg/minikube/localpath`).
+/// minikube's folder (`pkg/minikube/localpath`).
 pub fn home() -> String {
     match std::env::var("MINIKUBE_HOME") {
         Ok(home) if home.ends_with("/.minikube") => home,
@@ -221,8 +221,8 @@ pub fn home() -> String {
     }
 }
 
-/// The files of a profile: its folder, its configuration once a start was not refused, and the machine's key, which
-/// is generated with the container (`pkg/drivers/kic`) and not again while it is there.
+/// The files of a profile: its folder, its configuration once a start was not rejected, and the machine's key, which
+/// is generated with the container (`pkg/drivers/kic`) and not again as long as it exists.
 pub fn files(name: &str, profile: &Profile) {
     let home = home();
     let folder = format!("{home}/profiles/{name}");
@@ -255,7 +255,7 @@ fn config_of(name: &str, profile: &Profile) -> Value {
     let node = config["Nodes"][0].clone();
     let nodes = (0..profile.nodes).map(|index| {
         let mut node = node.clone();
-        // Noted once the machine is there (recording 26-mk-killed-5s).
+        // Recorded once the machine exists (recording 26-mk-killed-5s).
         node["IP"] = json!(if profile.host == Host::Made { "" } else { &profile.ip });
         node["KubernetesVersion"] = json!(profile.kubernetes);
         node["ContainerRuntime"] = json!(profile.runtime);

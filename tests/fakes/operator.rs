@@ -43,7 +43,7 @@ pub fn run(c: &mut Cluster) {
     desired::pod_sets(c);
 }
 
-/// The lease of its leader election, which nobody owns and nothing deletes.
+/// The lease of its leader election, which has no owner and is never deleted.
 fn lead(c: &mut Cluster, operator: &Operator) {
     let ns = text(&operator.deployment, "/metadata/namespace").to_owned();
     let terminates = c
@@ -61,7 +61,7 @@ fn lead(c: &mut Cluster, operator: &Operator) {
     c.create(&crate::kinds::builtin("leases"), lease);
 }
 
-/// All that may: one a namespace.
+/// All operators that may act: one in each namespace.
 fn find(c: &mut Cluster) -> Vec<Operator> {
     let boot = c.scenario.timings.operator_boot;
     let mine = |pod: &&Value| text(pod, "/metadata/labels/name") == "strimzi-cluster-operator";
@@ -88,7 +88,7 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
         else {
             continue;
         };
-        // Of two pods of one Deployment one leads.
+        // Of two pods of one Deployment, one is the leader.
         if all.iter().any(|other| other.deployment["metadata"]["uid"] == deployment["metadata"]["uid"]) {
             continue;
         }

@@ -152,7 +152,7 @@ fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
         .map_or(Value::Null, |kafka| kafka["spec"]["kafka"]["authorization"].clone());
     let is_super =
         |user: &str| authorization["superUsers"].as_array().into_iter().flatten().any(|known| known == user);
-    // What named users may do is not played: they may all they ask for.
+    // Access rules of named users are not simulated: they may do anything.
     let hides = authorization["type"] == "simple" && how.is_empty() && !is_super("User:ANONYMOUS");
     let secured = json!({"tls": listener["tls"] == true, "certificates": how == "tls",
         "password": (how == "scram-sha-512").then_some("scram-password"), "hides": hides});

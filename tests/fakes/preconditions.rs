@@ -1,20 +1,20 @@
-//! Conditions that an object carries in its own metadata: which version of which object is to be written over.
+//! Preconditions in an object's own metadata: which version of which object it is to overwrite.
 
 use serde_json::Value;
 
 use crate::cluster::text;
 use crate::kinds::Resource;
 
-/// How an object breaks the condition that it carries.
+/// How an object violates its precondition.
 pub enum Violation {
     /// 409.
     Conflict(String),
-    /// 422, in kubectl's words.
+    /// 422, with kubectl's message.
     Invalid(String),
 }
 
-/// Whether `new` may be written over `old`. A resource version alone is no condition for an object that is not there;
-/// a uid is.
+/// Why `new` may not overwrite `old`, if so. For an object that does not exist, a resource version alone is not a
+/// precondition; a uid is.
 pub fn violation(resource: &Resource, name: &str, new: &Value, old: Option<&Value>) -> Option<Violation> {
     let (uid, version) = (text(new, "/metadata/uid"), text(new, "/metadata/resourceVersion"));
     let cannot = |why: &str| {
@@ -37,6 +37,6 @@ pub fn violation(resource: &Resource, name: &str, new: &Value, old: Option<&Valu
     })
 }
 
-/// Of a 409 by resource version.
+/// The message of a 409 caused by the resource version.
 pub const MODIFIED: &str =
     "the object has been modified; please apply your changes to the latest version and try again";

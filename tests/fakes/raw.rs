@@ -1,5 +1,5 @@
-//! `kubectl create|replace|delete --raw PATH -f FILE`: POST, PUT and DELETE of one object, with the conditions that
-//! the API server takes, and its own answers.
+//! `kubectl create|replace|delete --raw PATH -f FILE`: POST, PUT and DELETE of one object, with the preconditions
+//! that the API server accepts, and with its own responses.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn read(file: &str) -> Result<Value, End> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    // It goes as it is, and no content type means JSON.
+    // It is sent as it is, and no content type means JSON.
     serde_json::from_slice(&bytes)
         .map_err(|e| refused("BadRequest", &format!("the object provided is unrecognized: {e}")))
 }
@@ -65,7 +65,7 @@ fn conflict(what: &str, name: &str, why: &str) -> End {
     refused("Conflict", &format!("Operation cannot be fulfilled on {what} \"{name}\": {why}"))
 }
 
-/// The body, if it is an object of the path.
+/// The body, if it is an object that belongs to the path.
 fn object(found: &Path, mut body: Value) -> Result<Value, End> {
     let api = crate::get::api_version(&found.resource, &found.version);
     let (given, kind) = (text(&body, "/apiVersion"), text(&body, "/kind"));
@@ -131,7 +131,7 @@ fn post(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> 
     Ok(served(cluster, found, &key))
 }
 
-/// Kinds of which a PUT says the version it is based on, and those that a PUT may create.
+/// Whether a PUT has to have the resource version that it is based on, and whether a PUT may create the object.
 fn strategy(resource: &Resource) -> (bool, bool) {
     let lease = resource.plural == "leases";
     (lease || !kinds::is_builtin(&resource.group) || resource.plural == "customresourcedefinitions", lease)
@@ -218,7 +218,7 @@ fn put(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> {
     apply::stored(cluster, resource, &mut new);
     let last = served(cluster, found, &key);
     cluster.update(&key, |o| *o = new);
-    // The last finalizer may have gone with it, and the object too.
+    // It may have removed the last finalizer, and with it the object.
     Ok(if cluster.get(&key).is_some() { served(cluster, found, &key) } else { last })
 }
 
@@ -259,7 +259,7 @@ fn delete(cluster: &mut Cluster, found: &Path, options: &Value) -> Result<Value,
     Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}))
 }
 
-/// The conditions of a deletion. Namespaces and definitions have a check of their own.
+/// The preconditions of a deletion. Namespaces and definitions have a check of their own.
 fn check(resource: &Resource, name: &str, old: &Value, conditions: &Value) -> Result<(), End> {
     let own = ["namespaces", "customresourcedefinitions"].contains(&resource.plural.as_str());
     let what = match (own, resource.group.as_str()) {

@@ -66,7 +66,7 @@ pub struct Scenario {
     pub waiting: Vec<Waiting>,
     /// The operator that runs now does nothing any more; one that is started later works.
     pub operator_hangs: bool,
-    /// The aggregated API of the metrics server; `None`: there is none.
+    /// The aggregated API of the metrics server; `None` if there is none.
     pub metrics: Option<Metrics>,
     /// What the user of the kubeconfig may not do, as `VERB RESOURCE` of `auth can-i`.
     pub forbidden: Vec<String>,
@@ -94,7 +94,7 @@ impl Scenario {
 pub enum Metrics {
     /// It answers.
     Up,
-    /// Its group is listed, and everything below it is 503.
+    /// Its group is listed, and everything below it returns 503.
     Down,
 }
 

@@ -68,7 +68,7 @@ fn topic(c: &mut Cluster, key: &str) {
     // The layout of the fake broker's logs.
     let folder = c.topics.join(&name);
     let file = folder.join("meta.json");
-    // Of several resources for one topic the first has it.
+    // If several resources describe one topic, the first one manages it.
     let manager = manager(c, &topic, &cluster, &name);
     let managed = topic["metadata"]["annotations"]["strimzi.io/managed"] != "false";
     if topic["metadata"]["deletionTimestamp"].is_string() {
@@ -106,7 +106,7 @@ fn topic(c: &mut Cluster, key: &str) {
     let lock = lock(c);
     let old: Option<Value> = fs::read_to_string(&file).ok().and_then(|text| text.parse().ok());
     let had = old.as_ref().and_then(|old| old["partitions"].as_u64()).unwrap_or(0);
-    // A topic that is there already is taken over, as it is where the resource says nothing.
+    // An existing topic is taken over, and keeps every setting that the resource does not have.
     let partitions = topic["spec"]["partitions"].as_u64().unwrap_or(had.max(1));
     let failure = if let Some(manager) = &manager {
         Some(("ResourceConflict", format!("Managed by Ref{{namespace='{ns}', name='{manager}'}}")))
@@ -158,7 +158,7 @@ fn topic(c: &mut Cluster, key: &str) {
     });
 }
 
-/// The other resource that has this topic, if there is one.
+/// The other resource that manages this topic, if there is one.
 fn manager(c: &Cluster, topic: &Value, cluster: &str, name: &str) -> Option<String> {
     let uid = text(topic, "/metadata/uid");
     if !text(topic, "/status/topicId").is_empty() {
@@ -275,7 +275,7 @@ fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
             "strimzi.io/cluster": cluster, "strimzi.io/kind": "KafkaUser"});
         let metadata = json!({"name": name, "namespace": ns, "labels": labels, "ownerReferences": [owner]});
         if c.get(&key).is_some() {
-            // Whose Secret it was makes no difference: what was in it is replaced (seen on the real operator).
+            // It makes no difference who owned the Secret: its data is replaced (seen on the real operator).
             c.update(&key, |o| {
                 o["data"] = data;
                 for field in ["labels", "ownerReferences"] {

@@ -167,7 +167,7 @@ pub fn patch(link: &Link, io: &mut Io, args: &Args) -> Done {
     })
 }
 
-/// RFC 6902 without `move` and `copy`; kubectl has the same words for everything that does not fit.
+/// RFC 6902 without `move` and `copy`; kubectl prints the same message for every operation that cannot be applied.
 fn json_patch(object: &mut Value, patch: &Value) -> Result<(), End> {
     for step in patch.as_array().into_iter().flatten() {
         apply_step(object, step).ok_or_else(|| {

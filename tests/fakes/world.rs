@@ -57,7 +57,7 @@ pub struct Profile {
     pub nodes: u64,
     /// Of the node.
     pub ip: String,
-    /// `--uuid` of the start that made it; empty without one.
+    /// `--uuid` of the start that created it; empty without one.
     #[serde(default)]
     pub uuid: String,
 }

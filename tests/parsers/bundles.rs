@@ -1,5 +1,5 @@
-//! Bundles by chance, with every digest right: what is wrong is in the names, kinds, sizes and order, so that the
-//! checks behind the digests are reached. The ends that were reached are counted.
+//! Random bundles in which every digest is right: the errors are in names, kinds, sizes and order, so that the checks
+//! after the digests are reached. The test checks which results were reached.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,11 +10,11 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What an entry of the tar is, beside what the index says of it.
+/// What an entry in the tar is, compared with what the index says about it.
 #[derive(Debug, Clone)]
 struct Part {
     path: String,
-    /// The name in the tar, if it is another one.
+    /// The name in the tar, if it differs.
     named: Option<String>,
     kind: &'static str,
     entry_type: u8,
@@ -102,7 +102,7 @@ fn part() -> impl Strategy<Value = Part> {
         |(path, kind, entry_type, bytes, more, named, listed)| Part {
             path: path.to_owned(),
             named: named.map(str::to_owned),
-            // Mostly the kind of its folder, so that more than the first check is reached.
+            // Mostly the kind that belongs in its folder, so that more than the first check is reached.
             kind: match path.split('/').next() {
                 Some("manifests") => "manifest",
                 Some("images") if kind != "program" => "image",
@@ -130,7 +130,7 @@ fn manifest() -> Part {
     }
 }
 
-/// The manifest that a bundle has to have, and perhaps others.
+/// The manifest that every bundle must have, and perhaps others.
 fn parts() -> impl Strategy<Value = Vec<Part>> {
     let manifest = manifest();
     (prop::collection::vec(part(), 0..4), prop::bool::weighted(0.9)).prop_map(move |(mut parts, whole)| {
@@ -142,7 +142,7 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
     })
 }
 
-/// What may be wrong with an index.
+/// What can be wrong with an index.
 fn edits() -> Vec<(&'static str, Value)> {
     vec![
         ("/schema", json!(2)),
@@ -163,7 +163,7 @@ fn edit() -> impl Strategy<Value = Option<(&'static str, Value)>> {
     prop::option::weighted(0.15, prop::sample::select(edits()))
 }
 
-/// Open it, look at all of it and unpack it; the end. Nothing is written anywhere but in the folder.
+/// Open it, read all of it and unpack it; returns the result. Nothing is written outside the folder.
 fn end(bytes: &[u8]) -> String {
     let root = tempfile::tempdir().expect("a folder");
     let file = root.path().join("bundle");
@@ -204,7 +204,7 @@ fn whatever_a_bundle_holds_it_is_unpacked_here_or_refused() {
         Ok(())
     });
     ran.unwrap_or_else(|e| panic!("{e}"));
-    // Each of these by itself too: chance alone does not come to all of them.
+    // Each of these on its own too: random input does not reach all of them.
     for edit in edits() {
         reached.insert(end(&bundle(&[manifest()], Some(edit))));
     }

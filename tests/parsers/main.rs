@@ -72,8 +72,8 @@ fn manifest(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A partition's part of an answer. Checksums are put right first, or nothing that was changed would come any
-/// further; then it is read in each way, from its beginning and from its middle.
+/// One partition's part of a fetch response. Checksums are recomputed first, or changed input would not get past that
+/// check; then it is read in each mode, from its beginning and from its middle.
 fn records(bytes: &[u8]) -> String {
     let mut bytes = bytes.to_vec();
     checksums(&mut bytes);
@@ -105,7 +105,7 @@ fn records(bytes: &[u8]) -> String {
             }
         }
     }
-    // Memory that a process has had is a matter of Linux' to tell. Others of these tests run in it, too.
+    // Only Linux reports a process's peak memory. Other tests run in the same process, too.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let most = most.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
@@ -113,7 +113,7 @@ fn records(bytes: &[u8]) -> String {
     if ok { "ok" } else { "none" }.to_owned()
 }
 
-/// Make the checksum of every whole batch the right one.
+/// Recompute the checksum of every complete batch.
 fn checksums(bytes: &mut [u8]) {
     let mut at = 0;
     while at + 61 <= bytes.len() {

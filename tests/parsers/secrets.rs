@@ -1,10 +1,10 @@
-//! Redaction by chance: a secret under any name that is one, in any form that logs, commands and objects have.
+//! Redaction of random input: a secret under any name of a secret, in any form that logs, commands and objects use.
 
 use kstrim::redact::{self, Redactor};
 use proptest::prelude::*;
 use serde_json::json;
 
-/// Names of secrets, put together as programs put them together.
+/// Names of secrets, composed as programs compose them.
 fn name() -> impl Strategy<Value = String> {
     let last = prop::sample::select(vec![
         vec!["password"],
@@ -46,7 +46,7 @@ fn name() -> impl Strategy<Value = String> {
     })
 }
 
-/// Values that are secrets: whatever they look like, and never a word of what stands around them.
+/// Values of secrets: of any form, and never part of the text around them.
 fn secret() -> impl Strategy<Value = String> {
     prop_oneof!["Z[a-z0-9]{7,20}Q", "Z[A-Za-z0-9+/]{20,40}Q=?", "Z[a-z0-9_.-]{7,20}Q"]
 }
@@ -100,7 +100,7 @@ proptest! {
         }
     }
 
-    /// JSON stays JSON, whatever is in it, and what is no secret stays readable.
+    /// JSON stays valid JSON, whatever is in it, and text that is not a secret stays readable.
     #[test]
     fn shapes_keep_json(text in "\\PC{0,60}|([a-z:/@\"\\\\ ]{0,30})") {
         let line = json!({"type": "command", "line": text}).to_string();

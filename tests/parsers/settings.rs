@@ -1,5 +1,6 @@
-//! kstrim.yaml by chance: lines with keys that there are and values that YAML reads in more than one way. What is read
-//! is what was written, or the file is refused with a line that it has. The ends that were reached are counted.
+//! Random kstrim.yaml files: lines with existing keys and with values that YAML can read in more than one way. Either
+//! the value that is read is the one that was written, or the file is rejected with the number of one of its lines.
+//! The test checks which results were reached.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,10 +1,11 @@
-//! The supply side, against Strimzi's own install manifests. They are not part of this repository (`strimzi.rs` says where
-//! they come from); without them the tests that need them are shown as ignored, with the reason.
+//! Tests of the catalogue and its releases, with Strimzi's own install manifests. They are not part of this
+//! repository (`strimzi.rs` says where they come from); without them, the tests that need them are shown as ignored,
+//! with the reason.
 //!
-//! Whether they are there is known only when the tests run, and libtest can ignore a test only when it is compiled. So
-//! these have a harness of their own, libtest-mimic, and the list of tests is below.
+//! Whether the manifests exist is known only when the tests run, and libtest can ignore a test only at compile time.
+//! So these tests have a harness of their own, libtest-mimic, and the list of tests is below.
 
-// A test that is in no list would be dead code.
+// A test that is missing from the lists would be dead code.
 #![deny(dead_code)]
 
 mod added;
@@ -40,7 +41,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Completion, Trial};
 use strimzi::Data;
 
-/// Tests that this repository is enough for.
+/// Tests that need only this repository.
 macro_rules! plain {
     ($($test:path),* $(,)?) => {
         [$(Trial::test(stringify!($test), || { $test(); Ok(()) })),*]
@@ -54,7 +55,7 @@ macro_rules! published {
     };
 }
 
-/// Run a test with the manifests; it returns what else it needs and does not have.
+/// Run a test with the manifests; it returns what else it needs, if that is missing.
 fn with_data(test: impl FnOnce(&'static Data) -> Result<(), String>) -> Completion {
     match strimzi::data().and_then(test) {
         Ok(()) => Completion::Completed,

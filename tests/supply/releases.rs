@@ -29,8 +29,8 @@ pub fn every_preset_fits_the_definitions_of_every_release(data: &Data) {
     assert!(checked > 36 * 3 * 2, "{checked}");
 }
 
-/// Everything that is rendered for a release, against the definitions in its install manifest; how many
-/// objects that are.
+/// Check everything that is rendered for a release against the definitions in its install manifest; returns the
+/// number of objects.
 pub fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
     let mut checked = 0;
     let schemas = schema::Schemas::new(install);
@@ -75,7 +75,10 @@ pub fn the_table_of_presets_is_what_is_checked() {
         std::fs::write(path, &document).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == document, "KSTRIM_UPDATE_DOCS=1 writes docs/presets.md: look at the diff");
+    assert!(
+        written == document,
+        "docs/presets.md is outdated: KSTRIM_UPDATE_DOCS=1 rewrites it; check the diff"
+    );
     for version in dry_run::RELEASES {
         assert!(catalogue::find(&version.parse().unwrap()).is_some(), "{version}");
     }
@@ -99,7 +102,7 @@ pub fn the_definitions_refuse_what_is_wrong(data: &Data) {
     }
 }
 
-/// Every install manifest goes through all that `up` does to it.
+/// Every install manifest goes through everything that `up` does to it.
 pub fn every_install_manifest_can_be_prepared(data: &Data) {
     for release in catalogue::releases() {
         let mut objects = data.objects(&release.version);
@@ -127,7 +130,7 @@ pub fn every_install_manifest_can_be_prepared(data: &Data) {
     }
 }
 
-/// Of every release every image moves to another registry, and those that run are known.
+/// Every image of every release is moved to another registry, and the images that run are known.
 pub fn every_image_of_every_release_can_come_from_elsewhere(data: &Data) {
     let registry = "r.example:5000/quay".parse().unwrap();
     for release in catalogue::releases() {

@@ -1,5 +1,5 @@
 //! Strimzi's own install manifests, which are not part of this repository: from the folder that `KSTRIM_STRIMZI` names,
-//! else from kstrim's cache, else downloaded into it by their pinned digests.
+//! else from kstrim's cache, else downloaded into it and verified against their pinned digests.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -26,7 +26,7 @@ pub struct Data {
     _unpacked: Option<tempfile::TempDir>,
 }
 
-/// The manifests, or why there are none. A folder that is named but does not have them is a failure.
+/// The manifests, or why there are none. If a folder is named that does not contain them, the test fails.
 pub fn data() -> Result<&'static Data, String> {
     static DATA: OnceLock<Result<Data, String>> = OnceLock::new();
     let data = DATA.get_or_init(|| match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
@@ -54,7 +54,7 @@ fn unpacked(folder: &Path) -> Data {
     }
 }
 
-/// With the downloader of `kstrim up`, which checks the digests. Stops at the first that cannot be downloaded.
+/// Uses the downloader of `kstrim up`, which checks the digests. Stops at the first that cannot be downloaded.
 fn fetched() -> Result<Data, String> {
     let offline = std::env::var_os("KSTRIM_OFFLINE").is_some_and(|value| value == "true");
     let settings =
@@ -93,7 +93,7 @@ impl Data {
         parsed.entry(version.clone()).or_insert_with(load).clone()
     }
 
-    /// The file of facts about the releases, of which the catalogue is made.
+    /// The file of facts about the releases, from which the catalogue is generated.
     pub fn facts(&self) -> Result<&Path, String> {
         self.facts.as_deref().ok_or_else(|| format!("needs the facts about the releases: set {FOLDER}"))
     }

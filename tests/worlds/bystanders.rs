@@ -1,8 +1,8 @@
-//! The property: whatever is done, what is not kstrim's is afterwards byte for byte what it was, and topics that kstrim
-//! did not create have their messages still. A verb that refuses fulfils it too.
+//! The property: whatever is run, objects that are not kstrim's stay the same byte for byte, and topics that kstrim
+//! did not create keep their messages. A verb that refuses fulfils it too.
 //!
 //! `PROPTEST_CASES=500 cargo test --test worlds` runs for longer. `KSTRIM_WORLDS_REPORT=FILE` appends every run, and
-//! every violation, to a file and goes on, in place of shrinking the first one.
+//! every violation, to a file and continues, instead of shrinking the first one.
 
 use std::io::Write;
 
@@ -14,10 +14,10 @@ use crate::harness::Test;
 use crate::places::{self, Base};
 use crate::verbs::{self, Verb};
 
-/// Cases of each test, where nobody says more. They run side by side, and cost a second each.
+/// Cases of each test by default. They run in parallel, and take a second each.
 const CASES: u32 = 6;
 
-/// Exit codes of docs/exit-codes.md that a run may end with by itself.
+/// Exit codes of docs/exit-codes.md that a run without a signal may end with.
 const CODES: [i32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 fn config() -> Config {
@@ -26,7 +26,7 @@ fn config() -> Config {
     Config { cases, max_shrink_iters: 12, failure_persistence: None, ..Config::default() }
 }
 
-/// What happened to others through these verbs, a line each.
+/// What these verbs did to other people's objects, one line each.
 fn violations(
     base: Base,
     objects: &[Foreign],
@@ -43,14 +43,14 @@ fn violations(
         let run = run(base, &mut test, verb);
         places::settle(base, &test);
         let mut found = places::touched(&before.0, &places::look(base, &test, &foreign));
-        // With a Kafka of kstrim's go its topics: the question says how many.
+        // The topics of a Kafka that kstrim created are deleted with it: the prompt says how many.
         let whole = verb.args[0] == "down" && !verb.args.iter().any(|word| word == "--keep-data");
         if !whole || !base.has_ours() || situations.contains(&Situation::KafkaTheirs) {
             let after = places::topics(&test, &ours(verb));
             found.extend(places::lost(&before.1, &after));
         }
         if test.profile(base.profile())["host"] != "running" {
-            found.push("the profile does not run any more".to_owned());
+            found.push("the profile is not running any more".to_owned());
         }
         if !CODES.contains(&run.0) {
             found.push(format!("exit code {}", run.0));
@@ -70,7 +70,7 @@ fn violations(
     all
 }
 
-/// Topics that a verb may take away: those that kstrim makes itself, and the one it is asked to.
+/// Topics that a verb may delete: those that kstrim creates itself, and the one it is asked to delete.
 fn ours(verb: &Verb) -> Vec<&str> {
     let mut ours = vec!["my-topic", "new-topic"];
     if verb.args.first().is_some_and(|word| word == "topic") {
@@ -79,7 +79,7 @@ fn ours(verb: &Verb) -> Vec<&str> {
     ours
 }
 
-/// What is asked for by name, or by `--adopt`, is no bystander.
+/// An object that is named on the command line, or adopted with `--adopt`, is not a bystander.
 fn exempt(verb: &Verb, foreign: &mut Vec<String>) {
     if let Some(name) = &verb.named {
         let resource = if verb.args[0] == "topic" { "kafkatopics" } else { "kafkausers" };
@@ -139,7 +139,7 @@ fn one(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Vec<Verb>> {
     verb.prop_map(|verb| vec![verb]).boxed()
 }
 
-/// One verb, and another after it.
+/// One verb, followed by another.
 fn two(first: BoxedStrategy<Verb>, second: BoxedStrategy<Verb>) -> BoxedStrategy<Vec<Verb>> {
     (first, second).prop_map(|(a, b)| vec![a, b]).boxed()
 }
@@ -186,11 +186,11 @@ fn another_strimzi_elsewhere_is_not_touched() {
 #[test]
 fn a_profile_of_somebody_else_is_not_touched() {
     let any = || prop_oneof![verbs::down(Base::Theirs), verbs::up()].boxed();
-    // With `--adopt` first, and everything taken away again.
+    // With `--adopt` first, and then everything is deleted again.
     check(Base::Theirs, &two(verbs::astray(any()), any()));
 }
 
-/// What chance has found once, and is looked at each time.
+/// Cases that random runs have found once, and that are checked every time.
 #[test]
 fn what_once_went_wrong_goes_right() {
     use Situation::*;
@@ -205,7 +205,7 @@ fn what_once_went_wrong_goes_right() {
         (Base::Profile, &[AutoTopic], "smoke-test --topic orders --timeout 20s"),
         (Base::Profile, &[ClaimedTopic], "smoke-test --topic claimed --timeout 20s"),
     ];
-    // What is not touched is no reason to fail either.
+    // Objects that are not touched are no reason to fail either.
     let note = |line: &str| assert!(line.contains("-> exit 0") || line.contains("-> exit 5"), "{line}");
     let all = cases
         .iter()

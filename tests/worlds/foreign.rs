@@ -1,5 +1,5 @@
-//! Objects of other people: every kind, in every namespace and in none, labelled as theirs, as another kstrim's, as an
-//! older kstrim's, as of our Kafka.
+//! Other people's objects: every kind, in every namespace and cluster-scoped, labelled as theirs, as another
+//! kstrim's, as an older kstrim's, or as part of our Kafka.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,10 +16,10 @@ pub struct Foreign {
     labels: usize,
 }
 
-/// Where they are; the first is the one in use.
+/// The namespaces they are in; the first is the one that kstrim uses.
 pub const NAMESPACES: [&str; 4] = ["kafka", "theirs", "default", "kube-system"];
 
-/// Names that look like theirs, like somebody's, like ours.
+/// Names that look like theirs, like anybody's, like ours.
 const NAMES: [&str; 5] = ["theirs", "app", "my-cluster-theirs", "strimzi-theirs", "kstrim-theirs"];
 
 const NAMESPACED: [(&str, &str); 26] = [
@@ -67,7 +67,7 @@ const CLUSTER_SCOPED: [(&str, &str); 10] = [
 /// Some objects.
 pub fn some() -> impl Strategy<Value = Vec<Foreign>> {
     let kinds = NAMESPACED.len() + CLUSTER_SCOPED.len();
-    // Half of them where kstrim works.
+    // Half of them in the namespace that kstrim uses.
     let namespace = prop_oneof![3 => Just(0), 1 => 0..NAMESPACES.len()];
     let one = (0..kinds, namespace, 0..NAMES.len(), 0..LABELS)
         .prop_map(|(kind, namespace, name, labels)| Foreign { kind, namespace, name, labels });
@@ -92,7 +92,7 @@ fn labels(style: usize) -> Value {
 }
 
 impl Foreign {
-    /// The object, as it is applied. Where there is no Strimzi, its kinds are others.
+    /// The object, as it is applied. Without Strimzi in the cluster, other kinds replace Strimzi's.
     pub fn object(&self, strimzi: bool) -> Value {
         let name = NAMES[self.name];
         let (api, kind) = match NAMESPACED.get(self.kind) {
@@ -130,7 +130,7 @@ impl Foreign {
         for (field, value) in more.as_object().into_iter().flatten() {
             object[field] = value.clone();
         }
-        // What our operators serve is of our cluster, whoever made it.
+        // What our operators reconcile belongs to our cluster, whoever created it.
         if kind.starts_with("Kafka") && self.namespace == 0 {
             object["metadata"]["labels"]["strimzi.io/cluster"] = json!("my-cluster");
         }
@@ -138,7 +138,7 @@ impl Foreign {
     }
 }
 
-/// The definition of `Widget`, somebody's own kind.
+/// The definition of `Widget`, somebody else's custom resource.
 pub fn widgets() -> Value {
     json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "widgets.example.com"},
@@ -148,16 +148,16 @@ pub fn widgets() -> Value {
                 "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})
 }
 
-/// Something that stands in people's clusters, and is more than one object.
+/// Something found in people's clusters that consists of more than one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
     /// The topic `orders` was created by a program: it has no KafkaTopic.
     AutoTopic,
     /// Somebody's KafkaTopic `their-claim` is the topic `claimed` in Kafka.
     ClaimedTopic,
-    /// Somebody's Secret `app`, with a password to a database.
+    /// Somebody's Secret `app`, with the password of a database.
     SecretApp,
-    /// Claims with the names and labels that brokers' have.
+    /// Claims with the names and labels of brokers' claims.
     Claims,
     /// Somebody deleted the Kafka and kept everything else.
     KafkaGone,
@@ -169,7 +169,7 @@ pub enum Situation {
 pub fn situations() -> impl Strategy<Value = Vec<Situation>> {
     use Situation::*;
     let all = [AutoTopic, ClaimedTopic, SecretApp, Claims, KafkaGone, KafkaTheirs];
-    // The last two are rare: few verbs do anything then.
+    // The last two are rare: with them, few verbs do anything.
     (prop::sample::subsequence(all[..4].to_vec(), 0..=4), 0..8_usize).prop_map(move |(mut some, rare)| {
         some.extend(match rare {
             0 => Some(all[4]),
@@ -180,7 +180,7 @@ pub fn situations() -> impl Strategy<Value = Vec<Situation>> {
     })
 }
 
-/// What a situation applies.
+/// The objects that make up a situation.
 pub fn applied(situation: Situation) -> Vec<Value> {
     let claim = |name: &str, labels: Value| {
         json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",

@@ -1,5 +1,5 @@
-//! Worlds full of other people's objects, users and machines. Whatever kstrim is asked to do in them: what is not its
-//! own is afterwards as it was.
+//! Worlds full of other people's objects, users and machines. Whatever kstrim is asked to do in them, everything that
+//! is not its own stays as it was.
 
 #[path = "../cli/harness.rs"]
 mod harness;

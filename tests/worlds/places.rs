@@ -1,4 +1,4 @@
-//! The worlds themselves, and what is kept of them to compare.
+//! The worlds themselves, and the part of their state that is compared.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,18 +15,18 @@ use crate::support;
 /// Which world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
-    /// `up` made a profile and all in it.
+    /// `up` created a profile and everything in it.
     Profile,
-    /// `up` went through on somebody's own cluster.
+    /// `up` succeeded on somebody's own cluster.
     Context,
-    /// On somebody's own cluster another kstrim's Strimzi and Kafka run in another namespace, and nothing of ours.
+    /// On somebody's own cluster, another kstrim's Strimzi and Kafka run in another namespace; nothing is ours.
     Elsewhere,
     /// A minikube profile that somebody started by hand.
     Theirs,
 }
 
 impl Base {
-    /// The profile, which is the context too.
+    /// The profile, which is also the name of the context.
     pub fn profile(self) -> &'static str {
         match self {
             Self::Profile => support::PROFILE,
@@ -35,7 +35,7 @@ impl Base {
         }
     }
 
-    /// Where kstrim is sent.
+    /// The flags that say where kstrim works.
     pub fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Profile => &[],
@@ -52,7 +52,7 @@ impl Base {
     /// A world of its own.
     pub fn fork(self) -> Test {
         static SHARED: [Mutex<Weak<Test>>; 4] = [const { Mutex::new(Weak::new()) }; 4];
-        // Kept while the process lives: each costs seconds.
+        // Kept for the lifetime of the process: each takes seconds.
         static KEPT: Mutex<Vec<Arc<Test>>> = Mutex::new(Vec::new());
         let mut shared = SHARED[self as usize].lock().unwrap_or_else(PoisonError::into_inner);
         let base = shared.upgrade().unwrap_or_else(|| {
@@ -99,7 +99,7 @@ impl Base {
     }
 }
 
-/// kubectl by somebody else.
+/// kubectl, run by somebody else.
 pub fn kubectl(base: Base, test: &Test, args: &[&str], objects: &[Value]) -> Run {
     let mut words = match base {
         Base::Profile => support::target(test),
@@ -109,7 +109,7 @@ pub fn kubectl(base: Base, test: &Test, args: &[&str], objects: &[Value]) -> Run
     test.fake_with("kubectl", words, &support::text(objects))
 }
 
-/// Let the controllers come to rest, so that what changes afterwards changes for another reason.
+/// Wait until the controllers have nothing left to do, so that later changes have another cause.
 pub fn settle(base: Base, test: &Test) {
     let version = || {
         kubectl(base, test, &["get", "--raw", "/version"], &[]);
@@ -128,11 +128,11 @@ pub fn settle(base: Base, test: &Test) {
     }
 }
 
-/// Fill a world. What it returns are keys of foreign objects.
+/// Fill a world. Returns the keys of the foreign objects.
 pub fn furnish(base: Base, test: &Test, objects: &[Foreign], situations: &[Situation]) -> Vec<String> {
     let strimzi = base.has_ours();
     let mut all: Vec<Value> = objects.iter().map(|object| object.object(strimzi)).collect();
-    // What comes last wins, so that each name of a kind is there once.
+    // The last one wins, so that each kind and name occurs once.
     let identity = |o: &Value| {
         (
             o["kind"].clone(),
@@ -189,7 +189,7 @@ pub fn furnish(base: Base, test: &Test, objects: &[Foreign], situations: &[Situa
         foreign.push("kafkanodepools.kafka.strimzi.io/kafka/dual-role".to_owned());
     }
     foreign.retain(|key| !key.starts_with("events/") && !key.starts_with("nodes/"));
-    // Secrets of foreign users are their operator's, and as foreign.
+    // The Secrets of foreign users belong to their operator, and are just as foreign.
     for key in foreign.clone() {
         if let Some(user) = key.strip_prefix("kafkausers.kafka.strimzi.io/") {
             foreign.push(format!("secrets/{user}"));
@@ -210,7 +210,7 @@ fn key_of(object: &Value, keys: &[String]) -> Option<String> {
     let end = format!("/{}/{}", text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
     let fits = |key: &&String| {
         key.strip_suffix(&end).is_some_and(|resource| {
-            // The plural begins as the kind does, but for its last letter: policy, policies.
+            // The plural begins like the kind, except for its last letter: policy, policies.
             let plural = resource.strip_suffix(&group).unwrap_or("");
             !plural.contains('.')
                 && plural.starts_with(&kind[..kind.len() - 1])
@@ -230,7 +230,7 @@ fn topic(test: &Test, name: &str, id: &str) {
     logs.write(name, &["an order".to_owned()]).expect("a message");
 }
 
-/// What there is of the foreign objects, without what controllers write.
+/// The foreign objects that exist, without what controllers write.
 pub fn look(base: Base, test: &Test, foreign: &[String]) -> BTreeMap<String, Value> {
     let objects = test.objects(base.profile());
     let mut seen = BTreeMap::new();
@@ -267,7 +267,7 @@ pub fn topics(test: &Test, ours: &[&str]) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
-/// What became of topics, a line each. Messages may be added, and none may be gone.
+/// What happened to topics, one line each. Messages may be added, and none may be lost.
 pub fn lost(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let mut all = Vec::new();
     for (file, old) in before {
@@ -286,7 +286,7 @@ pub fn lost(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>
                         all.push(format!("{name} {} is {}", field(old, name), field(new, name)));
                     }
                 }
-                // The first offset may rise where nothing was.
+                // The first offset may rise if the partition was empty.
                 for (partition, first) in field(new, "starts").as_object().into_iter().flatten() {
                     let log = file.replace("meta.json", &format!("{partition}.log"));
                     let had = before.get(&log).is_some_and(|log| !log.is_empty());
@@ -303,7 +303,7 @@ pub fn lost(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>
     all
 }
 
-/// What became of objects, a line each.
+/// What happened to objects, one line each.
 pub fn touched(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
     let differs = |(key, old): (&String, &Value)| {
         let new = &after[key];

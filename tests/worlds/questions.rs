@@ -1,4 +1,4 @@
-//! While a question is open the world goes on: what is there when somebody says yes is another thing, or more.
+//! The world changes while a prompt is open: when the user answers yes, an object has been replaced, or others added.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::terminal::Terminal;
 
 const BASE: Base = Base::Profile;
 
-/// Ask, let `meanwhile` happen, say yes: what was on the terminal.
+/// Wait for the prompt, run `meanwhile`, answer yes; returns the terminal's output.
 fn answered(test: &mut Test, args: &[&str], meanwhile: impl FnOnce(&Test)) -> (i32, String) {
     let command = test.args(args.iter().copied()).kstrim();
     let mut terminal = Terminal::start(command);
@@ -38,7 +38,7 @@ fn uid(test: &Test, key: &str) -> String {
     test.object(BASE.profile(), key)["metadata"]["uid"].as_str().unwrap_or("gone").to_owned()
 }
 
-/// Somebody deletes an object and creates another of its name.
+/// Somebody deletes an object and creates another with its name.
 fn replace(test: &Test, kind: &str, name: &str, object: Value) -> String {
     by_hand(test, &["delete", kind, name, "-n", "kafka", "--timeout=10s"]);
     apply(test, object);
@@ -110,7 +110,7 @@ fn a_listener_that_was_added_meanwhile_stays() {
 #[test]
 fn what_comes_into_the_namespace_meanwhile_keeps_it() {
     let mut test = BASE.fork();
-    // In the base's namespace nothing is but kstrim's own.
+    // The base's namespace contains nothing but kstrim's own objects.
     let (code, said) = answered(&mut test, &["down", "--keep-cluster", "--timeout", "20s"], |test| {
         apply(
             test,

@@ -68,7 +68,7 @@ fn args(act: &str) -> Vec<String> {
     act.split(' ').chain(["--context", "prod"]).map(str::to_owned).collect()
 }
 
-/// Two at once: each ends as documented, and what is said to be done is done.
+/// Two at once: each ends as documented, and what is reported as done is done.
 fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
     let mut one = BASE.fork();
     let mut two = one.colleague();
@@ -88,7 +88,7 @@ fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
             run.stderr
         );
     }
-    // Both that add a listener have added one.
+    // Each of the two that add a listener has added one.
     let adds = |act: &Act| act.args.contains("connect") || act.args.contains("--prepare-kafka");
     let added = ended.iter().filter(|(act, run)| adds(act) && run.code() == 0).count();
     let one_each = first.args != second.args;
@@ -114,7 +114,7 @@ fn two_verbs_at_once_do_both_or_say_so() {
     }
 }
 
-/// Somebody takes it away while somebody else works with it.
+/// Somebody deletes it while somebody else works with it.
 fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
     let mut one = BASE.fork();
     let mut two = one.colleague();
@@ -157,7 +157,7 @@ fn down_beside_another_verb_ends_in_one_of_both() {
     }
 }
 
-/// Keys of all that the first one has.
+/// Keys of everything in the first installation.
 fn everything(test: &Test) -> Vec<String> {
     let objects = test.objects(BASE.profile());
     let lasting = |key: &&String| {
@@ -179,7 +179,7 @@ fn two_installations_on_one_cluster_leave_each_other_alone() {
         "smoke-test -n other -c other --topic other-topic --timeout 15s",
         "down -n other -c other --keep-data --yes --timeout 30s",
         "down -n other -c other --yes --timeout 30s",
-        // A typo, in a namespace where nothing of kstrim's is.
+        // A typo: a namespace that contains nothing of kstrim's.
         "down -n theirs --yes --timeout 30s",
         "down -n nowhere --yes --timeout 30s",
     ] {

@@ -7,13 +7,13 @@ use crate::places::Base;
 /// A command line, and what it asks for by name.
 #[derive(Debug, Clone)]
 pub struct Verb {
-    /// Without the flags that say where.
+    /// Without the flags that say which cluster and namespace.
     pub args: Vec<String>,
     /// stdin.
     pub stdin: &'static str,
-    /// The name of a topic or user whose deletion is what the user wants.
+    /// The name of a topic or user that the user wants to delete.
     pub named: Option<String>,
-    /// `--adopt`: what is called like ours is ours from now on.
+    /// `--adopt`: objects with the names of ours are ours from now on.
     pub adopts: bool,
 }
 
@@ -39,7 +39,7 @@ fn one_of(words: &'static [&'static str]) -> BoxedStrategy<Verb> {
     prop::sample::select(words).prop_map(verb).boxed()
 }
 
-/// Deletes one by its name.
+/// Deletes one by name.
 fn deletes(words: &'static str, names: &'static [&'static str]) -> BoxedStrategy<Verb> {
     let named = move |name: &'static str| {
         let mut verb = verb(&words.replace("{}", name));
@@ -49,7 +49,7 @@ fn deletes(words: &'static str, names: &'static [&'static str]) -> BoxedStrategy
     prop::sample::select(names).prop_map(named).boxed()
 }
 
-/// Work with a cluster that runs.
+/// Work with a running cluster.
 pub fn living() -> BoxedStrategy<Verb> {
     let lines = with("produce {}", &TOPICS).prop_map(|mut verb| {
         verb.stdin = "one\ntwo\n";
@@ -78,7 +78,7 @@ pub fn living() -> BoxedStrategy<Verb> {
     .boxed()
 }
 
-/// Make it.
+/// Create it.
 pub fn up() -> BoxedStrategy<Verb> {
     prop_oneof![
         3 => one_of(&["up --yes --preset single --timeout 20s", "up --adopt --yes --preset single --timeout 20s", "up --yes --preset ephemeral --timeout 20s", "up --yes --preset single --with bridge --timeout 20s"]),
@@ -87,9 +87,9 @@ pub fn up() -> BoxedStrategy<Verb> {
     .boxed()
 }
 
-/// Take it away.
+/// Delete it.
 pub fn down(base: Base) -> BoxedStrategy<Verb> {
-    // Of a profile that kstrim made everything goes, and that is what is asked.
+    // `down` of a profile that kstrim created deletes everything in it, as the prompt says: it is left out here.
     let all: &'static [&'static str] = match base {
         Base::Profile => &["down --keep-cluster --yes --timeout 20s", "down --keep-data --yes --timeout 20s"],
         _ => &[
@@ -101,7 +101,7 @@ pub fn down(base: Base) -> BoxedStrategy<Verb> {
     one_of(all)
 }
 
-/// The same with a mistake in what it is for.
+/// The same, sometimes with a mistake in the target.
 pub fn astray(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Verb> {
     let flags = prop::sample::select(&["", "", "", "-n theirs", "-n default", "-c other", "-n kafka2"][..]);
     (verb, flags)

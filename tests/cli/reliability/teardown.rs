@@ -25,7 +25,7 @@ fn let_go(test: &mut Test) {
     finalizers(test, "held", &Value::Null);
 }
 
-/// It is as it was, and its owner deletes it.
+/// Check that it is unchanged; then its owner deletes it.
 fn gone(test: &mut Test) {
     let held = test.object(PROFILE, "configmaps/kafka/held");
     assert!(held.is_object() && held["metadata"]["deletionTimestamp"].is_null(), "{held}");
@@ -60,7 +60,7 @@ pub fn faults() -> Vec<Fault> {
             World::Ready,
             |t| drop(kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0)),
             Healed("nobody served the finalizer of my-topic"),
-            // The volume of a Kafka that was gone stays, and the namespace with it.
+            // The volume of a Kafka that was already gone is kept, and so is the namespace.
             Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"])

@@ -264,7 +264,7 @@ impl Logs {
         let sent = i64::try_from(records.len())?;
         records.truncate(faults.truncate.unwrap_or(usize::MAX));
         if faults.keeps_bytes() {
-            // Headers twice and the like would not survive being read and written again.
+            // Duplicate headers and the like would be lost if they were decoded and encoded again.
             renumbered(&mut out, sent_bytes, next)?;
         } else if !faults.drop_all {
             let codec = if faults.recompress { Compression::Gzip } else { Compression::None };
@@ -401,7 +401,7 @@ fn encode(
     Ok(base + i64::try_from(records.len())?)
 }
 
-/// Batches as they came, from offset `base` on. What is changed is not covered by their checksum.
+/// Batches as they were received, from offset `base` on. Their checksum does not cover the fields that are changed.
 fn renumbered(out: &mut BytesMut, sent: &Bytes, mut base: i64) -> anyhow::Result<()> {
     let mut rest = BytesMut::from(&sent[..]);
     while rest.len() >= 61 {

@@ -1,4 +1,4 @@
-//! What a broker says of the cluster: brokers, topics, leaders.
+//! What a broker says about the cluster: brokers, topics, leaders.
 
 use std::io;
 
@@ -20,7 +20,7 @@ impl Connection<'_> {
         });
         let hides = self.shared.setup.secured.hides;
         let names: Vec<String> = match &request.topics {
-            // Kafka leaves out what one may not describe, without a word.
+            // Kafka silently leaves out topics that the client may not describe.
             None if hides => Vec::new(),
             None => self.shared.logs.names()?,
             Some(asked) => asked.iter().filter_map(|t| Some(t.name.as_ref()?.to_string())).collect(),

@@ -30,7 +30,7 @@ pub struct Secured {
     pub certificates: bool,
     /// Clients have this password, whatever their name.
     pub password: Option<String>,
-    /// Who comes without a name may do nothing: the cluster authorizes, and topics are hidden from this listener.
+    /// Anonymous clients may do nothing: authorization is enabled, and topics are hidden on this listener.
     pub hides: bool,
 }
 

@@ -18,12 +18,12 @@ use super::secure::Secured;
 pub struct Faults {
     /// No partition has a leader.
     pub no_leader: bool,
-    /// These partitions have no leader until there is a file `led` beside the topics.
+    /// These partitions have no leader until there is a file `led` next to the topics.
     pub leaderless: Vec<i32>,
-    /// The first who read beyond this offset is told that the log was cut back to it, and that other messages came
-    /// since.
+    /// The first client that reads beyond this offset is told that the log was truncated to it, and that other
+    /// messages have been written since.
     pub cut: Option<i64>,
-    /// Aborted transactions that those are told of who read what is committed: producer and first offset.
+    /// Aborted transactions that are reported to clients that read committed messages: producer and first offset.
     pub aborted: Vec<(i64, i64)>,
     /// The first so many questions for a topic find it unknown.
     pub unknown_topic_times: u32,
@@ -74,7 +74,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The aborted transactions that a reader of this isolation level is told of.
+    /// The aborted transactions that are reported to a reader with this isolation level.
     pub fn aborted_for(&self, level: i8) -> Option<Vec<AbortedTransaction>> {
         let told = |(producer, first): &(i64, i64)| {
             AbortedTransaction::default().with_producer_id((*producer).into()).with_first_offset(*first)
@@ -82,7 +82,7 @@ impl Faults {
         (level == 1).then(|| self.aborted.iter().map(told).collect())
     }
 
-    /// Whether batches are written as they came.
+    /// Whether batches are written as they were received.
     pub fn keeps_bytes(&self) -> bool {
         let other =
             self.drop_all || self.duplicate || self.recompress || self.corrupt_content || self.reorder;
@@ -153,7 +153,7 @@ pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     DescribeConfigsResponse::default().with_results(asked.resources.iter().map(result).collect())
 }
 
-/// The versions of Kafka 4, lowered as told.
+/// The versions of Kafka 4, lowered to `told`.
 pub fn versions(key: ApiKey, told: Option<i16>) -> VersionRange {
     let VersionRange { min, max } = match key {
         ApiKey::ApiVersions => ApiVersionsRequest::VERSIONS,

@@ -16,7 +16,7 @@ say() { printf 'ground: %s\n' "$*" >&3; }
 docker() { command docker --host "unix://$socket" "$@"; }
 folders() { mkdir -p "$ground"/{stamps,logs,run,docker,exec,images} "$bin"; }
 
-# A file of the folder with Strimzi's own files, which are not part of this repository.
+# A file in the folder with Strimzi's own files, which are not part of this repository.
 strimzi_file() {
   local folder=${KSTRIM_STRIMZI:-}
   if [ -n "$folder" ] && [ -f "$folder/$1" ]; then (cd "$folder" && echo "$PWD/$1"); return; fi
