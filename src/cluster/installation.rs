@@ -156,11 +156,6 @@ impl Installation {
         &self.id
     }
 
-    /// Whether the namespace has an installation.
-    pub fn exists(&self) -> bool {
-        self.marked || self.named || self.without_ids.is_some()
-    }
-
     /// Whether the marker is in the namespace.
     pub fn is_marked(&self) -> bool {
         self.marked

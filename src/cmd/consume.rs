@@ -373,8 +373,10 @@ impl Reading<'_> {
             }
             if over {
                 let (next, epoch) = (chunk.records.next_offset(), chunk.records.epoch());
-                self.from.insert(partition, next);
-                self.stream.client.was_read(&self.stream.topic, partition, next, epoch);
+                // Where nothing came, what was read before stands, and with it the epoch that a broker compares.
+                if self.from.insert(partition, next) != Some(next) {
+                    self.stream.client.was_read(&self.stream.topic, partition, next, epoch);
+                }
                 return Ok(full.then_some(Ended::Done));
             }
         }

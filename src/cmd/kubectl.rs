@@ -7,6 +7,7 @@ use crate::exec::system::replace_process;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
+use crate::report::output;
 use crate::tool;
 use crate::toolbox::Toolbox;
 
@@ -28,6 +29,8 @@ pub fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
         global.profile.as_str().into(),
     ];
     argv.extend(args.args);
+    // What is still to be printed would go with this process.
+    output::finish();
     let error = replace_process(&program, &argv);
     Err(Box::new(
         Failure::new(tool::BROKEN, Kind::Prerequisite, format!("{} cannot be run", program.display()))

@@ -274,8 +274,10 @@ impl Session {
 
 /// The command as it was given: without its target and its other flags it would be another one.
 fn typed() -> String {
-    let words = std::env::args_os().skip(1).map(|word| quote(&word.to_string_lossy()).to_string());
-    redact::text(&["kstrim".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")).to_string()
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let shown = redact::arguments(&words).iter().map(|word| format!(" {}", quote(word))).collect::<String>();
+    format!("kstrim{shown}")
 }
 
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its

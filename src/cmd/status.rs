@@ -174,14 +174,12 @@ fn in_place_block() -> ProgressBar {
 
 impl Screen {
     fn new(args: &cli::Status, verbose: bool) -> Self {
-        let terminal = super::stdout_is_terminal();
-        let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
         // Commands told in between would be written over.
-        let in_place = args.watch && args.output == Format::Text && terminal && !dumb && !verbose;
+        let in_place = args.watch && args.output == Format::Text && !verbose;
         Self {
             format: args.output,
             watch: args.watch,
-            live: in_place.then(in_place_block),
+            live: in_place.then(in_place_block).filter(|block| !block.is_hidden()),
             look: super::stdout_look(),
             sink: Sink::new(Box::new(output::stdout().writer())),
             last: None,

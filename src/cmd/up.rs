@@ -75,9 +75,13 @@ async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>,
         journal.save()?;
     }
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
-    identity::after(cx)?;
+    let noted = identity::after(cx);
     let next = report.failure.is_none().then(|| quickstart::next::next(cx));
     cx.stop_observing();
+    // A journal that cannot be written is not what made the run fail.
+    if report.failure.is_none() {
+        noted?;
+    }
     Ok(Ended { report, next })
 }
 

@@ -13,15 +13,16 @@ use super::live::{Live, PAUSE};
 use crate::cluster::change;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
-use crate::cluster::lease::{Holder, Lease, Refused};
+use crate::cluster::lease::{Lease, Refused};
+use crate::engine::journal::JournalFile;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::observe::kind::Version;
 use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;
 use crate::quickstart::checks::{Ground, disk};
-use crate::quickstart::cluster;
 use crate::quickstart::operator::DEPLOYMENT;
+use crate::quickstart::{cluster, gone, identity, ownership};
 use crate::tool::kubectl::{FIELD_MANAGER, Kubectl};
 use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
@@ -38,6 +39,8 @@ pub struct Planned {
     /// Whether it changes the profile or what is in it.
     pub changes_cluster: bool,
     act: Act,
+    /// The name of the profile, or what stands for a context.
+    profile: String,
 }
 
 enum Act {
@@ -47,13 +50,13 @@ enum Act {
     MoveAway(PathBuf),
     /// Write the profile's context into kstrim's kubeconfig.
     Context(Rc<Minikube>),
-    /// Delete a profile in which nothing ever ran.
-    Delete(Rc<Minikube>),
+    /// Delete a profile in which nothing ever ran, if that is still so and its journal still says that it is ours.
+    Delete(Rc<Minikube>, PathBuf, String),
     /// Start it.
     Start(Rc<Minikube>, StartOptions, String),
-    /// Restart the operator, which frees its lock.
+    /// Restart the operator's pods of a namespace, which frees its lock.
     Restart(Rc<Kubectl>, String, Vec<String>),
-    /// Take our own annotation off a Kafka.
+    /// Take our own annotation off a Kafka of a namespace.
     Unpause(Rc<Kubectl>, String, String),
 }
 
@@ -65,7 +68,8 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         checks.iter().find(wrong).and_then(|c| c.problem.as_ref()).map(|p| p.id.as_str())
     };
     let mut add = |check, what: String, changes_cluster, act| {
-        all.push(Planned { check, what, changes_cluster, act });
+        let profile = ground.profile_name().to_owned();
+        all.push(Planned { check, what, changes_cluster, act, profile });
     };
     for (check, folder, id) in
         [("disk.state", &ground.state_dir, disk::UNWRITABLE), ("disk.cache", &ground.cache_dir, disk::CACHE)]
@@ -118,17 +122,14 @@ async fn profile_fixes(
 ) {
     let Some(problem) = problem.filter(|_| ground.ours.get() == Some(true)) else { return };
     let name = ground.profile_name();
-    let never_ran = match ground.listed().await {
-        Ok(Listed::Broken) => true,
-        Ok(Listed::Valid(profile)) => !profile.addressed,
-        _ => false,
-    };
+    let never_ran = ground.listed().await.is_ok_and(|listed| never_ran(&listed));
     let options = StartOptions { extra: ground.settings.minikube_args.clone(), ..StartOptions::default() };
     let check = "profile.state";
     match problem {
         p if p == profile_ids::HALF_MADE.0 && never_ran => {
             let what = format!("delete the half-made profile {name}, in which nothing ever ran");
-            add(check, what, true, Act::Delete(minikube.clone()));
+            let journal = ground.paths().journal();
+            add(check, what, true, Act::Delete(minikube.clone(), journal, name.to_owned()));
         }
         p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {
             let lost = p == profile_ids::PARTIAL.0 && apiserver::is_lost(minikube).await.unwrap_or(false);
@@ -137,6 +138,15 @@ async fn profile_fixes(
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
         }
         _ => {}
+    }
+}
+
+/// Whether nothing ever ran in a profile.
+fn never_ran(listed: &Listed) -> bool {
+    match listed {
+        Listed::Broken => true,
+        Listed::Valid(profile) => !profile.addressed,
+        Listed::Absent => false,
     }
 }
 
@@ -191,7 +201,23 @@ impl Planned {
                 }
                 Err(vain("the context was not written".into(), output.last_stderr_line().to_owned()))
             }
-            Act::Delete(minikube) => {
+            Act::Delete(minikube, journal, profile) => {
+                // The lock is held only now: another command may have finished the profile meanwhile.
+                let (listed, disk) = (minikube.listed().await?, minikube.on_disk());
+                let journal = JournalFile::open(journal, profile)?.journal;
+                let ours = identity::listed(&journal, &disk, &listed).is_ours();
+                if !ours || !never_ran(&listed) || disk.addressed {
+                    let cause = "another command went on with it meanwhile".to_owned();
+                    return Err(vain(format!("the profile {profile} is no longer half made"), cause));
+                }
+                if let Some((made, now)) = gone::engines(minikube, &journal).await {
+                    let cause = format!(
+                        "it was created on {}; {} answers now",
+                        gone::named(&made),
+                        gone::named(&now)
+                    );
+                    return Err(vain(format!("the profile {profile} was not deleted"), cause));
+                }
                 let output = minikube.delete().await?;
                 // Its exit code says nothing of what remains.
                 match minikube.listed().await? {
@@ -207,39 +233,37 @@ impl Planned {
                 cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }
             Act::Restart(kubectl, namespace, pods) => {
-                let deleted = exclusively(kubectl, namespace, restart(kubectl, namespace, pods)).await;
+                let deleted = self.exclusively(kubectl, namespace, restart(kubectl, namespace, pods)).await;
                 deleted.map_err(|e| vain("the operator was not restarted".into(), e.message))
             }
             Act::Unpause(kubectl, namespace, name) => {
-                let patched = exclusively(kubectl, namespace, unpause(kubectl, namespace, name)).await;
+                let patched = self.exclusively(kubectl, namespace, unpause(kubectl, namespace, name)).await;
                 patched.map_err(|e| vain(format!("the Kafka {name} stays paused"), e.message))
             }
         }
     }
-}
 
-/// Keep other commands that change the namespace out meanwhile.
-async fn exclusively(
-    kubectl: &Rc<Kubectl>,
-    namespace: &str,
-    work: impl Future<Output = Result<(), ApiError>>,
-) -> Result<(), ApiError> {
-    // No file lock is held, so nobody who has this folder's may be taken for dead.
-    let holder = Holder {
-        state: uuid::Uuid::new_v4().to_string(),
-        ..crate::quickstart::ownership::holder("", "doctor --fix")
-    };
-    match Lease::take(kubectl.clone(), namespace, &holder, |_| {}, || {}).await {
-        Ok(lease) => {
-            let done = work.await;
-            lease.release(kubectl).await;
-            done
+    /// Keep other commands that change the namespace out meanwhile.
+    async fn exclusively(
+        &self,
+        kubectl: &Rc<Kubectl>,
+        namespace: &str,
+        work: impl Future<Output = Result<(), ApiError>>,
+    ) -> Result<(), ApiError> {
+        // The profile's lock is held: a Lease that an earlier command of this folder left is nobody's any more.
+        let holder = ownership::holder(&self.profile, "doctor --fix");
+        match Lease::take(kubectl.clone(), namespace, &holder, |_| {}, || {}).await {
+            Ok(lease) => {
+                let done = work.await;
+                lease.release(kubectl).await;
+                done
+            }
+            Err(Refused::Held { holder, .. }) => {
+                let message = format!("another command is changing the namespace: {holder}");
+                Err(ApiError::new(ApiErrorKind::Conflict, message))
+            }
+            Err(Refused::Api(error)) => Err(error),
         }
-        Err(Refused::Held { holder, .. }) => {
-            let message = format!("another command is changing the namespace: {holder}");
-            Err(ApiError::new(ApiErrorKind::Conflict, message))
-        }
-        Err(Refused::Api(error)) => Err(error),
     }
 }
 

@@ -4,9 +4,10 @@
 use super::identity::{self, Owner};
 use super::refused;
 use crate::context::Cx;
-use crate::engine::journal::On;
+use crate::engine::journal::{Journal, On};
 use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::tool::minikube::Minikube;
 
 /// The machine of a profile of ours is gone.
 pub const GONE: Id = Id("KS-PROFILE-GONE");
@@ -67,14 +68,21 @@ pub async fn look(cx: &Cx) -> Facts {
     };
     let agreed = cx.recreate.get();
     let owner = identity::offline(&cx.journal.borrow().journal, &disk);
-    Facts { owner, engines: engines(cx).await, had_machine, volume, agreed }
+    let engines = engines_of(cx).await;
+    Facts { owner, engines, had_machine, volume, agreed }
 }
 
 /// The engine that the profile was made on and the one that answers now, where both are known and differ.
-async fn engines(cx: &Cx) -> Option<(On, On)> {
-    let made = cx.journal.borrow().journal.made.clone()?.engine?;
-    let now = identity::engine(&cx.minikube, &made.driver).await?;
+pub async fn engines(minikube: &Minikube, journal: &Journal) -> Option<(On, On)> {
+    let made = journal.made.as_ref()?.engine.clone()?;
+    let now = identity::engine(minikube, &made.driver).await?;
     (made.id != now.id).then_some((made, now))
+}
+
+/// The same for the run's profile.
+async fn engines_of(cx: &Cx) -> Option<(On, On)> {
+    let journal = cx.journal.borrow().journal.clone();
+    engines(&cx.minikube, &journal).await
 }
 
 /// Refuse to touch the profile while its client reaches another engine than the one that has its machine.
@@ -85,7 +93,7 @@ pub async fn refuse_other_engine(cx: &Cx, again: &str) -> Result<()> {
     if !identity::is_made(cx) {
         return Ok(());
     }
-    match engines(cx).await {
+    match engines_of(cx).await {
         Some((made, now)) => Err(Box::new(other_engine(cx, &made, &now, again))),
         None => Ok(()),
     }

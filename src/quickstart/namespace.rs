@@ -69,42 +69,39 @@ impl Task<Cx> for Namespace {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        // A namespace that is being deleted takes no apply; wait for its end by looking again.
-        let there = || {
+        // What the check found; it is looked at again after each wait.
+        let mut fresh = true;
+        loop {
+            let version = cx.store.version();
             let snapshot = cx.store.snapshot();
-            snapshot.namespace(cx.namespace()).map(|n| n.0.deleting())
-        };
-        if there() == Some(false) {
-            let snapshot = cx.store.snapshot();
-            let created = snapshot.namespace(cx.namespace()).is_some_and(|n| cx.owns(n.0.json()));
-            ownership::exclude(cx, "up").await?;
-            return ownership::establish(cx, created).await.map(drop);
-        }
-        while there().is_some() {
-            let before = cx.store.version();
+            match snapshot.namespace(cx.namespace()) {
+                // One that is being deleted takes no apply: wait for its end.
+                Some(found) if found.0.deleting() => {}
+                Some(found) => {
+                    // Somebody created it meanwhile.
+                    if !fresh {
+                        ownership::installation_again(cx).await?;
+                        if let Doneness::Foreign(failure) = self.check(cx).await? {
+                            return Err(failure);
+                        }
+                    }
+                    let created = cx.owns(found.0.json());
+                    ownership::exclude(cx, "up").await?;
+                    return ownership::establish(cx, created).await.map(drop);
+                }
+                None if create(cx).await? => {
+                    ownership::exclude(cx, "up").await?;
+                    return ownership::establish(cx, true).await.map(drop);
+                }
+                // It came meanwhile, and is about to be seen.
+                None => {}
+            }
+            fresh = false;
             tokio::select! {
-                _ = cx.store.newer_than(before) => {}
+                _ = cx.store.newer_than(version) => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => { self.check(cx).await?; }
             }
-            if there() == Some(false) {
-                // Somebody created it meanwhile: the next check looks whose it is.
-                ownership::installation_again(cx).await?;
-                return Ok(());
-            }
         }
-        // What was found was in the earlier namespace, if there was one, and went with it.
-        let installation = ownership::installation_to_create(cx).await?;
-        cx.installation.replace(Some(installation.in_new_namespace()));
-        let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
-        let failed = |e| ownership::api_failure(cx, "create the namespace", &e);
-        // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
-        let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
-        let created = created.map_err(failed)?.is_some();
-        if !created {
-            return Ok(());
-        }
-        ownership::exclude(cx, "up").await?;
-        ownership::establish(cx, true).await.map(drop)
     }
 
     async fn changed(&self, cx: &Cx) {
@@ -123,4 +120,16 @@ impl Task<Cx> for Namespace {
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
         Ok(vec![format!("kubectl create namespace {}", cx.namespace())])
     }
+}
+
+/// Create the namespace, with the id of an installation that is not in it yet: what was found went with an earlier one.
+/// Whether it was created: not if there is one of the name.
+async fn create(cx: &Cx) -> Result<bool> {
+    let installation = ownership::installation_to_create(cx).await?;
+    cx.installation.replace(Some(installation.in_new_namespace()));
+    let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
+    // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
+    let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
+    let created = created.map_err(|e| ownership::api_failure(cx, "create the namespace", &e))?;
+    Ok(created.is_some())
 }

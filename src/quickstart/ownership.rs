@@ -182,7 +182,7 @@ pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation>
         // Somebody was faster: theirs is the installation.
         None => {
             let theirs = Installation::find(&cx.kubectl, cx.namespace(), found.id()).await.map_err(failed)?;
-            if theirs.exists() { theirs } else { return Err(taken(cx)) }
+            if theirs.is_marked() { theirs } else { return Err(taken(cx)) }
         }
     };
     *cx.installation.borrow_mut() = Some(now.clone());

@@ -73,7 +73,7 @@ const OPEN_KEYS: [&str; 27] = [
     "the",
 ];
 /// Ends of names of what is said about a secret: where it is, how it is made.
-const HARMLESS: [&str; 31] = [
+const HARMLESS: [&str; 33] = [
     "name",
     "names",
     "namespace",
@@ -105,6 +105,8 @@ const HARMLESS: [&str; 31] = [
     "url",
     "uri",
     "endpoint",
+    "imagepullsecret",
+    "imagepullsecrets",
 ];
 
 /// Whether a value of this name is to be blanked: `sasl.jaas.config`, `DB_PASS`, `clientSecret`,
@@ -210,6 +212,8 @@ mod tests {
             "sasl.oauthbearer.token.endpoint.url",
             "ssl.key.password.type",
             "signal",
+            "image-pull-secret",
+            "imagePullSecrets",
             "",
         ] {
             assert!(!is_secret(name), "{name}");

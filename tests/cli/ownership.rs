@@ -305,3 +305,10 @@ fn a_profile_with_something_of_others_goes_only_when_that_is_said() {
     kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
     assert!(test.profile(PROFILE).is_null());
 }
+
+#[test]
+fn a_config_map_with_the_markers_name_is_refused() {
+    let mut test = ready();
+    kubectl(&test, "label configmap kstrim-installation -n kafka app.kubernetes.io/managed-by-").expect(0);
+    assert_eq!(failure(&events(&mut test, ["up"], 5)), "KS-INSTALLATION-TAKEN");
+}

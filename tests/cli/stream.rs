@@ -209,6 +209,17 @@ fn after_a_log_was_cut_nothing_is_printed_twice() {
 }
 
 #[test]
+fn a_log_that_was_cut_while_consume_waited_is_noticed() {
+    let mut test = ready();
+    produce(&mut test, [], "one\ntwo\nthree\n").expect(0);
+    test.rescenario(|s| s.broker = json!({"cut": 12, "cut_when_idle": true}));
+    let child = start(&mut test, &["consume", "my-topic", "--from-beginning", "--idle", "3s"]);
+    let (code, said) = end(child);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("was cut back from offset 13 to 12"), "{said}");
+}
+
+#[test]
 fn a_terminal_is_sent_no_control_sequences_of_others() {
     let mut test = ready();
     let evil = "\x1b]0;title\x07\x1b[2Jgone\u{9b}31m";

@@ -46,6 +46,7 @@ struct Shared {
     fenced: AtomicU32,
     refused: AtomicU32,
     cut: AtomicU32,
+    idle: AtomicU32,
 }
 
 /// The folders of the partitions that the broker `me` of `setup` holds, as in its `kafka-logN`.
@@ -71,6 +72,7 @@ pub fn serve(listener: &TcpListener, dir: &Path, setup: Setup) -> io::Result<()>
         fenced: AtomicU32::new(0),
         refused: AtomicU32::new(0),
         cut: AtomicU32::new(0),
+        idle: AtomicU32::new(0),
     });
     loop {
         let (stream, _) = listener.accept()?;
@@ -388,6 +390,7 @@ impl<'a> Connection<'a> {
         let until = Instant::now() + wait;
         loop {
             let (responses, anything) = self.fetch_now(request, version)?;
+            self.shared.idle.fetch_max(u32::from(!anything), Ordering::Relaxed);
             if anything || Instant::now() >= until {
                 return Ok(FetchResponse::default().with_responses(responses));
             }
@@ -419,7 +422,8 @@ impl<'a> Connection<'a> {
                     let (start, end) = self.shared.logs.bounds(&meta.name, part.partition)?;
                     let cut =
                         self.faults.cut.filter(|at| part.last_fetched_epoch == 0 && part.fetch_offset > *at);
-                    let cut = cut.filter(|_| Self::spend(&self.shared.cut, 1));
+                    let due = !self.faults.cut_when_idle || self.shared.idle.load(Ordering::Relaxed) > 0;
+                    let cut = cut.filter(|_| due && Self::spend(&self.shared.cut, 1));
                     if let Some(at) = cut {
                         answer.diverging_epoch = EpochEndOffset::default().with_epoch(0).with_end_offset(at);
                         anything = true;

@@ -148,3 +148,16 @@ fn a_question_names_where_and_what() {
     }
     assert!(test.object(BASE.profile(), support::KAFKA).is_object());
 }
+
+#[test]
+fn a_half_made_profile_that_was_finished_meanwhile_is_not_deleted() {
+    let mut test = support::fresh().scenario(|s| s.root = true);
+    // minikube refuses root and leaves a folder behind.
+    test.args(["up"]).run().expect(3);
+    test.rescenario(|s| s.root = false);
+    let (_, said) = answered(&mut test, &["doctor", "--fix"], |test| {
+        test.fake("minikube", ["start", "-p", BASE.profile()]).expect(0);
+    });
+    assert!(test.profile(BASE.profile()).is_object(), "{said}");
+    assert!(said.contains("KS-FIX-IN-VAIN"), "{said}");
+}

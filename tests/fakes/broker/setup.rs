@@ -23,6 +23,8 @@ pub struct Faults {
     /// The first client that reads beyond this offset is told that the log was truncated to it, and that other
     /// messages have been written since.
     pub cut: Option<i64>,
+    /// [`Faults::cut`] applies only after a fetch that found nothing new.
+    pub cut_when_idle: bool,
     /// Aborted transactions that are reported to clients that read committed messages: producer and first offset.
     pub aborted: Vec<(i64, i64)>,
     /// The first so many questions for a topic find it unknown.
