@@ -188,7 +188,7 @@ async fn prepare(
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
-        // A name that somebody else took since is left to them: the forwards then say what is missing.
+        // A name that somebody else has taken since is left alone: the forwards then report what is missing.
         let with_host = |now: &Value| listener::with_host(now, how, ports).ok().flatten();
         return living::exclusively(living, "connect", async || {
             patience.changed_now();

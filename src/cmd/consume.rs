@@ -27,9 +27,9 @@ pub const SHORT: Id = Id("KS-CONSUME-SHORT");
 /// The log does not hold the offset.
 pub const OFFSET: Id = Id("KS-CONSUME-OFFSET");
 
-/// A record is too large to be read.
+/// A record is too large to read.
 pub const TOO_LARGE: Id = Id("KS-CONSUME-TOO-LARGE");
-/// stdout takes nothing.
+/// stdout accepts no data.
 pub const STALLED: Id = Id("KS-OUTPUT-STALLED");
 
 /// How long brokers may be away before it is a failure.
@@ -40,9 +40,9 @@ const LOOK_UP: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(500);
 /// How often a topic is looked up that gives no trouble: partitions may have been added.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How long stdout may take, once the time is over, for what is on its way.
+/// How long stdout may take, after the time limit, for what is already queued.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-/// Bytes that are handed on to stdout at once, and steps through a log until signals and deadlines are looked at.
+/// Bytes that are passed to stdout at once, and steps through a log between checks for signals and deadlines.
 const PORTION: usize = 64 << 10;
 const STEPS: usize = 256;
 /// The pause before brokers that went away are asked again.
@@ -94,13 +94,13 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
         tokio::select! {
             biased;
             kind = &mut stop => Ended::Signal(kind),
-            // It may be waiting for room on stdout, which looks at no deadline.
+            // It may be waiting for room on stdout, which checks no deadline.
             () = late(end) => Ended::Time("the time is over"),
             ended = work => ended?,
             () = super::status::reader_gone() => Ended::Closed,
         }
     };
-    // A signal ends this wait, and so does the time that was given.
+    // A signal ends this wait, and so does the time limit.
     let last = Instant::now() + LAST_BYTES;
     let patience = match ended {
         Ended::Time(_) => Some(last),
@@ -133,7 +133,7 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     }
 }
 
-/// The end of the time given, if any; a moment later than the reading itself sees it.
+/// The time limit, if any; a moment later than the reader itself notices it.
 async fn late(end: Option<Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end + PAUSE).await,
@@ -148,7 +148,7 @@ fn rights(args: &Consume) -> Rights<'_> {
 /// Where to begin, by partition.
 struct Start {
     from: BTreeMap<i32, i64>,
-    /// Partitions without a leader: where they begin is asked when they have one.
+    /// Partitions without a leader: their start offset is looked up once they have one.
     unplaced: BTreeSet<i32>,
 }
 
@@ -201,7 +201,7 @@ struct Reading<'a> {
     stream: Stream,
     /// What is read next, by partition.
     from: BTreeMap<i32, i64>,
-    /// Partitions whose beginning is not known yet: they have no leader.
+    /// Partitions whose start offset is not known yet: they have no leader.
     unplaced: BTreeSet<i32>,
     /// Partitions that could not be read the last time.
     refused: BTreeSet<i32>,
@@ -296,7 +296,7 @@ impl Reading<'_> {
         self.stream.topic = topic;
     }
 
-    /// Begin with those partitions that have a leader by now.
+    /// Start reading the partitions that have a leader by now.
     async fn place(&mut self) -> Result<()> {
         if self.unplaced.is_empty() {
             return Ok(());
@@ -368,7 +368,7 @@ impl Reading<'_> {
                 return Ok(Some(Ended::Closed));
             }
             if steps % STEPS == 0 {
-                // A batch may unpack to much that is passed over.
+                // A batch may unpack to many records that are skipped.
                 tokio::task::yield_now().await;
             }
             if over {
@@ -394,7 +394,7 @@ impl Reading<'_> {
         )
     }
 
-    /// The offset is not in the log any more: its retention deleted it, or a broker lost what it had.
+    /// The offset is no longer in the log: retention deleted it, or a broker lost data.
     async fn go_back_into(&mut self, partition: i32) -> Result<()> {
         let deadline = Instant::now() + LOOK_UP;
         let Some(&was) = self.from.get(&partition) else { return Ok(()) };
@@ -419,8 +419,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A broker lost what it had, and the log goes on at `end` with other messages. What was printed from there on
-    /// is in it no more; what is before is not printed twice.
+    /// A broker lost data, and the log continues at `end` with other messages. What was printed from there on is no
+    /// longer in the log; what precedes it is not printed twice.
     fn was_cut(&mut self, partition: i32, end: i64) {
         let was = self.from.insert(partition, end).unwrap_or(end);
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
@@ -432,7 +432,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Say once that partitions cannot be read, while others can.
+    /// Report once that partitions cannot be read, while others can.
     fn say_refused(&mut self, partitions: impl IntoIterator<Item = i32>, why: &str) {
         for partition in partitions {
             if self.refused.insert(partition) {

@@ -55,14 +55,14 @@ pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
 async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let _lock = session.lock()?;
     cx.journal.borrow().refuse_newer()?;
-    // Before anything is asked: what is deleted later has to be this.
+    // Before any question: what is deleted later has to be this profile.
     let disk = cx.minikube.on_disk();
     let looked = async {
         let extent = extent(&cx, args).await?;
         let plan = match extent {
             Extent::Nothing | Extent::Profile => None,
             Extent::Resources | Extent::ResourcesButData => {
-                // Of whatever release it is.
+                // Whichever release it is.
                 cx.served.set(living::served(&cx).await?);
                 ownership::exclude(&cx, "down").await?;
                 let plan = plan::look(&cx, extent == Extent::ResourcesButData).await?;
@@ -125,7 +125,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     if report.failure.is_none() && cx.settings.target.context.is_some() {
-        // Credentials that nothing needs any more; the next command copies them again.
+        // Credentials that are no longer needed; the next command copies them again.
         session.release(&cx).await;
         let _ = std::fs::remove_file(session.paths.kubeconfig());
     }
@@ -212,7 +212,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
     })
 }
 
-/// A Kafka of kstrim's beside the one to be removed would lose its operator.
+/// Another Kafka of kstrim's, besides the one to be deleted, would lose its operator.
 async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
@@ -240,7 +240,7 @@ async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
     let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
     gone::refuse_other_engine(cx, &again).await?;
     let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
-    // A person reads it in the question; a script has to say so.
+    // A person sees it in the question; a script has to pass the flag.
     let asked = !args.yes && super::consent::can_ask();
     down_profile::refuse_others(&cx.settings.target, &found, args.delete_others || asked)?;
     Ok(found)
@@ -282,7 +282,7 @@ async fn consent(
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }
 
-/// What goes, from where, and what stays.
+/// What is deleted, from where, and what is kept.
 fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
     let server = plan.deletion.server.as_deref().unwrap_or("an unknown server");
     let place = match &cx.settings.target.context {

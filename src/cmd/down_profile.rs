@@ -1,4 +1,4 @@
-//! What goes with a profile that `kstrim down` deletes: read before anybody is asked.
+//! What is deleted along with a profile that `kstrim down` deletes: collected before the user is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,13 +16,13 @@ use crate::quickstart::{first_start, gone, identity, ownership, refused};
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
-/// The profile holds what kstrim did not create.
+/// The profile contains things that kstrim did not create.
 pub const OTHERS: Id = Id("KS-PROFILE-OTHERS");
 
-/// Look. `runs`: the cluster answers, and can be looked into.
+/// Collect it. `runs`: the cluster answers, so its contents can be listed.
 ///
 /// # Errors
-/// `KS-API-*` when a cluster that answers cannot be asked, `KS-TOOL-*` when minikube cannot.
+/// `KS-API-*` when a cluster that answers cannot be queried, `KS-TOOL-*` when minikube cannot.
 pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
     let listed = cx.minikube.listed().await?;
     let disk = cx.minikube.on_disk();
@@ -78,7 +78,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
     let mut found: BTreeMap<String, DeletedNamespace> = BTreeMap::new();
     for namespace in &namespaces {
         let name = name(namespace);
-        // Those that every cluster has are nobody's; what is in them may be somebody's.
+        // Namespaces that every cluster has belong to nobody; what is in them may belong to somebody.
         let others = !first_start::is_kubernetes(&name) && !installation::by_kstrim(namespace);
         found.insert(name.clone(), DeletedNamespace { name, others, ..DeletedNamespace::default() });
     }
@@ -87,7 +87,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
             namespace.pods += 1;
         }
     }
-    // In a namespace of somebody else's all is theirs, and is not named one by one; in `kube-*` nothing is.
+    // In somebody else's namespace everything is theirs and is not listed one by one; in `kube-*` nothing is.
     let mut theirs: BTreeSet<String> = BTreeSet::new();
     for namespace in found.values_mut().filter(|n| !n.others && !n.name.starts_with("kube-")) {
         let failed = |e| ownership::api_failure(cx, "list what is in the cluster", &e);
@@ -109,7 +109,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
             others: namespace.others || theirs.contains(text(claim, "/metadata/uid")),
         });
     }
-    // Kubernetes' own without anything of anybody's go without saying.
+    // Kubernetes' own namespaces need no mention if nobody has anything in them.
     let plain = |n: &DeletedNamespace| first_start::is_kubernetes(&n.name) && n.others_objects.is_empty();
     deletion.namespaces = found.into_values().filter(|n| !plain(n)).collect();
     Ok(())
@@ -119,7 +119,7 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Refuse what would take others' things along, unless somebody said that they go, too.
+/// Refuse to delete other people's objects along with the profile, unless the user agreed to that as well.
 ///
 /// # Errors
 /// [`OTHERS`].
@@ -141,7 +141,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     ))
 }
 
-/// Whether there is anything in the namespace in use that kstrim made.
+/// Whether there is anything in the current namespace that kstrim created.
 ///
 /// # Errors
 /// `KS-API-*`.
@@ -161,7 +161,7 @@ pub async fn anything_of_ours(cx: &Cx) -> Result<bool> {
     Ok(found.iter().any(|n| name(n) == namespace && installation::by_kstrim(n)))
 }
 
-/// The profile that `down` was to delete is not the one that kstrim made.
+/// The failure when the profile that `down` was to delete is not the one that kstrim created.
 pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(

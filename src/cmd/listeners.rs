@@ -24,8 +24,8 @@ pub async fn kafka(living: &Living) -> Result<Value> {
         .ok_or_else(|| Box::new(Failure::new(IDS, Kind::Task, format!("the Kafka {} is gone", cx.cluster()))))
 }
 
-/// Give the Kafka the listeners that `wanted` makes of it as it is now, whoever changed it meanwhile. Whether something
-/// was changed.
+/// Set the Kafka's listeners to those that `wanted` computes from its current state, even if somebody changed it in
+/// the meantime. Returns whether something was changed.
 ///
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, `KS-KAFKA-REPLACED`, what the API server refuses.

@@ -229,7 +229,7 @@ impl Screen {
         self.gone
     }
 
-    /// Print one, as soon as there is room for it.
+    /// Print a line as soon as there is room for it.
     async fn line(&mut self, line: &Line) {
         let text = match self.format {
             LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),

@@ -17,7 +17,7 @@ use crate::redact;
 use crate::report::table::Table;
 use crate::report::{self, OutputMode};
 
-/// A setting without which something else would be done stands in a file that is not trusted.
+/// A file that is not trusted has a setting that cannot be ignored without changing what the command does.
 pub const UNTRUSTED: Id = Id("KS-CONFIG-UNTRUSTED");
 /// There is no settings file to trust.
 pub const NO_FILE: Id = Id("KS-TRUST-NO-FILE");
@@ -25,7 +25,7 @@ pub const NO_FILE: Id = Id("KS-TRUST-NO-FILE");
 /// Trust a file, list what is trusted, or revoke it.
 ///
 /// # Errors
-/// [`NO_FILE`], `KS-CONFIG-*` for a file that cannot be one, `KS-TRUST-UNWRITABLE`.
+/// [`NO_FILE`], `KS-CONFIG-*` for a file that is not a valid settings file, `KS-TRUST-UNWRITABLE`.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let trust = Trust::default();
     if args.list {
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The path that a file is known by, if it can be told.
+/// The path by which a file is known, if it can be determined.
 fn shown(file: &Path) -> String {
     known_as(file).unwrap_or_else(|_| file.to_owned()).display().to_string()
 }
@@ -84,8 +84,8 @@ fn table(records: &[crate::config::trust::Record]) -> String {
     table.render(mode.stdout, report::stdout_columns())
 }
 
-/// Say what is not believed and what is left out, and refuse where the verb cannot do without. `matches` are those of
-/// the whole command line.
+/// Report which files and settings are ignored, and refuse if the verb cannot do without them. `matches` are those
+/// of the whole command line.
 ///
 /// # Errors
 /// [`UNTRUSTED`] with the keys and their lines.
@@ -133,12 +133,12 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     Err(Box::new(failure.hint(format!("or say it yourself: {}", flags.join(", ")))))
 }
 
-/// What a file that is not trusted says of where a verb deletes.
+/// The settings of an untrusted file that determine what a verb deletes.
 fn aimed<'a>(matches: &ArgMatches, layers: &'a Layers) -> Vec<&'a Entry> {
     if !deletes(matches) {
         return Vec::new();
     }
-    // A context is a cluster by itself.
+    // A context already identifies a cluster.
     let context = !wanted(matches, "context") || layers.get("context").is_some();
     let keys = ["profile", "namespace", "cluster"].into_iter().filter(|key| !(context && *key == "profile"));
     keys.filter(|key| wanted(matches, key))
@@ -150,7 +150,7 @@ fn aimed<'a>(matches: &ArgMatches, layers: &'a Layers) -> Vec<&'a Entry> {
         .collect()
 }
 
-/// Whether the verb deletes something of a cluster.
+/// Whether the verb deletes something in a cluster.
 fn deletes(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
         Some(("down" | "remove", _)) => true,
@@ -160,7 +160,7 @@ fn deletes(matches: &ArgMatches) -> bool {
     }
 }
 
-/// Whether the verb takes this setting, and neither a flag nor a variable gives it.
+/// Whether the verb accepts this setting, and neither a flag nor a variable sets it.
 fn wanted(matches: &ArgMatches, key: &str) -> bool {
     let root = Cli::command();
     let (mut verb, mut matches) = (&root, matches);
@@ -181,13 +181,13 @@ fn wanted(matches: &ArgMatches, key: &str) -> bool {
     known.is_some() && !given
 }
 
-/// Whether an argument was given on the command line or by its variable. Its id is known to be one of the verb's, or
-/// of all verbs'.
+/// Whether an argument was given on the command line or by its variable. The id must be one of the verb's, or a
+/// global one.
 fn said(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
 
-/// The folder of kstrim's own files is known, or what to set is said.
+/// Check that the folder of kstrim's own files is known; if not, say what to set.
 ///
 /// # Errors
 /// `KS-NO-HOME`.

@@ -30,7 +30,7 @@ const COLLIDES: Id = Id("KS-TOPIC-COLLIDES");
 /// It did not come in its time.
 const LATE: Id = Id("KS-TOPIC-LATE");
 
-/// How long the brokers may take to tell whether they have the topic.
+/// How long the brokers may take to say whether they have the topic.
 const ASK: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What is looked at while the topic is on its way.
@@ -103,7 +103,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     Ok(format!("topic {} is there: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
 }
 
-/// The refusal of a topic whose resource name is taken: by another Kafka's topic, as a rule.
+/// The refusal to create a topic whose resource name is taken, usually by another Kafka's topic.
 async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
@@ -120,8 +120,8 @@ async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     ))
 }
 
-/// Refuse a topic that Kafka has without a resource: a KafkaTopic would take it over, change its settings, and delete
-/// it with its messages when the resource is deleted. Brokers that cannot be asked refuse nothing.
+/// Refuse a topic that exists in Kafka without a resource: a KafkaTopic would take it over, change its settings, and
+/// delete it with its messages when the resource is deleted. If the brokers do not answer, nothing is refused.
 async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let cx = &living.before;
     let asked = async {

@@ -22,7 +22,7 @@ use crate::quickstart::{kafka, ownership, patience, refused};
 const UNSERVED: Id = Id("KS-USER-UNSERVED");
 /// The Kafka does not heed access rules.
 const NO_AUTHORIZATION: Id = Id("KS-USER-NO-AUTHORIZATION");
-/// A user of the name belongs to another Kafka.
+/// A user of that name belongs to another Kafka.
 const TAKEN: Id = Id("KS-USER-TAKEN");
 /// The user is there with other settings.
 const EXISTS: Id = Id("KS-USER-EXISTS");
@@ -122,7 +122,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     ))
 }
 
-/// The refusal of a user whose resource name is taken by another Kafka's user.
+/// The refusal to create a user whose resource name is taken by another Kafka's user.
 async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
@@ -139,8 +139,8 @@ async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> 
     ))
 }
 
-/// Refuse a name whose Secret is somebody else's: the user operator writes the credentials into the Secret of the
-/// user's name, over whatever is in it.
+/// Refuse a name whose Secret belongs to somebody else: the user operator writes the credentials into the Secret of
+/// the user's name and overwrites its contents.
 async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
@@ -154,7 +154,7 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let left =
         owners.into_iter().flatten().any(|o| o["kind"] == "KafkaUser" && o["name"] == args.user.as_str());
     if left {
-        // Of an earlier user of the name; the garbage collector is on its way.
+        // It belongs to an earlier user of that name and is about to be garbage-collected.
         return Ok(());
     }
     let failure = Failure::new(refused::SECRET, Kind::Foreign, message)
