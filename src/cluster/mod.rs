@@ -1,7 +1,7 @@
 //! What kstrim may change in a cluster, and how it changes it.
 //!
 //! ```text
-//! installation who owns this object? -> Owned (path, uid, resourceVersion)
+//! installation   who owns this object? -> Owned (path, uid, resourceVersion)
 //!      |
 //!   change       delete, patch, create: only with an Owned, only the object that was read
 //!   inventory    the contents of a namespace, of every kind that the API server lists

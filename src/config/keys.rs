@@ -19,23 +19,24 @@ pub enum Shape {
     One,
 }
 
-/// What a setting decides, and so whose word it needs.
+/// What a setting decides, and so who may set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// What is made: a project may say it.
+    /// What is created: a project may set it.
     What,
-    /// Which cluster a verb is about: a project may say it, but not what is deleted.
+    /// Which cluster a verb works on: a project may set it, but not decide what is deleted.
     Target,
-    /// Where things come from or go to, or what else is run: of a project's file it counts when that is trusted.
-    /// Left out, everything is as without it to the last byte: what is downloaded is held against pinned digests.
+    /// Where things come from or go to, or what else is run: in a project's file it takes effect only when the file
+    /// is trusted. If it is ignored, the result is the same to the last byte: downloads are checked against pinned
+    /// digests.
     Source,
-    /// The same, but without it something else would be installed, or on another cluster: there is no going on.
+    /// The same, but without it something else would be installed, or on another cluster: the command has to stop.
     Place,
-    /// What with some values, [`Class::Place`] with the others.
+    /// [`Class::What`] for some values, [`Class::Place`] for the others.
     Driver,
 }
 
-/// The class of every setting. One that is missing is taken for a [`Class::Place`], and a test asks for it.
+/// The class of every setting. One that is missing is treated as a [`Class::Place`], and a test fails.
 const CLASSES: [(&str, Class); 31] = [
     ("profile", Class::Target),
     ("context", Class::Place),
@@ -75,7 +76,7 @@ pub fn class(name: &str) -> Option<Class> {
     CLASSES.iter().find(|(known, _)| *known == name).map(|(_, class)| *class)
 }
 
-/// Whether an entry of a project's file counts only when the file is trusted.
+/// Whether an entry of a project's file takes effect only when the file is trusted.
 pub fn needs_trust(entry: &Entry) -> bool {
     match class(&entry.key) {
         Some(Class::What | Class::Target) => false,
@@ -220,7 +221,7 @@ mod tests {
         assert!(without.is_empty(), "say in CLASSES whose word these need: {without:?}");
         let dead: Vec<_> = CLASSES.iter().filter(|(name, _)| !names.iter().any(|n| n == name)).collect();
         assert!(dead.is_empty(), "no such settings: {dead:?}");
-        // A value that is a path or a URL says where from.
+        // A value that is a path or a URL names a source.
         for key in all().into_iter().filter(|key| key.path) {
             assert_ne!(class(&key.name), Some(Class::What), "{}", key.name);
         }

@@ -1,5 +1,5 @@
-//! Which files' settings of where from and where to count: those whose very content the user has trusted, as direnv
-//! does it. A record holds the file's path and the SHA-256 of its content; another content is another file.
+//! Which files may set sources and destinations: those whose exact content the user has trusted, as in direnv. A
+//! record holds the file's path and the SHA-256 of its content; with other content it is another file.
 
 use std::fs;
 use std::io;
@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::paths::{private_dir, state_dir};
 
-/// The records of what is trusted cannot be written.
+/// The records of trusted files cannot be written.
 pub const UNWRITABLE: Id = Id("KS-TRUST-UNWRITABLE");
 
 /// The version of a record's format.
 const SCHEMA: u32 = 1;
-/// Most bytes of a record.
+/// The most bytes of a record.
 const LIMIT: u64 = 64 << 10;
 
 /// A file that is trusted.
@@ -31,7 +31,7 @@ pub struct Record {
     pub path: String,
     /// SHA-256 of its content, lower-case hexadecimal digits.
     pub sha256: String,
-    /// Since when.
+    /// When it was trusted.
     pub trusted: Timestamp,
 }
 
@@ -46,8 +46,8 @@ pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The path that a file is known by: its folder without links, then its own name. A link that is put in its place
-/// later is the same name with another content.
+/// The path by which a file is known: its folder with links resolved, then its own name. A link that replaces it
+/// later is the same name with other content.
 ///
 /// # Errors
 /// There is no such folder.
@@ -64,7 +64,7 @@ impl Default for Trust {
 }
 
 impl Trust {
-    /// Those in another folder.
+    /// The records in another folder.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -74,7 +74,7 @@ impl Trust {
     }
 
     fn read(&self, record: &Path) -> Option<Record> {
-        // Somebody else's record is no word of this user's.
+        // A record that somebody else could have written is not this user's.
         let me = rustix::process::geteuid().as_raw();
         let own = |meta: &fs::Metadata| meta.uid() == me && meta.mode() & 0o022 == 0;
         let (file, folder) = (fs::symlink_metadata(record).ok()?, fs::metadata(&self.folder).ok()?);
@@ -85,17 +85,17 @@ impl Trust {
         (record.schema <= SCHEMA).then_some(record)
     }
 
-    /// What is recorded of a file.
+    /// What is recorded about a file.
     pub fn of(&self, file: &Path) -> Option<Record> {
         self.read(&self.record(&known_as(file).ok()?))
     }
 
-    /// Whether this very content of the file is trusted.
+    /// Whether exactly this content of the file is trusted.
     pub fn holds(&self, file: &Path, content: &[u8]) -> bool {
         self.of(file).is_some_and(|record| record.sha256 == digest(content))
     }
 
-    /// Trust this content of the file; its record.
+    /// Trust this content of the file; returns its record.
     ///
     /// # Errors
     /// [`UNWRITABLE`].
@@ -119,12 +119,12 @@ impl Trust {
         give().map_err(|e| self.unwritable(&e))
     }
 
-    /// Trust a file no more; whether it was trusted.
+    /// Revoke the trust in a file; returns whether it was trusted.
     ///
     /// # Errors
     /// [`UNWRITABLE`].
     pub fn revoke(&self, file: &Path) -> Result<bool> {
-        // The file's folder may be gone: then its path stands as it was recorded.
+        // The file's folder may be gone: then its path is used as it was given.
         let known = known_as(file).unwrap_or_else(|_| file.to_owned());
         match fs::remove_file(self.record(&known)) {
             Ok(()) => Ok(true),
@@ -168,10 +168,10 @@ mod tests {
         assert!(trust.holds(&file, b"a") && trust.holds(&root.path().join("./kstrim.yaml"), b"a"));
         assert!(!trust.holds(&file, b"b") && !trust.holds(&root.path().join("other.yaml"), b"a"));
         assert_eq!(trust.list().len(), 1);
-        // Another content takes the place of the earlier one.
+        // New content replaces the old.
         trust.give(&file, b"b").expect("recorded");
         assert!(trust.holds(&file, b"b") && !trust.holds(&file, b"a"));
-        // A record that others may write to says nothing.
+        // A record that others may write to is ignored.
         let record = trust.record(&known_as(&file).expect("a path"));
         fs::set_permissions(&record, fs::Permissions::from_mode(0o666)).expect("a mode");
         assert!(!trust.holds(&file, b"b"));

@@ -218,13 +218,13 @@ impl Planned {
     }
 }
 
-/// Keep other commands that change the namespace out meanwhile.
+/// Keep other commands from changing the namespace at the same time.
 async fn exclusively(
     kubectl: &Rc<Kubectl>,
     namespace: &str,
     work: impl Future<Output = Result<(), ApiError>>,
 ) -> Result<(), ApiError> {
-    // No file lock is held, so nobody who has this folder's may be taken for dead.
+    // No file lock is held here, so a process that holds this folder's lock must not be considered dead.
     let holder = Holder {
         state: uuid::Uuid::new_v4().to_string(),
         ..crate::quickstart::ownership::holder("", "doctor --fix")
@@ -243,7 +243,7 @@ async fn exclusively(
     }
 }
 
-/// Delete the operator's pods, if they exist because of the installation's Deployment.
+/// Delete the operator's pods, if the installation's Deployment created them.
 async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Result<(), ApiError> {
     let installation = Installation::find(kubectl, namespace, "").await?;
     let inventory = Inventory::of(kubectl, &installation, &BTreeSet::new()).await?;
@@ -257,7 +257,7 @@ async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Res
     Ok(())
 }
 
-/// Take kstrim's own annotation off a Kafka that still has it.
+/// Remove kstrim's own annotation from a Kafka that still has it.
 async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), ApiError> {
     let installation = Installation::find(kubectl, namespace, "").await?;
     let group = kubectl.find(Version::GROUP).await?.unwrap_or_default();

@@ -49,13 +49,13 @@ pub enum KafkaError {
         /// What is wrong with its proof.
         why: String,
     },
-    /// A record that is larger than this client holds, once it is unpacked.
+    /// A record that, once decompressed, is larger than this client accepts.
     TooLarge {
         /// The topic and its partition.
         what: String,
         /// The offset at which reading stops.
         offset: i64,
-        /// The offset at which it can go on.
+        /// The offset at which it can continue.
         after: i64,
     },
     /// What came back is not what Kafka's protocol says.
