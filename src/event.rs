@@ -144,8 +144,7 @@ pub struct Deletion {
     pub server: Option<String>,
     /// What is deleted, by kind. Dependents such as pods and services are deleted with their owners.
     pub objects: Vec<DeletedObject>,
-    /// How many topics Kafka has, without its internal ones; they are lost with the brokers. Absent if they could
-    /// not be counted.
+    /// How many topics Kafka has, without internal ones; lost with the brokers. Absent if they could not be counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topics: Option<usize>,
     /// What other people have in the namespace, one line for each kind. It is kept, and so is the namespace.
