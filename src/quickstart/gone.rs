@@ -1,5 +1,6 @@
-//! A profile whose machine is not there. minikube cannot start it again (recording 27), only delete it and create
-//! another; that loses what is in its volume, and with another engine it would lose a machine that runs elsewhere.
+//! A profile whose machine does not exist. minikube cannot start it again (recording 27), only delete it and create
+//! another; that loses the data in its volume, and on a different engine it would lose a machine that runs
+//! elsewhere.
 
 use super::identity::{self, Owner};
 use super::refused;
@@ -10,21 +11,21 @@ use crate::failure::{Failure, Id, Kind, Result};
 
 /// The machine of a profile of ours is gone.
 pub const GONE: Id = Id("KS-PROFILE-GONE");
-/// The container engine is not the one that the profile was made on.
+/// The container engine is not the one on which the profile was created.
 pub const ENGINE: Id = Id("KS-ENGINE-CHANGED");
 
-/// What is known of a profile whose machine is not there.
+/// What is known about a profile whose machine does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Whose it is.
+    /// Who owns it.
     pub owner: Owner,
-    /// The engine it was made on and the one that is asked now, where they are known and differ.
+    /// The engine on which it was created and the one in use now, if both are known and differ.
     pub engines: Option<(On, On)>,
     /// Whether a machine of it was ever seen, by kstrim or in its files.
     pub had_machine: bool,
-    /// Whether the engine has the volume of its machine; `None`: it has no engine, or did not say.
+    /// Whether the engine has the volume of its machine; `None`: there is no engine, or it did not answer.
     pub volume: Option<bool>,
-    /// Whether somebody agreed that it is deleted and created again.
+    /// Whether the user agreed that it is deleted and re-created.
     pub agreed: bool,
 }
 
@@ -41,20 +42,20 @@ pub enum Plan {
     Recreate,
 }
 
-/// Decide.
+/// Decide what to do.
 pub fn decide(facts: &Facts) -> Plan {
     match facts.owner {
-        // minikube lists it, so there is something: files that are not found prove nothing.
+        // minikube lists it, so something exists: missing files prove nothing.
         Owner::Foreign(_) | Owner::Unproven(_) | Owner::Empty => Plan::Foreign,
         Owner::Ours if facts.agreed => Plan::Recreate,
         Owner::Ours if facts.engines.is_some() => Plan::OtherEngine,
-        // A start that never came to a machine: there is nothing to lose.
+        // A start that never created a machine: there is nothing to lose.
         Owner::Ours if !facts.had_machine => Plan::Recreate,
         Owner::Ours => Plan::Ask,
     }
 }
 
-/// Look.
+/// Collect the facts.
 pub async fn look(cx: &Cx) -> Facts {
     let disk = cx.minikube.on_disk();
     let made = cx.journal.borrow().journal.made.clone();
@@ -70,14 +71,15 @@ pub async fn look(cx: &Cx) -> Facts {
     Facts { owner, engines: engines(cx).await, had_machine, volume, agreed }
 }
 
-/// The engine that the profile was made on and the one that answers now, where both are known and differ.
+/// The engine on which the profile was created and the one that answers now, if both are known and differ.
 async fn engines(cx: &Cx) -> Option<(On, On)> {
     let made = cx.journal.borrow().journal.made.clone()?.engine?;
     let now = identity::engine(&cx.minikube, &made.driver).await?;
     (made.id != now.id).then_some((made, now))
 }
 
-/// Refuse to touch the profile while its client reaches another engine than the one that has its machine.
+/// Refuse to touch the profile while its client is connected to a different engine than the one that runs its
+/// machine.
 ///
 /// # Errors
 /// [`ENGINE`].
@@ -102,7 +104,7 @@ pub fn named(engine: &On) -> String {
     }
 }
 
-/// The failure; `again` is the command to be run when the client is back on the right engine.
+/// The failure; `again` is the command to run once the client is connected to the right engine again.
 fn other_engine(cx: &Cx, made: &On, now: &On, again: &str) -> Failure {
     let message = format!("the profile {} was created on another container engine", cx.profile());
     let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
@@ -129,7 +131,7 @@ pub fn lost(cx: &Cx, facts: &Facts) -> String {
     }
 }
 
-/// Delete the profile, if that is right.
+/// Delete the profile, if that is allowed.
 ///
 /// # Errors
 /// `KS-PROFILE-FOREIGN`, [`ENGINE`], [`GONE`].

@@ -40,7 +40,7 @@ impl Task<Cx> for Namespace {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
         if found.0.deleting() {
-            // What may hold it.
+            // What may block its deletion.
             let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Pod]).await;
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             self.patience
@@ -69,7 +69,7 @@ impl Task<Cx> for Namespace {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        // A namespace that is being deleted takes no apply; wait for its end by looking again.
+        // A namespace that is being deleted accepts no apply; check again until it is gone.
         let there = || {
             let snapshot = cx.store.snapshot();
             snapshot.namespace(cx.namespace()).map(|n| n.0.deleting())
@@ -87,17 +87,17 @@ impl Task<Cx> for Namespace {
                 () = tokio::time::sleep(Duration::from_secs(1)) => { self.check(cx).await?; }
             }
             if there() == Some(false) {
-                // Somebody created it meanwhile: the next check looks whose it is.
+                // Somebody created it in the meantime: the next check determines who owns it.
                 ownership::installation_again(cx).await?;
                 return Ok(());
             }
         }
-        // What was found was in the earlier namespace, if there was one, and went with it.
+        // Anything that was found was in the earlier namespace, if there was one, and was deleted with it.
         let installation = ownership::installation_to_create(cx).await?;
         cx.installation.replace(Some(installation.in_new_namespace()));
         let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
         let failed = |e| ownership::api_failure(cx, "create the namespace", &e);
-        // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
+        // Created, not applied: a namespace of this name that somebody else created in the meantime remains theirs.
         let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
         let created = created.map_err(failed)?.is_some();
         if !created {

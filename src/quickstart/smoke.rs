@@ -201,7 +201,7 @@ impl Brokers {
         })
     }
 
-    /// Whether a topic has exactly so many partitions and nothing was ever written to any of them.
+    /// Whether a topic has exactly that many partitions and nothing was ever written to any of them.
     ///
     /// # Errors
     /// [`TOPIC`] when the brokers cannot be asked.

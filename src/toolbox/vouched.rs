@@ -1,5 +1,5 @@
-//! Whose word it is that a file is minikube or kubectl: the catalogue's digest, the user's own, the publisher's by
-//! https, or that of a bundle. A mirror delivers bytes; it vouches for nothing.
+//! Which digest proves that a file is minikube or kubectl: the catalogue's, the user's own, the publisher's by
+//! https, or that of a bundle. A mirror only delivers bytes; its checksums are not trusted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::catalogue::programs;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 
-/// Who says what a program's digest is.
+/// The source of a program's digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Voucher {
@@ -27,11 +27,11 @@ pub enum Voucher {
     Bundle,
 }
 
-/// What the user vouches for: digests by `kubectl-1.37.0-linux-amd64`.
+/// The digests that the user trusts, by name such as `kubectl-1.37.0-linux-amd64`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digests(BTreeMap<String, String>);
 
-/// What a program is called in such a file.
+/// The name of a program in such a file.
 pub fn name(tool: Tool, version: &Version, platform: &str) -> String {
     format!("{tool}-{version}-{platform}")
 }
@@ -91,8 +91,8 @@ impl Digests {
         Ok(Self(digests))
     }
 
-    /// The digest that a program has to have, and who says so: the user's word before the catalogue's. None: nobody
-    /// here knows it.
+    /// The digest that a program has to have, and its source: the user's takes precedence over the catalogue's.
+    /// `None`: it is not known.
     pub fn pinned(&self, tool: Tool, version: &Version, platform: &str) -> Option<(String, Voucher)> {
         let own = self.0.get(&name(tool, version, platform)).cloned().map(|digest| (digest, Voucher::User));
         own.or_else(|| {
