@@ -168,7 +168,9 @@ fn place(entry: &Entry) -> String {
 fn file(found: &Found) -> File {
     let why = match &found.belief {
         Belief::Whole => None,
-        Belief::What => Some("it is not trusted: what says where from or where to is left out".to_owned()),
+        Belief::What => {
+            Some("it is not trusted: settings that name sources or destinations are ignored".to_owned())
+        }
         Belief::None(why) => Some(why.clone()),
     };
     File {
@@ -185,12 +187,12 @@ fn not_believed(document: &Document) -> String {
     let mut lines = String::new();
     for file in &document.files {
         if let Some(why) = file.why.as_ref().filter(|_| !file.believed) {
-            lines.push_str(&format!("not believed: {}: {why}\n", file.path));
+            lines.push_str(&format!("ignored: {}: {why}\n", file.path));
         }
     }
     for setting in &document.settings {
         if let Some(LeftOut { value, place, why }) = &setting.left_out {
-            lines.push_str(&format!("left out: {place}: {}: {value}: {why}\n", setting.key));
+            lines.push_str(&format!("ignored: {place}: {}: {value}: {why}\n", setting.key));
         }
     }
     if lines.is_empty() { lines } else { format!("\n{lines}") }

@@ -71,7 +71,7 @@ fn shown(file: &Path) -> String {
 
 fn no_file() -> Box<Failure> {
     let message = format!("there is no {PROJECT_FILE} in this folder or above it");
-    Box::new(Failure::new(NO_FILE, Kind::Usage, message).hint("begin one: kstrim config init"))
+    Box::new(Failure::new(NO_FILE, Kind::Usage, message).hint("create one: kstrim config init"))
 }
 
 fn table(records: &[crate::config::trust::Record]) -> String {
@@ -97,8 +97,8 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
                 Whose::Project => "the settings file",
             };
             let path = quote(&found.path.display().to_string());
-            super::warn(&format!("{whose} {} is not believed: {why}", found.path.display()));
-            super::hint(&format!("if you know it, let this very content count: kstrim trust {path}"));
+            super::warn(&format!("{whose} {} is ignored: {why}", found.path.display()));
+            super::hint(&format!("if you know it, trust its current content: kstrim trust {path}"));
         }
     }
     let mut asked: Vec<&Entry> = layers.left_out.iter().filter(|entry| wanted(matches, &entry.key)).collect();
@@ -112,16 +112,16 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     if needed.is_empty() {
         for entry in &asked {
             let place = format!("{}:{}", entry.file.display(), entry.line);
-            super::warn(&format!("{place}: {} is left out: the file is not trusted", entry.key));
+            super::warn(&format!("{place}: {} is ignored: the file is not trusted", entry.key));
         }
-        super::hint(&format!("to let it count: kstrim trust {path}"));
+        super::hint(&format!("to have it take effect: kstrim trust {path}"));
         return Ok(());
     }
     let file = first.file.display();
     let message = if deletes {
-        format!("{file} is not trusted, and it says what would be deleted")
+        format!("{file} is not trusted, and it decides what would be deleted")
     } else {
-        format!("{file} is not trusted, and without it something else would be done")
+        format!("{file} is not trusted, and ignoring it would change what this command does")
     };
     let mut failure = Failure::new(UNTRUSTED, Kind::Usage, message);
     for entry in &needed {
@@ -130,7 +130,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     }
     failure = failure.hint(format!("if you know the file: kstrim trust {path}"));
     let flags: Vec<String> = needed.iter().map(|entry| format!("--{}", entry.key)).collect();
-    Err(Box::new(failure.hint(format!("or say it yourself: {}", flags.join(", ")))))
+    Err(Box::new(failure.hint(format!("or set it yourself: {}", flags.join(", ")))))
 }
 
 /// The settings of an untrusted file that determine what a verb deletes.
@@ -202,8 +202,8 @@ pub fn home() -> Result<()> {
 pub fn no_home() -> Box<Failure> {
     Box::new(
         Failure::new(NO_HOME, Kind::Prerequisite, "there is no home directory to keep kstrim's files in")
-            .because("HOME is not set, and the user database does not know this user")
-            .hint("set HOME to a folder of this user's: export HOME=/path")
+            .because("HOME is not set, and the user database has no entry for this user")
+            .hint("set HOME to a folder of this user: export HOME=/path")
             .hint("or name the folders: XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME, as absolute paths"),
     )
 }

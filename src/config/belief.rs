@@ -72,7 +72,7 @@ impl Me {
     /// What the file system says.
     pub fn doubt(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
         if !meta.is_file() {
-            return Ok(Some("it is no regular file".into()));
+            return Ok(Some("it is not a regular file".into()));
         }
         if let Some(why) = self.of_owner("it", meta) {
             return Ok(Some(why));
@@ -96,7 +96,9 @@ impl Me {
                 }
                 // In a folder like /tmp anybody may create a hard link to somebody else's file.
                 None if shared && meta.nlink() > 1 => {
-                    return Ok(Some("it has several names, in a folder to which everybody may write".into()));
+                    return Ok(Some(
+                        "it has several hard links, in a folder to which everybody may write".into(),
+                    ));
                 }
                 None => return Ok(None),
             }
@@ -158,16 +160,18 @@ impl Opened {
     /// Its bytes.
     ///
     /// # Errors
-    /// What the file system says; it is no regular file, or larger than settings are.
+    /// What the file system says; it is not a regular file, or larger than settings are.
     pub fn read(self) -> io::Result<Vec<u8>> {
         if !self.meta.is_file() {
-            return Err(io::Error::other("it is no regular file"));
+            return Err(io::Error::other("it is not a regular file"));
         }
         let mut bytes = Vec::new();
         self.file.take(LIMIT + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LIMIT {
             let size = self.meta.len().max(LIMIT + 1);
-            return Err(io::Error::other(format!("it has {size} bytes; settings take less than {LIMIT}")));
+            return Err(io::Error::other(format!(
+                "it has {size} bytes; a settings file has less than {LIMIT}"
+            )));
         }
         Ok(bytes)
     }
@@ -223,7 +227,7 @@ mod tests {
         mode(&folder, 0o1777);
         assert_eq!(doubt(&me(), &file), None);
         fs::hard_link(&file, folder.join("second")).expect("a second name");
-        assert!(doubt(&me(), &file).expect("a doubt").contains("several names"));
+        assert!(doubt(&me(), &file).expect("a doubt").contains("several hard links"));
         fs::remove_file(folder.join("second")).expect("removed");
         // A group of the user's own.
         mode(&folder, 0o755);
@@ -276,7 +280,7 @@ mod tests {
             0,
         )
         .expect("a FIFO");
-        assert!(doubt(&me(), &fifo).expect("a doubt").contains("no regular file"));
+        assert!(doubt(&me(), &fifo).expect("a doubt").contains("not a regular file"));
         assert!(Opened::at(&fifo).expect("opened").read().is_err());
         assert!(Opened::at(Path::new("/dev/zero")).expect("opened").read().is_err());
         assert!(doubt(&me(), root.path()).is_some());

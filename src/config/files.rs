@@ -134,7 +134,7 @@ impl Layers {
         let bytes = opened.read().map_err(failed)?;
         found.trusted = trust.holds(file, &bytes);
         if let Some(why) = doubt.filter(|_| !found.trusted) {
-            found.belief = Belief::None(format!("{why}, and its content is not the one that was trusted"));
+            found.belief = Belief::None(format!("{why}, and its content is not what was trusted"));
             self.files.push(found);
             return Ok(());
         }
@@ -235,7 +235,7 @@ mod tests {
         assert!(layers.get("memory").is_some() && layers.get("driver").is_some());
         assert!(layers.get("mirror").is_none());
         assert_eq!((layers.left_out.len(), &layers.files[0].belief), (1, &Belief::What));
-        assert!(read(Whose::User).get("mirror").is_some(), "the user's own file is the user's own word");
+        assert!(read(Whose::User).get("mirror").is_some(), "the user's own file needs no trust");
         trust.give(&file, text.as_bytes()).expect("trusted");
         let layers = read(Whose::Project);
         assert!(layers.get("mirror").is_some() && layers.files[0].trusted);

@@ -162,9 +162,9 @@ pub fn schema() -> Value {
         };
         let note = match class(&key.name) {
             Some(Class::What) => "",
-            Some(Class::Target) => " (of a project it says what is deleted only after `kstrim trust`)",
-            Some(Class::Driver) => " (`none` and `ssh` of a project count only after `kstrim trust`)",
-            _ => " (of a project it counts only after `kstrim trust`)",
+            Some(Class::Target) => " (in a project it decides what is deleted only after `kstrim trust`)",
+            Some(Class::Driver) => " (`none` and `ssh` take effect in a project only after `kstrim trust`)",
+            _ => " (in a project it takes effect only after `kstrim trust`)",
         };
         property["description"] = json!(format!("{}{note}", key.about));
         if let Some(default) = key.default {
@@ -218,7 +218,7 @@ mod tests {
     fn every_setting_has_a_class() {
         let names: Vec<String> = all().into_iter().map(|key| key.name).collect();
         let without: Vec<_> = names.iter().filter(|name| class(name).is_none()).collect();
-        assert!(without.is_empty(), "say in CLASSES whose word these need: {without:?}");
+        assert!(without.is_empty(), "say in CLASSES who may set these: {without:?}");
         let dead: Vec<_> = CLASSES.iter().filter(|(name, _)| !names.iter().any(|n| n == name)).collect();
         assert!(dead.is_empty(), "no such settings: {dead:?}");
         // A value that is a path or a URL names a source.

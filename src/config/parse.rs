@@ -32,7 +32,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
             let message = format!("{} holds no settings", file.display());
             let failure = Failure::new(UNREADABLE, Kind::Usage, message)
                 .because("it takes lines such as `memory: 6g`")
-                .hint("begin with a file that has all of them: kstrim config init");
+                .hint("start with a file that has all of them: kstrim config init");
             return Err(Box::new(failure));
         }
     };
@@ -66,7 +66,7 @@ fn scalar(value: &Value) -> std::result::Result<String, String> {
         Value::Bool(yes) => Ok(yes.to_string()),
         // YAML reads 4.10 as the number 4.1: the original spelling is lost.
         Value::Number(number) if number.is_f64() => {
-            Err(format!("a number with a point loses its zeros: write it in quotes, \"{number}\""))
+            Err(format!("a number with a decimal point loses its zeros: write it in quotes, \"{number}\""))
         }
         Value::Number(number) => Ok(number.to_string()),
         Value::Null => Err("it has no value".into()),

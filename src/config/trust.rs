@@ -53,7 +53,7 @@ pub fn digest(bytes: &[u8]) -> String {
 /// There is no such folder.
 pub fn known_as(file: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(file)?;
-    let name = absolute.file_name().ok_or_else(|| io::Error::other("it is no file"))?;
+    let name = absolute.file_name().ok_or_else(|| io::Error::other("it is not a file"))?;
     Ok(absolute.parent().unwrap_or(Path::new("/")).canonicalize()?.join(name))
 }
 
@@ -144,9 +144,9 @@ impl Trust {
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message = format!("the record of trusted files in {} cannot be written", self.folder.display());
         Box::new(
-            Failure::new(UNWRITABLE, Kind::Prerequisite, message)
-                .because(error)
-                .hint("make room or give the folder to your user, or choose another with KSTRIM_STATE_DIR"),
+            Failure::new(UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
+                "free up space, make your user own the folder, or choose another with KSTRIM_STATE_DIR",
+            ),
         )
     }
 }

@@ -291,7 +291,7 @@ impl Toolbox {
                 None => "kstrim obtained none".to_owned(),
             })
             .because(format!("found    sha256:{found}"))
-            .hint(format!("obtain it anew: kstrim tools remove {spec} && kstrim tools install {spec}"))
+            .hint(format!("obtain it again: kstrim tools remove {spec} && kstrim tools install {spec}"))
             .hint("or use the tools of this machine: kstrim up --system-tools"),
         ))
     }

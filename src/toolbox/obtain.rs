@@ -61,15 +61,15 @@ impl Toolbox {
 
     /// No digest is known for it, and it would not come from its publisher.
     fn unpinned(&self, tool: Tool, version: &Version, from: &str) -> Box<Failure> {
-        let message = format!("nobody vouches for {tool} {version} from {from}");
+        let message = format!("no trusted digest is known for {tool} {version} from {from}");
         let name = vouched::name(tool, version, &self.platform);
         Box::new(
             Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
                 .because(
                     "this kstrim's catalogue has no digest of it, and a mirror's own checksum proves nothing",
                 )
-                .hint(format!("take it from its publisher: kstrim tools install {tool}@{version}"))
-                .hint(format!("or vouch for it: --tool-digests FILE with a line `SHA256  {name}`")),
+                .hint(format!("obtain it from its publisher: kstrim tools install {tool}@{version}"))
+                .hint(format!("or provide its digest: --tool-digests FILE with a line `SHA256  {name}`")),
         )
     }
 
@@ -108,7 +108,7 @@ impl Toolbox {
             (_, Some(pin)) => format!("published sha256:{pin}"),
             (Some(Voucher::Publisher | Voucher::Catalogue), None) => return Ok(()),
             (None, None) if entry.from == self.url(tool, version) => return Ok(()),
-            (None, None) => "its digest was the word of where it came from alone".to_owned(),
+            (None, None) => "its digest came only from the source that delivered it".to_owned(),
         };
         let spec = format!("{tool}@{version}");
         let message =
@@ -118,7 +118,7 @@ impl Toolbox {
                 .because(format!("obtained sha256:{}, from {}", entry.sha256, entry.from))
                 .because(wrong)
                 .hint(format!(
-                    "obtain it anew: kstrim tools remove --forget {spec} && kstrim tools install {spec}"
+                    "obtain it again: kstrim tools remove --forget {spec} && kstrim tools install {spec}"
                 ))
                 .hint("or use the tools of this machine: kstrim up --system-tools"),
         ))
@@ -127,10 +127,11 @@ impl Toolbox {
 
 /// The failure for a mirror of programs whose answers anybody on the network path could forge.
 fn plain_http(tool: Tool, mirror: &str) -> Box<Failure> {
-    let message = format!("{tool} is not taken from {mirror}: plain http is no way for programs");
+    let message =
+        format!("{tool} is not downloaded from {mirror}: programs are not accepted over plain http");
     Box::new(
         Failure::new(ids::PLAIN_HTTP, Kind::Usage, message)
-            .because("anybody between here and there can answer, and see what is asked for")
+            .because("anybody on the network path can forge the answer, and see what is requested")
             .hint("name the mirror by https, as a folder (--mirror DIR), or on this machine (http://127.0.0.1:PORT)")
             .hint("or use the tools of this machine: --system-tools"),
     )

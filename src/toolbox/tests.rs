@@ -115,7 +115,7 @@ fn a_mirrors_own_checksum_is_no_word() {
     let sha256 = bench.publish(Tool::Kubectl, "#!/bin/sh\n");
     bench.checksum(Tool::Kubectl, &sha256);
     bench.digests.lock().expect("the text").clear();
-    let failure = bench.obtain(Tool::Kubectl).expect_err("nobody vouches for it");
+    let failure = bench.obtain(Tool::Kubectl).expect_err("no trusted digest");
     assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
     assert!(failure.hints.iter().any(|hint| hint.contains("kubectl-1.2.3-")), "{:?}", failure.hints);
     // A version that the catalogue knows is checked against it.
@@ -171,7 +171,7 @@ fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
             .expect("written");
     };
     as_before("http://mirror.example/kubectl", &version());
-    let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("a mirror's word");
+    let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("a mirror's checksum");
     assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
     as_before(&bench.toolbox.url(Tool::Kubectl, &version()), &version());
     assert_eq!(

@@ -46,7 +46,7 @@ impl Digests {
             |why: String| {
                 let message = format!("{} holds no digests of programs", file.display());
                 Box::new(Failure::new(ids::CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
-                    "a line is 64 hexadecimal digits, two blanks and a name: kubectl-1.37.0-linux-amd64",
+                    "a line is 64 hexadecimal digits, two spaces and a name: kubectl-1.37.0-linux-amd64",
                 ))
             };
         let mut bytes = Vec::new();
@@ -64,7 +64,7 @@ impl Digests {
         if bytes.len() as u64 > checksum::SIZE_LIMIT {
             return Err(format!("it has more than {} bytes", checksum::SIZE_LIMIT));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned())?;
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;
         let mut digests = BTreeMap::new();
         let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate();
         for (at, line) in lines.map(|(at, line)| (at + 1, line.trim())) {
@@ -81,7 +81,7 @@ impl Digests {
             let known = Tool::ALL.iter().any(|tool| name.starts_with(&format!("{tool}-")));
             if !known || name.contains(|c: char| !c.is_ascii_alphanumeric() && !"-.".contains(c)) {
                 return Err(format!(
-                    "line {at}: {name:?} is no minikube-VERSION-PLATFORM or kubectl-VERSION-PLATFORM"
+                    "line {at}: {name:?} is not minikube-VERSION-PLATFORM or kubectl-VERSION-PLATFORM"
                 ));
             }
             if digests.insert(name.to_owned(), digest.to_ascii_lowercase()).is_some() {
@@ -119,8 +119,8 @@ mod tests {
         for (text, why) in [
             (a.clone(), "line 1 has no name"),
             (format!("\n{}  kubectl-1.0.0-linux-amd64", &a[1..]), "line 2: not 64"),
-            (format!("{a}  helm-1.0.0-linux-amd64"), "is no minikube-VERSION"),
-            (format!("{a}  kubectl-1.0.0/../x"), "is no minikube-VERSION"),
+            (format!("{a}  helm-1.0.0-linux-amd64"), "is not minikube-VERSION"),
+            (format!("{a}  kubectl-1.0.0/../x"), "is not minikube-VERSION"),
             (format!("{a}  kubectl-1.0.0-x\n{b}  kubectl-1.0.0-x"), "line 2: a second digest"),
             (" ".repeat(20_000), "more than"),
         ] {
