@@ -95,7 +95,7 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
             biased;
             kind = &mut stop => Ended::Signal(kind),
             // It may be waiting for room on stdout, which checks no deadline.
-            () = late(end) => Ended::Time("the time is over"),
+            () = late(end) => Ended::Time("the time limit was reached"),
             ended = work => ended?,
             () = super::status::reader_gone() => Ended::Closed,
         }
@@ -112,9 +112,11 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     {
         reading.out.abandon();
         return Err(Box::new(
-            Failure::new(STALLED, Kind::Timeout, "stdout does not take what was read".to_owned())
-                .because("the time is over, and whoever reads the output has not read all of it")
-                .hint("see whether the program behind the pipe reads, or give it more time: --timeout"),
+            Failure::new(STALLED, Kind::Timeout, "stdout does not accept what was read".to_owned())
+                .because("the time limit was reached before the reader of the output had read all of it")
+                .hint(
+                    "check whether the program that reads the pipe is stuck, or allow more time: --timeout",
+                ),
         ));
     }
     match (ended, args.messages) {
@@ -124,7 +126,7 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
             let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
             let late = !args.from_beginning && args.offset.is_none();
             Err(Box::new(if late {
-                failure.hint("messages that are there already are read with --from-beginning")
+                failure.hint("to read messages that exist already, use --from-beginning")
             } else {
                 failure
             }))
@@ -226,7 +228,7 @@ impl Reading<'_> {
             let idle = self.args.idle.map(|idle| self.last + idle);
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
-                return Ok(Ended::Time("the time is over"));
+                return Ok(Ended::Time("the time limit was reached"));
             }
             if idle.is_some_and(|idle| now >= idle) {
                 return Ok(Ended::Time("no message came for the time given"));
@@ -316,7 +318,7 @@ impl Reading<'_> {
         let readable: BTreeSet<i32> =
             chunks.iter().filter(|c| c.refused.is_none()).map(|c| c.partition).collect();
         for partition in self.refused.intersection(&readable) {
-            self.say(&format!("partition {partition} is read again"));
+            self.say(&format!("partition {partition} can be read again"));
         }
         self.refused.retain(|partition| !readable.contains(partition));
         for chunk in chunks {
@@ -385,13 +387,11 @@ impl Reading<'_> {
             return streaming::failed(FAILED, rights(self.args), "read", error);
         };
         let topic = &self.args.topic;
-        let message = format!("a message of the topic {topic} is too large to be read");
+        let message = format!("a message of the topic {topic} is too large to read");
         let failure = Failure::new(TOO_LARGE, Kind::Task, message).because(error);
-        Box::new(
-            failure.hint(format!(
-                "go on after it: kstrim consume {topic} --partition {partition} --offset {after}"
-            )),
-        )
+        Box::new(failure.hint(format!(
+            "continue after it: kstrim consume {topic} --partition {partition} --offset {after}"
+        )))
     }
 
     /// The offset is no longer in the log: retention deleted it, or a broker lost data.
@@ -411,7 +411,7 @@ impl Reading<'_> {
         if was < first {
             self.from.insert(partition, first);
             self.say(&format!(
-                "partition {partition} no longer holds offset {was}; reading goes on at {first}"
+                "partition {partition} no longer holds offset {was}; reading continues at {first}"
             ));
         } else if was > end {
             self.was_cut(partition, end);
@@ -426,8 +426,8 @@ impl Reading<'_> {
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
         if was > end {
             self.say(&format!(
-                "partition {partition} was cut back from offset {was} to {end}: messages that were read are lost in \
-                 Kafka; reading goes on at {end}"
+                "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in \
+                 Kafka; reading continues at {end}"
             ));
         }
     }

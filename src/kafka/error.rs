@@ -217,7 +217,7 @@ impl fmt::Display for KafkaError {
             KafkaError::Untrusted { peer, why } => write!(f, "broker {peer} is not trusted: {why}"),
             KafkaError::TooLarge { what, offset, .. } => write!(
                 f,
-                "{what}, offset {offset}: a record of more than {} MiB once it is unpacked",
+                "{what}, offset {offset}: a record of more than {} MiB once decompressed",
                 MAX_RECORD >> 20
             ),
             KafkaError::Protocol(what) => f.write_str(what),

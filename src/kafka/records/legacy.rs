@@ -35,7 +35,7 @@ pub fn message(bytes: &Bytes) -> Result<Message, Wrong> {
     let timestamp = match magic {
         0 => -1,
         1 if fields.len() >= 8 => fields.get_i64(),
-        _ => return wrong("a message of another format than its set"),
+        _ => return wrong("a message of a different format than its set"),
     };
     let key = field(&mut fields)?;
     let value = field(&mut fields)?;

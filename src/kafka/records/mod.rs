@@ -321,7 +321,7 @@ impl Records {
     fn end(&mut self) -> Result<Option<Step>, Wrong> {
         self.rest = Bytes::new();
         if std::mem::take(&mut self.batches) > 0 && self.next == self.from {
-            return wrong("the broker sent only what is before the offset asked for");
+            return wrong("the broker sent only records before the requested offset");
         }
         Ok(None)
     }

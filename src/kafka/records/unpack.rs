@@ -135,7 +135,7 @@ impl Body {
                 return Ok(value);
             }
         }
-        wrong("a number without an end")
+        wrong("an unterminated number")
     }
 
     /// Bytes preceded by their length; -1 is none.
