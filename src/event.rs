@@ -253,7 +253,7 @@ impl ProfileDeletion {
             lines.push(format!("volume {} of the engine, with all its data", self.profile));
         }
         if !self.looked_inside {
-            lines.push("whatever is in it: its cluster does not answer, so it cannot be listed".to_owned());
+            lines.push("everything in it: its cluster does not answer, so it cannot be listed".to_owned());
         }
         for namespace in self.namespaces.iter().filter(|n| !n.others) {
             lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
@@ -267,7 +267,7 @@ impl ProfileDeletion {
             lines.push(format!("volume claims {}", some(&volumes)));
         }
         lines.extend(self.others().into_iter().map(|other| format!("{other}, not created by kstrim")));
-        let unlisted = |why| format!("whatever is there of a kind that cannot be listed: {why}");
+        let unlisted = |why| format!("everything of a kind that cannot be listed: {why}");
         lines.extend(self.unknown.iter().map(unlisted));
         lines
     }

@@ -71,7 +71,7 @@ pub fn private_dir(folder: &Path) -> io::Result<()> {
     }
     let meta = fs::metadata(folder)?;
     if !meta.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     if meta.mode() & 0o077 != 0 && meta.uid() == rustix::process::geteuid().as_raw() {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;

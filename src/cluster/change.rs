@@ -44,7 +44,7 @@ pub async fn delete(
             Again::Same(now, _) => owned = now,
         }
     }
-    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} changes all the time", owned.path())))
+    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} keeps changing", owned.path())))
 }
 
 /// Merge into the object the patch that `patch` computes from its current state. `None`: there is nothing to change.
@@ -66,7 +66,7 @@ pub async fn patch(
             Again::Same(now, object) => (now, object),
             Again::Gone => return Err(ApiError::new(ApiErrorKind::NotFound, format!("{resource} is gone"))),
             Again::Other => {
-                let message = format!("{} is another object now", owned.path());
+                let message = format!("{} is a different object now", owned.path());
                 return Err(ApiError::new(ApiErrorKind::Conflict, message));
             }
         };
@@ -85,7 +85,7 @@ pub async fn patch(
             Err(error) => return Err(error),
         }
     }
-    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} changes all the time", owned.path())))
+    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} keeps changing", owned.path())))
 }
 
 /// Create an object that must not exist yet. `None`: an object of that name exists.

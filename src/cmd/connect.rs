@@ -115,7 +115,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
             Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
         let flags = refused::target_flags(&cx.settings.target);
-        Box::new(failure.hint(format!("see what is there: kstrim status{flags}")))
+        Box::new(failure.hint(format!("see what exists: kstrim status{flags}")))
     })?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();

@@ -229,7 +229,7 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     )
     .because("it would be left without an operator");
     Err(Box::new(failure.hint(format!(
-        "if it may go, delete it first: kstrim kubectl{flags} -- delete kafkas.kafka.strimzi.io {name} -n {}",
+        "if it is not needed, delete it first: kstrim kubectl{flags} -- delete kafkas.kafka.strimzi.io {name} -n {}",
         cx.namespace()
     ))))
 }
@@ -278,7 +278,7 @@ async fn consent(
     ] {
         more.push_str(if given { flag } else { "" });
     }
-    let hint = format!("agree to it: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
+    let hint = format!("to agree: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }
 
@@ -305,10 +305,10 @@ fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
         });
     }
     if !plan.deletion.kept.is_empty() {
-        lines.push(format!("It stays, with the namespace: {}.", plan.deletion.kept.join("; ")));
+        lines.push(format!("These stay, and so does the namespace: {}.", plan.deletion.kept.join("; ")));
     }
     for why in &plan.deletion.unknown {
-        lines.push(format!("It cannot be listed, so the namespace stays: {why}."));
+        lines.push(format!("This cannot be listed, so the namespace stays: {why}."));
     }
     lines.join("\n")
 }

@@ -128,7 +128,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     if agreed || others.is_empty() {
         return Ok(());
     }
-    let message = format!("the profile {} holds what kstrim did not create", goes.profile);
+    let message = format!("the profile {} contains things that kstrim did not create", goes.profile);
     let mut failure = Failure::new(OTHERS, Kind::Foreign, message);
     for other in others {
         failure = failure.because(other);
@@ -137,7 +137,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     Err(Box::new(
         failure
             .hint(format!("delete only what kstrim created: kstrim down --keep-cluster{flags}"))
-            .hint(format!("or delete all of it, theirs too: kstrim down --delete-others{flags}")),
+            .hint(format!("or delete all of it, including theirs: kstrim down --delete-others{flags}")),
     ))
 }
 
@@ -167,17 +167,18 @@ pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
     let failure = Failure::new(
         refused::PROFILE,
         Kind::Foreign,
-        format!("nothing was deleted: kstrim did not make this profile {profile}"),
+        format!("nothing was deleted: kstrim did not create this profile {profile}"),
     );
     let failure = if runs {
         failure
-            .because("nothing that identifies the profile that kstrim made is in this one")
-            .because(format!("and kstrim has made nothing in its namespace {}", cx.namespace()))
+            .because("it has nothing that identifies the profile that kstrim created")
+            .because(format!("and kstrim has created nothing in its namespace {}", cx.namespace()))
     } else {
-        failure.because("nothing that identifies a profile that kstrim made is in its files").hint(format!(
-            "a cluster that runs may carry kstrim's mark: minikube start -p {}",
+        failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(
+            "once it runs, the cluster may have kstrim's marker: minikube start -p {}",
             quote(profile)
         ))
     };
-    failure.hint(format!("if all of it may go, delete it yourself: minikube delete -p {}", quote(profile)))
+    failure
+        .hint(format!("if none of it is needed, delete it yourself: minikube delete -p {}", quote(profile)))
 }

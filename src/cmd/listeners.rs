@@ -83,7 +83,7 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     }
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
     let flags = refused::target_flags(&living.cx.settings.target);
-    let hint = format!("see what is there: kstrim status{flags}");
+    let hint = format!("see what exists: kstrim status{flags}");
     Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
 }
 

@@ -159,7 +159,7 @@ impl Reading<'_> {
                 format!("the cluster of the profile {} does not answer", self.target.profile),
             )
             .because(error)
-            .hint("see what is there: kstrim status")
+            .hint("see what exists: kstrim status")
             .hint(format!("start it: {up}")),
         )
     }

@@ -206,15 +206,15 @@ fn node_ids(pool: &Value) -> Vec<i32> {
 /// The refusal to remove brokers while it is not certain which ones would be removed.
 fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     let message =
-        format!("it is not certain which brokers of pool {} would go, so none is removed", pool.name);
+        format!("it is not certain which brokers of pool {} would be removed, so none is", pool.name);
     let target = &living.cx.settings.target;
     let flags = refused::target_flags(target);
     Box::new(match why {
         Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
-            .because("the operator has not yet taken up an earlier change of the pool")
+            .because("the operator has not yet reconciled an earlier change of the pool")
             .hint(format!("wait until it has, then try again: kstrim status{flags}")),
         Unsettled::Named => Failure::new(POOL, Kind::Usage, message)
-            .because(format!("the annotation {REMOVE_IDS} makes the operator remove others than those that were checked"))
+            .because(format!("the annotation {REMOVE_IDS} makes the operator remove brokers that were not checked"))
             .hint(format!(
                 "remove the annotation: kstrim kubectl{flags} -- annotate kafkanodepools.kafka.strimzi.io {} -n {} {REMOVE_IDS}-",
                 pool.name, target.namespace
@@ -224,8 +224,9 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
 
 /// The refusal to change what somebody else has just changed.
 fn meanwhile(pool: &Pool) -> Box<Failure> {
-    let message = format!("the number of nodes in {} was changed by somebody else meanwhile", pool.name);
-    Box::new(Failure::new(POOL, Kind::Task, message).hint("nothing was changed: look at it, then try again"))
+    let message =
+        format!("the number of nodes in {} was changed by somebody else in the meantime", pool.name);
+    Box::new(Failure::new(POOL, Kind::Task, message).hint("nothing was changed: check it, then try again"))
 }
 
 /// The refusal to change a pool that kstrim did not create.
@@ -233,7 +234,7 @@ fn foreign(living: &Living, pool: &Pool, args: &Scale) -> Box<Failure> {
     let message = format!("the node pool {} was not created by kstrim", pool.name);
     let flags = refused::target_flags(&living.cx.settings.target);
     Box::new(Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message).hint(format!(
-        "change it all the same: kstrim scale --brokers {} --pool {}{flags}",
+        "change it anyway: kstrim scale --brokers {} --pool {}{flags}",
         args.brokers, pool.name
     )))
 }
@@ -400,8 +401,8 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let brokers = Brokers::of(cx);
     let deadline = Instant::now() + ASK;
     let unseen = |why: String| {
-        let message = "it cannot be seen which partitions the brokers hold, so none is removed";
-        let hint = format!("see what is there: kstrim status{}", refused::target_flags(&cx.settings.target));
+        let message = "it is not known which partitions the brokers hold, so none is removed";
+        let hint = format!("see what exists: kstrim status{}", refused::target_flags(&cx.settings.target));
         Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();

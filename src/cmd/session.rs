@@ -254,7 +254,7 @@ impl Session {
         let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove");
         if failure.kind == Kind::Timeout && goes_on {
             let flags = crate::quickstart::refused::target_flags(&self.target);
-            failure = failure.hint(format!("look closer: kstrim status{flags}"));
+            failure = failure.hint(format!("for details: kstrim status{flags}"));
         }
         match failure.kind {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated

@@ -178,9 +178,9 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
     match deleted.map_err(|e| ownership::api_failure(cx, &format!("delete {what}"), &e))? {
         Deleted::Yes => Ok(()),
         Deleted::NoLongerOwned => {
-            let message = format!("{what} was deleted and created again by somebody else meanwhile");
+            let message = format!("{what} was deleted and re-created by somebody else in the meantime");
             Err(Box::new(
-                Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: look at it again"),
+                Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: check it again"),
             ))
         }
     }

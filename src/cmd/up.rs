@@ -100,7 +100,7 @@ async fn ask_to_recreate(cx: &Cx) -> Result<()> {
         cx.profile(),
         gone::lost(cx, &facts)
     );
-    let hint = format!("say so: {} --recreate", refused::up(cx));
+    let hint = format!("to agree: {} --recreate", refused::up(cx));
     super::consent::ask(&question, "nothing was deleted", &hint).await?;
     cx.recreate.set(true);
     Ok(())

@@ -81,12 +81,12 @@ pub fn is_contained_driver(name: &str) -> bool {
 const PINNED: [(&str, char, &str); 8] = [
     ("profile", 'p', "use --profile NAME"),
     ("output", 'o', "kstrim reads what minikube prints"),
-    ("bootstrapper", 'b', "kstrim knows kubeadm alone"),
+    ("bootstrapper", 'b', "kstrim supports only kubeadm"),
     ("help", 'h', "it starts nothing"),
     ("dry-run", '\0', "it starts nothing: use kstrim plan"),
     ("download-only", '\0', "it starts nothing"),
     ("delete-on-failure", '\0', "it deletes a profile with all its data"),
-    ("interactive", '\0', "nobody could answer"),
+    ("interactive", '\0', "there is nobody to answer"),
 ];
 /// Shorthands of `minikube start` that take a value: the rest of the word is that value.
 const WITH_VALUE: &str = "cdgmnv";
@@ -105,7 +105,7 @@ pub fn minikube_arg(given: &str) -> Result<String, NameError> {
     if let Some(long) = given.strip_prefix("--") {
         let name = long.split('=').next().unwrap_or_default().to_ascii_lowercase().replace('_', "-");
         if name.is_empty() {
-            return no("a flag of its own: `--` would end the flags");
+            return no("a single flag: `--` would end the flags");
         }
         return match PINNED.iter().find(|(flag, ..)| *flag == name) {
             Some((.., why)) => no(why),

@@ -260,7 +260,7 @@ async fn mend(cx: &Cx) -> Result<bool> {
         return match hopeless {
             true if untouched || cx.recreate.get() => Ok(false),
             true => {
-                let hint = "delete the profile with its data and create it again";
+                let hint = "delete the profile with its data and re-create it";
                 Err(Box::new(failure.hint(format!("{hint}: {} --recreate", refused::up(cx)))))
             }
             false => Err(failure),

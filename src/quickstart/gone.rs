@@ -110,7 +110,7 @@ fn other_engine(cx: &Cx, made: &On, now: &On, again: &str) -> Failure {
     let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
         .because(format!("it was created on {}", named(made)))
         .because(format!("{} answers now: DOCKER_HOST, the docker context or the engine changed", named(now)))
-        .because("nothing was deleted: its machine and its data may be well on the other engine");
+        .because("nothing was deleted: its machine and its data may be intact on the other engine");
     if !made.context.is_empty() && made.context != "default" && made.context != now.context {
         failure = failure.hint(format!("switch back: docker context use {}", quote(&made.context)));
     } else if !made.host.is_empty() && made.host != now.host {
@@ -124,10 +124,12 @@ pub fn lost(cx: &Cx, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
         Some(true) => {
-            format!("the volume {profile} still exists; it holds all data of the profile and goes with it")
+            format!(
+                "the volume {profile} still exists; it holds all data of the profile and is deleted with it"
+            )
         }
-        Some(false) => "its volume is gone, too: no data of it are left".to_owned(),
-        None => "whatever is left of its data goes with it".to_owned(),
+        Some(false) => "its volume is gone, too: none of its data is left".to_owned(),
+        None => "any data that is left is deleted with it".to_owned(),
     }
 }
 
@@ -145,26 +147,24 @@ pub async fn resolve(cx: &Cx) -> Result<()> {
                 format!("the machine of profile {} is gone", cx.profile()),
             )
             .because("it was removed; minikube cannot start it again, only delete it and create another")
-            .because("nothing proves that kstrim made the profile, so kstrim does not delete it")
+            .because("nothing proves that kstrim created the profile, so kstrim does not delete it")
             .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
         )),
-        (Plan::OtherEngine, Some((made, now))) => {
-            Err(Box::new(other_engine(cx, made, now, &refused::up(cx)).hint(format!(
-                "if that engine or its data are gone for good: {} --recreate",
-                refused::up(cx)
-            ))))
-        }
+        (Plan::OtherEngine, Some((made, now))) => Err(Box::new(
+            other_engine(cx, made, now, &refused::up(cx))
+                .hint(format!("if that engine or its data is gone for good: {} --recreate", refused::up(cx))),
+        )),
         (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
             Failure::new(GONE, Kind::Usage, format!("the machine of profile {} is gone", cx.profile()))
                 .because("it was removed; minikube cannot start it again, only delete it and create another")
                 .because(lost(cx, &facts))
                 .hint(format!(
-                    "delete the profile with its data and create it again: {} --recreate",
+                    "delete the profile with its data and re-create it: {} --recreate",
                     refused::up(cx)
                 )),
         )),
         (Plan::Recreate, _) => {
-            let message = format!("the machine of profile {} is gone; it is created again", cx.profile());
+            let message = format!("the machine of profile {} is gone; it is re-created", cx.profile());
             cx.emit.warn(Some("cluster"), message);
             cx.minikube.delete().await.map(drop)
         }

@@ -209,7 +209,7 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
                 cx.cluster()
             ))
             .hint(format!(
-                "use the Kafka that is there: {} --cluster {owner}",
+                "use the existing Kafka: {} --cluster {owner}",
                 refused::up_without(cx, "--cluster")
             ))
             .hint(format!(

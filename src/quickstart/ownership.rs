@@ -123,7 +123,7 @@ pub async fn installation(cx: &Cx) -> Result<Installation> {
     let recorded = cx.journal.borrow().journal.installations.get(cx.namespace()).cloned();
     let proposed = recorded.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let found = Installation::find(&cx.kubectl, cx.namespace(), &proposed).await;
-    let found = found.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
+    let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
     *cx.installation.borrow_mut() = Some(found.clone());
     Ok(found)
 }
@@ -156,7 +156,7 @@ pub async fn installation_again(cx: &Cx) -> Result<Installation> {
     {
         let _looking = cx.installing.lock().await;
         let found = Installation::find(&cx.kubectl, cx.namespace(), before.id()).await;
-        let found = found.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
+        let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
         // Replaced in one step, never absent in between: concurrent tasks ask it who owns objects.
         cx.installation.replace(Some(found));
     }
@@ -174,7 +174,7 @@ pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation>
     }
     if found.is_unmarked() {
         let stamped = adopt::unmarked(&cx.kubectl, &found).await;
-        stamped.map_err(|e| api_failure(cx, "give the installation's objects its id", &e))?;
+        stamped.map_err(|e| api_failure(cx, "label the installation's objects with its id", &e))?;
     }
     let failed = |e| api_failure(cx, "create the ConfigMap of the installation", &e);
     let marker = found.marker(created_namespace);
@@ -220,7 +220,7 @@ pub async fn apply_install(cx: &Cx, objects: &[Object], doing: &str) -> Result<(
     };
     let looked = futures_util::future::try_join_all(objects.iter().cloned().map(look)).await;
     let mut mine = Vec::new();
-    for (mut object, live) in looked.map_err(|e| api_failure(cx, "look at what is installed", &e))? {
+    for (mut object, live) in looked.map_err(|e| api_failure(cx, "read what is installed", &e))? {
         if let Some(live) = live {
             if !cx.owns(&live) {
                 return Err(strimzi_of_others(cx, &object));
@@ -242,8 +242,11 @@ fn strimzi_of_others(cx: &Cx, object: &Object) -> Box<Failure> {
     );
     Box::new(
         Failure::new(super::context::STRIMZI, Kind::Foreign, message)
-            .because("its objects have the names that kstrim's would have; applying them would take its rights away")
-            .hint(format!("use that Strimzi as it is, or a cluster without one: {} --profile NAME", refused::up_without(cx, "--profile"))),
+            .because("its objects and kstrim's have the same names; applying kstrim's would remove its permissions")
+            .hint(format!(
+                "use that Strimzi as it is, or a cluster without one: {} --profile NAME",
+                refused::up_without(cx, "--profile")
+            )),
     )
 }
 
@@ -281,11 +284,13 @@ pub async fn change_kafka(
     let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka", &e))?;
     let uid = |kafka: &Value| kafka.pointer("/metadata/uid").cloned();
     let Some(kafka) = kafka.filter(|now| seen.is_none_or(|seen| uid(seen) == uid(now))) else {
-        let message = format!("the Kafka {} was deleted or replaced meanwhile", cx.cluster());
-        return Err(Box::new(Failure::new(REPLACED, Kind::Task, message).hint(format!(
-            "see what is there: kstrim status{}",
-            refused::target_flags(&cx.settings.target)
-        ))));
+        let message = format!("the Kafka {} was deleted or replaced in the meantime", cx.cluster());
+        return Err(Box::new(
+            Failure::new(REPLACED, Kind::Task, message).hint(format!(
+                "see what exists: kstrim status{}",
+                refused::target_flags(&cx.settings.target)
+            )),
+        ));
     };
     let by_id = installation.owned(&collection, &kafka);
     let by_user = || Consent::by_flag(adopt).map(|consent| Owned::requested(&collection, &kafka, consent));
@@ -308,13 +313,13 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
         return Ok(());
     }
     let path = format!("/api/v1/namespaces/{}", cx.namespace());
-    let space = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the namespace", &e))?;
+    let space = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
     if space.is_none_or(|ns| ns.pointer("/metadata/deletionTimestamp").is_some()) {
         return Ok(());
     }
     let holder = holder(cx.profile(), verb);
     let waiting = |who: &str| {
-        let message = format!("waiting for the Lease of a command that seems to have died: {who}");
+        let message = format!("waiting for the Lease of a command that seems to be dead: {who}");
         cx.emit.warn(None, message);
     };
     let cancel = cx.cancel.clone();
@@ -333,7 +338,7 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
                     .hint("wait for it to end, then run the same command again"),
             ))
         }
-        Err(lease::Refused::Api(e)) => Err(api_failure(cx, "take the namespace's Lease", &e)),
+        Err(lease::Refused::Api(e)) => Err(api_failure(cx, "acquire the namespace's Lease", &e)),
     }
 }
 

@@ -54,13 +54,14 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Fai
 /// is the command that continues anyway.
 pub fn unproven(target: &Target, adopt: &str) -> Failure {
     let profile = &target.profile;
-    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim made this profile {profile}"))
+    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
         .because(
-            "the journal names nothing that identifies it, its machine appeared while no kstrim ran, or minikube's files of it are not found",
+            "the journal has nothing that identifies it, its machine appeared while kstrim was not running, or its \
+             minikube files are missing",
         )
-        .because("a cluster that runs carries kstrim's mark; this one does not run")
+        .because("a running cluster has kstrim's marker; this one is not running")
         .hint(format!("start it, then try again: minikube start -p {profile}"))
-        .hint(format!("or say that it is kstrim's: {adopt}"))
+        .hint(format!("or confirm that it is kstrim's: {adopt}"))
 }
 
 /// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in

@@ -177,7 +177,7 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
     let message = format!("the KafkaTopic {} belongs to the Kafka {owner}", named.0.name());
     Err(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} has one KafkaTopic of a name", cx.namespace()))
+            .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
             .hint(format!("use another topic: {} --topic NAME", super::refused::up(cx))),
     ))
 }

@@ -290,7 +290,7 @@ impl Task<Cx> for Away {
         for object in beside::objects(cx, component) {
             let collection = format!("/api/v1/namespaces/{}/configmaps", cx.namespace());
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
-            let found = found.map_err(|e| api_failure(cx, "look at the rules of the metrics", &e))?;
+            let found = found.map_err(|e| api_failure(cx, "read the rules of the metrics", &e))?;
             let found: Vec<Value> = found.into_iter().collect();
             super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?)
                 .await?;

@@ -106,7 +106,7 @@ async fn delete(cx: &Cx, what: &str, owned: Vec<Owned>) -> Result<()> {
             match deleted.map_err(|e| api_failure(cx, &format!("delete {what}"), &e))? {
                 Deleted::Yes => {}
                 Deleted::NoLongerOwned => {
-                    let message = format!("{} is somebody else's now, and stays", owned.path());
+                    let message = format!("{} belongs to somebody else now, and stays", owned.path());
                     cx.emit.warn(None, message);
                 }
             }

@@ -61,7 +61,7 @@ impl Namespace {
 
     async fn marker(&self, cx: &Cx) -> Result<Option<Value>> {
         let path = format!("/api/v1/namespaces/{}/configmaps/{MARKER}", cx.namespace());
-        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at kstrim's ConfigMap", &e))
+        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read kstrim's ConfigMap", &e))
     }
 }
 
@@ -96,7 +96,7 @@ impl Task<Cx> for Namespace {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let path = format!("/api/v1/namespaces/{}", cx.namespace());
-        let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the namespace", &e))?;
+        let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
         let Some(found) = found else { return Ok(()) };
         let (what, collection, object) = match self.fate(cx, &found).await? {
             Fate::Delete => ("the namespace", "/api/v1/namespaces".to_owned(), Some(found)),

@@ -59,7 +59,7 @@ impl Task<Cx> for Operator {
         let runs = runs(cx).await?;
         if !runs.is_empty() {
             return Ok(Doneness::Done(format!(
-                "kept, because it runs what kstrim did not create: {}",
+                "kept, because it reconciles what kstrim did not create: {}",
                 few(&runs)
             )));
         }

@@ -50,12 +50,12 @@ impl Profile {
             return Ok(());
         }
         let message =
-            format!("nothing was deleted: the profile {} is not the one that was looked at", cx.profile());
+            format!("nothing was deleted: the profile {} is not the one that was checked", cx.profile());
         let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
         Err(Box::new(
             Failure::new(refused::PROFILE, Kind::Foreign, message)
-                .because("it was deleted and created again meanwhile")
-                .hint(format!("look at what is there now: {again}")),
+                .because("it was deleted and re-created in the meantime")
+                .hint(format!("check what exists now: {again}")),
         ))
     }
 }
@@ -80,7 +80,7 @@ impl Task<Cx> for Profile {
             Listed::Absent => Doneness::Done(format!("profile {} is gone", cx.profile())),
             // Nobody knows who owns it; a start continues with it.
             Listed::Broken if self.seen.is_none() => {
-                Doneness::Done(format!("no profile {} of kstrim's is there", cx.profile()))
+                Doneness::Done(format!("no profile {} of kstrim's exists", cx.profile()))
             }
             Listed::Broken | Listed::Valid(_) => {
                 Doneness::Pending(format!("profile {} is there", cx.profile()))

@@ -72,7 +72,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         free(&as_wanted, &known)?;
         let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
         let taken = cx.kubectl.find(&path).await;
-        if taken.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.is_some() {
+        if taken.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.is_some() {
             return Err(of_another(living, &as_wanted.resource).await?);
         }
         not_in_kafka(living, args).await?;
@@ -107,16 +107,16 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
 async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.unwrap_or_default();
+    let found = found.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str);
     let message = match owner {
         Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka {owner}"),
-        None => format!("there is a KafkaTopic {resource} already"),
+        None => format!("the KafkaTopic {resource} exists already"),
     };
     Ok(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} has one KafkaTopic of a name", cx.namespace()))
-            .hint("create the topic by another name"),
+            .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
+            .hint("create the topic under another name"),
     ))
 }
 
@@ -137,8 +137,8 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let message = format!("Kafka has the topic {} already, without a KafkaTopic", args.topic);
     Err(Box::new(
         Failure::new(EXISTS, Kind::Usage, message)
-            .because("a KafkaTopic would take it over: with other settings, and it would be deleted with the resource")
-            .hint("use it as it is, or create a topic by another name")
+            .because("a KafkaTopic would take it over: it would change its settings, and delete it with the resource")
+            .hint("use it as it is, or create a topic under another name")
             .hint(format!("write to it: kstrim produce {}{flags}", args.topic)),
     ))
 }

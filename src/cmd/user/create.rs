@@ -126,16 +126,16 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
 async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "look at the user", &e))?.unwrap_or_default();
+    let found = found.map_err(|e| ownership::api_failure(cx, "read the user", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
     let message = match owner {
         Some(owner) => format!("the KafkaUser {} belongs to the Kafka {owner}", args.user),
-        None => format!("there is a KafkaUser {} already", args.user),
+        None => format!("the KafkaUser {} exists already", args.user),
     };
     Ok(Box::new(
         Failure::new(TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} has one KafkaUser of a name", cx.namespace()))
-            .hint("create the user by another name"),
+            .because(format!("the namespace {} can have only one KafkaUser of a name", cx.namespace()))
+            .hint("create the user under another name"),
     ))
 }
 
@@ -158,8 +158,8 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
         return Ok(());
     }
     let failure = Failure::new(refused::SECRET, Kind::Foreign, message)
-        .because("the user operator would write the credentials into it, over what it holds");
-    Err(Box::new(failure.hint("create the user by another name, or give the Secret another")))
+        .because("the user operator would overwrite its contents with the credentials");
+    Err(Box::new(failure.hint("create the user under another name, or rename the Secret")))
 }
 
 /// See that somebody looks at users at all.
