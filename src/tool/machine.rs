@@ -1,11 +1,11 @@
 //! What minikube stores about a profile on disk, read without minikube and without an engine. Two things in it
 //! identify a profile, and `minikube delete` removes both (minikube 1.38 and later, `cmd/minikube/cmd/delete.go`):
 //!
-//! * `UUID` in `profiles/NAME/config.json`: the value of `minikube start --uuid`, written before the machine is created
+//! * `UUID` in `profiles/NAME/config.json`: the value of `minikube start --uuid`, saved before the machine is created
 //!   (`pkg/minikube/node/start.go`: `SaveProfile` before `startHost`), kept by every later start
 //!   (`updateExistingConfigFromFlags` changes it only for a given flag), empty unless somebody passes the flag. Only the
 //!   hyperkit driver reads it, and generates one if none is given.
-//! * `machines/NAME/id_rsa.pub`: the machine's key. All drivers that create a machine (docker, podman, kvm2, qemu, vfkit,
+//! * `machines/NAME/id_rsa.pub`: the machine's key. Drivers that create a machine (docker, podman, kvm2, qemu, vfkit,
 //!   virtualbox ...) generate it with the machine (`ssh.GenerateSSHKey`) and never again while the file exists; the
 //!   drivers `none` and `ssh` have none.
 
