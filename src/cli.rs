@@ -85,7 +85,7 @@ Look inside:
 
 Set up:
   config       Show the settings and where each comes from, or begin a settings file
-  trust        Let a settings file say where things come from and go to
+  trust        Trust a settings file to name sources and destinations
   tools        List, obtain or remove kstrim's own minikube and kubectl
   bundle       Write, show or check a file with everything for a machine without a network
   versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
@@ -283,10 +283,10 @@ pub enum Command {
     /// over the user's own file.
     #[command(after_help = config::EXAMPLES)]
     Config(Config),
-    /// Let a settings file say where things come from and go to
+    /// Trust a settings file to name sources and destinations
     ///
-    /// Of a project's kstrim.yaml, settings such as mirror, bundle, manifests, minikube-arg and context count only
-    /// when its very content is trusted. Any change of the file ends that. Prints the file's path.
+    /// In a project's kstrim.yaml, settings such as mirror, bundle, manifests, minikube-arg and context take effect
+    /// only when its exact content is trusted. Any change to the file ends that. Prints the file's path.
     #[command(after_help = trust::EXAMPLES)]
     Trust(Trust),
     /// List, obtain or remove kstrim's own minikube and kubectl
@@ -409,10 +409,10 @@ pub struct Down {
     /// Keep minikube, the namespace and the brokers' volumes
     #[arg(long)]
     pub keep_data: bool,
-    /// Delete the profile although others have made things in it, which go with it
+    /// Delete the profile even if others have created things in it, which are deleted with it
     #[arg(long, conflicts_with_all = ["keep_cluster", "keep_data"])]
     pub delete_others: bool,
-    /// Take a profile that does not run for the one that kstrim made, where nothing proves it
+    /// Treat a profile that is not running as created by kstrim even if nothing proves it
     #[arg(long)]
     pub adopt: bool,
     /// How to talk

@@ -97,15 +97,15 @@ pub struct Cx {
     pub kubernetes: OnceCell<Option<crate::names::Version>>,
     /// Whether the profile is kstrim's own, once known.
     pub profile_is_ours: Cell<bool>,
-    /// The installation in the namespace, once it was looked for.
+    /// The installation in the namespace, once it has been looked up.
     pub installation: RefCell<Option<Installation>>,
-    /// Held while the installation is looked for: tasks that run at once must not each propose an id.
+    /// Held while the installation is looked up: concurrent tasks must not each propose an id.
     pub installing: tokio::sync::Mutex<()>,
     /// The namespace's Lease, while this run changes something.
     pub lease: Rc<RefCell<Option<Lease>>>,
-    /// Whether somebody agreed that a profile whose machine is gone is deleted and created again.
+    /// Whether the user agreed that a profile whose machine is gone is deleted and re-created.
     pub recreate: Cell<bool>,
-    /// Whether this run has begun a `minikube start`.
+    /// Whether this run has started a `minikube start`.
     pub began_start: Cell<bool>,
     /// The version of Strimzi's resources that the API server serves, where it was asked for it.
     pub served: Cell<Option<Version>>,
@@ -123,7 +123,7 @@ pub struct Cx {
     pub began: Timestamp,
     /// What this run has put right by itself, and when.
     pub healed: RefCell<std::collections::BTreeMap<String, tokio::time::Instant>>,
-    /// The name of the KafkaTopic of the run's topic; none where Kafka has the topic without one.
+    /// The name of the KafkaTopic of the run's topic; `None` where Kafka has the topic without one.
     pub topic_resource: RefCell<Option<String>>,
     /// Whether other operators of the cluster have been looked at.
     pub rivals_told: Cell<bool>,
@@ -215,14 +215,14 @@ impl Cx {
         }
     }
 
-    /// Whether an object belongs to the installation in the namespace. Nothing does before the installation was
-    /// looked for (`ownership::installation`).
+    /// Whether an object belongs to the installation in the namespace. Nothing does before the installation has been
+    /// looked up (`ownership::installation`).
     pub fn owns(&self, object: &serde_json::Value) -> bool {
         self.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
     }
 
-    /// Apply objects with the installation's id; `force` takes over fields that another manager owns. The result is
-    /// what kubectl said on stderr.
+    /// Apply objects with the installation's id; `force` takes over fields that another manager owns. Returns what
+    /// kubectl printed on stderr.
     ///
     /// # Errors
     /// What the API server refused; a part may have been applied.

@@ -113,7 +113,7 @@ impl Source {
         }
     }
 
-    /// The mirror's URL, if it is asked over plain http and is not on this machine.
+    /// The mirror's URL, if it uses plain http and is not on this machine.
     pub fn plain_http(&self) -> Option<&str> {
         let Self::Url(base) = self else { return None };
         let lower = base.to_ascii_lowercase();

@@ -145,14 +145,14 @@ pub struct Deletion {
     /// The API server, `https://192.168.49.2:8443`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// What is deleted, by kind. Dependents such as pods and services go with what they belong to.
+    /// What is deleted, by kind. Dependents such as pods and services are deleted with their owners.
     pub objects: Vec<DeletedObject>,
-    /// How many topics Kafka has, without its own; they go with the brokers. Missing if they could not be counted.
+    /// How many topics Kafka has, without internal ones; lost with the brokers. Absent if they could not be counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topics: Option<usize>,
-    /// What other people have in the namespace, a line a kind. It stays, and so does the namespace.
+    /// What other people have in the namespace, one line for each kind. It is kept, and so is the namespace.
     pub kept: Vec<String>,
-    /// Kinds that could not be listed, and why; the namespace stays.
+    /// Kinds that could not be listed, and why; the namespace is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
 }
@@ -164,12 +164,12 @@ pub struct DeletedObject {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// The size of a volume as it was asked for, `10Gi`.
+    /// The requested size of a volume, `10Gi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
 }
 
-/// A minikube profile that is about to be deleted, and what goes with it.
+/// A minikube profile that is about to be deleted, and what is deleted with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileDeletion {
     /// The profile.
@@ -183,49 +183,49 @@ pub struct ProfileDeletion {
     pub machine: String,
     /// Number of its nodes.
     pub nodes: u64,
-    /// Whether the engine has the volume of the profile's name; absent where it is not known.
+    /// Whether the engine has the volume of the profile's name; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_volume: Option<bool>,
     /// Whether the cluster answered, so that `namespaces` and `volumes` are complete.
     pub looked_inside: bool,
-    /// Its namespaces, without those of Kubernetes in which nobody made anything.
+    /// Its namespaces, without Kubernetes' own in which nobody created anything.
     pub namespaces: Vec<DeletedNamespace>,
     /// Volume claims in it.
     pub volumes: Vec<DeletedVolume>,
-    /// Kinds that could not be listed, with their namespace and why: others may have objects of them.
+    /// Kinds that could not be listed, with their namespace and why: others may have objects of these kinds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
 }
 
-/// A namespace that goes with a profile.
+/// A namespace that is deleted with a profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeletedNamespace {
     /// Its name.
     pub name: String,
     /// Number of its pods.
     pub pods: u64,
-    /// Whether kstrim did not make it.
+    /// Whether kstrim did not create it.
     pub others: bool,
-    /// Pods and volume claims that kstrim did not make, where the namespace itself is not somebody else's.
+    /// Pods and volume claims that kstrim did not create, unless the namespace itself is somebody else's.
     pub others_objects: Vec<String>,
 }
 
-/// A volume claim that goes with a profile.
+/// A volume claim that is deleted with a profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeletedVolume {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub claim: String,
-    /// Its size as asked for.
+    /// Its requested size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
-    /// Whether kstrim did not make what uses it.
+    /// Whether kstrim did not create what uses it.
     pub others: bool,
 }
 
 impl ProfileDeletion {
-    /// What is not kstrim's, a line each.
+    /// What is not kstrim's, one line each.
     pub fn others(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for namespace in &self.namespaces {
@@ -247,7 +247,7 @@ impl ProfileDeletion {
         format!("{}, {}", counted(namespace.pods, "pod"), counted(volumes, "volume claim"))
     }
 
-    /// All of it for people, a line each.
+    /// All of it for people, one line each.
     pub fn lines(&self) -> Vec<String> {
         let engine = self.engine.as_deref().unwrap_or(&self.driver);
         let mut lines = vec![format!(
@@ -260,7 +260,7 @@ impl ProfileDeletion {
             lines.push(format!("volume {} of the engine, with all its data", self.profile));
         }
         if !self.looked_inside {
-            lines.push("whatever is in it: its cluster does not answer, so it cannot be listed".to_owned());
+            lines.push("everything in it: its cluster does not answer, so it cannot be listed".to_owned());
         }
         for namespace in self.namespaces.iter().filter(|n| !n.others) {
             lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
@@ -274,7 +274,7 @@ impl ProfileDeletion {
             lines.push(format!("volume claims {}", few(&volumes, SHOWN)));
         }
         lines.extend(self.others().into_iter().map(|other| format!("{other}, not created by kstrim")));
-        let unlisted = |why| format!("whatever is there of a kind that cannot be listed: {why}");
+        let unlisted = |why| format!("everything of a kind that cannot be listed: {why}");
         lines.extend(self.unknown.iter().map(unlisted));
         lines
     }

@@ -10,7 +10,7 @@
 //! - [`teardown`]: what `down` does when the profile stays, one task a file.
 //! - [`upgrade`]: from one release to a later one: the path, and its steps as tasks.
 //! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
-//! - [`cluster`]: whose an object of a cluster is, and changes of what is kstrim's.
+//! - [`cluster`]: who owns an object in a cluster, and changes to objects that kstrim owns.
 //! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
 //! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
 //! - [`toolbox`]: minikube and kubectl of kstrim's own, where the machine has none that fits.
@@ -25,7 +25,7 @@
 //! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
-//! - [`redact`]: blanks secrets in text, arguments and objects.
+//! - [`redact`]: redacts secrets in text, arguments and objects.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
 pub mod bundle;

@@ -18,8 +18,8 @@ pub const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
 /// Environment variable that replaces the data folder.
 pub const DATA_DIR: &str = "KSTRIM_DATA_DIR";
 
-/// Where nothing can be written: in place of a folder that is not known. [`unknown`] is asked before any verb that
-/// would use it; the working directory is never a substitute.
+/// A path where nothing can be written, used for a folder that is not known. [`unknown`] is checked before any verb
+/// that would use it; the working directory is never a substitute.
 const NOWHERE: &str = "/dev/null/kstrim";
 
 /// The state folder: `$XDG_STATE_HOME/kstrim`, on systems without one the local data folder.
@@ -42,19 +42,19 @@ fn folder(variable: &str, platform: Option<PathBuf>) -> PathBuf {
     chosen(variable).or_else(platform).unwrap_or_else(|| NOWHERE.into())
 }
 
-/// Whether one of kstrim's folders is not known: there is neither a home directory nor a variable that names it.
+/// Whether one of kstrim's folders is not known: there is neither a home directory nor a variable that sets it.
 pub fn unknown() -> bool {
     [state_dir(), cache_dir(), data_dir()].iter().any(|folder| folder.starts_with(NOWHERE))
 }
 
-/// The user's home directory. Where the environment and the user database name none, one in kstrim's state
-/// folder: minikube and kubectl would otherwise write into the working directory.
+/// The user's home directory. If the environment and the user database name none, one in kstrim's state folder:
+/// minikube and kubectl would otherwise write into the working directory.
 pub fn home() -> PathBuf {
     dirs::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| state_dir().join("home"))
 }
 
-/// Create a folder of kstrim's own, and those above it that do not exist: for this user alone, whatever the umask.
-/// One of an earlier kstrim that others may look into is closed to them.
+/// Create a folder of kstrim's own, and those above it that do not exist: accessible only to this user, whatever the
+/// umask. If an earlier kstrim created it readable by others, its mode is corrected.
 ///
 /// # Errors
 /// What the file system says.
@@ -63,7 +63,7 @@ pub fn private_dir(folder: &Path) -> io::Result<()> {
         folder.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
     for new in missing.into_iter().rev() {
         match DirBuilder::new().mode(0o700).create(new) {
-            // Another kstrim was quicker.
+            // Another kstrim was faster.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && new.is_dir() => {}
             other => other?,
         }
@@ -71,7 +71,7 @@ pub fn private_dir(folder: &Path) -> io::Result<()> {
     }
     let meta = fs::metadata(folder)?;
     if !meta.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     if meta.mode() & 0o077 != 0 && meta.uid() == rustix::process::geteuid().as_raw() {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
@@ -79,7 +79,7 @@ pub fn private_dir(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Open a file of kstrim's own that this user alone can read, whatever the umask and whoever created it.
+/// Open a file of kstrim's own that only this user can read, whatever the umask and whoever created it.
 ///
 /// # Errors
 /// What the file system says.
@@ -91,7 +91,7 @@ pub fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> 
     Ok(file)
 }
 
-/// Write such a file, replacing what is there.
+/// Write such a file, replacing its content.
 ///
 /// # Errors
 /// What the file system says.
@@ -178,7 +178,7 @@ mod tests {
         for at in [&folder, &root.path().join("a/b"), &root.path().join("a")] {
             assert_eq!(mode(at), 0o700, "{}", at.display());
         }
-        // What an earlier version left open is closed.
+        // A mode that an earlier version left open is corrected.
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("opened");
         private_dir(&folder).expect("there");
         assert_eq!(mode(&folder), 0o700);

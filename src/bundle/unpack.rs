@@ -31,7 +31,7 @@ impl Bundle {
         if there && File::open(&path).and_then(sha256::of_reader).is_ok_and(|found| found == entry.sha256) {
             return Ok(Some(path));
         }
-        // What cannot be made private cannot be written either, and is told below.
+        // If the mode cannot be set, the file cannot be written either, and that error is reported below.
         let _ = path.parent().map(private_dir);
         Ok(self.unpack_to(entry, &path, step)?.then_some(path))
     }

@@ -1,7 +1,8 @@
-//! The digests of minikube's and kubectl's releases, so that nobody's word is taken for them at run time: whoever
-//! delivers the bytes, publisher or mirror, they are these or they are not used.
+//! The digests of minikube's and kubectl's releases, so that no checksum has to be trusted at run time: whether a
+//! publisher or a mirror delivers a file, it is used only if it has this digest.
 //!
-//! `programs.json` beside this file holds them; `docs/releases.md` says from where, and how a release is added.
+//! `programs.json` beside this file holds them; `docs/releases.md` says where they come from, and how to add a
+//! release.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -25,7 +26,7 @@ static PROGRAMS: LazyLock<Programs> = LazyLock::new(|| {
         .unwrap_or_else(|e| unreachable!("programs.json is compiled in and tested: {e}"))
 });
 
-/// The SHA-256 of a program as it was published; none if it is not known.
+/// The published SHA-256 of a program; `None` if it is not known.
 pub fn digest(tool: Tool, version: &Version, platform: &str) -> Option<&'static str> {
     let digests = match tool {
         Tool::Minikube => &PROGRAMS.minikube,

@@ -101,8 +101,7 @@ pub struct Consume {
     /// Come as this user, with its credentials
     #[arg(long, value_name = "NAME")]
     pub user: Option<UserName>,
-    /// Whether messages of transactions that are open or aborted are read too, as Kafka's own consumer does unless
-    /// it is told otherwise
+    /// Whether to read messages of open or aborted transactions too, as Kafka's own consumer does by default
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub isolation_level: Isolation,
     /// How to print: values as lines, or a document for each message

@@ -67,7 +67,7 @@ pub struct ToolsInstall {
     /// Take downloads from here instead of their publisher
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
     pub mirror: Option<String>,
-    /// Digests of minikube and kubectl builds that you vouch for, as sha256sum writes them
+    /// Digests of minikube and kubectl builds that you trust, as sha256sum writes them
     #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE")]
     pub tool_digests: Option<PathBuf>,
     /// Use no network

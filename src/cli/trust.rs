@@ -23,7 +23,7 @@ pub struct Trust {
     /// Print what is trusted
     #[arg(long, conflicts_with_all = ["file", "revoke"])]
     pub list: bool,
-    /// Trust it no more
+    /// Stop trusting it
     #[arg(long)]
     pub revoke: bool,
     /// How to print the list

@@ -115,7 +115,7 @@ pub struct What {
     /// Pull images with the login that docker keeps in this file (config.json)
     #[arg(long, env = "KSTRIM_IMAGE_PULL_CONFIG", value_name = "FILE", help_heading = "Where it comes from")]
     pub image_pull_config: Option<PathBuf>,
-    /// Digests of minikube and kubectl builds that you vouch for, as sha256sum writes them
+    /// Digests of minikube and kubectl builds that you trust, as sha256sum writes them
     #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE", help_heading = "Where it comes from")]
     pub tool_digests: Option<PathBuf>,
     /// minikube driver

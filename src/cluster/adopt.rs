@@ -1,4 +1,4 @@
-//! Objects of an earlier kstrim, which knew no installation ids, get the id of their installation.
+//! Labels objects created by an earlier kstrim, which had no installation ids, with the id of their installation.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::manifest::label::ID;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
-/// Kinds of an install manifest that are in no namespace, with the path of their list.
+/// Cluster-scoped kinds of an install manifest: path and resource.
 pub const CLUSTER_SCOPED: [(&str, &str); 4] = [
     ("Namespace", "/api/v1/namespaces"),
     ("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
@@ -19,10 +19,10 @@ pub const CLUSTER_SCOPED: [(&str, &str); 4] = [
     ("ClusterRoleBinding", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"),
 ];
 
-/// Give every object of an installation that has no id its id.
+/// Label every object of the installation that has no id with the installation's id.
 ///
 /// # Errors
-/// When the API server cannot be asked, or refuses a label.
+/// When the API server does not answer, or refuses a label.
 pub async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<(), ApiError> {
     let inventory = Inventory::of(kubectl, installation, &BTreeSet::new()).await?;
     let label = |object: &Value| {
@@ -41,7 +41,7 @@ pub async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<
     for owned in found {
         match change::patch(kubectl, installation, &owned, label).await {
             Ok(_) => {}
-            // It went, or was replaced, meanwhile: nothing to label.
+            // It was deleted or replaced in the meantime: nothing to label.
             Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Conflict) => {}
             Err(error) => return Err(error),
         }

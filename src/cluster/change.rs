@@ -1,4 +1,4 @@
-//! Deletes and changes, each of the very object that was looked at: its uid and resource version are preconditions.
+//! Deletes and changes, each only of the object that was read: its uid and resource version are preconditions.
 
 use serde_json::{Value, json};
 
@@ -6,19 +6,19 @@ use super::installation::{Basis, Installation, Owned};
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
-/// How often a change is tried again because a controller wrote the object's status meanwhile.
+/// How often a change is retried because a controller updated the object's status in the meantime.
 const TRIES: u32 = 40;
 
-/// What became of a deletion.
+/// The result of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
-    /// It is deleted, or was deleted already.
+    /// It was deleted, now or earlier.
     Yes,
-    /// Another object has its name now, or it was taken over meanwhile; it stays.
+    /// Another object has its name now, or it no longer belongs to the installation; it is kept.
     NoLongerOwned,
 }
 
-/// Delete an object without waiting for its end. Its dependents are left to the garbage collector.
+/// Delete an object without waiting until it is gone. Its dependents are left to the garbage collector.
 ///
 /// # Errors
 /// What the API server refused.
@@ -44,11 +44,11 @@ pub async fn delete(
             Again::Same(now, _) => owned = now,
         }
     }
-    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} changes all the time", owned.path())))
+    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} keeps changing", owned.path())))
 }
 
-/// Merge what `patch` makes of the object as it is now into it. `None`: nothing is to be changed. The patch is made
-/// again for each state of the object, so nothing that somebody else wrote meanwhile is lost.
+/// Merge into the object the patch that `patch` computes from its current state. `None`: there is nothing to change.
+/// The patch is recomputed for each new state of the object, so concurrent changes by others are not lost.
 ///
 /// # Errors
 /// What the API server refused; [`ApiErrorKind::Conflict`] if another object has the name now.
@@ -66,7 +66,7 @@ pub async fn patch(
             Again::Same(now, object) => (now, object),
             Again::Gone => return Err(ApiError::new(ApiErrorKind::NotFound, format!("{resource} is gone"))),
             Again::Other => {
-                let message = format!("{} is another object now", owned.path());
+                let message = format!("{} is a different object now", owned.path());
                 return Err(ApiError::new(ApiErrorKind::Conflict, message));
             }
         };
@@ -76,17 +76,18 @@ pub async fn patch(
         match kubectl.patch(installation.namespace(), &resource, &name, &change, None).await {
             Ok(()) => return Ok(true),
             Err(error) if error.kind == ApiErrorKind::Conflict => owned = now,
-            // Another object has the name since the last look: the API server calls its uid immutable.
+            // Another object has taken the name since the last read: the API server reports that the uid is
+            // immutable.
             Err(error) if error.kind == ApiErrorKind::Invalid && error.field() == Some("metadata.uid") => {
                 owned = now;
             }
             Err(error) => return Err(error),
         }
     }
-    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} changes all the time", owned.path())))
+    Err(ApiError::new(ApiErrorKind::Conflict, format!("{} keeps changing", owned.path())))
 }
 
-/// Create an object that must not be there yet. `None`: one of its name is there.
+/// Create an object that must not exist yet. `None`: an object of that name exists.
 ///
 /// # Errors
 /// What the API server refused.
@@ -98,7 +99,7 @@ pub async fn create(kubectl: &Kubectl, collection: &str, object: &Value) -> Resu
     }
 }
 
-/// A second look at an object.
+/// The result of re-reading an object.
 enum Again {
     Gone,
     /// Another object of the name, or no longer the installation's.
@@ -111,7 +112,7 @@ async fn again(kubectl: &Kubectl, installation: &Installation, owned: &Owned) ->
     let now = Owned::new(owned.path(), &object, owned.basis());
     let still = match owned.basis() {
         Basis::Installation => installation.owns(&object),
-        // What made it so cannot change while it has the same uid: its owners, or the user's word.
+        // The reason cannot change while the uid is the same: its owners, or the user's request.
         Basis::Dependent | Basis::Requested => true,
     };
     Ok(if now.uid() == owned.uid() && still { Again::Same(now, object) } else { Again::Other })

@@ -29,13 +29,13 @@ pub struct Installation {
     marked: bool,
     /// Whether the namespace itself has the id.
     named: bool,
-    /// Set if an earlier kstrim, which knew no ids, installed it. Its objects are recognised by what binds them to the
+    /// Set if an earlier kstrim, which had no ids, installed it. Its objects are recognised by what binds them to the
     /// namespace: they are in it, or their digest is one of these, which were found in it.
     without_ids: Option<Vec<String>>,
 }
 
-/// An object that kstrim may delete or change: it was seen, and it belongs to the installation or the user asked for
-/// it. Only this module makes one.
+/// An object that kstrim may delete or change: it was read from the cluster, and it belongs to the installation or
+/// the user asked for the change. Only this module constructs one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owned {
     path: String,
@@ -60,7 +60,7 @@ pub(super) enum Basis {
 pub struct Consent(());
 
 impl Consent {
-    /// The user named the very object on the command line.
+    /// The user named this object on the command line.
     pub fn by_name() -> Self {
         Self(())
     }
@@ -77,7 +77,7 @@ impl Owned {
         &self.path
     }
 
-    /// The uid of the object that was looked at.
+    /// The uid of the object as it was read.
     pub fn uid(&self) -> &str {
         &self.uid
     }
@@ -178,8 +178,8 @@ impl Installation {
         self
     }
 
-    /// The same before its namespace is created: nothing in it has the id yet. The marker that was found went with an
-    /// earlier namespace.
+    /// The same before its namespace is created: nothing in it has the id yet. A marker that was found belonged to
+    /// an earlier namespace and was deleted with it.
     #[must_use]
     pub fn in_new_namespace(mut self) -> Self {
         self.marked = false;
@@ -385,7 +385,7 @@ mod tests {
         for (object, mine) in cases {
             assert_eq!(old.owns(&object), mine, "{object}");
         }
-        // Once the marker is there a label alone says nothing, but for the run that created the marker.
+        // Once the marker exists, a label alone proves nothing, except to the run that created the marker.
         let later = installation(true, None);
         assert!(!later.owns(&object(Some("kafka"), label(), json!({}))));
         assert!(old.marked().owns(&object(Some("kafka"), label(), json!({}))));

@@ -1,4 +1,4 @@
-//! What is in a namespace: every kind that the API server lists, custom ones too.
+//! The contents of a namespace: objects of every kind that the API server lists, including custom resources.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use crate::event;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
-/// How many lists are asked for at once.
+/// How many lists are requested at once.
 const AT_ONCE: usize = 8;
-/// Most names of one kind in a sentence.
+/// The most names of one kind shown in a sentence.
 const SHOWN: usize = 4;
 
 /// A kind of object as the API server serves it.
@@ -34,18 +34,18 @@ pub struct Item {
     pub collection: String,
     /// The object itself.
     pub object: Value,
-    /// Whose it is.
+    /// Who owns it.
     pub class: Class,
 }
 
-/// Whose an object is.
+/// Who owns an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The installation's.
     Owned,
-    /// Kubernetes or the operator created it for what is the installation's.
+    /// Kubernetes or the operator created it for an object of the installation.
     Dependent,
-    /// Kubernetes keeps it in every namespace.
+    /// Kubernetes creates one in every namespace.
     System,
     /// Somebody else's.
     Foreign,
@@ -56,7 +56,7 @@ pub enum Class {
 pub struct Inventory {
     /// What was listed.
     pub items: Vec<Item>,
-    /// Kinds that could not be listed, and why. What cannot be seen may be there.
+    /// Kinds that could not be listed, and why. Objects of these kinds may exist.
     pub unknown: Vec<String>,
 }
 
@@ -72,11 +72,11 @@ impl Item {
 }
 
 impl Inventory {
-    /// List the namespace of an installation and tell whose each object is. `known` are uids of objects that
-    /// belonged to the installation when they were last seen: what they own is its own still.
+    /// List the namespace of an installation and determine who owns each object. `known` are uids of objects that
+    /// belonged to the installation when they were last seen: their dependents still belong to it.
     ///
     /// # Errors
-    /// When the API server does not tell which kinds there are.
+    /// When the API server does not list its kinds.
     pub async fn of(
         kubectl: &Kubectl,
         installation: &Installation,
@@ -105,7 +105,7 @@ impl Inventory {
                         class: Class::Foreign,
                     }));
                 }
-                // Some kinds are advertised and cannot be listed in a namespace.
+                // Some kinds are advertised but cannot be listed in a namespace.
                 Err(error) if error.kind == ApiErrorKind::NoSuchKind => {}
                 Err(error) => unknown.push(format!("{}: {}", kind.plural, error.message)),
             }
@@ -121,13 +121,13 @@ impl Inventory {
         self.items.iter().filter(move |item| item.class == class)
     }
 
-    /// The uids of what is the installation's.
+    /// The uids of the installation's objects.
     pub fn uids(&self) -> BTreeSet<String> {
         let mine = self.items.iter().filter(|i| matches!(i.class, Class::Owned | Class::Dependent));
         mine.map(|item| item.uid().to_owned()).collect()
     }
 
-    /// What keeps the namespace: other people's objects by kind, and kinds that cannot be looked at.
+    /// Why the namespace is kept: other people's objects by kind, and kinds that cannot be listed.
     pub fn foreign(&self) -> Vec<String> {
         let mut lines = by_kind(self.of_class(Class::Foreign));
         lines.extend(self.unknown.iter().map(|why| format!("cannot be listed: {why}")));
@@ -147,11 +147,11 @@ pub fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
     lines.into_iter().map(|(kind, names)| format!("{kind} {}", event::few(&names, SHOWN))).collect()
 }
 
-/// Every kind that is namespaced and can be listed, in each group's preferred version or in another: not every kind of
-/// a group is served in the version that the group prefers.
+/// Every namespaced kind that can be listed, in its group's preferred version or in another one: not every kind of a
+/// group is served in the group's preferred version.
 async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiError> {
     let groups = kubectl.find("/apis").await?.unwrap_or_default();
-    // A group's versions in the order of preference; the place decides which of them a kind is listed in.
+    // A group's versions in order of preference; the position decides in which of them a kind is listed.
     let mut apis = vec!["/api/v1".to_owned()];
     for group in groups["groups"].as_array().into_iter().flatten() {
         let preferred = group.pointer("/preferredVersion/groupVersion").and_then(Value::as_str);
@@ -160,8 +160,8 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
         let others = all.filter(|version| Some(*version) != preferred);
         apis.extend(preferred.into_iter().chain(others).map(|version| format!("/apis/{version}")));
     }
-    // The API server has just answered. A group that has a server of its own (metrics.k8s.io) answers 503 for as long
-    // as that one is away: to ask again would take the time of a restart, for each such group.
+    // The API server has just answered. A group with an API server of its own (metrics.k8s.io) answers 503 for as
+    // long as that server is unavailable: retrying would take as long as a restart, for each such group.
     let once = &kubectl.clone().impatient();
     let lists: Vec<_> = stream::iter(apis)
         .map(|api| async move { (once.find(&api).await, api) })
@@ -187,7 +187,7 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
             if resource["namespaced"] != true || !lists || !deletes || plural.contains('/') {
                 continue;
             }
-            // What happened, not what is there; measurements cannot be deleted and are left out above.
+            // Events are records, not contents; metrics cannot be deleted and were skipped above.
             if plural == "events" && (core || group == "events.k8s.io") {
                 continue;
             }
@@ -202,7 +202,7 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
     Ok((kinds, unknown))
 }
 
-/// Tell whose each object is.
+/// Determine who owns each object.
 fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<String>) {
     let mut mine: BTreeSet<String> = known.clone();
     for item in items.iter_mut() {
@@ -254,8 +254,9 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
     }
 }
 
-/// The uids of the claims that the operator created for a Kafka of the installation. Nothing owns a claim of Strimzi's
-/// (it outlives its Kafka), so it is recognised by the pod that mounts it, or by the operator's labels and its age.
+/// The uids of the claims that the operator created for a Kafka of the installation. Strimzi's claims have no owner
+/// reference (they outlive their Kafka), so a claim is recognised by the pod that mounts it, or by the operator's
+/// labels and its age.
 fn claims(items: &[Item]) -> Vec<String> {
     let kafkas: Vec<&Item> = items.iter().filter(|i| i.kind == "Kafka" && i.class == Class::Owned).collect();
     let mounted: BTreeSet<&str> = items
@@ -282,7 +283,7 @@ fn claims(items: &[Item]) -> Vec<String> {
     claims.filter(|claim| of_kafka(claim)).map(|claim| claim.uid().to_owned()).collect()
 }
 
-/// Whether Kubernetes keeps such an object in every namespace.
+/// Whether Kubernetes creates such an object in every namespace.
 fn system(item: &Item) -> bool {
     match item.kind.as_str() {
         "ConfigMap" => matches!(item.name(), "kube-root-ca.crt" | "openshift-service-ca.crt"),

@@ -1,6 +1,6 @@
-//! One changing command at a time for each namespace, whatever machine it runs on: a Lease of Kubernetes
-//! (`coordination.k8s.io`), as its own controllers use it. The file lock of `engine/lock.rs` does the same for the
-//! commands of one user before there is a cluster.
+//! Allows one changing command at a time in each namespace, whichever machine it runs on: a Kubernetes Lease
+//! (`coordination.k8s.io`), used as by Kubernetes' own controllers. The file lock of `engine/lock.rs` does the same
+//! for the commands of one user before a cluster exists.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,13 +18,13 @@ use crate::tool::kubectl::Kubectl;
 
 /// The Lease's name.
 pub const NAME: &str = "kstrim";
-/// A holder that has not renewed it for this long is dead.
+/// A holder that has not renewed it for this long is considered dead.
 const DURATION: Duration = Duration::from_secs(45);
 /// How often a holder renews it.
 const RENEW: Duration = Duration::from_secs(15);
-/// How often a dead holder's Lease is looked at.
+/// How often a dead holder's Lease is polled.
 const LOOK: Duration = Duration::from_secs(2);
-/// The annotation that tells which state folder and machine the holder has: only one command at a time can have the
+/// The annotation that identifies the holder's state folder and machine: only one command at a time can hold the
 /// file lock there.
 const STATE: &str = "kstrim.io/holder-state";
 
@@ -33,16 +33,16 @@ const STATE: &str = "kstrim.io/holder-state";
 pub struct Holder {
     /// `user@host, pid 17: kstrim up`.
     pub identity: String,
-    /// What only one running command can have: machine and lock file. See [`STATE`].
+    /// What only one running command can hold: machine and lock file. See [`STATE`].
     pub state: String,
 }
 
-/// Why the Lease cannot be had.
+/// Why the Lease cannot be acquired.
 #[derive(Debug)]
 pub enum Refused {
-    /// A command that is alive has it: its holder, and since when.
+    /// A running command holds it: its holder, and since when.
     Held {
-        /// Who has it.
+        /// Who holds it.
         holder: String,
         /// Since when, as the API server stores it.
         since: String,
@@ -57,7 +57,8 @@ impl From<ApiError> for Refused {
     }
 }
 
-/// A Lease that is held. It is renewed until [`Lease::release`]; if somebody else takes it over, `lost` is called once.
+/// A Lease that is held. It is renewed until [`Lease::release`]; if somebody else takes it over, `lost` is called
+/// once.
 pub struct Lease {
     path: String,
     held: Rc<RefCell<Value>>,
@@ -65,7 +66,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Take the Lease of a namespace. `waiting` is called once if a holder that seems dead is waited for.
+    /// Acquire the Lease of a namespace. `waiting` is called once if this has to wait for a holder that seems to be
+    /// dead.
     ///
     /// # Errors
     /// [`Refused`].
@@ -79,7 +81,8 @@ impl Lease {
         let collection = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
         let path = format!("{collection}/{NAME}");
         let mut waiting = Some(waiting);
-        // A clock of another machine proves nothing: the holder is dead if the Lease stays as it is for its duration.
+        // Another machine's clock cannot be relied on: the holder is dead if the Lease does not change for its
+        // duration.
         let mut seen: Option<(String, Instant)> = None;
         let lost: Rc<dyn Fn()> = Rc::new(lost);
         loop {
@@ -105,7 +108,7 @@ impl Lease {
             });
             let dead = match &seen {
                 Some((before, at)) if *before == version => at.elapsed() >= DURATION,
-                // It was renewed while it was watched: the holder lives, and the clocks differ.
+                // It was renewed while it was watched: the holder is alive, and the clocks differ.
                 Some(_) => return Err(held(&found)),
                 None => {
                     seen = Some((version.clone(), Instant::now()));
@@ -154,7 +157,7 @@ impl Lease {
                                 Ok(Some(found)) if text(&found, "/spec/holderIdentity") == identity => {
                                     *held.borrow_mut() = found;
                                 }
-                                // Deleted with its namespace, or by hand: nobody else has it.
+                                // Deleted with its namespace, or by hand: nobody else holds it.
                                 Ok(None) => return,
                                 Ok(Some(_)) => {
                                     lost();
@@ -163,7 +166,7 @@ impl Lease {
                                 Err(_) => {}
                             }
                         }
-                        // An API server that is away comes back, or the run fails by itself.
+                        // An API server that is unavailable comes back, or the run fails on its own.
                         Err(_) => {}
                     }
                 }
@@ -172,7 +175,7 @@ impl Lease {
         Self { path, held, renewing }
     }
 
-    /// Give it up. What cannot be deleted runs out by itself.
+    /// Release it. A Lease that cannot be deleted expires on its own.
     pub async fn release(self, kubectl: &Kubectl) {
         self.renewing.abort();
         let mut held = self.held.borrow().clone();
@@ -186,7 +189,7 @@ impl Lease {
                 Err(error) if error.kind == ApiErrorKind::Conflict => {}
                 _ => return,
             }
-            // A renewal that was under way has changed it.
+            // A renewal that was in progress has changed it.
             let Ok(Some(now)) = kubectl.find(&self.path).await else { return };
             if text(&now, "/spec/holderIdentity") != text(&held, "/spec/holderIdentity") {
                 return;

@@ -32,12 +32,12 @@ struct Shown {
     /// The variable, or the file and line.
     #[serde(rename = "where")]
     place: Option<String>,
-    /// What a file that is not trusted says, which does not count.
+    /// The value from a file that is not trusted, which has no effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<LeftOut>,
 }
 
-/// A value that does not count.
+/// A value that has no effect.
 #[derive(Debug, Serialize)]
 struct LeftOut {
     /// The value.
@@ -45,7 +45,7 @@ struct LeftOut {
     /// File and line.
     #[serde(rename = "where")]
     place: String,
-    /// Why it does not count.
+    /// Why it has no effect.
     why: &'static str,
 }
 
@@ -56,11 +56,11 @@ struct File {
     path: String,
     /// `user` or `project`.
     whose: &'static str,
-    /// Whether anything in it counts.
+    /// Whether anything in it takes effect.
     believed: bool,
-    /// Whether its very content is trusted, so that all of it counts.
+    /// Whether its exact content is trusted, so that all of it takes effect.
     trusted: bool,
-    /// Why it is not believed, or not wholly.
+    /// Why it takes no effect, or only in part.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
@@ -72,7 +72,7 @@ struct Document {
     files: Vec<File>,
 }
 
-/// Why a key of a project's file does not count.
+/// Why a key of a project's file has no effect.
 const NOT_TRUSTED: &str = "the file is not trusted (kstrim trust)";
 
 /// `matches` are those of the whole command line.
@@ -109,7 +109,7 @@ pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitC
 
 fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
     let entry = layers.get(&key.name);
-    // `output`, `timeout` and `no-diagnose` are no flags of this verb: their layers are looked at by hand.
+    // `output`, `timeout` and `no-diagnose` are not flags of this verb: their layers are checked by hand.
     let (value, source) = match id_of(key) {
         Some(id) if key.shape == Shape::Switch => {
             (Some(matches.get_flag(&id).to_string()), matches.value_source(&id))
@@ -167,7 +167,9 @@ fn place(entry: &Entry) -> String {
 fn file(found: &Found) -> File {
     let why = match &found.belief {
         Belief::Whole => None,
-        Belief::What => Some("it is not trusted: what says where from or where to is left out".to_owned()),
+        Belief::What => {
+            Some("it is not trusted: settings that name sources or destinations are ignored".to_owned())
+        }
         Belief::None(why) => Some(why.clone()),
     };
     File {
@@ -179,17 +181,17 @@ fn file(found: &Found) -> File {
     }
 }
 
-/// What does not count, and why, below the table.
+/// What has no effect, and why, below the table.
 fn not_believed(document: &Document) -> String {
     let mut lines = String::new();
     for file in &document.files {
         if let Some(why) = file.why.as_ref().filter(|_| !file.believed) {
-            lines.push_str(&format!("not believed: {}: {why}\n", file.path));
+            lines.push_str(&format!("ignored: {}: {why}\n", file.path));
         }
     }
     for setting in &document.settings {
         if let Some(LeftOut { value, place, why }) = &setting.left_out {
-            lines.push_str(&format!("left out: {place}: {}: {value}: {why}\n", setting.key));
+            lines.push_str(&format!("ignored: {place}: {}: {value}: {why}\n", setting.key));
         }
     }
     if lines.is_empty() { lines } else { format!("\n{lines}") }

@@ -115,7 +115,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
             Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
         let flags = refused::target_flags(&cx.settings.target);
-        Box::new(failure.hint(format!("see what is there: kstrim status{flags}")))
+        Box::new(failure.hint(format!("see what exists: kstrim status{flags}")))
     })?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();
@@ -188,7 +188,7 @@ async fn prepare(
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
-        // A name that somebody else took since is left to them: the forwards then say what is missing.
+        // A name that somebody else has taken since is left alone: the forwards then report what is missing.
         let with_host = |now: &Value| listener::with_host(now, how, ports).ok().flatten();
         return living::exclusively(living, "connect", async || {
             patience.changed_now();

@@ -27,9 +27,9 @@ pub const SHORT: Id = Id("KS-CONSUME-SHORT");
 /// The log does not hold the offset.
 pub const OFFSET: Id = Id("KS-CONSUME-OFFSET");
 
-/// A record is too large to be read.
+/// A record is too large to read.
 pub const TOO_LARGE: Id = Id("KS-CONSUME-TOO-LARGE");
-/// stdout takes nothing.
+/// stdout accepts no data.
 pub const STALLED: Id = Id("KS-OUTPUT-STALLED");
 
 /// How long brokers may be away before it is a failure.
@@ -40,9 +40,9 @@ const LOOK_UP: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(500);
 /// How often a topic is looked up that gives no trouble: partitions may have been added.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How long stdout may take, once the time is over, for what is on its way.
+/// How long stdout may take, after the time limit, for what is already queued.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-/// Bytes that are handed on to stdout at once, and steps through a log until signals and deadlines are looked at.
+/// Bytes that are passed to stdout at once, and steps through a log between checks for signals and deadlines.
 const PORTION: usize = 64 << 10;
 const STEPS: usize = 256;
 /// The pause before brokers that went away are asked again.
@@ -94,13 +94,13 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
         tokio::select! {
             biased;
             kind = &mut stop => Ended::Signal(kind),
-            // It may be waiting for room on stdout, which looks at no deadline.
-            () = late(end) => Ended::Time("the time is over"),
+            // It may be waiting for room on stdout, which checks no deadline.
+            () = late(end) => Ended::Time("the time limit was reached"),
             ended = work => ended?,
             () = super::status::reader_gone() => Ended::Closed,
         }
     };
-    // A signal ends this wait, and so does the time that was given.
+    // A signal ends this wait, and so does the time limit.
     let last = Instant::now() + LAST_BYTES;
     let patience = match ended {
         Ended::Time(_) => Some(last),
@@ -112,9 +112,11 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     {
         reading.out.abandon();
         return Err(Box::new(
-            Failure::new(STALLED, Kind::Timeout, "stdout does not take what was read".to_owned())
-                .because("the time is over, and whoever reads the output has not read all of it")
-                .hint("see whether the program behind the pipe reads, or give it more time: --timeout"),
+            Failure::new(STALLED, Kind::Timeout, "stdout does not accept what was read".to_owned())
+                .because("the time limit was reached before the reader of the output had read all of it")
+                .hint(
+                    "check whether the program that reads the pipe is stuck, or allow more time: --timeout",
+                ),
         ));
     }
     match (ended, args.messages) {
@@ -124,7 +126,7 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
             let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
             let late = !args.from_beginning && args.offset.is_none();
             Err(Box::new(if late {
-                failure.hint("messages that are there already are read with --from-beginning")
+                failure.hint("to read messages that exist already, use --from-beginning")
             } else {
                 failure
             }))
@@ -133,7 +135,7 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     }
 }
 
-/// The end of the time given, if any; a moment later than the reading itself sees it.
+/// The time limit, if any; a moment later than the reader itself notices it.
 async fn late(end: Option<Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end + PAUSE).await,
@@ -148,7 +150,7 @@ fn rights(args: &Consume) -> Rights<'_> {
 /// Where to begin, by partition.
 struct Start {
     from: BTreeMap<i32, i64>,
-    /// Partitions without a leader: where they begin is asked when they have one.
+    /// Partitions without a leader: their start offset is looked up once they have one.
     unplaced: BTreeSet<i32>,
 }
 
@@ -201,7 +203,7 @@ struct Reading<'a> {
     stream: Stream,
     /// What is read next, by partition.
     from: BTreeMap<i32, i64>,
-    /// Partitions whose beginning is not known yet: they have no leader.
+    /// Partitions whose start offset is not known yet: they have no leader.
     unplaced: BTreeSet<i32>,
     /// Partitions that could not be read the last time.
     refused: BTreeSet<i32>,
@@ -226,7 +228,7 @@ impl Reading<'_> {
             let idle = self.args.idle.map(|idle| self.last + idle);
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
-                return Ok(Ended::Time("the time is over"));
+                return Ok(Ended::Time("the time limit was reached"));
             }
             if idle.is_some_and(|idle| now >= idle) {
                 return Ok(Ended::Time("no message came for the time given"));
@@ -296,7 +298,7 @@ impl Reading<'_> {
         self.stream.topic = topic;
     }
 
-    /// Begin with those partitions that have a leader by now.
+    /// Start reading the partitions that have a leader by now.
     async fn place(&mut self) -> Result<()> {
         if self.unplaced.is_empty() {
             return Ok(());
@@ -316,7 +318,7 @@ impl Reading<'_> {
         let readable: BTreeSet<i32> =
             chunks.iter().filter(|c| c.refused.is_none()).map(|c| c.partition).collect();
         for partition in self.refused.intersection(&readable) {
-            self.say(&format!("partition {partition} is read again"));
+            self.say(&format!("partition {partition} can be read again"));
         }
         self.refused.retain(|partition| !readable.contains(partition));
         for chunk in chunks {
@@ -368,7 +370,7 @@ impl Reading<'_> {
                 return Ok(Some(Ended::Closed));
             }
             if steps % STEPS == 0 {
-                // A batch may unpack to much that is passed over.
+                // A batch may unpack to many records that are skipped.
                 tokio::task::yield_now().await;
             }
             if over {
@@ -387,16 +389,14 @@ impl Reading<'_> {
             return streaming::failed(FAILED, rights(self.args), "read", error);
         };
         let topic = &self.args.topic;
-        let message = format!("a message of the topic {topic} is too large to be read");
+        let message = format!("a message of the topic {topic} is too large to read");
         let failure = Failure::new(TOO_LARGE, Kind::Task, message).because(error);
-        Box::new(
-            failure.hint(format!(
-                "go on after it: kstrim consume {topic} --partition {partition} --offset {after}"
-            )),
-        )
+        Box::new(failure.hint(format!(
+            "continue after it: kstrim consume {topic} --partition {partition} --offset {after}"
+        )))
     }
 
-    /// The offset is not in the log any more: its retention deleted it, or a broker lost what it had.
+    /// The offset is no longer in the log: retention deleted it, or a broker lost data.
     async fn go_back_into(&mut self, partition: i32) -> Result<()> {
         let deadline = Instant::now() + LOOK_UP;
         let Some(&was) = self.from.get(&partition) else { return Ok(()) };
@@ -413,7 +413,7 @@ impl Reading<'_> {
         if was < first {
             self.from.insert(partition, first);
             self.say(&format!(
-                "partition {partition} no longer holds offset {was}; reading goes on at {first}"
+                "partition {partition} no longer holds offset {was}; reading continues at {first}"
             ));
         } else if was > end {
             self.was_cut(partition, end);
@@ -421,20 +421,20 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A broker lost what it had, and the log goes on at `end` with other messages. What was printed from there on
-    /// is in it no more; what is before is not printed twice.
+    /// A broker lost data, and the log continues at `end` with other messages. What was printed from there on is no
+    /// longer in the log; what precedes it is not printed twice.
     fn was_cut(&mut self, partition: i32, end: i64) {
         let was = self.from.insert(partition, end).unwrap_or(end);
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
         if was > end {
             self.say(&format!(
-                "partition {partition} was cut back from offset {was} to {end}: messages that were read are lost in \
-                 Kafka; reading goes on at {end}"
+                "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in \
+                 Kafka; reading continues at {end}"
             ));
         }
     }
 
-    /// Say once that partitions cannot be read, while others can.
+    /// Report once that partitions cannot be read, while others can.
     fn say_refused(&mut self, partitions: impl IntoIterator<Item = i32>, why: &str) {
         for partition in partitions {
             if self.refused.insert(partition) {

@@ -104,7 +104,7 @@ impl Verb<'_> {
             || self.args.yes
             || consent::ask("Do all of this.", "nothing was changed", "").await.is_ok();
         if !agreed {
-            tell("what changes the cluster is left out: nobody agreed (--yes says so in a script)");
+            tell("fixes that change the cluster are skipped: they need consent (--yes in a script)");
         }
         let _lock =
             if agreed && changes { Some(Lock::take(&self.paths().lock(), "doctor --fix")?) } else { None };

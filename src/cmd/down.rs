@@ -55,7 +55,7 @@ pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
 async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let _lock = session.lock()?;
     cx.journal.borrow().refuse_newer()?;
-    // Before anything is asked: what is deleted later has to be this.
+    // Before any question: what is deleted later has to be this profile.
     let disk = cx.minikube.on_disk();
     let looked = async {
         let extent = extent(&cx, args).await?;
@@ -64,7 +64,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
             Extent::Nothing => {}
             Extent::Profile => profile = Some(profile_deletion(&cx, args).await?),
             Extent::Resources | Extent::ResourcesButData => {
-                // Of whatever release it is.
+                // Whichever release it is.
                 cx.served.set(living::served(&cx).await?);
                 ownership::exclude(&cx, "down").await?;
                 plan = Some(plan::look(&cx, extent == Extent::ResourcesButData).await?);
@@ -114,7 +114,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     if report.failure.is_none() && cx.settings.target.context.is_some() {
-        // Credentials that nothing needs any more; the next command copies them again.
+        // Credentials that are no longer needed; the next command copies them again.
         session.release(&cx).await;
         let _ = std::fs::remove_file(session.paths.kubeconfig());
     }
@@ -197,7 +197,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
     })
 }
 
-/// A Kafka of kstrim's beside the one to be removed would lose its operator.
+/// Another Kafka of kstrim's, besides the one to be deleted, would lose its operator.
 async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
@@ -214,7 +214,7 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     )
     .because("it would be left without an operator");
     Err(Box::new(failure.hint(format!(
-        "if it may go, delete it first: kstrim kubectl{flags} -- delete kafkas.kafka.strimzi.io {name} -n {}",
+        "if it is not needed, delete it first: kstrim kubectl{flags} -- delete kafkas.kafka.strimzi.io {name} -n {}",
         cx.namespace()
     ))))
 }
@@ -225,7 +225,7 @@ async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
     let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
     gone::refuse_other_engine(cx, &again).await?;
     let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
-    // A person reads it in the question; a script has to say so.
+    // A person sees it in the question; a script has to pass the flag.
     let asked = !args.yes && super::consent::can_ask();
     down_profile::refuse_others(&cx.settings.target, &found, args.delete_others || asked)?;
     Ok(found)
@@ -263,11 +263,11 @@ async fn consent(
     ] {
         more.push_str(if given { flag } else { "" });
     }
-    let hint = format!("agree to it: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
+    let hint = format!("to agree: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }
 
-/// What goes, from where, and what stays.
+/// What is deleted, from where, and what is kept.
 fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
     let server = plan.deletion.server.as_deref().unwrap_or("an unknown server");
     let place = match &cx.settings.target.context {
@@ -290,10 +290,10 @@ fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
         });
     }
     if !plan.deletion.kept.is_empty() {
-        lines.push(format!("It stays, with the namespace: {}.", plan.deletion.kept.join("; ")));
+        lines.push(format!("These stay, and so does the namespace: {}.", plan.deletion.kept.join("; ")));
     }
     for why in &plan.deletion.unknown {
-        lines.push(format!("It cannot be listed, so the namespace stays: {why}."));
+        lines.push(format!("This cannot be listed, so the namespace stays: {why}."));
     }
     lines.join("\n")
 }

@@ -1,4 +1,4 @@
-//! What goes with a profile that `kstrim down` deletes: read before anybody is asked.
+//! What is deleted along with a profile that `kstrim down` deletes: collected before the user is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ use crate::quickstart::{first_start, gone, identity, ownership, refused};
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
-/// The profile holds what kstrim did not create.
+/// The profile contains things that kstrim did not create.
 pub const OTHERS: Id = Id("KS-PROFILE-OTHERS");
 
-/// Look. `runs`: the cluster answers, and can be looked into.
+/// Collect it. `runs`: the cluster answers, so its contents can be listed.
 ///
 /// # Errors
-/// `KS-API-*` when a cluster that answers cannot be asked, `KS-TOOL-*` when minikube cannot.
+/// `KS-API-*` when a cluster that answers cannot be queried, `KS-TOOL-*` when minikube cannot.
 pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
     let listed = cx.minikube.listed().await?;
     let disk = cx.minikube.on_disk();
@@ -77,7 +77,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
     let mut found: BTreeMap<String, DeletedNamespace> = BTreeMap::new();
     for namespace in &namespaces {
         let name = name(namespace);
-        // Those that every cluster has are nobody's; what is in them may be somebody's.
+        // Namespaces that every cluster has belong to nobody; what is in them may belong to somebody.
         let others = !first_start::is_kubernetes(&name) && !installation::by_kstrim(namespace);
         found.insert(name.clone(), DeletedNamespace { name, others, ..DeletedNamespace::default() });
     }
@@ -86,7 +86,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
             namespace.pods += 1;
         }
     }
-    // In a namespace of somebody else's all is theirs, and is not named one by one; in `kube-*` nothing is.
+    // In somebody else's namespace everything is theirs and is not listed one by one; in `kube-*` nothing is.
     let mut theirs: BTreeSet<String> = BTreeSet::new();
     for namespace in found.values_mut().filter(|n| !n.others && !n.name.starts_with("kube-")) {
         let failed = |e| ownership::api_failure(cx, "list what is in the cluster", &e);
@@ -108,7 +108,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
             others: namespace.others || theirs.contains(text(claim, "/metadata/uid")),
         });
     }
-    // Kubernetes' own without anything of anybody's go without saying.
+    // Kubernetes' own namespaces need no mention if nobody has anything in them.
     let plain = |n: &DeletedNamespace| first_start::is_kubernetes(&n.name) && n.others_objects.is_empty();
     deletion.namespaces = found.into_values().filter(|n| !plain(n)).collect();
     Ok(())
@@ -123,7 +123,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     if agreed || others.is_empty() {
         return Ok(());
     }
-    let message = format!("the profile {} holds what kstrim did not create", goes.profile);
+    let message = format!("the profile {} contains things that kstrim did not create", goes.profile);
     let mut failure = Failure::new(OTHERS, Kind::Foreign, message);
     for other in others {
         failure = failure.because(other);
@@ -132,11 +132,11 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     Err(Box::new(
         failure
             .hint(format!("delete only what kstrim created: kstrim down --keep-cluster{flags}"))
-            .hint(format!("or delete all of it, theirs too: kstrim down --delete-others{flags}")),
+            .hint(format!("or delete all of it, including theirs: kstrim down --delete-others{flags}")),
     ))
 }
 
-/// Whether there is anything in the namespace in use that kstrim made.
+/// Whether there is anything in the current namespace that kstrim created.
 ///
 /// # Errors
 /// `KS-API-*`.
@@ -156,23 +156,24 @@ pub async fn anything_of_ours(cx: &Cx) -> Result<bool> {
     Ok(found.iter().any(|n| name(n) == namespace && installation::by_kstrim(n)))
 }
 
-/// The profile that `down` was to delete is not the one that kstrim made.
+/// The failure when the profile that `down` was to delete is not the one that kstrim created.
 pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(
         refused::PROFILE,
         Kind::Foreign,
-        format!("nothing was deleted: kstrim did not make this profile {profile}"),
+        format!("nothing was deleted: kstrim did not create this profile {profile}"),
     );
     let failure = if runs {
         failure
-            .because("nothing that identifies the profile that kstrim made is in this one")
-            .because(format!("and kstrim has made nothing in its namespace {}", cx.namespace()))
+            .because("it has nothing that identifies the profile that kstrim created")
+            .because(format!("and kstrim has created nothing in its namespace {}", cx.namespace()))
     } else {
-        failure.because("nothing that identifies a profile that kstrim made is in its files").hint(format!(
-            "a cluster that runs may carry kstrim's mark: minikube start -p {}",
+        failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(
+            "once it runs, the cluster may have kstrim's marker: minikube start -p {}",
             quote(profile)
         ))
     };
-    failure.hint(format!("if all of it may go, delete it yourself: minikube delete -p {}", quote(profile)))
+    failure
+        .hint(format!("if none of it is needed, delete it yourself: minikube delete -p {}", quote(profile)))
 }

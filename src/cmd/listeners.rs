@@ -24,8 +24,8 @@ pub async fn kafka(living: &Living) -> Result<Value> {
         .ok_or_else(|| Box::new(Failure::new(IDS, Kind::Task, format!("the Kafka {} is gone", cx.cluster()))))
 }
 
-/// Give the Kafka the listeners that `wanted` makes of it as it is now, whoever changed it meanwhile. Whether something
-/// was changed.
+/// Set the Kafka's listeners to those that `wanted` computes from its current state, even if somebody changed it in
+/// the meantime. Returns whether something was changed.
 ///
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, `KS-KAFKA-REPLACED`, what the API server refuses.
@@ -83,7 +83,7 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     }
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
     let flags = refused::target_flags(&living.cx.settings.target);
-    let hint = format!("see what is there: kstrim status{flags}");
+    let hint = format!("see what exists: kstrim status{flags}");
     Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
 }
 

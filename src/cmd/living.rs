@@ -32,9 +32,9 @@ use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
 
-/// How long another command that changes the namespace is waited for.
+/// How long to wait for another command that changes the namespace.
 const OTHERS: Duration = Duration::from_secs(20);
-/// How often it is looked at.
+/// How often to check it.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A way to the cluster, and the Kafka as it was found.
@@ -114,8 +114,8 @@ pub async fn open(session: &Session, global: &Global, topic: &TopicName) -> Resu
     }
 }
 
-/// Go to the cluster for a verb that changes something: no other such command works on the namespace meanwhile, neither
-/// on this machine nor on another. A short one of them is waited for.
+/// Connect to the cluster for a verb that changes something: no other such command works on the namespace at the
+/// same time, neither on this machine nor on another. If one does, this waits briefly for it to end.
 ///
 /// # Errors
 /// As [`open`]; `KS-LOCKED`, `KS-NAMESPACE-LOCKED`.
@@ -149,7 +149,7 @@ pub async fn exclusively<T>(
     done
 }
 
-/// Take the file lock, without which nobody may take the namespace's Lease; another command is waited for.
+/// Take the file lock, without which nobody may acquire the namespace's Lease; waits for another command.
 ///
 /// # Errors
 /// `KS-LOCKED`.
@@ -163,7 +163,7 @@ pub async fn lock(session: &Session) -> Result<Lock> {
     }
 }
 
-/// Take the namespace's Lease; another command is waited for. The session gives it up.
+/// Acquire the namespace's Lease; waits for another command. The session releases it.
 ///
 /// # Errors
 /// `KS-NAMESPACE-LOCKED`.
@@ -185,7 +185,7 @@ async fn pause(session: &Session) -> Result<()> {
     }
 }
 
-/// A way to the cluster, with the lock of this machine. The namespace's Lease is given up by the session.
+/// A connection to the cluster, with the lock of this machine. The session releases the namespace's Lease.
 pub struct Changing {
     living: Living,
     _lock: Lock,

@@ -159,7 +159,7 @@ impl Reading<'_> {
                 format!("the cluster of the profile {} does not answer", self.target.profile),
             )
             .because(error)
-            .hint("see what is there: kstrim status")
+            .hint("see what exists: kstrim status")
             .hint(format!("start it: {up}")),
         )
     }
@@ -228,7 +228,7 @@ impl Screen {
         self.gone
     }
 
-    /// Print one, as soon as there is room for it.
+    /// Print a line as soon as there is room for it.
     async fn line(&mut self, line: &Line) {
         let text = match self.format {
             LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),

@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    // A file that cannot be read must not keep anybody from revoking its trust.
+    // A file that cannot be read must not prevent anyone from revoking its trust.
     let layers = match layers {
         Err(_) if matches!(cli.command, Command::Trust(_)) => Ok(Layers::default()),
         layers => layers,
@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.kind.exit_code())
         }
     };
-    // What could not be printed was lost to the signal, whatever the verb's end was.
+    // Output that could not be printed was lost because of the signal, however the verb ended.
     output::finish().map_or(code, ExitCode::from)
 }
 
@@ -183,17 +183,17 @@ fn print(text: &str) {
     let _ = output::stdout().print(text);
 }
 
-/// Write talk to stderr.
+/// Write a message to stderr.
 fn complain(text: &str) {
     let _ = output::stderr().print(text);
 }
 
-/// Talk to the person at stderr, one line.
+/// Print a one-line warning to stderr.
 fn warn(text: &str) {
     complain(&format!("warning: {text}\n"));
 }
 
-/// What to do about what was said before.
+/// Print what to do about the preceding message.
 fn hint(text: &str) {
     complain(&format!("hint: {text}\n"));
 }

@@ -1,7 +1,7 @@
 //! `kstrim produce`: lines of stdin to a topic.
 //!
-//! Memory: [`lines::AHEAD`] bytes of lines that are read ahead, and a portion of [`PORTION_BYTES`], or one line where that is
-//! larger, three times: as lines, as batches, as requests.
+//! Memory: [`lines::AHEAD`] bytes of lines that are read ahead, and three copies of a portion of [`PORTION_BYTES`],
+//! or of one line if that is larger: as lines, as batches, as requests.
 
 mod lines;
 
@@ -166,8 +166,8 @@ impl Framer<'_> {
         let mut portion = Vec::new();
         let mut bytes = 0;
         let mut line = first;
-        // Messages without a key go where the others of their portion go, and to a partition that has a leader, as
-        // Kafka's own producer does it. A key's partition is the key's, whether it has a leader or not.
+        // Messages without a key are sent to the same partition as the others of their portion, one that has a
+        // leader, as Kafka's own producer does it. The partition of a key is fixed, whether it has a leader or not.
         let partitions = topic.partitions();
         let led: Vec<i32> = topic.led().collect();
         let keyless = led.get(self.turn as usize % led.len().max(1)).copied().unwrap_or(0);

@@ -53,13 +53,13 @@ struct Pool {
     controllers: bool,
 }
 
-/// Where the number of brokers is.
+/// Where the number of brokers is set.
 enum Place {
     /// In the Kafka: it has no node pools.
     Kafka,
     /// In a node pool, as it was read.
     Pool(Box<Value>),
-    /// In a pool that does not exist yet: its resource without the number of nodes.
+    /// In a pool that does not exist yet: its resource, without the number of nodes.
     New(Box<Object>),
 }
 
@@ -142,7 +142,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 let patch = |now: &Value| {
                     let same =
                         now.pointer("/spec/replicas").and_then(Value::as_u64) == Some(u64::from(pool.has));
-                    // Fewer: of the very brokers that were looked into.
+                    // Fewer: exactly the brokers that were checked.
                     let as_seen = wanted > pool.has || unsettled(now).is_none() && node_ids(now) == pool.ids;
                     (same && as_seen).then(|| json!({"spec": {"replicas": wanted}}))
                 };
@@ -175,7 +175,7 @@ const REMOVE_IDS: &str = "strimzi.io/remove-node-ids";
 /// Why it is not certain which brokers of a node pool the operator would remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unsettled {
-    /// The operator has not yet taken up an earlier change, so its node ids are those of before.
+    /// The operator has not reconciled an earlier change yet, so its node ids are out of date.
     Behind,
     /// [`REMOVE_IDS`] is set.
     Named,
@@ -192,7 +192,7 @@ fn unsettled(pool: &Value) -> Option<Unsettled> {
     (!taken_up || !all).then_some(Unsettled::Behind)
 }
 
-/// The ids of a node pool's nodes as the operator says, ascending.
+/// The ids of a node pool's nodes as reported by the operator, ascending.
 fn node_ids(pool: &Value) -> Vec<i32> {
     let ids = pool.pointer("/status/nodeIds").and_then(Value::as_array);
     let mut ids: Vec<i32> =
@@ -201,18 +201,18 @@ fn node_ids(pool: &Value) -> Vec<i32> {
     ids
 }
 
-/// The refusal to remove brokers while it is not certain which ones would go.
+/// The refusal to remove brokers while it is not certain which ones would be removed.
 fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     let message =
-        format!("it is not certain which brokers of pool {} would go, so none is removed", pool.name);
+        format!("it is not certain which brokers of pool {} would be removed, so none is", pool.name);
     let target = &living.cx.settings.target;
     let flags = refused::target_flags(target);
     Box::new(match why {
         Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
-            .because("the operator has not yet taken up an earlier change of the pool")
+            .because("the operator has not yet reconciled an earlier change of the pool")
             .hint(format!("wait until it has, then try again: kstrim status{flags}")),
         Unsettled::Named => Failure::new(POOL, Kind::Usage, message)
-            .because(format!("the annotation {REMOVE_IDS} makes the operator remove others than those that were checked"))
+            .because(format!("the annotation {REMOVE_IDS} makes the operator remove brokers that were not checked"))
             .hint(format!(
                 "remove the annotation: kstrim kubectl{flags} -- annotate kafkanodepools.kafka.strimzi.io {} -n {} {REMOVE_IDS}-",
                 pool.name, target.namespace
@@ -220,23 +220,24 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     })
 }
 
-/// The refusal of a change of what somebody else has just changed.
+/// The refusal to change what somebody else has just changed.
 fn meanwhile(pool: &Pool) -> Box<Failure> {
-    let message = format!("the number of nodes in {} was changed by somebody else meanwhile", pool.name);
-    Box::new(Failure::new(POOL, Kind::Task, message).hint("nothing was changed: look at it, then try again"))
+    let message =
+        format!("the number of nodes in {} was changed by somebody else in the meantime", pool.name);
+    Box::new(Failure::new(POOL, Kind::Task, message).hint("nothing was changed: check it, then try again"))
 }
 
-/// The refusal of a pool that kstrim did not create.
+/// The refusal to change a pool that kstrim did not create.
 fn foreign(living: &Living, pool: &Pool, args: &Scale) -> Box<Failure> {
     let message = format!("the node pool {} was not created by kstrim", pool.name);
     let flags = refused::target_flags(&living.cx.settings.target);
     Box::new(Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message).hint(format!(
-        "change it all the same: kstrim scale --brokers {} --pool {}{flags}",
+        "change it anyway: kstrim scale --brokers {} --pool {}{flags}",
         args.brokers, pool.name
     )))
 }
 
-/// Topics of which a broker has a partition in its folders, once for each partition.
+/// Topics of which a broker has a partition in its data directories, once for each partition.
 async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, ApiError> {
     const VOLUMES: &str = "/var/lib/kafka";
     let cx = &living.before;
@@ -398,12 +399,12 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let brokers = Brokers::of(cx);
     let deadline = Instant::now() + ASK;
     let unseen = |why: String| {
-        let message = "it cannot be seen which partitions the brokers hold, so none is removed";
-        let hint = format!("see what is there: kstrim status{}", refused::target_flags(&cx.settings.target));
+        let message = "it is not known which partitions the brokers hold, so none is removed";
+        let hint = format!("see what exists: kstrim status{}", refused::target_flags(&cx.settings.target));
         Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
-    // Access rules hide topics from a client without a user: there the brokers' own folders are looked at.
+    // Access rules hide topics from a client without a user: there the brokers' own data directories are checked.
     if living.kafka.pointer("/spec/kafka/authorization").is_some_and(Value::is_object) {
         for id in leaving {
             for topic in partitions_on_disk(living, *id).await.map_err(|e| unseen(e.to_string()))? {

@@ -81,7 +81,7 @@ impl Session {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
                 if let Ok(json) = serde_json::to_string(&line) {
-                    // The file may be handed on: what others say may hold a login, too.
+                    // The file may be shared: text from other programs may contain credentials, too.
                     log.borrow_mut().line(redact::shapes(&json));
                 }
                 reporter.borrow_mut().event(&line);
@@ -150,12 +150,12 @@ impl Session {
         });
     }
 
-    /// The run's Lease is given up by [`Session::release_held`].
+    /// The run's Lease is released by [`Session::release_held`].
     pub fn hold(&self, cx: Rc<crate::context::Cx>) {
         *self.held.borrow_mut() = Some(cx);
     }
 
-    /// Give up the Lease of what was given to [`Session::hold`].
+    /// Release the Lease of what was passed to [`Session::hold`].
     pub async fn release_held(&self) {
         let held = self.held.borrow_mut().take();
         if let Some(cx) = held {
@@ -163,7 +163,7 @@ impl Session {
         }
     }
 
-    /// Give up the namespace's Lease that a run holds, also after an interrupt.
+    /// Release the namespace's Lease that a run holds, even after an interrupt.
     pub async fn release(&self, cx: &crate::context::Cx) {
         let runner: Rc<dyn crate::exec::Runner> = Rc::new(self.runner.detached());
         crate::quickstart::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
@@ -254,7 +254,7 @@ impl Session {
         let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove");
         if failure.kind == Kind::Timeout && goes_on {
             let flags = crate::quickstart::refused::target_flags(&self.target);
-            failure = failure.hint(format!("look closer: kstrim status{flags}"));
+            failure = failure.hint(format!("for details: kstrim status{flags}"));
         }
         match failure.kind {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
@@ -272,7 +272,7 @@ impl Session {
     }
 }
 
-/// The command as it was given: without its target and its other flags it would be another one.
+/// The command as it was typed: without its target and its other flags it would be a different one.
 fn typed() -> String {
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -112,7 +112,7 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
         Ok(()) => Ok(format!("every broker of the Kafka {} has it", cx.cluster())),
         // A refused setting would keep the operator from everything else.
         Err(failure) if failure.kind == Kind::Task => {
-            // What somebody else has set since stays as it is.
+            // Settings that somebody else has changed since are kept.
             let ours = |now: &Value| {
                 let config = now.pointer("/spec/kafka/config").and_then(Value::as_object);
                 let still =

@@ -104,8 +104,8 @@ struct Beside {
     failure: Option<Box<Failure>>,
 }
 
-/// The topic as the test may create it, in Kafka alone: the test deletes it only if Kafka says that it was created by
-/// this very request. `None` if a `KafkaTopic` describes it: then it is the topic operator's to create.
+/// The topic that the test may create, in Kafka only: the test deletes it only if Kafka confirms that this request
+/// created it. `None` if a `KafkaTopic` describes it: then the topic operator creates it.
 async fn topic_to_create(cx: &Cx) -> Result<Option<NewTopic>> {
     let mut kinds = smoke::KINDS.to_vec();
     kinds.push(ObservedKind::KafkaTopic);

@@ -80,7 +80,7 @@ impl Stream {
                     format!("no broker of the Kafka {} answers", cx.cluster()),
                 )
                 .because(e)
-                .hint(format!("see what is there: kstrim status{flags}")),
+                .hint(format!("see what exists: kstrim status{flags}")),
             )
         };
         let mut client = brokers.client_with(options, Instant::now() + CONNECT).await.map_err(unreachable)?;
@@ -92,8 +92,8 @@ impl Stream {
                     Kind::Usage,
                     format!("the Kafka {} has no topic {name}", cx.cluster()),
                 )
-                .hint(format!("make it: kstrim topic create {name}{flags}"))
-                .hint(format!("or see which there are: kstrim topic list{flags}")),
+                .hint(format!("create it: kstrim topic create {name}{flags}"))
+                .hint(format!("or list the topics: kstrim topic list{flags}")),
             ),
             _ => failed(UNREACHABLE, rights, "looked up", e),
         })?;
@@ -148,6 +148,6 @@ pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<
             failure.hint("a message may have 1 MiB by default: max.message.bytes of the topic")
         }
         Some(code::NOT_ENOUGH_REPLICAS) => failure.hint("too few brokers have the partition: kstrim status"),
-        _ => failure.hint("see what is there: kstrim status"),
+        _ => failure.hint("see what exists: kstrim status"),
     })
 }

@@ -25,7 +25,7 @@ pub const UNKNOWN: Id = Id("KS-TOPIC-UNKNOWN");
 /// The topic is marked as deleted, and its finalizer stays.
 const STUCK: Id = Id("KS-TOPIC-STUCK");
 
-/// The resource is not the one that was looked at.
+/// The resource is not the one that was read.
 const REPLACED: Id = Id("KS-OBJECT-REPLACED");
 
 /// Plural of the resource in the API.
@@ -169,7 +169,7 @@ async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     .await
 }
 
-/// Delete a resource of Strimzi's that the user named: the very one that was looked at before the question.
+/// Delete a Strimzi resource that the user named: only the one that was read before the question.
 pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, what: &str) -> Result<()> {
     let cx = &living.cx;
     let installation = ownership::installation(cx).await?;
@@ -178,9 +178,9 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
     match deleted.map_err(|e| ownership::api_failure(cx, &format!("delete {what}"), &e))? {
         Deleted::Yes => Ok(()),
         Deleted::NoLongerOwned => {
-            let message = format!("{what} was deleted and created again by somebody else meanwhile");
+            let message = format!("{what} was deleted and re-created by somebody else in the meantime");
             Err(Box::new(
-                Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: look at it again"),
+                Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: check it again"),
             ))
         }
     }

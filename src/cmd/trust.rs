@@ -16,7 +16,7 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::redact;
 use crate::report::table::Table;
 
-/// A setting without which something else would be done stands in a file that is not trusted.
+/// A file that is not trusted has a setting that cannot be ignored without changing what the command does.
 pub const UNTRUSTED: Id = Id("KS-CONFIG-UNTRUSTED");
 /// There is no settings file to trust.
 pub const NO_FILE: Id = Id("KS-TRUST-NO-FILE");
@@ -24,7 +24,7 @@ pub const NO_FILE: Id = Id("KS-TRUST-NO-FILE");
 /// Trust a file, list what is trusted, or revoke it.
 ///
 /// # Errors
-/// [`NO_FILE`], `KS-CONFIG-*` for a file that cannot be one, `KS-TRUST-UNWRITABLE`.
+/// [`NO_FILE`], `KS-CONFIG-*` for a file that is not a valid settings file, `KS-TRUST-UNWRITABLE`.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let trust = Trust::default();
     if args.list {
@@ -63,14 +63,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The path that a file is known by, if it can be told.
+/// The path by which a file is known, if it can be determined.
 fn shown(file: &Path) -> String {
     known_as(file).unwrap_or_else(|_| file.to_owned()).display().to_string()
 }
 
 fn no_file() -> Box<Failure> {
     let message = format!("there is no {PROJECT_FILE} in this folder or above it");
-    Box::new(Failure::new(NO_FILE, Kind::Usage, message).hint("begin one: kstrim config init"))
+    Box::new(Failure::new(NO_FILE, Kind::Usage, message).hint("create one: kstrim config init"))
 }
 
 fn table(records: &[crate::config::trust::Record]) -> String {
@@ -81,8 +81,8 @@ fn table(records: &[crate::config::trust::Record]) -> String {
     super::drawn(&table)
 }
 
-/// Say what is not believed and what is left out, and refuse where the verb cannot do without. `matches` are those of
-/// the whole command line.
+/// Report which files and settings are ignored, and refuse if the verb cannot do without them. `matches` are those
+/// of the whole command line.
 ///
 /// # Errors
 /// [`UNTRUSTED`] with the keys and their lines.
@@ -94,11 +94,11 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
                 Whose::Project => "the settings file",
             };
             let path = quote(&found.path.display().to_string());
-            super::warn(&format!("{whose} {} is not believed: {why}", found.path.display()));
-            super::hint(&format!("if you know it, let this very content count: kstrim trust {path}"));
+            super::warn(&format!("{whose} {} is ignored: {why}", found.path.display()));
+            super::hint(&format!("if you know it, trust its current content: kstrim trust {path}"));
         }
     }
-    // Nothing else is left out or refused; the tree of verbs, which tells what a verb takes, costs milliseconds.
+    // Nothing else is ignored or refused; building the tree of commands costs milliseconds.
     if !layers.files.iter().any(|f| f.whose == Whose::Project && !f.trusted) {
         return Ok(());
     }
@@ -115,16 +115,16 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     if needed.is_empty() {
         for entry in &asked {
             let place = format!("{}:{}", entry.file.display(), entry.line);
-            super::warn(&format!("{place}: {} is left out: the file is not trusted", entry.key));
+            super::warn(&format!("{place}: {} is ignored: the file is not trusted", entry.key));
         }
-        super::hint(&format!("to let it count: kstrim trust {path}"));
+        super::hint(&format!("to have it take effect: kstrim trust {path}"));
         return Ok(());
     }
     let file = first.file.display();
     let message = if deletes {
-        format!("{file} is not trusted, and it says what would be deleted")
+        format!("{file} is not trusted, and it decides what would be deleted")
     } else {
-        format!("{file} is not trusted, and without it something else would be done")
+        format!("{file} is not trusted, and ignoring it would change what this command does")
     };
     let mut failure = Failure::new(UNTRUSTED, Kind::Usage, message);
     for entry in &needed {
@@ -133,10 +133,10 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     }
     failure = failure.hint(format!("if you know the file: kstrim trust {path}"));
     let flags: Vec<String> = needed.iter().map(|entry| format!("--{}", entry.key)).collect();
-    Err(Box::new(failure.hint(format!("or say it yourself: {}", flags.join(", ")))))
+    Err(Box::new(failure.hint(format!("or set it yourself: {}", flags.join(", ")))))
 }
 
-/// What a file that is not trusted says of where a verb deletes.
+/// The settings of an untrusted file that determine what a verb deletes.
 fn aimed<'a>(wanted: &dyn Fn(&str) -> bool, layers: &'a Layers) -> Vec<&'a Entry> {
     // A context is a cluster by itself.
     let context = !wanted("context") || layers.get("context").is_some();
@@ -150,7 +150,7 @@ fn aimed<'a>(wanted: &dyn Fn(&str) -> bool, layers: &'a Layers) -> Vec<&'a Entry
         .collect()
 }
 
-/// Whether the verb deletes something of a cluster.
+/// Whether the verb deletes something in a cluster.
 fn deletes(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
         Some(("down" | "remove", _)) => true,
@@ -160,7 +160,7 @@ fn deletes(matches: &ArgMatches) -> bool {
     }
 }
 
-/// Whether the verb takes this setting, and neither a flag nor a variable gives it.
+/// Whether the verb accepts this setting, and neither a flag nor a variable sets it.
 fn wanted(root: &Command, matches: &ArgMatches, key: &str) -> bool {
     let (mut verb, mut matches) = (root, matches);
     let of = |command: &Command| {
@@ -180,8 +180,8 @@ fn wanted(root: &Command, matches: &ArgMatches, key: &str) -> bool {
     known.is_some() && !given
 }
 
-/// Whether an argument was given on the command line or by its variable. Its id is known to be one of the verb's, or
-/// of all verbs'.
+/// Whether an argument was given on the command line or by its variable. The id must be one of the verb's, or a
+/// global one.
 fn said(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }

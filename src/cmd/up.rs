@@ -23,7 +23,7 @@ use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
 
-/// An API server that answers has done so by then.
+/// An API server that is up has answered by then.
 const PROMPT: Duration = Duration::from_secs(2);
 
 /// Bring the cluster up.
@@ -85,8 +85,8 @@ async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>,
     Ok(Ended { report, next })
 }
 
-/// Whether a profile whose machine is gone may be deleted and created again, where there is somebody to ask: before
-/// the tasks begin to draw.
+/// Ask whether a profile whose machine is gone may be deleted and re-created, if there is somebody to ask: before
+/// the tasks start to draw.
 async fn ask_to_recreate(cx: &Cx) -> Result<()> {
     if cx.settings.target.context.is_some() || !identity::is_made(cx) {
         return Ok(());
@@ -104,7 +104,7 @@ async fn ask_to_recreate(cx: &Cx) -> Result<()> {
         cx.profile(),
         gone::lost(cx, &facts)
     );
-    let hint = format!("say so: {} --recreate", refused::up(cx));
+    let hint = format!("to agree: {} --recreate", refused::up(cx));
     super::consent::ask(&question, "nothing was deleted", &hint).await?;
     cx.recreate.set(true);
     Ok(())

@@ -1,5 +1,5 @@
-//! Whether a file on this machine can be believed to be its user's: who owns it and every folder above it, and who
-//! else may write there. The same question as git's `safe.directory` (CVE-2022-24765) and ssh's `StrictModes`.
+//! Whether a file on this machine is safe to treat as the user's own: who owns it and every folder above it, and who
+//! else may write there. The same check as git's `safe.directory` (CVE-2022-24765) and ssh's `StrictModes`.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// A file of settings is short; more is a mistake, or an attack on the parser. Bytes.
+/// Limit in bytes. A settings file is short; a larger one is a mistake, or an attack on the parser.
 pub const LIMIT: u64 = 64 * 1024;
-/// Symbolic links that are followed, as Linux does.
+/// How many symbolic links are followed; the same limit as on Linux.
 const MOST_LINKS: usize = 40;
 
-/// Who asks.
+/// The user on whose behalf files are read.
 #[derive(Debug, Clone)]
 pub struct Me {
-    /// Whose files are believed: one's own, root's, and with sudo those of who called it.
+    /// Whose files are accepted: the user's own, root's, and with sudo those of the calling user.
     owners: Vec<u32>,
     /// `/etc/passwd` and `/etc/group`, for groups of a single user.
     passwd: String,
@@ -28,7 +28,7 @@ impl Me {
     pub fn now() -> Self {
         let uid = rustix::process::geteuid().as_raw();
         let mut owners = vec![uid, 0];
-        // sudo sets it; another's variable counts for root alone, who could read the file anyway.
+        // Set by sudo; a value from elsewhere matters only for root, who could read the file anyway.
         let sudo = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse::<u32>().ok());
         owners.extend(sudo.filter(|_| uid == 0));
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -39,8 +39,8 @@ impl Me {
         self.owners.contains(&uid)
     }
 
-    /// Whether a group has no member but one of the owners: many systems give every user such a group and a umask
-    /// that lets it write. A group that the files do not know is not taken for one.
+    /// Whether a group has no members but the owners: many systems give every user such a group, and a umask that
+    /// lets it write. A group that is not in these files does not qualify.
     fn is_private(&self, gid: u32) -> bool {
         fn field(line: &str, at: usize) -> &str {
             line.split(':').nth(at).unwrap_or("")
@@ -66,13 +66,13 @@ impl Me {
         }
     }
 
-    /// Why a file is not believed, one clause; none if it is. `meta` is that of the file that was opened.
+    /// Why a file is not accepted, in one clause; `None` if it is. `meta` is that of the file that was opened.
     ///
     /// # Errors
     /// What the file system says.
     pub fn doubt(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
         if !meta.is_file() {
-            return Ok(Some("it is no regular file".into()));
+            return Ok(Some("it is not a regular file".into()));
         }
         if let Some(why) = self.of_owner("it", meta) {
             return Ok(Some(why));
@@ -84,7 +84,7 @@ impl Me {
         let mut shared = false;
         for _ in 0..MOST_LINKS {
             let entry = fs::symlink_metadata(&at)?;
-            // A link has no mode of its own; whoever owns it says where it leads.
+            // A link has no mode of its own; its owner decides where it points.
             if let Some(why) = self.of_owner(&format!("the link {}", at.display()), &entry) {
                 return Ok(Some(why));
             }
@@ -94,9 +94,11 @@ impl Me {
                     let next = fs::read_link(&at)?;
                     at = at.parent().unwrap_or(Path::new("/")).join(next);
                 }
-                // In a folder like /tmp anybody may make a second name for another's file.
+                // In a folder like /tmp anybody may create a hard link to somebody else's file.
                 None if shared && meta.nlink() > 1 => {
-                    return Ok(Some("it has several names, in a folder to which everybody may write".into()));
+                    return Ok(Some(
+                        "it has several hard links, in a folder to which everybody may write".into(),
+                    ));
                 }
                 None => return Ok(None),
             }
@@ -109,8 +111,8 @@ impl Me {
         (!self.owns(meta.uid())).then(|| format!("{what} belongs to uid {}, you are uid {me}", meta.uid()))
     }
 
-    /// Every folder above: whoever may rename one of them may put another file in the place of this one. Links among
-    /// them are resolved, and both ways are looked at.
+    /// Every folder above: whoever may rename one of them may replace this file with another. Links among them are
+    /// resolved, and both paths are checked.
     fn of_folders(&self, at: &Path, shared: &mut bool) -> io::Result<Option<String>> {
         let folder = at.parent().unwrap_or(Path::new("/"));
         let real = folder.canonicalize()?;
@@ -135,11 +137,11 @@ impl Me {
     }
 }
 
-/// A file that was opened without waiting for anybody: a FIFO or a device is not read.
+/// A file that was opened without blocking: a FIFO or a device is not read.
 #[derive(Debug)]
 pub struct Opened {
     file: File,
-    /// What was opened, which a rename later does not change.
+    /// The metadata of the file that was opened, which a later rename does not change.
     pub meta: Metadata,
 }
 
@@ -158,16 +160,18 @@ impl Opened {
     /// Its bytes.
     ///
     /// # Errors
-    /// What the file system says; it is no regular file, or larger than settings are.
+    /// What the file system says; it is not a regular file, or larger than settings are.
     pub fn read(self) -> io::Result<Vec<u8>> {
         if !self.meta.is_file() {
-            return Err(io::Error::other("it is no regular file"));
+            return Err(io::Error::other("it is not a regular file"));
         }
         let mut bytes = Vec::new();
         self.file.take(LIMIT + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LIMIT {
             let size = self.meta.len().max(LIMIT + 1);
-            return Err(io::Error::other(format!("it has {size} bytes; settings take less than {LIMIT}")));
+            return Err(io::Error::other(format!(
+                "it has {size} bytes; a settings file has less than {LIMIT}"
+            )));
         }
         Ok(bytes)
     }
@@ -223,9 +227,9 @@ mod tests {
         mode(&folder, 0o1777);
         assert_eq!(doubt(&me(), &file), None);
         fs::hard_link(&file, folder.join("second")).expect("a second name");
-        assert!(doubt(&me(), &file).expect("a doubt").contains("several names"));
+        assert!(doubt(&me(), &file).expect("a doubt").contains("several hard links"));
         fs::remove_file(folder.join("second")).expect("removed");
-        // A group of one's own.
+        // A group of the user's own.
         mode(&folder, 0o755);
         mode(&file, 0o664);
         let (uid, gid) = (rustix::process::geteuid().as_raw(), fs::metadata(&file).expect("there").gid());
@@ -276,7 +280,7 @@ mod tests {
             0,
         )
         .expect("a FIFO");
-        assert!(doubt(&me(), &fifo).expect("a doubt").contains("no regular file"));
+        assert!(doubt(&me(), &fifo).expect("a doubt").contains("not a regular file"));
         assert!(Opened::at(&fifo).expect("opened").read().is_err());
         assert!(Opened::at(Path::new("/dev/zero")).expect("opened").read().is_err());
         assert!(doubt(&me(), root.path()).is_some());

@@ -1,8 +1,8 @@
 //! Settings from files: the user's own, and the project's over it. Their values become the defaults of
 //! the command line, so that flags and environment variables win over them by clap's own order.
 //!
-//! Not every file is believed ([`super::belief`]), and of a project's file what says where things come from or go to
-//! counts only when the user has trusted that very content ([`super::trust`]).
+//! Not every file is accepted ([`super::belief`]), and in a project's file the settings that name sources or
+//! destinations take effect only when the user has trusted exactly that content ([`super::trust`]).
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// Whose word a file is.
+/// Who a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// The user's own, in the configuration folder.
@@ -46,14 +46,14 @@ pub enum Whose {
     Project,
 }
 
-/// How far a file counts.
+/// How much of a file takes effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Belief {
-    /// Wholly: it is the user's own, or trusted.
+    /// All of it: it is the user's own, or trusted.
     Whole,
-    /// A project's that is not trusted: only what it says of what.
+    /// A project's file that is not trusted: only the settings that say what to create.
     What,
-    /// Not at all, and why: one clause.
+    /// Nothing, and why: one clause.
     None(String),
 }
 
@@ -64,9 +64,9 @@ pub struct Found {
     pub path: PathBuf,
     /// Whose.
     pub whose: Whose,
-    /// How far it counts.
+    /// How much of it takes effect.
     pub belief: Belief,
-    /// Whether its very content is trusted.
+    /// Whether its exact content is trusted.
     pub trusted: bool,
 }
 
@@ -74,7 +74,7 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub struct Layers {
     entries: Vec<Entry>,
-    /// What stands in a file that is not trusted and counts only in one that is.
+    /// Settings of a file that is not trusted which take effect only in one that is.
     pub left_out: Vec<Entry>,
     /// The files that were found.
     pub files: Vec<Found>,
@@ -85,8 +85,8 @@ pub fn user_file() -> Option<PathBuf> {
     dirs::config_dir().filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim/config.yaml"))
 }
 
-/// The project's file: the nearest at or above `folder`, whatever it is. What is above the repository or the home is
-/// no part of the project: it may be anybody's.
+/// The project's file: the nearest at or above `folder`, whatever it is. Folders above the repository or the home
+/// directory are not part of the project: they may be anybody's.
 pub fn project_file(folder: &Path) -> Option<PathBuf> {
     let home = dirs::home_dir();
     for at in folder.ancestors() {
@@ -125,7 +125,7 @@ impl Layers {
         let doubt = me.doubt(file, &opened.meta).map_err(failed)?;
         let mut found = Found { path: file.to_owned(), whose, belief: Belief::Whole, trusted: false };
         let record = trust.of(file);
-        // Of a file that is not believed nothing is read, unless some content of it was trusted.
+        // A file that is not accepted is not read, unless some content of it was trusted before.
         if let (Some(why), None) = (&doubt, &record) {
             found.belief = Belief::None(why.clone());
             self.files.push(found);
@@ -134,7 +134,7 @@ impl Layers {
         let bytes = opened.read().map_err(failed)?;
         found.trusted = record.is_some_and(|record| record.holds(&bytes));
         if let Some(why) = doubt.filter(|_| !found.trusted) {
-            found.belief = Belief::None(format!("{why}, and its content is not the one that was trusted"));
+            found.belief = Belief::None(format!("{why}, and its content is not what was trusted"));
             self.files.push(found);
             return Ok(());
         }
@@ -235,13 +235,13 @@ mod tests {
         assert!(layers.get("memory").is_some() && layers.get("driver").is_some());
         assert!(layers.get("mirror").is_none());
         assert_eq!((layers.left_out.len(), &layers.files[0].belief), (1, &Belief::What));
-        assert!(read(Whose::User).get("mirror").is_some(), "the user's own file is the user's own word");
+        assert!(read(Whose::User).get("mirror").is_some(), "the user's own file needs no trust");
         trust.give(&file, text.as_bytes()).expect("trusted");
         let layers = read(Whose::Project);
         assert!(layers.get("mirror").is_some() && layers.files[0].trusted);
         std::fs::write(&file, format!("{text}# changed\n")).expect("a file");
         assert!(read(Whose::Project).get("mirror").is_none());
-        // Where everybody may write, only the very content that was trusted counts.
+        // Where everybody may write, only the exact content that was trusted takes effect.
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("a mode");
         let layers = read(Whose::Project);
         assert!(layers.get("memory").is_none(), "{:?}", layers.files);

@@ -19,23 +19,24 @@ pub enum Shape {
     One,
 }
 
-/// What a setting decides, and so whose word it needs.
+/// What a setting decides, and so who may set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// What is made: a project may say it.
+    /// What is created: a project may set it.
     What,
-    /// Which cluster a verb is about: a project may say it, but not what is deleted.
+    /// Which cluster a verb works on: a project may set it, but not decide what is deleted.
     Target,
-    /// Where things come from or go to, or what else is run: of a project's file it counts when that is trusted.
-    /// Left out, everything is as without it to the last byte: what is downloaded is held against pinned digests.
+    /// Where things come from or go to, or what else is run: in a project's file it takes effect only when the file
+    /// is trusted. If it is ignored, the result is the same to the last byte: downloads are checked against pinned
+    /// digests.
     Source,
-    /// The same, but without it something else would be installed, or on another cluster: there is no going on.
+    /// The same, but without it something else would be installed, or on another cluster: the command has to stop.
     Place,
-    /// What with some values, [`Class::Place`] with the others.
+    /// [`Class::What`] for some values, [`Class::Place`] for the others.
     Driver,
 }
 
-/// The class of every setting. One that is missing is taken for a [`Class::Place`], and a test asks for it.
+/// The class of every setting. One that is missing is treated as a [`Class::Place`], and a test fails.
 const CLASSES: [(&str, Class); 31] = [
     ("profile", Class::Target),
     ("context", Class::Place),
@@ -75,7 +76,7 @@ pub fn class(name: &str) -> Option<Class> {
     CLASSES.iter().find(|(known, _)| *known == name).map(|(_, class)| *class)
 }
 
-/// Whether an entry of a project's file counts only when the file is trusted.
+/// Whether an entry of a project's file takes effect only when the file is trusted.
 pub fn needs_trust(entry: &Entry) -> bool {
     match class(&entry.key) {
         Some(Class::What | Class::Target) => false,
@@ -161,9 +162,9 @@ pub fn schema() -> Value {
         };
         let note = match class(&key.name) {
             Some(Class::What) => "",
-            Some(Class::Target) => " (of a project it says what is deleted only after `kstrim trust`)",
-            Some(Class::Driver) => " (`none` and `ssh` of a project count only after `kstrim trust`)",
-            _ => " (of a project it counts only after `kstrim trust`)",
+            Some(Class::Target) => " (in a project it decides what is deleted only after `kstrim trust`)",
+            Some(Class::Driver) => " (`none` and `ssh` take effect in a project only after `kstrim trust`)",
+            _ => " (in a project it takes effect only after `kstrim trust`)",
         };
         property["description"] = json!(format!("{}{note}", key.about));
         if let Some(default) = key.default {
@@ -217,10 +218,10 @@ mod tests {
     fn every_setting_has_a_class() {
         let names: Vec<String> = all().into_iter().map(|key| key.name).collect();
         let without: Vec<_> = names.iter().filter(|name| class(name).is_none()).collect();
-        assert!(without.is_empty(), "say in CLASSES whose word these need: {without:?}");
+        assert!(without.is_empty(), "say in CLASSES who may set these: {without:?}");
         let dead: Vec<_> = CLASSES.iter().filter(|(name, _)| !names.iter().any(|n| n == name)).collect();
         assert!(dead.is_empty(), "no such settings: {dead:?}");
-        // A value that is a path or a URL says where from.
+        // A value that is a path or a URL names a source.
         for key in all().into_iter().filter(|key| key.path) {
             assert_ne!(class(&key.name), Some(Class::What), "{}", key.name);
         }

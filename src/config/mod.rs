@@ -112,7 +112,7 @@ pub struct Settings {
     pub pull_secrets: Vec<SecretName>,
     /// A docker configuration with a login to pull with.
     pub pull_config: Option<PathBuf>,
-    /// A file with digests of minikube and kubectl that the user vouches for.
+    /// A file with digests of minikube and kubectl that the user trusts.
     pub tool_digests: Option<PathBuf>,
 }
 

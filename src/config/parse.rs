@@ -1,7 +1,7 @@
-//! The text of a settings file: lines such as `memory: 6g`, judged as the flags would judge them.
+//! The text of a settings file: lines such as `memory: 6g`, validated as the flags would be.
 //!
-//! It is YAML 1.2, as everywhere in kstrim: `yes`, `on`, `1_000` and `12:30` are words. What another reading of YAML
-//! would take for another value than was written is refused with a hint to quotes: `1.30`, `0x1F`, `1e3`.
+//! It is YAML 1.2, as everywhere in kstrim: `yes`, `on`, `1_000` and `12:30` are words. A value that another YAML
+//! version would read differently is refused with a hint to quote it: `1.30`, `0x1F`, `1e3`.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::failure::{Failure, Kind, Result};
 /// # Errors
 /// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`].
 pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
-    // What some editors of other systems begin a file with is no part of it.
+    // A byte order mark, which some editors on other systems write, is not part of the content.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let value: Value = serde_yaml::from_str(text).map_err(|e| {
         let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
@@ -32,7 +32,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
             let message = format!("{} holds no settings", file.display());
             let failure = Failure::new(UNREADABLE, Kind::Usage, message)
                 .because("it takes lines such as `memory: 6g`")
-                .hint("begin with a file that has all of them: kstrim config init");
+                .hint("start with a file that has all of them: kstrim config init");
             return Err(Box::new(failure));
         }
     };
@@ -65,9 +65,9 @@ fn scalar(value: &Value) -> std::result::Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(yes) => Ok(yes.to_string()),
-        // YAML reads 4.10 as the number 4.1: what was written is lost.
+        // YAML reads 4.10 as the number 4.1: the original spelling is lost.
         Value::Number(number) if number.is_f64() => {
-            Err(format!("a number with a point loses its zeros: write it in quotes, \"{number}\""))
+            Err(format!("a number with a decimal point loses its zeros: write it in quotes, \"{number}\""))
         }
         Value::Number(number) => Ok(number.to_string()),
         Value::Null => Err("it has no value".into()),
@@ -75,14 +75,14 @@ fn scalar(value: &Value) -> std::result::Result<String, String> {
     }
 }
 
-/// Whether a whole number stands in the text as it was read: of `0x1F`, `0o17` and `+5` something is lost.
+/// Whether a whole number is spelled in the text as it was parsed: `0x1F`, `0o17` and `+5` lose their spelling.
 fn as_written(value: &Value, text: &str, line: usize) -> std::result::Result<(), String> {
     let numbers: Vec<String> = match value {
         Value::Number(number) => vec![number.to_string()],
         Value::Sequence(all) => all.iter().filter_map(Value::as_i64).map(|n| n.to_string()).collect(),
         _ => return Ok(()),
     };
-    // A list goes on in the lines below; what else stands there can only make this less strict.
+    // A list continues on the lines below; anything else on them can only make this less strict.
     let rest = text.lines().skip(line.saturating_sub(1)).collect::<Vec<_>>().join("\n");
     let words: Vec<&str> = rest.split(|c: char| c.is_whitespace() || ",:[]{}#".contains(c)).collect();
     match numbers.into_iter().find(|number| !words.contains(&number.as_str())) {
@@ -99,7 +99,7 @@ fn values(key: &Key, value: &Value) -> std::result::Result<Vec<String>, String> 
     }
 }
 
-/// Let the command line judge the values, as if they were flags.
+/// Let the command line parser validate the values, as if they were flags.
 fn check(command: &mut Command, key: &Key, values: &[String]) -> std::result::Result<(), String> {
     if key.shape == Shape::Switch {
         return Ok(());
@@ -116,7 +116,7 @@ fn check(command: &mut Command, key: &Key, values: &[String]) -> std::result::Re
     }
 }
 
-/// A relative path means one beside the file, wherever kstrim is run.
+/// A relative path is relative to the file's folder, wherever kstrim is run.
 fn beside(file: &Path, value: String) -> String {
     match file.parent() {
         Some(folder) if !value.contains("://") => folder.join(&value).to_string_lossy().into_owned(),
@@ -124,7 +124,7 @@ fn beside(file: &Path, value: String) -> String {
     }
 }
 
-/// The line of a key at the top level; YAML's parser keeps none.
+/// The line of a top-level key; the YAML parser does not keep it.
 fn line_of(text: &str, key: &str) -> usize {
     let is_it = |line: &str| {
         let line = line.trim_start_matches(['"', '\'']);
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(values(bom, "preset"), ["ephemeral"]);
         let failure = read("\u{feff}memory: 6g\r\nmemori: 1\r\n").expect_err("no such key");
         assert!(failure.message.contains("kstrim.yaml:2"), "{failure:?}");
-        // A mark further inside is a character like any other.
+        // A byte order mark further in is a character like any other.
         assert!(read("memory: 6g\n\u{feff}preset: single\n").is_err());
     }
 

@@ -1,5 +1,5 @@
-//! Which files' settings of where from and where to count: those whose very content the user has trusted, as direnv
-//! does it. A record holds the file's path and the SHA-256 of its content; another content is another file.
+//! Which files may set sources and destinations: those whose exact content the user has trusted, as in direnv. A
+//! record holds the file's path and the SHA-256 of its content; with other content it is another file.
 
 use std::fs;
 use std::io;
@@ -15,12 +15,12 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::paths::{private_dir, state_dir};
 use crate::sha256;
 
-/// The records of what is trusted cannot be written.
+/// The records of trusted files cannot be written.
 pub const UNWRITABLE: Id = Id("KS-TRUST-UNWRITABLE");
 
 /// The version of a record's format.
 const SCHEMA: u32 = 1;
-/// Most bytes of a record.
+/// The most bytes of a record.
 const LIMIT: u64 = 64 << 10;
 
 /// A file that is trusted.
@@ -31,7 +31,7 @@ pub struct Record {
     pub path: String,
     /// SHA-256 of its content, lower-case hexadecimal digits.
     pub sha256: String,
-    /// Since when.
+    /// When it was trusted.
     pub trusted: Timestamp,
 }
 
@@ -55,7 +55,7 @@ pub struct Trust {
 /// There is no such folder.
 pub fn known_as(file: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(file)?;
-    let name = absolute.file_name().ok_or_else(|| io::Error::other("it is no file"))?;
+    let name = absolute.file_name().ok_or_else(|| io::Error::other("it is not a file"))?;
     Ok(absolute.parent().unwrap_or(Path::new("/")).canonicalize()?.join(name))
 }
 
@@ -66,7 +66,7 @@ impl Default for Trust {
 }
 
 impl Trust {
-    /// Those in another folder.
+    /// The records in another folder.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -76,7 +76,7 @@ impl Trust {
     }
 
     fn read(&self, record: &Path) -> Option<Record> {
-        // Somebody else's record is no word of this user's.
+        // A record that somebody else could have written is not this user's.
         let me = rustix::process::geteuid().as_raw();
         let own = |meta: &fs::Metadata| meta.uid() == me && meta.mode() & 0o022 == 0;
         let (file, folder) = (fs::symlink_metadata(record).ok()?, fs::metadata(&self.folder).ok()?);
@@ -87,7 +87,7 @@ impl Trust {
         (record.schema <= SCHEMA).then_some(record)
     }
 
-    /// What is recorded of a file.
+    /// What is recorded about a file.
     pub fn of(&self, file: &Path) -> Option<Record> {
         self.read(&self.record(&known_as(file).ok()?))
     }
@@ -116,12 +116,12 @@ impl Trust {
         give().map_err(|e| self.unwritable(&e))
     }
 
-    /// Trust a file no more; whether it was trusted.
+    /// Revoke the trust in a file; returns whether it was trusted.
     ///
     /// # Errors
     /// [`UNWRITABLE`].
     pub fn revoke(&self, file: &Path) -> Result<bool> {
-        // The file's folder may be gone: then its path stands as it was recorded.
+        // The file's folder may be gone: then its path is used as it was given.
         let known = known_as(file).unwrap_or_else(|_| file.to_owned());
         match fs::remove_file(self.record(&known)) {
             Ok(()) => Ok(true),
@@ -141,9 +141,9 @@ impl Trust {
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message = format!("the record of trusted files in {} cannot be written", self.folder.display());
         Box::new(
-            Failure::new(UNWRITABLE, Kind::Prerequisite, message)
-                .because(error)
-                .hint("make room or give the folder to your user, or choose another with KSTRIM_STATE_DIR"),
+            Failure::new(UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
+                "free up space, make your user own the folder, or choose another with KSTRIM_STATE_DIR",
+            ),
         )
     }
 }
@@ -166,7 +166,7 @@ mod tests {
         assert!(holds(&file, b"a") && holds(&root.path().join("./kstrim.yaml"), b"a"));
         assert!(!holds(&file, b"b") && !holds(&root.path().join("other.yaml"), b"a"));
         assert_eq!(trust.list().len(), 1);
-        // Another content takes the place of the earlier one.
+        // New content replaces the old.
         trust.give(&file, b"b").expect("recorded");
         assert!(holds(&file, b"b") && !holds(&file, b"a"));
         // A record that others may write to says nothing.

@@ -2,8 +2,8 @@
 //! the cluster, its pods and minikube say, without secrets.
 //!
 //! Nothing it asks may hold it up: every child has a short limit ([`bounded`]), the whole has one, and
-//! what could not be had by then is told as a gap. [`bundle`] holds what was collected, [`crate::redact`] takes
-//! the secrets out when all of them are known, [`archive`] packs it.
+//! what could not be collected by then is reported as a gap. [`bundle`] holds what was collected, [`crate::redact`]
+//! takes the secrets out when all of them are known, [`archive`] packs it.
 
 mod archive;
 mod bounded;

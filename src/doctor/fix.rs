@@ -243,7 +243,7 @@ impl Planned {
         }
     }
 
-    /// Keep other commands that change the namespace out meanwhile.
+    /// Keep other commands from changing the namespace at the same time.
     async fn exclusively(
         &self,
         kubectl: &Rc<Kubectl>,
@@ -267,7 +267,7 @@ impl Planned {
     }
 }
 
-/// Delete the operator's pods, if they exist because of the installation's Deployment.
+/// Delete the operator's pods, if the installation's Deployment created them.
 async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Result<(), ApiError> {
     let installation = Installation::find(kubectl, namespace, "").await?;
     let inventory = Inventory::of(kubectl, &installation, &BTreeSet::new()).await?;
@@ -281,7 +281,7 @@ async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Res
     Ok(())
 }
 
-/// Take kstrim's own annotation off a Kafka that still has it.
+/// Remove kstrim's own annotation from a Kafka that still has it.
 async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), ApiError> {
     let installation = Installation::find(kubectl, namespace, "").await?;
     let group = kubectl.find(Version::GROUP).await?.unwrap_or_default();

@@ -36,12 +36,12 @@ pub struct Journal {
     /// The Strimzi release of the last `up`.
     #[serde(default)]
     pub release: Option<String>,
-    /// Whether kstrim made the profile, as far as the last run could prove it. Whether the profile
-    /// of today is still that one, [`Journal::made`] tells.
+    /// Whether kstrim created the profile, as far as the last run could prove it. [`Journal::made`] tells whether
+    /// the current profile is still that one.
     #[serde(default)]
     pub profile_is_ours: bool,
-    /// How the profile that kstrim made can be recognised. Written before the first command that
-    /// makes it, and completed while that is at work; a run that made nothing takes it back.
+    /// How the profile that kstrim created can be recognised. Written before the command that creates it, and
+    /// completed while that runs; a run that created nothing removes it again.
     #[serde(default)]
     pub made: Option<Made>,
     /// Whether a `minikube start` began whose good end nobody saw. The API server answers long
@@ -57,15 +57,15 @@ pub struct Journal {
     /// that somebody else made later has another one.
     #[serde(default)]
     pub cluster_uid: Option<String>,
-    /// By namespace: the id of the installation that this kstrim creates there. Written before anything gets it.
+    /// By namespace: the id of the installation that this kstrim creates there. Written before any object gets it.
     #[serde(default)]
     pub installations: BTreeMap<String, String>,
-    /// The topic that kstrim began to create in Kafka when there was none of its name, with the Kafka's uid; none once
-    /// its resource is there.
+    /// The topic that kstrim started to create in Kafka when none of that name existed, with the Kafka's uid; `None`
+    /// once its resource exists.
     #[serde(default)]
     pub creating_topic: Option<String>,
-    /// What `remove` began to remove, by the Kafka's uid and the component: the topics that go with it, recorded before
-    /// anything is deleted, until they are deleted.
+    /// What `remove` started to remove, by the Kafka's uid and the component: the topics to be deleted with it,
+    /// recorded before anything is deleted, until they are deleted.
     #[serde(default)]
     pub removing: BTreeMap<String, Vec<String>>,
     /// What ran when the last run ended well: image to digest.
@@ -76,19 +76,19 @@ pub struct Journal {
     pub tasks: BTreeMap<String, Entry>,
 }
 
-/// What identifies the profile that kstrim made, readable with nothing running. One of the same name that
+/// What identifies the profile that kstrim created, readable with nothing running. A profile of the same name that
 /// somebody created later has none of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
     /// When its first start began.
     pub begun: Timestamp,
-    /// A random id that was handed to the program that made it, which keeps it with the profile.
+    /// A random id that was passed to the program that created it, which stores it with the profile.
     #[serde(default)]
     pub token: Option<String>,
-    /// Digest of its machine's public key; none until the machine was seen.
+    /// Digest of its machine's public key; `None` until the machine was seen.
     #[serde(default)]
     pub machine: Option<String>,
-    /// The container engine that its machine is on; none for a virtual machine.
+    /// The container engine that runs its machine; `None` for a virtual machine.
     #[serde(default)]
     pub engine: Option<On>,
 }

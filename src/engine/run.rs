@@ -145,7 +145,7 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
 pub fn lease_lost() -> Box<Failure> {
     Box::new(
         Failure::new(Id("KS-LEASE-LOST"), Kind::Locked, "another command has taken over the namespace")
-            .because("this one did not renew the namespace's Lease in time, and was believed dead")
+            .because("this one did not renew the namespace's Lease in time, and was considered dead")
             .hint("see what the other command has done, then run yours again"),
     )
 }
@@ -162,7 +162,7 @@ fn run_timeout(run: &Run, reasons: &BTreeMap<&'static str, String>) -> Failure {
     for (task, reason) in reasons {
         failure = failure.because(format!("{task}: {reason}"));
     }
-    failure.hint("give it longer with --timeout")
+    failure.hint("allow more time with --timeout")
 }
 
 /// A cause that came to light at the run's limit.

@@ -15,7 +15,7 @@ pub enum Reason {
     Terminated,
     /// The limit of the whole run passed.
     Deadline,
-    /// Another command took over the namespace's Lease: this one was believed dead.
+    /// Another command took over the namespace's Lease: this one was considered dead.
     LeaseLost,
 }
 

@@ -80,7 +80,7 @@ impl Cmd {
 }
 
 /// The command as a line for a POSIX shell: environment first, words quoted where needed,
-/// stdin left out. Secrets are blanked: it goes into events, logs, plans and messages.
+/// stdin left out. Secrets are redacted: it is written to events, logs, plans and messages.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
@@ -95,8 +95,8 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// Find a program: a path as it is, a bare name in the folders of PATH. Relative ones among them (`.`, an empty
-/// entry) are left out: a file in the working directory is none that the user chose.
+/// Find a program: a path as it is, a bare name in the folders of PATH. Relative folders among them (`.`, an empty
+/// entry) are skipped: a file in the working directory is not one that the user chose.
 pub fn find(program: &OsStr) -> Option<PathBuf> {
     if Path::new(program).components().count() > 1 {
         return which::which(program).ok();

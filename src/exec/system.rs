@@ -90,8 +90,8 @@ impl System {
         if let Some(observer) = &self.observer {
             observer(cmd);
         }
-        // Found here: inside the supervisor a missing program is only an exit code, and the child's own search would
-        // take relative folders of PATH.
+        // Resolved here: inside the supervisor a missing program is only an exit code, and the child's own search
+        // would use relative folders of PATH.
         let missing = || io::Error::new(io::ErrorKind::NotFound, "it is not on PATH");
         let program = super::find(cmd.program.as_os_str()).ok_or_else(|| ExecError::Start(missing()))?;
         let mut command = if self.supervised {
@@ -132,7 +132,7 @@ pub fn replace_process(program: &std::path::Path, argv: &[std::ffi::OsString]) -
     std::process::Command::new(program).args(argv).envs(missing_home().map(|home| ("HOME", home))).exec()
 }
 
-/// The home directory for a child, where the environment names none: without one minikube and kubectl write into
+/// The home directory for a child if the environment names none: without one minikube and kubectl write into
 /// the working directory.
 fn missing_home() -> Option<PathBuf> {
     let named = std::env::var_os("HOME").is_some_and(|home| std::path::Path::new(&home).is_absolute());

@@ -152,7 +152,7 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
             format!("the operator is bound to the wrong namespace: its permissions are given to one in {of}, and it is in {home}"),
         )
         .evidence(format!("rolebindings/{name} subjects[].namespace={of}; {probe}: no"))
-        .hint(format!("the install files say myproject until it is replaced; they are applied rightly by: {up}")),
+        .hint(format!("the install files say myproject until it is replaced; to apply them correctly: {up}")),
         None => Finding::new(
             OPERATOR_FORBIDDEN,
             86,
@@ -161,7 +161,7 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
         )
         .evidence(format!("{probe}: no"))
         .probe(bindings)
-        .hint(format!("its role or its RoleBindings were changed or removed; they are applied rightly by: {up}")),
+        .hint(format!("its role or its RoleBindings were changed or removed; to apply them correctly: {up}")),
     };
     finding.cure(Cure::ApplyOperator).certain_after(1)
 }

@@ -40,7 +40,7 @@ fn expected(scene: &Scene<'_>) -> bool {
     scene.expect.topic.is_some()
 }
 
-/// The beginning of a hint that names the target.
+/// The start of a hint that names the target.
 const STATUS: &str = "see whether the brokers run: kstrim status";
 
 fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {

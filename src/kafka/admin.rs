@@ -110,7 +110,7 @@ impl Client {
         }
     }
 
-    /// Whether there is a topic of this name.
+    /// Whether a topic of this name exists.
     ///
     /// # Errors
     /// Those of the connection, and what the broker refuses.
@@ -119,15 +119,15 @@ impl Client {
             Ok(_) => Ok(true),
             Err(e) => match e.code() {
                 Some(code::UNKNOWN_TOPIC_OR_PARTITION) => Ok(false),
-                // It is there, and has a partition without a leader.
+                // It exists, and has a partition without a leader.
                 Some(code::LEADER_NOT_AVAILABLE) => Ok(true),
                 _ => Err(e),
             },
         }
     }
 
-    /// Delete a topic. `false` if there was none. With an `id` only the topic that has it is deleted, not another one
-    /// of its name (Kafka 2.8 and later).
+    /// Delete a topic. `false` if there was none. With an `id`, only the topic with that id is deleted, not another
+    /// one of its name (Kafka 2.8 and later).
     ///
     /// # Errors
     /// The broker's, such as `TOPIC_DELETION_DISABLED`.
@@ -263,10 +263,10 @@ impl Client {
         Ok(found)
     }
 
-    /// The offset at one end of those of `partitions` whose leader tells it now.
+    /// The offset at one end of those of `partitions` whose leader answers now.
     ///
     /// # Errors
-    /// The broker's, but for what passes: a partition without a leader, a broker that is away.
+    /// The broker's, except transient ones: a partition without a leader, a broker that is unavailable.
     pub async fn list_offsets_in_part(
         &mut self,
         topic: &Topic,
@@ -299,7 +299,7 @@ impl Client {
         end: End,
         deadline: Instant,
     ) -> Result<Vec<(i32, Result<i64>)>> {
-        // The end of what is committed is known from version 2 on.
+        // The end of committed data is available from version 2 on.
         let committed = self.reads_committed();
         let (_, answer) = self
             .call(leader, VersionRange { min: 1, max: 10 }, deadline, |version| {
@@ -383,7 +383,7 @@ pub(super) fn by_leader(
     Ok(groups)
 }
 
-/// The same for those that have a leader; and what the first of the others lacks.
+/// The same for those that have a leader; and the error of the first of the others.
 pub(super) fn spread(
     topic: &Topic,
     partitions: impl IntoIterator<Item = i32>,

@@ -85,7 +85,7 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Highest version to use, by API key: for a broker that mistreats a newer one.
     pub highest: BTreeMap<i16, i16>,
-    /// Whether compressed batches are looked into. Otherwise they are [`super::records::Entry::Opaque`].
+    /// Whether compressed batches are decompressed. Otherwise they are [`super::records::Entry::Opaque`].
     pub decompress: bool,
     /// Whether only committed transactions are read (Kafka's `isolation.level=read_committed`). Kafka's own
     /// consumer reads all by default, and so does this client.
@@ -220,7 +220,7 @@ impl Client {
         self.topic_with(name, deadline, Topic::all_led).await
     }
 
-    /// A topic at least one of whose partitions has a leader: the others are no reason to wait. Otherwise as
+    /// A topic with at least one partition that has a leader: the others are no reason to wait. Otherwise as
     /// [`Client::topic`].
     ///
     /// # Errors

@@ -49,13 +49,13 @@ pub enum KafkaError {
         /// What is wrong with its proof.
         why: String,
     },
-    /// A record that is larger than this client holds, once it is unpacked.
+    /// A record that, once decompressed, is larger than this client accepts.
     TooLarge {
         /// The topic and its partition.
         what: String,
         /// The offset at which reading stops.
         offset: i64,
-        /// The offset at which it can go on.
+        /// The offset at which it can continue.
         after: i64,
     },
     /// What came back is not what Kafka's protocol says.
@@ -217,7 +217,7 @@ impl fmt::Display for KafkaError {
             KafkaError::Untrusted { peer, why } => write!(f, "broker {peer} is not trusted: {why}"),
             KafkaError::TooLarge { what, offset, .. } => write!(
                 f,
-                "{what}, offset {offset}: a record of more than {} MiB once it is unpacked",
+                "{what}, offset {offset}: a record of more than {} MiB once decompressed",
                 MAX_RECORD >> 20
             ),
             KafkaError::Protocol(what) => f.write_str(what),

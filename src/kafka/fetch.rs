@@ -1,7 +1,7 @@
 //! Reading from exact offsets, without a consumer group.
 //!
-//! Memory: an answer of [`ANSWER_BYTES`], or of one batch where that is larger (brokers take none above 100 MiB),
-//! and one record of it, unpacked ([`MAX_RECORD`](super::records::MAX_RECORD)).
+//! Memory: a response of [`ANSWER_BYTES`], or of one batch if that is larger (brokers accept none above 100 MiB),
+//! and one record of it, decompressed ([`MAX_RECORD`](super::records::MAX_RECORD)).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,12 +35,12 @@ pub struct Chunk {
     pub log_start: i64,
     /// The offset asked for is before the log's start or after its end.
     pub out_of_range: bool,
-    /// The log was cut since it was read (an unclean leader election): from this offset on it holds other records
-    /// than those that were read.
+    /// The log was truncated since it was read (an unclean leader election): from this offset on its records differ
+    /// from those that were read.
     pub diverged: Option<i64>,
     /// Why it cannot be read now, when other partitions can.
     pub refused: Option<String>,
-    /// What was read. It also knows where to go on.
+    /// What was read. It also knows where to continue.
     pub records: Records,
 }
 
@@ -67,10 +67,10 @@ impl Chunk {
 impl Client {
     /// Read from the given offsets (by partition number) what there is, waiting up to
     /// `max_wait` for the first byte. Transaction markers are skipped, and with `Options::committed` what was
-    /// written in a transaction that was aborted.
+    /// written in an aborted transaction.
     ///
-    /// A partition that has no leader, or whose broker is away, is [`Chunk::refused`] and keeps no other one from
-    /// being read. A partition may be missing from the result: it comes first the next time.
+    /// A partition that has no leader, or whose broker is unavailable, is [`Chunk::refused`] and does not block the
+    /// others. A partition may be missing from the result: it comes first the next time.
     ///
     /// # Errors
     /// The broker's. If no partition can be read now, they are looked up again until `deadline`.
@@ -105,14 +105,14 @@ impl Client {
         }
     }
 
-    /// Note up to where a partition was read, so that the next fetch can tell whether what was read is still in the
+    /// Record how far a partition was read, so that the next fetch can tell whether what was read is still in the
     /// log (KIP-320).
     pub fn was_read(&mut self, topic: &Topic, partition: i32, offset: i64, epoch: Option<i32>) {
         self.turns.read_to(&topic.name, partition, offset, epoch);
     }
 
     /// Ask each leader once for what it has, and if none has anything, each to wait for its share of the time.
-    /// Also a refusal, if there was one.
+    /// Also returns a refusal, if there was one.
     async fn fetch_now(
         &mut self,
         topic: &Topic,
@@ -133,7 +133,7 @@ impl Client {
         groups.sort_by_key(|(_, partitions)| {
             partitions.iter().map(|p| self.turns.last(&topic.name, *p)).min().unwrap_or(0)
         });
-        // One that was away is asked again a little later, but for when there is no other.
+        // A broker that was unavailable is asked again a little later, unless there is no other.
         if groups.iter().any(|(leader, _)| !self.turns.rests(*leader)) {
             groups.retain(|(leader, partitions)| {
                 let rests = self.turns.rests(*leader);
@@ -147,7 +147,7 @@ impl Client {
             });
         }
         let count = u32::try_from(groups.len().max(1)).unwrap_or(1);
-        // The connections are used one after the other: none may hold up the rest.
+        // The connections are used one after the other: none may delay the rest.
         let waits: &[Duration] = if count == 1 { &[max_wait] } else { &[Duration::ZERO, max_wait / count] };
         let mut room = ANSWER_BYTES;
         for wait in waits {
@@ -163,7 +163,7 @@ impl Client {
                         for part in answer.responses.into_iter().flat_map(|t| t.partitions) {
                             room = room.saturating_sub(part.records.as_ref().map_or(0, bytes::Bytes::len));
                             let (chunk, refused) = self.chunk(topic, from, part)?;
-                            // Asked in the second round again, it takes the place of the first one.
+                            // A response of the second round replaces that of the first.
                             chunks.retain(|c| chunk.as_ref().is_none_or(|new| new.partition != c.partition));
                             chunks.extend(chunk);
                             refusal = refusal.or(refused);
@@ -229,7 +229,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// A partition of an answer.
+    /// A partition of a response.
     fn chunk(
         &mut self,
         topic: &Topic,

@@ -35,7 +35,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Bytes it takes in a batch, at most.
+    /// The most bytes that it takes in a batch.
     pub(super) fn bytes(&self) -> usize {
         let len = |b: &Option<Bytes>| b.as_ref().map_or(0, Bytes::len);
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + len(value) + 10).sum();
@@ -157,7 +157,7 @@ impl Client {
         let mut queues = batches(messages);
         let mut pause = Pause::until(deadline);
         while !queues.is_empty() {
-            // A partition without a leader does not hold up the others.
+            // A partition without a leader does not delay the others.
             let (groups, leaderless) = spread(topic, queues.keys().copied());
             let stamp = stamp.as_deref_mut();
             let refusal = self.produce_round(topic, &mut queues, groups, acks, stamp, deadline).await?;

@@ -336,7 +336,7 @@ fn what_stops_a_test_has_an_id_and_a_phase() {
 #[test]
 fn a_missing_topic_and_a_missing_broker_are_told() {
     let cluster = Cluster::new(1, &Faults::default());
-    // The brokers have to be heard of within it, on a busy machine too.
+    // The brokers have to answer within it, even on a busy machine.
     let plan = Plan { timeout: Duration::from_secs(3), ..plan() };
     let run = runtime().block_on(cluster.smoke(&plan));
     assert_eq!(run.failure.unwrap().id.0, "KS-SMOKE-NO-TOPIC");

@@ -1,42 +1,41 @@
-//! Whose turn it is: which partitions and brokers are asked first, and what was read of each.
+//! Which partitions and brokers are asked first, and how far each was read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a broker that did not answer is left alone while others do.
+/// How long to skip a broker that did not answer while others do.
 const REST: Duration = Duration::from_secs(2);
-/// How often a topic is looked up at most because some of its partitions are refused.
+/// How often at most to look up a topic again because some of its partitions are refused.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What a client remembers from one fetch to the next.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// When each partition gave records last, by a count.
+    /// When each partition last returned records, as a counter.
     served: BTreeMap<(String, i32), u64>,
     count: u64,
-    /// Up to where each was read, and the leader epoch of the last batch before.
+    /// How far each was read, and the leader epoch of the last batch before that offset.
     epochs: BTreeMap<(String, i32), (i64, i32)>,
     resting: BTreeMap<i32, Instant>,
     looked: Option<Instant>,
 }
 
 impl Turns {
-    /// Partitions with those first that have waited longest: brokers fill an answer in the order of the question,
-    /// so the last of many would starve (as Kafka's consumer, that moves a partition to the end when it has
-    /// given records).
+    /// Partitions, those that have waited longest first: brokers fill a response in the order of the request, so the
+    /// last of many would starve (Kafka's consumer, too, moves a partition to the end when it has returned records).
     pub fn in_turn(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {
         partitions.sort_by_key(|p| (self.last(topic, *p), *p));
         partitions
     }
 
-    /// When a partition gave records last.
+    /// When a partition last returned records.
     pub fn last(&self, topic: &str, partition: i32) -> u64 {
         self.served.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
     }
 
-    /// It gave records.
+    /// It returned records.
     pub fn gave(&mut self, topic: &str, partition: i32) {
         self.count += 1;
         self.served.insert((topic.to_owned(), partition), self.count);
@@ -51,7 +50,7 @@ impl Turns {
         }
     }
 
-    /// The epoch of what was read before `offset`; -1 where that is not known.
+    /// The epoch of what was read before `offset`; -1 if unknown.
     pub fn epoch(&self, topic: &str, partition: i32, offset: i64) -> i32 {
         let known = self.epochs.get(&(topic.to_owned(), partition));
         known.filter(|(at, _)| *at == offset).map_or(-1, |(_, epoch)| *epoch)
@@ -62,7 +61,7 @@ impl Turns {
         self.resting.insert(broker, Instant::now() + REST);
     }
 
-    /// Whether it is left alone for now.
+    /// Whether it is skipped for now.
     pub fn rests(&self, broker: i32) -> bool {
         self.resting.get(&broker).is_some_and(|until| Instant::now() < *until)
     }

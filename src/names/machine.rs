@@ -1,9 +1,9 @@
-//! What minikube's machine is asked for: memory, processors, driver, and arguments that are handed on.
+//! The requested properties of minikube's machine: memory, processors, driver, and arguments that are passed through.
 
 use super::NameError;
 
-/// Memory in MiB, as it is written for minikube (`4096`, `4g`, `4096mb`, `2GiB`) or for Kubernetes (`6Gi`); `None` for
-/// `max`, `no-limit` and what is no size.
+/// Memory in MiB, as it is written for minikube (`4096`, `4g`, `4096mb`, `2GiB`) or for Kubernetes (`6Gi`); `None`
+/// for `max`, `no-limit` and anything that is not a size.
 pub fn memory_mb(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -11,7 +11,7 @@ pub fn memory_mb(text: &str) -> Option<u64> {
     let unit = text[digits..].trim();
     let plain = unit.strip_suffix("ib").or_else(|| unit.strip_suffix('b')).or_else(|| unit.strip_suffix('i'));
     match plain.unwrap_or(unit) {
-        // Bytes: minikube takes a lone `b` for them.
+        // Bytes: minikube accepts a lone `b` for them.
         "" if !unit.is_empty() => None,
         "" | "m" => Some(number),
         "g" => number.checked_mul(1024),
@@ -23,7 +23,7 @@ pub fn memory_mb(text: &str) -> Option<u64> {
 /// Memory as minikube takes it: Kubernetes' `6Gi` becomes `6GiB`.
 ///
 /// # Errors
-/// It is no size.
+/// It is not a size.
 pub fn memory(given: &str) -> Result<String, NameError> {
     let text = given.trim();
     if !matches!(text, "max" | "no-limit") && memory_mb(text).is_none_or(|mb| mb == 0) {
@@ -35,7 +35,7 @@ pub fn memory(given: &str) -> Result<String, NameError> {
 /// A number of processors.
 ///
 /// # Errors
-/// It is none.
+/// It is not such a number.
 pub fn cpus(given: &str) -> Result<String, NameError> {
     if given.parse::<u32>().is_ok_and(|n| n > 0) || matches!(given, "max" | "no-limit") {
         return Ok(given.to_owned());
@@ -46,7 +46,7 @@ pub fn cpus(given: &str) -> Result<String, NameError> {
 /// A driver's name.
 ///
 /// # Errors
-/// It cannot be one.
+/// It is not a valid driver name.
 pub fn driver(given: &str) -> Result<String, NameError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if given.starts_with(|c: char| c.is_ascii_alphanumeric()) && given.chars().all(plain) {
@@ -55,7 +55,7 @@ pub fn driver(given: &str) -> Result<String, NameError> {
     Err(refused("driver", given, "a driver's name such as docker, kvm2, podman"))
 }
 
-/// Whether a driver makes a machine or a container of its own on this machine. The others run on the machine itself
+/// Whether a driver creates a virtual machine or a container on this machine. The others run on the machine itself
 /// (`none`) or on another (`ssh`).
 pub fn is_contained_driver(name: &str) -> bool {
     const CONTAINED: [&str; 14] = [
@@ -77,26 +77,26 @@ pub fn is_contained_driver(name: &str) -> bool {
     CONTAINED.contains(&name)
 }
 
-/// Flags of `minikube start` that are kstrim's: long name, shorthand, why.
+/// Flags of `minikube start` that only kstrim may set: long name, shorthand, why.
 const PINNED: [(&str, char, &str); 8] = [
     ("profile", 'p', "use --profile NAME"),
     ("output", 'o', "kstrim reads what minikube prints"),
-    ("bootstrapper", 'b', "kstrim knows kubeadm alone"),
+    ("bootstrapper", 'b', "kstrim supports only kubeadm"),
     ("help", 'h', "it starts nothing"),
     ("dry-run", '\0', "it starts nothing: use kstrim plan"),
     ("download-only", '\0', "it starts nothing"),
     ("delete-on-failure", '\0', "it deletes a profile with all its data"),
-    ("interactive", '\0', "nobody could answer"),
+    ("interactive", '\0', "there is nobody to answer"),
 ];
-/// Shorthands of `minikube start` that take a value: what follows in the same word is that value.
+/// Shorthands of `minikube start` that take a value: the rest of the word is that value.
 const WITH_VALUE: &str = "cdgmnv";
 
-/// An argument for `minikube start` that changes nothing that is kstrim's. A word is refused wherever it could be read
-/// as such a flag, in every spelling that minikube's parser (spf13/pflag) takes: `-p x`, `-px`, `-p=x`, `-hpx`,
-/// `--profile x`, `--profile=x`. It takes no abbreviations.
+/// An argument for `minikube start` that sets none of kstrim's flags. A word is refused if it could be parsed as
+/// such a flag, in every spelling that minikube's parser (spf13/pflag) accepts: `-p x`, `-px`, `-p=x`, `-hpx`,
+/// `--profile x`, `--profile=x`. It accepts no abbreviations.
 ///
 /// # Errors
-/// It is such a flag, or ends the flags.
+/// It is such a flag, or it ends the flags.
 pub fn minikube_arg(given: &str) -> Result<String, NameError> {
     let no = |why: &'static str| Err(refused("argument for minikube start", given, why));
     if given.chars().any(|c| c.is_control()) {
@@ -105,7 +105,7 @@ pub fn minikube_arg(given: &str) -> Result<String, NameError> {
     if let Some(long) = given.strip_prefix("--") {
         let name = long.split('=').next().unwrap_or_default().to_ascii_lowercase().replace('_', "-");
         if name.is_empty() {
-            return no("a flag of its own: `--` would end the flags");
+            return no("a single flag: `--` would end the flags");
         }
         return match PINNED.iter().find(|(flag, ..)| *flag == name) {
             Some((.., why)) => no(why),
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    /// How pflag reads one word by itself: the flags it sets. Written from its documentation, apart from the guard.
+    /// How pflag parses a single word: the flags it sets. Written from its documentation, independently of the check.
     fn pflag(word: &str) -> Vec<String> {
         if let Some(long) = word.strip_prefix("--") {
             return vec![format!("--{}", long.split('=').next().unwrap_or(""))];

@@ -200,8 +200,8 @@ impl<'a> Pod<'a> {
             && self.0.label("strimzi.io/name").and_then(|n| n.strip_suffix("-kafka")) == Some(cluster)
     }
 
-    /// Whether it is a Kafka or ZooKeeper node whose volume is the pod's own (`type: ephemeral`): the data ends with the
-    /// pod. Strimzi calls such volumes `data`, `data-0` ...
+    /// Whether it is a Kafka or ZooKeeper node whose volume is the pod's own (`type: ephemeral`): the data is lost
+    /// with the pod. Strimzi calls such volumes `data`, `data-0` ...
     pub fn holds_data(&self) -> bool {
         let volumes = self.0.json().pointer("/spec/volumes").and_then(Value::as_array);
         volumes.into_iter().flatten().any(|volume| {
@@ -210,7 +210,7 @@ impl<'a> Pod<'a> {
         })
     }
 
-    /// Whether it is a broker of `cluster`, and not a controller only. Strimzi says so by a label; where it does not
+    /// Whether it is a broker of `cluster`, and not only a controller. Strimzi sets a label for this; without it
     /// (before node pools), every Kafka node is one.
     pub fn is_broker_of(&self, cluster: &str) -> bool {
         self.is_kafka_node_of(cluster)

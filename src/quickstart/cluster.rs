@@ -255,12 +255,12 @@ async fn mend(cx: &Cx) -> Result<bool> {
     }
     if let Err(failure) = cx.start_result() {
         let hopeless = failure.causes.iter().any(|c| c.contains("kubeadm init --config"));
-        // Once its API server answered, or while kstrim did not look, somebody may have made things in it.
+        // Once its API server has answered, or while kstrim was not running, somebody may have created things in it.
         let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && identity::is_made(cx);
         return match hopeless {
             true if untouched || cx.recreate.get() => Ok(false),
             true => {
-                let hint = "delete the profile with its data and create it again";
+                let hint = "delete the profile with its data and re-create it";
                 Err(Box::new(failure.hint(format!("{hint}: {} --recreate", refused::up(cx)))))
             }
             false => Err(failure),

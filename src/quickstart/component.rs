@@ -214,7 +214,7 @@ pub async fn rules(cx: &Cx) -> Result<()> {
     applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the rules of the metrics", &e))
 }
 
-/// Merge what `patch` makes of the Kafka as it is now into it.
+/// Merge into the Kafka the patch that `patch` computes from its current state.
 ///
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, what the API server refused.

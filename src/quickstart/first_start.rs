@@ -25,7 +25,7 @@ const NAMESPACES: &str = "/api/v1/namespaces";
 const NETWORK_FOLDER: &str = "/etc/cni/net.d";
 
 /// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
-/// anything counts as whole, whatever it lacks: it is not ours to throw away.
+/// anything counts as complete, whatever it lacks: it is not ours to delete.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -37,7 +37,8 @@ pub async fn is_whole(cx: &Cx) -> Result<bool> {
     is_inhabited(cx).await
 }
 
-/// Whether anybody has made anything in the cluster: a namespace, or pods or volumes in that which is always there.
+/// Whether anybody has created anything in the cluster: a namespace, or pods or volumes in `default`, which always
+/// exists.
 ///
 /// # Errors
 /// When the API server does not answer.

@@ -1,5 +1,6 @@
-//! A profile whose machine is not there. minikube cannot start it again (recording 27), only delete it and create
-//! another; that loses what is in its volume, and with another engine it would lose a machine that runs elsewhere.
+//! A profile whose machine does not exist. minikube cannot start it again (recording 27), only delete it and create
+//! another; that loses the data in its volume, and on a different engine it would lose a machine that runs
+//! elsewhere.
 
 use super::identity::{self, Owner};
 use super::refused;
@@ -11,21 +12,21 @@ use crate::tool::minikube::Minikube;
 
 /// The machine of a profile of ours is gone.
 pub const GONE: Id = Id("KS-PROFILE-GONE");
-/// The container engine is not the one that the profile was made on.
+/// The container engine is not the one on which the profile was created.
 pub const ENGINE: Id = Id("KS-ENGINE-CHANGED");
 
-/// What is known of a profile whose machine is not there.
+/// What is known about a profile whose machine does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Whose it is.
+    /// Who owns it.
     pub owner: Owner,
-    /// The engine it was made on and the one that is asked now, where they are known and differ.
+    /// The engine on which it was created and the one in use now, if both are known and differ.
     pub engines: Option<(On, On)>,
     /// Whether a machine of it was ever seen, by kstrim or in its files.
     pub had_machine: bool,
-    /// Whether the engine has the volume of its machine; `None`: it has no engine, or did not say.
+    /// Whether the engine has the volume of its machine; `None`: there is no engine, or it did not answer.
     pub volume: Option<bool>,
-    /// Whether somebody agreed that it is deleted and created again.
+    /// Whether the user agreed that it is deleted and re-created.
     pub agreed: bool,
 }
 
@@ -42,20 +43,20 @@ pub enum Plan {
     Recreate,
 }
 
-/// Decide.
+/// Decide what to do.
 pub fn decide(facts: &Facts) -> Plan {
     match facts.owner {
-        // minikube lists it, so there is something: files that are not found prove nothing.
+        // minikube lists it, so something exists: missing files prove nothing.
         Owner::Foreign(_) | Owner::Unproven(_) | Owner::Empty => Plan::Foreign,
         Owner::Ours if facts.agreed => Plan::Recreate,
         Owner::Ours if facts.engines.is_some() => Plan::OtherEngine,
-        // A start that never came to a machine: there is nothing to lose.
+        // A start that never created a machine: there is nothing to lose.
         Owner::Ours if !facts.had_machine => Plan::Recreate,
         Owner::Ours => Plan::Ask,
     }
 }
 
-/// Look.
+/// Collect the facts.
 pub async fn look(cx: &Cx) -> Facts {
     let disk = cx.minikube.on_disk();
     let made = cx.journal.borrow().journal.made.clone();
@@ -110,13 +111,13 @@ pub fn named(engine: &On) -> String {
     }
 }
 
-/// The failure; `again` is the command to be run when the client is back on the right engine.
+/// The failure; `again` is the command to run once the client is connected to the right engine again.
 fn other_engine(cx: &Cx, made: &On, now: &On, again: &str) -> Failure {
     let message = format!("the profile {} was created on another container engine", cx.profile());
     let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
         .because(format!("it was created on {}", named(made)))
         .because(format!("{} answers now: DOCKER_HOST, the docker context or the engine changed", named(now)))
-        .because("nothing was deleted: its machine and its data may be well on the other engine");
+        .because("nothing was deleted: its machine and its data may be intact on the other engine");
     if !made.context.is_empty() && made.context != "default" && made.context != now.context {
         failure = failure.hint(format!("switch back: docker context use {}", quote(&made.context)));
     } else if !made.host.is_empty() && made.host != now.host {
@@ -130,14 +131,16 @@ pub fn lost(cx: &Cx, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
         Some(true) => {
-            format!("the volume {profile} still exists; it holds all data of the profile and goes with it")
+            format!(
+                "the volume {profile} still exists; it holds all data of the profile and is deleted with it"
+            )
         }
-        Some(false) => "its volume is gone, too: no data of it are left".to_owned(),
-        None => "whatever is left of its data goes with it".to_owned(),
+        Some(false) => "its volume is gone, too: none of its data is left".to_owned(),
+        None => "any data that is left is deleted with it".to_owned(),
     }
 }
 
-/// Delete the profile, if that is right.
+/// Delete the profile, if that is allowed.
 ///
 /// # Errors
 /// `KS-PROFILE-FOREIGN`, [`ENGINE`], [`GONE`].
@@ -151,26 +154,24 @@ pub async fn resolve(cx: &Cx) -> Result<()> {
                 format!("the machine of profile {} is gone", cx.profile()),
             )
             .because("it was removed; minikube cannot start it again, only delete it and create another")
-            .because("nothing proves that kstrim made the profile, so kstrim does not delete it")
+            .because("nothing proves that kstrim created the profile, so kstrim does not delete it")
             .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
         )),
-        (Plan::OtherEngine, Some((made, now))) => {
-            Err(Box::new(other_engine(cx, made, now, &refused::up(cx)).hint(format!(
-                "if that engine or its data are gone for good: {} --recreate",
-                refused::up(cx)
-            ))))
-        }
+        (Plan::OtherEngine, Some((made, now))) => Err(Box::new(
+            other_engine(cx, made, now, &refused::up(cx))
+                .hint(format!("if that engine or its data is gone for good: {} --recreate", refused::up(cx))),
+        )),
         (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
             Failure::new(GONE, Kind::Usage, format!("the machine of profile {} is gone", cx.profile()))
                 .because("it was removed; minikube cannot start it again, only delete it and create another")
                 .because(lost(cx, &facts))
                 .hint(format!(
-                    "delete the profile with its data and create it again: {} --recreate",
+                    "delete the profile with its data and re-create it: {} --recreate",
                     refused::up(cx)
                 )),
         )),
         (Plan::Recreate, _) => {
-            let message = format!("the machine of profile {} is gone; it is created again", cx.profile());
+            let message = format!("the machine of profile {} is gone; it is re-created", cx.profile());
             cx.emit.warn(Some("cluster"), message);
             cx.minikube.delete().await.map(drop)
         }

@@ -36,7 +36,7 @@ const TOUCHED: &str = "kstrim/looked-at";
 /// What the API server refuses.
 pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
     let Some(cure) = finding.cure.clone() else { return Ok(None) };
-    // Nothing is changed without the namespace's Lease; a namespace that is being deleted takes none.
+    // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
     if cx.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
         return Ok(None);
     }
@@ -123,7 +123,7 @@ async fn restart(cx: &Cx, what: &str, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Takes Strimzi's finalizers off an object.
+/// Removes Strimzi's finalizers from an object.
 pub fn without_strimzis(object: &Value) -> Option<Value> {
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array)?;
     let kept: Vec<&Value> =
@@ -148,7 +148,8 @@ fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
             let began = cx.began.as_second();
             let older =
                 |p: &crate::observe::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
-            // Containers restart by themselves and keep the pod's volumes; a deleted pod takes the only copy with it.
+            // Containers restart by themselves and keep the pod's volumes; deleting the pod would delete the only
+            // copy.
             let keeps = |p: &crate::observe::pod::Pod<'_>| !p.holds_data();
             pod.filter(older).filter(keeps).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
         }

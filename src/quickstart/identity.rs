@@ -1,6 +1,6 @@
-//! Whose a minikube profile is, decided from what can be read with nothing running: the id that kstrim hands to
-//! `minikube start` and the machine's key ([`crate::tool::machine`]), against the journal. A cluster that answers adds
-//! its own identity (the uid of `kube-system`) and kstrim's marker in it.
+//! Determines who owns a minikube profile from what can be read with nothing running: the id that kstrim passes to
+//! `minikube start` and the machine's key ([`crate::tool::machine`]), compared with the journal. A cluster that
+//! answers adds its own identity (the uid of `kube-system`) and kstrim's marker in it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,67 +16,67 @@ use crate::tool::machine::OnDisk;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::Listed;
 
-/// How often the files of a profile that is being made are looked at.
+/// How often the files of a profile that is being created are checked.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Whose the profile is.
+/// Who owns the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// The one that kstrim made.
+    /// kstrim: it is the one that kstrim created.
     Ours,
-    /// Nothing was made: at most a folder without a configuration, which a start of kstrim's left.
+    /// Nothing was created: at most a folder without a configuration, left by a start of kstrim's.
     Empty,
-    /// Not the one that kstrim made.
+    /// Somebody else: it is not the one that kstrim created.
     Foreign(Other),
-    /// The journal says that kstrim made one of this name, and nothing proves that it is this one.
+    /// The journal says that kstrim created one of this name, but nothing proves that it is this one.
     Unproven(Doubt),
 }
 
-/// What shows that it is another.
+/// What shows that it is a different one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Other {
-    /// kstrim never made one of the name.
+    /// kstrim never created one of this name.
     NotMade,
     /// It was created later, under the same name.
     Recreated,
-    /// The cluster in it is another.
+    /// It contains a different cluster.
     OtherCluster,
-    /// kstrim's own start made no machine; somebody's later start did, and there are others' things in it.
+    /// kstrim's own start created no machine; somebody's later start did, and it contains other people's objects.
     InUse,
 }
 
 /// Why nothing proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// The journal is of a kstrim that recorded no identity.
+    /// The journal was written by a kstrim that recorded no identity.
     OldJournal,
-    /// Its configuration is of kstrim's start; its machine appeared when kstrim did not look.
+    /// Its configuration comes from kstrim's start; its machine appeared while kstrim was not watching.
     MachineUnseen,
-    /// minikube lists it, and its files are not where they are expected.
+    /// minikube lists it, but its files are not where they are expected.
     NoFiles,
 }
 
 impl Owner {
-    /// Whether kstrim may act on it as on its own.
+    /// Whether kstrim may treat it as its own.
     pub fn is_ours(self) -> bool {
         matches!(self, Owner::Ours | Owner::Empty)
     }
 
-    /// Whether `up` may go on with it: also with a start of kstrim's that came to a machine while nobody looked,
-    /// since going on deletes nothing, and its cluster tells once it runs.
+    /// Whether `up` may continue with it: this includes a start of kstrim's whose machine was created while kstrim
+    /// was not watching, since continuing deletes nothing, and the cluster proves its identity once it runs.
     pub fn may_continue(self) -> bool {
         self.is_ours() || self == Owner::Unproven(Doubt::MachineUnseen)
     }
 }
 
-/// What a cluster that answers says of itself.
+/// What a cluster that answers reports about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Online<'a> {
     /// uid of its namespace `kube-system`.
     pub uid: Option<&'a str>,
     /// Whether it has kstrim's marker for this profile.
     pub marked: bool,
-    /// Whether there is anything in it that Kubernetes itself did not make.
+    /// Whether there is anything in it that Kubernetes itself did not create.
     pub inhabited: bool,
 }
 
@@ -85,7 +85,7 @@ fn same_token(made: &Made, disk: &OnDisk) -> Option<bool> {
     Some(made.token.as_ref()? == disk.token.as_ref()?)
 }
 
-/// Judge with nothing running.
+/// Decide with nothing running.
 pub fn offline(journal: &Journal, disk: &OnDisk) -> Owner {
     if !journal.profile_is_ours && journal.made.is_none() {
         return Owner::Foreign(Other::NotMade);
@@ -99,14 +99,14 @@ pub fn offline(journal: &Journal, disk: &OnDisk) -> Owner {
         (Some(made), Some(found)) if made == found && token != Some(false) => Owner::Ours,
         (Some(_), Some(_)) => Owner::Foreign(Other::Recreated),
         (_, None) if token == Some(true) => Owner::Ours,
-        // Without an address no machine of it ever ran.
+        // Without an address, no machine of it ever ran.
         (None, Some(_)) if token == Some(true) && !disk.addressed => Owner::Ours,
         (None, Some(_)) if token == Some(true) => Owner::Unproven(Doubt::MachineUnseen),
         _ => Owner::Foreign(Other::Recreated),
     }
 }
 
-/// The same of a profile of which minikube says that much: one that it lists is never empty.
+/// The same for a profile given what minikube reports: one that it lists is never empty.
 pub fn listed(journal: &Journal, disk: &OnDisk, listed: &Listed) -> Owner {
     match (offline(journal, disk), listed) {
         (Owner::Empty, Listed::Valid(_)) => Owner::Unproven(Doubt::NoFiles),
@@ -114,7 +114,7 @@ pub fn listed(journal: &Journal, disk: &OnDisk, listed: &Listed) -> Owner {
     }
 }
 
-/// Judge a profile whose cluster answers.
+/// Decide for a profile whose cluster answers.
 pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
     if seen.marked {
         return Owner::Ours;
@@ -122,7 +122,7 @@ pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
     let same = journal.cluster_uid.as_deref().map(|known| Some(known) == seen.uid);
     match (offline(journal, disk), same) {
         (Owner::Foreign(Other::NotMade), _) => Owner::Foreign(Other::NotMade),
-        // Nobody can give a cluster this uid: whatever happened to the files, it is the one.
+        // Nobody can choose a cluster's uid: whatever happened to the files, this is the right one.
         (_, Some(true)) => Owner::Ours,
         (Owner::Foreign(other), _) => Owner::Foreign(other),
         (_, Some(false)) => Owner::Foreign(Other::OtherCluster),
@@ -132,17 +132,17 @@ pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
     }
 }
 
-/// Judge this run's profile with nothing running; `found` is what minikube lists.
+/// Decide for this run's profile with nothing running; `found` is what minikube lists.
 pub fn of(cx: &Cx, found: &Listed) -> Owner {
     listed(&cx.journal.borrow().journal, &cx.minikube.on_disk(), found)
 }
 
-/// Whether this run's profile is one that kstrim made and that has something in it.
+/// Whether this run's profile is one that kstrim created and that is not empty.
 pub fn is_made(cx: &Cx) -> bool {
     offline(&cx.journal.borrow().journal, &cx.minikube.on_disk()) == Owner::Ours
 }
 
-/// Intend to make the profile: on disk before the first command. The answer is the id that `minikube start` gets.
+/// Record the intent to create the profile, on disk before the first command. Returns the id for `minikube start`.
 ///
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
@@ -159,8 +159,8 @@ pub fn intend(cx: &Cx, given: Option<String>) -> Result<Option<String>> {
     Ok(fresh)
 }
 
-/// Take from the files of a profile that a start of kstrim's is making, or has just made, what identifies it.
-/// The answer: whether there is anything new.
+/// Read what identifies a profile from its files while a start of kstrim's is creating it, or has just created it.
+/// Returns whether there is anything new.
 fn take(journal: &mut Journal, disk: &OnDisk) -> bool {
     let Some(made) = &mut journal.made else { return false };
     if same_token(made, disk) != Some(true) {
@@ -174,7 +174,7 @@ fn take(journal: &mut Journal, disk: &OnDisk) -> bool {
     !ours || made.machine.is_some() != machine
 }
 
-/// The same, written down.
+/// The same, and record it in the journal.
 ///
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
@@ -184,10 +184,10 @@ pub fn note(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
     if take(&mut journal.journal, &disk) { journal.save() } else { Ok(()) }
 }
 
-/// Note the identity of the profile as soon as it has one, while its start is at work.
+/// Record the identity of the profile as soon as it has one, while its start is running.
 pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, start: Rc<RefCell<Start>>) {
     while matches!(*start.borrow(), Start::Running) {
-        // A journal that cannot be written is an error of whoever writes it next.
+        // If the journal cannot be written, the next writer reports the error.
         let _ = note(&minikube, &journal);
         let known = journal.borrow().journal.made.as_ref().is_none_or(|m| m.machine.is_some());
         if known {
@@ -198,7 +198,7 @@ pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, s
     let _ = complete(&minikube, &journal).await;
 }
 
-/// Write down the engine of a profile of ours whose machine is known and its engine is not.
+/// Record the engine of our profile if its machine is known but its engine is not.
 ///
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
@@ -216,8 +216,8 @@ pub async fn complete(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Re
     journal.save()
 }
 
-/// Write down the identity of a profile that its running cluster has proved to be ours: that of an older journal, or
-/// of one that was lost.
+/// Record the identity of a profile that its running cluster has proved to be ours: one from an older journal, or
+/// one whose journal was lost.
 pub fn recognised(journal: &mut Journal, disk: &OnDisk) {
     let known = |made: &Made| made.machine == disk.key && same_token(made, disk) != Some(false);
     if disk.key.is_none() && disk.token.is_none() || journal.made.as_ref().is_some_and(known) {
@@ -227,7 +227,7 @@ pub fn recognised(journal: &mut Journal, disk: &OnDisk) {
     journal.made = Some(Made { begun: Timestamp::now(), token, machine, engine: None });
 }
 
-/// After a run: note what its start has made, and take the intent back where it made nothing.
+/// After a run: record what its start created, and remove the intent if it created nothing.
 ///
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
@@ -245,7 +245,7 @@ pub fn after(cx: &Cx) -> Result<()> {
     journal.save()
 }
 
-/// There is no profile: whatever the journal knew of one is history.
+/// There is no profile: whatever the journal recorded about one is obsolete.
 pub fn forget(journal: &mut Journal) {
     journal.cluster_uid = None;
     journal.profile_is_ours = false;
@@ -254,7 +254,7 @@ pub fn forget(journal: &mut Journal) {
     journal.start_unfinished = false;
 }
 
-/// The container engine that a driver reaches now; `None` if there is none, or it does not answer.
+/// The container engine that a driver currently uses; `None` if there is none, or it does not answer.
 pub async fn engine(minikube: &Minikube, driver: &str) -> Option<On> {
     let engine = minikube.engine(driver)?;
     let Answer::Up(info) = engine.info().await else { return None };

@@ -46,7 +46,7 @@ fn whose_it_is_with_nothing_running() {
         ("a minikube that lost the id", journal(true, whole(), None), disk(None, k), OURS),
         ("its machine's files are gone", journal(true, whole(), None), disk(t, None), OURS),
         ("created again, without a machine yet", journal(true, whole(), None), disk(None, None), RECREATED),
-        // kstrim's start made nothing; then somebody's own `minikube start`.
+        // kstrim's start created nothing; then came somebody's own `minikube start`.
         (
             "killed before anything, then a user's",
             journal(false, made(t, None), None),
@@ -185,7 +185,7 @@ fn an_identity_is_written_down_when_a_running_cluster_has_proved_it() {
     let mut known = journal(true, made(t, k), Some("u"));
     recognised(&mut known, &disk(t, k));
     assert_eq!(known.made, made(t, k), "as it was");
-    // Nothing to recognise it by: only its running cluster tells, as before.
+    // Nothing identifies it: only its running cluster can, as before.
     let mut none = journal(true, None, Some("u"));
     recognised(&mut none, &disk(None, None));
     assert_eq!(offline(&none, &disk(None, None)), Owner::Unproven(Doubt::OldJournal));

@@ -209,7 +209,7 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
                 cx.cluster()
             ))
             .hint(format!(
-                "use the Kafka that is there: {} --cluster {owner}",
+                "use the existing Kafka: {} --cluster {owner}",
                 refused::up_without(cx, "--cluster")
             ))
             .hint(format!(
@@ -220,7 +220,7 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
     ))
 }
 
-/// The refusal of a pool of this Kafka's that kstrim did not create: what somebody keeps to recover it, perhaps.
+/// The refusal to change a pool of this Kafka that kstrim did not create: somebody may keep it for recovery.
 fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>> {
     let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
     let mut live = pools.filter_map(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()));
@@ -311,7 +311,7 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
     component::into_kafka(&mut wanted, live, &names, &beside::input(cx));
     if let Some(live) = live {
-        // Over the very Kafka that was looked at, or not at all.
+        // Only over the Kafka that was read, or not at all.
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         for kafka in wanted.iter_mut().filter(|o| o.kind() == "Kafka") {
             kafka.set(&["metadata", "uid"], uid);

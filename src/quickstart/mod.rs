@@ -6,9 +6,10 @@
 //!                                               └─ components ─ proof ─┘
 //! ```
 //! `cluster` is done when the API server answers, not when `minikube start` returns; `images` works
-//! beside it as soon as the node runs; `namespace` takes the Lease, without which nothing is changed; `kafka` waits for its resource definitions, not for the
-//! operator; `smoke` runs while the entity operator still starts. `operator` and `kafka` wait for
-//! `images` only when images come from archives, since the kubelet cannot pull those itself.
+//! beside it as soon as the node runs; `namespace` acquires the Lease, without which nothing is changed; `kafka`
+//! waits for its resource definitions, not for the operator; `smoke` runs while the entity operator still starts.
+//! `operator` and `kafka` wait for `images` only when images come from archives, since the kubelet cannot pull those
+//! itself.
 
 pub mod apiserver;
 pub mod checks;

@@ -40,7 +40,7 @@ impl Task<Cx> for Namespace {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
         if found.0.deleting() {
-            // What may hold it.
+            // What may block its deletion.
             let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Pod]).await;
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             self.patience
@@ -75,10 +75,10 @@ impl Task<Cx> for Namespace {
             let version = cx.store.version();
             let snapshot = cx.store.snapshot();
             match snapshot.namespace(cx.namespace()) {
-                // One that is being deleted takes no apply: wait for its end.
+                // A namespace that is being deleted accepts no apply: wait until it is gone.
                 Some(found) if found.0.deleting() => {}
                 Some(found) => {
-                    // Somebody created it meanwhile.
+                    // Somebody created it in the meantime.
                     if !fresh {
                         ownership::installation_again(cx).await?;
                         if let Doneness::Foreign(failure) = self.check(cx).await? {
@@ -93,7 +93,7 @@ impl Task<Cx> for Namespace {
                     ownership::exclude(cx, "up").await?;
                     return ownership::establish(cx, true).await.map(drop);
                 }
-                // It came meanwhile, and is about to be seen.
+                // Somebody created it in the meantime, and the watch is about to report it.
                 None => {}
             }
             fresh = false;

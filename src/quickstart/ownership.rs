@@ -20,9 +20,9 @@ use crate::tool::machine::OnDisk;
 
 /// Another command holds the namespace's Lease.
 pub const LOCKED: Id = Id("KS-NAMESPACE-LOCKED");
-/// The Kafka that was looked at is gone.
+/// The Kafka that was read is gone.
 pub const REPLACED: Id = Id("KS-KAFKA-REPLACED");
-/// Something of the marker's name is somebody else's.
+/// An object with the marker's name belongs to somebody else.
 pub const MARKER_TAKEN: Id = Id("KS-INSTALLATION-TAKEN");
 
 /// Path of the marker that kstrim leaves in a cluster it made.
@@ -43,13 +43,13 @@ pub fn release(object: &Value) -> Option<&str> {
     annotation(object, RELEASE)
 }
 
-/// Key of the marker: the id that kstrim handed to the start that made the profile.
+/// Key of the marker: the id that kstrim passed to the start that created the profile.
 const START: &str = "start";
 
-/// Whether the marker says that kstrim made `profile`, whose files are as given.
+/// Whether the marker says that kstrim created `profile`, given its files.
 pub fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
     let data = |key: &str| marker.pointer("/data").and_then(|d| d.get(key)).and_then(Value::as_str);
-    // A marker of an older kstrim names no start; nor has every profile an id.
+    // A marker of an older kstrim names no start, and not every profile has an id.
     let another = matches!((data(START), &disk.token), (Some(start), Some(token)) if start != token);
     data("profile") == Some(profile) && !another
 }
@@ -72,7 +72,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     let ours = !theirs && {
         let seen = |inhabited| Online { uid: uid.as_deref(), marked, inhabited };
         let judge = |inhabited| identity::online(&cx.journal.borrow().journal, &disk, seen(inhabited));
-        // Asked only where it decides.
+        // Checked only if it makes a difference.
         judge(true).is_ours() || judge(false).is_ours() && !first_start::is_inhabited(cx).await?
     };
     cx.profile_is_ours.set(ours);
@@ -97,7 +97,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         if ours {
             identity::recognised(&mut journal.journal, &disk);
         } else if journal.journal.made.take().is_some() {
-            // What is known of kstrim's own start is not about this profile.
+            // What is known about kstrim's own start does not apply to this profile.
             journal.journal.never_whole = false;
             journal.journal.start_unfinished = cx.starting();
         }
@@ -111,7 +111,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     identity::complete(&cx.minikube, &cx.journal).await
 }
 
-/// The installation in the run's namespace, looked for once a run.
+/// The installation in the run's namespace, looked up once per run.
 ///
 /// # Errors
 /// `KS-KUBECTL-*` when the cluster cannot be asked, `KS-STATE-UNWRITABLE`.
@@ -123,13 +123,13 @@ pub async fn installation(cx: &Cx) -> Result<Installation> {
     let recorded = cx.journal.borrow().journal.installations.get(cx.namespace()).cloned();
     let proposed = recorded.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let found = Installation::find(&cx.kubectl, cx.namespace(), &proposed).await;
-    let found = found.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
+    let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
     *cx.installation.borrow_mut() = Some(found.clone());
     Ok(found)
 }
 
-/// The same for a run that will create something: the id is on disk before any object has it, so that a run that was
-/// killed goes on as the same installation.
+/// The same for a run that will create something: the id is on disk before any object has it, so that after a run
+/// was killed the next one continues as the same installation.
 ///
 /// # Errors
 /// Those of [`installation`].
@@ -146,7 +146,8 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
     Ok(found)
 }
 
-/// The same after somebody else created the namespace while an earlier one of the name was waited for.
+/// The same after somebody else created the namespace while kstrim waited for an earlier one of that name to be
+/// deleted.
 ///
 /// # Errors
 /// Those of [`installation`].
@@ -155,14 +156,14 @@ pub async fn installation_again(cx: &Cx) -> Result<Installation> {
     {
         let _looking = cx.installing.lock().await;
         let found = Installation::find(&cx.kubectl, cx.namespace(), before.id()).await;
-        let found = found.map_err(|e| api_failure(cx, "look for kstrim's installation", &e))?;
-        // Replaced at once, not taken away before: tasks beside this one ask it whose things are.
+        let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
+        // Replaced in one step, never absent in between: concurrent tasks ask it who owns objects.
         cx.installation.replace(Some(found));
     }
     installation_to_create(cx).await
 }
 
-/// Create the marker of the installation, and give its id to the objects of an earlier kstrim, which knew none.
+/// Create the marker of the installation, and label the objects of an earlier kstrim, which had no ids, with its id.
 ///
 /// # Errors
 /// `KS-KUBECTL-*`.
@@ -173,13 +174,13 @@ pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation>
     }
     if found.is_unmarked() {
         let stamped = adopt::unmarked(&cx.kubectl, &found).await;
-        stamped.map_err(|e| api_failure(cx, "give the installation's objects its id", &e))?;
+        stamped.map_err(|e| api_failure(cx, "label the installation's objects with its id", &e))?;
     }
     let failed = |e| api_failure(cx, "create the ConfigMap of the installation", &e);
     let marker = found.marker(created_namespace);
     let now = match change::create(&cx.kubectl, &found.markers(), &marker).await.map_err(failed)? {
         Some(_) => found.marked(),
-        // Somebody was faster: theirs is the installation.
+        // Somebody was faster: their installation is the one to use.
         None => {
             let theirs = Installation::find(&cx.kubectl, cx.namespace(), found.id()).await.map_err(failed)?;
             if theirs.is_marked() { theirs } else { return Err(taken(cx)) }
@@ -204,9 +205,9 @@ fn taken(cx: &Cx) -> Box<Failure> {
     )
 }
 
-/// Apply objects of an install manifest: those that are not there, and those of the installation. Their names are the same
-/// in every installation of Strimzi, so one of somebody else's is refused, whatever was agreed to: its operator would lose
-/// its permissions.
+/// Apply objects of an install manifest: those that do not exist, and those of the installation. Their names are the
+/// same in every installation of Strimzi, so an object of somebody else's is refused, whatever the user agreed to:
+/// its operator would lose its permissions.
 ///
 /// # Errors
 /// `KS-CONTEXT-STRIMZI`, `KS-KUBECTL-*`; `doing` completes "cannot ...".
@@ -219,7 +220,7 @@ pub async fn apply_install(cx: &Cx, objects: &[Object], doing: &str) -> Result<(
     };
     let looked = futures_util::future::try_join_all(objects.iter().cloned().map(look)).await;
     let mut mine = Vec::new();
-    for (mut object, live) in looked.map_err(|e| api_failure(cx, "look at what is installed", &e))? {
+    for (mut object, live) in looked.map_err(|e| api_failure(cx, "read what is installed", &e))? {
         if let Some(live) = live {
             if !cx.owns(&live) {
                 return Err(strimzi_of_others(cx, &object));
@@ -241,8 +242,11 @@ fn strimzi_of_others(cx: &Cx, object: &Object) -> Box<Failure> {
     );
     Box::new(
         Failure::new(super::context::STRIMZI, Kind::Foreign, message)
-            .because("its objects have the names that kstrim's would have; applying them would take its rights away")
-            .hint(format!("use that Strimzi as it is, or a cluster without one: {} --profile NAME", refused::up_without(cx, "--profile"))),
+            .because("its objects and kstrim's have the same names; applying kstrim's would remove its permissions")
+            .hint(format!(
+                "use that Strimzi as it is, or a cluster without one: {} --profile NAME",
+                refused::up_without(cx, "--profile")
+            )),
     )
 }
 
@@ -261,9 +265,9 @@ fn collection(kind: &str, namespace: &str) -> Option<String> {
     })
 }
 
-/// Change the run's Kafka: what `patch` makes of it as it is now is merged into it, again if somebody else changed it
-/// meanwhile. `adopt`: the user asked for a change of a Kafka that kstrim did not create. `seen` is the Kafka that was
-/// looked at: another one of the name is not changed.
+/// Change the run's Kafka: merge into it the patch that `patch` computes from its current state, and retry if
+/// somebody else changed it in the meantime. `adopt`: the user asked for a change of a Kafka that kstrim did not
+/// create. `seen` is the Kafka that was read: another one of that name is not changed.
 ///
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, [`REPLACED`], `KS-KUBECTL-*`; `doing` completes "cannot ...".
@@ -280,11 +284,13 @@ pub async fn change_kafka(
     let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka", &e))?;
     let uid = |kafka: &Value| kafka.pointer("/metadata/uid").cloned();
     let Some(kafka) = kafka.filter(|now| seen.is_none_or(|seen| uid(seen) == uid(now))) else {
-        let message = format!("the Kafka {} was deleted or replaced meanwhile", cx.cluster());
-        return Err(Box::new(Failure::new(REPLACED, Kind::Task, message).hint(format!(
-            "see what is there: kstrim status{}",
-            refused::target_flags(&cx.settings.target)
-        ))));
+        let message = format!("the Kafka {} was deleted or replaced in the meantime", cx.cluster());
+        return Err(Box::new(
+            Failure::new(REPLACED, Kind::Task, message).hint(format!(
+                "see what exists: kstrim status{}",
+                refused::target_flags(&cx.settings.target)
+            )),
+        ));
     };
     let by_id = installation.owned(&collection, &kafka);
     let by_user = || Consent::by_flag(adopt).map(|consent| Owned::requested(&collection, &kafka, consent));
@@ -296,8 +302,8 @@ pub async fn change_kafka(
     changed.map_err(|e| api_failure(cx, doing, &e))
 }
 
-/// Hold the namespace's Lease until [`release_lease`]: no other command that changes the namespace runs meanwhile, on any
-/// machine. A namespace that does not exist has none yet.
+/// Hold the namespace's Lease until [`release_lease`]: no other command that changes the namespace runs at the same
+/// time, on any machine. A namespace that does not exist has none yet.
 ///
 /// # Errors
 /// [`LOCKED`], `KS-KUBECTL-*`.
@@ -306,13 +312,13 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
         return Ok(());
     }
     let path = format!("/api/v1/namespaces/{}", cx.namespace());
-    let space = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the namespace", &e))?;
+    let space = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
     if space.is_none_or(|ns| ns.pointer("/metadata/deletionTimestamp").is_some()) {
         return Ok(());
     }
     let holder = holder(cx.profile(), verb);
     let waiting = |who: &str| {
-        let message = format!("waiting for the Lease of a command that seems to have died: {who}");
+        let message = format!("waiting for the Lease of a command that seems to be dead: {who}");
         cx.emit.warn(None, message);
     };
     let cancel = cx.cancel.clone();
@@ -331,11 +337,11 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
                     .hint("wait for it to end, then run the same command again"),
             ))
         }
-        Err(lease::Refused::Api(e)) => Err(api_failure(cx, "take the namespace's Lease", &e)),
+        Err(lease::Refused::Api(e)) => Err(api_failure(cx, "acquire the namespace's Lease", &e)),
     }
 }
 
-/// Give up the namespace's Lease. `kubectl` runs commands also after the run was interrupted.
+/// Release the namespace's Lease. `kubectl` runs commands even after the run was interrupted.
 pub async fn release_lease(cx: &Cx, kubectl: &Kubectl) {
     let lease = cx.lease.borrow_mut().take();
     if let Some(lease) = lease {
@@ -343,7 +349,8 @@ pub async fn release_lease(cx: &Cx, kubectl: &Kubectl) {
     }
 }
 
-/// An id of the state folder, created with it. Without one it is another each time, and nobody is taken for dead early.
+/// An id of the state folder, created with it. Without one it is different each time, and no holder is considered
+/// dead too early.
 fn folder_id(folder: &std::path::Path) -> String {
     let path = folder.join("lease-holder");
     if let Ok(known) = std::fs::read_to_string(&path)
@@ -362,7 +369,7 @@ fn folder_id(folder: &std::path::Path) -> String {
     new
 }
 
-/// Who this command is, for a Lease.
+/// Identifies this command as the holder of a Lease.
 pub fn holder(profile: &str, verb: &str) -> Holder {
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy().into_owned();
@@ -370,7 +377,7 @@ pub fn holder(profile: &str, verb: &str) -> Holder {
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let folder = std::path::absolute(crate::paths::state_dir()).unwrap_or_default();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    // Containers have one host name and no machine id: what was created beside the lock files tells them apart.
+    // Containers have one host name and no machine id: a file created next to the lock files tells them apart.
     let here = folder_id(&folder);
     let state = format!("{} {} {host} {} {here} {profile}", machine.trim(), boot.trim(), folder.display());
     let run = uuid::Uuid::new_v4().simple().to_string();

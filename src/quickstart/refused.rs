@@ -7,7 +7,7 @@ use crate::failure::{Failure, Id, Kind};
 
 /// Something kstrim did not make is in the way.
 pub const PROFILE: Id = Id("KS-PROFILE-FOREIGN");
-/// The journal says that kstrim made a profile of the name; nothing proves that it is this one.
+/// The journal says that kstrim created a profile of this name; nothing proves that it is this one.
 pub const UNPROVEN: Id = Id("KS-PROFILE-UNPROVEN");
 /// The namespace is somebody else's.
 pub const NAMESPACE: Id = Id("KS-NAMESPACE-FOREIGN");
@@ -21,7 +21,7 @@ pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
 pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
 /// A node pool of the name belongs to another Kafka.
 pub const POOL: Id = Id("KS-POOL-TAKEN");
-/// The node pool is somebody else's.
+/// The node pool belongs to somebody else.
 pub const POOL_FOREIGN: Id = Id("KS-POOL-FOREIGN");
 /// The Secret of kstrim's name is somebody else's.
 pub const SECRET: Id = Id("KS-SECRET-FOREIGN");
@@ -50,17 +50,18 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Fai
     )
 }
 
-/// kstrim made a profile of this name once; whether it is this one only its running cluster could tell. `adopt` is the
-/// command that goes on all the same.
+/// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
+/// is the command that continues anyway.
 pub fn unproven(target: &Target, adopt: &str) -> Failure {
     let profile = &target.profile;
-    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim made this profile {profile}"))
+    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
         .because(
-            "the journal names nothing that identifies it, its machine appeared while no kstrim ran, or minikube's files of it are not found",
+            "the journal has nothing that identifies it, its machine appeared while kstrim was not running, or its \
+             minikube files are missing",
         )
-        .because("a cluster that runs carries kstrim's mark; this one does not run")
+        .because("a running cluster has kstrim's marker; this one is not running")
         .hint(format!("start it, then try again: minikube start -p {profile}"))
-        .hint(format!("or say that it is kstrim's: {adopt}"))
+        .hint(format!("or confirm that it is kstrim's: {adopt}"))
 }
 
 /// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in
@@ -84,7 +85,7 @@ pub fn up_of(target: &Target) -> String {
     format!("kstrim up{}", target_flags(target))
 }
 
-/// The `up` command of this run's target without one of its flags, which the caller gives another value.
+/// The `up` command of this run's target without one of its flags, for which the caller supplies another value.
 pub fn up_without(cx: &Cx, flag: &str) -> String {
     format!("kstrim up{}", flags_without(&cx.settings.target, flag))
 }
@@ -94,7 +95,7 @@ pub fn target_flags(target: &Target) -> String {
     flags_without(target, "")
 }
 
-/// The same without `left_out`: clap refuses a flag that is given twice.
+/// The same without `left_out`: clap rejects a flag that is given twice.
 pub fn flags_without(target: &Target, left_out: &str) -> String {
     let mut flags = String::new();
     if let Some(context) = &target.context

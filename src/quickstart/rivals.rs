@@ -9,7 +9,8 @@ use crate::event::Event;
 use crate::explain;
 use crate::observe::ApiError;
 
-/// Path of every Deployment. Helm, OLM and people name the operator's as they like: its labels tell.
+/// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
+/// identify it.
 const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 
 /// All operators of the cluster.

@@ -141,7 +141,7 @@ fn start(cx: &Cx) -> String {
     words.extend(settings.minikube_args.iter().cloned());
     let shown = redact::arguments(&words);
     let note =
-        if shown == words { "" } else { "# Secrets are left out: put them in where REDACTED stands.\n" };
+        if shown == words { "" } else { "# Secrets are omitted: replace each REDACTED with its secret.\n" };
     note.to_owned() + &shown.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
 }
 

@@ -192,16 +192,16 @@ impl Brokers {
         let deadline = Instant::now() + Duration::from_secs(60);
         let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
         work.await.map_err(|e| {
-            let message = format!("the brokers do not say whether the topic {name} exists");
+            let message = format!("the brokers do not report whether the topic {name} exists");
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint(format!("see the broker's own words: kstrim status{}", self.flags)),
+                    .hint(format!("see what the broker reports: kstrim status{}", self.flags)),
             )
         })
     }
 
-    /// Whether a topic has exactly so many partitions and nothing was ever written to any of them.
+    /// Whether a topic has exactly that many partitions and nothing was ever written to any of them.
     ///
     /// # Errors
     /// [`TOPIC`] when the brokers cannot be asked.
@@ -218,11 +218,11 @@ impl Brokers {
             Ok::<_, KafkaError>(first == next && next.values().all(|offset| *offset == 0))
         };
         work.await.map_err(|e| {
-            let message = format!("the brokers do not say what is in the topic {name}");
+            let message = format!("the brokers do not report what is in the topic {name}");
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint("see the broker's own words: kstrim status"),
+                    .hint("see what the broker reports: kstrim status"),
             )
         })
     }
@@ -242,7 +242,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
                     .because(e)
-                    .hint(format!("see the broker's own words: kstrim status{}", self.flags)),
+                    .hint(format!("see what the broker reports: kstrim status{}", self.flags)),
             )
         })
     }
@@ -304,8 +304,8 @@ fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
             Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
-                .hint(format!("see what is there: kstrim status{flags}"))
-                .hint(format!("make it: kstrim up{flags}")),
+                .hint(format!("see what exists: kstrim status{flags}"))
+                .hint(format!("create it: kstrim up{flags}")),
         )
     })
 }

@@ -1,8 +1,8 @@
-//! The topic: in Kafka as soon as a broker serves, and its `KafkaTopic`.
+//! The topic: created in Kafka as soon as a broker is available, and its `KafkaTopic`.
 //!
-//! The topic operator starts long after the broker. So that the smoke test need not wait for it, the topic is created
-//! in Kafka first, and then gets a resource that describes it as it is. A topic that Kafka had already is used as it
-//! is and gets no resource: with one it would be kstrim's to change and to delete.
+//! The topic operator starts long after the broker. So that the smoke test need not wait for it, the topic is
+//! created in Kafka first, and then gets a resource that describes it as it is. A topic that already existed in
+//! Kafka is used as it is and gets no resource: with one, kstrim would manage it, that is, change and delete it.
 
 use std::cell::Cell;
 
@@ -26,7 +26,7 @@ use crate::ready::Readiness;
 /// Partitions of a topic that kstrim creates, as in Strimzi's own example.
 const PARTITIONS: u32 = 1;
 
-/// The name of its resource is another topic's.
+/// The name of its resource is taken by another topic.
 pub const RESOURCE_TAKEN: Id = Id("KS-TOPIC-RESOURCE-TAKEN");
 
 /// The task.
@@ -100,8 +100,9 @@ impl Task<Cx> for Topic {
             self.exists.set(true);
             return Ok(());
         }
-        // A run that was killed between the topic and its resource is continued: it had seen that there was none. What
-        // somebody created or used meanwhile is theirs: the note is of a name only.
+        // A run that was killed after it created the topic and before it created the resource is continued: it had
+        // seen that there was no such topic. A topic that somebody created or used in the meantime is theirs: the
+        // record holds only a name.
         let uid = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.uid().to_owned());
         let creating = format!("{}/{name}", uid.unwrap_or_default());
         let begun = cx.journal.borrow().journal.creating_topic.as_deref() == Some(&creating);
@@ -154,7 +155,7 @@ fn note(cx: &Cx, creating: Option<String>) -> Result<()> {
     journal.save()
 }
 
-/// The resource of the run's topic: of this Kafka, by its name in Kafka.
+/// The resource of the run's topic: one of this Kafka, found by the topic's name in Kafka.
 ///
 /// # Errors
 /// [`RESOURCE_TAKEN`]: the name of the resource belongs to another Kafka's topic.
@@ -176,12 +177,12 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
     let message = format!("the KafkaTopic {} belongs to the Kafka {owner}", named.0.name());
     Err(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} has one KafkaTopic of a name", cx.namespace()))
+            .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
             .hint(format!("use another topic: {} --topic NAME", super::refused::up(cx))),
     ))
 }
 
-/// Whether a topic operator serves the run's Kafka: as the live Kafka says, or as the preset would have it.
+/// Whether a topic operator serves the run's Kafka: according to the live Kafka, or else to the preset.
 pub fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
         Some(kafka) => {

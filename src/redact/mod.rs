@@ -45,13 +45,13 @@ static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// A text without what has the shape of a secret, or the name of one before it: arguments, lines of a log.
+/// Redact whatever has the shape of a secret, or follows the name of one: arguments, lines of a log.
 pub fn text(text: &str) -> String {
     Redactor::default().text(text)
 }
 
-/// A text without logins in URLs and what else has the shape of a secret. Quotes, braces and what stands between
-/// them stay, so that JSON stays JSON.
+/// Redact credentials in URLs and whatever else has the shape of a secret. Quotes, braces and other delimiters are
+/// kept, so that JSON stays JSON.
 pub fn shapes(text: &str) -> String {
     let mut text = text.to_owned();
     for (shape, with) in SHAPES.iter() {
@@ -62,7 +62,7 @@ pub fn shapes(text: &str) -> String {
     text
 }
 
-/// The words of a command without secrets: after a flag of such a name, in `NAME=VALUE`, in a URL.
+/// The words of a command with secrets redacted: after a flag of such a name, in `NAME=VALUE`, in a URL.
 pub fn arguments(words: &[String]) -> Vec<String> {
     let mut flag_before = false;
     let blank = |word: &String| {

@@ -1,6 +1,6 @@
-//! Which names are given to secrets.
+//! Names that are used for secrets.
 
-/// Parts of names, without anything but letters and digits between.
+/// Parts of names, compared without separators.
 const PARTS: [&str; 18] = [
     "password",
     "passwd",
@@ -41,8 +41,8 @@ const WORDS: [&str; 17] = [
     "apitoken",
     "keypass",
 ];
-/// A name whose last word is `key` is that of a secret (`azblob.account.key`, `ENCRYPTION_KEY`), unless this
-/// stands before it: what an object, a message or a table has. A `key` alone says nothing.
+/// A name whose last word is `key` names a secret (`azblob.account.key`, `ENCRYPTION_KEY`), unless one of these
+/// words precedes it: keys of an object, a message or a table. `key` alone does not.
 const OPEN_KEYS: [&str; 27] = [
     "public",
     "topology",
@@ -109,7 +109,7 @@ const HARMLESS: [&str; 33] = [
     "imagepullsecrets",
 ];
 
-/// Whether a value of this name is to be blanked: `sasl.jaas.config`, `DB_PASS`, `clientSecret`,
+/// Whether a value of this name is redacted: `sasl.jaas.config`, `DB_PASS`, `clientSecret`,
 /// `azblob.account.key`.
 pub fn is_secret(name: &str) -> bool {
     let words = words(name);
@@ -120,7 +120,7 @@ pub fn is_secret(name: &str) -> bool {
     named && !HARMLESS.iter().any(|end| squashed.ends_with(end))
 }
 
-/// The words of a name, lower case: between signs, and where a capital follows a small letter.
+/// The words of a name, lower case: split at punctuation, and where an upper-case letter follows a lower-case one.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut small = false;

@@ -1,11 +1,11 @@
-//! stdout and stderr, where everything that kstrim prints goes.
+//! stdout and stderr, through which everything that kstrim prints passes.
 //!
-//! A write to a pipe that nobody reads, or to a terminal that was stopped, takes for ever; kstrim has one thread,
-//! which also has to see signals and deadlines. So a thread of its own writes, from a queue of at most
-//! [`QUEUE`] bytes (and one text more). Who finds it full waits for room: asynchronously ([`Output::send`]), or, for
-//! the small texts of most verbs, by blocking ([`Output::print`]) until a signal says that nobody will read any more.
+//! A write to a pipe that nobody reads, or to a terminal that was stopped, blocks forever; kstrim has one thread,
+//! which also has to handle signals and deadlines. So a separate thread writes, from a queue of at most [`QUEUE`]
+//! bytes (plus one text). Callers that find it full wait for room: asynchronously ([`Output::send`]), or, for the
+//! small texts of most verbs, by blocking ([`Output::print`]) until a signal shows that nobody will read any more.
 //!
-//! A terminal gets no control characters but those of kstrim's own colours and of its live list: see
+//! A terminal gets no control characters except those of kstrim's own colours and of its live list: see
 //! [`text::screen`]. Pipes and files get every byte as it is.
 
 use std::collections::VecDeque;
@@ -25,9 +25,9 @@ use tokio::sync::Notify;
 use super::text;
 use crate::failure::Kind;
 
-/// Most bytes on their way, unless one text alone is larger.
+/// The most bytes that are queued, unless a single text is larger.
 pub const QUEUE: usize = 1 << 20;
-/// After a signal: how long a stream may stand still, and how long the rest may take at the program's end.
+/// After a signal: how long a stream may stall, and how long the rest may take at the program's end.
 const PATIENCE: Duration = Duration::from_millis(1000);
 
 /// Nobody reads the stream any more.
@@ -45,11 +45,11 @@ struct State {
     queue: VecDeque<(Stream, Vec<u8>)>,
     /// In the queue and being written.
     bytes: usize,
-    /// When a write ended last, or the queue was empty.
+    /// When a write last ended, or the queue was last empty.
     moved: Option<Instant>,
-    /// Streams that take no more, by [`Stream`].
+    /// Streams that accept no more, by [`Stream`].
     closed: [bool; 2],
-    /// Texts were given up.
+    /// Texts were discarded.
     lost: bool,
     running: bool,
 }
@@ -75,12 +75,12 @@ static ERR: LazyLock<Output> = LazyLock::new(|| {
     Output::new(Stream::Err, if same { OUT.queue.clone() } else { Arc::default() })
 });
 
-/// Where data goes.
+/// The stream for data.
 pub fn stdout() -> &'static Output {
     &OUT
 }
 
-/// Where talk goes.
+/// The stream for messages.
 pub fn stderr() -> &'static Output {
     &ERR
 }
@@ -107,12 +107,12 @@ impl Output {
         self.terminal
     }
 
-    /// Bytes of others as they may go out: on a terminal without any control sequence.
+    /// Prepare bytes from elsewhere for output: for a terminal, without any control sequences.
     pub fn foreign(&self, bytes: Vec<u8>) -> Vec<u8> {
         if self.terminal { text::screen(&String::from_utf8_lossy(&bytes), false).into_bytes() } else { bytes }
     }
 
-    /// Bytes of kstrim's own making, with its colours.
+    /// Prepare kstrim's own bytes, with its colours.
     pub fn styled(&self, bytes: &[u8]) -> Vec<u8> {
         if self.terminal {
             text::screen(&String::from_utf8_lossy(bytes), true).into_bytes()
@@ -121,14 +121,14 @@ impl Output {
         }
     }
 
-    /// Hand on what [`Output::foreign`] or kstrim itself made, as soon as there is room.
+    /// Queue what [`Output::foreign`] or kstrim itself produced, as soon as there is room.
     ///
     /// # Errors
     /// [`Closed`].
     pub async fn send(&self, bytes: Vec<u8>) -> Result<(), Closed> {
         let mut bytes = Some(bytes);
         loop {
-            // Taken before the look: what happens in between wakes it.
+            // Created before the check, so that anything that happens in between wakes it.
             let room = self.queue.room.notified();
             {
                 let mut state = self.queue.lock();
@@ -163,7 +163,7 @@ impl Output {
         self.push_blocking(self.styled(text.as_bytes()))
     }
 
-    /// The same, and wait until it is out: before a question, say.
+    /// The same, and wait until it is written: for example before a question.
     ///
     /// # Errors
     /// [`Closed`].
@@ -190,12 +190,12 @@ impl Output {
         }
     }
 
-    /// Give up what is not written yet, and all that follows.
+    /// Discard what is not written yet, and everything that follows.
     pub fn abandon(&self) {
         self.queue.close(None);
     }
 
-    /// For what writes to a [`Write`]: each call is a text of its own.
+    /// For code that writes to a [`Write`]: each call is a separate text.
     pub fn writer(&'static self) -> impl Write + 'static {
         Writer(self)
     }
@@ -292,7 +292,7 @@ impl Queue {
         Ok(())
     }
 
-    /// A stream takes no more, or none does.
+    /// A stream accepts no more, or none does.
     fn close(&self, stream: Option<Stream>) {
         let mut state = self.lock();
         match stream {
@@ -309,7 +309,7 @@ impl Queue {
             gone += if stays { 0 } else { bytes.len() };
             stays
         });
-        // What is being written at this moment may never be.
+        // What is being written at this moment may never be finished.
         state.bytes = if stream.is_none() { 0 } else { state.bytes.saturating_sub(gone) };
         drop(state);
         self.wake();
@@ -325,7 +325,7 @@ impl Queue {
         state.bytes > 0 && state.moved.is_none_or(|moved| moved.elapsed() >= PATIENCE)
     }
 
-    /// Wait until all is written, after a signal not for long; whether it was.
+    /// Wait until everything is written, after a signal only briefly; returns whether it was.
     fn finish(&self) -> bool {
         let mut late: Option<Instant> = None;
         let mut state = self.lock();
@@ -341,14 +341,14 @@ impl Queue {
     }
 }
 
-/// Before the program ends: wait until all is written. A signal ends the wait; then its exit code.
+/// Before the program ends: wait until everything is written. A signal ends the wait; then returns its exit code.
 pub fn finish() -> Option<u8> {
     let all = [OUT.queue.finish(), ERR.queue.finish()] == [true; 2];
     Some(SIGNALLED.load(Ordering::Relaxed)).filter(|code| !all && *code != 0)
 }
 
-/// To be called by whoever handles signals himself, since then none ends the program: a thread of its own sees them
-/// too, and lets go of a stream that stands still, on which the program's only thread may be waiting.
+/// To be called by code that handles signals itself, since then no signal ends the program: a separate thread
+/// receives them too, and abandons a stalled stream on which the program's only thread may be waiting.
 pub fn heed_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -463,7 +463,7 @@ impl TermLike for Live {
         Ok(())
     }
 
-    /// A frame that finds no room is not drawn: the next one shows what is then.
+    /// A frame for which there is no room is not drawn: the next one shows the state at that time.
     fn flush(&self) -> io::Result<()> {
         let frame = std::mem::take(&mut *self.frame.lock().unwrap_or_else(PoisonError::into_inner));
         let queue = &self.output.queue;

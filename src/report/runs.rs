@@ -278,7 +278,7 @@ pub fn smoke_test() -> Vec<Step> {
     finish(steps, 1_520, Done, None, None)
 }
 
-/// A profile with something of everything in it.
+/// A profile with some of everything in it.
 fn profile() -> ProfileDeletion {
     let namespace = |name: &str, others, objects: &[&str]| DeletedNamespace {
         name: name.into(),

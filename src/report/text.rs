@@ -37,8 +37,8 @@ fn hidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// `text` as it may go to a terminal, whoever wrote it: lines and tabs stay, any other control character is shown
-/// (`^[` for ESC) and not obeyed. With `styles` the colours that [`Look`](super::Look) makes stay too.
+/// `text` made safe for a terminal, whatever its source: lines and tabs stay, any other control character is shown
+/// (`^[` for ESC) rather than interpreted. With `styles` the colours that [`Look`](super::Look) produces stay too.
 pub fn screen(text: &str, styles: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;

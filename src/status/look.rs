@@ -225,7 +225,7 @@ impl Looker {
         };
         // It answers, so it runs, whatever minikube needs for its own answer.
         facts.state.get_or_insert(State::Running);
-        // Whether anybody lives in a cluster that nothing else proves to be ours, `up` looks.
+        // Whether anybody uses a cluster that nothing else proves to be ours is checked by `up`.
         let online = Online { uid: asked.uid.as_deref(), marked: asked.marked, inhabited: true };
         facts.ours = identity::online(&self.journal, &self.minikube.on_disk(), online).is_ours();
         facts.our_kubeconfig = reached._spare.is_none();

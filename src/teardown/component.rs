@@ -42,10 +42,10 @@ pub struct Plan {
     component: &'static Component,
     /// Whether there is something to remove.
     pub there: bool,
-    /// The topics that go with it: none of what is not there, but those that an earlier run of `remove` recorded
-    /// and did not come to.
+    /// The topics that are deleted with it: none if it does not exist, except those that an earlier run of `remove`
+    /// recorded and did not get to.
     topics: Vec<String>,
-    /// Of its record in the journal.
+    /// The key of its record in the journal.
     key: String,
 }
 
@@ -77,7 +77,7 @@ pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Resu
     }
     let uid = kafka.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
     let key = format!("{uid}/{}", component.name);
-    // What is not there has no topics: those of the names may be anybody's.
+    // A component that does not exist has no topics: topics with those names may be anybody's.
     let topics = if there {
         (component.topics)(&cx.settings.target.cluster, resource.as_ref())
     } else {
@@ -222,7 +222,7 @@ impl Away {
 }
 
 impl Away {
-    /// Record which topics go, or that they are gone.
+    /// Record which topics are to be deleted, or that they are gone.
     fn record(&self, cx: &Cx, begun: bool) -> Result<()> {
         let Plan { topics, key, .. } = &self.plan;
         let mut journal = cx.journal.borrow_mut();
@@ -265,7 +265,7 @@ impl Task<Cx> for Away {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        // Before anything is deleted: once it is gone nothing else tells whose its topics are.
+        // Before anything is deleted: once the component is gone, nothing else shows who owns its topics.
         self.record(cx, true)?;
         let component = self.plan.component;
         if let Some(kind) = component.kind() {
@@ -281,7 +281,7 @@ impl Task<Cx> for Away {
         let kafka = found.map_err(|e| api_failure(cx, "look at the Kafka", &e))?.unwrap_or_default();
         if component::take(&kafka, &self.names).is_some() {
             self.patience.changed_now();
-            // Fields that kstrim marked as its own: taking them out needs no other consent.
+            // Fields that kstrim marked as its own: removing them needs no further consent.
             let take = |now: &Value| component::take(now, &self.names);
             ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka", take).await?;
             self.patience.changed_now();
@@ -290,7 +290,7 @@ impl Task<Cx> for Away {
         for object in beside::objects(cx, component) {
             let collection = format!("/api/v1/namespaces/{}/configmaps", cx.namespace());
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
-            let found = found.map_err(|e| api_failure(cx, "look at the rules of the metrics", &e))?;
+            let found = found.map_err(|e| api_failure(cx, "read the rules of the metrics", &e))?;
             let found: Vec<Value> = found.into_iter().collect();
             super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?)
                 .await?;
@@ -319,7 +319,7 @@ pub struct Components {
 }
 
 impl Components {
-    /// Of what was known of the installation when `down` began.
+    /// What was known about the installation when `down` started.
     pub fn new(scope: Rc<Known>) -> Self {
         Self { orphans: Orphans::new(scope) }
     }

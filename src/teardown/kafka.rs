@@ -114,9 +114,9 @@ fn pods_path(cx: &Cx) -> String {
 }
 
 impl Kafka {
-    /// Label the claims of the Kafka with the installation's id while the Kafka proves whose they are: nothing owns a
-    /// claim. With `keep_data` they get the cluster id too: brokers refuse a volume whose id is not their cluster's,
-    /// and a Kafka that is created again gets a new one.
+    /// Label the claims of the Kafka with the installation's id while the Kafka proves who owns them: claims have no
+    /// owner reference. With `keep_data` they get the cluster id too: brokers refuse a volume whose id is not their
+    /// cluster's, and a Kafka that is re-created gets a new one.
     async fn label_claims(&self, cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
         let cluster_id = resources
             .iter()

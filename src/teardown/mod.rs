@@ -4,11 +4,11 @@
 //! topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
 //! components ─┘
 //! ```
-//! Topics, users and connectors go while their operator still serves their finalizers; the Kafka goes before the
-//! operator that tears it down; the definitions go when nothing of their kinds is left anywhere; the namespace goes
+//! Topics, users and connectors are deleted while their operator still handles their finalizers; the Kafka before
+//! the operator that tears it down; the definitions when nothing of their kinds is left anywhere; the namespace
 //! last, so that nothing terminates inside it. Only what belongs to the installation is deleted
-//! ([`crate::cluster::installation`]); what other people have in the namespace stays, and keeps the namespace. Each
-//! step is a [`Task`] like those of `up`: a run that was interrupted is continued by the next.
+//! ([`crate::cluster::installation`]); what other people have in the namespace is kept, and so then is the
+//! namespace. Each step is a [`Task`] like those of `up`: a run that was interrupted is continued by the next.
 
 pub mod component;
 pub mod definitions;
@@ -45,8 +45,8 @@ const AT_ONCE: usize = 4;
 /// What the tasks of one `down` share.
 #[derive(Debug, Default)]
 pub struct Scope {
-    /// The uids of what belonged to the installation when `down` began, and of its dependents: what they own is the
-    /// installation's still after they are gone.
+    /// The uids of what belonged to the installation when `down` started, and of its dependents: what they own still
+    /// belongs to the installation after they are gone.
     pub known: BTreeSet<String>,
 }
 
@@ -108,7 +108,7 @@ async fn delete(cx: &Cx, what: &str, owned: Vec<Owned>) -> Result<()> {
             match deleted.map_err(|e| api_failure(cx, &format!("delete {what}"), &e))? {
                 Deleted::Yes => {}
                 Deleted::NoLongerOwned => {
-                    let message = format!("{} is somebody else's now, and stays", owned.path());
+                    let message = format!("{} belongs to somebody else now, and stays", owned.path());
                     cx.emit.warn(None, message);
                 }
             }

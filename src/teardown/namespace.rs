@@ -1,4 +1,4 @@
-//! The namespace, last of all: only if kstrim created it and nothing of other people is in it.
+//! The namespace, last of all: only if kstrim created it and it contains nothing of anybody else's.
 
 use std::rc::Rc;
 
@@ -24,16 +24,16 @@ pub struct Namespace {
     patience: Patience,
 }
 
-/// What is to be done about the namespace.
+/// What to do with the namespace.
 enum Fate {
-    /// Nothing but the installation's is in it, and kstrim created it.
+    /// It contains only the installation's objects, and kstrim created it.
     Delete,
-    /// It stays. `in_use`: so does something of the installation, and with it the ConfigMap.
+    /// It is kept. `in_use`: so is something of the installation, and with it the ConfigMap.
     Stay { why: String, in_use: bool },
 }
 
 impl Namespace {
-    /// Of what was known of the installation when `down` began.
+    /// What was known about the installation when `down` started.
     pub fn new(scope: Rc<Scope>) -> Self {
         let patience = Patience::new(explain::Scope::Teardown, "the namespace does not go away");
         Self { scope, patience }
@@ -61,7 +61,7 @@ impl Namespace {
 
     async fn marker(&self, cx: &Cx) -> Result<Option<Value>> {
         let path = format!("/api/v1/namespaces/{}/configmaps/{MARKER}", cx.namespace());
-        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at kstrim's ConfigMap", &e))
+        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read kstrim's ConfigMap", &e))
     }
 }
 
@@ -78,7 +78,7 @@ impl Task<Cx> for Namespace {
             return Ok(Doneness::Done(format!("namespace {name} is gone")));
         };
         if found.0.deleting() {
-            // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+            // A finalizer that nobody handles would block it forever: reported as soon as it is certain.
             let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
                 Some(finding) => Readiness::Failed(Box::new(finding.clone())),
                 None => Readiness::Progressing { why: format!("namespace {name} is being deleted") },
@@ -96,7 +96,7 @@ impl Task<Cx> for Namespace {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let path = format!("/api/v1/namespaces/{}", cx.namespace());
-        let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the namespace", &e))?;
+        let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
         let Some(found) = found else { return Ok(()) };
         let (what, collection, object) = match self.fate(cx, &found).await? {
             Fate::Delete => ("the namespace", "/api/v1/namespaces".to_owned(), Some(found)),

@@ -1,4 +1,4 @@
-//! The operator and its permissions: everything of the install manifest that belongs to the installation.
+//! The operator and its permissions: everything from the install manifest that belongs to the installation.
 
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ const KINDS: [&str; 7] = [
 const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
-/// Kinds that the operator runs: while somebody has one in the namespace, the operator stays.
+/// Kinds that the operator reconciles: while somebody has one in the namespace, the operator is kept.
 const RUN: [&str; 5] = ["kafkas", "kafkaconnects", "kafkabridges", "kafkamirrormaker2s", "kafkamirrormakers"];
 
 /// The label of the operator's pods and of what creates them.
@@ -59,12 +59,12 @@ impl Task<Cx> for Operator {
         let runs = runs(cx).await?;
         if !runs.is_empty() {
             return Ok(Doneness::Done(format!(
-                "kept, because it runs what kstrim did not create: {}",
+                "kept, because it reconciles what kstrim did not create: {}",
                 few(&runs)
             )));
         }
         let live = live(cx).await?;
-        // Their names are much alike: the kind tells them apart.
+        // Their names are very similar: the kind tells them apart.
         let names: Vec<String> = live
             .iter()
             .flat_map(|(path, objects)| {
@@ -138,7 +138,7 @@ async fn shared(cx: &Cx) -> Result<Vec<String>> {
     Ok(theirs.map(|b| text(&b, "/roleRef/name").to_owned()).collect())
 }
 
-/// What other people have in the namespace that the operator runs.
+/// Other people's objects in the namespace that the operator reconciles.
 async fn runs(cx: &Cx) -> Result<Vec<String>> {
     ownership::installation(cx).await?;
     let one = |plural: &'static str| async move {

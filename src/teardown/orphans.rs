@@ -18,7 +18,7 @@ use crate::quickstart::ownership;
 /// to dependent.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(10);
 
-/// What owns pods below a resource of Strimzi, before the pods: their controllers would create them again.
+/// Owners of pods below a Strimzi resource, listed before the pods: their controllers would re-create the pods.
 const KINDS: [&str; 4] = [
     "/apis/apps/v1/namespaces/{ns}/deployments",
     "/apis/apps/v1/namespaces/{ns}/replicasets",
@@ -26,20 +26,20 @@ const KINDS: [&str; 4] = [
     "/api/v1/namespaces/{ns}/pods",
 ];
 
-/// The pods that stay behind, and what would create them again. The rest has no life of its own and goes with its
-/// namespace.
+/// The pods that are left behind, and what would re-create them. The rest does nothing by itself and is deleted with
+/// its namespace.
 pub struct Orphans {
     scope: Rc<Scope>,
     since: Cell<Option<Instant>>,
 }
 
 impl Orphans {
-    /// Of what was known of the installation when `down` began.
+    /// What was known about the installation when `down` started.
     pub fn new(scope: Rc<Scope>) -> Self {
         Self { scope, since: Cell::default() }
     }
 
-    /// Those objects that exist because of the installation's.
+    /// The objects that exist because of the installation's objects.
     pub fn dependents(&self, cx: &Cx, objects: Vec<Value>) -> Vec<Value> {
         let installation = cx.installation.borrow();
         let Some(installation) = installation.as_ref() else { return Vec::new() };

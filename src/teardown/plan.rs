@@ -1,5 +1,5 @@
-//! What `down` would delete, and what it would leave: asked before anything is done, shown in the question and in the
-//! event stream.
+//! What `down` would delete, and what it would keep: determined before anything is done, shown in the question and
+//! in the event stream.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -18,18 +18,18 @@ use crate::observe::object::text;
 use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::smoke::{self, Brokers};
 
-/// How long the brokers may take to tell how many topics they have.
+/// How long the brokers may take to say how many topics they have.
 const ASK: Duration = Duration::from_secs(3);
 
-/// What is there before `down`.
+/// What exists before `down`.
 pub struct Plan {
-    /// What the tasks go by.
+    /// What the tasks work from.
     pub scope: Rc<Scope>,
     /// The list for people and scripts.
     pub deletion: Deletion,
-    /// Whether the data of the Kafka is lost even if its volumes are kept: it has none.
+    /// Whether the Kafka's data is lost even if its volumes are kept, because it has none.
     pub ephemeral: bool,
-    /// What has volumes that Strimzi deletes with it (`deleteClaim`), though the data is to be kept.
+    /// Resources whose volumes Strimzi deletes with them (`deleteClaim`), although the data is to be kept.
     pub claims_deleted: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Plan {
     }
 }
 
-/// Look at what is there.
+/// Determine what exists.
 ///
 /// # Errors
 /// `KS-API-*`.
@@ -75,7 +75,7 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
     let mut objects: Vec<DeletedObject> = Vec::new();
     let kept_kind = |item: &Item| keep_data && item.kind == "PersistentVolumeClaim";
     for item in &inventory.items {
-        // Pods, services and certificates go with what they belong to: the volumes are what people look for.
+        // Pods, services and certificates are deleted with their owners: the volumes are what people look for.
         let shown = match item.class {
             Class::Owned => true,
             Class::Dependent => item.kind == "PersistentVolumeClaim",

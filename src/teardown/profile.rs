@@ -13,7 +13,7 @@ use crate::quickstart::refused;
 use crate::tool::machine::OnDisk;
 use crate::tool::minikube_output::{Listed, StartEvent, State, start_event};
 
-/// What identifies the profile that was looked at before anybody was asked.
+/// What identifies the profile as it was before the user was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Its files.
@@ -24,19 +24,19 @@ pub struct Seen {
 
 /// The task.
 pub struct Profile {
-    /// The profile to delete; none where there was none of kstrim's.
+    /// The profile to delete; `None` if kstrim had none.
     seen: Option<Seen>,
-    /// Whether this run has begun to delete it: then some of its files may be gone.
+    /// Whether this run has started to delete it: then some of its files may be gone.
     begun: Cell<bool>,
 }
 
 impl Profile {
-    /// Delete that very profile.
+    /// Delete exactly that profile.
     pub fn new(seen: Option<Seen>) -> Self {
         Self { seen, begun: Cell::new(false) }
     }
 
-    /// Refuse to delete another profile of the name: a question may be open for long.
+    /// Refuse to delete another profile of that name: a question may stay open for a long time.
     async fn same(&self, cx: &Cx) -> Result<()> {
         let now = cx.minikube.on_disk();
         let uid = match &self.seen {
@@ -50,12 +50,12 @@ impl Profile {
             return Ok(());
         }
         let message =
-            format!("nothing was deleted: the profile {} is not the one that was looked at", cx.profile());
+            format!("nothing was deleted: the profile {} is not the one that was checked", cx.profile());
         let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
         Err(Box::new(
             Failure::new(refused::PROFILE, Kind::Foreign, message)
-                .because("it was deleted and created again meanwhile")
-                .hint(format!("look at what is there now: {again}")),
+                .because("it was deleted and re-created in the meantime")
+                .hint(format!("check what exists now: {again}")),
         ))
     }
 }
@@ -78,9 +78,9 @@ impl Task<Cx> for Profile {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
             Listed::Absent => Doneness::Done(format!("profile {} is gone", cx.profile())),
-            // Whose it is nobody knows; a start takes it up.
+            // Nobody knows who owns it; a start continues with it.
             Listed::Broken if self.seen.is_none() => {
-                Doneness::Done(format!("no profile {} of kstrim's is there", cx.profile()))
+                Doneness::Done(format!("no profile {} of kstrim's exists", cx.profile()))
             }
             Listed::Broken | Listed::Valid(_) => {
                 Doneness::Pending(format!("profile {} is there", cx.profile()))
@@ -140,12 +140,12 @@ mod tests {
             (disk(Some("other"), Some("k")), None, false, false),
             (disk(None, Some("other")), None, true, false),
             (disk(None, None), None, false, false),
-            // What an earlier try of this run has left.
+            // What an earlier attempt of this run has left.
             (disk(Some("t"), None), None, true, true),
         ] {
             assert_eq!(is_same(&seen, &now, uid, begun), want, "{now:?} {uid:?} {begun}");
         }
-        // A start of kstrim's that had made nothing: somebody's later one has made a machine.
+        // A start of kstrim's that had created nothing: somebody's later start has created a machine.
         let empty = Seen { disk: OnDisk::default(), uid: None };
         assert!(!is_same(&empty, &disk(None, Some("k")), None, false));
     }

@@ -137,13 +137,13 @@ impl Resources {
     }
 }
 
-/// What the installation has of the cluster, with its kind.
+/// The installation's resources of the cluster, with their kinds.
 async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
     ownership::installation(cx).await?;
     Ok(all(cx).await?.into_iter().filter(|(_, object)| cx.owns(object)).collect())
 }
 
-/// The names of what other people have of the cluster.
+/// The names of other people's resources of the cluster.
 async fn others(cx: &Cx) -> Result<Vec<String>> {
     let theirs = all(cx).await?.into_iter().filter(|(_, object)| !cx.owns(object));
     Ok(theirs.map(|(kind, object)| format!("{kind}/{}", name(&object))).collect())

@@ -1,5 +1,6 @@
-//! The brokers' claims. Strimzi leaves them, and a left one breaks the next cluster. Those of the installation were
-//! labelled with its id before their Kafka was deleted; any other is somebody's, and stays.
+//! The brokers' claims. Strimzi does not delete them, and a leftover one breaks the next cluster. Those of the
+//! installation were labelled with its id before their Kafka was deleted; any other belongs to somebody else and is
+//! kept.
 
 use async_trait::async_trait;
 use serde_json::Value;

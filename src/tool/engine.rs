@@ -15,8 +15,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// What an engine that answers says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// What tells it from every other engine: docker's own id, which it keeps as long as its data; podman has
-    /// none, so it is the host's name and the place of its storage. Empty if it does not say.
+    /// What distinguishes it from every other engine: docker's own id, which it keeps as long as its data; podman
+    /// has none, so the host's name and the path of its storage. Empty if unknown.
     pub id: String,
     /// Its version.
     pub version: String,
@@ -84,19 +84,19 @@ impl Engine {
         Some(output.text().lines().any(|line| line.trim().trim_start_matches('/') == name))
     }
 
-    /// Whether it has a volume of this name. `None`: it did not say.
+    /// Whether it has a volume of this name. `None`: it did not answer.
     pub async fn has_volume(&self, name: &str) -> Option<bool> {
         let filter = format!("name={name}");
         let cmd = Cmd::new(&self.program)
             .args(["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"])
             .timeout(LIMIT);
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
-        // The filter finds parts of names.
+        // The filter also matches parts of names.
         Some(output.text().lines().any(|line| line.trim() == name))
     }
 
-    /// Where its client looks for it: the name of docker's context, and the address, which `DOCKER_HOST` decides
-    /// where it is set. Empty for podman, which has no such thing.
+    /// Where its client connects: the name of docker's context, and the address, which `DOCKER_HOST` overrides if
+    /// set. Empty for podman, which has neither.
     pub async fn address(&self) -> Address {
         if !self.program.ends_with("docker") {
             return Address::default();
@@ -112,7 +112,7 @@ impl Engine {
     }
 }
 
-/// Where an engine's client looks for it.
+/// Where an engine's client connects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Address {
     /// docker's context.

@@ -78,7 +78,7 @@ impl Kubectl {
         self
     }
 
-    /// The same with commands run by `runner`, and reads by commands too.
+    /// The same with commands run by `runner`, which does reads too.
     #[must_use]
     pub fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
         Self { runner, proxy: None, patient: false, ..self.clone() }
@@ -107,7 +107,7 @@ impl Kubectl {
         self.in_context().is_some()
     }
 
-    /// The API server's address as the kubeconfig has it; asks nobody.
+    /// The API server's address from the kubeconfig; sends no request.
     pub fn server(&self) -> Option<String> {
         let (config, context) = self.in_context()?;
         let cluster = context.pointer("/context/cluster")?.as_str()?;
@@ -236,8 +236,8 @@ impl Kubectl {
         Ok(output.stderr)
     }
 
-    /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions say which object is
-    /// meant. An object that is not there is no error. Called by `cluster::change` only.
+    /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions identify the object.
+    /// An object that does not exist is no error. Called by `cluster::change` only.
     ///
     /// # Errors
     /// What the API server refused: [`ApiErrorKind::Conflict`] if it is not the object of the preconditions.
@@ -250,10 +250,10 @@ impl Kubectl {
         }
     }
 
-    /// Create an object in the collection at `path`, and give it as it was stored.
+    /// Create an object in the collection at `path`, and return it as it was stored.
     ///
     /// # Errors
-    /// What the API server refused: [`ApiErrorKind::AlreadyExists`] if one of its name is there.
+    /// What the API server refused: [`ApiErrorKind::AlreadyExists`] if an object of that name exists.
     pub async fn create_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
         let cmd = self.cmd().args(["create", "--raw", path, "-f", "-"]).timeout(WRITE);
         stored(path, &self.run(&cmd.stdin(object.to_string())).await?)

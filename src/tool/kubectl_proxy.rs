@@ -181,7 +181,7 @@ async fn ask(socket: &Path, path: &str) -> Option<Answer> {
     Some(Answer { status, body })
 }
 
-/// Read the head of an answer, [`HEAD_LIMIT`] bytes at most; its status, if it is one of HTTP.
+/// Read the head of a response, [`HEAD_LIMIT`] bytes at most; returns its status, if it is HTTP.
 pub async fn head(body: &mut (impl AsyncBufRead + Unpin)) -> Option<u16> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

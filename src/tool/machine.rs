@@ -1,12 +1,12 @@
-//! What minikube keeps of a profile on this disk, read without minikube and without an engine. Two things in it
+//! What minikube stores about a profile on disk, read without minikube and without an engine. Two things in it
 //! identify a profile, and `minikube delete` removes both (minikube 1.38 and later, `cmd/minikube/cmd/delete.go`):
 //!
-//! * `UUID` in `profiles/NAME/config.json`: the value of `minikube start --uuid`, written before the machine is made
+//! * `UUID` in `profiles/NAME/config.json`: the value of `minikube start --uuid`, saved before the machine is created
 //!   (`pkg/minikube/node/start.go`: `SaveProfile` before `startHost`), kept by every later start
 //!   (`updateExistingConfigFromFlags` changes it only for a given flag), empty unless somebody passes the flag. Only the
-//!   hyperkit driver reads it, which makes one itself where none is given.
-//! * `machines/NAME/id_rsa.pub`: the machine's key. All drivers that make a machine (docker, podman, kvm2, qemu, vfkit,
-//!   virtualbox ...) generate it with the machine (`ssh.GenerateSSHKey`) and never again while the file is there; the
+//!   hyperkit driver reads it, and generates one if none is given.
+//! * `machines/NAME/id_rsa.pub`: the machine's key. Drivers that create a machine (docker, podman, kvm2, qemu, vfkit,
+//!   virtualbox ...) generate it with the machine (`ssh.GenerateSSHKey`) and never again while the file exists; the
 //!   drivers `none` and `ssh` have none.
 
 use std::path::Path;
@@ -17,15 +17,15 @@ use serde::Deserialize;
 /// A profile's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnDisk {
-    /// Whether there is a folder of the profile.
+    /// Whether the profile has a folder.
     pub folder: bool,
-    /// Whether it has a configuration. A start that is refused leaves a folder without one.
+    /// Whether it has a configuration. A start that fails its checks leaves a folder without one.
     pub configured: bool,
     /// The `UUID` of its configuration, if it has one.
     pub token: Option<String>,
     /// minikube's driver; empty if there is no configuration.
     pub driver: String,
-    /// Whether its control plane has an address: without one nothing ever ran in it.
+    /// Whether its control plane has an address: without one, nothing ever ran in it.
     pub addressed: bool,
     /// Digest of the machine's public key.
     pub key: Option<String>,
@@ -49,7 +49,7 @@ struct Node {
     ip: String,
 }
 
-/// Read the files of `profile` in minikube's folder. What is missing or cannot be read counts as not there.
+/// Read the files of `profile` in minikube's folder. What is missing or cannot be read counts as absent.
 pub fn read(home: &Path, profile: &str) -> OnDisk {
     let folder = home.join("profiles").join(profile);
     let config = std::fs::read(folder.join("config.json")).ok();
@@ -95,7 +95,7 @@ mod tests {
         assert!(made.addressed && made.token.is_none());
         write("machines/p/id_rsa.pub", "ssh-rsa AAAA two\n");
         assert_ne!(made.key, read(home, "p").key, "another machine has another key");
-        // Half of a file is a configuration that says nothing.
+        // A truncated file is a configuration without information.
         write("profiles/p/config.json", r#"{"UUID":"a"#);
         assert_eq!((read(home, "p").configured, read(home, "p").token), (true, None));
     }

@@ -127,7 +127,7 @@ impl Minikube {
         if self.is_none() { OnDisk::default() } else { machine::read(&home(), &self.profile) }
     }
 
-    /// The container engine under a driver; `None` for drivers that have none, and without its client.
+    /// The container engine of a driver; `None` for drivers that have none, or if its client is missing.
     pub fn engine(&self, driver: &str) -> Option<Engine> {
         let known = matches!(driver, "docker" | "podman") && !self.is_none();
         known.then(|| Engine::find(driver, self.runner.clone()))?

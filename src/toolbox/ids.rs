@@ -4,9 +4,9 @@ use crate::failure::Id;
 
 /// A publisher's checksum file is none.
 pub const CHECKSUM_FORMAT: Id = Id("KS-TOOL-CHECKSUM-FORMAT");
-/// Nobody whose word counts says what a tool's digest is.
+/// No trusted source provides a tool's digest.
 pub const UNPINNED: Id = Id("KS-TOOL-UNPINNED");
-/// A mirror of programs is asked for over plain http.
+/// A mirror of programs uses plain http.
 pub const PLAIN_HTTP: Id = Id("KS-TOOL-PLAIN-HTTP");
 /// A publisher's checksum is another one than it was.
 pub const CHECKSUM_CHANGED: Id = Id("KS-TOOL-CHECKSUM-CHANGED");

@@ -28,7 +28,7 @@ pub struct Entry {
     pub from: String,
     /// When.
     pub obtained: Timestamp,
-    /// Whose word the digest is; none in the record of an earlier kstrim, which took a mirror's.
+    /// The source of the digest; `None` in the record of an earlier kstrim, which trusted a mirror's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voucher: Option<Voucher>,
     /// What the file looked like when it was last hashed; none: it was removed.

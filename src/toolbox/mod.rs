@@ -1,8 +1,9 @@
 //! kstrim's own minikube and kubectl, for a machine that has none or none that fits.
 //!
 //! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's folder, so that such a folder can stand in
-//! a PATH. Each is verified against the catalogue's digest, or where that has none against the publisher's checksum
-//! file ([`vouched`]), and the digest is remembered: a file or a checksum that is another one later is refused. Nothing outside of the folder is touched.
+//! a PATH. Each is verified against the catalogue's digest, or if that has none, against the publisher's checksum
+//! file ([`vouched`]), and the digest is recorded: a file or a checksum that differs later is refused. Nothing
+//! outside the folder is touched.
 
 pub mod checksum;
 pub mod ids;
@@ -290,7 +291,7 @@ impl Toolbox {
                 None => "kstrim obtained none".to_owned(),
             })
             .because(format!("found    sha256:{found}"))
-            .hint(format!("obtain it anew: kstrim tools remove {spec} && kstrim tools install {spec}"))
+            .hint(format!("obtain it again: kstrim tools remove {spec} && kstrim tools install {spec}"))
             .hint("or use the tools of this machine: kstrim up --system-tools"),
         ))
     }

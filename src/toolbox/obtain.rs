@@ -1,4 +1,4 @@
-//! Obtaining a tool: whose word its digest is, and where its bytes may come from.
+//! Obtaining a tool: which source its digest is trusted from, and where its bytes may come from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::download::{self, OnProgress, Request, Settings, Source, Store};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 
-/// Largest program, bytes. minikube has about 130 MB.
+/// The largest program, in bytes. minikube has about 130 MB.
 const SIZE_LIMIT: u64 = 512 << 20;
-/// The cache's folders for what is fetched.
+/// The cache's folders for downloads.
 const CLASS: &str = "tools";
 const CHECKSUMS: &str = "checksums";
 
 impl Toolbox {
-    /// A tool of this version: the one that is there, else the publisher's, or its mirror's. Blocking.
+    /// A tool of this version: the existing one, else the publisher's, or its mirror's. Blocking.
     ///
     /// # Errors
     /// `KS-DOWNLOAD-*` and `KS-TOOL-*`.
@@ -54,26 +54,26 @@ impl Toolbox {
         let fetched = store.fetch(&request, progress)?;
         let from = fetched.from.unwrap_or(url);
         let path = self.install_from_file(tool, version, &fetched.path, (&expected, voucher), &from)?;
-        // It is in its place: a second copy of so many bytes serves nobody.
+        // It is installed: a second copy of that size has no use.
         let _ = fs::remove_file(&fetched.path);
         Ok(path)
     }
 
-    /// Nobody here knows what it has to be, and it would come from somebody else than its publisher.
+    /// No digest is known for it, and it would not come from its publisher.
     fn unpinned(&self, tool: Tool, version: &Version, from: &str) -> Box<Failure> {
-        let message = format!("nobody vouches for {tool} {version} from {from}");
+        let message = format!("no trusted digest is known for {tool} {version} from {from}");
         let name = vouched::name(tool, version, &self.platform);
         Box::new(
             Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
                 .because(
                     "this kstrim's catalogue has no digest of it, and a mirror's own checksum proves nothing",
                 )
-                .hint(format!("take it from its publisher: kstrim tools install {tool}@{version}"))
-                .hint(format!("or vouch for it: --tool-digests FILE with a line `SHA256  {name}`")),
+                .hint(format!("obtain it from its publisher: kstrim tools install {tool}@{version}"))
+                .hint(format!("or provide its digest: --tool-digests FILE with a line `SHA256  {name}`")),
         )
     }
 
-    /// The publisher's checksum, by https from the publisher itself, held against what it was before.
+    /// The publisher's checksum, by https from the publisher itself, compared with what it was before.
     fn published(
         &self,
         tool: Tool,
@@ -98,8 +98,8 @@ impl Toolbox {
         Ok(sha256)
     }
 
-    /// See that somebody's word that counts stands behind what was obtained: also behind what an earlier kstrim took
-    /// on the word of a mirror, or a catalogue that did not know the digest yet.
+    /// Check that a trusted source backs what was obtained: this includes what an earlier kstrim accepted based on a
+    /// mirror's checksum, or before the catalogue knew the digest.
     pub(super) fn vouched(&self, tool: Tool, version: &Version, entry: &Entry) -> Result<()> {
         let pin = programs::digest(tool, version, &self.platform);
         let wrong = match (entry.voucher, pin) {
@@ -108,7 +108,7 @@ impl Toolbox {
             (_, Some(pin)) => format!("published sha256:{pin}"),
             (Some(Voucher::Publisher | Voucher::Catalogue), None) => return Ok(()),
             (None, None) if entry.from == self.url(tool, version) => return Ok(()),
-            (None, None) => "its digest was the word of where it came from alone".to_owned(),
+            (None, None) => "its digest came only from the source that delivered it".to_owned(),
         };
         let spec = format!("{tool}@{version}");
         let message =
@@ -118,19 +118,20 @@ impl Toolbox {
                 .because(format!("obtained sha256:{}, from {}", entry.sha256, entry.from))
                 .because(wrong)
                 .hint(format!(
-                    "obtain it anew: kstrim tools remove --forget {spec} && kstrim tools install {spec}"
+                    "obtain it again: kstrim tools remove --forget {spec} && kstrim tools install {spec}"
                 ))
                 .hint("or use the tools of this machine: kstrim up --system-tools"),
         ))
     }
 }
 
-/// A mirror of programs that anybody on the way can answer for.
+/// The failure for a mirror of programs whose answers anybody on the network path could forge.
 fn plain_http(tool: Tool, mirror: &str) -> Box<Failure> {
-    let message = format!("{tool} is not taken from {mirror}: plain http is no way for programs");
+    let message =
+        format!("{tool} is not downloaded from {mirror}: programs are not accepted over plain http");
     Box::new(
         Failure::new(ids::PLAIN_HTTP, Kind::Usage, message)
-            .because("anybody between here and there can answer, and see what is asked for")
+            .because("anybody on the network path can forge the answer, and see what is requested")
             .hint("name the mirror by https, as a folder (--mirror DIR), or on this machine (http://127.0.0.1:PORT)")
             .hint("or use the tools of this machine: --system-tools"),
     )

@@ -33,7 +33,7 @@ impl Bench {
             .join(self.toolbox.url(tool, &version()).trim_start_matches("https://"))
     }
 
-    /// Publish a file with its right checksum, for which the user vouches.
+    /// Publish a file with its correct checksum, which the user trusts.
     fn publish(&self, tool: Tool, text: &str) -> String {
         let place = self.place(tool);
         fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
@@ -43,7 +43,7 @@ impl Bench {
         sha256
     }
 
-    /// The user's word on a tool, in place of an earlier one.
+    /// The user's digest of a tool, replacing an earlier one.
     fn vouch(&self, tool: Tool, sha256: &str) {
         let name = vouched::name(tool, &version(), &self.toolbox.platform);
         let mut digests = self.digests.lock().expect("the text");
@@ -108,17 +108,17 @@ fn another_file_than_the_checksum_says_is_refused_with_both_digests() {
     assert!(!bench.toolbox.path_of(Tool::Minikube, &version()).exists());
 }
 
-/// A mirror delivers bytes and vouches for nothing, whatever checksum it has.
+/// A mirror only delivers bytes; its own checksum is not trusted.
 #[test]
 fn a_mirrors_own_checksum_is_no_word() {
     let bench = Bench::new();
     let sha256 = bench.publish(Tool::Kubectl, "#!/bin/sh\n");
     bench.checksum(Tool::Kubectl, &sha256);
     bench.digests.lock().expect("the text").clear();
-    let failure = bench.obtain(Tool::Kubectl).expect_err("nobody vouches for it");
+    let failure = bench.obtain(Tool::Kubectl).expect_err("no trusted digest");
     assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
     assert!(failure.hints.iter().any(|hint| hint.contains("kubectl-1.2.3-")), "{:?}", failure.hints);
-    // One that the catalogue knows is held against it.
+    // A version that the catalogue knows is checked against it.
     let known = Version::new(1, 34, 4);
     let url = bench.toolbox.url(Tool::Kubectl, &known);
     let place = bench.folder.path().join("mirror").join(url.trim_start_matches("https://"));
@@ -153,7 +153,7 @@ fn programs_do_not_come_over_plain_http() {
     }
 }
 
-/// What an earlier kstrim took on a mirror's word is not run, however long it has been there.
+/// What an earlier kstrim accepted based on a mirror's checksum is not run, however long it has been installed.
 #[test]
 fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
     let bench = Bench::new();
@@ -171,14 +171,14 @@ fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
             .expect("written");
     };
     as_before("http://mirror.example/kubectl", &version());
-    let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("a mirror's word");
+    let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("a mirror's checksum");
     assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
     as_before(&bench.toolbox.url(Tool::Kubectl, &version()), &version());
     assert_eq!(
         bench.toolbox.verified(Tool::Kubectl, &version()).expect("its publisher's"),
         Some(path.clone())
     );
-    // A version whose digest is known has to be it, wherever it is said to come from.
+    // A version whose digest is known has to match it, wherever the record says that it came from.
     let known = Version::new(1, 34, 4);
     as_before(&bench.toolbox.url(Tool::Kubectl, &known), &known);
     let other = bench.toolbox.path_of(Tool::Kubectl, &known);

@@ -1,5 +1,5 @@
-//! Whose word it is that a file is minikube or kubectl: the catalogue's digest, the user's own, the publisher's by
-//! https, or that of a bundle. A mirror delivers bytes; it vouches for nothing.
+//! Which digest proves that a file is minikube or kubectl: the catalogue's, the user's own, the publisher's by
+//! https, or that of a bundle. A mirror only delivers bytes; its checksums are not trusted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::catalogue::programs;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 
-/// Who says what a program's digest is.
+/// The source of a program's digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Voucher {
@@ -27,11 +27,11 @@ pub enum Voucher {
     Bundle,
 }
 
-/// What the user vouches for: digests by `kubectl-1.37.0-linux-amd64`.
+/// The digests that the user trusts, by name such as `kubectl-1.37.0-linux-amd64`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digests(BTreeMap<String, String>);
 
-/// What a program is called in such a file.
+/// The name of a program in such a file.
 pub fn name(tool: Tool, version: &Version, platform: &str) -> String {
     format!("{tool}-{version}-{platform}")
 }
@@ -46,7 +46,7 @@ impl Digests {
             |why: String| {
                 let message = format!("{} holds no digests of programs", file.display());
                 Box::new(Failure::new(ids::CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
-                    "a line is 64 hexadecimal digits, two blanks and a name: kubectl-1.37.0-linux-amd64",
+                    "a line is 64 hexadecimal digits, two spaces and a name: kubectl-1.37.0-linux-amd64",
                 ))
             };
         let mut bytes = Vec::new();
@@ -64,7 +64,7 @@ impl Digests {
         if bytes.len() as u64 > checksum::SIZE_LIMIT {
             return Err(format!("it has more than {} bytes", checksum::SIZE_LIMIT));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned())?;
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;
         let mut digests = BTreeMap::new();
         let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate();
         for (at, line) in lines.map(|(at, line)| (at + 1, line.trim())) {
@@ -81,7 +81,7 @@ impl Digests {
             let known = Tool::ALL.iter().any(|tool| name.starts_with(&format!("{tool}-")));
             if !known || name.contains(|c: char| !c.is_ascii_alphanumeric() && !"-.".contains(c)) {
                 return Err(format!(
-                    "line {at}: {name:?} is no minikube-VERSION-PLATFORM or kubectl-VERSION-PLATFORM"
+                    "line {at}: {name:?} is not minikube-VERSION-PLATFORM or kubectl-VERSION-PLATFORM"
                 ));
             }
             if digests.insert(name.to_owned(), digest.to_ascii_lowercase()).is_some() {
@@ -91,8 +91,8 @@ impl Digests {
         Ok(Self(digests))
     }
 
-    /// The digest that a program has to have, and who says so: the user's word before the catalogue's. None: nobody
-    /// here knows it.
+    /// The digest that a program has to have, and its source: the user's takes precedence over the catalogue's.
+    /// `None`: it is not known.
     pub fn pinned(&self, tool: Tool, version: &Version, platform: &str) -> Option<(String, Voucher)> {
         let own = self.0.get(&name(tool, version, platform)).cloned().map(|digest| (digest, Voucher::User));
         own.or_else(|| {
@@ -119,8 +119,8 @@ mod tests {
         for (text, why) in [
             (a.clone(), "line 1 has no name"),
             (format!("\n{}  kubectl-1.0.0-linux-amd64", &a[1..]), "line 2: not 64"),
-            (format!("{a}  helm-1.0.0-linux-amd64"), "is no minikube-VERSION"),
-            (format!("{a}  kubectl-1.0.0/../x"), "is no minikube-VERSION"),
+            (format!("{a}  helm-1.0.0-linux-amd64"), "is not minikube-VERSION"),
+            (format!("{a}  kubectl-1.0.0/../x"), "is not minikube-VERSION"),
             (format!("{a}  kubectl-1.0.0-x\n{b}  kubectl-1.0.0-x"), "line 2: a second digest"),
             (" ".repeat(20_000), "more than"),
         ] {

@@ -82,7 +82,7 @@ impl Task<Cx> for Convert {
             cx.kubectl.would_apply(&some.concat()).await.map_err(|e| refused(&e.to_string()))?;
         }
         cx.apply(&definitions, true).await.map_err(failed("make the definitions store v1"))?;
-        // Listed again: what was created before the definitions stored v1 is stored in the older version.
+        // Listed again: objects created before the definitions stored v1 are stored in the older version.
         let named: Vec<String> = list(cx, &definitions).await?.iter().map(name).collect();
         for (at, some) in named.chunks(MANY).enumerate() {
             let done = (at * MANY) as u64;

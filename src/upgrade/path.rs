@@ -297,7 +297,7 @@ impl Refuse<'_> {
             _ => failure,
         };
         match self.nearest().filter(|_| rule != Rule::NoDowngrade) {
-            Some(near) => failure.hint(format!("as far as there is a way: --release {near}")),
+            Some(near) => failure.hint(format!("the latest that can be reached: --release {near}")),
             None => failure,
         }
         .hint(format!("see {}", rule.source()))

@@ -63,13 +63,13 @@ impl Resources {
             let kind = if new.kind() == "Kafka" { Kind::Kafka } else { Kind::KafkaNodePool };
             // A pool that somebody took away stays away.
             let Some(live) = snapshot.get(kind, cx.namespace(), new.name()) else { continue };
-            // Somebody else's pool of the name stays as it is.
+            // Somebody else's pool of that name is left unchanged.
             if !cx.owns(live.json()) {
                 continue;
             }
             let old = old.iter().find(|o| o.kind() == new.kind() && o.name() == new.name());
             let mut merged = shape::over(old, new, live.json());
-            // Over the very object that was looked at, or not at all.
+            // Only over the object that was read, or not at all.
             merged.set(&["metadata", "uid"], live.uid());
             if kind == Kind::Kafka {
                 merged.set(&["spec", "kafka", "version"], cx.choice.kafka.to_string());

@@ -197,7 +197,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     // Ignored: downloads come from the publisher, or there are none.
     let run = kstrim(&mut test, ["up"]);
     assert!(
-        run.stderr.contains("kstrim.yaml:1: mirror is left out: the file is not trusted"),
+        run.stderr.contains("kstrim.yaml:1: mirror is ignored: the file is not trusted"),
         "{}",
         run.stderr
     );
@@ -321,7 +321,7 @@ fn files_that_others_own_or_write_are_not_believed() {
             continue;
         }
         assert!(shown["files"][0]["why"].as_str().is_some_and(|why| why.contains(words)), "{shown}");
-        assert!(render.contains("is not believed") && render.contains(words), "{render}");
+        assert!(render.contains("is ignored") && render.contains(words), "{render}");
         // The way out, also for a folder that is mounted into a container: trust this exact content.
         let path = file.display().to_string();
         assert!(run_in(&mut test, &work, &["trust", &path]).status.success());
@@ -386,7 +386,7 @@ fn what_is_no_settings_file_holds_nobody_up() {
         assert!(run.took < std::time::Duration::from_secs(20), "{name}: {:?}", run.took);
         if id.is_empty() {
             assert_eq!(run.code(), 0, "{name}: {}", run.stderr);
-            assert!(run.stderr.contains("it is no regular file"), "{name}: {}", run.stderr);
+            assert!(run.stderr.contains("it is not a regular file"), "{name}: {}", run.stderr);
         } else {
             assert_eq!(run.code(), 2, "{name}: {}", run.stderr);
             assert!(run.stderr.contains(id), "{name}: {}", run.stderr);

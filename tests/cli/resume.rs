@@ -166,7 +166,7 @@ fn a_container_that_is_gone() {
     let mut test = ready();
     test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
     let lines = events(&mut test, ["up", "--recreate"], 0);
-    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("is created again"));
+    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("is re-created"));
     assert!(lines.iter().any(said), "{lines:#?}");
     same(&complete(), &state(&test), "created again");
 }

@@ -202,7 +202,7 @@ fn after_a_log_was_cut_nothing_is_printed_twice() {
     let (code, said) = end(child);
     stdout.read_to_string(&mut out).expect("text");
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("was cut back from offset 13 to 12"), "{said}");
+    assert!(said.contains("was truncated from offset 13 to 12"), "{said}");
     // The third offset is read again with its current content, another message.
     assert_eq!(out.lines().filter(|l| *l == "one").count(), 1, "{out}");
     assert_eq!(out.lines().filter(|l| *l == "two").count(), 1, "{out}");
@@ -216,7 +216,7 @@ fn a_log_that_was_cut_while_consume_waited_is_noticed() {
     let child = start(&mut test, &["consume", "my-topic", "--from-beginning", "--idle", "3s"]);
     let (code, said) = end(child);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("was cut back from offset 13 to 12"), "{said}");
+    assert!(said.contains("was truncated from offset 13 to 12"), "{said}");
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_node_that_was_removed_is_created_again_with_consent() {
     let config = &valid.iter().find(|p| p["Name"] == profile()).expect("our profile")["Config"];
     assert_eq!((config["Memory"].as_u64(), config["CPUs"].as_u64()), (Some(4096), Some(2)), "{config}");
     assert!(
-        events.of("warning").any(|w| w["message"].as_str().is_some_and(|m| m.contains("is created again"))),
+        events.of("warning").any(|w| w["message"].as_str().is_some_and(|m| m.contains("is re-created"))),
         "nobody was told that the machine was gone: {run}"
     );
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{Consume, Format};
 use crate::kafka::fetch::Fetched;
 
-/// One message as it was asked for.
+/// One message in the requested format.
 pub fn print(out: &mut Vec<u8>, args: &Consume, partition: i32, record: &Fetched) {
     match args.output {
         Format::Text => {
@@ -49,7 +49,7 @@ fn document(partition: i32, record: &Fetched) -> Value {
     Value::Object(fields)
 }
 
-/// Text as text, nothing as null, and other bytes as base64 under another name.
+/// Text as text, no value as null, and other bytes as base64 under another name.
 fn insert(fields: &mut Map<String, Value>, name: &str, bytes: Option<&Bytes>) {
     match bytes.map(|b| std::str::from_utf8(b).map_err(|_| b)) {
         None => fields.insert(name.to_owned(), Value::Null),

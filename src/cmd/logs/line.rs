@@ -73,7 +73,7 @@ impl Seen {
 
 /// How long a line waits for earlier ones of other containers.
 pub const WINDOW: Duration = Duration::from_millis(300);
-/// Lines that may wait, and bytes of them.
+/// How many lines may wait, and how many bytes.
 const ROOM: usize = 20_000;
 const ROOM_BYTES: usize = 8 << 20;
 
@@ -91,7 +91,7 @@ impl Merger {
         self.waiting.push((now, line));
     }
 
-    /// Whether lines have to be taken out before others come.
+    /// Whether lines have to be removed before others are accepted.
     pub fn is_full(&self) -> bool {
         self.waiting.len() > ROOM || self.bytes > ROOM_BYTES
     }

@@ -1,4 +1,4 @@
-//! stdin's lines, read ahead by a thread of their own: it may wait for a person, or for ever.
+//! stdin's lines, read ahead by a separate thread, which may have to wait for a person, or forever.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Most bytes that are read ahead, unless one line alone is larger.
+/// The most bytes that are read ahead, unless a single line is larger.
 pub const AHEAD: usize = 8 << 20;
-/// Longest line, bytes: what a broker takes in one request at most by its own settings
-/// (`socket.request.max.bytes`), without what is sent around it.
+/// The longest line, in bytes: the most that a broker accepts in one request by default
+/// (`socket.request.max.bytes`), less what is sent around it.
 pub const LONGEST: usize = (100 << 20) - (64 << 10);
-/// Bytes that a line takes beside its own.
+/// Bytes that a line takes in addition to its content.
 const AROUND: usize = 64;
 
 type Line = io::Result<Vec<u8>>;
@@ -22,7 +22,7 @@ struct State {
     bytes: usize,
     /// All was read.
     ended: bool,
-    /// Nobody wants any more.
+    /// The receiver is gone.
     left: bool,
 }
 
@@ -38,7 +38,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it was taken.
+    /// Whether it was accepted.
     fn push(&self, line: Line) -> bool {
         let size = size(&line);
         let mut state = self.lock();
@@ -60,11 +60,11 @@ fn size(line: &Line) -> usize {
     AROUND + line.as_ref().map_or(0, Vec::capacity)
 }
 
-/// Lines on their way.
+/// Lines being read.
 pub struct Lines(Arc<Shared>);
 
 impl Lines {
-    /// Read `stream` on a thread of its own.
+    /// Read `stream` on a separate thread.
     pub fn read_ahead<R: BufRead>(stream: impl FnOnce() -> R + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
         let reader = shared.clone();
@@ -76,13 +76,13 @@ impl Lines {
         Self(shared)
     }
 
-    /// The next; `None` at the end.
+    /// The next line; `None` at the end.
     pub async fn recv(&mut self) -> Option<Line> {
         loop {
             if let Some(line) = self.try_recv() {
                 return Some(line);
             }
-            // Under the same lock the end was not there before the last line.
+            // Under the same lock, so the end cannot be seen before the last line.
             let over = {
                 let state = self.0.lock();
                 state.ended && state.lines.is_empty()
@@ -94,7 +94,7 @@ impl Lines {
         }
     }
 
-    /// The next that was read already.
+    /// The next line if it has already been read.
     pub fn try_recv(&mut self) -> Option<Line> {
         let mut state = self.0.lock();
         let line = state.lines.pop_front()?;
@@ -112,7 +112,8 @@ impl Drop for Lines {
     }
 }
 
-/// Hand each line to `take` until it wants no more. A line that is longer than `longest` is an error, and the last.
+/// Pass each line to `take` until it wants no more. A line that is longer than `longest` is an error and ends the
+/// input.
 fn read(stream: &mut impl BufRead, longest: usize, mut take: impl FnMut(Line) -> bool) {
     loop {
         let mut line = Vec::new();
@@ -161,13 +162,13 @@ mod tests {
         assert!(cut[1].as_ref().unwrap_err().contains("longer than 3 bytes"), "{cut:?}");
     }
 
-    /// A stream without an end: more than a few megabytes ahead would never come to an end here.
+    /// An endless stream: without the limit, reading ahead would never stop here.
     #[tokio::test]
     async fn what_is_read_ahead_is_bounded_in_bytes() {
         let mut lines = Lines::read_ahead(|| io::BufReader::new(Endless(0)));
         let first = lines.recv().await.unwrap().unwrap();
         assert_eq!(first.len(), LINE);
-        // It reads on as far as it may; how fast depends on the machine.
+        // It reads ahead as far as it may; how fast depends on the machine.
         let moment = std::time::Duration::from_millis(300);
         for _ in 0..60 {
             std::thread::sleep(moment);

@@ -30,7 +30,7 @@ const COLLIDES: Id = Id("KS-TOPIC-COLLIDES");
 /// It did not come in its time.
 const LATE: Id = Id("KS-TOPIC-LATE");
 
-/// How long the brokers may take to tell whether they have the topic.
+/// How long the brokers may take to say whether they have the topic.
 const ASK: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What is looked at while the topic is on its way.
@@ -72,7 +72,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         free(&as_wanted, &known)?;
         let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
         let taken = cx.kubectl.find(&path).await;
-        if taken.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.is_some() {
+        if taken.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.is_some() {
             return Err(of_another(living, &as_wanted.resource).await?);
         }
         not_in_kafka(living, args).await?;
@@ -103,25 +103,25 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     Ok(format!("topic {} is there: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
 }
 
-/// The refusal of a topic whose resource name is taken: by another Kafka's topic, as a rule.
+/// The refusal to create a topic whose resource name is taken, usually by another Kafka's topic.
 async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "look at the topic", &e))?.unwrap_or_default();
+    let found = found.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str);
     let message = match owner {
         Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka {owner}"),
-        None => format!("there is a KafkaTopic {resource} already"),
+        None => format!("the KafkaTopic {resource} exists already"),
     };
     Ok(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} has one KafkaTopic of a name", cx.namespace()))
-            .hint("create the topic by another name"),
+            .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
+            .hint("create the topic under another name"),
     ))
 }
 
-/// Refuse a topic that Kafka has without a resource: a KafkaTopic would take it over, change its settings, and delete
-/// it with its messages when the resource is deleted. Brokers that cannot be asked refuse nothing.
+/// Refuse a topic that exists in Kafka without a resource: a KafkaTopic would take it over, change its settings, and
+/// delete it with its messages when the resource is deleted. If the brokers do not answer, nothing is refused.
 async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let cx = &living.before;
     let asked = async {
@@ -137,8 +137,8 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let message = format!("Kafka has the topic {} already, without a KafkaTopic", args.topic);
     Err(Box::new(
         Failure::new(EXISTS, Kind::Usage, message)
-            .because("a KafkaTopic would take it over: with other settings, and it would be deleted with the resource")
-            .hint("use it as it is, or create a topic by another name")
+            .because("a KafkaTopic would take it over: it would change its settings, and delete it with the resource")
+            .hint("use it as it is, or create a topic under another name")
             .hint(format!("write to it: kstrim produce {}{flags}", args.topic)),
     ))
 }

@@ -22,7 +22,7 @@ use crate::quickstart::{kafka, ownership, patience, refused};
 const UNSERVED: Id = Id("KS-USER-UNSERVED");
 /// The Kafka does not heed access rules.
 const NO_AUTHORIZATION: Id = Id("KS-USER-NO-AUTHORIZATION");
-/// A user of the name belongs to another Kafka.
+/// A user of that name belongs to another Kafka.
 const TAKEN: Id = Id("KS-USER-TAKEN");
 /// The user is there with other settings.
 const EXISTS: Id = Id("KS-USER-EXISTS");
@@ -122,25 +122,25 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     ))
 }
 
-/// The refusal of a user whose resource name is taken by another Kafka's user.
+/// The refusal to create a user whose resource name is taken by another Kafka's user.
 async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "look at the user", &e))?.unwrap_or_default();
+    let found = found.map_err(|e| ownership::api_failure(cx, "read the user", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
     let message = match owner {
         Some(owner) => format!("the KafkaUser {} belongs to the Kafka {owner}", args.user),
-        None => format!("there is a KafkaUser {} already", args.user),
+        None => format!("the KafkaUser {} exists already", args.user),
     };
     Ok(Box::new(
         Failure::new(TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} has one KafkaUser of a name", cx.namespace()))
-            .hint("create the user by another name"),
+            .because(format!("the namespace {} can have only one KafkaUser of a name", cx.namespace()))
+            .hint("create the user under another name"),
     ))
 }
 
-/// Refuse a name whose Secret is somebody else's: the user operator writes the credentials into the Secret of the
-/// user's name, over whatever is in it.
+/// Refuse a name whose Secret belongs to somebody else: the user operator writes the credentials into the Secret of
+/// the user's name and overwrites its contents.
 async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
@@ -154,12 +154,12 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let left =
         owners.into_iter().flatten().any(|o| o["kind"] == "KafkaUser" && o["name"] == args.user.as_str());
     if left {
-        // Of an earlier user of the name; the garbage collector is on its way.
+        // It belongs to an earlier user of that name and is about to be garbage-collected.
         return Ok(());
     }
     let failure = Failure::new(refused::SECRET, Kind::Foreign, message)
-        .because("the user operator would write the credentials into it, over what it holds");
-    Err(Box::new(failure.hint("create the user by another name, or give the Secret another")))
+        .because("the user operator would overwrite its contents with the credentials");
+    Err(Box::new(failure.hint("create the user under another name, or rename the Secret")))
 }
 
 /// See that somebody looks at users at all.

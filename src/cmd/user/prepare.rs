@@ -23,7 +23,7 @@ const KINDS: [ObservedKind; 5] = [
     ObservedKind::Event,
 ];
 
-/// Give the Kafka what users with this authentication need, and wait until all brokers have it.
+/// Configure the Kafka for users with this authentication, and wait until all brokers have the change.
 pub(super) async fn kafka(
     living: &Living,
     authentication: Authentication,

@@ -1,5 +1,5 @@
-//! Messages of formats v0 and v1, before Kafka 0.11: each stands alone, or is a wrapper whose value is a
-//! compressed set of them.
+//! Messages of formats v0 and v1, before Kafka 0.11: each is a single message, or a wrapper whose value is a
+//! compressed set of messages.
 
 use bytes::{Buf, Bytes};
 
@@ -8,7 +8,7 @@ use super::{Fetched, MAX_RECORD, PREFIX, Wrong, wrong};
 
 /// Bytes of the smallest message after its length: checksum, magic, attributes, and the lengths of key and value.
 pub const LEAST: usize = 14;
-/// Most bytes of a set without compression: it is walked through once to learn its last offset.
+/// The most bytes of a decompressed set: it is scanned once to find its last offset.
 const MAX_SET: usize = MAX_RECORD;
 
 /// A message, and the attributes that say whether it is a set.
@@ -35,11 +35,11 @@ pub fn message(bytes: &Bytes) -> Result<Message, Wrong> {
     let timestamp = match magic {
         0 => -1,
         1 if fields.len() >= 8 => fields.get_i64(),
-        _ => return wrong("a message of another format than its set"),
+        _ => return wrong("a message of a different format than its set"),
     };
     let key = field(&mut fields)?;
     let value = field(&mut fields)?;
-    // v0 knows no more than the codec.
+    // v0 defines no bits but the codec.
     let attributes = if magic == 0 { attributes & 7 } else { attributes };
     Ok(Message { record: Fetched { offset, timestamp, key, value, headers: Vec::new() }, attributes, magic })
 }
@@ -60,7 +60,7 @@ fn field(bytes: &mut Bytes) -> Result<Option<Bytes>, Wrong> {
 /// A compressed set of messages.
 pub struct Set {
     body: Body,
-    /// What is added to the offsets in it, which are relative from v1 on.
+    /// What is added to its offsets, which are relative from v1 on.
     base: i64,
     /// The broker's time of all of them.
     appended: Option<i64>,

@@ -1,8 +1,8 @@
 //! Record batches as brokers store and send them (message formats v0, v1 and v2), read one record at a time.
 //!
-//! Why not kafka-protocol's own codec: it keeps headers in a map (a name given twice is lost), drops a batch's
-//! timestamp type and largest timestamp, and unpacks a compressed batch as a whole. Nothing here holds more than
-//! one record, whatever a batch unpacks to: [`MAX_RECORD`].
+//! Why not kafka-protocol's own codec: it keeps headers in a map (repeated names are lost), drops a batch's
+//! timestamp type and largest timestamp, and decompresses a batch as a whole. Nothing here holds more than one
+//! record, however large a batch is once decompressed: [`MAX_RECORD`].
 
 mod encode;
 mod legacy;
@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes};
 pub use encode::encode;
 use unpack::Body;
 
-/// Largest record or message, bytes without compression: as much as a broker takes in one request by default
+/// The largest record or message, in bytes once decompressed: as much as a broker accepts in one request by default
 /// (`socket.request.max.bytes`).
 pub const MAX_RECORD: usize = 100 << 20;
 
@@ -29,12 +29,12 @@ const HEADER: usize = 61;
 pub struct Fetched {
     /// Its offset in its partition.
     pub offset: i64,
-    /// Milliseconds since 1970: the producer's clock, or the broker's where the topic has
+    /// Milliseconds since 1970: the producer's clock, or the broker's if the topic has
     /// `message.timestamp.type=LogAppendTime`; -1 for none.
     pub timestamp: i64,
     /// Its key, if any.
     pub key: Option<Bytes>,
-    /// Its value; none is a tombstone.
+    /// Its value; `None` is a tombstone.
     pub value: Option<Bytes>,
     /// Its headers, in order; a name may occur more than once.
     pub headers: Vec<(String, Option<Bytes>)>,
@@ -45,7 +45,7 @@ pub struct Fetched {
 pub enum Entry {
     /// A record.
     Record(Fetched),
-    /// A compressed batch, where the client was not asked to look into them.
+    /// A compressed batch, if the client was not asked to decompress them.
     Opaque {
         /// First offset.
         first: i64,
@@ -61,23 +61,23 @@ pub enum Entry {
 /// One step through a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Something to hand on.
+    /// Something to return.
     Entry(Entry),
-    /// Something was passed over: a record before the offset asked for, a batch's end, a transaction marker.
+    /// Something was skipped: a record before the requested offset, a batch's end, a transaction marker.
     Passed,
 }
 
 /// Why records cannot be read any further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadRecords {
-    /// Larger than [`MAX_RECORD`] without compression.
+    /// Larger than [`MAX_RECORD`] once decompressed.
     TooLarge {
         /// The offset at which reading stops.
         offset: i64,
-        /// The offset after the batch it is in: where reading can go on.
+        /// The offset after the batch it is in: where reading can continue.
         after: i64,
     },
-    /// Not what the format says.
+    /// It does not match the format.
     Unreadable {
         /// The offset at which reading stops.
         offset: i64,
@@ -109,7 +109,7 @@ fn wrong<T>(why: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong::Unreadable(why.into()))
 }
 
-/// Transactions that a broker says were aborted, as far as they concern an answer (KIP-98).
+/// Transactions that a broker reports as aborted, as far as they affect a response (KIP-98).
 #[derive(Debug, Clone, Default)]
 struct Aborted {
     /// First offset and producer, by first offset.
@@ -118,7 +118,7 @@ struct Aborted {
 }
 
 impl Aborted {
-    /// A batch begins: whether its records were taken back.
+    /// A batch begins; returns whether its records belong to an aborted transaction.
     fn holds(&mut self, head: &Head) -> bool {
         while self.to_come.front().is_some_and(|(first, _)| *first <= head.last) {
             self.producers.extend(self.to_come.pop_front().map(|(_, producer)| producer));
@@ -176,7 +176,7 @@ impl Head {
     }
 }
 
-/// A batch in the middle of being read.
+/// A batch that is being read.
 enum Open {
     Batch { head: Head, left: i32, body: Body },
     Legacy(legacy::Set),
@@ -195,7 +195,7 @@ impl Open {
     }
 }
 
-/// A partition's part of an answer: whole batches, the last may be cut short.
+/// A partition's part of a response: whole batches, the last of which may be truncated.
 pub struct Records {
     rest: Bytes,
     from: i64,
@@ -205,7 +205,7 @@ pub struct Records {
     aborted: Option<Aborted>,
     open: Option<Open>,
     batches: u64,
-    /// The offset after the batch that was begun last.
+    /// The offset after the batch that was started last.
     after: i64,
 }
 
@@ -216,8 +216,8 @@ impl std::fmt::Debug for Records {
 }
 
 impl Records {
-    /// The records of an answer from offset `from` on: a broker may send a batch from its start. Without
-    /// `decompress` compressed batches are [`Entry::Opaque`].
+    /// The records of a response from offset `from` on: a broker sends whole batches, so earlier records may come
+    /// too. Without `decompress` compressed batches are [`Entry::Opaque`].
     pub fn new(bytes: Bytes, from: i64, decompress: bool) -> Self {
         Self {
             rest: bytes,
@@ -237,7 +237,7 @@ impl Records {
         Self::new(Bytes::new(), from, false)
     }
 
-    /// Leave out what was written in these transactions: first offset and producer's id of each.
+    /// Skip what was written in these transactions: first offset and producer id of each.
     #[must_use]
     pub fn without(mut self, aborted: impl IntoIterator<Item = (i64, i64)>) -> Self {
         let mut to_come: Vec<(i64, i64)> = aborted.into_iter().collect();
@@ -246,18 +246,18 @@ impl Records {
         self
     }
 
-    /// Where to go on after what was handed out so far.
+    /// Where to continue after what was returned so far.
     pub fn next_offset(&self) -> i64 {
         self.next
     }
 
-    /// The leader epoch of the last batch that was begun, if it has one.
+    /// The leader epoch of the last batch that was started, if it has one.
     pub fn epoch(&self) -> Option<i32> {
         self.epoch
     }
 
-    /// Go on by one record, or by something that is passed over. Takes no longer than one record does; `None` at
-    /// the end. After an error there is nothing more.
+    /// Advance by one record, or by something that is skipped. Takes no longer than one record does; `None` at the
+    /// end. After an error nothing more follows.
     ///
     /// # Errors
     /// [`BadRecords`].
@@ -294,7 +294,7 @@ impl Records {
         }
     }
 
-    /// Begin with the next batch.
+    /// Start the next batch.
     fn begin(&mut self) -> Result<Option<Step>, Wrong> {
         if self.rest.len() < PREFIX {
             return self.end();
@@ -317,11 +317,11 @@ impl Records {
         }
     }
 
-    /// The answer's end. A broker that sends batches only from before the offset would be asked for ever.
+    /// The response's end. A broker that sends only batches before the offset would be asked forever.
     fn end(&mut self) -> Result<Option<Step>, Wrong> {
         self.rest = Bytes::new();
         if std::mem::take(&mut self.batches) > 0 && self.next == self.from {
-            return wrong("the broker sent only what is before the offset asked for");
+            return wrong("the broker sent only records before the requested offset");
         }
         Ok(None)
     }
@@ -352,7 +352,7 @@ impl Records {
         Ok(Some(Step::Passed))
     }
 
-    /// A transaction's end: its producer's next one may be a good one.
+    /// A transaction's end: its producer's next one may be committed.
     fn mark(&mut self, head: &Head, batch: &Bytes) -> Result<(), Wrong> {
         const ABORT: i16 = 0;
         let Some(aborted) = &mut self.aborted else { return Ok(()) };
@@ -430,7 +430,7 @@ fn record(head: &Head, body: &mut Body) -> Result<Fetched, Wrong> {
     let key = fields.nullable()?;
     let value = fields.nullable()?;
     let Ok(count) = usize::try_from(fields.varint()?) else { return wrong("a negative number of headers") };
-    // None is below 2 bytes: what is announced is no measure of memory.
+    // No header is shorter than 2 bytes; the announced count must not decide how much memory is allocated.
     if count > fields.left() / 2 {
         return wrong(format!("{count} headers announced in {} bytes", fields.left()));
     }

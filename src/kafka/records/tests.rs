@@ -1,4 +1,4 @@
-//! Batches that Kafka's own clients wrote (`tests/recordings-kafka`), and batches made to harm.
+//! Batches that Kafka's own clients wrote (`tests/recordings-kafka`), and malicious batches.
 
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ fn what_kafkas_own_clients_wrote_is_read_as_their_consumers_read_it() {
     assert!(seen >= 15, "{seen} recordings");
 }
 
-/// From any offset on the same comes as from the beginning, and where to go on is right, in gaps too.
+/// Reading from any offset returns the same records as from the beginning, and the next offset is right, in gaps too.
 #[test]
 fn reading_may_begin_anywhere() {
     for topic in ["java-compacted", "java-gzip", "java-transactions"] {
@@ -187,7 +187,7 @@ fn a_record_that_unpacks_to_more_than_is_held_is_an_error_with_the_way_past_it()
     }
 }
 
-/// A block without a frame, as librdkafka writes it, that says it holds four gigabytes.
+/// A block without a frame, as librdkafka writes it, that claims to hold four gigabytes.
 #[test]
 fn a_block_that_says_it_is_huge_is_not_believed() {
     let plain = batch(&[record(0, "a")], Compression::None);
@@ -264,7 +264,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn legacy_messages_are_read_and_passed() {
     let mut log = legacy(0, 0, 0, 0, Some(b"v0"));
     log.extend(legacy(1, 1, 0, 11, Some(b"v1")));
-    // Offsets in a set of v1 are relative, and it bears its last one.
+    // Offsets in a set of v1 are relative, and the wrapper has the last one.
     let inner = [legacy(0, 1, 0, 12, Some(b"in")), legacy(1, 1, 0, 13, None)].concat();
     log.extend(legacy(3, 1, 1, 99, Some(&gzip(&inner))));
     log.extend(legacy(5, 1, 1 | 8, 99, Some(&gzip(&inner))));

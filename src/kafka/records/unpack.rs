@@ -1,4 +1,4 @@
-//! The bytes of a batch, unpacked as they are read: never more than a block of the codec's is held.
+//! The bytes of a batch, decompressed as they are read: never more than one block of the codec is held.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -45,7 +45,7 @@ pub enum Body {
     Packed(Box<dyn BufRead>),
 }
 
-/// Bytes that are made room for before they have come.
+/// Bytes that are allocated before they have arrived.
 const AT_ONCE: usize = 64 << 10;
 
 impl Body {
@@ -53,7 +53,7 @@ impl Body {
         Body::Plain(bytes)
     }
 
-    /// Bytes as `codec` packed them.
+    /// Bytes compressed with `codec`.
     pub fn new(bytes: Bytes, codec: Option<Codec>) -> Result<Self, Wrong> {
         let packed = bytes.reader();
         Ok(match codec {
@@ -95,7 +95,7 @@ impl Body {
         }
     }
 
-    /// So many bytes, at most [`MAX_RECORD`]. Memory grows with what comes, not with what was announced.
+    /// That many bytes, at most [`MAX_RECORD`]. Memory grows with what arrives, not with what was announced.
     pub fn bytes(&mut self, count: usize) -> Result<Bytes, Wrong> {
         match self {
             Body::Plain(bytes) if bytes.len() < count => {
@@ -135,10 +135,10 @@ impl Body {
                 return Ok(value);
             }
         }
-        wrong("a number without an end")
+        wrong("an unterminated number")
     }
 
-    /// Bytes after their length; -1 is none.
+    /// Bytes preceded by their length; -1 is none.
     pub fn nullable(&mut self) -> Result<Option<Bytes>, Wrong> {
         match self.varint()? {
             -1 => Ok(None),
@@ -174,12 +174,12 @@ impl Snappy {
         Self { packed, framed, block: Bytes::new() }
     }
 
-    /// The packed bytes of the next block.
+    /// The compressed bytes of the next block.
     fn frame(&mut self) -> io::Result<Bytes> {
         if !self.framed {
             return Ok(std::mem::take(&mut self.packed));
         }
-        // Streams may follow each other, each with its own head.
+        // Streams may follow each other, each with its own header.
         while self.packed.starts_with(MAGIC) && self.packed.len() >= MAGIC.len() + MAGIC_REST {
             self.packed.advance(MAGIC.len() + MAGIC_REST);
         }

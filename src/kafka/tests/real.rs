@@ -103,8 +103,8 @@ fn settings_that_stand_in_the_way_are_told() {
     });
 }
 
-/// What is written here is read alike by Kafka's own consumer: `tests/recordings-kafka/record/compare` holds what
-/// this prints against it.
+/// Kafka's own consumer reads what is written here in the same way: `tests/recordings-kafka/record/compare` compares
+/// what this prints with its output.
 #[test]
 #[ignore = "needs a real broker; run by tests/recordings-kafka/record/compare"]
 fn what_kafkas_own_consumer_has_to_read() {
@@ -151,7 +151,7 @@ fn what_kafkas_own_consumer_has_to_read() {
     });
 }
 
-/// A real broker takes the epoch that a reader tells (KIP-320), and what comes after is read.
+/// A real broker accepts the epoch that a reader sends (KIP-320), and later records are read.
 #[test]
 #[ignore = "needs a real broker"]
 fn a_reader_that_tells_its_epoch_reads_on() {

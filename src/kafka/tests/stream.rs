@@ -118,7 +118,7 @@ async fn the_last_of_many_partitions_has_its_turn() {
     let mut client = cluster.client().await;
     let mut topic = client.topic("my-topic", soon()).await.unwrap();
     let mut acks = Vec::new();
-    // Two megabytes each: an answer has room for eight partitions.
+    // Two megabytes each: a response has room for eight partitions.
     for p in 0..12 {
         let large = || Message { value: Some(Bytes::from(vec![b'x'; 900_000])), ..Message::default() };
         client.produce(&mut topic, vec![(p, large()), (p, large())], &mut acks, soon()).await.unwrap();

@@ -191,7 +191,7 @@ impl Ground {
         ProfilePaths::new(self.state_dir.clone(), self.profile_name())
     }
 
-    /// Whose the profile is, as far as that shows with nothing running; `None` without a journal that can be read.
+    /// Who owns the profile, as far as can be determined with nothing running; `None` without a readable journal.
     pub async fn owner(&self) -> Option<Owner> {
         let disk = machine::read(&self.host.minikube_home(), self.profile_name());
         let journal = self.journal.as_ref().ok()?;

@@ -108,7 +108,7 @@ fn judge_state(
         (_, State::Gone) => {
             let message = format!("the machine of profile {name} is gone: it was removed");
             let failure = Failure::new(GONE, Kind::Task, message);
-            let hint = format!("delete the profile with its data and create it again: {up} --recreate");
+            let hint = format!("delete the profile with its data and re-create it: {up} --recreate");
             Verdict::Fail(Box::new(match claimed {
                 true => failure.hint(hint),
                 false => failure.hint(format!("delete it yourself: minikube delete -p {name}")),
@@ -291,7 +291,7 @@ fn fits(ground: &Ground, operators: &[Value]) -> Result<(String, Option<Version>
                     refused::flags_without(target, "--namespace")
                 ))
                 .hint(format!(
-                    "or make another profile: kstrim up --profile ANOTHER-NAME{}",
+                    "or create another profile: kstrim up --profile ANOTHER-NAME{}",
                     refused::flags_without(target, "--profile")
                 )),
             ));

@@ -171,7 +171,7 @@ impl<'a> Wire<'a> {
         let Ok(mut topic) = self.client.topic_now(name, deadline).await else { return };
         let Ok(last) = self.client.list_offsets(&mut topic, End::Latest, deadline).await else { return };
         let count = i64::try_from(COUNT).unwrap_or(i64::MAX);
-        // It wrote to partition 0 alone, all of it or nothing: what else came is somebody's.
+        // It wrote to partition 0 only, all or nothing: any other message is somebody else's.
         let ours = last.into_iter().filter(|(p, end)| {
             let (first, was) = before.get(p).copied().unwrap_or((0, 0));
             *p == 0 && first == was && end - was == count
@@ -211,7 +211,7 @@ pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
     trial.failure(LOST, Some(cause))
 }
 
-/// Delete the connectors of the test, and none that somebody else put in their place.
+/// Delete the connectors of the test, but none that somebody else has replaced them with.
 async fn remove(cx: &Cx, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
