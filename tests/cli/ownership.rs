@@ -50,7 +50,7 @@ fn kept(test: &Test, objects: &[Value]) -> BTreeMap<String, Value> {
         let stem = kind.trim_end_matches('y').to_owned();
         let found = found.into_iter().find(|(key, _)| key.starts_with(&stem) && key.ends_with(&suffix));
         let mut value = found.map(|(_, value)| value.clone()).unwrap_or_default();
-        if let Some(metadata) = value["metadata"].as_object_mut() {
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
         (format!("{kind}/{name}"), value)
@@ -296,12 +296,15 @@ fn a_profile_with_something_of_others_goes_only_when_that_is_said() {
     let mut test = ready();
     let theirs = bystanders();
     apply_foreign(&test, &theirs);
+    let before = kept(&test, &theirs);
+    assert!(before.values().all(Value::is_object), "{before:#?}");
     let lines = events(&mut test, ["down", "--yes"], 5);
     assert_eq!(failure(&lines), "KS-PROFILE-OTHERS");
     for what in ["ConfigMap my-apps-settings", "CronJob my-backup", "Secret my-apps-password"] {
         assert!(told(&lines).contains(what), "{what}: {}", told(&lines));
     }
     assert!(test.profile(PROFILE).is_object() && kept(&test, &theirs).values().all(Value::is_object));
+    same(&before, &kept(&test, &theirs), "down without --delete-others");
     kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
     assert!(test.profile(PROFILE).is_null());
 }

@@ -239,7 +239,7 @@ pub fn look(base: Base, test: &Test, foreign: &[String]) -> BTreeMap<String, Val
         if let Some(map) = object.as_object_mut() {
             map.remove("status");
         }
-        if let Some(meta) = object["metadata"].as_object_mut() {
+        if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             for field in ["managedFields", "resourceVersion", "generation"] {
                 meta.remove(field);
             }
