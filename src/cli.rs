@@ -9,6 +9,7 @@ mod diagnose;
 mod doctor;
 mod duration;
 mod examples;
+mod explain;
 mod logs;
 mod look_inside;
 mod stream;
@@ -32,6 +33,7 @@ pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
 pub use connect::{Connect, Way};
 pub use diagnose::Diagnose;
 pub use doctor::Doctor;
+pub use explain::Explain;
 pub use logs::{Component, LogFormat, Logs, Tail};
 pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
 pub use stream::{Consume, Isolation, Produce, Summary};
@@ -76,6 +78,7 @@ Work with it:
 
 Look inside:
   doctor       Check this machine and the cluster: what is wrong, why, and what to do
+  explain      Explain an error: what it means, how kstrim knows, what to do
   plan         Show what `up` would do and why, or print it as a shell script
   render       Print the manifests that `up` applies
   kubectl      Run kubectl against the cluster: kstrim kubectl -- get pods
@@ -103,7 +106,7 @@ Options:
     about,
     help_template = GROUPS,
     disable_help_subcommand = true,
-    after_help = "Examples:\n  kstrim up\n  kstrim smoke-test\n  kstrim down\n\n`kstrim <COMMAND> --help` tells more. Error ids and exit codes: docs/errors.md, docs/exit-codes.md"
+    after_help = "Examples:\n  kstrim up\n  kstrim smoke-test\n  kstrim down\n\n`kstrim <COMMAND> --help` tells more. `kstrim explain` lists all errors"
 )]
 pub struct Cli {
     /// The verb.
@@ -242,6 +245,9 @@ pub enum Command {
     /// Before there is a cluster it looks at what `up` needs; on a running one at Kubernetes, Strimzi and Kafka.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(Doctor),
+    /// Explain an error: what it means, how kstrim knows, what to do
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(Explain),
     /// Show what `up` would do and why, or print it as a shell script
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),

@@ -333,7 +333,7 @@ pub enum Outcome {
 /// A failure as data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FailureInfo {
-    /// Stable id; the anchor in `docs/errors.md`.
+    /// Stable id; `kstrim explain ID` tells more.
     pub id: String,
     /// Class; fixes the exit code.
     pub kind: Kind,

@@ -26,7 +26,7 @@
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
 //! - [`redact`]: redacts secrets in text, arguments and objects.
-//! - [`paths`], [`event`], [`failure`]: what everybody may use.
+//! - [`errors`]: the catalogue of errors, a file each. [`paths`], [`event`], [`failure`]: what everybody may use.
 
 pub mod bundle;
 pub mod catalogue;
@@ -40,6 +40,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod download;
 pub mod engine;
+pub mod errors;
 pub mod event;
 pub mod exec;
 pub mod explain;

@@ -1,7 +1,5 @@
 //! What the documents say of the code is what the code says.
 
-mod source;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use kstrim::failure::Kind;
@@ -9,73 +7,6 @@ use kstrim::failure::Kind;
 fn read(path: &str) -> String {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
-}
-
-/// Every id in the code that is not for tests, with a place where it stands.
-fn ids() -> BTreeMap<String, String> {
-    let mut ids = BTreeMap::new();
-    for file in source::files().iter().filter(|file| !file.test) {
-        for (at, line) in file.code.iter().enumerate() {
-            // As `Id("KS-...")`, and as a cell of a table of them.
-            for part in line.split("\"KS-").skip(1) {
-                let id: String = part.chars().take_while(|c| *c != '"').collect();
-                ids.insert(format!("KS-{id}"), format!("src/{}:{}", file.path, at + 1));
-            }
-        }
-    }
-    ids
-}
-
-#[test]
-fn every_error_id_has_a_section_and_every_section_an_id() {
-    let ids = ids();
-    assert!(ids.len() > 100, "the search finds only {} ids", ids.len());
-    let text = read("docs/errors.md");
-    let mut sections = BTreeSet::new();
-    for section in text.split("\n## ").skip(1) {
-        let (id, body) = section.split_once('\n').expect("a heading and a text");
-        assert!(sections.insert(id.to_owned()), "{id} has two sections");
-        for part in ["**Meaning.**", "**How kstrim knows.**", "**What to do.**"] {
-            assert!(body.contains(part), "{id} has no {part}");
-        }
-    }
-    let missing: Vec<_> = ids.iter().filter(|(id, _)| !sections.contains(*id)).collect();
-    assert!(missing.is_empty(), "no section in docs/errors.md: {missing:#?}");
-    let dead: Vec<_> = sections.iter().filter(|id| !ids.contains_key(*id)).collect();
-    assert!(dead.is_empty(), "a section for an id that the code does not have: {dead:#?}");
-}
-
-#[test]
-fn ids_are_well_formed() {
-    for (id, place) in ids() {
-        let words: Vec<&str> = id.split('-').collect();
-        let upper = words.iter().all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_uppercase()));
-        assert!(upper && words.len() >= 2 && id.len() <= 40, "{id} at {place}");
-    }
-}
-
-/// The table of what kstrim does about them is that of the code.
-#[test]
-fn severities_are_those_of_the_code() {
-    use kstrim::explain::{SEVERITIES, Severity};
-    let text = read("docs/errors.md");
-    let mut told = BTreeSet::new();
-    for (severity, ids) in SEVERITIES {
-        let word = match severity {
-            Severity::Prevent => "prevented",
-            Severity::Heal => "healed",
-            Severity::Consent => "needs consent",
-            Severity::Explain => "explained",
-        };
-        let row = text.lines().find(|l| l.starts_with(&format!("| **{word}**"))).expect("a row");
-        let listed: Vec<&str> = row.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
-        let wanted: Vec<String> = ids.iter().map(|id| id.to_lowercase()).collect();
-        assert_eq!(listed, wanted, "{word}");
-        assert!(ids.iter().all(|id| told.insert(*id)), "an id in two rows");
-    }
-    for id in told {
-        assert!(text.contains(&format!("\n## {id}\n")), "{id} has no section");
-    }
 }
 
 /// Every word of a file below `src` and `tests`, by its path.
@@ -100,7 +31,7 @@ fn sources() -> Vec<(String, String)> {
 #[test]
 fn each_explanation_has_its_rule_its_tests_and_its_fault() {
     use kstrim::explain;
-    let (text, errors) = (read("docs/explanations.md"), read("docs/errors.md"));
+    let text = read("docs/explanations.md");
     let (_, table) = text.split_once("<!-- explanations -->\n").expect("the table's beginning");
     let (table, _) = table.split_once("<!-- /explanations -->").expect("the table's end");
     let (sources, reliability) = (sources(), read("docs/reliability.md"));
@@ -113,8 +44,8 @@ fn each_explanation_has_its_rule_its_tests_and_its_fault() {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let [_, id, does, rule, shown, alike, named] = cells[..] else { panic!("{row}") };
         ids.insert(id);
-        assert!(errors.contains(&format!("\n## {id}\n")), "no section: {row}");
-        let severity = match explain::severity(kstrim::failure::Id(Box::leak(id.into()))) {
+        let entry = kstrim::errors::find(id).unwrap_or_else(|| panic!("no such error: {row}"));
+        let severity = match entry.severity {
             explain::Severity::Prevent => "prevented",
             explain::Severity::Heal => "healed",
             explain::Severity::Consent => "needs consent",
@@ -137,18 +68,8 @@ fn each_explanation_has_its_rule_its_tests_and_its_fault() {
         assert!(sources.iter().any(|(_, code)| code.contains(&head)), "no test {test}");
     }
     let missing: Vec<_> =
-        explain::rules().flat_map(|rule| rule.ids).filter(|id| !ids.contains(id.0)).collect();
+        explain::rules().flat_map(|rule| rule.ids).filter(|id| !ids.contains(id.as_str())).collect();
     assert!(missing.is_empty(), "no row in docs/explanations.md for: {missing:?}");
-}
-
-/// Links within a document lead to one of its headings.
-#[test]
-fn references_between_errors_are_alive() {
-    let text = read("docs/errors.md");
-    for link in text.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
-        let heading = format!("\n## {}\n", link.to_uppercase());
-        assert!(text.contains(&heading), "#{link}");
-    }
 }
 
 /// `docs/exit-codes.md` has a row for each kind, and no other.

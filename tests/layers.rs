@@ -22,11 +22,11 @@ const ROWS: [&[&str]; 14] = [
     &["config", "exec"],
     &["bundle"],
     &["paths", "event", "failure", "names", "redact"],
-    &["sha256"],
+    &["errors", "sha256"],
 ];
 
 /// Rooms beside the rows: `cmd` alone may use them, and they may use what is named here.
-const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "failure", "names"])];
+const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "errors", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
 const EXCEPTIONS: [(&str, &str, &str); 18] = [

@@ -121,7 +121,7 @@ fn the_corpus_is_refused_by_name() {
             continue;
         }
         let failure = result.err().unwrap_or_else(|| panic!("{name} is taken for good"));
-        assert_eq!(failure.id.0, id, "{name}: {failure} {:?}", failure.causes);
+        assert_eq!(failure.id.as_str(), id, "{name}: {failure} {:?}", failure.causes);
         // What is wrong with an entry is told by its name.
         let of_entry = ["ENTRY", "TRUNCATED", "DIGEST"].iter().any(|word| id.ends_with(word));
         let named = failure.message.contains("entry \"");

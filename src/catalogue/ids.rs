@@ -1,14 +1,12 @@
 //! The error ids of this module.
 
-use crate::failure::Id;
-
-/// No such Strimzi release in the catalogue.
-pub const RELEASE: Id = Id("KS-VERSION-RELEASE-UNKNOWN");
-/// No release in the catalogue has this Kafka version.
-pub const KAFKA: Id = Id("KS-VERSION-KAFKA-UNKNOWN");
-/// No release in the catalogue supports this Kubernetes version.
-pub const KUBERNETES: Id = Id("KS-VERSION-KUBERNETES-UNKNOWN");
 /// The versions asked for do not go together.
-pub const CONTRADICTION: Id = Id("KS-VERSION-CONTRADICTION");
+pub(crate) use crate::errors::VERSION_CONTRADICTION as CONTRADICTION;
+/// No release in the catalogue has this Kafka version.
+pub(crate) use crate::errors::VERSION_KAFKA_UNKNOWN as KAFKA;
+/// No release in the catalogue supports this Kubernetes version.
+pub(crate) use crate::errors::VERSION_KUBERNETES_UNKNOWN as KUBERNETES;
 /// The installed minikube cannot make a Kubernetes the release supports.
-pub const MINIKUBE: Id = Id("KS-VERSION-MINIKUBE-UNSUPPORTED");
+pub(crate) use crate::errors::VERSION_MINIKUBE_UNSUPPORTED as MINIKUBE;
+/// No such Strimzi release in the catalogue.
+pub(crate) use crate::errors::VERSION_RELEASE_UNKNOWN as RELEASE;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::living::{self, Living};
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::refused;
@@ -13,7 +13,7 @@ use crate::quickstart::rolling::rolling;
 use crate::ready;
 
 /// The brokers have not all taken up a change in the time it was given.
-const LATE: Id = Id("KS-KAFKA-CHANGE-LATE");
+use crate::errors::KAFKA_CHANGE_LATE as LATE;
 
 /// What is looked at while brokers are rolled.
 const KINDS: [ObservedKind; 6] = [

@@ -11,14 +11,14 @@ use serde::Serialize;
 use crate::cli::{Cli, Config, ConfigVerb, Format};
 use crate::config::files::{self, Belief, Entry, Found, Layers, Whose};
 use crate::config::keys::{self, Key, Shape};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::report::table::Table;
 
 /// A settings file is there already.
-pub const EXISTS: Id = Id("KS-CONFIG-EXISTS");
+pub(crate) use crate::errors::CONFIG_EXISTS as EXISTS;
 /// A settings file cannot be written.
-pub const UNWRITABLE: Id = Id("KS-CONFIG-UNWRITABLE");
+pub(crate) use crate::errors::CONFIG_UNWRITABLE as UNWRITABLE;
 
 /// A setting as it holds now.
 #[derive(Debug, Serialize)]

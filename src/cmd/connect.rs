@@ -24,7 +24,7 @@ use super::login;
 use super::user;
 use super::{change, listeners};
 use crate::cli::{Connect, Global, Way};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
 use crate::kafka::smoke::{self, Plan};
 use crate::kafka::{KafkaError, Security};
@@ -33,12 +33,12 @@ use crate::manifest::user::Authentication;
 use crate::names::UserName;
 use crate::quickstart::refused;
 
-/// Another program has a port that the brokers would advertise.
-const PORT: Id = Id("KS-CONNECT-PORT");
-/// A listener of somebody else has the name.
-const TAKEN: Id = Id("KS-CONNECT-LISTENER");
 /// The forwards do not come up.
-const LATE: Id = Id("KS-CONNECT-LATE");
+use crate::errors::CONNECT_LATE as LATE;
+/// A listener of somebody else has the name.
+use crate::errors::CONNECT_LISTENER as TAKEN;
+/// Another program has a port that the brokers would advertise.
+use crate::errors::CONNECT_PORT as PORT;
 
 /// The limit of the check.
 const CHECK: Duration = Duration::from_secs(60);

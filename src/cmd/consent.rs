@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::report::output;
 
 /// Data would be deleted and nobody agreed to it.
-pub const CONSENT: Id = Id("KS-CONSENT");
+pub(crate) use crate::errors::CONSENT;
 
 /// Whether there is a person to ask.
 pub fn is_possible() -> bool {

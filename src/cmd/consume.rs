@@ -13,7 +13,7 @@ use self::print::print;
 use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Consume, Global, Isolation};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
@@ -21,16 +21,16 @@ use crate::kafka::fetch::{Chunk, Entry, Step};
 use crate::report::output::{self, Output};
 
 /// Messages could not be read.
-pub const FAILED: Id = Id("KS-CONSUME-FAILED");
-/// Fewer messages came than were asked for.
-pub const SHORT: Id = Id("KS-CONSUME-SHORT");
+pub(crate) use crate::errors::CONSUME_FAILED as FAILED;
 /// The log does not hold the offset.
-pub const OFFSET: Id = Id("KS-CONSUME-OFFSET");
+pub(crate) use crate::errors::CONSUME_OFFSET as OFFSET;
+/// Fewer messages came than were asked for.
+pub(crate) use crate::errors::CONSUME_SHORT as SHORT;
 
 /// A record is too large to read.
-pub const TOO_LARGE: Id = Id("KS-CONSUME-TOO-LARGE");
+pub(crate) use crate::errors::CONSUME_TOO_LARGE as TOO_LARGE;
 /// stdout accepts no data.
-pub const STALLED: Id = Id("KS-OUTPUT-STALLED");
+pub(crate) use crate::errors::OUTPUT_STALLED as STALLED;
 
 /// How long brokers may be away before it is a failure.
 const AWAY: Duration = Duration::from_secs(120);

@@ -11,7 +11,7 @@ use crate::context::Cx;
 use crate::engine::journal::unwritable;
 use crate::exec::cancel::Cancel;
 use crate::exec::{Cmd, Runner};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::{ContextName, ProfileName, Tool};
 use crate::paths::{ProfilePaths, agreed_file, home, private_dir, state_dir, write_private};
 use crate::quickstart::refused;
@@ -19,7 +19,7 @@ use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
 
 /// No kubeconfig has the context.
-pub const UNKNOWN: Id = Id("KS-CONTEXT-UNKNOWN");
+pub(crate) use crate::errors::CONTEXT_UNKNOWN as UNKNOWN;
 
 /// Put what stands for the context in the place of the profile, and refresh kstrim's copy of it.
 ///

@@ -8,7 +8,7 @@ use crate::config::Target;
 use crate::context::Cx;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::exec::quote;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::observe::Version;
 use crate::observe::object::text;
 use crate::quickstart::{first_start, gone, identity, ownership, refused};
@@ -16,7 +16,7 @@ use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
 /// The profile contains things that kstrim did not create.
-pub const OTHERS: Id = Id("KS-PROFILE-OTHERS");
+pub(crate) use crate::errors::PROFILE_OTHERS as OTHERS;
 
 /// Collect it. `runs`: the cluster answers, so its contents can be listed.
 ///

@@ -1,10 +1,10 @@
 //! Where kstrim keeps its files has to be known before a verb needs it.
 
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::paths;
 
 /// There is no home directory, and no variable names kstrim's folders.
-pub const NO_HOME: Id = Id("KS-NO-HOME");
+pub(crate) use crate::errors::NO_HOME;
 
 /// Refuse to go on without folders for kstrim's own files.
 ///

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Global, Kubectl};
 use crate::exec::system::replace_process;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::output;
@@ -12,7 +12,7 @@ use crate::tool;
 use crate::toolbox::Toolbox;
 
 /// kstrim has no cluster of this profile.
-pub const NO_CLUSTER: Id = Id("KS-NO-CLUSTER");
+pub(crate) use crate::errors::NO_CLUSTER;
 
 /// Become kubectl, pointed at the cluster.
 ///

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::living::{self, Living};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::listener;
 use crate::quickstart::{ownership, refused};
 
 /// The node pools do not tell their brokers yet.
-const IDS: Id = Id("KS-BROKERS-UNKNOWN");
+use crate::errors::BROKERS_UNKNOWN as IDS;
 
 /// The Kafka as it is now.
 ///

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::living::Living;
 use super::user::{self, User};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::security::{Login, Security, Tls};
 use crate::kafka::{KafkaError, error::code};
 use crate::manifest::listener::is_inner;
@@ -15,16 +15,16 @@ use crate::manifest::user::{Authentication, listener_where};
 use crate::names::UserName;
 use crate::quickstart::checks::certificate;
 
-/// The brokers do not take the user's credentials.
-const REFUSED: Id = Id("KS-LOGIN-REFUSED");
-/// The user's rules do not allow it.
-const DENIED: Id = Id("KS-USER-DENIED");
-/// The user's certificate has run out.
-const EXPIRED: Id = Id("KS-USER-CERTIFICATE-EXPIRED");
 /// A broker did not prove that it is one of the cluster's.
-const UNTRUSTED: Id = Id("KS-BROKER-UNTRUSTED");
+use crate::errors::BROKER_UNTRUSTED as UNTRUSTED;
+/// The brokers do not take the user's credentials.
+use crate::errors::LOGIN_REFUSED as REFUSED;
+/// The user's certificate has run out.
+use crate::errors::USER_CERTIFICATE_EXPIRED as EXPIRED;
 /// What a secret holds cannot be used.
-const UNUSABLE: Id = Id("KS-USER-CREDENTIALS");
+use crate::errors::USER_CREDENTIALS as UNUSABLE;
+/// The user's rules do not allow it.
+use crate::errors::USER_DENIED as DENIED;
 
 /// The credentials of a user, for a listener with or without TLS.
 ///

@@ -16,6 +16,7 @@ mod down_profile;
 pub mod env;
 mod event_log;
 mod evidence;
+mod explain;
 mod home;
 pub mod kubectl;
 mod listeners;
@@ -50,13 +51,13 @@ use crate::cli::{Cli, Command};
 use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::report::style::Look;
 use crate::report::table::Table;
 use crate::report::{self, OutputMode, failure_block, output};
 
 /// The command line could not be understood; the text is clap's.
-pub const USAGE: Id = Id("KS-USAGE");
+pub(crate) use crate::errors::USAGE;
 
 /// Parse the command line, run the verb, give its exit code.
 pub fn main() -> ExitCode {
@@ -115,6 +116,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let anywhere = matches!(
         cli.command,
         Command::Completions { .. }
+            | Command::Explain(_)
             | Command::Versions(_)
             | Command::Tools(_)
             | Command::Config(_)
@@ -122,8 +124,10 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
             | Command::Bundle(_)
             | Command::Render(_)
     );
-    let local =
-        matches!(cli.command, Command::Completions { .. } | Command::Versions(_) | Command::Config(_));
+    let local = matches!(
+        cli.command,
+        Command::Completions { .. } | Command::Explain(_) | Command::Versions(_) | Command::Config(_)
+    );
     if !local {
         home::require()?;
     }
@@ -135,6 +139,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     }
     match cli.command {
         Command::Completions { shell } => completions::run(shell),
+        Command::Explain(args) => explain::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Tools(args) => tools::run(&args),
         Command::Trust(args) => trust::run(&args),
@@ -169,7 +174,8 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
 fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         Box::new(
-            Failure::new(Id("KS-INTERNAL"), Kind::Task, "the event loop could not be started").because(e),
+            Failure::new(crate::errors::INTERNAL, Kind::Task, "the event loop could not be started")
+                .because(e),
         )
     })?;
     let code = tokio::task::LocalSet::new().block_on(&runtime, verb);

@@ -18,15 +18,15 @@ use self::lines::Lines;
 use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Global, Produce, Summary};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::Topic;
 use crate::kafka::partition;
 use crate::kafka::produce::{Ack, Message};
 
 /// Messages could not be written.
-pub const FAILED: Id = Id("KS-PRODUCE-FAILED");
+pub(crate) use crate::errors::PRODUCE_FAILED as FAILED;
 /// A line of stdin is not what it should be.
-pub const LINE: Id = Id("KS-PRODUCE-LINE");
+pub(crate) use crate::errors::PRODUCE_LINE as LINE;
 
 /// Most messages, and bytes of them, that are sent at once.
 const PORTION: usize = 10_000;

@@ -14,21 +14,21 @@ use super::living::{self, Living};
 use crate::cli::{Global, Scale};
 use crate::cluster::change as cluster;
 use crate::cluster::installation::{Consent, Owned};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::quickstart::smoke::{self, Brokers};
 use crate::quickstart::{kafka, ownership, refused};
 
-/// It is not clear which pool is meant, or there is none.
-const POOL: Id = Id("KS-SCALE-POOL");
-/// Brokers that would go hold data.
-const DATA: Id = Id("KS-SCALE-DATA");
-/// Fewer brokers would be left than a setting needs.
-const REPLICATION: Id = Id("KS-SCALE-REPLICATION");
 /// The nodes that would go are controllers, too.
-const CONTROLLERS: Id = Id("KS-SCALE-CONTROLLERS");
+use crate::errors::SCALE_CONTROLLERS as CONTROLLERS;
+/// Brokers that would go hold data.
+use crate::errors::SCALE_DATA as DATA;
+/// It is not clear which pool is meant, or there is none.
+use crate::errors::SCALE_POOL as POOL;
+/// Fewer brokers would be left than a setting needs.
+use crate::errors::SCALE_REPLICATION as REPLICATION;
 
 /// Settings that need as many brokers as their value says.
 const NEED_BROKERS: [&str; 5] = [

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use super::change;
 use super::living::{self, Living};
 use crate::cli::{Global, Set};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::quickstart::smoke::{self, Brokers};
 use crate::quickstart::{ownership, refused};
 
-/// Kafka does not know the setting.
-const UNKNOWN: Id = Id("KS-SET-UNKNOWN");
 /// The setting is Strimzi's own business.
-const FORBIDDEN: Id = Id("KS-SET-FORBIDDEN");
+use crate::errors::SET_FORBIDDEN as FORBIDDEN;
+/// Kafka does not know the setting.
+use crate::errors::SET_UNKNOWN as UNKNOWN;
 
 /// Settings that Strimzi makes itself and takes from nobody: `KafkaClusterSpec.FORBIDDEN_PREFIXES`.
 const STRIMZIS: [&str; 24] = [

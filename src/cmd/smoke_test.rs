@@ -9,7 +9,7 @@ use crate::cli::{Global, SmokeTest};
 use crate::context::Cx;
 use crate::engine::run::Report;
 use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::NewTopic;
 use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
@@ -18,7 +18,7 @@ use crate::observe::strimzi::KafkaTopic;
 use crate::quickstart::{proof, smoke, topic};
 
 /// The JUnit file cannot be written.
-pub const JUNIT: Id = Id("KS-JUNIT-UNWRITABLE");
+pub(crate) use crate::errors::JUNIT_UNWRITABLE as JUNIT;
 
 /// Test the running Kafka.
 ///

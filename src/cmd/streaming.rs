@@ -16,12 +16,12 @@ use crate::names::{TopicName, UserName};
 use crate::quickstart::refused;
 use crate::quickstart::smoke::{self, Brokers};
 
-/// The topic has no such partition.
-pub const PARTITION: Id = Id("KS-PARTITION-UNKNOWN");
-/// A partition has no leader.
-pub const NO_LEADER: Id = Id("KS-PARTITION-NO-LEADER");
 /// The brokers could not be reached.
-const UNREACHABLE: Id = Id("KS-BROKER-UNREACHABLE");
+use crate::errors::BROKER_UNREACHABLE as UNREACHABLE;
+/// A partition has no leader.
+pub(crate) use crate::errors::PARTITION_NO_LEADER as NO_LEADER;
+/// The topic has no such partition.
+pub(crate) use crate::errors::PARTITION_UNKNOWN as PARTITION;
 
 /// How long the brokers may take to answer at first.
 const CONNECT: Duration = Duration::from_secs(30);

@@ -14,19 +14,19 @@ use crate::cli::{self, Global, TopicDelete, TopicVerb};
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{Consent, Owned};
 use crate::engine::task::Doneness;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::TopicName;
 use crate::observe::strimzi::KafkaTopic;
 use crate::observe::{Kind as ObservedKind, Object};
 use crate::quickstart::{ownership, refused};
 
-/// There is no topic of this name.
-pub const UNKNOWN: Id = Id("KS-TOPIC-UNKNOWN");
 /// The topic is marked as deleted, and its finalizer stays.
-const STUCK: Id = Id("KS-TOPIC-STUCK");
+use crate::errors::TOPIC_STUCK as STUCK;
+/// There is no topic of this name.
+pub(crate) use crate::errors::TOPIC_UNKNOWN as UNKNOWN;
 
 /// The resource is not the one that was read.
-const REPLACED: Id = Id("KS-OBJECT-REPLACED");
+use crate::errors::OBJECT_REPLACED as REPLACED;
 
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkatopics";

@@ -12,14 +12,14 @@ use crate::config::files::{self, Belief, Entry, Layers, PROJECT_FILE, Whose};
 use crate::config::keys::{self, Class};
 use crate::config::trust::{Trust, known_as};
 use crate::exec::quote;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::report::table::Table;
 
 /// A file that is not trusted has a setting that cannot be ignored without changing what the command does.
-pub const UNTRUSTED: Id = Id("KS-CONFIG-UNTRUSTED");
+pub(crate) use crate::errors::CONFIG_UNTRUSTED as UNTRUSTED;
 /// There is no settings file to trust.
-pub const NO_FILE: Id = Id("KS-TRUST-NO-FILE");
+pub(crate) use crate::errors::TRUST_NO_FILE as NO_FILE;
 
 /// Trust a file, list what is trusted, or revoke it.
 ///

@@ -14,16 +14,16 @@ use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, UserDelete, UserVerb};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 use crate::observe::{Kind as ObservedKind, Object};
 use crate::quickstart::refused;
 
-/// There is no user of this name.
-pub const UNKNOWN: Id = Id("KS-USER-UNKNOWN");
 /// The user, or its secret, did not come or go in its time.
-const LATE: Id = Id("KS-USER-LATE");
+use crate::errors::USER_LATE as LATE;
+/// There is no user of this name.
+pub(crate) use crate::errors::USER_UNKNOWN as UNKNOWN;
 
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkausers";

@@ -8,7 +8,7 @@ pub mod ready;
 
 use serde_json::{Map, Value, json};
 
-use crate::failure::{Failure, Id, Kind as Class, Result};
+use crate::failure::{Failure, Kind as Class, Result};
 use crate::manifest::Object;
 use crate::manifest::component::{self as render, ComponentInput};
 use crate::manifest::images::Image;
@@ -16,7 +16,7 @@ use crate::names::{ClusterName, ComponentName};
 use crate::observe::Kind;
 
 /// Cruise Control is asked for, and the Kafka has one broker.
-pub const BROKERS: Id = Id("KS-COMPONENT-BROKERS");
+pub(crate) use crate::errors::COMPONENT_BROKERS as BROKERS;
 
 /// Where a component is described.
 pub enum Home {

@@ -12,14 +12,14 @@ use super::belief::{Me, Opened};
 use super::keys;
 pub use super::parse::parse;
 use super::trust::Trust;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 
-/// A settings file cannot be read, or is no YAML.
-pub const UNREADABLE: Id = Id("KS-CONFIG-UNREADABLE");
 /// A settings file has a key that does not exist.
-pub const UNKNOWN_KEY: Id = Id("KS-CONFIG-KEY");
+pub(crate) use crate::errors::CONFIG_KEY as UNKNOWN_KEY;
+/// A settings file cannot be read, or is no YAML.
+pub(crate) use crate::errors::CONFIG_UNREADABLE as UNREADABLE;
 /// A settings file has a value that cannot be.
-pub const VALUE: Id = Id("KS-CONFIG-VALUE");
+pub(crate) use crate::errors::CONFIG_VALUE as VALUE;
 
 /// The project's file, in the working directory or a folder above it.
 pub const PROJECT_FILE: &str = "kstrim.yaml";

@@ -13,14 +13,14 @@ use std::time::Duration;
 use crate::bundle::Bundle;
 pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::{
     ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName,
     SecretName, StorageSize, TopicName, Version,
 };
 
 /// A setting has a value that cannot be.
-pub const INVALID: Id = Id("KS-SETTING-INVALID");
+pub(crate) use crate::errors::SETTING_INVALID as INVALID;
 
 /// Memory the quickstart needs, MiB: `minikube start --memory=4096` in Strimzi's own.
 pub const DEFAULT_MEMORY_MB: &str = "4096";

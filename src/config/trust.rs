@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::paths::{private_dir, state_dir};
 use crate::sha256;
 
 /// The records of trusted files cannot be written.
-pub const UNWRITABLE: Id = Id("KS-TRUST-UNWRITABLE");
+pub(crate) use crate::errors::TRUST_UNWRITABLE as UNWRITABLE;
 
 /// The version of a record's format.
 const SCHEMA: u32 = 1;

@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::config::Target;
 use crate::event::FailureInfo;
 use crate::exec::{BoxFuture, Runner};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::observe::Kind as ObservedKind;
 use crate::observe::pod::Event;
 use crate::paths::ProfilePaths;
@@ -33,7 +33,7 @@ use crate::status::model::Memory;
 pub use bundle::{FILE_LIMIT, Gap, WHOLE_LIMIT};
 
 /// The archive cannot be written.
-pub const UNWRITABLE: Id = Id("KS-DIAGNOSE-UNWRITABLE");
+pub(crate) use crate::errors::DIAGNOSE_UNWRITABLE as UNWRITABLE;
 
 /// Limit of the plan.
 const PLAN: Duration = Duration::from_secs(15);

@@ -92,7 +92,7 @@ fn wrong(page: &mut String, facts: &Facts<'_>) {
             list(page, "seen", std::slice::from_ref(&finding.evidence));
         }
         list(page, "next", &finding.hints);
-        page.push_str(&format!("- more: docs/errors.md#{}\n", finding.id.to_lowercase()));
+        page.push_str(&format!("- more: `{}`\n", crate::errors::command(&finding.id)));
     }
 }
 

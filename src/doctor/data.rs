@@ -205,7 +205,6 @@ fn exit_code(checks: &[Check]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Id;
 
     fn check(verdict: Verdict) -> Check {
         let Outcome { word, found, problem } = verdict.into();
@@ -223,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_worst_result_is_the_exit_code() {
-        let failure = |kind| Box::new(Failure::new(Id("KS-UNKNOWN"), kind, "m"));
+        let failure = |kind| Box::new(Failure::new(crate::errors::UNKNOWN, kind, "m"));
         let fail = |kind| check(Verdict::Fail(failure(kind)));
         let warn = || check(Verdict::Warn(failure(Kind::Prerequisite)));
         for (checks, code) in [

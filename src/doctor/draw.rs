@@ -103,7 +103,7 @@ impl Page {
         let rest = format!(": {} ok{skipped}, in {} ms", counts.ok, doctor.ms);
         self.line(&[(tone, &word), (Tone::Plain, &rest)]);
         if doctor.checks.iter().any(|c| c.problem.is_some()) {
-            self.line(&[(Tone::Dim, "each id in brackets has a section in docs/errors.md")]);
+            self.line(&[(Tone::Dim, "more about an id in brackets: kstrim explain ID")]);
         }
     }
 }

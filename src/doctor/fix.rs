@@ -15,7 +15,8 @@ use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
 use crate::cluster::lease::{Lease, Refused};
 use crate::engine::journal::JournalFile;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
 use crate::observe::kind::Version;
 use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::quickstart::apiserver;
@@ -28,7 +29,7 @@ use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
 
 /// It was tried, and is as it was.
-pub const VAIN: Id = Id("KS-FIX-IN-VAIN");
+pub(crate) use crate::errors::FIX_IN_VAIN as VAIN;
 
 /// A fix that can be done.
 pub struct Planned {
@@ -74,12 +75,12 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
     for (check, folder, id) in
         [("disk.state", &ground.state_dir, disk::UNWRITABLE), ("disk.cache", &ground.cache_dir, disk::CACHE)]
     {
-        if problem(check) == Some(id.0) && locked_to_its_user(folder) {
+        if problem(check) == Some(id.as_str()) && locked_to_its_user(folder) {
             let what = format!("make the folder {} writable for you", folder.display());
             add(check, what, false, Act::Permit(folder.clone()));
         }
     }
-    if problem("profile.journal") == Some("KS-JOURNAL-CORRUPT") {
+    if problem("profile.journal") == Some(errors::JOURNAL_CORRUPT.as_str()) {
         let journal = ground.paths().journal();
         let what = format!("move {} away; a mark in the cluster tells whose it is", journal.display());
         add("profile.journal", what, false, Act::MoveAway(journal));
@@ -95,14 +96,14 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         let target = &ground.settings.target;
         let namespace = target.namespace.to_string();
         let ours = status.operator.as_ref().is_some_and(|o| o.ours);
-        if problem("kafka.ready") == Some("KS-OPERATOR-LOCK") && ours {
+        if problem("kafka.ready") == Some(errors::OPERATOR_LOCK.as_str()) && ours {
             let pods = snapshot.pods(&namespace).filter(|p| p.is_operator() && !p.0.deleting());
             let pods: Vec<String> = pods.map(|p| p.0.name().to_owned()).collect();
             let what = format!("restart the operator {DEPLOYMENT}, which frees its lock on the Kafka");
             add("kafka.ready", what, true, Act::Restart(kubectl.clone(), namespace.clone(), pods));
         }
         let kafka = snapshot.kafka(&namespace, target.cluster.as_str());
-        if problem("kafka.ready") == Some("KS-KAFKA-PAUSED")
+        if problem("kafka.ready") == Some(errors::KAFKA_PAUSED.as_str())
             && kafka.is_some_and(|k| paused_by_us(k.0.json()))
         {
             let what = format!("let the operator look after the Kafka {} again", target.cluster);
@@ -126,13 +127,17 @@ async fn profile_fixes(
     let options = StartOptions { extra: ground.settings.minikube_args.clone(), ..StartOptions::default() };
     let check = "profile.state";
     match problem {
-        p if p == profile_ids::HALF_MADE.0 && never_ran => {
+        p if p == profile_ids::HALF_MADE.as_str() && never_ran => {
             let what = format!("delete the half-made profile {name}, in which nothing ever ran");
             let journal = ground.paths().journal();
             add(check, what, true, Act::Delete(minikube.clone(), journal, name.to_owned()));
         }
-        p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL].iter().any(|id| id.0 == p) => {
-            let lost = p == profile_ids::PARTIAL.0 && apiserver::is_lost(minikube).await.unwrap_or(false);
+        p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL]
+            .iter()
+            .any(|id| id.as_str() == p) =>
+        {
+            let lost =
+                p == profile_ids::PARTIAL.as_str() && apiserver::is_lost(minikube).await.unwrap_or(false);
             let first = if lost { "write the file that starts its API server anew, and " } else { "" };
             let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));

@@ -2,7 +2,7 @@
 
 use super::data::{Check, Doctor, Outcome};
 use super::*;
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::report::style::Look;
 
 fn check(id: &str, group: Group, outcome: Outcome, ms: u64, fix: Option<&str>) -> Check {
@@ -12,12 +12,16 @@ fn check(id: &str, group: Group, outcome: Outcome, ms: u64, fix: Option<&str>) -
 }
 
 fn doctor() -> Doctor {
-    let down = Failure::new(Id("KS-ENGINE-DOWN"), Kind::Prerequisite, "Docker is installed but not running")
-        .because(
-            "docker says: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
-        )
-        .hint("start it: sudo systemctl start docker (Linux), or start Docker Desktop");
-    let stopped = Failure::new(Id("KS-PROFILE-STOPPED"), Kind::Task, "the profile kstrim is stopped")
+    let down = Failure::new(
+        crate::errors::ENGINE_DOWN,
+        Kind::Prerequisite,
+        "Docker is installed but not running",
+    )
+    .because(
+        "docker says: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
+    )
+    .hint("start it: sudo systemctl start docker (Linux), or start Docker Desktop");
+    let stopped = Failure::new(crate::errors::PROFILE_STOPPED, Kind::Task, "the profile kstrim is stopped")
         .hint("kstrim up goes on from here");
     let checks = vec![
         check("machine.memory", Group::Machine, Outcome::ok("23.5 GiB, 4.0 GiB for the cluster"), 0, None),

@@ -10,18 +10,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Outcome;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::paths::private_dir;
 
 /// The journal's version. A file with a larger one is left untouched.
 pub const SCHEMA: u32 = 1;
 
-/// The folder or file of the journal cannot be written.
-pub const UNWRITABLE: Id = Id("KS-STATE-UNWRITABLE");
 /// The journal is not what kstrim wrote.
-pub const CORRUPT: Id = Id("KS-JOURNAL-CORRUPT");
+pub(crate) use crate::errors::JOURNAL_CORRUPT as CORRUPT;
 /// The journal is of a newer kstrim.
-pub const NEWER: Id = Id("KS-JOURNAL-NEWER");
+pub(crate) use crate::errors::JOURNAL_NEWER as NEWER;
+/// The folder or file of the journal cannot be written.
+pub(crate) use crate::errors::STATE_UNWRITABLE as UNWRITABLE;
 
 /// A profile's journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -6,11 +6,11 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::journal::unwritable;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::paths::{private_dir, private_file};
 
 /// Another run holds the lock.
-pub const LOCKED: Id = Id("KS-LOCKED");
+pub(crate) use crate::errors::LOCKED;
 
 /// The held lock; dropping it frees it.
 #[derive(Debug)]

@@ -14,14 +14,14 @@ use super::task::{Doneness, Spec, Task};
 use crate::event::{Emit, Event, Outcome};
 use crate::exec::cancel::{Cancel, Reason};
 use crate::exec::system::GRACE;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 
-/// The limit of a task or of the whole run passed and no deeper cause was seen.
-pub const TIMEOUT: Id = Id("KS-TIMEOUT");
-/// SIGINT or SIGTERM.
-pub const INTERRUPTED: Id = Id("KS-INTERRUPTED");
 /// A defect of kstrim itself.
-pub const INTERNAL: Id = Id("KS-INTERNAL");
+pub(crate) use crate::errors::INTERNAL;
+/// SIGINT or SIGTERM.
+pub(crate) use crate::errors::INTERRUPTED;
+/// The limit of a task or of the whole run passed and no deeper cause was seen.
+pub(crate) use crate::errors::TIMEOUT;
 
 /// What a run needs besides its tasks.
 pub struct Run {
@@ -144,7 +144,7 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
 /// The failure of a run that another command has replaced.
 pub fn lease_lost() -> Box<Failure> {
     Box::new(
-        Failure::new(Id("KS-LEASE-LOST"), Kind::Locked, "another command has taken over the namespace")
+        Failure::new(crate::errors::LEASE_LOST, Kind::Locked, "another command has taken over the namespace")
             .because("this one did not renew the namespace's Lease in time, and was considered dead")
             .hint("see what the other command has done, then run yours again"),
     )
@@ -309,7 +309,7 @@ mod tests {
             }
             match self.ran.get() {
                 Some(at) if at.elapsed() >= self.takes && self.fails => {
-                    Err(Box::new(Failure::new(Id("KS-TEST"), Kind::Task, "broken")))
+                    Err(Box::new(Failure::new(crate::errors::KUBECTL, Kind::Task, "broken")))
                 }
                 Some(at) if at.elapsed() >= self.takes => Ok(Doneness::Done("made".into())),
                 Some(_) => Ok(Doneness::Pending("not yet".into())),
@@ -325,7 +325,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         async fn cause(&self, _: &RefCell<Vec<&'static str>>) -> Option<Box<Failure>> {
-            self.knows.then(|| Box::new(Failure::new(Id("KS-TEST"), Kind::Task, "it is broken")))
+            self.knows.then(|| Box::new(Failure::new(crate::errors::KUBECTL, Kind::Task, "it is broken")))
         }
     }
 
@@ -393,7 +393,7 @@ mod tests {
         );
         assert_eq!(
             report.failure.as_ref().map(|(task, f)| (*task, f.id)),
-            Some((Some("bad"), Id("KS-TEST")))
+            Some((Some("bad"), crate::errors::KUBECTL))
         );
         assert_eq!(report.outcomes["long"], Outcome::Cancelled);
         assert_eq!(report.outcomes["never"], Outcome::Skipped);
@@ -422,7 +422,7 @@ mod tests {
             Some(Duration::from_secs(3)),
         );
         let (task, failure) = report.failure.expect("a failure");
-        assert_eq!((task, failure.id, failure.kind), (Some("first"), Id("KS-TEST"), Kind::Timeout));
+        assert_eq!((task, failure.id, failure.kind), (Some("first"), crate::errors::KUBECTL, Kind::Timeout));
         assert_eq!(failure.causes, ["the run's limit of 3 s passed"]);
     }
 }

@@ -6,15 +6,14 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::object::{list, text};
 use crate::observe::strimzi::last_change;
 use crate::observe::{Condition, Kind, Object};
 
-const REFUSED: Id = Id("KS-COMPONENT-REFUSED");
-const NOT_READY: Id = Id("KS-COMPONENT-NOT-READY");
-const TIMEOUT: Id = Id("KS-COMPONENT-TIMEOUT");
-const CONNECTOR: Id = Id("KS-CONNECTOR-FAILED");
+use crate::errors::COMPONENT_NOT_READY as NOT_READY;
+use crate::errors::COMPONENT_REFUSED as REFUSED;
+use crate::errors::COMPONENT_TIMEOUT as TIMEOUT;
+use crate::errors::CONNECTOR_FAILED as CONNECTOR;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[REFUSED, NOT_READY, TIMEOUT], family: Family::Component, find: refused },
@@ -172,7 +171,7 @@ mod tests {
         let answers = Answers::new();
         let now = "2026-11-22T20:05:00Z".parse().unwrap();
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now };
-        let ours = |f: &Finding| f.id.0.starts_with("KS-COMPONENT") || f.id == CONNECTOR;
+        let ours = |f: &Finding| f.id.as_str().starts_with("KS-COMPONENT") || f.id == CONNECTOR;
         let told = |f: Finding| (f.id.to_string(), f.sentence.clone(), f.certain_at(now));
         findings(&scene).into_iter().filter(ours).map(told).collect()
     }
@@ -201,7 +200,7 @@ mod tests {
         for (kind, reason, message, id, words) in rows {
             let found = look(Scope::Everything, &[says(kind, reason, message)]);
             assert_eq!(found.len(), 1, "{reason}: {found:?}");
-            assert!(found[0].0 == id.0 && found[0].1.contains(words) && found[0].2, "{found:?}");
+            assert!(found[0].0 == id.as_str() && found[0].1.contains(words) && found[0].2, "{found:?}");
         }
         // One on its way, an older generation's word, and another component's are none.
         let creating = says("KafkaConnect", "Creating", "");

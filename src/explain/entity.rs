@@ -6,11 +6,10 @@ use super::logs;
 use super::pods::{asked, question, short};
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::pod::State;
 
-const ENTITY_OPERATOR: Id = Id("KS-ENTITY-OPERATOR");
-const BROKER: Id = Id("KS-BROKER-NOT-READY");
+use crate::errors::BROKER_NOT_READY as BROKER;
+use crate::errors::ENTITY_OPERATOR;
 
 /// A good one takes 25 s (recording 01), on a busy machine a multiple.
 const PATIENCE_S: u64 = 120;

@@ -5,20 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::scene::Probe;
+pub use crate::errors::Severity;
 use crate::failure::{Failure, Id, Kind};
-
-/// What kstrim may do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// It will go wrong; nothing has yet.
-    Prevent,
-    /// kstrim can put it right by itself, aloud.
-    Heal,
-    /// kstrim can put it right if the user agrees: something of theirs is lost or changed.
-    Consent,
-    /// Only the user can.
-    Explain,
-}
 
 /// How a finding of severity [`Severity::Heal`] is put right while `up` waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +61,7 @@ impl Finding {
     pub fn new(id: Id, depth: u8, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self {
             id,
-            severity: super::severity::severity(id),
+            severity: id.entry().severity,
             subject: subject.into(),
             sentence: sentence.into(),
             evidence: String::new(),

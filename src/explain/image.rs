@@ -6,10 +6,9 @@ use super::pods::{short, watched};
 use super::pulls::{self, DENIED, IMAGE_PULL, LIMIT, REGISTRY};
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::pod::State;
 
-const IMAGE_NAME: Id = Id("KS-IMAGE-NAME");
+use crate::errors::IMAGE_NAME;
 
 pub(super) const RULES: &[Rule] = &[Rule {
     ids: &[IMAGE_PULL, IMAGE_NAME, REGISTRY, DENIED, LIMIT, DNS, TLS],

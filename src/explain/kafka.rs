@@ -4,17 +4,16 @@ use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::Kind;
 
-const KAFKA_VERSION: Id = Id("KS-KAFKA-VERSION");
-const REPLICATION_FACTOR: Id = Id("KS-REPLICATION-FACTOR");
-const KAFKA_CONFIG: Id = Id("KS-KAFKA-CONFIG");
-const KAFKA_NOT_READY: Id = Id("KS-KAFKA-NOT-READY");
-const KAFKA_TIMEOUT: Id = Id("KS-KAFKA-TIMEOUT");
-const KAFKA_PAUSED: Id = Id("KS-KAFKA-PAUSED");
-pub(super) const ZOOKEEPER: Id = Id("KS-KAFKA-ZOOKEEPER");
-const NO_NODE_POOL: Id = Id("KS-NO-NODE-POOL");
+use crate::errors::KAFKA_CONFIG;
+use crate::errors::KAFKA_NOT_READY;
+use crate::errors::KAFKA_PAUSED;
+use crate::errors::KAFKA_TIMEOUT;
+use crate::errors::KAFKA_VERSION;
+pub(crate) use crate::errors::KAFKA_ZOOKEEPER as ZOOKEEPER;
+use crate::errors::NO_NODE_POOL;
+use crate::errors::REPLICATION_FACTOR;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

@@ -4,22 +4,22 @@ use crate::failure::{Failure, Id, Kind};
 use crate::names::is_context;
 use crate::observe::{ApiError, ApiErrorKind};
 
+use crate::errors::API_CONFLICT as CONFLICT;
+use crate::errors::API_FORBIDDEN as FORBIDDEN;
+use crate::errors::API_UNAUTHORIZED as UNAUTHORIZED;
 /// The API server does not answer.
-pub const UNREACHABLE: Id = Id("KS-API-UNREACHABLE");
-const FORBIDDEN: Id = Id("KS-API-FORBIDDEN");
-const UNAUTHORIZED: Id = Id("KS-API-UNAUTHORIZED");
-const CONTEXT: Id = Id("KS-CONTEXT-MISSING");
-const EXPIRED: Id = Id("KS-CERTIFICATE-EXPIRED");
-const WRONG: Id = Id("KS-CONTEXT-WRONG");
-const CONFLICT: Id = Id("KS-API-CONFLICT");
+pub(crate) use crate::errors::API_UNREACHABLE as UNREACHABLE;
+use crate::errors::CERTIFICATE_EXPIRED as EXPIRED;
+use crate::errors::CONTEXT_MISSING as CONTEXT;
+use crate::errors::CONTEXT_WRONG as WRONG;
 const ZOOKEEPER: Id = super::kafka::ZOOKEEPER;
-const INVALID: Id = Id("KS-RESOURCE-INVALID");
-const TERMINATING: Id = Id("KS-OBJECT-TERMINATING");
-const NO_KIND: Id = Id("KS-KIND-MISSING");
-const STORED: Id = Id("KS-CRD-STORED-VERSION");
-const NOT_FOUND: Id = Id("KS-API-NOT-FOUND");
-const EXISTS: Id = Id("KS-API-EXISTS");
-const KUBECTL: Id = Id("KS-KUBECTL");
+use crate::errors::API_EXISTS as EXISTS;
+use crate::errors::API_NOT_FOUND as NOT_FOUND;
+use crate::errors::CRD_STORED_VERSION as STORED;
+use crate::errors::KIND_MISSING as NO_KIND;
+use crate::errors::KUBECTL;
+use crate::errors::OBJECT_TERMINATING as TERMINATING;
+use crate::errors::RESOURCE_INVALID as INVALID;
 
 /// Causes of a server that seems not to answer, which kubectl's words tell.
 pub const KNOWS_BETTER: [Id; 4] = [super::minikube::PROXY, WRONG, EXPIRED, UNAUTHORIZED];
@@ -153,7 +153,7 @@ mod tests {
             "Error from server (Invalid): CustomResourceDefinition.apiextensions.k8s.io \"kafkas.kafka.strimzi.io\" is invalid: status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions",
         );
         assert_eq!(stored.id, STORED);
-        let id = |text: &str| read(text).id.0;
+        let id = |text: &str| read(text).id.as_str();
         let head = "Unable to connect to the server: ";
         assert_eq!(id(&format!("{head}Bad Gateway")), "KS-PROXY-RANGES");
         assert_eq!(

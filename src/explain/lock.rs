@@ -11,16 +11,15 @@ use super::operator::OPERATOR_FORBIDDEN;
 use super::scene::{OPERATOR, Probe, Scene};
 use super::working::{self, Open};
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::Object;
 use crate::observe::cluster::Deployment;
 use crate::observe::pod::{Pod, State};
 use crate::observe::strimzi::Kafka;
 
-const OPERATOR_LOCK: Id = Id("KS-OPERATOR-LOCK");
-const OPERATOR_SILENT: Id = Id("KS-OPERATOR-SILENT");
-const OPERATOR_BINDING: Id = Id("KS-OPERATOR-BINDING");
-const UNOBSERVED: Id = Id("KS-KAFKA-UNOBSERVED");
+use crate::errors::KAFKA_UNOBSERVED as UNOBSERVED;
+use crate::errors::OPERATOR_BINDING;
+use crate::errors::OPERATOR_LOCK;
+use crate::errors::OPERATOR_SILENT;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

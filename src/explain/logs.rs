@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn told_causes() {
-        let id = |log: &str| broker(log).map(|t| t.id.0);
+        let id = |log: &str| broker(log).map(|t| t.id.as_str());
         assert_eq!(
             id("x\norg.apache.kafka.common.config.ConfigException: Invalid value\n"),
             Some("KS-BROKER-CONFIG")
@@ -106,6 +106,6 @@ mod tests {
         assert_eq!(id("java.lang.OutOfMemoryError: Java heap space"), Some("KS-OOM-KILLED"));
         let kubernetes =
             "UnrecognizedPropertyException: Unrecognized field \"emulationMajor\" (class VersionInfo)";
-        assert_eq!(operator(kubernetes).map(|t| t.id.0), Some("KS-OPERATOR-KUBERNETES"));
+        assert_eq!(operator(kubernetes).map(|t| t.id.as_str()), Some("KS-OPERATOR-KUBERNETES"));
     }
 }

@@ -7,6 +7,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use super::pods::short;
+use crate::errors;
 use crate::exec::{Cmd, Exit};
 use crate::failure::{Failure, Id, Kind};
 
@@ -19,16 +20,16 @@ pub struct Error<'a> {
     pub message: &'a str,
 }
 
-/// A name cannot be resolved.
-pub(super) const DNS: Id = Id("KS-NETWORK-DNS");
-/// A certificate is not trusted: mostly something that looks into TLS.
-pub(super) const TLS: Id = Id("KS-NETWORK-TLS");
-/// Proxy variables that send the cluster's own addresses to the proxy.
-pub(super) const PROXY: Id = Id("KS-PROXY-RANGES");
 /// Kubernetes does not come up.
-const SERVER: Id = Id("KS-APISERVER-MISSING");
+use crate::errors::APISERVER_MISSING as SERVER;
 /// `minikube start` went on and on.
-const STALLED: Id = Id("KS-MINIKUBE-STALLED");
+use crate::errors::MINIKUBE_STALLED as STALLED;
+/// A name cannot be resolved.
+pub(crate) use crate::errors::NETWORK_DNS as DNS;
+/// A certificate is not trusted: mostly something that looks into TLS.
+pub(crate) use crate::errors::NETWORK_TLS as TLS;
+/// Proxy variables that send the cluster's own addresses to the proxy.
+pub(crate) use crate::errors::PROXY_RANGES as PROXY;
 /// What to do about it; the ranges are those of minikube's own advice.
 pub(super) const PROXY_HINT: &str = "export NO_PROXY=$NO_PROXY,localhost,127.0.0.1,10.96.0.0/12,192.168.59.0/24,192.168.49.0/24,192.168.39.0/24";
 
@@ -43,96 +44,96 @@ struct Row {
 
 const fn row(
     name: &'static str,
-    id: &'static str,
+    id: Id,
     kind: Kind,
     sentence: &'static str,
     hints: &'static [&'static str],
 ) -> Row {
-    Row { name, id: Id(id), kind, sentence, hints }
+    Row { name, id, kind, sentence, hints }
 }
 
 /// Own words, never minikube's advice: that may hold unrendered templates, or send people the
 /// wrong way. `{p}` is the profile. The first row that fits counts.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    row("PROVIDER_DOCKER_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "Docker is installed but not running",
+    row("PROVIDER_DOCKER_NOT_RUNNING", errors::ENGINE_DOWN, Kind::Prerequisite, "Docker is installed but not running",
         &["start it: sudo systemctl start docker (Linux), or start Docker Desktop", "then run the same command again"]),
-    row("PROVIDER_PODMAN_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "Podman is installed but not running",
+    row("PROVIDER_PODMAN_NOT_RUNNING", errors::ENGINE_DOWN, Kind::Prerequisite, "Podman is installed but not running",
         &["start it: podman machine start, or systemctl --user start podman.socket"]),
-    row("PROVIDER_DOCKER_NOT_FOUND", "KS-ENGINE-MISSING", Kind::Prerequisite, "no docker program is on PATH",
+    row("PROVIDER_DOCKER_NOT_FOUND", errors::ENGINE_MISSING, Kind::Prerequisite, "no docker program is on PATH",
         &["install Docker: https://docs.docker.com/engine/install/", "or choose another minikube driver"]),
-    row("PROVIDER_DOCKER_NEWGRP", "KS-ENGINE-PERMISSION", Kind::Prerequisite, "you may not use Docker's socket",
+    row("PROVIDER_DOCKER_NEWGRP", errors::ENGINE_PERMISSION, Kind::Prerequisite, "you may not use Docker's socket",
         &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
-    row("PROVIDER_DOCKER_NOPERM", "KS-ENGINE-PERMISSION", Kind::Prerequisite, "you may not use Docker's socket",
+    row("PROVIDER_DOCKER_NOPERM", errors::ENGINE_PERMISSION, Kind::Prerequisite, "you may not use Docker's socket",
         &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
-    row("PROVIDER_DOCKER_DEADLINE_EXCEEDED", "KS-ENGINE-SLOW", Kind::Prerequisite, "Docker does not answer in time",
+    row("PROVIDER_DOCKER_DEADLINE_EXCEEDED", errors::ENGINE_SLOW, Kind::Prerequisite, "Docker does not answer in time",
         &["restart Docker; on a busy machine try again"]),
-    row("PROVIDER_NOT_FOUND", "KS-ENGINE-MISSING", Kind::Prerequisite, "the driver's program is not installed",
+    row("PROVIDER_NOT_FOUND", errors::ENGINE_MISSING, Kind::Prerequisite, "the driver's program is not installed",
         &["install it, or choose another minikube driver"]),
-    row("PROVIDER_NOT_RUNNING", "KS-ENGINE-DOWN", Kind::Prerequisite, "the container engine is not running",
+    row("PROVIDER_NOT_RUNNING", errors::ENGINE_DOWN, Kind::Prerequisite, "the container engine is not running",
         &["start it and run the same command again"]),
-    row("PROVIDER_", "KS-ENGINE-BROKEN", Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
-    row("PR_", "KS-ENGINE-BROKEN", Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
-    row("DRV_AS_ROOT", "KS-ROOT", Kind::Prerequisite, "minikube refuses to use this driver as root",
+    row("PROVIDER_", errors::ENGINE_BROKEN, Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
+    row("PR_", errors::ENGINE_BROKEN, Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
+    row("DRV_AS_ROOT", errors::ROOT, Kind::Prerequisite, "minikube refuses to use this driver as root",
         &["run kstrim as an ordinary user that may use Docker"]),
-    row("DRV_NEEDS_ROOT", "KS-ROOT", Kind::Prerequisite, "this minikube driver needs root", &["choose the docker driver"]),
-    row("DRV_UNSUPPORTED_OS", "KS-DRIVER", Kind::Usage, "minikube does not know this driver here", &["choose the docker driver"]),
-    row("DRV_", "KS-DRIVER", Kind::Prerequisite, "the minikube driver cannot be used", &["choose the docker driver"]),
-    row("RSRC_OVER_ALLOC_MEM", "KS-MEMORY-TOO-MUCH", Kind::Usage, "more memory is asked for than this machine has",
+    row("DRV_NEEDS_ROOT", errors::ROOT, Kind::Prerequisite, "this minikube driver needs root", &["choose the docker driver"]),
+    row("DRV_UNSUPPORTED_OS", errors::DRIVER, Kind::Usage, "minikube does not know this driver here", &["choose the docker driver"]),
+    row("DRV_", errors::DRIVER, Kind::Prerequisite, "the minikube driver cannot be used", &["choose the docker driver"]),
+    row("RSRC_OVER_ALLOC_MEM", errors::MEMORY_TOO_MUCH, Kind::Usage, "more memory is asked for than this machine has",
         &["ask for less memory"]),
-    row("RSRC_INSUFFICIENT_CONTAINER_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "the container engine has too little memory",
+    row("RSRC_INSUFFICIENT_CONTAINER_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Prerequisite, "the container engine has too little memory",
         &["give Docker more memory in its settings (Docker Desktop: Settings, Resources)"]),
-    row("RSRC_INSUFFICIENT_REQ_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Usage, "Kubernetes needs more memory than is asked for",
+    row("RSRC_INSUFFICIENT_REQ_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Usage, "Kubernetes needs more memory than is asked for",
         &["ask for more memory; a Kafka needs 4 GiB to be comfortable"]),
-    row("RSRC_INSUFFICIENT_SYS_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "this machine has too little memory", &[]),
-    row("RSRC_DOCKER_MEMORY", "KS-MEMORY-TOO-LITTLE", Kind::Prerequisite, "the container engine has too little memory",
+    row("RSRC_INSUFFICIENT_SYS_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Prerequisite, "this machine has too little memory", &[]),
+    row("RSRC_DOCKER_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Prerequisite, "the container engine has too little memory",
         &["give Docker more memory in its settings (Docker Desktop: Settings, Resources)"]),
-    row("RSRC_DOCKER_CORES", "KS-CPUS", Kind::Prerequisite, "the container engine has too few CPUs",
+    row("RSRC_DOCKER_CORES", errors::CPUS, Kind::Prerequisite, "the container engine has too few CPUs",
         &["give Docker 2 CPUs or more in its settings (Docker Desktop: Settings, Resources)"]),
-    row("RSRC_INSUFFICIENT_CORES", "KS-CPUS", Kind::Usage, "the number of CPUs asked for does not fit this machine or Kubernetes (which needs 2)",
+    row("RSRC_INSUFFICIENT_CORES", errors::CPUS, Kind::Usage, "the number of CPUs asked for does not fit this machine or Kubernetes (which needs 2)",
         &["ask for 2 CPUs or more, and not for more than the machine has"]),
-    row("RSRC_DOCKER_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "Docker's disk is full", &["free some: docker system prune"]),
-    row("RSRC_PODMAN_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "Podman's disk is full", &["free some: podman system prune"]),
-    row("RSRC_INSUFFICIENT_STORAGE", "KS-DISK-FULL", Kind::Prerequisite, "this machine has too little disk space", &["free some"]),
-    row("RSRC_", "KS-RESOURCES", Kind::Prerequisite, "this machine or the container engine has too little of something", &[]),
-    row("GUEST_DRIVER_MISMATCH", "KS-PROFILE-DRIVER", Kind::Foreign, "the profile {p} exists with another driver",
+    row("RSRC_DOCKER_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "Docker's disk is full", &["free some: docker system prune"]),
+    row("RSRC_PODMAN_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "Podman's disk is full", &["free some: podman system prune"]),
+    row("RSRC_INSUFFICIENT_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "this machine has too little disk space", &["free some"]),
+    row("RSRC_", errors::RESOURCES, Kind::Prerequisite, "this machine or the container engine has too little of something", &[]),
+    row("GUEST_DRIVER_MISMATCH", errors::PROFILE_DRIVER, Kind::Foreign, "the profile {p} exists with another driver",
         &["use its driver, or another profile, or remove it: minikube delete -p {p}"]),
-    row("K8S_DOWNGRADE_UNSUPPORTED", "KS-KUBERNETES-OLDER", Kind::Foreign, "the profile {p} runs a newer Kubernetes and cannot go back",
+    row("K8S_DOWNGRADE_UNSUPPORTED", errors::KUBERNETES_OLDER, Kind::Foreign, "the profile {p} runs a newer Kubernetes and cannot go back",
         &["use its version, or another profile, or remove it: minikube delete -p {p}"]),
-    row("K8S_OLD_UNSUPPORTED", "KS-KUBERNETES-VERSION", Kind::Usage, "this minikube does not support so old a Kubernetes",
+    row("K8S_OLD_UNSUPPORTED", errors::KUBERNETES_VERSION, Kind::Usage, "this minikube does not support so old a Kubernetes",
         &["choose a newer Kubernetes, or an older minikube"]),
-    row("K8S_APISERVER_MISSING", "KS-APISERVER-MISSING", Kind::Task, "Kubernetes did not come up in the profile {p}",
+    row("K8S_APISERVER_MISSING", errors::APISERVER_MISSING, Kind::Task, "Kubernetes did not come up in the profile {p}",
         &["why its API server does not start: minikube logs -p {p}", "if nothing else helps, make it anew: minikube delete -p {p}, then the same command again"]),
-    row("K8S_", "KS-KUBERNETES-START", Kind::Task, "Kubernetes could not be set up in the profile {p}",
+    row("K8S_", errors::KUBERNETES_START, Kind::Task, "Kubernetes could not be set up in the profile {p}",
         &["make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
-    row("INET_LOOKUP_HOST", "KS-NETWORK-DNS", Kind::Prerequisite, "a name on the internet cannot be resolved",
+    row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a name on the internet cannot be resolved",
         &["check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
-    row("INET_", "KS-NETWORK", Kind::Prerequisite, "the internet cannot be reached",
+    row("INET_", errors::NETWORK, Kind::Prerequisite, "the internet cannot be reached",
         &["check the network; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
-    row("IF_", "KS-NETWORK-LOCAL", Kind::Prerequisite, "the network of this machine or the container engine is in the way", &[]),
-    row("GUEST_STOP_TIMEOUT", "KS-PROFILE-STOP", Kind::Task, "the profile {p} could not be stopped",
+    row("IF_", errors::NETWORK_LOCAL, Kind::Prerequisite, "the network of this machine or the container engine is in the way", &[]),
+    row("GUEST_STOP_TIMEOUT", errors::PROFILE_STOP, Kind::Task, "the profile {p} could not be stopped",
         &["if its container is gone: minikube delete -p {p}"]),
-    row("GUEST_PROVISION_NOSPACE", "KS-DISK-FULL", Kind::Prerequisite, "no disk space is left for the node",
+    row("GUEST_PROVISION_NOSPACE", errors::DISK_FULL, Kind::Prerequisite, "no disk space is left for the node",
         &["free some: docker system prune"]),
-    row("GUEST_PORT_IN_USE", "KS-PORT-IN-USE", Kind::Prerequisite, "a port Kubernetes needs is taken by another program",
+    row("GUEST_PORT_IN_USE", errors::PORT_IN_USE, Kind::Prerequisite, "a port Kubernetes needs is taken by another program",
         &["end that program, or choose the docker driver"]),
-    row("GUEST_IMAGE_", "KS-IMAGE-LOAD", Kind::Task, "an image could not be brought into the profile {p}", &[]),
-    row("GUEST_STATUS", "KS-PROFILE-BROKEN", Kind::Task, "the profile {p} is in a bad state", &["make it anew: minikube delete -p {p}"]),
-    row("GUEST_", "KS-PROFILE-BROKEN", Kind::Task, "the node of the profile {p} could not be set up",
+    row("GUEST_IMAGE_", errors::IMAGE_LOAD, Kind::Task, "an image could not be brought into the profile {p}", &[]),
+    row("GUEST_STATUS", errors::PROFILE_BROKEN, Kind::Task, "the profile {p} is in a bad state", &["make it anew: minikube delete -p {p}"]),
+    row("GUEST_", errors::PROFILE_BROKEN, Kind::Task, "the node of the profile {p} could not be set up",
         &["run the same command again; if that fails, make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
-    row("RUNTIME_", "KS-RUNTIME", Kind::Task, "the container runtime in the profile {p} does not work",
+    row("RUNTIME_", errors::RUNTIME, Kind::Task, "the container runtime in the profile {p} does not work",
         &["make it anew: minikube delete -p {p}"]),
-    row("HOST_", "KS-HOST", Kind::Prerequisite, "a setting or file of this machine is in minikube's way",
+    row("HOST_", errors::HOST, Kind::Prerequisite, "a setting or file of this machine is in minikube's way",
         &["minikube's own files are below MINIKUBE_HOME: are they yours and writable?"]),
-    row("ENV_", "KS-HOST", Kind::Prerequisite, "an environment variable is in minikube's way", &[]),
-    row("MK_USAGE", "KS-MINIKUBE-USAGE", Kind::Usage, "minikube refuses a setting", &["correct the setting that minikube names above"]),
-    row("MK_", "KS-MINIKUBE", Kind::Task, "minikube itself failed", &[]),
+    row("ENV_", errors::HOST, Kind::Prerequisite, "an environment variable is in minikube's way", &[]),
+    row("MK_USAGE", errors::MINIKUBE_USAGE, Kind::Usage, "minikube refuses a setting", &["correct the setting that minikube names above"]),
+    row("MK_", errors::MINIKUBE, Kind::Task, "minikube itself failed", &[]),
 ];
 
 /// No name of its own: it hides in a `GUEST_PROVISION` or `MK_...`.
 const SUBNET: Row = row(
     "",
-    "KS-NETWORK-SUBNET",
+    errors::NETWORK_SUBNET,
     Kind::Prerequisite,
     "no free subnet is left for minikube's network",
     &["remove unused networks: docker network prune", "or disconnect a VPN that covers the private ranges"],
@@ -141,7 +142,7 @@ const SUBNET: Row = row(
 /// Nor have these: minikube says them in the middle of other errors.
 const NOT_TRUSTED: Row = row(
     "",
-    "KS-NETWORK-TLS",
+    errors::NETWORK_TLS,
     Kind::Prerequisite,
     "a certificate on the way to the internet is not trusted",
     &[
@@ -150,7 +151,7 @@ const NOT_TRUSTED: Row = row(
 );
 const PROXIED: Row = row(
     "",
-    "KS-PROXY-RANGES",
+    errors::PROXY_RANGES,
     Kind::Prerequisite,
     "the proxy variables lack the cluster's own addresses, so that they are asked of the proxy",
     &[PROXY_HINT],
@@ -158,7 +159,7 @@ const PROXIED: Row = row(
 
 /// minikube failed and named nothing that is known.
 const UNKNOWN: Row =
-    row("", "KS-MINIKUBE", Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
+    row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
 
 pub(super) fn ids() -> Vec<Id> {
     ROWS.iter()

@@ -38,7 +38,7 @@ fn recorded(recording: &str) -> Vec<(String, Failure)> {
 }
 
 fn ids(recording: &str) -> Vec<(&'static str, Kind)> {
-    recorded(recording).iter().map(|(_, f)| (f.id.0, f.kind)).collect()
+    recorded(recording).iter().map(|(_, f)| (f.id.as_str(), f.kind)).collect()
 }
 
 #[test]
@@ -80,11 +80,11 @@ fn bad_requests() {
     ] {
         let (_, failure) =
             found.iter().find(|(a, _)| a.contains(argv)).unwrap_or_else(|| panic!("no {argv}"));
-        assert_eq!(failure.id.0, id, "{argv}: {failure:?}");
+        assert_eq!(failure.id.as_str(), id, "{argv}: {failure:?}");
     }
-    let all: Vec<&str> = found.iter().map(|(_, f)| f.id.0).collect();
+    let all: Vec<&str> = found.iter().map(|(_, f)| f.id.as_str()).collect();
     assert!(all.contains(&"KS-ENGINE-PERMISSION") && all.contains(&"KS-ROOT"), "{all:?}");
-    let (_, flag) = found.iter().find(|(_, f)| f.id.0 == "KS-MINIKUBE").expect("the unknown flag");
+    let (_, flag) = found.iter().find(|(_, f)| f.id.as_str() == "KS-MINIKUBE").expect("the unknown flag");
     assert!(!flag.causes.is_empty(), "{flag:?}");
 }
 
@@ -112,8 +112,8 @@ fn rows_are_reachable() {
         name: "GUEST_PROVISION",
         message: "un-retryable: no free private network subnets found with given parameters",
     };
-    assert_eq!(explain(&[subnet], Exit::Code(80), "", "p").id.0, "KS-NETWORK-SUBNET");
-    let named = |name, message| explain(&[Error { name, message }], Exit::Code(80), "", "p").id.0;
+    assert_eq!(explain(&[subnet], Exit::Code(80), "", "p").id.as_str(), "KS-NETWORK-SUBNET");
+    let named = |name, message| explain(&[Error { name, message }], Exit::Code(80), "", "p").id.as_str();
     let tls = "Get \"https://dl.k8s.io/x\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
     assert_eq!(named("INET_CACHE_KUBECTL", tls), "KS-NETWORK-TLS");
     assert_eq!(named("INET_CACHE_KUBECTL", "connection reset by peer"), "KS-NETWORK");
@@ -122,15 +122,15 @@ fn rows_are_reachable() {
         name: "",
         message: "You appear to be using a proxy, but your NO_PROXY environment does not include the minikube IP (192.168.49.2).",
     };
-    let after = |name| explain(&[remark, Error { name, message: "x" }], Exit::Code(105), "", "p").id.0;
+    let after = |name| explain(&[remark, Error { name, message: "x" }], Exit::Code(105), "", "p").id.as_str();
     assert_eq!(after("K8S_APISERVER_MISSING"), "KS-PROXY-RANGES");
     assert_eq!(after("PROVIDER_DOCKER_NOT_RUNNING"), "KS-ENGINE-DOWN");
-    assert_eq!(explain(&[], Exit::Signal(9), "E1122 10:00 x\n", "p").id.0, "KS-MINIKUBE");
+    assert_eq!(explain(&[], Exit::Signal(9), "E1122 10:00 x\n", "p").id.as_str(), "KS-MINIKUBE");
 }
 
 #[test]
 fn an_engine_that_is_denied_is_not_down() {
-    let down = |words: &str| engine_down(words, "p").id.0;
+    let down = |words: &str| engine_down(words, "p").id.as_str();
     let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
     assert_eq!(down(&denied.replace("/var/run", "/no/such/place")), "KS-ENGINE-PERMISSION");
     let gone = "Cannot connect to the Docker daemon at unix:///no/such/place/docker.sock. Is the docker daemon running?";
@@ -152,11 +152,11 @@ fn an_engine_that_is_denied_is_not_down() {
 #[test]
 fn a_start_that_stalls_is_told_with_its_last_step() {
     let failure = stalled("Pulling base image", "p");
-    assert_eq!((failure.id.0, failure.kind), ("KS-MINIKUBE-STALLED", Kind::Timeout));
+    assert_eq!((failure.id.as_str(), failure.kind), ("KS-MINIKUBE-STALLED", Kind::Timeout));
     assert_eq!(failure.causes, ["last seen: Pulling base image"]);
     assert_eq!(stalled("", "p").causes, ["it told nothing"]);
     // Look-alikes: a start that came to an end, whatever it had said before.
     let named = [Error { name: "GUEST_PROVISION", message: "timed out waiting" }];
-    assert_eq!(explain(&named, Exit::Code(80), "", "p").id.0, "KS-PROFILE-BROKEN");
-    assert_eq!(explain(&[], Exit::Signal(9), "", "p").id.0, "KS-MINIKUBE");
+    assert_eq!(explain(&named, Exit::Code(80), "", "p").id.as_str(), "KS-PROFILE-BROKEN");
+    assert_eq!(explain(&[], Exit::Signal(9), "", "p").id.as_str(), "KS-MINIKUBE");
 }

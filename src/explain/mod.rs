@@ -22,7 +22,6 @@ mod operator;
 mod pods;
 pub mod pulls;
 mod scene;
-mod severity;
 mod storage;
 mod teardown;
 mod topic;
@@ -36,7 +35,7 @@ pub use judge::{Judge, Verdict};
 pub use lock::subjects;
 pub use operator::rivals;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
-pub use severity::{TABLE as SEVERITIES, severity};
+
 pub use storage::storage_classes;
 pub use teardown::held;
 pub use unknown::timed_out;

@@ -5,15 +5,14 @@ use serde_json::Value;
 use super::finding::Finding;
 use super::scene::{Expect, OPERATOR, Scene};
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::cluster::Deployment;
 use crate::observe::{Kind, Object};
 
-const OPERATOR_MISSING: Id = Id("KS-OPERATOR-MISSING");
-const OPERATOR_NAMESPACE: Id = Id("KS-OPERATOR-NAMESPACE");
-const OPERATOR_SECOND: Id = Id("KS-OPERATOR-SECOND");
-pub(super) const OPERATOR_FORBIDDEN: Id = Id("KS-OPERATOR-FORBIDDEN");
-pub(super) const OPERATOR_KUBERNETES: Id = Id("KS-OPERATOR-KUBERNETES");
+pub(crate) use crate::errors::OPERATOR_FORBIDDEN;
+pub(crate) use crate::errors::OPERATOR_KUBERNETES;
+use crate::errors::OPERATOR_MISSING;
+use crate::errors::OPERATOR_NAMESPACE;
+use crate::errors::OPERATOR_SECOND;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[OPERATOR_MISSING], family: Family::Operator, find: missing },
@@ -126,7 +125,7 @@ mod tests {
         let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Operator);
         let now = "2026-11-22T20:00:00Z".parse().unwrap();
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
-        crate::explain::findings(&scene).iter().map(|f| f.id.0).collect()
+        crate::explain::findings(&scene).iter().map(|f| f.id.as_str()).collect()
     }
 
     fn operator(namespace: &str, env: serde_json::Value) -> Object {

@@ -3,20 +3,19 @@
 use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
-use crate::failure::Id;
 use crate::observe::cluster::{Node, Taint};
 use crate::observe::pod::{Container, Ended, Pod, State};
 
-const MEMORY: Id = Id("KS-POD-UNSCHEDULABLE-MEMORY");
-const CPU: Id = Id("KS-POD-UNSCHEDULABLE-CPU");
-const UNSCHEDULABLE: Id = Id("KS-POD-UNSCHEDULABLE");
-const NODE_NOT_READY: Id = Id("KS-NODE-NOT-READY");
-const NODE_PRESSURE: Id = Id("KS-NODE-PRESSURE");
-pub(super) const OOM_KILLED: Id = Id("KS-OOM-KILLED");
-const CRASH_LOOP: Id = Id("KS-CRASH-LOOP");
-pub(super) const BROKER_CONFIG: Id = Id("KS-BROKER-CONFIG");
-const CONTAINER_CONFIG: Id = Id("KS-CONTAINER-CONFIG");
-const EVICTED: Id = Id("KS-POD-EVICTED");
+pub(crate) use crate::errors::BROKER_CONFIG;
+use crate::errors::CONTAINER_CONFIG;
+use crate::errors::CRASH_LOOP;
+use crate::errors::NODE_NOT_READY;
+use crate::errors::NODE_PRESSURE;
+pub(crate) use crate::errors::OOM_KILLED;
+use crate::errors::POD_EVICTED as EVICTED;
+use crate::errors::POD_UNSCHEDULABLE as UNSCHEDULABLE;
+use crate::errors::POD_UNSCHEDULABLE_CPU as CPU;
+use crate::errors::POD_UNSCHEDULABLE_MEMORY as MEMORY;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

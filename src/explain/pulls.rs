@@ -5,13 +5,13 @@ use super::pods::short;
 use crate::failure::Id;
 
 /// An image cannot be fetched into the node, and the network is not known to be the reason.
-pub const IMAGE_PULL: Id = Id("KS-IMAGE-PULL");
+pub(crate) use crate::errors::IMAGE_PULL;
 /// The registry cannot be reached.
-pub(super) const REGISTRY: Id = Id("KS-NETWORK-REGISTRY");
+pub(crate) use crate::errors::NETWORK_REGISTRY as REGISTRY;
 /// The registry refuses access.
-pub(super) const DENIED: Id = Id("KS-REGISTRY-DENIED");
+pub(crate) use crate::errors::REGISTRY_DENIED as DENIED;
 /// The registry has had too many requests.
-pub(super) const LIMIT: Id = Id("KS-REGISTRY-LIMIT");
+pub(crate) use crate::errors::REGISTRY_LIMIT as LIMIT;
 
 /// What registry or network said.
 pub(super) struct Cause {

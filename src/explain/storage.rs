@@ -6,13 +6,12 @@ use super::finding::{Finding, Severity};
 use super::pods::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::pod::{Claim, Event};
 
-const STORAGE_CLASS: Id = Id("KS-STORAGE-CLASS");
-const VOLUME_UNBOUND: Id = Id("KS-VOLUME-UNBOUND");
-pub(super) const VOLUME_FULL: Id = Id("KS-VOLUME-FULL");
-pub(super) const CLUSTER_ID: Id = Id("KS-CLUSTER-ID");
+pub(crate) use crate::errors::CLUSTER_ID;
+use crate::errors::STORAGE_CLASS;
+pub(crate) use crate::errors::VOLUME_FULL;
+use crate::errors::VOLUME_UNBOUND;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[STORAGE_CLASS, VOLUME_UNBOUND], family: Family::Storage, find: unbound },

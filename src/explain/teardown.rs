@@ -4,17 +4,17 @@ use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::observe::Kind as Observed;
 use crate::observe::cluster::Crd;
 use crate::observe::pod::Pod;
 
-const NAMESPACE_TERMINATING: Id = Id("KS-NAMESPACE-TERMINATING");
-const NAMESPACE_FINALIZER: Id = Id("KS-NAMESPACE-FINALIZER");
-const TOPIC_FINALIZER: Id = Id("KS-TOPIC-FINALIZER");
-const CRD_STUCK: Id = Id("KS-CRD-STUCK");
+use crate::errors::CRD_STUCK;
+use crate::errors::NAMESPACE_FINALIZER;
+use crate::errors::NAMESPACE_TERMINATING;
+use crate::errors::TOPIC_FINALIZER;
 
-pub(super) const HELD: Id = Id("KS-OBJECT-HELD");
+pub(crate) use crate::errors::OBJECT_HELD as HELD;
 
 /// The topic operator's finalizer; it goes with the topic operator's own work only.
 const FINALIZER: &str = "strimzi.io/topic-operator";

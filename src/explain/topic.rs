@@ -4,17 +4,16 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::failure::Id;
 use crate::observe::strimzi::{KafkaTopic, last_change};
 use crate::observe::{Kind, Object};
 
-const TOPIC_REPLICATION: Id = Id("KS-TOPIC-REPLICATION");
-const TOPIC_CHANGE: Id = Id("KS-TOPIC-CHANGE");
-const TOPIC_REFUSED: Id = Id("KS-TOPIC-REFUSED");
-const TOPIC_CONFIG: Id = Id("KS-TOPIC-CONFIG");
-const TOPIC_LABEL: Id = Id("KS-TOPIC-LABEL");
-const TOPIC_UNSERVED: Id = Id("KS-TOPIC-UNSERVED");
-const USER_REFUSED: Id = Id("KS-USER-REFUSED");
+use crate::errors::TOPIC_CHANGE;
+use crate::errors::TOPIC_CONFIG;
+use crate::errors::TOPIC_LABEL;
+use crate::errors::TOPIC_REFUSED;
+use crate::errors::TOPIC_REPLICATION;
+use crate::errors::TOPIC_UNSERVED;
+use crate::errors::USER_REFUSED;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

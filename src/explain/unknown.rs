@@ -8,7 +8,7 @@ use crate::failure::{Failure, Id, Kind};
 use crate::observe::Kind as ObjectKind;
 use crate::observe::pod::Event;
 
-const UNKNOWN: Id = Id("KS-UNKNOWN");
+use crate::errors::UNKNOWN;
 /// Most facts that are listed of one sort.
 const MOST: usize = 5;
 

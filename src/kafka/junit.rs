@@ -90,7 +90,7 @@ pub fn to_xml(run: &Run, beside: &[ComponentReport], seconds: f64) -> String {
 
 fn failed(id: Id, message: &str, lines: &[String]) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_type(id.0).set_message(message).set_description(lines.join("\n"));
+    status.set_type(id.as_str()).set_message(message).set_description(lines.join("\n"));
     status
 }
 

@@ -116,7 +116,7 @@ fn assert_passed(run: &Run, messages: u64) {
 }
 
 fn ids(run: &Run) -> Vec<&'static str> {
-    run.findings.iter().map(|f| f.id.0).collect()
+    run.findings.iter().map(|f| f.id.as_str()).collect()
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_broker_without_a_common_version_is_told() {
     let faults = Faults { max_versions: BTreeMap::from([(3, 2)]), ..Faults::default() };
     let run = smoke_with(&faults);
     let failure = run.failure.unwrap();
-    assert_eq!(failure.id.0, "KS-SMOKE-CONNECT");
+    assert_eq!(failure.id.as_str(), "KS-SMOKE-CONNECT");
     assert!(
         failure.causes[0].contains("knows Metadata in versions 0..2, this client in 4..13"),
         "{failure:?}"
@@ -235,7 +235,7 @@ fn each_fault_has_a_finding_of_its_own() {
         let run = smoke_with(&faults);
         assert_eq!(ids(&run), [id], "{:?}", run.findings);
         let failure = run.failure.as_ref().unwrap();
-        assert_eq!((failure.id.0, failure.kind), (id, Kind::Smoke));
+        assert_eq!((failure.id.as_str(), failure.kind), (id, Kind::Smoke));
         assert!(!failure.hints.is_empty() && run.stopped.is_none());
         assert_eq!(run.report.sent, 10);
         let xml = junit::to_xml(&run, &[], 0.5);
@@ -322,7 +322,7 @@ fn what_stops_a_test_has_an_id_and_a_phase() {
         let run = by_fault(faults.clone());
         let failure = run.failure.as_ref().unwrap_or_else(|| panic!("{faults:?} passed"));
         assert_eq!(
-            (failure.id.0, failure.kind, run.stopped),
+            (failure.id.as_str(), failure.kind, run.stopped),
             (id, kind, Some(phase)),
             "{faults:?}: {failure:?}"
         );
@@ -339,11 +339,11 @@ fn a_missing_topic_and_a_missing_broker_are_told() {
     // The brokers have to answer within it, even on a busy machine.
     let plan = Plan { timeout: Duration::from_secs(3), ..plan() };
     let run = runtime().block_on(cluster.smoke(&plan));
-    assert_eq!(run.failure.unwrap().id.0, "KS-SMOKE-NO-TOPIC");
+    assert_eq!(run.failure.unwrap().id.as_str(), "KS-SMOKE-NO-TOPIC");
     let nobody = BrokerAddr { id: -1, host: "gone".to_owned(), port: 9092 };
     let run = runtime().block_on(smoke::run(&plan, nobody, cluster.dial(), Options::default(), &|_| {}));
     let failure = run.failure.unwrap();
-    assert_eq!(failure.id.0, "KS-SMOKE-CONNECT");
+    assert_eq!(failure.id.as_str(), "KS-SMOKE-CONNECT");
     assert_eq!(failure.causes, ["cannot connect to broker gone:9092: no pod gone"]);
 }
 

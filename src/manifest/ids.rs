@@ -1,26 +1,24 @@
 //! The error ids of this module.
 
-use crate::failure::Id;
-
-/// A file or folder of manifests cannot be read.
-pub const UNREADABLE: Id = Id("KS-MANIFEST-UNREADABLE");
-/// It is not valid YAML, or more than the limits allow.
-pub const YAML: Id = Id("KS-MANIFEST-YAML");
-/// A file is larger than 16 MiB.
-pub const TOO_LARGE: Id = Id("KS-MANIFEST-TOO-LARGE");
-/// A document is no Kubernetes object.
-pub const OBJECT: Id = Id("KS-MANIFEST-OBJECT");
-/// The same object occurs twice.
-pub const DUPLICATE: Id = Id("KS-MANIFEST-DUPLICATE");
-/// There is no object at all.
-pub const EMPTY: Id = Id("KS-MANIFEST-EMPTY");
-/// An object's kind is not one kstrim knows how to place.
-pub const KIND: Id = Id("KS-MANIFEST-KIND-UNKNOWN");
-/// An object or a binding's subject belongs to another namespace.
-pub const NAMESPACE: Id = Id("KS-MANIFEST-NAMESPACE");
-/// The manifest has no cluster operator Deployment in the shape kstrim can patch.
-pub const OPERATOR: Id = Id("KS-MANIFEST-OPERATOR");
 /// A downloaded or mirrored manifest is not the one the catalogue knows.
-pub const DIGEST: Id = Id("KS-MANIFEST-DIGEST");
+pub(crate) use crate::errors::MANIFEST_DIGEST as DIGEST;
+/// The same object occurs twice.
+pub(crate) use crate::errors::MANIFEST_DUPLICATE as DUPLICATE;
+/// There is no object at all.
+pub(crate) use crate::errors::MANIFEST_EMPTY as EMPTY;
+/// An object's kind is not one kstrim knows how to place.
+pub(crate) use crate::errors::MANIFEST_KIND_UNKNOWN as KIND;
+/// An object or a binding's subject belongs to another namespace.
+pub(crate) use crate::errors::MANIFEST_NAMESPACE as NAMESPACE;
+/// A document is no Kubernetes object.
+pub(crate) use crate::errors::MANIFEST_OBJECT as OBJECT;
+/// The manifest has no cluster operator Deployment in the shape kstrim can patch.
+pub(crate) use crate::errors::MANIFEST_OPERATOR as OPERATOR;
+/// A file is larger than 16 MiB.
+pub(crate) use crate::errors::MANIFEST_TOO_LARGE as TOO_LARGE;
+/// A file or folder of manifests cannot be read.
+pub(crate) use crate::errors::MANIFEST_UNREADABLE as UNREADABLE;
+/// It is not valid YAML, or more than the limits allow.
+pub(crate) use crate::errors::MANIFEST_YAML as YAML;
 /// The preset does not exist for the release.
-pub const PRESET: Id = Id("KS-PRESET-UNSUPPORTED");
+pub(crate) use crate::errors::PRESET_UNSUPPORTED as PRESET;

@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 
 use super::Object;
 use crate::config::PULL_SECRET;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::image::split;
 
 /// A docker configuration cannot be used for pulling.
-pub const CONFIG: Id = Id("KS-PULL-CONFIG");
+pub(crate) use crate::errors::PULL_CONFIG as CONFIG;
 
 /// Its type, and the key that Kubernetes asks for.
 const TYPE: &str = "kubernetes.io/dockerconfigjson";

@@ -14,14 +14,14 @@ use crate::component::{self, Component, Home, of};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::component::ComponentInput;
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, TopicName};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 
 /// A component that kstrim did not make is there.
-pub const FOREIGN: Id = Id("KS-COMPONENT-FOREIGN");
+pub(crate) use crate::errors::COMPONENT_FOREIGN as FOREIGN;
 
 const KINDS: [ObservedKind; 6] = [
     ObservedKind::Kafka,

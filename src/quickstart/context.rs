@@ -14,14 +14,14 @@ use super::{cluster, ownership, rivals, sources};
 use crate::cluster::installation;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::KubernetesVersion;
 use crate::observe::Kind as ObservedKind;
 
 /// The user may not do what the plan does.
-pub const FORBIDDEN: Id = Id("KS-CONTEXT-FORBIDDEN");
+pub(crate) use crate::errors::CONTEXT_FORBIDDEN as FORBIDDEN;
 /// Strimzi is in the cluster, by somebody else.
-pub const STRIMZI: Id = Id("KS-CONTEXT-STRIMZI");
+pub(crate) use crate::errors::CONTEXT_STRIMZI as STRIMZI;
 
 /// What the plan does in the whole cluster: verb and resource.
 const EVERYWHERE: [(&str, &str); 8] = [
@@ -80,7 +80,7 @@ impl Task<Cx> for Preflight {
         checks::refuse(&ground, Group::Disk, |_| {}).await?;
         if let Err(why) = cluster::connect(cx).await? {
             let message = "the cluster does not answer";
-            let failure = Failure::new(Id("KS-NO-CLUSTER"), Kind::Prerequisite, message).because(why);
+            let failure = Failure::new(crate::errors::NO_CLUSTER, Kind::Prerequisite, message).because(why);
             return Err(Box::new(
                 failure.hint("see that your own kubectl reaches the cluster by this context"),
             ));

@@ -90,7 +90,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::failure::{Failure, Id, Kind};
+    use crate::failure::{Failure, Kind};
 
     #[tokio::test]
     async fn progress_is_told_and_the_end_given() {
@@ -118,7 +118,7 @@ mod tests {
                 std::thread::yield_now();
             }
             let _ = ended.send(());
-            Err(Box::new(Failure::new(Id("KS-INTERRUPTED"), Kind::Interrupted, "stopped")))
+            Err(Box::new(Failure::new(crate::errors::INTERRUPTED, Kind::Interrupted, "stopped")))
         });
         drop(fetching);
         end.await.expect("the thread ends");

@@ -7,13 +7,13 @@ use super::refused;
 use crate::context::Cx;
 use crate::engine::journal::{Journal, On};
 use crate::exec::quote;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
 
-/// The machine of a profile of ours is gone.
-pub const GONE: Id = Id("KS-PROFILE-GONE");
 /// The container engine is not the one on which the profile was created.
-pub const ENGINE: Id = Id("KS-ENGINE-CHANGED");
+pub(crate) use crate::errors::ENGINE_CHANGED as ENGINE;
+/// The machine of a profile of ours is gone.
+pub(crate) use crate::errors::PROFILE_GONE as GONE;
 
 /// What is known about a profile whose machine does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]

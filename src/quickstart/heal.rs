@@ -48,7 +48,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
         // Whatever is wrong with it, a pod gets one new start a run.
         Cure::RestartPod(pod) => format!("pod/{pod}"),
         Cure::ReleaseTopic(topic) => format!("topic/{topic}"),
-        Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.0.to_owned(),
+        Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.as_str().to_owned(),
     };
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
     if let Some(at) = cx.healed.borrow().get(&key) {

@@ -19,7 +19,7 @@ use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::explain::pulls;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::observe::{Kind as ObservedKind, Snapshot, cluster::Node};
@@ -27,7 +27,7 @@ use crate::paths::cache_dir;
 use crate::tool::minikube_output::Listed;
 
 /// An image archive could not be loaded.
-pub const LOAD: Id = Id("KS-IMAGE-ARCHIVE");
+pub(crate) use crate::errors::IMAGE_ARCHIVE as LOAD;
 
 /// The task.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::ComponentName;
@@ -21,7 +21,7 @@ use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::ready;
 
 /// Volumes of an earlier cluster whose cluster id nobody knows.
-pub const OLD_VOLUMES: Id = Id("KS-OLD-VOLUMES");
+pub(crate) use crate::errors::OLD_VOLUMES;
 
 /// How long the operator may take to say that it pauses. One that is not there by then reads the id when it comes.
 const PAUSED: Duration = Duration::from_secs(60);

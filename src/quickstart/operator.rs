@@ -8,7 +8,7 @@ use super::{ownership, refused, rivals, sources};
 use crate::context::{Cx, Install};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::{self, pull};
 use crate::observe::Kind as ObservedKind;
 use crate::ready;
@@ -17,7 +17,7 @@ use crate::ready;
 pub const DEPLOYMENT: &str = "strimzi-cluster-operator";
 
 /// A Secret to pull images with is not there, or is of another type.
-pub const PULL_SECRET: Id = Id("KS-PULL-SECRET");
+pub(crate) use crate::errors::PULL_SECRET;
 
 const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::Event];
 

@@ -11,19 +11,19 @@ use crate::cluster::lease::{self, Holder, Lease};
 use crate::cluster::{adopt, change};
 use crate::context::Cx;
 use crate::exec::cancel::Reason;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::observe::{ApiError, Kind as ObservedKind};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::machine::OnDisk;
 
-/// Another command holds the namespace's Lease.
-pub const LOCKED: Id = Id("KS-NAMESPACE-LOCKED");
-/// The Kafka that was read is gone.
-pub const REPLACED: Id = Id("KS-KAFKA-REPLACED");
 /// An object with the marker's name belongs to somebody else.
-pub const MARKER_TAKEN: Id = Id("KS-INSTALLATION-TAKEN");
+pub(crate) use crate::errors::INSTALLATION_TAKEN as MARKER_TAKEN;
+/// The Kafka that was read is gone.
+pub(crate) use crate::errors::KAFKA_REPLACED as REPLACED;
+/// Another command holds the namespace's Lease.
+pub(crate) use crate::errors::NAMESPACE_LOCKED as LOCKED;
 
 /// Path of the marker that kstrim leaves in a cluster it made.
 pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::context::Cx;
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
 use crate::observe::{Api, Snapshot};
@@ -107,7 +108,7 @@ impl Patience {
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
         let found = explain::findings(&scene);
         // An operator that is missing has only not been installed yet: this very run does it.
-        let counts = |f: &&Finding| f.certain_after.is_some() && f.id.0 != "KS-OPERATOR-MISSING";
+        let counts = |f: &&Finding| f.certain_after.is_some() && f.id != errors::OPERATOR_MISSING;
         let cause = found.iter().find(counts)?;
         Some(self.failure(cause.failure()))
     }

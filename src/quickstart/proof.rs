@@ -25,10 +25,10 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::ComponentName;
 use crate::observe::Kind as ObservedKind;
 
-/// Messages that went into a component did not come out of it.
-pub const LOST: Id = Id("KS-COMPONENT-SMOKE");
 /// A component answers over HTTP not at all, or not as it should.
-pub const HTTP: Id = Id("KS-COMPONENT-HTTP");
+pub(crate) use crate::errors::COMPONENT_HTTP as HTTP;
+/// Messages that went into a component did not come out of it.
+pub(crate) use crate::errors::COMPONENT_SMOKE as LOST;
 
 /// How long `up` gives all of them together.
 const LIMIT: Duration = Duration::from_secs(120);

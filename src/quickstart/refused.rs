@@ -5,33 +5,33 @@ use crate::context::Cx;
 use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind};
 
-/// Something kstrim did not make is in the way.
-pub const PROFILE: Id = Id("KS-PROFILE-FOREIGN");
-/// The journal says that kstrim created a profile of this name; nothing proves that it is this one.
-pub const UNPROVEN: Id = Id("KS-PROFILE-UNPROVEN");
-/// The namespace is somebody else's.
-pub const NAMESPACE: Id = Id("KS-NAMESPACE-FOREIGN");
 /// The resource definitions are somebody else's.
-pub const CRDS: Id = Id("KS-CRDS-FOREIGN");
-/// The operator is somebody else's.
-pub const OPERATOR: Id = Id("KS-OPERATOR-FOREIGN");
-/// kstrim's own operator is in another namespace of the profile.
-pub const ELSEWHERE: Id = Id("KS-OPERATOR-ELSEWHERE");
+pub(crate) use crate::errors::CRDS_FOREIGN as CRDS;
 /// The Kafka is somebody else's.
-pub const KAFKA: Id = Id("KS-KAFKA-FOREIGN");
-/// A node pool of the name belongs to another Kafka.
-pub const POOL: Id = Id("KS-POOL-TAKEN");
+pub(crate) use crate::errors::KAFKA_FOREIGN as KAFKA;
+/// The namespace is somebody else's.
+pub(crate) use crate::errors::NAMESPACE_FOREIGN as NAMESPACE;
+/// kstrim's own operator is in another namespace of the profile.
+pub(crate) use crate::errors::OPERATOR_ELSEWHERE as ELSEWHERE;
+/// The operator is somebody else's.
+pub(crate) use crate::errors::OPERATOR_FOREIGN as OPERATOR;
 /// The node pool belongs to somebody else.
-pub const POOL_FOREIGN: Id = Id("KS-POOL-FOREIGN");
-/// The Secret of kstrim's name is somebody else's.
-pub const SECRET: Id = Id("KS-SECRET-FOREIGN");
+pub(crate) use crate::errors::POOL_FOREIGN;
+/// A node pool of the name belongs to another Kafka.
+pub(crate) use crate::errors::POOL_TAKEN as POOL;
+/// Something kstrim did not make is in the way.
+pub(crate) use crate::errors::PROFILE_FOREIGN as PROFILE;
 /// The live cluster cannot take a setting.
-pub const SETTINGS: Id = Id("KS-PROFILE-SETTINGS");
+pub(crate) use crate::errors::PROFILE_SETTINGS as SETTINGS;
+/// The journal says that kstrim created a profile of this name; nothing proves that it is this one.
+pub(crate) use crate::errors::PROFILE_UNPROVEN as UNPROVEN;
 /// The live operator is newer than what was asked for.
-pub const DOWNGRADE: Id = Id("KS-RELEASE-DOWNGRADE");
+pub(crate) use crate::errors::RELEASE_DOWNGRADE as DOWNGRADE;
+/// The Secret of kstrim's name is somebody else's.
+pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
 
 /// The live operator is older than what was asked for, and runs a Kafka.
-pub const UPGRADE: Id = Id("KS-RELEASE-UPGRADE");
+pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
 
 /// `what` was not made by kstrim. `--adopt` is the consent.
 pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {

@@ -17,7 +17,7 @@ use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, SmokeReport, Unit};
 use crate::exec::BoxFuture;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::{Created, End, NewTopic};
 use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
@@ -28,11 +28,11 @@ use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::tool::kubectl::{Forward, Kubectl};
 
 /// No broker pod is there to talk to.
-pub const NO_BROKER: Id = Id("KS-NO-BROKER");
+pub(crate) use crate::errors::NO_BROKER;
 /// The Kafka has no listener that a plain client can use.
-pub const NO_LISTENER: Id = Id("KS-NO-PLAIN-LISTENER");
+pub(crate) use crate::errors::NO_PLAIN_LISTENER as NO_LISTENER;
 /// The topic could not be made.
-pub const TOPIC: Id = Id("KS-TOPIC-CREATE");
+pub(crate) use crate::errors::TOPIC_CREATE as TOPIC;
 
 /// Kinds that [`Brokers::of`] needs.
 pub const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];

@@ -15,8 +15,9 @@ use super::smoke::Brokers;
 use crate::cluster::change;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
+use crate::errors;
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::Created;
 use crate::manifest::{Object as Rendered, render};
 use crate::observe::strimzi::KafkaTopic;
@@ -27,7 +28,7 @@ use crate::ready::Readiness;
 const PARTITIONS: u32 = 1;
 
 /// The name of its resource is taken by another topic.
-pub const RESOURCE_TAKEN: Id = Id("KS-TOPIC-RESOURCE-TAKEN");
+pub(crate) use crate::errors::TOPIC_RESOURCE_TAKEN as RESOURCE_TAKEN;
 
 /// The task.
 pub struct Topic {
@@ -68,7 +69,7 @@ impl Task<Cx> for Topic {
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
             let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
-                Some(finding) if finding.id.0 == "KS-TOPIC-FINALIZER" => {
+                Some(finding) if finding.id == errors::TOPIC_FINALIZER => {
                     Readiness::Failed(Box::new(finding.clone()))
                 }
                 _ => Readiness::Progressing { why: format!("an earlier topic {topic} is still going away") },

@@ -9,7 +9,7 @@ use crate::bundle::{Bundle, Entry, Kind, ids, platform};
 use crate::context::Cx;
 use crate::download::{OnProgress, Progress};
 use crate::event::Unit;
-use crate::failure::{Failure, Id, Kind as Class, Result};
+use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{Tool, Version};
 use crate::paths::cache_dir;
 use crate::tool::minikube;
@@ -34,7 +34,7 @@ fn step<'a>(size: u64, progress: OnProgress<'a>) -> impl FnMut(u64) -> bool + 'a
 }
 
 fn stopped() -> Failure {
-    Failure::new(Id("KS-INTERRUPTED"), Class::Interrupted, "the unpacking of the bundle was stopped")
+    Failure::new(crate::errors::INTERRUPTED, Class::Interrupted, "the unpacking of the bundle was stopped")
 }
 
 /// The image archives of a bundle: name and path.

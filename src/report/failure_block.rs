@@ -3,6 +3,7 @@
 
 use super::style::{Look, Tone};
 use super::text;
+use crate::errors;
 use crate::event::FailureInfo;
 use crate::failure::Kind;
 
@@ -56,13 +57,13 @@ pub fn render(failure: &FailureInfo, look: Look, columns: Option<usize>) -> Stri
             lead = " ".repeat(6);
         }
     }
-    out.push_str(&format!("{} {}\n", look.paint(Tone::Dim, " see:"), docs(&failure.id)));
+    let see = look.paint(Tone::Dim, " see:");
+    out.push_str(&format!(
+        "{see} {}\n      {}\n",
+        errors::command(&failure.id),
+        errors::address(&failure.id)
+    ));
     out
-}
-
-/// Where a failure of this id is explained: `docs/errors.md#ks-image-pull`.
-pub fn docs(id: &str) -> String {
-    format!("docs/errors.md#{}", id.to_ascii_lowercase())
 }
 
 fn cut(line: &str, look: Look) -> String {
@@ -84,7 +85,7 @@ fn shortened(lines: &[String], look: Look) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Failure, Id};
+    use crate::failure::Failure;
 
     const UTF8: Look = Look { color: false, unicode: true };
 
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn causes_are_numbered_and_indented_and_hints_follow() {
         let failure = Failure::new(
-            Id("KS-IMAGE-PULL"),
+            crate::errors::IMAGE_PULL,
             Kind::Task,
             "the image quay.io/strimzi/kafka:1.2.0-kafka-4.3.1 cannot be pulled",
         )
@@ -115,16 +116,17 @@ mod tests {
         hint: check that the cluster reaches the registry:
               minikube -p kstrim ssh -- curl -sI https://quay.io
         hint: run `kstrim up` again: it continues
-         see: docs/errors.md#ks-image-pull
+         see: kstrim explain KS-IMAGE-PULL
+              https://github.com/kstrim/kstrim/blob/main/docs/errors.md#ks-image-pull
         "#);
     }
 
     #[test]
     fn a_flood_on_stderr_is_cut_in_its_middle() {
         let flood: String = (1..=200).map(|i| format!("line {i}\n")).collect();
-        let failure = Failure::new(Id("KS-APPLY-FAILED"), Kind::Task, "kubectl apply failed").because(flood);
+        let failure = Failure::new(crate::errors::KUBECTL, Kind::Task, "kubectl apply failed").because(flood);
         insta::assert_snapshot!(render(&info(failure), UTF8, Some(80)), @r#"
-        error: kubectl apply failed [KS-APPLY-FAILED]
+        error: kubectl apply failed [KS-KUBECTL]
 
         Caused by:
           line 1
@@ -140,25 +142,27 @@ mod tests {
           line 199
           line 200
 
-         see: docs/errors.md#ks-apply-failed
+         see: kstrim explain KS-KUBECTL
+              https://github.com/kstrim/kstrim/blob/main/docs/errors.md#ks-kubectl
         "#);
     }
 
     #[test]
     fn a_line_without_end_is_cut() {
         let failure =
-            Failure::new(Id("KS-APPLY-FAILED"), Kind::Task, "x".repeat(5000)).because("y".repeat(5000));
+            Failure::new(crate::errors::KUBECTL, Kind::Task, "x".repeat(5000)).because("y".repeat(5000));
         assert!(render(&info(failure), UTF8, None).lines().all(|l| text::width(l) < 640));
     }
 
     #[test]
     fn a_stop_asked_for_is_no_error_and_colour_is_only_added() {
         let failure =
-            info(Failure::new(Id("KS-RUN-INTERRUPTED"), Kind::Interrupted, "interrupted by Ctrl-C"));
+            info(Failure::new(crate::errors::INTERRUPTED, Kind::Interrupted, "interrupted by Ctrl-C"));
         let plain = render(&failure, Look::ASCII, None);
         assert_eq!(
             plain,
-            "stopped: interrupted by Ctrl-C [KS-RUN-INTERRUPTED]\n\n see: docs/errors.md#ks-run-interrupted\n"
+            "stopped: interrupted by Ctrl-C [KS-INTERRUPTED]\n\n see: kstrim explain KS-INTERRUPTED\n      \
+             https://github.com/kstrim/kstrim/blob/main/docs/errors.md#ks-interrupted\n"
         );
         let coloured = render(&failure, Look { color: true, unicode: true }, None);
         assert_ne!(coloured, plain);

@@ -8,7 +8,7 @@ use crate::event::{
     ComponentReport, DeletedNamespace, DeletedObject, DeletedVolume, Deletion, Event, FailureInfo, Line,
     Next, Outcome, ProfileDeletion, SmokeReport, TaskInfo, Unit, VERSION,
 };
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 
 /// An event and its milliseconds since the run began.
 pub type Step = (u64, Event);
@@ -206,7 +206,7 @@ pub fn up_again() -> Vec<Step> {
 pub fn image_failure() -> Vec<Step> {
     use Outcome::{Cancelled, Done, Failed, Skipped};
     let failure = Failure::new(
-        Id("KS-IMAGE-PULL"),
+        crate::errors::IMAGE_PULL,
         Kind::Task,
         "the image quay.io/strimzi/kafka:1.2.0-kafka-4.3.1 cannot be pulled",
     )
@@ -234,7 +234,7 @@ pub fn image_failure() -> Vec<Step> {
 
 /// Ctrl-C while minikube starts.
 pub fn interrupted() -> Vec<Step> {
-    let failure = Failure::new(Id("KS-RUN-INTERRUPTED"), Kind::Interrupted, "interrupted by Ctrl-C")
+    let failure = Failure::new(crate::errors::INTERRUPTED, Kind::Interrupted, "interrupted by Ctrl-C")
         .hint("run `kstrim up` again: it continues");
     let mut steps: Vec<Step> = up_to_the_broker().into_iter().filter(|(ms, _)| *ms < 15_000).collect();
     steps.push(end(15_100, "cluster", Outcome::Cancelled, 14.7, "minikube was stopped"));

@@ -353,7 +353,7 @@ pub struct Listener {
 /// Something wrong, or about to be.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Stable id, a heading in `docs/errors.md`.
+    /// Stable id; `kstrim explain ID` tells more.
     pub id: String,
     /// What it is about, `pod/my-cluster-dual-role-0`.
     pub subject: String,

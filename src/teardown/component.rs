@@ -15,7 +15,7 @@ use crate::component::{self, Component};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
@@ -29,9 +29,9 @@ use crate::quickstart::{held, refused};
 use crate::ready;
 
 /// Connectors of somebody else run in the Connect that is to go.
-pub const IN_USE: Id = Id("KS-COMPONENT-IN-USE");
+pub(crate) use crate::errors::COMPONENT_IN_USE as IN_USE;
 /// Topics of a component could not be deleted.
-pub const TOPICS: Id = Id("KS-COMPONENT-TOPICS");
+pub(crate) use crate::errors::COMPONENT_TOPICS as TOPICS;
 
 /// How long the brokers may take to delete its topics: a single one that restarts, because its metrics go in
 /// the same run, is away for half a minute, for more on a busy machine.

@@ -11,16 +11,16 @@ pub mod minikube_output;
 use std::path::PathBuf;
 
 use crate::exec::{self, Cmd, ExecError};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 
-/// A program that kstrim needs is not on PATH.
-pub const MISSING: Id = Id("KS-TOOL-MISSING");
-/// A program gave no answer in its time.
-pub const HANGS: Id = Id("KS-TOOL-HANGS");
-/// A program could not be run, or printed what it never should.
-pub const BROKEN: Id = Id("KS-TOOL-BROKEN");
 /// The run was stopped while the program was at work.
-pub const CANCELLED: Id = Id("KS-INTERRUPTED");
+pub(crate) use crate::errors::INTERRUPTED as CANCELLED;
+/// A program could not be run, or printed what it never should.
+pub(crate) use crate::errors::TOOL_BROKEN as BROKEN;
+/// A program gave no answer in its time.
+pub(crate) use crate::errors::TOOL_HANGS as HANGS;
+/// A program that kstrim needs is not on PATH.
+pub(crate) use crate::errors::TOOL_MISSING as MISSING;
 
 /// Find a program on PATH, or take the path that `variable` names.
 ///

@@ -1,20 +1,18 @@
 //! The error ids of this module.
 
-use crate::failure::Id;
-
-/// A publisher's checksum file is none.
-pub const CHECKSUM_FORMAT: Id = Id("KS-TOOL-CHECKSUM-FORMAT");
-/// No trusted source provides a tool's digest.
-pub const UNPINNED: Id = Id("KS-TOOL-UNPINNED");
-/// A mirror of programs uses plain http.
-pub const PLAIN_HTTP: Id = Id("KS-TOOL-PLAIN-HTTP");
-/// A publisher's checksum is another one than it was.
-pub const CHECKSUM_CHANGED: Id = Id("KS-TOOL-CHECKSUM-CHANGED");
 /// A tool that kstrim obtained is no longer the file that was verified.
-pub const CHANGED: Id = Id("KS-TOOL-CHANGED");
+pub(crate) use crate::errors::TOOL_CHANGED as CHANGED;
+/// A publisher's checksum is another one than it was.
+pub(crate) use crate::errors::TOOL_CHECKSUM_CHANGED as CHECKSUM_CHANGED;
+/// A publisher's checksum file is none.
+pub(crate) use crate::errors::TOOL_CHECKSUM_FORMAT as CHECKSUM_FORMAT;
 /// The record of what was obtained cannot be read.
-pub const LEDGER: Id = Id("KS-TOOL-LEDGER");
-/// The folder of kstrim's own tools cannot be written.
-pub const UNWRITABLE: Id = Id("KS-TOOL-UNWRITABLE");
+pub(crate) use crate::errors::TOOL_LEDGER as LEDGER;
+/// A mirror of programs uses plain http.
+pub(crate) use crate::errors::TOOL_PLAIN_HTTP as PLAIN_HTTP;
 /// It is to be removed and was never obtained.
-pub const UNKNOWN: Id = Id("KS-TOOL-UNKNOWN");
+pub(crate) use crate::errors::TOOL_UNKNOWN as UNKNOWN;
+/// No trusted source provides a tool's digest.
+pub(crate) use crate::errors::TOOL_UNPINNED as UNPINNED;
+/// The folder of kstrim's own tools cannot be written.
+pub(crate) use crate::errors::TOOL_UNWRITABLE as UNWRITABLE;

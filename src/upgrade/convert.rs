@@ -11,12 +11,12 @@ use super::state::items;
 use crate::cluster::installation;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::quickstart::{crds, ownership, sources};
 
 /// A resource has fields that `v1` does not know.
-pub const REFUSED: Id = Id("KS-UPGRADE-CONVERSION");
+pub(crate) use crate::errors::UPGRADE_CONVERSION as REFUSED;
 
 /// The version that stays.
 const V1: &str = "v1";

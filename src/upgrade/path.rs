@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::rule::Rule;
 use crate::catalogue::{Mode, Release, find, releases};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::{Minor, Version};
 
 /// There is no path; the rule is the first cause.
-pub const NO_PATH: Id = Id("KS-UPGRADE-NO-PATH");
+pub(crate) use crate::errors::UPGRADE_NO_PATH as NO_PATH;
 
 /// The first release that upgrades Kafka in KRaft mode.
 const KRAFT: Version = Version::new(0, 39, 0);

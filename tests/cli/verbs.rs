@@ -30,6 +30,7 @@ const ROWS: &[Row] = &[
     row("config init", &[], "kstrim.yaml"),
     row("trust", &["kstrim.yaml"], "kstrim.yaml"),
     row("config schema", &[], "\"title\": \"kstrim.yaml\""),
+    row("explain", &["KS-IMAGE-PULL"], "KS-IMAGE-PULL: "),
     row("versions", &[], "4.3.1"),
     row("versions resolve", &["--kafka", "4.3.1"], "1.2.0"),
     row("completions", &["bash"], "complete -F"),

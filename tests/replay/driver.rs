@@ -267,8 +267,8 @@ impl Run {
     pub fn fails_with(&self, id: &str, from: f64, to: f64) {
         assert!(self.between(from, to).count() > 0, "{}: no look between {from} and {to}", self.recording);
         for look in self.between(from, to) {
-            assert_eq!(look.terminal.as_ref().map(|f| f.id.0), Some(id), "{}", self.say(look));
-            assert!(matches!(&look.readiness, Readiness::Failed(f) if f.id.0 == id), "{}", self.say(look));
+            assert_eq!(look.terminal.as_ref().map(|f| f.id.as_str()), Some(id), "{}", self.say(look));
+            assert!(matches!(&look.readiness, Readiness::Failed(f) if f.id.as_str() == id), "{}", self.say(look));
         }
     }
 
@@ -314,7 +314,7 @@ impl Run {
         let found = self
             .looks
             .iter()
-            .find_map(|l| l.terminal.as_ref().filter(|_| l.t >= from).map(|f| (l.t, f.id.0)));
+            .find_map(|l| l.terminal.as_ref().filter(|_| l.t >= from).map(|f| (l.t, f.id.as_str())));
         found.unwrap_or_else(|| panic!("{} names no failure after {from}", self.recording))
     }
 

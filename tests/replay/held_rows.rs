@@ -16,7 +16,7 @@ fn what_does_not_go_is_told_by_what_holds_it() {
         explain::held(&object, "kubectl ")
     };
     let held = claim(json!(["example.com/keep"]), true);
-    assert_eq!(held.id.0, "KS-OBJECT-HELD");
+    assert_eq!(held.id.as_str(), "KS-OBJECT-HELD");
     assert!(held.message.contains("finalizer example.com/keep, which nobody removes"), "{held:?}");
     assert!(held.hints[0].contains("get persistentvolumeclaim data-0 -n kafka"), "{held:?}");
     // Look-alikes: in use, still ending, not deleted at all. None of them blames a finalizer.
@@ -31,5 +31,5 @@ fn what_does_not_go_is_told_by_what_holds_it() {
     let topic = json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "deletionTimestamp": T0,
         "finalizers": ["strimzi.io/topic-operator"]}});
     let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Teardown);
-    assert_eq!(look(vec![topic], &expect, &Answers::new())[0].id.0, "KS-TOPIC-FINALIZER");
+    assert_eq!(look(vec![topic], &expect, &Answers::new())[0].id.as_str(), "KS-TOPIC-FINALIZER");
 }

@@ -61,7 +61,7 @@ fn found(objects: Vec<Value>, log: Option<&str>) -> Vec<Finding> {
 /// The lock as a cause: whether it is found, and certain some time.
 fn is_lock(objects: Vec<Value>, log: Option<&str>) -> bool {
     found(objects, log).first().is_some_and(|f| {
-        f.id.0 == "KS-OPERATOR-LOCK" && f.certain_after.is_some() && f.cure == Some(Cure::RestartOperator)
+        f.id.as_str() == "KS-OPERATOR-LOCK" && f.certain_after.is_some() && f.cure == Some(Cure::RestartOperator)
     })
 }
 
@@ -97,7 +97,7 @@ fn an_operator_that_is_merely_slow_is_let_be() {
         assert!(!is_lock(objects.clone(), Some("")));
         let unread = found(objects, None);
         assert!(unread.iter().any(|f| f.probes.iter().any(|p| matches!(p, Probe::Reconciliations { .. }))));
-        assert!(unread.iter().all(|f| f.id.0 != "KS-OPERATOR-LOCK" || f.certain_after.is_none()));
+        assert!(unread.iter().all(|f| f.id.as_str() != "KS-OPERATOR-LOCK" || f.certain_after.is_none()));
     }
     // It works on another Kafka.
     assert!(!is_lock(pool_behind(), Some(&BEGAN.replace("my-cluster", "other"))));
@@ -114,18 +114,18 @@ fn a_change_that_is_no_correction_is_named_for_what_it_is() {
     let mut one = stuck();
     one[1]["metadata"]["generation"] = json!(2);
     written(&mut one, 1, "kubectl-patch", "2026-11-22T20:00:19Z");
-    assert_eq!(found(one, Some(BEGAN))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    assert_eq!(found(one, Some(BEGAN))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     let mut pool = stuck();
     pool[2]["metadata"]["generation"] = json!(2);
     pool[2]["status"]["observedGeneration"] = json!(2);
-    assert_eq!(found(pool, Some(BEGAN))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    assert_eq!(found(pool, Some(BEGAN))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     // Two changes in a row, both from before: the last is still there.
     let mut two = taken_back();
     written(&mut two, 1, "kubectl-patch", "2026-11-22T20:00:18Z");
-    assert_eq!(found(two, Some(BEGAN))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    assert_eq!(found(two, Some(BEGAN))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     // The pod is older than what the operator does now: it was restarted, and comes to it.
     let restarted = BEGAN.replace("20:00:20", "20:00:50");
-    assert_eq!(found(taken_back(), Some(&restarted))[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    assert_eq!(found(taken_back(), Some(&restarted))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     // The pod is not stuck.
     let mut fine = pool_behind();
     fine[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]});
@@ -140,7 +140,7 @@ fn one_end_is_enough_if_the_log_tells_why() {
             "state": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-22T20:00:55Z"}}}]});
     let expect = Expect::kafka("kafka", "my-cluster");
     let at_it = found(objects.clone(), Some(BEGAN));
-    assert_eq!(at_it[0].id.0, "KS-CRASH-LOOP", "once may be chance");
+    assert_eq!(at_it[0].id.as_str(), "KS-CRASH-LOOP", "once may be chance");
     let log = at_it[0].probes[0].clone();
     let probe = Probe::Reconciliations {
         namespace: "kafka".into(),
@@ -149,7 +149,7 @@ fn one_end_is_enough_if_the_log_tells_why() {
     };
     let words = "org.apache.kafka.common.config.ConfigException: Invalid value 1".to_owned();
     let answers = Answers::from([(log, words), (probe, BEGAN.to_owned())]);
-    assert_eq!(look(objects, &expect, &answers)[0].id.0, "KS-OPERATOR-LOCK");
+    assert_eq!(look(objects, &expect, &answers)[0].id.as_str(), "KS-OPERATOR-LOCK");
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn a_verdict_of_the_past_is_looked_at_again() {
     objects[1]["status"]["conditions"] = json!([{"type": "NotReady", "status": "True", "reason": "FatalProblem",
         "message": "Pod is unschedulable or is not starting", "lastTransitionTime": "2026-11-22T20:00:30Z"}]);
     // The pod is stuck still: it is no news, and the pod's own cause is named.
-    assert_eq!(found(objects.clone(), None)[0].id.0, "KS-POD-UNSCHEDULABLE-MEMORY");
+    assert_eq!(found(objects.clone(), None)[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     assert!(found(objects.clone(), None).iter().all(|f| f.cure.is_none()));
     objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
     let again = found(objects.clone(), None);
-    assert_eq!((again[0].id.0, again[0].cure.clone()), ("KS-KAFKA-TIMEOUT", Some(Cure::LookAgain)));
+    assert_eq!((again[0].id.as_str(), again[0].cure.clone()), ("KS-KAFKA-TIMEOUT", Some(Cure::LookAgain)));
     // One of two nodes is missing.
     objects[2]["status"]["nodeIds"] = json!([0, 1]);
     assert!(found(objects, None).iter().all(|f| f.cure.is_none()));

@@ -4,7 +4,6 @@
 //! The recordings are in `tests/recordings`.
 
 mod driver;
-mod errors_doc;
 mod held_rows;
 mod lock_rows;
 mod rows;

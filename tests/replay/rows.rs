@@ -67,7 +67,7 @@ pub fn look(objects: Vec<Value>, expect: &Expect, answers: &Answers) -> Vec<Find
 /// What stops a wait if it holds long enough, the deepest first.
 fn causes(objects: Vec<Value>) -> Vec<(&'static str, u64)> {
     let found = look(objects, &Expect::kafka("kafka", "my-cluster"), &Answers::new());
-    found.iter().filter_map(|f| f.certain_after.map(|after| (f.id.0, after.as_secs()))).collect()
+    found.iter().filter_map(|f| f.certain_after.map(|after| (f.id.as_str(), after.as_secs()))).collect()
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn containers() {
         ),
     ] {
         let found = says(message);
-        assert!(found[0].id.0 == id && found[0].sentence.contains(words), "{message}: {found:?}");
+        assert!(found[0].id.as_str() == id && found[0].sentence.contains(words), "{message}: {found:?}");
         assert!(found[0].hints.len() >= 2, "{found:?}");
     }
     let evicted = with([broker(
@@ -188,7 +188,7 @@ fn logs_tell_the_cause_of_a_crash() {
     };
     let expect = Expect::kafka("kafka", "my-cluster");
     let first = look(loop_(), &expect, &Answers::new());
-    assert_eq!(first[0].id.0, "KS-CRASH-LOOP");
+    assert_eq!(first[0].id.as_str(), "KS-CRASH-LOOP");
     let probe = first[0].probes[0].clone();
     for (log, id) in [
         ("java.io.IOException: No space left on device", "KS-VOLUME-FULL"),
@@ -197,7 +197,7 @@ fn logs_tell_the_cause_of_a_crash() {
         ("something else\nERROR why it died", "KS-CRASH-LOOP"),
     ] {
         let found = look(loop_(), &expect, &Answers::from([(probe.clone(), log.to_owned())]));
-        assert_eq!(found[0].id.0, id, "{log}");
+        assert_eq!(found[0].id.as_str(), id, "{log}");
     }
     let found =
         look(loop_(), &expect, &Answers::from([(probe, "x\nERROR why it died\n\tat y.Z\n".to_owned())]));
@@ -215,7 +215,7 @@ fn an_operator_too_old_for_this_kubernetes() {
     let log =
         "Caused by: com.fasterxml...UnrecognizedPropertyException: Unrecognized field \"emulationMajor\""
             .to_owned();
-    assert_eq!(look(with([pod]), &expect, &Answers::from([(probe, log)]))[0].id.0, "KS-OPERATOR-KUBERNETES");
+    assert_eq!(look(with([pod]), &expect, &Answers::from([(probe, log)]))[0].id.as_str(), "KS-OPERATOR-KUBERNETES");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_change_that_is_not_taken_up() {
     let no = |p: &Probe| Answers::from([(p.clone(), "no\n".to_owned())]);
     let found = look(changed(), &expect, &no(&found[0].probes[0]));
     assert_eq!(
-        (found[0].id.0, found[0].cure.clone()),
+        (found[0].id.as_str(), found[0].cure.clone()),
         ("KS-OPERATOR-FORBIDDEN", Some(explain::Cure::ApplyOperator))
     );
     // A broker is being rolled for it.
@@ -297,7 +297,7 @@ fn resources_of_zookeepers_days() {
     assert_eq!(causes(old), []);
     let refusal = |text: &str| {
         let error = kstrim::observe::ApiError::from_stderr(text);
-        explain::kubectl::explain(&error, "apply the Kafka", "p").id.0
+        explain::kubectl::explain(&error, "apply the Kafka", "p").id.as_str()
     };
     let head =
         "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): ";
@@ -385,7 +385,7 @@ fn volumes() {
     let expect = Expect::kafka("kafka", "my-cluster");
     let probe = look(with([claim.clone()]), &expect, &Answers::new())[0].probes[0].clone();
     let told = |claim: &Value, classes: &str| {
-        look(with([claim.clone()]), &expect, &Answers::from([(probe.clone(), classes.to_owned())]))[0].id.0
+        look(with([claim.clone()]), &expect, &Answers::from([(probe.clone(), classes.to_owned())]))[0].id.as_str()
     };
     let named = |class: &str| {
         let mut claim = claim.clone();
@@ -412,7 +412,7 @@ fn topics_users_and_namespaces() {
     };
     let expect =
         Expect { topic: Some("t".into()), ..Expect::kafka("kafka", "my-cluster").scope(Scope::Topic) };
-    let ids = |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.0).collect::<Vec<_>>();
+    let ids = |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.as_str()).collect::<Vec<_>>();
     assert_eq!(ids(with([topic(json!({}))])), ["KS-TOPIC-UNSERVED"]);
     let failed = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "False", "reason": "KafkaError", "message": "PolicyViolation", "lastTransitionTime": T0}]});
     assert_eq!(ids(with([topic(failed.clone())])), ["KS-TOPIC-REFUSED"]);
@@ -425,7 +425,7 @@ fn topics_users_and_namespaces() {
         let mut unanswered = failed.clone();
         unanswered["conditions"][0]["message"] = json!(message);
         let found = look(with([topic(unanswered)]), &expect, &Answers::new());
-        let first = (found[0].id.0, found[0].certain_after.map(|a| a.as_secs()));
+        let first = (found[0].id.as_str(), found[0].certain_after.map(|a| a.as_secs()));
         assert_eq!(first, ("KS-TOPIC-UNSERVED", Some(30)), "{message}");
     }
     let user = json!({"kind": "KafkaUser", "metadata": {"name": "u", "namespace": "kafka", "generation": 1, "labels": {"strimzi.io/cluster": "my-cluster"}},
@@ -455,7 +455,7 @@ fn the_judge_wants_time_and_names_the_deepest() {
     };
     assert!(matches!(at(0), Readiness::Progressing { .. }));
     assert!(matches!(at(2), Readiness::Progressing { .. }));
-    assert!(matches!(at(3), Readiness::Failed(f) if f.id.0 == "KS-POD-UNSCHEDULABLE-MEMORY"));
+    assert!(matches!(at(3), Readiness::Failed(f) if f.id.as_str() == "KS-POD-UNSCHEDULABLE-MEMORY"));
 }
 
 #[test]
@@ -468,13 +468,13 @@ fn a_deadline_says_what_is_known_and_no_more() {
         explain::timed_out(&scene, "Kafka my-cluster", std::time::Duration::from_secs(300))
     };
     let unknown = say(waiting("ContainerCreating", ""));
-    assert_eq!(unknown.id.0, "KS-UNKNOWN");
+    assert_eq!(unknown.id.as_str(), "KS-UNKNOWN");
     assert!(
         unknown.causes.iter().any(|c| c.contains("pods/my-cluster-dual-role-0: container being created")),
         "{unknown:?}"
     );
     let known = say(kafka_says("StrimziTimeoutException", "Exceeded timeout"));
-    assert_eq!((known.id.0, known.kind), ("KS-KAFKA-TIMEOUT", kstrim::failure::Kind::Timeout));
+    assert_eq!((known.id.as_str(), known.kind), ("KS-KAFKA-TIMEOUT", kstrim::failure::Kind::Timeout));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::cluster::change;
 use crate::cmd::living::{self, Living};
 use crate::context::Cx;
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::{Object, render};
 use crate::names;
 use crate::observe::Kind as ObservedKind;
@@ -19,16 +19,16 @@ use crate::quickstart::topic::RESOURCE_TAKEN;
 use crate::quickstart::{kafka, ownership, refused, smoke};
 use crate::ready;
 
-/// More copies are asked for than there are brokers.
-const REPLICATION: Id = Id("KS-TOPIC-REPLICATION");
-/// No topic operator looks at topics.
-const UNSERVED: Id = Id("KS-TOPIC-UNSERVED");
-/// The topic is there with other settings.
-const EXISTS: Id = Id("KS-TOPIC-EXISTS");
 /// The name would not be told from another topic's.
-const COLLIDES: Id = Id("KS-TOPIC-COLLIDES");
+use crate::errors::TOPIC_COLLIDES as COLLIDES;
+/// The topic is there with other settings.
+use crate::errors::TOPIC_EXISTS as EXISTS;
 /// It did not come in its time.
-const LATE: Id = Id("KS-TOPIC-LATE");
+use crate::errors::TOPIC_LATE as LATE;
+/// More copies are asked for than there are brokers.
+use crate::errors::TOPIC_REPLICATION as REPLICATION;
+/// No topic operator looks at topics.
+use crate::errors::TOPIC_UNSERVED as UNSERVED;
 
 /// How long the brokers may take to say whether they have the topic.
 const ASK: std::time::Duration = std::time::Duration::from_secs(5);

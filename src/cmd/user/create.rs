@@ -12,20 +12,20 @@ use crate::cmd::living::{self, Living};
 use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::explain::{self, Answers, Scene, Scope};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::{kafka, ownership, patience, refused};
 
-/// No user operator looks at users.
-const UNSERVED: Id = Id("KS-USER-UNSERVED");
-/// The Kafka does not heed access rules.
-const NO_AUTHORIZATION: Id = Id("KS-USER-NO-AUTHORIZATION");
-/// A user of that name belongs to another Kafka.
-const TAKEN: Id = Id("KS-USER-TAKEN");
 /// The user is there with other settings.
-const EXISTS: Id = Id("KS-USER-EXISTS");
+use crate::errors::USER_EXISTS as EXISTS;
+/// The Kafka does not heed access rules.
+use crate::errors::USER_NO_AUTHORIZATION as NO_AUTHORIZATION;
+/// A user of that name belongs to another Kafka.
+use crate::errors::USER_TAKEN as TAKEN;
+/// No user operator looks at users.
+use crate::errors::USER_UNSERVED as UNSERVED;
 
 pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
     let title = format!("User {}", args.user);

@@ -13,16 +13,16 @@ use serde_json::Value;
 
 use super::{LATE, User};
 use crate::cmd::living::Living;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::{Authentication, listener_for};
 use crate::quickstart::{ownership, refused};
 
-/// The folder or a file in it cannot be written.
-const UNWRITABLE: Id = Id("KS-EXPORT-UNWRITABLE");
 /// The folder holds something that is not an export of kstrim's.
-const NOT_EMPTY: Id = Id("KS-EXPORT-NOT-EMPTY");
+use crate::errors::EXPORT_NOT_EMPTY as NOT_EMPTY;
+/// The folder or a file in it cannot be written.
+use crate::errors::EXPORT_UNWRITABLE as UNWRITABLE;
 /// No listener of the Kafka takes this user.
-const NO_LISTENER: Id = Id("KS-USER-NO-LISTENER");
+use crate::errors::USER_NO_LISTENER as NO_LISTENER;
 
 /// The first line of the properties file, by which a later export knows its own.
 const MARK: &str = "# Written by kstrim user show --export";

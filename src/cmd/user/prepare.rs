@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::{self as resource, Authentication};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
@@ -12,7 +12,7 @@ use crate::quickstart::{ownership, refused};
 use crate::ready;
 
 /// The Kafka did not take up a change in its time.
-const LATE: Id = Id("KS-KAFKA-CHANGE-LATE");
+use crate::errors::KAFKA_CHANGE_LATE as LATE;
 
 /// What is looked at while brokers are rolled.
 const KINDS: [ObservedKind; 5] = [

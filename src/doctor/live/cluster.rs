@@ -5,16 +5,16 @@ use serde_json::Value;
 use super::{Cluster, findings, foreign};
 use crate::doctor::data::Outcome;
 use crate::explain;
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::observe::Api;
 use crate::quickstart::checks::Ground;
 use crate::quickstart::refused;
 
 /// kstrim's own kubeconfig does not lead to the cluster.
-pub const CONTEXT: Id = Id("KS-CONTEXT-MISSING");
-const NODE: Id = Id("KS-NODE-NOT-READY");
-const PRESSURE: Id = Id("KS-NODE-PRESSURE");
-const CLASS: Id = Id("KS-STORAGE-CLASS");
+pub(crate) use crate::errors::CONTEXT_MISSING as CONTEXT;
+use crate::errors::NODE_NOT_READY as NODE;
+use crate::errors::NODE_PRESSURE as PRESSURE;
+use crate::errors::STORAGE_CLASS as CLASS;
 
 /// kstrim's kubeconfig leads to the cluster.
 pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Cluster, findings, foreign};
 use crate::config::Target;
 use crate::doctor::data::Outcome;
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 use crate::kafka::smoke::Plan;
 use crate::observe::Api;
@@ -17,12 +17,12 @@ use crate::quickstart::checks::{Ground, certificate};
 use crate::quickstart::refused;
 use crate::quickstart::smoke::{self, Brokers, Forwards, NO_LISTENER};
 
-const NOT_READY: Id = Id("KS-KAFKA-NOT-READY");
 /// The cluster's certificates have run out, or will soon.
-pub const CERTIFICATES: Id = Id("KS-KAFKA-CERTIFICATES");
+pub(crate) use crate::errors::KAFKA_CERTIFICATES as CERTIFICATES;
+use crate::errors::KAFKA_NOT_READY as NOT_READY;
+use crate::errors::SMOKE_CONNECT as CONNECT;
 /// Hardly any room is left.
-pub const FULL: Id = Id("KS-VOLUME-FULL");
-const CONNECT: Id = Id("KS-SMOKE-CONNECT");
+pub(crate) use crate::errors::VOLUME_FULL as FULL;
 
 /// How long before its end a certificate is warned of: Strimzi should have renewed it 16 days earlier.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);

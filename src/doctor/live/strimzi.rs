@@ -5,17 +5,17 @@ use futures_util::future::join_all;
 use super::{Cluster, findings, foreign};
 use crate::cluster::installation;
 use crate::doctor::data::Outcome;
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::observe::Kind as ObservedKind;
 use crate::observe::cluster::Crd;
 use crate::quickstart::checks::Ground;
 use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::refused;
 
-const FORBIDDEN: Id = Id("KS-OPERATOR-FORBIDDEN");
-const MISSING: Id = Id("KS-OPERATOR-MISSING");
-const DEFINITIONS: Id = Id("KS-CRDS-INCOMPLETE");
-const NOT_READY: Id = Id("KS-OPERATOR-NOT-READY");
+use crate::errors::CRDS_INCOMPLETE as DEFINITIONS;
+use crate::errors::OPERATOR_FORBIDDEN as FORBIDDEN;
+use crate::errors::OPERATOR_MISSING as MISSING;
+use crate::errors::OPERATOR_NOT_READY as NOT_READY;
 
 /// Definitions that every release has and kstrim uses; node pools came with 0.36, and only
 /// [`NEEDED`] of the release at hand decides about them.

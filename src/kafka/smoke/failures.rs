@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use super::verdict::{self, Verdict};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 
 /// What the test was doing.
@@ -19,19 +19,19 @@ pub enum Phase {
 }
 
 /// No broker could be reached.
-pub const CONNECT: Id = Id("KS-SMOKE-CONNECT");
-/// The topic is not there.
-pub const NO_TOPIC: Id = Id("KS-SMOKE-NO-TOPIC");
-/// The topic could not be created or looked up.
-pub const TOPIC: Id = Id("KS-SMOKE-TOPIC");
-/// A partition has no leader.
-pub const NO_LEADER: Id = Id("KS-SMOKE-NO-LEADER");
-/// A broker refused to append.
-pub const PRODUCE: Id = Id("KS-SMOKE-PRODUCE");
+pub(crate) use crate::errors::SMOKE_CONNECT as CONNECT;
 /// A broker refused to be read from.
-pub const CONSUME: Id = Id("KS-SMOKE-CONSUME");
+pub(crate) use crate::errors::SMOKE_CONSUME as CONSUME;
+/// A partition has no leader.
+pub(crate) use crate::errors::SMOKE_NO_LEADER as NO_LEADER;
+/// The topic is not there.
+pub(crate) use crate::errors::SMOKE_NO_TOPIC as NO_TOPIC;
+/// A broker refused to append.
+pub(crate) use crate::errors::SMOKE_PRODUCE as PRODUCE;
 /// The limit passed.
-pub const TIMEOUT: Id = Id("KS-SMOKE-TIMEOUT");
+pub(crate) use crate::errors::SMOKE_TIMEOUT as TIMEOUT;
+/// The topic could not be created or looked up.
+pub(crate) use crate::errors::SMOKE_TOPIC as TOPIC;
 
 const STATUS: &str = "kstrim status shows the brokers and their conditions";
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::NewTopic;
 use crate::kafka::partition;
 use crate::kafka::produce::Message;
@@ -74,18 +75,18 @@ impl Plan {
     /// # Errors
     /// `KS-SMOKE-MESSAGES`, `KS-SMOKE-SIZE`.
     pub fn check(&self) -> Result<()> {
-        let usage = |id, message| Failure::new(Id(id), Kind::Usage, message);
+        let usage = |id, message| Failure::new(id, Kind::Usage, message);
         if !(1..=MAX_MESSAGES).contains(&self.messages) {
             let message = format!("the smoke test cannot send {} messages", self.messages);
             let hint = format!("--messages takes 1 to {MAX_MESSAGES}");
-            return Err(Box::new(usage("KS-SMOKE-MESSAGES", message).hint(hint)));
+            return Err(Box::new(usage(errors::SMOKE_MESSAGES, message).hint(hint)));
         }
         if !(MIN_SIZE..=MAX_SIZE).contains(&self.size) {
             let message = format!("the smoke test cannot send messages of {} bytes", self.size);
             let why = "a message carries the run's id, a number and a checksum, and must stay below the \
                        broker's message.max.bytes (default 1048588)";
             let hint = format!("--size takes {MIN_SIZE} to {MAX_SIZE}");
-            return Err(Box::new(usage("KS-SMOKE-SIZE", message).because(why).hint(hint)));
+            return Err(Box::new(usage(errors::SMOKE_SIZE, message).because(why).hint(hint)));
         }
         Ok(())
     }
@@ -284,12 +285,12 @@ mod tests {
         assert!(size(MIN_SIZE).check().is_ok() && size(MAX_SIZE).check().is_ok());
         for bad in [size(0), size(MIN_SIZE - 1), size(MAX_SIZE + 1)] {
             let failure = bad.check().unwrap_err();
-            assert_eq!((failure.id.0, failure.kind), ("KS-SMOKE-SIZE", Kind::Usage));
+            assert_eq!((failure.id.as_str(), failure.kind), ("KS-SMOKE-SIZE", Kind::Usage));
             assert!(failure.hints[0].contains("64 to 1000000"));
         }
         for bad in [0, MAX_MESSAGES + 1] {
             let plan = Plan { messages: bad, ..Plan::new("r", "t") };
-            assert_eq!(plan.check().unwrap_err().id.0, "KS-SMOKE-MESSAGES");
+            assert_eq!(plan.check().unwrap_err().id.as_str(), "KS-SMOKE-MESSAGES");
         }
     }
 }

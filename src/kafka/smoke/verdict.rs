@@ -8,20 +8,20 @@ use crate::failure::Id;
 use crate::kafka::fetch::Entry;
 use crate::kafka::produce::Ack;
 
-/// Nothing came back at all.
-pub const EMPTY: Id = Id("KS-SMOKE-EMPTY");
-/// Acknowledged messages are gone from the log.
-pub const TRUNCATED: Id = Id("KS-SMOKE-TRUNCATED");
-/// A message came back with another key or other bytes.
-pub const CONTENT: Id = Id("KS-SMOKE-CONTENT");
 /// Our messages came back compressed: the topic's `compression.type` is at work.
-pub const COMPRESSED: Id = Id("KS-SMOKE-COMPRESSED");
+pub(crate) use crate::errors::SMOKE_COMPRESSED as COMPRESSED;
+/// A message came back with another key or other bytes.
+pub(crate) use crate::errors::SMOKE_CONTENT as CONTENT;
 /// A message came back more than once.
-pub const DUPLICATE: Id = Id("KS-SMOKE-DUPLICATE");
-/// Messages of one key came back in another order.
-pub const ORDER: Id = Id("KS-SMOKE-ORDER");
+pub(crate) use crate::errors::SMOKE_DUPLICATE as DUPLICATE;
+/// Nothing came back at all.
+pub(crate) use crate::errors::SMOKE_EMPTY as EMPTY;
 /// Messages of somebody else were in between.
-pub const FOREIGN: Id = Id("KS-SMOKE-FOREIGN");
+pub(crate) use crate::errors::SMOKE_FOREIGN as FOREIGN;
+/// Messages of one key came back in another order.
+pub(crate) use crate::errors::SMOKE_ORDER as ORDER;
+/// Acknowledged messages are gone from the log.
+pub(crate) use crate::errors::SMOKE_TRUNCATED as TRUNCATED;
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,7 +97,7 @@ fn settings_that_stand_in_the_way_are_told() {
             let create = Some(new_topic(&name, 1, &[config]));
             let plan = Plan { topic: name, create, timeout: Duration::from_secs(3), ..plan() };
             let run = run(&plan, Options::default()).await;
-            assert_eq!(run.failure.as_ref().map(|f| f.id.0), id, "{config:?}: {:?}", run.failure);
+            assert_eq!(run.failure.as_ref().map(|f| f.id.as_str()), id, "{config:?}: {:?}", run.failure);
             assert_eq!(run.report.left_behind, None);
         }
     });

@@ -7,14 +7,14 @@ use rustix::fs::{Access, access, statvfs};
 use super::{Ground, Verdict};
 use crate::failure::{Failure, Id, Kind};
 
-/// A folder of kstrim's cannot be written.
-pub const UNWRITABLE: Id = Id("KS-STATE-UNWRITABLE");
-/// The cache cannot be written.
-pub const CACHE: Id = Id("KS-DOWNLOAD-CACHE");
-/// A folder of this machine is in minikube's way.
-pub const HOST: Id = Id("KS-HOST");
 /// No room.
-pub const FULL: Id = Id("KS-DISK-FULL");
+pub(crate) use crate::errors::DISK_FULL as FULL;
+/// The cache cannot be written.
+pub(crate) use crate::errors::DOWNLOAD_CACHE as CACHE;
+/// A folder of this machine is in minikube's way.
+pub(crate) use crate::errors::HOST;
+/// A folder of kstrim's cannot be written.
+pub(crate) use crate::errors::STATE_UNWRITABLE as UNWRITABLE;
 
 /// Room that kstrim's own files need, MiB: a journal, logs, install manifests of a megabyte each.
 const OWN_MB: u64 = 64;

@@ -4,13 +4,13 @@ use super::machine::{asked, gib, judge_cpus, judge_memory};
 use super::{Ground, Verdict};
 use crate::exec::{self, Exit};
 use crate::explain::minikube::{Error, explain};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::tool::engine::{Answer, Engine};
 
 /// No program that minikube could run on.
-pub const MISSING: Id = Id("KS-ENGINE-MISSING");
+pub(crate) use crate::errors::ENGINE_MISSING as MISSING;
 /// minikube refuses root.
-pub const ROOT: Id = Id("KS-ROOT");
+pub(crate) use crate::errors::ROOT;
 
 /// The engines whose client kstrim can ask, in the order in which minikube prefers them.
 const ENGINES: [&str; 2] = ["docker", "podman"];

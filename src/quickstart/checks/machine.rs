@@ -2,15 +2,15 @@
 
 use super::{Ground, Verdict};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::tool::minikube_output::memory_mb;
 
-/// More memory is asked for than there is.
-pub const TOO_MUCH: Id = Id("KS-MEMORY-TOO-MUCH");
-/// There is less memory than Kubernetes needs.
-pub const TOO_LITTLE: Id = Id("KS-MEMORY-TOO-LITTLE");
 /// The number of CPUs does not fit.
-pub const CPUS: Id = Id("KS-CPUS");
+pub(crate) use crate::errors::CPUS;
+/// There is less memory than Kubernetes needs.
+pub(crate) use crate::errors::MEMORY_TOO_LITTLE as TOO_LITTLE;
+/// More memory is asked for than there is.
+pub(crate) use crate::errors::MEMORY_TOO_MUCH as TOO_MUCH;
 
 /// Memory below which minikube refuses, MiB (`minUsableMem` of its `cmd/start.go`).
 const LEAST_MB: u64 = 1800;
@@ -165,25 +165,26 @@ pub(super) fn judge_cpus(there: u64, asked: Option<u64>, whose: &str) -> Verdict
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Id;
 
-    fn id(verdict: Verdict) -> (&'static str, Id) {
+    fn id(verdict: Verdict) -> (&'static str, Option<Id>) {
         match verdict {
-            Verdict::Fail(f) => ("fail", f.id),
-            Verdict::Warn(f) => ("warn", f.id),
-            Verdict::Ok(_) => ("ok", Id("")),
-            Verdict::Skip(_) => ("skip", Id("")),
+            Verdict::Fail(f) => ("fail", Some(f.id)),
+            Verdict::Warn(f) => ("warn", Some(f.id)),
+            Verdict::Ok(_) => ("ok", None),
+            Verdict::Skip(_) => ("skip", None),
         }
     }
 
     #[test]
     fn memory_is_held_against_what_is_asked_and_needed() {
         for (there, asked, want) in [
-            (24_105, Some(4096), ("ok", Id(""))),
-            (24_105, None, ("ok", Id(""))),
-            (4000, Some(4096), ("fail", TOO_MUCH)),
-            (1000, Some(900), ("fail", TOO_LITTLE)),
-            (8000, Some(1024), ("fail", TOO_LITTLE)),
-            (8000, Some(2048), ("warn", TOO_LITTLE)),
+            (24_105, Some(4096), ("ok", None)),
+            (24_105, None, ("ok", None)),
+            (4000, Some(4096), ("fail", Some(TOO_MUCH))),
+            (1000, Some(900), ("fail", Some(TOO_LITTLE))),
+            (8000, Some(1024), ("fail", Some(TOO_LITTLE))),
+            (8000, Some(2048), ("warn", Some(TOO_LITTLE))),
         ] {
             assert_eq!(id(judge_memory(there, asked, "it")), want, "{there} {asked:?}");
         }
@@ -192,11 +193,11 @@ mod tests {
     #[test]
     fn processors_are_held_against_what_is_asked_and_needed() {
         for (there, asked, want) in [
-            (2, Some(2), ("ok", Id(""))),
-            (8, None, ("ok", Id(""))),
-            (1, Some(1), ("fail", CPUS)),
-            (2, Some(4), ("fail", CPUS)),
-            (4, Some(1), ("fail", CPUS)),
+            (2, Some(2), ("ok", None)),
+            (8, None, ("ok", None)),
+            (1, Some(1), ("fail", Some(CPUS))),
+            (2, Some(4), ("fail", Some(CPUS))),
+            (4, Some(1), ("fail", Some(CPUS))),
         ] {
             assert_eq!(id(judge_cpus(there, asked, "it")), want, "{there} {asked:?}");
         }

@@ -1,11 +1,11 @@
 //! Names that somebody may have taken. What their letters may be, the command line has judged already.
 
 use super::{Ground, Verdict};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::tool::engine::{Answer, Engine};
 
 /// A container has the name of the node that minikube would make.
-pub const TAKEN: Id = Id("KS-CONTAINER-TAKEN");
+pub(crate) use crate::errors::CONTAINER_TAKEN as TAKEN;
 
 /// minikube calls the node's container after the profile; one that a `minikube delete` left behind while
 /// the engine was down (it exits 0 then), or somebody else's, is in the way.

@@ -11,18 +11,18 @@ use crate::download::{self, Settings, Source, Store};
 use crate::failure::{Failure, Id, Kind};
 use crate::manifest::source;
 
-/// No free subnet is left for minikube's network.
-pub const SUBNET: Id = Id("KS-NETWORK-SUBNET");
-/// The registry cannot be reached.
-pub const REGISTRY: Id = Id("KS-NETWORK-REGISTRY");
-/// A server's certificate is not trusted here.
-pub const TLS: Id = Id("KS-NETWORK-TLS");
-/// A name cannot be resolved.
-pub const DNS: Id = Id("KS-NETWORK-DNS");
-/// The proxy refuses.
-pub const PROXY: Id = Id("KS-NETWORK-PROXY");
 /// Something else.
-pub const NETWORK: Id = Id("KS-NETWORK");
+pub(crate) use crate::errors::NETWORK;
+/// A name cannot be resolved.
+pub(crate) use crate::errors::NETWORK_DNS as DNS;
+/// The proxy refuses.
+pub(crate) use crate::errors::NETWORK_PROXY as PROXY;
+/// The registry cannot be reached.
+pub(crate) use crate::errors::NETWORK_REGISTRY as REGISTRY;
+/// No free subnet is left for minikube's network.
+pub(crate) use crate::errors::NETWORK_SUBNET as SUBNET;
+/// A server's certificate is not trusted here.
+pub(crate) use crate::errors::NETWORK_TLS as TLS;
 
 /// How long a server may take. One that answers does so in a tenth of it, and `doctor` has two seconds.
 const LIMIT: Duration = Duration::from_millis(1200);

@@ -4,10 +4,10 @@ use std::io;
 use std::net::TcpListener;
 
 use super::{Ground, Verdict};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 
 /// Another program has a port that is needed.
-pub const TAKEN: Id = Id("KS-PORT-IN-USE");
+pub(crate) use crate::errors::PORT_IN_USE as TAKEN;
 
 /// Ports of Kubernetes' own programs, which the driver `none` runs on this machine itself.
 const KUBERNETES: [u16; 4] = [8443, 10250, 2379, 2380];

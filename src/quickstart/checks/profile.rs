@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Ground, Verdict};
 use crate::engine::journal::{NEWER, SCHEMA};
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
 use crate::quickstart::gone::GONE;
 use crate::quickstart::identity::Owner;
@@ -15,18 +15,18 @@ use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::{apiserver, ownership, refused};
 use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
 
-/// The live Kubernetes is not one that the release supports.
-pub const KUBERNETES: Id = Id("KS-KUBERNETES-UNSUPPORTED");
-/// A start was cut off before the profile was whole.
-pub const HALF_MADE: Id = Id("KS-PROFILE-HALF-MADE");
-/// It is stopped.
-pub const STOPPED: Id = Id("KS-PROFILE-STOPPED");
-/// It is paused.
-pub const PAUSED: Id = Id("KS-PROFILE-PAUSED");
-/// Its machine runs without its control plane.
-pub const PARTIAL: Id = Id("KS-PROFILE-PARTIAL");
 /// Certificates of minikube's have run out, or will soon.
-pub const CERTIFICATES: Id = Id("KS-CERTIFICATES-EXPIRED");
+pub(crate) use crate::errors::CERTIFICATES_EXPIRED as CERTIFICATES;
+/// The live Kubernetes is not one that the release supports.
+pub(crate) use crate::errors::KUBERNETES_UNSUPPORTED as KUBERNETES;
+/// A start was cut off before the profile was whole.
+pub(crate) use crate::errors::PROFILE_HALF_MADE as HALF_MADE;
+/// Its machine runs without its control plane.
+pub(crate) use crate::errors::PROFILE_PARTIAL as PARTIAL;
+/// It is paused.
+pub(crate) use crate::errors::PROFILE_PAUSED as PAUSED;
+/// It is stopped.
+pub(crate) use crate::errors::PROFILE_STOPPED as STOPPED;
 
 /// How long before its end a certificate is warned of.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);

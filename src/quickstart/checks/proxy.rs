@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::{Ground, Host, Verdict};
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 
 /// The cluster's own addresses would be reached through the proxy, which cannot.
-pub const RANGES: Id = Id("KS-PROXY-RANGES");
+pub(crate) use crate::errors::PROXY_RANGES as RANGES;
 
 /// The addresses of Kubernetes' services unless `--service-cluster-ip-range` names others.
 const SERVICES: &str = "10.96.0.0/12";

@@ -2,14 +2,14 @@
 
 use super::{Ground, Verdict};
 use crate::catalogue;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::names::Version;
 use crate::toolbox::pins::OLDEST_KUBECTL;
 
-/// The program is too old.
-pub const TOO_OLD: Id = Id("KS-TOOL-TOO-OLD");
 /// kubectl is more than a minor version away from the cluster's Kubernetes.
-pub const SKEW: Id = Id("KS-KUBECTL-SKEW");
+pub(crate) use crate::errors::KUBECTL_SKEW as SKEW;
+/// The program is too old.
+pub(crate) use crate::errors::TOOL_TOO_OLD as TOO_OLD;
 
 /// minikube is there and new enough.
 pub async fn minikube(ground: &Ground) -> Verdict {

@@ -5,11 +5,11 @@ use crate::catalogue::{self, Choice, Partial};
 use crate::component;
 use crate::config::Settings;
 use crate::context;
-use crate::failure::{Failure, Id, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::manifest::render::Preset;
 
 /// The set works, and a person should know something of it.
-const NOTE: Id = Id("KS-VERSION-NOTE");
+use crate::errors::VERSION_NOTE as NOTE;
 
 /// A consistent set for what was asked, before minikube is asked.
 ///
