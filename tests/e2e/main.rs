@@ -18,6 +18,7 @@ mod bystanders;
 mod clients;
 mod components;
 mod creation;
+mod cruise_control;
 mod daily;
 mod dry_run;
 mod elsewhere;
