@@ -98,9 +98,16 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     if kafka.paused().is_some() {
         return Readiness::progressing("Kafka: reconciliation is paused");
     }
-    let entity = scene.cluster_pods().find(|p| !p.ready() && !p.is_kafka_node_of(&scene.expect.cluster));
-    Readiness::progressing(match entity.filter(|p| !p.0.deleting()) {
-        Some(pod) => format!("Kafka: waiting for the entity operator ({})", pod_state(pod)),
+    let beside = scene.cluster_pods().find(|p| !p.ready() && !p.is_kafka_node_of(&scene.expect.cluster));
+    Readiness::progressing(match beside.filter(|p| !p.0.deleting()) {
+        Some(pod) => {
+            let what = match pod.0.label("strimzi.io/component-type") {
+                Some("cruise-control") => "Cruise Control",
+                Some("kafka-exporter") => "the Kafka Exporter",
+                _ => "the entity operator",
+            };
+            format!("Kafka: waiting for {what} ({})", pod_state(pod))
+        }
         None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),
         None if kafka.wants_entity_operator() && scene.cluster_pods().count() == scene.nodes().count() => {
             "Kafka: waiting for the entity operator".to_owned()

@@ -26,7 +26,8 @@ const ROWS: [&[&str]; 14] = [
 ];
 
 /// Rooms beside the rows: `cmd` alone may use them, and they may use what is named here.
-const BESIDE: [(&str, &[&str]); 2] = [("cli", &["names"]), ("report", &["event", "errors", "failure", "names"])];
+const BESIDE: [(&str, &[&str]); 2] =
+    [("cli", &["names"]), ("report", &["event", "errors", "failure", "names"])];
 
 /// Uses within a row, or against the arrows, and why they are there.
 const EXCEPTIONS: [(&str, &str, &str); 18] = [

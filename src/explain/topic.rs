@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
+use crate::observe::pod::Pod;
 use crate::observe::strimzi::{KafkaTopic, last_change};
 use crate::observe::{Kind, Object};
 
@@ -97,6 +98,18 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the topic operator has had its chance: its pod is ready, or the operator has nothing left to start. It
+/// comes after the brokers, and after Cruise Control where that is asked for, which takes minutes; what keeps it from
+/// starting has rules of its own.
+fn operator_serves(scene: &Scene<'_>) -> bool {
+    let entity = |p: &Pod<'_>| p.0.label("strimzi.io/component-type") == Some("entity-operator");
+    let mut pods = scene.cluster_pods().filter(|p| entity(p) && !p.0.deleting()).peekable();
+    match pods.peek() {
+        Some(_) => pods.any(|p| p.ready()),
+        None => scene.kafka().is_none_or(|k| k.ready().is_some()),
+    }
+}
+
 /// A topic nobody looks at has no status, for ever.
 fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = scene.expect.cluster.as_str();
@@ -106,6 +119,9 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let finding = match topic.cluster() {
             Some(label) if label == cluster => {
                 let wants = scene.kafka().is_none_or(|k| k.wants_entity_operator());
+                if wants && !operator_serves(scene) {
+                    continue;
+                }
                 let why = if wants {
                     "the topic operator has not looked at it"
                 } else {

@@ -1,6 +1,7 @@
 //! What stands beside Kafka: `up --with`, `add`, `remove`, and what is refused.
 
 use serde_json::{Value, json};
+use stand_ins::scenario::Waiting;
 
 use crate::harness::{Action, Test};
 use crate::support::{
@@ -228,6 +229,33 @@ fn causes_are_named() {
     let shown = kstrim(&mut test, ["status"]).stdout;
     assert!(shown.contains("KS-COMPONENT-REFUSED"), "{shown}");
     assert_eq!(component(&status(&mut test), "connect")["ready"], false);
+}
+
+/// Strimzi makes the entity operator once Cruise Control is ready. What keeps that from it is named, not what is missing.
+#[test]
+fn cruise_control_that_cannot_start_keeps_the_entity_operator_away() {
+    let mut test = fresh().scenario(quick);
+    let pod = "my-cluster-cruise-control".to_owned();
+    let message = "configmap \"metrics\" not found".to_owned();
+    test.rescenario(|s| {
+        s.waiting.push(Waiting { pod, reason: "CreateContainerConfigError".into(), message });
+    });
+    let up = ["up", "--preset", "ha", "--with", "cruise-control"];
+    let lines = events(&mut test, up, 1);
+    assert!(told(&lines).contains("Cruise Control cannot start"), "{}", told(&lines));
+    assert!(told(&lines).contains("configmap"), "{}", told(&lines));
+    assert_eq!(names(&test, "deployments.apps/kafka/my-cluster-entity-operator"), [""; 0]);
+    test.rescenario(|s| s.waiting.clear());
+    events(&mut test, up, 0);
+    let secrets = names(&test, "secrets/kafka/my-cluster-");
+    for end in ["trustbundle", "entity-topic-operator-cc-api"] {
+        assert!(secrets.iter().any(|s| s.ends_with(end)), "{secrets:?}");
+    }
+    // Nothing of it is left.
+    test.args(["down", "--keep-cluster", "--yes"]).run().expect(0);
+    let left: Vec<String> =
+        ["secrets/kafka/", "networkpolicies"].iter().flat_map(|k| names(&test, k)).collect();
+    assert_eq!(left, [""; 0]);
 }
 
 #[test]

@@ -30,34 +30,35 @@ fn components_come_and_go_without_a_trace() {
     assert_eq!(run.events().failure().0, "KS-COMPONENT-BROKERS", "{run}");
     assert_eq!(there(&ground), before, "refused before anything is changed");
 
-    let add = [&["add"], &NAMES[..], &["-o", "json"]].concat();
+    let names: Vec<&str> = NAMES.into_iter().filter(|name| ground.runs(name)).collect();
+    let add = [&["add"], &names[..], &["-o", "json"]].concat();
     let run = ground.kstrim(&add).expect(0);
-    for name in NAMES {
+    for name in &names {
         assert_eq!(run.events().task(name).0, "done", "{name}: {run}");
     }
     let status = ground.kstrim(&["status", "-o", "json"]).expect(0).json();
     let shown = status["components"].as_array().unwrap_or_else(|| panic!("no components in {status}"));
-    for name in NAMES {
-        let of = shown.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}"));
+    for name in &names {
+        let of = shown.iter().find(|c| c["name"] == *name).unwrap_or_else(|| panic!("no {name} in {status}"));
         assert!(of["ready"] == true && of["ours"] == true, "{of}");
     }
-    assert!(there(&ground).len() > before.len() + NAMES.len(), "the test would prove nothing");
+    assert!(there(&ground).len() > before.len() + names.len(), "the test would prove nothing");
     // Again: nothing to do.
     let run = ground.kstrim(&add).expect(0);
-    for name in NAMES {
+    for name in &names {
         assert_eq!(run.events().task(name).0, "already_done", "{name}: {run}");
     }
     // Each does what it is for: messages through it, or metrics that name the topic.
     let run = ground.kstrim(&["smoke-test", "-o", "json"]).expect(0);
     run.events().verified(10);
-    for name in NAMES {
+    for name in &names {
         let events = run.events();
-        let of = events.of("component_smoke").find(|e| e["component"] == name);
+        let of = events.of("component_smoke").find(|e| e["component"] == *name);
         assert!(of.is_some_and(|e| e["passed"] == true), "{name}: {run}");
     }
 
     // Those whose topics go with them before those for which the broker is rolled.
-    let (first, then) = NAMES.split_at(3);
+    let (first, then) = names.split_at(3);
     for some in [first, then] {
         let run = ground.kstrim(&[&["remove"], some, &["--yes", "-o", "json"]].concat()).expect(0);
         assert_eq!(run.events().finished()["outcome"], "done", "{run}");

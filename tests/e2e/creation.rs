@@ -1,6 +1,7 @@
 //! `kstrim up`: from nothing, and over what is there.
 
 use crate::ground::{Ground, profile};
+use crate::operator::Operator;
 
 const TASKS: [&str; 10] =
     ["preflight", "cluster", "images", "namespace", "crds", "operator", "kafka", "topic", "smoke", "ready"];
@@ -24,6 +25,15 @@ fn up_makes_a_verified_kafka_from_nothing() {
     let conditions = kafka["status"]["conditions"].as_array().expect("conditions");
     assert!(conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"), "{conditions:?}");
     assert_eq!(kafka["status"]["observedGeneration"], kafka["metadata"]["generation"]);
+    // The operator is the one that was asked for: the images of both have the same names.
+    let log = ground.kubectl(&["logs", "deployment/strimzi-cluster-operator", "-n", "kafka"]);
+    let played = log.lines().take(20).any(|line| line.contains("kstrim's stand-in"));
+    assert_eq!(
+        played,
+        Operator::of_ground() == Operator::StandIn,
+        "{}",
+        log.lines().next().unwrap_or_default()
+    );
     let listed = ground.run("minikube", &["profile", "list", "--light", "-o", "json"]).expect(0).json();
     let valid = listed["valid"].as_array().expect("profiles");
     assert!(valid.iter().any(|p| p["Name"] == profile()), "{valid:?}");

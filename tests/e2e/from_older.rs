@@ -1,8 +1,9 @@
-//! From one Strimzi to a later one on a real cluster. The images of the older releases are those of the
-//! newest under other names: what is proven is the order, the real API server's part, and real Kafka over
-//! each rolling update.
+//! From one Strimzi to a later one on a real cluster. With the stand-in, the images of the older releases are those of
+//! the newest under other names: what is proven is the order, the real API server's part, and real Kafka over each
+//! rolling update. With the real operator all is as it would be.
 
-use crate::ground::Ground;
+use crate::ground::{Ground, profile};
+use crate::operator::Operator;
 
 /// The newest images, and the names under which older releases ask for them.
 const TAGS: [(&str, &str); 5] = [
@@ -13,13 +14,26 @@ const TAGS: [(&str, &str); 5] = [
     ("kafka:1.2.0-kafka-4.3.1", "kafka:1.2.0-kafka-4.2.0"),
 ];
 
+/// What a real upgrade needs beside the images of the newest release.
+const ARCHIVES: [&str; 3] = ["operator-0.51.0", "kafka-0.51.0-kafka-4.2.0", "kafka-1.2.0-kafka-4.2.0"];
+
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn what_0_51_stored_is_read_by_1_2() {
     let ground = Ground::with_a_cluster("from_older::what_0_51_stored_is_read_by_1_2");
-    for (have, wanted) in TAGS {
-        let tag = format!("ctr -n k8s.io images tag --force quay.io/strimzi/{have} quay.io/strimzi/{wanted}");
-        ground.in_node(&tag);
+    match Operator::of_ground() {
+        Operator::StandIn => {
+            for (have, wanted) in TAGS {
+                let names = format!("quay.io/strimzi/{have} quay.io/strimzi/{wanted}");
+                ground.in_node(&format!("ctr -n k8s.io images tag --force {names}"));
+            }
+        }
+        Operator::Real => {
+            for archive in ARCHIVES {
+                let file = ground.real_archive(archive);
+                ground.run("minikube", &["image", "load", "-p", profile(), &file]).expect(0);
+            }
+        }
     }
     let folder = ground.install_manifests().display().to_string();
     let manifest = format!("{folder}/strimzi-cluster-operator-0.51.0.yaml");

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::operator::Operator;
+use crate::results;
 use crate::run::{Run, Running};
 
 /// The tests' profile. The ground is shared: nothing else may have this name. Two processes may run tests
@@ -49,6 +51,8 @@ pub struct Ground {
     minikube_home: PathBuf,
     up: Vec<OsString>,
     runs: std::cell::Cell<u32>,
+    began: Instant,
+    without: std::cell::RefCell<Vec<String>>,
     env: std::cell::RefCell<Vec<(&'static str, String)>>,
     _file: File,
     _held: MutexGuard<'static, ()>,
@@ -81,6 +85,8 @@ impl Ground {
             file.lock().expect("the lock of the ground");
         }
         let arguments = variable("KSTRIM_GROUND_START_ARGS");
+        let mut archives = vec![variable("KSTRIM_GROUND_OPERATOR_TAR"), variable("KSTRIM_GROUND_KAFKA_TAR")];
+        archives.extend(env::var_os("KSTRIM_GROUND_BRIDGE_TAR").filter(|v| !v.is_empty()));
         let ground = Self {
             test,
             home: folder.join("home"),
@@ -89,9 +95,11 @@ impl Ground {
             up: up_arguments(
                 arguments.to_str().expect("text"),
                 &variable("KSTRIM_GROUND_MANIFEST"),
-                [variable("KSTRIM_GROUND_OPERATOR_TAR"), variable("KSTRIM_GROUND_KAFKA_TAR")],
+                archives,
             ),
             runs: 0.into(),
+            began: Instant::now(),
+            without: std::cell::RefCell::default(),
             env: std::cell::RefCell::default(),
             _file: file,
             _held: held,
@@ -214,6 +222,14 @@ impl Ground {
         self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words)
     }
 
+    /// Whether a part of this test is run on this operator; if not, the result says so.
+    pub fn runs(&self, part: &str) -> bool {
+        let Some(because) = Operator::of_ground().exception(self.test, part) else { return true };
+        println!("  without {part}: {because}");
+        self.without.borrow_mut().push(format!("without {part}: {because}"));
+        false
+    }
+
     /// From now on every HTTP of what is started goes to a port on which nobody listens. What is on this
     /// machine is excepted: kubectl's way to the cluster.
     pub fn without_network(&self) {
@@ -251,6 +267,15 @@ impl Ground {
     /// The folder of kstrim's cache.
     pub fn cache(&self) -> PathBuf {
         self.home.join(".cache/kstrim")
+    }
+
+    /// The archive of an image of the real operators, by its name: `operator-0.51.0`.
+    #[track_caller]
+    pub fn real_archive(&self, image: &str) -> String {
+        let real = env::var("KSTRIM_GROUND_REAL").expect("eval \"$(tests/ground/ground env)\"");
+        let file = Path::new(&real).join("images").join(format!("{image}.tar"));
+        assert!(file.is_file(), "{} is missing: build it, or save the image there", file.display());
+        file.display().to_string()
     }
 
     /// A file of the test's own.
@@ -385,9 +410,14 @@ impl Ground {
     }
 }
 
-/// A test that fails leaves a picture of the cluster beside its logs.
+/// Each test leaves its result; one that fails also a picture of the cluster beside its logs.
 impl Drop for Ground {
     fn drop(&mut self) {
+        let mut result = if std::thread::panicking() { "**failed**" } else { "passed" }.to_owned();
+        for part in self.without.borrow().iter() {
+            result.push_str(&format!("; {part}"));
+        }
+        results::write(self.test, &result, self.began.elapsed());
         if !std::thread::panicking() {
             return;
         }
@@ -418,7 +448,7 @@ impl Drop for Ground {
 }
 
 /// `minikube start`'s arguments as kstrim's: what kstrim has a flag for, by that flag.
-fn up_arguments(start: &str, manifest: &OsString, archives: [OsString; 2]) -> Vec<OsString> {
+fn up_arguments(start: &str, manifest: &OsString, archives: Vec<OsString>) -> Vec<OsString> {
     let mut words = Vec::new();
     for argument in start.split_whitespace() {
         match argument.split_once('=') {
@@ -436,9 +466,10 @@ fn up_arguments(start: &str, manifest: &OsString, archives: [OsString; 2]) -> Ve
 }
 
 /// Look until it is there, less often the longer it takes: a look costs a cluster something. The last thing seen is in
-/// the failure.
+/// the failure. The limit is the stand-in's.
 #[track_caller]
 pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let limit = Operator::of_ground().limit(limit);
     let began = Instant::now();
     loop {
         match look() {

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::operator::Operator;
+
 /// What a finished run left.
 pub struct Run {
     /// The command, for people.
@@ -61,8 +63,10 @@ impl Running {
         self.collect()
     }
 
-    /// Wait for its end; a run that takes longer than `limit` is killed and fails the test.
+    /// Wait for its end; a run that takes longer than `limit` is killed and fails the test. The limit is the
+    /// stand-in's.
     pub fn finish(mut self, limit: Duration) -> Run {
+        let limit = Operator::of_ground().limit(limit);
         while !self.ended() {
             if self.began.elapsed() > limit {
                 let _ = self.child.kill();

@@ -36,6 +36,30 @@ pub fn secrets(c: &mut Cluster, kafka: &Value) {
     }
 }
 
+/// Both authorities' certificates in one Secret, for whatever trusts them, and who may come to the brokers.
+pub fn trust(c: &mut Cluster, kafka: &Value) {
+    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
+    let name = format!("{cluster}-trustbundle");
+    if c.get(&format!("secrets/{ns}/{name}")).is_none() {
+        let bundle = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "trust-bundle", "trust-bundle"),
+                "ownerReferences": [of_kafka(kafka)]},
+            "data": {"cluster-ca.crt": STANDARD.encode(SIGNER), "clients-ca.crt": STANDARD.encode(SIGNER)}});
+        c.create(&builtin("secrets"), bundle);
+    }
+    let name = format!("{cluster}-network-policy-kafka");
+    if c.get(&format!("networkpolicies.networking.k8s.io/{ns}/{name}")).is_none() {
+        let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "kafka", "kafka"),
+                "ownerReferences": [of_kafka(kafka)]},
+            "spec": {"podSelector": {"matchLabels": {"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka",
+                    "strimzi.io/name": format!("{cluster}-kafka")}},
+                "policyTypes": ["Ingress"],
+                "ingress": [{"ports": [{"port": 9092, "protocol": "TCP"}]}]}});
+        c.create(&builtin("networkpolicies"), policy);
+    }
+}
+
 /// What `-o go-template={{index .data "KEY" | base64decode}}` makes of a Secret.
 pub fn template(secret: &Value, template: &str) -> Option<String> {
     let key = template.strip_prefix(r#"{{index .data ""#)?.strip_suffix(r#"" | base64decode}}"#)?;

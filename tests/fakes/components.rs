@@ -294,14 +294,22 @@ const FIELDS: [(&str, &str, &str); 2] = [
     ("cruiseControl", "cruise-control", "STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"),
 ];
 
-/// Make what the Kafka's fields ask for, and take away what they do not any more.
-pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value) {
+/// With which the topic operator comes to Cruise Control.
+fn topic_operators_secret(cluster: &str) -> String {
+    format!("{cluster}-entity-topic-operator-cc-api")
+}
+
+/// Make one of the parts as the Kafka's field asks for it, or take it away where it does not any more.
+pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value, wanted: &str) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
-    for (field, part, variable) in FIELDS {
+    for (field, part, variable) in FIELDS.into_iter().filter(|(_, part, _)| *part == wanted) {
         let name = format!("{cluster}-{part}");
         if !kafka["spec"][field].is_object() {
             for kind in ["deployments.apps", "services"] {
                 c.delete(&format!("{kind}/{ns}/{name}"));
+            }
+            if part == "cruise-control" {
+                c.delete(&format!("secrets/{ns}/{}", topic_operators_secret(cluster)));
             }
             continue;
         }
@@ -311,15 +319,25 @@ pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value) {
             "name": name, "ports": [{"containerPort": 9404, "name": "tcp-prometheus", "protocol": "TCP"}]});
         if part == "cruise-control" {
             service(c, ns, &name, 9090, &labels, &owners);
+            let secret = topic_operators_secret(cluster);
+            if c.get(&format!("secrets/{ns}/{secret}")).is_none() {
+                let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                    "metadata": {"name": secret, "namespace": ns, "labels": labels, "ownerReferences": owners},
+                    "data": {"topic-operator.apiAdminName": "dG9waWMtb3BlcmF0b3I=",
+                        "topic-operator.apiAdminPassword": "cGxhbnRlZC1wYXNzd29yZA=="}});
+                c.create(&builtin("secrets"), secret);
+            }
         }
         workload(c, ns, &name, &labels, &owners, container);
     }
 }
 
-/// Whether all of it is up.
-pub fn of_kafka_ready(c: &Cluster, kafka: &Value) -> bool {
+/// Whether one of the parts is up, or not wanted.
+pub fn of_kafka_ready(c: &Cluster, kafka: &Value, wanted: &str) -> bool {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
-    FIELDS.iter().filter(|(field, ..)| kafka["spec"][*field].is_object()).all(|(_, part, _)| {
+    let mut asked =
+        FIELDS.iter().filter(|(field, part, _)| *part == wanted && kafka["spec"][*field].is_object());
+    asked.all(|(_, part, _)| {
         let up = pods_of(c, ns, cluster, part);
         !up.is_empty() && up.iter().all(pods::is_ready)
     })

@@ -10,6 +10,11 @@ use crate::components;
 use crate::desired::{self, Pool};
 use crate::pods;
 
+// What a reconciliation waits for after the brokers, by the end of its Deployment's name.
+const CRUISE_CONTROL: &str = "cruise-control";
+const ENTITY_OPERATOR: &str = "entity-operator";
+const EXPORTER: &str = "kafka-exporter";
+
 const KAFKAS: &str = "kafkas.kafka.strimzi.io";
 
 /// A running operator that may do its work.
@@ -240,6 +245,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             desired::claims(c, &kafka, &pools);
             desired::services(c, &kafka);
             crate::certificates::secrets(c, &kafka);
+            crate::certificates::trust(c, &kafka);
             desired::pool_status(c, &kafka, &pools);
             if !c.elapsed(&uid, &format!("pods {}", work.since), t.pods) {
                 return;
@@ -249,11 +255,19 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
         }
         "pods" if pods_ready(c, &kafka, &pools) => {
             c.memory.fatal.remove(&uid);
-            desired::entity_operator(c, &kafka, &operator.deployment);
-            components::of_kafka(c, &kafka, &operator.deployment);
-            enter(c, &name, "entity");
+            components::of_kafka(c, &kafka, &operator.deployment, CRUISE_CONTROL);
+            enter(c, &name, CRUISE_CONTROL);
         }
-        "entity" if desired::entity_ready(c, &kafka) && components::of_kafka_ready(c, &kafka) => {
+        // In this order: whoever is never ready keeps those after it from being made.
+        CRUISE_CONTROL if components::of_kafka_ready(c, &kafka, CRUISE_CONTROL) => {
+            desired::entity_operator(c, &kafka, &operator.deployment);
+            enter(c, &name, ENTITY_OPERATOR);
+        }
+        ENTITY_OPERATOR if desired::entity_ready(c, &kafka) => {
+            components::of_kafka(c, &kafka, &operator.deployment, EXPORTER);
+            enter(c, &name, EXPORTER);
+        }
+        EXPORTER if components::of_kafka_ready(c, &kafka, EXPORTER) => {
             ready(c, key, &kafka, &pools, &operator.deployment);
             finish(c, &name, &uid, &marker);
         }
@@ -269,12 +283,18 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
                 finish(c, &name, &uid, &marker);
                 return;
             }
-            let pod = missing_pod(c, &kafka, &pools).unwrap_or_default();
+            let what = match missing_pod(c, &kafka, &pools) {
+                Some(pod) => format!("Pods resource {pod}"),
+                None => format!("Deployment resource {}-{phase}", text(&kafka, "/metadata/name")),
+            };
             let message = format!(
-                "Exceeded timeout of 300000ms while waiting for Pods resource {pod} in namespace {ns} to be ready"
+                "Exceeded timeout of 300000ms while waiting for {what} in namespace {ns} to be ready"
             );
             not_ready(c, key, "StrimziTimeoutException", &message, generation);
-            c.memory.fatal.insert(uid, true);
+            // What is beside the brokers is waited for anew each time.
+            if phase == "pods" {
+                c.memory.fatal.insert(uid, true);
+            }
             c.memory.running.remove(&name);
             c.touch();
         }

@@ -268,7 +268,11 @@ impl Run {
         assert!(self.between(from, to).count() > 0, "{}: no look between {from} and {to}", self.recording);
         for look in self.between(from, to) {
             assert_eq!(look.terminal.as_ref().map(|f| f.id.as_str()), Some(id), "{}", self.say(look));
-            assert!(matches!(&look.readiness, Readiness::Failed(f) if f.id.as_str() == id), "{}", self.say(look));
+            assert!(
+                matches!(&look.readiness, Readiness::Failed(f) if f.id.as_str() == id),
+                "{}",
+                self.say(look)
+            );
         }
     }
 

@@ -61,7 +61,9 @@ fn found(objects: Vec<Value>, log: Option<&str>) -> Vec<Finding> {
 /// The lock as a cause: whether it is found, and certain some time.
 fn is_lock(objects: Vec<Value>, log: Option<&str>) -> bool {
     found(objects, log).first().is_some_and(|f| {
-        f.id.as_str() == "KS-OPERATOR-LOCK" && f.certain_after.is_some() && f.cure == Some(Cure::RestartOperator)
+        f.id.as_str() == "KS-OPERATOR-LOCK"
+            && f.certain_after.is_some()
+            && f.cure == Some(Cure::RestartOperator)
     })
 }
 

@@ -215,7 +215,10 @@ fn an_operator_too_old_for_this_kubernetes() {
     let log =
         "Caused by: com.fasterxml...UnrecognizedPropertyException: Unrecognized field \"emulationMajor\""
             .to_owned();
-    assert_eq!(look(with([pod]), &expect, &Answers::from([(probe, log)]))[0].id.as_str(), "KS-OPERATOR-KUBERNETES");
+    assert_eq!(
+        look(with([pod]), &expect, &Answers::from([(probe, log)]))[0].id.as_str(),
+        "KS-OPERATOR-KUBERNETES"
+    );
 }
 
 #[test]
@@ -385,7 +388,9 @@ fn volumes() {
     let expect = Expect::kafka("kafka", "my-cluster");
     let probe = look(with([claim.clone()]), &expect, &Answers::new())[0].probes[0].clone();
     let told = |claim: &Value, classes: &str| {
-        look(with([claim.clone()]), &expect, &Answers::from([(probe.clone(), classes.to_owned())]))[0].id.as_str()
+        look(with([claim.clone()]), &expect, &Answers::from([(probe.clone(), classes.to_owned())]))[0]
+            .id
+            .as_str()
     };
     let named = |class: &str| {
         let mut claim = claim.clone();
@@ -404,6 +409,51 @@ fn volumes() {
     );
 }
 
+/// On the real operator the topic operator starts after Cruise Control is ready, which takes two minutes, and is a JVM.
+#[test]
+fn a_topic_operator_that_starts_late_is_waited_for() {
+    let expect =
+        Expect { topic: Some("t".into()), ..Expect::kafka("kafka", "my-cluster").scope(Scope::Topic) };
+    let topic = json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "generation": 1,
+        "creationTimestamp": T0, "labels": {"strimzi.io/cluster": "my-cluster"}}});
+    let pod = |part: &str, ready: bool| {
+        let state = if ready { "True" } else { "False" };
+        json!({"kind": "Pod", "metadata": {"name": format!("my-cluster-{part}"), "namespace": "kafka", "uid": part,
+            "creationTimestamp": T0, "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/kind": "Kafka",
+                "strimzi.io/component-type": part}},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": state}], "containerStatuses": [
+                {"name": part, "image": "x:1", "ready": ready, "restartCount": 0, "state": {"running": {"startedAt": T0}}}]}})
+    };
+    let mut judge = Judge::new();
+    let answers = Answers::new();
+    let mut look = |seconds: i64, pods: Vec<Value>| {
+        let objects = container(true, 0, json!({"running": {"startedAt": T0}}), json!({}));
+        let snapshot = Snapshot::of(objects.into_iter().chain(pods).chain([topic.clone()]).map(Object::new));
+        let now = now() + SignedDuration::from_secs(seconds);
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now };
+        let verdict = judge.look(&scene);
+        let why = match ready::kafka(&scene, &verdict) {
+            Readiness::Progressing { why } => why,
+            other => format!("{other:?}"),
+        };
+        (why, verdict.terminal.map(|f| f.id.as_str()))
+    };
+    let waits = "Kafka: waiting for Cruise Control (starting)";
+    for seconds in [0, 60, 120] {
+        let (why, terminal) = look(seconds, vec![pod("cruise-control", false)]);
+        assert_eq!((why.as_str(), terminal), (waits, None), "{seconds}");
+    }
+    for seconds in [121, 160] {
+        let starting = vec![pod("cruise-control", true), pod("entity-operator", false)];
+        assert_eq!(look(seconds, starting).1, None, "{seconds}");
+    }
+    // From here on it has no excuse, but half a minute's time.
+    let there = || vec![pod("cruise-control", true), pod("entity-operator", true)];
+    assert_eq!(look(161, there()).1, None);
+    assert_eq!(look(180, there()).1, None);
+    assert_eq!(look(195, there()).1, Some("KS-TOPIC-UNSERVED"));
+}
+
 #[test]
 fn topics_users_and_namespaces() {
     let topic = |status: Value| {
@@ -412,8 +462,17 @@ fn topics_users_and_namespaces() {
     };
     let expect =
         Expect { topic: Some("t".into()), ..Expect::kafka("kafka", "my-cluster").scope(Scope::Topic) };
-    let ids = |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.as_str()).collect::<Vec<_>>();
-    assert_eq!(ids(with([topic(json!({}))])), ["KS-TOPIC-UNSERVED"]);
+    let ids =
+        |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.as_str()).collect::<Vec<_>>();
+    // Nobody has looked at it. Nobody can before the topic operator runs, which comes after the brokers.
+    assert_eq!(ids(with([topic(json!({}))])), [""; 0]);
+    let ready = |objects: Vec<Value>| {
+        let mut objects = objects;
+        objects[1]["status"] = json!({"observedGeneration": 1,
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": T0}]});
+        objects
+    };
+    assert_eq!(ids(ready(with([topic(json!({}))]))), ["KS-TOPIC-UNSERVED"]);
     let failed = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "False", "reason": "KafkaError", "message": "PolicyViolation", "lastTransitionTime": T0}]});
     assert_eq!(ids(with([topic(failed.clone())])), ["KS-TOPIC-REFUSED"]);
     // No refusal: the brokers were down when it asked, or not heard of for a moment.

@@ -7,6 +7,8 @@ operator_image=quay.io/strimzi/operator:$strimzi
 bridge_image=quay.io/strimzi/kafka-bridge:1.1.0
 kafka_tar=$images/kafka-$strimzi.tar
 operator_tar=$images/operator-$strimzi.tar
+# The stand-in's is in the operator's archive.
+bridge_tar=
 
 kafka_jars() {
   rm -rf "$ground/kafka-jars"

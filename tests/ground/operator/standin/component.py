@@ -83,6 +83,9 @@ class Component:
         return self.owned({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": self.full},
                            "spec": budget | {"selector": {"matchLabels": self.selector}}})
 
+    def network_policy(self, rules: list[Object], name: str = "") -> Object:
+        return self.owned(resources.network_policy(name or self.full, self.selector, rules))
+
     def config_map(self, name: str, data: dict[str, str]) -> Object:
         return self.owned({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 

@@ -117,7 +117,7 @@ class ConnectCluster:
         rest = [("rest-api", PORT)]
         data = self.data(kube)
         for part in (own.service_account(), own.service(self.service, rest), own.headless(own.full, rest),
-                     own.config_map(self.config_map, data),
+                     own.config_map(self.config_map, data), self._policy(),
                      own.disruption_budget({"minAvailable": max(self.replicas - 1, 0)})):
             kube.apply(part)
         configuration = broker.digest(data["kafka-connect.properties"])
@@ -128,6 +128,13 @@ class ConnectCluster:
         self._roll(kube, prefix, waiter, pods)
         for pod in pods:
             waiter.pod(pod["metadata"]["name"])
+
+    def _policy(self) -> Object:
+        """The REST API is for the operator and the workers."""
+        itself = {"podSelector": {"matchLabels": self.component.selector}}
+        rules = [resources.ingress(PORT, itself, resources.CLUSTER_OPERATOR),
+                 *(resources.ingress(number) for _name, number in metrics.ports(self.component.spec))]
+        return self.component.network_policy(rules)
 
     def _roll(self, kube: Kube, prefix: str, waiter: Waiter, pods: list[Object]) -> None:
         """Make pods of an older template anew, one by one, those that are not ready first."""

@@ -48,6 +48,15 @@ def _env(pairs: dict[str, str]) -> list[Object]:
     return [{"name": name, "value": value} for name, value in pairs.items()]
 
 
+def topic_operator(cluster: Cluster) -> bool:
+    return "topicOperator" in (cluster.kafka["spec"].get("entityOperator") or {})
+
+
+def api_secret(cluster: Cluster) -> str:
+    """The secret with which the topic operator comes to Cruise Control."""
+    return f"{cluster.name}-entity-topic-operator-cc-api"
+
+
 def config_maps(cluster: Cluster) -> list[Object]:
     labels = cluster.labels("entity-operator", f"{cluster.name}-entity-operator")
     return [cluster.owned({"apiVersion": "v1", "kind": "ConfigMap",
@@ -75,6 +84,8 @@ def deployment(cluster: Cluster) -> Object:
                 "STRIMZI_SECURITY_PROTOCOL": "PLAINTEXT",
             }), template.get("topicOperatorContainer") or {}))
         volumes += _volumes(name, "to", "topic")
+        if cluster.kafka["spec"].get("cruiseControl"):
+            _with_cruise_control(cluster, containers[-1], volumes)
     if "userOperator" in spec:
         user = spec["userOperator"]
         authorized = "authorization" in cluster.kafka["spec"]["kafka"]
@@ -107,6 +118,20 @@ def deployment(cluster: Cluster) -> Object:
                      "strimzi.io/cluster-ca-cert-generation": "0", "strimzi.io/cluster-ca-key-generation": "0",
                      "strimzi.io/server-cert-hash": digest(cluster.ca_cert)} | (own.get("annotations") or {})},
                      "spec": body}}})
+
+
+def _with_cruise_control(cluster: Cluster, container: Object, volumes: list[Object]) -> None:
+    """What the topic operator gets beside, where there is Cruise Control."""
+    container["env"] += _env({
+        "STRIMZI_CRUISE_CONTROL_ENABLED": "true", "STRIMZI_CRUISE_CONTROL_RACK_AWARE": "false",
+        "STRIMZI_CRUISE_CONTROL_HOSTNAME": f"{cluster.name}-cruise-control.{cluster.namespace}.svc",
+        "STRIMZI_CRUISE_CONTROL_PORT": "9090", "STRIMZI_CRUISE_CONTROL_SSL_ENABLED": "true",
+        "STRIMZI_CRUISE_CONTROL_AUTH_ENABLED": "true"})
+    secrets = (("cluster-ca-certs", "/etc/cluster-ca-certs/", f"{cluster.name}-cluster-ca-cert"),
+               ("eto-cc-api", "/etc/eto-cc-api/", api_secret(cluster)))
+    for volume, path, secret in secrets:
+        container["volumeMounts"].append({"name": volume, "mountPath": path})
+        volumes.append({"name": volume, "secret": {"secretName": secret}})
 
 
 def _volumes(name: str, short: str, kind: str) -> list[Object]:

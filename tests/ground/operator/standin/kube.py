@@ -39,6 +39,7 @@ KINDS = {
     "KafkaTopic": ("apis/kafka.strimzi.io/v1", "kafkatopics"),
     "KafkaUser": ("apis/kafka.strimzi.io/v1", "kafkausers"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
+    "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),

@@ -50,11 +50,11 @@ class Attempt:
         metadata = validation.metadata_version(self.kafka, version)
         resources.authorities(self.kube, cluster, self.prefix)
         rules = metrics.rules(self.kube, self.namespace, self.kafka["spec"]["kafka"])
-        self._surroundings(cluster)
+        self._surroundings(cluster, pools)
         self._scale_down(cluster, pools)
         self._brokers(cluster, pools, version, metadata, rules)
-        self._entity_operator(cluster)
         beside.cruise_control(self.kube, cluster, pools, self.waiter)
+        self._entity_operator(cluster)
         beside.exporter(self.kube, cluster, version, self.waiter)
         del self.made["autoRebalance"]
         self.made |= {
@@ -73,9 +73,13 @@ class Attempt:
             if not made.startswith("-"):
                 return made
 
-    def _surroundings(self, cluster: Cluster) -> None:
+    def _surroundings(self, cluster: Cluster, pools: list[Pool]) -> None:
         apply = self.kube.apply
+        ports = [number for _name, number in metrics.ports(self.kafka["spec"]["kafka"])]
+        apply(resources.kafka_policy(cluster, ports))
         apply(resources.service_account(cluster, "kafka"))
+        for part in resources.kafka_role(cluster, [pool.pod_name(node) for pool in pools for node in pool.ids]):
+            apply(part)
         resources.certificate(self.kube, cluster, f"{self.name}-cluster-operator-certs", "cluster-operator",
                               "cluster-operator")
         for service in resources.services(cluster):
@@ -150,8 +154,10 @@ class Attempt:
         name = f"{self.name}-entity-operator"
         if not ("topicOperator" in spec or "userOperator" in spec):
             self.kube.delete("Deployment", self.namespace, name)
+            self.kube.delete("NetworkPolicy", self.namespace, name)
             return
         self.kube.apply(resources.service_account(cluster, "entity-operator"))
+        self.kube.apply(resources.entity_policy(cluster))
         for part in [*resources.entity_role(cluster), *entity.config_maps(cluster),
                      resources.disruption_budget(cluster, "entity-operator")]:
             self.kube.apply(part)

@@ -120,6 +120,66 @@ def disruption_budget(cluster: Cluster, component: str) -> Object:
             "strimzi.io/cluster": cluster.name, "strimzi.io/kind": "Kafka", "strimzi.io/name": name}}}})
 
 
+def peer(**labels: str) -> Object:
+    """Pods of the namespace that a NetworkPolicy lets in, by their `strimzi.io/` labels."""
+    return {"podSelector": {"matchLabels": {f"strimzi.io/{key}": value for key, value in labels.items()}}}
+
+
+def ingress(port: int, *peers: Object) -> Object:
+    """A rule of a NetworkPolicy: who may come to a port; everybody where nobody is named."""
+    rule: Object = {"ports": [{"port": port, "protocol": "TCP"}]}
+    return rule | {"from": list(peers)} if peers else rule
+
+
+def network_policy(name: str, selector: Object, rules: list[Object]) -> Object:
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+            "spec": {"podSelector": {"matchLabels": selector}, "policyTypes": ["Ingress"], "ingress": rules}}
+
+
+CLUSTER_OPERATOR = peer(kind="cluster-operator")
+
+
+def _policy(cluster: Cluster, name: str, component: str, rules: list[Object]) -> Object:
+    full = f"{cluster.name}-{component}"
+    labels = cluster.labels(component, full)
+    selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name")}
+    made = network_policy(name, selector, rules)
+    made["metadata"]["labels"] = labels
+    return cluster.owned(made)
+
+
+def kafka_policy(cluster: Cluster, metrics_ports: list[int]) -> Object:
+    """Who may come to the brokers: clients to every listener, Strimzi's own pods to the inner ports."""
+    name = cluster.name
+    brokers = peer(cluster=name, kind="Kafka", name=f"{name}-kafka")
+    others = [peer(name=f"{name}-{own}") for own in ("entity-operator", "kafka-exporter", "cruise-control")]
+    rules = [ingress(9090, brokers, CLUSTER_OPERATOR), ingress(9091, CLUSTER_OPERATOR, brokers, *others),
+             ingress(8443, CLUSTER_OPERATOR), *(ingress(listener["port"]) for listener in cluster.listeners),
+             *map(ingress, metrics_ports)]
+    return _policy(cluster, f"{name}-network-policy-kafka", "kafka", rules)
+
+
+def entity_policy(cluster: Cluster) -> Object:
+    """The entity operator is asked for its health alone."""
+    name = f"{cluster.name}-entity-operator"
+    return _policy(cluster, name, "entity-operator", [ingress(8080), ingress(8081)])
+
+
+def kafka_role(cluster: Cluster, pods: list[str]) -> list[Object]:
+    """What the brokers read through the API: the certificates that they trust, and their own."""
+    name = f"{cluster.name}-kafka"
+    group = "rbac.authorization.k8s.io"
+    labels = cluster.labels("kafka", name)
+    secrets = [f"{cluster.name}-cluster-ca-cert", f"{cluster.name}-trustbundle", *pods]
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}]
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": name, "labels": labels}, "rules": rules}
+    binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding",
+               "metadata": {"name": f"{name}-role", "labels": labels},
+               "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
+               "roleRef": {"apiGroup": group, "kind": "Role", "name": name}}
+    return [cluster.owned(role), cluster.owned(binding)]
+
+
 def entity_role(cluster: Cluster) -> list[Object]:
     """What the install's ClusterRole strimzi-entity-operator allows, in the cluster's namespace, to the entity operator.
 
@@ -177,6 +237,11 @@ def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
             cluster.ca_cert, cluster.ca_key = cert, key
         else:
             cluster.clients_ca_cert = cert
+    bundle = secret(cluster, f"{cluster.name}-trustbundle", {
+        "cluster-ca.crt": cluster.ca_cert, "clients-ca.crt": cluster.clients_ca_cert}, "trust-bundle")
+    bundle["metadata"]["labels"]["strimzi.io/name"] = "strimzi"
+    bundle["metadata"]["annotations"] = {f"strimzi.io/{kind}-ca-cert-generation": "0" for kind in ("cluster", "clients")}
+    kube.apply(bundle)
 
 
 def certificate(kube: Kube, cluster: Cluster, name: str, common: str, stem: str,

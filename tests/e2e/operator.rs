@@ -1,0 +1,86 @@
+//! Strimzi's operator on the ground: the real one, or the stand-in that machines without its images have
+//! (`tests/ground/ground test --operator real`).
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+/// The operator that the ground was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `tests/ground/operator`: Python, in place of the cluster, topic and user operator, and of the bridge.
+    StandIn,
+    /// Strimzi's own images.
+    Real,
+}
+
+/// What only one of the two operators can run.
+pub struct Exception {
+    /// The test, as `cargo test` names it.
+    pub test: &'static str,
+    /// What of it.
+    pub part: &'static str,
+    /// The operator on which it is not run.
+    pub not_on: Operator,
+    /// Why.
+    pub because: &'static str,
+}
+
+/// All exceptions. Everything else runs on both operators.
+pub const EXCEPTIONS: [Exception; 1] = [Exception {
+    test: "components::components_come_and_go_without_a_trace",
+    part: "exporter",
+    not_on: Operator::Real,
+    because: "the Kafka Exporter is in no package registry, so the real Kafka image is built without it",
+}];
+
+impl Operator {
+    /// The operator that `ground env` was asked for.
+    ///
+    /// # Panics
+    /// Without a ground.
+    pub fn of_ground() -> Self {
+        match std::env::var("KSTRIM_GROUND_OPERATOR").as_deref() {
+            Ok("stand-in") => Self::StandIn,
+            Ok("real") => Self::Real,
+            other => panic!("KSTRIM_GROUND_OPERATOR is {other:?}: eval \"$(tests/ground/ground env)\""),
+        }
+    }
+
+    /// A time limit that was chosen for the stand-in. The real operators, and every program of the real Kafka image,
+    /// are JVMs that start on few and busy processors.
+    pub fn limit(self, of_stand_in: Duration) -> Duration {
+        match self {
+            Self::StandIn => of_stand_in,
+            Self::Real => of_stand_in * 2,
+        }
+    }
+
+    /// Why a part of a test is not run here.
+    pub fn exception(self, test: &str, part: &str) -> Option<&'static str> {
+        let row = EXCEPTIONS.iter().find(|e| e.test == test && e.part == part && e.not_on == self);
+        row.map(|e| e.because)
+    }
+}
+
+impl Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StandIn => "stand-in",
+            Self::Real => "real",
+        })
+    }
+}
+
+/// Each exception is one of a test that exists and asks for it: needs no ground.
+#[test]
+fn every_exception_is_asked_for_by_its_test() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
+    for Exception { test, part, because, .. } in EXCEPTIONS {
+        let (module, function) = test.split_once("::").expect("module::test");
+        let source = std::fs::read_to_string(folder.join(module).with_extension("rs")).expect("the module");
+        assert!(source.contains(&format!("fn {function}()")), "there is no test {test}");
+        assert!(source.contains("ground.runs("), "{test} does not ask for its exception");
+        assert!(source.contains(&format!("\"{part}\"")), "{test} has no part {part}");
+        assert!(!because.is_empty());
+    }
+}
