@@ -10,6 +10,7 @@
 
 mod ground;
 mod run;
+mod through;
 
 mod bystanders;
 mod clients;
