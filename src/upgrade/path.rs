@@ -395,8 +395,8 @@ impl Refuse<'_> {
         }
         let (release, running) = (&state.release.version, &state.kafka);
         Some(format!(
-            "a new cluster of Strimzi {release} with Kafka {kafkas} in place of {running} could be upgraded{over}, on \
-             Kubernetes {min} to {max}"
+            "a new cluster of Strimzi {release} with Kafka {kafkas} in place of {running} could be \
+             upgraded{over}, on Kubernetes {min} to {max}"
         ))
     }
 

@@ -87,7 +87,7 @@ impl Rule {
             }
             // Kubernetes: "request to convert CR to an invalid group/version".
             Self::OldVersions => {
-                "nobody can apply a resource while metadata.managedFields names a version that its definition has lost"
+                "nobody can apply a resource whose metadata.managedFields names a version that its definition lost"
             }
             // CHANGELOG of 0.46.0.
             Self::ZookeeperEnds => {

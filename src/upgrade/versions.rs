@@ -3,8 +3,8 @@
 //! Two things name a version for as long as they exist: what is stored in it (`convert`), and the entries of
 //! `metadata.managedFields` that were written in it. The installed operator writes entries of the old version until
 //! the API server stops serving it. So that version stays in the definitions, which the API server needs for reading
-//! those entries, but is not served any more; then nobody can write an entry, and those that exist are moved; then the
-//! next release's own definitions follow.
+//! those entries, but is not served any more; then nobody can write an entry, and those that exist are moved; then
+//! the next release's own definitions follow.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -30,10 +30,12 @@ impl<'a> Through<'a> {
             let program = format!("bin/kafka-verifiable-{what}.sh");
             let mut command = vec![program.as_str(), "--bootstrap-server", server, "--topic", NAME];
             command.extend(more);
-            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("{NAME}-{what}"), "namespace": "kafka"},
-                "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 5, "containers": [{
-                    "name": what, "image": image, "imagePullPolicy": "IfNotPresent", "workingDir": "/opt/kafka",
-                    "command": command, "env": [{"name": "KAFKA_HEAP_OPTS", "value": "-Xmx128m"}]}]}})
+            let container = json!({"name": what, "image": image, "imagePullPolicy": "IfNotPresent",
+                "workingDir": "/opt/kafka", "command": command,
+                "env": [{"name": "KAFKA_HEAP_OPTS", "value": "-Xmx128m"}]});
+            json!({"apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": format!("{NAME}-{what}"), "namespace": "kafka"},
+                "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 5, "containers": [container]}})
         });
         ground.apply("through", &json!({"apiVersion": "v1", "kind": "List", "items": pods}).to_string());
         let through = Self { ground };
