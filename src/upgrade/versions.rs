@@ -17,14 +17,13 @@ use serde_json::{Value, json};
 
 use super::managed;
 use super::state::{GROUPS, items};
-use crate::cluster::installation;
+use crate::cluster::{change, installation};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::Unit;
 use crate::failure::Result;
 use crate::manifest::Object;
 use crate::manifest::label::DIGEST;
-use crate::observe::ApiErrorKind;
 use crate::observe::object::text;
 use crate::quickstart::{crds, ownership, sources};
 
@@ -139,8 +138,9 @@ impl Versions {
 
     /// Move the entries of one object, unless it has changed or gone: then it is looked at again.
     async fn write(&self, kind: &Kind, mut object: Value) -> Result<()> {
-        let moved = managed::moved(&object, &kind.group, &kind.stays(), &kind.stored);
-        object["metadata"]["managedFields"] = moved.unwrap_or_default();
+        let Some(moved) = managed::moved(&object, &kind.group, &kind.stays(), &kind.stored) else {
+            return Ok(());
+        };
         object["apiVersion"] = format!("{}/{}", kind.group, kind.stored).into();
         object["kind"] = json!(kind.kind);
         let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
@@ -151,12 +151,8 @@ impl Versions {
                 format!("/apis/{}/{}/{of}", kind.group, kind.stored)
             }
         };
-        match self.cx.kubectl.replace_at(&path, &object).await {
-            Err(e) if !matches!(e.kind, ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {
-                Err(self.failed(&e))
-            }
-            _ => Ok(()),
-        }
+        let replaced = change::replace_field_managers(&self.cx.kubectl, &path, &object, moved).await;
+        replaced.map(drop).map_err(|e| self.failed(&e))
     }
 
     fn failed(&self, error: &crate::observe::ApiError) -> Box<crate::failure::Failure> {
