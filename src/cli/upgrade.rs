@@ -11,7 +11,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   kstrim upgrade --release 1.2.0 --dry-run
   kstrim upgrade --release 1.2.0
-  kstrim upgrade --release 1.2.0 --kafka 4.2.1 --yes -o json";
+  kstrim upgrade --release 1.2.0 --kafka 4.2.1 --yes -o json
+  kstrim upgrade --release 1.2.0 --manifests manifests --image-archive operator.tar --image-archive kafka.tar";
 
 /// `kstrim upgrade`
 #[derive(Debug, Clone, Args)]
@@ -31,6 +32,12 @@ pub struct Upgrade {
     /// Install manifests: a folder with strimzi-cluster-operator-VERSION.yaml of each release on the way
     #[arg(long, value_name = "DIR")]
     pub manifests: Option<std::path::PathBuf>,
+    /// Load this image archive (docker save) before the first step, for a cluster without a registry; repeatable
+    #[arg(long, env = "KSTRIM_IMAGE_ARCHIVE", value_delimiter = ',', value_name = "FILE")]
+    pub image_archive: Vec<std::path::PathBuf>,
+    /// Take manifest and images of a release on the way from this file (kstrim bundle create); repeatable
+    #[arg(long, value_delimiter = ',', value_name = "FILE")]
+    pub bundle: Vec<std::path::PathBuf>,
     /// Take downloads from here instead of their publisher
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
     pub mirror: Option<String>,

@@ -47,6 +47,26 @@ pub async fn delete(
     Err(ApiError::new(ApiErrorKind::Conflict, format!("{} keeps changing", owned.path())))
 }
 
+/// Replace the field managers of the object at `path`, and nothing else of it: no `Owned` is needed for what changes
+/// nothing of the object itself. `false` if it has changed since it was read, or is gone.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn replace_field_managers(
+    kubectl: &Kubectl,
+    path: &str,
+    read: &Value,
+    entries: Value,
+) -> Result<bool, ApiError> {
+    let mut object = read.clone();
+    object["metadata"]["managedFields"] = entries;
+    match kubectl.replace_at(path, &object).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Merge into the object the patch that `patch` computes from its current state. `None`: there is nothing to change.
 /// The patch is recomputed for each new state of the object, so concurrent changes by others are not lost.
 ///

@@ -1,11 +1,13 @@
 //! `kstrim upgrade`
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use super::living::{self, Living};
 use super::session::{Ended, Session};
+use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
 use crate::config::{self, Settings};
@@ -13,6 +15,7 @@ use crate::event::TaskInfo;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart::{component as beside, next, refused};
+use crate::upgrade::images::Given;
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
 use crate::upgrade::steps::Way;
@@ -48,6 +51,7 @@ async fn upgrade(
     args: &Upgrade,
     target: &'static Release,
 ) -> Result<Ended> {
+    let given = given(global, args)?;
     let living = living::open_to_change(session, global, &args.topic).await?;
     let cx = living.cx.clone();
     let looked = async {
@@ -62,8 +66,10 @@ async fn upgrade(
     let (with, mirrored) = beside::resources(&living.before).await;
     living.before.stop_observing();
     let base = Settings { with, mirrored, ..cx.settings.clone() };
-    let choose = |stop: &Stop| choice(&base, args, &found, &way, stop);
-    let tasks = Way { cx: &cx, found: &found, choose: &choose }.tasks(&way)?;
+    unused(&given, &way)?;
+    let given = Rc::new(given);
+    let choose = |stop: &Stop| choice(&base, args, &given, &found, &way, stop);
+    let tasks = Way { cx: &cx, found: &found, choose: &choose, given: given.clone() }.tasks(&way)?;
     session.started(
         Some(&target.version.to_string()),
         tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect(),
@@ -111,10 +117,33 @@ async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) ->
     super::consent::ask(&question, "nothing was changed", &hint).await
 }
 
+/// The archives and bundles of the command line.
+fn given(global: &Global, args: &Upgrade) -> Result<Given> {
+    let mut settings = Settings::of_target(global, &args.topic);
+    settings.load_images(&args.image_archive)?;
+    let bundles = args.bundle.iter().map(|bundle| settings.open_bundle(bundle)).collect::<Result<_>>()?;
+    Ok(Given { archives: settings.image_archives, bundles })
+}
+
+/// A bundle of a release that is not on the way was given by mistake.
+fn unused(given: &Given, way: &[Stop]) -> Result<()> {
+    let on = |b: &&Bundle| way.iter().any(|s| s.release.version == b.index.set.release);
+    let Some(bundle) = given.bundles.iter().find(|b| !way.is_empty() && !on(b)) else { return Ok(()) };
+    let path = quote(&bundle.path.display().to_string());
+    let message = format!("--bundle {path} is for Strimzi {}", bundle.index.set.release);
+    let over: Vec<String> = way.iter().map(|s| s.release.version.to_string()).collect();
+    Err(Box::new(
+        Failure::new(config::INVALID, Kind::Usage, message)
+            .because(format!("the way leads over Strimzi {}", over.join(", ")))
+            .hint(format!("leave out --bundle {path}")),
+    ))
+}
+
 /// The settings of a stop as `up` would have them, and its choice.
 fn choice(
     base: &Settings,
     args: &Upgrade,
+    given: &Given,
     found: &Found,
     way: &[Stop],
     stop: &Stop,
@@ -131,7 +160,10 @@ fn choice(
     if let Some(size) = &found.shape.storage {
         settings.storage = size.clone();
     }
-    settings.manifests = args.manifests.as_ref().map(|given| manifest(given, way, stop)).transpose()?;
+    settings.bundle = given.bundles.iter().find(|b| b.index.set.release == stop.release.version).cloned();
+    if let (None, Some(folder)) = (&settings.bundle, &args.manifests) {
+        settings.manifests = Some(manifest(folder, way, stop)?);
+    }
     let choice = super::up::choose(&settings)?;
     Ok((settings, choice))
 }

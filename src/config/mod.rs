@@ -7,7 +7,7 @@ pub mod keys;
 mod parse;
 pub mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bundle::Bundle;
@@ -145,43 +145,65 @@ impl Settings {
             download_timeout: what.download_timeout,
             system_tools: what.system_tools,
             bundle: None,
-            image_archives: what.image_archive.clone(),
+            image_archives: Vec::new(),
             image_registry: what.image_registry.clone(),
             pull_secrets: what.image_pull_secret.clone(),
             pull_config: what.image_pull_config.clone(),
             tool_digests: what.tool_digests.clone(),
         };
+        settings.load_images(&what.image_archive)?;
         settings.check()?;
-        settings.elsewhere()?;
-        if let (Some(bundle), Some(_)) = (&what.bundle, &settings.target.context) {
-            let value = bundle.display().to_string();
-            return Err(invalid(
-                "--bundle",
-                &value,
-                "a file for minikube; a cluster of --context pulls its own images",
-            ));
-        }
+        settings.elsewhere();
         if let Some(bundle) = &what.bundle {
-            bundled::apply(&mut settings, Bundle::open(bundle)?)?;
+            let bundle = settings.open_bundle(bundle)?;
+            bundled::apply(&mut settings, bundle)?;
         }
         Ok(settings)
     }
 
     /// What is another on a cluster that is no minikube's: meant to last, and nothing can be loaded into it.
-    fn elsewhere(&mut self) -> Result<()> {
-        if self.target.context.is_none() {
-            return Ok(());
+    fn elsewhere(&mut self) {
+        if self.target.context.is_some() {
+            self.preset = self.preset.or(Some(PresetName::Ha));
+            self.stock = true;
         }
-        self.preset = self.preset.or(Some(PresetName::Ha));
-        self.stock = true;
-        match self.image_archives.first() {
-            None => Ok(()),
-            Some(archive) => Err(invalid(
+    }
+
+    /// Open a bundle, which can be loaded into minikube only.
+    ///
+    /// # Errors
+    /// `KS-SETTING-INVALID`, `KS-BUNDLE-*`.
+    pub fn open_bundle(&self, bundle: &Path) -> Result<Bundle> {
+        if self.target.context.is_some() {
+            let value = bundle.display().to_string();
+            let takes = "a file for minikube; a cluster of --context pulls its own images";
+            return Err(invalid("--bundle", &value, takes));
+        }
+        Bundle::open(bundle)
+    }
+
+    /// Take image archives, which have to exist and can be loaded into minikube only.
+    ///
+    /// # Errors
+    /// `KS-SETTING-INVALID`.
+    pub fn load_images(&mut self, archives: &[PathBuf]) -> Result<()> {
+        if let Some(archive) = archives.first().filter(|_| self.target.context.is_some()) {
+            return Err(invalid(
                 "--image-archive",
                 &archive.display().to_string(),
                 "images for minikube; a cluster of --context pulls its own (--image-registry names another registry)",
-            )),
+            ));
         }
+        if let Some(archive) = archives.iter().find(|a| !a.is_file()) {
+            let value = archive.display().to_string();
+            return Err(invalid(
+                "--image-archive",
+                &value,
+                "an image archive that exists (docker save -o FILE)",
+            ));
+        }
+        self.image_archives = archives.to_vec();
+        Ok(())
     }
 
     /// What a verb on an existing cluster needs: everything else is left open.
@@ -224,16 +246,6 @@ impl Settings {
     }
 
     fn check(&self) -> Result<()> {
-        for archive in &self.image_archives {
-            if !archive.is_file() {
-                let value = archive.display().to_string();
-                return Err(invalid(
-                    "--image-archive",
-                    &value,
-                    "an image archive that exists (docker save -o FILE)",
-                ));
-            }
-        }
         if let Some(file) = &self.pull_config
             && !file.is_file()
         {

@@ -83,6 +83,7 @@ pub mod code {
     pub const REQUEST_TIMED_OUT: i16 = 7;
     pub const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
     pub const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    pub const NOT_COORDINATOR: i16 = 16;
     pub const NOT_ENOUGH_REPLICAS: i16 = 19;
     pub const NOT_ENOUGH_REPLICAS_AFTER_APPEND: i16 = 20;
     pub const TOPIC_AUTHORIZATION_FAILED: i16 = 29;

@@ -4,6 +4,7 @@
 //! - [`client`]: brokers and topics by name; a [`Dial`] says how a broker is reached (kstrim
 //!   goes through a port-forward to the broker's pod).
 //! - [`admin`], [`produce`], [`fetch`]: what can be asked of a [`Client`].
+//! - [`groups`]: what consumer groups have committed.
 //! - [`records`]: record batches, read and written.
 //! - [`security`], [`scram`]: TLS, client certificates, passwords.
 //! - [`partition`]: which partition a key goes to.
@@ -18,6 +19,7 @@ pub mod client;
 pub mod conn;
 pub mod error;
 pub mod fetch;
+pub mod groups;
 pub mod junit;
 pub mod partition;
 pub mod produce;

@@ -84,7 +84,7 @@ impl Task<Cx> for Images {
         } else {
             cx.machine_reaches(Machine::Up).await;
             if !all_kept(cx).await? {
-                load(cx, &archives).await?;
+                load(cx, "images", &archives).await?;
                 *self.left.borrow_mut() = lacking(cx).await?;
             }
         }
@@ -127,15 +127,19 @@ fn held(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName)
     listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
 }
 
-fn name(archive: &Path) -> String {
+/// An archive's name for people.
+pub fn name(archive: &Path) -> String {
     archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Load archives, each with its name for people.
-async fn load(cx: &Cx, archives: &[(String, PathBuf)]) -> Result<()> {
+/// Load archives, each with its name for people, and tell so under `task`.
+///
+/// # Errors
+/// [`LOAD`].
+pub async fn load(cx: &Cx, task: &str, archives: &[(String, PathBuf)]) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
-        cx.progress("images", format!("loading {name}"), Some(of));
+        cx.progress(task, format!("loading {name}"), Some(of));
         load_one(cx, archive).await?;
     }
     Ok(())
@@ -168,12 +172,16 @@ async fn all_kept(cx: &Cx) -> Result<bool> {
     Ok(kept && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }
 
-/// What the runtime does not have; `None` if it does not tell.
+/// What the runtime does not have of the preset's images; `None` if it does not tell.
 async fn missing(cx: &Cx) -> Result<Option<Vec<String>>> {
-    let wanted = &sources::install(cx).await?.images;
-    let Ok(live) = cx.minikube.images().await else { return Ok(None) };
+    Ok(missing_of(cx, &sources::install(cx).await?.images).await)
+}
+
+/// What the runtime does not have of `wanted`; `None` if it does not tell.
+pub async fn missing_of(cx: &Cx, wanted: &[ImageName]) -> Option<Vec<String>> {
+    let Ok(live) = cx.minikube.images().await else { return None };
     let missing = wanted.iter().filter(|image| !live.iter().any(|i| same(i, image.as_str())));
-    Ok(Some(missing.map(ToString::to_string).collect()))
+    Some(missing.map(ToString::to_string).collect())
 }
 
 /// What no archive held; told, because a kubelet without a registry cannot have it.

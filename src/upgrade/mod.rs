@@ -6,6 +6,9 @@
 //! ```
 
 pub mod convert;
+pub mod images;
+pub mod kept;
+pub mod managed;
 pub mod path;
 pub mod resources;
 pub mod rule;
@@ -14,3 +17,4 @@ pub mod shape;
 pub mod state;
 pub mod steps;
 pub mod told;
+pub mod versions;

@@ -34,6 +34,11 @@ pub struct State {
 /// A step at a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Versions of the resources that the release's definitions no longer have: nothing names them any more.
+    Versions {
+        /// Those versions.
+        gone: Vec<String>,
+    },
     /// Resource definitions and operator of the release.
     Operator {
         /// The release before.
@@ -228,6 +233,11 @@ fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
         let leaves_with = next.map_or(&wanted, |n| &n.kafka).clone();
         let mut steps = Vec::new();
         if index > 0 {
+            let before = way[index - 1].release.api_versions.iter();
+            let gone: Vec<String> = before.filter(|v| !serves(release, v)).cloned().collect();
+            if !gone.is_empty() {
+                steps.push(Step { action: Action::Versions { gone }, rule: Rule::OldVersions });
+            }
             let rule = match next {
                 None => Rule::OperatorFirst,
                 Some(next) if !serves(next.release, "v1beta2") && !leg.converted => Rule::V1Conversion,
@@ -296,12 +306,15 @@ impl Refuse<'_> {
                 .hint("upgrade Kubernetes first, by a version that the installed Strimzi supports, too"),
             _ => failure,
         };
-        match self.nearest().filter(|_| rule != Rule::NoDowngrade) {
-            Some(near) => failure.hint(format!("the latest that can be reached: --release {near}")),
-            None => failure,
+        if rule != Rule::NoDowngrade {
+            if let Some(near) = self.nearest() {
+                failure = failure.hint(format!("the latest that can be reached: --release {near}"));
+            }
+            if let Some(possible) = self.possible().filter(|_| from != to) {
+                failure = failure.hint(possible);
+            }
         }
-        .hint(format!("see {}", rule.source()))
-        .into()
+        failure.hint(format!("see {}", rule.source())).into()
     }
 
     /// ZooKeeper: explained, not done.
@@ -337,8 +350,54 @@ impl Refuse<'_> {
         }
         self.by(
             Rule::KafkaSupported,
-            format!("no release on the way knows Kafka {} and a later one", self.state.kafka),
+            format!(
+                "no release on the way knows Kafka {}, or a later one that Strimzi {} knows, too",
+                self.state.kafka, self.state.release.version
+            ),
         )
+    }
+
+    /// With which other Kafka of the installed release there would be a way, over which releases and on which
+    /// Kubernetes. For two releases that differ.
+    fn possible(&self) -> Option<String> {
+        let state = self.state;
+        let with = |kafka: &Version| State { kafka: kafka.clone(), ..state.clone() };
+        let others = state.release.kafka.iter().map(|k| &k.version).filter(|k| **k != state.kafka);
+        let mut legs = None;
+        let mut kafkas: Vec<&Version> = Vec::new();
+        // On this Kubernetes if there is a way with any, else on another.
+        for kubernetes in [state.kubernetes, None] {
+            let ways = others.clone().filter_map(|k| Some((k, search(&with(k), self.target, kubernetes)?)));
+            let fewest = ways.clone().map(|(_, way)| way.len()).min();
+            let best = ways.filter(|(_, way)| Some(way.len()) == fewest).collect::<Vec<_>>();
+            if let Some((_, way)) = best.last() {
+                legs = Some(way.iter().map(|l| l.release).collect::<Vec<_>>());
+                kafkas = best.iter().map(|(k, _)| *k).collect();
+                break;
+            }
+        }
+        let legs = legs?;
+        let words = |all: Vec<String>, last: &str| match all.as_slice() {
+            [init @ .., end] if !init.is_empty() => format!("{} {last} {end}", init.join(", ")),
+            _ => all.concat(),
+        };
+        let kafkas = words(kafkas.iter().map(ToString::to_string).collect(), "or");
+        let between: Vec<String> = legs[1..legs.len() - 1].iter().map(|r| r.version.to_string()).collect();
+        let over = if between.is_empty() {
+            String::new()
+        } else {
+            format!(" over Strimzi {}", words(between, "and"))
+        };
+        let min = legs.iter().map(|r| r.kubernetes.min).max()?;
+        let max = legs.iter().map(|r| r.kubernetes.max).min()?;
+        if min > max {
+            return None;
+        }
+        let (release, running) = (&state.release.version, &state.kafka);
+        Some(format!(
+            "a new cluster of Strimzi {release} with Kafka {kafkas} in place of {running} could be \
+             upgraded{over}, on Kubernetes {min} to {max}"
+        ))
     }
 
     /// The newest release below the target to which there is a way.

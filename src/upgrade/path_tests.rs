@@ -14,6 +14,7 @@ fn told(stops: &[Stop]) -> Vec<String> {
     for stop in stops {
         for step in &stop.steps {
             all.push(match &step.action {
+                Action::Versions { gone } => format!("without {}", gone.join(", ")),
                 Action::Operator { .. } => format!("operator {}", stop.release.version),
                 Action::Kafka { from, .. } => format!("kafka {from} to {}", stop.kafka),
                 Action::Level { .. } => format!("level {}", stop.level.as_deref().unwrap_or("none")),
@@ -39,7 +40,7 @@ fn the_ways_that_strimzi_documents() {
     // The installed release serves both versions: it converts, nothing else is in between.
     assert_eq!(
         way("0.51.0", Some("4.2.0"), kraft, "1.2.0"),
-        ["convert", "operator 1.2.0", "kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]
+        ["convert", "without v1beta2", "operator 1.2.0", "kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]
     );
     // Each stop is there because the next operator does not know the Kafka that runs.
     assert_eq!(
@@ -54,6 +55,7 @@ fn the_ways_that_strimzi_documents() {
             "kafka 4.0.0 to 4.1.1",
             "level 4.1",
             "convert",
+            "without v1beta2",
             "operator 1.0.1",
             "kafka 4.1.1 to 4.2.0",
             "level 4.2",
@@ -112,6 +114,21 @@ fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
     says(&failure.unwrap_err(), Rule::NoDowngrade);
 }
 
+/// 0.46 and 0.47 know Kafka 3.9.0, 0.47 also 3.9.1, no later release knows 3.9.2.
+#[test]
+fn a_kafka_that_leads_nowhere_is_told_with_those_that_would() {
+    let mut last = state("0.45.2", Some("3.9.2"), Mode::Kraft);
+    last.kubernetes = Some("1.30".parse().unwrap());
+    let failure = refused(&last, "0.51.0");
+    assert!(failure.causes[0].starts_with("rule kafka-supported: "), "{failure:?}");
+    let wanted = "a new cluster of Strimzi 0.45.2 with Kafka 3.8.0, 3.8.1, 3.9.0 or 3.9.1 in place of 3.9.2 could be \
+                  upgraded over Strimzi 0.47.0 and 0.50.1, on Kubernetes 1.30 to 1.33";
+    assert!(failure.hints.iter().any(|h| h == wanted), "{:#?}", failure.hints);
+    // Where the Kubernetes is in the way too, the hint names those that are not.
+    last.kubernetes = Some("1.34".parse().unwrap());
+    assert!(refused(&last, "0.51.0").hints.iter().any(|h| h == wanted));
+}
+
 /// Walk a way as the cluster would and hold every step against the rules.
 fn legal(state: &State, stops: &[Stop], target: &Release) {
     let (mut release, mut kafka) = (state.release, state.kafka.clone());
@@ -119,8 +136,13 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
     for stop in stops {
         for (at, step) in stop.steps.iter().enumerate() {
             match &step.action {
+                Action::Versions { gone } => {
+                    assert!(at == 0 && converted, "what is stored is converted before");
+                    assert!(gone.iter().all(|v| serves(release, v) && !serves(stop.release, v)));
+                }
                 Action::Operator { from } => {
-                    assert_eq!(at, 0, "operator first");
+                    let lost = release.api_versions.iter().any(|v| !serves(stop.release, v));
+                    assert_eq!(at, usize::from(lost), "operator first, but for versions that go");
                     assert_eq!(*from, release.version);
                     assert!(stop.release.version > release.version, "no downgrade");
                     assert!(stop.release.kafka_version(&kafka).is_some(), "it knows the running Kafka");

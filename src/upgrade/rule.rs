@@ -15,6 +15,8 @@ pub enum Rule {
     Resources,
     /// Everything is stored as `v1` before Strimzi 1.0.
     V1Conversion,
+    /// Nothing names a version of the resources that goes.
+    OldVersions,
     /// ZooKeeper ends with Strimzi 0.45.
     ZookeeperEnds,
     /// KRaft clusters can be upgraded from Strimzi 0.39 on.
@@ -31,13 +33,14 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::OperatorFirst,
         Self::KafkaSupported,
         Self::KafkaSecond,
         Self::MetadataLast,
         Self::Resources,
         Self::V1Conversion,
+        Self::OldVersions,
         Self::ZookeeperEnds,
         Self::KraftFrom039,
         Self::Kubernetes,
@@ -55,6 +58,7 @@ impl Rule {
             Self::MetadataLast => "metadata-last",
             Self::Resources => "resources",
             Self::V1Conversion => "v1-conversion",
+            Self::OldVersions => "old-versions",
             Self::ZookeeperEnds => "zookeeper-ends",
             Self::KraftFrom039 => "kraft-from-0.39",
             Self::Kubernetes => "kubernetes",
@@ -81,6 +85,10 @@ impl Rule {
             Self::V1Conversion => {
                 "Strimzi 1.0 knows only kafka.strimzi.io/v1; what is stored is converted by a release that serves both, 0.49 to 0.51"
             }
+            // Kubernetes: "request to convert CR to an invalid group/version".
+            Self::OldVersions => {
+                "nobody can apply a resource whose metadata.managedFields names a version that its definition lost"
+            }
             // CHANGELOG of 0.46.0.
             Self::ZookeeperEnds => {
                 "Strimzi 0.46 and later cannot run Kafka with ZooKeeper, nor migrate it to KRaft"
@@ -106,7 +114,7 @@ impl Rule {
     /// Where it is said.
     pub const fn source(self) -> &'static str {
         match self {
-            Self::V1Conversion | Self::AclOperations => {
+            Self::V1Conversion | Self::OldVersions | Self::AclOperations => {
                 "https://strimzi.io/docs/operators/1.0.0/deploying.html#assembly-api-conversion-str"
             }
             Self::ZookeeperEnds | Self::KraftFrom039 => {

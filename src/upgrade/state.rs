@@ -14,7 +14,7 @@ use crate::observe::object::text;
 use crate::quickstart::{crds, operator, ownership, refused};
 
 /// The groups of Strimzi's definitions.
-const GROUPS: [&str; 2] = ["kafka.strimzi.io", "core.strimzi.io"];
+pub(super) const GROUPS: [&str; 2] = ["kafka.strimzi.io", "core.strimzi.io"];
 /// The first release that takes `operations` only in the access rules of a KafkaUser.
 const ACL: Version = Version::new(0, 49, 0);
 
@@ -23,6 +23,9 @@ const ACL: Version = Version::new(0, 49, 0);
 pub struct Found {
     /// What runs.
     pub state: State,
+    /// Whether the operator no longer sees its resources: an upgrade ended between the next release's definitions and
+    /// its operator. Nothing gets ready until that is there.
+    pub blind: bool,
     /// The settings that shape the resources.
     pub shape: Shape,
     /// Where the operator's image comes from, if not from its own registry.
@@ -81,12 +84,25 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
         kubernetes: kubernetes(cx).await,
         converted: definitions.iter().all(stored_as_v1),
     };
+    // A release that serves several versions still reads and writes the oldest.
+    let reads = state.release.api_versions.last();
+    let blind = definitions.iter().filter(|c| text(c, "/spec/names/kind") == "Kafka").any(|kafka| {
+        let versions = kafka.pointer("/spec/versions").and_then(Value::as_array);
+        let served: Vec<&str> = versions
+            .into_iter()
+            .flatten()
+            .filter(|v| v["served"] == true)
+            .map(|v| text(v, "/name"))
+            .collect();
+        reads.is_some_and(|reads| !served.contains(&reads.as_str()))
+    });
     let image = text(&deployment, "/spec/template/spec/containers/0/image");
     let registry = image.rsplit_once("/strimzi/operator:").map(|(registry, _)| registry);
     let secrets = deployment.pointer("/spec/template/spec/imagePullSecrets").and_then(Value::as_array);
     Ok(Found {
         shape: Shape::of(kafka, pools, state.mode),
         state,
+        blind,
         registry: registry.filter(|r| *r != "quay.io").and_then(|r| r.parse().ok()),
         pull_secrets: secrets.into_iter().flatten().filter_map(|s| text(s, "/name").parse().ok()).collect(),
     })

@@ -7,10 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::convert::Convert;
-use super::path::{Action, Stop};
+use super::images::{Contexts, Given, Images};
+use super::kept;
+use super::path::{Action, Step, Stop};
 use super::resources::Resources;
 use super::settled::Settled;
 use super::state::Found;
+use super::versions::{Keep, Versions};
 use crate::catalogue::Choice;
 use crate::component;
 use crate::config::Settings;
@@ -63,6 +66,35 @@ impl<T: Task<Cx>> Task<Cx> for At<T> {
     }
 }
 
+/// Messages there and back, and nothing lost that was there before the first step.
+struct Proof {
+    smoke: At<smoke::Smoke>,
+    before: kept::Before,
+    kept: RefCell<Option<String>>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Proof {
+    fn spec(&self) -> Spec {
+        self.smoke.spec()
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        Ok(match (self.smoke.check(cx).await?, &*self.kept.borrow()) {
+            (Doneness::Done(said), Some(kept)) => Doneness::Done(format!("{said}; {kept}")),
+            (Doneness::Done(_), None) => Doneness::Pending("looking at what is in Kafka".into()),
+            (other, _) => other,
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        self.smoke.run(cx).await?;
+        let kept = kept::verify(&self.smoke.cx, &self.before).await?;
+        *self.kept.borrow_mut() = Some(kept);
+        Ok(())
+    }
+}
+
 /// An emitter that gives what tasks of `up` tell the names they have here.
 pub fn renaming(emit: &Emit, names: &Names) -> Emit {
     let (emit, names) = (emit.clone(), names.clone());
@@ -93,6 +125,8 @@ pub struct Way<'a> {
     pub found: &'a Found,
     /// Settings of a release, and what belongs to it.
     pub choose: &'a dyn Fn(&Stop) -> Result<(Settings, Choice)>,
+    /// Images that are loaded first.
+    pub given: Rc<Given>,
 }
 
 impl Way<'_> {
@@ -101,7 +135,14 @@ impl Way<'_> {
     /// # Errors
     /// What a release's choice gives.
     pub fn tasks(&self, stops: &[Stop]) -> Result<Vec<Rc<dyn Task<Cx>>>> {
-        let mut line = Line { names: Rc::default(), tasks: Vec::new(), last: None, proofs: 0 };
+        let mut line = Line {
+            names: Rc::default(),
+            tasks: Vec::new(),
+            last: None,
+            proofs: 0,
+            contexts: Rc::default(),
+            before: Rc::default(),
+        };
         let now = Stop {
             release: self.found.state.release,
             kafka: self.found.state.kafka.clone(),
@@ -109,11 +150,22 @@ impl Way<'_> {
             steps: Vec::new(),
         };
         let mut at = now.clone();
-        let mut cx = self.context(&now, &line.names)?;
-        let ready = Settled::new(cx.clone(), line.spec("ready".into(), "Everything ready before".into(), 15));
-        line.push(Rc::new(ready));
-        line.up(&cx, topic::Topic::default(), "topic", "topic".into(), "Topic".into());
+        let mut cx = self.context(&now, &line)?;
+        if !stops.is_empty() && !self.given.is_empty() {
+            let spec = line.spec("images".into(), "Images of all steps".into(), 40);
+            line.push(Rc::new(Images::new(cx.clone(), spec, self.given.clone(), line.contexts.clone())));
+        }
+        if !self.found.blind {
+            let ready =
+                Settled::new(cx.clone(), line.spec("ready".into(), "Everything ready before".into(), 15));
+            line.push(Rc::new(ready));
+            line.up(&cx, topic::Topic::default(), "topic", "topic".into(), "Topic".into());
+        }
         line.prove(&cx);
+        let retires = |step: &Step| matches!(step.action, Action::Versions { .. });
+        if !stops.is_empty() && !stops.iter().flat_map(|s| &s.steps).any(retires) {
+            line.versions(&cx, Keep::Live);
+        }
         for stop in stops {
             if stop.release.version != at.release.version {
                 at = Stop { kafka: at.kafka.clone(), level: at.level.clone(), ..stop.clone() };
@@ -121,8 +173,14 @@ impl Way<'_> {
             for step in &stop.steps {
                 let release = &stop.release.version;
                 match &step.action {
+                    Action::Versions { .. } => {
+                        cx = self.context(&at, &line)?;
+                        line.versions(&cx, Keep::Release);
+                        // The operator that is blind to its resources now is replaced at once.
+                        continue;
+                    }
                     Action::Operator { .. } => {
-                        cx = self.context(&at, &line.names)?;
+                        cx = self.context(&at, &line)?;
                         let title = format!("Definitions of Strimzi {release}");
                         line.up(&cx, crds::Crds, "crds", format!("crds-{release}"), title);
                         let title = format!("Operator of Strimzi {release}");
@@ -142,14 +200,14 @@ impl Way<'_> {
                     }
                     Action::Kafka { level, .. } => {
                         at = Stop { kafka: stop.kafka.clone(), level: level.clone(), ..stop.clone() };
-                        cx = self.context(&at, &line.names)?;
+                        cx = self.context(&at, &line)?;
                         let spec =
                             line.spec(format!("kafka-{}", stop.kafka), format!("Kafka {}", stop.kafka), 60);
                         line.push(Rc::new(Resources::new(cx.clone(), spec, level.clone(), false)));
                     }
                     Action::Level { .. } | Action::Resources => {
                         at = stop.clone();
-                        cx = self.context(&at, &line.names)?;
+                        cx = self.context(&at, &line)?;
                         let spec = match (&step.action, &stop.level) {
                             (Action::Level { .. }, Some(level)) => line.spec(
                                 format!("metadata-{level}"),
@@ -165,7 +223,7 @@ impl Way<'_> {
                         line.push(Rc::new(Resources::new(cx.clone(), spec, stop.level.clone(), true)));
                     }
                     Action::Convert => {
-                        cx = self.context(&at, &line.names)?;
+                        cx = self.context(&at, &line)?;
                         // Written as v1 knows them: what was written before v1 would be refused.
                         line.components(&cx);
                         let spec = line.spec("convert-v1".into(), "Everything stored as v1".into(), 15);
@@ -181,9 +239,14 @@ impl Way<'_> {
         Ok(line.tasks)
     }
 
-    fn context(&self, stop: &Stop, names: &Names) -> Result<Rc<Cx>> {
+    fn context(&self, stop: &Stop, line: &Line) -> Result<Rc<Cx>> {
         let (settings, choice) = (self.choose)(stop)?;
-        Ok(Rc::new(self.cx.beside(settings, choice, renaming(&self.cx.emit, names))))
+        let cx = Rc::new(self.cx.beside(settings, choice, renaming(&self.cx.emit, &line.names)));
+        // What is installed has its images already.
+        if stop.release.version != self.found.state.release.version || stop.kafka != self.found.state.kafka {
+            line.contexts.borrow_mut().push(cx.clone());
+        }
+        Ok(cx)
     }
 }
 
@@ -193,6 +256,10 @@ struct Line {
     tasks: Vec<Rc<dyn Task<Cx>>>,
     last: Option<&'static str>,
     proofs: usize,
+    /// Those of the steps, for what is needed by all of them.
+    contexts: Contexts,
+    /// What was in Kafka before the first step.
+    before: kept::Before,
 }
 
 impl Line {
@@ -237,10 +304,20 @@ impl Line {
         }
     }
 
+    /// Nothing that names a version which goes.
+    fn versions(&mut self, cx: &Rc<Cx>, keep: Keep) {
+        let id = format!("versions-{}", cx.choice.release.version);
+        let spec = self.spec(id, "Versions of Strimzi's resources that go".into(), 15);
+        self.push(Rc::new(Versions::new(cx.clone(), spec, keep)));
+    }
+
     /// Messages there and back.
     fn prove(&mut self, cx: &Rc<Cx>) {
         self.proofs += 1;
         let id = format!("smoke-{}", self.proofs);
-        self.up(cx, smoke::Smoke::default(), "smoke", id, format!("Smoke test {}", self.proofs));
+        let spec = self.spec(id, format!("Smoke test {}", self.proofs), 15);
+        let inner = smoke::Smoke::default();
+        let smoke = At { cx: cx.clone(), inner, spec, of_up: "smoke", names: self.names.clone() };
+        self.push(Rc::new(Proof { smoke, before: self.before.clone(), kept: RefCell::default() }));
     }
 }

@@ -46,7 +46,7 @@ pub struct Point {
 /// A step.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ToldStep {
-    /// `operator`, `kafka`, `metadata`, `resources`, `convert` or `smoke`.
+    /// `versions`, `operator`, `kafka`, `metadata`, `resources`, `convert` or `smoke`.
     pub step: String,
     /// The Strimzi release it is done with.
     pub release: String,
@@ -89,7 +89,9 @@ pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     for stop in way {
         for step in &stop.steps {
             steps.push(one(target, state.mode, stop, step));
-            steps.push(smoke(&stop.release.version.to_string(), "before the next step"));
+            if !matches!(step.action, Action::Versions { .. }) {
+                steps.push(smoke(&stop.release.version.to_string(), "before the next step"));
+            }
         }
     }
     let (profile, namespace) = (target.profile.to_string(), target.namespace.to_string());
@@ -122,6 +124,17 @@ fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> To
         target.cluster, target.namespace
     );
     let (name, what, mut commands) = match &step.action {
+        Action::Versions { gone } => (
+            "versions",
+            format!("nothing names {} any more, which Strimzi {release} does not have", gone.join(", ")),
+            vec![
+                format!(
+                    "kubectl apply --server-side -f -   # the definitions of {release}, and {} in them, not served",
+                    gone.join(", ")
+                ),
+                "kubectl replace --raw PATH -f -   # every resource: the versions in metadata.managedFields".to_owned(),
+            ],
+        ),
         Action::Operator { from } => (
             "operator",
             format!("Strimzi {from} to {release}: resource definitions, then the operator, which rolls the brokers"),
@@ -157,7 +170,7 @@ fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> To
             ],
         ),
     };
-    if step.action != Action::Convert {
+    if !matches!(step.action, Action::Convert | Action::Versions { .. }) {
         commands.push(wait);
     }
     ToldStep {

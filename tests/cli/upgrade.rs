@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Action, Fault, Test};
 use crate::support::{
-    KAFKA, PROFILE, apply_foreign, events, failure, fresh, install_of, quick, state, text, told, writes,
-    written,
+    KAFKA, PROFILE, apply_foreign, events, failure, fresh, install_of, kubectl, quick, state, text, told,
+    until, writes, written,
 };
 
 /// Releases of the tests: Kafka versions and served versions as in the catalogue.
@@ -88,7 +88,7 @@ fn what_forbids_a_way_is_named() {
 fn before_1_0_everything_is_converted() {
     let mut test = runs("0.51.0", &[]);
     let (_, steps) = dry(&mut test, "1.0.1");
-    assert_eq!(steps, ["convert 0.51.0", "operator 1.0.1", "resources 1.0.1"]);
+    assert_eq!(steps, ["convert 0.51.0", "versions 1.0.1", "operator 1.0.1", "resources 1.0.1"]);
 }
 
 /// The ids of the tasks that ended, in their order, with how.
@@ -114,6 +114,7 @@ fn operator_then_kafka_then_metadata_with_messages_between() {
         "ready",
         "topic",
         "smoke-1",
+        "versions-1.0.1",
         "crds-1.2.0",
         "operator-1.2.0",
         "brokers-1.2.0",
@@ -196,7 +197,11 @@ fn a_manifest_that_is_not_at_hand_is_named_before_anything_is_changed() {
 
 #[test]
 fn a_killed_upgrade_goes_on_where_the_cluster_stands() {
-    let mut whole = runs("1.0.1", &[]);
+    killed_and_resumed("1.0.1");
+}
+
+fn killed_and_resumed(from: &str) {
+    let mut whole = runs(from, &[]);
     let base = whole.fork();
     upgrade(&mut whole, "1.2.0", 0);
     let end = |test: &Test| state(test);
@@ -222,6 +227,131 @@ fn a_killed_upgrade_goes_on_where_the_cluster_stands() {
         assert_eq!(end(&test), expected, "killed at command {k}");
     }
     assert!(killed * 2 > places.len(), "killed at {killed} of {places:?}");
+}
+
+/// Objects of Strimzi's that name this version in `metadata.managedFields`.
+fn naming(test: &Test, version: &str) -> Vec<String> {
+    let objects = test.objects(PROFILE);
+    let all = objects.as_object().into_iter().flatten();
+    let names =
+        |o: &Value| o["metadata"]["managedFields"].to_string().contains(&format!(".strimzi.io/{version}\""));
+    all.filter(|(_, object)| names(object)).map(|(key, _)| key.clone()).collect()
+}
+
+/// The operator before 1.0 writes statuses as v1beta2 until it is replaced. Once the definitions no longer list that
+/// version, the API server refuses every apply to an object that still names it.
+#[test]
+fn no_field_manager_names_a_version_that_goes() {
+    let mut test = runs("0.51.0", &[]);
+    events(&mut test, ["topic", "create", "orders"], 0);
+    let before = naming(&test, "v1beta2");
+    for kind in ["kafkas.", "kafkanodepools.", "kafkatopics.", "strimzipodsets."] {
+        assert!(before.iter().any(|key| key.starts_with(kind)), "{kind} {before:?}");
+    }
+    let lines = upgrade(&mut test, "1.2.0", 0);
+    assert!(ended(&lines).contains(&"versions-1.2.0 done".into()), "{:?}", ended(&lines));
+    assert_eq!(naming(&test, "v1beta2"), Vec::<String>::new());
+    // Its owners are what they were: nothing was cleared.
+    let pool = test.object(PROFILE, "kafkanodepools.kafka.strimzi.io/kafka/dual-role");
+    let managers: Vec<&str> = pool["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry["manager"].as_str())
+        .collect();
+    assert!(managers.contains(&"kstrim") && managers.contains(&"strimzi-cluster-operator"), "{managers:?}");
+    // Everything can be applied by anybody.
+    events(&mut test, ["set", "log.retention.hours=24"], 0);
+    events(&mut test, ["up"], 0);
+}
+
+/// An upgrade by an earlier kstrim left such entries behind.
+#[test]
+fn what_an_earlier_upgrade_left_is_mended() {
+    let mut test = runs("1.2.0", &["--kafka", "4.2.0"]);
+    let stale = json!([{"manager": "strimzi-cluster-operator", "operation": "Update",
+        "apiVersion": "kafka.strimzi.io/v1beta2", "fieldsType": "FieldsV1", "fieldsV1": {"f:status": {}},
+        "subresource": "status"}]);
+    let path = "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkanodepools/dual-role";
+    let mut pool = test.object(PROFILE, "kafkanodepools.kafka.strimzi.io/kafka/dual-role");
+    pool["metadata"]["managedFields"] = stale;
+    test.write("pool.json", pool.to_string());
+    kubectl(&test, &format!("replace --raw {path} -f pool.json")).expect(0);
+    assert_eq!(naming(&test, "v1beta2").len(), 1);
+    upgrade(&mut test, "1.2.0", 0);
+    assert_eq!(naming(&test, "v1beta2"), Vec::<String>::new());
+}
+
+#[test]
+fn an_upgrade_over_the_conversion_that_is_killed_goes_on() {
+    killed_and_resumed("0.51.0");
+}
+
+#[test]
+fn images_are_loaded_before_the_first_step() {
+    let mut test = runs("1.0.1", &[]);
+    let older = "quay.io/strimzi/kafka:1.2.0-kafka-4.2.0";
+    test.write("operator.tar", "quay.io/strimzi/operator:1.2.0\n");
+    test.write("kafka.tar", format!("{older}\n"));
+    let folder = [
+        "--manifests",
+        "manifests",
+        "--yes",
+        "--image-archive",
+        "operator.tar",
+        "--image-archive",
+        "kafka.tar",
+    ];
+    let mut args = vec!["upgrade", "--release", "1.2.0", "-o", "json"];
+    args.extend(folder);
+    let lines = test.args(args.clone()).run().expect(0).json_lines();
+    assert_eq!(ended(&lines)[0], "images done");
+    let calls: Vec<String> = test.calls().iter().map(|c| c.line()).collect();
+    let loads: Vec<usize> = (0..calls.len()).filter(|at| calls[*at].contains("image load")).collect();
+    let applied = calls.iter().position(|c| c.contains("apply --server-side")).expect("something is applied");
+    assert!(loads.len() == 2 && loads.iter().all(|at| *at < applied), "{loads:?} {applied}");
+    // What is in no archive is told before anything waits for it.
+    let message = lines
+        .iter()
+        .filter(|l| l["type"] == "warning")
+        .map(|w| w["message"].as_str().unwrap_or_default())
+        .find(|m| m.starts_with("no image archive holds"));
+    let message = message.expect("a warning");
+    assert!(message.contains("kafka:1.2.0-kafka-4.3.1") && !message.contains(older), "{message}");
+    // A file that is not there is refused before anything is looked at.
+    test.forget_calls();
+    args.extend(["--image-archive", "no.tar"]);
+    let lines = test.args(args).run().expect(2).json_lines();
+    assert_eq!(failure(&lines), "KS-SETTING-INVALID");
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
+#[test]
+fn a_group_that_lost_what_it_had_committed_stops_the_upgrade() {
+    let mut test = runs("1.0.1", &[]);
+    let groups = test.world_dir().join("broker/groups.json");
+    let at = |offset: i64| json!({"app": {"my-topic": {"0": offset}}}).to_string();
+    std::fs::write(&groups, at(7)).expect("written");
+    // Time to change what the brokers say, between the first smoke test and the second.
+    test.rescenario(|s| s.timings.operator_boot = 3_000);
+    let args = ["upgrade", "--release", "1.2.0", "--manifests", "manifests", "--yes", "-o", "json"];
+    let running = test.args(args).spawn();
+    let deployment = "deployments.apps/kafka/strimzi-cluster-operator";
+    until(&test, "the next operator", |test| {
+        test.object(PROFILE, deployment).to_string().contains("operator:1.2.0")
+    });
+    std::fs::write(&groups, at(3)).expect("written");
+    let lines = running.wait().expect(6).json_lines();
+    assert_eq!(failure(&lines), "KS-UPGRADE-LOST");
+    let told = told(&lines);
+    assert!(
+        told.contains("group app in topic my-topic, partition 0 had committed offset 7, and has 3"),
+        "{told}"
+    );
+    assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.2.0", "no further step");
+    // Somebody did that: it goes on from there.
+    test.rescenario(quick);
+    upgrade(&mut test, "1.2.0", 0);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use crate::ground::{Ground, profile};
 use crate::operator::Operator;
+use crate::through::Through;
 
 /// The newest images, and the names under which older releases ask for them.
 const TAGS: [(&str, &str); 5] = [
@@ -45,6 +46,7 @@ fn what_0_51_stored_is_read_by_1_2() {
     // One that Kafka takes while it runs.
     ground.kstrim(&["set", "log.retention.ms=86400000"]).expect(0);
     ground.kstrim(&["topic", "create", "kept"]).expect(0);
+    let through = Through::start(&ground);
     let stored = |of: &str| {
         let path =
             ["get", "crd", &format!("{of}.kafka.strimzi.io"), "-o", "jsonpath={.status.storedVersions}"];
@@ -56,6 +58,13 @@ fn what_0_51_stored_is_read_by_1_2() {
     assert_eq!(run.events().finished()["outcome"], "done", "{run}");
     for kind in ["kafkatopics", "kafkas", "kafkanodepools", "kafkausers"] {
         assert_eq!(stored(kind), r#"["v1"]"#, "{kind}");
+    }
+    let messages = through.nothing_is_lost();
+    assert!(messages > 100, "{messages} messages in an upgrade with several restarts of the broker");
+    // Nothing names the version that is gone, so that everything can be applied from now on.
+    for kind in ["kafkas", "kafkanodepools", "kafkatopics"] {
+        let all = ground.kubectl(&["get", kind, "-n", "kafka", "-o", "json", "--show-managed-fields"]);
+        assert!(!all.contains("kafka.strimzi.io/v1beta2"), "{kind}: {all}");
     }
     let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     assert_eq!(kafka["status"]["kafkaVersion"], "4.3.1");

@@ -13,6 +13,7 @@ mod ground;
 mod operator;
 mod results;
 mod run;
+mod through;
 
 mod bystanders;
 mod clients;

@@ -9,6 +9,7 @@ use crate::cluster::{Cluster, text};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource};
 use crate::kubectl::{Args, Link, documents, unreachable};
+use crate::managed::{self, Entry};
 use crate::nodes;
 use crate::preconditions::{Violation, violation};
 
@@ -164,6 +165,13 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     let existing = c.get(&key).cloned();
     admit(c, &resource, &new, &namespace, existing.as_ref(), options)?;
     precondition(&resource, &name, &new, existing.as_ref(), options)?;
+    if options.server_side
+        && let Some(old) = &existing
+        && let Some(version) = managed::stale(c, &key, old)
+    {
+        let message = format!("request to convert CR to an invalid group/version: {version}");
+        return Err(Refusal::Other(format!("Error from server: {message}")));
+    }
     slim(&mut new, options.seed);
     let suffix = if options.dry_run { " (server dry run)" } else { "" };
     let printed = format!("{}/{name}", resource.printed());
@@ -173,6 +181,7 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
             // What the API server adds belongs to nobody.
             let applied = new.clone();
             complete(&mut new, &resource);
+            note(&mut new, &api, options);
             stored(c, &resource, &mut new);
             let key = c.create(&resource, new);
             remember(c, &key, options, applied);
@@ -189,10 +198,11 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     }
     merge(&mut merged, &new);
     stored(c, &resource, &mut merged);
+    let changed = merged != old;
+    note(&mut merged, &api, options);
     let warning = old["metadata"]["deletionTimestamp"]
         .is_string()
         .then(|| format!("Warning: Detected changes to resource {name} which is currently being deleted."));
-    let changed = merged != old;
     if !options.dry_run {
         c.update(&key, |o| *o = merged);
         remember(c, &key, options, new);
@@ -247,6 +257,8 @@ pub fn create(
     admit(c, resource, &new, &namespace, None, options)?;
     slim(&mut new, options.seed);
     complete(&mut new, resource);
+    let api_version = text(&new, "/apiVersion").to_owned();
+    note(&mut new, &api_version, options);
     stored(c, resource, &mut new);
     Ok(c.create(resource, new))
 }
@@ -271,6 +283,12 @@ pub fn stored(c: &Cluster, resource: &Resource, object: &mut Value) {
     if let Some(version) = c.get(&key).and_then(storage) {
         object["apiVersion"] = json!(format!("{}/{version}", resource.group));
     }
+}
+
+/// Whoever applied is a field manager of the object from now on.
+fn note(object: &mut Value, api_version: &str, options: &Options) {
+    let operation = if options.server_side { "Apply" } else { "Update" };
+    managed::note(object, &Entry { manager: &options.manager, operation, api_version, status: false });
 }
 
 fn remember(c: &mut Cluster, key: &str, options: &Options, applied: Value) {

@@ -1,6 +1,7 @@
 //! A stand-in Kafka broker: speaks Kafka's protocol, keeps its logs as files in a folder (so
 //! that several processes can be brokers of one cluster), and misbehaves as told.
 
+mod groups;
 pub mod log;
 mod metadata;
 mod secure;
@@ -205,6 +206,11 @@ impl<'a> Connection<'a> {
                 setup::settings(&asked).encode(out_ref, v)?
             }
             ApiKey::DeleteRecords => self.trim(&DeleteRecordsRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::ListGroups => {
+                ListGroupsRequest::decode(b, v)?;
+                self.groups()?.encode(out_ref, v)?
+            }
+            ApiKey::OffsetFetch => self.committed(&OffsetFetchRequest::decode(b, v)?)?.encode(out_ref, v)?,
             other => anyhow::bail!("{other:?} is not spoken"),
         }
         Ok(out)

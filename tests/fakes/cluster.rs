@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::kinds::Resource;
+use crate::managed;
 use crate::scenario::Scenario;
 use crate::world::{Place, Profile, now};
 
@@ -52,6 +53,9 @@ pub struct Cluster {
     /// How much changed since it was read.
     #[serde(skip)]
     pub(crate) moves: u64,
+    /// The version of Strimzi's resources in which the operator writes that is at work now.
+    #[serde(skip)]
+    pub(crate) writes_in: Option<&'static str>,
     /// Under which choices ([`Scenario::id`]) the controllers have come to rest, if nothing happened since.
     pub(crate) at_rest: Option<u64>,
 }
@@ -118,6 +122,7 @@ impl Cluster {
             changes: Vec::new(),
             written: 0,
             moves: 1,
+            writes_in: None,
             at_rest: None,
         };
         crate::nodes::bootstrap(&mut cluster, data);
@@ -268,9 +273,19 @@ impl Cluster {
         if resource.has_generation() {
             meta["generation"] = json!(1);
         }
+        self.written_by_the_operator(&key, &mut object, false);
         self.record("ADDED", &key, &object);
         self.objects.insert(key.clone(), object);
         key
+    }
+
+    /// The operator that is at work, if one is, becomes a field manager of a custom resource.
+    fn written_by_the_operator(&self, key: &str, object: &mut Value, status: bool) {
+        let Some(version) = self.writes_in.filter(|_| managed::versions(self, key).is_some()) else { return };
+        let group = key.split('/').next().and_then(|resource| resource.split_once('.'));
+        let api_version = format!("{}/{version}", group.map_or("", |(_, group)| group));
+        let (manager, operation) = ("strimzi-cluster-operator", "Update");
+        managed::note(object, &managed::Entry { manager, operation, api_version: &api_version, status });
     }
 
     /// Change an object; nothing happens if it comes out the same. Removes it when the last
@@ -281,6 +296,18 @@ impl Cluster {
         change(&mut new);
         if new == *old {
             return;
+        }
+        let same = |field: &str| new["metadata"][field] == old["metadata"][field];
+        if same("managedFields") {
+            let status = new["status"] != old["status"];
+            let mut noted = new.clone();
+            self.written_by_the_operator(key, &mut noted, status);
+            if managed::stale(self, key, &noted).is_some()
+                && let Some(metadata) = noted["metadata"].as_object_mut()
+            {
+                metadata.shift_remove("managedFields");
+            }
+            new = noted;
         }
         if differs(&new, old)
             && let Some(generation) = old["metadata"]["generation"].as_u64()

@@ -83,7 +83,9 @@ fn raw(link: &Link, io: &mut Io, path: &str, expire: bool) -> Done {
         };
         return watch.run(link, io, world, cluster);
     }
-    let body = if let Some(name) = &found.name {
+    let body = if let Some(refusal) = unreadable(&cluster, &found) {
+        Err(refusal)
+    } else if let Some(name) = &found.name {
         let object = cluster.get(&found.resource.key(&found.namespace, name));
         object
             .map(|o| versioned(o, &found.resource, &found.version))
@@ -108,6 +110,18 @@ fn raw(link: &Link, io: &mut Io, path: &str, expire: bool) -> Done {
 
 pub fn api_version(resource: &Resource, version: &str) -> String {
     if resource.group.is_empty() { version.to_owned() } else { format!("{}/{version}", resource.group) }
+}
+
+/// What is stored in a version that the definition does not list any more cannot be read.
+fn unreadable(cluster: &Cluster, found: &kinds::Path) -> Option<End> {
+    let (resource, namespace) = (found.resource.stored(), &found.namespace);
+    let versions = crate::managed::versions(cluster, &found.resource.key(namespace, ""))?;
+    let asked = |o: &&Value| found.name.as_deref().is_none_or(|name| text(o, "/metadata/name") == name);
+    let mut stored = cluster.each(&resource, namespace).filter(asked).map(|o| text(o, "/apiVersion"));
+    let unknown =
+        stored.find(|at| at.split_once('/').is_some_and(|(_, v)| !versions.iter().any(|k| k == v)))?;
+    let message = format!("request to convert CR from an invalid group/version: {unknown}");
+    Some(End::Error(format!("Error from server: {message}")))
 }
 
 /// An object as it is served in a version (all versions have one shape here).

@@ -26,6 +26,7 @@ mod kubeconfig;
 mod kubectl;
 mod lifecycle;
 mod logs;
+mod managed;
 mod minikube;
 mod nodes;
 mod operator;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, Reconciliation, condition, text};
 use crate::components;
 use crate::desired::{self, Pool};
+use crate::managed;
 use crate::pods;
 
 // What a reconciliation waits for after the brokers, by the end of its Deployment's name.
@@ -25,6 +26,8 @@ struct Operator {
     watches: Vec<String>,
     /// Its Deployment.
     deployment: Value,
+    /// The version of Strimzi's resources that it reads and writes.
+    speaks: &'static str,
 }
 
 /// One step.
@@ -36,6 +39,7 @@ pub fn run(c: &mut Cluster) {
     }
     for operator in &operators {
         lead(c, operator);
+        c.writes_in = Some(operator.speaks);
         for key in c.keys(KAFKAS, "") {
             let ns = key.split('/').nth(1).unwrap_or("").to_owned();
             if operator.watches.iter().any(|w| w == "*" || *w == ns) {
@@ -46,6 +50,7 @@ pub fn run(c: &mut Cluster) {
         components::run(c, &watches, &operator.deployment);
     }
     desired::pod_sets(c);
+    c.writes_in = None;
 }
 
 /// The lease of its leader election, which has no owner and is never deleted.
@@ -82,6 +87,11 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
         if !c.elapsed(uid, "boot", boot) || pods::fate(c, &pod).is_some() || !allowed(c, ns, account) {
             continue;
         }
+        // It sees nothing in a version that is no longer served.
+        let speaks = managed::spoken(&pod);
+        if !managed::serves(c, speaks) {
+            continue;
+        }
         let uid = uid.to_owned();
         if c.scenario.operator_hangs {
             let hung = c.memory.hung.get_or_insert_with(|| uid.clone());
@@ -101,7 +111,7 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
             Some(list) if !list.is_empty() => list.split(',').map(|w| w.trim().to_owned()).collect(),
             _ => vec![ns.to_owned()],
         };
-        all.push(Operator { uid, watches, deployment });
+        all.push(Operator { uid, watches, deployment, speaks });
     }
     all
 }

@@ -194,18 +194,18 @@ fn put(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> {
         kept["status"] = new["status"].take();
         new = kept;
     } else {
-        for field in [
-            "uid",
-            "creationTimestamp",
-            "generation",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "managedFields",
-        ] {
+        for field in
+            ["uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"]
+        {
             match old["metadata"].get(field) {
                 Some(value) => new["metadata"][field] = value.clone(),
                 None => drop(new["metadata"].as_object_mut().and_then(|meta| meta.shift_remove(field))),
             }
+        }
+        // Entries that are sent count; a client that does not know of them does not remove them.
+        let sent = new["metadata"]["managedFields"].as_array().is_some_and(|all| !all.is_empty());
+        if let Some(entries) = old["metadata"].get("managedFields").filter(|_| !sent) {
+            new["metadata"]["managedFields"] = entries.clone();
         }
         if let Some(map) = new.as_object_mut() {
             map.shift_remove("status");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::broker::log::{Logs, write_whole};
 use crate::cluster::{Cluster, text};
-use crate::pods;
+use crate::{managed, pods};
 
 /// The finalizer that holds a topic until its operator has seen the deletion.
 const FINALIZER: &str = "strimzi.io/topic-operator";
@@ -21,19 +21,22 @@ pub fn run(c: &mut Cluster) {
     for key in c.keys("kafkausers.kafka.strimzi.io", "") {
         user(c, &key);
     }
+    c.writes_in = None;
 }
 
 /// The cluster of a resource's label, if its entity operator runs in the resource's namespace.
-fn served_cluster(c: &Cluster, object: &Value) -> Option<String> {
+fn served_cluster(c: &mut Cluster, object: &Value) -> Option<String> {
     let cluster = text(object, "/metadata/labels/strimzi.io~1cluster");
     let ns = text(object, "/metadata/namespace");
-    let runs = c.each("pods", ns).any(|pod| {
+    let operator = c.each("pods", ns).find(|pod| {
         text(pod, "/metadata/labels/strimzi.io~1component-type") == "entity-operator"
             && text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
             && !pod["metadata"]["deletionTimestamp"].is_string()
             && pods::is_ready(pod)
     });
-    (runs && !cluster.is_empty()).then(|| cluster.to_owned())
+    let speaks = managed::spoken(operator?);
+    c.writes_in = Some(speaks);
+    (managed::serves(c, speaks) && !cluster.is_empty()).then(|| cluster.to_owned())
 }
 
 /// How many brokers a cluster has.

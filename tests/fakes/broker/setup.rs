@@ -170,6 +170,8 @@ pub fn versions(key: ApiKey, told: Option<i16>) -> VersionRange {
         ApiKey::SaslHandshake => SaslHandshakeRequest::VERSIONS,
         ApiKey::SaslAuthenticate => SaslAuthenticateRequest::VERSIONS,
         ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
+        ApiKey::ListGroups => ListGroupsRequest::VERSIONS,
+        ApiKey::OffsetFetch => OffsetFetchRequest::VERSIONS,
         _ => VersionRange { min: 0, max: -1 },
     };
     VersionRange { min, max: max.min(told.unwrap_or(max)) }

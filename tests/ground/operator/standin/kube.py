@@ -20,6 +20,10 @@ Object = dict[str, Any]
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 FIELD_MANAGER = "strimzi-cluster-operator"
 
+# Strimzi's API groups, and the version of both that 1.0 drops.
+STRIMZI = ("kafka.strimzi.io", "core.strimzi.io")
+OLD = "v1beta2"
+
 # kind: (API group and version below /api or /apis, plural)
 KINDS = {
     "ConfigMap": ("api/v1", "configmaps"),
@@ -68,6 +72,22 @@ class Kube:
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
         self.base = f"https://{host}:{port}"
         self.pool = urllib3.PoolManager(maxsize=20, ca_certs=f"{ACCOUNT}/ca.crt", retries=False)
+        self._choose_versions()
+
+    def _choose_versions(self) -> None:
+        """Before 1.0, whose definitions have it no more, the operators read and write v1beta2. What they chose when
+        they started they keep: an upgrade takes it from under them."""
+        for group in STRIMZI:
+            try:
+                served = self.request("GET", f"{self.base}/apis/{group}")["versions"]
+            except ApiError as error:
+                if error.code == 404:
+                    continue
+                raise
+            if OLD in (version["version"] for version in served):
+                for kind, (prefix, plural) in KINDS.items():
+                    if prefix == f"apis/{group}/v1":
+                        KINDS[kind] = (f"apis/{group}/{OLD}", plural)
 
     def _headers(self) -> dict[str, str]:
         # The kubelet renews the token in its file.

@@ -7,7 +7,7 @@ import uuid
 from . import (VERSION, beside, broker, entity, listeners, log, metrics, pools as node_pools, resources, status,
                validation)
 from .assembly import Assembly
-from .kube import Kube, Object
+from .kube import Kube, Object, api_version
 from .pools import Pool
 from .resources import Cluster
 from .roller import Roller, Waiter
@@ -134,7 +134,7 @@ class Attempt:
         labels = cluster.labels("kafka", f"{self.name}-kafka") | {"strimzi.io/pool-name": pool.name}
         selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name",
                                                  "strimzi.io/pool-name")}
-        return {"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+        return {"apiVersion": api_version("StrimziPodSet"), "kind": "StrimziPodSet",
                 "metadata": {"name": pool.set_name, "namespace": self.namespace, "labels": labels,
                              "annotations": {"strimzi.io/kafka-version": version},
                              "ownerReferences": [resources.owner(pool.resource, block=True)]},

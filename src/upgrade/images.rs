@@ -1,0 +1,105 @@
+//! The images of every step, in the cluster before anything is changed: from archives and bundles, for a cluster
+//! without a registry.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use async_trait::async_trait;
+
+use crate::bundle::Bundle;
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::failure::Result;
+use crate::names::ImageName;
+use crate::observe::Kind;
+use crate::quickstart::{images, sources, unbundle};
+
+/// Where images come from.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// Files as `docker save` writes them.
+    pub archives: Vec<PathBuf>,
+    /// Bundles, each of a release.
+    pub bundles: Vec<Bundle>,
+}
+
+impl Given {
+    /// Whether nothing was given: the kubelet pulls.
+    pub fn is_empty(&self) -> bool {
+        self.archives.is_empty() && self.bundles.is_empty()
+    }
+}
+
+/// The contexts of the steps, each with a release and a Kafka.
+pub type Contexts = Rc<RefCell<Vec<Rc<Cx>>>>;
+
+/// The task.
+pub struct Images {
+    cx: Rc<Cx>,
+    spec: Spec,
+    given: Rc<Given>,
+    steps: Contexts,
+    loaded: Cell<bool>,
+}
+
+impl Images {
+    /// What is given, for the steps with these contexts.
+    pub fn new(cx: Rc<Cx>, spec: Spec, given: Rc<Given>, steps: Contexts) -> Self {
+        Self { cx, spec, given, steps, loaded: Cell::new(false) }
+    }
+
+    /// The images of all steps, each once.
+    async fn wanted(&self) -> Result<Vec<ImageName>> {
+        let steps: Vec<Rc<Cx>> = self.steps.borrow().clone();
+        let mut all: Vec<ImageName> = Vec::new();
+        for cx in steps {
+            for image in &sources::install(&cx).await?.images {
+                if !all.contains(image) {
+                    all.push(image.clone());
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether the only node has all already. minikube's list is that of all nodes together.
+    async fn all_there(&self, wanted: &[ImageName]) -> bool {
+        let nodes = self.cx.synced(&[Kind::Node]).await.nodes().count();
+        nodes == 1 && images::missing_of(&self.cx, wanted).await.is_some_and(|missing| missing.is_empty())
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Images {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        let wanted = self.wanted().await?;
+        Ok(if self.loaded.get() || self.all_there(&wanted).await {
+            Doneness::Done(format!("{} images are on the way", wanted.len()))
+        } else {
+            Doneness::Pending("image archives have to be loaded".into())
+        })
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        let cx = &self.cx;
+        let mut archives = Vec::new();
+        for bundle in &self.given.bundles {
+            archives.extend(unbundle::archives(cx, bundle).await?);
+        }
+        archives.extend(self.given.archives.iter().map(|a| (images::name(a), a.clone())));
+        images::load(cx, self.spec.id, &archives).await?;
+        let lacking = images::missing_of(cx, &self.wanted().await?).await.unwrap_or_default();
+        if !lacking.is_empty() {
+            let lacking = lacking.join(", ");
+            let message = format!("no image archive holds {lacking}; the kubelet will try to pull it");
+            cx.emit.warn(Some(self.spec.id), message);
+        }
+        self.loaded.set(true);
+        Ok(())
+    }
+}

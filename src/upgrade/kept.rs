@@ -1,0 +1,181 @@
+//! What is in Kafka before the first step is there after each: the end of every partition, and what every consumer
+//! group has committed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::context::Cx;
+use crate::failure::{Failure, Kind, Result};
+use crate::kafka::admin::End;
+use crate::kafka::error::code;
+use crate::kafka::groups::Committed;
+use crate::kafka::{Client, KafkaError};
+use crate::quickstart::{refused, smoke};
+
+/// A message or a committed offset is gone.
+pub(crate) use crate::errors::UPGRADE_LOST as LOST;
+
+/// Limit of one look.
+const LOOK: Duration = Duration::from_secs(120);
+
+/// How long partitions may be without a leader: the brokers have been rolled, and are ready.
+const LEADERS: Duration = Duration::from_secs(30);
+
+/// What is in Kafka at a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The end of each partition, by topic; the topic's id tells it from another of its name.
+    topics: BTreeMap<String, (Uuid, BTreeMap<i32, i64>)>,
+    groups: BTreeMap<String, Committed>,
+}
+
+/// What was in Kafka when the upgrade began; shared by its steps.
+pub type Before = Rc<RefCell<Option<Contents>>>;
+
+/// Compare with what was there before, or remember what is there now. A sentence for people.
+///
+/// # Errors
+/// [`LOST`]; `KS-SMOKE-*` where the brokers cannot be asked.
+pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
+    cx.synced(&smoke::KINDS).await;
+    let now = look(cx).await?;
+    let told = now.told();
+    let earlier = before.borrow().clone();
+    let Some(earlier) = earlier else {
+        *before.borrow_mut() = Some(now);
+        return Ok(told);
+    };
+    let lost = earlier.lost(&now);
+    if lost.is_empty() {
+        // A topic or a group that came since counts from now on.
+        *before.borrow_mut() = Some(now);
+        return Ok(format!("{told}, nothing lost"));
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    let failure = Failure::new(LOST, Kind::Smoke, "Kafka lacks what was in it before this step");
+    let failure = lost.into_iter().fold(failure, Failure::because);
+    Err(Box::new(
+        failure
+            .hint(format!("see what the brokers report: kstrim diagnose{flags}"))
+            .hint("if somebody deleted it meanwhile: run the same command again, it goes on from here"),
+    ))
+}
+
+async fn look(cx: &Cx) -> Result<Contents> {
+    let brokers = smoke::Brokers::of(cx)?;
+    let deadline = Instant::now() + LOOK;
+    let look = async { contents(&mut brokers.client(deadline).await?, deadline).await };
+    look.await.map_err(|e: KafkaError| {
+        let flags = refused::target_flags(&cx.settings.target);
+        let message = "the brokers do not report what is in Kafka";
+        Box::new(
+            Failure::new(crate::errors::SMOKE_CONNECT, Kind::Smoke, message)
+                .because(e)
+                .hint(format!("see what the broker reports: kstrim status{flags}")),
+        )
+    })
+}
+
+async fn contents(client: &mut Client, deadline: Instant) -> std::result::Result<Contents, KafkaError> {
+    let mut all = Contents::default();
+    let names: Vec<String> = client.replicas(deadline).await?.into_keys().collect();
+    // Kafka's and Strimzi's own topics are theirs to trim and to remake.
+    for name in names.into_iter().filter(|name| !name.starts_with("__")) {
+        let topic = match client.topic(&name, deadline.min(Instant::now() + LEADERS)).await {
+            Err(e) if e.is_refusal_that_passes() => client.topic_as_is(&name, deadline).await,
+            found => found,
+        };
+        let topic = match topic {
+            // Deleted since it was listed.
+            Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => continue,
+            found => found?,
+        };
+        let ends = client.list_offsets_in_part(&topic, topic.led(), End::Latest, deadline).await?;
+        all.topics.insert(name, (topic.id, ends));
+    }
+    all.groups = client.committed(deadline).await?;
+    Ok(all)
+}
+
+impl Contents {
+    fn told(&self) -> String {
+        let plural =
+            |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let (topics, groups) = (self.topics.len(), self.groups.len());
+        format!("{} and {}", plural(topics, "topic"), plural(groups, "consumer group"))
+    }
+
+    /// What `now` lacks, a line each. A topic or a group that somebody deleted or made anew is no loss.
+    fn lost(&self, now: &Self) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (name, (id, ends)) in &self.topics {
+            let Some((_, later)) = now.topics.get(name).filter(|(now, _)| now == id) else { continue };
+            for (partition, end) in ends {
+                match later.get(partition) {
+                    Some(later) if later >= end => {}
+                    later => {
+                        let later = later.map_or("nothing".to_owned(), |offset| format!("offset {offset}"));
+                        let what = format!("topic {name}, partition {partition}");
+                        lost.push(format!("{what} ended at offset {end}, and ends at {later}"));
+                    }
+                }
+            }
+        }
+        for (group, committed) in &self.groups {
+            let Some(later) = now.groups.get(group) else { continue };
+            for ((topic, partition), offset) in committed {
+                let Some(later) = later.get(&(topic.clone(), *partition)).filter(|later| *later < offset)
+                else {
+                    continue;
+                };
+                let what = format!("group {group} in topic {topic}, partition {partition}");
+                lost.push(format!("{what} had committed offset {offset}, and has {later}"));
+            }
+        }
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(topics: &[(&str, u128, &[i64])], groups: &[(&str, i64)]) -> Contents {
+        let ends = |ends: &[i64]| (0..).zip(ends.iter().copied()).collect();
+        let group = |offset: i64| Committed::from([(("orders".to_owned(), 0), offset)]);
+        Contents {
+            topics: topics
+                .iter()
+                .map(|(n, id, e)| ((*n).to_owned(), (Uuid::from_u128(*id), ends(e))))
+                .collect(),
+            groups: groups.iter().map(|(name, offset)| ((*name).to_owned(), group(*offset))).collect(),
+        }
+    }
+
+    #[test]
+    fn what_grew_or_was_made_anew_is_not_lost() {
+        let before = contents(&[("orders", 1, &[10, 7]), ("old", 2, &[5])], &[("app", 7), ("gone", 3)]);
+        let now = contents(&[("orders", 1, &[12, 7]), ("old", 3, &[0]), ("new", 4, &[0])], &[("app", 9)]);
+        assert_eq!(before.lost(&now), Vec::<String>::new());
+        assert_eq!(now.told(), "3 topics and 1 consumer group");
+    }
+
+    #[test]
+    fn an_end_or_an_offset_that_goes_back_is_lost() {
+        let before = contents(&[("orders", 1, &[10, 7])], &[("app", 7)]);
+        let now = contents(&[("orders", 1, &[9])], &[("app", 6)]);
+        assert_eq!(
+            before.lost(&now),
+            [
+                "topic orders, partition 0 ended at offset 10, and ends at offset 9",
+                "topic orders, partition 1 ended at offset 7, and ends at nothing",
+                "group app in topic orders, partition 0 had committed offset 7, and has 6",
+            ]
+        );
+    }
+}

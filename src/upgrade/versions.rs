@@ -1,0 +1,239 @@
+//! API versions that the next release's definitions no longer have, retired before those definitions come.
+//!
+//! Two things name a version for as long as they exist: what is stored in it (`convert`), and the entries of
+//! `metadata.managedFields` that were written in it. The installed operator writes entries of the old version until
+//! the API server stops serving it. So that version stays in the definitions, which the API server needs for reading
+//! those entries, but is not served any more; then nobody can write an entry, and those that exist are moved; then
+//! the next release's own definitions follow.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use super::managed;
+use super::state::{GROUPS, items};
+use crate::cluster::{change, installation};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::event::Unit;
+use crate::failure::Result;
+use crate::manifest::Object;
+use crate::manifest::label::DIGEST;
+use crate::observe::object::text;
+use crate::quickstart::{crds, ownership, sources};
+
+/// Objects that are written at the same time.
+const AT_ONCE: usize = 8;
+
+/// Which versions stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Those of the definitions of the context's release, which are applied next.
+    Release,
+    /// Those of the definitions as they are: an entry of any other was left by an upgrade without this step.
+    Live,
+}
+
+/// The task.
+pub struct Versions {
+    cx: Rc<Cx>,
+    spec: Spec,
+    keep: Keep,
+}
+
+/// A definition and its versions that stay.
+struct Kind {
+    group: String,
+    plural: String,
+    kind: String,
+    stays: Vec<String>,
+    stored: String,
+    /// Versions of the live definition that go.
+    goes: Vec<Version>,
+}
+
+struct Version {
+    name: String,
+    served: bool,
+    whole: Value,
+}
+
+impl Kind {
+    fn stays(&self) -> Vec<&str> {
+        self.stays.iter().map(String::as_str).collect()
+    }
+
+    fn path(&self, version: &str) -> String {
+        format!("/apis/{}/{version}/{}", self.group, self.plural)
+    }
+}
+
+impl Versions {
+    /// With the release of the context.
+    pub fn new(cx: Rc<Cx>, spec: Spec, keep: Keep) -> Self {
+        Self { cx, spec, keep }
+    }
+
+    /// The definitions that there are now.
+    async fn kinds(&self) -> Result<Vec<Kind>> {
+        let live = crds::list(&self.cx).await?;
+        let live = live.iter().filter(|c| GROUPS.contains(&text(c, "/spec/group")) && self.cx.owns(c));
+        let wanted = match self.keep {
+            Keep::Release => Some(sources::install(&self.cx).await?.phases.crds.clone()),
+            Keep::Live => None,
+        };
+        Ok(live.filter_map(|live| kind(live, wanted.as_deref())).collect())
+    }
+
+    /// The release's definitions, and the versions that go, which are no longer served.
+    async fn without_service(&self, kinds: &[Kind]) -> Result<Vec<Object>> {
+        let mut all = sources::install(&self.cx).await?.phases.crds.clone();
+        all.retain_mut(|object| {
+            let Some(kind) = kinds.iter().find(|k| named(k, object) && !k.goes.is_empty()) else {
+                return false;
+            };
+            if let Some(versions) = object.get_mut("/spec/versions").and_then(Value::as_array_mut) {
+                for version in &kind.goes {
+                    let mut whole = version.whole.clone();
+                    (whole["served"], whole["storage"]) = (false.into(), false.into());
+                    versions.push(whole);
+                }
+            }
+            // Not yet what `up` of the release makes.
+            let digest = object.get("/metadata/annotations/kstrim~1digest").and_then(Value::as_str);
+            let digest = format!("{}-versions", digest.unwrap_or_default());
+            object.set(&["metadata", "annotations", DIGEST], digest);
+            true
+        });
+        Ok(all)
+    }
+
+    /// Wait until nobody can write in the versions that go.
+    async fn refused(&self, kinds: &[Kind]) -> Result<()> {
+        for kind in kinds {
+            for version in &kind.goes {
+                let path = format!("{}?limit=1", kind.path(&version.name));
+                while self.cx.kubectl.find(&path).await.map_err(|e| self.failed(&e))?.is_some() {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every object with an entry of a version that does not stay.
+    async fn stale<'a>(&self, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
+        let mut all = Vec::new();
+        for kind in kinds {
+            let found = items(&self.cx, &kind.path(&kind.stored)).await?.into_iter();
+            all.extend(found.filter(|i| managed::is_stale(i, &kind.group, &kind.stays())).map(|i| (kind, i)));
+        }
+        Ok(all)
+    }
+
+    /// Move the entries of one object, unless it has changed or gone: then it is looked at again.
+    async fn write(&self, kind: &Kind, mut object: Value) -> Result<()> {
+        let Some(moved) = managed::moved(&object, &kind.group, &kind.stays(), &kind.stored) else {
+            return Ok(());
+        };
+        object["apiVersion"] = format!("{}/{}", kind.group, kind.stored).into();
+        object["kind"] = json!(kind.kind);
+        let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+        let path = match namespace {
+            "" => format!("/apis/{}/{}/{}/{name}", kind.group, kind.stored, kind.plural),
+            namespace => {
+                let of = format!("namespaces/{namespace}/{}/{name}", kind.plural);
+                format!("/apis/{}/{}/{of}", kind.group, kind.stored)
+            }
+        };
+        let replaced = change::replace_field_managers(&self.cx.kubectl, &path, &object, moved).await;
+        replaced.map(drop).map_err(|e| self.failed(&e))
+    }
+
+    fn failed(&self, error: &crate::observe::ApiError) -> Box<crate::failure::Failure> {
+        ownership::api_failure(&self.cx, "retire an old version of Strimzi's resources", error)
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Versions {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        let kinds = self.kinds().await?;
+        let served: BTreeSet<&str> =
+            kinds.iter().flat_map(|k| &k.goes).filter(|v| v.served).map(|v| v.name.as_str()).collect();
+        if !served.is_empty() {
+            let names = served.into_iter().collect::<Vec<_>>().join(", ");
+            return Ok(Doneness::Pending(format!("{names} is still served")));
+        }
+        let stale = self.stale(&kinds).await?.len();
+        Ok(match stale {
+            0 => Doneness::Done("no resource names a version that goes".into()),
+            1 => Doneness::Pending("1 resource names a version that goes".into()),
+            _ => Doneness::Pending(format!("{stale} resources name a version that goes")),
+        })
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        let cx = &self.cx;
+        let kinds = self.kinds().await?;
+        if kinds.iter().flat_map(|k| &k.goes).any(|v| v.served) {
+            let definitions = self.without_service(&kinds).await?;
+            cx.apply(&definitions, true).await.map_err(|e| self.failed(&e))?;
+        }
+        self.refused(&kinds).await?;
+        loop {
+            let stale = self.stale(&kinds).await?;
+            if stale.is_empty() {
+                return Ok(());
+            }
+            let total = stale.len() as u64;
+            let mut writes =
+                stream::iter(stale).map(|(kind, object)| self.write(kind, object)).buffer_unordered(AT_ONCE);
+            let mut done = 0;
+            while let Some(written) = writes.next().await {
+                written?;
+                done += 1;
+                let of = Some((done, total, Unit::Items));
+                cx.progress(self.spec.id, "moving field managers to the version that stays", of);
+            }
+        }
+    }
+}
+
+fn named(kind: &Kind, definition: &Object) -> bool {
+    definition.name() == format!("{}.{}", kind.plural, kind.group)
+}
+
+/// A live definition with what stays of it; `None` where the release does not have it at all.
+fn kind(live: &Value, wanted: Option<&[Object]>) -> Option<Kind> {
+    let versions = |definition: &Value| -> Vec<Value> {
+        definition.pointer("/spec/versions").and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let all = versions(live);
+    let stays = match wanted {
+        Some(wanted) => versions(wanted.iter().find(|w| w.name() == installation::name(live))?.value()),
+        None => all.clone(),
+    };
+    let name = |version: &Value| text(version, "/name").to_owned();
+    let stored = stays.iter().find(|v| v["storage"] == true).map(name)?;
+    let stays: Vec<String> = stays.iter().map(name).collect();
+    let goes = all.into_iter().filter(|v| !stays.contains(&name(v)));
+    let goes = goes.map(|v| Version { name: name(&v), served: v["served"] == true, whole: v }).collect();
+    Some(Kind {
+        group: text(live, "/spec/group").to_owned(),
+        plural: text(live, "/spec/names/plural").to_owned(),
+        kind: text(live, "/spec/names/kind").to_owned(),
+        stays,
+        stored,
+        goes,
+    })
+}
