@@ -127,6 +127,8 @@ pub struct Cx {
     pub topic_resource: RefCell<Option<String>>,
     /// Whether other operators of the cluster have been looked at.
     pub rivals_told: Cell<bool>,
+    /// What was seen of an operator of another namespace that looks after this one, and when.
+    pub abroad: RefCell<Option<(tokio::time::Instant, Vec<crate::observe::Object>)>>,
     /// Port-forwards to the brokers, shared by the tasks that talk to them.
     pub forwards: OnceCell<Rc<dyn Dial>>,
     watchers: RefCell<Vec<Watcher>>,
@@ -172,6 +174,7 @@ impl Cx {
             began: Timestamp::now(),
             healed: RefCell::default(),
             rivals_told: Cell::new(false),
+            abroad: RefCell::default(),
             forwards: OnceCell::new(),
             watchers: RefCell::default(),
             watched: RefCell::default(),
@@ -209,6 +212,7 @@ impl Cx {
             began: self.began,
             healed: RefCell::default(),
             rivals_told: self.rivals_told.clone(),
+            abroad: RefCell::default(),
             forwards: OnceCell::new(),
             watchers: RefCell::default(),
             watched: RefCell::default(),

@@ -25,6 +25,7 @@
 //! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
+//! - [`words`]: the words of other programs that decide anything, in one table.
 //! - [`redact`]: redacts secrets in text, arguments and objects.
 //! - [`errors`]: the catalogue of errors, a file each. [`paths`], [`event`], [`failure`]: what everybody may use.
 
@@ -62,3 +63,4 @@ pub mod teardown;
 pub mod tool;
 pub mod toolbox;
 pub mod upgrade;
+pub mod words;

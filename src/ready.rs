@@ -7,10 +7,8 @@
 use crate::explain::{Finding, Scene, Verdict};
 use crate::observe::Snapshot;
 use crate::observe::pod::{Pod, State};
-use crate::observe::strimzi::KafkaNodePool;
-
-/// The deployment's name in every Strimzi release.
-const OPERATOR: &str = "strimzi-cluster-operator";
+use crate::observe::strimzi::{Kafka, KafkaNodePool};
+use crate::words;
 
 /// How far something is.
 #[derive(Debug, Clone)]
@@ -56,11 +54,17 @@ pub fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
 }
 
 fn operator_state(scene: &Scene<'_>) -> Readiness {
-    let Some(operator) = scene.snapshot.deployment(&scene.expect.operator_namespace, OPERATOR) else {
+    let Some(operator) = scene.operator() else {
         return Readiness::progressing("operator: not there yet");
     };
+    if operator.wanted() == 0 {
+        return Readiness::progressing("operator: scaled to 0");
+    }
     if operator.complete() && !operator.0.deleting() {
         return Readiness::Ready;
+    }
+    if let Some(failure) = operator.replica_failure() {
+        return Readiness::progressing(format!("operator: no pod can be made ({})", failure.message));
     }
     let pods = scene.operator_pods();
     Readiness::progressing(match pods.iter().find(|p| !p.ready()) {
@@ -93,7 +97,7 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     }
     let current = kafka.0.observed() && kafka.0.observed_generation() >= scene.expect.generation;
     if current && kafka.ready().is_some() {
-        return Readiness::Ready;
+        return beneath(scene, &kafka);
     }
     if kafka.paused().is_some() {
         return Readiness::progressing("Kafka: reconciliation is paused");
@@ -114,6 +118,25 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
         }
         None => "Kafka: waiting for the operator's verdict".to_owned(),
     })
+}
+
+/// What stands beneath a Kafka that says it is ready: it says so until the operator looks again, whatever has gone.
+fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
+    let cluster = scene.expect.cluster.as_str();
+    for (part, title) in kafka.parts() {
+        let pods: Vec<Pod<'_>> =
+            scene.snapshot.pods(&scene.expect.namespace).filter(|p| p.is_part_of(cluster, part)).collect();
+        if pods.iter().any(Pod::ready) {
+            continue;
+        }
+        return Readiness::progressing(match pods.first() {
+            Some(pod) => {
+                format!("Kafka: waiting for {title} ({})", pod_state_with_events(scene.snapshot, *pod))
+            }
+            None => format!("Kafka: waiting for {title}, which has no pod"),
+        });
+    }
+    Readiness::Ready
 }
 
 /// All nodes of all pools are ready and as asked for, so that clients may come. The entity
@@ -186,8 +209,8 @@ pub fn pod_state(pod: Pod<'_>) -> String {
     }
     if let Some(condition) = pod.unschedulable() {
         let message = condition.message;
-        return match message.split_once("available: ") {
-            Some((_, why)) => format!("no node for it ({})", why.split(". ").next().unwrap_or(why)),
+        return match words::AVAILABLE.after(message) {
+            Some(why) => format!("no node for it ({})", why.split(". ").next().unwrap_or(why)),
             None => "no node for it".to_owned(),
         };
     }

@@ -22,7 +22,7 @@ const ROWS: [&[&str]; 14] = [
     &["config", "exec"],
     &["bundle"],
     &["paths", "event", "failure", "names", "redact"],
-    &["errors", "sha256"],
+    &["errors", "sha256", "words"],
 ];
 
 /// Rooms beside the rows: `cmd` alone may use them, and they may use what is named here.

@@ -12,7 +12,7 @@ use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::exec::system::System;
 use crate::failure::{Kind, Result};
-use crate::observe::{Store, Watcher};
+use crate::observe::{Kind as ObservedKind, Store, Watcher};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::{self, Sink, output};
@@ -138,7 +138,10 @@ async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
             continue;
         }
         drawn = store.version();
-        let snapshot = store.snapshot();
+        // An operator elsewhere is not watched: it is as it was at the look from the ground up.
+        let abroad = [ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::Event];
+        let abroad = abroad.into_iter().flat_map(|kind| seen.snapshot.all(kind));
+        let snapshot = store.snapshot().with(abroad.filter(|o| o.namespace() != namespace).cloned());
         let status = if asked.elapsed() > ASK_AGAIN {
             asked = Instant::now();
             look::status(seen, &snapshot, memory).await

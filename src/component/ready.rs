@@ -1,14 +1,33 @@
 //! How far a component is: pure, from what was observed.
 
 use super::{Component, Home};
-use crate::explain::{Scene, Verdict};
+use crate::explain::{CONNECTOR, Finding, Scene, Verdict};
+use crate::names::ComponentName;
 use crate::observe::Object;
+use crate::observe::object::number;
 use crate::observe::pod::Pod;
 use crate::ready::{self, Readiness};
 
 /// Whether a component is as wanted: its resource or the Kafka at its current generation, with its pods.
 pub fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
-    state(component, scene, verdict).or_failed(verdict)
+    let state = state(component, scene, verdict);
+    // What it says of itself says nothing of its connectors and their tasks.
+    let failed = |f: &&Finding| f.id == CONNECTOR && of(component, f);
+    match verdict.findings.iter().find(failed).filter(|_| state.is_ready()) {
+        Some(finding) => Readiness::progressing(format!("{}: {}", component.title, finding.sentence)),
+        None => state,
+    }
+    .or_failed(verdict)
+}
+
+/// Whether a connector's failure is one of this component.
+fn of(component: &Component, finding: &Finding) -> bool {
+    let kind = finding.subject.split('/').next().unwrap_or_default();
+    match component.name {
+        ComponentName::Connect => kind == "kafkaconnector",
+        ComponentName::MirrorMaker => kind == "kafkamirrormaker2",
+        _ => false,
+    }
 }
 
 /// The pods of a component, without those that are going.
@@ -58,8 +77,14 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
     if let Some(pod) = pods.iter().find(|p| !p.ready()) {
         return waits(ready::pod_state_with_events(scene.snapshot, *pod));
     }
+    let wanted = resource(component, scene).and_then(|r| number(r.json(), "/spec/replicas"));
+    let there = i64::try_from(pods.len()).unwrap_or(i64::MAX);
     match (pods.is_empty(), verdict_is_due) {
+        (true, _) if wanted == Some(0) => waits("scaled to 0".into()),
         (true, _) => waits("waiting for its pod".into()),
+        _ if wanted.is_some_and(|wanted| there < wanted) => {
+            waits(format!("{there} of {} pods are there", wanted.unwrap_or_default()))
+        }
         (_, true) => waits("waiting for the operator's verdict".into()),
         (false, false) => Readiness::Ready,
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::data::{Check, Word};
-use super::live::{Live, PAUSE};
+use super::live::Live;
 use crate::cluster::change;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
@@ -18,6 +18,7 @@ use crate::engine::journal::JournalFile;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::observe::kind::Version;
+use crate::observe::strimzi::PAUSE;
 use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::quickstart::apiserver;
 use crate::quickstart::checks::profile as profile_ids;

@@ -16,6 +16,7 @@ use crate::event::FailureInfo;
 use crate::exec::BoxFuture;
 use crate::explain::kubectl;
 use crate::failure::{Failure, Kind, Result};
+use crate::observe::cluster::OPERATOR;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::checks::{Ground, Group};
 use crate::quickstart::identity::Owner;
@@ -29,9 +30,6 @@ use crate::tool::minikube_output::State;
 
 /// Kinds that a doctor looks at beyond those of `status`.
 pub const MORE: [ObservedKind; 2] = [ObservedKind::Node, ObservedKind::Crd];
-
-/// The annotation by which somebody pauses a resource.
-pub(super) const PAUSE: &str = "strimzi.io/pause-reconciliation";
 
 /// A cluster that was looked at, or why there is none.
 pub struct Live<'a> {
@@ -193,14 +191,16 @@ impl<'a> Live<'a> {
 }
 
 /// The check that a finding belongs to, by what it is about.
-fn home(finding: &Finding) -> &'static str {
+fn home(status: &Status, finding: &Finding) -> &'static str {
+    let operator = status.operator.as_ref().map_or(OPERATOR, |o| o.name.as_str());
+    let of_operator = |name: &str| name.starts_with(operator) || name.ends_with(&format!("/{OPERATOR}"));
     let (kind, name) = finding.subject.split_once('/').unwrap_or((finding.subject.as_str(), ""));
     match kind {
         "node" => "cluster.node",
         "namespace" => "cluster.namespace",
         "crd" => "strimzi.crds",
-        "deployment" => "strimzi.operator",
-        "pod" if name.starts_with("strimzi-cluster-operator") => "strimzi.operator",
+        "deployment" if of_operator(name) => "strimzi.operator",
+        "pod" if of_operator(name) => "strimzi.operator",
         "pvc" => "kafka.volumes",
         "topic" | "user" => "kafka.topics",
         // What failed while looking has its own checks.
@@ -212,7 +212,7 @@ fn home(finding: &Finding) -> &'static str {
 /// What the findings of a check come to: the deepest in full, the others named after it. `None` if there
 /// is none.
 fn findings(status: &Status, check: &str) -> Option<Outcome> {
-    let mut all = status.findings.iter().filter(|f| home(f) == check);
+    let mut all = status.findings.iter().filter(|f| home(status, f) == check);
     let first = all.next()?;
     let mut problem = FailureInfo {
         id: first.id.clone(),

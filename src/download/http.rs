@@ -379,7 +379,7 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
     let failure = |id: Id, what: &str| Failure::new(id, Kind::Task, format!("cannot download {url}: {what}"));
     let text = error.to_string();
     // The standard library has no kind of its own for a failed look-up.
-    let lookup = text.contains("failed to lookup address");
+    let lookup = crate::words::LOOKUP.said(&text);
     match error {
         _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
             failure(ids::DNS, "the server's name does not resolve")
@@ -392,7 +392,7 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
         }
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
         // The proxy's own refusal, in ureq's words: "proxy server responded 407/...".
-        ureq::Error::ConnectProxyFailed(why) if why.contains("responded 4") => Broken::Final(
+        ureq::Error::ConnectProxyFailed(why) if crate::words::PROXY_REFUSED.said(why) => Broken::Final(
             failure(ids::REFUSED, "the proxy does not let it through")
                 .because(text)
                 .hint("it may need a sign-in: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY"),

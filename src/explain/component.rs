@@ -6,17 +6,22 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
-use crate::observe::object::{list, text};
+use crate::observe::object::{list, number, text};
+use crate::observe::strimzi::PAUSE;
 use crate::observe::strimzi::last_change;
 use crate::observe::{Condition, Kind, Object};
 
 use crate::errors::COMPONENT_NOT_READY as NOT_READY;
+use crate::errors::COMPONENT_PAUSED as PAUSED;
 use crate::errors::COMPONENT_REFUSED as REFUSED;
+use crate::errors::COMPONENT_STOPPED as STOPPED;
 use crate::errors::COMPONENT_TIMEOUT as TIMEOUT;
-use crate::errors::CONNECTOR_FAILED as CONNECTOR;
+/// A connector or a task of it has failed.
+pub(crate) use crate::errors::CONNECTOR_FAILED as CONNECTOR;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[REFUSED, NOT_READY, TIMEOUT], family: Family::Component, find: refused },
+    Rule { ids: &[PAUSED, STOPPED], family: Family::Component, find: left_alone },
     Rule { ids: &[CONNECTOR], family: Family::Component, find: connectors },
 ];
 
@@ -83,12 +88,47 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("the operator failed to set up {title} {name}: {reason}: {}", bare(&message)),
             )
             .hint(pods)
-            .hint(format!(
-                "the operator's log: {}logs deployment/strimzi-cluster-operator -n {}",
-                scene.expect.kubectl, scene.expect.operator_namespace
-            ))
+            .hint(format!("the operator's log: {}", scene.operator_log()))
             .certain_after(45),
         });
+    }
+}
+
+/// A resource that somebody has paused, or that asks for no pods: time changes nothing.
+fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for (kind, _, title) in KINDS.into_iter().filter(|(_, part, _)| matters(scene, part)) {
+        let Some(object) = scene.snapshot.get(kind, &scene.expect.namespace, &scene.expect.cluster) else {
+            continue;
+        };
+        let (name, plural) = (object.name(), kind.plural());
+        let subject = format!("{}/{name}", kind.as_str().to_lowercase());
+        if object.annotation(PAUSE) == Some("true") {
+            let says = format!(
+                "{title} {name} is paused: the operator leaves it alone until the annotation is gone"
+            );
+            found.push(
+                Finding::new(PAUSED, 76, subject.clone(), says)
+                    .evidence(format!("{plural}/{name} annotation {PAUSE}=true"))
+                    .hint(format!(
+                        "resume it: {}",
+                        scene.command(&format!("annotate {plural} {name} {PAUSE}-"))
+                    ))
+                    .certain_after(3),
+            );
+        }
+        if number(object.json(), "/spec/replicas") == Some(0) {
+            found.push(
+                Finding::new(
+                    STOPPED,
+                    75,
+                    subject,
+                    format!("{title} {name} asks for no pods: its replicas are 0"),
+                )
+                .evidence(format!("{plural}/{name} spec.replicas=0"))
+                .hint(format!("start it: {}", scene.command(&format!("scale {plural} {name} --replicas=1"))))
+                .certain_after(2),
+            );
+        }
     }
 }
 
@@ -211,6 +251,20 @@ mod tests {
         let bridge = says("KafkaBridge", "InvalidResourceException", "x");
         assert_eq!(look(Scope::Component("kafka-connect"), std::slice::from_ref(&bridge)), []);
         assert_eq!(look(Scope::Kafka, &[bridge]), []);
+    }
+
+    #[test]
+    fn what_is_paused_or_scaled_to_0_never_comes() {
+        let ids =
+            |json: Value| look(Scope::Everything, &[json]).into_iter().map(|(id, ..)| id).collect::<Vec<_>>();
+        let mut paused = resource("KafkaConnect", json!({}));
+        paused["metadata"]["annotations"] = json!({PAUSE: "true"});
+        assert_eq!(ids(paused.clone()), [PAUSED.as_str()]);
+        paused["metadata"]["annotations"] = json!({PAUSE: "false"});
+        paused["spec"] = json!({"replicas": 0});
+        assert_eq!(ids(paused.clone()), [STOPPED.as_str()]);
+        paused["spec"] = json!({"replicas": 1});
+        assert_eq!(ids(paused), [""; 0]);
     }
 
     #[test]

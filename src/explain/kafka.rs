@@ -5,6 +5,8 @@ use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::observe::Kind;
+use crate::observe::strimzi::PAUSE as ANNOTATION;
+use crate::words;
 
 use crate::errors::KAFKA_CONFIG;
 use crate::errors::KAFKA_NOT_READY;
@@ -49,11 +51,11 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .evidence(format!("kafkas/{cluster} NotReady=True {}: {message}", status.reason))
             .since(status.last_transition)
     };
-    let pool_says = status.message.contains("No KafkaNodePools found");
+    let pool_says = words::NO_POOLS.said(status.message);
     let hint = "correct the Kafka resource and apply it again: the operator takes it up at once";
     found.push(match status.reason {
         "UnsupportedKafkaVersionException" => {
-            let supported = between(status.message, "Supported versions are: [", "]");
+            let supported = words::SUPPORTED.after(status.message).and_then(|rest| Some(rest.split_once(']')?.0));
             let mut f = finding(
                 KAFKA_VERSION,
                 76,
@@ -83,7 +85,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             pool_hints(finding(NO_NODE_POOL, 77, no_pool_sentence(scene)), scene).certain_after(1)
         }
         "InvalidResourceException" | "InvalidConfigurationException" | "InvalidConfigParameterException"
-            if message.contains("replication.factor") || message.contains(".isr") =>
+            if words::any(&words::REPLICATION, &message) =>
         {
             finding(REPLICATION_FACTOR, 76, message.trim_end_matches('.').to_owned())
                 .hint("set the option to the number of brokers, or raise the node pool's replicas")
@@ -120,10 +122,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             25,
             format!("the operator failed to set up Kafka {cluster}: {reason}: {message}"),
         )
-        .hint(format!(
-            "its log: {}logs deployment/strimzi-cluster-operator -n {}",
-            scene.expect.kubectl, scene.expect.operator_namespace
-        ))
+        .hint(format!("its log: {}", scene.operator_log()))
         .certain_after(45),
     });
 }
@@ -178,7 +177,6 @@ fn no_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 }
 
 fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    const ANNOTATION: &str = "strimzi.io/pause-reconciliation";
     let Some(kafka) = scene.kafka() else { return };
     if kafka.0.annotation(ANNOTATION) != Some("true") {
         return;
@@ -196,8 +194,4 @@ fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .since(kafka.paused().and_then(|c| c.last_transition))
         .certain_after(3),
     );
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    text.split_once(before)?.1.split_once(after).map(|(inside, _)| inside)
 }

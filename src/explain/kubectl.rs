@@ -1,8 +1,11 @@
 //! What kubectl's errors mean.
 
+use super::admission;
+use super::scene::Expect;
 use crate::failure::{Failure, Id, Kind};
 use crate::names::is_context;
 use crate::observe::{ApiError, ApiErrorKind};
+use crate::words;
 
 use crate::errors::API_CONFLICT as CONFLICT;
 use crate::errors::API_FORBIDDEN as FORBIDDEN;
@@ -25,7 +28,7 @@ use crate::errors::RESOURCE_INVALID as INVALID;
 pub const KNOWS_BETTER: [Id; 4] = [super::minikube::PROXY, WRONG, EXPIRED, UNAUTHORIZED];
 
 pub(crate) fn ids() -> Vec<Id> {
-    vec![
+    let mut ids = vec![
         UNREACHABLE,
         FORBIDDEN,
         UNAUTHORIZED,
@@ -42,11 +45,18 @@ pub(crate) fn ids() -> Vec<Id> {
         NOT_FOUND,
         EXISTS,
         KUBECTL,
-    ]
+    ];
+    ids.extend(admission::IDS);
+    ids
 }
 
 /// Why kubectl failed at `doing` ("apply the operator") on the cluster of `profile`.
-pub fn explain(error: &ApiError, doing: &str, profile: &str) -> Failure {
+pub fn explain(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failure {
+    if let Some(refusal) = error.refusal() {
+        let told = admission::told(&refusal, error.configuration.as_deref(), expect);
+        let failure = Failure::new(told.id, Kind::Task, format!("cannot {doing}: {}", told.sentence));
+        return told.hints.into_iter().fold(failure.because(&error.message), Failure::hint);
+    }
     let mut failure = meant(error, doing, profile);
     if is_context(profile) {
         // Somebody's own cluster is not mended by minikube.
@@ -67,7 +77,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
             failure(super::minikube::PROXY, Kind::Prerequisite, "a proxy was asked for the cluster's API server, and refused")
                 .hint(super::minikube::PROXY_HINT)
         }
-        _ if error.message.contains("certificate signed by unknown authority") => {
+        ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
             failure(WRONG, Kind::Task, "the kubeconfig's certificates are those of another cluster")
                 .hint(format!("the profile was made anew behind its back? minikube update-context -p {profile}"))
                 .hint(format!("or minikube start -p {profile}"))
@@ -81,7 +91,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
         }
         ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "you are not allowed to")
             .hint("use credentials that may, or ask whoever runs the cluster"),
-        ApiErrorKind::Unauthorized if error.message.contains("certificate has expired") => {
+        ApiErrorKind::Unauthorized if words::EXPIRED.said(&error.message) => {
             failure(EXPIRED, Kind::Task, "the cluster's certificates have expired, or this machine's clock is wrong")
                 .hint(format!("minikube renews them at: minikube start -p {profile}"))
                 .hint("see that the time is right: date")
@@ -90,7 +100,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
             .hint(format!("minikube renews its certificates at: minikube start -p {profile}")),
         ApiErrorKind::Conflict => failure(CONFLICT, Kind::Foreign, "somebody else set a field of it to another value")
             .hint("look who manages it: kubectl get ... --show-managed-fields -o yaml"),
-        ApiErrorKind::Invalid if error.message.contains("storedVersions") => {
+        ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => {
             failure(STORED, Kind::Foreign, "the cluster may hold Strimzi resources in a version the older CRDs do not have")
                 .hint("install a Strimzi release at least as new as the one that was there, or use another profile")
         }
@@ -112,7 +122,9 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
         ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it is not there"),
         ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it is there already"),
         ApiErrorKind::TimedOut => Failure { kind: Kind::Timeout, ..failure(KUBECTL, Kind::Timeout, "it took too long") },
-        ApiErrorKind::Expired | ApiErrorKind::Malformed | ApiErrorKind::Exec | ApiErrorKind::Other => {
+        // Told by its refusal.
+        ApiErrorKind::Admission
+        | ApiErrorKind::Expired | ApiErrorKind::Malformed | ApiErrorKind::Exec | ApiErrorKind::Other => {
             failure(KUBECTL, Kind::Task, "kubectl failed")
         }
     }
@@ -120,16 +132,8 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
 
 /// Go's client gives the proxy's answer to CONNECT by its bare HTTP status text.
 fn by_proxy(message: &str) -> bool {
-    let rest = message.strip_prefix("Unable to connect to the server: ").unwrap_or("");
-    rest.starts_with("proxyconnect ")
-        || [
-            "Forbidden",
-            "Bad Gateway",
-            "Service Unavailable",
-            "Gateway Timeout",
-            "Proxy Authentication Required",
-        ]
-        .contains(&rest)
+    let rest = words::UNREACHABLE[0].after(message).and_then(|rest| rest.strip_prefix(": ")).unwrap_or("");
+    words::PROXY_CONNECT.said(rest) || words::PROXY_STATUS.contains(&rest)
 }
 
 #[cfg(test)]
@@ -138,7 +142,14 @@ mod tests {
 
     #[test]
     fn the_field_is_named_and_the_stored_version_told_apart() {
-        let read = |text: &str| explain(&ApiError::from_stderr(text), "apply the Kafka", "p");
+        let read = |text: &str| {
+            explain(
+                &ApiError::from_stderr(text),
+                "apply the Kafka",
+                "p",
+                &Expect::kafka("kafka", "my-cluster"),
+            )
+        };
         let field = read(
             "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): .spec.zookeeper: field not declared in schema",
         );

@@ -37,7 +37,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// The question whether the operator may do its work at all.
 fn may_it(scene: &Scene<'_>, operator: Deployment<'_>) -> Probe {
-    let account = Some(operator.service_account()).filter(|a| !a.is_empty()).unwrap_or(OPERATOR);
+    let account = Some(operator.service_account()).filter(|a| !a.is_empty()).unwrap_or("default");
     Probe::AuthCanI {
         verb: "list".to_owned(),
         resource: "kafkas.kafka.strimzi.io".to_owned(),
@@ -51,11 +51,11 @@ fn may_it(scene: &Scene<'_>, operator: Deployment<'_>) -> Probe {
 fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let expect = scene.expect;
     let Some(kafka) = scene.kafka().filter(|k| !k.0.has_status() && !k.0.deleting()) else { return };
-    let operator = scene.snapshot.deployment(&expect.operator_namespace, OPERATOR);
-    let Some(operator) = operator.filter(|o| o.available().is_some()) else { return };
+    let Some(operator) = scene.operator().filter(|o| o.available().is_some()) else { return };
     let probe = may_it(scene, operator);
     let subject = format!("kafka/{}", expect.cluster);
-    let evidence = format!("kafkas/{} has no status, deployments/{OPERATOR} Available=True", expect.cluster);
+    let evidence =
+        format!("kafkas/{} has no status, deployments/{} Available=True", expect.cluster, expect.operator);
     let answer = scene.answers.get(&probe).map(|a| a.trim());
     let finding = match answer {
         Some("no") => forbidden(scene, subject, &probe),
@@ -84,10 +84,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("the operator is up but has not looked at Kafka {} yet", expect.cluster),
         )
         .evidence(evidence)
-        .hint(format!(
-            "its log: {}logs deployment/{OPERATOR} -n {}",
-            expect.kubectl, expect.operator_namespace
-        ))
+        .hint(format!("its log: {}", scene.operator_log()))
         .probe(probe)
         .certain_after(60),
     };
@@ -189,8 +186,7 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if kafka.0.observed_generation().unwrap_or(0) == 0 || kafka.paused().is_some() {
         return;
     }
-    let operator = scene.snapshot.deployment(&scene.expect.operator_namespace, OPERATOR);
-    let Some(operator) = operator.filter(|o| o.available().is_some()) else { return };
+    let Some(operator) = scene.operator().filter(|o| o.available().is_some()) else { return };
     if scene.nodes().any(|p| p.0.deleting() || !p.ready()) {
         return;
     }

@@ -1,6 +1,7 @@
 //! Causes that only a log tells, by the words Kafka and Strimzi print.
 
 use crate::failure::Id;
+use crate::words::{self, Words};
 
 /// A cause found in a log.
 pub(crate) struct Told {
@@ -14,8 +15,10 @@ pub(crate) struct Told {
 
 /// What a broker's or controller's log says of its end.
 pub(crate) fn broker(log: &str) -> Option<Told> {
-    if let Some(line) = find(log, &["Invalid cluster.id in"]) {
-        let ids = line.split_once("Expected ").and_then(|(_, rest)| rest.split_once(", but read "));
+    if let Some(line) = find(log, &[words::CLUSTER_ID]) {
+        let ids = words::CLUSTER_ID_EXPECTED.after(line).and_then(|rest| {
+            Some((words::CLUSTER_ID_READ.before(rest)?, words::CLUSTER_ID_READ.after(rest)?))
+        });
         let sentence = match ids {
             Some((wanted, read)) => format!(
                 "the volume holds data of another Kafka cluster (cluster id {}, expected {wanted})",
@@ -25,27 +28,24 @@ pub(crate) fn broker(log: &str) -> Option<Told> {
         };
         return told(super::storage::CLUSTER_ID, sentence, line);
     }
-    if let Some(line) = find(log, &["No space left on device"]) {
+    if let Some(line) = find(log, &[words::NO_SPACE]) {
         return told(super::storage::VOLUME_FULL, "the volume is full".to_owned(), line);
     }
-    if let Some(line) = find(log, &["java.lang.OutOfMemoryError", "insufficient memory for the Java Runtime"])
-    {
+    if let Some(line) = find(log, &words::JVM_MEMORY) {
         return told(super::pods::OOM_KILLED, "the JVM ran out of memory".to_owned(), line);
     }
-    let line = find(log, &["ConfigException:", "requirement failed:"])?;
+    let line = find(log, &words::KAFKA_CONFIG)?;
     told(super::pods::BROKER_CONFIG, "Kafka refuses its configuration".to_owned(), line)
 }
 
 /// What the operator's log says of its end.
 pub(crate) fn operator(log: &str) -> Option<Told> {
     // The Kubernetes client of releases up to 0.45 knows no field of newer servers' /version.
-    if let Some(line) =
-        find(log, &["Unrecognized field \"emulationMajor\"", "Unrecognized field \"emulationMinor\""])
-    {
+    if let Some(line) = find(log, &words::EMULATION) {
         let sentence = "this Strimzi release cannot talk to so new a Kubernetes".to_owned();
         return told(super::operator::OPERATOR_KUBERNETES, sentence, line);
     }
-    let line = find(log, &[" is forbidden: User "])?;
+    let line = find(log, &[words::OPERATOR_FORBIDDEN])?;
     told(super::operator::OPERATOR_FORBIDDEN, "the operator is not allowed what it needs".to_owned(), line)
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn last_lines(log: &str) -> Vec<String> {
     lines[lines.len().saturating_sub(MOST)..].iter().map(short).collect()
 }
 
-fn find<'a>(log: &'a str, words: &[&str]) -> Option<&'a str> {
-    log.lines().rev().find(|l| words.iter().any(|w| l.contains(w))).map(str::trim)
+fn find<'a>(log: &'a str, said: &[Words]) -> Option<&'a str> {
+    log.lines().rev().find(|l| words::any(said, l)).map(str::trim)
 }
 
 fn told(id: Id, sentence: String, line: &str) -> Option<Told> {

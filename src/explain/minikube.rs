@@ -10,6 +10,7 @@ use super::pods::short;
 use crate::errors;
 use crate::exec::{Cmd, Exit};
 use crate::failure::{Failure, Id, Kind};
+use crate::words;
 
 /// An error event of `minikube ... -o json`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -210,7 +211,7 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
 /// Whether minikube remarks that `NO_PROXY` lacks the cluster's address (1.38,
 /// `pkg/minikube/node/start.go`).
 pub fn no_proxy_remark(message: &str) -> bool {
-    message.contains("NO_PROXY environment does not include the minikube IP")
+    words::NO_PROXY.said(message)
 }
 
 /// The container engine cannot be asked; `words` are its client's. Whether it is down or only denied is
@@ -221,7 +222,7 @@ pub fn engine_down(words: &str, profile: &str) -> Failure {
         rest[..end].trim_end_matches(['.', ':', ',', ';'])
     });
     let denied = socket.and_then(|path| denied(Path::new(path)));
-    let name = if denied.unwrap_or_else(|| words.to_lowercase().contains("permission denied")) {
+    let name = if denied.unwrap_or_else(|| words::PERMISSION.said(&words.to_lowercase())) {
         "PROVIDER_DOCKER_NOPERM"
     } else {
         "PROVIDER_DOCKER_NOT_RUNNING"
@@ -270,11 +271,12 @@ fn last_line(stderr: &str) -> &str {
 /// (`{{.Server.Os}}`, `<no value>`).
 fn readable(message: &str) -> String {
     let message = short(message);
-    if !message.contains("{{") && !message.contains("<no value>") {
+    let template = |text: &str| text.contains("{{") || words::NO_VALUE.said(text);
+    if !template(&message) {
         return message;
     }
-    match message.split_once("exit status 1: ").or_else(|| message.split_once(": ")) {
-        Some((_, rest)) if !rest.contains("{{") && !rest.contains("<no value>") => rest.to_owned(),
+    match words::EXIT_STATUS.after(&message).or_else(|| Some(message.split_once(": ")?.1)) {
+        Some(rest) if !template(rest) => rest.to_owned(),
         _ => "(it says nothing readable)".to_owned(),
     }
 }

@@ -8,6 +8,7 @@
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
 //! [`kubectl`] turn them into a [`Failure`] directly. [`pulls`] reads a container runtime's words.
 
+mod admission;
 mod component;
 mod entity;
 mod finding;
@@ -30,6 +31,7 @@ mod working;
 
 use crate::failure::Id;
 
+pub(crate) use component::CONNECTOR;
 pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use lock::subjects;
@@ -79,6 +81,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         entity::RULES,
         image::RULES,
         pods::RULES,
+        admission::RULES,
         storage::RULES,
         topic::RULES,
         component::RULES,

@@ -13,74 +13,84 @@ pub(crate) use crate::errors::OPERATOR_KUBERNETES;
 use crate::errors::OPERATOR_MISSING;
 use crate::errors::OPERATOR_NAMESPACE;
 use crate::errors::OPERATOR_SECOND;
+use crate::errors::OPERATOR_STOPPED;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[OPERATOR_MISSING], family: Family::Operator, find: missing },
     Rule { ids: &[OPERATOR_NAMESPACE], family: Family::Operator, find: elsewhere },
+    Rule { ids: &[OPERATOR_STOPPED], family: Family::Operator, find: stopped },
     Rule { ids: &[OPERATOR_SECOND], family: Family::Operator, find: second },
 ];
 
 fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let namespace = &scene.expect.operator_namespace;
-    if !scene.synced(Kind::Deployment) || scene.snapshot.deployment(namespace, OPERATOR).is_some() {
+    let namespace = &scene.expect.namespace;
+    if !scene.synced(Kind::Deployment) || scene.operator().is_some() {
         return;
     }
     found.push(
         Finding::new(
             OPERATOR_MISSING,
             90,
-            format!("deployment/{OPERATOR}"),
+            format!("deployment/{}", scene.expect.operator),
             format!(
-                "no Strimzi operator is in namespace {namespace}: nobody makes a Kafka of the Kafka resource"
+                "no Strimzi operator looks after namespace {namespace}: nobody makes a Kafka of the Kafka resource"
             ),
         )
-        .evidence(format!("no deployments/{OPERATOR} in namespace {namespace}"))
+        .evidence(format!("no Deployment of an operator in namespace {namespace}, or one that looks at it"))
         .hint(format!("install it: kstrim up{}", scene.expect.flags))
         .certain_after(20),
     );
 }
 
-/// Whether this operator looks at `namespace`. The install files set `STRIMZI_NAMESPACE` from
-/// the pod's own namespace, which has no plain value; a list is separated by commas.
-fn looks_at(operator: Deployment<'_>, namespace: &str) -> bool {
-    match operator.env("STRIMZI_NAMESPACE") {
-        None | Some("") => operator.0.namespace() == namespace,
-        Some("*") => true,
-        Some(list) => list.split(',').any(|n| n.trim() == namespace),
-    }
-}
-
 fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let expect = scene.expect;
-    let Some(operator) = scene.snapshot.deployment(&expect.operator_namespace, OPERATOR) else { return };
-    if looks_at(operator, &expect.namespace) {
+    let Some(operator) = scene.operator() else { return };
+    if operator.watches(&expect.namespace) {
         return;
     }
-    let watched = operator.env("STRIMZI_NAMESPACE").unwrap_or(&expect.operator_namespace);
+    let (name, watched) = (operator.0.name(), operator.watched().join(","));
     found.push(
         Finding::new(
             OPERATOR_NAMESPACE,
             88,
-            format!("deployment/{OPERATOR}"),
+            format!("deployment/{name}"),
             format!("the operator looks at namespace {watched}, not at {}", expect.namespace),
         )
-        .evidence(format!("deployments/{OPERATOR} env STRIMZI_NAMESPACE={watched}"))
+        .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
         .hint(format!(
-            "put the Kafka resource into namespace {watched}, or let kstrim up install an operator for {}",
-            expect.namespace
+            "put the Kafka resource into namespace {watched}, or install an operator that looks here: kstrim up{}",
+            expect.flags
         ))
         .certain_after(3),
     );
 }
 
+/// An operator that somebody has stopped.
+fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(operator) = scene.operator().filter(|o| o.wanted() == 0) else { return };
+    let (name, namespace) = (operator.0.name(), operator.0.namespace());
+    found.push(
+        Finding::new(
+            OPERATOR_STOPPED,
+            89,
+            format!("deployment/{name}"),
+            format!(
+                "the operator is scaled to 0 in namespace {namespace}: nothing that is changed is carried out"
+            ),
+        )
+        .evidence(format!("deployments/{name} spec.replicas=0"))
+        .hint(format!(
+            "start it again: {}scale deployment/{name} --replicas=1 -n {namespace}",
+            scene.expect.kubectl
+        ))
+        .certain_after(2),
+    );
+}
+
 fn second(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let namespace = &scene.expect.namespace;
-    let both: Vec<&Object> = scene
-        .snapshot
-        .all(Kind::Deployment)
-        .filter(|d| d.name() == OPERATOR && looks_at(Deployment(d), namespace))
-        .collect();
-    let homes: Vec<&str> = both.iter().map(|d| d.namespace()).collect();
+    let both = scene.snapshot.operators().filter(|o| o.watches(namespace));
+    let homes: Vec<&str> = both.map(|d| d.0.namespace()).collect();
     if let [_, second, ..] = homes.as_slice() {
         found.push(against_each_other(second, &homes, namespace));
     }
@@ -96,18 +106,17 @@ fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding 
             homes.join(" and ")
         ),
     )
-    .evidence(format!("deployments/{OPERATOR} in {}", homes.join(", ")))
+    .evidence(format!("Deployments of operators in {}", homes.join(", ")))
     .hint("remove all but one, or restrict one by STRIMZI_NAMESPACE")
 }
 
 /// The operators of other namespaces that look at the Kafka's, beside the one that is to be in its
-/// own: of all Deployments of the operator's name in the cluster.
+/// own: of all of the cluster.
 pub fn rivals(operators: &[Value], expect: &Expect) -> Option<Finding> {
     let objects: Vec<Object> = operators.iter().cloned().map(Object::new).collect();
     let mut homes = vec![expect.operator_namespace.as_str()];
-    let others =
-        objects.iter().filter(|d| d.name() == OPERATOR && looks_at(Deployment(d), &expect.namespace));
-    homes.extend(others.map(Object::namespace).filter(|home| *home != expect.operator_namespace));
+    let others = objects.iter().map(Deployment).filter(|d| d.watches(&expect.namespace));
+    homes.extend(others.map(|d| d.0.namespace()).filter(|home| *home != expect.operator_namespace));
     let second = homes.get(1)?;
     Some(against_each_other(second, &homes, &expect.namespace))
 }
@@ -122,7 +131,7 @@ mod tests {
 
     fn ids(objects: Vec<Object>) -> Vec<&'static str> {
         let snapshot = Snapshot::of(objects);
-        let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Operator);
+        let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Operator).located(&snapshot);
         let now = "2026-11-22T20:00:00Z".parse().unwrap();
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
         crate::explain::findings(&scene).iter().map(|f| f.id.as_str()).collect()
@@ -144,6 +153,19 @@ mod tests {
         assert_eq!(ids(vec![operator("kafka", own()), operator("other", set("*"))]), ["KS-OPERATOR-SECOND"]);
         assert!(ids(vec![operator("kafka", own()), operator("other", own())]).is_empty(), "each its own");
         assert_eq!(ids(vec![operator("other", own())]), ["KS-OPERATOR-MISSING"]);
+        assert!(ids(vec![operator("other", set("a, kafka"))]).is_empty(), "one elsewhere is as good");
+        let named = |name: &str| {
+            let mut json = operator("other", set("*")).json().clone();
+            json["metadata"]["name"] = json!(name);
+            json["spec"]["template"]["metadata"] = json!({"labels": {"strimzi.io/kind": "cluster-operator"}});
+            Object::new(json)
+        };
+        assert!(ids(vec![named("strimzi-cluster-operator-v1.2.0")]).is_empty(), "by its labels");
+        let both = vec![operator("kafka", own()), named("strimzi-cluster-operator-v1.2.0")];
+        assert_eq!(ids(both), ["KS-OPERATOR-SECOND"]);
+        let mut none = operator("kafka", own()).json().clone();
+        none["spec"]["replicas"] = json!(0);
+        assert_eq!(ids(vec![Object::new(none)]), ["KS-OPERATOR-STOPPED"]);
         assert!(ids(vec![]).is_empty(), "not listed yet: absence means nothing");
     }
 

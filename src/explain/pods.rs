@@ -4,7 +4,8 @@ use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
 use crate::observe::cluster::{Node, Taint};
-use crate::observe::pod::{Container, Ended, Pod, State};
+use crate::observe::pod::{Container, Ended, Event, Pod, State};
+use crate::words;
 
 pub(crate) use crate::errors::BROKER_CONFIG;
 use crate::errors::CONTAINER_CONFIG;
@@ -16,6 +17,7 @@ use crate::errors::POD_EVICTED as EVICTED;
 use crate::errors::POD_UNSCHEDULABLE as UNSCHEDULABLE;
 use crate::errors::POD_UNSCHEDULABLE_CPU as CPU;
 use crate::errors::POD_UNSCHEDULABLE_MEMORY as MEMORY;
+use crate::errors::PULL_SECRET;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -37,6 +39,8 @@ pub(super) const RULES: &[Rule] = &[
         find: crash,
     },
     Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: container_config },
+    Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: mounts },
+    Rule { ids: &[PULL_SECRET], family: Family::Pods, find: pull_secret },
     Rule { ids: &[EVICTED], family: Family::Pods, find: evicted },
 ];
 
@@ -93,8 +97,8 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .evidence(format!("{} PodScheduled=False Unschedulable: {}", watched.subject(), short(message)))
             .since(condition.last_transition)
         };
-        let memory = message.contains("Insufficient memory");
-        let cpu = message.contains("Insufficient cpu");
+        let memory = words::NO_MEMORY.said(message);
+        let cpu = words::NO_CPU.said(message);
         if memory {
             found.push(
                 finding(MEMORY, 60, "no node has as much free memory as it asks for")
@@ -118,23 +122,20 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             );
         } else if kept_away("node.kubernetes.io/not-ready") || kept_away("node.kubernetes.io/unreachable") {
             found.push(not_ready(scene, finding(NODE_NOT_READY, 65, "the node is not ready")));
-        } else if !memory && !cpu && !message.contains("unbound immediate PersistentVolumeClaims") {
+        } else if !memory && !cpu && !words::UNBOUND.said(message) {
             // Where no node has a taint any more, the scheduler has not looked again yet.
-            let outdated = message.contains(SOME_TAINT) && !scene.snapshot.nodes().any(|n| blocks(&n));
+            let outdated = words::SOME_TAINT.said(message) && !scene.snapshot.nodes().any(|n| blocks(&n));
             let seconds = if outdated { 120 } else { 15 };
             found.push(finding(UNSCHEDULABLE, 50, "no node takes it").certain_after(seconds));
         }
     }
 }
 
-/// All that the scheduler says of taints since Kubernetes 1.34, where the nodes have to be asked for more. Before, it
-/// names the taint: `untolerated taint {node.kubernetes.io/not-ready: }`.
-const SOME_TAINT: &str = "untolerated taint(s)";
-
-/// Whether a taint of this key keeps a pod away.
+/// Whether a taint of this key keeps a pod away. Since Kubernetes 1.34 the scheduler does not name it, and the nodes
+/// have to be asked; before: `untolerated taint {node.kubernetes.io/not-ready: }`.
 fn kept_away(scene: &Scene<'_>, message: &str, key: &str) -> bool {
     let has = |node: Node<'_>| node.taints().iter().any(|taint| taint.key == key && taint.keeps_away());
-    message.contains(key) || message.contains(SOME_TAINT) && scene.snapshot.nodes().any(has)
+    message.contains(key) || words::SOME_TAINT.said(message) && scene.snapshot.nodes().any(has)
 }
 
 fn blocks(node: &Node<'_>) -> bool {
@@ -294,6 +295,73 @@ fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// A volume that names a Secret or ConfigMap which is not there: the kubelet tries for ever.
+fn mounts(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene).iter().filter(|w| !w.pod.ready()) {
+        let last = scene.snapshot.events_of(watched.pod.0).max_by_key(Event::last);
+        let Some(event) = last.filter(|e| e.reason() == "FailedMount" && words::NOT_FOUND.said(e.message()))
+        else {
+            continue;
+        };
+        let message = short(event.message());
+        found.push(
+            Finding::new(
+                CONTAINER_CONFIG,
+                watched.depth(58),
+                watched.subject(),
+                format!("{}: a volume cannot be mounted: {message}", watched.title()),
+            )
+            .evidence(format!("event FailedMount of {}: {message}", watched.subject()))
+            .since(event.first())
+            // Secrets and ConfigMaps may come a little later than the pod.
+            .certain_after(30),
+        );
+    }
+}
+
+/// A Secret to pull images with that is not there. The kubelet tries without it, and says no more of it than this.
+fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    for watched in watched(scene) {
+        let pulling = |c: &Container<'_>| {
+            matches!(c.state(), State::Waiting { reason: "ErrImagePull" | "ImagePullBackOff", .. })
+        };
+        if !watched.pod.containers().any(|c| pulling(&c)) {
+            continue;
+        }
+        let events = scene.snapshot.events_of(watched.pod.0);
+        let lacks =
+            events.filter(|e| e.reason() == "FailedToRetrieveImagePullSecret").max_by_key(Event::last);
+        let Some(event) = lacks else { continue };
+        let told = words::PULL_SECRETS.after(event.message()).and_then(|rest| Some(rest.split_once(')')?.0));
+        let names = told.map_or_else(|| watched.pod.pull_secrets().join(", "), str::to_owned);
+        let namespace = watched.pod.0.namespace();
+        found.push(
+            Finding::new(
+                PULL_SECRET,
+                watched.depth(71),
+                watched.subject(),
+                format!(
+                    "{}: the Secret that its images are pulled with is missing: {names}",
+                    watched.title()
+                ),
+            )
+            .evidence(format!(
+                "event {} of {}: {}",
+                event.reason(),
+                watched.subject(),
+                short(event.message())
+            ))
+            .hint(format!("see which there are: {}get secrets -n {namespace}", scene.expect.kubectl))
+            .hint(format!(
+                "or have one made of a docker login: kstrim up{} --image-pull-config FILE",
+                scene.expect.flags
+            ))
+            .since(event.first())
+            .certain_after(6),
+        );
+    }
+}
+
 fn evicted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for watched in watched(scene) {
         let reason = watched.pod.0.json().pointer("/status/reason").and_then(|r| r.as_str());
@@ -321,5 +389,44 @@ pub(super) fn short(text: &str) -> String {
     match line.char_indices().nth(300) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::explain::{Answers, Expect, Scope, findings};
+    use crate::observe::{Object, Snapshot};
+
+    #[test]
+    fn a_secret_that_is_missing_is_named() {
+        let told = |reason: &str, event: (&str, &str)| {
+            let objects: [Value; 2] = [
+                json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "kafka", "uid": "p",
+                        "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/kind": "Kafka"}},
+                    "spec": {"nodeName": "n", "imagePullSecrets": [{"name": "regcred"}]},
+                    "status": {"phase": "Pending", "containerStatuses": [{"name": "c", "image": "i", "ready": false,
+                        "state": {"waiting": {"reason": reason, "message": "denied"}}}]}}),
+                json!({"kind": "Event", "metadata": {"name": "e", "namespace": "kafka"}, "type": "Warning",
+                    "reason": event.0, "message": event.1, "firstTimestamp": "2026-11-22T20:00:00Z",
+                    "lastTimestamp": "2026-11-22T20:00:00Z", "involvedObject": {"kind": "Pod", "name": "p", "uid": "p"}}),
+            ];
+            let snapshot = Snapshot::of(objects.map(Object::new));
+            let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Kafka);
+            let now = "2026-11-22T20:01:00Z".parse().unwrap();
+            let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
+            findings(&scene).first().map(|f| (f.id.as_str(), f.sentence.clone()))
+        };
+        let secret = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.";
+        let (id, says) = told("ImagePullBackOff", ("FailedToRetrieveImagePullSecret", secret)).expect("one");
+        assert!(id == "KS-PULL-SECRET" && says.ends_with(": regcred"), "{id} {says}");
+        // A pull that works needs none; and a pull may fail for other reasons.
+        assert_eq!(told("ContainerCreating", ("FailedToRetrieveImagePullSecret", secret)), None);
+        assert_ne!(told("ErrImagePull", ("Failed", "denied")).expect("one").0, "KS-PULL-SECRET");
+        let mount = r#"MountVolume.SetUp failed for volume "tls" : secret "gone" not found"#;
+        let (id, says) = told("ContainerCreating", ("FailedMount", mount)).expect("one");
+        assert!(id == "KS-CONTAINER-CONFIG" && says.contains(r#"secret "gone" not found"#), "{id} {says}");
     }
 }

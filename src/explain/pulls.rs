@@ -3,6 +3,7 @@
 use super::minikube::{DNS, TLS};
 use super::pods::short;
 use crate::failure::Id;
+use crate::words::{self, Words};
 
 /// An image cannot be fetched into the node, and the network is not known to be the reason.
 pub(crate) use crate::errors::IMAGE_PULL;
@@ -26,54 +27,46 @@ pub(super) struct Cause {
 
 /// The cause in a runtime's words.
 pub(super) fn cause(message: &str) -> Cause {
-    let says = |words: &[&str]| words.iter().any(|w| message.contains(w));
+    let says = |all: &[Words]| words::any(all, message);
     let cause = |id, words, seconds, hint| Cause { id, words, hint, seconds };
-    if says(&["toomanyrequests", "429", "rate limit"]) {
+    if says(&words::REGISTRY_LIMIT) {
         cause(
             LIMIT,
             ": the registry's rate limit is reached",
             10,
             "wait, or pull with a login: --image-pull-config",
         )
-    } else if says(&["x509", "failed to verify certificate"]) {
+    } else if says(&words::REGISTRY_TLS) {
         cause(
             TLS,
             ": the registry's certificate is not trusted (a proxy that intercepts TLS?)",
             6,
             "give the node the certificate of whoever intercepts TLS: put it into ~/.minikube/certs and make the profile with --minikube-arg=--embed-certs",
         )
-    } else if says(&["dial tcp: lookup", "no such host", "server misbehaving"]) {
+    } else if says(&words::REGISTRY_DNS) {
         cause(
             DNS,
             ": the registry's name cannot be resolved from inside the node",
             10,
             "see that names resolve on this machine; a VPN or a proxy may keep the node from it",
         )
-    } else if says(&["401", "403", "unauthorized", "denied", "authentication required", "no basic auth"]) {
+    } else if says(&words::REGISTRY_DENIED) {
         cause(
             DENIED,
             ": the registry refuses access",
             6,
             "the image may be private (--image-pull-config), or a proxy wants a sign-in",
         )
-    } else if says(&["not found", "manifest unknown", "NotFound"]) {
+    } else if says(&words::REGISTRY_LACKS) {
         cause(IMAGE_PULL, ": the registry does not have it", 4, "see that name and tag are right")
-    } else if says(&["server gave HTTP response to HTTPS client"]) {
+    } else if says(&[words::REGISTRY_HTTP]) {
         cause(
             REGISTRY,
             ": the registry speaks HTTP, not HTTPS (minikube start --insecure-registry)",
             6,
             "make the profile with --minikube-arg=--insecure-registry=HOST:PORT",
         )
-    } else if says(&[
-        "proxyconnect",
-        "i/o timeout",
-        "connection refused",
-        "no route to host",
-        "network is unreachable",
-        "TLS handshake",
-        "EOF",
-    ]) {
+    } else if says(&words::REGISTRY_AWAY) {
         cause(
             REGISTRY,
             ": the registry cannot be reached from inside the node",
@@ -104,25 +97,19 @@ pub fn told(words: &str) -> String {
 /// refuses (minikube's `pkg/machine/cache_images.go`: "live pushes are not considered a failure");
 /// the reason is a warning in minikube's log, with the runtime's own output on the lines after it.
 pub fn complaint(stderr: &str) -> Option<String> {
-    const FAILED: [&str; 3] =
-        ["Failed to pull images", "Failed to load cached images", "Failed to load machine"];
     let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
-    if let Some(at) = lines.iter().position(|l| FAILED.iter().any(|f| l.contains(f))) {
+    if let Some(at) = lines.iter().position(|l| words::any(&words::NOT_PULLED, l)) {
         // The runtime's last word is the nearest to the cause.
         let runtime = lines[at..].iter().rev().find_map(|line| described(line));
         return Some(runtime.or_else(|| of_command(&lines[at..])).unwrap_or_else(|| plain(lines[at])));
     }
-    // Remarks of a slow engine, also on success (seen on a busy machine).
-    let slow = |l: &str| l.contains("took an unusually long time") || l.contains("may improve performance");
-    let marked = |l: &&&str| {
-        !slow(l) && (l.starts_with("X ") || l.starts_with("! ") || l.contains("unable to add it"))
-    };
+    let marked = |l: &&&str| !words::any(&words::SLOW, l) && words::any(&words::COMPLAINS, l);
     lines.iter().find(marked).map(|line| (*line).to_owned())
 }
 
 /// The description in a gRPC error as containerd's clients print it: `... desc = TEXT" image="...`.
 fn described(line: &str) -> Option<String> {
-    let (_, text) = line.rsplit_once("desc = ")?;
+    let (_, text) = line.rsplit_once(words::DESCRIBED.text())?;
     // Quoted by the logger: it ends with the first quote that is not escaped.
     let mut told = String::new();
     let mut chars = text.chars();

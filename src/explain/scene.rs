@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Family;
+use crate::observe::cluster::Deployment;
 use crate::observe::pod::Pod;
 use crate::observe::strimzi::{Kafka, KafkaNodePool};
 use crate::observe::{Kind, Object, Snapshot};
@@ -48,6 +49,8 @@ pub struct Expect {
     pub namespace: String,
     /// Namespace of the operator.
     pub operator_namespace: String,
+    /// Name of the operator's Deployment.
+    pub operator: String,
     /// Name of the Kafka.
     pub cluster: String,
     /// Name of the KafkaTopic's resource, in scope [`Scope::Topic`].
@@ -73,6 +76,7 @@ impl Expect {
         let namespace = namespace.into();
         Self {
             operator_namespace: namespace.clone(),
+            operator: OPERATOR.to_owned(),
             namespace,
             cluster: cluster.into(),
             topic: None,
@@ -82,6 +86,16 @@ impl Expect {
             kubectl: "kstrim kubectl -- ".to_owned(),
             flags: String::new(),
         }
+    }
+
+    /// The same with the operator that looks after the namespace, wherever it is and whatever its name.
+    #[must_use]
+    pub fn located(mut self, snapshot: &Snapshot) -> Self {
+        if let Some(operator) = snapshot.operator_of(&self.namespace) {
+            self.operator_namespace = operator.0.namespace().to_owned();
+            self.operator = operator.0.name().to_owned();
+        }
+        self
     }
 
     /// The same with another scope.
@@ -143,6 +157,11 @@ pub enum Probe {
         /// Which look it is, as above.
         look: i64,
     },
+    /// The configuration that has a webhook, as `KIND/NAME`; empty if none is found.
+    Webhook {
+        /// The webhook's name.
+        name: String,
+    },
 }
 
 /// The question as the command that answers it.
@@ -161,6 +180,9 @@ impl fmt::Display for Probe {
                 write!(f, "logs {pod} -n {namespace} --tail={}", super::working::LINES)
             }
             Probe::StorageClasses { .. } => f.write_str("get storageclasses"),
+            Probe::Webhook { .. } => {
+                f.write_str("get validatingwebhookconfigurations,mutatingwebhookconfigurations")
+            }
         }
     }
 }
@@ -184,8 +206,8 @@ pub struct Scene<'a> {
 /// How long an answer to a question about the present is taken for it, seconds.
 const FRESH: i64 = 10;
 
-/// The deployment's name in every Strimzi release.
-pub(crate) const OPERATOR: &str = "strimzi-cluster-operator";
+/// The deployment's name in every Strimzi release's install files.
+pub(crate) const OPERATOR: &str = crate::observe::cluster::OPERATOR;
 
 /// Coarsest time the API server writes (creationTimestamp): whole seconds, cut off.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -224,19 +246,48 @@ impl<'a> Scene<'a> {
     /// The pods that matter of the expected Kafka: its nodes, the entity operator and what else the operator
     /// makes of the Kafka; or the nodes and a component; or, where everything matters, all of them.
     pub fn cluster_pods(&self) -> impl Iterator<Item = Pod<'a>> {
-        let (cluster, scope) = (self.expect.cluster.as_str(), self.expect.scope);
-        let counts = move |p: &Pod<'a>| match scope {
-            Scope::Everything => true,
-            Scope::Component(part) => {
-                p.is_kafka_node_of(cluster) || p.0.label("strimzi.io/component-type") == Some(part)
-            }
-            // Connect, MirrorMaker 2 and the bridge have the Kafka's name, and its label.
-            _ => p.0.label("strimzi.io/kind").is_none_or(|kind| kind == "Kafka"),
-        };
+        let (scene, cluster) = (*self, self.expect.cluster.as_str());
         self.snapshot
             .pods(&self.expect.namespace)
             .filter(move |p| p.cluster() == Some(cluster))
-            .filter(counts)
+            .filter(move |p| scene.counts(p.0))
+    }
+
+    /// Whether an object that the operator makes for the Kafka, or for what stands beside it, matters in this scope.
+    pub(super) fn counts(&self, object: &Object) -> bool {
+        match self.expect.scope {
+            Scope::Everything => true,
+            Scope::Component(part) => {
+                let node = format!("{}-kafka", self.expect.cluster);
+                object.label("strimzi.io/name") == Some(&node)
+                    || object.label("strimzi.io/component-type") == Some(part)
+            }
+            // Connect, MirrorMaker 2 and the bridge have the Kafka's name, and its label.
+            _ => object.label("strimzi.io/kind").is_none_or(|kind| kind == "Kafka"),
+        }
+    }
+
+    /// The pod sets that matter: those of the Kafka's nodes, and of what stands beside it.
+    pub(super) fn pod_sets(&self) -> impl Iterator<Item = &'a Object> {
+        let (scene, expect) = (*self, self.expect);
+        self.snapshot.all(Kind::StrimziPodSet).filter(move |set| {
+            expect.scope != Scope::Operator
+                && !set.deleting()
+                && set.namespace() == expect.namespace
+                && set.label("strimzi.io/cluster") == Some(&expect.cluster)
+                && scene.counts(set)
+        })
+    }
+
+    /// The operator that looks after the Kafka.
+    pub fn operator(&self) -> Option<Deployment<'a>> {
+        self.snapshot.deployment(&self.expect.operator_namespace, &self.expect.operator)
+    }
+
+    /// Whether a Deployment is that operator.
+    pub(super) fn is_the_operator(&self, deployment: Deployment<'_>) -> bool {
+        deployment.0.namespace() == self.expect.operator_namespace
+            && deployment.0.name() == self.expect.operator
     }
 
     /// The operator's pods of the newest revision. While a broken revision is being replaced
@@ -273,8 +324,7 @@ impl<'a> Scene<'a> {
 
     /// Whether the operator is up, and since when.
     pub fn operator_available(&self) -> Option<Timestamp> {
-        let operator = self.snapshot.deployment(&self.expect.operator_namespace, OPERATOR)?;
-        operator.available()?.last_transition
+        self.operator()?.available()?.last_transition
     }
 
     /// Whether absence of this kind's objects means something.
@@ -290,8 +340,16 @@ impl<'a> Scene<'a> {
     /// The command that restarts the operator.
     pub fn restart_operator(&self) -> String {
         format!(
-            "restart the operator: {}rollout restart deployment/{OPERATOR} -n {}",
-            self.expect.kubectl, self.expect.operator_namespace
+            "restart the operator: {}rollout restart deployment/{} -n {}",
+            self.expect.kubectl, self.expect.operator, self.expect.operator_namespace
+        )
+    }
+
+    /// The command that shows the operator's log.
+    pub fn operator_log(&self) -> String {
+        format!(
+            "{}logs deployment/{} -n {}",
+            self.expect.kubectl, self.expect.operator, self.expect.operator_namespace
         )
     }
 }

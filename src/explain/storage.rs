@@ -7,6 +7,7 @@ use super::pods::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule};
 use crate::observe::pod::{Claim, Event};
+use crate::words;
 
 pub(crate) use crate::errors::CLUSTER_ID;
 use crate::errors::STORAGE_CLASS;
@@ -111,8 +112,8 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
         }
     }
     let says = event?.message();
-    let not_found = says.contains("storageclass") && says.contains("not found");
-    let none_set = wanted.is_none_or(str::is_empty) && says.contains("no storage class is set");
+    let not_found = words::NO_CLASS.said(says) && words::NOT_FOUND.said(says);
+    let none_set = wanted.is_none_or(str::is_empty) && words::NO_CLASS_SET.said(says);
     (not_found || none_set).then(lacking)
 }
 

@@ -8,6 +8,7 @@ use crate::failure::{Failure, Kind};
 use crate::observe::Kind as Observed;
 use crate::observe::cluster::Crd;
 use crate::observe::pod::Pod;
+use crate::words;
 
 use crate::errors::CRD_STUCK;
 use crate::errors::NAMESPACE_FINALIZER;
@@ -63,7 +64,7 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(namespace) = scene.snapshot.namespace(name).filter(|n| n.terminating()) else { return };
     let Some(condition) = namespace.finalizers_remaining() else { return };
     // "...finalizers remaining: A in 1 resource instances, B in 2 resource instances"
-    let list = condition.message.split_once("remaining: ").map_or("", |(_, list)| list);
+    let list = words::FINALIZERS.after(condition.message).unwrap_or("");
     let held: Vec<&str> = list
         .split(',')
         .filter_map(|part| part.split_whitespace().next())

@@ -5,9 +5,11 @@ use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::observe::pod::Pod;
-use crate::observe::strimzi::{KafkaTopic, last_change};
+use crate::observe::strimzi::{KafkaTopic, PAUSE, last_change};
 use crate::observe::{Kind, Object};
+use crate::words;
 
+use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;
 use crate::errors::TOPIC_CHANGE;
 use crate::errors::TOPIC_CONFIG;
 use crate::errors::TOPIC_LABEL;
@@ -23,6 +25,7 @@ pub(super) const RULES: &[Rule] = &[
         find: refused,
     },
     Rule { ids: &[TOPIC_LABEL, TOPIC_UNSERVED], family: Family::Topic, find: unheard },
+    Rule { ids: &[LEFT_ALONE], family: Family::Topic, find: left_alone },
     Rule { ids: &[USER_REFUSED], family: Family::Topic, find: user },
 ];
 
@@ -54,14 +57,14 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let (id, sentence, hint) = match refusal.reason {
             // No refusal: the topic operator gave up asking, as it does while brokers are down, or none was heard
             // of for a moment ("All brokers are currently fenced").
-            "KafkaError" if message.contains("TimeoutException") || message.contains("currently fenced") => (
+            "KafkaError" if words::any(&words::TOPIC_UNANSWERED, &message) => (
                 TOPIC_UNSERVED,
                 format!(
                     "topic {name} is not looked after: the topic operator gets no answer from the brokers"
                 ),
                 STATUS,
             ),
-            "KafkaError" if message.contains("InvalidReplicationFactorException") => (
+            "KafkaError" if words::TOPIC_REPLICATION.said(&message) => (
                 TOPIC_REPLICATION,
                 format!("topic {name} asks for more replicas than there are brokers"),
                 "lower the topic's replicas, or add brokers",
@@ -71,7 +74,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("topic {name} cannot be changed so: {message}"),
                 "undo the change; fewer partitions need a new topic",
             ),
-            "KafkaError" if message.contains("Unknown topic config name") => (
+            "KafkaError" if words::TOPIC_CONFIG.said(&message) => (
                 TOPIC_CONFIG,
                 format!(
                     "topic {name} has a setting that Kafka does not know: {}",
@@ -118,14 +121,18 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let subject = format!("topic/{name}");
         let finding = match topic.cluster() {
             Some(label) if label == cluster => {
-                let wants = scene.kafka().is_none_or(|k| k.wants_entity_operator());
+                let operated = scene.kafka().map(|k| k.operates("topicOperator"));
+                let here = scene.expect.namespace.as_str();
+                let wants = operated.is_none_or(|namespace| namespace == Some(here));
                 if wants && !operator_serves(scene) {
                     continue;
                 }
-                let why = if wants {
-                    "the topic operator has not looked at it"
-                } else {
-                    "the Kafka has no entity operator"
+                let why = match operated {
+                    Some(None) => "the Kafka has no topic operator".to_owned(),
+                    Some(Some(other)) if other != here => {
+                        format!("the Kafka's topic operator looks at namespace {other}")
+                    }
+                    _ => "the topic operator has not looked at it".to_owned(),
                 };
                 Finding::new(TOPIC_UNSERVED, 40, subject, format!("topic {name} is not there: {why}"))
                     .evidence(format!("kafkatopics/{name} has no status"))
@@ -161,6 +168,40 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Topics and users that somebody has paused, or taken from the topic operator. Only those that are not ready: what
+/// is there stays there.
+fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    const MANAGED: &str = "strimzi.io/managed";
+    let cluster = Some(scene.expect.cluster.as_str());
+    let users = scene.snapshot.all(Kind::KafkaUser).filter(|_| !expected(scene));
+    let users = users.filter(|o| o.namespace() == scene.expect.namespace && !o.deleting());
+    let ready = |o: &Object| o.observed() && o.condition("Ready").is_some_and(|c| c.is_true());
+    for object in topics(scene).map(|t| t.0).chain(users).filter(|o| o.label("strimzi.io/cluster") == cluster)
+    {
+        let topic = scene
+            .snapshot
+            .topic(object.namespace(), object.name())
+            .is_some_and(|t| t.0.uid() == object.uid());
+        let (what, kind) = if topic { ("topic", "kafkatopic") } else { ("user", "kafkauser") };
+        let (annotation, value) = match (object.annotation(PAUSE), object.annotation(MANAGED)) {
+            (Some("true"), _) => (PAUSE, "true"),
+            (_, Some("false")) if topic => (MANAGED, "false"),
+            _ => continue,
+        };
+        if ready(object) {
+            continue;
+        }
+        let name = object.name();
+        let sentence = format!(
+            "{what} {name} is left alone by its operator until somebody removes the annotation {annotation}"
+        );
+        let finding = Finding::new(LEFT_ALONE, 49, format!("{what}/{name}"), sentence)
+            .evidence(format!("{kind}s/{name} annotation {annotation}={value}"))
+            .hint(format!("remove it: {}", scene.command(&format!("annotate {kind} {name} {annotation}-"))));
+        found.push(if expected(scene) { finding.certain_after(2) } else { finding });
+    }
+}
+
 fn user(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = Some(scene.expect.cluster.as_str());
     let mine = |o: &&Object| o.label("strimzi.io/cluster") == cluster && o.observed() && !o.deleting();
@@ -179,9 +220,55 @@ fn user(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("kafkausers/{name} NotReady=True {}: {message}", status.reason))
         .since(status.last_transition);
-        if message.contains("authorization") {
+        if words::AUTHORIZATION.said(&message) {
             finding = finding.hint("set spec.kafka.authorization.type: simple in the Kafka, or leave out the user's authorization");
         }
         found.push(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::explain::{Answers, Expect, Scope, findings};
+    use crate::observe::Snapshot;
+
+    fn told(kafka: &Value, topic: &Value) -> Vec<(&'static str, bool)> {
+        let snapshot = Snapshot::of([kafka, topic].map(|json| Object::new(json.clone())));
+        let mut expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Topic);
+        expect.topic = Some("t".to_owned());
+        let now = "2026-11-22T20:00:10Z".parse().unwrap();
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
+        let ours = |f: &Finding| f.subject == "topic/t";
+        findings(&scene).into_iter().filter(ours).map(|f| (f.id.as_str(), f.certain_at(now))).collect()
+    }
+
+    #[test]
+    fn what_nobody_looks_after_never_comes() {
+        let kafka = |operators: Value| {
+            json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"},
+                "spec": {"entityOperator": operators}})
+        };
+        let topic = |annotations: Value| {
+            json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "uid": "t",
+                "creationTimestamp": "2026-11-22T20:00:00Z", "annotations": annotations,
+                "labels": {"strimzi.io/cluster": "my-cluster"}}, "spec": {}})
+        };
+        let (plain, served) = (topic(json!({})), kafka(json!({"topicOperator": {}})));
+        assert_eq!(told(&served, &plain), [("KS-TOPIC-UNSERVED", false)], "it may be slow");
+        for operators in
+            [json!({"userOperator": {}}), json!({"topicOperator": {"watchedNamespace": "other"}})]
+        {
+            assert_eq!(told(&kafka(operators), &plain), [("KS-TOPIC-UNSERVED", true)]);
+        }
+        for annotations in [json!({PAUSE: "true"}), json!({"strimzi.io/managed": "false"})] {
+            let found = told(&served, &topic(annotations));
+            assert_eq!(found[0].0, "KS-RESOURCE-PAUSED");
+        }
+        let mut ready = topic(json!({PAUSE: "true"}));
+        ready["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        assert_eq!(told(&served, &ready), [], "what is there stays there");
     }
 }

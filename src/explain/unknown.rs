@@ -35,10 +35,7 @@ pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
             "its pods: {}",
             scene.command(&format!("describe pods -l strimzi.io/cluster={}", scene.expect.cluster))
         ))
-        .hint(format!(
-            "the operator's log: {}logs deployment/strimzi-cluster-operator -n {}",
-            scene.expect.kubectl, scene.expect.operator_namespace
-        ))
+        .hint(format!("the operator's log: {}", scene.operator_log()))
 }
 
 /// What is seen, without a judgement.

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::words;
+
 /// How much of the log's end is read, lines: in a wait of 300 s it writes some 110 (recording 07).
 pub const LINES: u32 = 500;
 
@@ -61,11 +63,11 @@ enum Step {
 fn told(line: &str) -> Option<Step> {
     let (_, says) = line.split_once("): ")?;
     let says = says.trim_end();
-    if says.ends_with("will be checked for creation or modification") {
+    if words::RECONCILE_BEGINS.said(says) {
         Some(Step::Begins)
-    } else if says == "Reconciliation is in progress" {
+    } else if words::RECONCILE_GOES_ON.said(says) {
         Some(Step::GoesOn)
-    } else if says == "reconciled" || says == "Failed to reconcile" || says.ends_with("has been paused") {
+    } else if words::any(&words::RECONCILE_ENDS, says) {
         Some(Step::Ends)
     } else {
         None

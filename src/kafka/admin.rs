@@ -401,5 +401,5 @@ pub(super) fn spread(
 /// Whether the controller has not heard of its brokers for a moment, as on a busy machine: they come back ("All
 /// brokers are currently fenced", Kafka's `StripedReplicaPlacer`).
 fn says_fenced(result: &CreatableTopicResult) -> bool {
-    result.error_message.as_ref().is_some_and(|words| words.contains("currently fenced"))
+    result.error_message.as_ref().is_some_and(|words| crate::words::FENCED.said(words))
 }

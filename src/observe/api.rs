@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::admission::{self, Refusal};
+use super::object::text;
 use crate::exec::{BoxFuture, ExecError, Lines};
+use crate::words;
 
 /// Read access to a cluster. Implemented over `kubectl get --raw`, and by tests.
 pub trait Api {
@@ -21,8 +24,10 @@ pub enum ApiErrorKind {
     NotFound,
     /// The server does not serve this kind or version (no CRD, or not of this version).
     NoSuchKind,
-    /// RBAC or an admission rule says no.
+    /// RBAC says no.
     Forbidden,
+    /// Admission says no, or a webhook that it must ask gives no answer: see [`ApiError::refusal`].
+    Admission,
     /// Not logged in, or the certificate expired.
     Unauthorized,
     /// Another field manager owns a field, or the object changed meanwhile.
@@ -56,6 +61,8 @@ pub struct ApiError {
     pub kind: ApiErrorKind,
     /// The sentence for people, at most [`MESSAGE_LIMIT`] characters.
     pub message: String,
+    /// The configuration of the webhook that refuses or gives no answer, as `KIND/NAME`, where it was looked up.
+    pub configuration: Option<String>,
 }
 
 /// Most characters of an [`ApiError::message`]. An `Invalid` quotes the whole patch otherwise.
@@ -64,7 +71,27 @@ pub const MESSAGE_LIMIT: usize = 500;
 impl ApiError {
     /// An error of this kind.
     pub fn new(kind: ApiErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: cut(message.into()) }
+        Self { kind, message: cut(message.into()), configuration: None }
+    }
+
+    /// What the API server's own `Status` says; `None` if it is none, as when somebody else answered.
+    pub fn from_status(status: &Value) -> Option<Self> {
+        if text(status, "/kind") != "Status" || text(status, "/status") == "Success" {
+            return None;
+        }
+        let (reason, message) = (text(status, "/reason"), text(status, "/message"));
+        let kind = match (reason, text(status, "/details/name")) {
+            // A path of no kind names no object.
+            ("NotFound", "") => ApiErrorKind::NoSuchKind,
+            _ => by_reason(reason, message).unwrap_or(ApiErrorKind::Other),
+        };
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        Some(Self::new(kind, format!("Error from server{reason}: {message}")))
+    }
+
+    /// Who of admission refuses, if it is that.
+    pub fn refusal(&self) -> Option<Refusal> {
+        (self.kind == ApiErrorKind::Admission).then(|| admission::refusal(&self.message)).flatten()
     }
 
     /// Read kubectl's stderr. There is no JSON error even with `-o json`; the sentence for
@@ -72,61 +99,41 @@ impl ApiError {
     /// error when advice follows it.
     pub fn from_stderr(stderr: &str) -> Self {
         let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
-        let telling = |l: &&&str| {
-            [
-                "Error from server",
-                "error: ",
-                "Error in configuration",
-                "Unable to connect",
-                "The connection to",
-            ]
-            .iter()
-            .any(|start| l.starts_with(start))
+        let telling = |l: &str| {
+            words::any(&words::TELLING, l) && (!words::INVALID_OBJECT.said(l) || answered(l) || away(l))
         };
-        let plain = |l: &&&str| !klog(l) && !l.starts_with("Warning:") && !l.starts_with("ensure CRDs");
-        let first = lines.iter().position(|l| telling(&l));
+        let plain = |l: &&&str| !klog(l) && !words::any(&words::REMARKS, l);
+        let first = lines.iter().position(|l| telling(l));
         let message = match first {
             Some(at) => {
-                // Fields follow on indented lines; a head ending in a colon goes on, after whole
-                // patches, at "from server" or "for:".
+                // Fields follow on indented lines, or on those of a list; a head ending in a colon goes on, after
+                // whole patches, at "from server" or "for:".
                 let head = lines[at].trim();
                 let rest = &lines[at + 1..];
-                let indented = rest.iter().take_while(|l| l.starts_with("  "));
-                let server = rest.iter().find(|l| {
-                    head.ends_with(':') && (l.starts_with("from server") || l.starts_with("for: "))
-                });
-                let more = indented.chain(server).map(|l| l.trim());
+                let fields = rest.iter().take_while(|l| l.starts_with("  ") || l.starts_with("* "));
+                let server = rest.iter().find(|l| head.ends_with(':') && words::any(&words::GOES_ON, l));
+                let more = fields.chain(server).map(|l| l.trim());
                 std::iter::once(head).chain(more).collect::<Vec<_>>().join(" ")
             }
             None => {
                 lines.iter().rev().find(plain).or(lines.last()).map_or(String::new(), |l| l.trim().to_owned())
             }
         };
-        let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+        let message = words::ERROR.after(&message).unwrap_or(&message).to_owned();
         Self::new(classify(&message, stderr), message)
     }
 
     /// The field an `Invalid` names: `spec.kafka.metadataVerzion`.
     pub fn field(&self) -> Option<&str> {
         let text = self.message.as_str();
-        if let Some(rest) = text.split("unknown field \"").nth(1) {
+        if let Some(rest) = words::UNKNOWN_FIELD.after(text) {
             return rest.split('"').next();
         }
-        if let Some((before, _)) = text.split_once(": field not declared in schema") {
+        if let Some(before) = words::UNDECLARED.before(text) {
             return before.rsplit([' ', '\n']).next().map(|f| f.trim_start_matches('.'));
         }
-        for mark in [
-            ": Invalid value",
-            ": Unsupported value",
-            ": Required value",
-            ": Forbidden:",
-            ": Duplicate value",
-        ] {
-            if let Some((before, _)) = text.split_once(mark) {
-                return before.rsplit(' ').next().map(|f| f.trim_start_matches('['));
-            }
-        }
-        None
+        let before = words::OF_FIELD.iter().find_map(|mark| mark.before(text))?;
+        before.rsplit(' ').next().map(|f| f.trim_start_matches('['))
     }
 
     /// Whether asking again soon may help.
@@ -172,65 +179,87 @@ fn cut(mut message: String) -> String {
     message
 }
 
-/// The word in brackets is the API's own reason and decides, except where the same reason
-/// covers different things; without it only the words are left.
+/// The API's reason in `Error from server (Reason): message`, and the message. The reason of a 422 has no brackets
+/// where kubectl gives its causes one by one; an unknown one is empty.
+fn structured(message: &str) -> Option<(&str, &str)> {
+    if words::any(&words::FROM_SERVER, message) {
+        let (head, body) = message.split_once(": ").unwrap_or((message, ""));
+        let reason = head.split_once(" (").map_or("", |(_, reason)| reason.trim_end_matches(')'));
+        return Some((reason, body));
+    }
+    answered(message).then_some(("Invalid", message))
+}
+
+/// Whether a line gives the causes of a 422: `The Kafka "x" is invalid: ...`.
+fn answered(line: &str) -> bool {
+    words::REQUEST_INVALID.said(line)
+        || words::INVALID_OBJECT.said(line) && words::IS_INVALID.said(&format!("{line} "))
+}
+
+/// Whether kubectl reached nobody.
+fn away(line: &str) -> bool {
+    words::any(&words::UNREACHABLE, line)
+}
+
+/// What the API's reason means, except where the same reason covers different things; `None` if it has none.
+fn by_reason(reason: &str, message: &str) -> Option<ApiErrorKind> {
+    if admission::refusal(message).is_some() {
+        return Some(ApiErrorKind::Admission);
+    }
+    Some(match reason {
+        "" => return None,
+        "AlreadyExists" | "Conflict" if words::BEING_DELETED.said(message) => ApiErrorKind::Terminating,
+        "Forbidden" if admission::terminating(message) => ApiErrorKind::Terminating,
+        "NotFound" if words::NO_RESOURCE.said(message) => ApiErrorKind::NoSuchKind,
+        "NotFound" => ApiErrorKind::NotFound,
+        "Forbidden" => ApiErrorKind::Forbidden,
+        "Unauthorized" => ApiErrorKind::Unauthorized,
+        "AlreadyExists" => ApiErrorKind::AlreadyExists,
+        "Conflict" => ApiErrorKind::Conflict,
+        "Invalid" => ApiErrorKind::Invalid,
+        "Expired" | "Gone" => ApiErrorKind::Expired,
+        "ServiceUnavailable" | "Timeout" | "ServerTimeout" => ApiErrorKind::Unreachable,
+        "BadRequest" if words::STRICT.said(message) => ApiErrorKind::Invalid,
+        _ => ApiErrorKind::Other,
+    })
+}
+
+/// The API's own reason decides where kubectl gives one; only without it the words do.
 fn classify(message: &str, stderr: &str) -> ApiErrorKind {
-    let reason = message
-        .split_once("rror from server (")
-        .and_then(|(_, rest)| rest.split_once(')'))
-        .map_or("", |(reason, _)| reason);
-    let says = |words: &str| message.contains(words);
-    if says("being terminated") || says("object is being deleted") {
-        return ApiErrorKind::Terminating;
+    let answer = structured(message);
+    if let Some(kind) = by_reason(answer.map_or("", |(reason, _)| reason), message) {
+        return kind;
     }
-    match reason {
-        "NotFound" if says("could not find the requested resource") => return ApiErrorKind::NoSuchKind,
-        "NotFound" => return ApiErrorKind::NotFound,
-        "Forbidden" => return ApiErrorKind::Forbidden,
-        "Unauthorized" => return ApiErrorKind::Unauthorized,
-        "AlreadyExists" => return ApiErrorKind::AlreadyExists,
-        "Conflict" => return ApiErrorKind::Conflict,
-        "Invalid" => return ApiErrorKind::Invalid,
-        "Expired" | "Gone" => return ApiErrorKind::Expired,
-        "ServiceUnavailable" | "Timeout" | "ServerTimeout" => return ApiErrorKind::Unreachable,
-        "BadRequest" if says("strict decoding error") => return ApiErrorKind::Invalid,
-        _ => {}
-    }
-    let any = |words: &[&str]| words.iter().any(|w| message.contains(w));
-    if any(&["no matches for kind", "doesn't have a resource type", "could not find the requested resource"])
-        || stderr.contains("no matches for kind")
-    {
+    let body = answer.map_or(message, |(_, body)| body);
+    let any = |all: &[words::Words]| words::any(all, body);
+    if stderr.lines().any(|l| words::any(&words::NO_KIND, words::ERROR.after(l).unwrap_or(l))) {
         ApiErrorKind::NoSuchKind
-    } else if any(&["context was not found", "context does not exist", "no configuration has been provided"])
-        || message.starts_with("stat ") && says("no such file or directory")
+    } else if any(&words::NO_CONTEXT[..1])
+        || any(&words::NO_CONTEXT[2..])
+        || words::NO_CONTEXT[1].said(body) && words::DOES_NOT_EXIST.said(body)
+        || words::STAT.said(body) && words::NO_FILE.said(body)
     {
         ApiErrorKind::NoContext
-    } else if any(&["Apply failed with", "please apply your changes to the latest version"]) {
+    } else if words::NO_RESOURCE.said(body) {
+        ApiErrorKind::NoSuchKind
+    } else if admission::terminating(body) {
+        ApiErrorKind::Terminating
+    } else if any(&words::APPLY_CONFLICT) {
         ApiErrorKind::Conflict
-    } else if says(" is forbidden: ") {
+    } else if admission::forbidden(body) {
         ApiErrorKind::Forbidden
-    } else if any(&["must be logged in", "certificate has expired"]) {
+    } else if words::LOGGED_IN.said(body) || away(body) && words::EXPIRED.said(body) {
         ApiErrorKind::Unauthorized
-    } else if any(&[
-        "field not declared in schema",
-        "strict decoding error",
-        "failed to create typed patch object",
-    ]) {
+    } else if words::UNTYPED.said(body) || words::STRICT.said(body) {
         ApiErrorKind::Invalid
-    } else if message.starts_with("Unable to connect")
-        || message.starts_with("The connection to the server")
-        || any(&[
-            "connection refused",
-            "no route to host",
-            "TLS handshake timeout",
-            "unexpected EOF",
-            "i/o timeout",
-        ])
-    {
+    } else if answer.is_some() {
+        // Whatever it says, somebody answered.
+        ApiErrorKind::Other
+    } else if away(body) || any(&words::NO_ANSWER) {
         ApiErrorKind::Unreachable
-    } else if says("timed out waiting for the condition") {
+    } else if words::TIMED_OUT.said(body) {
         ApiErrorKind::TimedOut
-    } else if says(" not found") && !says("executable file") {
+    } else if words::NOT_FOUND.said(body) {
         ApiErrorKind::NotFound
     } else {
         ApiErrorKind::Other

@@ -3,6 +3,13 @@
 use serde_json::Value;
 
 use super::object::{Condition, Object, list, number, text, texts};
+use crate::words;
+
+/// Name of the operator's Deployment in the install files of every Strimzi release.
+pub const OPERATOR: &str = "strimzi-cluster-operator";
+
+/// The operator's variable with the namespaces that it looks at.
+const WATCHED: &str = "STRIMZI_NAMESPACE";
 
 /// A deployment.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +19,55 @@ impl<'a> Deployment<'a> {
     /// Condition `Available=True`, of whatever revision.
     pub fn available(&self) -> Option<Condition<'a>> {
         self.0.condition("Available").filter(Condition::is_true)
+    }
+
+    /// Why pods of it cannot be made: condition `ReplicaFailure=True`, which its ReplicaSet has first.
+    pub fn replica_failure(&self) -> Option<Condition<'a>> {
+        self.0.condition("ReplicaFailure").filter(Condition::is_true)
+    }
+
+    /// Whether it runs Strimzi's cluster operator. Helm, OLM and people give the Deployment names of their own; its
+    /// labels, or those of its pods, tell.
+    pub fn is_cluster_operator(&self) -> bool {
+        let pods = self.0.json().pointer("/spec/template/metadata/labels");
+        let label = |name: &str| self.0.label(name).or_else(|| pods?.get(name)?.as_str());
+        self.0.name() == OPERATOR
+            || label("strimzi.io/kind") == Some("cluster-operator")
+            || label("app") == Some("strimzi") && self.variable(WATCHED).is_some()
+    }
+
+    /// The namespaces that this operator looks at; empty: all of them.
+    pub fn watched(&self) -> Vec<&'a str> {
+        let home = self.0.namespace();
+        let annotation = |path: &str| {
+            let name = path.strip_prefix("metadata.annotations['")?.strip_suffix("']")?;
+            self.0.json().pointer("/spec/template/metadata/annotations")?.get(name)?.as_str()
+        };
+        let variable = self.variable(WATCHED);
+        let set = match variable
+            .map(|v| (v.get("value").and_then(Value::as_str), text(v, "/valueFrom/fieldRef/fieldPath")))
+        {
+            // Without a value it looks everywhere (Strimzi's ClusterOperatorConfig).
+            None => "",
+            Some((Some(value), _)) => value,
+            // OLM's: empty for all namespaces.
+            Some((None, path)) if path.starts_with("metadata.annotations[") => annotation(path).unwrap_or(""),
+            // The install files': its own, by fieldRef.
+            Some((None, _)) => home,
+        };
+        let all: Vec<&str> = set.split(',').map(str::trim).filter(|n| !n.is_empty()).collect();
+        if all.contains(&"*") { Vec::new() } else { all }
+    }
+
+    /// Whether this operator looks at a namespace.
+    pub fn watches(&self, namespace: &str) -> bool {
+        let watched = self.watched();
+        watched.is_empty() || watched.contains(&namespace)
+    }
+
+    fn variable(&self, name: &str) -> Option<&'a Value> {
+        let containers = list(self.0.json(), "/spec/template/spec/containers").iter();
+        containers.flat_map(|c| list(c, "/env")).find(|e| text(e, "/name") == name)
     }
 
     /// Replicas asked for; the API's default is 1.
@@ -137,7 +193,7 @@ impl<'a> Node<'a> {
     /// `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:...`.
     pub fn lacks_network(&self) -> bool {
         let ready = self.0.condition("Ready");
-        ready.is_some_and(|c| !c.is_true() && c.message.contains("NetworkPluginNotReady"))
+        ready.is_some_and(|c| !c.is_true() && words::NO_NETWORK.said(c.message))
     }
 
     /// Its taints.
@@ -169,5 +225,49 @@ impl<'a> Node<'a> {
     /// The kubelet's version, `v1.34.4`.
     pub fn kubelet_version(&self) -> &'a str {
         text(self.0.json(), "/status/nodeInfo/kubeletVersion")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn operator(metadata: Value, template: Value, env: Value) -> Object {
+        Object::new(json!({"kind": "Deployment", "metadata": metadata,
+            "spec": {"template": {"metadata": template, "spec": {"containers": [{"env": env}]}}}}))
+    }
+
+    #[test]
+    fn an_operator_is_known_by_its_labels_and_by_what_it_watches() {
+        let set = |v: &str| json!([{"name": "STRIMZI_NAMESPACE", "value": v}]);
+        let field = |path: &str| json!([{"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": path}}}]);
+        let olm = "metadata.annotations['olm.targetNamespaces']";
+        let named = |name: &str, labels: Value| json!({"name": name, "namespace": "home", "labels": labels});
+        let pods = json!({"labels": {"strimzi.io/kind": "cluster-operator"}});
+        let files = named("strimzi-cluster-operator", json!({"app": "strimzi"}));
+        let helm = named("kafka-operator", json!({"app": "strimzi", "component": "deployment"}));
+        let of_olm = named("strimzi-cluster-operator-v1.2.0", json!({"olm.owner": "strimzi"}));
+        let target = |of: &str| json!({"labels": {"strimzi.io/kind": "cluster-operator"}, "annotations": {"olm.targetNamespaces": of}});
+        for (metadata, template, env, watched) in [
+            (files.clone(), pods.clone(), field("metadata.namespace"), Some(vec!["home"])),
+            (files.clone(), json!({}), json!([]), Some(vec![])),
+            (helm.clone(), pods.clone(), set("a, b"), Some(vec!["a", "b"])),
+            (helm.clone(), json!({}), set("*"), Some(vec![])),
+            (of_olm.clone(), pods.clone(), set(""), Some(vec![])),
+            (of_olm.clone(), target(""), field(olm), Some(vec![])),
+            (of_olm, target("a,b"), field(olm), Some(vec!["a", "b"])),
+            (named("entity-operator", json!({"app": "strimzi"})), json!({}), json!([]), None),
+            (named("my-app", json!({})), json!({}), set("*"), None),
+        ] {
+            let object = operator(metadata, template, env);
+            let found = Deployment(&object);
+            let told = found.is_cluster_operator().then(|| found.watched());
+            assert_eq!(told, watched, "{}", object.json());
+            if let Some(watched) = watched {
+                assert_eq!(found.watches("b"), watched.is_empty() || watched.contains(&"b"));
+            }
+        }
     }
 }

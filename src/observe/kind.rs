@@ -66,11 +66,13 @@ pub enum Kind {
     KafkaBridge,
     /// kafka.strimzi.io KafkaConnector.
     KafkaConnector,
+    /// core.strimzi.io StrimziPodSet: the operator's own owner of pods.
+    StrimziPodSet,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Pod,
         Kind::Claim,
         Kind::Event,
@@ -86,6 +88,7 @@ impl Kind {
         Kind::KafkaMirrorMaker2,
         Kind::KafkaBridge,
         Kind::KafkaConnector,
+        Kind::StrimziPodSet,
     ];
 
     /// The object's `kind` field.
@@ -106,6 +109,7 @@ impl Kind {
             Kind::KafkaMirrorMaker2 => "KafkaMirrorMaker2",
             Kind::KafkaBridge => "KafkaBridge",
             Kind::KafkaConnector => "KafkaConnector",
+            Kind::StrimziPodSet => "StrimziPodSet",
         }
     }
 
@@ -132,6 +136,7 @@ impl Kind {
             Kind::KafkaMirrorMaker2 => "kafkamirrormaker2s",
             Kind::KafkaBridge => "kafkabridges",
             Kind::KafkaConnector => "kafkaconnectors",
+            Kind::StrimziPodSet => "strimzipodsets",
         }
     }
 
@@ -152,6 +157,7 @@ impl Kind {
                 | Kind::KafkaMirrorMaker2
                 | Kind::KafkaBridge
                 | Kind::KafkaConnector
+                | Kind::StrimziPodSet
         )
     }
 
@@ -160,6 +166,8 @@ impl Kind {
         let base = match self {
             Kind::Deployment => "/apis/apps/v1".to_owned(),
             Kind::Crd => "/apis/apiextensions.k8s.io/v1".to_owned(),
+            // Strimzi serves both of its groups in the same versions.
+            Kind::StrimziPodSet => format!("/apis/core.strimzi.io/{}", version.as_str()),
             kind if kind.custom() => format!("{}/{}", Version::GROUP, version.as_str()),
             _ => "/api/v1".to_owned(),
         };
@@ -191,6 +199,10 @@ mod tests {
         assert_eq!(
             path(Kind::Kafka, Some("kafka")),
             "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkas"
+        );
+        assert_eq!(
+            path(Kind::StrimziPodSet, Some("kafka")),
+            "/apis/core.strimzi.io/v1beta2/namespaces/kafka/strimzipodsets"
         );
         assert_eq!(path(Kind::Crd, Some("kafka")), "/apis/apiextensions.k8s.io/v1/customresourcedefinitions");
     }

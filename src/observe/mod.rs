@@ -6,6 +6,7 @@
 //! is an empty answer, never an error: a new custom resource has no status, a new CRD has
 //! `conditions: null`.
 
+pub mod admission;
 pub mod api;
 pub mod cluster;
 pub mod kind;

@@ -217,9 +217,21 @@ impl<'a> Pod<'a> {
             && self.0.label("strimzi.io/broker-role").is_none_or(|role| role == "true")
     }
 
+    /// Whether it is of a part of the Kafka `cluster` beside its nodes: `entity-operator`, `cruise-control` ...
+    pub fn is_part_of(&self, cluster: &str, part: &str) -> bool {
+        self.cluster() == Some(cluster)
+            && self.0.label("strimzi.io/name").and_then(|n| n.strip_prefix(cluster)?.strip_prefix('-'))
+                == Some(part)
+    }
+
+    /// Names of the Secrets that its images are pulled with.
+    pub fn pull_secrets(&self) -> Vec<&'a str> {
+        list(self.0.json(), "/spec/imagePullSecrets").iter().map(|s| text(s, "/name")).collect()
+    }
+
     /// Whether it is the cluster operator's.
     pub fn is_operator(&self) -> bool {
-        self.0.label("name") == Some("strimzi-cluster-operator")
+        self.0.label("name") == Some(super::cluster::OPERATOR)
             || self.0.label("strimzi.io/kind") == Some("cluster-operator")
     }
 }

@@ -71,6 +71,35 @@ impl Snapshot {
         self.get(Kind::Deployment, namespace, name).map(Deployment)
     }
 
+    /// Strimzi's operators, wherever they are.
+    pub fn operators(&self) -> impl Iterator<Item = Deployment<'_>> {
+        let all = self.all(Kind::Deployment).filter(|d| !d.deleting()).map(Deployment);
+        all.filter(Deployment::is_cluster_operator)
+    }
+
+    /// The operator of a namespace: one in it that looks at it, one elsewhere that does, or one in it that does not.
+    pub fn operator_of(&self, namespace: &str) -> Option<Deployment<'_>> {
+        let rank = |d: &Deployment<'_>| match (d.watches(namespace), d.0.namespace() == namespace) {
+            (true, true) => Some(0),
+            (true, false) => Some(1),
+            (false, true) => Some(2),
+            (false, false) => None,
+        };
+        self.operators().filter_map(|d| Some((rank(&d)?, d))).min_by_key(|(rank, _)| *rank).map(|(_, d)| d)
+    }
+
+    /// The same with more objects.
+    #[must_use]
+    pub fn with(mut self, objects: impl IntoIterator<Item = Object>) -> Self {
+        for object in objects {
+            if let Some(kind) = Kind::parse(object.kind()) {
+                let key = (object.namespace().to_owned(), object.name().to_owned());
+                Rc::make_mut(self.kinds.entry(kind).or_default()).insert(key, object);
+            }
+        }
+        self
+    }
+
     /// A Kafka.
     pub fn kafka(&self, namespace: &str, name: &str) -> Option<Kafka<'_>> {
         self.get(Kind::Kafka, namespace, name).map(Kafka)

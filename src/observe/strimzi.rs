@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::object::{Condition, Object, list, number, text, texts};
 
+/// The annotation by which somebody pauses a resource.
+pub const PAUSE: &str = "strimzi.io/pause-reconciliation";
+
 /// A Kafka. A failed one says `NotReady=True` with the exception as the reason, a paused one
 /// neither `Ready` nor `NotReady`; `Ready=False` does not occur.
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +95,29 @@ impl<'a> Kafka<'a> {
 
     /// Whether the spec asks for an entity operator (topic or user operator).
     pub fn wants_entity_operator(&self) -> bool {
-        let spec = self.0.json().pointer("/spec/entityOperator");
-        spec.and_then(Value::as_object).is_some_and(|o| !o.is_empty())
+        self.operates("topicOperator").is_some() || self.operates("userOperator").is_some()
+    }
+
+    /// The namespace whose topics (`topicOperator`) or users (`userOperator`) are looked after; `None` if the spec
+    /// asks for no such operator.
+    pub fn operates(&self, operator: &str) -> Option<&'a str> {
+        let spec = self.0.json().pointer("/spec/entityOperator")?.get(operator).filter(|o| o.is_object())?;
+        let named = spec.get("watchedNamespace").and_then(Value::as_str).filter(|n| !n.is_empty());
+        Some(named.unwrap_or(self.0.namespace()))
+    }
+
+    /// The parts beside its nodes that the spec asks for, as in their pods' names, and what they are called.
+    pub fn parts(&self) -> Vec<(&'static str, &'static str)> {
+        let asked = |at: &str| self.0.json().pointer(at).is_some_and(Value::is_object);
+        [
+            (asked("/spec/zookeeper"), ("zookeeper", "ZooKeeper")),
+            (self.wants_entity_operator(), ("entity-operator", "the entity operator")),
+            (asked("/spec/cruiseControl"), ("cruise-control", "Cruise Control")),
+            (asked("/spec/kafkaExporter"), ("kafka-exporter", "the Kafka Exporter")),
+        ]
+        .into_iter()
+        .filter_map(|(asked, part)| asked.then_some(part))
+        .collect()
     }
 }
 

@@ -111,7 +111,7 @@ pub async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Resul
 /// ssh adds a line on how its command ended.
 fn last_words(stderr: &str) -> &str {
     let lines = stderr.lines().rev().map(str::trim);
-    lines.filter(|l| !l.is_empty()).find(|l| !l.starts_with("ssh: ")).unwrap_or("")
+    lines.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.said(l)).unwrap_or("")
 }
 
 #[cfg(test)]

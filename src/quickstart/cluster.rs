@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{apiserver, first_start, gone, identity, ownership, refused};
+use super::{apiserver, first_start, gone, identity, ownership, patience, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::journal::{Journal, JournalFile};
@@ -254,7 +254,7 @@ async fn mend(cx: &Cx) -> Result<bool> {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     if let Err(failure) = cx.start_result() {
-        let hopeless = failure.causes.iter().any(|c| c.contains("kubeadm init --config"));
+        let hopeless = failure.causes.iter().any(|c| crate::words::KUBEADM_INIT.said(c));
         // Once its API server has answered, or while kstrim was not running, somebody may have created things in it.
         let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && identity::is_made(cx);
         return match hopeless {
@@ -392,7 +392,8 @@ async fn answers(cx: &Cx) -> Result<()> {
         if began.elapsed() >= SETTLED
             && let Err(error) = cx.kubectl.ready().await
         {
-            let failure = explain::kubectl::explain(&error, "ask the cluster", cx.profile());
+            let failure =
+                explain::kubectl::explain(&error, "ask the cluster", cx.profile(), &patience::expect(cx));
             if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
                 return Err(Box::new(failure));
             }

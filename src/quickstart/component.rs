@@ -23,9 +23,10 @@ use crate::observe::{Kind as ObservedKind, Snapshot};
 /// A component that kstrim did not make is there.
 pub(crate) use crate::errors::COMPONENT_FOREIGN as FOREIGN;
 
-const KINDS: [ObservedKind; 6] = [
+const KINDS: [ObservedKind; 7] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
+    ObservedKind::StrimziPodSet,
     ObservedKind::Pod,
     ObservedKind::Event,
     ObservedKind::Deployment,

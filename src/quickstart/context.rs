@@ -16,7 +16,8 @@ use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::KubernetesVersion;
-use crate::observe::Kind as ObservedKind;
+use crate::observe::cluster::Deployment;
+use crate::observe::{Kind as ObservedKind, Object};
 
 /// The user may not do what the plan does.
 pub(crate) use crate::errors::CONTEXT_FORBIDDEN as FORBIDDEN;
@@ -184,6 +185,11 @@ async fn strimzi(cx: &Cx) -> Result<()> {
             Some("preflight"),
             format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
         );
+    }
+    let watches = |o: &Value| Deployment(&Object::new(o.clone())).watches(cx.namespace());
+    if cx.settings.adopt && operators.iter().any(|o| !cx.owns(o) && watches(o)) {
+        // It is used as it is: nothing of it is applied.
+        return Ok(());
     }
     let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=app%3Dstrimzi";
     let failed = |e| ownership::api_failure(cx, "look for other roles", &e);

@@ -31,9 +31,10 @@ pub const CLUSTER_ID: &str = "kstrim/cluster-id";
 /// Kubernetes gives a pod 30 s to end, then kills it.
 const POD_END: Duration = Duration::from_secs(40);
 
-const KINDS: [ObservedKind; 7] = [
+const KINDS: [ObservedKind; 8] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
+    ObservedKind::StrimziPodSet,
     ObservedKind::Pod,
     ObservedKind::Claim,
     ObservedKind::Event,

@@ -4,17 +4,18 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::patience::Patience;
-use super::{ownership, refused, rivals, sources};
+use super::{abroad, ownership, refused, rivals, sources};
 use crate::context::{Cx, Install};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::{self, pull};
-use crate::observe::Kind as ObservedKind;
+use crate::observe::cluster::Deployment;
+use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::ready;
 
-/// Name of the operator's Deployment, in every release.
-pub const DEPLOYMENT: &str = "strimzi-cluster-operator";
+/// Name of the Deployment that kstrim installs, as in every release's install files.
+pub const DEPLOYMENT: &str = crate::observe::cluster::OPERATOR;
 
 /// A Secret to pull images with is not there, or is of another type.
 pub(crate) use crate::errors::PULL_SECRET;
@@ -35,6 +36,31 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// Without an operator in the namespace: one elsewhere may look after it.
+    async fn elsewhere(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Doneness> {
+        abroad::look(cx, snapshot).await;
+        let seen = abroad::seen(cx, snapshot.clone());
+        let Some(found) = seen.operator_of(cx.namespace()) else {
+            return Ok(Doneness::Pending("the operator is not installed".into()));
+        };
+        let what = format!("the operator {} in namespace {}", found.0.name(), found.0.namespace());
+        if !cx.settings.adopt {
+            return Ok(Doneness::Foreign(refused::looked_after(cx, &what)));
+        }
+        Ok(match self.patience.look(cx, snapshot, ready::operator).await? {
+            Doneness::Done(_) => Doneness::Done(format!("{what} is used")),
+            other => other,
+        })
+    }
+}
+
+/// The operator in the run's namespace, under whatever name.
+fn here<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
+    let by_label = || snapshot.operators().find(|o| o.0.namespace() == cx.namespace());
+    snapshot.deployment(cx.namespace(), DEPLOYMENT).or_else(by_label)
+}
+
 #[async_trait(?Send)]
 impl Task<Cx> for Operator {
     fn spec(&self) -> Spec {
@@ -44,8 +70,8 @@ impl Task<Cx> for Operator {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let install = sources::install(cx).await?;
         let snapshot = cx.synced(&KINDS).await;
-        let Some(found) = snapshot.deployment(cx.namespace(), DEPLOYMENT) else {
-            return Ok(Doneness::Pending("the operator is not installed".into()));
+        let Some(found) = here(cx, &snapshot) else {
+            return self.elsewhere(cx, &snapshot).await;
         };
         let json = found.0.json();
         let ours = cx.owns(json);
@@ -53,7 +79,7 @@ impl Task<Cx> for Operator {
             return Ok(Doneness::Foreign(refused::foreign(
                 cx,
                 refused::OPERATOR,
-                format!("the operator {DEPLOYMENT} in namespace {}", cx.namespace()),
+                format!("the operator {} in namespace {}", found.0.name(), cx.namespace()),
                 "--namespace ANOTHER-NAME",
             )));
         }
@@ -81,7 +107,11 @@ impl Task<Cx> for Operator {
     async fn run(&self, cx: &Cx) -> Result<()> {
         let install = sources::install(cx).await?;
         let snapshot = cx.store.snapshot();
-        let live = snapshot.deployment(cx.namespace(), DEPLOYMENT);
+        let live = here(cx, &snapshot);
+        if live.is_none() && abroad::seen(cx, snapshot.clone()).operator_of(cx.namespace()).is_some() {
+            // That of another namespace is adopted.
+            return Ok(());
+        }
         if live.as_ref().is_none_or(|d| cx.owns(d.0.json())) {
             secrets(cx, &install).await?;
         }

@@ -389,5 +389,5 @@ pub fn holder(profile: &str, verb: &str) -> Holder {
 
 /// The failure of a request; `doing` completes "cannot ...".
 pub fn api_failure(cx: &Cx, doing: &str, error: &ApiError) -> Box<Failure> {
-    Box::new(crate::explain::kubectl::explain(error, doing, cx.profile()))
+    Box::new(crate::explain::kubectl::explain(error, doing, cx.profile(), &super::patience::expect(cx)))
 }

@@ -51,7 +51,9 @@ impl Patience {
         snapshot: &Snapshot,
         ready: impl Fn(&Scene<'_>, &Verdict) -> Readiness,
     ) -> Result<Doneness> {
-        let expect = self.expect(cx);
+        super::abroad::look(cx, snapshot).await;
+        let snapshot = &super::abroad::seen(cx, snapshot.clone());
+        let expect = self.expect(cx, snapshot);
         let mut asked = false;
         loop {
             let answers = self.answers.borrow().clone();
@@ -83,8 +85,8 @@ impl Patience {
         }
     }
 
-    fn expect(&self, cx: &Cx) -> Expect {
-        let mut expect = expect(cx).scope(self.scope);
+    fn expect(&self, cx: &Cx, snapshot: &Snapshot) -> Expect {
+        let mut expect = expect(cx).scope(self.scope).located(snapshot);
         expect.topic.clone_from(&cx.topic_resource.borrow());
         expect.changed_at = self.changed_at.get();
         expect
@@ -97,14 +99,16 @@ impl Patience {
 
     /// The same of what stands beside the Kafka.
     pub fn timed_out_for(&self, cx: &Cx, what: &str, limit: Duration) -> Box<Failure> {
-        let (snapshot, expect, answers) = (cx.store.snapshot(), self.expect(cx), self.answers.borrow());
+        let (snapshot, answers) = (super::abroad::seen(cx, cx.store.snapshot()), self.answers.borrow());
+        let expect = self.expect(cx, &snapshot);
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
         Box::new(explain::timed_out(&scene, what, limit))
     }
 
     /// The deepest cause that shows, certain or not.
     pub fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        let (snapshot, expect, answers) = (cx.store.snapshot(), self.expect(cx), self.answers.borrow());
+        let (snapshot, answers) = (super::abroad::seen(cx, cx.store.snapshot()), self.answers.borrow());
+        let expect = self.expect(cx, &snapshot);
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
         let found = explain::findings(&scene);
         // An operator that is missing has only not been installed yet: this very run does it.
@@ -153,6 +157,7 @@ pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
             let log = kubectl.logs(namespace, pod, None, explain::OPERATOR_LINES, false).await;
             log.ok().map(|log| explain::reconciliations(&log))
         }
+        Probe::Webhook { name } => Some(kubectl.configuration_of(name).await.unwrap_or_default()),
         Probe::StorageClasses { .. } => {
             let list = kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await;
             list.ok().map(|list| explain::storage_classes(&list))

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::patience::Patience;
+use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::{Scene, Scope, Verdict};
@@ -21,6 +22,8 @@ type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 pub struct Ready {
     needs: Vec<&'static str>,
     patience: Patience,
+    /// Of what stands beside the Kafka, whether or not this run was asked for it.
+    beside: Vec<(ComponentName, Patience)>,
 }
 
 impl Ready {
@@ -30,7 +33,9 @@ impl Ready {
         if !components.is_empty() {
             needs.push("proof");
         }
-        Self { needs, patience: Patience::new(Scope::Topic, "the cluster did not become ready") }
+        let what = "the cluster did not become ready";
+        let beside = component::TABLE.iter().map(|c| (c.name, Patience::new(Scope::Component(c.pods), what)));
+        Self { needs, patience: Patience::new(Scope::Topic, what), beside: beside.collect() }
     }
 }
 
@@ -48,6 +53,7 @@ impl Task<Cx> for Ready {
                 ObservedKind::Deployment,
                 ObservedKind::Pod,
                 ObservedKind::KafkaTopic,
+                ObservedKind::StrimziPodSet,
             ])
             .await;
         let mut looks: Vec<Look> = vec![ready::kafka, ready::operator];
@@ -56,6 +62,16 @@ impl Task<Cx> for Ready {
         }
         for look in looks {
             if let Doneness::Pending(why) = self.patience.look(cx, &snapshot, look).await? {
+                return Ok(Doneness::Pending(why));
+            }
+        }
+        for name in super::proof::installed(cx).await {
+            let Some((_, patience)) = self.beside.iter().find(|(of, _)| *of == name) else { continue };
+            let snapshot = cx.synced(&[ObservedKind::KafkaConnector]).await;
+            let look = |scene: &Scene<'_>, verdict: &Verdict| {
+                component::ready::component(component::of(name), scene, verdict)
+            };
+            if let Doneness::Pending(why) = patience.look(cx, &snapshot, look).await? {
                 return Ok(Doneness::Pending(why));
             }
         }

@@ -50,6 +50,18 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Fai
     )
 }
 
+/// An operator of another namespace looks after this one already: a second one would undo its work.
+pub fn looked_after(cx: &Cx, what: &str) -> Box<Failure> {
+    let (namespace, up) = (cx.namespace(), up(cx));
+    let message = format!("{what} looks after namespace {namespace}, and kstrim did not create it");
+    Box::new(
+        Failure::new(ELSEWHERE, Kind::Foreign, message)
+            .because("two operators of one namespace undo each other's work")
+            .hint(format!("use that one, and install none: {up} --adopt"))
+            .hint("or restrict it to other namespaces by its variable STRIMZI_NAMESPACE"),
+    )
+}
+
 /// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
 /// is the command that continues anyway.
 pub fn unproven(target: &Target, adopt: &str) -> Failure {

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::operator::DEPLOYMENT;
 use super::patience;
 use crate::context::Cx;
 use crate::event::Event;
 use crate::explain;
-use crate::observe::ApiError;
+use crate::observe::cluster::Deployment;
+use crate::observe::object::text;
+use crate::observe::{ApiError, Object};
 
 /// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
 /// identify it.
@@ -20,21 +21,17 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 pub async fn all(cx: &Cx) -> Result<Vec<Value>, ApiError> {
     let mut found = cx.kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
     let items = found.get_mut("items").and_then(Value::as_array_mut);
+    let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
     Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
-}
-
-/// Whether a Deployment runs Strimzi's cluster operator.
-fn is_operator(deployment: &Value) -> bool {
-    let label = |name: &str| crate::cluster::installation::label(deployment, name);
-    let containers = deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array);
-    let mut env = containers.into_iter().flatten().filter_map(|c| c["env"].as_array()).flatten();
-    crate::cluster::installation::name(deployment) == DEPLOYMENT
-        || label("strimzi.io/kind") == Some("cluster-operator")
-        || label("app") == Some("strimzi") && env.any(|e| e["name"] == "STRIMZI_NAMESPACE")
 }
 
 /// Warn of those that will work against kstrim's, once a run.
 pub fn tell(cx: &Cx, operators: &[Value]) {
+    let here = operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace());
+    if cx.settings.adopt && !here {
+        // The one elsewhere is used: none is installed beside it.
+        return;
+    }
     if cx.rivals_told.replace(true) {
         return;
     }

@@ -122,6 +122,8 @@ pub struct Namespace {
 pub struct Operator {
     /// Name of its Deployment.
     pub name: String,
+    /// Its namespace, which may be another than the Kafka's.
+    pub namespace: String,
     /// The Strimzi release, `1.2.0`: what kstrim installed, else the image's tag.
     pub release: Option<String>,
     /// Whether its current revision is available.

@@ -21,7 +21,8 @@ use crate::exec::{Exit, Runner};
 use crate::explain;
 use crate::failure::{Failure, Result};
 use crate::names::{self, Tool};
-use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Snapshot, Store, Version};
+use crate::observe::cluster::Deployment;
+use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot, Store, Version};
 use crate::paths::ProfilePaths;
 use crate::quickstart::identity::{self, Online, Owner};
 use crate::quickstart::{apiserver, ownership, patience, refused};
@@ -33,7 +34,7 @@ use crate::toolbox::Toolbox;
 /// Kinds that every cluster serves.
 pub const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
 /// Strimzi's kinds.
-pub const CUSTOM: [Kind; 7] = [
+pub const CUSTOM: [Kind; 8] = [
     Kind::Kafka,
     Kind::KafkaNodePool,
     Kind::KafkaTopic,
@@ -41,6 +42,7 @@ pub const CUSTOM: [Kind; 7] = [
     Kind::KafkaConnect,
     Kind::KafkaMirrorMaker2,
     Kind::KafkaBridge,
+    Kind::StrimziPodSet,
 ];
 
 /// How long minikube may still take for its own answer once the API server gave all of its.
@@ -231,8 +233,9 @@ impl Looker {
         facts.our_kubeconfig = reached._spare.is_none();
         facts.api = Some(Ok(asked.kubernetes));
         facts.strimzi_api = asked.version.map(Version::as_str);
+        let expect = facts.expect();
         facts.troubles.extend(asked.refused.iter().map(|(kind, error)| {
-            explain::kubectl::explain(error, &format!("list {}", kind.plural()), &self.place.profile)
+            explain::kubectl::explain(error, &format!("list {}", kind.plural()), &self.place.profile, &expect)
         }));
         Ok(Seen { facts, snapshot: asked.store.snapshot(), reached: Some(reached) })
     }
@@ -331,6 +334,7 @@ impl Looker {
                 Err(error) => refused.push((kind, error)),
             }
         }
+        self.abroad(kubectl, &store).await;
         // Only a Connect has connectors.
         if let Some(version) = served.filter(|_| store.snapshot().all(Kind::KafkaConnect).next().is_some()) {
             match self.list(kubectl, Kind::KafkaConnector, version).await {
@@ -378,8 +382,33 @@ impl Looker {
     }
 
     async fn list(&self, kubectl: &Kubectl, kind: Kind, version: Version) -> Result<Vec<Value>, ApiError> {
-        let path = kind.path(version, Some(&self.place.namespace));
-        let mut list = kubectl.get(&path).await?;
+        let namespace = self.place.namespace.as_str();
+        if kind == Kind::Deployment
+            // Who may not list them everywhere is told of those in the namespace.
+            && let Ok(mut all) = self.items(kubectl, &kind.path(version, None)).await
+        {
+            let counts = |o: &Object| o.namespace() == namespace || Deployment(o).is_cluster_operator();
+            all.retain(|d| counts(&Object::new(d.clone())));
+            return Ok(all);
+        }
+        self.items(kubectl, &kind.path(version, Some(namespace))).await
+    }
+
+    /// The pods and events of an operator in another namespace.
+    async fn abroad(&self, kubectl: &Kubectl, store: &Store) {
+        let snapshot = store.snapshot();
+        let operator = snapshot.operator_of(&self.place.namespace).map(|o| o.0.namespace());
+        let Some(home) = operator.filter(|home| *home != self.place.namespace) else { return };
+        for kind in [Kind::Pod, Kind::Event] {
+            let more =
+                self.items(kubectl, &kind.path(Version::default(), Some(home))).await.unwrap_or_default();
+            let here = snapshot.all(kind).map(|o| o.json().clone());
+            store.replace(kind, here.chain(more).collect());
+        }
+    }
+
+    async fn items(&self, kubectl: &Kubectl, path: &str) -> Result<Vec<Value>, ApiError> {
+        let mut list = kubectl.get(path).await?;
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
             Some(Value::Null) => Ok(Vec::new()),

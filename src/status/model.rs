@@ -13,14 +13,10 @@ use crate::names::is_context;
 use crate::observe::Snapshot;
 use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
-use crate::observe::strimzi::{Kafka, KafkaNodePool};
-use crate::quickstart::operator::DEPLOYMENT;
+use crate::observe::strimzi::{Kafka, KafkaNodePool, PAUSE};
 use crate::quickstart::ownership;
 use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};
-
-/// The annotation by which somebody pauses a resource.
-const PAUSE: &str = "strimzi.io/pause-reconciliation";
 
 /// Where to look, in the user's words.
 #[derive(Debug, Clone)]
@@ -94,17 +90,18 @@ type FirstSeen = BTreeMap<(Id, String), Timestamp>;
 
 /// The document. `snapshot` is empty unless the API server answers.
 pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Timestamp) -> Status {
-    let expect = facts.expect();
+    let expect = facts.expect().located(snapshot);
     let scene = Scene { snapshot, expect: &expect, answers: &memory.answers, now };
     let verdict = if facts.answers() { verdict(&scene, &mut memory.first_seen) } else { Verdict::default() };
     memory.open.clone_from(&verdict.probes);
     let operator = operator(&scene, &verdict);
     let kafka = kafka(&scene, &verdict);
-    let standing = standing(facts, &scene, &verdict, operator.as_ref(), kafka.as_ref());
+    let components = components::components(&scene, &verdict);
+    let standing = standing(facts, &scene, &verdict, operator.as_ref(), kafka.as_ref(), &components);
     let mut findings: Vec<data::Finding> = facts.troubles.iter().map(trouble).collect();
     // That nothing of Strimzi is there is no problem of its own, it is what `reason` says.
     let nothing = operator.is_none() && kafka.is_none();
-    let of_nothing = |f: &&explain::Finding| !nothing || f.subject != format!("deployment/{DEPLOYMENT}");
+    let of_nothing = |f: &&explain::Finding| !nothing || f.id.as_str() != "KS-OPERATOR-MISSING";
     findings.extend(verdict.findings.iter().filter(of_nothing).map(|f| finding(f, now, &memory.first_seen)));
     Status {
         v: VERSION,
@@ -135,7 +132,7 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
         pools: scene.pools().map(|p| pool(&scene, &p)).collect(),
         pods: pods(&scene),
         topics: topics::topics(&scene),
-        components: components::components(&scene, &verdict),
+        components,
         storage: storage(&scene),
         operator,
         kafka,
@@ -183,6 +180,7 @@ fn standing(
     verdict: &Verdict,
     operator: Option<&data::Operator>,
     kafka: Option<&data::Kafka>,
+    components: &[data::Component],
 ) -> Option<Standing> {
     let Place { profile, namespace, cluster, flags } = &facts.place;
     let up = || format!("kstrim up{flags}");
@@ -223,7 +221,7 @@ fn standing(
         return missing("Strimzi is not installed: the cluster has none of its resource definitions".into());
     }
     let Some(operator) = operator else {
-        return missing(format!("there is no Strimzi operator in the namespace {namespace}"));
+        return missing(format!("no Strimzi operator looks after the namespace {namespace}"));
     };
     let Some(kafka) = kafka else {
         return missing(format!("there is no Kafka {cluster} in the namespace {namespace}"));
@@ -233,9 +231,10 @@ fn standing(
         let reason = format!("the operator leaves Kafka {cluster} alone: its reconciliation is paused");
         return Some(Standing { reason, next: Vec::new() });
     }
-    match (&kafka.reason, &operator.reason) {
-        (Some(reason), _) | (None, Some(reason)) => waiting(reason.clone()),
-        (None, None) => None,
+    let part = || components.iter().find_map(|c| Some(format!("{}: {}", c.name, c.reason.as_ref()?)));
+    match kafka.reason.clone().or_else(|| operator.reason.clone()).or_else(part) {
+        Some(reason) => waiting(reason),
+        None => None,
     }
 }
 
@@ -287,11 +286,12 @@ pub(super) fn why(readiness: Readiness) -> Option<String> {
 }
 
 fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Operator> {
-    let found = scene.snapshot.deployment(&scene.expect.operator_namespace, DEPLOYMENT)?;
+    let found = scene.operator()?;
     let reason = why(ready::operator(scene, verdict));
     let tag = found.image().rsplit_once(':').map(|(_, tag)| tag.split('@').next().unwrap_or(tag));
     Some(data::Operator {
-        name: DEPLOYMENT.to_owned(),
+        name: found.0.name().to_owned(),
+        namespace: found.0.namespace().to_owned(),
         release: ownership::release(found.0.json()).or(tag).map(str::to_owned),
         available: reason.is_none(),
         reason,
@@ -353,7 +353,8 @@ fn pods(scene: &Scene<'_>) -> Vec<data::Pod> {
     scene
         .snapshot
         .pods(&scene.expect.namespace)
-        .filter(|p| p.is_operator() || p.cluster() == Some(cluster))
+        .filter(|p| p.cluster() == Some(cluster))
+        .chain(scene.snapshot.pods(&scene.expect.operator_namespace).filter(Pod::is_operator))
         .map(|p| data::Pod {
             name: p.0.name().to_owned(),
             part: part(&p, cluster),

@@ -269,7 +269,7 @@ fn half_a_cluster_says_what_is_missing() {
     let crds = say(&bare, of(std::slice::from_ref(&namespace)));
     assert!(crds.0.starts_with("Strimzi is not installed"), "{crds:?}");
     let no_operator = say(&running(), of(std::slice::from_ref(&namespace)));
-    assert_eq!(no_operator.0, "there is no Strimzi operator in the namespace kafka");
+    assert_eq!(no_operator.0, "no Strimzi operator looks after the namespace kafka");
     let no_kafka = say(&running(), of(&[namespace, operator]));
     assert_eq!(no_kafka, ("there is no Kafka my-cluster in the namespace kafka".into(), up.into()));
 }

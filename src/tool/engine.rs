@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::exec::{self, Cmd, ExecError, Output, Runner};
+use crate::words;
 
 /// Limit of one question. A healthy engine answers in a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -146,20 +147,17 @@ fn info(output: &Output) -> Answer {
         });
     }
     let errors = said.get("ServerErrors").and_then(Value::as_array);
-    let words = errors.and_then(|e| e.first()?.as_str()).unwrap_or_else(|| output.last_stderr_line()).trim();
-    let lower = words.to_lowercase();
-    if lower.contains("permission denied") {
-        Answer::Denied(words.to_owned())
-    } else if ["cannot connect", "connection refused", "is the docker daemon running", "no such file"]
-        .iter()
-        .any(|w| lower.contains(w))
-    {
-        Answer::Down(words.to_owned())
+    let said = errors.and_then(|e| e.first()?.as_str()).unwrap_or_else(|| output.last_stderr_line()).trim();
+    let lower = said.to_lowercase();
+    if words::PERMISSION.said(&lower) {
+        Answer::Denied(said.to_owned())
+    } else if words::any(&words::ENGINE_DOWN, &lower) {
+        Answer::Down(said.to_owned())
     } else {
-        Answer::Broken(if words.is_empty() {
+        Answer::Broken(if said.is_empty() {
             format!("it ended with {}", output.exit)
         } else {
-            words.to_owned()
+            said.to_owned()
         })
     }
 }

@@ -16,7 +16,9 @@ use super::kubectl_proxy::Proxy;
 use super::{BROKEN, exec_failure};
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
+use crate::observe::admission::Refusal;
 use crate::observe::{Api, ApiError, ApiErrorKind};
+use crate::words;
 
 /// The field manager of everything kstrim applies.
 pub const FIELD_MANAGER: &str = "kstrim";
@@ -29,6 +31,12 @@ const WRITE: Duration = Duration::from_secs(120);
 const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
 /// How long a watch is kept before it is opened again.
 const WATCH: Duration = Duration::from_secs(1800);
+
+/// The kinds of configurations that have webhooks, and their plurals.
+const WEBHOOKS: [(&str, &str); 2] = [
+    ("validatingwebhookconfiguration", "validatingwebhookconfigurations"),
+    ("mutatingwebhookconfiguration", "mutatingwebhookconfigurations"),
+];
 
 /// Limit of a child that lasts as long as kstrim: a year.
 pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -130,7 +138,30 @@ impl Kubectl {
 
     pub(super) async fn run_once(&self, cmd: &Cmd) -> Result<Output, ApiError> {
         let output = self.runner.run(cmd).await.map_err(ApiError::from)?;
-        if output.exit.success() { Ok(output) } else { Err(ApiError::from_stderr(&output.stderr)) }
+        if output.exit.success() {
+            return Ok(output);
+        }
+        let mut error = ApiError::from_stderr(&output.stderr);
+        if let Some(webhook) = error.refusal().as_ref().and_then(Refusal::webhook) {
+            error.configuration = self.configuration_of(webhook).await;
+        }
+        Err(error)
+    }
+
+    /// The configuration that has a webhook of this name, as `KIND/NAME`; `None` if none has, or none may be read.
+    pub async fn configuration_of(&self, webhook: &str) -> Option<String> {
+        for (kind, plural) in WEBHOOKS {
+            let found = self.get(&format!("/apis/admissionregistration.k8s.io/v1/{plural}")).await;
+            let has = |configuration: &&Value| {
+                let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+                webhooks.into_iter().any(|w| w["name"] == webhook)
+            };
+            let list = found.unwrap_or_default();
+            if let Some(configuration) = list["items"].as_array().into_iter().flatten().find(has) {
+                return Some(format!("{kind}/{}", configuration.pointer("/metadata/name")?.as_str()?));
+            }
+        }
+        None
     }
 
     /// The same with patience for an API server that restarts, as it does when its machine is
@@ -473,8 +504,7 @@ impl Forward {
 
 /// The local port of `Forwarding from 127.0.0.1:41233 -> 9092`.
 fn forwarded_port(line: &str) -> Option<u16> {
-    let (from, _) = line.strip_prefix("Forwarding from ")?.split_once(" -> ")?;
-    from.rsplit_once(':')?.1.parse().ok()
+    words::FORWARDED_TO.before(words::FORWARDING.after(line)?)?.rsplit_once(':')?.1.parse().ok()
 }
 
 impl Api for Kubectl {

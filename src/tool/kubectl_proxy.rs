@@ -19,7 +19,8 @@ use tokio::time::timeout;
 
 use super::kubectl::FOREVER;
 use crate::exec::{BoxFuture, Cmd, ExecError, Exit, Lines, Output, Runner, STDOUT_LIMIT};
-use crate::observe::ApiError;
+use crate::observe::{ApiError, ApiErrorKind};
+use crate::words;
 
 /// How long the proxy may take to listen; an idle machine needs 50 ms.
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
@@ -144,12 +145,7 @@ async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
     let cmd = cmd.arg(format!("--unix-socket={}", socket.display())).timeout(FOREVER);
     let mut child = runner.stream(&cmd).await.ok()?;
     let first = timeout(LISTENS_WITHIN, child.next()).await.ok()?.ok()??;
-    first.starts_with("Starting to serve on ").then_some(Serving {
-        socket,
-        proven: false,
-        _child: child,
-        _folder: folder,
-    })
+    words::SERVING.said(&first).then_some(Serving { socket, proven: false, _child: child, _folder: folder })
 }
 
 /// A socket's path may have a hundred characters: no state folder.
@@ -211,16 +207,27 @@ fn judge(status: u16, body: &[u8]) -> Option<Judged> {
         // Cut off, if it cannot be read.
         200 => serde_json::from_slice(body).ok().map(|value| Judged::Answer(Ok(value))),
         404 => {
-            // A path of no kind is answered by a sentence, one of no object by a Status; kubectl's words for both.
-            let status: Option<Value> = serde_json::from_slice(body).ok();
-            let message = status.as_ref().and_then(|s| s.get("message")?.as_str());
-            let message = message.unwrap_or("the server could not find the requested resource");
-            let error = ApiError::from_stderr(&format!("Error from server (NotFound): {message}"));
-            Some(Judged::Answer(Err(error)))
+            // A path of no kind may be answered by a bare sentence.
+            let none = || {
+                ApiError::new(
+                    ApiErrorKind::NoSuchKind,
+                    format!("Error from server (NotFound): {NO_RESOURCE}"),
+                )
+            };
+            Some(Judged::Answer(Err(refused(body).unwrap_or_else(none))))
         }
-        401 | 403 | 410 | 429 => Some(Judged::Refusal),
+        // Without the API server's Status it is somebody else's refusal, which kubectl is to tell.
+        429 => Some(Judged::Refusal),
+        400..500 => Some(refused(body).map_or(Judged::Refusal, |error| Judged::Answer(Err(error)))),
         _ => None,
     }
+}
+
+/// What clients say of a path that is not served.
+const NO_RESOURCE: &str = "the server could not find the requested resource";
+
+fn refused(body: &[u8]) -> Option<ApiError> {
+    ApiError::from_status(&serde_json::from_slice(body).ok()?)
 }
 
 /// The events of a watch.
@@ -256,7 +263,6 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
-    use crate::observe::ApiErrorKind;
 
     /// What comes of asking somebody who answers with this and hangs up.
     fn asked(answer: &'static [u8]) -> Option<(u16, Vec<u8>)> {
@@ -322,12 +328,23 @@ mod tests {
             None => panic!("{status} {body} is no answer"),
         };
         assert_eq!(kind(200, r#"{"a": 1}"#).expect("JSON")["a"], 1);
-        let none = kind(404, r#"{"kind": "Status", "message": "kafkas.kafka.strimzi.io \"x\" not found"}"#);
+        let none = kind(
+            404,
+            r#"{"kind": "Status", "status": "Failure", "message": "kafkas.kafka.strimzi.io \"x\" not found",
+            "reason": "NotFound", "details": {"name": "x", "kind": "kafkas"}}"#,
+        );
         let none = none.expect_err("none").expect("an error");
         assert_eq!(none.kind, ApiErrorKind::NotFound);
         assert_eq!(none.message, r#"Error from server (NotFound): kafkas.kafka.strimzi.io "x" not found"#);
         let none = kind(404, "404 page not found\n").expect_err("none").expect("an error");
         assert_eq!(none.kind, ApiErrorKind::NoSuchKind);
+        let no_path = r#"{"kind": "Status", "status": "Failure", "message": "the server could not find the requested resource",
+            "reason": "NotFound", "details": {}}"#;
+        assert_eq!(kind(404, no_path).expect_err("none").expect("an error").kind, ApiErrorKind::NoSuchKind);
+        // A user or an object may be called anything: the reason decides.
+        let denied = r#"{"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+            "message": "pods is forbidden: User \"x not found\" cannot list resource \"pods\""}"#;
+        assert_eq!(kind(403, denied).expect_err("none").expect("an error").kind, ApiErrorKind::Forbidden);
         assert!(kind(403, "{}").expect_err("a refusal").is_none());
         for (status, body) in [(200, r#"{"a": "#), (502, "connection refused"), (500, "{}")] {
             assert!(judge(status, body.as_bytes()).is_none(), "{status} {body}");

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::words;
+
 pub use crate::names::memory_mb;
 
 /// One CloudEvents line of `minikube start -o json` (all values are strings).
@@ -212,8 +214,8 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
         serde_json::from_str(text).ok()?
     };
     let Some(status) = status else {
-        let gone = stderr.contains("No such container") || stderr.contains("no such container");
-        let last = stderr.lines().map(str::trim).rfind(|l| l.contains("daemon") || l.contains("onnect"));
+        let gone = words::any(&words::NO_CONTAINER, stderr);
+        let last = stderr.lines().map(str::trim).rfind(|l| words::any(&words::ENGINE, l));
         return Some(match last {
             _ if gone => State::Gone,
             Some(words) => State::EngineDown(words.to_owned()),

@@ -10,8 +10,10 @@ use crate::cluster::installation;
 use crate::context::Cx;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageRegistry, KubernetesVersion, SecretName, Version};
+use crate::observe::Object;
+use crate::observe::cluster::Deployment;
 use crate::observe::object::text;
-use crate::quickstart::{crds, operator, ownership, refused};
+use crate::quickstart::{crds, operator, ownership, refused, rivals};
 
 /// The groups of Strimzi's definitions.
 pub(super) const GROUPS: [&str; 2] = ["kafka.strimzi.io", "core.strimzi.io"];
@@ -43,6 +45,11 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), operator::DEPLOYMENT);
     let failed = |e| ownership::api_failure(cx, "look at the operator", &e);
     let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
+        let all = rivals::all(cx).await.map_err(failed)?.into_iter().map(Object::new);
+        if let Some(found) = all.into_iter().find(|o| Deployment(o).watches(cx.namespace())) {
+            let what = format!("the operator {} in namespace {}", found.name(), found.namespace());
+            ours(cx, found.json(), refused::OPERATOR, &what)?;
+        }
         let message = format!("there is no Strimzi operator in namespace {}", cx.namespace());
         let failure = Failure::new(path::NO_PATH, Kind::Prerequisite, message);
         return Err(Box::new(failure.hint(format!("install it: {}", refused::up(cx)))));

@@ -1,5 +1,6 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
+mod admission;
 mod as_user;
 mod bad_input;
 mod bare;

@@ -306,6 +306,15 @@ fn admit(
     options: &Options,
 ) -> Result<(), Refusal> {
     let name = text(new, "/metadata/name");
+    let refused = c.scenario.refused_writes.iter().find(|(plural, ..)| *plural == resource.plural);
+    if let Some((_, reason, words)) = refused.filter(|_| !options.seed) {
+        let words = words.replace("{name}", name);
+        // kubectl gives the causes of a 422 one by one; such a cause names no field.
+        return Err(Refusal::Other(match reason.as_str() {
+            "Invalid" => format!("The {} \"{name}\" is invalid: : {words}", resource.plural),
+            reason => format!("Error from server ({reason}): {words}"),
+        }));
+    }
     if resource.namespaced && old.is_none() {
         let Some(home) = c.get(&format!("namespaces//{namespace}")) else {
             let creating = if options.server_side {

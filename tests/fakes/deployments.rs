@@ -69,8 +69,13 @@ fn one(c: &mut Cluster, key: &str) {
     let living = |o: &Value| !o["metadata"]["deletionTimestamp"].is_string();
     let mine: Vec<&Value> = c.each("pods", ns).filter(|p| of_set(p, &set_uid) && living(p)).collect();
     let ready = mine.iter().filter(|p| pods::is_ready(p)).count() as u64;
-    for _ in mine.len() as u64..replicas {
-        make_pod(c, &set_key);
+    let before = mine.len() as u64;
+    let (mut there, mut refused) = (before, None);
+    for _ in before..replicas {
+        match make_pod(c, &set_key, &deployment) {
+            None => there += 1,
+            Some(words) => refused = Some(words),
+        }
     }
     let recreate = deployment["spec"]["strategy"]["type"] == "Recreate";
     let mut old_pods = 0;
@@ -87,10 +92,12 @@ fn one(c: &mut Cluster, key: &str) {
             }
         }
     }
-    status(c, key, &set_name, replicas, ready, old_pods);
+    status(c, key, &set_name, [replicas, there, ready, old_pods], refused);
 }
 
-fn status(c: &mut Cluster, key: &str, set: &str, replicas: u64, ready: u64, old: u64) {
+/// `refused`: why a pod of the ReplicaSet was not made, which the Deployment tells of as long as it is so.
+fn status(c: &mut Cluster, key: &str, set: &str, counts: [u64; 4], refused: Option<String>) {
+    let [replicas, there, ready, old] = counts;
     let time = c.time();
     c.update(key, |o| {
         let mut conditions = o["status"]["conditions"].clone();
@@ -111,9 +118,21 @@ fn status(c: &mut Cluster, key: &str, set: &str, replicas: u64, ready: u64, old:
         let new = json!({"lastUpdateTime": time, "message": message, "reason": reason, "status": "True",
             "type": "Progressing"});
         settle(&mut conditions, new, &time);
+        match refused {
+            Some(words) => {
+                let new = json!({"lastUpdateTime": time, "message": words, "reason": "FailedCreate",
+                    "status": "True", "type": "ReplicaFailure"});
+                settle(&mut conditions, new, &time);
+            }
+            None => {
+                if let Some(all) = conditions.as_array_mut() {
+                    all.retain(|c| c["type"] != "ReplicaFailure");
+                }
+            }
+        }
         let mut status = json!({"conditions": conditions,
-            "observedGeneration": o["metadata"]["generation"], "replicas": replicas + old,
-            "updatedReplicas": replicas});
+            "observedGeneration": o["metadata"]["generation"], "replicas": there + old,
+            "updatedReplicas": there});
         if ready > 0 {
             status["availableReplicas"] = json!(ready);
             status["readyReplicas"] = json!(ready);
@@ -140,9 +159,23 @@ pub fn owner(api: &str, kind: &str, name: &str, uid: &str, controller: bool) -> 
         "name": name, "uid": uid})
 }
 
-fn make_pod(c: &mut Cluster, set_key: &str) {
+/// Make a pod; what the API server says if admission refuses it.
+fn make_pod(c: &mut Cluster, set_key: &str, deployment: &Value) -> Option<String> {
     let set = c.objects[set_key].clone();
     let name = text(&set, "/metadata/name");
+    if let Some(words) = pods::refusal(c, &format!("{name}-x7k2p")) {
+        let told = deployment["status"]["conditions"].as_array().into_iter().flatten();
+        if !told.into_iter().any(|c| c["type"] == "ReplicaFailure") {
+            c.event(
+                &set,
+                "Warning",
+                "FailedCreate",
+                &format!("Error creating: {words}"),
+                "replicaset-controller",
+            );
+        }
+        return Some(words);
+    }
     let pod_name = format!("{name}-{}", &c.random()[..5]);
     let mut meta = set["spec"]["template"]["metadata"].clone();
     meta["name"] = json!(pod_name);
@@ -153,4 +186,5 @@ fn make_pod(c: &mut Cluster, set_key: &str) {
     pods::create(c, meta, set["spec"]["template"]["spec"].clone());
     let message = format!("Created pod: {pod_name}");
     c.event(&set, "Normal", "SuccessfulCreate", &message, "replicaset-controller");
+    None
 }

@@ -359,9 +359,18 @@ pub fn pod_sets(c: &mut Cluster) {
         let (ns, name) = (text(&set, "/metadata/namespace"), text(&set, "/metadata/name"));
         let wanted = set["spec"]["pods"].as_array().cloned().unwrap_or_default();
         let (mut current, mut ready) = (0, 0);
+        let mut refused = None;
         for template in &wanted {
             let pod_key = format!("pods/{ns}/{}", text(template, "/metadata/name"));
             let Some(pod) = c.get(&pod_key).cloned() else {
+                // As the operator's client words it; the reconciliation ends there.
+                if let Some(words) = pods::refusal(c, text(template, "/metadata/name")) {
+                    refused = Some(format!(
+                        "Failure executing: POST at: https://10.96.0.1:443/api/v1/namespaces/{ns}/pods. Message: {words}. \
+                         Received status: Status(apiVersion=v1, code=403, kind=Status, reason=Forbidden, status=Failure)."
+                    ));
+                    break;
+                }
                 let mut meta = template["metadata"].clone();
                 let uid = text(&set, "/metadata/uid");
                 meta["ownerReferences"] =
@@ -386,7 +395,15 @@ pub fn pod_sets(c: &mut Cluster) {
         for pod in surplus {
             c.delete(&format!("pods/{ns}/{pod}"));
         }
+        let time = c.fine_time();
         c.update(&key, |o| {
+            if let Some(words) = refused {
+                let since = o["status"]["conditions"][0]["lastTransitionTime"].as_str().unwrap_or(&time);
+                o["status"] = json!({"observedGeneration": o["metadata"]["generation"], "pods": 0, "readyPods": 0,
+                    "currentPods": 0, "conditions": [{"type": "Error", "status": "true", "message": words,
+                        "reason": "KubernetesClientException", "lastTransitionTime": since}]});
+                return;
+            }
             o["status"] = json!({"currentPods": current, "observedGeneration": o["metadata"]["generation"],
                 "pods": wanted.len(), "readyPods": ready});
         });

@@ -74,7 +74,10 @@ fn lead(c: &mut Cluster, operator: &Operator) {
 /// All operators that may act: one in each namespace.
 fn find(c: &mut Cluster) -> Vec<Operator> {
     let boot = c.scenario.timings.operator_boot;
-    let mine = |pod: &&Value| text(pod, "/metadata/labels/name") == "strimzi-cluster-operator";
+    let mine = |pod: &&Value| {
+        text(pod, "/metadata/labels/name") == "strimzi-cluster-operator"
+            || text(pod, "/metadata/labels/strimzi.io~1kind") == "cluster-operator"
+    };
     let pods: Vec<Value> = c.each("pods", "").filter(mine).cloned().collect();
     let mut all: Vec<Operator> = Vec::new();
     for pod in pods {
@@ -99,10 +102,10 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
                 continue;
             }
         }
-        let Some(deployment) = c.get(&format!("deployments.apps/{ns}/strimzi-cluster-operator")).cloned()
-        else {
-            continue;
-        };
+        // Its ReplicaSet has the Deployment's name and a hash.
+        let set = text(&pod, "/metadata/ownerReferences/0/name");
+        let name = set.rsplit_once('-').map_or("strimzi-cluster-operator", |(name, _)| name);
+        let Some(deployment) = c.get(&format!("deployments.apps/{ns}/{name}")).cloned() else { continue };
         // Of two pods of one Deployment, one is the leader.
         if all.iter().any(|other| other.deployment["metadata"]["uid"] == deployment["metadata"]["uid"]) {
             continue;

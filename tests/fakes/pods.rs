@@ -20,6 +20,12 @@ pub fn create(c: &mut Cluster, metadata: Value, spec: Value) -> String {
     c.create(&builtin("pods"), pod)
 }
 
+/// What the API server says if admission refuses a pod of this name.
+pub fn refusal(c: &Cluster, pod: &str) -> Option<String> {
+    let (_, words) = c.scenario.refused_pods.iter().find(|(part, _)| pod.contains(part.as_str()))?;
+    Some(words.replace("{pod}", pod))
+}
+
 /// Whether a pod has the condition Ready.
 pub fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();

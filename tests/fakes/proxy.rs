@@ -84,8 +84,9 @@ fn answer(stream: &UnixStream, mut args: Vec<String>) -> Option<()> {
                 status(&mut stream, 404, "404 page not found\n")
             }
             Some(message) => {
-                let body =
-                    json!({"kind": "Status", "status": "Failure", "message": message, "reason": "NotFound"});
+                let name = message.split('"').nth(1);
+                let body = json!({"kind": "Status", "status": "Failure", "message": message, "reason": "NotFound",
+                    "code": 404, "details": {"name": name}});
                 status(&mut stream, 404, &body.to_string())
             }
             None if text.starts_with("Error from server (ServiceUnavailable)") => {

@@ -64,6 +64,11 @@ pub struct Scenario {
     pub taint: Option<String>,
     /// Containers that wait for ever in place of starting.
     pub waiting: Vec<Waiting>,
+    /// Pods that admission refuses: a part of their names, and the API server's words, in which `{pod}` is the name.
+    pub refused_pods: Vec<(String, String)>,
+    /// Objects whose writing admission refuses: plural of their kind, reason of the API's Status, the API server's
+    /// words, in which `{name}` is the name.
+    pub refused_writes: Vec<(String, String, String)>,
     /// The operator that runs now does nothing any more; one that is started later works.
     pub operator_hangs: bool,
     /// The aggregated API of the metrics server; `None` if there is none.

@@ -300,7 +300,9 @@ fn resources_of_zookeepers_days() {
     assert_eq!(causes(old), []);
     let refusal = |text: &str| {
         let error = kstrim::observe::ApiError::from_stderr(text);
-        explain::kubectl::explain(&error, "apply the Kafka", "p").id.as_str()
+        explain::kubectl::explain(&error, "apply the Kafka", "p", &Expect::kafka("kafka", "my-cluster"))
+            .id
+            .as_str()
     };
     let head =
         "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): ";

@@ -58,6 +58,7 @@ pub(super) async fn show(global: &Global, args: &UserShow) -> Result<ExitCode> {
         let bootstrap = export::bootstrap(&living.kafka, &user);
         let mut shown = Shown { user, bootstrap, exported: Vec::new(), secrets: None };
         if args.export.is_some() || args.reveal {
+            crate::cmd::login::authentication(&shown.user)?;
             let secrets = export::secrets(&living, &shown.user).await?;
             if let Some(folder) = &args.export {
                 shown.exported = export::write(folder, &living, &shown.user, &secrets).await?;
@@ -96,7 +97,8 @@ fn text(shown: &Shown) -> String {
             },
         );
     }
-    row("Secret", user.secret.as_deref().unwrap_or("not yet"));
+    let none = if user.how().is_some() { "not yet" } else { "none: its credentials are not Strimzi's" };
+    row("Secret", user.secret.as_deref().unwrap_or(none));
     row("Bootstrap in the cluster", shown.bootstrap.as_deref().unwrap_or("no listener takes this user yet"));
     row("State", user.reason.as_deref().unwrap_or("ready"));
     for file in &shown.exported {

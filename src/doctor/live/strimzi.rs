@@ -9,7 +9,6 @@ use crate::failure::{Failure, Kind};
 use crate::observe::Kind as ObservedKind;
 use crate::observe::cluster::Crd;
 use crate::quickstart::checks::Ground;
-use crate::quickstart::operator::DEPLOYMENT;
 use crate::quickstart::refused;
 
 use crate::errors::CRDS_INCOMPLETE as DEFINITIONS;
@@ -78,8 +77,7 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
         );
     };
     if !operator.ours {
-        let what =
-            format!("the operator {} in namespace {}", operator.name, ground.settings.target.namespace);
+        let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
         return foreign(ground, refused::OPERATOR, &what, "--namespace ANOTHER-NAME");
     }
     let release = operator.release.as_deref().unwrap_or("of an unknown release");
@@ -98,11 +96,11 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
 pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let namespace = target.namespace.as_str();
-    let Some(deployment) = cluster.snapshot().deployment(namespace, DEPLOYMENT) else {
+    let Some(deployment) = cluster.snapshot().operator_of(namespace) else {
         return Outcome::skipped("there is no operator");
     };
-    let account = Some(deployment.service_account()).filter(|a| !a.is_empty()).unwrap_or(DEPLOYMENT);
-    let user = format!("system:serviceaccount:{namespace}:{account}");
+    let account = Some(deployment.service_account()).filter(|a| !a.is_empty()).unwrap_or("default");
+    let user = format!("system:serviceaccount:{}:{account}", deployment.0.namespace());
     let questions = [("list", "kafkas.kafka.strimzi.io"), ("create", "pods"), ("create", "services")];
     let answers =
         join_all(questions.iter().map(|(verb, what)| cluster.kubectl.can_i(verb, what, &user, namespace)))

@@ -1,0 +1,483 @@
+//! Pods that are never made: admission refuses them, as their owners tell.
+//!
+//! A Deployment tells in its condition `ReplicaFailure` (which its ReplicaSet has first), a StatefulSet and a Job in
+//! events `FailedCreate`, a StrimziPodSet in its condition `Error`: the operator makes those pods itself.
+
+use super::finding::Finding;
+use super::pods::short;
+use super::scene::{Expect, Probe, Scene, Scope};
+use super::{Family, Rule};
+use crate::failure::Id;
+use crate::observe::admission::{By, Refusal, refusal};
+use crate::observe::cluster::Deployment;
+use crate::observe::object::{list, text};
+use crate::observe::pod::Event;
+use crate::observe::{Kind, Object};
+
+use crate::errors::ADMISSION_ACCOUNT as ACCOUNT;
+use crate::errors::ADMISSION_LIMITS as LIMITS;
+use crate::errors::ADMISSION_POD_SECURITY as POD_SECURITY;
+use crate::errors::ADMISSION_POLICY as POLICY;
+use crate::errors::ADMISSION_QUOTA as QUOTA;
+use crate::errors::ADMISSION_REFUSED as REFUSED;
+use crate::errors::ADMISSION_WEBHOOK as WEBHOOK;
+use crate::errors::POD_NOT_CREATED as NOT_CREATED;
+use crate::errors::WEBHOOK_FAILED;
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    ids: &[QUOTA, LIMITS, POD_SECURITY, POLICY, WEBHOOK, WEBHOOK_FAILED, ACCOUNT, REFUSED, NOT_CREATED],
+    family: Family::Pods,
+    find: not_created,
+}];
+
+/// Ids of what admission refuses.
+pub(super) const IDS: [Id; 8] =
+    [QUOTA, LIMITS, POD_SECURITY, POLICY, WEBHOOK, WEBHOOK_FAILED, ACCOUNT, REFUSED];
+
+/// The webhooks of policy engines, by the beginning of their names, and what shows their policies.
+const ENGINES: [(&str, &str, &str); 2] = [
+    ("validate.kyverno.svc", "Kyverno", "get clusterpolicies,policies -A"),
+    ("validation.gatekeeper.sh", "Gatekeeper", "get constraints"),
+];
+
+/// The events of controllers that could not make a pod.
+const FAILED_CREATE: &str = "FailedCreate";
+/// How long such an event tells of the present, seconds: controllers try again after growing pauses of up to
+/// 1000 s.
+const FRESH: i64 = 1200;
+
+/// What a refusal means.
+pub(super) struct Told {
+    pub(super) id: Id,
+    /// Why, as a sentence about "it".
+    pub(super) sentence: String,
+    pub(super) hints: Vec<String>,
+    /// For how many seconds it must hold before waiting is in vain.
+    seconds: u64,
+}
+
+/// What a refusal means. `configuration` has the webhook: `KIND/NAME`.
+pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expect) -> Told {
+    let why = short(&refusal.why);
+    let kubectl = |rest: &str| format!("{}{rest}", expect.kubectl);
+    let inside = |rest: &str| format!("{}{rest} -n {}", expect.kubectl, expect.namespace);
+    let told = |id, sentence, hints, seconds| Told { id, sentence, hints, seconds };
+    match &refusal.by {
+        // A rolling update may make room.
+        By::Quota { name, unspecified: false } => told(
+            QUOTA,
+            match name.as_str() {
+                "" => format!("no quota of the namespace permits it: {why}"),
+                name => format!("the quota {name} is used up: {why}"),
+            },
+            vec![
+                format!("see what is used: {}", inside("describe quota")),
+                "raise the quota, or ask for less".into(),
+            ],
+            10,
+        ),
+        By::Quota { name, unspecified: true } => told(
+            QUOTA,
+            format!("the quota {name} takes only pods that say what it counts: {why}"),
+            vec![
+                format!("see what it counts: {}", inside("describe quota")),
+                "a LimitRange in the namespace gives defaults to containers that do not say it".into(),
+            ],
+            4,
+        ),
+        By::LimitRange => told(
+            LIMITS,
+            format!("a limit range of the namespace refuses it: {why}"),
+            vec![
+                format!("see it: {}", inside("describe limitrange")),
+                "correct the limit range, or ask for what it permits".into(),
+            ],
+            4,
+        ),
+        By::PodSecurity { level } => told(
+            POD_SECURITY,
+            format!("the namespace's pod security level {level} refuses it: {why}"),
+            vec![
+                format!(
+                    "let the operator make pods that fit: {}set env deployment/{} STRIMZI_POD_SECURITY_PROVIDER_CLASS=restricted -n {}",
+                    expect.kubectl, expect.operator, expect.operator_namespace
+                ),
+                format!(
+                    "or lower the level: {}",
+                    kubectl(&format!(
+                        "label namespace {} pod-security.kubernetes.io/enforce=baseline --overwrite",
+                        expect.namespace
+                    ))
+                ),
+            ],
+            4,
+        ),
+        By::Policy { name } => told(
+            POLICY,
+            format!("the policy {name} refuses it: {why}"),
+            vec![
+                format!("see it: {}", kubectl(&format!("get validatingadmissionpolicy {name} -o yaml"))),
+                "whoever made the policy can except this namespace from it".into(),
+            ],
+            4,
+        ),
+        By::Webhook { name } => {
+            let engine = ENGINES.iter().find(|(start, ..)| name.starts_with(start));
+            let (id, sentence, see) = match engine {
+                Some((_, engine, see)) => (
+                    POLICY,
+                    format!("a policy of {engine} refuses it (webhook {name}): {why}"),
+                    format!("its policies: {}", kubectl(see)),
+                ),
+                None => (
+                    WEBHOOK,
+                    format!("the webhook {name}{} refuses it: {why}", of(configuration)),
+                    see_configuration(configuration, expect),
+                ),
+            };
+            let hints = vec![see, "whoever made the rule can except this namespace from it".into()];
+            told(id, sentence, hints, 4)
+        }
+        // The pod behind it may be on its way.
+        By::BrokenWebhook { name } => {
+            let remove = match configuration {
+                Some(configuration) => format!(
+                    "if nobody needs it any more, remove it: {}",
+                    kubectl(&format!("delete {}", configuration.replacen('/', " ", 1)))
+                ),
+                None => see_configuration(None, expect),
+            };
+            let hints =
+                vec!["see that the service behind it runs; the API server itself is well".into(), remove];
+            let sentence = format!(
+                "the webhook {name}{} must be asked first and gives no answer: {why}",
+                of(configuration)
+            );
+            told(WEBHOOK_FAILED, sentence, hints, 15)
+        }
+        // Applied with the pods' owner, it may come a moment later.
+        By::ServiceAccount => told(
+            ACCOUNT,
+            format!("its service account is missing: {why}"),
+            vec![format!("those that are there: {}", inside("get serviceaccounts"))],
+            30,
+        ),
+        By::Other => told(
+            REFUSED,
+            format!("the API server's admission refuses it: {why}"),
+            vec!["ask whoever runs the cluster for what the namespace is permitted".into()],
+            4,
+        ),
+    }
+}
+
+fn of(configuration: Option<&str>) -> String {
+    configuration.map_or(String::new(), |c| format!(" of {}", c.replacen('/', " ", 1)))
+}
+
+fn see_configuration(configuration: Option<&str>, expect: &Expect) -> String {
+    match configuration {
+        Some(configuration) => {
+            format!("see it: {}get {} -o yaml", expect.kubectl, configuration.replacen('/', " ", 1))
+        }
+        None => format!(
+            "find its configuration: {}get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
+            expect.kubectl
+        ),
+    }
+}
+
+/// An owner whose pods are not made.
+struct Owner<'a> {
+    object: &'a str,
+    title: String,
+    operator: bool,
+}
+
+fn not_created(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let before = found.len();
+    for deployment in deployments(scene) {
+        let name = deployment.0.name();
+        let Some(failure) = deployment.replica_failure() else { continue };
+        let operator = scene.is_the_operator(deployment);
+        let title = if operator { "the operator".to_owned() } else { format!("Deployment {name}") };
+        let finding = finding(scene, &Owner { object: "deployment", title, operator }, name, failure.message);
+        let mut finding = finding
+            .evidence(format!(
+                "deployments/{name} ReplicaFailure=True {}: {}",
+                failure.reason,
+                short(failure.message)
+            ))
+            .since(failure.last_transition);
+        if let Some(hint) = stock(scene, deployment, failure.message) {
+            finding.hints.insert(0, hint);
+        }
+        found.push(finding);
+    }
+    for set in scene.pod_sets() {
+        let Some(error) = set.condition("Error") else { continue };
+        let owner = Owner {
+            object: "strimzipodset",
+            title: format!("StrimziPodSet {}", set.name()),
+            operator: false,
+        };
+        let finding = finding(scene, &owner, set.name(), error.message);
+        let evidence =
+            format!("strimzipodsets/{} Error {}: {}", set.name(), error.reason, short(error.message));
+        found.push(finding.evidence(evidence).since(error.last_transition));
+    }
+    for event in events(scene) {
+        let (kind, name) = (event.about_kind(), event.about_name());
+        let owner = Owner { object: &kind.to_lowercase(), title: format!("{kind} {name}"), operator: false };
+        let finding = finding(scene, &owner, name, event.message());
+        let evidence = format!("event {FAILED_CREATE} of {kind} {name}: {}", short(event.message()));
+        found.push(finding.evidence(evidence).since(event.first()));
+    }
+    // One cause of several owners is told once, of the first.
+    let ours = found.split_off(before);
+    for finding in ours {
+        let same = |f: &Finding| f.id == finding.id && f.depth == finding.depth;
+        if !found[before..].iter().any(same) {
+            found.push(finding);
+        }
+    }
+}
+
+/// What keeps an owner's pods from being made.
+fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> Finding {
+    let subject = format!("{}/{name}", owner.object);
+    let depth = if owner.operator { 86 } else { 73 };
+    let Some(refusal) = refusal(message) else {
+        return Finding::new(
+            NOT_CREATED,
+            depth - 10,
+            subject,
+            format!("no pod of {} can be made: {}", owner.title, short(message)),
+        )
+        .hint(scene.command(&format!("describe {} {name}", owner.object)))
+        .certain_after(30);
+    };
+    let webhook = refusal.webhook().map(|name| Probe::Webhook { name: name.to_owned() });
+    let configuration = webhook.as_ref().and_then(|probe| scene.answers.get(probe));
+    let configuration = configuration.map(String::as_str).filter(|c| !c.is_empty());
+    let told = told(&refusal, configuration, scene.expect);
+    let mut finding = Finding::new(
+        told.id,
+        depth,
+        subject,
+        format!("no pod of {} can be made: {}", owner.title, told.sentence),
+    )
+    .certain_after(told.seconds);
+    finding.hints = told.hints;
+    match webhook {
+        Some(probe) => finding.probe(probe),
+        None => finding,
+    }
+}
+
+/// A limit that kstrim's own tuning takes off the operator, and a quota wants.
+fn stock(scene: &Scene<'_>, deployment: Deployment<'_>, message: &str) -> Option<String> {
+    let refused = refusal(message)?;
+    let lacks = |at: &str| deployment.0.json().pointer(at).is_none();
+    let tuned = scene.is_the_operator(deployment)
+        && matches!(refused.by, By::Quota { unspecified: true, .. })
+        && refused.why.contains("limits.cpu")
+        && lacks("/spec/template/spec/containers/0/resources/limits/cpu");
+    tuned.then(|| {
+        format!(
+            "kstrim's tuning takes the operator's CPU limit away; without tuning: kstrim up --stock{}",
+            scene.expect.flags
+        )
+    })
+}
+
+/// The Deployments that matter: the operator's, and those of the Kafka's own and of what stands beside it.
+fn deployments<'a>(scene: &Scene<'a>) -> Vec<Deployment<'a>> {
+    let matters = |d: &Deployment<'a>| {
+        scene.is_the_operator(*d)
+            || scene.expect.scope != Scope::Operator
+                && d.0.namespace() == scene.expect.namespace
+                && d.0.label("strimzi.io/cluster") == Some(&scene.expect.cluster)
+                && scene.counts(d.0)
+    };
+    scene.snapshot.all(Kind::Deployment).filter(|d| !d.deleting()).map(Deployment).filter(matters).collect()
+}
+
+/// Events of StatefulSets and Jobs that could not make a pod and have none. A ReplicaSet's are in its Deployment's
+/// condition, which goes when the failure does.
+fn events<'a>(scene: &Scene<'a>) -> Vec<Event<'a>> {
+    if scene.expect.scope == Scope::Operator {
+        return Vec::new();
+    }
+    let cluster = format!("{}-", scene.expect.cluster);
+    let owned = |uid: &str| {
+        let of =
+            |o: &Object| list(o.json(), "/metadata/ownerReferences").iter().any(|r| text(r, "/uid") == uid);
+        scene.snapshot.pods(&scene.expect.namespace).any(|p| !p.0.deleting() && of(p.0))
+    };
+    let matters = |e: &Event<'a>| {
+        e.reason() == FAILED_CREATE
+            && e.0.namespace() == scene.expect.namespace
+            && matches!(e.about_kind(), "StatefulSet" | "Job")
+            && e.about_name().starts_with(&cluster)
+            && scene.age(e.last()) < FRESH
+            && !owned(e.about_uid())
+    };
+    scene.snapshot.all(Kind::Event).map(Event).filter(matters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::explain::{Answers, findings};
+    use crate::observe::Snapshot;
+
+    const T0: &str = "2026-11-22T20:00:00Z";
+
+    fn look(scope: Scope, objects: &[Value], answers: &Answers) -> Vec<Finding> {
+        let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));
+        let mut expect = Expect::kafka("kafka", "my-cluster").scope(scope).located(&snapshot);
+        expect.flags = " --profile hunt".to_owned();
+        expect.kubectl = format!("kstrim kubectl{} -- ", expect.flags);
+        let now = "2026-11-22T20:05:00Z".parse().unwrap();
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers, now };
+        let ours = |f: &Finding| RULES[0].ids.contains(&f.id);
+        findings(&scene).into_iter().filter(ours).collect()
+    }
+
+    fn found(scope: Scope, objects: &[Value]) -> Vec<Finding> {
+        look(scope, objects, &Answers::new())
+    }
+
+    fn deployment(name: &str, labels: Value, message: &str) -> Value {
+        json!({"kind": "Deployment", "metadata": {"name": name, "namespace": "kafka", "labels": labels},
+            "spec": {"template": {"spec": {"containers": [{"name": "c", "resources": {"limits": {"memory": "384Mi"}}}]}}},
+            "status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+                "message": message, "lastTransitionTime": T0}]}})
+    }
+
+    fn operator(message: &str) -> Value {
+        deployment("strimzi-cluster-operator", json!({"app": "strimzi"}), message)
+    }
+
+    fn entity(message: &str) -> Value {
+        let labels = json!({"strimzi.io/cluster": "my-cluster", "strimzi.io/kind": "Kafka",
+            "strimzi.io/name": "my-cluster-entity-operator", "strimzi.io/component-type": "entity-operator"});
+        deployment("my-cluster-entity-operator", labels, message)
+    }
+
+    fn pod_set(message: &str) -> Value {
+        json!({"kind": "StrimziPodSet", "metadata": {"name": "my-cluster-dual-role", "namespace": "kafka",
+                "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/kind": "Kafka",
+                    "strimzi.io/name": "my-cluster-kafka"}},
+            "status": {"observedGeneration": 1, "conditions": [{"type": "Error", "status": "true",
+                "reason": "KubernetesClientException", "message": message, "lastTransitionTime": T0}]}})
+    }
+
+    fn failed_create(kind: &str, name: &str, message: &str) -> Value {
+        json!({"kind": "Event", "metadata": {"name": format!("{name}.1"), "namespace": "kafka"}, "type": "Warning",
+            "reason": "FailedCreate", "message": message, "firstTimestamp": T0, "lastTimestamp": T0,
+            "involvedObject": {"kind": kind, "name": name, "uid": "u"}})
+    }
+
+    const QUOTA_SAYS: &str =
+        r#"pods "x" is forbidden: failed quota: team: must specify limits.cpu for: strimzi-cluster-operator"#;
+    const SECURITY_SAYS: &str = r#"pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false"#;
+    const WEBHOOK_SAYS: &str = r#"Internal error occurred: failed calling webhook "a.b.c": failed to call webhook: Post "https://p.s.svc:443/?timeout=3s": service "p" not found"#;
+
+    #[test]
+    fn each_owner_tells_why_it_has_no_pod() {
+        let by_client = |says: &str| {
+            format!(
+                "Failure executing: POST at: https://10.96.0.1:443/api/v1/namespaces/kafka/pods. Message: {says}. \
+                     Received status: Status(apiVersion=v1, code=403)."
+            )
+        };
+        let in_set = |says: &str| {
+            format!("create Pod my-cluster-kafka-0 in StatefulSet my-cluster-kafka failed error: {says}")
+        };
+        let policy = r#"pods "x" is forbidden: ValidatingAdmissionPolicy 'freeze' with binding 'all' denied request: no"#;
+        let kyverno = r#"admission webhook "validate.kyverno.svc-fail" denied the request: blocked"#;
+        for (object, id, subject) in [
+            (operator(QUOTA_SAYS), QUOTA, "deployment/strimzi-cluster-operator"),
+            (entity(SECURITY_SAYS), POD_SECURITY, "deployment/my-cluster-entity-operator"),
+            (entity(policy), POLICY, "deployment/my-cluster-entity-operator"),
+            (entity(kyverno), POLICY, "deployment/my-cluster-entity-operator"),
+            (entity(WEBHOOK_SAYS), WEBHOOK_FAILED, "deployment/my-cluster-entity-operator"),
+            (pod_set(&by_client(SECURITY_SAYS)), POD_SECURITY, "strimzipodset/my-cluster-dual-role"),
+            (pod_set(&by_client(WEBHOOK_SAYS)), WEBHOOK_FAILED, "strimzipodset/my-cluster-dual-role"),
+            (pod_set("Connection reset"), NOT_CREATED, "strimzipodset/my-cluster-dual-role"),
+            (
+                failed_create("StatefulSet", "my-cluster-kafka", &in_set(SECURITY_SAYS)),
+                POD_SECURITY,
+                "statefulset/my-cluster-kafka",
+            ),
+            (
+                failed_create("Job", "my-cluster-proof", &format!("Error creating: {QUOTA_SAYS}")),
+                QUOTA,
+                "job/my-cluster-proof",
+            ),
+        ] {
+            let found = found(Scope::Everything, std::slice::from_ref(&object));
+            let told: Vec<_> = found.iter().map(|f| (f.id, f.subject.as_str())).collect();
+            assert_eq!(told, [(id, subject)], "{object}");
+            assert!(
+                !found[0].hints.is_empty() && found[0].certain_at("2026-11-22T20:05:00Z".parse().unwrap())
+            );
+        }
+    }
+
+    #[test]
+    fn a_quota_that_the_tuning_trips_over_has_a_hint_with_the_targets_flags() {
+        let told = found(Scope::Operator, &[operator(QUOTA_SAYS)]);
+        assert!(told[0].hints[0].ends_with(": kstrim up --stock --profile hunt"), "{told:?}");
+        // Where the limit is there, or it is not the operator, tuning is not the reason.
+        let mut stock = operator(QUOTA_SAYS);
+        stock["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] = json!("1");
+        for object in [stock, entity(QUOTA_SAYS)] {
+            let told = found(Scope::Everything, &[object]);
+            assert!(!told[0].hints.iter().any(|h| h.contains("--stock")), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_told_with_its_configuration_once_that_is_known() {
+        let told = found(Scope::Kafka, &[entity(WEBHOOK_SAYS)]);
+        let probe = Probe::Webhook { name: "a.b.c".into() };
+        assert_eq!(told[0].probes, [probe.clone()]);
+        let answers = Answers::from([(probe, "validatingwebhookconfiguration/left-over".to_owned())]);
+        let told = look(Scope::Kafka, &[entity(WEBHOOK_SAYS)], &answers);
+        assert!(told[0].sentence.contains("a.b.c of validatingwebhookconfiguration left-over"), "{told:?}");
+        let remove = "kstrim kubectl --profile hunt -- delete validatingwebhookconfiguration left-over";
+        assert!(told[0].hints.iter().any(|h| h.ends_with(remove)), "{told:?}");
+    }
+
+    #[test]
+    fn what_does_not_matter_or_is_over_is_none() {
+        assert_eq!(
+            found(Scope::Operator, &[entity(QUOTA_SAYS), pod_set(QUOTA_SAYS)]).len(),
+            0,
+            "not waited for"
+        );
+        let mut other = entity(QUOTA_SAYS);
+        other["metadata"]["labels"]["strimzi.io/cluster"] = json!("other");
+        assert_eq!(found(Scope::Everything, &[other]).len(), 0, "another Kafka's");
+        let mut over = entity(QUOTA_SAYS);
+        over["status"]["conditions"][0]["status"] = json!("False");
+        assert_eq!(found(Scope::Everything, &[over]).len(), 0, "it was made since");
+        let set = failed_create("StatefulSet", "my-cluster-kafka", QUOTA_SAYS);
+        let pod = json!({"kind": "Pod", "metadata": {"name": "my-cluster-kafka-0", "namespace": "kafka",
+            "ownerReferences": [{"kind": "StatefulSet", "name": "my-cluster-kafka", "uid": "u"}]}});
+        assert_eq!(found(Scope::Everything, &[set.clone(), pod]).len(), 0, "it has one by now");
+        let mut old = set;
+        old["lastTimestamp"] = json!("2026-11-22T19:00:00Z");
+        assert_eq!(found(Scope::Everything, &[old]).len(), 0, "an hour ago");
+        assert_eq!(
+            found(Scope::Everything, &[entity(QUOTA_SAYS), pod_set(QUOTA_SAYS)]).len(),
+            1,
+            "one cause"
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! An operator of another namespace that looks after this one: Helm's `watchAnyNamespace`, OLM's global mode.
+//!
+//! Watches are of one namespace. Where no operator in it looks at it, those of others are read now and then, with
+//! their pods.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::rivals;
+use crate::context::Cx;
+use crate::observe::cluster::Deployment;
+use crate::observe::{Kind, Object, Snapshot};
+
+/// How long what was read is taken for the present.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// Read it, where it is needed and not fresh. Who may not list Deployments everywhere has none elsewhere.
+pub async fn look(cx: &Cx, snapshot: &Snapshot) {
+    let here = snapshot.operators().any(|o| o.watches(cx.namespace()));
+    if here || !snapshot.synced(Kind::Deployment) {
+        cx.abroad.replace(None);
+        return;
+    }
+    if cx.abroad.borrow().as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
+        return;
+    }
+    let operators = rivals::all(cx).await.unwrap_or_default();
+    let operators = operators.into_iter().map(|json| typed("Deployment", json));
+    let found = operators.into_iter().find(|o| Deployment(o).watches(cx.namespace()));
+    let mut objects = Vec::new();
+    if let Some(operator) = found {
+        let path = Kind::Pod.path(cx.api_version(), Some(operator.namespace()));
+        let mut list = cx.kubectl.find(&path).await.ok().flatten().unwrap_or_default();
+        let items =
+            list.get_mut("items").and_then(|i| i.as_array_mut()).map(std::mem::take).unwrap_or_default();
+        objects.extend(items.into_iter().map(|json| typed("Pod", json)));
+        objects.push(operator);
+    }
+    cx.abroad.replace(Some((Instant::now(), objects)));
+}
+
+/// A snapshot with what was read.
+pub fn seen(cx: &Cx, snapshot: Snapshot) -> Snapshot {
+    let abroad = cx.abroad.borrow();
+    snapshot.with(abroad.iter().flat_map(|(_, objects)| objects.iter().cloned()))
+}
+
+/// An item of a list, to which the API server leaves the kind.
+fn typed(kind: &str, mut json: serde_json::Value) -> Object {
+    json["kind"] = kind.into();
+    Object::new(json)
+}

@@ -1,0 +1,421 @@
+//! The words of other programs that decide anything: all of them, in one table.
+//!
+//! What a program says in a structure (an exit code, the `reason` of the API's `Status`, a condition, a field) decides
+//! first. Words are left for what it says in no other way, as a message is made for people and may change with any
+//! release. So each entry names the program and a version whose words these are, and where in the message they must
+//! stand: words that are quoted by somebody else's message say nothing. `tests/words.rs` sees that no other file
+//! looks for words.
+
+/// Where words stand in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At its beginning.
+    Start,
+    /// At its end.
+    End,
+    /// Anywhere: in a line of a log, or in what a program quotes of the one below it.
+    Within,
+}
+
+/// Words that mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    text: &'static str,
+    place: Place,
+    /// Whose they are, and a version that was seen to say them, or whose source does.
+    whose: &'static str,
+}
+
+impl Words {
+    const fn start(whose: &'static str, text: &'static str) -> Self {
+        Self { text, place: Place::Start, whose }
+    }
+
+    const fn end(whose: &'static str, text: &'static str) -> Self {
+        Self { text, place: Place::End, whose }
+    }
+
+    const fn within(whose: &'static str, text: &'static str) -> Self {
+        Self { text, place: Place::Within, whose }
+    }
+
+    /// Whether a message says them.
+    pub fn said(&self, message: &str) -> bool {
+        match self.place {
+            Place::Start => message.starts_with(self.text),
+            Place::End => message.ends_with(self.text),
+            Place::Within => message.contains(self.text),
+        }
+    }
+
+    /// What a message says after them.
+    pub fn after<'a>(&self, message: &'a str) -> Option<&'a str> {
+        match self.place {
+            Place::Start => message.strip_prefix(self.text),
+            Place::End => message.ends_with(self.text).then_some(""),
+            Place::Within => message.split_once(self.text).map(|(_, rest)| rest),
+        }
+    }
+
+    /// What a message says before them.
+    pub fn before<'a>(&self, message: &'a str) -> Option<&'a str> {
+        match self.place {
+            Place::Start => message.starts_with(self.text).then_some(""),
+            Place::End => message.strip_suffix(self.text),
+            Place::Within => message.split_once(self.text).map(|(before, _)| before),
+        }
+    }
+
+    /// The words themselves.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Whose words they are: a program and its version.
+    pub fn whose(&self) -> &'static str {
+        self.whose
+    }
+}
+
+/// Whether a message says any of these.
+pub fn any(words: &[Words], message: &str) -> bool {
+    words.iter().any(|w| w.said(message))
+}
+
+const KUBECTL: &str = "kubectl 1.34 (k8s.io/kubectl/pkg/cmd/util/helpers.go)";
+const CLIENT: &str = "client-go 1.34";
+const GO: &str = "Go 1.24 (net, net/http, crypto/x509)";
+const SERVER: &str = "Kubernetes' API server 1.34";
+const SCHEDULER: &str = "kube-scheduler 1.34";
+const VOLUMES: &str = "kube-controller-manager 1.34 (persistent volumes)";
+const CONTROLLER: &str = "kube-controller-manager 1.34 (ReplicaSet, Job, StatefulSet)";
+const KUBELET: &str = "kubelet 1.34";
+const FABRIC8: &str = "fabric8's Kubernetes client 5.12 to 7, in Strimzi 0.30 to 1.2";
+const STRIMZI: &str = "Strimzi 0.30 to 1.2";
+const KAFKA: &str = "Kafka 3.2 to 4.3";
+const MINIKUBE: &str = "minikube 1.38";
+const DOCKER: &str = "docker 28";
+const RUNTIME: &str = "containerd 1.7, docker 28 and the registries behind them";
+
+/// kubectl gives an answer of the API server: `Error from server (Reason): message`.
+pub const FROM_SERVER: [Words; 2] =
+    [Words::start(KUBECTL, "Error from server"), Words::start(KUBECTL, "error from server")];
+/// kubectl's own error.
+pub const ERROR: Words = Words::start(KUBECTL, "error: ");
+/// The lines of kubectl's stderr that tell what failed.
+pub const TELLING: [Words; 6] = [
+    Words::start(KUBECTL, "Error from server"),
+    Words::start(KUBECTL, "error: "),
+    Words::start(KUBECTL, "Error in configuration"),
+    Words::start(KUBECTL, "Unable to connect"),
+    Words::start(KUBECTL, "The connection to"),
+    INVALID_OBJECT,
+];
+/// kubectl gives a 422 with causes in a form of its own: `The Kafka "x" is invalid: ...`.
+pub const INVALID_OBJECT: Words = Words::start(KUBECTL, "The ");
+/// How that goes on.
+pub const IS_INVALID: Words = Words::within(KUBECTL, "\" is invalid: ");
+/// The same without a name.
+pub const REQUEST_INVALID: Words = Words::start(KUBECTL, "The request is invalid");
+/// Lines of kubectl's stderr that come with success as well.
+pub const REMARKS: [Words; 2] =
+    [Words::start(KUBECTL, "Warning:"), Words::start(KUBECTL, "ensure CRDs are installed first")];
+/// Where a message that quotes a whole patch goes on.
+pub const GOES_ON: [Words; 2] = [Words::start(KUBECTL, "from server"), Words::start(KUBECTL, "for: ")];
+/// What kubectl puts before an API server's message when it reads files.
+pub const WHILE: [Words; 2] =
+    [Words::start(KUBECTL, "error when "), Words::start(KUBECTL, "failed to create ")];
+/// No kind of this name or version is served; kubectl asks discovery.
+pub const NO_KIND: [Words; 2] = [
+    Words::within(KUBECTL, "no matches for kind \""),
+    Words::start(KUBECTL, "the server doesn't have a resource type \""),
+];
+/// No kind of this name or version is served, by the API server's word on a path.
+pub const NO_RESOURCE: Words = Words::within(CLIENT, "the server could not find the requested resource");
+/// The kubeconfig is missing, or has no such context.
+pub const NO_CONTEXT: [Words; 3] = [
+    Words::within(CLIENT, "context was not found for specified context: "),
+    Words::within(CLIENT, "context \""),
+    Words::within(CLIENT, "no configuration has been provided"),
+];
+/// How `context "x" does not exist` goes on.
+pub const DOES_NOT_EXIST: Words = Words::end(CLIENT, "\" does not exist");
+/// A kubeconfig that is named and not there: `stat PATH: no such file or directory`.
+pub const STAT: Words = Words::start(GO, "stat ");
+/// How that ends.
+pub const NO_FILE: Words = Words::end(GO, ": no such file or directory");
+/// Another manager has the field.
+pub const APPLY_CONFLICT: [Words; 2] = [
+    Words::start(KUBECTL, "Apply failed with "),
+    Words::within(SERVER, "please apply your changes to the latest version"),
+];
+/// The credentials are not accepted.
+pub const LOGGED_IN: Words = Words::start(KUBECTL, "You must be logged in to the server");
+/// The API server's certificate, or the client's, has run out.
+pub const EXPIRED: Words = Words::within(GO, "x509: certificate has expired or is not yet valid");
+/// The certificate is of another authority: another cluster's, or somebody's who intercepts TLS.
+pub const UNKNOWN_AUTHORITY: Words = Words::within(GO, "certificate signed by unknown authority");
+/// A field that the schema does not have: server-side apply.
+pub const UNTYPED: Words = Words::start(SERVER, "failed to create typed patch object (");
+/// The same, field by field.
+pub const UNDECLARED: Words = Words::within(SERVER, ": field not declared in schema");
+/// A field that the schema does not have: `--validate=strict`.
+pub const STRICT: Words = Words::within(SERVER, ": strict decoding error: ");
+/// The field that [`STRICT`] names.
+pub const UNKNOWN_FIELD: Words = Words::within(SERVER, "unknown field \"");
+/// What the API server's validation says after a field's name.
+pub const OF_FIELD: [Words; 5] = [
+    Words::within(SERVER, ": Invalid value"),
+    Words::within(SERVER, ": Unsupported value"),
+    Words::within(SERVER, ": Required value"),
+    Words::within(SERVER, ": Forbidden:"),
+    Words::within(SERVER, ": Duplicate value"),
+];
+/// A definition's list of the versions that objects may be stored in, as a field at fault.
+pub const STORED_VERSIONS: Words = Words::start(SERVER, "status.storedVersions");
+/// Nobody answers, or something in between breaks off.
+pub const UNREACHABLE: [Words; 2] = [
+    Words::start(KUBECTL, "Unable to connect to the server"),
+    Words::start(KUBECTL, "The connection to the server "),
+];
+/// Nobody answers, by what the last of the chain of errors says.
+pub const NO_ANSWER: [Words; 5] = [
+    Words::end(GO, "connect: connection refused"),
+    Words::end(GO, "connect: no route to host"),
+    Words::end(GO, "TLS handshake timeout"),
+    Words::end(GO, "unexpected EOF"),
+    Words::end(GO, "i/o timeout"),
+];
+/// kubectl was to wait for a condition.
+pub const TIMED_OUT: Words = Words::start(KUBECTL, "timed out waiting for the condition");
+/// Go's client asked a proxy.
+pub const PROXY_CONNECT: Words = Words::start(GO, "proxyconnect ");
+/// Go's client gives a proxy's answer to CONNECT by its bare HTTP status text.
+pub const PROXY_STATUS: [&str; 5] =
+    ["Forbidden", "Bad Gateway", "Service Unavailable", "Gateway Timeout", "Proxy Authentication Required"];
+/// `kubectl proxy` listens.
+pub const SERVING: Words = Words::start(KUBECTL, "Starting to serve on ");
+/// `kubectl port-forward` listens.
+pub const FORWARDING: Words = Words::start(KUBECTL, "Forwarding from ");
+/// What follows its own end of a forward.
+pub const FORWARDED_TO: Words = Words::within(KUBECTL, " -> ");
+
+/// A namespace that is being deleted takes nothing new.
+pub const TERMINATING: Words = Words::start(SERVER, "unable to create new content in namespace ");
+/// An object of the name is being deleted.
+pub const BEING_DELETED: Words = Words::within(SERVER, "object is being deleted: ");
+/// Admission or RBAC refuse: `pods "x" is forbidden: ...`.
+pub const IS_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: ");
+/// RBAC refuses.
+pub const RBAC: Words = Words::start(SERVER, "User \"");
+/// A webhook that must be asked gives no answer.
+pub const WEBHOOK_FAILED: Words = Words::start(SERVER, "Internal error occurred: failed calling webhook \"");
+/// A webhook refuses.
+pub const WEBHOOK: Words = Words::start(SERVER, "admission webhook \"");
+/// How that goes on.
+pub const DENIED: Words = Words::start(SERVER, "\" denied the request");
+/// A ValidatingAdmissionPolicy refuses.
+pub const POLICY: Words = Words::start(SERVER, "ValidatingAdmissionPolicy '");
+/// How that goes on.
+pub const DENIED_REQUEST: Words = Words::within(SERVER, " denied request: ");
+/// A quota is used up.
+pub const QUOTA_EXCEEDED: Words = Words::start(SERVER, "exceeded quota: ");
+/// A quota counts what the pod does not say.
+pub const QUOTA_UNSPECIFIED: Words = Words::start(SERVER, "failed quota: ");
+/// How that goes on.
+pub const MUST_SPECIFY: Words = Words::within(SERVER, ": must specify ");
+/// A kind of pod (of a priority class) may be made only where a quota has it.
+pub const QUOTA_NEEDED: Words = Words::start(SERVER, "insufficient quota to ");
+/// A limit range refuses, one of these in what is perhaps a list.
+pub const LIMIT_RANGE: [Words; 3] = [
+    Words::within(SERVER, " usage per Container is "),
+    Words::within(SERVER, " usage per Pod is "),
+    Words::within(SERVER, " max limit to request ratio per "),
+];
+/// The same of a claim.
+pub const LIMIT_RANGE_CLAIM: Words = Words::within(SERVER, " usage per PersistentVolumeClaim is ");
+/// A namespace's pod security level refuses.
+pub const POD_SECURITY: Words = Words::start(SERVER, "violates PodSecurity \"");
+/// The service account of a pod is missing.
+pub const NO_ACCOUNT: Words = Words::start(SERVER, "error looking up service account ");
+
+/// A controller's event or condition before the API server's message.
+pub const CREATING: Words = Words::start(CONTROLLER, "Error creating: ");
+/// The same of a StatefulSet: `create Pod x-0 in StatefulSet x failed error: ...`.
+pub const CREATING_IN_SET: Words = Words::start(CONTROLLER, "create Pod ");
+/// How that goes on.
+pub const SET_FAILED: Words = Words::within(CONTROLLER, " failed error: ");
+/// The exception of the operator's client.
+pub const EXECUTING: Words = Words::start(FABRIC8, "Failure executing: ");
+/// The API server's message in it.
+pub const MESSAGE: Words = Words::within(FABRIC8, ". Message: ");
+/// What ends the API server's message.
+pub const RECEIVED: Words = Words::within(FABRIC8, ". Received status: ");
+/// What older clients put before a message of a 403.
+pub const MAY_BE_REVOKED: Words = Words::within(
+    FABRIC8,
+    "Configured service account doesn't have access. Service account may have been revoked. ",
+);
+
+/// The scheduler finds too little memory.
+pub const NO_MEMORY: Words = Words::within(SCHEDULER, "Insufficient memory");
+/// The scheduler finds too little CPU.
+pub const NO_CPU: Words = Words::within(SCHEDULER, "Insufficient cpu");
+/// A pod waits for its claims.
+pub const UNBOUND: Words = Words::within(SCHEDULER, "unbound immediate PersistentVolumeClaims");
+/// All that the scheduler says of taints since Kubernetes 1.34; before, it names them.
+pub const SOME_TAINT: Words = Words::within(SCHEDULER, "untolerated taint(s)");
+/// What precedes the scheduler's reasons.
+pub const AVAILABLE: Words = Words::within(SCHEDULER, "available: ");
+/// A claim's class does not exist: `storageclass.storage.k8s.io "x" not found`.
+pub const NO_CLASS: Words = Words::start(VOLUMES, "storageclass.storage.k8s.io \"");
+/// How that ends.
+pub const NOT_FOUND: Words = Words::end(VOLUMES, "\" not found");
+/// A claim names no class, and there is no default.
+pub const NO_CLASS_SET: Words = Words::within(VOLUMES, "no storage class is set");
+/// The kubelet waits for its runtime to have a network.
+pub const NO_NETWORK: Words = Words::within(KUBELET, "NetworkPluginNotReady");
+/// The kubelet lacks a Secret to pull with (event `FailedToRetrieveImagePullSecret`).
+pub const PULL_SECRETS: Words = Words::start(KUBELET, "Unable to retrieve some image pull secrets (");
+/// What a namespace that is going is held by.
+pub const FINALIZERS: Words = Words::within(SERVER, "remaining: ");
+
+/// No pool names the Kafka.
+pub const NO_POOLS: Words = Words::within(STRIMZI, "No KafkaNodePools found");
+/// The Kafka versions that a release knows.
+pub const SUPPORTED: Words = Words::within(STRIMZI, "Supported versions are: [");
+/// A replication factor above the number of brokers.
+pub const REPLICATION: [Words; 2] =
+    [Words::within(STRIMZI, "replication.factor"), Words::within(STRIMZI, ".isr")];
+/// A user's permissions, and a Kafka that has no authorizer.
+pub const AUTHORIZATION: Words = Words::within(STRIMZI, "authorization");
+/// The operator begins with a Kafka.
+pub const RECONCILE_BEGINS: Words = Words::end(STRIMZI, "will be checked for creation or modification");
+/// The operator is at a Kafka still.
+pub const RECONCILE_GOES_ON: Words = Words::start(STRIMZI, "Reconciliation is in progress");
+/// The operator is through with a Kafka.
+pub const RECONCILE_ENDS: [Words; 3] = [
+    Words::start(STRIMZI, "reconciled"),
+    Words::start(STRIMZI, "Failed to reconcile"),
+    Words::end(STRIMZI, "has been paused"),
+];
+/// The Kubernetes client of releases up to 0.45 knows no field of newer servers' `/version`.
+pub const EMULATION: [Words; 2] = [
+    Words::within(STRIMZI, "Unrecognized field \"emulationMajor\""),
+    Words::within(STRIMZI, "Unrecognized field \"emulationMinor\""),
+];
+/// RBAC refuses what the operator needs.
+pub const OPERATOR_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: User ");
+/// The topic operator got no answer from the brokers, or none was known for a moment.
+pub const TOPIC_UNANSWERED: [Words; 2] =
+    [Words::within(KAFKA, "TimeoutException"), Words::within(KAFKA, "currently fenced")];
+/// More replicas than brokers.
+pub const TOPIC_REPLICATION: Words = Words::within(KAFKA, "InvalidReplicationFactorException");
+/// A setting that Kafka does not have.
+pub const TOPIC_CONFIG: Words = Words::within(KAFKA, "Unknown topic config name");
+/// All brokers are fenced: none has sent a heartbeat.
+pub const FENCED: Words = Words::within(KAFKA, "currently fenced");
+/// A volume holds another cluster's data.
+pub const CLUSTER_ID: Words = Words::within(KAFKA, "Invalid cluster.id in");
+/// The id that it should hold.
+pub const CLUSTER_ID_EXPECTED: Words = Words::within(KAFKA, "Expected ");
+/// The id that it holds.
+pub const CLUSTER_ID_READ: Words = Words::within(KAFKA, ", but read ");
+/// A full disk.
+pub const NO_SPACE: Words = Words::within("Linux (ENOSPC)", "No space left on device");
+/// The JVM ran out of memory.
+pub const JVM_MEMORY: [Words; 2] = [
+    Words::within("OpenJDK 17", "java.lang.OutOfMemoryError"),
+    Words::within("OpenJDK 17", "insufficient memory for the Java Runtime"),
+];
+/// Kafka refuses its configuration.
+pub const KAFKA_CONFIG: [Words; 2] =
+    [Words::within(KAFKA, "ConfigException:"), Words::within(KAFKA, "requirement failed:")];
+
+/// minikube remarks that `NO_PROXY` lacks the cluster's address (`pkg/minikube/node/start.go`).
+pub const NO_PROXY: Words = Words::within(MINIKUBE, "NO_PROXY environment does not include the minikube IP");
+/// A machine that is not there any more; `minikube status` prints `null` then.
+pub const NO_CONTAINER: [Words; 2] =
+    [Words::within(DOCKER, "No such container"), Words::within(DOCKER, "no such container")];
+/// The engine cannot be asked, in a line of minikube's stderr.
+pub const ENGINE: [Words; 2] = [Words::within(DOCKER, "daemon"), Words::within(DOCKER, "onnect")];
+/// The engine's socket is another user's; in lower case.
+pub const PERMISSION: Words = Words::within(DOCKER, "permission denied");
+/// The engine does not run; in lower case.
+pub const ENGINE_DOWN: [Words; 4] = [
+    Words::within(DOCKER, "cannot connect"),
+    Words::within(DOCKER, "connection refused"),
+    Words::within(DOCKER, "is the docker daemon running"),
+    Words::within(DOCKER, "no such file"),
+];
+/// `kubeadm init` failed, whose command minikube quotes.
+pub const KUBEADM_INIT: Words = Words::within(MINIKUBE, "kubeadm init --config");
+/// A template that a probe of minikube's could not fill.
+pub const NO_VALUE: Words = Words::within(GO, "<no value>");
+/// What a probe's own words follow.
+pub const EXIT_STATUS: Words = Words::within(MINIKUBE, "exit status 1: ");
+/// The last line of ssh tells only how the command ended.
+pub const SSH: Words = Words::start(MINIKUBE, "ssh: ");
+/// An image did not get into a node, which minikube does not count as a failure.
+pub const NOT_PULLED: [Words; 3] = [
+    Words::within(MINIKUBE, "Failed to pull images"),
+    Words::within(MINIKUBE, "Failed to load cached images"),
+    Words::within(MINIKUBE, "Failed to load machine"),
+];
+/// Remarks of a slow engine, also on success (seen on a busy machine).
+pub const SLOW: [Words; 2] = [
+    Words::within(MINIKUBE, "took an unusually long time"),
+    Words::within(MINIKUBE, "may improve performance"),
+];
+/// minikube complains.
+pub const COMPLAINS: [Words; 3] =
+    [Words::start(MINIKUBE, "X "), Words::start(MINIKUBE, "! "), Words::within(MINIKUBE, "unable to add it")];
+/// A description in a gRPC error.
+pub const DESCRIBED: Words = Words::within(RUNTIME, "desc = ");
+
+/// The registry has had too many requests.
+pub const REGISTRY_LIMIT: [Words; 3] = [
+    Words::within(RUNTIME, "toomanyrequests"),
+    Words::within(RUNTIME, "429"),
+    Words::within(RUNTIME, "rate limit"),
+];
+/// The registry's certificate is not trusted.
+pub const REGISTRY_TLS: [Words; 2] =
+    [Words::within(RUNTIME, "x509"), Words::within(RUNTIME, "failed to verify certificate")];
+/// The registry's name does not resolve.
+pub const REGISTRY_DNS: [Words; 3] = [
+    Words::within(RUNTIME, "dial tcp: lookup"),
+    Words::within(RUNTIME, "no such host"),
+    Words::within(RUNTIME, "server misbehaving"),
+];
+/// The registry refuses access.
+pub const REGISTRY_DENIED: [Words; 6] = [
+    Words::within(RUNTIME, "401"),
+    Words::within(RUNTIME, "403"),
+    Words::within(RUNTIME, "unauthorized"),
+    Words::within(RUNTIME, "denied"),
+    Words::within(RUNTIME, "authentication required"),
+    Words::within(RUNTIME, "no basic auth"),
+];
+/// The registry does not have the image.
+pub const REGISTRY_LACKS: [Words; 3] = [
+    Words::within(RUNTIME, "not found"),
+    Words::within(RUNTIME, "manifest unknown"),
+    Words::within(RUNTIME, "NotFound"),
+];
+/// The registry speaks HTTP.
+pub const REGISTRY_HTTP: Words = Words::within(RUNTIME, "server gave HTTP response to HTTPS client");
+/// The registry cannot be reached.
+pub const REGISTRY_AWAY: [Words; 7] = [
+    Words::within(RUNTIME, "proxyconnect"),
+    Words::within(RUNTIME, "i/o timeout"),
+    Words::within(RUNTIME, "connection refused"),
+    Words::within(RUNTIME, "no route to host"),
+    Words::within(RUNTIME, "network is unreachable"),
+    Words::within(RUNTIME, "TLS handshake"),
+    Words::within(RUNTIME, "EOF"),
+];
+/// The standard library has no kind of its own for a failed look-up.
+pub const LOOKUP: Words = Words::within("Rust's standard library 1.90", "failed to lookup address");
+/// A proxy's own refusal.
+pub const PROXY_REFUSED: Words = Words::within("the HTTP client of kstrim (3.x)", "responded 4");
