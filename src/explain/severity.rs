@@ -25,6 +25,7 @@ pub const TABLE: &[(Severity, &[&str])] = &[
             "KS-MANIFEST-NAMESPACE",
             "KS-MANIFEST-OBJECT",
             "KS-MANIFEST-OPERATOR",
+            "KS-MANIFEST-RELEASE",
             "KS-MANIFEST-YAML",
             "KS-OPERATOR-ELSEWHERE",
             "KS-POOL-TAKEN",

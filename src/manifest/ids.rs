@@ -22,5 +22,7 @@ pub const NAMESPACE: Id = Id("KS-MANIFEST-NAMESPACE");
 pub const OPERATOR: Id = Id("KS-MANIFEST-OPERATOR");
 /// A downloaded or mirrored manifest is not the one the catalogue knows.
 pub const DIGEST: Id = Id("KS-MANIFEST-DIGEST");
+/// The given manifest is that of another release.
+pub const RELEASE: Id = Id("KS-MANIFEST-RELEASE");
 /// The preset does not exist for the release.
 pub const PRESET: Id = Id("KS-PRESET-UNSUPPORTED");
