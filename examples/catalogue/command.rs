@@ -13,7 +13,7 @@ pub fn run(args: &[&str], before: &Catalogue) -> Result<Catalogue> {
     let (add, facts, manifests) = match *args {
         ["--add", facts, manifests] => (true, facts, manifests),
         [facts, manifests] => (false, facts, manifests),
-        _ => bail!("usage: catalogue [--add] FACTS.json MANIFESTS"),
+        _ => bail!("usage: catalogue [--add] FACTS.json MANIFESTS, or catalogue next FOLDER"),
     };
     let facts = std::fs::read_to_string(facts).with_context(|| format!("cannot read {facts}"))?;
     let facts: derive::Facts =
@@ -30,6 +30,7 @@ pub fn run(args: &[&str], before: &Catalogue) -> Result<Catalogue> {
 
 /// `old` with the entries of `new` added or replaced.
 fn merge(mut old: Catalogue, new: Catalogue) -> Catalogue {
+    old.as_of = old.as_of.max(new.as_of);
     old.minikube.retain(|m| new.minikube.iter().all(|n| n.version != m.version));
     old.minikube.extend(new.minikube);
     old.minikube.sort_by(|a, b| a.version.cmp(&b.version));

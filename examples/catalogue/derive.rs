@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use jiff::civil::Date;
 use kstrim::catalogue::{Catalogue, Kafka, Kraft, Minikube, Mode, Range, Release, SCHEMA, Schema, Stage};
 use kstrim::manifest::{Object, digest};
 use kstrim::names::{Minor, Version};
@@ -12,6 +13,8 @@ use serde_json::Value;
 /// What the facts file holds; fields not named here are not needed.
 #[derive(Debug, Deserialize)]
 pub struct Facts {
+    /// The day up to which they were looked for; else the last day that one of them names.
+    pub as_of: Option<Date>,
     #[serde(default)]
     pub minikube_releases: Vec<MinikubeFacts>,
     pub releases: Vec<ReleaseFacts>,
@@ -23,6 +26,8 @@ pub struct MinikubeFacts {
     pub default_kubernetes: Version,
     pub newest_kubernetes: Version,
     pub oldest_kubernetes: Version,
+    #[serde(default)]
+    pub patches: Vec<Version>,
 }
 
 /// The facts that an install manifest does not show, and some it does, to compare.
@@ -70,6 +75,7 @@ pub fn catalogue(facts: &Facts, manifest: impl Fn(&Version) -> Result<Vec<Object
         default: m.default_kubernetes.clone(),
         oldest: m.oldest_kubernetes.clone(),
         newest: m.newest_kubernetes.clone(),
+        patches: m.patches.clone(),
     });
     let mut releases = Vec::new();
     for one in &facts.releases {
@@ -77,7 +83,10 @@ pub fn catalogue(facts: &Facts, manifest: impl Fn(&Version) -> Result<Vec<Object
         releases.push(release(one, &objects).with_context(|| format!("Strimzi {}", one.version))?);
     }
     releases.sort_by(|a, b| a.version.cmp(&b.version));
-    Ok(Catalogue { schema: SCHEMA, minikube: minikube.collect(), releases })
+    let dates = facts.releases.iter().map(|one| one.release_date.parse::<Date>());
+    let last = dates.collect::<Result<Vec<_>, _>>().context("a release_date is no date")?.into_iter().max();
+    let as_of = facts.as_of.or(last).unwrap_or(Date::MIN);
+    Ok(Catalogue { schema: SCHEMA, as_of, minikube: minikube.collect(), releases })
 }
 
 /// One release.
@@ -101,13 +110,6 @@ pub fn release(facts: &ReleaseFacts, objects: &[Object]) -> Result<Release> {
 
     let crd = definition(objects, "Kafka").context("no Kafka definition")?;
     let pool = definition(objects, "KafkaNodePool");
-    let schema = newest(crd)?;
-    let spec = &schema["schema"]["openAPIV3Schema"]["properties"]["spec"];
-    let requires = |name: &str| spec["required"].as_array().is_some_and(|r| r.iter().any(|v| v == name));
-    let volume = pool.map(newest).transpose()?.map(|version| {
-        let spec = &version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
-        &spec["storage"]["properties"]["volumes"]["items"]["properties"]
-    });
     Ok(Release {
         version: facts.version.clone(),
         date: facts.release_date.clone(),
@@ -122,19 +124,32 @@ pub fn release(facts: &ReleaseFacts, objects: &[Object]) -> Result<Release> {
         } else {
             Mode::Kraft
         },
-        schema: Schema {
-            metadata_version: !spec["properties"]["kafka"]["properties"]["metadataVersion"].is_null(),
-            zookeeper_required: requires("zookeeper"),
-            kraft_metadata: volume.is_some_and(|v| !v["kraftMetadata"].is_null()),
-        },
+        schema: schema(objects)?,
         operator_image,
         url: facts.urls.cluster_operator.clone(),
         digest: digest(objects),
     })
 }
 
+/// What the definitions ask for.
+pub fn schema(objects: &[Object]) -> Result<Schema> {
+    let newest_of = |kind: &str| definition(objects, kind).map(newest).transpose();
+    let kafka = newest_of("Kafka")?.context("no Kafka definition")?;
+    let spec = &kafka["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let requires = |name: &str| spec["required"].as_array().is_some_and(|r| r.iter().any(|v| v == name));
+    let volume = newest_of("KafkaNodePool")?.map(|version| {
+        let spec = &version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+        &spec["storage"]["properties"]["volumes"]["items"]["properties"]
+    });
+    Ok(Schema {
+        metadata_version: !spec["properties"]["kafka"]["properties"]["metadataVersion"].is_null(),
+        zookeeper_required: requires("zookeeper"),
+        kraft_metadata: volume.is_some_and(|v| !v["kraftMetadata"].is_null()),
+    })
+}
+
 /// `STRIMZI_KAFKA_IMAGES`: a line `4.3.1=quay.io/strimzi/kafka:1.2.0-kafka-4.3.1` a version.
-fn kafka_images(operator: &Value) -> Result<Vec<(Version, String)>> {
+pub fn kafka_images(operator: &Value) -> Result<Vec<(Version, String)>> {
     let env = operator["env"].as_array().context("no environment")?;
     let images = env.iter().find(|e| e["name"] == "STRIMZI_KAFKA_IMAGES").context("no Kafka images")?;
     let lines = images["value"].as_str().context("no Kafka images")?.lines().map(str::trim);
@@ -169,7 +184,7 @@ fn kraft(facts: &ReleaseFacts, node_pools: bool) -> Result<Kraft> {
     })
 }
 
-fn definition<'a>(objects: &'a [Object], kind: &str) -> Option<&'a Object> {
+pub fn definition<'a>(objects: &'a [Object], kind: &str) -> Option<&'a Object> {
     let names = |o: &&Object| o.get("/spec/names/kind").is_some_and(|k| k == kind);
     objects.iter().find(names)
 }
@@ -183,7 +198,7 @@ fn newest(definition: &Object) -> Result<&Value> {
     versions(definition)?.iter().find(|v| v["served"] == true).context("no served version")
 }
 
-fn served(definition: &Object) -> Result<Vec<String>> {
+pub fn served(definition: &Object) -> Result<Vec<String>> {
     let served = versions(definition)?.iter().filter(|v| v["served"] == true);
     Ok(served.filter_map(|v| v["name"].as_str()).map(str::to_owned).collect())
 }

@@ -17,6 +17,9 @@ pub struct Minikube {
     pub oldest: Version,
     /// The newest it knows.
     pub newest: Version,
+    /// The newest patch that it knows of other minor versions, where no release of minikube makes that by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<Version>,
 }
 
 impl Minikube {
@@ -31,11 +34,12 @@ impl Minikube {
         catalogue().minikube.iter().rev().find(|known| known.version <= *version)
     }
 
-    /// The newest patch of a minor version that is known to exist and that this minikube can
-    /// make: from what minikube releases made by default, else `.0`, which always exists.
+    /// The newest patch of a minor version that is known to exist and that this minikube can make: from what it
+    /// lists, and from what minikube releases made by default; else `.0`, which always exists.
     pub fn patch_of(&self, minor: Minor) -> Version {
         let first = Version::new(minor.major, minor.minor, 0).max(self.floor(minor));
-        let known = catalogue().minikube.iter().flat_map(|m| [&m.default, &m.newest]);
+        let defaults = catalogue().minikube.iter().flat_map(|m| [&m.default, &m.newest]);
+        let known = defaults.chain(&self.patches);
         let usable = |v: &&Version| v.minor() == minor && v.pre.is_none() && **v <= self.newest;
         known.filter(usable).max().cloned().filter(|v| *v >= first).unwrap_or(first)
     }

@@ -3,6 +3,7 @@
 //! The data is `releases.json` beside this file; `docs/releases.md` says how it is made and
 //! how a release is added.
 
+pub mod broker;
 pub mod ids;
 pub mod minikube;
 pub mod programs;
@@ -12,6 +13,7 @@ pub mod resolve;
 
 use std::sync::LazyLock;
 
+use jiff::civil::Date;
 pub use minikube::Minikube;
 pub use release::{Kafka, Kraft, Mode, Range, Release, Schema, Stage};
 pub use resolve::{Choice, Partial, resolve};
@@ -28,6 +30,8 @@ pub const SCHEMA: u32 = 1;
 pub struct Catalogue {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// The day up to which releases are in it: when somebody last looked for new ones.
+    pub as_of: Date,
     /// minikube's releases, oldest first.
     pub minikube: Vec<Minikube>,
     /// Strimzi's releases, oldest first.
@@ -44,6 +48,42 @@ pub fn catalogue() -> &'static Catalogue {
     &CATALOGUE
 }
 
+/// Days after which the catalogue counts as old: Strimzi and minikube have three to six releases in that time.
+const OLD_AFTER: i32 = 183;
+
+/// How old the catalogue is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Age {
+    /// The day up to which releases are in it.
+    pub as_of: Date,
+    /// Days since then.
+    pub age_days: i32,
+    /// Whether there are probably newer releases that it does not know.
+    pub old: bool,
+}
+
+/// How old the catalogue is on this day. A clock that is behind makes it no younger than new.
+pub fn age(today: Date) -> Age {
+    let as_of = catalogue().as_of;
+    let age_days = as_of.until(today).map_or(0, |span| span.get_days()).max(0);
+    Age { as_of, age_days, old: age_days > OLD_AFTER }
+}
+
+impl std::fmt::Display for Age {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { as_of, age_days, old } = self;
+        match old {
+            false => write!(f, "This list is as of {as_of}, {age_days} days ago."),
+            true => write!(
+                f,
+                "note: this list is as of {as_of}, {} months ago: there are probably newer releases of Strimzi, \
+                 Kafka, Kubernetes and minikube, and a newer kstrim that knows them",
+                age_days / 30
+            ),
+        }
+    }
+}
+
 /// Every Strimzi release, oldest first.
 pub fn releases() -> &'static [Release] {
     &catalogue().releases
@@ -52,6 +92,11 @@ pub fn releases() -> &'static [Release] {
 /// The release of exactly this version.
 pub fn find(version: &Version) -> Option<&'static Release> {
     releases().iter().find(|release| release.version == *version)
+}
+
+/// The release nearest to `version` that has all of what is asked, whatever minikube can make.
+pub fn nearest(version: &Version, asked: &Partial) -> Option<&'static Release> {
+    refusal::nearest(version, |release| asked.fits(release))
 }
 
 /// A row of `kstrim versions`: which Kafka with which Strimzi on which Kubernetes and minikube.
@@ -124,6 +169,21 @@ mod tests {
         digests.sort();
         digests.dedup();
         assert_eq!(digests.len(), releases().len(), "two releases with one digest");
+    }
+
+    #[test]
+    fn it_is_told_when_it_is_old() {
+        let as_of = catalogue().as_of;
+        let newest = releases().iter().map(|release| release.date.parse::<Date>().expect("a day")).max();
+        assert!(Some(as_of) >= newest, "it is at least as of its newest release");
+        let after = |days: i64| age(as_of.checked_add(jiff::Span::new().days(days)).expect("a day"));
+        assert_eq!((after(0).age_days, after(0).old), (0, false));
+        assert_eq!(after(-9).age_days, 0, "a clock that is behind");
+        assert!(!after(183).old && after(184).old && after(4000).old);
+        assert!(after(52).to_string().contains("52 days ago"), "{}", after(52));
+        assert!(
+            after(400).to_string().starts_with("note: ") && after(400).to_string().contains("13 months ago")
+        );
     }
 
     #[test]

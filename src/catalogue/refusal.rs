@@ -58,13 +58,23 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         known.sort();
         known.dedup();
         let at = known.partition_point(|k| *k < version);
+        if let (true, Some(newest)) = (at == known.len(), known.last()) {
+            let with = releases.iter().rev().find(|release| release.runs(newest));
+            let with = with.map_or_else(String::new, |release| format!(" (Strimzi {})", release.version));
+            return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
+                .because("it is newer than the Kafka versions that they know")
+                .hint(format!("the newest that works: --kafka {newest}{with}"))
+                .hint("kstrim versions lists which Kafka goes with which Strimzi, and how old this list is");
+        }
         let near = known[at.saturating_sub(1)..(at + 1).min(known.len())].iter();
         let near: Vec<_> = near.map(|k| format!("--kafka {k}")).collect();
         return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
             .hint(format!("nearest: {}", near.join(" or ")))
             .hint("kstrim versions lists which Kafka goes with which Strimzi");
     }
-    let unsupported = |k: &&KubernetesVersion| releases().iter().all(|r| !r.kubernetes.contains(k.minor()));
+    let unsupported = |k: &&KubernetesVersion| {
+        !asked.unsupported && releases().iter().all(|r| !r.kubernetes.contains(k.minor()))
+    };
     if let Some(version) = asked.kubernetes.as_ref().filter(unsupported) {
         let minor = version.minor();
         let releases = among(Partial { kubernetes: None, ..asked.clone() });
@@ -164,7 +174,7 @@ fn offers(asked: &Partial) -> Vec<Partial> {
         kafka: asked.kafka.clone().filter(|_| bits & 2 == 0),
         kubernetes: asked.kubernetes.clone().filter(|_| bits & 4 == 0),
         mode: asked.mode.filter(|_| bits & 8 == 0),
-        minikube: None,
+        ..Partial::default()
     };
     let anchor = asked.release.clone().unwrap_or_else(|| Version::new(u32::MAX, 0, 0));
     let mut ways: Vec<u32> = (1..16).collect();
@@ -187,7 +197,7 @@ fn offers(asked: &Partial) -> Vec<Partial> {
             kafka: Some(kafka.clone()),
             kubernetes,
             mode: if bits & 8 == 0 { asked.mode } else { Some(Mode::Kraft) },
-            minikube: None,
+            ..Partial::default()
         };
         if !offers.contains(&set) {
             offers.push(set);

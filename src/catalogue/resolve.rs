@@ -20,6 +20,8 @@ pub struct Partial {
     pub mode: Option<Mode>,
     /// The installed minikube.
     pub minikube: Option<Version>,
+    /// Whether a Kubernetes that the release does not support will do.
+    pub unsupported: bool,
 }
 
 /// A consistent set.
@@ -51,7 +53,10 @@ impl Partial {
     pub fn fits(&self, release: &Release) -> bool {
         self.release.as_ref().is_none_or(|version| release.version == *version)
             && self.kafka.as_ref().is_none_or(|version| release.runs(version))
-            && self.kubernetes.as_ref().is_none_or(|k| release.kubernetes.contains(k.minor()))
+            && self
+                .kubernetes
+                .as_ref()
+                .is_none_or(|k| self.unsupported || release.kubernetes.contains(k.minor()))
             && self.mode.is_none_or(|mode| release.can(mode))
     }
 
@@ -79,6 +84,14 @@ pub fn resolve(asked: &Partial) -> Result<Choice> {
     let Some((kubernetes, mut warnings)) = kubernetes(release, asked) else {
         return Err(Box::new(minikube_unfit(release, asked)));
     };
+    let minor =
+        kubernetes.as_ref().map(Version::minor).or_else(|| asked.kubernetes.as_ref().map(|k| k.minor()));
+    if let Some(minor) = minor.filter(|minor| !release.kubernetes.contains(*minor)) {
+        warnings.push(format!(
+            "Strimzi {} supports Kubernetes {}, not {minor}: it may not work (--allow-unsupported)",
+            release.version, release.kubernetes
+        ));
+    }
     warnings.extend(mode_warning(release, asked.mode));
     Ok(Choice {
         release,
@@ -136,10 +149,11 @@ fn kubernetes(release: &Release, asked: &Partial) -> Option<(Option<Version>, Ve
     if known && range.contains(minikube.default.minor()) {
         return Some((None, Vec::new()));
     }
-    if !minikube.can_run(range) {
+    if !minikube.can_run(range) && !asked.unsupported {
         return None;
     }
-    let patch = minikube.patch_of(range.max.min(minikube.newest.minor()));
+    let nearest = range.max.clamp(minikube.oldest.minor(), minikube.newest.minor());
+    let patch = minikube.patch_of(nearest);
     patch.pre.is_none().then(|| (Some(patch), Vec::new()))
 }
 
@@ -162,17 +176,21 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
     let mut failure =
         Failure::new(ids::MINIKUBE, Kind::Prerequisite, format!("minikube {version} cannot make {wants}"))
             .because(format!("minikube {version} can make {can}"));
+    let by_flag = asked.kubernetes.is_none() && Minikube::installed(version).is_some();
     if let (Some(oldest), Some(newest)) = (fitting.first(), fitting.last()) {
         failure = failure.hint(format!("use minikube {}", span(&oldest.version, &newest.version)));
     }
     let free = Partial { release: None, kafka: None, kubernetes: None, ..asked.clone() };
     let runs = |r: &&Release| free.fits(r) && kubernetes(r, &free).is_some();
-    match nearest(&release.version, runs) {
-        Some(near) => failure.hint(format!(
+    if let Some(near) = nearest(&release.version, runs) {
+        failure = failure.hint(format!(
             "or --release {}, the nearest Strimzi that minikube {version} can run (Kubernetes {})",
             near.version, near.kubernetes
-        )),
-        None => failure,
+        ));
+    }
+    match by_flag {
+        true => failure.hint("or --allow-unsupported, with the nearest Kubernetes that it can make"),
+        false => failure,
     }
 }
 

@@ -10,6 +10,7 @@ fn ask(release: &str, kafka: &str, kubernetes: &str, minikube: &str) -> Partial 
         kubernetes: parse(kubernetes),
         mode: None,
         minikube: parse(minikube),
+        unsupported: false,
     }
 }
 
@@ -44,6 +45,22 @@ fn any_part_fixes_the_rest() {
 }
 
 #[test]
+fn what_is_unsupported_is_taken_where_that_is_asked_for() {
+    let any = |asked: Partial| Partial { unsupported: true, ..asked };
+    // The nearest that minikube can make; what is asked for; nothing else where something fits.
+    assert_eq!(chosen(&any(ask("0.30.0", "", "", "1.39.0"))), "0.30.0 3.2.0 1.28.3");
+    assert_eq!(chosen(&any(ask("0.30.0", "", "1.34.4", "1.39.0"))), "0.30.0 3.2.0 1.34.4");
+    assert_eq!(chosen(&any(ask("1.2.0", "", "1.37", "1.39.0"))), "1.2.0 4.3.1 1.37.0");
+    assert_eq!(chosen(&any(ask("", "", "", "1.39.0"))), "1.2.0 4.3.1 1.36.4");
+    let warned = resolve(&any(ask("0.30.0", "", "1.34.4", "1.39.0"))).unwrap().warnings;
+    assert!(warned[0].contains("supports Kubernetes 1.16 to 1.24, not 1.34"), "{warned:?}");
+    // minikube's own limit stays.
+    assert!(resolve(&any(ask("0.30.0", "", "1.24.3", "1.39.0"))).is_err());
+    assert!(told(&ask("0.30.0", "", "", "1.39.0")).contains("--allow-unsupported"));
+    assert!(!told(&ask("0.30.0", "", "1.24", "1.39.0")).contains("--allow-unsupported"));
+}
+
+#[test]
 fn minikube_decides_the_kubernetes() {
     // Its default fits; is too new; is too old; and the newest that both can.
     assert_eq!(chosen(&ask("0.45.2", "", "", "1.38.1")), "0.45.2 3.9.2 default");
@@ -51,8 +68,12 @@ fn minikube_decides_the_kubernetes() {
     assert_eq!(chosen(&ask("0.30.0", "", "", "1.36.0")), "0.30.0 3.2.0 1.24.3");
     assert_eq!(chosen(&ask("", "", "1.34", "1.38.1")), "1.2.0 4.3.1 1.34.0");
     assert_eq!(chosen(&ask("", "", "", "1.32.0")), "0.50.1 4.1.1 default", "1.2.0 needs 1.30");
+    // 1.39.0 makes 1.37 by default, which no Strimzi supports yet: the newest patch that it lists of what one does.
+    assert_eq!(chosen(&ask("", "", "", "1.39.0")), "1.2.0 4.3.1 1.36.4");
+    assert_eq!(chosen(&ask("", "", "1.36", "1.39.0")), "1.2.0 4.3.1 1.36.4");
+    assert_eq!(chosen(&ask("0.51.0", "", "", "1.39.0")), "0.51.0 4.2.0 1.35.1");
     // Newer than the catalogue: its default is not known, so it is told.
-    assert_eq!(chosen(&ask("", "", "", "1.99.0")), "1.2.0 4.3.1 1.35.1");
+    assert_eq!(chosen(&ask("", "", "", "1.99.0")), "1.2.0 4.3.1 1.36.4");
     let warned = resolve(&ask("", "", "1.36", "1.38.1")).unwrap();
     assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
 }
@@ -117,6 +138,7 @@ fn every_contradiction_has_a_cause_and_offers_that_can_be_taken() {
                         kubernetes: kubernetes.clone(),
                         mode,
                         minikube: None,
+                        unsupported: false,
                     };
                     let Err(failure) = resolve(&asked) else { continue };
                     refused += 1;

@@ -36,6 +36,9 @@ pub struct What {
     /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
     #[arg(long, env = "KSTRIM_PRESET", value_enum, help_heading = "What to install")]
     pub preset: Option<PresetName>,
+    /// Install also on a Kubernetes that the Strimzi release does not support
+    #[arg(long, env = "KSTRIM_ALLOW_UNSUPPORTED", help_heading = "What to install")]
+    pub allow_unsupported: bool,
     /// Topic that is made and tested
     #[arg(
         long,

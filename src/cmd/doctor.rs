@@ -80,7 +80,8 @@ impl Verb<'_> {
     async fn examine(&self) -> (Doctor, Vec<Planned>) {
         let (target, paths) = (&self.settings.target, self.paths());
         let journal = JournalFile::open(&paths.journal(), target.profile.as_str()).map(|file| file.journal);
-        let mut ground = Ground::new(self.settings.clone(), journal, self.runner.clone(), Host::this());
+        let ground = Ground::new(self.settings.clone(), journal, self.runner.clone(), Host::this());
+        let mut ground = ground.by_installed();
         ground.online = !self.settings.offline;
         ground.messages = self.args.smoke;
         let looker = match (&ground.minikube, &ground.kubectl) {

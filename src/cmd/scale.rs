@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::change;
 use super::listeners;
 use super::living::{self, Living};
+use crate::catalogue::broker::{self, Need};
 use crate::cli::{Global, Scale};
 use crate::cluster::change as cluster;
 use crate::cluster::installation::{Consent, Owned};
@@ -30,14 +31,6 @@ use crate::errors::SCALE_POOL as POOL;
 /// Fewer brokers would be left than a setting needs.
 use crate::errors::SCALE_REPLICATION as REPLICATION;
 
-/// Settings that need as many brokers as their value says.
-const NEED_BROKERS: [&str; 5] = [
-    "default.replication.factor",
-    "offsets.topic.replication.factor",
-    "transaction.state.log.replication.factor",
-    "transaction.state.log.min.isr",
-    "min.insync.replicas",
-];
 /// How long the brokers may take to tell who holds what.
 const ASK: Duration = Duration::from_secs(30);
 
@@ -162,7 +155,11 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         if args.brokers == 1 { "1 broker serves".into() } else { format!("{} brokers serve", args.brokers) };
     Ok(match wanted.cmp(&pool.has) {
         Ordering::Greater => {
-            format!("{serve}; topics that are there stay where they are until they are reassigned")
+            let stay = "topics that are there stay where they are until they are reassigned";
+            match lower_than_could_be(living, args.brokers) {
+                Some(raise) => format!("{serve}; {stay}; {raise}"),
+                None => format!("{serve}; {stay}"),
+            }
         }
         Ordering::Less => format!("{serve}; the volumes of those that went are kept: kstrim status"),
         Ordering::Equal => serve,
@@ -353,28 +350,70 @@ fn beside(living: &Living, model: &Value, pools: &[Value], all: u32) -> Result<P
     Ok(Pool { place, name: NAME.into(), has: 0, all, ids: Vec::new(), controllers: false })
 }
 
-/// Refuse to go below what the Kafka's own settings need.
+/// Refuse to go below what the Kafka's own settings need, or what they are where nobody has set them.
 fn enough(living: &Living, brokers: u32) -> Result<()> {
-    let too_high: Vec<String> = NEED_BROKERS
-        .iter()
-        .filter_map(|name| Some((*name, living.option(name)?.parse::<u32>().ok()?)))
-        .filter(|(_, value)| *value > brokers)
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let too_high: Vec<(&Need, Setting)> =
+        needs(living).into_iter().filter(|(_, setting)| setting.value > brokers).collect();
     if too_high.is_empty() {
         return Ok(());
     }
     let flags = refused::target_flags(&living.cx.settings.target);
+    let shown: Vec<String> = too_high.iter().map(|(need, setting)| setting.shown(need)).collect();
     let lower: Vec<String> =
-        too_high.iter().filter_map(|s| Some(format!("{}={brokers}", s.split_once('=')?.0))).collect();
+        too_high.iter().map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers))).collect();
     Err(Box::new(
         Failure::new(
             REPLICATION,
             Kind::Usage,
-            format!("the Kafka's settings need more than {brokers} brokers: {}", too_high.join(", ")),
+            format!("the Kafka's settings need more than {brokers} brokers: {}", shown.join(", ")),
         )
         .hint(format!("lower them first: kstrim set {}{flags}", lower.join(" "))),
     ))
+}
+
+/// What a Kafka has of a setting.
+struct Setting {
+    value: u32,
+    set: bool,
+}
+
+impl Setting {
+    fn shown(&self, need: &Need) -> String {
+        let by_default = if self.set { "" } else { " (Kafka's default)" };
+        format!("{}={}{by_default}", need.name, self.value)
+    }
+}
+
+/// The settings of this Kafka that count brokers, with their values. Tiered storage's own matter where it is on.
+fn needs(living: &Living) -> Vec<(&'static Need, Setting)> {
+    let text = |pointer: &str| living.kafka.pointer(pointer).and_then(Value::as_str);
+    let version = text("/spec/kafka/version").or_else(|| text("/status/kafkaVersion"));
+    let version = version.and_then(|v| v.parse().ok()).unwrap_or_else(|| living.cx.choice.kafka.clone());
+    let tiered = living.kafka.pointer("/spec/kafka/tieredStorage").is_some();
+    let value = |need: &'static Need| match living.option(need.name) {
+        Some(value) => value.parse().ok().map(|value| (need, Setting { value, set: true })),
+        None if need.name.starts_with("rlmm.") && !tiered => None,
+        None => Some((need, Setting { value: need.default, set: false })),
+    };
+    broker::needs(&version).filter_map(value).collect()
+}
+
+/// What to say after brokers came: which settings are lower than the brokers now allow. Raising them is a change of
+/// its own, since it restarts the brokers.
+fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
+    let raise: Vec<String> = needs(living)
+        .into_iter()
+        .filter(|(need, setting)| setting.value < need.counts.with(brokers))
+        .map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers)))
+        .collect();
+    let flags = refused::target_flags(&living.cx.settings.target);
+    (!raise.is_empty()).then(|| {
+        format!(
+            "new topics get no more replicas than before; to raise that, which restarts the brokers: kstrim set \
+             {}{flags}",
+            raise.join(" ")
+        )
+    })
 }
 
 fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {

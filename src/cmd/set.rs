@@ -174,7 +174,8 @@ async fn known(living: &Living, args: &Set) -> Result<()> {
         }
     };
     for setting in &args.settings {
-        if names.contains(&setting.key) {
+        // Kafka's metadata manager of tiered storage gets those, and the brokers list none of them.
+        if names.contains(&setting.key) || setting.key.starts_with("rlmm.config.") {
             continue;
         }
         let near = names

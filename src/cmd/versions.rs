@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::catalogue::{self, Minikube, Mode, Partial, Range, Row, Stage};
+use crate::catalogue::{self, Age, Minikube, Mode, Partial, Range, Row, Stage};
 use crate::cli::{Format, Resolve, Versions, VersionsVerb};
 use crate::context;
 use crate::failure::Result;
@@ -31,16 +31,28 @@ pub fn run(args: &Versions) -> Result<ExitCode> {
             }
         }
         None => {
-            let rows = catalogue::rows();
+            let list = List { catalogue: age(), releases: catalogue::rows() };
             match args.output {
-                Format::Json => super::json(&rows),
-                Format::Yaml => super::yaml(&rows),
-                Format::Text => table(&rows),
+                Format::Json => super::json(&list),
+                Format::Yaml => super::yaml(&list),
+                Format::Text => format!("{}\n{}\n", table(&list.releases), list.catalogue),
             }
         }
     };
     super::print(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that is known as data.
+#[derive(Serialize)]
+struct List {
+    catalogue: Age,
+    /// Newest first.
+    releases: Vec<Row>,
+}
+
+fn age() -> Age {
+    catalogue::age(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date())
 }
 
 fn table(rows: &[Row]) -> String {
@@ -79,6 +91,7 @@ fn modes(row: &Row) -> String {
 /// A consistent set as data.
 #[derive(Serialize)]
 struct Set {
+    catalogue: Age,
     release: Version,
     kafka: Version,
     /// Its metadata version, if the release knows one.
@@ -115,7 +128,7 @@ fn set(args: &Resolve) -> Result<Set> {
         kafka: args.kafka.clone(),
         kubernetes: args.kubernetes_version.clone(),
         mode: preset.map(Preset::mode),
-        minikube: None,
+        ..Partial::default()
     };
     let release = catalogue::resolve(&asked)?.release;
     let fitting = Partial { release: Some(release.version.clone()), ..asked.clone() };
@@ -130,6 +143,7 @@ fn set(args: &Resolve) -> Result<Set> {
     let preset = preset.unwrap_or_else(|| Preset::default_for(release));
     let others = catalogue::releases().iter().rev().filter(|r| asked.fits(r) && r.version != release.version);
     Ok(Set {
+        catalogue: age(),
         release: release.version.clone(),
         kafka: choice.kafka,
         kafka_metadata: choice.metadata,
@@ -168,6 +182,9 @@ fn set_text(set: &Set) -> String {
     let mut text = super::drawn(&table);
     for warning in &set.warnings {
         text += &format!("\nnote: {warning}\n");
+    }
+    if set.catalogue.old {
+        text += &format!("\n{}\n", set.catalogue);
     }
     let others: Vec<String> = set.other_releases.iter().take(SHOWN).map(ToString::to_string).collect();
     text += &match (others.is_empty(), set.other_releases.len().saturating_sub(SHOWN)) {

@@ -37,7 +37,7 @@ pub enum Class {
 }
 
 /// The class of every setting. One that is missing is treated as a [`Class::Place`], and a test fails.
-const CLASSES: [(&str, Class); 31] = [
+const CLASSES: [(&str, Class); 32] = [
     ("profile", Class::Target),
     ("context", Class::Place),
     ("namespace", Class::Target),
@@ -49,6 +49,7 @@ const CLASSES: [(&str, Class); 31] = [
     ("with", Class::What),
     ("storage", Class::What),
     ("stock", Class::What),
+    ("allow-unsupported", Class::What),
     ("manifests", Class::Place),
     ("mirror", Class::Source),
     ("offline", Class::What),

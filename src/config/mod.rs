@@ -82,6 +82,8 @@ pub struct Settings {
     pub kafka: Option<Version>,
     /// Kubernetes version as asked for.
     pub kubernetes: Option<KubernetesVersion>,
+    /// Whether the release may run on a Kubernetes that it does not support.
+    pub allow_unsupported: bool,
     /// minikube driver.
     pub driver: Option<String>,
     /// Memory as asked for.
@@ -134,6 +136,7 @@ impl Settings {
             release: what.release.clone(),
             kafka: what.kafka.clone(),
             kubernetes: what.kubernetes_version.clone(),
+            allow_unsupported: what.allow_unsupported,
             driver: what.driver.clone(),
             memory: what.memory.clone(),
             cpus: what.cpus.clone(),
@@ -215,6 +218,7 @@ impl Settings {
             with: Vec::new(),
             mirrored: None,
             storage: default_storage(),
+            allow_unsupported: false,
             stock: false,
             adopt: false,
             release: None,

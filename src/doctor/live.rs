@@ -16,10 +16,13 @@ use crate::event::FailureInfo;
 use crate::exec::BoxFuture;
 use crate::explain::kubectl;
 use crate::failure::{Failure, Kind, Result};
+use crate::names::Version;
 use crate::observe::cluster::OPERATOR;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::checks::{Ground, Group};
 use crate::quickstart::identity::Owner;
+use crate::quickstart::operator::DEPLOYMENT;
+use crate::quickstart::ownership;
 use crate::quickstart::preflight::OPERATORS;
 use crate::status::Status;
 use crate::status::data::{Finding, Level};
@@ -94,10 +97,21 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
     std::iter::once("cluster.api").chain(TABLE.iter().map(|check| check.id))
 }
 
+/// The release of the operator in the namespace, as kstrim labelled it.
+fn installed(ground: &Ground) -> Option<Version> {
+    let here = |operator: &&serde_json::Value| {
+        let text = |pointer: &str| operator.pointer(pointer).and_then(serde_json::Value::as_str);
+        text("/metadata/name") == Some(DEPLOYMENT)
+            && text("/metadata/namespace") == Some(ground.settings.target.namespace.as_str())
+    };
+    ownership::release(ground.operators.get()?.iter().find(here)?)?.parse().ok()
+}
+
 impl<'a> Live<'a> {
     /// Look, and tell the ground what it can only know from here: state and owner of the profile.
     pub async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
         let found = Self::cluster(ground, looker).await;
+        ground.installed_is(installed(ground));
         Self { ground, found, asked: looker.is_ok(), ms: super::ms(began) }
     }
 

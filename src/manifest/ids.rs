@@ -14,6 +14,8 @@ pub(crate) use crate::errors::MANIFEST_NAMESPACE as NAMESPACE;
 pub(crate) use crate::errors::MANIFEST_OBJECT as OBJECT;
 /// The manifest has no cluster operator Deployment in the shape kstrim can patch.
 pub(crate) use crate::errors::MANIFEST_OPERATOR as OPERATOR;
+/// The given manifest is that of another release.
+pub(crate) use crate::errors::MANIFEST_RELEASE as RELEASE;
 /// A file is larger than 16 MiB.
 pub(crate) use crate::errors::MANIFEST_TOO_LARGE as TOO_LARGE;
 /// A file or folder of manifests cannot be read.

@@ -7,6 +7,7 @@
 //! - [`mod@component`]: what stands beside a Kafka.
 //! - [`images`], [`pull`]: which images it runs, from where and with which login.
 //! - [`listener`]: a Kafka's listeners, and those for programs on this machine.
+//! - [`recognise`]: which release an install manifest is of.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 
@@ -20,6 +21,7 @@ pub mod load;
 pub mod object;
 pub mod phase;
 pub mod pull;
+pub mod recognise;
 pub mod render;
 pub mod retarget;
 pub mod source;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::{Object, ids};
-use crate::catalogue::{Mode, Release};
+use crate::catalogue::{Mode, Release, broker};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ClusterName, DnsLabel, StorageSize, TopicName, Version};
 
@@ -176,7 +176,7 @@ fn cluster(input: &RenderInput<'_>) -> Object {
     let mut kafka = template(include_str!("../../templates/kafka.yaml"));
     place(&mut kafka, release, input.namespace, input.cluster.as_str());
     kafka.set(&["spec", "kafka", "version"], input.kafka.to_string());
-    replication(&mut kafka, input.preset.brokers());
+    replication(&mut kafka, input.kafka, input.preset.brokers());
     let known = release.kafka_version(input.kafka).and_then(|k| k.metadata.as_deref());
     match known.filter(|_| release.schema.metadata_version && !zookeeper) {
         Some(metadata) => kafka.set(&["spec", "kafka", "metadataVersion"], metadata),
@@ -214,19 +214,10 @@ fn cluster(input: &RenderInput<'_>) -> Object {
     kafka
 }
 
-/// Replication for this many brokers: each partition everywhere up to three, all but one of
-/// the replicas in sync.
-fn replication(kafka: &mut Object, brokers: u32) {
-    let factor = brokers.min(3);
-    let in_sync = factor.saturating_sub(1).max(1);
-    for (option, value) in [
-        ("offsets.topic.replication.factor", factor),
-        ("transaction.state.log.replication.factor", factor),
-        ("transaction.state.log.min.isr", in_sync),
-        ("default.replication.factor", factor),
-        ("min.insync.replicas", in_sync),
-    ] {
-        kafka.set(&["spec", "kafka", "config", option], value);
+/// What this Kafka's settings need of brokers, for as many as there are.
+fn replication(kafka: &mut Object, version: &Version, brokers: u32) {
+    for need in broker::needs(version) {
+        kafka.set(&["spec", "kafka", "config", need.name], need.counts.with(brokers));
     }
 }
 

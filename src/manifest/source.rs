@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Object, digest, ids, load};
+use super::{Object, digest, ids, load, recognise};
 use crate::catalogue::Choice;
 use crate::download::{self, OnProgress, Request, Settings, Store};
 use crate::failure::{Failure, Kind, Result};
@@ -64,9 +64,9 @@ pub fn install(
     match given {
         Some(url) if url.contains("://") => given_url(url, choice, store, progress),
         Some(path) => {
-            let path = PathBuf::from(path);
+            let path = recognise::of_release(Path::new(path), &choice.release.version)?;
             let objects = load::from_path(&path)?;
-            Ok(judged(objects, Origin::Path(path), choice))
+            judged(objects, Origin::Path(path), choice)
         }
         None => published(choice, store, progress),
     }
@@ -77,7 +77,7 @@ fn given_url(url: &str, choice: &Choice, store: &Store, progress: OnProgress<'_>
     // What a person names by URL is fetched from there, mirror or not.
     let store = Store { source: download::Source::Origin, ..limited(store) };
     let fetched = store.fetch(&Request { url, class: CLASS, digest: None, verify: &verify }, progress)?;
-    Ok(judged(read(url, &fetched.path)?, Origin::GivenUrl(url.to_owned()), choice))
+    judged(read(url, &fetched.path)?, Origin::GivenUrl(url.to_owned()), choice)
 }
 
 fn published(choice: &Choice, store: &Store, progress: OnProgress<'_>) -> Result<Install> {
@@ -106,8 +106,19 @@ fn read(origin: &str, path: &Path) -> Result<Vec<Object>> {
     load::from_bytes(origin, &bytes)
 }
 
-fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Install {
+/// What a user gives may have any content, but not that of another release.
+fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Install> {
     let digest = digest(&objects);
+    let release = &choice.release.version;
+    if let Some(other) = recognise::published(&digest).filter(|other| other.version != *release) {
+        let message = format!("{origin} is the install manifest of Strimzi {}, not {release}", other.version);
+        return Err(Box::new(
+            Failure::new(ids::RELEASE, Kind::Usage, message)
+                .because(format!("its content is that which Strimzi {} published", other.version))
+                .hint(format!("install that release: --release {}", other.version))
+                .hint(format!("or give the manifest of Strimzi {release}: {}", choice.url)),
+        ));
+    }
     let warning = (digest != choice.digest).then(|| {
         format!(
             "{origin} is not Strimzi {}'s published install manifest (content sha256:{digest}, not {}); \
@@ -115,7 +126,7 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Install {
             choice.release.version, choice.digest
         )
     });
-    Install { objects, origin, digest, warning }
+    Ok(Install { objects, origin, digest, warning })
 }
 
 fn explain(mut failure: Failure, choice: &Choice) -> Failure {

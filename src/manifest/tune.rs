@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Object, ids};
 use crate::failure::{Failure, Kind, Result};
+use crate::names::Minor;
 
 /// The name of Strimzi's Deployment and of its container.
 pub const OPERATOR: &str = "strimzi-cluster-operator";
@@ -66,6 +67,28 @@ pub fn tune_operator(deployment: &mut Object) -> Result<Vec<String>> {
         tuned.push(format!("operator JAVA_OPTS: {QUICK_JVM}, for a quick start of its JVM"));
     }
     Ok(tuned)
+}
+
+/// The variable that tells the operator a Kubernetes version, so that it asks no API server.
+const KUBERNETES: &str = "STRIMZI_KUBERNETES_VERSION";
+
+/// The first Kubernetes whose version has fields that older clients refuse to read (`emulationMajor`).
+const EMULATED: Minor = Minor { major: 1, minor: 33 };
+
+/// Whether the operator of a release that supports Kubernetes up to `newest` cannot start on a newer one unless it is
+/// told a version: its client refuses what the API server says (Strimzi's issue 11386).
+pub fn refuses_newer(newest: Minor) -> bool {
+    newest < EMULATED
+}
+
+/// Tell the operator that it runs on this Kubernetes: the newest that its release knows, since by it the operator
+/// chooses the versions of the APIs that it uses. Returns what was changed, a sentence.
+///
+/// # Errors
+/// `KS-MANIFEST-OPERATOR`.
+pub fn set_kubernetes(deployment: &mut Object, minor: Minor) -> Result<String> {
+    set_env(container(deployment)?, KUBERNETES, &format!("major={}\nminor={}", minor.major, minor.minor));
+    Ok(format!("operator {KUBERNETES}: {minor}, since it cannot read what newer API servers say of theirs"))
 }
 
 /// Switch feature gates on in `STRIMZI_FEATURE_GATES`, keeping what is there. Returns what was
@@ -173,6 +196,19 @@ mod tests {
         set_feature_gates(&mut object, &["Other".to_owned()]).unwrap();
         let env = object.get("/spec/template/spec/containers/0/env/1/value").unwrap();
         assert_eq!(env, "+UseKRaft,+KafkaNodePools,+Other");
+    }
+
+    #[test]
+    fn a_kubernetes_is_told_where_it_cannot_be_read() {
+        let minor = |text: &str| text.parse::<Minor>().unwrap();
+        assert!(
+            refuses_newer(minor("1.24")) && refuses_newer(minor("1.32")) && !refuses_newer(minor("1.33"))
+        );
+        let mut object = deployment();
+        let said = set_kubernetes(&mut object, minor("1.24")).unwrap();
+        assert!(said.contains("STRIMZI_KUBERNETES_VERSION: 1.24"), "{said}");
+        let env = object.get("/spec/template/spec/containers/0/env/2").unwrap();
+        assert_eq!(*env, json!({"name": "STRIMZI_KUBERNETES_VERSION", "value": "major=1\nminor=24"}));
     }
 
     #[test]

@@ -23,6 +23,10 @@ use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_
 /// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
 const STEP_NODE_UP: u64 = 11;
 
+/// The container runtime of a new profile. minikube's own default changed from docker to containerd with 1.39.0
+/// (its issue 21973), so that the same command made another cluster; every minikube that is known can make this one.
+const RUNTIME: &str = "containerd";
+
 /// How long the API server may be silent after a `minikube start` that ended well.
 const AFTER_START: Duration = Duration::from_secs(30);
 
@@ -293,6 +297,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
             .cloned()
             .flatten()
             .map(|v| v.to_string()),
+        runtime: None,
         token: None,
         extra: settings.minikube_args.clone(),
     };
@@ -311,6 +316,9 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
     if options.kubernetes.is_none() && !set("kubernetes-version") {
         options.kubernetes = cx.kubernetes.get().cloned().flatten().map(|v| v.to_string());
     }
+    if !set("container-runtime") && !settings.minikube_args.iter().any(|argument| is_short(argument, 'c')) {
+        options.runtime = Some(RUNTIME.into());
+    }
     Ok(options)
 }
 
@@ -318,6 +326,11 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
 fn set(arguments: &[String], key: &str) -> bool {
     let flag = format!("--{key}");
     arguments.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
+}
+
+/// Whether an argument is the flag of one letter, with its value or without: `-c`, `-c=docker`, `-cdocker`.
+fn is_short(argument: &str, letter: char) -> bool {
+    argument.strip_prefix('-').is_some_and(|rest| rest.starts_with(letter))
 }
 
 /// The value of a flag among these arguments.

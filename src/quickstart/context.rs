@@ -125,18 +125,10 @@ async fn kubernetes(cx: &Cx) -> Result<String> {
     let bare = said.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v').to_owned();
     let release = cx.choice.release;
     match bare.parse::<KubernetesVersion>() {
-        Ok(live) if !release.kubernetes.contains(live.minor()) => Err(Box::new(
-            Failure::new(
-                checks::profile::KUBERNETES,
-                Kind::Prerequisite,
-                format!(
-                    "the cluster runs Kubernetes {bare}, which Strimzi {} does not support",
-                    release.version
-                ),
-            )
-            .because(format!("Strimzi {} supports Kubernetes {}", release.version, release.kubernetes))
-            .hint("pick a release that fits: kstrim versions"),
-        )),
+        Ok(live) if !release.kubernetes.contains(live.minor()) && !cx.settings.allow_unsupported => {
+            let what = format!("the cluster runs Kubernetes {bare}");
+            Err(Box::new(checks::profile::unsupported(&cx.settings, release, &what, live.minor())))
+        }
         _ => Ok(bare),
     }
 }

@@ -134,6 +134,7 @@ fn wish(cx: &Cx, listed: &Listed) -> Partial {
         kubernetes,
         mode: None,
         minikube: None,
+        unsupported: cx.settings.allow_unsupported,
     }
 }
 

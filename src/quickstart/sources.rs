@@ -11,6 +11,8 @@ use crate::download::Progress;
 use crate::event::{Emit, Event, Unit};
 use crate::failure::Result;
 use crate::manifest::{self, images, pull, source, tune};
+use crate::names::{Minor, Version};
+use crate::tool::minikube_output::Listed;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
 /// that task.
@@ -85,6 +87,23 @@ pub async fn install(cx: &Cx) -> Result<Rc<Install>> {
         .cloned()
 }
 
+/// The Kubernetes to tell an operator that may not be able to read the version of the API server: the newest that its
+/// release knows. Only where it runs on one that its release does not support.
+fn untold(cx: &Cx) -> Option<Minor> {
+    let supported = cx.choice.release.kubernetes;
+    let fits = match (cx.listed.get(), cx.kubernetes.get()) {
+        (Some(Listed::Valid(profile)), _) => {
+            profile.kubernetes.parse::<Version>().is_ok_and(|live| supported.contains(live.minor()))
+        }
+        (_, Some(Some(chosen))) => supported.contains(chosen.minor()),
+        // minikube's own default, which fits.
+        (_, Some(None)) => true,
+        _ => false,
+    };
+    let wanted = cx.settings.allow_unsupported && !fits && tune::refuses_newer(supported.max);
+    wanted.then_some(supported.max)
+}
+
 fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     let mut objects = loaded.objects;
     manifest::retarget(&mut objects, cx.namespace())?;
@@ -105,6 +124,11 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     run.extend(images::beside(operator, &cx.choice.kafka, &beside, &run)?);
     let gates = cx.preset().feature_gates(cx.choice.release);
     tuned.extend(tune::set_feature_gates(operator, gates)?);
+    if let Some(minor) = untold(cx) {
+        let told = tune::set_kubernetes(operator, minor)?;
+        cx.emit.warn(Some("crds"), told.clone());
+        tuned.push(told);
+    }
     let names = cx.settings.pull_secret_names();
     images::pull_with(&mut objects, &names)?;
     if !names.is_empty() {

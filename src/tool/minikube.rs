@@ -52,6 +52,8 @@ pub struct StartOptions {
     pub nodes: Option<u32>,
     /// `--kubernetes-version`, without the leading v.
     pub kubernetes: Option<String>,
+    /// `--container-runtime`.
+    pub runtime: Option<String>,
     /// `--uuid`: identifies the profile ([`super::machine`]).
     pub token: Option<String>,
     /// Passed through as they are.
@@ -226,6 +228,7 @@ impl Minikube {
             ("--cpus", &options.cpus),
             ("--nodes", &nodes),
             ("--kubernetes-version", &kubernetes),
+            ("--container-runtime", &options.runtime),
             ("--uuid", &options.token),
         ] {
             if let Some(value) = value {

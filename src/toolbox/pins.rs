@@ -1,21 +1,26 @@
 //! Which minikube and which kubectl go with a set: from the catalogue, not from anybody's "latest".
 
-use crate::catalogue::{self, Minikube, Partial, resolve};
-use crate::names::{Minor, Version};
+use crate::catalogue::{self, Minikube, Partial, programs, resolve};
+use crate::names::{Minor, Tool, Version};
 
 /// Oldest kubectl whose server-side apply is stable (Kubernetes 1.22 changelog).
 pub const OLDEST_KUBECTL: Version = Version::new(1, 22, 0);
 
-/// The minikube for a set: the newest in the catalogue that can make its Kubernetes without a warning,
-/// else the newest that can at all.
+/// The minikube for a set: the newest in the catalogue that can make its Kubernetes without a warning, of those
+/// whose digests are known if there is one; else the newest that can at all.
 pub fn minikube(asked: &Partial) -> Option<Version> {
     let can = |known: &&Minikube| {
         let asked = Partial { minikube: Some(known.version.clone()), mode: None, ..asked.clone() };
         resolve(&asked).ok()
     };
     let newest_first = || catalogue::catalogue().minikube.iter().rev();
-    let quiet = newest_first().find(|known| can(known).is_some_and(|choice| choice.warnings.is_empty()));
-    quiet.or_else(|| newest_first().find(|known| can(known).is_some())).map(|known| known.version.clone())
+    let quiet = |known: &&Minikube| can(known).is_some_and(|choice| choice.warnings.is_empty());
+    let whole = |known: &&Minikube| programs::is_whole(Tool::Minikube, &known.version);
+    newest_first()
+        .find(|known| whole(known) && quiet(known))
+        .or_else(|| newest_first().find(quiet))
+        .or_else(|| newest_first().find(|known| can(known).is_some()))
+        .map(|known| known.version.clone())
 }
 
 /// The kubectl for a Kubernetes: the same version.
@@ -51,9 +56,9 @@ mod tests {
 
     #[test]
     fn the_newest_that_fits_is_taken() {
-        assert_eq!(pinned("1.2.0", ""), "1.38.1");
+        assert_eq!(pinned("1.2.0", ""), "1.38.1", "1.39.0 is not known on each platform");
         assert_eq!(pinned("0.30.0", ""), "1.36.0", "newer ones make no Kubernetes 1.24");
-        assert_eq!(pinned("1.2.0", "1.36"), "1.38.1", "none knows it; the newest may");
+        assert_eq!(pinned("1.2.0", "1.36"), "1.39.0", "the first that knows it");
         assert_eq!(pinned("1.2.0", "1.20"), "none");
     }
 

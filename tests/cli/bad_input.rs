@@ -278,7 +278,8 @@ fn programs_that_are_too_old_are_refused_with_what_is_needed() {
 
 #[test]
 fn a_minikube_that_cannot_make_the_kubernetes_is_refused() {
-    let mut test = surroundings().env("KSTRIM_SYSTEM_TOOLS", "true");
+    // Without a manifest, which would say the release.
+    let mut test = Test::new().env("KSTRIM_SYSTEM_TOOLS", "true");
     let args = ["--kubernetes-version=1.20.0"];
     let run = up_fails(&mut test, &args, "KS-VERSION-MINIKUBE-UNSUPPORTED", 3);
     let failure = finished(&run)["failure"].to_string();

@@ -25,7 +25,8 @@ use tempfile::TempDir;
 
 #[allow(unused_imports, reason = "later tests use the rest")]
 pub use stand_ins::scenario::{
-    Action, Crash, CutOff, Engine, Fault, Host, Metrics, NEVER, ProfileSeed, Registry, Scenario, Timings,
+    Action, Crash, CutOff, Engine, Fault, Host, Metrics, MinikubeRelease, NEVER, ProfileSeed, Registry,
+    Scenario, Timings,
 };
 
 /// No run of a test may take longer; it is killed then.

@@ -11,13 +11,16 @@ fn the_table_says_which_goes_with_which() {
     let mut test = Test::new();
     let all = kstrim::catalogue::releases().len();
     let run = test.args(["versions"]).run().expect(0);
-    assert_eq!(run.stdout.lines().count(), 1 + all, "{}", run.stdout);
+    // A head, an empty line, and how old all of it is.
+    assert_eq!(run.stdout.lines().count(), 1 + all + 2, "{}", run.stdout);
+    let as_of = kstrim::catalogue::catalogue().as_of.to_string();
+    assert!(run.stdout.lines().last().is_some_and(|last| last.contains(&as_of)), "{}", run.stdout);
     let line = |release: &str| {
         let line = run.stdout.lines().find(|line| line.starts_with(&format!("{release} ")));
         line.unwrap_or_else(|| panic!("{release} in {}", run.stdout))
     };
     for (release, words) in [
-        ("1.2.0", &["4.2.0", "4.3.1", "1.30 to 1.36", "1.33.0 - 1.38.1", " KRaft"][..]),
+        ("1.2.0", &["4.2.0", "4.3.1", "1.30 to 1.36", "1.33.0 - 1.39.0", " KRaft"][..]),
         ("0.45.2", &["3.9.2", "1.25 to 1.35", "KRaft, ZooKeeper"]),
         ("0.30.0", &["3.1.0", "3.2.0", "1.16 to 1.24", "1.23.0 - 1.36.0", "ZooKeeper, KRaft (alpha)"]),
     ] {
@@ -25,7 +28,10 @@ fn the_table_says_which_goes_with_which() {
     }
     assert!(!line("1.2.0").contains("ZooKeeper"));
 
-    let rows = test.args(["versions", "-o", "json"]).run().expect(0).json();
+    let list = test.args(["versions", "-o", "json"]).run().expect(0).json();
+    assert_eq!(list["catalogue"]["as_of"], as_of.as_str());
+    assert!(list["catalogue"]["age_days"].is_u64() && list["catalogue"]["old"].is_boolean(), "{list}");
+    let rows = &list["releases"];
     assert_eq!(rows.as_array().map(Vec::len), Some(all));
     let oldest = &rows[all - 1];
     assert_eq!(oldest["release"], "0.30.0");

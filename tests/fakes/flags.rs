@@ -91,6 +91,7 @@ impl Args {
                 (false, "l") if out.words.first().is_some_and(|w| w == "profile") => "light",
                 (false, "l") => "layout",
                 (false, "n") => "nodes",
+                (false, "c") => "container-runtime",
                 (_, other) => other,
             };
             let Some((name, valued)) = FLAGS.iter().find(|(known, _)| *known == name) else {

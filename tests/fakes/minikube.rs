@@ -71,9 +71,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
     let json = args.flag("output") == Some("json");
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["version"] if json => io.line(r#"{"commit":"local","minikubeVersion":"v1.38.1"}"#).map(|()| 0),
-        ["version"] if args.is("short") => io.line("v1.38.1").map(|()| 0),
-        ["version"] => io.line("minikube version: v1.38.1\ncommit: local").map(|()| 0),
+        ["version"] => version(place, io, &args, json),
         ["start"] => start::run(place, io, &args, json),
         ["status"] => status(place, io, &args, json),
         ["profile", "list"] => profiles(place, io, &args, json),
@@ -109,6 +107,16 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
             Ok(14)
         }
     }
+}
+
+fn version(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
+    let version = &place.scenario.minikube.version;
+    let text = match () {
+        () if json => format!(r#"{{"commit":"local","minikubeVersion":"v{version}"}}"#),
+        () if args.is("short") => format!("v{version}"),
+        () => format!("minikube version: v{version}\ncommit: local"),
+    };
+    io.line(&text).map(|()| 0)
 }
 
 /// What it says of a profile that is not there.
@@ -193,8 +201,8 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     }
     if json && args.flag("layout") == Some("cluster") {
         let (number, word) = if code == 0 { (200, "OK") } else { (405, "Stopped") };
-        let body =
-            json!({"Name": name, "StatusCode": number, "StatusName": word, "BinaryVersion": "v1.38.1"});
+        let body = json!({"Name": name, "StatusCode": number, "StatusName": word,
+            "BinaryVersion": format!("v{}", place.scenario.minikube.version)});
         io.out(&body.to_string())?;
     } else if json {
         let body = json!({"Name": name, "Host": host_word, "Kubelet": kubelet, "APIServer": server,

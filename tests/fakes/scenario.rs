@@ -25,6 +25,8 @@ pub struct Scenario {
     pub root: bool,
     /// What a start over one that died while Kubernetes was prepared comes to, if it does not mend it.
     pub kubeadm_cut_off: Option<CutOff>,
+    /// Which release of minikube this is.
+    pub minikube: MinikubeRelease,
     /// What `minikube config view` holds, e.g. `memory` = `6144`.
     pub minikube_config: BTreeMap<String, String>,
     /// Profiles that are there before the first command.
@@ -90,6 +92,43 @@ impl Scenario {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         Ok(Self { id: hasher.finish(), ..serde_json::from_slice(bytes)? })
+    }
+}
+
+/// A release of minikube, and what it makes where nothing is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MinikubeRelease {
+    /// Its version, `1.38.1`.
+    pub version: String,
+    /// The Kubernetes it makes by default, which is also the newest that it knows.
+    pub kubernetes: String,
+    /// The container runtime that it takes by default.
+    pub runtime: String,
+    /// Its base image.
+    pub base_image: String,
+}
+
+impl MinikubeRelease {
+    /// 1.39.0, as its release notes and its users' terminals show it.
+    pub fn v1_39() -> Self {
+        Self {
+            version: "1.39.0".into(),
+            kubernetes: "1.37.0".into(),
+            runtime: "containerd".into(),
+            base_image: "v0.0.51".into(),
+        }
+    }
+}
+
+impl Default for MinikubeRelease {
+    /// 1.38.1, the recorded one.
+    fn default() -> Self {
+        Self {
+            version: "1.38.1".into(),
+            kubernetes: "1.35.1".into(),
+            runtime: "docker".into(),
+            base_image: "v0.0.50".into(),
+        }
     }
 }
 

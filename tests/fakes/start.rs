@@ -76,7 +76,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     out.step(
         0,
         "Initial Minikube Setup",
-        &format!("[{name}] minikube v1.38.1 on Debian 12.11 (docker/amd64)"),
+        &format!("[{name}] minikube v{} on Debian 12.11 (docker/amd64)", place.scenario.minikube.version),
     )?;
     let valid = name.len() > 1
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -95,6 +95,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     let existing = place.lock().profiles.get(&name).cloned().filter(|p| p.host != Host::Invalid);
     let configured = |name: &str| place.scenario.minikube_config.get(name).map(String::as_str);
     let asked = |name: &str| args.flag(name).or_else(|| configured(name));
+    let release = &place.scenario.minikube;
     let request = Request {
         memory: match asked("memory") {
             None => existing.as_ref().map_or(4000, |p| p.memory),
@@ -105,10 +106,13 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         driver: asked("driver").unwrap_or("docker").to_owned(),
         kubernetes: {
             let version = asked("kubernetes-version")
-                .unwrap_or_else(|| existing.as_ref().map_or("v1.35.1", |p| p.kubernetes.as_str()));
+                .unwrap_or_else(|| existing.as_ref().map_or(&*release.kubernetes, |p| p.kubernetes.as_str()));
             format!("v{}", version.trim_start_matches('v'))
         },
-        runtime: asked("container-runtime").unwrap_or("containerd").to_owned(),
+        // As `getContainerRuntime` of its cmd/minikube/cmd/start.go.
+        runtime: asked("container-runtime")
+            .unwrap_or_else(|| existing.as_ref().map_or(&*release.runtime, |p| p.runtime.as_str()))
+            .to_owned(),
         uuid: asked("uuid").unwrap_or_default().to_owned(),
         nodes: asked("nodes").and_then(|n| n.parse().ok()).unwrap_or(1),
         force,
@@ -130,6 +134,15 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         Some(old) if !matches!(old.host, Host::Made) => again(place, out, &request, &old),
         _ => fresh(place, out, &request, existing.is_some()),
     }
+}
+
+fn preparing(kubernetes: &str, runtime: &str) -> String {
+    let runtime = match runtime {
+        "docker" => "Docker 28.5.2",
+        "crio" | "cri-o" => "CRI-O 1.35.0",
+        _ => "containerd 1.6.20",
+    };
+    format!("Preparing Kubernetes {kubernetes} on {runtime} ...")
 }
 
 fn made(request: &Request, ip: String, host: Host) -> Profile {
@@ -191,8 +204,9 @@ fn refuse(
         let message = format!("Kubernetes {plain} is not supported by this release of minikube");
         return out.fail("K8S_OLD_UNSUPPORTED", 106, &message, "").map(Some);
     }
-    if version > (1, 35) {
-        out.say("warning", &format!("Specified Kubernetes version {plain} is newer than the newest supported version: v1.35.1. Use `minikube config defaults kubernetes-version` for details."))?;
+    let newest = &place.scenario.minikube.kubernetes;
+    if Some(version) > minor(newest) {
+        out.say("warning", &format!("Specified Kubernetes version {plain} is newer than the newest supported version: v{newest}. Use `minikube config defaults kubernetes-version` for details."))?;
         let message = format!(
             "Get \"https://api.github.com/repos/kubernetes/kubernetes/releases/tags/v{plain}\": dial tcp: lookup api.github.com on 10.255.255.53:53: no such host"
         );
@@ -308,7 +322,11 @@ fn fresh(place: &Place, out: &mut Out, r: &Request, half_made: bool) -> Done {
         "Starting Node",
         &format!("Starting \"{0}\" primary control-plane node in \"{0}\" cluster", r.name),
     )?;
-    out.step(5, "Pulling Base Image", "Pulling base image v0.0.50 ...")?;
+    out.step(
+        5,
+        "Pulling Base Image",
+        &format!("Pulling base image {} ...", place.scenario.minikube.base_image),
+    )?;
     pause(total, 10);
     if half_made {
         out.step(
@@ -322,11 +340,7 @@ fn fresh(place: &Place, out: &mut Out, r: &Request, half_made: bool) -> Done {
     pause(total, 20);
     put(place, r, Host::Starting);
     registry_noise(place, out)?;
-    out.step(
-        11,
-        "Preparing Kubernetes",
-        &format!("Preparing Kubernetes {} on containerd 1.6.20 ...", r.kubernetes),
-    )?;
+    out.step(11, "Preparing Kubernetes", &preparing(&r.kubernetes, &r.runtime))?;
     pause(total, 20);
     out.step(12, "Generating certificates", "Generating certificates and keys ...")?;
     pause(total, 10);
@@ -404,7 +418,11 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         "Starting Node",
         &format!("Starting \"{0}\" primary control-plane node in \"{0}\" cluster", r.name),
     )?;
-    out.step(5, "Pulling Base Image", "Pulling base image v0.0.50 ...")?;
+    out.step(
+        5,
+        "Pulling Base Image",
+        &format!("Pulling base image {} ...", place.scenario.minikube.base_image),
+    )?;
     match old.host {
         Host::Gone | Host::Dead => return lost(place, out, r),
         Host::Stopped => {
@@ -427,15 +445,13 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         // An upgrade is taken.
         if let Some(profile) = world.profiles.get_mut(&r.name) {
             profile.kubernetes = r.kubernetes.clone();
+            // So is another runtime, which the node may not have.
+            profile.runtime = r.runtime.clone();
         }
         world.save();
         r.kubernetes.clone()
     };
-    out.step(
-        11,
-        "Preparing Kubernetes",
-        &format!("Preparing Kubernetes {kubernetes} on containerd 1.6.20 ..."),
-    )?;
+    out.step(11, "Preparing Kubernetes", &preparing(&kubernetes, &r.runtime))?;
     pause(t.restart, 40);
     if old.host == Host::Headless {
         // Its configuration is as it was: nothing is set up anew (seen on 1.38.1).
@@ -470,11 +486,7 @@ fn lost(place: &Place, out: &mut Out, r: &Request) -> Done {
     let message = format!("Creating docker container (CPUs={}, Memory={}MB) ...", r.cpus, r.memory);
     out.step(8, "Creating Container", &message)?;
     put(place, r, Host::Dead);
-    out.step(
-        11,
-        "Preparing Kubernetes",
-        &format!("Preparing Kubernetes {} on containerd 1.6.20 ...", r.kubernetes),
-    )?;
+    out.step(11, "Preparing Kubernetes", &preparing(&r.kubernetes, &r.runtime))?;
     out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
     pause(place.scenario.timings.start_gone, 100);
     never_appeared(out)

@@ -18,13 +18,17 @@ mod command;
 #[path = "../../examples/catalogue/derive.rs"]
 mod derive;
 mod dry_run;
+mod future;
 #[path = "../cli/harness.rs"]
 mod harness;
 #[allow(dead_code, reason = "the cli tests use the rest")]
 #[path = "../cli/mirror.rs"]
 mod mirror;
+#[path = "../../examples/catalogue/next.rs"]
+mod next;
 mod published;
 mod releases;
+#[path = "../../examples/catalogue/schema.rs"]
 mod schema;
 #[path = "../cli/stand_ins.rs"]
 mod stand_ins;
@@ -66,6 +70,8 @@ fn with_data(test: impl FnOnce(&'static Data) -> Result<(), String>) -> Completi
 fn main() -> ExitCode {
     let mut tests = Vec::from(plain![
         added::a_new_release_is_added_and_nothing_else_changes,
+        future::what_made_up_releases_change_is_found,
+        future::a_release_that_changes_nothing_is_only_new,
         releases::the_table_of_presets_is_what_is_checked,
     ]);
     tests.extend(published![

@@ -16,7 +16,11 @@ pub fn the_catalogue_is_what_its_sources_say(data: &Data, facts: &std::path::Pat
     for (ours, theirs) in catalogue::releases().iter().zip(&derived.releases) {
         assert_eq!(ours, theirs);
     }
-    assert_eq!(*catalogue::catalogue(), derived);
+    assert_eq!(catalogue::releases().len(), derived.releases.len());
+    // The catalogue may know minikube releases that are newer than these facts.
+    let newest = derived.minikube.last().map(|known| known.version.clone());
+    let known = catalogue::catalogue().minikube.iter().filter(|m| Some(&m.version) <= newest.as_ref());
+    assert!(known.eq(&derived.minikube));
 }
 
 /// Every release × preset against the release's own definitions, as the API server would with
@@ -187,7 +191,13 @@ pub fn the_manifest_comes_from_the_user_the_cache_or_the_release(data: &Data) {
     let given = get(file.to_str()).unwrap();
     assert_eq!((given.origin, given.warning), (Origin::Path(file.to_path_buf()), None));
     let older = data.file(&catalogue::releases()[0].version);
-    let warning = get(older.to_str()).unwrap().warning.unwrap();
+    let failure = get(older.to_str()).unwrap_err();
+    assert_eq!(failure.id.as_str(), "KS-MANIFEST-RELEASE");
+    assert!(failure.hints[0].ends_with("--release 0.30.0"), "{:?}", failure.hints);
+    let changed = folder.path().join("changed.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(&changed, text.replace("replicas: 1", "replicas: 2")).unwrap();
+    let warning = get(changed.to_str()).unwrap().warning.unwrap();
     assert!(warning.contains(&release.digest), "{warning}");
 
     // A mirror that has another file in its place is refused.

@@ -1,6 +1,6 @@
 //! The table of releases and presets in `docs/presets.md`, and how many objects are checked for each cell.
 
-use kstrim::catalogue::{self, Release};
+use kstrim::catalogue::{self, Release, broker};
 use kstrim::manifest::Object;
 use kstrim::manifest::render::{self, Preset, RenderInput};
 
@@ -68,6 +68,34 @@ pub fn document() -> String {
             text += &format!(" {} |", cell(release, preset));
         }
         text += "\n";
+    }
+    text + &replication()
+}
+
+/// The settings of the brokers that count brokers.
+fn replication() -> String {
+    let mut text = String::from(
+        "\n## Replication\n\n\
+         Kafka makes topics of its own with as many replicas as a setting says; most are 3 by default. With fewer\n\
+         brokers such a topic is never made, and what needs it waits without an error. Every preset sets all that its\n\
+         Kafka has (`src/catalogue/broker.rs` says how they were found): replicas as many as brokers, at most three;\n\
+         in sync all but one. `kstrim scale` says which could be higher with more brokers and how to raise them\n\
+         (`kstrim set`, which restarts the brokers; topics that exist keep their replicas), and refuses fewer brokers\n\
+         than they need.\n\n\
+         | setting | Kafka's default | since | without it | 1 broker | 2 | 3 and more | defined in |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for need in &broker::NEEDS {
+        let since = if need.since.minor() < "3.1".parse().unwrap() {
+            "before 3.1".into()
+        } else {
+            need.since.to_string()
+        };
+        let [one, two, three] = [1, 2, 3].map(|brokers| need.counts.with(brokers));
+        text += &format!(
+            "| `{}` | {} | {since} | {} | {one} | {two} | {three} | {} |\n",
+            need.name, need.default, need.of, need.source
+        );
     }
     text
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, SetOnce};
 
 use super::engine::Found;
 use super::versions;
@@ -16,7 +16,7 @@ use crate::context::Cx;
 use crate::engine::journal::Journal;
 use crate::exec::Runner;
 use crate::failure::Result;
-use crate::names::{KubernetesVersion, Tool};
+use crate::names::{KubernetesVersion, Tool, Version};
 use crate::paths::{self, ProfilePaths, cache_dir, state_dir};
 use crate::quickstart::identity::{self, Owner};
 use crate::tool::kubectl::Kubectl;
@@ -78,8 +78,10 @@ impl Host {
 pub struct Ground {
     /// What was asked for.
     pub settings: Settings,
-    /// The release and what belongs to it, before minikube was asked.
-    pub choice: Result<Choice>,
+    /// The release and what belongs to it as `up` would choose them, before minikube was asked.
+    choice: Result<Choice>,
+    /// The release that is installed, once the cluster has told; `None` where that does not matter.
+    installed: Option<SetOnce<Option<Version>>>,
     /// minikube, or why there is none.
     pub minikube: Result<Rc<Minikube>>,
     /// kubectl, or why there is none.
@@ -154,6 +156,7 @@ impl Ground {
         Self {
             settings,
             choice,
+            installed: None,
             minikube,
             kubectl,
             journal,
@@ -172,6 +175,44 @@ impl Ground {
             config: OnceCell::new(),
             engine: OnceCell::new(),
         }
+    }
+
+    /// Judge by the release that is installed, unless one is asked for. Whoever calls this calls
+    /// [`Self::installed_is`], too.
+    pub fn by_installed(mut self) -> Self {
+        self.installed = self.settings.release.is_none().then(SetOnce::new);
+        self
+    }
+
+    /// What is installed, or that it is not known.
+    pub fn installed_is(&self, release: Option<Version>) {
+        if let Some(installed) = &self.installed {
+            let _ = installed.set(release);
+        }
+    }
+
+    /// The release to judge by and what belongs to it: the installed one for a verb that looks at what there is, the
+    /// one that `up` would choose for `up`, and where nothing is installed.
+    ///
+    /// # Errors
+    /// `KS-VERSION-*`.
+    pub async fn choice(&self) -> Result<Choice> {
+        let installed = match &self.installed {
+            Some(installed) => installed.wait().await.clone(),
+            None => None,
+        };
+        match installed {
+            // What goes with another release only, is told of what `up` would choose.
+            Some(_) => versions::of_release(&self.settings, installed).or_else(|_| self.choice.clone()),
+            None => self.choice.clone(),
+        }
+    }
+
+    /// The newest release, where the one to judge by is an older one.
+    pub async fn newer(&self) -> Option<Version> {
+        let (chosen, newest) = (self.choice().await.ok()?, self.choice.as_ref().ok()?);
+        let newest = &newest.release.version;
+        (*newest > chosen.release.version).then(|| newest.clone())
     }
 
     /// What the programs said to somebody else.
@@ -276,7 +317,7 @@ impl Ground {
     /// # Errors
     /// `KS-VERSION-*`.
     pub async fn resolved(&self) -> Result<Choice> {
-        let choice = self.choice.as_ref().map_err(Clone::clone)?;
+        let choice = self.choice().await?;
         let kubernetes: Option<KubernetesVersion> = match self.profile().await {
             Some(profile) if self.settings.kubernetes.is_none() => profile.kubernetes.parse().ok(),
             _ => self.settings.kubernetes.clone(),
@@ -287,6 +328,7 @@ impl Ground {
             kubernetes,
             mode: None,
             minikube: self.minikube_version().await.ok().and_then(|v| v.parse().ok()),
+            unsupported: self.settings.allow_unsupported,
         })
     }
 }

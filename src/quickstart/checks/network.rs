@@ -91,7 +91,7 @@ pub async fn manifest(ground: &Ground) -> Verdict {
             ));
         }
         None => {
-            let Ok(choice) = &ground.choice else {
+            let Ok(choice) = ground.choice().await else {
                 return Verdict::Skip("the versions are not settled".into());
             };
             let store = Store {
@@ -107,7 +107,7 @@ pub async fn manifest(ground: &Ground) -> Verdict {
                 Some(mirror) if Path::new(mirror).is_dir() => {
                     return Verdict::Ok(format!("from the mirror {mirror}"));
                 }
-                _ => choice.url.clone(),
+                _ => choice.url,
             }
         }
     };
@@ -131,7 +131,9 @@ pub async fn registry(ground: &Ground) -> Verdict {
     if !ground.settings.image_archives.is_empty() {
         return Verdict::Ok("images come from archives".into());
     }
-    let Ok(choice) = &ground.choice else { return Verdict::Skip("the versions are not settled".into()) };
+    let Ok(choice) = ground.choice().await else {
+        return Verdict::Skip("the versions are not settled".into());
+    };
     let host = choice.operator_image.split('/').next().unwrap_or_default();
     warn(ground, &format!("https://{host}/v2/"), REGISTRY, "or load the images: --image-archive FILE").await
 }

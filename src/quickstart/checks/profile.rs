@@ -6,9 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Ground, Verdict};
+use crate::catalogue::{self, Partial, Release};
+use crate::config::Settings;
+use crate::context;
 use crate::engine::journal::{NEWER, SCHEMA};
 use crate::failure::{Failure, Kind, Result};
-use crate::names::{KubernetesVersion, Version};
+use crate::names::{KubernetesVersion, Minor, Version};
 use crate::quickstart::gone::GONE;
 use crate::quickstart::identity::Owner;
 use crate::quickstart::operator::DEPLOYMENT;
@@ -197,48 +200,92 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
 /// Whether its Kubernetes is one that the release supports.
 pub async fn kubernetes(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
-    Verdict::of(supported(ground, &profile))
+    Verdict::of(match ground.choice().await {
+        Ok(choice) => supported(&ground.settings, choice.release, &profile),
+        Err(failure) => Err(failure),
+    })
 }
 
-fn supported(ground: &Ground, profile: &Profile) -> Result<String> {
-    let release = ground.choice.as_ref().map_err(Clone::clone)?.release;
+fn supported(settings: &Settings, release: &Release, profile: &Profile) -> Result<String> {
     match profile.kubernetes.parse::<KubernetesVersion>() {
-        Ok(live) if !release.kubernetes.contains(live.minor()) => Err(Box::new(
-            Failure::new(
-                KUBERNETES,
-                Kind::Prerequisite,
-                format!(
-                    "the profile {} runs Kubernetes {}, which Strimzi {} does not support",
-                    profile.name, profile.kubernetes, release.version
-                ),
-            )
-            .because(format!("Strimzi {} supports Kubernetes {}", release.version, release.kubernetes))
-            .hint("pick a release that fits: kstrim versions")
-            .hint(format!(
-                "or make another profile: {} --profile ANOTHER-NAME",
-                refused::up_of(&ground.settings.target)
-            )),
+        Ok(live) if !release.kubernetes.contains(live.minor()) && settings.allow_unsupported => Ok(format!(
+            "Kubernetes {}, which Strimzi {} does not support: --allow-unsupported",
+            profile.kubernetes, release.version
         )),
+        Ok(live) if !release.kubernetes.contains(live.minor()) => {
+            let what = format!("the profile {} runs Kubernetes {}", profile.name, profile.kubernetes);
+            Err(Box::new(unsupported(settings, release, &what, live.minor())))
+        }
         _ => Ok(format!("Kubernetes {}, which Strimzi {} supports", profile.kubernetes, release.version)),
     }
+}
+
+/// The live Kubernetes, `what` says which, is outside of what the release supports.
+pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Minor) -> Failure {
+    let (target, version) = (&settings.target, &release.version);
+    let message = format!("{what}, which Strimzi {version} does not support");
+    let failure = Failure::new(KUBERNETES, Kind::Prerequisite, message)
+        .because(format!("Strimzi {version} supports Kubernetes {}", release.kubernetes));
+    let asked = Partial {
+        kafka: settings.kafka.clone(),
+        kubernetes: Some(KubernetesVersion::Minor(live)),
+        mode: settings.preset.map(|preset| context::preset(preset).mode()),
+        ..Partial::default()
+    };
+    let failure = match catalogue::nearest(version, &asked) {
+        Some(near) => failure.hint(format!(
+            "take the nearest Strimzi that supports it (Kubernetes {}): {} --release {}",
+            near.kubernetes,
+            refused::up_of(target),
+            near.version
+        )),
+        None => failure
+            .because(format!("no Strimzi release in the catalogue supports Kubernetes {live}"))
+            .hint("see whether a newer kstrim knows one: kstrim versions"),
+    };
+    let nearest = release.kubernetes.nearest(live);
+    let failure = match &target.context {
+        Some(_) => failure.hint(format!(
+            "or use a cluster with the nearest Kubernetes that Strimzi {version} supports: {nearest}"
+        )),
+        None => failure.hint(format!(
+            "or make another profile with the nearest Kubernetes that Strimzi {version} supports: kstrim up{} \
+             --profile ANOTHER-NAME --release {version} --kubernetes-version {nearest}",
+            refused::flags_without(target, "--profile"),
+        )),
+    };
+    failure.hint(format!(
+        "or try it all the same: {} --release {version} --allow-unsupported",
+        refused::up_of(target)
+    ))
 }
 
 /// What the live operators rule out.
 pub async fn operator(ground: &Ground) -> Verdict {
     match ground.operators.get() {
         None => Verdict::Skip("the cluster was not asked".into()),
-        Some(operators) => Verdict::of(match fits(ground, operators) {
-            Ok((found, Some(live))) => older(ground, &live).await.map(|()| found),
-            Ok((found, None)) => Ok(found),
-            Err(failure) => Err(failure),
-        }),
+        Some(operators) => Verdict::of(against(ground, operators).await),
     }
+}
+
+async fn against(ground: &Ground, operators: &[Value]) -> Result<String> {
+    let choice = ground.choice().await?;
+    let (found, live) = fits(ground, &choice.release.version, operators)?;
+    if let Some(live) = live {
+        older(ground, &choice.release.version, &live).await?;
+    }
+    Ok(match ground.newer().await {
+        Some(newer) => format!(
+            "{found}; there is {newer}: kstrim upgrade --release {newer} --dry-run{}",
+            refused::target_flags(&ground.settings.target)
+        ),
+        None => found,
+    })
 }
 
 /// A Kafka goes to a later Strimzi by steps of its own, over releases in between; without one the
 /// operator alone is replaced.
-async fn older(ground: &Ground, live: &Version) -> Result<()> {
-    let asked = &ground.choice.as_ref().map_err(Clone::clone)?.release.version;
+async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
     let target = &ground.settings.target;
     let kubectl = ground.kubectl.as_ref().map_err(Clone::clone)?;
     let mut there = false;
@@ -270,7 +317,7 @@ async fn older(ground: &Ground, live: &Version) -> Result<()> {
 
 /// A smaller Strimzi over a larger one would leave its resource definitions' stored versions behind; a
 /// second one in another namespace would take the cluster-wide bindings away from the first.
-fn fits(ground: &Ground, operators: &[Value]) -> Result<(String, Option<Version>)> {
+fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String, Option<Version>)> {
     let target = &ground.settings.target;
     let text = |object: &Value, pointer: &str| {
         object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -297,7 +344,6 @@ fn fits(ground: &Ground, operators: &[Value]) -> Result<(String, Option<Version>
             ));
         }
         let live = ownership::release(operator).and_then(|r| r.parse::<Version>().ok());
-        let asked = &ground.choice.as_ref().map_err(Clone::clone)?.release.version;
         if let Some(live) = live.as_ref().filter(|live| *live > asked) {
             return Err(Box::new(
                 Failure::new(

@@ -6,23 +6,35 @@ use crate::component;
 use crate::config::Settings;
 use crate::context;
 use crate::failure::{Failure, Kind, Result};
+use crate::manifest::recognise;
 use crate::manifest::render::Preset;
+use crate::names::Version;
 
 /// The set works, and a person should know something of it.
 use crate::errors::VERSION_NOTE as NOTE;
 
-/// A consistent set for what was asked, before minikube is asked.
+/// A consistent set for what was asked, before minikube is asked. A manifest of the user's says which release it is.
 ///
 /// # Errors
 /// `KS-VERSION-*`, `KS-PRESET-UNSUPPORTED`, `KS-COMPONENT-BROKERS`.
 pub fn choose(settings: &Settings) -> Result<Choice> {
+    let given = || recognise::given(settings.manifests.as_deref()).map(|release| release.version.clone());
+    of_release(settings, settings.release.clone().or_else(given))
+}
+
+/// A consistent set for what was asked, of this release.
+///
+/// # Errors
+/// As [`choose`].
+pub fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choice> {
     let asked = settings.preset.map(context::preset);
     let choice = catalogue::resolve(&Partial {
-        release: settings.release.clone(),
+        release,
         kafka: settings.kafka.clone(),
         kubernetes: settings.kubernetes.clone(),
         mode: asked.map(Preset::mode),
         minikube: None,
+        unsupported: settings.allow_unsupported,
     })?;
     let preset = asked.unwrap_or_else(|| Preset::default_for(choice.release));
     preset.check(choice.release)?;

@@ -133,7 +133,7 @@ impl Default for Setup {
 
 /// What a broker tells of its settings: the names only, and few of the real one's.
 pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 12] = [
         "auto.create.topics.enable",
         "default.replication.factor",
         "log.retention.bytes",
@@ -142,6 +142,10 @@ pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
         "min.insync.replicas",
         "num.partitions",
         "offsets.topic.replication.factor",
+        "share.coordinator.state.topic.min.isr",
+        "share.coordinator.state.topic.replication.factor",
+        "transaction.state.log.min.isr",
+        "transaction.state.log.replication.factor",
     ];
     let config = |name: &&'static str| {
         DescribeConfigsResourceResult::default().with_name(StrBytes::from_static_str(name)).with_value(None)

@@ -37,11 +37,12 @@ impl Schemas {
                 }
                 let mut schema = version["schema"]["openAPIV3Schema"].clone();
                 close(&mut schema);
-                // What the API server adds to every definition.
-                let known = schema["properties"].as_object_mut().unwrap();
-                known.entry("apiVersion").or_insert(json!({"type": "string"}));
-                known.entry("kind").or_insert(json!({"type": "string"}));
-                known.insert("metadata".to_owned(), json!({"type": "object"}));
+                // What the API server adds to every definition; one without properties takes anything.
+                if let Some(known) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+                    known.entry("apiVersion").or_insert(json!({"type": "string"}));
+                    known.entry("kind").or_insert(json!({"type": "string"}));
+                    known.insert("metadata".to_owned(), json!({"type": "object"}));
+                }
                 let name = version["name"].as_str().unwrap();
                 let validator = jsonschema::draft7::new(&schema).unwrap();
                 all.insert((format!("{group}/{name}"), kind.clone()), validator);

@@ -1,0 +1,145 @@
+//! Which Strimzi release is the measure: the one that is installed, the one of a manifest that was given.
+
+use serde_json::Value;
+
+use crate::doctor::{check, doctor, verdicts};
+use crate::harness::{ProfileSeed, Test};
+use crate::support::{KAFKA, PROFILE, events, failure, fresh, install_of, quick, text, told};
+
+fn manifest(release: &str) -> String {
+    format!("manifests/strimzi-cluster-operator-{release}.yaml")
+}
+
+/// A machine with the manifests of these releases, in one folder.
+fn with(releases: &[(&str, &[&str])]) -> Test {
+    let test = fresh().scenario(quick);
+    for (release, kafkas) in releases {
+        test.write(&manifest(release), text(&install_of(release, kafkas, &["v1"])));
+    }
+    test
+}
+
+const OLD: (&str, &[&str]) = ("1.0.1", &["4.1.0", "4.1.1", "4.1.2", "4.2.0"]);
+const NEW: (&str, &[&str]) = ("1.2.0", &["4.2.0", "4.2.1", "4.3.0", "4.3.1"]);
+
+#[test]
+fn the_release_of_a_manifest_is_taken() {
+    let mut test = with(&[OLD]);
+    // A file, and a folder.
+    for given in [manifest("1.0.1"), "manifests".to_owned()] {
+        let planned = test.args(["plan", "--manifests", &given]).run().expect(0).stdout;
+        assert!(planned.contains("1.0.1") && planned.contains("4.2.0"), "{planned}");
+    }
+    let lines = events(&mut test, ["up", "--manifests", "manifests"], 0);
+    assert_eq!(lines[0]["release"], "1.0.1", "{}", told(&lines));
+    // Of several, the newest; or the one that is asked for.
+    let mut test = with(&[OLD, NEW]);
+    let lines = events(&mut test, ["up", "--manifests", "manifests", "--release", "1.0.1"], 0);
+    assert_eq!(lines[0]["release"], "1.0.1", "{}", told(&lines));
+    let mut test = with(&[OLD, NEW]);
+    let lines = events(&mut test, ["up", "--manifests", "manifests"], 0);
+    assert_eq!(lines[0]["release"], "1.2.0", "{}", told(&lines));
+    let mut test = with(&[OLD, NEW]);
+    let lines = events(&mut test, ["up", "--manifests", "manifests", "--release", "1.1.0"], 2);
+    assert_eq!(failure(&lines), "KS-MANIFEST-UNREADABLE", "{}", told(&lines));
+    assert!(told(&lines).contains("--release 1.0.1, --release 1.2.0"), "{}", told(&lines));
+}
+
+#[test]
+fn doctor_judges_by_what_is_installed() {
+    let mut test = with(&[OLD]);
+    test.args(["up", "--manifests", "manifests"]).run().expect(0);
+    let healthy = doctor(&mut test, &[], 0);
+    assert_eq!(verdicts(&healthy)["profile.operator"], "ok");
+    let found = check(&healthy, "profile.operator")["found"].as_str().unwrap_or_default();
+    assert!(found.starts_with("Strimzi 1.0.1 is installed; there is 1.2.0: kstrim upgrade"), "{found}");
+    assert!(check(&healthy, "versions.set")["found"].to_string().contains("Strimzi 1.0.1"), "{healthy}");
+    // Who asks for another one is told that `up` would not go there.
+    let asked = doctor(&mut test, &["--release=1.2.0"], 1);
+    assert_eq!(verdicts(&asked)["profile.operator"], "failed KS-RELEASE-UPGRADE");
+}
+
+#[test]
+fn a_kubernetes_that_does_not_fit_names_what_would() {
+    let of = |kubernetes: &str| {
+        let seed = ProfileSeed { kubernetes: kubernetes.into(), ..ProfileSeed::default() };
+        fresh().scenario(|s| {
+            quick(s);
+            s.profiles.push(seed.clone());
+        })
+    };
+    let mut test = of("v1.25.3");
+    let lines = events(&mut test, ["up", "--adopt", "--namespace", "mine"], 3);
+    assert_eq!(failure(&lines), "KS-KUBERNETES-UNSUPPORTED");
+    for words in [
+        "kstrim up --namespace mine --release 0.47.0",
+        "kstrim up --namespace mine --profile ANOTHER-NAME --release 1.2.0 --kubernetes-version 1.30",
+    ] {
+        assert!(told(&lines).contains(words), "{words} in {}", told(&lines));
+    }
+    // With ZooKeeper another one is the nearest.
+    let lines = events(&mut test, ["up", "--adopt", "--preset", "zookeeper", "--release", "0.30.0"], 3);
+    assert!(told(&lines).contains("kstrim up --release 0.31.0"), "{}", told(&lines));
+    // As minikube 1.39.0 makes it by itself: no release supports it.
+    let mut test = of("v1.37.0");
+    let lines = events(&mut test, ["up", "--adopt", "--system-tools"], 3);
+    assert_eq!(failure(&lines), "KS-KUBERNETES-UNSUPPORTED");
+    let said = told(&lines);
+    assert!(said.contains("no Strimzi release in the catalogue supports Kubernetes 1.37"), "{said}");
+    assert!(said.contains("--release 1.2.0 --kubernetes-version 1.36"), "{said}");
+}
+
+#[test]
+fn a_kafka_that_is_too_new_is_refused_with_the_newest_that_works() {
+    let mut test = Test::new();
+    for (more, newest) in [
+        (&[][..], "the newest that works: --kafka 4.3.1 (Strimzi 1.2.0)"),
+        (&["--release=1.0.1"], "the newest that works: --kafka 4.2.0 (Strimzi 1.0.1)"),
+        (&["--preset=zookeeper"], "the newest that works: --kafka 3.9.2 (Strimzi 0.45.2)"),
+    ] {
+        let run = test.args(["up", "--kafka", "4.4.0"].iter().chain(more)).run().expect(2);
+        assert!(
+            run.stderr.contains("KS-VERSION-KAFKA-UNKNOWN") && run.stderr.contains(newest),
+            "{}",
+            run.stderr
+        );
+    }
+    // One that another release knows.
+    let run = test.args(["up", "--release", "1.0.1", "--kafka", "4.3.1"]).run().expect(2);
+    for words in
+        ["Strimzi 1.0.1 runs Kafka 4.1.0", "--release 1.0.1 --kafka 4.2.0", "--release 1.2.0 --kafka 4.3.1"]
+    {
+        assert!(run.stderr.contains(words), "{words} in {}", run.stderr);
+    }
+    assert_eq!(test.calls(), []);
+}
+
+/// The settings of a Kafka that count brokers.
+fn config(test: &Test) -> Value {
+    test.object(PROFILE, KAFKA)["spec"]["kafka"]["config"].clone()
+}
+
+#[test]
+fn one_broker_is_set_up_for_all_that_one_can_carry_and_scale_says_what_could_be_raised() {
+    let mut test = crate::support::ready();
+    let config = config(&test);
+    for need in kstrim::catalogue::broker::needs(&"4.3.1".parse().expect("a version")) {
+        assert_eq!(config[need.name], 1, "{}", need.name);
+    }
+    let lines = events(&mut test, ["scale", "--brokers", "3"], 0);
+    let ended = lines.iter().find(|l| l["type"] == "task_finished").expect("an end");
+    let said = ended["detail"].as_str().unwrap_or_default();
+    for words in [
+        "share.coordinator.state.topic.replication.factor=3 share.coordinator.state.topic.min.isr=2",
+        "kstrim set offsets.topic.replication.factor=3",
+        "default.replication.factor=3 min.insync.replicas=2",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    let command = said.split("kstrim set ").nth(1).expect("a command");
+    let settings: Vec<&str> = command.split(' ').filter(|word| word.contains('=')).collect();
+    test.args(["set"].into_iter().chain(settings)).run().expect(0);
+    let lines = events(&mut test, ["scale", "--brokers", "2"], 2);
+    assert_eq!(failure(&lines), "KS-SCALE-REPLICATION", "{}", told(&lines));
+    assert!(told(&lines).contains("share.coordinator.state.topic.replication.factor=3"), "{}", told(&lines));
+}
