@@ -37,7 +37,7 @@ pub use lock::subjects;
 pub use operator::rivals;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
 pub use severity::{TABLE as SEVERITIES, severity};
-pub use storage::storage_classes;
+pub use storage::{STORAGE_CLASS, storage_classes};
 pub use teardown::held;
 pub use unknown::timed_out;
 pub use working::{LINES as OPERATOR_LINES, reconciliations};

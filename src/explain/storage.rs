@@ -9,7 +9,8 @@ use super::{Family, Rule};
 use crate::failure::Id;
 use crate::observe::pod::{Claim, Event};
 
-const STORAGE_CLASS: Id = Id("KS-STORAGE-CLASS");
+/// There is no storage class of a name, or none that is the default.
+pub const STORAGE_CLASS: Id = Id("KS-STORAGE-CLASS");
 const VOLUME_UNBOUND: Id = Id("KS-VOLUME-UNBOUND");
 pub(super) const VOLUME_FULL: Id = Id("KS-VOLUME-FULL");
 pub(super) const CLUSTER_ID: Id = Id("KS-CLUSTER-ID");

@@ -241,8 +241,12 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
     if text(&claim, "/status/phase") != "Pending" {
         return;
     }
+    let is_default = |class: &&Value| {
+        class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
+    };
+    let classes = c.list("storageclasses.storage.k8s.io", "");
     let class = match text(&claim, "/spec/storageClassName") {
-        "" => "standard",
+        "" => classes.iter().find(is_default).map_or("standard", |class| text(class, "/metadata/name")),
         class => class,
     };
     if c.get(&format!("storageclasses.storage.k8s.io//{class}")).is_none() {
