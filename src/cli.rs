@@ -398,6 +398,9 @@ pub struct Status {
     /// Print again at each change, until Ctrl-C
     #[arg(long, short = 'w')]
     pub watch: bool,
+    /// Show the topics that Kafka and Strimzi keep for themselves, too
+    #[arg(long)]
+    pub internal_topics: bool,
     /// How to print
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,

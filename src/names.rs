@@ -152,6 +152,21 @@ name! {
     topic_ok, mend_topic
 }
 
+/// Whether a topic is one that Kafka or Strimzi's topic operator keeps for itself. The topic operator of Strimzi 0.40
+/// and before makes `KafkaTopic`s of them.
+pub fn is_internal_topic(topic: &str) -> bool {
+    const KAFKAS: [&str; 5] = [
+        "__consumer_offsets",
+        "__transaction_state",
+        "__share_group_state",
+        "__cluster_metadata",
+        "__remote_log_metadata",
+    ];
+    KAFKAS.contains(&topic)
+        || topic == "__strimzi_store_topic"
+        || topic.starts_with("__strimzi-topic-operator-kstreams-")
+}
+
 name! {
     /// A Kafka user (the `KafkaUser` resource's name): a DNS-1123 subdomain, and at most 64
     /// characters, since a certificate's common name holds no more.

@@ -70,7 +70,10 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
     Readiness::progressing(match pods.iter().find(|p| !p.ready()) {
         Some(pod) => format!("operator: {}", pod_state_with_events(scene.snapshot, *pod)),
         None if pods.is_empty() => "operator: waiting for its pod".to_owned(),
-        None => "operator: replacing the old pod".to_owned(),
+        None if pods.len() < scene.all_operator_pods().count() => {
+            "operator: replacing the old pod".to_owned()
+        }
+        None => "operator: its pod is ready, its Deployment not yet".to_owned(),
     })
 }
 
@@ -177,12 +180,21 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
         return Readiness::progressing(broker(scene, *pod));
     }
     match nodes.len() {
-        0 => Readiness::progressing("brokers: waiting for the operator to create them"),
+        0 => Readiness::progressing(before_brokers(scene)),
         there if there < wanted => Readiness::progressing(format!("brokers: {there} of {wanted} are there")),
         there if there > wanted => {
             Readiness::progressing(format!("brokers: {there} are there, {wanted} are wanted"))
         }
         _ => Readiness::Ready,
+    }
+}
+
+/// What brokers wait for that are not there yet: where there is a ZooKeeper the operator creates them once it is ready.
+fn before_brokers(scene: &Scene<'_>) -> String {
+    let starting = scene.zookeeper().filter(|p| !p.ready()).min_by_key(|p| p.0.name().to_owned());
+    match starting {
+        Some(pod) => format!("ZooKeeper {}: {}", pod.0.name(), pod_state_with_events(scene.snapshot, pod)),
+        None => "brokers: waiting for the operator to create them".to_owned(),
     }
 }
 
@@ -291,4 +303,74 @@ pub fn crds_established(snapshot: &Snapshot, names: &[&str], version: Option<&st
         }
     }
     Readiness::Ready
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::explain::{Answers, Expect};
+    use crate::observe::cluster::OPERATOR;
+    use crate::observe::{Kind, Store};
+
+    fn pod(name: &str, labels: &Value, ready: bool) -> Value {
+        json!({"metadata": {"namespace": "kafka", "name": name, "labels": labels},
+            "spec": {"nodeName": "n", "containers": [{"name": "c", "image": "i"}]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}],
+                "containerStatuses": [{"name": "c", "ready": ready, "image": "i", "state": {"running": {}}}]}})
+    }
+
+    /// What is waited for in a world of these objects.
+    fn why(objects: BTreeMap<Kind, Vec<Value>>, look: fn(&Scene<'_>, &Verdict) -> Readiness) -> String {
+        let store = Store::new();
+        for (kind, objects) in objects {
+            store.replace(kind, objects);
+        }
+        let (snapshot, expect) = (store.snapshot(), Expect::kafka("kafka", "my-cluster"));
+        let answers = Answers::new();
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+        match look(&scene, &Verdict::default()) {
+            Readiness::Progressing { why } => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The Deployment's status comes after its pod's: nothing is replaced then.
+    #[test]
+    fn an_old_pod_is_replaced_only_where_there_is_one() {
+        let operator = |hash: &str, name: &str| {
+            let labels =
+                json!({"name": OPERATOR, "strimzi.io/kind": "cluster-operator", "pod-template-hash": hash});
+            pod(name, &labels, true)
+        };
+        let deployment = json!({"metadata": {"namespace": "kafka", "name": OPERATOR, "generation": 1},
+            "spec": {"replicas": 1}, "status": {"observedGeneration": 1, "replicas": 1}});
+        let world = |pods| BTreeMap::from([(Kind::Deployment, vec![deployment.clone()]), (Kind::Pod, pods)]);
+        let mut new = operator("b", "operator-b");
+        new["metadata"]["creationTimestamp"] = json!("2026-11-01T10:00:00Z");
+        assert_eq!(
+            why(world(vec![new.clone()]), super::operator),
+            "operator: its pod is ready, its Deployment not yet"
+        );
+        let mut old = operator("a", "operator-a");
+        old["metadata"]["creationTimestamp"] = json!("2026-11-01T09:00:00Z");
+        assert_eq!(why(world(vec![old, new]), super::operator), "operator: replacing the old pod");
+    }
+
+    #[test]
+    fn while_zookeeper_starts_it_is_named() {
+        let kafka = json!({"metadata": {"namespace": "kafka", "name": "my-cluster", "generation": 1},
+            "spec": {"kafka": {"replicas": 1}, "zookeeper": {"replicas": 1}}, "status": {"conditions": []}});
+        let labels = json!({"strimzi.io/cluster": "my-cluster", "strimzi.io/name": "my-cluster-zookeeper"});
+        let world = |ready| {
+            let zookeeper = pod("my-cluster-zookeeper-0", &labels, ready);
+            BTreeMap::from([(Kind::Kafka, vec![kafka.clone()]), (Kind::Pod, vec![zookeeper])])
+        };
+        assert_eq!(why(world(false), brokers), "ZooKeeper my-cluster-zookeeper-0: starting");
+        assert_eq!(why(world(true), brokers), "brokers: waiting for the operator to create them");
+    }
 }

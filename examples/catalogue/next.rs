@@ -213,7 +213,8 @@ fn rendering(release: &Release, objects: &[Object], found: &mut Findings<'_>) {
     for (preset, tuning) in presets.flat_map(|preset| [(preset, true), (preset, false)]) {
         let kafka = &release.default_kafka;
         let (namespace, cluster, storage) = (&namespace, &cluster, &storage);
-        let input = RenderInput { release, kafka, preset, namespace, cluster, tuning, storage };
+        let input =
+            RenderInput { release, kafka, preset, namespace, cluster, tuning, storage, storage_class: None };
         for object in render::kafka(&input).unwrap_or_default() {
             wrong.extend(schemas.check(&object).err().map(|why| format!("{}: {why}", object.kind())));
         }

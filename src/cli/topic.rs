@@ -67,6 +67,9 @@ pub struct TopicCreate {
 /// `kstrim topic list`
 #[derive(Debug, Clone, Args)]
 pub struct TopicList {
+    /// Show the topics that Kafka and Strimzi keep for themselves, too
+    #[arg(long)]
+    pub internal_topics: bool,
     /// How to print
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,

@@ -86,9 +86,9 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
             namespace.pods += 1;
         }
     }
-    // In somebody else's namespace everything is theirs and is not listed one by one; in `kube-*` nothing is.
+    // In somebody else's namespace everything is theirs and is not listed one by one; in the system's nothing is.
     let mut theirs: BTreeSet<String> = BTreeSet::new();
-    for namespace in found.values_mut().filter(|n| !n.others && !n.name.starts_with("kube-")) {
+    for namespace in found.values_mut().filter(|n| !n.others && !first_start::is_system(&n.name)) {
         let failed = |e| ownership::api_failure(cx, "list what is in the cluster", &e);
         let installation = Installation::find(&cx.kubectl, &namespace.name, "").await.map_err(failed)?;
         let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;

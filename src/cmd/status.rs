@@ -12,6 +12,7 @@ use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::exec::system::System;
 use crate::failure::{Kind, Result};
+use crate::names::is_internal_topic;
 use crate::observe::{Kind as ObservedKind, Store, Watcher};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::report::style::{Look, Spans, Tone};
@@ -159,6 +160,7 @@ async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
 struct Screen {
     format: Format,
     watch: bool,
+    internal_topics: bool,
     /// The block that is written over, on a terminal.
     live: Option<ProgressBar>,
     look: Look,
@@ -182,6 +184,7 @@ impl Screen {
         Self {
             format: args.output,
             watch: args.watch,
+            internal_topics: args.internal_topics,
             live: in_place.then(in_place_block).filter(|block| !block.is_hidden()),
             look: super::stdout_look(),
             sink: Sink::new(Box::new(output::stdout().writer())),
@@ -195,7 +198,8 @@ impl Screen {
     }
 
     /// Print it, if it says something new.
-    fn show(&mut self, status: Status) {
+    fn show(&mut self, mut status: Status) {
+        status.topics.retain(|t| self.internal_topics || !is_internal_topic(&t.topic));
         let first = self.last.is_none();
         let news = self.last.as_ref().is_none_or(|last| changed(last, &status));
         if let Some(live) = &mut self.live {

@@ -38,6 +38,7 @@ pub use lock::subjects;
 pub use operator::rivals;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
 
+pub(crate) use storage::STORAGE_CLASS;
 pub use storage::storage_classes;
 pub use teardown::held;
 pub use unknown::timed_out;

@@ -243,6 +243,12 @@ impl<'a> Scene<'a> {
         self.snapshot.pods(&self.expect.namespace).filter(move |p| p.is_kafka_node_of(cluster))
     }
 
+    /// The pods of the expected Kafka's ZooKeeper.
+    pub fn zookeeper(&self) -> impl Iterator<Item = Pod<'a>> {
+        let cluster = self.expect.cluster.as_str();
+        self.snapshot.pods(&self.expect.namespace).filter(move |p| p.is_zookeeper_of(cluster))
+    }
+
     /// The pods that matter of the expected Kafka: its nodes, the entity operator and what else the operator
     /// makes of the Kafka; or the nodes and a component; or, where everything matters, all of them.
     pub fn cluster_pods(&self) -> impl Iterator<Item = Pod<'a>> {
@@ -293,12 +299,15 @@ impl<'a> Scene<'a> {
     /// The operator's pods of the newest revision. While a broken revision is being replaced
     /// its pod stays until the new one is ready: it says nothing of the present.
     pub fn operator_pods(&self) -> Vec<Pod<'a>> {
-        let all = || {
-            self.snapshot.pods(&self.expect.operator_namespace).filter(|p| p.is_operator() && !p.0.deleting())
-        };
+        let all = || self.all_operator_pods().filter(|p| !p.0.deleting());
         let revision = |p: &Pod<'a>| p.0.label("pod-template-hash").unwrap_or("");
         let Some(newest) = all().max_by_key(|p| p.0.created()) else { return Vec::new() };
         all().filter(|p| revision(p) == revision(&newest)).collect()
+    }
+
+    /// The operator's pods of every revision, those being deleted too.
+    pub fn all_operator_pods(&self) -> impl Iterator<Item = Pod<'a>> {
+        self.snapshot.pods(&self.expect.operator_namespace).filter(Pod::is_operator)
     }
 
     /// When the Kafka or its pools last changed, as far as can be told; a verdict from before

@@ -10,7 +10,7 @@ use crate::observe::pod::{Claim, Event};
 use crate::words;
 
 pub(crate) use crate::errors::CLUSTER_ID;
-use crate::errors::STORAGE_CLASS;
+pub(crate) use crate::errors::STORAGE_CLASS;
 pub(crate) use crate::errors::VOLUME_FULL;
 use crate::errors::VOLUME_UNBOUND;
 

@@ -136,6 +136,8 @@ pub struct RenderInput<'a> {
     pub tuning: bool,
     /// The size of each volume. On minikube's host path volumes nothing reserves it.
     pub storage: &'a StorageSize,
+    /// The storage class of the volumes; `None` for the cluster's default.
+    pub storage_class: Option<&'a str>,
 }
 
 /// The cluster's resources in the order to apply them: node pools where the release has them,
@@ -237,10 +239,14 @@ fn storage(input: &RenderInput<'_>, kraft_metadata: bool) -> Value {
 }
 
 fn plain_storage(input: &RenderInput<'_>) -> Value {
-    match input.preset {
-        Preset::Ephemeral => json!({"type": "ephemeral"}),
-        _ => json!({"type": "persistent-claim", "size": input.storage.as_str()}),
+    if input.preset == Preset::Ephemeral {
+        return json!({"type": "ephemeral"});
     }
+    let mut storage = json!({"type": "persistent-claim", "size": input.storage.as_str()});
+    if let Some(class) = input.storage_class {
+        storage["class"] = class.into();
+    }
+    storage
 }
 
 fn tune(kafka: &mut Object, zookeeper: bool) {

@@ -11,6 +11,7 @@ fn render(release: &Release, preset: Preset, tuning: bool) -> Result<Vec<Object>
         cluster: &"my-cluster".parse().unwrap(),
         tuning,
         storage: &"100Gi".parse().unwrap(),
+        storage_class: None,
     })
 }
 

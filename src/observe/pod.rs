@@ -200,6 +200,12 @@ impl<'a> Pod<'a> {
             && self.0.label("strimzi.io/name").and_then(|n| n.strip_suffix("-kafka")) == Some(cluster)
     }
 
+    /// Whether it is a ZooKeeper node of `cluster`.
+    pub fn is_zookeeper_of(&self, cluster: &str) -> bool {
+        self.cluster() == Some(cluster)
+            && self.0.label("strimzi.io/name").and_then(|n| n.strip_suffix("-zookeeper")) == Some(cluster)
+    }
+
     /// Whether it is a Kafka or ZooKeeper node whose volume is the pod's own (`type: ephemeral`): the data is lost
     /// with the pod. Strimzi calls such volumes `data`, `data-0` ...
     pub fn holds_data(&self) -> bool {

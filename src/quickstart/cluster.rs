@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{apiserver, first_start, gone, identity, ownership, patience, refused};
+use super::{apiserver, first_start, gone, identity, nodes, ownership, patience, refused};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::context::{Cx, Machine, Start};
 use crate::engine::journal::{Journal, JournalFile};
@@ -301,6 +301,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
         token: None,
         extra: settings.minikube_args.clone(),
     };
+    options.extra.extend(nodes::flag(settings));
     if exists {
         return Ok(options);
     }

@@ -10,11 +10,13 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::checks::{self, Ground, Group};
-use super::{cluster, ownership, rivals, sources};
+use super::{cluster, ownership, refused, rivals, sources};
 use crate::cluster::installation;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain;
 use crate::failure::{Failure, Kind, Result};
+use crate::manifest::render::Preset;
 use crate::names::KubernetesVersion;
 use crate::observe::cluster::Deployment;
 use crate::observe::{Kind as ObservedKind, Object};
@@ -89,9 +91,10 @@ impl Task<Cx> for Preflight {
         ownership::settle(cx).await?;
         ownership::installation(cx).await?;
         let kubernetes = kubernetes(cx).await?;
-        let (allowed, theirs) = tokio::join!(allowed(cx), strimzi(cx));
+        let (allowed, theirs, volumes) = tokio::join!(allowed(cx), strimzi(cx), volumes(cx));
         allowed?;
         theirs?;
+        volumes?;
         let mut operators = operators(cx).await?;
         rivals::tell(cx, &operators);
         operators.retain(installation::by_kstrim);
@@ -199,6 +202,52 @@ async fn strimzi(cx: &Cx) -> Result<()> {
         failure = failure.because(format!("its operator runs in namespace {namespace}"));
     }
     Err(Box::new(failure.hint("use that Strimzi as it is, or a cluster without one")))
+}
+
+/// Refuse where nobody would make the volumes of a new Kafka: its claims name no storage class, and without a default
+/// one they wait for ever. What cannot be read is left to the claims.
+async fn volumes(cx: &Cx) -> Result<()> {
+    if cx.preset() == Preset::Ephemeral {
+        return Ok(());
+    }
+    let Ok(Some(list)) = cx.kubectl.find("/apis/storage.k8s.io/v1/storageclasses").await else {
+        return Ok(());
+    };
+    let classes = explain::storage_classes(&list);
+    let named: Vec<&str> = classes.lines().filter_map(|line| line.split(' ').next()).collect();
+    if classes.lines().any(|line| line.ends_with(" default")) || has_volumes(cx).await {
+        return Ok(());
+    }
+    let flags = refused::target_flags(&cx.settings.target);
+    let failure = Failure::new(
+        explain::STORAGE_CLASS,
+        Kind::Prerequisite,
+        "the cluster has no default storage class: nothing would make Kafka's volumes",
+    );
+    let failure = match named.as_slice() {
+        [] => {
+            failure.because("it has no storage class at all").hint("install a provisioner of volumes in it")
+        }
+        [first, ..] => failure.because(format!("its storage classes: {}", named.join(", "))).hint(format!(
+            "make one the default: kstrim kubectl{flags} -- annotate storageclass {first} \
+             storageclass.kubernetes.io/is-default-class=true"
+        )),
+    };
+    let up = refused::up_without(cx, "--preset");
+    Err(Box::new(
+        failure.hint(format!("or do without volumes, for data that may be lost: {up} --preset ephemeral")),
+    ))
+}
+
+/// Whether there are volume claims of the Kafka already.
+async fn has_volumes(cx: &Cx) -> bool {
+    let path = format!(
+        "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",
+        cx.namespace(),
+        cx.cluster()
+    );
+    let found = cx.kubectl.find(&path).await.ok().flatten();
+    found.is_some_and(|list| list["items"].as_array().is_some_and(|items| !items.is_empty()))
 }
 
 /// A task with other needs.

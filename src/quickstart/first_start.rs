@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 
-use super::ownership;
+use super::{nodes, ownership};
 use crate::context::Cx;
 use crate::failure::Result;
 use crate::observe::Object;
@@ -55,9 +55,14 @@ pub async fn is_inhabited(cx: &Cx) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether every cluster has a namespace of this name.
+/// Whether every cluster has a namespace of this name, or minikube makes it.
 pub fn is_kubernetes(namespace: &str) -> bool {
-    namespace == "default" || namespace.starts_with("kube-")
+    namespace == "default" || is_system(namespace)
+}
+
+/// Whether nothing in a namespace of this name is anybody's: Kubernetes' and minikube's own.
+pub fn is_system(namespace: &str) -> bool {
+    namespace.starts_with("kube-") || namespace == nodes::STORAGE_NAMESPACE
 }
 
 /// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::{sources, unbundle};
+use super::{nodes, sources, unbundle};
 use crate::bundle;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
@@ -33,6 +33,8 @@ pub(crate) use crate::errors::IMAGE_ARCHIVE as LOAD;
 #[derive(Default)]
 pub struct Images {
     done: Cell<bool>,
+    /// How many archives this run has loaded.
+    loaded: Cell<Option<usize>>,
     /// Images that are left to the kubelet.
     left: RefCell<Vec<String>>,
 }
@@ -45,10 +47,14 @@ impl Task<Cx> for Images {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         if self.done.get() {
-            let count = sources::install(cx).await?.images.len();
-            return Ok(Doneness::Done(match self.left.borrow().as_slice() {
-                [] => format!("{count} images are in the cluster"),
-                left => format!("the kubelet will pull {}", left.join(", ")),
+            let left = self.left.borrow().join(", ");
+            return Ok(Doneness::Done(match left.as_str() {
+                "" => match self.loaded.get() {
+                    Some(1) => "1 image archive is loaded".to_owned(),
+                    Some(archives) => format!("{archives} image archives are loaded"),
+                    None => in_cluster(sources::install(cx).await?.images.len()),
+                },
+                left => format!("the kubelet will pull {left}"),
             }));
         }
         if let Some(how) = by_kubelet(cx) {
@@ -66,7 +72,7 @@ impl Task<Cx> for Images {
         };
         let missing: Vec<&str> = wanted.iter().filter(|i| !there(i)).map(AsRef::as_ref).collect();
         Ok(if missing.is_empty() {
-            Doneness::Done(format!("{} images are in the cluster", wanted.len()))
+            Doneness::Done(in_cluster(wanted.len()))
         } else {
             Doneness::Pending(format!("missing: {}", missing.join(", ")))
         })
@@ -80,11 +86,14 @@ impl Task<Cx> for Images {
         };
         if archives.is_empty() {
             cx.machine_reaches(Machine::Api).await;
+            nodes::joined(cx, "images").await?;
             *self.left.borrow_mut() = pull(cx).await?;
         } else {
             cx.machine_reaches(Machine::Up).await;
+            nodes::joined(cx, "images").await?;
             if !all_kept(cx).await? {
                 load(cx, "images", &archives).await?;
+                self.loaded.set(Some(archives.len()));
                 *self.left.borrow_mut() = lacking(cx).await?;
             }
         }
@@ -125,6 +134,12 @@ fn held(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName)
     let listed = node.images().any(|i| same(i, image.as_str()));
     let mut pods = snapshot.pods(namespace).filter(|p| p.node() == node.0.name());
     listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
+}
+
+/// That the images the preset runs are there, of which the cluster may have more.
+fn in_cluster(images: usize) -> String {
+    let plural = if images == 1 { " is" } else { "s are" };
+    format!("{images} image{plural} in the cluster")
 }
 
 /// An archive's name for people.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::patience::Patience;
-use super::{component as beside, ownership, refused};
+use super::{component as beside, nodes, ownership, refused};
 use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -134,6 +134,7 @@ impl Task<Cx> for Kafka {
             self.patience.changed_now();
             return Ok(());
         }
+        nodes::joined(cx, "kafka").await?;
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         self.patience.changed_now();
         beside::rules(cx).await?;
@@ -176,6 +177,7 @@ pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
         namespace: &cx.settings.target.namespace,
         cluster: &cx.settings.target.cluster,
         storage: &cx.settings.storage,
+        storage_class: nodes::storage_class(cx),
         tuning: !cx.settings.stock,
     })
 }

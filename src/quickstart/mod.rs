@@ -28,6 +28,7 @@ pub mod images;
 pub mod kafka;
 pub mod namespace;
 pub mod next;
+pub mod nodes;
 pub mod operator;
 pub mod ownership;
 pub mod patience;

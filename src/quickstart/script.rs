@@ -138,6 +138,7 @@ fn start(cx: &Cx) -> String {
     if let Some(nodes) = settings.nodes {
         words.push(format!("--nodes={nodes}"));
     }
+    words.extend(super::nodes::flag(settings));
     words.extend(settings.minikube_args.iter().cloned());
     let shown = redact::arguments(&words);
     let note =

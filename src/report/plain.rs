@@ -147,6 +147,9 @@ impl Reporter for Plain {
             Event::Smoke(report) => {
                 let words = summary::smoke(report);
                 self.say(SELF, &words);
+                if let Some(after) = self.run.verified {
+                    self.say(SELF, &summary::usable(after));
+                }
                 // Said; the summary need not say it again.
                 self.run.smoke = None;
             }

@@ -86,6 +86,8 @@ pub struct Run {
     pub tasks: Vec<Task>,
     /// The smoke test's measurements, once there are any.
     pub smoke: Option<SmokeReport>,
+    /// When the first messages had come back, from the run's begin, where other tasks went on after it.
+    pub verified: Option<Duration>,
     /// When it began by the calendar.
     began: Option<Timestamp>,
     /// Time since it began, as far as known: of the last event or tick.
@@ -159,6 +161,11 @@ impl Run {
             }
             Event::Smoke(report) => {
                 self.smoke = Some(report.clone());
+                let open = self.tasks.iter().filter(|t| !matches!(t.status, Status::Ended(_))).count();
+                // The smoke test's own task is one of them.
+                if report.verified > 0 && open > 1 {
+                    self.verified.get_or_insert(self.now);
+                }
                 Change::Told
             }
             Event::Command { .. }

@@ -1,5 +1,7 @@
 //! What is printed when a run is over, the same in every drawing for people.
 
+use std::time::Duration;
+
 use super::duration::{human, human_seconds};
 use super::failure_block;
 use super::state::{Run, Status, word};
@@ -31,9 +33,10 @@ pub fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, time
     }
     out.push('\n');
     out.push_str(&verdict(run, *outcome, *exit_code, *seconds, look));
-    if let Some(report) = &run.smoke {
-        let indented = columns.map(|columns| columns.saturating_sub(2));
-        for line in text::fill(&smoke(report), indented, 0) {
+    let verified = run.verified.map(|after| format!("first message verified after {}", human(after)));
+    let indented = columns.map(|columns| columns.saturating_sub(2));
+    for words in verified.into_iter().chain(run.smoke.as_ref().map(smoke)) {
+        for line in text::fill(&words, indented, 0) {
             out.push_str(&format!("  {line}\n"));
         }
     }
@@ -56,6 +59,11 @@ fn verdict(run: &Run, outcome: Outcome, exit_code: u8, seconds: f64, look: Look)
     format!("{} {}\n", look.paint(Tone::Strong, &format!("{name}:")), look.paint(tone, &words))
 }
 
+/// That Kafka can be used, though the run goes on.
+pub fn usable(after: Duration) -> String {
+    format!("first message verified after {}: Kafka can be used from now on", human(after))
+}
+
 /// Which task took how long.
 fn time_table(run: &Run, look: Look, columns: Option<usize>) -> String {
     let mut table = Table::default().indent(2).right(1);
@@ -70,7 +78,7 @@ fn time_table(run: &Run, look: Look, columns: Option<usize>) -> String {
 /// The smoke test in a sentence.
 pub fn smoke(report: &SmokeReport) -> String {
     let ms = |ms: u64| {
-        if ms < 1000 { format!("{ms} ms") } else { human(std::time::Duration::from_millis(ms)) }
+        if ms < 1000 { format!("{ms} ms") } else { human(Duration::from_millis(ms)) }
     };
     let plural = |n: u64| if n == 1 { "" } else { "s" };
     let mut words = format!(

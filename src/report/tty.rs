@@ -92,10 +92,13 @@ impl Reporter for Tty {
                     self.bars.print(&text::fill(&line, Some(self.columns()), 2).join("\n"));
                 }
             }
-            Event::Command { .. }
-            | Event::DeletionPlanned(_)
-            | Event::Smoke(_)
-            | Event::ComponentSmoke(_) => {}
+            Event::Smoke(_) => {
+                if let Some(after) = self.run.verified {
+                    let words = text::fill(&summary::usable(after), Some(self.columns()), 2).join("\n");
+                    self.bars.print(&format!("{}\n", self.look.paint(Tone::Good, &words)));
+                }
+            }
+            Event::Command { .. } | Event::DeletionPlanned(_) | Event::ComponentSmoke(_) => {}
             Event::RunFinished { .. } => self.close(&line.event),
             Event::TaskProgress { .. } if change == Change::Nothing => {}
             Event::TaskProgress { .. } | Event::TaskStarted { .. } | Event::TaskFinished { .. } => {

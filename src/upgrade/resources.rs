@@ -123,6 +123,8 @@ fn before(cx: &Cx, kafka: &Value) -> Option<Vec<Object>> {
         namespace: &target.namespace,
         cluster: &target.cluster,
         storage: &cx.settings.storage,
+        // Storage stays as it is (`shape::over`).
+        storage_class: None,
         tuning: !cx.settings.stock,
     })
     .ok()

@@ -158,3 +158,36 @@ fn a_cluster_that_is_away_is_told_of_by_its_context_and_left_alone() {
     );
     assert_eq!((&document["fixes"], machine_calls(&test)), (&json!([]), 0));
 }
+
+/// Its volumes would wait for ever: told before anything is changed.
+#[test]
+fn a_cluster_without_a_default_storage_class_is_refused_unless_no_volumes_are_needed() {
+    let mut test = world();
+    let class = |annotations: Value| {
+        json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "example.com/disks",
+            "metadata": {"name": "disks", "annotations": annotations}})
+    };
+    test.fake("kubectl", ["--context", CLUSTER, "delete", "storageclass", "standard"]).expect(0);
+    let up = ["up", "--context", CLUSTER, "--preset", "single", "--yes"];
+    let lines = events(&mut test, up, 3);
+    assert_eq!(failure(&lines), "KS-STORAGE-CLASS");
+    assert!(told(&lines).contains("kstrim up --context prod --preset ephemeral"), "{}", told(&lines));
+    apply_foreign_to(&test, CLUSTER, &[class(json!({}))]);
+    let lines = events(&mut test, up, 3);
+    assert_eq!(failure(&lines), "KS-STORAGE-CLASS");
+    assert!(
+        told(&lines).contains(
+            "kstrim kubectl --context prod -- annotate storageclass disks \
+             storageclass.kubernetes.io/is-default-class=true"
+        ),
+        "{}",
+        told(&lines)
+    );
+    assert_eq!(written(&test), Vec::<String>::new());
+    let ephemeral = ["up", "--context", CLUSTER, "--preset", "ephemeral", "--yes"];
+    events(&mut test, ephemeral, 0);
+    events(&mut test, ["down", "--context", CLUSTER, "--yes"], 0);
+    let default = json!({"storageclass.kubernetes.io/is-default-class": "true"});
+    apply_foreign_to(&test, CLUSTER, &[class(default)]);
+    events(&mut test, up, 0);
+}

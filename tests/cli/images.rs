@@ -80,6 +80,27 @@ fn a_node_that_was_stopped_is_given_no_archive_again() {
     assert_eq!(loads(&test), 2);
 }
 
+/// As many as were loaded, also where the preset runs fewer images than the archives hold.
+#[test]
+fn archives_that_were_loaded_are_counted() {
+    let mut test = fresh().scenario(quick);
+    test.write("operator.tar", "quay.io/strimzi/operator:1.2.0\n");
+    test.write("kafka.tar", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1\n");
+    test.write("bridge.tar", "quay.io/strimzi/kafka-bridge:1.1.0\n");
+    let mut up = vec!["up"];
+    for archive in ["operator.tar", "kafka.tar", "bridge.tar"] {
+        up.extend(["--image-archive", archive]);
+    }
+    let lines = test.args([&up[..], &["-o", "json"]].concat()).run().expect(0).json_lines();
+    let ended = |lines: &[Value]| {
+        let end = lines.iter().find(|l| l["type"] == "task_finished" && l["task"] == "images");
+        end.expect("its end")["detail"].clone()
+    };
+    assert_eq!(ended(&lines), "3 image archives are loaded");
+    let lines = test.args([&up[..], &["-o", "json"]].concat()).run().expect(0).json_lines();
+    assert_eq!(ended(&lines), "2 images are in the cluster", "those that the preset runs");
+}
+
 #[test]
 fn a_registry_that_refuses_is_told_with_its_words() {
     let mut test = fresh().scenario(|s| {

@@ -150,3 +150,40 @@ fn without_a_cluster_it_says_how_to_get_one() {
     let run = kstrim(&mut test, ["topic", "list", "--cluster", "other"]).expect(3);
     assert!(run.stderr.contains("no Kafka other"), "{}", run.stderr);
 }
+
+/// The topic operator of early releases makes resources of its own topics and of Kafka's.
+#[test]
+fn internal_topics_are_shown_only_when_asked_for() {
+    let mut test = ready();
+    let internal = [
+        "__consumer_offsets",
+        "__strimzi_store_topic",
+        "__strimzi-topic-operator-kstreams-topic-store-changelog",
+    ];
+    let topics = internal.iter().enumerate().map(|(at, topic)| {
+        json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+            "metadata": {"name": format!("internal-{at}"), "namespace": "kafka",
+                "labels": {"strimzi.io/cluster": "my-cluster"}},
+            "spec": {"topicName": topic, "partitions": 1, "replicas": 1}})
+    });
+    apply_foreign(&test, &topics.collect::<Vec<_>>());
+    let names = |list: &Value| -> Vec<String> {
+        let mut names: Vec<_> = list
+            .as_array()
+            .expect("topics")
+            .iter()
+            .map(|t| t["topic"].as_str().unwrap_or("").to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let mut all = internal.map(str::to_owned).to_vec();
+    all.push("my-topic".to_owned());
+    all.sort();
+    assert_eq!(names(&json_of(&mut test, ["topic", "list"])), ["my-topic"]);
+    assert_eq!(names(&json_of(&mut test, ["topic", "list", "--internal-topics"])), all);
+    assert_eq!(names(&json_of(&mut test, ["status"])["topics"]), ["my-topic"]);
+    assert_eq!(names(&json_of(&mut test, ["status", "--internal-topics"])["topics"]), all);
+    let text = kstrim(&mut test, ["status"]).expect(0).stdout;
+    assert!(text.contains("my-topic") && !text.contains("__"), "{text}");
+}

@@ -185,6 +185,16 @@ fn several_nodes_are_asked_of_minikube() {
         .collect::<Vec<_>>();
     assert_eq!(starts.len(), 1);
     assert!(starts[0].args.contains(&"--nodes=3".to_owned()), "{}", starts[0].line());
+    // minikube's own volumes serve the first node only.
+    assert!(
+        starts[0].args.contains(&"--addons=storage-provisioner-rancher".to_owned()),
+        "{}",
+        starts[0].line()
+    );
+    for pool in ["broker", "controller"] {
+        let pool = test.object(PROFILE, &format!("kafkanodepools.kafka.strimzi.io/kafka/{pool}"));
+        assert_eq!(pool["spec"]["storage"]["volumes"][0]["class"], "local-path", "{pool}");
+    }
     assert_eq!(test.profile(PROFILE)["nodes"], 3);
     let spread = test.object(PROFILE, KAFKA)["spec"]["kafka"]["template"]["pod"]["affinity"].clone();
     assert!(spread["podAntiAffinity"].is_object(), "brokers are spread over nodes: {spread}");
@@ -194,4 +204,36 @@ fn several_nodes_are_asked_of_minikube() {
     assert_eq!(written(&test), Vec::<String>::new());
     let lines = events(&mut test, ["up", "--nodes", "2", "--preset", "ha"], 2);
     assert_eq!(crate::support::failure(&lines), "KS-PROFILE-SETTINGS");
+    // Nor is it a change if nobody says how many there are.
+    events(&mut test, ["up", "--preset", "ha"], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+    // What minikube's add-on made is nobody's.
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+}
+
+/// minikube adds the other nodes long after the first one serves. What starts before that stays on the first, and an
+/// image that is loaded before that is on the first only.
+#[test]
+fn with_several_nodes_images_and_kafka_wait_for_all_of_them() {
+    let mut test = fresh().scenario(quick);
+    test.write("all.tar", "quay.io/strimzi/operator:1.2.0\nquay.io/strimzi/kafka:1.2.0-kafka-4.3.1\n");
+    events(&mut test, ["up", "--nodes", "3", "--preset", "ha", "--image-archive", "all.tar"], 0);
+    for node in [PROFILE.to_owned(), format!("{PROFILE}-m02"), format!("{PROFILE}-m03")] {
+        let images = test.object(PROFILE, &format!("nodes//{node}"))["status"]["images"].to_string();
+        assert!(images.contains("operator:1.2.0") && images.contains("kafka-4.3.1"), "{node}: {images}");
+    }
+    // Where images are pulled nothing but the nodes keeps Kafka back.
+    let mut test = fresh().scenario(quick);
+    let lines = events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
+    let done =
+        lines.iter().find(|l| l["message"].as_str().is_some_and(|m| m.starts_with("To connect to this")));
+    let done = done.expect("minikube's last words")["time"].as_str().expect("a time").to_owned();
+    let done: jiff::Timestamp = done.parse().expect("a time");
+    let kafka = test.calls().into_iter().filter(|c| c.program == "kubectl" && c.line().contains(" apply "));
+    let last = kafka.map(|c| c.at).max().expect("an apply");
+    assert!(
+        last >= done.as_millisecond() - 50,
+        "Kafka was applied {} ms before",
+        done.as_millisecond() - last
+    );
 }

@@ -75,6 +75,33 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
     crate::furniture::bootstrap(c);
 }
 
+/// Add a node that is ready: without any image but those of every new node.
+pub fn join(c: &mut Cluster, name: &str) {
+    if c.get(&format!("nodes//{name}")).is_some() {
+        return;
+    }
+    let mut node: Value = NODE.parse().expect("node.json");
+    node["metadata"]["name"] = json!(name);
+    node["metadata"]["labels"]["kubernetes.io/hostname"] = json!(name);
+    node["metadata"]["labels"]["minikube.k8s.io/name"] = json!(c.profile);
+    node["status"]["images"] = c.scenario.node_images.iter().map(|image| image_entry(image)).collect();
+    c.create(&builtin("nodes"), node);
+}
+
+/// What minikube's add-on storage-provisioner-rancher makes, without its pod: no volume is played here.
+pub fn local_path(c: &mut Cluster) {
+    c.create(&builtin("namespaces"), namespace("local-path-storage"));
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "local-path"},
+        "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    });
+    c.create(&builtin("storageclasses"), class);
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "local-path-provisioner", "namespace": "local-path-storage"}});
+    c.create(&builtin("deployments"), deployment);
+}
+
 /// What kubeadm adds at its end. Their pods are not played: nothing here runs on them.
 pub fn add_ons(c: &mut Cluster) {
     let add_on = |kind: &str, name: &str| {
@@ -106,17 +133,21 @@ pub fn images(c: &Cluster) -> Vec<String> {
     images.into_iter().flatten().map(|i| text(i, "/names/0").to_owned()).collect()
 }
 
-/// Put an image on the node.
+/// Put an image on the nodes that there are.
 pub fn add_image(c: &mut Cluster, image: &str) {
-    if images(c).iter().any(|i| i == image) {
-        return;
-    }
-    let entry = image_entry(image);
-    c.update(&format!("nodes//{}", c.profile.clone()), |node| {
-        if let Some(images) = node["status"]["images"].as_array_mut() {
-            images.insert(0, entry);
+    for node in c.list("nodes", "") {
+        let name = text(&node, "/metadata/name").to_owned();
+        let there = node["status"]["images"].as_array().into_iter().flatten();
+        if there.clone().any(|i| text(i, "/names/0") == image) {
+            continue;
         }
-    });
+        let entry = image_entry(image);
+        c.update(&format!("nodes//{name}"), |node| {
+            if let Some(images) = node["status"]["images"].as_array_mut() {
+                images.insert(0, entry);
+            }
+        });
+    }
 }
 
 /// Take an image off the node; whether it was there.
@@ -210,8 +241,12 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
     if text(&claim, "/status/phase") != "Pending" {
         return;
     }
+    let is_default = |class: &&Value| {
+        class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
+    };
+    let classes = c.list("storageclasses.storage.k8s.io", "");
     let class = match text(&claim, "/spec/storageClassName") {
-        "" => "standard",
+        "" => classes.iter().find(is_default).map_or("standard", |class| text(class, "/metadata/name")),
         class => class,
     };
     if c.get(&format!("storageclasses.storage.k8s.io//{class}")).is_none() {

@@ -25,6 +25,8 @@ struct Request {
     runtime: String,
     nodes: u64,
     uuid: String,
+    /// Whether it is to enable storage-provisioner-rancher.
+    local_path: bool,
     force: bool,
 }
 
@@ -115,6 +117,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
             .to_owned(),
         uuid: asked("uuid").unwrap_or_default().to_owned(),
         nodes: asked("nodes").and_then(|n| n.parse().ok()).unwrap_or(1),
+        local_path: asked("addons").is_some_and(|addons| addons == "storage-provisioner-rancher"),
         force,
         name,
     };
@@ -378,6 +381,9 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
             if lacks != Some(CutOff::NoAddOns) {
                 crate::nodes::add_ons(&mut cluster);
             }
+            if r.local_path {
+                crate::nodes::local_path(&mut cluster);
+            }
             cluster.memory.no_network = lacks == Some(CutOff::NoNetwork);
             let now = cluster.clock;
             cluster.advance(now);
@@ -388,8 +394,24 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
     }
     crate::certificates::files(&place.scenario, &r.name);
     out.step(18, "Enabling Addons", "Enabled addons: storage-provisioner, default-storageclass")?;
+    for number in 2..=r.nodes {
+        join(place, out, r, number)?;
+    }
     out.step(19, "Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
     Ok(0)
+}
+
+/// Add another node, long after the first one serves.
+fn join(place: &Place, out: &mut Out, r: &Request, number: u64) -> Result<(), End> {
+    let node = format!("{}-m{number:02}", r.name);
+    let message = format!("Starting \"{node}\" worker node in \"{}\" cluster", r.name);
+    out.step(3, "Starting Node", &message)?;
+    pause(place.scenario.timings.start, 100);
+    let world = place.lock();
+    let mut cluster = world.cluster(&r.name);
+    crate::nodes::join(&mut cluster, &node);
+    cluster.save(place);
+    Ok(())
 }
 
 /// A start of what is there already.

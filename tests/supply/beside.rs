@@ -35,6 +35,7 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
             cluster: &cluster,
             tuning,
             storage: &storage,
+            storage_class: None,
         })
         .unwrap();
         component::into_kafka(&mut kafka, None, &ComponentName::ALL, &input);

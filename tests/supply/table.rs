@@ -21,6 +21,7 @@ pub fn renderings(release: &Release, preset: Preset) -> Vec<Vec<Object>> {
                 cluster: &cluster,
                 tuning,
                 storage: &storage,
+                storage_class: None,
             };
             all.push(render::kafka(&input).unwrap_or_else(|f| panic!("{} {preset}: {f}", release.version)));
         }

@@ -11,7 +11,7 @@ use crate::cli::{Format, Global, TopicDescribe, TopicList};
 use crate::cmd::living::{self, Living};
 use crate::failure::Result;
 use crate::kafka::admin::End;
-use crate::names::TopicName;
+use crate::names::{TopicName, is_internal_topic};
 use crate::quickstart::smoke::{self, Brokers};
 use crate::report::table::Table;
 
@@ -40,7 +40,8 @@ struct Described {
 
 pub(super) async fn list(global: &Global, args: &TopicList) -> Result<ExitCode> {
     living::reading(global, &crate::cmd::default_topic(), async |living| {
-        let topics: Vec<Topic> = all(&living).await?.into_iter().map(|(topic, _)| topic).collect();
+        let mut topics: Vec<Topic> = all(&living).await?.into_iter().map(|(topic, _)| topic).collect();
+        topics.retain(|t| args.internal_topics || !is_internal_topic(&t.topic));
         crate::cmd::print(&match args.output {
             Format::Json => crate::cmd::json(&topics),
             Format::Yaml => crate::cmd::yaml(&topics),

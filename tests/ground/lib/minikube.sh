@@ -8,6 +8,10 @@ etcd=3.6.5-0
 pause=3.10.1
 coredns=v1.12.1
 provisioner=v5
+# For profiles of several nodes: the images that minikube's network and its add-on storage-provisioner-rancher name.
+nodes_image="kstrim-ground/nodes:1"
+kindnetd=docker.io/kindest/kindnetd:v20260213-ea8e5717
+local_path=docker.io/rancher/local-path-provisioner:v0.0.22
 
 go_build() { # MODULE CGO FLAGS... PACKAGES...
   local module=$1 cgo=$2; shift 2
@@ -117,15 +121,40 @@ pack_kubernetes() {
   cp "$bin"/{kubelet,kubeadm,kubectl} "$cache/"
 }
 
+go_nodes() {
+  go_build ../nodes/kindnetd 0 -ldflags '-s -w' .
+  go_build ../nodes/local-path 0 -ldflags '-s -w' github.com/rancher/local-path-provisioner
+}
+
+# The node of profiles that have several: it brings their network, and volumes that are on the node of their pod.
+pack_nodes() {
+  local dir; dir=$(mktemp -d)
+  cp "$here"/nodes/image/* "$dir/"
+  archive "$kindnetd" "$here/nodes/kindnetd/Dockerfile" "$bin/kindnetd" "$dir/kindnetd.tar"
+  archive "$local_path" "$here/nodes/local-path/Dockerfile" "$bin/local-path-provisioner" "$dir/local-path.tar"
+  DOCKER_BUILDKIT=0 docker build -q -t "$nodes_image" "$dir"
+  rm -r "$dir"
+}
+
+archive() { # NAME DOCKERFILE PROGRAM TAR
+  local dir; dir=$(mktemp -d)
+  cp "$2" "$3" "$dir/"
+  DOCKER_BUILDKIT=0 docker build -q -t "$1" "$dir"
+  rm -r "$dir"
+  docker save -o "$4" "$1"
+}
+
 build_minikube() {
   step kubernetes go/kubernetes -- go_kubernetes
   step minikube go/minikube -- go_minikube
   step small go/etcd go/provisioner go/coredns go/crictl -- go_small
   step node-root node runc-shim -- node_root
   step proxy-root roots/proxy roots/unused -- listed_root proxy
+  step nodes nodes -- go_nodes
 }
 
 build_minikube_images() {
   step kubernetes-images go roots/proxy roots/unused -- pack_kubernetes
   step node-image node runc-shim go roots/proxy roots/unused -- pack_node
+  step nodes-image nodes node runc-shim go roots/proxy roots/unused -- pack_nodes
 }

@@ -1,0 +1,56 @@
+//! A minikube of several nodes. minikube adds the others one after another, long after the first one serves; what runs
+//! by then stays on the first. Its own storage provisioner makes a volume's folder on the first node only: on another
+//! one the container runtime makes it anew, for root alone, and nothing keeps a pod where its data is
+//! (<https://github.com/kubernetes/minikube/issues/12165>). An add-on of minikube's makes volumes where their pod is.
+
+use crate::config::Settings;
+use crate::context::Cx;
+use crate::failure::Result;
+use crate::observe::Kind as ObservedKind;
+use crate::tool::minikube_output::Listed;
+
+/// minikube's add-on that makes volumes on the node of their pod.
+pub const STORAGE_ADD_ON: &str = "storage-provisioner-rancher";
+/// The namespace that it makes.
+pub const STORAGE_NAMESPACE: &str = "local-path-storage";
+/// The storage class that it makes.
+const STORAGE_CLASS: &str = "local-path";
+
+/// The flag for `minikube start` that brings the volumes of several nodes, where they are asked for.
+pub fn flag(settings: &Settings) -> Option<String> {
+    settings.nodes.is_some_and(|nodes| nodes > 1).then(|| format!("--addons={STORAGE_ADD_ON}"))
+}
+
+/// How many nodes the profile has, or gets. Somebody else's has as many as it likes: it is taken as it is.
+fn count(cx: &Cx) -> usize {
+    match cx.listed.get() {
+        _ if cx.settings.target.context.is_some() => 1,
+        Some(Listed::Valid(profile)) if cx.profile_is_ours.get() => profile.nodes,
+        Some(Listed::Valid(_)) => 1,
+        _ => cx.settings.nodes.unwrap_or(1) as usize,
+    }
+}
+
+/// The storage class of Kafka's volumes, unless it is the cluster's default.
+pub fn storage_class(cx: &Cx) -> Option<&'static str> {
+    (count(cx) > 1).then_some(STORAGE_CLASS)
+}
+
+/// Wait until minikube has added all nodes: images have to be on each, and Kafka's pods go where there is room.
+///
+/// # Errors
+/// That of `minikube start`.
+pub async fn joined(cx: &Cx, task: &str) -> Result<()> {
+    let wanted = count(cx);
+    while wanted > 1 && cx.starting() {
+        let snapshot = cx.synced(&[ObservedKind::Node]).await;
+        let ready = snapshot.nodes().filter(|node| node.ready()).count();
+        cx.progress(
+            task,
+            format!("waiting for minikube to add the nodes: {ready} of {wanted} are ready"),
+            None,
+        );
+        super::store_or_second(cx).await;
+    }
+    if wanted > 1 { cx.start_result() } else { Ok(()) }
+}
