@@ -25,6 +25,7 @@
 //! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
+//! - [`command_line`]: commands in hints: an argv with the flags that name the cluster.
 //! - [`redact`]: redacts secrets in text, arguments and objects.
 //! - [`paths`], [`event`], [`failure`]: what everybody may use.
 
@@ -33,6 +34,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod cluster;
 pub mod cmd;
+pub mod command_line;
 pub mod component;
 pub mod config;
 pub mod context;

@@ -66,10 +66,8 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("the operator looks at namespace {watched}, not at {}", expect.namespace),
         )
         .evidence(format!("deployments/{OPERATOR} env STRIMZI_NAMESPACE={watched}"))
-        .hint(format!(
-            "put the Kafka resource into namespace {watched}, or let kstrim up install an operator for {}",
-            expect.namespace
-        ))
+        .hint(format!("put the Kafka resource into namespace {watched}"))
+        .hint(format!("or install an operator for {}: kstrim up{}", expect.namespace, expect.flags))
         .certain_after(3),
     );
 }

@@ -61,7 +61,7 @@ pub(super) fn cause(message: &str) -> Cause {
     } else if says(&["server gave HTTP response to HTTPS client"]) {
         cause(
             REGISTRY,
-            ": the registry speaks HTTP, not HTTPS (minikube start --insecure-registry)",
+            ": the registry speaks HTTP, not HTTPS",
             6,
             "make the profile with --minikube-arg=--insecure-registry=HOST:PORT",
         )

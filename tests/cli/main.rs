@@ -1,5 +1,6 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
+mod agreement;
 mod as_user;
 mod bad_input;
 mod bare;
@@ -19,6 +20,7 @@ mod fakes_faithful;
 mod fakes_minikube;
 mod faults;
 mod harness;
+mod hint_check;
 mod hints;
 mod hostile;
 mod images;
