@@ -154,7 +154,7 @@ pub fn failure(
                     .hint(format!("a user that may has the rule --acl {rule}")),
                 None => failure
                     .because(format!("a user that may has the rule {rule}"))
-                    .hint(format!("come as such a user: {}", target.again().with("--user", "NAME"))),
+                    .hint(format!("come as such a user: {}", target.again().with("--user", "another-name"))),
             }
         }
         _ => return None,

@@ -88,7 +88,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         let failure = Failure::new(POOL, Kind::Usage, message);
         return Err(Box::new(failure.hint(format!(
             "name the pool to make smaller: {}",
-            cx.settings.target.again().with("--pool", "NAME")
+            cx.settings.target.again().with("--pool", "another-name")
         ))));
     };
     if wanted < pool.has {

@@ -45,17 +45,22 @@ fn is_ambiguous(text: &str) -> bool {
     if WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
         return true;
     }
-    let number = |c: char| c.is_ascii_hexdigit() || "_:.+-xXoOtTzZ ".contains(c);
+    let number = |c: char| c.is_ascii_digit() || "_:.+-eEtTzZ ".contains(c);
+    let unsigned = text.trim_start_matches(['+', '-']);
+    let based = ["0x", "0X", "0o", "0O", "0b", "0B"].iter().any(|base| {
+        let rest = unsigned.strip_prefix(base);
+        rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_hexdigit() || c == '_'))
+    });
     let begins = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
     let special = ["inf", "nan"].iter().any(|word| {
-        let rest = text.trim_start_matches(['+', '-']).strip_prefix('.');
+        let rest = unsigned.strip_prefix('.');
         rest.is_some_and(|rest| rest.eq_ignore_ascii_case(word))
     });
     // Versions such as 4.3.1 are text everywhere.
     let version = text.matches('.').count() > 1 && text.chars().all(|c| c.is_ascii_digit() || c == '.');
     let digits = text.contains(|c: char| c.is_ascii_digit());
     // The serializer itself quotes what has a colon and a blank, so that marks would end up inside the quotes.
-    special || begins && digits && !version && !text.contains(": ") && text.chars().all(number)
+    special || based || begins && digits && !version && !text.contains(": ") && text.chars().all(number)
 }
 
 #[cfg(test)]
@@ -98,7 +103,7 @@ mod tests {
             assert_eq!(text(&json!({"a": word})), format!("a: '{word}'\n"));
             assert_eq!(text(&json!({word: 1})), format!("'{word}': 1\n"));
         }
-        for word in ["my-topic", "4.3.1", "100Gi", "500m", "a_b", "no-way", "kafka", "10s"] {
+        for word in ["my-topic", "4.3.1", "100Gi", "500m", "a_b", "no-way", "kafka", "10s", "709865ff08"] {
             assert!(!is_ambiguous(word), "{word}");
             assert_eq!(text(&json!({"a": word})), format!("a: {word}\n"));
         }

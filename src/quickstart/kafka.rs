@@ -223,8 +223,8 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<F
     Some(Box::new(
         Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
             .because("kstrim would change it, and delete it with its Kafka")
-            .hint(format!("use another name: {}", refused::up(cx).with("--cluster", "ANOTHER-NAME")))
-            .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", "ANOTHER-NAME"))),
+            .hint(format!("use another name: {}", refused::up(cx).with("--cluster", "another-name")))
+            .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", "another-name"))),
     ))
 }
 

@@ -199,7 +199,7 @@ fn taken(cx: &Cx) -> Box<Failure> {
     );
     Box::new(
         Failure::new(MARKER_TAKEN, Kind::Foreign, message)
-            .hint(format!("use another namespace: {}", refused::up(cx).with("--namespace", "ANOTHER-NAME"))),
+            .hint(format!("use another namespace: {}", refused::up(cx).with("--namespace", "another-name"))),
     )
 }
 
@@ -243,7 +243,7 @@ fn strimzi_of_others(cx: &Cx, object: &Object) -> Box<Failure> {
             .because("its objects and kstrim's have the same names; applying kstrim's would remove its permissions")
             .hint(format!(
                 "use that Strimzi as it is, or a cluster without one: {}",
-                refused::up(cx).with("--profile", "ANOTHER-NAME")
+                refused::up(cx).with("--profile", "another-name")
             )),
     )
 }

@@ -44,7 +44,7 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) ->
         Failure::new(id, Kind::Foreign, format!("{what} was not created by kstrim"))
             .because("kstrim changes only what it created, unless you ask for it")
             .hint(format!("use it all the same: {}", up_of(target).arg("--adopt")))
-            .hint(format!("or leave it alone: {}", up_of(target).with(instead, "ANOTHER-NAME"))),
+            .hint(format!("or leave it alone: {}", up_of(target).with(instead, "another-name"))),
     )
 }
 

@@ -51,7 +51,7 @@ fn the_check_of_hints_sees_what_is_wrong() {
         ("kstrim status", false),
         ("kstrim status shows the brokers", false),
         ("kstrim status --profile other --namespace team --cluster events --cluster events", false),
-        ("kstrim up --profile ANOTHER-NAME --namespace team --cluster events", true),
+        ("kstrim up --profile another-name --namespace team --cluster events", true),
         ("kstrim consume t --profile other --namespace team", false),
         ("kstrim kubectl -- get pods -n team", false),
         ("minikube addons enable default-storageclass", false),
@@ -165,7 +165,7 @@ fn commands_in_hints_parse_and_aim_at_the_cluster_of_the_run() {
     let found = commands(&run.json_lines());
     for wanted in [
         "kstrim up -p other -c events -o json --namespace team",
-        "kstrim up -n else -c events -o json --profile ANOTHER-NAME",
+        "kstrim up -n else -c events -o json --profile another-name",
     ] {
         assert!(found.iter().any(|command| command == wanted), "{wanted}: {found:?}");
     }

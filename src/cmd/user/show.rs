@@ -96,7 +96,7 @@ fn text(shown: &Shown) -> String {
             },
         );
     }
-    row("Secret", user.secret.as_deref().or(user.without_secret()).unwrap_or("not yet"));
+    row("Secret", user.without_secret().or(user.secret.as_deref()).unwrap_or("not yet"));
     let no_listener = match user.listener() {
         Some(_) => "no listener takes this user yet",
         None => "any listener without authentication of Strimzi's",

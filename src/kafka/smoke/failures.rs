@@ -69,7 +69,7 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
         }
         (NO_TOPIC, _) => failure
             .hint(format!("create it: {}", plan.target.kstrim("topic create").arg(topic)))
-            .hint(format!("or test another: {}", test.with("--topic", "ANOTHER-NAME"))),
+            .hint(format!("or test another: {}", test.with("--topic", "another-name"))),
         (_, Some(code::MESSAGE_TOO_LARGE)) => failure
             .hint("the topic's max.message.bytes, or the broker's message.max.bytes, is below --size; send smaller ones"),
         (_, Some(code::NOT_ENOUGH_REPLICAS)) => {

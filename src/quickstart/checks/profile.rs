@@ -219,7 +219,7 @@ fn supported(ground: &Ground, profile: &Profile) -> Result<String> {
             .hint("pick a release that fits: kstrim versions")
             .hint(format!(
                 "or make another profile: {}",
-                refused::up_of(&ground.settings.target).with("--profile", "ANOTHER-NAME")
+                refused::up_of(&ground.settings.target).with("--profile", "another-name")
             )),
         )),
         _ => Ok(format!("Kubernetes {}, which Strimzi {} supports", profile.kubernetes, release.version)),
@@ -291,7 +291,7 @@ fn fits(ground: &Ground, operators: &[Value]) -> Result<(String, Option<Version>
                 .hint(format!("use that one: {}", refused::up_of(target).with("--namespace", &namespace)))
                 .hint(format!(
                     "or create another profile: {}",
-                    refused::up_of(target).with("--profile", "ANOTHER-NAME")
+                    refused::up_of(target).with("--profile", "another-name")
                 )),
             ));
         }
