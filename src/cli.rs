@@ -162,6 +162,9 @@ pub struct Global {
     /// Show every command that is run, ready to paste
     #[arg(long, short = 'v', global = true, display_order = 905)]
     pub verbose: bool,
+    /// Flags of the target that were given on the command line, filled in after parsing.
+    #[arg(skip)]
+    pub given: Vec<&'static str>,
 }
 
 /// The verbs.

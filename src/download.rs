@@ -90,8 +90,11 @@ enum Place {
 }
 
 impl Source {
-    /// The value of `--mirror`: an http(s) URL, or a folder that exists.
+    /// The value of `--mirror`: an http(s) URL, a folder that exists, or nothing for the publisher.
     pub fn parse(value: &str) -> Result<Self> {
+        if value.is_empty() {
+            return Ok(Self::Origin);
+        }
         if value.contains("://") {
             http::scheme(value)?;
             return Ok(Self::Url(value.trim_end_matches('/').to_owned()));
@@ -277,7 +280,7 @@ impl Store {
         Box::new(
             Failure::new(ids::CACHE, Kind::Task, message)
                 .because(error)
-                .hint("make room or give it to your user, or choose another folder"),
+                .hint("make room or give it to your user, or choose another folder with KSTRIM_CACHE_DIR"),
         )
     }
 }

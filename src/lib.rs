@@ -26,6 +26,7 @@
 //! - [`report`]: terminal, plain and JSON drawings of the same events.
 //! - [`names`]: validated names and versions.
 //! - [`words`]: the words of other programs that decide anything, in one table.
+//! - [`command_line`]: commands in hints: an argv with the flags that name the cluster.
 //! - [`redact`]: redacts secrets in text, arguments and objects.
 //! - [`errors`]: the catalogue of errors, a file each. [`paths`], [`event`], [`failure`]: what everybody may use.
 
@@ -34,6 +35,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod cluster;
 pub mod cmd;
+pub mod command_line;
 pub mod component;
 pub mod config;
 pub mod context;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use source::File;
 
 /// The rooms from top to bottom. A room may use every room of a lower row.
-const ROWS: [&[&str]; 14] = [
+const ROWS: [&[&str]; 15] = [
     &["main"],
     &["cmd"],
     &["diagnose"],
@@ -21,6 +21,7 @@ const ROWS: [&[&str]; 14] = [
     &["tool", "observe", "explain", "ready", "manifest", "catalogue", "download", "kafka"],
     &["config", "exec"],
     &["bundle"],
+    &["command_line"],
     &["paths", "event", "failure", "names", "redact"],
     &["errors", "sha256", "words"],
 ];

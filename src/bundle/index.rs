@@ -236,6 +236,6 @@ pub(super) fn refused(origin: &str, path: &str, why: &str) -> Box<Failure> {
     Box::new(
         Failure::new(ids::ENTRY, Class::Usage, message)
             .because(why)
-            .hint("get the bundle anew from whom you have it, or write it: kstrim bundle create"),
+            .hint("get the bundle anew from whom you have it, or write it: kstrim bundle create -o FILE"),
     )
 }

@@ -41,7 +41,7 @@ impl Bundle {
             Box::new(
                 Failure::new(ids::UNREADABLE, Class::Usage, message)
                     .because(why)
-                    .hint("give a file that `kstrim bundle create` wrote"),
+                    .hint("give a file that `kstrim bundle create -o FILE` wrote"),
             )
         };
         let file = File::open(path).map_err(|e| unreadable(e.to_string()))?;

@@ -50,7 +50,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         near.dedup();
         return usage(ids::RELEASE, format!("kstrim knows no Strimzi release {version}"))
             .hint(format!("nearest: --release {}", near.join(" or --release ")))
-            .hint("kstrim versions lists all; a newer kstrim may know more");
+            .hint("see all that this kstrim knows: kstrim versions");
     }
     if let Some(version) = asked.kafka.as_ref().filter(|v| releases().iter().all(|r| !r.runs(v))) {
         let releases = among(Partial { kafka: None, ..asked.clone() });
@@ -70,7 +70,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         let near: Vec<_> = near.map(|k| format!("--kafka {k}")).collect();
         return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
             .hint(format!("nearest: {}", near.join(" or ")))
-            .hint("kstrim versions lists which Kafka goes with which Strimzi");
+            .hint("see which Kafka goes with which Strimzi: kstrim versions");
     }
     let unsupported = |k: &&KubernetesVersion| {
         !asked.unsupported && releases().iter().all(|r| !r.kubernetes.contains(k.minor()))
@@ -85,7 +85,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             format!("no Strimzi release in the catalogue supports Kubernetes {version}"),
         )
         .hint(format!("nearest: --kubernetes-version {}", near.map(|m| m.to_string()).unwrap_or_default()))
-        .hint("kstrim versions lists which Kubernetes goes with which Strimzi");
+        .hint("see which Kubernetes goes with which Strimzi: kstrim versions");
     }
     contradiction(asked)
 }

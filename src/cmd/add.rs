@@ -15,7 +15,6 @@ use crate::event::TaskInfo;
 use crate::failure::Result;
 use crate::names::ComponentName;
 use crate::quickstart::component::Beside;
-use crate::quickstart::refused;
 
 /// Add components.
 ///
@@ -50,13 +49,12 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
 
 /// Refuse what the Kafka cannot take, before anything is changed.
 async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result<()> {
-    let flags = refused::target_flags(&living.cx.settings.target);
-    let words: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
     if names.iter().any(|name| component::of(*name).field().is_some()) && !living.cx.owns(&living.kafka) {
-        change::ours(living, args.adopt, &format!("kstrim add {}{flags}", words.join(" ")))?;
+        change::ours(living, args.adopt)?;
     }
     if names.iter().any(|name| component::of(*name).brokers > 1) {
-        let way_out = format!("first more brokers: kstrim scale --brokers 3{flags}");
+        let way_out =
+            format!("first more brokers: {}", living.cx.settings.target.kstrim("scale --brokers 3"));
         component::check(names, living.brokers().await?, &way_out)?;
     }
     Ok(())

@@ -26,7 +26,7 @@ const KINDS: [ObservedKind; 6] = [
 ];
 
 /// Refuse a Kafka of somebody else, unless that was agreed to.
-pub fn ours(living: &Living, adopt: bool, again: &str) -> Result<()> {
+pub fn ours(living: &Living, adopt: bool) -> Result<()> {
     if adopt || living.cx.owns(&living.kafka) {
         return Ok(());
     }
@@ -38,7 +38,7 @@ pub fn ours(living: &Living, adopt: bool, again: &str) -> Result<()> {
             format!("the Kafka {} in namespace {} was not made by kstrim", cx.cluster(), cx.namespace()),
         )
         .because("kstrim changes only what it made, unless it is told to")
-        .hint(format!("change it all the same: {again} --adopt")),
+        .hint(format!("change it all the same: {}", cx.settings.target.again().arg("--adopt"))),
     ))
 }
 

@@ -9,6 +9,7 @@ use clap::{ArgMatches, Command, CommandFactory};
 use serde::Serialize;
 
 use crate::cli::{Cli, Config, ConfigVerb, Format};
+use crate::command_line::CommandLine;
 use crate::config::files::{self, Belief, Entry, Found, Layers, Whose};
 use crate::config::keys::{self, Key, Shape};
 use crate::failure::{Failure, Kind, Result};
@@ -213,17 +214,20 @@ fn table(settings: &[Shown], origins: bool) -> String {
 }
 
 fn write(file: &Path, force: bool) -> Result<()> {
-    let failed = |e: std::io::Error| {
-        if e.kind() == std::io::ErrorKind::AlreadyExists {
-            let message = format!("{} is there already", file.display());
-            let failure = Failure::new(EXISTS, Kind::Foreign, message)
-                .hint("see what holds: kstrim config show --origins")
-                .hint("write it anew: kstrim config init --force");
-            return Box::new(failure);
-        }
-        let message = format!("{} cannot be written", file.display());
-        Box::new(Failure::new(UNWRITABLE, Kind::Task, message).because(e))
-    };
+    let failed =
+        |e: std::io::Error| {
+            if e.kind() == std::io::ErrorKind::AlreadyExists {
+                let message = format!("{} is there already", file.display());
+                let failure = Failure::new(EXISTS, Kind::Foreign, message)
+                    .hint("see what holds: kstrim config show --origins")
+                    .hint(format!("write it anew: {}", CommandLine::typed(Vec::new()).arg("--force")));
+                return Box::new(failure);
+            }
+            let message = format!("{} cannot be written", file.display());
+            Box::new(Failure::new(UNWRITABLE, Kind::Task, message).because(e).hint(
+                "free some space, go to a folder of yours, or name another for --user: XDG_CONFIG_HOME",
+            ))
+        };
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -235,5 +239,11 @@ fn write(file: &Path, force: bool) -> Result<()> {
         options.create_new(true)
     };
     let mut opened = options.open(file).map_err(failed)?;
-    opened.write_all(keys::commented().as_bytes()).map_err(failed)
+    opened.write_all(keys::commented().as_bytes()).map_err(|e| {
+        // Half a file would be taken for one that is there already.
+        if !force {
+            let _ = std::fs::remove_file(file);
+        }
+        failed(e)
+    })
 }

@@ -24,6 +24,7 @@ use super::login;
 use super::user;
 use super::{change, listeners};
 use crate::cli::{Connect, Global, Way};
+use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
 use crate::kafka::smoke::{self, Plan};
@@ -31,7 +32,6 @@ use crate::kafka::{KafkaError, Security};
 use crate::manifest::listener::{self, HOST};
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
-use crate::quickstart::refused;
 
 /// The forwards do not come up.
 use crate::errors::CONNECT_LATE as LATE;
@@ -62,9 +62,10 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
         done = work => done.map(|()| ExitCode::SUCCESS),
         kind = &mut stop => {
             if said.get() && !global.quiet {
-                let flags = refused::target_flags(&crate::config::Target::from(global));
+                let target = Target::from(global);
                 living::say(&format!(
-                    "the forwards have ended; the listener stays in the Kafka: kstrim connect --remove{flags} takes it away"
+                    "the forwards have ended; the listener stays in the Kafka: to remove it: {}",
+                    target.kstrim("connect --remove")
                 ));
             }
             Ok(ExitCode::from(kind.exit_code()))
@@ -99,9 +100,10 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     };
     let how = user.as_ref().map(login::authentication).transpose()?;
     let ports = ports(living, args, how).await?;
-    free(&ports, args, &refused::target_flags(&cx.settings.target))?;
+    free(&ports, &cx.settings.target)?;
     prepare(living, args, how, &ports).await?;
-    let mut document = Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how);
+    let mut document =
+        Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how, &cx.settings.target);
     let mut security = Security::default();
     if let Some(user) = &user {
         security = login::credentials(living, user, true).await?;
@@ -114,13 +116,13 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         let failure =
             Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
-        let flags = refused::target_flags(&cx.settings.target);
-        Box::new(failure.hint(format!("see what exists: kstrim status{flags}")))
+        let target = &cx.settings.target;
+        Box::new(failure.hint(format!("see what exists: {}", target.kstrim("status"))))
     })?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();
     if args.check {
-        document.checked = Some(check(args, &document, security).await?);
+        document.checked = Some(check(args, &document, security, &cx.settings.target).await?);
     }
     let text = match args.output {
         Way::Json => super::json(&document),
@@ -151,18 +153,19 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
 }
 
 /// Refuse ports that another program has, before anything is changed.
-fn free(ports: &BTreeMap<i32, u16>, args: &Connect, flags: &str) -> Result<()> {
+fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
     for (id, port) in ports {
         let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
         let failure =
             Failure::new(PORT, Kind::Prerequisite, format!("{HOST}:{port}, for broker {id}, cannot be had"));
         let other = ports.values().max().copied().unwrap_or(*port).saturating_add(100);
-        let user = args.user.as_ref().map(|u| format!(" --user {u}")).unwrap_or_default();
         return Err(Box::new(
             failure
                 .because(error)
-                .hint("another kstrim connect may have it: one is enough for all programs on this machine")
-                .hint(format!("or take other ports: kstrim connect{user} --port {other}{flags}")),
+                .because(
+                    "another `kstrim connect` may have it: one is enough for all programs on this machine",
+                )
+                .hint(format!("or take other ports: {}", target.again().with("--port", other))),
         ));
     }
     Ok(())
@@ -203,10 +206,8 @@ async fn prepare(
 /// Ask before brokers restart.
 async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
     let cx = &living.cx;
-    let flags = refused::target_flags(&cx.settings.target);
-    let user = args.user.as_ref().map(|u: &UserName| format!(" --user {u}")).unwrap_or_default();
-    let again = format!("kstrim connect{user}{}{flags}", if args.remove { " --remove" } else { "" });
-    change::ours(living, args.adopt, &again)?;
+    let target = &cx.settings.target;
+    change::ours(living, args.adopt)?;
     let said = format!("the Kafka {} {what}; its brokers restart one by one", cx.cluster());
     if args.yes {
         living::say(&said);
@@ -216,8 +217,12 @@ async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
     if let Some(first) = question.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    super::consent::ask(&format!("{question}."), "nothing was changed", &format!("say so: {again} --yes"))
-        .await
+    super::consent::ask(
+        &format!("{question}."),
+        "nothing was changed",
+        &format!("say so: {}", target.again().arg("--yes")),
+    )
+    .await
 }
 
 /// The port of the listener inside the pods.
@@ -234,14 +239,14 @@ async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
 }
 
 /// Send messages and read them back as a program on this machine would: by the advertised addresses alone.
-async fn check(args: &Connect, way: &Connected, security: Security) -> Result<Checked> {
+async fn check(args: &Connect, way: &Connected, security: Security, target: &Target) -> Result<Checked> {
     let (host, port) = way.bootstrap.rsplit_once(':').unwrap_or((HOST, "0"));
     let bootstrap = BrokerAddr { id: -1, host: host.to_owned(), port: port.parse().unwrap_or(0) };
     let options = Options { security, ..Options::default() };
     let what = "the check failed";
     let known = |e: &KafkaError| {
         let rule = format!("topic:{}:read,write", args.topic);
-        login::failure(e, what, args.user.as_ref().map(UserName::as_str), &rule)
+        login::failure(e, what, args.user.as_ref().map(UserName::as_str), &rule, target)
     };
     let refused = |e: KafkaError| {
         let failure = known(&e);
@@ -258,7 +263,7 @@ async fn check(args: &Connect, way: &Connected, security: Security) -> Result<Ch
         return Err(looked.map(|_| ()).map_err(refused).err().unwrap_or_else(|| unreachable!("denied")));
     }
     let run_id = format!("connect-{}-{}", jiff::Timestamp::now().as_millisecond(), std::process::id());
-    let plan = Plan { allow_foreign: true, timeout: CHECK, ..Plan::new(run_id, args.topic.as_str()) };
+    let plan = Plan { allow_foreign: true, timeout: CHECK, ..Plan::new(run_id, args.topic.as_str(), target) };
     let run = smoke::run(&plan, bootstrap, dial, options, &|_| {}).await;
     match run.failure {
         // What a user may do shows only when it does it.

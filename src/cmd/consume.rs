@@ -13,6 +13,7 @@ use self::print::print;
 use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Consume, Global, Isolation};
+use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::End;
@@ -68,9 +69,10 @@ enum Ended {
 pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let committed = args.isolation_level == Isolation::ReadCommitted;
+    let target = &Target::from(global);
     let opened = async {
-        let mut stream = Stream::open(global, rights(args), args.partition, committed).await?;
-        let from = start(&mut stream, args).await?;
+        let mut stream = Stream::open(global, rights(args, target), args.partition, committed).await?;
+        let from = start(&mut stream, args, target).await?;
         Ok::<_, Box<Failure>>((stream, from))
     };
     let (stream, start) = tokio::select! {
@@ -79,6 +81,7 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     };
     let mut reading = Reading {
         args,
+        target,
         stream,
         from: start.from,
         unplaced: start.unplaced,
@@ -143,8 +146,8 @@ async fn late(end: Option<Instant>) {
     }
 }
 
-fn rights(args: &Consume) -> Rights<'_> {
-    Rights { topic: &args.topic, user: args.user.as_ref(), operation: "read" }
+fn rights<'a>(args: &'a Consume, target: &'a Target) -> Rights<'a> {
+    Rights { target, topic: &args.topic, user: args.user.as_ref(), operation: "read" }
 }
 
 /// Where to begin, by partition.
@@ -154,18 +157,17 @@ struct Start {
     unplaced: BTreeSet<i32>,
 }
 
-async fn start(stream: &mut Stream, args: &Consume) -> Result<Start> {
+async fn start(stream: &mut Stream, args: &Consume, target: &Target) -> Result<Start> {
     let deadline = Instant::now() + LOOK_UP;
-    let failed = |e| streaming::failed(FAILED, rights(args), "read", e);
+    let failed = |e| streaming::failed(FAILED, rights(args, target), "read", e);
     let (client, topic) = (&mut stream.client, &stream.topic);
     let all = 0..i32::try_from(topic.partitions()).unwrap_or(i32::MAX);
     let wanted: BTreeSet<i32> = all.filter(|p| args.partition.is_none_or(|only| *p == only)).collect();
     if args.offset.is_some() && wanted.len() > 1 {
-        let offset = args.offset.unwrap_or_default();
         return Err(Box::new(
             Failure::new(OFFSET, Kind::Usage, "an offset counts in one partition only".to_owned())
                 .because(format!("the topic {} has {} partitions", args.topic, wanted.len()))
-                .hint(format!("name one: kstrim consume {} --partition 0 --offset {offset}", args.topic)),
+                .hint(format!("name one: {}", target.again().with("--partition", 0))),
         ));
     }
     let at = if args.from_beginning { End::Earliest } else { End::Latest };
@@ -200,6 +202,7 @@ async fn start(stream: &mut Stream, args: &Consume) -> Result<Start> {
 
 struct Reading<'a> {
     args: &'a Consume,
+    target: &'a Target,
     stream: Stream,
     /// What is read next, by partition.
     from: BTreeMap<i32, i64>,
@@ -245,7 +248,7 @@ impl Reading<'_> {
                         format!("partition {partition}"),
                         None,
                     );
-                    return Err(streaming::failed(FAILED, rights(self.args), "read", lacks));
+                    return Err(streaming::failed(FAILED, rights(self.args, self.target), "read", lacks));
                 }
                 tokio::time::sleep(wait.min(WAIT)).await;
                 self.added().await;
@@ -269,7 +272,7 @@ impl Reading<'_> {
                         now
                     });
                     if !passes || since.elapsed() > AWAY {
-                        return Err(streaming::failed(FAILED, rights(self.args), "read", error));
+                        return Err(streaming::failed(FAILED, rights(self.args, self.target), "read", error));
                     }
                     tokio::time::sleep(PAUSE).await;
                     // Leaders may have moved. If nobody answers, the next round finds out.
@@ -307,7 +310,8 @@ impl Reading<'_> {
         let (stream, deadline) = (&mut self.stream, Instant::now() + LOOK_UP);
         let wanted = self.unplaced.iter().copied();
         let found = stream.client.list_offsets_in_part(&stream.topic, wanted, at, deadline).await;
-        let found = found.map_err(|e| streaming::failed(FAILED, rights(self.args), "read", e))?;
+        let found =
+            found.map_err(|e| streaming::failed(FAILED, rights(self.args, self.target), "read", e))?;
         self.unplaced.retain(|partition| !found.contains_key(partition));
         self.from.extend(found);
         Ok(())
@@ -386,14 +390,14 @@ impl Reading<'_> {
 
     fn unreadable(&self, partition: i32, error: KafkaError) -> Box<Failure> {
         let KafkaError::TooLarge { after, .. } = error else {
-            return streaming::failed(FAILED, rights(self.args), "read", error);
+            return streaming::failed(FAILED, rights(self.args, self.target), "read", error);
         };
         let topic = &self.args.topic;
         let message = format!("a message of the topic {topic} is too large to read");
         let failure = Failure::new(TOO_LARGE, Kind::Task, message).because(error);
-        Box::new(failure.hint(format!(
-            "continue after it: kstrim consume {topic} --partition {partition} --offset {after}"
-        )))
+        let again = self.target.again().without("--from-beginning");
+        let again = again.with("--partition", partition).with("--offset", after);
+        Box::new(failure.hint(format!("continue after it: {again}")))
     }
 
     /// The offset is no longer in the log: retention deleted it, or a broker lost data.
@@ -405,7 +409,8 @@ impl Reading<'_> {
         let mut bounds = [None; 2];
         for (bound, end) in bounds.iter_mut().zip([End::Earliest, End::Latest]) {
             let found = stream.client.list_offsets_in_part(&stream.topic, [partition], end, deadline).await;
-            let found = found.map_err(|e| streaming::failed(FAILED, rights(self.args), "read", e))?;
+            let found =
+                found.map_err(|e| streaming::failed(FAILED, rights(self.args, self.target), "read", e))?;
             *bound = found.get(&partition).copied();
         }
         // If nobody answers, the next read finds out.

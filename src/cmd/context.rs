@@ -92,7 +92,7 @@ fn renamed(mut config: Value, name: &str) -> Option<Value> {
 
 /// A file that nobody else can read: it holds credentials.
 fn write(path: &Path, config: &Value) -> Result<()> {
-    let text = serde_yaml::to_string(config).unwrap_or_default();
+    let text = crate::manifest::yaml_text(config);
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());
     }
@@ -128,7 +128,7 @@ pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
             cx.cluster(),
             cx.namespace()
         );
-        let hint = format!("say so once: {} --yes", refused::up(cx));
+        let hint = format!("say so once: {}", refused::up(cx).arg("--yes"));
         super::consent::ask(&question, "nothing was changed", &hint).await?;
     }
     let remember = || -> std::io::Result<()> {

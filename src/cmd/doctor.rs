@@ -139,7 +139,8 @@ impl Verb<'_> {
     }
 
     fn text(&self, doctor: &Doctor) -> String {
-        draw::text(doctor, super::stdout_look(), report::stdout_columns(), self.verbose)
+        let again = self.settings.target.again();
+        draw::text(doctor, super::stdout_look(), report::stdout_columns(), self.verbose, &again)
     }
 }
 

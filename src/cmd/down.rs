@@ -151,7 +151,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
             ownership::settle(cx).await?;
         }
         Err(why) if only_resources => {
-            let flags = refused::target_flags(&cx.settings.target);
+            let target = &cx.settings.target;
             return Err(Box::new(
                 Failure::new(
                     super::kubectl::NO_CLUSTER,
@@ -159,21 +159,20 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
                     "the cluster cannot be looked at",
                 )
                 .because(why)
-                .hint(format!("start it, then try again: minikube start -p {}", cx.profile()))
+                .hint(format!("start it, then try again: {}", target.minikube("start")))
                 .hint(if owner.is_ours() {
-                    format!("or delete all of it: kstrim down{flags}")
+                    format!("or delete all of it: {}", target.kstrim("down"))
                 } else {
-                    format!("or delete all of it yourself: minikube delete -p {}", cx.profile())
+                    format!("or delete all of it yourself: {}", target.minikube("delete"))
                 }),
             ));
         }
         Err(_) => {
-            let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
             match owner {
                 Owner::Ours | Owner::Empty => {}
                 Owner::Unproven(_) if args.adopt => {}
                 Owner::Unproven(_) => {
-                    let adopt = format!("{again} --adopt");
+                    let adopt = cx.settings.target.again().arg("--adopt");
                     return Err(Box::new(refused::unproven(&cx.settings.target, &adopt)));
                 }
                 Owner::Foreign(_) => return Err(Box::new(down_profile::not_ours(cx, false))),
@@ -203,7 +202,7 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
     let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !cx.owns(k));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     let failure = Failure::new(
         refused::KAFKA,
         Kind::Foreign,
@@ -214,16 +213,15 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     )
     .because("it would be left without an operator");
     Err(Box::new(failure.hint(format!(
-        "if it is not needed, delete it first: kstrim kubectl{flags} -- delete kafkas.kafka.strimzi.io {name} -n {}",
-        cx.namespace()
+        "if it is not needed, delete it first: {}",
+        target.kubectl("delete kafkas.kafka.strimzi.io").arg(name).arg("-n").arg(cx.namespace())
     ))))
 }
 
 /// What is deleted with the profile, if it may be deleted.
 async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
     // `minikube delete` on another engine forgets the profile and leaves its machine running.
-    let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
-    gone::refuse_other_engine(cx, &again).await?;
+    gone::refuse_other_engine(cx, &cx.settings.target.again()).await?;
     let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
     // A person sees it in the question; a script has to pass the flag.
     let asked = !args.yes && super::consent::can_ask();
@@ -254,16 +252,7 @@ async fn consent(
         }
         (None, None) => format!("This deletes the minikube profile {} and all data in it.", cx.profile()),
     };
-    let mut more = String::new();
-    for (given, flag) in [
-        (args.keep_cluster, " --keep-cluster"),
-        (args.keep_data, " --keep-data"),
-        (args.delete_others, " --delete-others"),
-        (args.adopt, " --adopt"),
-    ] {
-        more.push_str(if given { flag } else { "" });
-    }
-    let hint = format!("to agree: kstrim down{more} --yes{}", refused::target_flags(&cx.settings.target));
+    let hint = format!("to agree: {}", cx.settings.target.again().arg("--yes"));
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }
 

@@ -7,7 +7,6 @@ use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::config::Target;
 use crate::context::Cx;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
-use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::observe::Version;
 use crate::observe::object::text;
@@ -128,11 +127,13 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
     for other in others {
         failure = failure.because(other);
     }
-    let flags = refused::target_flags(target);
     Err(Box::new(
         failure
-            .hint(format!("delete only what kstrim created: kstrim down --keep-cluster{flags}"))
-            .hint(format!("or delete all of it, including theirs: kstrim down --delete-others{flags}")),
+            .hint(format!("delete only what kstrim created: {}", target.again().arg("--keep-cluster")))
+            .hint(format!(
+                "or delete all of it, including theirs: {}",
+                target.again().arg("--delete-others")
+            )),
     ))
 }
 
@@ -170,10 +171,12 @@ pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
             .because(format!("and kstrim has created nothing in its namespace {}", cx.namespace()))
     } else {
         failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(
-            "once it runs, the cluster may have kstrim's marker: minikube start -p {}",
-            quote(profile)
+            "once it runs, the cluster may have kstrim's marker: {}",
+            cx.settings.target.minikube("start")
         ))
     };
-    failure
-        .hint(format!("if none of it is needed, delete it yourself: minikube delete -p {}", quote(profile)))
+    failure.hint(format!(
+        "if none of it is needed, delete it yourself: {}",
+        cx.settings.target.minikube("delete")
+    ))
 }

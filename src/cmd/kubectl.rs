@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Global, Kubectl};
+use crate::config::Target;
 use crate::exec::system::replace_process;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
@@ -49,6 +50,6 @@ pub(super) fn known(global: &Global, paths: &ProfilePaths) -> Result<()> {
             Kind::Prerequisite,
             format!("kstrim has no cluster of the profile {}", global.profile),
         )
-        .hint("make one: kstrim up"),
+        .hint(format!("make one: {}", Target::from(global).kstrim("up"))),
     ))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::living::{self, Living};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::listener;
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::ownership;
 
 /// The node pools do not tell their brokers yet.
 use crate::errors::BROKERS_UNKNOWN as IDS;
@@ -82,8 +82,8 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
         return Ok(ids.brokers);
     }
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
-    let flags = refused::target_flags(&living.cx.settings.target);
-    let hint = format!("see what exists: kstrim status{flags}");
+    let target = &living.cx.settings.target;
+    let hint = format!("see what exists: {}", target.kstrim("status"));
     Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
 }
 

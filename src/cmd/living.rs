@@ -383,10 +383,11 @@ pub fn as_asked(
     if lines.is_empty() {
         return Ok(());
     }
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     let message = format!("{what} is there already, and is not what was asked for");
     let failure = lines.into_iter().fold(Failure::new(id, Kind::Usage, message), Failure::because);
-    let change = format!("change it: kstrim kubectl{flags} -- edit {plural} {name} -n {}", cx.namespace());
+    let change =
+        format!("change it: {}", target.kubectl("edit").arg(plural).arg(name).arg("-n").arg(cx.namespace()));
     Err(Box::new(failure.hint(format!("see it: {see}")).hint(change)))
 }
 

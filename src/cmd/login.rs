@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::living::Living;
 use super::user::{self, User};
+use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::security::{Login, Security, Tls};
 use crate::kafka::{KafkaError, error::code};
@@ -47,7 +48,7 @@ pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Secu
     match (how, ca) {
         (Authentication::Tls, Some(ca)) => {
             let (cert, key) = (entry("user.crt")?, entry("user.key")?);
-            alive(name, cert)?;
+            alive(name, cert, &living.cx.settings.target)?;
             security.tls = Some(Rc::new(Tls::new(&ca, Some((cert, key))).map_err(unusable)?));
         }
         (Authentication::Tls, None) => {
@@ -72,7 +73,9 @@ pub fn authentication(user: &User) -> Result<Authentication> {
     Authentication::parse(&user.authentication).ok_or_else(|| {
         let message = format!("the credentials of the user {} are not in the cluster", user.user);
         let failure = Failure::new(UNUSABLE, Kind::Usage, message);
-        Box::new(failure.because(format!("its authentication is {}", user.authentication)))
+        let why =
+            format!("its authentication is {}: Strimzi makes no credentials for it", user.authentication);
+        Box::new(failure.because(why))
     })
 }
 
@@ -92,33 +95,47 @@ pub async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> 
 }
 
 /// Refuse a certificate that has run out: the brokers would end the connection without a word of why.
-fn alive(name: &str, cert: &str) -> Result<()> {
+fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
     let Some(end) = certificate::end(cert.as_bytes()).filter(|end| *end <= Timestamp::now()) else {
         return Ok(());
     };
     Err(Box::new(
         Failure::new(EXPIRED, Kind::Task, format!("the certificate of the user {name} has run out"))
             .because(format!("it was good until {end}"))
-            .hint("the user operator renews certificates in time; see why it did not: kstrim logs")
-            .hint(format!("or have it made anew: kstrim user delete {name}, then kstrim user create {name}")),
+            .hint(format!(
+                "the user operator renews certificates in time; see why it did not: {}",
+                target.kstrim("logs --component entity-operator")
+            ))
+            .hint(format!(
+                "or have it made anew: {} && {}",
+                target.kstrim("user delete").arg(name),
+                target.kstrim("user create").arg(name)
+            )),
     ))
 }
 
 /// What an error of the brokers is about, if it is about who comes. `what` is what could not be done, such as
 /// `the topic orders could not be read`; `rule` what would allow it, `topic:orders:read`.
-pub fn failure(error: &KafkaError, what: &str, user: Option<&str>, rule: &str) -> Option<Failure> {
+pub fn failure(
+    error: &KafkaError,
+    what: &str,
+    user: Option<&str>,
+    rule: &str,
+    target: &Target,
+) -> Option<Failure> {
+    let show = |user: &str| target.kstrim("user show").arg(user);
     let who = user.map_or_else(|| "a client without a user".to_owned(), |user| format!("the user {user}"));
     let failure = match error {
         KafkaError::Untrusted { .. } => {
             Failure::new(UNTRUSTED, Kind::Task, format!("{what}: a broker is not trusted"))
                 .because(error)
-                .hint("see when the cluster's certificates end: kstrim doctor")
+                .hint(format!("see when the cluster's certificates end: {}", target.kstrim("doctor")))
         }
         KafkaError::Refused { .. } => {
             let failure = Failure::new(REFUSED, Kind::Task, format!("{what}: the brokers refuse {who}"));
             let failure = failure.because(error);
             match user {
-                Some(user) => failure.hint(format!("see whether the user is ready: kstrim user show {user}")),
+                Some(user) => failure.hint(format!("see whether the user is ready: {}", show(user))),
                 None => failure,
             }
         }
@@ -133,9 +150,11 @@ pub fn failure(error: &KafkaError, what: &str, user: Option<&str>, rule: &str) -
             };
             match user {
                 Some(user) => failure
-                    .hint(format!("see what it may do: kstrim user show {user}"))
+                    .hint(format!("see what it may do: {}", show(user)))
                     .hint(format!("a user that may has the rule --acl {rule}")),
-                None => failure.hint(format!("come as a user with the rule {rule}: --user NAME")),
+                None => failure
+                    .because(format!("a user that may has the rule {rule}"))
+                    .hint(format!("come as such a user: {}", target.again().with("--user", "another-name"))),
             }
         }
         _ => return None,
@@ -149,21 +168,26 @@ mod tests {
 
     #[test]
     fn who_comes_is_told_apart_from_other_trouble() {
-        let id = |error: &KafkaError| failure(error, "it failed", Some("app"), "topic:t:read").map(|f| f.id);
+        let id = |error: &KafkaError| {
+            failure(error, "it failed", Some("app"), "topic:t:read", &Target::default()).map(|f| f.id)
+        };
         let peer = || "b:9096".to_owned();
         assert_eq!(id(&KafkaError::Refused { peer: peer(), why: "no".into() }), Some(REFUSED));
         assert_eq!(id(&KafkaError::Untrusted { peer: peer(), why: "no".into() }), Some(UNTRUSTED));
         assert_eq!(id(&KafkaError::broker(code::TOPIC_AUTHORIZATION_FAILED, "t", None)), Some(DENIED));
         assert_eq!(id(&KafkaError::broker(code::NOT_LEADER_OR_FOLLOWER, "t", None)), None);
         let denied = KafkaError::broker(code::CLUSTER_AUTHORIZATION_FAILED, "t", None);
-        let said = failure(&denied, "it failed", None, "topic:t:write").unwrap();
+        let said = failure(&denied, "it failed", None, "topic:t:write", &Target::default()).unwrap();
         assert!(said.hints[0].contains("--user"), "{said}");
     }
 
     #[test]
     fn a_certificate_that_has_run_out_is_told_before_anything_is_tried() {
-        let old = alive("app", include_str!("../../tests/fixtures/ended-2021.crt")).unwrap_err();
+        let old = alive("app", include_str!("../../tests/fixtures/ended-2021.crt"), &Target::default())
+            .unwrap_err();
         assert!(old.id == EXPIRED && old.causes[0].contains("2021"), "{old}");
-        assert!(alive("app", include_str!("../../tests/fixtures/until-2120.crt")).is_ok());
+        assert!(
+            alive("app", include_str!("../../tests/fixtures/until-2120.crt"), &Target::default()).is_ok()
+        );
     }
 }

@@ -151,7 +151,6 @@ impl Reading<'_> {
     }
 
     fn no_cluster(&self, error: &ApiError) -> Box<Failure> {
-        let up = format!("kstrim up{}", crate::quickstart::refused::target_flags(&self.target));
         Box::new(
             Failure::new(
                 super::kubectl::NO_CLUSTER,
@@ -159,14 +158,13 @@ impl Reading<'_> {
                 format!("the cluster of the profile {} does not answer", self.target.profile),
             )
             .because(error)
-            .hint("see what exists: kstrim status")
-            .hint(format!("start it: {up}")),
+            .hint(format!("see what exists: {}", self.target.kstrim("status")))
+            .hint(format!("start it: {}", self.target.kstrim("up"))),
         )
     }
 
     fn nothing(&self) -> Box<Failure> {
         let Target { namespace, cluster, .. } = &self.target;
-        let up = format!("kstrim up{}", crate::quickstart::refused::target_flags(&self.target));
         let what = if self.args.component.is_empty() { "no pods" } else { "no such pods" };
         Box::new(
             Failure::new(
@@ -174,8 +172,8 @@ impl Reading<'_> {
                 Kind::Prerequisite,
                 format!("there are {what} of the operator or of Kafka {cluster} in namespace {namespace}"),
             )
-            .hint(format!("make them: {up}"))
-            .hint("or wait for them: kstrim logs --follow"),
+            .hint(format!("make them: {}", self.target.kstrim("up")))
+            .hint(format!("or wait for them: {}", self.target.again().arg("--follow"))),
         )
     }
 }

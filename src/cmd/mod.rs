@@ -45,9 +45,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
+use crate::command_line::TARGET;
 use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
@@ -56,6 +58,8 @@ use crate::report::style::Look;
 use crate::report::table::Table;
 use crate::report::{self, OutputMode, failure_block, output};
 
+/// Something that was printed could not be written.
+pub(crate) use crate::errors::OUTPUT_INCOMPLETE as OUTPUT;
 /// The command line could not be understood; the text is clap's.
 pub(crate) use crate::errors::USAGE;
 
@@ -72,11 +76,14 @@ pub fn main() -> ExitCode {
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            // A closed stdout is no reason to complain about the help text.
-            let _ = error.print();
-            return match error.kind() {
+            let code = match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
                 _ => ExitCode::from(Kind::Usage.exit_code()),
+            };
+            // A closed stdout is no reason to complain about the help text.
+            return match error.print() {
+                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => lost(code, &e),
+                _ => code,
             };
         }
     };
@@ -88,15 +95,33 @@ pub fn main() -> ExitCode {
     let code = match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
-            let mode =
-                report::resolve(OutputMode::Auto, false, stderr_is_terminal(), &|n| std::env::var(n).ok());
-            let block = failure_block::render(&FailureInfo::new(&failure, None), mode.stderr, None);
-            complain(&block);
+            complain_of(&failure);
             ExitCode::from(failure.kind.exit_code())
         }
     };
     // Output that could not be printed was lost because of the signal, however the verb ended.
+    if let Some(code) = output::finish() {
+        return ExitCode::from(code);
+    }
+    match output::broken() {
+        Some(error) => lost(code, &error),
+        None => code,
+    }
+}
+
+/// Say that what was printed is incomplete: whoever wrote it to a file would take it for all of it.
+fn lost(code: ExitCode, error: &std::io::Error) -> ExitCode {
+    let failure = Failure::new(OUTPUT, Kind::Task, "not everything could be written to stdout")
+        .because(error)
+        .hint("free some space, or write it elsewhere");
+    let code = if code == ExitCode::SUCCESS { ExitCode::from(failure.kind.exit_code()) } else { code };
+    complain_of(&failure);
     output::finish().map_or(code, ExitCode::from)
+}
+
+fn complain_of(failure: &Failure) {
+    let mode = report::resolve(OutputMode::Auto, false, stderr_is_terminal(), &|n| std::env::var(n).ok());
+    complain(&failure_block::render(&FailureInfo::new(failure, None), mode.stderr, None));
 }
 
 /// A child of kstrim becomes its program: `PID PROGRAM ARG...`.
@@ -113,6 +138,7 @@ fn supervised(mut words: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let mut global = cli.global;
+    global.given = given(matches);
     let anywhere = matches!(
         cli.command,
         Command::Completions { .. }
@@ -169,6 +195,16 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     }
 }
 
+/// The flags that name the cluster and were given on the command line.
+fn given(matches: &ArgMatches) -> Vec<&'static str> {
+    let mut deepest = matches;
+    while let Some((_, deeper)) = deepest.subcommand() {
+        deepest = deeper;
+    }
+    let typed = |id: &str| deepest.value_source(id) == Some(ValueSource::CommandLine);
+    TARGET.iter().map(|(long, _)| *long).filter(|long| typed(long.trim_start_matches('-'))).collect()
+}
+
 /// Everything asynchronous runs on this thread: children are started by a thread that lives as
 /// long as kstrim (their end is tied to it), and nothing needs to be `Send`.
 fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
@@ -211,7 +247,7 @@ fn json(data: &impl serde::Serialize) -> String {
 
 /// Data as YAML.
 fn yaml(data: &impl serde::Serialize) -> String {
-    serde_yaml::to_string(data).unwrap_or_default()
+    crate::manifest::yaml_text(data)
 }
 
 fn stdout_is_terminal() -> bool {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::cli::{Format, Global, OutputMode, Plan};
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, Target};
 use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Kind, Result};
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         return Err(Box::new(
             failure
                 .because("the script makes a cluster with minikube")
-                .hint("kstrim render prints the resources"),
+                .hint(format!("print the resources: {}", settings.target.kstrim("render"))),
         ));
     }
     if args.script {
@@ -62,7 +62,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     let text = match args.output {
         Format::Json => super::json(&planned),
         Format::Yaml => super::yaml(&planned),
-        Format::Text => text(&planned),
+        Format::Text => text(&planned, &cx.settings.target),
     };
     super::print(&text);
     Ok(ExitCode::SUCCESS)
@@ -75,7 +75,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
 pub(super) async fn described(cx: &Cx) -> Result<String> {
     let planned = look(cx).await;
     cx.stop_observing();
-    planned.map(|planned| text(&planned))
+    planned.map(|planned| text(&planned, &cx.settings.target))
 }
 
 async fn look(cx: &Cx) -> Result<Planned> {
@@ -134,7 +134,7 @@ fn said(doneness: Result<Doneness>) -> String {
     }
 }
 
-fn text(planned: &Planned) -> String {
+fn text(planned: &Planned, target: &Target) -> String {
     let mut out =
         format!("Strimzi {}, Kafka {}, profile {}\n\n", planned.release, planned.kafka, planned.profile);
     let width = planned.tasks.iter().map(|t| t.title.len()).max().unwrap_or(0);
@@ -157,7 +157,7 @@ fn text(planned: &Planned) -> String {
     }
     let needed = planned.tasks.iter().filter(|t| !matches!(t.state, "done" | "always")).count();
     out.push_str(&match needed {
-        0 => "\nNothing to do: everything is there. `kstrim up` would test it once more.\n".to_owned(),
+        0 => format!("\nNothing to do: everything is there. To test it once more: {}\n", target.kstrim("up")),
         _ => format!(
             "\n{needed} of {} tasks have something to do. Nothing was changed.\n",
             planned.tasks.len()

@@ -18,6 +18,7 @@ use self::lines::Lines;
 use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Global, Produce, Summary};
+use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::Topic;
 use crate::kafka::partition;
@@ -78,13 +79,14 @@ impl Written {
 /// [`FAILED`], [`LINE`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to the cluster.
 pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
+    let target = &Target::from(global);
     let mut stream = tokio::select! {
-        stream = Stream::open(global, rights(args), args.partition, false) => stream?,
+        stream = Stream::open(global, rights(args, target), args.partition, false) => stream?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let stamped = stream.client.stamp(Instant::now() + args.timeout);
     let mut stamp = tokio::select! {
-        stamp = stamped => stamp.map_err(|e| streaming::failed(FAILED, rights(args), "written", e))?,
+        stamp = stamped => stamp.map_err(|e| streaming::failed(FAILED, rights(args, target), "written", e))?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let mut written = Written { topic: args.topic.to_string(), ..Written::default() };
@@ -114,7 +116,9 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
         };
         acks.iter().for_each(|ack| written.add(ack));
         match (sent, broken, stopped) {
-            (Some(Err(error)), ..) => break Err(streaming::failed(FAILED, rights(args), "written", error)),
+            (Some(Err(error)), ..) => {
+                break Err(streaming::failed(FAILED, rights(args, target), "written", error));
+            }
             (_, Some(failure), _) => break Err(failure),
             (_, None, Some(kind)) => break Ok(Some(kind)),
             (_, None, None) => {}
@@ -132,8 +136,8 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     }
 }
 
-fn rights(args: &Produce) -> Rights<'_> {
-    Rights { topic: &args.topic, user: args.user.as_ref(), operation: "write" }
+fn rights<'a>(args: &'a Produce, target: &'a Target) -> Rights<'a> {
+    Rights { target, topic: &args.topic, user: args.user.as_ref(), operation: "write" }
 }
 
 fn tell(global: &Global, args: &Produce, written: &Written) {

@@ -12,7 +12,6 @@ use crate::context::Cx;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
 use crate::failure::Result;
-use crate::quickstart::refused;
 use crate::teardown::component as teardown;
 
 /// Remove components.
@@ -61,9 +60,9 @@ async fn agreed(living: &Living, args: &Remove, plans: &[teardown::Plan]) -> Res
     if args.yes || topics.is_empty() {
         return Ok(());
     }
-    let flags = refused::target_flags(&living.cx.settings.target);
+    let target = &living.cx.settings.target;
     let words: Vec<&str> = args.names.iter().map(|n| n.as_str()).collect();
     let question = format!("This deletes {} and the topics {}.", words.join(", "), topics.join(", "));
-    let hint = format!("say so: kstrim remove {} --yes{flags}", words.join(" "));
+    let hint = format!("say so: {}", target.again().arg("--yes"));
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }

@@ -64,8 +64,7 @@ pub async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
     let title = format!("{} brokers", args.brokers);
     living::task(global, "scale", title, args.output, async |session| {
         let living = living::open_to_change(session, global, &super::default_topic()).await?;
-        let flags = refused::target_flags(&living.cx.settings.target);
-        change::ours(&living, args.adopt, &format!("kstrim scale --brokers {}{flags}", args.brokers))?;
+        change::ours(&living, args.adopt)?;
         let done = scale(&living, args).await;
         living.cx.stop_observing();
         done
@@ -80,7 +79,10 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     let Some(wanted) = args.brokers.checked_sub(others) else {
         let message = format!("{others} brokers are in other pools than {}", pool.name);
         let failure = Failure::new(POOL, Kind::Usage, message);
-        return Err(Box::new(failure.hint("name the pool to make smaller: --pool NAME")));
+        return Err(Box::new(failure.hint(format!(
+            "name the pool to make smaller: {}",
+            cx.settings.target.again().with("--pool", "another-name")
+        ))));
     };
     if wanted < pool.has {
         enough(living, args.brokers)?;
@@ -130,7 +132,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 let consent = Consent::by_flag(args.adopt).or(named);
                 let by_user = || consent.map(|consent| Owned::requested(&collection, object, consent));
                 let Some(owned) = installation.owned(&collection, object).or_else(by_user) else {
-                    return Err(foreign(living, &pool, args));
+                    return Err(foreign(living, &pool));
                 };
                 let patch = |now: &Value| {
                     let same =
@@ -161,7 +163,10 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 None => format!("{serve}; {stay}"),
             }
         }
-        Ordering::Less => format!("{serve}; the volumes of those that went are kept: kstrim status"),
+        Ordering::Less => {
+            let see = cx.settings.target.kstrim("status");
+            format!("{serve}; the volumes of those that went are kept: {see}")
+        }
         Ordering::Equal => serve,
     })
 }
@@ -203,16 +208,22 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     let message =
         format!("it is not certain which brokers of pool {} would be removed, so none is", pool.name);
     let target = &living.cx.settings.target;
-    let flags = refused::target_flags(target);
     Box::new(match why {
         Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
             .because("the operator has not yet reconciled an earlier change of the pool")
-            .hint(format!("wait until it has, then try again: kstrim status{flags}")),
+            .hint(format!("wait until it has, then try again: {}", target.kstrim("status"))),
         Unsettled::Named => Failure::new(POOL, Kind::Usage, message)
-            .because(format!("the annotation {REMOVE_IDS} makes the operator remove brokers that were not checked"))
+            .because(format!(
+                "the annotation {REMOVE_IDS} makes the operator remove brokers that were not checked"
+            ))
             .hint(format!(
-                "remove the annotation: kstrim kubectl{flags} -- annotate kafkanodepools.kafka.strimzi.io {} -n {} {REMOVE_IDS}-",
-                pool.name, target.namespace
+                "remove the annotation: {}",
+                target
+                    .kubectl("annotate kafkanodepools.kafka.strimzi.io")
+                    .arg(&pool.name)
+                    .arg("-n")
+                    .arg(&target.namespace)
+                    .arg(format!("{REMOVE_IDS}-"))
             )),
     })
 }
@@ -225,13 +236,13 @@ fn meanwhile(pool: &Pool) -> Box<Failure> {
 }
 
 /// The refusal to change a pool that kstrim did not create.
-fn foreign(living: &Living, pool: &Pool, args: &Scale) -> Box<Failure> {
+fn foreign(living: &Living, pool: &Pool) -> Box<Failure> {
     let message = format!("the node pool {} was not created by kstrim", pool.name);
-    let flags = refused::target_flags(&living.cx.settings.target);
-    Box::new(Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message).hint(format!(
-        "change it anyway: kstrim scale --brokers {} --pool {}{flags}",
-        args.brokers, pool.name
-    )))
+    let target = &living.cx.settings.target;
+    Box::new(
+        Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
+            .hint(format!("change it anyway: {}", target.again().with("--pool", &pool.name))),
+    )
 }
 
 /// Topics of which a broker has a partition in its data directories, once for each partition.
@@ -357,7 +368,7 @@ fn enough(living: &Living, brokers: u32) -> Result<()> {
     if too_high.is_empty() {
         return Ok(());
     }
-    let flags = refused::target_flags(&living.cx.settings.target);
+    let target = &living.cx.settings.target;
     let shown: Vec<String> = too_high.iter().map(|(need, setting)| setting.shown(need)).collect();
     let lower: Vec<String> =
         too_high.iter().map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers))).collect();
@@ -367,7 +378,7 @@ fn enough(living: &Living, brokers: u32) -> Result<()> {
             Kind::Usage,
             format!("the Kafka's settings need more than {brokers} brokers: {}", shown.join(", ")),
         )
-        .hint(format!("lower them first: kstrim set {}{flags}", lower.join(" "))),
+        .hint(format!("lower them first: {}", target.kstrim("set").args(lower))),
     ))
 }
 
@@ -406,12 +417,10 @@ fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
         .filter(|(need, setting)| setting.value < need.counts.with(brokers))
         .map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers)))
         .collect();
-    let flags = refused::target_flags(&living.cx.settings.target);
     (!raise.is_empty()).then(|| {
+        let set = living.cx.settings.target.kstrim("set").args(raise);
         format!(
-            "new topics get no more replicas than before; to raise that, which restarts the brokers: kstrim set \
-             {}{flags}",
-            raise.join(" ")
+            "new topics get no more replicas than before; to raise that, which restarts the brokers: {set}"
         )
     })
 }
@@ -427,7 +436,7 @@ fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
             "a majority of the controllers has to stay while some go; taking several away at once can leave the \
              cluster without one",
         )
-        .hint("brokers in a pool of their own can be scaled down: kstrim scale adds such a pool"),
+        .hint("brokers in a pool of their own can be scaled down: more brokers than now get such a pool"),
     )
 }
 
@@ -439,7 +448,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let deadline = Instant::now() + ASK;
     let unseen = |why: String| {
         let message = "it is not known which partitions the brokers hold, so none is removed";
-        let hint = format!("see what exists: kstrim status{}", refused::target_flags(&cx.settings.target));
+        let hint = format!("see what exists: {}", cx.settings.target.kstrim("status"));
         Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
@@ -479,7 +488,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
         )
         .because(format!("partitions of {}", names.join(", ")))
         .hint("move them to the brokers that stay (kafka-reassign-partitions.sh, or Cruise Control), then try again")
-        .hint("or delete topics that are not needed: kstrim topic delete TOPIC"),
+        .hint(format!("or delete topics that are not needed: {}", cx.settings.target.kstrim("topic delete TOPIC"))),
     ))
 }
 

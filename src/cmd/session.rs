@@ -19,7 +19,6 @@ use crate::engine::run::{Report, Run};
 use crate::engine::task::Task;
 use crate::event::{Emit, Event, FailureInfo, Line, Next, Outcome, TaskInfo, VERSION};
 use crate::exec::cancel::{Cancel, Reason};
-use crate::exec::quote;
 use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
@@ -253,31 +252,17 @@ impl Session {
     fn resumable(&self, mut failure: Failure) -> Failure {
         let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove");
         if failure.kind == Kind::Timeout && goes_on {
-            let flags = crate::quickstart::refused::target_flags(&self.target);
-            failure = failure.hint(format!("for details: kstrim status{flags}"));
+            let target = &self.target;
+            failure = failure.hint(format!("for details: {}", target.kstrim("status")));
         }
         match failure.kind {
-            Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
-                if matches!(self.verb, "add" | "remove") =>
-            {
-                failure.hint("run the same command again: it continues from what the cluster shows")
-            }
-            Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated
-                if matches!(self.verb, "up" | "down" | "upgrade") =>
-            {
-                failure.hint(format!("run `{}` again: it continues from what the cluster shows", typed()))
+            Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated if goes_on => {
+                let again = self.target.again();
+                failure.hint(format!("it continues from what the cluster shows: {again}"))
             }
             _ => failure,
         }
     }
-}
-
-/// The command as it was typed: without its target and its other flags it would be a different one.
-fn typed() -> String {
-    let words: Vec<String> =
-        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let shown = redact::arguments(&words).iter().map(|word| format!(" {}", quote(word))).collect::<String>();
-    format!("kstrim{shown}")
 }
 
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its

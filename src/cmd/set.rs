@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use super::change;
 use super::living::{self, Living};
 use crate::cli::{Global, Set};
+use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
+use crate::quickstart::ownership;
 use crate::quickstart::smoke::{self, Brokers};
-use crate::quickstart::{ownership, refused};
 
 /// The setting is Strimzi's own business.
 use crate::errors::SET_FORBIDDEN as FORBIDDEN;
@@ -65,9 +66,7 @@ pub async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
     let title = format!("Settings {}", keys.join(", "));
     living::task(global, "set", title, args.output, async |session| {
         let living = living::open_to_change(session, global, &super::default_topic()).await?;
-        let flags = refused::target_flags(&living.cx.settings.target);
-        let words: Vec<String> = args.settings.iter().map(|s| format!("{}={}", s.key, s.value)).collect();
-        change::ours(&living, args.adopt, &format!("kstrim set {}{flags}", words.join(" ")))?;
+        change::ours(&living, args.adopt)?;
         let done = set(&living, args).await;
         living.cx.stop_observing();
         done
@@ -82,7 +81,7 @@ fn keys(args: &Set) -> impl Iterator<Item = &str> {
 async fn set(living: &Living, args: &Set) -> Result<String> {
     let cx = &living.cx;
     for key in keys(args) {
-        allowed(key)?;
+        allowed(key, &cx.settings.target)?;
     }
     known(living, args).await?;
     let none = Map::new();
@@ -140,7 +139,7 @@ async fn patch(
 }
 
 /// Refuse what Strimzi would silently leave out.
-fn allowed(key: &str) -> Result<()> {
+fn allowed(key: &str, target: &Target) -> Result<()> {
     let theirs = STRIMZIS.iter().find(|prefix| key.starts_with(**prefix));
     let Some(prefix) = theirs.filter(|_| !ALLOWED.contains(&key)) else { return Ok(()) };
     let message = format!("{key} is one of the settings that Strimzi makes itself");
@@ -151,7 +150,11 @@ fn allowed(key: &str) -> Result<()> {
             failure.hint("listeners are in spec.kafka.listeners of the Kafka")
         }
         "authorizer." | "super.user" => failure.hint("see spec.kafka.authorization of the Kafka"),
-        _ => failure.hint("see spec.kafka of the Kafka resource: kstrim render --only kafka"),
+        _ => {
+            let see = target.kubectl("get kafkas.kafka.strimzi.io").arg(&target.cluster);
+            let see = see.arg("-n").arg(&target.namespace).args(["-o", "yaml"]);
+            failure.hint(format!("see spec.kafka of the Kafka: {see}"))
+        }
     }))
 }
 
@@ -201,10 +204,10 @@ mod tests {
     #[test]
     fn what_strimzi_would_leave_out_is_refused() {
         for key in ["listeners", "ssl.keystore.location", "log.dirs", "node.id", "broker.id"] {
-            assert_eq!(allowed(key).map_err(|f| f.id), Err(FORBIDDEN), "{key}");
+            assert_eq!(allowed(key, &Target::default()).map_err(|f| f.id), Err(FORBIDDEN), "{key}");
         }
         for key in ["log.retention.hours", "num.partitions", "ssl.protocol", "min.insync.replicas"] {
-            assert!(allowed(key).is_ok(), "{key}");
+            assert!(allowed(key, &Target::default()).is_ok(), "{key}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::living;
 use super::session::{Ended, Session};
 use crate::cli::{Global, SmokeTest};
+use crate::config::Target;
 use crate::context::Cx;
 use crate::engine::run::Report;
 use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
@@ -30,7 +31,7 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
         size: usize::try_from(args.size).unwrap_or(usize::MAX),
         keep: args.keep,
         timeout: args.timeout,
-        ..Plan::new("", args.topic.as_str())
+        ..Plan::new("", args.topic.as_str(), &Target::from(global))
     };
     plan.check()?;
     let session = Session::begin(global, "smoke-test", args.output);

@@ -8,12 +8,12 @@ use super::living::{self, Living};
 use super::login;
 use super::topic;
 use crate::cli::Global;
+use crate::config::Target;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::client::Options;
 use crate::kafka::error::code;
 use crate::kafka::{Client, KafkaError, Topic};
 use crate::names::{TopicName, UserName};
-use crate::quickstart::refused;
 use crate::quickstart::smoke::{self, Brokers};
 
 /// The brokers could not be reached.
@@ -67,10 +67,12 @@ impl Stream {
             None => Brokers::of(cx)?,
         };
         let options = Options { decompress: true, committed, ..Options::default() };
-        let flags = refused::target_flags(&cx.settings.target);
+        let target = &cx.settings.target;
         let unreachable = |e: KafkaError| {
             let what = format!("the Kafka {} cannot be used", cx.cluster());
-            if let Some(failure) = login::failure(&e, &what, user.map(UserName::as_str), &rights.rule()) {
+            if let Some(failure) =
+                login::failure(&e, &what, user.map(UserName::as_str), &rights.rule(), target)
+            {
                 return Box::new(failure);
             }
             Box::new(
@@ -80,7 +82,7 @@ impl Stream {
                     format!("no broker of the Kafka {} answers", cx.cluster()),
                 )
                 .because(e)
-                .hint(format!("see what exists: kstrim status{flags}")),
+                .hint(format!("see what exists: {}", target.kstrim("status"))),
             )
         };
         let mut client = brokers.client_with(options, Instant::now() + CONNECT).await.map_err(unreachable)?;
@@ -92,8 +94,8 @@ impl Stream {
                     Kind::Usage,
                     format!("the Kafka {} has no topic {name}", cx.cluster()),
                 )
-                .hint(format!("create it: kstrim topic create {name}{flags}"))
-                .hint(format!("or list the topics: kstrim topic list{flags}")),
+                .hint(format!("create it: {}", target.kstrim("topic create").arg(name)))
+                .hint(format!("or list the topics: {}", target.kstrim("topic list"))),
             ),
             _ => failed(UNREACHABLE, rights, "looked up", e),
         })?;
@@ -110,6 +112,8 @@ impl Stream {
 /// Who does what to a topic.
 #[derive(Clone, Copy)]
 pub struct Rights<'a> {
+    /// The cluster.
+    pub target: &'a Target,
     /// The topic.
     pub topic: &'a TopicName,
     /// Who; nobody in particular where there is none.
@@ -130,7 +134,7 @@ pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<
     let topic = rights.topic;
     let message = format!("the topic {topic} could not be {done}");
     let user = rights.user.map(UserName::as_str);
-    if let Some(failure) = login::failure(&error, &message, user, &rights.rule()) {
+    if let Some(failure) = login::failure(&error, &message, user, &rights.rule(), rights.target) {
         return Box::new(failure);
     }
     let kind = match error {
@@ -143,11 +147,14 @@ pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<
         failure.id = NO_LEADER;
     }
     failure = failure.because(error);
+    let status = rights.target.kstrim("status");
     Box::new(match code {
         Some(code::MESSAGE_TOO_LARGE) => {
             failure.hint("a message may have 1 MiB by default: max.message.bytes of the topic")
         }
-        Some(code::NOT_ENOUGH_REPLICAS) => failure.hint("too few brokers have the partition: kstrim status"),
-        _ => failure.hint("see what exists: kstrim status"),
+        Some(code::NOT_ENOUGH_REPLICAS) => {
+            failure.because("too few brokers have the partition").hint(format!("see which: {status}"))
+        }
+        _ => failure.hint(format!("see what exists: {status}")),
     })
 }

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::catalogue::{self, Minikube, Partial};
 use crate::cli::{Format, Tools, ToolsInstall, ToolsRemove, ToolsVerb};
+use crate::command_line::CommandLine;
 use crate::download::{self, Progress, Source, Store};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, ToolSpec, Version};
@@ -144,7 +145,8 @@ fn removed(toolbox: &Toolbox, args: &ToolsRemove) -> Result<Vec<PathBuf>> {
         if !found && !args.all {
             let message = format!("kstrim has no {spec} of its own");
             return Err(Box::new(
-                Failure::new(ids::UNKNOWN, Kind::Usage, message).hint("see what it has: kstrim tools list"),
+                Failure::new(ids::UNKNOWN, Kind::Usage, message)
+                    .hint(format!("see what it has: {}", CommandLine::new("kstrim tools list"))),
             ));
         }
     }

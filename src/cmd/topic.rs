@@ -18,7 +18,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::names::TopicName;
 use crate::observe::strimzi::KafkaTopic;
 use crate::observe::{Kind as ObservedKind, Object};
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::ownership;
 
 /// The topic is marked as deleted, and its finalizer stays.
 use crate::errors::TOPIC_STUCK as STUCK;
@@ -126,10 +126,10 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
         .map(|(t, _)| (strsim::damerau_levenshtein(&t.topic, topic.as_str()), t.topic.as_str()))
         .min()
         .filter(|(distance, _)| *distance <= 3);
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint(format!("see which there are: kstrim topic list{flags}")),
+        None => failure.hint(format!("see which there are: {}", target.kstrim("topic list"))),
     })
 }
 
@@ -143,10 +143,10 @@ async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
             return Err(unknown(&args.topic, &known, &living));
         };
         if !args.yes {
-            let flags = refused::target_flags(&cx.settings.target);
+            let target = &cx.settings.target;
             let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not make," };
             let question = format!("This deletes the topic {}{whose} and all its messages.", topic.topic);
-            let hint = format!("say so: kstrim topic delete {} --yes{flags}", topic.topic);
+            let hint = format!("say so: {}", target.again().arg("--yes"));
             super::consent::ask(&question, "nothing was deleted", &hint).await?;
         }
         delete_named(&living, PLURAL, object, "the topic").await?;

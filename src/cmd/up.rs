@@ -104,7 +104,7 @@ async fn ask_to_recreate(cx: &Cx) -> Result<()> {
         cx.profile(),
         gone::lost(cx, &facts)
     );
-    let hint = format!("to agree: {} --recreate", refused::up(cx));
+    let hint = format!("to agree: {}", refused::up(cx).arg("--recreate"));
     super::consent::ask(&question, "nothing was deleted", &hint).await?;
     cx.recreate.set(true);
     Ok(())

@@ -14,7 +14,7 @@ use crate::config::{self, Settings};
 use crate::event::TaskInfo;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
-use crate::quickstart::{component as beside, next, refused};
+use crate::quickstart::{component as beside, next};
 use crate::upgrade::images::Given;
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
@@ -111,9 +111,8 @@ async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) ->
         last.kafka,
         over.join(", ")
     );
-    let flags = refused::target_flags(&living.cx.settings.target);
-    let hint =
-        format!("say so: kstrim upgrade --release {} --yes{flags}   (--dry-run shows the way)", args.release);
+    let target = &living.cx.settings.target;
+    let hint = format!("say so: {}", target.again().arg("--yes"));
     super::consent::ask(&question, "nothing was changed", &hint).await
 }
 

@@ -18,13 +18,14 @@ use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 use crate::observe::{Kind as ObservedKind, Object};
-use crate::quickstart::refused;
 
 /// The user, or its secret, did not come or go in its time.
 use crate::errors::USER_LATE as LATE;
 /// There is no user of this name.
 pub(crate) use crate::errors::USER_UNKNOWN as UNKNOWN;
 
+/// The authentication of a user whose certificate is issued by somebody else.
+const TLS_EXTERNAL: &str = "tls-external";
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkausers";
 
@@ -90,6 +91,20 @@ impl User {
     fn how(&self) -> Option<Authentication> {
         Authentication::parse(&self.authentication)
     }
+
+    /// The authentication of the listeners that take it: a certificate of another authority's is one, too.
+    fn listener(&self) -> Option<Authentication> {
+        if self.authentication == TLS_EXTERNAL { Some(Authentication::Tls) } else { self.how() }
+    }
+
+    /// Why there will never be a secret with its credentials.
+    fn without_secret(&self) -> Option<&'static str> {
+        match self.authentication.as_str() {
+            _ if self.how().is_some() => None,
+            TLS_EXTERNAL => Some("none: its certificate is issued outside the cluster"),
+            _ => Some("none: it has no credentials in the cluster"),
+        }
+    }
 }
 
 /// Why a user is not ready.
@@ -126,7 +141,7 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
     if let Some(found) = known.iter().find(|(u, _)| u.user == name.as_str()) {
         return Ok(found.clone());
     }
-    let flags = refused::target_flags(&living.cx.settings.target);
+    let target = &living.cx.settings.target;
     let near = known
         .iter()
         .map(|(u, _)| (strsim::damerau_levenshtein(&u.user, name.as_str()), u.user.as_str()))
@@ -136,7 +151,7 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
         Failure::new(UNKNOWN, Kind::Usage, format!("the Kafka {} has no user {name}", living.cx.cluster()));
     Err(Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint(format!("see which there are: kstrim user list{flags}")),
+        None => failure.hint(format!("see which there are: {}", target.kstrim("user list"))),
     }))
 }
 
@@ -147,11 +162,11 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
         let cx = living.cx.clone();
         let (user, object) = one(&living, &args.user).await?;
         if !args.yes {
-            let flags = refused::target_flags(&cx.settings.target);
+            let target = &cx.settings.target;
             let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not make," };
             let question =
                 format!("This deletes the user {}{whose} and its credentials: its clients stop.", user.user);
-            let hint = format!("say so: kstrim user delete {} --yes{flags}", user.user);
+            let hint = format!("say so: {}", target.again().arg("--yes"));
             super::consent::ask(&question, "nothing was deleted", &hint).await?;
         }
         super::topic::delete_named(&living, PLURAL, &object, "the user").await?;

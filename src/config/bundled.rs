@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::{PresetName, Settings, invalid};
 use crate::bundle::{Bundle, ids, platform};
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::KubernetesVersion;
 
@@ -18,8 +19,11 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
         let message = format!("the bundle {path} is for {what} {has}, and {what} {asked} was asked for");
         Box::new(
             Failure::new(ids::SET, Kind::Usage, message)
-                .hint("leave that to the bundle, or write another one: kstrim bundle create")
-                .hint(format!("see what it is for: kstrim bundle inspect {path}")),
+                .hint("leave that to the bundle, or write another one: kstrim bundle create -o FILE")
+                .hint(format!(
+                    "see what it is for: {}",
+                    CommandLine::new("kstrim bundle inspect").arg(&path)
+                )),
         )
     };
     let arch = |platform: &str| platform.split_once('-').map_or("", |(_, arch)| arch).to_owned();

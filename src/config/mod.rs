@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::bundle::Bundle;
 pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
+use crate::command_line::{Aim, CommandLine, quote};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{
     ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName,
@@ -44,6 +45,70 @@ pub struct Target {
     pub namespace: DnsLabel,
     /// Name of the Kafka resource.
     pub cluster: ClusterName,
+    /// Flags that were given on the command line.
+    pub given: Vec<&'static str>,
+}
+
+/// Commands for people, on the cluster of the run that prints them.
+impl Target {
+    /// A command of kstrim: `target.kstrim("topic list")`.
+    pub fn kstrim(&self, words: &'static str) -> CommandLine {
+        CommandLine::aimed("kstrim", self.aims()).args(words.split_whitespace())
+    }
+
+    /// A command of kubectl, through kstrim.
+    pub fn kubectl(&self, words: &'static str) -> CommandLine {
+        self.kstrim("kubectl --").args(words.split_whitespace())
+    }
+
+    /// The command that was typed, for this cluster: with all its flags it is repeated, with one more it goes on.
+    pub fn again(&self) -> CommandLine {
+        CommandLine::typed(self.aims())
+    }
+
+    /// A command of minikube.
+    pub fn minikube(&self, words: &'static str) -> CommandLine {
+        CommandLine::minikube(words, self.profile.as_str())
+    }
+
+    /// [`Target::aims`] as they follow a command, each after a blank.
+    pub fn flags(&self) -> String {
+        self.aims().iter().map(|aim| format!(" {} {}", aim.long, quote(&aim.value))).collect()
+    }
+
+    /// The flags that name this cluster. A default is left out, unless it was given as a flag: a variable or a
+    /// settings file may say otherwise.
+    pub fn aims(&self) -> Vec<Aim> {
+        let aim = |long: &'static str, value: &str, default: &str| {
+            let wanted = value != default || self.given.contains(&long);
+            wanted.then(|| Aim { long, value: value.to_owned() })
+        };
+        let place = match &self.context {
+            Some(context) => aim("--context", context.as_str(), ""),
+            None => aim("--profile", self.profile.as_str(), "kstrim"),
+        };
+        let namespace = aim("--namespace", self.namespace.as_str(), "kafka");
+        [place, namespace, aim("--cluster", self.cluster.as_str(), "my-cluster")]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// What the flags' defaults name.
+impl Default for Target {
+    fn default() -> Self {
+        fn name<T: std::str::FromStr>(default: &str) -> T {
+            default.parse().unwrap_or_else(|_| unreachable!("a valid name"))
+        }
+        Self {
+            profile: name("kstrim"),
+            context: None,
+            namespace: name("kafka"),
+            cluster: name("my-cluster"),
+            given: Vec::new(),
+        }
+    }
 }
 
 impl From<&Global> for Target {
@@ -53,6 +118,7 @@ impl From<&Global> for Target {
             context: global.context.clone(),
             namespace: global.namespace.clone(),
             cluster: global.cluster.clone(),
+            given: global.given.clone(),
         }
     }
 }

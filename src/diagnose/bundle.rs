@@ -194,7 +194,7 @@ impl Content {
             Content::Objects(objects) => {
                 let mut objects = objects.clone();
                 redactor.value(&mut objects);
-                serde_yaml::to_string(&objects).unwrap_or_default()
+                crate::manifest::yaml_text(&objects)
             }
         }
     }

@@ -172,7 +172,7 @@ pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Re
                 format!("the archive {} cannot be written", path.display()),
             )
             .because(e)
-            .hint("name another place: kstrim diagnose --file FILE"),
+            .hint(format!("name another place: {}", target.kstrim("diagnose --file FILE"))),
         )
     })?;
     let found =

@@ -1,6 +1,7 @@
 //! The document for people. A glyph and a colour never carry a meaning alone: the word stands beside.
 
 use super::data::{Check, Doctor, Word};
+use crate::command_line::CommandLine;
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::text;
 
@@ -8,9 +9,10 @@ use crate::report::text;
 const WORD: usize = 11;
 
 /// The lines as text. With `columns`, the terminal's width, prose is broken to fit. `all` shows what was
-/// skipped, too.
-pub fn text(doctor: &Doctor, look: Look, columns: Option<usize>, all: bool) -> String {
-    let mut page = Page { out: String::new(), look, columns };
+/// skipped, too. `again` is the command that examines it.
+pub fn text(doctor: &Doctor, look: Look, columns: Option<usize>, all: bool, again: &CommandLine) -> String {
+    let fix = again.clone().arg("--fix");
+    let mut page = Page { out: String::new(), look, columns, fix };
     let shown = |c: &&Check| all || c.verdict != Word::Skipped;
     let ids = doctor.checks.iter().filter(shown).map(|c| c.id.len()).max().unwrap_or(0);
     let mut group = None;
@@ -42,6 +44,7 @@ struct Page {
     out: String,
     look: Look,
     columns: Option<usize>,
+    fix: CommandLine,
 }
 
 impl Page {
@@ -73,7 +76,7 @@ impl Page {
             self.line(&[(Tone::Plain, &pad), (plain, &line)]);
         }
         let Some(problem) = &check.problem else { return };
-        let fix = check.fix.as_ref().map(|fix| format!("kstrim doctor --fix: {fix}"));
+        let fix = check.fix.as_ref().map(|fix| format!("{fix}: {}", self.fix));
         let hints = problem.hints.iter().map(|hint| ("hint: ", hint.clone()));
         let causes = problem.causes.iter().map(|cause| ("", cause.clone()));
         for (name, words) in causes.chain(hints).chain(fix.map(|fix| ("fix:  ", fix))) {

@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 
 use super::data::{Check, Outcome, Word};
 use super::entry;
+use crate::command_line::CommandLine;
 use crate::event::FailureInfo;
 use crate::exec::BoxFuture;
 use crate::explain::kubectl;
@@ -195,8 +196,8 @@ impl<'a> Live<'a> {
                     failure.hint("see that your own kubectl reaches the cluster by this context")
                 } else {
                     failure
-                        .hint(format!("start it again: minikube start -p {profile}"))
-                        .hint(format!("its log: minikube logs -p {profile}"))
+                        .hint(format!("start it again: {}", CommandLine::minikube("start", profile)))
+                        .hint(format!("its log: {}", CommandLine::minikube("logs", profile)))
                 })
             }
             Err(why) => Outcome::skipped(why.clone()),
@@ -246,7 +247,7 @@ fn findings(status: &Status, check: &str) -> Option<Outcome> {
 }
 
 /// A failure that what kstrim did not make is in the way of the next `up`, unless that is accepted.
-fn foreign(ground: &Ground, id: crate::failure::Id, what: &str, instead: &str) -> Outcome {
+fn foreign(ground: &Ground, id: crate::failure::Id, what: &str, instead: &'static str) -> Outcome {
     if ground.settings.adopt {
         return Outcome::ok(format!("{what} is not kstrim's, and accepted (--adopt)"));
     }

@@ -2,6 +2,7 @@
 
 use super::data::{Check, Doctor, Outcome};
 use super::*;
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind};
 use crate::report::style::Look;
 
@@ -22,7 +23,7 @@ fn doctor() -> Doctor {
     )
     .hint("start it: sudo systemctl start docker (Linux), or start Docker Desktop");
     let stopped = Failure::new(crate::errors::PROFILE_STOPPED, Kind::Task, "the profile kstrim is stopped")
-        .hint("kstrim up goes on from here");
+        .hint("go on from here: kstrim up");
     let checks = vec![
         check("machine.memory", Group::Machine, Outcome::ok("23.5 GiB, 4.0 GiB for the cluster"), 0, None),
         check("engine.driver", Group::Engine, Outcome::ok("docker, minikube's choice"), 2, None),
@@ -43,14 +44,14 @@ fn doctor() -> Doctor {
 #[test]
 fn the_list_at_80_columns() {
     let unicode = Look { color: false, unicode: true };
-    let text = draw::text(&doctor(), unicode, Some(80), false);
+    let text = draw::text(&doctor(), unicode, Some(80), false, &CommandLine::new("kstrim doctor"));
     assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     insta::assert_snapshot!("list_80", text);
 }
 
 #[test]
 fn the_list_in_ascii_has_the_same_words_and_skips_nothing_if_asked() {
-    let text = draw::text(&doctor(), Look::ASCII, Some(80), true);
+    let text = draw::text(&doctor(), Look::ASCII, Some(80), true, &CommandLine::new("kstrim doctor"));
     assert!(text.is_ascii(), "{text}");
     for word in ["ok", "warning", "failed", "skipped", "[KS-ENGINE-DOWN]", "hint:", "fix:"] {
         assert!(text.contains(word), "{word} in {text}");
@@ -60,8 +61,20 @@ fn the_list_in_ascii_has_the_same_words_and_skips_nothing_if_asked() {
 
 #[test]
 fn colours_are_only_added() {
-    let plain = draw::text(&doctor(), Look { color: false, unicode: true }, Some(80), false);
-    let coloured = draw::text(&doctor(), Look { color: true, unicode: true }, Some(80), false);
+    let plain = draw::text(
+        &doctor(),
+        Look { color: false, unicode: true },
+        Some(80),
+        false,
+        &CommandLine::new("kstrim doctor"),
+    );
+    let coloured = draw::text(
+        &doctor(),
+        Look { color: true, unicode: true },
+        Some(80),
+        false,
+        &CommandLine::new("kstrim doctor"),
+    );
     assert_ne!(plain, coloured);
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
 }

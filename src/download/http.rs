@@ -361,7 +361,7 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
     match status.as_u16() {
         404 | 410 => Broken::Final(
             failure(ids::NOT_FOUND)
-                .hint("check the version; kstrim versions lists those that exist")
+                .hint("check the version; those that exist: kstrim versions")
                 .hint("give the file by hand with --manifests FILE, or another --mirror"),
         ),
         408 | 429 | 500..=599 => {

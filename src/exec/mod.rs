@@ -6,7 +6,7 @@ pub mod cancel;
 pub mod supervise;
 pub mod system;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::future::Future;
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use crate::command_line::quote;
 use crate::redact;
 
 /// A program to run. Build it with [`Cmd::new`] and the chained setters.
@@ -27,6 +28,8 @@ pub struct Cmd {
     pub stdin: Option<Vec<u8>>,
     /// Added to the inherited environment.
     pub env: BTreeMap<String, String>,
+    /// Variables that are not inherited.
+    pub without: BTreeSet<String>,
     /// The child is stopped (signal, grace, kill) when this has passed.
     pub timeout: Duration,
 }
@@ -39,6 +42,7 @@ impl Cmd {
             args: Vec::new(),
             stdin: None,
             env: BTreeMap::new(),
+            without: BTreeSet::new(),
             timeout: Duration::from_secs(30),
         }
     }
@@ -71,6 +75,13 @@ impl Cmd {
         self
     }
 
+    /// Do not inherit an environment variable.
+    #[must_use]
+    pub fn without(mut self, name: impl Into<String>) -> Self {
+        self.without.insert(name.into());
+        self
+    }
+
     /// Set the time limit.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -83,6 +94,10 @@ impl Cmd {
 /// stdin left out. Secrets are redacted: it is written to events, logs, plans and messages.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.without.is_empty() {
+            let names: Vec<String> = self.without.iter().map(|name| format!(" -u {name}")).collect();
+            write!(f, "env{} ", names.concat())?;
+        }
         for (name, value) in &self.env {
             let shown = redact::text(&format!("{name}={value}"));
             write!(f, "{name}={} ", quote(shown.split_once('=').map_or("", |(_, value)| value)))?;
@@ -104,16 +119,6 @@ pub fn find(program: &OsStr) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
     which::which_in(program, std::env::join_paths(folders).ok(), "/").ok()
-}
-
-/// One word for a POSIX shell.
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// How a child ended.
@@ -230,6 +235,8 @@ mod tests {
     fn a_shown_command_can_be_pasted() {
         let cmd = Cmd::new("kubectl").args(["get", "--raw", "/api?x=1&y"]).arg("it's").env("A", "b c");
         assert_eq!(cmd.to_string(), r"A='b c' kubectl get --raw '/api?x=1&y' 'it'\''s'");
+        let cmd = Cmd::new("docker").arg("ps").env("A", "b").without("B").without("C");
+        assert_eq!(cmd.to_string(), "env -u B -u C A=b docker ps");
     }
 
     #[test]

@@ -108,6 +108,9 @@ impl System {
         if std::env::var_os(GOGC.0).is_none() {
             command.env(GOGC.0, GOGC.1);
         }
+        for name in &cmd.without {
+            command.env_remove(name);
+        }
         command.args(&cmd.args).envs(&cmd.env).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().map_err(ExecError::Start)?;

@@ -49,7 +49,10 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                         ),
                     )
                     .hint(cause.hint)
-                    .hint(format!("or load it by hand: minikube image load {}", container.image()))
+                    .hint(format!(
+                        "or load it from an archive: kstrim up --image-archive FILE{}",
+                        scene.expect.flags
+                    ))
                     .certain_after(cause.seconds)
                 }
                 _ => continue,

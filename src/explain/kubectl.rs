@@ -99,14 +99,14 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
         ApiErrorKind::Unauthorized => failure(UNAUTHORIZED, Kind::Task, "the credentials are not accepted")
             .hint(format!("minikube renews its certificates at: minikube start -p {profile}")),
         ApiErrorKind::Conflict => failure(CONFLICT, Kind::Foreign, "somebody else set a field of it to another value")
-            .hint("look who manages it: kubectl get ... --show-managed-fields -o yaml"),
+            .hint("see who set the field: metadata.managedFields of the object has their names"),
         ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => {
             failure(STORED, Kind::Foreign, "the cluster may hold Strimzi resources in a version the older CRDs do not have")
                 .hint("install a Strimzi release at least as new as the one that was there, or use another profile")
         }
         ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::of_zookeepers_days) => {
             failure(ZOOKEEPER, Kind::Usage, "it is of ZooKeeper's days, which this Strimzi release has left behind")
-                .hint("use kstrim's own presets, or Strimzi 0.45 (kstrim up --preset zookeeper --release 0.45.2)")
+                .hint("use kstrim's own presets, or a Strimzi release that has ZooKeeper: --preset zookeeper --release 0.45.2")
         }
         ApiErrorKind::Invalid => match error.field() {
             Some(field) => failure(INVALID, Kind::Usage, &format!("the field {field} does not fit"))
@@ -117,7 +117,8 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
             .hint("wait until that is through and try again"),
         ApiErrorKind::NoSuchKind => {
             failure(NO_KIND, Kind::Task, "the cluster does not serve this kind of resource in this version")
-                .hint("the CRDs are missing, on their way, or of another Strimzi release: kubectl get crd kafkas.kafka.strimzi.io -o jsonpath='{.spec.versions[*].name}'")
+                .because("the CRDs are missing, on their way, or of another Strimzi release")
+                .hint(format!("see them: minikube kubectl -p {profile} -- get crd kafkas.kafka.strimzi.io"))
         }
         ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it is not there"),
         ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it is there already"),

@@ -255,7 +255,7 @@ pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
     let sentence = format!("nothing starts the API server in the node of profile {profile}");
     Failure::new(SERVER, Kind::Task, sentence)
         .because(format!("the node runs, and its file {file} is gone"))
-        .hint(format!("minikube start does not bring it back; this does: {cmd}"))
+        .hint(format!("starting it does not bring it back; this does: {cmd}"))
         .hint(format!("or make it anew: minikube delete -p {profile}, then the same command again"))
 }
 

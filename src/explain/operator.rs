@@ -57,10 +57,8 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("the operator looks at namespace {watched}, not at {}", expect.namespace),
         )
         .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
-        .hint(format!(
-            "put the Kafka resource into namespace {watched}, or install an operator that looks here: kstrim up{}",
-            expect.flags
-        ))
+        .hint(format!("put the Kafka resource into namespace {watched}"))
+        .hint(format!("or install an operator for {}: kstrim up{}", expect.namespace, expect.flags))
         .certain_after(3),
     );
 }

@@ -62,7 +62,7 @@ pub(super) fn cause(message: &str) -> Cause {
     } else if says(&[words::REGISTRY_HTTP]) {
         cause(
             REGISTRY,
-            ": the registry speaks HTTP, not HTTPS (minikube start --insecure-registry)",
+            ": the registry speaks HTTP, not HTTPS",
             6,
             "make the profile with --minikube-arg=--insecure-registry=HOST:PORT",
         )

@@ -42,15 +42,27 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         if let Some(what) = lacks_class(scene, claim, last.as_ref()) {
             let says = says.unwrap_or_else(|| format!("kubectl {}: {what}", classes(scene)));
             found.push(
-                Finding::new(STORAGE_CLASS, 67, subject, format!("volume claim {name} gets no volume: {what}"))
-                    .hint("use an existing class (kubectl get storageclass; minikube's is \"standard\") in the node pool's storage")
-                    .hint(format!(
-                        "a claim's class cannot be changed: delete the Kafka, its pool and the claim, and {}",
-                        scene.restart_operator()
-                    ))
-                    .evidence(evidence(&says))
-                    .since(last.and_then(|e| e.first()).or(claim.0.created()))
-                    .certain_after(if claim.storage_class().is_none() && young(scene) { 60 } else { 3 }),
+                Finding::new(
+                    STORAGE_CLASS,
+                    67,
+                    subject,
+                    format!("volume claim {name} gets no volume: {what}"),
+                )
+                .hint(format!(
+                    "use an existing class in the node pool's storage: {}get storageclass",
+                    scene.expect.kubectl
+                ))
+                .hint(format!(
+                    "a claim's class cannot be changed: delete the Kafka, its pool and the claim, and {}",
+                    scene.restart_operator()
+                ))
+                .evidence(evidence(&says))
+                .since(last.and_then(|e| e.first()).or(claim.0.created()))
+                .certain_after(if claim.storage_class().is_none() && young(scene) {
+                    60
+                } else {
+                    3
+                }),
             );
             continue;
         }

@@ -53,7 +53,10 @@ fn namespace_going(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("namespace {name} is being deleted: nothing can be created in it"),
         )
         .evidence(format!("namespaces/{name} phase Terminating"))
-        .hint("wait until it is gone and try again; kstrim down says what holds it")
+        .hint(format!(
+            "wait until it is gone and try again; what holds it: kstrim status{}",
+            scene.expect.flags
+        ))
         .since(namespace.0.deletion())
         .certain_after(3),
     );

@@ -22,6 +22,7 @@ use super::fetch::Entry;
 use super::produce::Message;
 use super::smoke::{self, Phase, Plan, Progress, Run};
 use super::{junit, partition};
+use crate::config::Target;
 use crate::exec::BoxFuture;
 use crate::failure::Kind;
 use stand_ins::broker::log::Logs;
@@ -102,7 +103,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn plan() -> Plan {
-    Plan { timeout: Duration::from_secs(20), ..Plan::new("run-1", "my-topic") }
+    Plan { timeout: Duration::from_secs(20), ..Plan::new("run-1", "my-topic", &Target::default()) }
 }
 
 /// A smoke test of the default plan against a broker with faults.

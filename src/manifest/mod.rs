@@ -34,4 +34,4 @@ pub use label::label;
 pub use object::Object;
 pub use phase::{Phases, split};
 pub use retarget::retarget;
-pub use yaml::to_yaml;
+pub use yaml::{text as yaml_text, to_yaml};

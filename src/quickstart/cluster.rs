@@ -265,7 +265,7 @@ async fn mend(cx: &Cx) -> Result<bool> {
             true if untouched || cx.recreate.get() => Ok(false),
             true => {
                 let hint = "delete the profile with its data and re-create it";
-                Err(Box::new(failure.hint(format!("{hint}: {} --recreate", refused::up(cx)))))
+                Err(Box::new(failure.hint(format!("{hint}: {}", refused::up(cx).arg("--recreate")))))
             }
             false => Err(failure),
         };
@@ -335,7 +335,7 @@ fn is_short(argument: &str, letter: char) -> bool {
 }
 
 /// The value of a flag among these arguments.
-fn value(arguments: &[String], key: &str) -> Option<String> {
+pub fn value(arguments: &[String], key: &str) -> Option<String> {
     let flag = format!("--{key}");
     arguments.iter().enumerate().find_map(|(at, argument)| match argument.strip_prefix(&flag)? {
         "" => arguments.get(at + 1).cloned(),
@@ -421,8 +421,9 @@ async fn answers(cx: &Cx) -> Result<()> {
                 )
                 .because(why)
                 .hint(format!(
-                    "see minikube's own view: minikube status -p {0}; minikube logs -p {0}",
-                    cx.profile()
+                    "see minikube's own view: {} && {}",
+                    cx.settings.target.minikube("status"),
+                    cx.settings.target.minikube("logs")
                 )),
             ));
         }

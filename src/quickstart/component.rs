@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::patience::Patience;
-use super::{kafka, ownership, refused};
+use super::{kafka, ownership};
 use crate::component::{self, Component, Home, of};
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -225,7 +225,7 @@ pub async fn give(cx: &Cx, patch: impl FnMut(&Value) -> Option<Value>) -> Result
 
 /// The refusal of a component that somebody else made.
 pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     let (what, see) = match &component.home {
         Home::Resource(kind, _) => (
             format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()),
@@ -239,7 +239,10 @@ pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
     Box::new(
         Failure::new(FOREIGN, Kind::Foreign, format!("{what} was not made by kstrim"))
             .because("kstrim changes and removes only what it made")
-            .hint(format!("see it: kstrim kubectl{flags} -- get {see} -n {} -o yaml", cx.namespace()))
+            .hint(format!(
+                "see it: {}",
+                target.kubectl("get").arg(see).arg("-n").arg(cx.namespace()).args(["-o", "yaml"])
+            ))
             .hint(format!("use it as it is: leave {} out", component.name)),
     )
 }

@@ -218,7 +218,6 @@ async fn volumes(cx: &Cx) -> Result<()> {
     if classes.lines().any(|line| line.ends_with(" default")) || has_volumes(cx).await {
         return Ok(());
     }
-    let flags = refused::target_flags(&cx.settings.target);
     let failure = Failure::new(
         explain::STORAGE_CLASS,
         Kind::Prerequisite,
@@ -229,14 +228,16 @@ async fn volumes(cx: &Cx) -> Result<()> {
             failure.because("it has no storage class at all").hint("install a provisioner of volumes in it")
         }
         [first, ..] => failure.because(format!("its storage classes: {}", named.join(", "))).hint(format!(
-            "make one the default: kstrim kubectl{flags} -- annotate storageclass {first} \
-             storageclass.kubernetes.io/is-default-class=true"
+            "make one the default: {}",
+            cx.settings
+                .target
+                .kubectl("annotate storageclass")
+                .arg(first)
+                .arg("storageclass.kubernetes.io/is-default-class=true")
         )),
     };
-    let up = refused::up_without(cx, "--preset");
-    Err(Box::new(
-        failure.hint(format!("or do without volumes, for data that may be lost: {up} --preset ephemeral")),
-    ))
+    let up = refused::up(cx).with("--preset", "ephemeral");
+    Err(Box::new(failure.hint(format!("or do without volumes, for data that may be lost: {up}"))))
 }
 
 /// Whether there are volume claims of the Kafka already.

@@ -40,7 +40,7 @@ impl Task<Cx> for Crds {
                     cx,
                     refused::CRDS,
                     format!("the resource definition {}", wanted.name()),
-                    "--profile ANOTHER-NAME",
+                    "--profile",
                 )));
             }
             if found.pointer("/metadata/deletionTimestamp").is_some() {

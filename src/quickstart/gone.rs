@@ -4,6 +4,7 @@
 
 use super::identity::{self, Owner};
 use super::refused;
+use crate::command_line::CommandLine;
 use crate::context::Cx;
 use crate::engine::journal::{Journal, On};
 use crate::exec::quote;
@@ -90,7 +91,7 @@ async fn engines_of(cx: &Cx) -> Option<(On, On)> {
 ///
 /// # Errors
 /// [`ENGINE`].
-pub async fn refuse_other_engine(cx: &Cx, again: &str) -> Result<()> {
+pub async fn refuse_other_engine(cx: &Cx, again: &CommandLine) -> Result<()> {
     if !identity::is_made(cx) {
         return Ok(());
     }
@@ -112,7 +113,7 @@ pub fn named(engine: &On) -> String {
 }
 
 /// The failure; `again` is the command to run once the client is connected to the right engine again.
-fn other_engine(cx: &Cx, made: &On, now: &On, again: &str) -> Failure {
+fn other_engine(cx: &Cx, made: &On, now: &On, again: &CommandLine) -> Failure {
     let message = format!("the profile {} was created on another container engine", cx.profile());
     let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
         .because(format!("it was created on {}", named(made)))
@@ -155,19 +156,21 @@ pub async fn resolve(cx: &Cx) -> Result<()> {
             )
             .because("it was removed; minikube cannot start it again, only delete it and create another")
             .because("nothing proves that kstrim created the profile, so kstrim does not delete it")
-            .hint(format!("delete it yourself: minikube delete -p {}", cx.profile())),
+            .hint(format!("delete it yourself: {}", cx.settings.target.minikube("delete"))),
         )),
-        (Plan::OtherEngine, Some((made, now))) => Err(Box::new(
-            other_engine(cx, made, now, &refused::up(cx))
-                .hint(format!("if that engine or its data is gone for good: {} --recreate", refused::up(cx))),
-        )),
+        (Plan::OtherEngine, Some((made, now))) => {
+            Err(Box::new(other_engine(cx, made, now, &refused::up(cx)).hint(format!(
+                "if that engine or its data is gone for good: {}",
+                refused::up(cx).arg("--recreate")
+            ))))
+        }
         (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
             Failure::new(GONE, Kind::Usage, format!("the machine of profile {} is gone", cx.profile()))
                 .because("it was removed; minikube cannot start it again, only delete it and create another")
                 .because(lost(cx, &facts))
                 .hint(format!(
-                    "delete the profile with its data and re-create it: {} --recreate",
-                    refused::up(cx)
+                    "delete the profile with its data and re-create it: {}",
+                    refused::up(cx).arg("--recreate")
                 )),
         )),
         (Plan::Recreate, _) => {

@@ -87,7 +87,7 @@ impl Task<Cx> for Kafka {
                 cx,
                 refused::KAFKA,
                 format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace()),
-                "--cluster ANOTHER-NAME",
+                "--cluster",
             )));
         }
         if found.0.deleting() {
@@ -211,15 +211,8 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
                 "a namespace has one pool of a name, and {} needs one called {pool}",
                 cx.cluster()
             ))
-            .hint(format!(
-                "use the existing Kafka: {} --cluster {owner}",
-                refused::up_without(cx, "--cluster")
-            ))
-            .hint(format!(
-                "or another namespace: {} --namespace {}",
-                refused::up_without(cx, "--namespace"),
-                cx.cluster()
-            )),
+            .hint(format!("use the existing Kafka: {}", refused::up(cx).with("--cluster", owner)))
+            .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", cx.cluster()))),
     ))
 }
 
@@ -233,11 +226,8 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<F
     Some(Box::new(
         Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
             .because("kstrim would change it, and delete it with its Kafka")
-            .hint(format!("use another name: {} --cluster NAME", refused::up_without(cx, "--cluster")))
-            .hint(format!(
-                "or another namespace: {} --namespace NAME",
-                refused::up_without(cx, "--namespace")
-            )),
+            .hint(format!("use another name: {}", refused::up(cx).with("--cluster", "another-name")))
+            .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", "another-name"))),
     ))
 }
 
@@ -294,10 +284,13 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
                 "a new Kafka cluster gets a new cluster id, and brokers refuse a volume with another one",
             )
             .hint(format!(
-                "delete the old data: kstrim kubectl{} -- delete pvc -n {} -l strimzi.io/cluster={}",
-                super::refused::target_flags(&cx.settings.target),
-                cx.namespace(),
-                cx.cluster()
+                "delete the old data: {}",
+                cx.settings
+                    .target
+                    .kubectl("delete pvc -n")
+                    .arg(cx.namespace())
+                    .arg("-l")
+                    .arg(format!("strimzi.io/cluster={}", cx.cluster()))
             )),
         ));
     }

@@ -56,7 +56,7 @@ impl Task<Cx> for Namespace {
                 cx,
                 refused::NAMESPACE,
                 format!("the namespace {name}"),
-                "--namespace ANOTHER-NAME",
+                "--namespace",
             )));
         }
         if !installation.is_marked() {

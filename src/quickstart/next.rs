@@ -1,12 +1,11 @@
 //! What a person needs after a successful `up`.
 
-use super::refused::target_flags;
 use crate::context::Cx;
 use crate::event::Next;
 
 /// Bootstrap address, how to produce, consume and reach it, how to end it.
 pub fn next(cx: &Cx) -> Next {
-    let flags = target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     let (namespace, cluster, topic) = (cx.namespace(), cx.cluster(), &cx.settings.topic);
     let snapshot = cx.store.snapshot();
     let bootstrap = snapshot
@@ -21,19 +20,24 @@ pub fn next(cx: &Cx) -> Next {
     Next {
         bootstrap,
         commands: vec![
-            command("produce (a line is a message)", format!("kstrim produce {topic}{flags}")),
-            command("consume", format!("kstrim consume {topic} --from-beginning{flags}")),
-            command("programs on this machine", format!("kstrim connect{flags}")),
+            command("produce (a line is a message)", target.kstrim("produce").arg(topic).to_string()),
+            command("consume", target.kstrim("consume").arg(topic).arg("--from-beginning").to_string()),
+            command("programs on this machine", target.kstrim("connect").to_string()),
             // A port-forward would not do: clients go on to the addresses that brokers announce, which
             // are those inside the cluster.
             command(
                 "a shell with Kafka's own tools",
-                format!("kstrim kubectl{flags} -- exec -it -n {namespace} {pod} -c kafka -- bash"),
+                target
+                    .kubectl("exec -it -n")
+                    .arg(namespace)
+                    .arg(pod)
+                    .args(["-c", "kafka", "--", "bash"])
+                    .to_string(),
             ),
-            command("test it again", format!("kstrim smoke-test{flags}")),
-            command("look", format!("kstrim status{flags}")),
-            command("use your own kubectl", format!("eval \"$(kstrim env{flags})\"")),
-            command("delete it all", format!("kstrim down{flags}")),
+            command("test it again", target.kstrim("smoke-test").to_string()),
+            command("look", target.kstrim("status").to_string()),
+            command("use your own kubectl", format!("eval \"$({})\"", target.kstrim("env"))),
+            command("delete it all", target.kstrim("down").to_string()),
         ],
     }
 }

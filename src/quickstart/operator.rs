@@ -80,7 +80,7 @@ impl Task<Cx> for Operator {
                 cx,
                 refused::OPERATOR,
                 format!("the operator {} in namespace {}", found.0.name(), cx.namespace()),
-                "--namespace ANOTHER-NAME",
+                "--namespace",
             )));
         }
         if ours && let Some(secret) = &install.secret {
@@ -163,6 +163,7 @@ async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
             continue;
         }
         let namespace = cx.namespace();
+        let login = crate::paths::home().join(".docker/config.json");
         let message = format!("images cannot be pulled with the Secret {name} of namespace {namespace}");
         let why = match found {
             Some(_) => "its type is not kubernetes.io/dockerconfigjson",
@@ -172,11 +173,20 @@ async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
             Failure::new(PULL_SECRET, Kind::Prerequisite, message)
                 .because(why)
                 .hint(format!(
-                    "make it of a docker login: kstrim kubectl{} -- create secret generic {name} -n {namespace} \
-                     --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson=$HOME/.docker/config.json",
-                    refused::target_flags(&cx.settings.target)
+                    "make it of a docker login: {}",
+                    cx.settings
+                        .target
+                        .kubectl("create secret generic")
+                        .arg(name)
+                        .arg("-n")
+                        .arg(namespace)
+                        .arg("--type=kubernetes.io/dockerconfigjson")
+                        .arg(format!("--from-file=.dockerconfigjson={}", login.display()))
                 ))
-                .hint("or let kstrim make one: --image-pull-config ~/.docker/config.json"),
+                .hint(format!(
+                    "or let kstrim make one: {}",
+                    refused::up(cx).with("--image-pull-config", login.display())
+                )),
         ));
     }
     let Some(secret) = &install.secret else { return Ok(()) };

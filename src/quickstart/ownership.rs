@@ -198,10 +198,8 @@ fn taken(cx: &Cx) -> Box<Failure> {
         cx.namespace()
     );
     Box::new(
-        Failure::new(MARKER_TAKEN, Kind::Foreign, message).hint(format!(
-            "use another namespace: {} --namespace NAME",
-            refused::up_without(cx, "--namespace")
-        )),
+        Failure::new(MARKER_TAKEN, Kind::Foreign, message)
+            .hint(format!("use another namespace: {}", refused::up(cx).with("--namespace", "another-name"))),
     )
 }
 
@@ -244,8 +242,8 @@ fn strimzi_of_others(cx: &Cx, object: &Object) -> Box<Failure> {
         Failure::new(super::context::STRIMZI, Kind::Foreign, message)
             .because("its objects and kstrim's have the same names; applying kstrim's would remove its permissions")
             .hint(format!(
-                "use that Strimzi as it is, or a cluster without one: {} --profile NAME",
-                refused::up_without(cx, "--profile")
+                "use that Strimzi as it is, or a cluster without one: {}",
+                refused::up(cx).with("--profile", "another-name")
             )),
     )
 }
@@ -286,17 +284,15 @@ pub async fn change_kafka(
     let Some(kafka) = kafka.filter(|now| seen.is_none_or(|seen| uid(seen) == uid(now))) else {
         let message = format!("the Kafka {} was deleted or replaced in the meantime", cx.cluster());
         return Err(Box::new(
-            Failure::new(REPLACED, Kind::Task, message).hint(format!(
-                "see what exists: kstrim status{}",
-                refused::target_flags(&cx.settings.target)
-            )),
+            Failure::new(REPLACED, Kind::Task, message)
+                .hint(format!("see what exists: {}", cx.settings.target.kstrim("status"))),
         ));
     };
     let by_id = installation.owned(&collection, &kafka);
     let by_user = || Consent::by_flag(adopt).map(|consent| Owned::requested(&collection, &kafka, consent));
     let Some(owned) = by_id.or_else(by_user) else {
         let what = format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace());
-        return Err(refused::foreign(cx, refused::KAFKA, what, "--cluster ANOTHER-NAME"));
+        return Err(refused::foreign(cx, refused::KAFKA, what, "--cluster"));
     };
     let changed = change::patch(&cx.kubectl, &installation, &owned, patch).await;
     changed.map_err(|e| api_failure(cx, doing, &e))

@@ -131,7 +131,7 @@ impl Patience {
 /// What the predicates are held against.
 pub fn expect(cx: &Cx) -> Expect {
     let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
-    expect.flags = super::refused::target_flags(&cx.settings.target);
+    expect.flags = cx.settings.target.flags();
     expect.kubectl = format!("kstrim kubectl{} -- ", expect.flags);
     expect
 }

@@ -86,8 +86,8 @@ impl Trial<'_> {
             failure = cause.causes.into_iter().fold(failure, Failure::because);
             failure.hints = cause.hints;
         }
-        let flags = super::refused::target_flags(&self.cx.settings.target);
-        Box::new(failure.hint(format!("its log: kstrim logs --component {}{flags}", self.log())))
+        let target = &self.cx.settings.target;
+        Box::new(failure.hint(format!("its log: {}", target.kstrim("logs --component").arg(self.log()))))
     }
 
     /// What its log is called in `kstrim logs`.

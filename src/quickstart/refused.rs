@@ -1,8 +1,8 @@
 //! Failures that several tasks share.
 
+use crate::command_line::CommandLine;
 use crate::config::Target;
 use crate::context::Cx;
-use crate::exec::quote;
 use crate::failure::{Failure, Id, Kind};
 
 /// The resource definitions are somebody else's.
@@ -33,20 +33,18 @@ pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
 /// The live operator is older than what was asked for, and runs a Kafka.
 pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
 
-/// `what` was not made by kstrim. `--adopt` is the consent.
-pub fn foreign(cx: &Cx, id: Id, what: String, instead: &str) -> Box<Failure> {
+/// `what` was not made by kstrim. `--adopt` is the consent; another value of the flag `instead` leaves it alone.
+pub fn foreign(cx: &Cx, id: Id, what: String, instead: &'static str) -> Box<Failure> {
     foreign_to(&cx.settings.target, id, &what, instead)
 }
 
 /// The same for a target without a run.
-pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &str) -> Box<Failure> {
-    let replaced = instead.split(' ').next().unwrap_or_default();
-    let up = up_of(target);
+pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) -> Box<Failure> {
     Box::new(
         Failure::new(id, Kind::Foreign, format!("{what} was not created by kstrim"))
             .because("kstrim changes only what it created, unless you ask for it")
-            .hint(format!("use it all the same: {up} --adopt"))
-            .hint(format!("or leave it alone: kstrim up{} {instead}", flags_without(target, replaced))),
+            .hint(format!("use it all the same: {}", up_of(target).arg("--adopt")))
+            .hint(format!("or leave it alone: {}", up_of(target).with(instead, "another-name"))),
     )
 }
 
@@ -64,7 +62,7 @@ pub fn looked_after(cx: &Cx, what: &str) -> Box<Failure> {
 
 /// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
 /// is the command that continues anyway.
-pub fn unproven(target: &Target, adopt: &str) -> Failure {
+pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
     let profile = &target.profile;
     Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
         .because(
@@ -72,7 +70,7 @@ pub fn unproven(target: &Target, adopt: &str) -> Failure {
              minikube files are missing",
         )
         .because("a running cluster has kstrim's marker; this one is not running")
-        .hint(format!("start it, then try again: minikube start -p {profile}"))
+        .hint(format!("start it, then try again: {}", target.minikube("start")))
         .hint(format!("or confirm that it is kstrim's: {adopt}"))
 }
 
@@ -83,47 +81,17 @@ pub fn foreign_secret(cx: &Cx, name: &str) -> Box<Failure> {
     Box::new(
         Failure::new(SECRET, Kind::Foreign, message)
             .because("kstrim keeps the docker login of --image-pull-config under this name")
-            .hint(format!("pull with it as it is: {} --image-pull-secret {name}", up(cx))),
+            .hint(format!("pull with it as it is: {}", up(cx).with("--image-pull-secret", name))),
     )
 }
 
-/// The `up` command of this run's target, ready to paste.
-pub fn up(cx: &Cx) -> String {
+/// The `up` command of this run's target.
+pub fn up(cx: &Cx) -> CommandLine {
     up_of(&cx.settings.target)
 }
 
-/// The `up` command of a target, ready to paste.
-pub fn up_of(target: &Target) -> String {
-    format!("kstrim up{}", target_flags(target))
-}
-
-/// The `up` command of this run's target without one of its flags, for which the caller supplies another value.
-pub fn up_without(cx: &Cx, flag: &str) -> String {
-    format!("kstrim up{}", flags_without(&cx.settings.target, flag))
-}
-
-/// The flags that name a target, without those that are the defaults.
-pub fn target_flags(target: &Target) -> String {
-    flags_without(target, "")
-}
-
-/// The same without `left_out`: clap rejects a flag that is given twice.
-pub fn flags_without(target: &Target, left_out: &str) -> String {
-    let mut flags = String::new();
-    if let Some(context) = &target.context
-        && left_out != "--profile"
-    {
-        flags.push_str(&format!(" --context {}", quote(context.as_str())));
-    }
-    let profile = if target.context.is_some() { "kstrim" } else { target.profile.as_str() };
-    for (flag, value, default) in [
-        ("--profile", profile, "kstrim"),
-        ("--namespace", target.namespace.as_str(), "kafka"),
-        ("--cluster", target.cluster.as_str(), "my-cluster"),
-    ] {
-        if value != default && flag != left_out {
-            flags.push_str(&format!(" {flag} {value}"));
-        }
-    }
-    flags
+/// The `up` command of a target: where `up` itself was typed, with the flags that it has.
+pub fn up_of(target: &Target) -> CommandLine {
+    let again = target.again();
+    if again.verb() == Some("up") { again } else { target.kstrim("up") }
 }

@@ -149,7 +149,9 @@ fn start(cx: &Cx) -> String {
 /// The command that prints the install manifest for the namespace. Strimzi's own instructions
 /// replace the placeholder with sed, too.
 fn manifest(cx: &Cx, release: &Release) -> String {
-    let mut sed = format!("sed -e 's/namespace: myproject$/namespace: {}/'", cx.namespace());
+    let namespace = crate::manifest::yaml_text(&cx.namespace());
+    let sed = quote(&format!("s/namespace: myproject$/namespace: {}/", namespace.trim_end()));
+    let mut sed = format!("sed -e {sed}");
     if let Some(registry) = &cx.settings.image_registry {
         sed.push_str(&format!(" -e 's#quay\\.io/strimzi/#{registry}/strimzi/#'"));
     }

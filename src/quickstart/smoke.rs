@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::refused;
 use crate::config::Target;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -64,7 +63,7 @@ impl Task<Cx> for Smoke {
         let plan = Plan {
             allow_foreign: true,
             timeout: Duration::from_secs(120),
-            ..Plan::new(run_id, cx.settings.topic.as_str())
+            ..Plan::new(run_id, cx.settings.topic.as_str(), &cx.settings.target)
         };
         let run = test(cx, &plan).await?;
         cx.emit.send(Event::Smoke(run.report.clone()));
@@ -125,8 +124,8 @@ pub struct Brokers {
     bootstrap: BrokerAddr,
     dial: Rc<dyn Dial>,
     security: Security,
-    /// The flags that name the target, for hints.
-    flags: String,
+    /// The cluster, for hints.
+    target: Target,
 }
 
 impl Brokers {
@@ -145,7 +144,7 @@ impl Brokers {
     pub fn secured(cx: &Cx, port: u16, security: Security) -> Result<Self> {
         let target = &cx.settings.target;
         let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
-        Ok(Self { bootstrap, dial: forwards(cx), security, flags: refused::target_flags(target) })
+        Ok(Self { bootstrap, dial: forwards(cx), security, target: target.clone() })
     }
 
     /// Those of a target's Kafka in a snapshot, reached by `dial`.
@@ -155,7 +154,7 @@ impl Brokers {
     pub fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
         let port = plain_port(snapshot, target.namespace.as_str(), target.cluster.as_str())?;
         let bootstrap = bootstrap(snapshot, target, port)?;
-        Ok(Self { bootstrap, dial, security: Security::default(), flags: refused::target_flags(target) })
+        Ok(Self { bootstrap, dial, security: Security::default(), target: target.clone() })
     }
 
     /// A client of them.
@@ -196,7 +195,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint(format!("see what the broker reports: kstrim status{}", self.flags)),
+                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -222,7 +221,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint("see what the broker reports: kstrim status"),
+                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -242,7 +241,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
                     .because(e)
-                    .hint(format!("see what the broker reports: kstrim status{}", self.flags)),
+                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -298,14 +297,13 @@ fn forwards(cx: &Cx) -> Rc<dyn Dial> {
 /// A ready broker's pod, or one that at least runs.
 fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
     let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
-    let flags = refused::target_flags(target);
     let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).collect();
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
             Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
-                .hint(format!("see what exists: kstrim status{flags}"))
-                .hint(format!("create it: kstrim up{flags}")),
+                .hint(format!("see what exists: {}", target.kstrim("status")))
+                .hint(format!("create it: {}", target.kstrim("up"))),
         )
     })
 }

@@ -179,7 +179,7 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
     Err(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
             .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
-            .hint(format!("use another topic: {} --topic NAME", super::refused::up(cx))),
+            .hint(format!("use another topic: {}", super::refused::up(cx).with("--topic", "another-name"))),
     ))
 }
 

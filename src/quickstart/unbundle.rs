@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::fetch::Fetching;
 use crate::bundle::{Bundle, Entry, Kind, ids, platform};
+use crate::command_line::CommandLine;
 use crate::context::Cx;
 use crate::download::{OnProgress, Progress};
 use crate::event::Unit;
@@ -119,7 +120,10 @@ pub fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
     Box::new(
         Failure::new(ids::INCOMPLETE, Class::Usage, message)
             .because("what is asked for runs images that were not put into it")
-            .hint(format!("see what it is for: kstrim bundle inspect {}", bundle.path.display()))
-            .hint("or write one for this set: kstrim bundle create"),
+            .hint(format!(
+                "see what it is for: {}",
+                CommandLine::new("kstrim bundle inspect").arg(bundle.path.display())
+            ))
+            .hint("or write one for this set: kstrim bundle create -o FILE"),
     )
 }

@@ -49,6 +49,8 @@ struct State {
     moved: Option<Instant>,
     /// Streams that accept no more, by [`Stream`].
     closed: [bool; 2],
+    /// Why stdout accepts no more, if not because nobody reads it.
+    broken: Option<Errno>,
     /// Texts were discarded.
     lost: bool,
     running: bool,
@@ -268,7 +270,12 @@ impl Queue {
             drop(state);
             match result {
                 Ok(()) => self.wake(),
-                Err(_) => self.close(Some(stream)),
+                Err(error) => {
+                    if stream == Stream::Out && error != Errno::PIPE {
+                        self.lock().broken = Some(error);
+                    }
+                    self.close(Some(stream));
+                }
             }
         }
     }
@@ -345,6 +352,12 @@ impl Queue {
 pub fn finish() -> Option<u8> {
     let all = [OUT.queue.finish(), ERR.queue.finish()] == [true; 2];
     Some(SIGNALLED.load(Ordering::Relaxed)).filter(|code| !all && *code != 0)
+}
+
+/// Why stdout did not take everything, if its reader is not to blame: for example a full disk. To be asked after
+/// [`finish`].
+pub fn broken() -> Option<io::Error> {
+    OUT.queue.lock().broken.map(io::Error::from)
 }
 
 /// To be called by code that handles signals itself, since then no signal ends the program: a separate thread

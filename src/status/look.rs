@@ -25,7 +25,7 @@ use crate::observe::cluster::Deployment;
 use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot, Store, Version};
 use crate::paths::ProfilePaths;
 use crate::quickstart::identity::{self, Online, Owner};
-use crate::quickstart::{apiserver, ownership, patience, refused};
+use crate::quickstart::{apiserver, ownership, patience};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, State};
@@ -444,7 +444,7 @@ fn place(target: &Target) -> Place {
         profile: target.profile.to_string(),
         namespace: target.namespace.to_string(),
         cluster: target.cluster.to_string(),
-        flags: refused::target_flags(target),
+        flags: target.flags(),
     }
 }
 

@@ -21,11 +21,11 @@ use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::component as beside;
+use crate::quickstart::held;
 use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::rolling::rolling;
 use crate::quickstart::smoke::{self, Brokers};
-use crate::quickstart::{held, refused};
 use crate::ready;
 
 /// Connectors of somebody else run in the Connect that is to go.
@@ -101,14 +101,17 @@ async fn unused(cx: &Cx) -> Result<()> {
     if theirs.is_empty() {
         return Ok(());
     }
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     Err(Box::new(
         Failure::new(IN_USE, Kind::Foreign, format!("Kafka Connect has connectors: {}", few(&theirs)))
             .because("without it they would stand still, and what they know would be gone")
             .hint(format!(
-                "if they may go, delete them first: kstrim kubectl{flags} -- delete kafkaconnectors.kafka.strimzi.io {} -n {}",
-                theirs.join(" "),
-                cx.namespace()
+                "if they may go, delete them first: {}",
+                target
+                    .kubectl("delete kafkaconnectors.kafka.strimzi.io")
+                    .args(&theirs)
+                    .arg("-n")
+                    .arg(cx.namespace())
             )),
     ))
 }
@@ -207,7 +210,7 @@ impl Away {
             }
         };
         deleted.map_err(|e| {
-            let flags = refused::target_flags(&cx.settings.target);
+            let target = &cx.settings.target;
             Box::new(
                 Failure::new(
                     TOPICS,
@@ -215,7 +218,10 @@ impl Away {
                     format!("the topics of {} could not be deleted", self.plan.component.title),
                 )
                 .because(e)
-                .hint(format!("try again: kstrim remove {} --yes{flags}", self.plan.component.name)),
+                .hint(format!(
+                    "try again: {}",
+                    target.kstrim("remove").arg(self.plan.component.name).arg("--yes")
+                )),
             )
         })
     }

@@ -51,7 +51,7 @@ impl Profile {
         }
         let message =
             format!("nothing was deleted: the profile {} is not the one that was checked", cx.profile());
-        let again = format!("kstrim down{}", refused::target_flags(&cx.settings.target));
+        let again = cx.settings.target.kstrim("down").to_string();
         Err(Box::new(
             Failure::new(refused::PROFILE, Kind::Foreign, message)
                 .because("it was deleted and re-created in the meantime")

@@ -61,8 +61,13 @@ impl Engine {
         &self.program
     }
 
+    fn cmd(&self) -> Cmd {
+        let cmd = Cmd::new(&self.program).timeout(LIMIT);
+        as_minikube_asks(cmd, self.program.ends_with("podman"), |name| std::env::var(name).ok())
+    }
+
     fn info_cmd(&self) -> Cmd {
-        Cmd::new(&self.program).args(["info", "--format", "{{json .}}"]).timeout(LIMIT)
+        self.cmd().args(["info", "--format", "{{json .}}"])
     }
 
     /// Ask it about itself.
@@ -78,9 +83,7 @@ impl Engine {
     pub async fn has_container(&self, name: &str) -> Option<bool> {
         // A filter's value is a regular expression; names hold letters, digits, '-' and '.'.
         let filter = format!("name=^/?{}$", name.replace('.', "[.]"));
-        let cmd = Cmd::new(&self.program)
-            .args(["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"])
-            .timeout(LIMIT);
+        let cmd = self.cmd().args(["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]);
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
         Some(output.text().lines().any(|line| line.trim().trim_start_matches('/') == name))
     }
@@ -88,9 +91,7 @@ impl Engine {
     /// Whether it has a volume of this name. `None`: it did not answer.
     pub async fn has_volume(&self, name: &str) -> Option<bool> {
         let filter = format!("name={name}");
-        let cmd = Cmd::new(&self.program)
-            .args(["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"])
-            .timeout(LIMIT);
+        let cmd = self.cmd().args(["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"]);
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
         // The filter also matches parts of names.
         Some(output.text().lines().any(|line| line.trim() == name))
@@ -103,7 +104,7 @@ impl Engine {
             return Address::default();
         }
         let format = "{{.Name}} {{.Endpoints.docker.Host}}";
-        let cmd = Cmd::new(&self.program).args(["context", "inspect", "--format", format]).timeout(LIMIT);
+        let cmd = self.cmd().args(["context", "inspect", "--format", format]);
         let said = match self.runner.run(&cmd).await {
             Ok(output) if output.exit.success() => output.text().trim().to_owned(),
             _ => String::new(),
@@ -111,6 +112,25 @@ impl Engine {
         let (context, host) = said.split_once(' ').unwrap_or_default();
         Address { context: context.to_owned(), host: host.trim().to_owned() }
     }
+}
+
+/// Ask the engine that minikube asks. In a shell after `eval $(minikube docker-env)` the variables lead to the engine
+/// inside a profile's node; minikube then takes the values from before, which that command kept, or none
+/// (`PointToHostDockerDaemon` and `PointToHostPodman` in its `pkg/drivers/kic/oci`).
+fn as_minikube_asks(cmd: Cmd, podman: bool, variable: impl Fn(&str) -> Option<String>) -> Cmd {
+    let (active, names): (&str, &[&str]) = if podman {
+        ("MINIKUBE_ACTIVE_PODMAN", &["PODMAN_VARLINK_BRIDGE", "CONTAINER_HOST"])
+    } else {
+        ("MINIKUBE_ACTIVE_DOCKERD", &["DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"])
+    };
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    if set(active).is_none() {
+        return cmd;
+    }
+    names.iter().fold(cmd, |cmd, name| match set(&format!("MINIKUBE_EXISTING_{name}")) {
+        Some(before) => cmd.env(*name, before),
+        None => cmd.without(*name),
+    })
 }
 
 /// Where an engine's client connects.
@@ -165,6 +185,27 @@ fn info(output: &Output) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engine_inside_a_node_is_not_the_one_that_minikube_runs_on() {
+        let shell = |pairs: &'static [(&str, &str)]| {
+            let value =
+                move |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+            let cmd = as_minikube_asks(Cmd::new("docker"), false, value);
+            (cmd.env.into_iter().collect::<Vec<_>>(), cmd.without.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(shell(&[("DOCKER_HOST", "tcp://1.2.3.4:2376")]), (vec![], vec![]));
+        assert_eq!(shell(&[("DOCKER_HOST", "x"), ("MINIKUBE_ACTIVE_DOCKERD", "")]), (vec![], vec![]));
+        let all = ["DOCKER_CERT_PATH", "DOCKER_HOST", "DOCKER_TLS_VERIFY"].map(str::to_owned);
+        assert_eq!(shell(&[("MINIKUBE_ACTIVE_DOCKERD", "p"), ("DOCKER_HOST", "x")]), (vec![], all.to_vec()));
+        let (env, without) = shell(&[
+            ("MINIKUBE_ACTIVE_DOCKERD", "p"),
+            ("DOCKER_HOST", "tcp://127.0.0.1:32862"),
+            ("MINIKUBE_EXISTING_DOCKER_HOST", "unix:///run/user/1000/docker.sock"),
+        ]);
+        assert_eq!(env, [("DOCKER_HOST".to_owned(), "unix:///run/user/1000/docker.sock".to_owned())]);
+        assert_eq!(without, [all[0].clone(), all[2].clone()]);
+    }
     use crate::exec::Exit;
 
     fn answer(code: i32, stdout: &str, stderr: &str) -> Answer {

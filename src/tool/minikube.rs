@@ -20,6 +20,8 @@ use crate::paths;
 pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
 /// Where to get it.
 pub const PAGE: &str = "https://minikube.sigs.k8s.io/docs/start/";
+/// Defaults that a variable sets, too, in place of `minikube config` (`setupViper` of minikube's `cmd/minikube/cmd`).
+const BY_VARIABLE: [&str; 5] = ["driver", "memory", "cpus", "kubernetes-version", "force"];
 
 /// Find minikube.
 ///
@@ -208,13 +210,20 @@ impl Minikube {
         if start { cmd.arg("--last-start-only") } else { cmd.arg(format!("--length={lines}")) }
     }
 
-    /// The user's own defaults (`minikube config set ...`).
+    /// The user's own defaults (`minikube config set ...`, `MINIKUBE_MEMORY=...`).
     ///
     /// # Errors
     /// When it cannot be run.
     pub async fn config(&self) -> Result<Vec<(String, String)>> {
         let cmd = self.cmd(&["config", "view"]);
-        Ok(output::config_view(&self.run(&cmd).await?.text()))
+        let mut config = output::config_view(&self.run(&cmd).await?.text());
+        for key in BY_VARIABLE {
+            if let Some(value) = by_variable(key, |name| std::env::var(name).ok()) {
+                config.retain(|(other, _)| other != key);
+                config.push((key.to_owned(), value));
+            }
+        }
+        Ok(config)
     }
 
     /// The `start` command.
@@ -335,4 +344,10 @@ impl Minikube {
             serde_json::from_str(output.text().trim()).map_err(|_| self.unexpected(&cmd, &output))?;
         Ok(images.into_iter().flat_map(|i| i.repo_tags).collect())
     }
+}
+
+/// The value of a default that its variable sets.
+fn by_variable(key: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let name = format!("MINIKUBE_{}", key.to_uppercase().replace('-', "_"));
+    variable(&name).filter(|value| !value.is_empty())
 }

@@ -24,6 +24,7 @@ use serde::Serialize;
 pub use used::Used;
 pub use vouched::{Digests, Voucher};
 
+use crate::command_line::CommandLine;
 use crate::download;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
@@ -173,7 +174,10 @@ impl Toolbox {
                 }
             }
         }
-        Err(Box::new(missing.hint(format!("or let kstrim obtain its own: kstrim tools install {tool}"))))
+        Err(Box::new(missing.hint(format!(
+            "or let kstrim obtain its own: {}",
+            CommandLine::new("kstrim tools install").arg(tool)
+        ))))
     }
 
     /// minikube and kubectl as [`Toolbox::program`] finds them.
@@ -291,8 +295,12 @@ impl Toolbox {
                 None => "kstrim obtained none".to_owned(),
             })
             .because(format!("found    sha256:{found}"))
-            .hint(format!("obtain it again: kstrim tools remove {spec} && kstrim tools install {spec}"))
-            .hint("or use the tools of this machine: kstrim up --system-tools"),
+            .hint(format!(
+                "obtain it again: {} && {}",
+                CommandLine::new("kstrim tools remove").arg(&spec),
+                CommandLine::new("kstrim tools install").arg(&spec)
+            ))
+            .hint("or let `up` use the tools of this machine: --system-tools"),
         ))
     }
 
@@ -353,7 +361,10 @@ impl Toolbox {
             .because(format!("on {} sha256:{}, from {}", before.obtained, before.sha256, before.from))
             .because(format!("now sha256:{sha256}, from {from}"))
             .hint("a released file does not change: ask its publisher, or look who answers in its place")
-            .hint(format!("if the change is right: kstrim tools remove --forget {tool}@{version}")),
+            .hint(format!(
+                "if the change is right: {}",
+                CommandLine::new("kstrim tools remove --forget").arg(format!("{tool}@{version}"))
+            )),
         ))
     }
 

@@ -7,6 +7,7 @@ use super::ledger::Entry;
 use super::vouched::{self, Digests, Voucher};
 use super::{Toolbox, checksum, ids};
 use crate::catalogue::programs;
+use crate::command_line::CommandLine;
 use crate::download::{self, OnProgress, Request, Settings, Source, Store};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
@@ -63,12 +64,15 @@ impl Toolbox {
     fn unpinned(&self, tool: Tool, version: &Version, from: &str) -> Box<Failure> {
         let message = format!("no trusted digest is known for {tool} {version} from {from}");
         let name = vouched::name(tool, version, &self.platform);
+        // A mirror may also come from a variable or a settings file.
+        let install = CommandLine::new("kstrim tools install").arg(format!("{tool}@{version}"));
+        let install = install.args(["--mirror", ""]);
         Box::new(
             Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
                 .because(
                     "this kstrim's catalogue has no digest of it, and a mirror's own checksum proves nothing",
                 )
-                .hint(format!("obtain it from its publisher: kstrim tools install {tool}@{version}"))
+                .hint(format!("obtain it from its publisher: {install}"))
                 .hint(format!("or provide its digest: --tool-digests FILE with a line `SHA256  {name}`")),
         )
     }
@@ -118,9 +122,11 @@ impl Toolbox {
                 .because(format!("obtained sha256:{}, from {}", entry.sha256, entry.from))
                 .because(wrong)
                 .hint(format!(
-                    "obtain it again: kstrim tools remove --forget {spec} && kstrim tools install {spec}"
+                    "obtain it again: {} && {}",
+                    CommandLine::new("kstrim tools remove --forget").arg(&spec),
+                    CommandLine::new("kstrim tools install").arg(&spec)
                 ))
-                .hint("or use the tools of this machine: kstrim up --system-tools"),
+                .hint("or let `up` use the tools of this machine: --system-tools"),
         ))
     }
 }

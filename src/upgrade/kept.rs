@@ -15,7 +15,7 @@ use crate::kafka::admin::End;
 use crate::kafka::error::code;
 use crate::kafka::groups::Committed;
 use crate::kafka::{Client, KafkaError};
-use crate::quickstart::{refused, smoke};
+use crate::quickstart::smoke;
 
 /// A message or a committed offset is gone.
 pub(crate) use crate::errors::UPGRADE_LOST as LOST;
@@ -56,12 +56,11 @@ pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
         *before.borrow_mut() = Some(now);
         return Ok(format!("{told}, nothing lost"));
     }
-    let flags = refused::target_flags(&cx.settings.target);
     let failure = Failure::new(LOST, Kind::Smoke, "Kafka lacks what was in it before this step");
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
         failure
-            .hint(format!("see what the brokers report: kstrim diagnose{flags}"))
+            .hint(format!("see what the brokers report: {}", cx.settings.target.kstrim("diagnose")))
             .hint("if somebody deleted it meanwhile: run the same command again, it goes on from here"),
     ))
 }
@@ -71,12 +70,11 @@ async fn look(cx: &Cx) -> Result<Contents> {
     let deadline = Instant::now() + LOOK;
     let look = async { contents(&mut brokers.client(deadline).await?, deadline).await };
     look.await.map_err(|e: KafkaError| {
-        let flags = refused::target_flags(&cx.settings.target);
         let message = "the brokers do not report what is in Kafka";
         Box::new(
             Failure::new(crate::errors::SMOKE_CONNECT, Kind::Smoke, message)
                 .because(e)
-                .hint(format!("see what the broker reports: kstrim status{flags}")),
+                .hint(format!("see what the broker reports: {}", cx.settings.target.kstrim("status"))),
         )
     })
 }

@@ -299,7 +299,7 @@ impl Refuse<'_> {
             Rule::NoDowngrade => failure.hint(
                 "an older Strimzi needs a new cluster: delete this one, then create it with that --release",
             ),
-            Rule::KafkaSupported => failure.hint("kstrim versions lists which Kafka goes with which Strimzi"),
+            Rule::KafkaSupported => failure.hint("see which Kafka goes with which Strimzi: kstrim versions"),
             Rule::KraftFrom039 => failure
                 .hint("make a new cluster of a newer release and take the data over with MirrorMaker 2"),
             Rule::Kubernetes => failure
@@ -429,7 +429,7 @@ pub fn known(version: &str) -> Result<&'static Release> {
                 Kind::Usage,
                 format!("this kstrim does not know Strimzi {version}, which is installed"),
             )
-            .hint("a newer kstrim may know it: kstrim versions lists what this one knows"),
+            .hint("a newer kstrim may know it; what this one knows: kstrim versions"),
         )
     })
 }

@@ -164,9 +164,8 @@ pub async fn alone(cx: &Cx, found: &Found, target: &Version) -> Result<()> {
             let message = format!("the KafkaUser {name} has an access rule with `operation`");
             Err(rule(Rule::AclOperations, Kind::Prerequisite, message)
                 .hint(format!(
-                    "write `operations: [...]` in its place: kstrim kubectl{} -- edit kafkauser {name} -n {}",
-                    refused::target_flags(&cx.settings.target),
-                    cx.namespace()
+                    "write `operations: [...]` in its place: {}",
+                    cx.settings.target.kubectl("edit kafkauser").arg(name).arg("-n").arg(cx.namespace())
                 ))
                 .into())
         }

@@ -84,13 +84,13 @@ pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     );
     let mut steps = Vec::new();
     if !way.is_empty() {
-        steps.push(smoke(&from.release, "before anything is changed"));
+        steps.push(smoke(target, &from.release, "before anything is changed"));
     }
     for stop in way {
         for step in &stop.steps {
             steps.push(one(target, state.mode, stop, step));
             if !matches!(step.action, Action::Versions { .. }) {
-                steps.push(smoke(&stop.release.version.to_string(), "before the next step"));
+                steps.push(smoke(target, &stop.release.version.to_string(), "before the next step"));
             }
         }
     }
@@ -98,31 +98,31 @@ pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     Told { v: VERSION, profile, namespace, cluster: target.cluster.to_string(), from, to, steps }
 }
 
-fn smoke(release: &str, when: &str) -> ToldStep {
+fn smoke(target: &Target, release: &str, when: &str) -> ToldStep {
     ToldStep {
         step: "smoke".into(),
         release: release.into(),
         what: format!("messages sent and read back, {when}"),
         rule: None,
         why: None,
-        commands: vec!["kstrim smoke-test".into()],
+        commands: vec![target.kstrim("smoke-test").to_string()],
     }
 }
 
 fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> ToldStep {
     let release = &stop.release.version;
     let patch = |what: String| {
-        format!("kubectl patch kafka {} -n {} --type=merge -p '{what}'", target.cluster, target.namespace)
+        let patch = target.kubectl("patch kafka").arg(&target.cluster).arg("-n").arg(&target.namespace);
+        patch.args(["--type=merge", "-p", &what]).to_string()
     };
     let level = stop.level.as_deref().unwrap_or("none");
     let field = match mode {
         Mode::Kraft => format!(r#""metadataVersion":"{level}""#),
         Mode::Zookeeper => format!(r#""config":{{"inter.broker.protocol.version":"{level}"}}"#),
     };
-    let wait = format!(
-        "kubectl wait kafka/{} -n {} --for=condition=Ready --timeout=600s",
-        target.cluster, target.namespace
-    );
+    let wait = target.kubectl("wait --for=condition=Ready --timeout=600s -n").arg(&target.namespace);
+    let wait = wait.arg(format!("kafka/{}", target.cluster)).to_string();
+    let apply = target.kubectl("apply --server-side -f -");
     let (name, what, mut commands) = match &step.action {
         Action::Versions { gone } => (
             "versions",
@@ -132,13 +132,20 @@ fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> To
                     "kubectl apply --server-side -f -   # the definitions of {release}, and {} in them, not served",
                     gone.join(", ")
                 ),
-                "kubectl replace --raw PATH -f -   # every resource: the versions in metadata.managedFields".to_owned(),
+                "kubectl replace --raw PATH -f -   # every resource: the versions in metadata.managedFields"
+                    .to_owned(),
             ],
         ),
         Action::Operator { from } => (
             "operator",
-            format!("Strimzi {from} to {release}: resource definitions, then the operator, which rolls the brokers"),
-            vec![format!("kubectl apply --server-side --force-conflicts -f -   # {}", stop.release.url)],
+            format!(
+                "Strimzi {from} to {release}: resource definitions, then the operator, which rolls the brokers"
+            ),
+            vec![format!(
+                "{}   # {}",
+                target.kubectl("apply --server-side --force-conflicts -f -"),
+                stop.release.url
+            )],
         ),
         Action::Kafka { from, .. } => (
             "kafka",
@@ -158,15 +165,24 @@ fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> To
         Action::Resources => (
             "resources",
             format!("Kafka and node pools as Strimzi {release} has them; what you changed stays"),
-            vec![format!("kubectl apply --server-side -f -   # kstrim render --release {release} --kafka {}", stop.kafka)],
+            vec![{
+                let render = target.kstrim("render --release").arg(release).arg("--kafka").arg(&stop.kafka);
+                format!("{apply}   # {render}")
+            }],
         ),
         Action::Convert => (
             "convert",
             "everything of Strimzi's stored as v1, and the definitions told so".to_owned(),
             vec![
-                "kubectl apply --server-side -f -   # the definitions, with v1 as the version to store".to_owned(),
-                "kubectl patch -f - --type=merge -p '{}'   # every resource: written once, it is stored anew".to_owned(),
-                r#"kubectl patch crd NAME --subresource=status --type=merge -p '{"status":{"storedVersions":["v1"]}}'"#.to_owned(),
+                format!("{apply}   # the definitions, with v1 as the version to store"),
+                format!(
+                    "{}   # every resource: written once, it is stored anew",
+                    target.kubectl("patch -f - --type=merge -p {}")
+                ),
+                target
+                    .kubectl("patch crd NAME --subresource=status --type=merge -p")
+                    .arg(r#"{"status":{"storedVersions":["v1"]}}"#)
+                    .to_string(),
             ],
         ),
     };

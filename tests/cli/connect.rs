@@ -63,7 +63,7 @@ fn nothing_is_changed_without_consent_a_free_port_or_a_free_name() {
     let before = listeners(&test);
     let free = port();
     let run = kstrim(&mut test, ["connect", "--port", &free]);
-    refused(&run, 2, "KS-CONSENT", "kstrim connect --yes");
+    refused(&run, 2, "KS-CONSENT", &format!("kstrim connect --port {free} --yes"));
     let held = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = held.local_addr().expect("its address").port().to_string();
     let run = kstrim(&mut test, ["connect", "--yes", "--port", &taken]);

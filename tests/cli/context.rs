@@ -31,7 +31,7 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
     let before = kubeconfig(&test);
     let unasked = events(&mut test, ["up", "--context", CLUSTER], 2);
     assert_eq!(failure(&unasked), "KS-CONSENT");
-    assert!(told(&unasked).contains("kstrim up --context prod --yes"), "{}", told(&unasked));
+    assert!(told(&unasked).contains("kstrim up --context prod -o json --yes"), "{}", told(&unasked));
     assert_eq!(written(&test), Vec::<String>::new());
     let lines = events(&mut test, ["up", "--context", CLUSTER, "--yes"], 0);
     let tasks: Vec<String> = outcomes(&lines).into_keys().collect();

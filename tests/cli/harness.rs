@@ -381,7 +381,9 @@ impl Test {
         self.ran.store(true, Ordering::Relaxed);
         let mut command = self.command(program());
         command.args(&self.args);
-        Running::start(command, &self.stdin, self.limit)
+        let mut running = Running::start(command, &self.stdin, self.limit);
+        running.target = crate::hint_check::target(&self.args, &self.env, &self.work());
+        running
     }
 
     /// kstrim as a command, for streams of the test's own.
@@ -503,6 +505,8 @@ pub struct Running {
     started: Instant,
     limit: Duration,
     readers: Vec<std::thread::JoinHandle<Vec<u8>>>,
+    /// The cluster that it is about: every command in its hints is, too. None if that is not known.
+    target: Option<[String; 3]>,
 }
 
 impl Running {
@@ -525,7 +529,7 @@ impl Running {
         }
         let readers =
             vec![read(child.stdout.take().expect("stdout")), read(child.stderr.take().expect("stderr"))];
-        Self { child, started, limit, readers }
+        Self { child, started, limit, readers, target: None }
     }
 
     /// Its process id.
@@ -558,6 +562,10 @@ impl Running {
             .drain(..)
             .map(|reader| String::from_utf8_lossy(&reader.join().expect("a reader")).into_owned());
         let (stdout, stderr) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
-        Run { status, stdout, stderr, took, killed_by_harness }
+        let run = Run { status, stdout, stderr, took, killed_by_harness };
+        if let Some(target) = self.target.as_ref().filter(|_| !run.killed_by_harness) {
+            crate::hint_check::check(&run, target);
+        }
+        run
     }
 }

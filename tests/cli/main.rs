@@ -1,6 +1,7 @@
 //! The whole program against stand-ins for `minikube`, `kubectl` and `docker`.
 
 mod admission;
+mod agreement;
 mod as_user;
 mod bad_input;
 mod bare;
@@ -20,6 +21,7 @@ mod fakes_faithful;
 mod fakes_minikube;
 mod faults;
 mod harness;
+mod hint_check;
 mod hints;
 mod hostile;
 mod images;

@@ -279,3 +279,24 @@ fn down_asks_and_obeys() {
     // Already gone: nothing to ask.
     assert_eq!(terminal(&mut test, &["down"]).ends(), 0);
 }
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let mut test = Test::new();
+    for args in
+        [&["versions"][..], &["config", "show"], &["completions", "bash"], &["--help"], &["up", "--help"]]
+    {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+        let run = test.args(args.iter().copied()).kstrim().stdout(full()).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(
+            stderr.contains("KS-OUTPUT-INCOMPLETE") && stderr.contains("No space left"),
+            "{args:?}: {stderr}"
+        );
+        // Its own failure is the graver one.
+        let wrong =
+            test.args(["topic", "list", "-o", "yaml", "--profile", "a"]).kstrim().stdout(full()).output();
+        assert_eq!(wrong.expect("it runs").status.code(), Some(2));
+    }
+}

@@ -138,7 +138,7 @@ fn a_machine_that_is_gone_is_not_replaced_without_consent() {
     test.forget_calls();
     let lines = events(&mut test, ["up"], 2);
     assert_eq!(failure(&lines), "KS-PROFILE-GONE", "{}", told(&lines));
-    assert!(told(&lines).contains("kstrim up --recreate"), "{}", told(&lines));
+    assert!(told(&lines).contains("kstrim up -o json --recreate"), "{}", told(&lines));
     assert!(told(&lines).contains("the volume kstrim still exists"), "{}", told(&lines));
     untouched(&test);
     // doctor does not do it either.

@@ -29,7 +29,7 @@ fn a_registry_that_is_mended() {
     });
     let lines = events(&mut test, ["up"], 1);
     assert_eq!(failure(&lines), "KS-NETWORK-DNS");
-    assert!(told(&lines).contains("run `kstrim up -o json` again"), "{}", told(&lines));
+    assert!(told(&lines).contains("shows: kstrim up -o json"), "{}", told(&lines));
     test.rescenario(|s| s.registry = Registry::Up);
     up_completes(&mut test);
 }
@@ -263,7 +263,7 @@ fn a_second_kafka_does_not_take_the_first_ones_pool() {
     let before = state(&test);
     let lines = events(&mut test, ["up", "--cluster", "second"], 5);
     assert_eq!(failure(&lines), "KS-POOL-TAKEN");
-    assert!(told(&lines).contains("kstrim up --cluster my-cluster"), "{}", told(&lines));
+    assert!(told(&lines).contains("kstrim up -o json --cluster my-cluster"), "{}", told(&lines));
     same(&before, &state(&test), "refused, and changed");
 }
 

@@ -112,7 +112,7 @@ fn nothing_is_deleted_without_a_word() {
     let mut test = ready();
     let lines = events(&mut test, ["topic", "delete", "my-topic"], 2);
     assert_eq!(failure(&lines), "KS-CONSENT");
-    assert!(told(&lines).contains("kstrim topic delete my-topic --yes"), "{}", told(&lines));
+    assert!(told(&lines).contains("kstrim topic delete my-topic -o json --yes"), "{}", told(&lines));
     assert!(test.object(PROFILE, &key("my-topic")).is_object());
 }
 

@@ -125,3 +125,28 @@ fn wrong_words_are_refused_with_what_is_right() {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
 }
+
+#[test]
+fn who_gets_no_credentials_is_told_at_once() {
+    let mut test = ready();
+    for (name, spec) in [
+        ("outside", json!({"authentication": {"type": "tls-external"}})),
+        ("nobody-in-particular", json!({})),
+    ] {
+        let metadata =
+            json!({"name": name, "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}});
+        let user = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser", "metadata": metadata, "spec": spec});
+        let file = test.write("user.json", user.to_string()).display().to_string();
+        test.args(["kubectl", "--", "apply", "-f", &file]).run().expect(0);
+        let folder = test.work().join("export").display().to_string();
+        for args in [&["--export", folder.as_str()][..], &["--reveal"]] {
+            let run =
+                test.args(["user", "show", name].into_iter().chain(args.iter().copied())).run().expect(2);
+            assert!(run.stderr.contains("KS-USER-CREDENTIALS"), "{name}: {}", run.stderr);
+        }
+        assert!(!std::path::Path::new(&folder).exists());
+        let shown = kstrim(&mut test, ["user", "show", name]).expect(0).stdout;
+        let secret = shown.lines().find(|line| line.starts_with("Secret")).expect("a line");
+        assert!(secret.contains("none: "), "{shown}");
+    }
+}

@@ -49,13 +49,22 @@ pub fn engine(place: &Place) -> Option<Engine> {
     if !found {
         return None;
     }
-    let elsewhere = std::env::var("DOCKER_HOST").is_ok_and(|host| host.contains("nonexistent"));
+    let elsewhere = docker_host().contains("nonexistent");
     Some(if elsewhere { Engine::Down } else { place.scenario.engine })
 }
 
 /// Whether `docker` connects to an engine other than the one that has these machines.
 pub fn other_engine() -> bool {
-    std::env::var("DOCKER_HOST").is_ok_and(|host| host.contains("elsewhere"))
+    docker_host().contains("elsewhere")
+}
+
+/// Where docker's client connects. minikube, in a shell after its `docker-env`, goes back to what was there before.
+pub fn docker_host() -> String {
+    let value = |name: &str| std::env::var(name).unwrap_or_default();
+    let program = std::env::args_os().next().unwrap_or_default();
+    let minikube = std::path::Path::new(&program).ends_with("minikube");
+    let inside = minikube && !value("MINIKUBE_ACTIVE_DOCKERD").is_empty();
+    value(if inside { "MINIKUBE_EXISTING_DOCKER_HOST" } else { "DOCKER_HOST" })
 }
 
 fn sleep(ms: u64) {

@@ -18,15 +18,19 @@ mod command;
 #[path = "../../examples/catalogue/derive.rs"]
 mod derive;
 mod dry_run;
+mod full_disk;
 mod future;
 #[path = "../cli/harness.rs"]
 mod harness;
+#[path = "../cli/hint_check.rs"]
+mod hint_check;
 #[allow(dead_code, reason = "the cli tests use the rest")]
 #[path = "../cli/mirror.rs"]
 mod mirror;
 #[path = "../../examples/catalogue/next.rs"]
 mod next;
 mod published;
+mod readers;
 mod releases;
 #[path = "../../examples/catalogue/schema.rs"]
 mod schema;
@@ -91,5 +95,15 @@ fn main() -> ExitCode {
             Ok(())
         }))
     }));
+    for (name, test) in [
+        ("readers::pyyaml_reads_what_kstrim_writes", readers::pyyaml_reads_what_kstrim_writes as fn() -> _),
+        ("readers::kubectl_reads_what_kstrim_writes", readers::kubectl_reads_what_kstrim_writes),
+        (
+            "full_disk::what_finds_no_room_is_told_and_leaves_nothing",
+            full_disk::what_finds_no_room_is_told_and_leaves_nothing,
+        ),
+    ] {
+        tests.push(Trial::ignorable_test(name, move || Ok(test())));
+    }
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }

@@ -3,6 +3,8 @@
 
 #[path = "../cli/harness.rs"]
 mod harness;
+#[path = "../cli/hint_check.rs"]
+mod hint_check;
 #[path = "../cli/stand_ins.rs"]
 mod stand_ins;
 #[path = "../cli/support.rs"]

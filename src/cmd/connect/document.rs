@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cmd::living::Living;
 use crate::cmd::user::{self, User, export};
+use crate::config::Target;
 use crate::event::SmokeReport;
 use crate::failure::Result;
 use crate::manifest::listener::{HOST, host_defaults};
@@ -34,6 +35,8 @@ pub struct Connected {
     pub checked: Option<Checked>,
     #[serde(skip)]
     how: Option<Authentication>,
+    #[serde(skip)]
+    target: Target,
 }
 
 /// A broker as it advertises itself to programs on this machine.
@@ -88,7 +91,12 @@ impl Checked {
 
 impl Connected {
     /// The way by these ports.
-    pub(super) fn new(ports: &BTreeMap<i32, u16>, user: Option<&str>, how: Option<Authentication>) -> Self {
+    pub(super) fn new(
+        ports: &BTreeMap<i32, u16>,
+        user: Option<&str>,
+        how: Option<Authentication>,
+        target: &Target,
+    ) -> Self {
         // The lowest port, which stays that of the first broker when others come.
         let first = ports.values().min().copied().unwrap_or_default();
         let protocol = match how {
@@ -106,6 +114,7 @@ impl Connected {
             snippets: Snippets::default(),
             checked: None,
             how,
+            target: target.clone(),
         };
         made.snippets = made.snippets_for(Path::new("DIR"));
         made
@@ -203,14 +212,13 @@ impl Connected {
         }
         if let Some(user) = &self.user {
             if self.files.is_empty() {
-                text += &format!(
-                    "\n# DIR gets the files of the user {user} by: kstrim connect --user {user} --export DIR\n"
-                );
+                let export = self.target.kstrim("connect --user").arg(user).args(["--export", "DIR"]);
+                text += &format!("\n# DIR gets the files of the user {user} by: {export}\n");
             }
             if self.how == Some(Authentication::Scram) {
+                let show = self.target.kstrim("user show --reveal -o json").arg(user);
                 text += &format!(
-                    "# KAFKA_PASSWORD: export KAFKA_PASSWORD=\"$(kstrim user show {user} --reveal -o json | jq -r \
-                     .secrets.password)\"\n"
+                    "# KAFKA_PASSWORD: export KAFKA_PASSWORD=\"$({show} | jq -r .secrets.password)\"\n"
                 );
             }
         }
@@ -239,7 +247,7 @@ mod tests {
 
     fn way(how: Option<Authentication>) -> Connected {
         let ports = [(3, 9094), (4, 9095)].into_iter().collect();
-        Connected::new(&ports, how.map(|_| "app"), how)
+        Connected::new(&ports, how.map(|_| "app"), how, &Target::default())
     }
 
     #[test]

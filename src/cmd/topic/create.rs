@@ -16,7 +16,7 @@ use crate::names;
 use crate::observe::Kind as ObservedKind;
 use crate::quickstart::patience::Patience;
 use crate::quickstart::topic::RESOURCE_TAKEN;
-use crate::quickstart::{kafka, ownership, refused, smoke};
+use crate::quickstart::{kafka, ownership, smoke};
 use crate::ready;
 
 /// The name would not be told from another topic's.
@@ -133,13 +133,13 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     if tokio::time::timeout(ASK, asked).await.ok().flatten() != Some(true) {
         return Ok(());
     }
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     let message = format!("Kafka has the topic {} already, without a KafkaTopic", args.topic);
     Err(Box::new(
         Failure::new(EXISTS, Kind::Usage, message)
             .because("a KafkaTopic would take it over: it would change its settings, and delete it with the resource")
             .hint("use it as it is, or create a topic under another name")
-            .hint(format!("write to it: kstrim produce {}{flags}", args.topic)),
+            .hint(format!("write to it: {}", target.kstrim("produce").arg(&args.topic))),
     ))
 }
 
@@ -173,7 +173,7 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
         return Ok(replicas);
     }
     let cx = &living.cx;
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     Err(Box::new(
         Failure::new(
             REPLICATION,
@@ -181,8 +181,11 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
             format!("{replicas} replicas need as many brokers, and the Kafka {} has {brokers}", cx.cluster()),
         )
         .because("each replica of a partition is on a broker of its own")
-        .hint(format!("take fewer: kstrim topic create {} --replicas {brokers}{flags}", args.topic))
-        .hint(format!("or add brokers first: kstrim scale --brokers {replicas}{flags}")),
+        .hint(format!(
+            "take fewer: {}",
+            target.kstrim("topic create").arg(&args.topic).arg("--replicas").arg(brokers)
+        ))
+        .hint(format!("or add brokers first: {}", target.kstrim("scale --brokers").arg(replicas))),
     ))
 }
 
@@ -216,8 +219,8 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Cx) -> Result<()> {
             lines.push(format!("{key}: it has {has}, {} was asked for", asked.unwrap_or_default()));
         }
     }
-    let flags = refused::target_flags(&cx.settings.target);
-    let see = format!("kstrim topic describe {}{flags}", there.topic);
+    let target = &cx.settings.target;
+    let see = target.kstrim("topic describe").arg(&there.topic).to_string();
     living::as_asked(
         cx,
         EXISTS,

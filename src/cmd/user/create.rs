@@ -105,20 +105,20 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
             let snapshot = cx.store.snapshot();
             let why = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name).map(super::reason);
             let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} is not there yet"));
-            let log = format!("logs deployment/{}-entity-operator -c user-operator", cx.cluster());
-            let flags = refused::target_flags(&cx.settings.target);
+            let log = cx.settings.target.kubectl("logs -c user-operator -n").arg(cx.namespace());
+            let log = log.arg(format!("deployment/{}-entity-operator", cx.cluster()));
             Box::new(
-                failure.because(why.unwrap_or_else(|| "the resource is gone".into())).hint(format!(
-                    "its operator's log: kstrim kubectl{flags} -- {log} -n {}",
-                    cx.namespace()
-                )),
+                failure
+                    .because(why.unwrap_or_else(|| "the resource is gone".into()))
+                    .hint(format!("its operator's log: {}", log)),
             )
         },
     )
     .await?;
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     Ok(format!(
-        "user {name} is there; its client's configuration: kstrim user show {name} --export DIR{flags}"
+        "user {name} is there; its client's configuration: {}",
+        target.kstrim("user show").arg(name).args(["--export", "DIR"])
     ))
 }
 
@@ -181,7 +181,7 @@ fn served(living: &Living) -> Result<()> {
 /// the operator; a listener may come later.
 fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result<()> {
     let cx = &living.cx;
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     if !args.acls.is_empty() && !resource::authorizes(&living.kafka) {
         return Err(Box::new(
             Failure::new(
@@ -189,7 +189,10 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
                 Kind::Prerequisite,
                 format!("the Kafka {} does not heed access rules: it has no authorization", cx.cluster()),
             )
-            .hint("let kstrim add it: the same command with --prepare-kafka (brokers restart one by one)")
+            .hint(format!(
+                "have it added, which restarts the brokers one by one: {}",
+                target.again().arg("--prepare-kafka")
+            ))
             .hint("or leave out --acl: without authorization every user may do everything"),
         ));
     }
@@ -197,15 +200,10 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
         cx.emit.warn(
             Some("user"),
             format!(
-                "the Kafka {} has no listener with {} authentication, so this user cannot come yet; add one: kstrim user \
-                 create {} --authentication {} --prepare-kafka{flags}",
+                "the Kafka {} has no listener with {} authentication, so this user cannot come yet; add one: {}",
                 cx.cluster(),
                 how.strimzi(),
-                args.user,
-                match how {
-                    Authentication::Tls => "tls",
-                    Authentication::Scram => "scram",
-                },
+                target.again().arg("--prepare-kafka")
             ),
         );
     }
@@ -228,8 +226,8 @@ fn differs(there: &Value, wanted: &Object, cx: &Cx) -> Result<()> {
     if asked.quotas.iter().any(|(name, limit)| has.quotas.get(name) != Some(limit)) {
         lines.push("its quotas are others".into());
     }
-    let flags = refused::target_flags(&cx.settings.target);
-    let see = format!("kstrim user show {}{flags}", has.user);
+    let target = &cx.settings.target;
+    let see = target.kstrim("user show").arg(&has.user).to_string();
     living::as_asked(cx, EXISTS, &format!("the user {}", has.user), lines, &see, (PLURAL, &has.user))
 }
 

@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::{LATE, User};
 use crate::cmd::living::Living;
+use crate::cmd::login;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::{Authentication, listener_for};
-use crate::quickstart::{ownership, refused};
+use crate::quickstart::ownership;
 
 /// The folder holds something that is not an export of kstrim's.
 use crate::errors::EXPORT_NOT_EMPTY as NOT_EMPTY;
@@ -30,15 +31,16 @@ const PROPERTIES: &str = "client.properties";
 
 /// What clients of this user connect to, as the Kafka's status says.
 pub(super) fn bootstrap(kafka: &Value, user: &User) -> Option<String> {
-    let name = listener_for(kafka, user.how()?)?.get("name")?.as_str()?;
+    let name = listener_for(kafka, user.listener()?)?.get("name")?.as_str()?;
     let listeners = kafka.pointer("/status/listeners")?.as_array()?;
     let found = listeners.iter().find(|l| l["name"] == name || l["type"] == name)?;
     Some(found.get("bootstrapServers")?.as_str()?.to_owned())
 }
 
 /// The entries of the user's secret, decoded. Certificates and keys in forms that are not text are
-/// left out.
+/// left out. A user whose credentials are not Strimzi's will never have such a secret.
 pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTreeMap<String, String>> {
+    login::authentication(user)?;
     let name = user.secret.as_deref().unwrap_or(&user.user);
     match entries(living, name).await? {
         Some(entries) => Ok(entries),
@@ -70,7 +72,7 @@ pub(in crate::cmd) async fn cluster_ca(living: &Living) -> Result<String> {
 /// The failure for a user that no listener takes.
 pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authentication) -> Box<Failure> {
     let cx = &living.cx;
-    let flags = refused::target_flags(&cx.settings.target);
+    let target = &cx.settings.target;
     Box::new(
         Failure::new(
             NO_LISTENER,
@@ -79,8 +81,13 @@ pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authenticati
         )
         .because(format!("none has {} authentication", how.strimzi()))
         .hint(format!(
-            "let kstrim add one: kstrim user create {user} --authentication {} --prepare-kafka{flags}",
-            if how == Authentication::Scram { "scram" } else { "tls" },
+            "have one added: {}",
+            target
+                .kstrim("user create")
+                .arg(user)
+                .arg("--authentication")
+                .arg(if how == Authentication::Scram { "scram" } else { "tls" })
+                .arg("--prepare-kafka")
         )),
     )
 }

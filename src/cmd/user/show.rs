@@ -97,9 +97,12 @@ fn text(shown: &Shown) -> String {
             },
         );
     }
-    let none = if user.how().is_some() { "not yet" } else { "none: its credentials are not Strimzi's" };
-    row("Secret", user.secret.as_deref().unwrap_or(none));
-    row("Bootstrap in the cluster", shown.bootstrap.as_deref().unwrap_or("no listener takes this user yet"));
+    row("Secret", user.without_secret().or(user.secret.as_deref()).unwrap_or("not yet"));
+    let no_listener = match user.listener() {
+        Some(_) => "no listener takes this user yet",
+        None => "any listener without authentication of Strimzi's",
+    };
+    row("Bootstrap in the cluster", shown.bootstrap.as_deref().unwrap_or(no_listener));
     row("State", user.reason.as_deref().unwrap_or("ready"));
     for file in &shown.exported {
         row("Written", file);

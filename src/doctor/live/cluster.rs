@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
+use crate::config::Target;
 use crate::doctor::data::Outcome;
 use crate::explain;
 use crate::failure::{Failure, Kind};
@@ -29,7 +30,7 @@ pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
             format!("kstrim's own kubeconfig does not lead to the profile {profile}"),
         )
         .because("minikube's does; the profile was made, or started again, by another way")
-        .hint(format!("{} writes it", refused::up_of(&ground.settings.target))),
+        .hint(format!("write it: {}", refused::up_of(&ground.settings.target))),
     )
 }
 
@@ -48,7 +49,7 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
             return Outcome::failed(
                 &Failure::new(PRESSURE, Kind::Task, format!("the node {name} is under {pressure}"))
                     .because("it takes no new pods, and may throw out those it has")
-                    .hint("free disk space or memory on this machine: docker system df, free -m"),
+                    .hint("free disk space or memory on this machine"),
             );
         }
         if !node.ready() {
@@ -56,8 +57,8 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
                 &Failure::new(NODE, Kind::Task, format!("the node {name} is not ready"))
                     .because(node.0.condition("Ready").map(|c| c.message.to_owned()).unwrap_or_default())
                     .hint(format!(
-                        "for some seconds that is normal after a start; then: kstrim kubectl{} -- describe node",
-                        refused::target_flags(&ground.settings.target)
+                        "for some seconds that is normal after a start; then: {}",
+                        ground.settings.target.kubectl("describe node")
                     )),
             );
         }
@@ -73,12 +74,12 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
 /// There is a default storage class, which brokers' volumes are made of.
 pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
     match cluster.kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await {
-        Ok(list) => judge_classes(&list, &refused::up_of(&ground.settings.target)),
+        Ok(list) => judge_classes(&list, &ground.settings.target),
         Err(error) => Outcome::skipped(error.message),
     }
 }
 
-fn judge_classes(list: &Value, up: &str) -> Outcome {
+fn judge_classes(list: &Value, target: &Target) -> Outcome {
     let classes = explain::storage_classes(list);
     let classes: Vec<(&str, &str)> = classes.lines().filter_map(|l| l.split_once(' ')).collect();
     if let Some((name, _)) = classes.iter().find(|(_, what)| *what == "default") {
@@ -89,11 +90,16 @@ fn judge_classes(list: &Value, up: &str) -> Outcome {
         Failure::new(CLASS, Kind::Task, "there is no default storage class for the brokers' volumes");
     let failure =
         if names.is_empty() { failure } else { failure.because(format!("there are: {}", names.join(", "))) };
-    Outcome::failed(
-        &failure
-            .hint("minikube's own: minikube addons enable default-storageclass, storage-provisioner")
-            .hint(format!("or keep nothing on disk: {up} --preset ephemeral")),
-    )
+    let failure = if target.context.is_some() {
+        failure.hint("make one of the cluster's classes the default: the annotation storageclass.kubernetes.io/is-default-class")
+    } else {
+        ["storage-provisioner", "default-storageclass"].into_iter().fold(failure, |failure, addon| {
+            let enable = target.minikube("addons enable").arg(addon);
+            failure.hint(format!("enable minikube's {addon}: {enable}"))
+        })
+    };
+    let ephemeral = refused::up_of(target).with("--preset", "ephemeral");
+    Outcome::failed(&failure.hint(format!("or keep nothing on disk: {ephemeral}")))
 }
 
 /// The namespace is there, not going away, and kstrim's.
@@ -105,7 +111,7 @@ pub async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
         None => Outcome::skipped(format!("there is no namespace {} yet", ground.settings.target.namespace)),
         Some(namespace) if !namespace.ours => {
             let what = format!("the namespace {}", namespace.name);
-            foreign(ground, refused::NAMESPACE, &what, "--namespace ANOTHER-NAME")
+            foreign(ground, refused::NAMESPACE, &what, "--namespace")
         }
         Some(namespace) => Outcome::ok(format!("{}, kstrim's", namespace.name)),
     }
@@ -121,7 +127,7 @@ mod tests {
     #[test]
     fn a_default_class_is_needed() {
         let class = |name: &str, default: &str| json!({"metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": default}}});
-        let judged = |items: Vec<Value>| judge_classes(&json!({"items": items}), "kstrim up");
+        let judged = |items: Vec<Value>| judge_classes(&json!({"items": items}), &Target::default());
         assert_eq!(
             judged(vec![class("slow", "false"), class("standard", "true")]).found,
             "standard is the default"

@@ -43,7 +43,7 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     };
     if !kafka.ours && !ground.settings.adopt {
         let what = format!("the Kafka {}", kafka.name);
-        return foreign(ground, refused::KAFKA, &what, "--cluster ANOTHER-NAME");
+        return foreign(ground, refused::KAFKA, &what, "--cluster");
     }
     if let Some(outcome) = findings(status, "kafka.ready") {
         return outcome;
@@ -54,10 +54,7 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
         }
         Some(reason) => Outcome::warning(
             &Failure::new(NOT_READY, Kind::Task, format!("the Kafka {} is not ready: {reason}", kafka.name))
-                .hint(format!(
-                    "follow it: kstrim status --watch{}",
-                    refused::target_flags(&ground.settings.target)
-                )),
+                .hint(format!("follow it: {}", ground.settings.target.kstrim("status --watch"))),
         ),
     }
 }
@@ -98,7 +95,6 @@ pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
 
 fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -> Outcome {
     let (name, namespace) = (&target.cluster, &target.namespace);
-    let flags = refused::target_flags(target);
     let Some((end, secret)) = ends.into_iter().min() else {
         return Outcome::skipped("there are none yet");
     };
@@ -106,8 +102,16 @@ fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -
     let failure = |message: String| {
         Failure::new(CERTIFICATES, Kind::Task, message)
             .because(format!("the certificate in the Secret {secret} is valid until {end}"))
-            .hint(format!("the operator renews it: kstrim kubectl{flags} -- annotate secret {secret} -n {namespace} strimzi.io/force-renew=true"))
-            .hint(format!("is the operator up, and the Kafka not paused? kstrim status{flags}"))
+            .hint(format!(
+                "the operator renews it: {}",
+                target
+                    .kubectl("annotate secret")
+                    .arg(secret)
+                    .arg("-n")
+                    .arg(namespace)
+                    .arg("strimzi.io/force-renew=true")
+            ))
+            .hint(format!("is the operator up, and the Kafka not paused? {}", target.kstrim("status")))
     };
     if end <= now {
         return Outcome::failed(&failure(format!("certificates of the Kafka {name} ran out on {day}")));
@@ -213,21 +217,18 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
         {
             Outcome::ok(format!("a broker answers; there is no topic {topic}"))
         }
-        Ok(_) => messages(&brokers, topic).await,
+        Ok(_) => messages(&brokers, topic, &ground.settings.target).await,
         Err(error) => Outcome::failed(
             &Failure::new(CONNECT, Kind::Smoke, "a broker is ready and cannot be talked to")
                 .because(error)
-                .hint(format!(
-                    "see what it says: kstrim smoke-test{}",
-                    refused::target_flags(&ground.settings.target)
-                )),
+                .hint(format!("see what it says: {}", ground.settings.target.kstrim("smoke-test"))),
         ),
     }
 }
 
-async fn messages(brokers: &Brokers, topic: &str) -> Outcome {
+async fn messages(brokers: &Brokers, topic: &str, target: &Target) -> Outcome {
     let run_id = format!("doctor-{}-{}", Timestamp::now().as_millisecond(), std::process::id());
-    let plan = Plan { allow_foreign: true, timeout: SMOKE, ..Plan::new(run_id, topic) };
+    let plan = Plan { allow_foreign: true, timeout: SMOKE, ..Plan::new(run_id, topic, target) };
     let run = brokers.prove(&plan, &|_| {}).await;
     match run.failure {
         None => Outcome::ok(smoke::said(&run.report)),

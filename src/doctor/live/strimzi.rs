@@ -38,7 +38,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     let wrong = |message: String| {
         Outcome::failed(
             &Failure::new(DEFINITIONS, Kind::Task, message)
-                .hint(format!("{} applies them again", refused::up_of(&ground.settings.target))),
+                .hint(format!("apply them again: {}", refused::up_of(&ground.settings.target))),
         )
     };
     if let Some(missing) = NEEDED.iter().find(|n| !all.iter().any(|c| c.0.name() == **n)) {
@@ -49,7 +49,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     if let Some(crd) = all.iter().find(|c| !installation::by_kstrim(c.0.json())) {
         let what = format!("the resource definition {}", crd.0.name());
-        return foreign(ground, refused::CRDS, &what, "--profile ANOTHER-NAME");
+        return foreign(ground, refused::CRDS, &what, "--profile");
     }
     Outcome::ok(format!("{} are Established", all.len()))
 }
@@ -73,20 +73,19 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
                 Kind::Task,
                 format!("there is no Strimzi operator in namespace {namespace}"),
             )
-            .hint(format!("{} installs it", refused::up_of(&ground.settings.target))),
+            .hint(format!("install it: {}", refused::up_of(&ground.settings.target))),
         );
     };
     if !operator.ours {
         let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
-        return foreign(ground, refused::OPERATOR, &what, "--namespace ANOTHER-NAME");
+        return foreign(ground, refused::OPERATOR, &what, "--namespace");
     }
     let release = operator.release.as_deref().unwrap_or("of an unknown release");
     match &operator.reason {
         None => Outcome::ok(format!("Strimzi {release} is available")),
         Some(reason) => Outcome::warning(
-            &Failure::new(NOT_READY, Kind::Task, format!("the operator is not available: {reason}")).hint(
-                format!("follow it: kstrim status --watch{}", refused::target_flags(&ground.settings.target)),
-            ),
+            &Failure::new(NOT_READY, Kind::Task, format!("the operator is not available: {reason}"))
+                .hint(format!("follow it: {}", ground.settings.target.kstrim("status --watch"))),
         ),
     }
 }
@@ -123,7 +122,7 @@ pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     );
     let failure = denied.into_iter().fold(failure, Failure::because);
     Outcome::failed(&failure.hint(format!(
-        "its RoleBindings name another namespace, or are missing: {} applies them rightly",
+        "its RoleBindings name another namespace, or are missing; apply them again: {}",
         refused::up_of(target)
     )))
 }

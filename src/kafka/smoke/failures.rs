@@ -33,8 +33,6 @@ pub(crate) use crate::errors::SMOKE_TIMEOUT as TIMEOUT;
 /// The topic could not be created or looked up.
 pub(crate) use crate::errors::SMOKE_TOPIC as TOPIC;
 
-const STATUS: &str = "kstrim status shows the brokers and their conditions";
-
 /// The failure that `error` is; `sent` is how many messages were acknowledged.
 pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box<Failure> {
     let topic = &plan.topic;
@@ -62,20 +60,29 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
     };
     let kind = if id == TIMEOUT { Kind::Timeout } else { Kind::Smoke };
     let failure = Failure::new(id, kind, message).because(error);
+    let test = plan.target.kstrim("smoke-test");
     Box::new(match (id, error.code()) {
-        (TIMEOUT, _) => failure
-            .hint(STATUS)
-            .hint(format!("allow more time: kstrim smoke-test --timeout {}s", plan.timeout.as_secs().max(1) * 2)),
-        (NO_TOPIC, _) => failure.hint("kstrim up creates its topic; kstrim smoke-test --topic NAME takes another"),
+        (TIMEOUT, _) => {
+            let limit = format!("{}s", plan.timeout.as_secs().max(1) * 2);
+            let test = test.with("--topic", topic).with("--timeout", limit);
+            failure.hint(status(plan)).hint(format!("allow more time: {test}"))
+        }
+        (NO_TOPIC, _) => failure
+            .hint(format!("create it: {}", plan.target.kstrim("topic create").arg(topic)))
+            .hint(format!("or test another: {}", test.with("--topic", "another-name"))),
         (_, Some(code::MESSAGE_TOO_LARGE)) => failure
             .hint("the topic's max.message.bytes, or the broker's message.max.bytes, is below --size; send smaller ones"),
         (_, Some(code::NOT_ENOUGH_REPLICAS)) => {
-            failure.hint("fewer replicas are in sync than the topic's min.insync.replicas asks for").hint(STATUS)
+            failure.hint("fewer replicas are in sync than the topic's min.insync.replicas asks for").hint(status(plan))
         }
         _ if error.is_denied() => failure
             .hint(format!("whoever came may not do that; a user that may has the rule --acl topic:{topic}:read,write")),
-        _ => failure.hint(STATUS),
+        _ => failure.hint(status(plan)),
     })
+}
+
+fn status(plan: &Plan) -> String {
+    format!("see the brokers and their conditions: {}", plan.target.kstrim("status"))
 }
 
 /// The failure of a verdict, named by its gravest finding, the others as causes. `pod` is that
@@ -109,7 +116,7 @@ pub fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failu
             "something between kstrim and the log repeats, reorders or changes messages: look at what pod {pod} \
              logs"
         ),
-        _ => STATUS.to_owned(),
+        _ => status(plan),
     };
     Some(Box::new(failure.hint(hint)))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::config::Target;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::NewTopic;
@@ -53,11 +54,13 @@ pub struct Plan {
     pub create: Option<NewTopic>,
     /// The limit of the whole test; cleaning up may take 3 s more.
     pub timeout: Duration,
+    /// The cluster, for commands in hints.
+    pub target: Target,
 }
 
 impl Plan {
     /// Ten small messages through `topic`, which must be there.
-    pub fn new(run_id: impl Into<String>, topic: impl Into<String>) -> Self {
+    pub fn new(run_id: impl Into<String>, topic: impl Into<String>, target: &Target) -> Self {
         Self {
             run_id: run_id.into(),
             topic: topic.into(),
@@ -67,6 +70,7 @@ impl Plan {
             allow_foreign: false,
             create: None,
             timeout: Duration::from_secs(60),
+            target: target.clone(),
         }
     }
 
@@ -230,7 +234,11 @@ mod tests {
     use super::*;
 
     fn messages(count: u64, size: usize, partitions: u32) -> Messages {
-        let plan = Plan { messages: count, size, ..Plan::new("0199c1d2-7b1e-7cc4-8f00-5d1e2f3a4b5c", "t") };
+        let plan = Plan {
+            messages: count,
+            size,
+            ..Plan::new("0199c1d2-7b1e-7cc4-8f00-5d1e2f3a4b5c", "t", &Target::default())
+        };
         Messages::new(&plan, partitions)
     }
 
@@ -255,7 +263,7 @@ mod tests {
     #[test]
     fn another_runs_message_is_foreign() {
         let ours = messages(10, 100, 1);
-        let plan = Plan::new("another", "t");
+        let plan = Plan::new("another", "t", &Target::default());
         let theirs = Messages::new(&plan, 1).message(3);
         assert_eq!(ours.recognise(theirs.key.as_deref(), theirs.value.as_deref()), Recognised::Foreign);
         assert_eq!(ours.recognise(None, None), Recognised::Foreign);
@@ -281,7 +289,7 @@ mod tests {
 
     #[test]
     fn bounds_are_refused_with_what_is_allowed() {
-        let size = |size| Plan { size, ..Plan::new("r", "t") };
+        let size = |size| Plan { size, ..Plan::new("r", "t", &Target::default()) };
         assert!(size(MIN_SIZE).check().is_ok() && size(MAX_SIZE).check().is_ok());
         for bad in [size(0), size(MIN_SIZE - 1), size(MAX_SIZE + 1)] {
             let failure = bad.check().unwrap_err();
@@ -289,7 +297,7 @@ mod tests {
             assert!(failure.hints[0].contains("64 to 1000000"));
         }
         for bad in [0, MAX_MESSAGES + 1] {
-            let plan = Plan { messages: bad, ..Plan::new("r", "t") };
+            let plan = Plan { messages: bad, ..Plan::new("r", "t", &Target::default()) };
             assert_eq!(plan.check().unwrap_err().id.as_str(), "KS-SMOKE-MESSAGES");
         }
     }

@@ -47,7 +47,7 @@ pub(super) async fn find(ground: &Ground) -> Found {
     let chosen = match (&ground.settings.driver, ground.profile().await) {
         (Some(driver), _) => Some((driver.clone(), "asked for")),
         (None, Some(profile)) if !profile.driver.is_empty() => Some((profile.driver, "the profile's")),
-        _ => ground.configured("driver").await.map(|d| (d.to_owned(), "from your minikube config")),
+        _ => ground.configured("driver").await.map(|d| (d.to_owned(), "your default of minikube")),
     };
     if let Some((driver, by)) = chosen {
         let answer = if ENGINES.contains(&driver.as_str()) { Some(ask(ground, &driver).await) } else { None };
@@ -154,7 +154,8 @@ pub async fn size(ground: &Ground) -> Verdict {
 /// wants root for that one.
 pub async fn root(ground: &Ground) -> Verdict {
     let driver = ground.engine().await.driver.clone().unwrap_or_default();
-    let forced = ground.settings.minikube_args.iter().any(|a| a == "--force" || a == "--force=true");
+    let given = ground.settings.minikube_args.iter().any(|a| a == "--force" || a == "--force=true");
+    let forced = given || ground.configured("force").await == Some("true");
     judge_root(ground.host.root, &driver, forced, ground.profile().await.is_some())
 }
 

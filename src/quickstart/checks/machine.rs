@@ -3,6 +3,7 @@
 use super::{Ground, Verdict};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::failure::{Failure, Kind};
+use crate::quickstart::cluster;
 use crate::tool::minikube_output::memory_mb;
 
 /// The number of CPUs does not fit.
@@ -34,10 +35,7 @@ pub fn gib(mb: u64) -> String {
 /// What `up` asks minikube for: memory in MiB (`None`: all there is) and processors.
 pub(super) async fn asked(ground: &Ground) -> (Option<u64>, Option<u64>) {
     let own = |key: &'static str| async move { ground.configured(key).await.map(str::to_owned) };
-    let passed = |key: &str| {
-        let flag = format!("--{key}=");
-        ground.settings.minikube_args.iter().find_map(|a| a.strip_prefix(&flag)).map(str::to_owned)
-    };
+    let passed = |key: &str| cluster::value(&ground.settings.minikube_args, key);
     let memory = match ground.settings.memory.clone().or_else(|| passed("memory")) {
         Some(memory) => memory,
         None => own("memory").await.unwrap_or_else(|| DEFAULT_MEMORY_MB.into()),

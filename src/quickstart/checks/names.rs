@@ -36,7 +36,7 @@ pub async fn container(ground: &Ground) -> Verdict {
             )
             .hint(format!("look at it: {driver} ps -a --filter name={name}"))
             .hint(format!("remove it if it may go: {driver} rm -f {name}"))
-            .hint("or take another name: --profile ANOTHER-NAME"),
+            .hint("or take another name: --profile another-name"),
         )),
     }
 }

@@ -150,8 +150,8 @@ pub async fn minikube(ground: &Ground) -> Verdict {
     if filled {
         return Verdict::Ok("in minikube's cache".into());
     }
-    warn(ground, MINIKUBE, NETWORK, "or fill minikube's cache elsewhere: minikube start --download-only")
-        .await
+    let fill = ground.settings.target.minikube("start --download-only");
+    warn(ground, MINIKUBE, NETWORK, &format!("or fill minikube's cache elsewhere: {fill}")).await
 }
 
 async fn warn(ground: &Ground, url: &str, id: Id, hint: &str) -> Verdict {
@@ -205,7 +205,7 @@ fn worded(failure: &Failure, host: &str) -> Failure {
         ids::TLS => (
             TLS,
             format!("the certificate of {host} is not trusted here"),
-            "if this network inspects TLS, put its certificate into the system's trust store, and into minikube's: ~/.minikube/certs, then minikube start --embed-certs",
+            "if this network inspects TLS, put its certificate into the system's trust store, and into minikube's: ~/.minikube/certs, then --minikube-arg=--embed-certs",
         ),
         ids::REFUSED => (
             PROXY,

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Partial, Release};
-use crate::config::Settings;
+use crate::command_line::CommandLine;
+use crate::config::{Settings, Target};
 use crate::context;
 use crate::engine::journal::{NEWER, SCHEMA};
 use crate::failure::{Failure, Kind, Result};
@@ -57,8 +58,8 @@ pub async fn state(ground: &Ground) -> Verdict {
     };
     let claimed = ground.owner().await.is_some_and(Owner::is_ours);
     let cut_off = claimed && ground.journal.as_ref().is_ok_and(|j| j.never_whole || j.start_unfinished);
-    let up = refused::up_of(&ground.settings.target);
-    let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), &up);
+    let target = &ground.settings.target;
+    let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), target);
     match (verdict, &ground.minikube) {
         (Verdict::Fail(failure), Ok(minikube)) if failure.id == PARTIAL => {
             let lost = matches!(apiserver::is_lost(minikube).await, Ok(true));
@@ -74,10 +75,11 @@ fn judge_state(
     state: &State,
     name: &str,
     (claimed, cut_off): (bool, bool),
-    up: &str,
+    target: &Target,
 ) -> Verdict {
+    let up = refused::up_of(target);
     let told =
-        |id, kind, message: String| Failure::new(id, kind, message).hint(format!("{up} goes on from here"));
+        |id, kind, message: String| Failure::new(id, kind, message).hint(format!("go on from here: {up}"));
     let warn = |id, message: String| Verdict::Warn(Box::new(told(id, Kind::Task, message)));
     let fail = |id, message: String| Verdict::Fail(Box::new(told(id, Kind::Task, message)));
     let half = |taken_up: bool| {
@@ -85,10 +87,11 @@ fn judge_state(
         let message = format!("the profile {name} is half made: a start of it was cut off or refused");
         let failure = Failure::new(HALF_MADE, kind, message);
         if claimed {
-            let hint = format!("nothing ran in it: {up} makes it anew, kstrim doctor --fix removes it");
-            return Verdict::Warn(Box::new(failure.hint(hint)));
+            let remove = target.kstrim("doctor --fix");
+            let failure = failure.because("nothing ran in it").hint(format!("make it anew: {up}"));
+            return Verdict::Warn(Box::new(failure.hint(format!("or remove it: {remove}"))));
         }
-        let failure = failure.hint(format!("if it may go: minikube delete -p {name}"));
+        let failure = failure.hint(format!("if it may go: {}", target.minikube("delete")));
         if taken_up { Verdict::Warn(Box::new(failure)) } else { Verdict::Fail(Box::new(failure)) }
     };
     match (listed, state) {
@@ -111,10 +114,10 @@ fn judge_state(
         (_, State::Gone) => {
             let message = format!("the machine of profile {name} is gone: it was removed");
             let failure = Failure::new(GONE, Kind::Task, message);
-            let hint = format!("delete the profile with its data and re-create it: {up} --recreate");
+            let hint = format!("delete the profile with its data and re-create it: {}", up.arg("--recreate"));
             Verdict::Fail(Box::new(match claimed {
                 true => failure.hint(hint),
-                false => failure.hint(format!("delete it yourself: minikube delete -p {name}")),
+                false => failure.hint(format!("delete it yourself: {}", target.minikube("delete"))),
             }))
         }
         (_, State::EngineDown(_)) => Verdict::Skip("the engine does not answer".into()),
@@ -131,14 +134,14 @@ pub async fn owner(ground: &Ground) -> Verdict {
         Some(false) if matches!(ground.owner().await, Some(Owner::Unproven(_))) => {
             Verdict::Fail(Box::new(refused::unproven(
                 &ground.settings.target,
-                &format!("{} --adopt", refused::up_of(&ground.settings.target)),
+                &refused::up_of(&ground.settings.target).arg("--adopt"),
             )))
         }
         Some(false) => Verdict::Fail(refused::foreign_to(
             &ground.settings.target,
             refused::PROFILE,
             &format!("the minikube profile {}", profile.name),
-            "--profile ANOTHER-NAME",
+            "--profile",
         )),
     }
 }
@@ -189,12 +192,11 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
     for change in changes {
         failure = failure.because(change);
     }
-    let flags = refused::target_flags(&settings.target);
-    Err(Box::new(
-        failure
-            .hint(format!("keep it as it is: {} without those flags", refused::up_of(&settings.target)))
-            .hint(format!("or make it anew: kstrim down --yes{flags}, then the same `kstrim up`")),
-    ))
+    let target = &settings.target;
+    Err(Box::new(failure.hint(format!("keep it as it is: {}", target.kstrim("up"))).hint(format!(
+        "or make it anew: delete it, then run the same command again: {}",
+        target.kstrim("down")
+    ))))
 }
 
 /// Whether its Kubernetes is one that the release supports.
@@ -234,10 +236,9 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
     };
     let failure = match catalogue::nearest(version, &asked) {
         Some(near) => failure.hint(format!(
-            "take the nearest Strimzi that supports it (Kubernetes {}): {} --release {}",
+            "use the nearest Strimzi that supports it (Kubernetes {}): {}",
             near.kubernetes,
-            refused::up_of(target),
-            near.version
+            refused::up_of(target).with("--release", &near.version)
         )),
         None => failure
             .because(format!("no Strimzi release in the catalogue supports Kubernetes {live}"))
@@ -249,14 +250,16 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
             "or use a cluster with the nearest Kubernetes that Strimzi {version} supports: {nearest}"
         )),
         None => failure.hint(format!(
-            "or make another profile with the nearest Kubernetes that Strimzi {version} supports: kstrim up{} \
-             --profile ANOTHER-NAME --release {version} --kubernetes-version {nearest}",
-            refused::flags_without(target, "--profile"),
+            "or create another profile with the nearest Kubernetes that Strimzi {version} supports: {}",
+            refused::up_of(target)
+                .with("--profile", "another-name")
+                .with("--release", version)
+                .with("--kubernetes-version", nearest)
         )),
     };
     failure.hint(format!(
-        "or try it all the same: {} --release {version} --allow-unsupported",
-        refused::up_of(target)
+        "or try it all the same: {}",
+        refused::up_of(target).with("--release", version).arg("--allow-unsupported")
     ))
 }
 
@@ -276,8 +279,8 @@ async fn against(ground: &Ground, operators: &[Value]) -> Result<String> {
     }
     Ok(match ground.newer().await {
         Some(newer) => format!(
-            "{found}; there is {newer}: kstrim upgrade --release {newer} --dry-run{}",
-            refused::target_flags(&ground.settings.target)
+            "{found}; there is {newer}: {}",
+            ground.settings.target.kstrim("upgrade --dry-run --release").arg(&newer)
         ),
         None => found,
     })
@@ -299,7 +302,6 @@ async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
     if live >= asked || !there {
         return Ok(());
     }
-    let flags = refused::target_flags(target);
     Err(Box::new(
         Failure::new(
             refused::UPGRADE,
@@ -310,8 +312,8 @@ async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
             ),
         )
         .because("Strimzi and Kafka are upgraded in steps, tested between them")
-        .hint(format!("upgrade: kstrim upgrade --release {asked}{flags}"))
-        .hint(format!("or keep it: {} --release {live}", refused::up_of(target))),
+        .hint(format!("upgrade: {}", target.kstrim("upgrade --release").arg(asked)))
+        .hint(format!("or keep it: {}", refused::up_of(target).with("--release", live))),
     ))
 }
 
@@ -333,13 +335,10 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
                     format!("Strimzi runs in the namespace {namespace} of this profile already"),
                 )
                 .because("its permissions are cluster-wide, so that a profile has room for one")
+                .hint(format!("use that one: {}", refused::up_of(target).with("--namespace", &namespace)))
                 .hint(format!(
-                    "use that one: kstrim up --namespace {namespace}{}",
-                    refused::flags_without(target, "--namespace")
-                ))
-                .hint(format!(
-                    "or create another profile: kstrim up --profile ANOTHER-NAME{}",
-                    refused::flags_without(target, "--profile")
+                    "or create another profile: {}",
+                    refused::up_of(target).with("--profile", "another-name")
                 )),
             ));
         }
@@ -351,11 +350,8 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
                     Kind::Usage,
                     format!("Strimzi {live} is installed; it cannot be replaced by the smaller {asked}"),
                 )
-                .hint(format!("keep it: {} --release {live}", refused::up_of(target)))
-                .hint(format!(
-                    "or begin anew: kstrim down --keep-cluster --yes{}",
-                    refused::target_flags(target)
-                )),
+                .hint(format!("keep it: {}", refused::up_of(target).with("--release", live)))
+                .hint(format!("or begin anew: {}", target.kstrim("down --keep-cluster --yes"))),
             ));
         }
         found = live
@@ -386,7 +382,9 @@ fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str)
             Failure::new(CERTIFICATES, Kind::Task, message)
                 .because(format!("{} is valid until {end}", path.display()))
                 .hint(format!(
-                    "minikube renews them at a start: minikube stop -p {profile}; minikube start -p {profile}"
+                    "minikube renews them at a start: {} && {}",
+                    CommandLine::minikube("stop", profile),
+                    CommandLine::minikube("start", profile)
                 )),
         )
     };

@@ -40,7 +40,7 @@ fn each_state_of_a_profile_has_its_name() {
         (Listed::Broken, State::Absent, theirs, "warn KS-PROFILE-HALF-MADE Task"),
     ] {
         assert_eq!(
-            word(&judge_state(&listed, &state, "p", whose, "kstrim up")),
+            word(&judge_state(&listed, &state, "p", whose, &Target::default())),
             want,
             "{listed:?} {state:?}"
         );
