@@ -310,7 +310,9 @@ impl Refuse<'_> {
             if let Some(near) = self.nearest() {
                 failure = failure.hint(format!("the latest that can be reached: --release {near}"));
             }
-            if let Some(possible) = self.possible().filter(|_| from != to) {
+            if from != to
+                && let Some(possible) = self.possible()
+            {
                 failure = failure.hint(possible);
             }
         }

@@ -107,7 +107,8 @@ fn objects_have_the_recorded_fields() {
         let value: Value = text.parse().expect("JSON");
         if value["items"].is_array() { value["items"][0].clone() } else { value }
     };
-    let client_side = &["/metadata/annotations/kubectl"];
+    // kubectl shows no field managers unless it is asked to.
+    let client_side = &["/metadata/annotations/kubectl", "/metadata/managedFields"];
     let kafkas = "/apis/kafka.strimzi.io/v1/namespaces/kafka";
     same_fields(
         &get(&test, &format!("{kafkas}/kafkas/my-cluster")),
@@ -131,7 +132,7 @@ fn objects_have_the_recorded_fields() {
     let operator = get(&test, "/apis/apps/v1/namespaces/kafka/deployments/strimzi-cluster-operator");
     same_fields(&operator["status"], &snapshot("deployment-operator.json")["status"], &[]);
     let sets = get(&test, "/apis/core.strimzi.io/v1/namespaces/kafka/strimzipodsets");
-    same_fields(&sets["items"][0], &snapshot("podset.json"), &["/spec/pods"]);
+    same_fields(&sets["items"][0], &snapshot("podset.json"), &["/spec/pods", "/metadata/managedFields"]);
     let pods: Value = recording("01-happy-persistent/snapshots/pods.json").parse().expect("JSON");
     for real in pods["items"].as_array().expect("pods") {
         let of = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or("")[..14].to_owned();

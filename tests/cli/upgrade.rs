@@ -245,7 +245,7 @@ fn no_field_manager_names_a_version_that_goes() {
     let mut test = runs("0.51.0", &[]);
     events(&mut test, ["topic", "create", "orders"], 0);
     let before = naming(&test, "v1beta2");
-    for kind in ["kafkas.", "kafkanodepools.", "kafkatopics.", "strimzipodsets."] {
+    for kind in ["kafkas.", "kafkanodepools.", "strimzipodsets."] {
         assert!(before.iter().any(|key| key.starts_with(kind)), "{kind} {before:?}");
     }
     let lines = upgrade(&mut test, "1.2.0", 0);

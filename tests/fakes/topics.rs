@@ -34,7 +34,9 @@ fn served_cluster(c: &mut Cluster, object: &Value) -> Option<String> {
             && !pod["metadata"]["deletionTimestamp"].is_string()
             && pods::is_ready(pod)
     });
-    let speaks = managed::spoken(operator?);
+    operator?;
+    // Unlike the cluster operator, the topic and the user operator of 0.49 to 0.51 write in v1.
+    let speaks = if managed::serves(c, "v1") { "v1" } else { "v1beta2" };
     c.writes_in = Some(speaks);
     (managed::serves(c, speaks) && !cluster.is_empty()).then(|| cluster.to_owned())
 }
