@@ -119,7 +119,7 @@ fn the_catalogue_is_in_order() {
     assert!(catalogue().is_sorted_by(|a, b| a.id.as_str() < b.id.as_str()));
     for entry in catalogue() {
         assert!(
-            std::ptr::eq(entry, entry.id.entry()) && entry.title.len() <= 130,
+            std::ptr::eq(entry, entry.id.entry()) && entry.title.len() <= 120,
             "{}: {}",
             entry.id,
             entry.title

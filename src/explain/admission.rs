@@ -446,7 +446,7 @@ mod tests {
     fn a_webhook_is_told_with_its_configuration_once_that_is_known() {
         let told = found(Scope::Kafka, &[entity(WEBHOOK_SAYS)]);
         let probe = Probe::Webhook { name: "a.b.c".into() };
-        assert_eq!(told[0].probes, [probe.clone()]);
+        assert_eq!(told[0].probes, std::slice::from_ref(&probe));
         let answers = Answers::from([(probe, "validatingwebhookconfiguration/left-over".to_owned())]);
         let told = look(Scope::Kafka, &[entity(WEBHOOK_SAYS)], &answers);
         assert!(told[0].sentence.contains("a.b.c of validatingwebhookconfiguration left-over"), "{told:?}");

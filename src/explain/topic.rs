@@ -249,7 +249,8 @@ mod tests {
     fn what_nobody_looks_after_never_comes() {
         let kafka = |operators: Value| {
             json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"},
-                "spec": {"entityOperator": operators}})
+                "spec": {"entityOperator": operators},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
         };
         let topic = |annotations: Value| {
             json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "uid": "t",

@@ -187,9 +187,12 @@ fn policy(message: &str) -> Option<(By, &str)> {
 mod tests {
     use super::*;
 
+    /// What the API server says, what it means, and the part that is shown.
+    type Row = (&'static str, fn(&By) -> bool, &'static str);
+
     /// What Kubernetes 1.34 says: `pkg/quota/v1/install`, `plugin/pkg/admission/{limitranger,serviceaccount}`,
     /// `staging/src/k8s.io/{pod-security-admission,apiserver/pkg/admission/plugin}`.
-    const TABLE: &[(&str, fn(&By) -> bool, &str)] = &[
+    const TABLE: &[Row] = &[
         (
             r#"pods "x" is forbidden: exceeded quota: team, requested: limits.cpu=1, used: limits.cpu=4, limited: limits.cpu=4"#,
             |by| *by == By::Quota { name: "team".into(), unspecified: false },
