@@ -46,6 +46,9 @@ fn words_of_others_are_looked_for_by_the_table_alone() {
 
 #[test]
 fn words_are_found_where_they_are() {
-    assert_eq!(looked_for(r#"if message.contains("no such thing") || l.starts_with("a")"#), ["no such thing", "a"]);
+    assert_eq!(
+        looked_for(r#"if message.contains("no such thing") || l.starts_with("a")"#),
+        ["no such thing", "a"]
+    );
     assert!(is_words("connection refused") && !is_words("remaining: ") && !is_words("strimzi.io/"));
 }
