@@ -1,9 +1,9 @@
 //! The words of other programs that decide anything: all of them, in one table.
 //!
-//! What a program says in a structure (an exit code, the `reason` of the API's `Status`, a condition, a field) decides
-//! first. Words are left for what it says in no other way, as a message is made for people and may change with any
-//! release. So each entry names the program and a version whose words these are, and where in the message they must
-//! stand: words that are quoted by somebody else's message say nothing. `tests/words.rs` sees that no other file
+//! What a program says in a structure (an exit code, the `reason` of the API's `Status`, a condition, a field)
+//! decides first. Words are left for what it says in no other way, as a message is made for people and may change with
+//! any release. So each entry names the program and a version whose words these are, and where in the message they
+//! must stand: words that are quoted by somebody else's message say nothing. `tests/words.rs` sees that no other file
 //! looks for words.
 
 /// Where words stand in a message.
