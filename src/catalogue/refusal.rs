@@ -64,7 +64,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
                 .because("it is newer than the Kafka versions that they know")
                 .hint(format!("the newest that works: --kafka {newest}{with}"))
-                .hint("kstrim versions lists which Kafka goes with which Strimzi, and how old this list is");
+                .hint("see which Kafka goes with which Strimzi, and how old this list is: kstrim versions");
         }
         let near = known[at.saturating_sub(1)..(at + 1).min(known.len())].iter();
         let near: Vec<_> = near.map(|k| format!("--kafka {k}")).collect();

@@ -171,7 +171,11 @@ fn a_cluster_without_a_default_storage_class_is_refused_unless_no_volumes_are_ne
     let up = ["up", "--context", CLUSTER, "--preset", "single", "--yes"];
     let lines = events(&mut test, up, 3);
     assert_eq!(failure(&lines), "KS-STORAGE-CLASS");
-    assert!(told(&lines).contains("kstrim up --context prod --preset ephemeral"), "{}", told(&lines));
+    assert!(
+        told(&lines).contains("kstrim up --context prod --yes -o json --preset ephemeral"),
+        "{}",
+        told(&lines)
+    );
     apply_foreign_to(&test, CLUSTER, &[class(json!({}))]);
     let lines = events(&mut test, up, 3);
     assert_eq!(failure(&lines), "KS-STORAGE-CLASS");

@@ -193,7 +193,7 @@ fn an_older_journal_is_believed_only_with_the_cluster() {
     for verb in ["up", "down"] {
         let lines = if verb == "up" { events(&mut test, ["up"], 5) } else { events(&mut test, DOWN, 5) };
         assert_eq!(failure(&lines), "KS-PROFILE-UNPROVEN", "{verb}: {}", told(&lines));
-        let adopt = format!("kstrim {verb} --adopt");
+        let adopt = format!("kstrim {verb} {}-o json --adopt", if verb == "up" { "" } else { "--yes " });
         assert!(told(&lines).contains(&adopt), "{adopt}: {}", told(&lines));
         untouched(&test);
     }
@@ -235,7 +235,7 @@ fn what_others_made_in_a_profile_does_not_go_unasked() {
         "machine running",
         "namespace kafka",
         "precious",
-        "--delete-others --yes",
+        "kstrim down --delete-others -o json --yes",
     ] {
         assert!(told(&lines).contains(word), "{word}: {}", told(&lines));
     }

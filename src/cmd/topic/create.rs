@@ -174,18 +174,21 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
     }
     let cx = &living.cx;
     let target = &cx.settings.target;
-    Err(Box::new(
-        Failure::new(
-            REPLICATION,
-            Kind::Usage,
-            format!("{replicas} replicas need as many brokers, and the Kafka {} has {brokers}", cx.cluster()),
-        )
-        .because("each replica of a partition is on a broker of its own")
-        .hint(format!(
+    let failure = Failure::new(
+        REPLICATION,
+        Kind::Usage,
+        format!("{replicas} replicas need as many brokers, and the Kafka {} has {brokers}", cx.cluster()),
+    )
+    .because("each replica of a partition is on a broker of its own");
+    let failure = match brokers {
+        0 => failure,
+        _ => failure.hint(format!(
             "take fewer: {}",
             target.kstrim("topic create").arg(&args.topic).arg("--replicas").arg(brokers)
-        ))
-        .hint(format!("or add brokers first: {}", target.kstrim("scale --brokers").arg(replicas))),
+        )),
+    };
+    Err(Box::new(
+        failure.hint(format!("or add brokers first: {}", target.kstrim("scale --brokers").arg(replicas))),
     ))
 }
 
