@@ -114,3 +114,16 @@ pub fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     found.dedup_by(|a, b| a.id == b.id && a.subject == b.subject);
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn every_cause_can_end_a_task() {
+        for id in rules().flat_map(|rule| rule.ids) {
+            assert!(id.entry().kinds.contains(&Kind::Task), "src/errors/{id}.md does not name the kind task");
+        }
+    }
+}

@@ -164,7 +164,7 @@ pub fn claims(c: &mut Cluster, kafka: &Value, pools: &[Pool]) {
                 }
                 let mut labels = labels(cluster, "kafka", pool.component);
                 labels["strimzi.io/pool-name"] = json!(pool.name);
-                let class = spec["class"].as_str().unwrap_or("standard");
+                let class = spec["class"].as_str().unwrap_or_default();
                 let delete = spec["deleteClaim"] == true;
                 let mut claim = json!({
                     "apiVersion": "v1", "kind": "PersistentVolumeClaim",
@@ -279,8 +279,10 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
         } else {
             of_kafka(kafka)
         };
+        // An operator before 1.0 writes what it reads: v1beta2.
+        let (_, served) = text(kafka, "/apiVersion").rsplit_once('/').unwrap_or_default();
         let set = json!({
-            "apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+            "apiVersion": format!("core.strimzi.io/{served}"), "kind": "StrimziPodSet",
             "metadata": {"annotations": {"strimzi.io/kafka-version": version,
                     "strimzi.io/storage": pool.spec["storage"].to_string()},
                 "labels": set_labels, "name": name, "namespace": ns, "ownerReferences": [owner]},
@@ -288,7 +290,7 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
                 "strimzi.io/kind": "Kafka", "strimzi.io/name": format!("{cluster}-kafka"),
                 "strimzi.io/pool-name": pool.name}}},
         });
-        c.create(&resource("core.strimzi.io", "v1", "StrimziPodSet", "strimzipodsets"), set);
+        c.create(&resource("core.strimzi.io", served, "StrimziPodSet", "strimzipodsets"), set);
     }
     if let Some(now) = c.get(&format!("kafkas.kafka.strimzi.io/{ns}/{cluster}")).cloned() {
         pool_status(c, &now, pools);
@@ -374,7 +376,7 @@ pub fn pod_sets(c: &mut Cluster) {
                 let mut meta = template["metadata"].clone();
                 let uid = text(&set, "/metadata/uid");
                 meta["ownerReferences"] =
-                    json!([owner("core.strimzi.io/v1", "StrimziPodSet", name, uid, true)]);
+                    json!([owner(text(&set, "/apiVersion"), "StrimziPodSet", name, uid, true)]);
                 pods::create(c, meta, template["spec"].clone());
                 continue;
             };
