@@ -256,13 +256,14 @@ fn pod_set(
         c.update(&key, |o| o["spec"]["pods"] = json!([template]));
         return;
     }
-    let set = json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+    let (_, served) = text(owners, "/0/apiVersion").rsplit_once('/').unwrap_or_default();
+    let set = json!({"apiVersion": format!("core.strimzi.io/{served}"), "kind": "StrimziPodSet",
         "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": owners},
         "spec": {"pods": [template], "selector": {"matchLabels": {"strimzi.io/cluster": labels["strimzi.io/cluster"],
             "strimzi.io/kind": labels["strimzi.io/kind"], "strimzi.io/name": name}}}});
     let resource = Resource {
         group: "core.strimzi.io".into(),
-        versions: vec!["v1".into()],
+        versions: vec![served.into()],
         kind: "StrimziPodSet".into(),
         plural: "strimzipodsets".into(),
         short: Vec::new(),

@@ -51,14 +51,21 @@ def _timeless(value: Any) -> Any:
     return value
 
 
+# By an object's uid: the status that was written last, and what the API server stored of it. It drops fields that an older
+# definition does not have; to write them again would change nothing but times, for ever.
+_stored: dict[str, tuple[Any, Any]] = {}
+
+
 def write(kube: Kube, obj: Object, status: Object, prefix: str = "", where: str = "CrdOperator:147") -> None:
     """Write a status unless nothing but times would change."""
     current = kube.get(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
     if current is None or current["metadata"]["uid"] != obj["metadata"]["uid"]:
         return
-    if _timeless(current.get("status")) == _timeless(status):
+    meta, now_stored, wanted = obj["metadata"], _timeless(current.get("status")), _timeless(status)
+    if now_stored == wanted or _stored.get(meta["uid"]) == (wanted, now_stored):
         return
-    if kube.set_status(current, status) is not None:
-        meta = obj["metadata"]
+    written = kube.set_status(current, status)
+    if written is not None:
+        _stored[meta["uid"]] = (wanted, _timeless(written.get("status")))
         log.info(where, f"{prefix}Status of {obj['kind']} {meta['name']} in namespace {meta['namespace']} "
                  "has been updated")
