@@ -3,6 +3,10 @@
 //! A Deployment tells in its condition `ReplicaFailure` (which its ReplicaSet has first), a StatefulSet and a Job in
 //! events `FailedCreate`, a StrimziPodSet in its condition `Error`: the operator makes those pods itself.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::finding::Finding;
 use super::pods::short;
 use super::scene::{Expect, Probe, Scene, Scope};
@@ -209,6 +213,7 @@ fn not_created(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 short(failure.message)
             ))
             .since(failure.last_transition);
+        finding = tried(scene, finding, failure.last_transition.max(last_refusal(scene, name)));
         if let Some(hint) = stock(scene, deployment, failure.message) {
             finding.hints.insert(0, hint);
         }
@@ -224,23 +229,48 @@ fn not_created(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let finding = finding(scene, &owner, set.name(), error.message);
         let evidence =
             format!("strimzipodsets/{} Error {}: {}", set.name(), error.reason, short(error.message));
-        found.push(finding.evidence(evidence).since(error.last_transition));
+        let finding = finding.evidence(evidence).since(error.last_transition);
+        found.push(tried(scene, finding, error.last_transition));
     }
     for event in events(scene) {
         let (kind, name) = (event.about_kind(), event.about_name());
         let owner = Owner { object: &kind.to_lowercase(), title: format!("{kind} {name}"), operator: false };
         let finding = finding(scene, &owner, name, event.message());
         let evidence = format!("event {FAILED_CREATE} of {kind} {name}: {}", short(event.message()));
-        found.push(finding.evidence(evidence).since(event.first()));
+        let finding = finding.evidence(evidence).since(event.first());
+        found.push(tried(scene, finding, event.last()));
     }
     // One cause of several owners is told once, of the first.
-    let ours = found.split_off(before);
+    let mut ours = found.split_off(before);
+    ours.sort_by_key(|f| f.certain_after);
     for finding in ours {
         let same = |f: &Finding| f.id == finding.id && f.depth == finding.depth;
         if !found[before..].iter().any(same) {
             found.push(finding);
         }
     }
+}
+
+/// How long an owner that has not tried since this run began to wait is given to try again. A ReplicaSet doubles its pause
+/// with each refusal; Strimzi's operator reconciles every two minutes.
+const RETRIES: i64 = 150;
+
+/// A refusal of before this run may be over; it ends the wait only if the owner does not come to try again.
+fn tried(scene: &Scene<'_>, finding: Finding, last: Option<Timestamp>) -> Finding {
+    let waits = scene.expect.waits_since;
+    if Scene::answers_to(last, waits) || scene.age(waits) > RETRIES {
+        return finding;
+    }
+    Finding { certain_after: Some(Duration::MAX), ..finding }
+}
+
+/// When a ReplicaSet of the Deployment was last refused a pod.
+fn last_refusal(scene: &Scene<'_>, deployment: &str) -> Option<Timestamp> {
+    let set = format!("{deployment}-");
+    let refused = |e: &Event<'_>| {
+        e.reason() == FAILED_CREATE && e.about_kind() == "ReplicaSet" && e.about_name().starts_with(&set)
+    };
+    scene.snapshot.all(Kind::Event).map(Event).filter(refused).filter_map(|e| e.last()).max()
 }
 
 /// What keeps an owner's pods from being made.
@@ -440,6 +470,31 @@ mod tests {
             let told = found(Scope::Everything, &[object]);
             assert!(!told[0].hints.iter().any(|h| h.contains("--stock")), "{told:?}");
         }
+    }
+
+    /// Found by a run that began to wait a minute after the refusal, or long ago.
+    #[test]
+    fn a_refusal_of_before_the_run_ends_no_wait_until_it_is_repeated() {
+        let certain = |objects: &[Value], waits: &str, now: &str| {
+            let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));
+            let mut expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Everything).located(&snapshot);
+            expect.waits_since = Some(waits.parse().unwrap());
+            let now = now.parse().unwrap();
+            let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
+            let told = findings(&scene).into_iter().find(|f| f.id == QUOTA).expect("it is shown");
+            told.certain_at(now)
+        };
+        let waits = "2026-11-22T20:01:00Z";
+        let old = operator(QUOTA_SAYS);
+        let again = |at: &str| {
+            json!({"kind": "Event", "metadata": {"name": "e.1", "namespace": "kafka"}, "type": "Warning",
+                "reason": "FailedCreate", "message": QUOTA_SAYS, "firstTimestamp": T0, "lastTimestamp": at,
+                "involvedObject": {"kind": "ReplicaSet", "name": "strimzi-cluster-operator-1", "uid": "u"}})
+        };
+        assert!(!certain(std::slice::from_ref(&old), waits, "2026-11-22T20:01:20Z"));
+        assert!(!certain(&[old.clone(), again(T0)], waits, "2026-11-22T20:01:20Z"));
+        assert!(certain(&[old.clone(), again("2026-11-22T20:01:10Z")], waits, "2026-11-22T20:01:20Z"));
+        assert!(certain(&[old], waits, "2026-11-22T20:03:40Z"), "it has not tried for long");
     }
 
     #[test]

@@ -63,6 +63,9 @@ pub struct Expect {
     /// where possible). Creations and kstrim's own writes are found in the objects as well, so
     /// `None` is fine; it helps where a change leaves no trace in them.
     pub changed_at: Option<Timestamp>,
+    /// When this run began to wait. What owners of pods reported before may be over: they try again only after pauses
+    /// that double. `None` where nothing is waited for.
+    pub waits_since: Option<Timestamp>,
     /// How this cluster is reached, for commands in hints: `kstrim kubectl -- ` or
     /// `kubectl --context P `. Ends in a space.
     pub kubectl: String,
@@ -83,6 +86,7 @@ impl Expect {
             scope: Scope::Kafka,
             generation: None,
             changed_at: None,
+            waits_since: None,
             kubectl: "kstrim kubectl -- ".to_owned(),
             flags: String::new(),
         }

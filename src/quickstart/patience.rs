@@ -22,6 +22,7 @@ pub struct Patience {
     judge: RefCell<Judge>,
     answers: RefCell<Answers>,
     changed_at: Cell<Option<Timestamp>>,
+    began: Timestamp,
 }
 
 impl Patience {
@@ -33,6 +34,7 @@ impl Patience {
             judge: RefCell::default(),
             answers: RefCell::default(),
             changed_at: Cell::default(),
+            began: Timestamp::now(),
         }
     }
 
@@ -89,6 +91,7 @@ impl Patience {
         let mut expect = expect(cx).scope(self.scope).located(snapshot);
         expect.topic.clone_from(&cx.topic_resource.borrow());
         expect.changed_at = self.changed_at.get();
+        expect.waits_since = Some(self.began);
         expect
     }
 

@@ -164,8 +164,10 @@ fn make_pod(c: &mut Cluster, set_key: &str, deployment: &Value) -> Option<String
     let set = c.objects[set_key].clone();
     let name = text(&set, "/metadata/name");
     if let Some(words) = pods::refusal(c, &format!("{name}-x7k2p")) {
-        let told = deployment["status"]["conditions"].as_array().into_iter().flatten();
-        if !told.into_iter().any(|c| c["type"] == "ReplicaFailure") {
+        let mut told = deployment["status"]["conditions"].as_array().into_iter().flatten();
+        let first = !told.any(|c| c["type"] == "ReplicaFailure");
+        // It tries again, and tells of it.
+        if first || c.lapse(text(&set, "/metadata/uid"), "retry", 1_000) {
             c.event(
                 &set,
                 "Warning",
