@@ -192,7 +192,10 @@ fn only_some_rooms_touch_the_world() {
 }
 
 /// Files that are longer than 500 lines, and why.
-const LONG: [(&str, &str); 1] = [("tool/kubectl.rs", "one command line tool, one file")];
+const LONG: [(&str, &str); 2] = [
+    ("tool/kubectl.rs", "one command line tool, one file"),
+    ("explain/admission.rs", "one family of rules with its table of what the API server says"),
+];
 
 #[test]
 fn files_are_short() {
