@@ -280,7 +280,8 @@ impl ProfileDeletion {
     }
 }
 
-fn counted(count: u64, unit: &str) -> String {
+/// A number with its unit for a person: `1 pod`, `2 pods`.
+pub(crate) fn counted(count: u64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -3,6 +3,7 @@
 use super::data::{
     Claim, Component, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
 };
+use crate::event::counted;
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::table::Table;
 use crate::report::text;
@@ -147,8 +148,8 @@ impl Page {
         let mut has = Vec::new();
         has.extend(profile.driver.clone());
         has.extend(profile.memory_mb.map(|m| format!("{m} MiB")));
-        has.extend(profile.cpus.map(|c| count(c, "CPU")));
-        has.extend(profile.nodes.map(|n| count(n, "node")));
+        has.extend(profile.cpus.map(|c| counted(c, "CPU")));
+        has.extend(profile.nodes.map(|n| counted(n, "node")));
         has.extend(profile.kubernetes.as_ref().map(|k| format!("Kubernetes {k}")));
         has.extend(profile.runtime.clone());
         if !has.is_empty() {
@@ -346,8 +347,4 @@ impl Page {
             self.indented("next: ", command);
         }
     }
-}
-
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::context::Cx;
+use crate::event::counted;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
@@ -45,17 +46,12 @@ pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
     cx.synced(&smoke::KINDS).await;
     let now = look(cx).await?;
     let told = now.told();
-    let earlier = before.borrow().clone();
-    let Some(earlier) = earlier else {
-        *before.borrow_mut() = Some(now);
-        return Ok(told);
+    let lost = before.borrow().as_ref().map(|earlier| earlier.lost(&now));
+    let Some(lost) = lost.filter(|lost| !lost.is_empty()) else {
+        // A topic or a group that was created since counts from now on.
+        let compared = before.replace(Some(now)).is_some();
+        return Ok(if compared { format!("{told}, nothing lost") } else { told });
     };
-    let lost = earlier.lost(&now);
-    if lost.is_empty() {
-        // A topic or a group that came since counts from now on.
-        *before.borrow_mut() = Some(now);
-        return Ok(format!("{told}, nothing lost"));
-    }
     let failure = Failure::new(LOST, Kind::Smoke, "Kafka lacks what was in it before this step");
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
@@ -102,10 +98,8 @@ async fn contents(client: &mut Client, deadline: Instant) -> std::result::Result
 
 impl Contents {
     fn told(&self) -> String {
-        let plural =
-            |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-        let (topics, groups) = (self.topics.len(), self.groups.len());
-        format!("{} and {}", plural(topics, "topic"), plural(groups, "consumer group"))
+        let (topics, groups) = (self.topics.len() as u64, self.groups.len() as u64);
+        format!("{} and {}", counted(topics, "topic"), counted(groups, "consumer group"))
     }
 
     /// What `now` lacks, a line each. A topic or a group that somebody deleted or made anew is no loss.

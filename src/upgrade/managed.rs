@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::observe::object::text;
+
 /// Whether an entry names a version of `group` that is not in `versions`.
 pub fn is_stale(object: &Value, group: &str, versions: &[&str]) -> bool {
     entries(object).any(|entry| stale(entry, group, versions))
@@ -29,7 +31,7 @@ pub fn moved(object: &Value, group: &str, versions: &[&str], to: &str) -> Option
                 if let Some(fields) = entry.get_mut("fieldsV1").map(Value::take) {
                     union(&mut other["fieldsV1"], fields);
                 }
-                if text(&entry, "time") > text(other, "time") {
+                if text(&entry, "/time") > text(other, "/time") {
                     other["time"] = entry["time"].take();
                 }
             }
@@ -43,22 +45,18 @@ fn entries(object: &Value) -> impl Iterator<Item = &Value> {
     object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten()
 }
 
-fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
-    entry.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn stale(entry: &Value, group: &str, versions: &[&str]) -> bool {
-    let version = text(entry, "apiVersion").strip_prefix(group).and_then(|rest| rest.strip_prefix('/'));
+    let version = text(entry, "/apiVersion").strip_prefix(group).and_then(|rest| rest.strip_prefix('/'));
     version.is_some_and(|version| !versions.contains(&version))
 }
 
 fn same_manager(a: &Value, b: &Value) -> bool {
     let same = |field| text(a, field) == text(b, field);
     // An applier has one entry, whatever version it applied last.
-    same("manager")
-        && same("operation")
-        && same("subresource")
-        && (same("apiVersion") || text(a, "operation") == "Apply")
+    same("/manager")
+        && same("/operation")
+        && same("/subresource")
+        && (same("/apiVersion") || text(a, "/operation") == "Apply")
 }
 
 /// Sets of fields are nested maps.
