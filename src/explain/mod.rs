@@ -39,7 +39,7 @@ pub use operator::rivals;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
 
 pub(crate) use storage::STORAGE_CLASS;
-pub use storage::storage_classes;
+pub use storage::{storage_answer, storage_classes};
 pub use teardown::held;
 pub use unknown::timed_out;
 pub use working::{LINES as OPERATOR_LINES, reconciliations};

@@ -6,6 +6,7 @@ use super::finding::{Finding, Severity};
 use super::pods::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule};
+use crate::observe::object::{self, text};
 use crate::observe::pod::{Claim, Event};
 use crate::words;
 
@@ -129,17 +130,21 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
     (not_found || none_set).then(lacking)
 }
 
-/// The answer to [`Probe::StorageClasses`] from the API server's list.
-pub fn storage_classes(list: &Value) -> String {
+/// The storage classes of the API server's list by name, each with whether it is the default.
+pub fn storage_classes(list: &Value) -> Vec<(&str, bool)> {
     const DEFAULT: [&str; 2] =
         ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
-    let mut lines = String::new();
-    for class in list["items"].as_array().into_iter().flatten() {
-        let name = class.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        let is_default = DEFAULT.iter().any(|a| class["metadata"]["annotations"][*a] == "true");
-        lines.push_str(&format!("{name} {}\n", if is_default { "default" } else { "-" }));
-    }
-    lines
+    let is_default = |class: &Value| DEFAULT.iter().any(|a| class["metadata"]["annotations"][*a] == "true");
+    object::list(list, "/items")
+        .iter()
+        .map(|class| (text(class, "/metadata/name"), is_default(class)))
+        .collect()
+}
+
+/// The answer to [`Probe::StorageClasses`] from the API server's list.
+pub fn storage_answer(list: &Value) -> String {
+    let line = |(name, default)| format!("{name} {}\n", if default { "default" } else { "-" });
+    storage_classes(list).into_iter().map(line).collect()
 }
 
 /// A claim older than its Kafka holds an earlier cluster's data, and a broker refuses that.

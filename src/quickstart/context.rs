@@ -214,8 +214,8 @@ async fn volumes(cx: &Cx) -> Result<()> {
         return Ok(());
     };
     let classes = explain::storage_classes(&list);
-    let named: Vec<&str> = classes.lines().filter_map(|line| line.split(' ').next()).collect();
-    if classes.lines().any(|line| line.ends_with(" default")) || has_volumes(cx).await {
+    let named: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
+    if classes.iter().any(|(_, default)| *default) || has_volumes(cx).await {
         return Ok(());
     }
     let failure = Failure::new(

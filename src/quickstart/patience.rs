@@ -163,7 +163,7 @@ pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
         Probe::Webhook { name } => Some(kubectl.configuration_of(name).await.unwrap_or_default()),
         Probe::StorageClasses { .. } => {
             let list = kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await;
-            list.ok().map(|list| explain::storage_classes(&list))
+            list.ok().map(|list| explain::storage_answer(&list))
         }
     }
 }

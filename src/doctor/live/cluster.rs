@@ -81,8 +81,7 @@ pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
 
 fn judge_classes(list: &Value, target: &Target) -> Outcome {
     let classes = explain::storage_classes(list);
-    let classes: Vec<(&str, &str)> = classes.lines().filter_map(|l| l.split_once(' ')).collect();
-    if let Some((name, _)) = classes.iter().find(|(_, what)| *what == "default") {
+    if let Some((name, _)) = classes.iter().find(|(_, default)| *default) {
         return Outcome::ok(format!("{name} is the default"));
     }
     let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
