@@ -108,11 +108,9 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     let beside = scene.cluster_pods().find(|p| !p.ready() && !p.is_kafka_node_of(&scene.expect.cluster));
     Readiness::progressing(match beside.filter(|p| !p.0.deleting()) {
         Some(pod) => {
-            let what = match pod.0.label("strimzi.io/component-type") {
-                Some("cruise-control") => "Cruise Control",
-                Some("kafka-exporter") => "the Kafka Exporter",
-                _ => "the entity operator",
-            };
+            let cluster = scene.expect.cluster.as_str();
+            let part = kafka.parts().into_iter().find(|(part, _)| pod.is_part_of(cluster, part));
+            let what = part.map_or("the entity operator", |(_, title)| title);
             format!("Kafka: waiting for {what} ({})", pod_state(pod))
         }
         None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),

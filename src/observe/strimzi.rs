@@ -106,7 +106,7 @@ impl<'a> Kafka<'a> {
         Some(named.unwrap_or(self.0.namespace()))
     }
 
-    /// The parts beside its nodes that the spec asks for, as in their pods' names, and what they are called.
+    /// The parts besides its nodes that the spec asks for, by the name in their pods' labels, with their titles.
     pub fn parts(&self) -> Vec<(&'static str, &'static str)> {
         let asked = |at: &str| self.0.json().pointer(at).is_some_and(Value::is_object);
         [
