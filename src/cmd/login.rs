@@ -107,7 +107,7 @@ fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
                 target.kstrim("logs --component entity-operator")
             ))
             .hint(format!(
-                "or have it made anew: {} && {}",
+                "or create the user again: {} && {}",
                 target.kstrim("user delete").arg(name),
                 target.kstrim("user create").arg(name)
             )),

@@ -240,7 +240,7 @@ fn not_created(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let finding = finding.evidence(evidence).since(event.first());
         found.push(tried(scene, finding, event.last()));
     }
-    // One cause of several owners is told once, of the first.
+    // A cause that several owners share is reported once, for the owner for which it is certain first.
     let mut ours = found.split_off(before);
     ours.sort_by_key(|f| f.certain_after);
     for finding in ours {
@@ -251,11 +251,11 @@ fn not_created(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// How long an owner that has not tried since this run began to wait is given to try again. A ReplicaSet doubles its pause
-/// with each refusal; Strimzi's operator reconciles every two minutes.
+/// How many seconds an owner has to try again, if it has not tried since this run began to wait. A ReplicaSet doubles its
+/// back-off with each refusal; Strimzi's operator reconciles every two minutes.
 const RETRIES: i64 = 150;
 
-/// A refusal of before this run may be over; it ends the wait only if the owner does not come to try again.
+/// A refusal from before this run may no longer apply; it ends the wait only if the owner does not try again in time.
 fn tried(scene: &Scene<'_>, finding: Finding, last: Option<Timestamp>) -> Finding {
     let waits = scene.expect.waits_since;
     if Scene::answers_to(last, waits) || scene.age(waits) > RETRIES {
@@ -305,7 +305,7 @@ fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> F
     }
 }
 
-/// A limit that kstrim's own tuning takes off the operator, and a quota wants.
+/// A limit that kstrim's own tuning removes from the operator, and a quota requires.
 fn stock(scene: &Scene<'_>, deployment: Deployment<'_>, message: &str) -> Option<String> {
     let refused = refusal(message)?;
     let lacks = |at: &str| deployment.0.json().pointer(at).is_none();
@@ -321,7 +321,7 @@ fn stock(scene: &Scene<'_>, deployment: Deployment<'_>, message: &str) -> Option
     })
 }
 
-/// The Deployments that matter: the operator's, and those of the Kafka's own and of what stands beside it.
+/// The Deployments to check: the operator's, and those of the Kafka cluster and its components.
 fn deployments<'a>(scene: &Scene<'a>) -> Vec<Deployment<'a>> {
     let matters = |d: &Deployment<'a>| {
         scene.is_the_operator(*d)

@@ -63,8 +63,8 @@ pub struct Expect {
     /// where possible). Creations and kstrim's own writes are found in the objects as well, so
     /// `None` is fine; it helps where a change leaves no trace in them.
     pub changed_at: Option<Timestamp>,
-    /// When this run began to wait. What owners of pods reported before may be over: they try again only after pauses
-    /// that double. `None` where nothing is waited for.
+    /// When this run began to wait. A failure that an owner of pods reported before that may no longer apply: owners
+    /// try again only after a back-off. `None` if nothing is waited for.
     pub waits_since: Option<Timestamp>,
     /// How this cluster is reached, for commands in hints: `kstrim kubectl -- ` or
     /// `kubectl --context P `. Ends in a space.
@@ -263,7 +263,7 @@ impl<'a> Scene<'a> {
             .filter(move |p| scene.counts(p.0))
     }
 
-    /// Whether an object that the operator makes for the Kafka, or for what stands beside it, matters in this scope.
+    /// Whether an object that the operator created for the Kafka cluster or a component of it is in this scope.
     pub(super) fn counts(&self, object: &Object) -> bool {
         match self.expect.scope {
             Scope::Everything => true,
@@ -277,7 +277,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The pod sets that matter: those of the Kafka's nodes, and of what stands beside it.
+    /// The pod sets to check: those of the Kafka nodes and of the components.
     pub(super) fn pod_sets(&self) -> impl Iterator<Item = &'a Object> {
         let (scene, expect) = (*self, self.expect);
         self.snapshot.all(Kind::StrimziPodSet).filter(move |set| {

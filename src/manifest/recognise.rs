@@ -20,7 +20,7 @@ pub fn release(objects: &[Object]) -> Option<&'static Release> {
 }
 
 /// The same for what the user gave with `--manifests`, if it is on this machine and can be read; of a folder that
-/// has the manifests of several releases, the newest. What is wrong with it is told where it is used.
+/// contains the manifests of several releases, the newest. Errors in it are reported where it is used.
 pub fn given(manifests: Option<&str>) -> Option<&'static Release> {
     let path = Path::new(manifests.filter(|given| !given.contains("://"))?);
     match &named(path)[..] {
