@@ -7,7 +7,7 @@
 use crate::explain::{Finding, Scene, Verdict};
 use crate::observe::Snapshot;
 use crate::observe::pod::{Pod, State};
-use crate::observe::strimzi::{Kafka, KafkaNodePool};
+use crate::observe::strimzi::{Kafka, KafkaNodePool, part_title};
 use crate::words;
 
 /// How far something is.
@@ -108,9 +108,7 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     let beside = scene.cluster_pods().find(|p| !p.ready() && !p.is_kafka_node_of(&scene.expect.cluster));
     Readiness::progressing(match beside.filter(|p| !p.0.deleting()) {
         Some(pod) => {
-            let cluster = scene.expect.cluster.as_str();
-            let part = kafka.parts().into_iter().find(|(part, _)| pod.is_part_of(cluster, part));
-            let what = part.map_or("the entity operator", |(_, title)| title);
+            let what = part_title(&pod, &scene.expect.cluster).unwrap_or("the entity operator");
             format!("Kafka: waiting for {what} ({})", pod_state(pod))
         }
         None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),

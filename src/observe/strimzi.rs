@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::object::{Condition, Object, list, number, text, texts};
+use super::pod::Pod;
 
 /// The annotation by which somebody pauses a resource.
 pub const PAUSE: &str = "strimzi.io/pause-reconciliation";
@@ -107,18 +108,31 @@ impl<'a> Kafka<'a> {
     }
 
     /// The parts besides its nodes that the spec asks for, by the name in their pods' labels, with their titles.
-    pub fn parts(&self) -> Vec<(&'static str, &'static str)> {
-        let asked = |at: &str| self.0.json().pointer(at).is_some_and(Value::is_object);
-        [
-            (asked("/spec/zookeeper"), ("zookeeper", "ZooKeeper")),
-            (self.wants_entity_operator(), ("entity-operator", "the entity operator")),
-            (asked("/spec/cruiseControl"), ("cruise-control", "Cruise Control")),
-            (asked("/spec/kafkaExporter"), ("kafka-exporter", "the Kafka Exporter")),
-        ]
-        .into_iter()
-        .filter_map(|(asked, part)| asked.then_some(part))
-        .collect()
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<'a> {
+        let (spec, entity_operator) = (self.0.json().get("spec"), self.wants_entity_operator());
+        PARTS.into_iter().filter_map(move |(field, part, title)| {
+            let asked = match field {
+                "entityOperator" => entity_operator,
+                _ => spec.and_then(|s| s.get(field)).is_some_and(Value::is_object),
+            };
+            asked.then_some((part, title))
+        })
     }
+}
+
+/// The parts of a Kafka besides its nodes, in the order in which the operator (1.2.0) reconciles them: the field of
+/// the spec that asks for one, the name in its pods' labels, its title.
+const PARTS: [(&str, &str, &str); 4] = [
+    ("zookeeper", "zookeeper", "ZooKeeper"),
+    ("cruiseControl", "cruise-control", "Cruise Control"),
+    ("entityOperator", "entity-operator", "the entity operator"),
+    ("kafkaExporter", "kafka-exporter", "the Kafka Exporter"),
+];
+
+/// What a part of the Kafka `cluster` is called, if the pod is one of it: also of a part that the spec no longer asks
+/// for.
+pub fn part_title(pod: &Pod<'_>, cluster: &str) -> Option<&'static str> {
+    PARTS.into_iter().find_map(|(_, part, title)| pod.is_part_of(cluster, part).then_some(title))
 }
 
 /// A node pool. It has no `Ready`; without a status no Kafka has claimed it.

@@ -422,7 +422,7 @@ fn a_topic_operator_that_starts_late_is_waited_for() {
         let state = if ready { "True" } else { "False" };
         json!({"kind": "Pod", "metadata": {"name": format!("my-cluster-{part}"), "namespace": "kafka", "uid": part,
             "creationTimestamp": T0, "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/kind": "Kafka",
-                "strimzi.io/component-type": part}},
+                "strimzi.io/name": format!("my-cluster-{part}"), "strimzi.io/component-type": part}},
             "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": state}], "containerStatuses": [
                 {"name": part, "image": "x:1", "ready": ready, "restartCount": 0, "state": {"running": {"startedAt": T0}}}]}})
     };
