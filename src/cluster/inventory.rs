@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::installation::{Installation, id_of, label, name, owners, uid};
 use crate::event;
+use crate::names::is_internal_topic;
 use crate::observe::{ApiError, ApiErrorKind};
 use crate::tool::kubectl::Kubectl;
 
@@ -237,12 +238,19 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
         i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign
     });
     let claims = claims(items);
+    let kafkas = with(&|i| i.kind == "Kafka" && i.class == Class::Owned);
     for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
         let dependent = match item.kind.as_str() {
             // Kubernetes' controller writes them for the Service of their name.
             "Endpoints" => services.iter().any(|(_, name)| name == item.name()),
             // The operator's leader election.
             "Lease" => !other_operator && item.name() == "strimzi-cluster-operator",
+            // Up to 0.40 the topic operator makes resources of Kafka's own topics, and of those that it keeps itself.
+            "KafkaTopic" => {
+                let topic = item.object.pointer("/spec/topicName").and_then(Value::as_str);
+                let cluster = label(&item.object, "strimzi.io/cluster");
+                topic.is_some_and(is_internal_topic) && kafkas.iter().any(|(_, name)| cluster == Some(name))
+            }
             "PersistentVolumeClaim" => {
                 id_of(&item.object) == Some(installation.id()) || claims.iter().any(|uid| uid == item.uid())
             }
@@ -323,6 +331,25 @@ mod tests {
     fn classes(mut items: Vec<Item>) -> Vec<(String, Class)> {
         classify(&mut items, &marked("kafka", "mine"), &BTreeSet::new());
         items.iter().map(|item| (format!("{} {}", item.kind, item.name()), item.class)).collect()
+    }
+
+    /// As 0.30 makes them.
+    #[test]
+    fn topics_that_the_topic_operator_keeps_are_of_their_kafka() {
+        let mine =
+            json!({"labels": {"app.kubernetes.io/managed-by": "kstrim", "kstrim.io/installation": "mine"}});
+        let topic = |name: &str, cluster: &str, topic: &str| {
+            let labels = json!({"labels": {"strimzi.io/cluster": cluster}});
+            item("KafkaTopic", name, labels, json!({"spec": {"topicName": topic}}))
+        };
+        let found = classes(vec![
+            item("Kafka", "c", mine, json!({})),
+            topic("offsets", "c", "__consumer_offsets"),
+            topic("offsets-of-others", "theirs", "__consumer_offsets"),
+            topic("orders", "c", "orders"),
+        ]);
+        let classes: Vec<Class> = found.into_iter().map(|(_, class)| class).collect();
+        assert_eq!(classes, [Class::Owned, Class::Dependent, Class::Foreign, Class::Foreign]);
     }
 
     #[test]
