@@ -68,7 +68,7 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
     }
     let pods = scene.operator_pods();
     Readiness::progressing(match pods.iter().find(|p| !p.ready()) {
-        Some(pod) => format!("operator: {}", pod_state_with_events(scene.snapshot, *pod)),
+        Some(pod) => format!("operator: {}", pod_state_in(scene.snapshot, *pod)),
         None if pods.is_empty() => "operator: waiting for its pod".to_owned(),
         None if pods.len() < scene.all_operator_pods().count() => {
             "operator: replacing the old pod".to_owned()
@@ -109,7 +109,7 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     Readiness::progressing(match beside.filter(|p| !p.0.deleting()) {
         Some(pod) => {
             let what = part_title(&pod, &scene.expect.cluster).unwrap_or("the entity operator");
-            format!("Kafka: waiting for {what} ({})", pod_state(pod))
+            format!("Kafka: waiting for {what} ({})", pod_state_in(scene.snapshot, pod))
         }
         None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),
         None if kafka.wants_entity_operator() && scene.cluster_pods().count() == scene.nodes().count() => {
@@ -130,7 +130,7 @@ fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
         }
         return Readiness::progressing(match pods.first() {
             Some(pod) => {
-                format!("Kafka: waiting for {title} ({})", pod_state_with_events(scene.snapshot, *pod))
+                format!("Kafka: waiting for {title} ({})", pod_state_in(scene.snapshot, *pod))
             }
             None => format!("Kafka: waiting for {title}, which has no pod"),
         });
@@ -189,7 +189,7 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
 fn before_brokers(scene: &Scene<'_>) -> String {
     let starting = scene.zookeeper().filter(|p| !p.ready()).min_by_key(|p| p.0.name().to_owned());
     match starting {
-        Some(pod) => format!("ZooKeeper {}: {}", pod.0.name(), pod_state_with_events(scene.snapshot, pod)),
+        Some(pod) => format!("ZooKeeper {}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod)),
         None => "brokers: waiting for the operator to create them".to_owned(),
     }
 }
@@ -207,7 +207,7 @@ fn nodes_of(pool: &KafkaNodePool<'_>) -> Result<usize, String> {
 }
 
 fn broker(scene: &Scene<'_>, pod: Pod<'_>) -> String {
-    format!("broker {}: {}", pod.0.name(), pod_state_with_events(scene.snapshot, pod))
+    format!("broker {}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod))
 }
 
 /// What a pod that is not ready is at, in a few words.
@@ -246,8 +246,11 @@ pub fn pod_state(pod: Pod<'_>) -> String {
     "starting".to_owned()
 }
 
-/// The same with the events: only they tell that an image is being pulled.
-pub fn pod_state_with_events(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+/// The same with what else is known: its node, and events, which alone tell that an image is being pulled.
+pub fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+    if let Some(node) = snapshot.nodes().find(|node| node.0.name() == pod.node() && !node.ready()) {
+        return format!("the node {} is not ready", node.0.name());
+    }
     let state = pod_state(pod);
     if state != "container being created" {
         return state;

@@ -38,6 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         family: Family::Pods,
         find: crash,
     },
+    Rule { ids: &[NODE_NOT_READY], family: Family::Pods, find: lost_node },
     Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: container_config },
     Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: mounts },
     Rule { ids: &[PULL_SECRET], family: Family::Pods, find: pull_secret },
@@ -159,6 +160,33 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
         }
     }
     finding.certain_after(120)
+}
+
+/// Pods of a node whose kubelet has gone silent. A broker keeps its volume's node, and its pod is being deleted for as long
+/// as nobody there confirms it; other pods are replaced on another node.
+fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let brokers = scene.cluster_pods().filter(|pod| pod.is_kafka_node_of(&scene.expect.cluster));
+    let of_brokers: Vec<&str> = brokers.filter(|pod| !pod.ready()).map(|pod| pod.node()).collect();
+    let others: Vec<&str> =
+        watched(scene).iter().map(|w| w.pod).filter(|pod| !pod.ready()).map(|pod| pod.node()).collect();
+    for node in scene.snapshot.nodes().filter(|node| !node.ready()) {
+        let name = node.0.name();
+        let Some(ready) = node.0.condition("Ready").filter(|c| !c.is_true()) else { continue };
+        if !of_brokers.contains(&name) && !others.contains(&name) {
+            continue;
+        }
+        let sentence = format!("the node {name}, on which pods of Kafka are, is not ready");
+        let finding = Finding::new(NODE_NOT_READY, 64, format!("node/{name}"), sentence)
+            .evidence(format!(
+                "node/{name} Ready={} {}: {}",
+                ready.status,
+                ready.reason,
+                short(ready.message)
+            ))
+            .hint(format!("more of it: {}describe node {name}", scene.expect.kubectl))
+            .since(ready.last_transition);
+        found.push(finding.certain_after(120));
+    }
 }
 
 fn crash(scene: &Scene<'_>, found: &mut Vec<Finding>) {

@@ -314,8 +314,9 @@ impl Looker {
             futures_util::future::join_all(kinds.iter().map(|k| self.list(kubectl, *k, guess)))
         };
         let more = futures_util::future::join_all(self.more.iter().map(|k| self.list(kubectl, *k, guess)));
-        let (more, version, marker, core, custom) = tokio::join!(
+        let (more, nodes, version, marker, core, custom) = tokio::join!(
             more,
+            self.list(kubectl, Kind::Node, guess),
             kubectl.get("/version"),
             kubectl.find(ownership::MARKER),
             all(&CORE),
@@ -333,6 +334,10 @@ impl Looker {
                 Err(error) if absent(&error) => store.replace(kind, Vec::new()),
                 Err(error) => refused.push((kind, error)),
             }
+        }
+        // Who may look into a namespace only is not told of the nodes.
+        if let Ok(nodes) = nodes {
+            store.replace(Kind::Node, nodes);
         }
         self.abroad(kubectl, &store).await;
         // Only a Connect has connectors.

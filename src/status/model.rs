@@ -114,6 +114,7 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
             answers: facts.answers(),
             error: facts.api.as_ref().and_then(|a| a.as_ref().err()).cloned(),
         },
+        nodes: nodes(snapshot),
         namespace: snapshot.namespace(&expect.namespace).map(|ns| data::Namespace {
             name: ns.0.name().to_owned(),
             terminating: ns.terminating(),
@@ -138,6 +139,13 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
         kafka,
         findings,
     }
+}
+
+fn nodes(snapshot: &Snapshot) -> Vec<data::Node> {
+    let all = snapshot.nodes().map(|node| data::Node { name: node.0.name().to_owned(), ready: node.ready() });
+    let mut all: Vec<data::Node> = all.collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
 
 /// What the rules find, and which cause is certain: by the objects' own times, since a single look
@@ -233,6 +241,8 @@ fn standing(
     }
     let part = || components.iter().find_map(|c| Some(format!("{}: {}", c.name, c.reason.as_ref()?)));
     match kafka.reason.clone().or_else(|| operator.reason.clone()).or_else(part) {
+        // `up` starts a node of its own profile again; time alone does not.
+        Some(reason) if facts.ours && scene.snapshot.nodes().any(|node| !node.ready()) => missing(reason),
         Some(reason) => waiting(reason),
         None => None,
     }
@@ -386,7 +396,7 @@ fn pod_state(snapshot: &Snapshot, pod: Pod<'_>) -> String {
         {
             "image cannot be pulled".to_owned()
         }
-        _ => ready::pod_state_with_events(snapshot, pod),
+        _ => ready::pod_state_in(snapshot, pod),
     }
 }
 

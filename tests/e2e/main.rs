@@ -32,6 +32,7 @@ mod keep_cluster;
 mod keep_data;
 mod living;
 mod mishaps;
+mod nodes;
 mod offline;
 mod sigkill;
 mod whole_profile;
