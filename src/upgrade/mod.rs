@@ -9,6 +9,7 @@ pub mod convert;
 pub mod images;
 pub mod kept;
 pub mod managed;
+pub mod migrate;
 pub mod path;
 pub mod resources;
 pub mod rule;

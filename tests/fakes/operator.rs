@@ -217,6 +217,9 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
                     o["status"]["conditions"] = paused;
                 }
                 o["status"]["observedGeneration"] = json!(generation);
+                if let Some(status) = o["status"].as_object_mut() {
+                    status.shift_remove("kafkaMetadataState");
+                }
             });
             return;
         }
@@ -255,6 +258,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
                 finish(c, &name, &uid, &marker);
                 return;
             }
+            crate::migration::erase(c, &kafka);
             desired::claims(c, &kafka, &pools);
             desired::services(c, &kafka);
             crate::certificates::secrets(c, &kafka);
@@ -281,6 +285,12 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             enter(c, &name, EXPORTER);
         }
         EXPORTER if components::of_kafka_ready(c, &kafka, EXPORTER) => {
+            let copied = t.metadata_copied;
+            if crate::migration::config(&kafka) == crate::migration::Config::Migration
+                && !c.elapsed(&uid, &format!("metadata {}", work.began), copied)
+            {
+                return;
+            }
             ready(c, key, &kafka, &pools, &operator.deployment);
             finish(c, &name, &uid, &marker);
         }

@@ -436,6 +436,8 @@ timings! {
     /// The operator gives up waiting for a pod (in the recordings 300 s). Longer than its share, so
     /// that a busy machine does not reach it.
     operation_timeout = 10_000,
+    /// The metadata is copied from ZooKeeper to the controllers.
+    metadata_copied = 15,
     /// The topic operator deals with a topic.
     topic = 10,
     /// Garbage collection follows a deletion.
