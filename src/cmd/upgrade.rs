@@ -14,6 +14,7 @@ use crate::config::{self, PresetName, Settings};
 use crate::event::TaskInfo;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
+use crate::observe::Kind as Observed;
 use crate::quickstart::{component as beside, next};
 use crate::upgrade::images::Given;
 use crate::upgrade::migrate;
@@ -77,8 +78,12 @@ async fn upgrade(
     );
     cx.journal.borrow_mut().journal.run_id = session.run_id.clone();
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
-    cx.stop_observing();
     let done = report.failure.is_none();
+    if done {
+        // What to do next names one of the brokers.
+        cx.synced(&[Observed::Pod]).await;
+    }
+    cx.stop_observing();
     if done {
         let mut journal = cx.journal.borrow_mut();
         journal.journal.release = Some(target.version.to_string());

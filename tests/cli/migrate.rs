@@ -132,7 +132,7 @@ fn from_zookeeper_to_the_newest() {
     // Messages and offsets are looked at after each part.
     let proofs = lines.iter().filter(|l| {
         l["type"] == "task_finished"
-            && l["message"].as_str().is_some_and(|m| m.contains("1 consumer group, nothing lost"))
+            && l["detail"].as_str().is_some_and(|m| m.contains("1 consumer group, nothing lost"))
     });
     assert!(proofs.count() >= 10, "{lines:#?}");
     migrated(&test, "1.2.0");
@@ -145,6 +145,8 @@ fn from_zookeeper_to_the_newest() {
     assert_eq!(same_claim["metadata"]["uid"], claim["metadata"]["uid"], "the broker keeps its volume");
     let kept = lines.iter().filter(|l| l["type"] == "warning").find_map(|l| l["message"].as_str());
     assert!(kept.is_some_and(|m| m.contains("delete pvc") && m.contains("my-cluster-zookeeper")), "{kept:?}");
+    let next = lines.last().expect("a line")["next"].to_string();
+    assert!(next.contains("exec -it -n kafka my-cluster-kafka-0 "), "{next}");
     // Nothing is left to do, for `up` neither.
     test.forget_calls();
     run(&mut test, &upgrade, 0);
@@ -211,7 +213,7 @@ fn a_migration_that_was_stopped_in_any_state_goes_on() {
     let expected = state(&whole);
     for reached in ["KRaftMigration", "KRaftDualWriting", "KRaftPostMigration", "PreKRaft"] {
         let mut test = base.fork();
-        test.rescenario(|s| s.timings.broker_ready = 400);
+        test.rescenario(|s| (s.timings.broker_ready, s.timings.validate) = (400, 400));
         let running = test.args(MIGRATE).spawn();
         until(&test, reached, |test| test.object(PROFILE, KAFKA)["status"]["kafkaMetadataState"] == reached);
         running.signal(rustix::process::Signal::KILL);
@@ -290,10 +292,11 @@ fn controllers_that_do_not_start_end_the_migration_before_zookeeper_goes() {
             times: 1000,
         }];
     });
-    let lines = run(&mut test, &MIGRATE, 6);
+    let lines = run(&mut test, &MIGRATE, 1);
+    assert_eq!(failure(&lines), "KS-CRASH-LOOP");
     assert_eq!(outcomes(&lines)["migrate"], "failed", "{}", told(&lines));
     let kafka = test.object(PROFILE, KAFKA);
-    assert_eq!(kafka["status"]["kafkaMetadataState"], "ZooKeeper");
+    assert!(!kafka["status"]["kafkaMetadataState"].to_string().contains("KRaft"), "{kafka}");
     assert!(kafka["spec"]["zookeeper"].is_object());
     // When that is mended, the same command goes on.
     test.rescenario(|s| s.crashes.clear());
