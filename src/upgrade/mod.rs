@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod path;
 pub mod resources;
 pub mod rule;
+mod search;
 pub mod settled;
 pub mod shape;
 pub mod state;

@@ -1,5 +1,6 @@
 //! Every pair of releases has a way or a rule that forbids it, and every way is legal.
 
+use super::search::{MIGRATES, serves, serves_both};
 use super::*;
 
 fn state(release: &str, kafka: Option<&str>, mode: Mode) -> State {
