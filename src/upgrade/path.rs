@@ -344,6 +344,10 @@ impl Refuse<'_> {
                 Some(last) => failure.hint(format!("migrate with a later one: --release {}", last.version)),
                 None => failure,
             },
+            Rule::Kubernetes if self.too_new() => failure.hint(
+                "Kubernetes does not go back: make a new cluster of the newer Strimzi, and take the data over with \
+                 MirrorMaker 2",
+            ),
             Rule::Kubernetes => failure
                 .hint("upgrade Kubernetes first, by a version that the installed Strimzi supports, too"),
             _ => failure,
@@ -359,6 +363,13 @@ impl Refuse<'_> {
             }
         }
         failure.hint(format!("see {}", rule.source())).into()
+    }
+
+    /// Whether the cluster's Kubernetes is newer than a release on the way supports.
+    fn too_new(&self) -> bool {
+        let Some(kubernetes) = self.state.kubernetes else { return false };
+        let way = self.way(self.state, self.target, None);
+        way.is_some_and(|way| way.iter().skip(1).any(|leg| kubernetes > leg.release.kubernetes.max))
     }
 
     /// No way although both ends fit: which rule is it?

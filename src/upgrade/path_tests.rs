@@ -167,6 +167,13 @@ fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
     let mut between = state("0.42.0", Some("3.6.0"), Mode::Kraft);
     between.kubernetes = Some("1.33".parse().unwrap());
     says(&refused(&between, "0.45.1"), Rule::Kubernetes);
+    // Older than the cluster's: to upgrade Kubernetes would not help.
+    let mut newer = state("0.45.2", Some("3.9.1"), Mode::Zookeeper);
+    newer.kubernetes = Some("1.34".parse().unwrap());
+    let failure = refused(&newer, "0.51.0");
+    says(&failure, Rule::Kubernetes);
+    assert!(failure.hints.iter().any(|h| h.contains("does not go back")), "{failure:?}");
+    assert!(kubernetes.hints.iter().any(|h| h.starts_with("upgrade Kubernetes first")), "{kubernetes:?}");
     let mut strange = state("1.0.1", None, Mode::Kraft);
     strange.kafka = "4.3.0".parse().unwrap();
     says(&refused(&strange, "1.2.0"), Rule::KafkaSupported);

@@ -92,7 +92,7 @@ impl Resources {
                     Some(level) => merged.set(field, level.as_str()),
                     None => merged.remove(field),
                 }
-                settle(&mut merged, live.json(), &cx.choice.kafka, brokers(&snapshot, cx));
+                settle(&mut merged, live.json(), &cx.choice.kafka, brokers(snapshot, cx));
             }
             // What kstrim made beside it is in no rendering.
             component::into_kafka(

@@ -119,7 +119,7 @@ pub fn status(kafka: &Value, deployment: &Value, time: &str, status: &mut Value)
 pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(String, String)> {
     let invalid = |message: String| Some(("InvalidResourceException".to_owned(), message));
     let configuration = |message: String| Some(("InvalidConfigurationException".to_owned(), message));
-    let Some(minor) = minor(deployment) else { return None };
+    let minor = minor(deployment)?;
     if minor > 45 {
         let migrated = text(kafka, "/status/kafkaMetadataState");
         let annotated = minor > 47
