@@ -4,9 +4,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::path::{Metadata, State};
 use super::rule::Rule;
@@ -32,6 +34,10 @@ const NODE_POOLS: &str = "strimzi.io/node-pools";
 const KRAFT: &str = "strimzi.io/kraft";
 /// Says that kstrim paused the Kafka for the moment between two changes that belong together.
 const PAUSED: &str = "kstrim/paused";
+/// How long the operator may take to say that it pauses. What goes wrong without that is told by the step itself.
+const PAUSES: Duration = Duration::from_secs(180);
+/// How often to check it.
+const LOOK: Duration = Duration::from_millis(200);
 /// Of the Kafka's `spec.kafka.config`: what brokers with ZooKeeper have and brokers in KRaft do not.
 const OPTIONS: [&str; 2] = ["inter.broker.protocol.version", "log.message.format.version"];
 /// Of `spec.kafka`: what the node pools have.
@@ -144,6 +150,23 @@ impl Migrate {
         Ok(())
     }
 
+    /// Wait until the operator says that it pauses: a reconciliation that began before may list the node pools after.
+    async fn paused(&self) -> Result<()> {
+        let cx = &self.cx;
+        let path =
+            format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
+        let end = Instant::now() + PAUSES;
+        while Instant::now() < end {
+            let kafka = cx.kubectl.find(&path).await.map_err(|e| self.failed(&e))?.unwrap_or_default();
+            let conditions = kafka.pointer("/status/conditions").and_then(Value::as_array);
+            if conditions.into_iter().flatten().any(|c| c["type"] == "ReconciliationPaused") {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     fn failed(&self, error: &ApiError) -> Box<Failure> {
         ownership::api_failure(&self.cx, "migrate the Kafka to KRaft", error)
     }
@@ -231,6 +254,7 @@ impl Task<Cx> for Migrate {
             // The operator refuses controllers without the annotation, and the annotation without controllers.
             if self.part == Part::Migrate {
                 patch(cx, |_| Some(annotations(json!({PAUSE: "true", PAUSED: "true"})))).await?;
+                self.paused().await?;
             }
             self.create(pool).await?;
         }

@@ -279,6 +279,20 @@ fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
+/// As the real operator: when the brokers are in their pool, it is at work again by its own write of the status. It must
+/// not see the controllers before it is asked to migrate (seen with Strimzi 0.45.2).
+#[test]
+fn an_operator_that_is_at_work_does_not_see_half_of_it() {
+    let mut test = zookeeper("0.45.2", "3.9.1");
+    test.rescenario(|s| {
+        s.operator_looks_again = true;
+        s.timings.validate = 800;
+    });
+    let lines = run(&mut test, &MIGRATE, 0);
+    assert_eq!(outcomes(&lines)["migrate"], "done", "{}", told(&lines));
+    migrated(&test, "0.45.2");
+}
+
 /// Until ZooKeeper is given up, a migration that does not get on can be rolled back; it is not given up by itself.
 #[test]
 fn controllers_that_do_not_start_end_the_migration_before_zookeeper_goes() {

@@ -16,6 +16,10 @@ const CRUISE_CONTROL: &str = "cruise-control";
 const ENTITY_OPERATOR: &str = "entity-operator";
 const EXPORTER: &str = "kafka-exporter";
 
+// Of what was reconciled: once, and again because the status was written.
+const ONCE: &str = " once";
+const AGAIN: &str = " again";
+
 const KAFKAS: &str = "kafkas.kafka.strimzi.io";
 
 /// A running operator that may do its work.
@@ -236,6 +240,8 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             }
             let since = c.clock;
             let operator = operator.uid.clone();
+            let again = c.memory.done.get(&uid).is_some_and(|done| *done == format!("{marker}{ONCE}"));
+            let marker = if again { format!("{marker}{AGAIN}") } else { marker };
             let work =
                 Reconciliation { uid, operator, marker, phase: "validate".into(), since, began: since };
             c.memory.running.insert(name, work);
@@ -365,6 +371,11 @@ fn finish(c: &mut Cluster, name: &str, uid: &str, marker: &str) {
         c.memory.running.insert(name.to_owned(), lock);
     }
     let marker = work.map_or_else(|| marker.to_owned(), |work| work.marker);
+    let marker = match marker.strip_suffix(AGAIN) {
+        Some(marker) => marker.to_owned(),
+        None if c.scenario.operator_looks_again => format!("{marker}{ONCE}"),
+        None => marker,
+    };
     c.memory.done.insert(uid.to_owned(), marker);
     c.touch();
 }
