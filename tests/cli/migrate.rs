@@ -286,7 +286,7 @@ fn an_operator_that_is_at_work_does_not_see_half_of_it() {
     let mut test = zookeeper("0.45.2", "3.9.1");
     test.rescenario(|s| {
         s.operator_looks_again = true;
-        s.timings.validate = 800;
+        (s.timings.validate, s.timings.broker_ready) = (800, 3_000);
     });
     let lines = run(&mut test, &MIGRATE, 0);
     assert_eq!(outcomes(&lines)["migrate"], "done", "{}", told(&lines));

@@ -96,6 +96,21 @@ pub fn marker(kafka: &Value, pools: &[Pool]) -> String {
     format!("{}/{asked} {state}/{}", kafka["metadata"]["generation"], pools.join(","))
 }
 
+/// The Kafka with the annotations that it had when the reconciliation of this marker began; node pools are listed later.
+pub fn as_begun(kafka: &Value, marker: &str) -> Value {
+    let mut kafka = kafka.clone();
+    let asked = marker.split('/').nth(1).unwrap_or_default();
+    for (name, value) in ["node-pools", "kraft"].iter().zip(asked.split(' ').skip(1)) {
+        let annotations = &mut kafka["metadata"]["annotations"];
+        let name = format!("strimzi.io/{name}");
+        match (value, annotations.as_object_mut()) {
+            ("", Some(all)) => _ = all.shift_remove(&name),
+            (value, _) => annotations[name] = json!(value),
+        }
+    }
+    kafka
+}
+
 /// The Kafka versions an operator knows, from its Deployment, with their images.
 fn versions(deployment: &Value) -> Vec<(String, String)> {
     let list = env(deployment, "STRIMZI_KAFKA_IMAGES").unwrap_or_default();

@@ -257,8 +257,9 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             if !c.elapsed(&uid, &format!("validate {}", work.since), t.validate) {
                 return;
             }
+            let begun = desired::as_begun(&kafka, &work.marker);
             let refusal =
-                c.scenario.refuse.clone().or_else(|| desired::refusal(&kafka, &pools, &operator.deployment));
+                c.scenario.refuse.clone().or_else(|| desired::refusal(&begun, &pools, &operator.deployment));
             if let Some((reason, message)) = refusal {
                 not_ready(c, key, &reason, &message, generation);
                 finish(c, &name, &uid, &marker);
