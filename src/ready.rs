@@ -157,7 +157,7 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
     }
     let mut wanted = 0;
     let mut any_pool = false;
-    for pool in scene.pools() {
+    for pool in scene.pools().filter(|_| !kafka.has_no_pools()) {
         any_pool = true;
         match nodes_of(&pool) {
             Ok(nodes) => wanted += nodes,

@@ -66,9 +66,11 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             }
             f.certain_after(1)
         }
-        // A release that has ZooKeeper takes such a resource; one that refuses it does not.
+        // A release that has ZooKeeper takes such a resource; one that refuses it does not. While it migrates, it refuses
+        // other things.
         reason
-            if (reason.starts_with("Invalid") || reason.starts_with("Unsupported"))
+            if kafka.0.annotation("strimzi.io/kraft") != Some("migration")
+                && (reason.starts_with("Invalid") || reason.starts_with("Unsupported"))
                 && kafka.0.json().pointer("/spec/zookeeper").is_some() =>
         {
             finding(

@@ -94,6 +94,25 @@ impl<'a> Kafka<'a> {
         number(self.0.json(), "/spec/kafka/replicas")
     }
 
+    /// Whether its brokers are in no node pool, even if there are pools for it: an operator up to 0.47 looks at them
+    /// once the annotation says so.
+    pub fn has_no_pools(&self) -> bool {
+        let json = self.0.json();
+        self.replicas().is_some()
+            && json.pointer("/spec/zookeeper").is_some()
+            && self.0.annotation("strimzi.io/node-pools") != Some("enabled")
+    }
+
+    /// Whether it runs a ZooKeeper. One that was migrated has none, also while its spec still says so.
+    pub fn has_zookeeper(&self) -> bool {
+        let json = self.0.json();
+        json.pointer("/spec/zookeeper").is_some_and(Value::is_object)
+            && match text(json, "/status/kafkaMetadataState") {
+                "" => self.0.annotation("strimzi.io/kraft") != Some("enabled"),
+                state => !["PreKRaft", "KRaft"].contains(&state),
+            }
+    }
+
     /// Whether the spec asks for an entity operator (topic or user operator).
     pub fn wants_entity_operator(&self) -> bool {
         self.operates("topicOperator").is_some() || self.operates("userOperator").is_some()
@@ -110,9 +129,11 @@ impl<'a> Kafka<'a> {
     /// The parts besides its nodes that the spec asks for, by the name in their pods' labels, with their titles.
     pub fn parts(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<'a> {
         let (spec, entity_operator) = (self.0.json().get("spec"), self.wants_entity_operator());
+        let zookeeper = self.has_zookeeper();
         PARTS.into_iter().filter_map(move |(field, part, title)| {
             let asked = match field {
                 "entityOperator" => entity_operator,
+                "zookeeper" => zookeeper,
                 _ => spec.and_then(|s| s.get(field)).is_some_and(Value::is_object),
             };
             asked.then_some((part, title))

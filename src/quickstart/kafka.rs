@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::patience::Patience;
 use super::{component as beside, nodes, ownership, refused};
+use crate::catalogue::Mode;
 use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -64,7 +65,7 @@ impl Task<Cx> for Kafka {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
-        let wanted = wanted(cx)?;
+        let wanted = wanted_over(cx, &snapshot)?;
         let found = snapshot.kafka(cx.namespace(), cx.cluster());
         // An adopted Kafka keeps its own pools.
         if found.as_ref().is_none_or(|k| cx.owns(k.0.json()))
@@ -114,7 +115,7 @@ impl Task<Cx> for Kafka {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let snapshot = cx.store.snapshot();
-        let wanted = wanted(cx)?;
+        let wanted = wanted_over(cx, &snapshot)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         let as_wanted = |json: &Value| {
             !cx.owns(json)
@@ -170,10 +171,29 @@ impl Task<Cx> for Kafka {
 /// # Errors
 /// `KS-PRESET-UNSUPPORTED`.
 pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
+    wanted_as(cx, cx.preset())
+}
+
+/// The same for a Kafka that may be there: where no preset is asked for, it keeps the node pools that it has.
+fn wanted_over(cx: &Cx, snapshot: &Snapshot) -> Result<Vec<Object>> {
+    let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
+    let preset = match live {
+        Some(kafka) if cx.settings.preset.is_none() => {
+            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
+            let pools: Vec<Value> = mine.map(|pool| pool.0.json().clone()).collect();
+            let mode = if kafka.has_zookeeper() { Mode::Zookeeper } else { Mode::Kraft };
+            Preset::of(mode, &pools).unwrap_or(cx.preset())
+        }
+        _ => cx.preset(),
+    };
+    wanted_as(cx, preset)
+}
+
+fn wanted_as(cx: &Cx, preset: Preset) -> Result<Vec<Object>> {
     render::kafka(&RenderInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
-        preset: cx.preset(),
+        preset,
         namespace: &cx.settings.target.namespace,
         cluster: &cx.settings.target.cluster,
         storage: &cx.settings.storage,

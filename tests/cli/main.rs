@@ -28,6 +28,7 @@ mod images;
 mod lock;
 mod logs;
 mod matrix;
+mod migrate;
 mod minikubes;
 mod mirror;
 mod output;

@@ -26,6 +26,7 @@ mod elsewhere;
 mod foreign_namespace;
 mod foreign_profile;
 mod from_older;
+mod from_zookeeper;
 mod hopeless;
 mod host;
 mod keep_cluster;
