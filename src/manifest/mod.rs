@@ -2,6 +2,7 @@
 //! phase, render our own resources, write out. Nothing here replaces text in YAML.
 //!
 //! - [`load`]: files, folders and bytes to [`Object`]s, with limits.
+//! - [`mod@plain`]: words without quotes as kubectl reads them.
 //! - [`digest`]: what a set of objects *is*, whatever its formatting.
 //! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
 //! - [`mod@component`]: what stands beside a Kafka.
@@ -20,6 +21,7 @@ pub mod listener;
 pub mod load;
 pub mod object;
 pub mod phase;
+mod plain;
 pub mod pull;
 pub mod recognise;
 pub mod render;
