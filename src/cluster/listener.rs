@@ -1,10 +1,12 @@
-//! Listeners of a Kafka: which a client reaches through the cluster, and those for programs on this machine.
+//! Listeners of a live Kafka that kstrim adds and takes away: those for programs on this machine, and one for users.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::user::Authentication;
+use crate::manifest::user::Authentication;
+use crate::observe::Object;
+use crate::observe::kafka::{Kafka, Listener};
 
 /// What brokers advertise to programs on this machine.
 pub const HOST: &str = "127.0.0.1";
@@ -22,41 +24,37 @@ pub const fn host_defaults(authentication: Option<Authentication>) -> (&'static 
     }
 }
 
-fn listeners(kafka: &Value) -> impl Iterator<Item = &Value> {
-    kafka.pointer("/spec/kafka/listeners").and_then(Value::as_array).into_iter().flatten()
-}
-
-fn overrides(listener: &Value) -> impl Iterator<Item = &Value> {
-    listener.pointer("/configuration/brokers").and_then(Value::as_array).into_iter().flatten()
-}
-
-/// Whether a listener is an internal one whose brokers advertise their pods' names: what a port-forward to
-/// each of them serves.
-pub fn is_inner(listener: &Value) -> bool {
-    listener["type"] == "internal" && overrides(listener).all(|b| b.get("advertisedHost").is_none())
-}
-
 /// Whether a listener is one of those for programs on this machine.
-pub fn is_host(listener: &Value) -> bool {
+pub fn is_host(listener: &Listener<'_>) -> bool {
     let names = [None, Some(Authentication::Tls), Some(Authentication::Scram)].map(|a| host_defaults(a).0);
-    listener["name"].as_str().is_some_and(|name| names.contains(&name))
-        && listener["type"] == "internal"
-        && overrides(listener).next().is_some()
-        && overrides(listener).all(|b| b["advertisedHost"] == HOST)
+    names.contains(&listener.name())
+        && listener.kind() == "internal"
+        && !listener.overrides().is_empty()
+        && listener.overrides().iter().all(|b| b["advertisedHost"] == HOST)
 }
 
-/// The listener for programs on this machine that a Kafka has, of its spec.
-pub fn host_of(kafka: &Value, authentication: Option<Authentication>) -> Option<&Value> {
-    listeners(kafka).find(|l| is_host(l) && l["name"] == host_defaults(authentication).0)
+/// The listener for programs on this machine that a Kafka has.
+pub fn host_of<'a>(kafka: &Kafka<'a>, authentication: Option<Authentication>) -> Option<Listener<'a>> {
+    kafka.listeners().find(|l| is_host(l) && l.name() == host_defaults(authentication).0)
+}
+
+/// The listener of a Kafka that takes users of this kind inside the cluster, if it has one.
+pub fn for_users<'a>(kafka: &Kafka<'a>, authentication: Authentication) -> Option<Listener<'a>> {
+    kafka.listeners().find(|l| takes(l, authentication) && !is_host(l))
+}
+
+/// Whether a listener takes users of this kind.
+pub fn takes(listener: &Listener<'_>, authentication: Authentication) -> bool {
+    listener.authentication() == Some(authentication.strimzi())
 }
 
 /// The local port of each broker, by its id, as a listener says.
-pub fn ports(listener: &Value) -> BTreeMap<i32, u16> {
+pub fn ports(listener: &Listener<'_>) -> BTreeMap<i32, u16> {
     let port = |b: &Value| {
         let id = b["broker"].as_i64().and_then(|id| i32::try_from(id).ok())?;
         Some((id, b["advertisedPort"].as_u64().and_then(|p| u16::try_from(p).ok())?))
     };
-    overrides(listener).filter_map(port).collect()
+    listener.overrides().iter().filter_map(port).collect()
 }
 
 /// The ports of brokers: those they have stay, others get the next free from `first` on. Ids that are not
@@ -78,20 +76,20 @@ pub fn assign(has: &BTreeMap<i32, u16>, ids: &BTreeSet<i32>, first: u16) -> Opti
 /// # Errors
 /// The name of the listener, if it is one of somebody else's.
 pub fn with_host(
-    kafka: &Value,
+    kafka: &Kafka<'_>,
     authentication: Option<Authentication>,
     ports: &BTreeMap<i32, u16>,
 ) -> Result<Option<Value>, &'static str> {
     let (name, inside, _) = host_defaults(authentication);
-    let mut all: Vec<Value> = listeners(kafka).cloned().collect();
+    let mut all: Vec<Value> = kafka.listeners().map(|l| l.0.clone()).collect();
     let has = all.iter().position(|l| l["name"] == name);
-    if has.is_some_and(|at| !is_host(&all[at])) {
+    if has.is_some_and(|at| !is_host(&Listener(&all[at]))) {
         return Err(name);
     }
-    let taken: BTreeSet<u64> =
-        all.iter().filter(|l| l["name"] != name).filter_map(|l| l["port"].as_u64()).collect();
-    let free = |port: &u16| !taken.contains(&u64::from(*port)) && !STRIMZIS.contains(port);
-    let there = has.and_then(|at| all[at]["port"].as_u64()).and_then(|p| u16::try_from(p).ok());
+    let taken: BTreeSet<u16> =
+        kafka.listeners().filter(|l| l.name() != name).filter_map(|l| l.port()).collect();
+    let free = |port: &u16| !taken.contains(port) && !STRIMZIS.contains(port);
+    let there = has.and_then(|at| Listener(&all[at]).port());
     let inside = there.or_else(|| (inside..u16::MAX).find(free)).unwrap_or(inside);
     let brokers: Vec<Value> = ports
         .iter()
@@ -113,34 +111,70 @@ pub fn with_host(
 }
 
 /// What a Kafka's listeners become when those for programs on this machine go. `None` if it has none.
-pub fn without_host(kafka: &Value) -> Option<Value> {
-    let stay: Vec<&Value> = listeners(kafka).filter(|l| !is_host(l)).collect();
-    (stay.len() < listeners(kafka).count()).then(|| json!(stay))
+pub fn without_host(kafka: &Kafka<'_>) -> Option<Value> {
+    let stay: Vec<&Value> = kafka.listeners().filter(|l| !is_host(l)).map(|l| l.0).collect();
+    (stay.len() < kafka.listeners().count()).then(|| json!(stay))
 }
 
 /// What a Kafka's listeners become when `ids` are its brokers: each of them has a port here on every
 /// listener for programs on this machine. `None` if nothing changes, or it has no such listener.
-pub fn for_brokers(kafka: &Value, ids: &BTreeSet<i32>) -> Option<Value> {
-    let mut made = kafka.clone();
-    let mut changed = false;
+pub fn for_brokers(kafka: &Kafka<'_>, ids: &BTreeSet<i32>) -> Option<Value> {
+    let mut made = kafka.0.clone();
+    let mut changed = None;
     for authentication in [None, Some(Authentication::Tls), Some(Authentication::Scram)] {
-        let Some(has) = host_of(&made, authentication).map(ports) else { continue };
+        let Some(has) = host_of(&Kafka(&made), authentication).map(|l| ports(&l)) else { continue };
         let first = has.values().min().copied().unwrap_or(host_defaults(authentication).2);
         let Some(ports) = assign(&has, ids, first) else { continue };
-        if let Ok(Some(all)) = with_host(&made, authentication, &ports) {
-            made["spec"]["kafka"]["listeners"] = all;
-            changed = true;
+        if let Ok(Some(all)) = with_host(&Kafka(&made), authentication, &ports) {
+            let mut json = made.json().clone();
+            json["spec"]["kafka"]["listeners"] = all.clone();
+            made = Object::new(json);
+            changed = Some(all);
         }
     }
-    changed.then(|| made["spec"]["kafka"]["listeners"].take())
+    changed
+}
+
+/// What has to be merged into a Kafka's spec so that it takes such a user, with a sentence for each
+/// part. `None` if nothing is missing. Another authorization than none is not replaced.
+pub fn preparation(
+    kafka: &Kafka<'_>,
+    authentication: Authentication,
+    acls: bool,
+) -> Option<(Value, Vec<String>)> {
+    let mut patch = json!({});
+    let mut said = Vec::new();
+    if for_users(kafka, authentication).is_none() {
+        let new = authentication.listener();
+        let mut all: Vec<Value> = kafka.listeners().map(|l| l.0.clone()).collect();
+        all.retain(|l| l["name"] != new["name"]);
+        all.push(new.clone());
+        patch["spec"]["kafka"]["listeners"] = json!(all);
+        said.push(format!(
+            "a listener {} on port {} with {}",
+            new["name"].as_str().unwrap_or_default(),
+            new["port"],
+            authentication.strimzi()
+        ));
+    }
+    if acls && kafka.authorization().is_none() {
+        // Whoever comes over a listener without authentication is ANONYMOUS: as a super user it may
+        // do what it could before, and the presets' plain listener keeps working.
+        patch["spec"]["kafka"]["authorization"] = json!({"type": "simple", "superUsers": ["ANONYMOUS"]});
+        said.push(
+            "authorization; who comes over a listener without authentication may do everything, as before"
+                .into(),
+        );
+    }
+    (!said.is_empty()).then_some((patch, said))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kafka(listeners: &Value) -> Value {
-        json!({"spec": {"kafka": {"listeners": listeners}}})
+    fn kafka(listeners: &Value) -> Object {
+        Object::new(json!({"spec": {"kafka": {"listeners": listeners}}}))
     }
 
     fn plain() -> Value {
@@ -170,7 +204,7 @@ mod tests {
     fn a_listener_comes_once_and_goes() {
         let before = kafka(&json!([plain()]));
         let ports = assign(&BTreeMap::new(), &ids(&[0]), 9094).unwrap();
-        let all = with_host(&before, None, &ports).unwrap().unwrap();
+        let all = with_host(&Kafka(&before), None, &ports).unwrap().unwrap();
         assert_eq!(all[0], plain());
         assert_eq!(
             all[1],
@@ -178,29 +212,47 @@ mod tests {
                 [{"broker": 0, "advertisedHost": "127.0.0.1", "advertisedPort": 9094}]}})
         );
         let after = kafka(&all);
-        assert_eq!(with_host(&after, None, &ports), Ok(None), "it has it already");
-        assert!(is_inner(&all[0]) && !is_inner(&all[1]));
-        assert_eq!(self::ports(host_of(&after, None).unwrap()), ports);
-        assert_eq!(host_of(&after, Some(Authentication::Tls)), None);
-        assert_eq!(without_host(&after), Some(json!([plain()])));
-        assert_eq!(without_host(&before), None);
-        let more = for_brokers(&after, &ids(&[0, 1])).unwrap();
+        assert_eq!(with_host(&Kafka(&after), None, &ports), Ok(None), "it has it already");
+        assert!(Listener(&all[0]).is_inner() && !Listener(&all[1]).is_inner());
+        assert_eq!(self::ports(&host_of(&Kafka(&after), None).unwrap()), ports);
+        assert_eq!(host_of(&Kafka(&after), Some(Authentication::Tls)), None);
+        assert_eq!(without_host(&Kafka(&after)), Some(json!([plain()])));
+        assert_eq!(without_host(&Kafka(&before)), None);
+        let more = for_brokers(&Kafka(&after), &ids(&[0, 1])).unwrap();
         assert_eq!(more[1]["configuration"]["brokers"][1]["advertisedPort"], 9095);
-        assert_eq!(for_brokers(&after, &ids(&[0])), None);
-        assert_eq!(for_brokers(&before, &ids(&[0, 1])), None);
+        assert_eq!(for_brokers(&Kafka(&after), &ids(&[0])), None);
+        assert_eq!(for_brokers(&Kafka(&before), &ids(&[0, 1])), None);
     }
 
     #[test]
     fn ports_and_names_of_others_are_left_alone() {
         let external = json!({"name": "external", "port": 9094, "type": "nodeport", "tls": false});
         let ports = assign(&BTreeMap::new(), &ids(&[0]), 9094).unwrap();
-        let all = with_host(&kafka(&json!([plain(), external])), None, &ports).unwrap().unwrap();
+        let all = with_host(&Kafka(&kafka(&json!([plain(), external]))), None, &ports).unwrap().unwrap();
         assert_eq!(all[2]["port"], 9095);
         let theirs = json!({"name": "host", "port": 9094, "type": "nodeport", "tls": false});
-        assert_eq!(with_host(&kafka(&json!([theirs])), None, &ports), Err("host"));
-        assert_eq!(without_host(&kafka(&json!([theirs]))), None);
-        let secured = with_host(&kafka(&json!([])), Some(Authentication::Scram), &ports).unwrap().unwrap();
+        assert_eq!(with_host(&Kafka(&kafka(&json!([theirs]))), None, &ports), Err("host"));
+        assert_eq!(without_host(&Kafka(&kafka(&json!([theirs])))), None);
+        let secured =
+            with_host(&Kafka(&kafka(&json!([]))), Some(Authentication::Scram), &ports).unwrap().unwrap();
         assert_eq!(secured[0]["authentication"]["type"], "scram-sha-512");
         assert_eq!(secured[0]["configuration"]["bootstrap"]["alternativeNames"], json!(["localhost"]));
+    }
+
+    #[test]
+    fn a_kafka_gets_only_what_it_lacks() {
+        let of = |spec: Value| Object::new(json!({"spec": {"kafka": spec}}));
+        let bare = of(json!({"listeners": [plain()]}));
+        let (patch, said) = preparation(&Kafka(&bare), Authentication::Tls, true).unwrap();
+        let listeners = patch["spec"]["kafka"]["listeners"].as_array().unwrap();
+        assert_eq!(listeners[0], plain());
+        assert_eq!(listeners[1]["authentication"]["type"], "tls");
+        assert_eq!(patch["spec"]["kafka"]["authorization"]["superUsers"], json!(["ANONYMOUS"]));
+        assert_eq!(said.len(), 2);
+        let has = of(json!({"listeners": listeners, "authorization": {"type": "opa"}}));
+        assert_eq!(preparation(&Kafka(&has), Authentication::Tls, true), None);
+        let (patch, _) = preparation(&Kafka(&has), Authentication::Scram, false).unwrap();
+        assert_eq!(patch["spec"]["kafka"]["listeners"].as_array().unwrap().len(), 3);
+        assert!(patch["spec"]["kafka"]["authorization"].is_null());
     }
 }

@@ -7,7 +7,6 @@
 //! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
 //! - [`mod@component`]: what stands beside a Kafka.
 //! - [`images`], [`pull`]: which images it runs, from where and with which login.
-//! - [`listener`]: a Kafka's listeners, and those for programs on this machine.
 //! - [`recognise`]: which release an install manifest is of.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
@@ -17,7 +16,6 @@ pub mod digest;
 pub mod ids;
 pub mod images;
 pub mod label;
-pub mod listener;
 pub mod load;
 pub mod object;
 pub mod phase;
