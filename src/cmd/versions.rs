@@ -196,7 +196,7 @@ fn set_text(set: &Set) -> String {
     let up = CommandLine::new("kstrim up")
         .with("--release", &set.release)
         .with("--kafka", &set.kafka)
-        .with("--preset", &set.preset)
+        .with("--preset", set.preset)
         .with("--kubernetes-version", &set.kubernetes);
     text + &format!("To have this set next year: {up}\n")
 }
