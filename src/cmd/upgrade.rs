@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use serde_json::Value;
-
 use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::bundle::Bundle;
@@ -93,17 +91,12 @@ async fn upgrade(
 }
 
 async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Result<(Found, Vec<Stop>)> {
-    let pools = living.list("kafkanodepools").await?;
-    let cluster = living.cx.cluster();
-    let mine = |p: &Value| {
-        p.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str) == Some(cluster)
-    };
-    let pools: Vec<_> = pools.into_iter().filter(mine).collect();
-    let found = state::look(&living.cx, &living.kafka, &pools).await?;
+    let pools: Vec<_> = living.pools().await?.iter().map(|pool| pool.json().clone()).collect();
+    let found = state::look(&living.cx, living.resource.json(), &pools).await?;
     let way = path::plan(&found.state, target, args.kafka.as_ref(), args.kraft)?;
     state::alone(&living.cx, &found, &target.version).await?;
     if migrates(&found, &way).is_some() {
-        migrate::possible(&living.cx, &found.state, &living.kafka).await?;
+        migrate::possible(&living.cx, &found.state, living.resource.json()).await?;
     }
     Ok((found, way))
 }
@@ -123,17 +116,15 @@ async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) ->
         )
     });
     let question = format!(
-        "This takes the Kafka {} from Strimzi {} with Kafka {} to Kafka {}, by Strimzi {}.{migration} There is no way \
-         back.",
+        "This takes the Kafka {} from Strimzi {} with Kafka {} to Kafka {}, by Strimzi {}.{migration} Its brokers \
+         restart at every step. There is no way back.",
         living.cx.cluster(),
         found.state.release.version,
         found.state.kafka,
         last.kafka,
         releases(way)
     );
-    let target = &living.cx.settings.target;
-    let hint = format!("say so: {}", target.again().arg("--yes"));
-    super::consent::ask(&question, "nothing was changed", &hint).await
+    super::consent::to(living, &question, "nothing was changed").await
 }
 
 /// The releases of a way, each once.

@@ -151,7 +151,7 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
             let (name, reason) = (node.0.name(), ready.reason);
             finding = finding
                 .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
-                .hint(format!("more of it: {}describe node {name}", scene.expect.kubectl));
+                .hint(format!("more of it: {}", scene.expect.kubectl("describe node").arg(name)));
             if node.lacks_network() {
                 finding = finding.hint(
                     "a start of the cluster that was cut off can leave it without a network for good; only a new one helps",
@@ -183,7 +183,7 @@ fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 ready.reason,
                 short(ready.message)
             ))
-            .hint(format!("more of it: {}describe node {name}", scene.expect.kubectl))
+            .hint(format!("more of it: {}", scene.expect.kubectl("describe node").arg(name)))
             .since(ready.last_transition);
         found.push(finding.certain_after(120));
     }
@@ -253,10 +253,14 @@ fn crashed(
     .evidence(proof)
     .lines(lines)
     .hint(format!(
-        "its log: {}logs {} -c {name} --previous -n {}",
-        scene.expect.kubectl,
-        watched.pod.0.name(),
-        watched.pod.0.namespace()
+        "its log: {}",
+        scene.expect.kubectl("logs").arg(watched.pod.0.name()).args([
+            "-c",
+            name,
+            "--previous",
+            "-n",
+            watched.pod.0.namespace()
+        ])
     ))
     .new_start(watched.pod.0.name())
     .since(end.finished);
@@ -379,10 +383,10 @@ fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 watched.subject(),
                 short(event.message())
             ))
-            .hint(format!("see which there are: {}get secrets -n {namespace}", scene.expect.kubectl))
+            .hint(format!("see which there are: {}", scene.expect.kubectl("get secrets -n").arg(namespace)))
             .hint(format!(
-                "or have one made of a docker login: kstrim up{} --image-pull-config FILE",
-                scene.expect.flags
+                "or have one made of a docker login: {}",
+                scene.expect.kstrim("up --image-pull-config FILE")
             ))
             .since(event.first())
             .certain_after(6),

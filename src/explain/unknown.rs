@@ -33,7 +33,7 @@ pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
     failure
         .hint(format!(
             "its pods: {}",
-            scene.command(&format!("describe pods -l strimzi.io/cluster={}", scene.expect.cluster))
+            scene.command("describe pods -l", format!("strimzi.io/cluster={}", scene.expect.cluster))
         ))
         .hint(format!("the operator's log: {}", scene.operator_log()))
 }

@@ -402,7 +402,8 @@ impl Looker {
     /// The pods and events of an operator in another namespace.
     async fn abroad(&self, kubectl: &Kubectl, store: &Store) {
         let snapshot = store.snapshot();
-        let operator = snapshot.operator_of(&self.place.namespace).map(|o| o.0.namespace());
+        let operator =
+            snapshot.operator_of(&self.place.namespace, &self.place.cluster).map(|o| o.0.namespace());
         let Some(home) = operator.filter(|home| *home != self.place.namespace) else { return };
         for kind in [Kind::Pod, Kind::Event] {
             let more =
@@ -449,7 +450,7 @@ fn place(target: &Target) -> Place {
         profile: target.profile.to_string(),
         namespace: target.namespace.to_string(),
         cluster: target.cluster.to_string(),
-        flags: target.flags(),
+        aims: target.aims(),
     }
 }
 

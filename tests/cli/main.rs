@@ -47,6 +47,7 @@ mod stops;
 mod stream;
 mod support;
 mod terminal;
+mod theirs;
 mod tools;
 mod topics;
 mod trouble;

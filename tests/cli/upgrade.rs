@@ -105,7 +105,7 @@ fn upgrade(test: &mut Test, to: &str, code: i32) -> Vec<Value> {
 #[test]
 fn operator_then_kafka_then_metadata_with_messages_between() {
     let mut test = runs("1.0.1", &[]);
-    events(&mut test, ["set", "log.retention.hours=24", "min.insync.replicas=2"], 0);
+    events(&mut test, ["set", "log.retention.hours=24", "min.insync.replicas=2", "--yes"], 0);
     test.forget_calls();
     let unasked = test.args(["upgrade", "--release", "1.2.0", "--manifests", "manifests"]).run().expect(2);
     assert!(unasked.stderr.contains("KS-CONSENT"), "{}", unasked.stderr);
@@ -262,7 +262,7 @@ fn no_field_manager_names_a_version_that_goes() {
         .collect();
     assert!(managers.contains(&"kstrim") && managers.contains(&"strimzi-cluster-operator"), "{managers:?}");
     // Everything can be applied by anybody.
-    events(&mut test, ["set", "log.retention.hours=24"], 0);
+    events(&mut test, ["set", "log.retention.hours=24", "--yes"], 0);
     events(&mut test, ["up"], 0);
 }
 

@@ -57,7 +57,7 @@ const ACTS: [Act; 9] = [
     },
     Act { args: "connect --check --yes --timeout 20s", shows: |test| listeners(test) > 2 },
     Act {
-        args: "user create other --authentication scram --prepare-kafka --timeout 20s",
+        args: "user create other --authentication scram --prepare-kafka --yes --timeout 20s",
         shows: |test| listeners(test) > 2,
     },
     Act { args: "scale --brokers 2 --timeout 20s", shows: |test| brokers(test) == 2 },
