@@ -115,7 +115,7 @@ fn migrated(test: &Test, release: &str) {
 fn from_zookeeper_to_the_newest() {
     let mut test = zookeeper("0.45.2", "3.9.1");
     let claim = test.object(PROFILE, "persistentvolumeclaims/kafka/data-0-my-cluster-kafka-0");
-    events(&mut test, ["set", "log.retention.hours=24"], 0);
+    events(&mut test, ["set", "log.retention.hours=24", "--yes"], 0);
     events(&mut test, ["topic", "create", "orders"], 0);
     let groups = test.world_dir().join("broker/groups.json");
     std::fs::write(groups, json!({"app": {"my-topic": {"0": 1}}}).to_string()).expect("written");
@@ -222,7 +222,8 @@ fn a_migration_that_was_stopped_in_any_state_goes_on() {
         // Whatever release is asked for, what has begun is ended first, with the release that began it.
         let next = steps(&mut test, &["--release=0.47.0"]);
         let first = next.iter().position(|s| s.starts_with("operator")).expect("the next operator");
-        assert!(first >= 2 && next[..first].iter().all(|s| s.ends_with("0.45.2")), "{reached}: {next:?}");
+        // From `PreKRaft` on the operator goes to the end by itself, and what ZooKeeper needed is left to take out.
+        assert!(first >= 1 && next[..first].iter().all(|s| s.ends_with("0.45.2")), "{reached}: {next:?}");
         run(&mut test, &MIGRATE, 0);
         same(&state(&test), &expected, reached);
     }
