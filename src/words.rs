@@ -328,6 +328,18 @@ pub const JVM_MEMORY: [Words; 2] = [
     Words::within("OpenJDK 17", "java.lang.OutOfMemoryError"),
     Words::within("OpenJDK 17", "insufficient memory for the Java Runtime"),
 ];
+/// What a JVM prints of itself below the exception that ended it: frames, Java's and its own; that an agent failed.
+pub const JVM_REMARKS: [Words; 9] = [
+    Words::start("OpenJDK 17", "at "),
+    Words::start("OpenJDK 17", "... "),
+    Words::start("OpenJDK 17", "*** java.lang.instrument ASSERTION FAILED ***"),
+    Words::start("OpenJDK 17", "FATAL ERROR in native method"),
+    Words::start("OpenJDK 17", "Native frames: "),
+    Words::start("OpenJDK 17", "V  ["),
+    Words::start("OpenJDK 17", "C  ["),
+    Words::start("OpenJDK 17", "j  "),
+    Words::start("OpenJDK 17", "J "),
+];
 /// Kafka refuses its configuration.
 pub const KAFKA_CONFIG: [Words; 2] =
     [Words::within(KAFKA, "ConfigException:"), Words::within(KAFKA, "requirement failed:")];

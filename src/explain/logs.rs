@@ -51,19 +51,22 @@ pub(crate) fn operator(log: &str) -> Option<Told> {
 
 /// The last line of a log that says something of its end, for want of a known cause.
 pub(crate) fn last_words(log: &str) -> Option<&str> {
-    let lines = || log.lines().rev().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("at "));
-    lines()
-        .find(|l| ["Exception", "ERROR", "FATAL", "error:"].iter().any(|w| l.contains(w)))
-        .or_else(|| lines().next())
+    const ENDS: [&str; 5] = ["Exception", "ERROR", "FATAL", "error:", "Caused by:"];
+    let lines = || speaking(log).rev();
+    lines().find(|l| ENDS.iter().any(|w| l.contains(w))).or_else(|| lines().next())
 }
 
 /// The last lines of a log, without stack frames and blank ones.
 pub(crate) fn last_lines(log: &str) -> Vec<String> {
     const MOST: usize = 5;
-    let lines: Vec<&str> =
-        log.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("at ")).collect();
+    let lines: Vec<&str> = speaking(log).collect();
     let short = |line: &&str| line.chars().take(200).collect();
     lines[lines.len().saturating_sub(MOST)..].iter().map(short).collect()
+}
+
+/// The lines of a log that are neither blank nor a JVM's remarks about itself.
+fn speaking(log: &str) -> impl DoubleEndedIterator<Item = &str> {
+    log.lines().map(str::trim).filter(|l| !l.is_empty() && !words::any(&words::JVM_REMARKS, l))
 }
 
 fn find<'a>(log: &'a str, said: &[Words]) -> Option<&'a str> {
@@ -87,6 +90,22 @@ mod tests {
         assert_eq!(last_words(""), None);
         assert_eq!(last_lines(log), ["a=b", "Exception in thread \"main\" java.lang.X: why"]);
         assert_eq!(last_lines("1\n2\n3\n4\n5\n6\n7\n"), ["3", "4", "5", "6", "7"]);
+    }
+
+    /// As a Strimzi 0.47 ended whose agent for Kafka was built for another Jetty.
+    #[test]
+    fn the_cause_is_above_what_a_jvm_says_of_itself() {
+        let log = "Exception in thread \"main\" java.lang.reflect.InvocationTargetException\n\
+            \tat java.base/a.B.c(B.java:77)\n\
+            Caused by: java.lang.NoClassDefFoundError: org/eclipse/jetty/server/Handler$Abstract\n\
+            \tat io.strimzi.kafka.agent.KafkaAgent.premain(KafkaAgent.java:1)\n\t... 6 more\n\
+            *** java.lang.instrument ASSERTION FAILED ***: \"success\" with message x failed\n\
+            FATAL ERROR in native method: processing of -javaagent failed, processJavaStart failed\n\
+            Native frames: (J=compiled Java code, j=interpreted, Vv=VM code, C=native code)\n\
+            V  [libjvm.so+0x8b0022]  jni_FatalError+0xb2\nC  [libjli.so+0x389f]  JavaMain+0x8f\n\n";
+        let cause = "Caused by: java.lang.NoClassDefFoundError: org/eclipse/jetty/server/Handler$Abstract";
+        assert_eq!(last_words(log), Some(cause));
+        assert_eq!(last_lines(log).last().map(String::as_str), Some(cause));
     }
 
     #[test]

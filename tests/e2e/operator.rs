@@ -13,31 +13,46 @@ pub enum Operator {
     Real,
 }
 
-/// What only one of the two operators can run.
+/// What cannot run something.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// An operator.
+    Operator(Operator),
+    /// Every Kubernetes 1.x above this one.
+    KubernetesAbove(u32),
+}
+
+/// What only one of the two operators, or only an older Kubernetes can run.
 pub struct Exception {
     /// The test, as `cargo test` names it.
     pub test: &'static str,
     /// What of it.
     pub part: &'static str,
-    /// The operator on which it is not run.
-    pub not_on: Operator,
+    /// Where it is not run.
+    pub not_on: Place,
     /// Why.
     pub because: &'static str,
 }
 
-/// All exceptions. Everything else runs on both operators.
-pub const EXCEPTIONS: [Exception; 2] = [
+/// All exceptions. Everything else runs on both operators, and on each Kubernetes of the ground.
+pub const EXCEPTIONS: [Exception; 3] = [
     Exception {
         test: "components::components_come_and_go_without_a_trace",
         part: "exporter",
-        not_on: Operator::Real,
+        not_on: Place::Operator(Operator::Real),
         because: "the Kafka Exporter is in no package registry, so the real Kafka image is built without it",
     },
     Exception {
         test: "from_zookeeper::zookeeper_is_left_without_a_loss",
         part: "all of it",
-        not_on: Operator::StandIn,
+        not_on: Place::Operator(Operator::StandIn),
         because: "the stand-in runs Kafka 4, which has no ZooKeeper",
+    },
+    Exception {
+        test: "from_older::what_runs_on_0_45_goes_over_two_releases_to_0_51",
+        part: "all of it",
+        not_on: Place::KubernetesAbove(33),
+        because: "Strimzi 0.47 supports Kubernetes up to 1.33 (KSTRIM_GROUND_KUBERNETES=v1.33.6)",
     },
 ];
 
@@ -65,9 +80,21 @@ impl Operator {
 
     /// Why a part of a test is not run here.
     pub fn exception(self, test: &str, part: &str) -> Option<&'static str> {
-        let row = EXCEPTIONS.iter().find(|e| e.test == test && e.part == part && e.not_on == self);
+        let here = |place: Place| match place {
+            Place::Operator(operator) => operator == self,
+            Place::KubernetesAbove(minor) => kubernetes() > minor,
+        };
+        let row = EXCEPTIONS.iter().find(|e| e.test == test && e.part == part && here(e.not_on));
         row.map(|e| e.because)
     }
+}
+
+/// The minor version of the ground's Kubernetes: 34.
+fn kubernetes() -> u32 {
+    let arguments = std::env::var("KSTRIM_GROUND_START_ARGS").expect("eval \"$(tests/ground/ground env)\"");
+    let version = arguments.split_whitespace().find_map(|a| a.strip_prefix("--kubernetes-version=v1."));
+    let minor = version.and_then(|v| v.split('.').next()?.parse().ok());
+    minor.unwrap_or_else(|| panic!("no version of Kubernetes in {arguments}"))
 }
 
 impl Display for Operator {

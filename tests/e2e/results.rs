@@ -16,7 +16,10 @@ pub fn write(test: &str, result: &str, took: Duration) {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M");
     let seconds = took.as_secs();
     let commit = std::env::var("KSTRIM_E2E_COMMIT").unwrap_or_default();
-    let row = format!("| `{test}` | {result} | {seconds} | {now} | {load} | {commit} |\n");
+    // The table's heading has the default.
+    let other = std::env::var("KSTRIM_GROUND_KUBERNETES").unwrap_or_default();
+    let on = if other.is_empty() { other } else { format!("; on Kubernetes {other}") };
+    let row = format!("| `{test}` | {result}{on} | {seconds} | {now} | {load} | {commit} |\n");
     fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let file = folder.join(format!("{}.md", test.replace("::", ".")));
     fs::write(&file, row).unwrap_or_else(|e| panic!("{}: {e}", file.display()));

@@ -1,23 +1,44 @@
 # minikube, Kubernetes, the node and Kubernetes' images. Sourced, not run.
 # shellcheck shell=bash
 # shellcheck source=base.sh
-node_image="kstrim-ground/node:1"
-kubernetes=v1.34.4
 minikube=v1.38.1
+provisioner=v5
+# Kubernetes, and the versions under which minikube asks for what goes with it.
+kubernetes=v1.34.4
 etcd=3.6.5-0
 pause=3.10.1
 coredns=v1.12.1
-provisioner=v5
+node_image="kstrim-ground/node:1"
+kubernetes_module=go/kubernetes
+programs=$bin
+# What the steps of another Kubernetes have after their names.
+other=
 # For profiles of several nodes: the images that minikube's network and its add-on storage-provisioner-rancher name.
 nodes_image="kstrim-ground/nodes:1"
 kindnetd=docker.io/kindest/kindnetd:v20260213-ea8e5717
 local_path=docker.io/rancher/local-path-provisioner:v0.0.22
 
+# Another Kubernetes, for what does not run on the default: its programs, images and node are beside those of the
+# default, and nothing of the default is built again. etcd and CoreDNS are the default's, under the names that
+# minikube asks for.
+choose_kubernetes() {
+  local chosen=${KSTRIM_GROUND_KUBERNETES:-$kubernetes}
+  if [ "$chosen" = "$kubernetes" ]; then return; fi
+  kubernetes_module=kubernetes/$chosen
+  if [ ! -f "$here/$kubernetes_module/images" ]; then
+    say "KSTRIM_GROUND_KUBERNETES is $chosen; the ground has $kubernetes $(cd "$here/kubernetes" && echo v*)"
+    return 2
+  fi
+  kubernetes=$chosen other=-$chosen programs=$bin/$chosen node_image=kstrim-ground/node:$chosen nodes_image=
+  # shellcheck source=../kubernetes/v1.33.6/images
+  . "$here/$kubernetes_module/images"
+}
+
 go_build() { # MODULE CGO FLAGS... PACKAGES...
   local module=$1 cgo=$2; shift 2
   cd "$here/go/$module" || return
   retry "Go modules of $module" go mod download
-  CGO_ENABLED=$cgo go build -mod=readonly -trimpath -buildvcs=false -o "$bin/" "$@"
+  CGO_ENABLED=$cgo go build -mod=readonly -trimpath -buildvcs=false -o "${go_into:-$bin}/" "$@"
 }
 
 # What the Go programs of a node run with: nodes share processors and have memory to spare, so Go's collector
@@ -25,8 +46,10 @@ go_build() { # MODULE CGO FLAGS... PACKAGES...
 go_environment() { paste -sd' ' "$here/go/environment"; }
 
 go_kubernetes() {
-  local k=k8s.io/component-base/version c=k8s.io/kubernetes/cmd
-  go_build kubernetes 0 -ldflags "-s -w -X $k.gitVersion=$kubernetes -X $k.gitMajor=1 -X $k.gitMinor=34 -X $k.gitTreeState=clean" \
+  local k=k8s.io/component-base/version c=k8s.io/kubernetes/cmd minor=${kubernetes#v1.}
+  mkdir -p "$programs"
+  go_into=$programs go_build "../$kubernetes_module" 0 \
+    -ldflags "-s -w -X $k.gitVersion=$kubernetes -X $k.gitMajor=1 -X $k.gitMinor=${minor%%.*} -X $k.gitTreeState=clean" \
     $c/kubelet $c/kubeadm $c/kubectl $c/kube-apiserver $c/kube-controller-manager $c/kube-scheduler $c/kube-proxy
 }
 
@@ -63,7 +86,7 @@ node_root() {
 # The node with what minikube's preload brings: Kubernetes' programs and images in its /var, unpacked. Docker copies
 # that into each profile's new volume, and minikube finds nothing missing.
 pack_node() {
-  local root=$ground/node-image-root cache=$home/.minikube/cache
+  local root=$ground/node-image-root cache=$home/.minikube/cache seed image
   rm -rf "$root"
   cp -a "$ground/node-root" "$root"
   install -m755 "$bin/crictl" "$root/usr/local/bin/crictl"
@@ -73,21 +96,34 @@ pack_node() {
   # containerd, its shims, the kubelet.
   printf '[Manager]\nDefaultEnvironment=%s\n' "$(go_environment)" > "$root/etc/systemd/system.conf.d/go.conf"
   mkdir "$root/seed"
+  seed=$(mktemp -d "$cache/seed.XXXXXX")
+  while read -r image; do ln "$(cached "$image")" "$seed/${image//[\/:]/_}"; done < <(kubernetes_images)
   # shellcheck disable=SC2016  # for the inner shell
   unshare --mount --pid --fork --kill-child sh -c '
     mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" &&
       mount -t tmpfs tmpfs "$0/run" && mount --bind "$1" "$0/seed" && exec chroot "$0" /tmp/seed' \
-    "$root" "$cache/images/amd64"
-  rm -r "$root/seed" "$root/tmp/seed"
+    "$root" "$seed"
+  rm -r "$root/seed" "$root/tmp/seed" "$seed"
   import "$root" "$node_image" 'ENV container=docker' 'EXPOSE 22' \
     'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'
   rm -rf "$root"
 }
 
-# A binary as an image, saved where minikube looks for its cached images.
+# The images of Kubernetes, as minikube names them.
+kubernetes_images() {
+  local r=registry.k8s.io
+  printf "$r/%s:$kubernetes\n" kube-apiserver kube-controller-manager kube-scheduler kube-proxy
+  printf '%s\n' "$r/etcd:$etcd" "$r/pause:$pause" "$r/coredns/coredns:$coredns" \
+    "gcr.io/k8s-minikube/storage-provisioner:$provisioner"
+}
+
+# Where minikube looks for an image.
+cached() { echo "$home/.minikube/cache/images/amd64/${1/:/_}"; } # NAME
+
+# A binary as an image, in minikube's cache.
 image() { # NAME DOCKERFILE FILE...
   local name=$1 dockerfile=$2; shift 2
-  local dir tar; dir=$(mktemp -d); tar=$home/.minikube/cache/images/amd64/${name/:/_}
+  local dir tar; dir=$(mktemp -d); tar=$(cached "$name")
   cp "$@" "$dir/"
   printf '%b' "$dockerfile" > "$dir/Dockerfile"
   DOCKER_BUILDKIT=0 docker build -q -t "$name" "$dir"
@@ -107,10 +143,10 @@ pack_kubernetes() {
   local r=registry.k8s.io b go
   go="ENV $(go_environment)\n"
   for b in kube-apiserver kube-controller-manager kube-scheduler; do
-    image "$r/$b:$kubernetes" "FROM scratch\nCOPY $b /usr/local/bin/$b\nENV PATH=/usr/local/bin\n$go" "$bin/$b"
+    image "$r/$b:$kubernetes" "FROM scratch\nCOPY $b /usr/local/bin/$b\nENV PATH=/usr/local/bin\n$go" "$programs/$b"
   done
   image "$r/etcd:$etcd" "FROM scratch\nCOPY etcd /usr/local/bin/etcd\nENV PATH=/usr/local/bin\n$go" "$bin/etcd"
-  image "$r/kube-proxy:$kubernetes" "FROM kstrim-ground/iptables:1\nCOPY kube-proxy /usr/local/bin/kube-proxy\n$go" "$bin/kube-proxy"
+  image "$r/kube-proxy:$kubernetes" "FROM kstrim-ground/iptables:1\nCOPY kube-proxy /usr/local/bin/kube-proxy\n$go" "$programs/kube-proxy"
   image "$r/pause:$pause" 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n' "$bin/pause"
   image "$r/coredns/coredns:$coredns" "FROM scratch\nCOPY coredns /coredns\nENTRYPOINT [\"/coredns\"]\n$go" "$bin/coredns"
   image "gcr.io/k8s-minikube/storage-provisioner:$provisioner" \
@@ -118,7 +154,7 @@ pack_kubernetes() {
   # minikube takes these from its cache instead of downloading them.
   local cache=$home/.minikube/cache/linux/amd64/$kubernetes
   mkdir -p "$cache"
-  cp "$bin"/{kubelet,kubeadm,kubectl} "$cache/"
+  cp "$programs"/{kubelet,kubeadm,kubectl} "$cache/"
 }
 
 go_nodes() {
@@ -145,7 +181,7 @@ archive() { # NAME DOCKERFILE PROGRAM TAR
 }
 
 build_minikube() {
-  step kubernetes go/kubernetes -- go_kubernetes
+  step "kubernetes$other" "$kubernetes_module" -- go_kubernetes
   step minikube go/minikube -- go_minikube
   step small go/etcd go/provisioner go/coredns go/crictl -- go_small
   step node-root node runc-shim -- node_root
@@ -154,7 +190,12 @@ build_minikube() {
 }
 
 build_minikube_images() {
-  step kubernetes-images go roots/proxy roots/unused -- pack_kubernetes
-  step node-image node runc-shim go roots/proxy roots/unused -- pack_node
-  step nodes-image nodes node runc-shim go roots/proxy roots/unused -- pack_nodes
+  local more=()
+  if [ -n "$other" ]; then more=("$kubernetes_module"); fi
+  step "kubernetes-images$other" go roots/proxy roots/unused "${more[@]}" -- pack_kubernetes
+  step "node-image$other" node runc-shim go roots/proxy roots/unused "${more[@]}" -- pack_node
+  # Profiles of several nodes have the default Kubernetes.
+  if [ -z "$other" ]; then
+    step nodes-image nodes node runc-shim go roots/proxy roots/unused -- pack_nodes
+  fi
 }
