@@ -369,6 +369,7 @@ pub fn preset(name: PresetName) -> Preset {
         PresetName::Ephemeral => Preset::Ephemeral,
         PresetName::Ha => Preset::Ha,
         PresetName::Zookeeper => Preset::Zookeeper,
+        PresetName::Migrated => Preset::Migrated,
     }
 }
 

@@ -6,8 +6,8 @@
 
 use crate::explain::{Finding, Scene, Verdict};
 use crate::observe::Snapshot;
+use crate::observe::kafka::{Kafka, KafkaNodePool, part_title};
 use crate::observe::pod::{Pod, State};
-use crate::observe::strimzi::{Kafka, KafkaNodePool, part_title};
 use crate::words;
 
 /// How far something is.
@@ -61,14 +61,17 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
         return Readiness::progressing("operator: scaled to 0");
     }
     if operator.complete() && !operator.0.deleting() {
-        return Readiness::Ready;
+        return match scene.operator_pods().iter().find_map(|p| unsteady(scene, *p)) {
+            Some(why) => Readiness::progressing(format!("operator: {why}")),
+            None => Readiness::Ready,
+        };
     }
     if let Some(failure) = operator.replica_failure() {
         return Readiness::progressing(format!("operator: no pod can be made ({})", failure.message));
     }
     let pods = scene.operator_pods();
     Readiness::progressing(match pods.iter().find(|p| !p.ready()) {
-        Some(pod) => format!("operator: {}", pod_state_with_events(scene.snapshot, *pod)),
+        Some(pod) => format!("operator: {}", pod_state_in(scene.snapshot, *pod)),
         None if pods.is_empty() => "operator: waiting for its pod".to_owned(),
         None if pods.len() < scene.all_operator_pods().count() => {
             "operator: replacing the old pod".to_owned()
@@ -109,7 +112,7 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     Readiness::progressing(match beside.filter(|p| !p.0.deleting()) {
         Some(pod) => {
             let what = part_title(&pod, &scene.expect.cluster).unwrap_or("the entity operator");
-            format!("Kafka: waiting for {what} ({})", pod_state(pod))
+            format!("Kafka: waiting for {what} ({})", pod_state_in(scene.snapshot, pod))
         }
         None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),
         None if kafka.wants_entity_operator() && scene.cluster_pods().count() == scene.nodes().count() => {
@@ -125,12 +128,15 @@ fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
     for (part, title) in kafka.parts() {
         let pods: Vec<Pod<'_>> =
             scene.snapshot.pods(&scene.expect.namespace).filter(|p| p.is_part_of(cluster, part)).collect();
-        if pods.iter().any(Pod::ready) {
+        if pods.iter().any(|p| p.ready() && unsteady(scene, *p).is_none()) {
             continue;
+        }
+        if let Some(why) = pods.iter().find_map(|p| unsteady(scene, *p)) {
+            return Readiness::progressing(format!("Kafka: waiting for {title} ({why})"));
         }
         return Readiness::progressing(match pods.first() {
             Some(pod) => {
-                format!("Kafka: waiting for {title} ({})", pod_state_with_events(scene.snapshot, *pod))
+                format!("Kafka: waiting for {title} ({})", pod_state_in(scene.snapshot, *pod))
             }
             None => format!("Kafka: waiting for {title}, which has no pod"),
         });
@@ -155,25 +161,22 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
             None => "Kafka: the operator works on the change".to_owned(),
         });
     }
-    let mut wanted = 0;
-    let mut any_pool = false;
-    for pool in scene.pools() {
-        any_pool = true;
-        match nodes_of(&pool) {
-            Ok(nodes) => wanted += nodes,
-            Err(why) => return Readiness::progressing(why),
+    if kafka.uses_pools() && scene.pools().next().is_none() {
+        return Readiness::progressing("Kafka: waiting for its node pool");
+    }
+    for pool in scene.pools().filter(|_| kafka.uses_pools()) {
+        if let Some(why) = unsettled(&pool) {
+            return Readiness::progressing(why);
         }
     }
-    if !any_pool {
-        match kafka.replicas() {
-            Some(replicas) => wanted = usize::try_from(replicas).unwrap_or(0),
-            None => return Readiness::progressing("Kafka: waiting for its node pool"),
-        }
-    }
+    let wanted = kafka.nodes(scene.pools()).all.len();
     let mut nodes: Vec<Pod<'_>> = scene.nodes().collect();
     nodes.sort_by_key(|p| (p.ready(), p.0.name().to_owned()));
     if let Some(pod) = nodes.iter().find(|p| !p.ready()) {
         return Readiness::progressing(broker(scene, *pod));
+    }
+    if let Some((pod, why)) = nodes.iter().find_map(|p| Some((p, unsteady(scene, *p)?))) {
+        return Readiness::progressing(format!("broker {}: {why}", pod.0.name()));
     }
     match nodes.len() {
         0 => Readiness::progressing(before_brokers(scene)),
@@ -189,25 +192,30 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
 fn before_brokers(scene: &Scene<'_>) -> String {
     let starting = scene.zookeeper().filter(|p| !p.ready()).min_by_key(|p| p.0.name().to_owned());
     match starting {
-        Some(pod) => format!("ZooKeeper {}: {}", pod.0.name(), pod_state_with_events(scene.snapshot, pod)),
+        Some(pod) => format!("ZooKeeper {}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod)),
         None => "brokers: waiting for the operator to create them".to_owned(),
     }
 }
 
-/// How many nodes a pool should have, or why that is open.
-fn nodes_of(pool: &KafkaNodePool<'_>) -> Result<usize, String> {
+/// Why it is open which nodes a pool has.
+fn unsettled(pool: &KafkaNodePool<'_>) -> Option<String> {
     let ids = pool.node_ids().len();
     if !pool.0.observed() {
-        return Err(format!("node pool {}: waiting for the operator to look at it", pool.0.name()));
+        return Some(format!("node pool {}: waiting for the operator to look at it", pool.0.name()));
     }
-    if i64::try_from(ids).unwrap_or(0) != pool.wanted() {
-        return Err(format!("node pool {}: {ids} of {} nodes", pool.0.name(), pool.wanted()));
-    }
-    Ok(ids)
+    let all = i64::try_from(ids).unwrap_or(0) == pool.wanted();
+    (!all).then(|| format!("node pool {}: {ids} of {} nodes", pool.0.name(), pool.wanted()))
+}
+
+/// Why a pod that is ready may soon be no more: a container of it has crashed again and again, and has not run for
+/// longer than the last time.
+pub fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
+    let container = pod.unsteady(scene.now)?;
+    Some(format!("container {} crashed {} times, and runs again", container.name(), container.restarts()))
 }
 
 fn broker(scene: &Scene<'_>, pod: Pod<'_>) -> String {
-    format!("broker {}: {}", pod.0.name(), pod_state_with_events(scene.snapshot, pod))
+    format!("broker {}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod))
 }
 
 /// What a pod that is not ready is at, in a few words.
@@ -246,8 +254,11 @@ pub fn pod_state(pod: Pod<'_>) -> String {
     "starting".to_owned()
 }
 
-/// The same with the events: only they tell that an image is being pulled.
-pub fn pod_state_with_events(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+/// The same with what else is known: its node, and events, which alone tell that an image is being pulled.
+pub fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+    if let Some(node) = snapshot.nodes().find(|node| node.0.name() == pod.node() && !node.ready()) {
+        return format!("the node {} is not ready", node.0.name());
+    }
     let state = pod_state(pod);
     if state != "container being created" {
         return state;
@@ -305,7 +316,7 @@ pub fn crds_established(snapshot: &Snapshot, names: &[&str], version: Option<&st
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
     use serde_json::{Value, json};
 
     use super::*;
@@ -368,5 +379,60 @@ mod tests {
         };
         assert_eq!(why(world(false), brokers), "ZooKeeper my-cluster-zookeeper-0: starting");
         assert_eq!(why(world(true), brokers), "brokers: waiting for the operator to create them");
+    }
+
+    /// A pod in a crash loop is ready for some seconds, each time, and the Kafka says `Ready=True` all along.
+    #[test]
+    fn what_crashes_again_and_again_is_not_ready_at_once() {
+        let world = |part: &str, restarts: i64, runs_for: i64, ran_for: i64| {
+            let ago = |seconds: i64| (Timestamp::now() - SignedDuration::from_secs(seconds)).to_string();
+            let node = |name: &str, part: &str| {
+                let labels = json!({"strimzi.io/cluster": "my-cluster", "strimzi.io/name": format!("my-cluster-{part}")});
+                pod(name, &labels, true)
+            };
+            let mut pods = vec![
+                node("my-cluster-b-0", "kafka"),
+                node("my-cluster-entity-operator-x", "entity-operator"),
+            ];
+            let at = usize::from(part == "entity-operator");
+            pods[at]["status"]["containerStatuses"][0] = json!({"name": "c", "ready": true, "restartCount": restarts,
+                "state": {"running": {"startedAt": ago(runs_for)}}, "lastState": {"terminated": {"exitCode": 1,
+                    "startedAt": ago(runs_for + 2 + ran_for), "finishedAt": ago(runs_for + 2)}}});
+            let kafka = json!({"metadata": {"namespace": "kafka", "name": "my-cluster", "generation": 1},
+                "spec": {"kafka": {}, "entityOperator": {"topicOperator": {}}},
+                "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}});
+            let pool = json!({"metadata": {"namespace": "kafka", "name": "b", "generation": 1,
+                    "labels": {"strimzi.io/cluster": "my-cluster"}},
+                "spec": {"replicas": 1, "roles": ["broker"]}, "status": {"observedGeneration": 1, "nodeIds": [0]}});
+            let worlds = [(Kind::Kafka, vec![kafka]), (Kind::KafkaNodePool, vec![pool]), (Kind::Pod, pods)];
+            let store = Store::new();
+            for (kind, objects) in worlds {
+                store.replace(kind, objects);
+            }
+            let (snapshot, expect) = (store.snapshot(), Expect::kafka("kafka", "my-cluster"));
+            let scene = Scene {
+                snapshot: &snapshot,
+                expect: &expect,
+                answers: &Answers::new(),
+                now: Timestamp::now(),
+            };
+            match super::kafka(&scene, &Verdict::default()) {
+                Readiness::Ready => "ready".to_owned(),
+                Readiness::Progressing { why } => why,
+                Readiness::Failed(finding) => panic!("{finding:?}"),
+            }
+        };
+        let broker = "broker my-cluster-b-0: container c crashed 3 times, and runs again";
+        assert_eq!(world("kafka", 3, 5, 8), broker);
+        assert_eq!(world("kafka", 3, 40, 60), broker, "it has not outlived its last run");
+        let part = "Kafka: waiting for the entity operator (container c crashed 2 times, and runs again)";
+        assert_eq!(world("entity-operator", 2, 5, 8), part);
+        for (restarts, runs_for, ran_for) in [(1, 5, 8), (3, 90, 60), (3, 25, 8), (9, 30, 3600)] {
+            assert_eq!(
+                world("kafka", restarts, runs_for, ran_for),
+                "ready",
+                "{restarts} {runs_for} {ran_for}"
+            );
+        }
     }
 }

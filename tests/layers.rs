@@ -191,6 +191,36 @@ fn only_some_rooms_touch_the_world() {
     assert_eq!(seen.len(), RESERVED.len(), "a rule that finds nothing guards nothing: {seen:?}");
 }
 
+/// Fields of a Kafka, and where they are read. Whoever reads them elsewhere would soon read them otherwise.
+const OF_A_KAFKA: [&str; 8] = [
+    "\"/spec/kafka/",
+    "\"/spec/entityOperator",
+    "\"/spec/zookeeper",
+    "\"/status/listeners\"",
+    "\"/status/clusterId\"",
+    "\"/status/kafkaVersion\"",
+    "\"/status/kafkaMetadataVersion\"",
+    "\"/status/operatorLastSuccessfulVersion\"",
+];
+
+#[test]
+fn a_live_kafka_is_read_in_one_place() {
+    // What is rendered is kstrim's own; an upgrade changes the fields of every release's own form.
+    let elsewhere = |path: &str| path == "manifest/render.rs" || path.starts_with("upgrade/");
+    let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
+    for file in production().iter().filter(|file| !elsewhere(&file.path)) {
+        for (at, line) in file.code.iter().enumerate() {
+            let Some(field) = OF_A_KAFKA.iter().find(|field| line.contains(**field)) else { continue };
+            seen.insert(field);
+            if file.path != "observe/kafka.rs" {
+                wrong.push(format!("src/{}:{}: {}", file.path, at + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "ask observe::kafka: {wrong:#?}");
+    assert_eq!(seen.len(), OF_A_KAFKA.len(), "a rule that finds nothing guards nothing: {seen:?}");
+}
+
 /// Files that are longer than 500 lines, and why.
 const LONG: [(&str, &str); 2] = [
     ("tool/kubectl.rs", "one command line tool, one file"),

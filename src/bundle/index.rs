@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ImageName, ImageRegistry, Version};
 
@@ -233,9 +234,8 @@ impl Index {
 pub(super) fn refused(origin: &str, path: &str, why: &str) -> Box<Failure> {
     let shown: String = path.chars().take(200).collect();
     let message = format!("the entry {shown:?} of the bundle {origin} is refused");
-    Box::new(
-        Failure::new(ids::ENTRY, Class::Usage, message)
-            .because(why)
-            .hint("get the bundle anew from whom you have it, or write it: kstrim bundle create -o FILE"),
-    )
+    Box::new(Failure::new(ids::ENTRY, Class::Usage, message).because(why).hint(format!(
+        "get the bundle anew from whom you have it, or write it: {}",
+        CommandLine::new("kstrim bundle create -o FILE")
+    )))
 }

@@ -1,6 +1,7 @@
 //! Why nothing fits, and what nearly would.
 
 use super::{Mode, Partial, Release, find, ids, releases};
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind};
 use crate::names::{KubernetesVersion, Minor, Version};
 
@@ -50,7 +51,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         near.dedup();
         return usage(ids::RELEASE, format!("kstrim knows no Strimzi release {version}"))
             .hint(format!("nearest: --release {}", near.join(" or --release ")))
-            .hint("see all that this kstrim knows: kstrim versions");
+            .hint(format!("see all that this kstrim knows: {}", CommandLine::new("kstrim versions")));
     }
     if let Some(version) = asked.kafka.as_ref().filter(|v| releases().iter().all(|r| !r.runs(v))) {
         let releases = among(Partial { kafka: None, ..asked.clone() });
@@ -64,13 +65,19 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
                 .because("it is newer than the Kafka versions that they know")
                 .hint(format!("the newest that works: --kafka {newest}{with}"))
-                .hint("see which Kafka goes with which Strimzi, and how old this list is: kstrim versions");
+                .hint(format!(
+                    "see which Kafka goes with which Strimzi, and how old this list is: {}",
+                    CommandLine::new("kstrim versions")
+                ));
         }
         let near = known[at.saturating_sub(1)..(at + 1).min(known.len())].iter();
         let near: Vec<_> = near.map(|k| format!("--kafka {k}")).collect();
         return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
             .hint(format!("nearest: {}", near.join(" or ")))
-            .hint("see which Kafka goes with which Strimzi: kstrim versions");
+            .hint(format!(
+                "see which Kafka goes with which Strimzi: {}",
+                CommandLine::new("kstrim versions")
+            ));
     }
     let unsupported = |k: &&KubernetesVersion| {
         !asked.unsupported && releases().iter().all(|r| !r.kubernetes.contains(k.minor()))
@@ -85,7 +92,10 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             format!("no Strimzi release in the catalogue supports Kubernetes {version}"),
         )
         .hint(format!("nearest: --kubernetes-version {}", near.map(|m| m.to_string()).unwrap_or_default()))
-        .hint("see which Kubernetes goes with which Strimzi: kstrim versions");
+        .hint(format!(
+            "see which Kubernetes goes with which Strimzi: {}",
+            CommandLine::new("kstrim versions")
+        ));
     }
     contradiction(asked)
 }

@@ -10,12 +10,12 @@ use crate::names::{DnsLabel, Setting};
 pub(super) const SCALE_EXAMPLES: &str = "\
 Examples:
   kstrim scale --brokers 3
-  kstrim scale --brokers 1 --pool dual-role -o json";
+  kstrim scale --brokers 1 --pool dual-role --yes -o json";
 
 pub(super) const SET_EXAMPLES: &str = "\
 Examples:
   kstrim set log.retention.hours=24
-  kstrim set num.partitions=3 auto.create.topics.enable=false
+  kstrim set num.partitions=3 auto.create.topics.enable=false --yes
   kstrim set --unset log.retention.hours";
 
 /// `kstrim scale`
@@ -27,6 +27,9 @@ pub struct Scale {
     /// Node pool to change, where several have brokers
     #[arg(long, value_name = "NAME")]
     pub pool: Option<DnsLabel>,
+    /// Do not ask before brokers are removed
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     /// Accept a Kafka that kstrim did not make
     #[arg(long)]
     pub adopt: bool,
@@ -47,6 +50,9 @@ pub struct Set {
     /// Take this setting back to its default; repeatable
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,
+    /// Do not ask before brokers restart
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     /// Accept a Kafka that kstrim did not make
     #[arg(long)]
     pub adopt: bool,

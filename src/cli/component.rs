@@ -11,7 +11,7 @@ use crate::names::{ComponentName, TopicName};
 pub(super) const ADD_EXAMPLES: &str = "\
 Examples:
   kstrim add connect
-  kstrim add bridge exporter metrics
+  kstrim add bridge exporter metrics --yes
   kstrim add mirror-maker --topic orders";
 
 pub(super) const REMOVE_EXAMPLES: &str = "\
@@ -40,6 +40,9 @@ pub struct Add {
     /// Change a Kafka that kstrim did not make
     #[arg(long)]
     pub adopt: bool,
+    /// Do not ask before brokers restart, which cruise-control and metrics make them do
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     /// How to talk
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
@@ -54,7 +57,7 @@ pub struct Remove {
     /// What to remove
     #[arg(value_name = "NAME", required = true, value_parser = names())]
     pub names: Vec<ComponentName>,
-    /// Do not ask
+    /// Do not ask before topics are deleted or brokers restart
     #[arg(long, short = 'y')]
     pub yes: bool,
     /// How to talk

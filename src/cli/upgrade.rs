@@ -12,6 +12,7 @@ Examples:
   kstrim upgrade --release 1.2.0 --dry-run
   kstrim upgrade --release 1.2.0
   kstrim upgrade --release 1.2.0 --kafka 4.2.1 --yes -o json
+  kstrim upgrade --release 0.45.2 --kafka 3.9.1 --kraft
   kstrim upgrade --release 1.2.0 --manifests manifests --image-archive operator.tar --image-archive kafka.tar";
 
 /// `kstrim upgrade`
@@ -23,6 +24,9 @@ pub struct Upgrade {
     /// Kafka version to go to [default: the release's, or what runs if that is newer]
     #[arg(long, value_name = "VERSION")]
     pub kafka: Option<Version>,
+    /// Migrate a Kafka with ZooKeeper to KRaft even if the release still has ZooKeeper (0.45)
+    #[arg(long)]
+    pub kraft: bool,
     /// Show the way with its rules and commands, and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -44,7 +44,7 @@ pub enum UserVerb {
 const USER_EXAMPLES: &str = "\
 Examples:
   kstrim user create app
-  kstrim user create app --authentication scram --prepare-kafka
+  kstrim user create app --authentication scram --prepare-kafka --yes
   kstrim user create app --acl topic:orders:read,describe --acl group:app-*:read --prepare-kafka
   kstrim user create app --quota produce=1m --quota consume=2m --quota request=25";
 
@@ -76,6 +76,9 @@ pub struct UserCreate {
     /// Add to the Kafka what this user needs: a listener with its authentication, and authorization
     #[arg(long)]
     pub prepare_kafka: bool,
+    /// Do not ask before brokers restart, which --prepare-kafka makes them do
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     /// How to talk
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,

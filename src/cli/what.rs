@@ -22,6 +22,9 @@ pub enum PresetName {
     Ha,
     /// One broker and one ZooKeeper, Strimzi 0.30 to 0.45
     Zookeeper,
+    /// What `upgrade` makes of it
+    #[value(skip)]
+    Migrated,
 }
 
 /// What to install: shared by `up`, `plan` and `render`.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use super::change;
+use super::consent;
 use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::cli::{Add, Global};
@@ -12,9 +13,10 @@ use crate::config::{self, Settings};
 use crate::context::Cx;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
-use crate::failure::Result;
+use crate::failure::{Failure, Kind, Result};
 use crate::names::ComponentName;
 use crate::quickstart::component::Beside;
+use crate::quickstart::smoke;
 
 /// Add components.
 ///
@@ -39,6 +41,17 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
     session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
     let living = living::open_to_change(session, global, &args.topic).await?;
     allowed(&living, args, &names).await?;
+    let restarting = names.iter().map(|name| component::of(*name)).filter(|c| c.restarts_brokers());
+    let restarting: Vec<&component::Component> =
+        restarting.filter(|c| !c.stands_in(living.resource.json())).collect();
+    if let Some(first) = restarting.first() {
+        let titles: Vec<&str> = restarting.iter().map(|c| c.title).collect();
+        let what = format!("gets {}", titles.join(" and "));
+        tokio::select! {
+            agreed = consent::to_restart(&living, first.name.as_str(), &what, args.yes) => agreed?,
+            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        }
+    }
     let settings =
         Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
     let cx = Rc::new(living.cx.beside(settings, living.cx.choice.clone(), session.emit.clone()));
@@ -49,13 +62,21 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
 
 /// Refuse what the Kafka cannot take, before anything is changed.
 async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result<()> {
-    if names.iter().any(|name| component::of(*name).field().is_some()) && !living.cx.owns(&living.kafka) {
+    if names.iter().any(|name| component::of(*name).field().is_some())
+        && !living.cx.owns(living.resource.json())
+    {
         change::ours(living, args.adopt)?;
+    }
+    if names.iter().any(|name| component::of(*name).kind().is_some())
+        && living.kafka().plain_listener().is_none()
+    {
+        let refused = *smoke::no_plain_listener(living.cx.cluster());
+        return Err(Box::new(Failure { kind: Kind::Prerequisite, ..refused }));
     }
     if names.iter().any(|name| component::of(*name).brokers > 1) {
         let way_out =
             format!("first more brokers: {}", living.cx.settings.target.kstrim("scale --brokers 3"));
-        component::check(names, living.brokers().await?, &way_out)?;
+        component::check(names, living.nodes().await?.brokers_wanted, &way_out)?;
     }
     Ok(())
 }

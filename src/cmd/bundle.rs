@@ -257,7 +257,7 @@ async fn save(cx: &Cx, image: &ImageName, file: &Path) -> Result<()> {
     Err(Box::new(
         Failure::new(ids::SOURCE, Class::Task, message)
             .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
-            .hint(format!("see that it is there: minikube image ls -p {}", cx.profile()))
+            .hint(format!("see that it is there: {}", cx.settings.target.minikube("image ls")))
             .hint("or give archives: --image-archive FILE"),
     ))
 }

@@ -27,7 +27,7 @@ const KINDS: [ObservedKind; 6] = [
 
 /// Refuse a Kafka of somebody else, unless that was agreed to.
 pub fn ours(living: &Living, adopt: bool) -> Result<()> {
-    if adopt || living.cx.owns(&living.kafka) {
+    if adopt || living.cx.owns(living.resource.json()) {
         return Ok(());
     }
     let cx = &living.cx;

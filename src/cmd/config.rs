@@ -219,7 +219,7 @@ fn write(file: &Path, force: bool) -> Result<()> {
             if e.kind() == std::io::ErrorKind::AlreadyExists {
                 let message = format!("{} is there already", file.display());
                 let failure = Failure::new(EXISTS, Kind::Foreign, message)
-                    .hint("see what holds: kstrim config show --origins")
+                    .hint(format!("see what holds: {}", CommandLine::new("kstrim config show --origins")))
                     .hint(format!("write it anew: {}", CommandLine::typed(Vec::new()).arg("--force")));
                 return Box::new(failure);
             }

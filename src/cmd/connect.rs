@@ -14,7 +14,6 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use self::document::{Broker, Checked, Connected};
@@ -22,16 +21,17 @@ use self::forwards::Forwards;
 use super::living::{self, Living};
 use super::login;
 use super::user;
-use super::{change, listeners};
+use super::{change, consent, listeners};
 use crate::cli::{Connect, Global, Way};
+use crate::cluster::listener::{self, HOST};
 use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
 use crate::kafka::smoke::{self, Plan};
 use crate::kafka::{KafkaError, Security};
-use crate::manifest::listener::{self, HOST};
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
+use crate::observe::kafka::Kafka;
 
 /// The forwards do not come up.
 use crate::errors::CONNECT_LATE as LATE;
@@ -76,7 +76,7 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
 /// Take the listeners for this machine away.
 async fn remove(living: &Living, args: &Connect) -> Result<()> {
     let cx = &living.cx;
-    if listener::without_host(&living.kafka).is_none() {
+    if listener::without_host(&living.kafka()).is_none() {
         living::say(&format!("the Kafka {} has no listener for this machine", cx.cluster()));
         return Ok(());
     }
@@ -140,7 +140,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
 /// The local port of each broker.
 async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> Result<BTreeMap<i32, u16>> {
     let ids = listeners::broker_ids(living).await?;
-    let mut has = listener::host_of(&living.kafka, how).map(listener::ports).unwrap_or_default();
+    let mut has = listener::host_of(&living.kafka(), how).map(|l| listener::ports(&l)).unwrap_or_default();
     let begins = has.values().min().copied();
     if args.port.is_some_and(|port| begins != Some(port)) {
         has.clear();
@@ -178,7 +178,7 @@ async fn prepare(
     how: Option<Authentication>,
     ports: &BTreeMap<i32, u16>,
 ) -> Result<()> {
-    let wanted = listener::with_host(&living.kafka, how, ports).map_err(|name| {
+    let wanted = listener::with_host(&living.kafka(), how, ports).map_err(|name| {
         let cluster = living.cx.cluster();
         let message = format!("the Kafka {cluster} has a listener {name} that is another's");
         Box::new(
@@ -192,7 +192,7 @@ async fn prepare(
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
         // A name that somebody else has taken since is left alone: the forwards then report what is missing.
-        let with_host = |now: &Value| listener::with_host(now, how, ports).ok().flatten();
+        let with_host = |now: &Kafka<'_>| listener::with_host(now, how, ports).ok().flatten();
         return living::exclusively(living, "connect", async || {
             patience.changed_now();
             listeners::write(living, args.adopt, with_host).await?;
@@ -205,31 +205,15 @@ async fn prepare(
 
 /// Ask before brokers restart.
 async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
-    let cx = &living.cx;
-    let target = &cx.settings.target;
     change::ours(living, args.adopt)?;
-    let said = format!("the Kafka {} {what}; its brokers restart one by one", cx.cluster());
-    if args.yes {
-        living::say(&said);
-        return Ok(());
-    }
-    let mut question = said;
-    if let Some(first) = question.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    super::consent::ask(
-        &format!("{question}."),
-        "nothing was changed",
-        &format!("say so: {}", target.again().arg("--yes")),
-    )
-    .await
+    consent::to_restart(living, "connect", what, args.yes).await
 }
 
 /// The port of the listener inside the pods.
 async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
     let kafka = listeners::kafka(living).await?;
-    let port = listener::host_of(&kafka, how).and_then(|l| l["port"].as_u64());
-    port.and_then(|p| u16::try_from(p).ok()).ok_or_else(|| {
+    let port = listener::host_of(&Kafka(&kafka), how).and_then(|l| l.port());
+    port.ok_or_else(|| {
         Box::new(Failure::new(
             LATE,
             Kind::Task,

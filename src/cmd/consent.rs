@@ -1,21 +1,50 @@
-//! Asking before something is lost.
+//! Asking before something is deleted, or brokers restart. On a terminal a person is asked; a script says `--yes`.
 
 use std::io::{BufRead, IsTerminal};
 
+use super::living::Living;
 use crate::failure::{Failure, Kind, Result};
 use crate::report::output;
 
-/// Data would be deleted and nobody agreed to it.
+/// Data would be deleted, or brokers would restart, and nobody agreed to it.
 pub(crate) use crate::errors::CONSENT;
-
-/// Whether there is a person to ask.
-pub fn is_possible() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
-}
 
 /// Whether there is a terminal to ask on.
 pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Ask before the Kafka's brokers restart. `what` is what the Kafka gets or loses, after its name: `gets Cruise
+/// Control`; `task` is the one that tells it where `yes` was given.
+///
+/// # Errors
+/// [`CONSENT`], and `KS-KUBECTL-*` where the brokers cannot be listed.
+pub async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> Result<()> {
+    let cx = &living.cx;
+    let restart = restarts(living).await?;
+    if yes {
+        cx.progress(task, format!("the Kafka {} {what}: this {restart}", cx.cluster()), None);
+        return Ok(());
+    }
+    let question = format!("The Kafka {} {what}: this {restart}.", cx.cluster());
+    to(living, &question, "nothing was changed").await
+}
+
+/// What happens to the brokers: `restarts brokers 0, 1, 2`.
+///
+/// # Errors
+/// `KS-KUBECTL-*` where the brokers cannot be listed.
+pub async fn restarts(living: &Living) -> Result<String> {
+    Ok(format!("restarts {}", living.nodes().await?.brokers_named()))
+}
+
+/// Ask before what `question` tells. `refused` is what follows without an answer.
+///
+/// # Errors
+/// [`CONSENT`].
+pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
+    let again = living.cx.settings.target.again().arg("--yes");
+    ask(question, refused, &format!("to agree: {again}")).await
 }
 
 /// Ask a person. `question` is a sentence that tells what will be done, `refused` what follows without an answer,
@@ -27,7 +56,7 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
     let refusal = |why: &str| {
         Box::new(Failure::new(CONSENT, Kind::Usage, format!("{refused}: {why}")).hint(hint.to_owned()))
     };
-    if !is_possible() {
+    if !can_ask() {
         // A script's log has to show what it would have agreed to.
         let refusal = refusal("there is no terminal to ask on, and --yes was not given");
         return Err(Box::new(refusal.because(question)));

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{Explain, Format};
+use crate::command_line::CommandLine;
 use crate::errors::{self, Entry, Severity};
 use crate::failure::{Failure, Kind, Result};
 use crate::report::table::Table;
@@ -44,7 +45,7 @@ fn find(given: &str) -> Result<&'static Entry> {
             Some(near) => failure.hint(format!("the nearest is: {}", errors::command(near.id.as_str()))),
             None => failure,
         };
-        Box::new(failure.hint("to list all of them: kstrim explain"))
+        Box::new(failure.hint(format!("to list all of them: {}", CommandLine::new("kstrim explain"))))
     })
 }
 

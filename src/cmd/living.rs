@@ -19,13 +19,15 @@ use crate::engine::journal::JournalFile;
 use crate::engine::lock::Lock;
 use crate::engine::run::Report;
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::event::{Emit, Event, Outcome, TaskInfo};
 use crate::exec::Runner;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::names::{TopicName, Version};
+use crate::observe::kafka::{Entity, Kafka, KafkaNodePool, Nodes};
 use crate::observe::kind::Version as ApiVersion;
-use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
+use crate::observe::{ApiError, Kind as ObservedKind, Object, Snapshot};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::{ownership, refused};
 use crate::tool::kubectl::Kubectl;
@@ -43,38 +45,77 @@ pub struct Living {
     pub cx: Rc<Cx>,
     /// Another of its kind, for looks before a change: what was listed then is no news after it.
     pub before: Rc<Cx>,
-    /// The `Kafka` resource.
-    pub kafka: Value,
+    /// The `Kafka` resource as it was found.
+    pub resource: Object,
 }
 
 impl Living {
-    /// Kafka's own words for a setting of the Kafka resource's configuration.
-    pub fn option(&self, name: &str) -> Option<String> {
-        let config = self.kafka.pointer("/spec/kafka/config")?.as_object()?;
-        config.get(name).map(crate::names::plain)
+    /// The Kafka as it was found.
+    pub fn kafka(&self) -> Kafka<'_> {
+        Kafka(&self.resource)
     }
 
-    /// How many brokers are asked for.
+    /// The Kafka's node pools.
     ///
     /// # Errors
     /// When the API server gives no list of pools.
-    pub async fn brokers(&self) -> Result<u32> {
-        if let Some(replicas) = self.kafka.pointer("/spec/kafka/replicas").and_then(Value::as_u64)
-            && self.kafka.pointer("/spec/zookeeper").is_some()
-            && self.kafka.pointer("/metadata/annotations/strimzi.io~1node-pools") != Some(&"enabled".into())
-        {
-            return Ok(u32::try_from(replicas).unwrap_or(u32::MAX));
+    pub async fn pools(&self) -> Result<Vec<Object>> {
+        let pools = self.list("kafkanodepools").await?.into_iter().map(Object::new);
+        Ok(pools.filter(|pool| KafkaNodePool(pool).is_of(&self.kafka())).collect())
+    }
+
+    /// The Kafka's nodes.
+    ///
+    /// # Errors
+    /// As [`Living::pools`].
+    pub async fn nodes(&self) -> Result<Nodes> {
+        Ok(self.kafka().nodes(self.pools().await?.iter().map(KafkaNodePool)))
+    }
+
+    /// Refuse what nobody would carry out: `what` (`the topic orders`) in a namespace that no topic or user operator
+    /// of the Kafka watches.
+    ///
+    /// # Errors
+    /// `KS-TOPIC-UNSERVED`, `KS-USER-UNSERVED`.
+    pub fn served(&self, entity: Entity, what: &str) -> Result<()> {
+        if self.kafka().operates_here(entity) {
+            return Ok(());
         }
-        let pools = self.list("kafkanodepools").await?;
-        let cluster = self.cx.cluster();
-        let brokers = |pool: &Value| {
-            let mine = pool.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
-            let roles = pool.pointer("/spec/roles").and_then(Value::as_array);
-            let broker = roles.is_some_and(|r| r.iter().any(|r| r == "broker"));
-            let count = pool.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0);
-            if mine == Some(cluster) && broker { count } else { 0 }
+        let target = &self.cx.settings.target;
+        let (id, kind, operator, field) = match entity {
+            Entity::Topic => (errors::TOPIC_UNSERVED, "KafkaTopic", "topic operator", "topicOperator"),
+            Entity::User => (errors::USER_UNSERVED, "KafkaUser", "user operator", "userOperator"),
         };
-        Ok(u32::try_from(pools.iter().map(brokers).sum::<u64>()).unwrap_or(u32::MAX))
+        let (namespace, cluster) = (self.cx.namespace(), self.cx.cluster());
+        let edit = target.kubectl("edit kafkas.kafka.strimzi.io").arg(cluster).arg("-n").arg(namespace);
+        let failure = match self.kafka().operates(entity) {
+            None => {
+                let message = format!("the Kafka {cluster} has no {operator}: nobody would look at {what}");
+                let failure = Failure::new(id, Kind::Prerequisite, message);
+                let release = self.cx.choice.release;
+                if entity == Entity::Topic && !release.kraft.topic_operator && !self.kafka().zookeeper() {
+                    failure.hint(format!(
+                        "Strimzi {} has none without ZooKeeper; smoke-test and produce make topics by themselves",
+                        release.version
+                    ))
+                } else {
+                    failure.hint(format!("add spec.entityOperator.{field}: {{}} to the Kafka: {edit}"))
+                }
+            }
+            Some(watched) => {
+                let message = format!("nobody would look at {what} in the namespace {namespace}");
+                let failure = Failure::new(id, Kind::Prerequisite, message);
+                failure
+                    .because(format!(
+                        "spec.entityOperator.{field}.watchedNamespace of the Kafka {cluster} is {watched}"
+                    ))
+                    .hint(format!(
+                        "write the {kind} into the namespace {watched}, with the label strimzi.io/cluster: {cluster}"
+                    ))
+                    .hint(format!("or take watchedNamespace out of the Kafka: {edit}"))
+            }
+        };
+        Err(Box::new(failure))
     }
 
     /// The namespace's resources of a kind of Strimzi's, by its plural.
@@ -290,19 +331,19 @@ async fn find(
             .hint("or name another: --cluster NAME, --namespace NAME"),
         ));
     };
+    let resource = Object::new(kafka);
+    let kafka = Kafka(&resource);
     settings.release = release(&kafka, version.as_str());
     let mut choice = super::up::choose(&Settings { preset: None, ..settings.clone() })?;
     // The Kafka says itself what it runs; the release's default is not asked for.
-    if let Some(running) = kafka.pointer("/spec/kafka/version").and_then(Value::as_str)
-        && let Ok(running) = running.parse()
-    {
+    if let Some(running) = kafka.runs() {
         choice.kafka = running;
     }
     let before = Rc::new(make(settings.clone(), choice.clone()));
     let cx = Rc::new(make(settings, choice));
     let installation = ownership::installation(&cx).await?;
     *before.installation.borrow_mut() = Some(installation);
-    Ok(Living { cx, before, kafka })
+    Ok(Living { cx, before, resource })
 }
 
 /// Which version of Strimzi's resources the API server serves, whatever the release; `None` for none.
@@ -320,15 +361,14 @@ fn asked(cx: &Cx, error: &ApiError) -> Box<Failure> {
 
 /// The release that a Kafka is run by: as the operator says, as kstrim wrote down, or the newest
 /// that serves this version of the resources.
-fn release(kafka: &Value, version: &str) -> Option<Version> {
-    let said = kafka.pointer("/status/operatorLastSuccessfulVersion").and_then(Value::as_str);
+fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
     let known = |text: &str| {
         let version: Version = text.parse().ok()?;
         catalogue::find(&version).map(|r| r.version.clone())
     };
     let serves = |r: &&catalogue::Release| r.api_versions.iter().any(|v| v == version) && r.can(Mode::Kraft);
-    said.and_then(known)
-        .or_else(|| ownership::release(kafka).and_then(known))
+    known(kafka.operator_version())
+        .or_else(|| ownership::release(kafka.0.json()).and_then(known))
         .or_else(|| catalogue::releases().iter().rev().find(serves).map(|r| r.version.clone()))
 }
 

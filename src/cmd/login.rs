@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::living::Living;
 use super::user::{self, User};
+use crate::cluster::listener;
 use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::security::{Login, Security, Tls};
 use crate::kafka::{KafkaError, error::code};
-use crate::manifest::listener::is_inner;
-use crate::manifest::user::{Authentication, listener_where};
+use crate::manifest::user::Authentication;
 use crate::names::UserName;
 use crate::quickstart::checks::certificate;
 
@@ -86,12 +86,11 @@ pub fn authentication(user: &User) -> Result<Authentication> {
 pub async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
     let (user, _) = user::one(living, name).await?;
     let how = authentication(&user)?;
-    let listener = listener_where(&living.kafka, how, is_inner);
-    let port = listener.and_then(|l| l["port"].as_u64()).and_then(|p| u16::try_from(p).ok());
-    let (Some(listener), Some(port)) = (listener, port) else {
+    let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.is_inner());
+    let Some((listener, port)) = listener.and_then(|l| Some((l, l.port()?))) else {
         return Err(user::no_listener(living, name.as_str(), how));
     };
-    Ok((port, credentials(living, &user, listener["tls"] == true).await?))
+    Ok((port, credentials(living, &user, listener.tls()).await?))
 }
 
 /// Refuse a certificate that has run out: the brokers would end the connection without a word of why.

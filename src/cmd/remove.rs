@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use super::consent;
 use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::cli::{Global, Remove};
@@ -31,15 +32,15 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
     let looked = async {
         let mut plans = Vec::new();
         for name in &names {
-            plans.push(teardown::look(&living.cx, component::of(*name), &living.kafka).await?);
+            plans.push(teardown::look(&living.cx, component::of(*name), living.resource.json()).await?);
         }
-        agreed(&living, args, &plans).await?;
         Ok::<_, Box<crate::failure::Failure>>(plans)
     };
     let plans = tokio::select! {
         looked = looked => looked?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
+    let losses = Losses::of(&plans);
     let tasks: Vec<Rc<dyn Task<Cx>>> = plans
         .into_iter()
         .map(|plan| {
@@ -48,21 +49,50 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
         })
         .collect();
     session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    tokio::select! {
+        agreed = agreed(&living, args, &losses) => agreed?,
+        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+    }
     let cx = living.cx.clone();
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     Ok(Ended { report, next: None })
 }
 
-/// Ask a person, or see that a script agreed, where topics go with it.
-async fn agreed(living: &Living, args: &Remove, plans: &[teardown::Plan]) -> Result<()> {
-    let topics: Vec<&str> = plans.iter().flat_map(|p| p.data()).collect();
-    if args.yes || topics.is_empty() {
+/// What is lost besides the components.
+struct Losses {
+    topics: Vec<String>,
+    /// Components that the brokers run something for: its name and its title.
+    restarting: Vec<(&'static str, &'static str)>,
+}
+
+impl Losses {
+    fn of(plans: &[teardown::Plan]) -> Self {
+        let restarting = plans.iter().filter(|p| p.there && p.component.restarts_brokers());
+        Self {
+            topics: plans.iter().flat_map(|p| p.data()).map(str::to_owned).collect(),
+            restarting: restarting.map(|p| (p.component.name.as_str(), p.component.title)).collect(),
+        }
+    }
+}
+
+/// Ask a person, or see that a script agreed, where topics go with it or brokers restart.
+async fn agreed(living: &Living, args: &Remove, losses: &Losses) -> Result<()> {
+    let titles: Vec<&str> = losses.restarting.iter().map(|(_, title)| *title).collect();
+    if let Some((task, _)) = losses.restarting.first()
+        && (args.yes || losses.topics.is_empty())
+    {
+        let what = format!("loses {}", titles.join(" and "));
+        return consent::to_restart(living, task, &what, args.yes).await;
+    }
+    if args.yes || losses.topics.is_empty() {
         return Ok(());
     }
-    let target = &living.cx.settings.target;
     let words: Vec<&str> = args.names.iter().map(|n| n.as_str()).collect();
-    let question = format!("This deletes {} and the topics {}.", words.join(", "), topics.join(", "));
-    let hint = format!("say so: {}", target.again().arg("--yes"));
-    super::consent::ask(&question, "nothing was deleted", &hint).await
+    let mut question =
+        format!("This deletes {} and the topics {}", words.join(", "), losses.topics.join(", "));
+    if !titles.is_empty() {
+        question = format!("{question}, and {}", consent::restarts(living).await?);
+    }
+    consent::to(living, &format!("{question}."), "nothing was deleted").await
 }

@@ -1,7 +1,7 @@
 //! `kstrim scale`: more or fewer brokers, by their node pool.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::change;
+use super::consent;
 use super::listeners;
 use super::living::{self, Living};
 use crate::catalogue::broker::{self, Need};
@@ -18,7 +19,8 @@ use crate::cluster::installation::{Consent, Owned};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
-use crate::observe::{ApiError, ApiErrorKind};
+use crate::observe::kafka::{Kafka, KafkaNodePool, REMOVE_IDS};
+use crate::observe::{ApiError, ApiErrorKind, Object as NodePool};
 use crate::quickstart::smoke::{self, Brokers};
 use crate::quickstart::{kafka, ownership, refused};
 
@@ -42,7 +44,7 @@ struct Pool {
     has: u32,
     all: u32,
     /// Ids of its nodes, ascending.
-    ids: Vec<i32>,
+    ids: BTreeSet<i32>,
     controllers: bool,
 }
 
@@ -51,7 +53,7 @@ enum Place {
     /// In the Kafka: it has no node pools.
     Kafka,
     /// In a node pool, as it was read.
-    Pool(Box<Value>),
+    Pool(NodePool),
     /// In a pool that does not exist yet: its resource, without the number of nodes.
     New(Box<Object>),
 }
@@ -91,11 +93,21 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
             return Err(controllers(&pool, &leaving));
         }
         if let Place::Pool(object) = &pool.place
-            && let Some(why) = unsettled(object)
+            && let Some(why) = unsettled(&KafkaNodePool(object))
         {
             return Err(not_settled(living, &pool, why));
         }
         empty(living, &leaving).await?;
+        if !args.yes {
+            let what = if leaving.len() == 1 { "broker" } else { "brokers" };
+            let question = format!(
+                "This removes {what} {} from the Kafka {}, which then has {}. The volumes are kept.",
+                shown(&leaving),
+                cx.cluster(),
+                args.brokers
+            );
+            consent::to(living, &question, "nothing was changed").await?;
+        }
     }
     // Before the brokers come: it restarts none.
     listeners::advertise(living, args.adopt, wanted.saturating_sub(pool.has)).await?;
@@ -114,13 +126,12 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 }
             }
             Place::Kafka => {
-                let patch = |now: &Value| {
-                    let same = now.pointer("/spec/kafka/replicas").and_then(Value::as_u64);
+                let patch = |now: &Kafka<'_>| {
                     let patch = json!({"spec": {"kafka": {"replicas": wanted}}});
-                    (same == Some(u64::from(pool.has))).then_some(patch)
+                    (now.replicas() == Some(i64::from(pool.has))).then_some(patch)
                 };
                 let doing = "change the number of brokers";
-                let seen = Some(&living.kafka);
+                let seen = Some(&living.resource);
                 if !ownership::change_kafka(cx, args.adopt, seen, doing, patch).await? {
                     return Err(meanwhile(&pool));
                 }
@@ -130,15 +141,18 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 let collection = living::path(cx, "kafkanodepools", None);
                 let named = args.pool.is_some().then(Consent::by_name);
                 let consent = Consent::by_flag(args.adopt).or(named);
+                let object = object.json();
                 let by_user = || consent.map(|consent| Owned::requested(&collection, object, consent));
                 let Some(owned) = installation.owned(&collection, object).or_else(by_user) else {
                     return Err(foreign(living, &pool));
                 };
                 let patch = |now: &Value| {
-                    let same =
-                        now.pointer("/spec/replicas").and_then(Value::as_u64) == Some(u64::from(pool.has));
+                    let now = NodePool::new(now.clone());
+                    let now = KafkaNodePool(&now);
+                    let same = now.wanted() == i64::from(pool.has);
                     // Fewer: exactly the brokers that were checked.
-                    let as_seen = wanted > pool.has || unsettled(now).is_none() && node_ids(now) == pool.ids;
+                    let as_seen =
+                        wanted > pool.has || unsettled(&now).is_none() && now.node_ids() == pool.ids;
                     (same && as_seen).then(|| json!({"spec": {"replicas": wanted}}))
                 };
                 let changed = cluster::patch(&cx.kubectl, &installation, &owned, patch).await;
@@ -171,9 +185,6 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     })
 }
 
-/// The annotation that names the nodes that the operator removes first, instead of those with the highest ids.
-const REMOVE_IDS: &str = "strimzi.io/remove-node-ids";
-
 /// Why it is not certain which brokers of a node pool the operator would remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unsettled {
@@ -183,24 +194,12 @@ enum Unsettled {
     Named,
 }
 
-fn unsettled(pool: &Value) -> Option<Unsettled> {
-    let number = |at: &str| pool.pointer(at).and_then(Value::as_u64);
-    if !pool["metadata"]["annotations"][REMOVE_IDS].is_null() {
+fn unsettled(pool: &KafkaNodePool<'_>) -> Option<Unsettled> {
+    if pool.0.annotation(REMOVE_IDS).is_some() {
         return Some(Unsettled::Named);
     }
-    let taken_up =
-        number("/status/observedGeneration").is_some_and(|n| Some(n) == number("/metadata/generation"));
-    let all = number("/spec/replicas") == Some(node_ids(pool).len() as u64);
-    (!taken_up || !all).then_some(Unsettled::Behind)
-}
-
-/// The ids of a node pool's nodes as reported by the operator, ascending.
-fn node_ids(pool: &Value) -> Vec<i32> {
-    let ids = pool.pointer("/status/nodeIds").and_then(Value::as_array);
-    let mut ids: Vec<i32> =
-        ids.into_iter().flatten().filter_map(|id| i32::try_from(id.as_i64()?).ok()).collect();
-    ids.sort_unstable();
-    ids
+    let all = i64::try_from(pool.node_ids().len()).is_ok_and(|nodes| nodes == pool.wanted());
+    (!pool.0.observed() || !all).then_some(Unsettled::Behind)
 }
 
 /// The refusal to remove brokers while it is not certain which ones would be removed.
@@ -275,36 +274,31 @@ async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, Api
 /// The pool to change.
 async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
     let cx = &living.cx;
-    let found = living.list("kafkanodepools").await?;
-    let text = |v: &Value, at: &str| v.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
-    let role = |v: &Value, role: &str| {
-        v.pointer("/spec/roles").and_then(Value::as_array).is_some_and(|r| r.iter().any(|r| r == role))
-    };
+    let found = living.pools().await?;
+    let kafka = living.kafka();
+    let nodes = kafka.nodes(found.iter().map(KafkaNodePool));
+    let all = nodes.brokers_wanted;
+    if !kafka.uses_pools() {
+        let name = cx.cluster().to_owned();
+        let ids = nodes.brokers;
+        return Ok(Pool { place: Place::Kafka, name, has: all, all, ids, controllers: false });
+    }
     let mine: Vec<Pool> = found
         .iter()
-        .filter(|p| text(p, "/metadata/labels/strimzi.io~1cluster") == cx.cluster() && role(p, "broker"))
-        .map(|p| {
-            let has = p.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0);
-            Pool {
-                place: Place::Pool(Box::new(p.clone())),
-                name: text(p, "/metadata/name"),
-                has: u32::try_from(has).unwrap_or(u32::MAX),
-                all: 0,
-                ids: node_ids(p),
-                controllers: role(p, "controller"),
-            }
+        .map(KafkaNodePool)
+        .filter(KafkaNodePool::has_brokers)
+        .map(|p| Pool {
+            place: Place::Pool(p.0.clone()),
+            name: p.0.name().to_owned(),
+            has: u32::try_from(p.wanted()).unwrap_or(0),
+            all,
+            ids: p.node_ids(),
+            controllers: p.has_controllers(),
         })
         .collect();
-    let all: u32 = mine.iter().map(|p| p.has).sum();
     if mine.is_empty() {
-        let has = living.kafka.pointer("/spec/kafka/replicas").and_then(Value::as_u64);
-        let Some(has) = has.and_then(|n| u32::try_from(n).ok()) else {
-            let message = format!("the Kafka {} has no node pool with brokers", cx.cluster());
-            return Err(Box::new(Failure::new(POOL, Kind::Prerequisite, message)));
-        };
-        let ids = (0..i32::try_from(has).unwrap_or(0)).collect();
-        let name = cx.cluster().to_owned();
-        return Ok(Pool { place: Place::Kafka, name, has, all: has, ids, controllers: false });
+        let message = format!("the Kafka {} has no node pool with brokers", cx.cluster());
+        return Err(Box::new(Failure::new(POOL, Kind::Prerequisite, message)));
     }
     let names: Vec<String> = mine.iter().map(|p| p.name.clone()).collect();
     let wanted = args.pool.as_ref().map(|p| p.as_str());
@@ -312,13 +306,13 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
     // Nodes that are controllers too are left alone: their number decides over the cluster's life.
     // More brokers than they are get a pool of their own.
     if wanted.is_none() && mixed && args.brokers > all {
-        let first = found.iter().find(|p| text(p, "/metadata/name") == names[0]);
-        return beside(living, first.unwrap_or(&Value::Null), &found, all);
+        let first = found.iter().find(|p| p.name() == names[0]);
+        return beside(living, first.map_or(&Value::Null, NodePool::json), all).await;
     }
     let fits = |p: &Pool| wanted.map_or(mixed || !p.controllers, |w| p.name == w);
     let mut fitting: Vec<Pool> = mine.into_iter().filter(fits).collect();
     match (fitting.len(), fitting.pop()) {
-        (1, Some(pool)) => Ok(Pool { all, ..pool }),
+        (1, Some(pool)) => Ok(pool),
         (0, _) => {
             let name = wanted.unwrap_or_default();
             let message = format!("the Kafka {} has no node pool {name} with brokers", cx.cluster());
@@ -336,10 +330,12 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
 }
 
 /// A new pool of brokers only, otherwise like `model`.
-fn beside(living: &Living, model: &Value, pools: &[Value], all: u32) -> Result<Pool> {
+async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
     const NAME: &str = "broker";
     let cx = &living.cx;
-    if pools.iter().any(|p| p.pointer("/metadata/name").is_some_and(|n| n == NAME)) {
+    // Of whatever Kafka in the namespace.
+    let pools = living.list("kafkanodepools").await?;
+    if pools.iter().any(|p| p["metadata"]["name"] == NAME) {
         let message = format!("the node pool {NAME} in namespace {} is another Kafka's", cx.namespace());
         return Err(Box::new(
             Failure::new(refused::POOL, Kind::Foreign, message)
@@ -358,7 +354,7 @@ fn beside(living: &Living, model: &Value, pools: &[Value], all: u32) -> Result<P
     let new = Object::new(made)
         .map_err(|why| Box::new(Failure::new(POOL, Kind::Task, format!("the new node pool {why}"))))?;
     let place = Place::New(Box::new(new));
-    Ok(Pool { place, name: NAME.into(), has: 0, all, ids: Vec::new(), controllers: false })
+    Ok(Pool { place, name: NAME.into(), has: 0, all, ids: BTreeSet::new(), controllers: false })
 }
 
 /// Refuse to go below what the Kafka's own settings need, or what they are where nobody has set them.
@@ -397,13 +393,11 @@ impl Setting {
 
 /// The settings of this Kafka that count brokers, with their values. Tiered storage's own matter where it is on.
 fn needs(living: &Living) -> Vec<(&'static Need, Setting)> {
-    let text = |pointer: &str| living.kafka.pointer(pointer).and_then(Value::as_str);
-    let version = text("/spec/kafka/version").or_else(|| text("/status/kafkaVersion"));
-    let version = version.and_then(|v| v.parse().ok()).unwrap_or_else(|| living.cx.choice.kafka.clone());
-    let tiered = living.kafka.pointer("/spec/kafka/tieredStorage").is_some();
-    let value = |need: &'static Need| match living.option(need.name) {
+    let kafka = living.kafka();
+    let version = kafka.runs().unwrap_or_else(|| living.cx.choice.kafka.clone());
+    let value = |need: &'static Need| match kafka.option(need.name) {
         Some(value) => value.parse().ok().map(|value| (need, Setting { value, set: true })),
-        None if need.name.starts_with("rlmm.") && !tiered => None,
+        None if need.name.starts_with("rlmm.") && !kafka.tiered_storage() => None,
         None => Some((need, Setting { value: need.default, set: false })),
     };
     broker::needs(&version).filter_map(value).collect()
@@ -453,7 +447,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
     // Access rules hide topics from a client without a user: there the brokers' own data directories are checked.
-    if living.kafka.pointer("/spec/kafka/authorization").is_some_and(Value::is_object) {
+    if living.kafka().authorization().is_some() {
         for id in leaving {
             for topic in partitions_on_disk(living, *id).await.map_err(|e| unseen(e.to_string()))? {
                 *topics.entry(topic).or_default() += 1;

@@ -1,5 +1,6 @@
 //! `kstrim set`: settings of the brokers, by the Kafka resource.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,10 +8,12 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::change;
+use super::consent;
 use super::living::{self, Living};
 use crate::cli::{Global, Set};
 use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
+use crate::observe::kafka::Kafka;
 use crate::quickstart::ownership;
 use crate::quickstart::smoke::{self, Brokers};
 
@@ -83,9 +86,11 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     for key in keys(args) {
         allowed(key, &cx.settings.target)?;
     }
-    known(living, args).await?;
+    let settings = settings(living).await;
+    known(living, args, settings.as_ref())?;
     let none = Map::new();
-    let now = living.kafka.pointer("/spec/kafka/config").and_then(Value::as_object).unwrap_or(&none);
+    let kafka = living.kafka();
+    let now = kafka.config().unwrap_or(&none);
     let mut wanted = Map::new();
     for setting in &args.settings {
         wanted.insert(setting.key.clone(), setting.json());
@@ -102,6 +107,7 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     if wanted.is_empty() {
         return Ok("all is set so already".into());
     }
+    restarts(living, args, wanted.keys(), settings.as_ref()).await?;
     let back: Map<String, Value> =
         wanted.keys().map(|key| (key.clone(), now.get(key).cloned().unwrap_or(Value::Null))).collect();
     let patience = change::begin();
@@ -112,8 +118,8 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
         // A refused setting would keep the operator from everything else.
         Err(failure) if failure.kind == Kind::Task => {
             // Settings that somebody else has changed since are kept.
-            let ours = |now: &Value| {
-                let config = now.pointer("/spec/kafka/config").and_then(Value::as_object);
+            let ours = |now: &Kafka<'_>| {
+                let config = now.config();
                 let still =
                     |key: &str| config.and_then(|c| c.get(key)).unwrap_or(&Value::Null) == &given[key];
                 Some(back.clone().into_iter().filter(|(key, _)| still(key)).collect())
@@ -131,11 +137,11 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
 async fn patch(
     living: &Living,
     adopt: bool,
-    mut config: impl FnMut(&Value) -> Option<Map<String, Value>>,
+    mut config: impl FnMut(&Kafka<'_>) -> Option<Map<String, Value>>,
 ) -> Result<()> {
-    let patch = |now: &Value| Some(json!({"spec": {"kafka": {"config": config(now)?}}}));
+    let patch = |now: &Kafka<'_>| Some(json!({"spec": {"kafka": {"config": config(now)?}}}));
     let doing = "change the Kafka's settings";
-    ownership::change_kafka(&living.cx, adopt, Some(&living.kafka), doing, patch).await.map(drop)
+    ownership::change_kafka(&living.cx, adopt, Some(&living.resource), doing, patch).await.map(drop)
 }
 
 /// Refuse what Strimzi would silently leave out.
@@ -158,8 +164,9 @@ fn allowed(key: &str, target: &Target) -> Result<()> {
     }))
 }
 
-/// Refuse what Kafka does not know: the operator hands it on, and the broker ignores it.
-async fn known(living: &Living, args: &Set) -> Result<()> {
+/// The settings that the brokers know, and of each whether they read it only when they start. `None` where they cannot
+/// be asked.
+async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
     let cx = &living.before;
     cx.synced(&smoke::KINDS).await;
     let deadline = Instant::now() + ASK;
@@ -168,21 +175,44 @@ async fn known(living: &Living, args: &Set) -> Result<()> {
         let mut client = brokers.client(deadline).await.map_err(|e| e.to_string())?;
         client.settings(deadline).await.map_err(|e| e.to_string())
     };
-    let names = match asked.await {
-        Ok(names) => names,
-        Err(why) => {
-            cx.emit
-                .warn(Some("set"), format!("the brokers could not be asked which settings they know: {why}"));
-            return Ok(());
-        }
+    let told = asked.await;
+    told.map_err(|why| {
+        cx.emit.warn(Some("set"), format!("the brokers could not be asked which settings they know: {why}"));
+    })
+    .ok()
+}
+
+/// Ask before the brokers restart. Strimzi changes a setting in a running broker where Kafka can, and restarts
+/// the broker for every other, also for those that Kafka does not know.
+async fn restarts(
+    living: &Living,
+    args: &Set,
+    keys: impl Iterator<Item = &String>,
+    known: Option<&BTreeMap<String, bool>>,
+) -> Result<()> {
+    let at_start = |key: &&String| known.is_none_or(|known| known.get(*key).copied().unwrap_or(true));
+    let keys: Vec<&str> = keys.filter(at_start).map(String::as_str).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let what = match known {
+        Some(_) => format!("reads {} only when a broker starts", keys.join(", ")),
+        None => format!("may read {} only when a broker starts", keys.join(", ")),
     };
+    consent::to_restart(living, "set", &what, args.yes).await
+}
+
+/// Refuse what Kafka does not know: the operator hands it on, and the broker ignores it.
+fn known(living: &Living, args: &Set, names: Option<&BTreeMap<String, bool>>) -> Result<()> {
+    let Some(names) = names else { return Ok(()) };
+    let cx = &living.cx;
     for setting in &args.settings {
         // Kafka's metadata manager of tiered storage gets those, and the brokers list none of them.
-        if names.contains(&setting.key) || setting.key.starts_with("rlmm.config.") {
+        if names.contains_key(&setting.key) || setting.key.starts_with("rlmm.config.") {
             continue;
         }
         let near = names
-            .iter()
+            .keys()
             .map(|name| (strsim::damerau_levenshtein(name, &setting.key), name))
             .min()
             .filter(|(distance, name)| *distance <= 2 + name.len() / 6);

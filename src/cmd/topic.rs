@@ -16,6 +16,7 @@ use crate::cluster::installation::{Consent, Owned};
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::TopicName;
+use crate::observe::kafka::Entity;
 use crate::observe::strimzi::KafkaTopic;
 use crate::observe::{Kind as ObservedKind, Object};
 use crate::quickstart::ownership;
@@ -137,17 +138,15 @@ async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
     living::task(global, "topic", title, args.output, async |session| {
         let living = living::open_to_change(session, global, &args.topic).await?;
-        let cx = living.cx.clone();
+        living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
         let known = all(&living).await?;
         let Some((topic, object)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
             return Err(unknown(&args.topic, &known, &living));
         };
         if !args.yes {
-            let target = &cx.settings.target;
             let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not make," };
             let question = format!("This deletes the topic {}{whose} and all its messages.", topic.topic);
-            let hint = format!("say so: {}", target.again().arg("--yes"));
-            super::consent::ask(&question, "nothing was deleted", &hint).await?;
+            super::consent::to(&living, &question, "nothing was deleted").await?;
         }
         delete_named(&living, PLURAL, object, "the topic").await?;
         let done = gone(&living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {

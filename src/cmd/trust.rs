@@ -7,11 +7,11 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory};
 
 use crate::cli::{Cli, Format, Trust as Args};
+use crate::command_line::CommandLine;
 use crate::config::belief::Opened;
 use crate::config::files::{self, Belief, Entry, Layers, PROJECT_FILE, Whose};
 use crate::config::keys::{self, Class};
 use crate::config::trust::{Trust, known_as};
-use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::report::table::Table;
@@ -70,7 +70,10 @@ fn shown(file: &Path) -> String {
 
 fn no_file() -> Box<Failure> {
     let message = format!("there is no {PROJECT_FILE} in this folder or above it");
-    Box::new(Failure::new(NO_FILE, Kind::Usage, message).hint("create one: kstrim config init"))
+    Box::new(
+        Failure::new(NO_FILE, Kind::Usage, message)
+            .hint(format!("create one: {}", CommandLine::new("kstrim config init"))),
+    )
 }
 
 fn table(records: &[crate::config::trust::Record]) -> String {
@@ -93,9 +96,9 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
                 Whose::User => "your settings file",
                 Whose::Project => "the settings file",
             };
-            let path = quote(&found.path.display().to_string());
+            let trust = CommandLine::new("kstrim trust").arg(found.path.display());
             super::warn(&format!("{whose} {} is ignored: {why}", found.path.display()));
-            super::hint(&format!("if you know it, trust its current content: kstrim trust {path}"));
+            super::hint(&format!("if you know it, trust its current content: {trust}"));
         }
     }
     // Nothing else is ignored or refused; building the tree of commands costs milliseconds.
@@ -109,7 +112,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     let deletes = !aimed.is_empty();
     asked.extend(aimed);
     let Some(first) = asked.first() else { return Ok(()) };
-    let path = quote(&first.file.display().to_string());
+    let trust = CommandLine::new("kstrim trust").arg(first.file.display());
     let needed: Vec<&&Entry> =
         asked.iter().filter(|entry| keys::class(&entry.key) != Some(Class::Source)).collect();
     if needed.is_empty() {
@@ -117,7 +120,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
             let place = format!("{}:{}", entry.file.display(), entry.line);
             super::warn(&format!("{place}: {} is ignored: the file is not trusted", entry.key));
         }
-        super::hint(&format!("to have it take effect: kstrim trust {path}"));
+        super::hint(&format!("to have it take effect: {trust}"));
         return Ok(());
     }
     let file = first.file.display();
@@ -131,7 +134,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
         let values = redact::text(&entry.values.join(", "));
         failure = failure.because(format!("line {}: {}: {values}", entry.line, entry.key));
     }
-    failure = failure.hint(format!("if you know the file: kstrim trust {path}"));
+    failure = failure.hint(format!("if you know the file: {trust}"));
     let flags: Vec<String> = needed.iter().map(|entry| format!("--{}", entry.key)).collect();
     Err(Box::new(failure.hint(format!("or set it yourself: {}", flags.join(", ")))))
 }

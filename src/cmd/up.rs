@@ -62,7 +62,7 @@ async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>,
         }
     }
     cx.recreate.set(args.recreate);
-    if !args.recreate && super::consent::is_possible() {
+    if !args.recreate && super::consent::can_ask() {
         tokio::select! {
             agreed = ask_to_recreate(cx) => agreed?,
             _ = session.cancel.cancelled() => return Err(session.interrupted()),

@@ -3,19 +3,19 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use serde_json::Value;
-
 use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::bundle::Bundle;
-use crate::catalogue::{self, Choice, Partial, Release};
+use crate::catalogue::{self, Choice, Mode, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
-use crate::config::{self, Settings};
+use crate::config::{self, PresetName, Settings};
 use crate::event::TaskInfo;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
+use crate::observe::Kind as Observed;
 use crate::quickstart::{component as beside, next};
 use crate::upgrade::images::Given;
+use crate::upgrade::migrate;
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
 use crate::upgrade::steps::Way;
@@ -76,8 +76,12 @@ async fn upgrade(
     );
     cx.journal.borrow_mut().journal.run_id = session.run_id.clone();
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
-    cx.stop_observing();
     let done = report.failure.is_none();
+    if done {
+        // What to do next names one of the brokers.
+        cx.synced(&[Observed::Pod]).await;
+    }
+    cx.stop_observing();
     if done {
         let mut journal = cx.journal.borrow_mut();
         journal.journal.release = Some(target.version.to_string());
@@ -87,33 +91,47 @@ async fn upgrade(
 }
 
 async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Result<(Found, Vec<Stop>)> {
-    let pools = living.list("kafkanodepools").await?;
-    let cluster = living.cx.cluster();
-    let mine = |p: &Value| {
-        p.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str) == Some(cluster)
-    };
-    let pools: Vec<_> = pools.into_iter().filter(mine).collect();
-    let found = state::look(&living.cx, &living.kafka, &pools).await?;
-    let way = path::plan(&found.state, target, args.kafka.as_ref())?;
+    let pools: Vec<_> = living.pools().await?.iter().map(|pool| pool.json().clone()).collect();
+    let found = state::look(&living.cx, living.resource.json(), &pools).await?;
+    let way = path::plan(&found.state, target, args.kafka.as_ref(), args.kraft)?;
     state::alone(&living.cx, &found, &target.version).await?;
+    if migrates(&found, &way).is_some() {
+        migrate::possible(&living.cx, &found.state, living.resource.json()).await?;
+    }
     Ok((found, way))
+}
+
+/// Where the way leads from ZooKeeper to KRaft.
+fn migrates<'a>(found: &Found, way: &'a [Stop]) -> Option<&'a Stop> {
+    way.iter().find(|stop| found.state.mode() == Mode::Zookeeper && stop.mode == Mode::Kraft)
 }
 
 /// Ask a person, or see that a script agreed. Nothing to do needs no consent.
 async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) -> Result<()> {
     let Some(last) = way.last().filter(|_| !args.yes) else { return Ok(()) };
-    let over: Vec<String> = way.iter().map(|s| s.release.version.to_string()).collect();
+    let migration = migrates(found, way).map_or_else(String::new, |stop| {
+        format!(
+            " With {} it is migrated from ZooKeeper to KRaft, after which ZooKeeper is deleted.",
+            stop.release.version
+        )
+    });
     let question = format!(
-        "This takes the Kafka {} from Strimzi {} with Kafka {} to Kafka {}, by Strimzi {}. There is no way back.",
+        "This takes the Kafka {} from Strimzi {} with Kafka {} to Kafka {}, by Strimzi {}.{migration} Its brokers \
+         restart at every step. There is no way back.",
         living.cx.cluster(),
         found.state.release.version,
         found.state.kafka,
         last.kafka,
-        over.join(", ")
+        releases(way)
     );
-    let target = &living.cx.settings.target;
-    let hint = format!("say so: {}", target.again().arg("--yes"));
-    super::consent::ask(&question, "nothing was changed", &hint).await
+    super::consent::to(living, &question, "nothing was changed").await
+}
+
+/// The releases of a way, each once.
+fn releases(way: &[Stop]) -> String {
+    let mut all: Vec<String> = way.iter().map(|s| s.release.version.to_string()).collect();
+    all.dedup();
+    all.join(", ")
 }
 
 /// The archives and bundles of the command line.
@@ -130,10 +148,9 @@ fn unused(given: &Given, way: &[Stop]) -> Result<()> {
     let Some(bundle) = given.bundles.iter().find(|b| !way.is_empty() && !on(b)) else { return Ok(()) };
     let path = quote(&bundle.path.display().to_string());
     let message = format!("--bundle {path} is for Strimzi {}", bundle.index.set.release);
-    let over: Vec<String> = way.iter().map(|s| s.release.version.to_string()).collect();
     Err(Box::new(
         Failure::new(config::INVALID, Kind::Usage, message)
-            .because(format!("the way leads over Strimzi {}", over.join(", ")))
+            .because(format!("the way leads over Strimzi {}", releases(way)))
             .hint(format!("leave out --bundle {path}")),
     ))
 }
@@ -150,7 +167,10 @@ fn choice(
     let mut settings = base.clone();
     settings.release = Some(stop.release.version.clone());
     settings.kafka = Some(stop.kafka.clone());
-    settings.preset = Some(found.shape.preset);
+    settings.preset = Some(match stop.mode {
+        Mode::Kraft if found.state.mode() == Mode::Zookeeper => PresetName::Migrated,
+        _ => found.shape.preset,
+    });
     settings.stock = !found.shape.tuned;
     settings.mirror.clone_from(&args.mirror);
     settings.offline = args.offline;

@@ -17,6 +17,7 @@ use crate::cli::{self, Global, UserDelete, UserVerb};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
+use crate::observe::kafka::Entity;
 use crate::observe::{Kind as ObservedKind, Object};
 
 /// The user, or its secret, did not come or go in its time.
@@ -160,14 +161,13 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
     living::task(global, "user", title, args.output, async |session| {
         let living = living::open_to_change(session, global, &super::default_topic()).await?;
         let cx = living.cx.clone();
+        living.served(Entity::User, &format!("the user {}", args.user))?;
         let (user, object) = one(&living, &args.user).await?;
         if !args.yes {
-            let target = &cx.settings.target;
             let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not make," };
             let question =
                 format!("This deletes the user {}{whose} and its credentials: its clients stop.", user.user);
-            let hint = format!("say so: {}", target.again().arg("--yes"));
-            super::consent::ask(&question, "nothing was deleted", &hint).await?;
+            super::consent::to(&living, &question, "nothing was deleted").await?;
         }
         super::topic::delete_named(&living, PLURAL, &object, "the user").await?;
         let late = |why: String| {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::catalogue::{self, Age, Minikube, Mode, Partial, Range, Row, Stage};
 use crate::cli::{Format, Resolve, Versions, VersionsVerb};
+use crate::command_line::CommandLine;
 use crate::context;
 use crate::failure::Result;
 use crate::manifest::render::Preset;
@@ -192,8 +193,10 @@ fn set_text(set: &Set) -> String {
         (false, 0) => format!("\nAlso with Strimzi {}.\n", others.join(", ")),
         (false, more) => format!("\nAlso with Strimzi {} and {more} older ones.\n", others.join(", ")),
     };
-    text + &format!(
-        "To have this set next year: kstrim up --release {} --kafka {} --preset {} --kubernetes-version {}\n",
-        set.release, set.kafka, set.preset, set.kubernetes
-    )
+    let up = CommandLine::new("kstrim up")
+        .with("--release", &set.release)
+        .with("--kafka", &set.kafka)
+        .with("--preset", set.preset)
+        .with("--kubernetes-version", &set.kubernetes);
+    text + &format!("To have this set next year: {up}\n")
 }

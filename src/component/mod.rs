@@ -34,6 +34,8 @@ pub struct Field {
     pub wanted: fn(&ComponentInput<'_>) -> Value,
     /// What it refers to, if anything.
     pub beside: fn(&ComponentInput<'_>) -> Option<Object>,
+    /// Whether the brokers run something for it, and restart when it comes or goes.
+    pub in_brokers: bool,
 }
 
 /// What can stand beside a Kafka.
@@ -130,6 +132,8 @@ pub static TABLE: [Component; 6] = [
             path: &["spec", "cruiseControl"],
             wanted: render::cruise_control,
             beside: nothing,
+            // Its metrics reporter.
+            in_brokers: true,
         }),
         pods: "cruise-control",
         image: Image::One("STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"),
@@ -144,6 +148,7 @@ pub static TABLE: [Component; 6] = [
             path: &["spec", "kafkaExporter"],
             wanted: render::exporter,
             beside: nothing,
+            in_brokers: false,
         }),
         pods: "kafka-exporter",
         image: Image::One("STRIMZI_DEFAULT_KAFKA_EXPORTER_IMAGE"),
@@ -158,6 +163,7 @@ pub static TABLE: [Component; 6] = [
             path: &["spec", "kafka", "metricsConfig"],
             wanted: render::metrics,
             beside: render::metrics_rules,
+            in_brokers: true,
         }),
         pods: "kafka",
         image: Image::Kafka,
@@ -203,6 +209,11 @@ impl Component {
             Home::Resource(_, render) => vec![render(input)],
             Home::Field(field) => (field.beside)(input).into_iter().collect(),
         }
+    }
+
+    /// Whether the brokers restart when it comes or goes.
+    pub fn restarts_brokers(&self) -> bool {
+        self.field().is_some_and(|field| field.in_brokers)
     }
 
     /// Whether a Kafka has its field, whoever made it.
@@ -309,6 +320,7 @@ mod tests {
             kafka: &release.default_kafka,
             namespace: &"kafka".parse().unwrap(),
             cluster: &"my-cluster".parse().unwrap(),
+            port: 9092,
             topic: &"my-topic".parse().unwrap(),
             tuning: false,
         })

@@ -75,7 +75,10 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
     };
     let pods = pods(component, scene);
     if let Some(pod) = pods.iter().find(|p| !p.ready()) {
-        return waits(ready::pod_state_with_events(scene.snapshot, *pod));
+        return waits(ready::pod_state_in(scene.snapshot, *pod));
+    }
+    if let Some(why) = pods.iter().find_map(|p| ready::unsteady(scene, *p)) {
+        return waits(why);
     }
     let wanted = resource(component, scene).and_then(|r| number(r.json(), "/spec/replicas"));
     let there = i64::try_from(pods.len()).unwrap_or(i64::MAX);

@@ -19,7 +19,10 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
         let message = format!("the bundle {path} is for {what} {has}, and {what} {asked} was asked for");
         Box::new(
             Failure::new(ids::SET, Kind::Usage, message)
-                .hint("leave that to the bundle, or write another one: kstrim bundle create -o FILE")
+                .hint(format!(
+                    "leave that to the bundle, or write another one: {}",
+                    CommandLine::new("kstrim bundle create -o FILE")
+                ))
                 .hint(format!(
                     "see what it is for: {}",
                     CommandLine::new("kstrim bundle inspect").arg(&path)

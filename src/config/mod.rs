@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::bundle::Bundle;
 pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
-use crate::command_line::{Aim, CommandLine, quote};
+use crate::command_line::{Aim, CommandLine};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{
     ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName,
@@ -69,11 +69,6 @@ impl Target {
     /// A command of minikube.
     pub fn minikube(&self, words: &'static str) -> CommandLine {
         CommandLine::minikube(words, self.profile.as_str())
-    }
-
-    /// [`Target::aims`] as they follow a command, each after a blank.
-    pub fn flags(&self) -> String {
-        self.aims().iter().map(|aim| format!(" {} {}", aim.long, quote(&aim.value))).collect()
     }
 
     /// The flags that name this cluster. A default is left out, unless it was given as a flag: a variable or a

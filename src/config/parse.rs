@@ -11,6 +11,7 @@ use serde_yaml::Value;
 use super::files::{Entry, UNKNOWN_KEY, UNREADABLE, VALUE};
 use super::keys::{self, Key, Shape};
 use crate::cli::Cli;
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind, Result};
 
 /// The settings of one file's text.
@@ -32,7 +33,10 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
             let message = format!("{} holds no settings", file.display());
             let failure = Failure::new(UNREADABLE, Kind::Usage, message)
                 .because("it takes lines such as `memory: 6g`")
-                .hint("start with a file that has all of them: kstrim config init");
+                .hint(format!(
+                    "start with a file that has all of them: {}",
+                    CommandLine::new("kstrim config init")
+                ));
             return Err(Box::new(failure));
         }
     };
@@ -143,7 +147,7 @@ fn unknown(file: &Path, line: usize, name: &str, known: &[Key]) -> Box<Failure> 
     let failure = Failure::new(UNKNOWN_KEY, Kind::Usage, message);
     Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint("all of them: kstrim config show"),
+        None => failure.hint(format!("all of them: {}", CommandLine::new("kstrim config show"))),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::data::{Check, Doctor, Word};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::report::style::{Look, Spans, Tone};
 use crate::report::text;
 
@@ -106,7 +107,8 @@ impl Page {
         let rest = format!(": {} ok{skipped}, in {} ms", counts.ok, doctor.ms);
         self.line(&[(tone, &word), (Tone::Plain, &rest)]);
         if doctor.checks.iter().any(|c| c.problem.is_some()) {
-            self.line(&[(Tone::Dim, "more about an id in brackets: kstrim explain ID")]);
+            let explain = format!("more about an id in brackets: {}", errors::command("ID"));
+            self.line(&[(Tone::Dim, &explain)]);
         }
     }
 }

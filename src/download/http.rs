@@ -13,6 +13,7 @@ use ureq::{Agent, Body, Proxy};
 
 use super::pace::{self, Pace};
 use super::{OnProgress, Progress, Settings, ids, proxy, redirect};
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::paths::{private_file, write_private};
 
@@ -361,7 +362,7 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
     match status.as_u16() {
         404 | 410 => Broken::Final(
             failure(ids::NOT_FOUND)
-                .hint("check the version; those that exist: kstrim versions")
+                .hint(format!("check the version; those that exist: {}", CommandLine::new("kstrim versions")))
                 .hint("give the file by hand with --manifests FILE, or another --mirror"),
         ),
         408 | 429 | 500..=599 => {

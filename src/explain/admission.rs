@@ -63,8 +63,7 @@ pub(super) struct Told {
 /// What a refusal means. `configuration` has the webhook: `KIND/NAME`.
 pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expect) -> Told {
     let why = short(&refusal.why);
-    let kubectl = |rest: &str| format!("{}{rest}", expect.kubectl);
-    let inside = |rest: &str| format!("{}{rest} -n {}", expect.kubectl, expect.namespace);
+    let inside = |words| expect.inside(expect.kubectl(words));
     let told = |id, sentence, hints, seconds| Told { id, sentence, hints, seconds };
     match &refusal.by {
         // A rolling update may make room.
@@ -103,15 +102,18 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             format!("the namespace's pod security level {level} refuses it: {why}"),
             vec![
                 format!(
-                    "let the operator make pods that fit: {}set env deployment/{} STRIMZI_POD_SECURITY_PROVIDER_CLASS=restricted -n {}",
-                    expect.kubectl, expect.operator, expect.operator_namespace
+                    "let the operator make pods that fit: {}",
+                    expect
+                        .kubectl("set env STRIMZI_POD_SECURITY_PROVIDER_CLASS=restricted")
+                        .arg(format!("deployment/{}", expect.operator))
+                        .args(["-n", &expect.operator_namespace])
                 ),
                 format!(
                     "or lower the level: {}",
-                    kubectl(&format!(
-                        "label namespace {} pod-security.kubernetes.io/enforce=baseline --overwrite",
-                        expect.namespace
-                    ))
+                    expect
+                        .kubectl("label --overwrite namespace")
+                        .arg(&expect.namespace)
+                        .arg("pod-security.kubernetes.io/enforce=baseline")
                 ),
             ],
             4,
@@ -120,7 +122,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             POLICY,
             format!("the policy {name} refuses it: {why}"),
             vec![
-                format!("see it: {}", kubectl(&format!("get validatingadmissionpolicy {name} -o yaml"))),
+                format!("see it: {}", expect.kubectl("get -o yaml validatingadmissionpolicy").arg(name)),
                 "whoever made the policy can except this namespace from it".into(),
             ],
             4,
@@ -131,7 +133,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
                 Some((_, engine, see)) => (
                     POLICY,
                     format!("a policy of {engine} refuses it (webhook {name}): {why}"),
-                    format!("its policies: {}", kubectl(see)),
+                    format!("its policies: {}", expect.kubectl(see)),
                 ),
                 None => (
                     WEBHOOK,
@@ -147,7 +149,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             let remove = match configuration {
                 Some(configuration) => format!(
                     "if nobody needs it any more, remove it: {}",
-                    kubectl(&format!("delete {}", configuration.replacen('/', " ", 1)))
+                    expect.kubectl("delete").args(configuration.splitn(2, '/'))
                 ),
                 None => see_configuration(None, expect),
             };
@@ -182,11 +184,11 @@ fn of(configuration: Option<&str>) -> String {
 fn see_configuration(configuration: Option<&str>, expect: &Expect) -> String {
     match configuration {
         Some(configuration) => {
-            format!("see it: {}get {} -o yaml", expect.kubectl, configuration.replacen('/', " ", 1))
+            format!("see it: {}", expect.kubectl("get -o yaml").args(configuration.splitn(2, '/')))
         }
         None => format!(
-            "find its configuration: {}get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
-            expect.kubectl
+            "find its configuration: {}",
+            expect.kubectl("get -o yaml validatingwebhookconfigurations,mutatingwebhookconfigurations")
         ),
     }
 }
@@ -284,7 +286,10 @@ fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> F
             subject,
             format!("no pod of {} can be made: {}", owner.title, short(message)),
         )
-        .hint(scene.command(&format!("describe {} {name}", owner.object)))
+        .hint(format!(
+            "see why: {}",
+            scene.expect.inside(scene.expect.kubectl("describe").args([owner.object, name]))
+        ))
         .certain_after(30);
     };
     let webhook = refusal.webhook().map(|name| Probe::Webhook { name: name.to_owned() });
@@ -315,8 +320,8 @@ fn stock(scene: &Scene<'_>, deployment: Deployment<'_>, message: &str) -> Option
         && lacks("/spec/template/spec/containers/0/resources/limits/cpu");
     tuned.then(|| {
         format!(
-            "kstrim's tuning takes the operator's CPU limit away; without tuning: kstrim up --stock{}",
-            scene.expect.flags
+            "kstrim's tuning takes the operator's CPU limit away; without tuning: {}",
+            scene.expect.kstrim("up --stock")
         )
     })
 }
@@ -361,6 +366,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::command_line::Aim;
     use crate::explain::{Answers, findings};
     use crate::observe::Snapshot;
 
@@ -369,8 +375,7 @@ mod tests {
     fn look(scope: Scope, objects: &[Value], answers: &Answers) -> Vec<Finding> {
         let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));
         let mut expect = Expect::kafka("kafka", "my-cluster").scope(scope).located(&snapshot);
-        expect.flags = " --profile hunt".to_owned();
-        expect.kubectl = format!("kstrim kubectl{} -- ", expect.flags);
+        expect.aims = vec![Aim { long: "--profile", value: "hunt".to_owned() }];
         let now = "2026-11-22T20:05:00Z".parse().unwrap();
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers, now };
         let ours = |f: &Finding| RULES[0].ids.contains(&f.id);

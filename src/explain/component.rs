@@ -65,12 +65,18 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         };
         let pods = format!(
             "its pods: {}",
-            scene.command(&format!("get pods -l strimzi.io/cluster={name},strimzi.io/component-type={part}"))
+            scene.command(
+                "get pods -l",
+                format!("strimzi.io/cluster={name},strimzi.io/component-type={part}")
+            )
         );
         found.push(match status.reason {
             reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => {
                 finding(REFUSED, 74, format!("the operator refuses {title} {name}: {}", bare(&message)))
-                    .hint(format!("correct it: {}", scene.command(&format!("edit {} {name}", kind.plural()))))
+                    .hint(format!(
+                        "correct it: {}",
+                        scene.expect.inside(scene.expect.kubectl("edit").args([kind.plural(), name]))
+                    ))
                     .certain_after(1)
             }
             // The end of the operator's own wait: true, but never the cause.
@@ -109,10 +115,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             found.push(
                 Finding::new(PAUSED, 76, subject.clone(), says)
                     .evidence(format!("{plural}/{name} annotation {PAUSE}=true"))
-                    .hint(format!(
-                        "resume it: {}",
-                        scene.command(&format!("annotate {plural} {name} {PAUSE}-"))
-                    ))
+                    .hint(format!("resume it: {}", super::topic::annotate(scene, plural, name, PAUSE)))
                     .certain_after(3),
             );
         }
@@ -125,7 +128,10 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     format!("{title} {name} asks for no pods: its replicas are 0"),
                 )
                 .evidence(format!("{plural}/{name} spec.replicas=0"))
-                .hint(format!("start it: {}", scene.command(&format!("scale {plural} {name} --replicas=1"))))
+                .hint(format!(
+                    "start it: {}",
+                    scene.expect.inside(scene.expect.kubectl("scale --replicas=1").args([plural, name]))
+                ))
                 .certain_after(2),
             );
         }
@@ -172,7 +178,7 @@ fn connectors(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let sentence = format!("the connector {name} has failed: {}", bare(&words));
         found.push(
             failure(format!("kafkaconnector/{name}"), sentence, &format!("kafkaconnectors/{name} {proof}"))
-                .hint(format!("see it: {}", scene.command(&format!("describe kafkaconnector {name}")))),
+                .hint(format!("see it: {}", scene.command("describe kafkaconnector", name))),
         );
     }
 }

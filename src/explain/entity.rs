@@ -49,7 +49,10 @@ fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ),
         )
         .evidence(format!("pods/{name} container {} runs, ready=false", container.name()))
-        .hint(format!("its log: {}", scene.command(&format!("logs {name} -c {}", container.name()))))
+        .hint(format!(
+            "its log: {}",
+            scene.expect.inside(scene.expect.kubectl("logs").args([name, "-c", container.name()]))
+        ))
         .hint("messages go through without it; topics and users are not served")
         .since(pod.0.created())
         .certain_after(PATIENCE_S);
@@ -80,7 +83,10 @@ fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("broker {name} runs and does not become ready{words}"),
             )
             .evidence(format!("pods/{name} container {} runs, ready=false", container.name()))
-            .hint(format!("its log: {}", scene.command(&format!("logs {name} -c {}", container.name()))))
+            .hint(format!(
+                "its log: {}",
+                scene.expect.inside(scene.expect.kubectl("logs").args([name, "-c", container.name()]))
+            ))
             .hint("a broker is ready when it has found the others and loaded its data: are all nodes there?")
             .since(since)
             .usual_for(BROKER_USUAL_S)

@@ -50,8 +50,8 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     )
                     .hint(cause.hint)
                     .hint(format!(
-                        "or load it from an archive: kstrim up --image-archive FILE{}",
-                        scene.expect.flags
+                        "or load it from an archive: {}",
+                        scene.expect.kstrim("up --image-archive FILE")
                     ))
                     .certain_after(cause.seconds)
                 }

@@ -66,10 +66,12 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             }
             f.certain_after(1)
         }
-        // A release that has ZooKeeper takes such a resource; one that refuses it does not.
+        // A release that has ZooKeeper takes such a resource; one that refuses it does not. While it migrates, it refuses
+        // other things.
         reason
-            if (reason.starts_with("Invalid") || reason.starts_with("Unsupported"))
-                && kafka.0.json().pointer("/spec/zookeeper").is_some() =>
+            if kafka.0.annotation("strimzi.io/kraft") != Some("migration")
+                && (reason.starts_with("Invalid") || reason.starts_with("Unsupported"))
+                && kafka.zookeeper() =>
         {
             finding(
                 ZOOKEEPER,
@@ -112,7 +114,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             finding(KAFKA_TIMEOUT, 5, format!("the operator gave up waiting for Kafka {cluster}: {message}"))
                 .hint(format!(
                     "its pods: {}",
-                    scene.command(&format!("get pods -l strimzi.io/cluster={cluster}"))
+                    scene.command("get pods -l", format!("strimzi.io/cluster={cluster}"))
                 ))
                 .certain_after(20)
         }
@@ -129,7 +131,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 
 /// Whether every node that the pools have is there and ready: a verdict that says otherwise is of the past.
 fn all_up(scene: &Scene<'_>) -> bool {
-    let wanted: usize = scene.pools().map(|p| p.node_ids().len()).sum();
+    let wanted = scene.kafka().map_or(0, |kafka| kafka.nodes(scene.pools()).all.len());
     let ready = scene.nodes().filter(|p| p.ready() && !p.0.deleting()).count();
     wanted > 0 && ready == wanted && scene.nodes().count() == wanted
 }
@@ -153,8 +155,7 @@ fn pool_hints(mut finding: Finding, scene: &Scene<'_>) -> Finding {
             let name = pool.0.name();
             finding = finding.hint(format!(
                 "node pool {name} has {label}: {}",
-                scene
-                    .command(&format!("label kafkanodepool {name} --overwrite strimzi.io/cluster={cluster}"))
+                super::topic::label_as(scene, "kafkanodepool", name)
             ));
         }
     }
@@ -164,9 +165,7 @@ fn pool_hints(mut finding: Finding, scene: &Scene<'_>) -> Finding {
 /// The same from structure: no pool carries the label, whatever the status says.
 fn no_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting()) else { return };
-    // A Kafka of the time before node pools has its replicas itself.
-    let with_pools = kafka.replicas().is_none();
-    if !with_pools || !scene.synced(Kind::KafkaNodePool) || scene.pools().next().is_some() {
+    if !kafka.uses_pools() || !scene.synced(Kind::KafkaNodePool) || scene.pools().next().is_some() {
         return;
     }
     let finding =
@@ -190,7 +189,7 @@ fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             format!("Kafka {cluster} is paused: the operator leaves it alone until somebody takes the annotation away"),
         )
         .evidence(format!("kafkas/{cluster} annotation {ANNOTATION}=true"))
-        .hint(format!("resume it: {}", scene.command(&format!("annotate kafka {cluster} {ANNOTATION}-"))))
+        .hint(format!("resume it: {}", super::topic::annotate(scene, "kafka", cluster, ANNOTATION)))
         .since(kafka.paused().and_then(|c| c.last_transition))
         .certain_after(3),
     );

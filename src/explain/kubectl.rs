@@ -2,6 +2,7 @@
 
 use super::admission;
 use super::scene::Expect;
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Id, Kind};
 use crate::names::is_context;
 use crate::observe::{ApiError, ApiErrorKind};
@@ -57,20 +58,21 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str, expect: &Expect) ->
         let failure = Failure::new(told.id, Kind::Task, format!("cannot {doing}: {}", told.sentence));
         return told.hints.into_iter().fold(failure.because(&error.message), Failure::hint);
     }
-    let mut failure = meant(error, doing, profile);
-    if is_context(profile) {
-        // Somebody's own cluster is not mended by minikube.
-        failure.hints.retain(|hint| !hint.contains("minikube"));
-        if [UNREACHABLE, UNAUTHORIZED, WRONG, EXPIRED].contains(&failure.id) {
-            failure = failure.hint("see that your own kubectl reaches the cluster by this context, and log in again if it asks for that");
-        }
+    let mut failure = meant(error, doing, profile, expect);
+    if is_context(profile) && [UNREACHABLE, UNAUTHORIZED, WRONG, EXPIRED].contains(&failure.id) {
+        failure = failure.hint("see that your own kubectl reaches the cluster by this context, and log in again if it asks for that");
     }
     failure
 }
 
-fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
+fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failure {
     let failure = |id, kind, why: &str| {
         Failure::new(id, kind, format!("cannot {doing}: {why}")).because(&error.message)
+    };
+    // Somebody's own cluster is not mended by minikube.
+    let mend = |failure: Failure, what: &str, words| match is_context(profile) {
+        true => failure,
+        false => failure.hint(format!("{what}: {}", CommandLine::minikube(words, profile))),
     };
     match error.kind {
         ApiErrorKind::Unreachable if by_proxy(&error.message) => {
@@ -78,26 +80,30 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
                 .hint(super::minikube::PROXY_HINT)
         }
         ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
-            failure(WRONG, Kind::Task, "the kubeconfig's certificates are those of another cluster")
-                .hint(format!("the profile was made anew behind its back? minikube update-context -p {profile}"))
-                .hint(format!("or minikube start -p {profile}"))
+            let wrong = failure(WRONG, Kind::Task, "the kubeconfig's certificates are those of another cluster");
+            let wrong = mend(wrong, "if the profile was made anew behind its back", "update-context");
+            mend(wrong, "or start it", "start")
         }
-        ApiErrorKind::Unreachable => failure(UNREACHABLE, Kind::Task, "the cluster's API server does not answer")
-            .hint(format!("is it running? minikube status -p {profile}"))
-            .hint(format!("start it: minikube start -p {profile}")),
+        ApiErrorKind::Unreachable => {
+            let silent = failure(UNREACHABLE, Kind::Task, "the cluster's API server does not answer");
+            mend(mend(silent, "see whether it runs", "status"), "start it", "start")
+        }
         ApiErrorKind::NoContext => {
-            failure(CONTEXT, Kind::Task, &format!("the kubeconfig has no context {profile}"))
-                .hint(format!("minikube stop removes it; starting brings it back: minikube start -p {profile}"))
+            let missing = failure(CONTEXT, Kind::Task, &format!("the kubeconfig has no context {profile}"));
+            mend(missing, "stopping the profile removes it; starting brings it back", "start")
         }
         ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "you are not allowed to")
             .hint("use credentials that may, or ask whoever runs the cluster"),
         ApiErrorKind::Unauthorized if words::EXPIRED.said(&error.message) => {
-            failure(EXPIRED, Kind::Task, "the cluster's certificates have expired, or this machine's clock is wrong")
-                .hint(format!("minikube renews them at: minikube start -p {profile}"))
+            let why = "the cluster's certificates have expired, or this machine's clock is wrong";
+            mend(failure(EXPIRED, Kind::Task, why), "minikube renews them when it starts the profile", "start")
                 .hint("see that the time is right: date")
         }
-        ApiErrorKind::Unauthorized => failure(UNAUTHORIZED, Kind::Task, "the credentials are not accepted")
-            .hint(format!("minikube renews its certificates at: minikube start -p {profile}")),
+        ApiErrorKind::Unauthorized => mend(
+            failure(UNAUTHORIZED, Kind::Task, "the credentials are not accepted"),
+            "minikube renews its certificates when it starts the profile",
+            "start",
+        ),
         ApiErrorKind::Conflict => failure(CONFLICT, Kind::Foreign, "somebody else set a field of it to another value")
             .hint("see who set the field: metadata.managedFields of the object has their names"),
         ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => {
@@ -118,7 +124,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str) -> Failure {
         ApiErrorKind::NoSuchKind => {
             failure(NO_KIND, Kind::Task, "the cluster does not serve this kind of resource in this version")
                 .because("the CRDs are missing, on their way, or of another Strimzi release")
-                .hint(format!("see them: minikube kubectl -p {profile} -- get crd kafkas.kafka.strimzi.io"))
+                .hint(format!("see them: {}", expect.kubectl("get crd kafkas.kafka.strimzi.io")))
         }
         ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it is not there"),
         ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it is there already"),

@@ -13,8 +13,8 @@ use super::working::{self, Open};
 use super::{Family, Rule};
 use crate::observe::Object;
 use crate::observe::cluster::Deployment;
+use crate::observe::kafka::Kafka;
 use crate::observe::pod::{Pod, State};
-use crate::observe::strimzi::Kafka;
 
 use crate::errors::KAFKA_UNOBSERVED as UNOBSERVED;
 use crate::errors::OPERATOR_BINDING;
@@ -133,7 +133,7 @@ fn words(open: Open) -> String {
 fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
     let (namespace, home) = (&scene.expect.namespace, &scene.expect.operator_namespace);
     let bindings = Probe::Bindings { namespace: namespace.clone() };
-    let up = format!("kstrim up{}", scene.expect.flags);
+    let up = scene.expect.kstrim("up");
     // `BINDING NAMESPACE`, of the operator's own bindings.
     let of_it = |line: &&str| line.starts_with(OPERATOR);
     let elsewhere = scene.answers.get(&bindings).and_then(|answer| {

@@ -7,6 +7,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use super::pods::short;
+use crate::command_line::CommandLine;
 use crate::errors;
 use crate::exec::{Cmd, Exit};
 use crate::failure::{Failure, Id, Kind};
@@ -54,7 +55,7 @@ const fn row(
 }
 
 /// Own words, never minikube's advice: that may hold unrendered templates, or send people the
-/// wrong way. `{p}` is the profile. The first row that fits counts.
+/// wrong way. `{p}` is the profile, `{delete}` and `{logs}` are minikube's commands on it. The first row that fits counts.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     row("PROVIDER_DOCKER_NOT_RUNNING", errors::ENGINE_DOWN, Kind::Prerequisite, "Docker is installed but not running",
@@ -98,32 +99,32 @@ const ROWS: &[Row] = &[
     row("RSRC_INSUFFICIENT_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "this machine has too little disk space", &["free some"]),
     row("RSRC_", errors::RESOURCES, Kind::Prerequisite, "this machine or the container engine has too little of something", &[]),
     row("GUEST_DRIVER_MISMATCH", errors::PROFILE_DRIVER, Kind::Foreign, "the profile {p} exists with another driver",
-        &["use its driver, or another profile, or remove it: minikube delete -p {p}"]),
+        &["use its driver, or another profile, or remove it: {delete}"]),
     row("K8S_DOWNGRADE_UNSUPPORTED", errors::KUBERNETES_OLDER, Kind::Foreign, "the profile {p} runs a newer Kubernetes and cannot go back",
-        &["use its version, or another profile, or remove it: minikube delete -p {p}"]),
+        &["use its version, or another profile, or remove it: {delete}"]),
     row("K8S_OLD_UNSUPPORTED", errors::KUBERNETES_VERSION, Kind::Usage, "this minikube does not support so old a Kubernetes",
         &["choose a newer Kubernetes, or an older minikube"]),
     row("K8S_APISERVER_MISSING", errors::APISERVER_MISSING, Kind::Task, "Kubernetes did not come up in the profile {p}",
-        &["why its API server does not start: minikube logs -p {p}", "if nothing else helps, make it anew: minikube delete -p {p}, then the same command again"]),
+        &["why its API server does not start: {logs}", "if nothing else helps, make it anew: {delete}, then the same command again"]),
     row("K8S_", errors::KUBERNETES_START, Kind::Task, "Kubernetes could not be set up in the profile {p}",
-        &["make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
+        &["make it anew: {delete}", "its log: {logs}"]),
     row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a name on the internet cannot be resolved",
         &["check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
     row("INET_", errors::NETWORK, Kind::Prerequisite, "the internet cannot be reached",
         &["check the network; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
     row("IF_", errors::NETWORK_LOCAL, Kind::Prerequisite, "the network of this machine or the container engine is in the way", &[]),
     row("GUEST_STOP_TIMEOUT", errors::PROFILE_STOP, Kind::Task, "the profile {p} could not be stopped",
-        &["if its container is gone: minikube delete -p {p}"]),
+        &["if its container is gone: {delete}"]),
     row("GUEST_PROVISION_NOSPACE", errors::DISK_FULL, Kind::Prerequisite, "no disk space is left for the node",
         &["free some: docker system prune"]),
     row("GUEST_PORT_IN_USE", errors::PORT_IN_USE, Kind::Prerequisite, "a port Kubernetes needs is taken by another program",
         &["end that program, or choose the docker driver"]),
     row("GUEST_IMAGE_", errors::IMAGE_LOAD, Kind::Task, "an image could not be brought into the profile {p}", &[]),
-    row("GUEST_STATUS", errors::PROFILE_BROKEN, Kind::Task, "the profile {p} is in a bad state", &["make it anew: minikube delete -p {p}"]),
+    row("GUEST_STATUS", errors::PROFILE_BROKEN, Kind::Task, "the profile {p} is in a bad state", &["make it anew: {delete}"]),
     row("GUEST_", errors::PROFILE_BROKEN, Kind::Task, "the node of the profile {p} could not be set up",
-        &["run the same command again; if that fails, make it anew: minikube delete -p {p}", "its log: minikube logs -p {p}"]),
+        &["run the same command again; if that fails, make it anew: {delete}", "its log: {logs}"]),
     row("RUNTIME_", errors::RUNTIME, Kind::Task, "the container runtime in the profile {p} does not work",
-        &["make it anew: minikube delete -p {p}"]),
+        &["make it anew: {delete}"]),
     row("HOST_", errors::HOST, Kind::Prerequisite, "a setting or file of this machine is in minikube's way",
         &["minikube's own files are below MINIKUBE_HOME: are they yours and writable?"]),
     row("ENV_", errors::HOST, Kind::Prerequisite, "an environment variable is in minikube's way", &[]),
@@ -159,8 +160,7 @@ const PROXIED: Row = row(
 );
 
 /// minikube failed and named nothing that is known.
-const UNKNOWN: Row =
-    row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["its log: minikube logs -p {p}"]);
+const UNKNOWN: Row = row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["its log: {logs}"]);
 
 pub(super) fn ids() -> Vec<Id> {
     ROWS.iter()
@@ -193,7 +193,12 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
             ROWS.iter().find(fits).unwrap_or(&UNKNOWN)
         }
     });
-    let fill = |text: &str| text.replace("{p}", profile);
+    let fill = |text: &str| {
+        let command = |words| CommandLine::minikube(words, profile).to_string();
+        text.replace("{p}", profile)
+            .replace("{delete}", &command("delete"))
+            .replace("{logs}", &command("logs"))
+    };
     let mut failure = Failure::new(row.id, row.kind, fill(row.sentence));
     match error {
         Some(error) => {
@@ -245,7 +250,7 @@ pub fn stalled(last: &str, profile: &str) -> Failure {
     let told = if last.is_empty() { "it told nothing".to_owned() } else { format!("last seen: {last}") };
     Failure::new(STALLED, Kind::Timeout, "minikube start did not come to its end")
         .because(told)
-        .hint(format!("see where it stands: minikube logs -p {profile}"))
+        .hint(format!("see where it stands: {}", CommandLine::minikube("logs", profile)))
         .hint("a slow network can need longer than that; what was downloaded is kept")
 }
 
@@ -256,7 +261,10 @@ pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
     Failure::new(SERVER, Kind::Task, sentence)
         .because(format!("the node runs, and its file {file} is gone"))
         .hint(format!("starting it does not bring it back; this does: {cmd}"))
-        .hint(format!("or make it anew: minikube delete -p {profile}, then the same command again"))
+        .hint(format!(
+            "or make it anew: {}, then the same command again",
+            CommandLine::minikube("delete", profile)
+        ))
 }
 
 /// klog lines (`E1122 ...`) are noise even on success.

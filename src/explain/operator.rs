@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::scene::{Expect, OPERATOR, Scene};
 use super::{Family, Rule};
 use crate::observe::cluster::Deployment;
-use crate::observe::{Kind, Object};
+use crate::observe::{Kind, Object, Snapshot};
 
 pub(crate) use crate::errors::OPERATOR_FORBIDDEN;
 pub(crate) use crate::errors::OPERATOR_KUBERNETES;
@@ -37,7 +37,7 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ),
         )
         .evidence(format!("no Deployment of an operator in namespace {namespace}, or one that looks at it"))
-        .hint(format!("install it: kstrim up{}", scene.expect.flags))
+        .hint(format!("install it: {}", scene.expect.kstrim("up")))
         .certain_after(20),
     );
 }
@@ -45,10 +45,14 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let expect = scene.expect;
     let Some(operator) = scene.operator() else { return };
-    if operator.watches(&expect.namespace) {
+    if operator.serves(&expect.namespace, scene.kafka().map(|kafka| kafka.0)) {
         return;
     }
     let (name, watched) = (operator.0.name(), operator.watched().join(","));
+    if operator.watches(&expect.namespace) {
+        found.push(ignores(scene, operator));
+        return;
+    }
     found.push(
         Finding::new(
             OPERATOR_NAMESPACE,
@@ -58,9 +62,25 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
         .hint(format!("put the Kafka resource into namespace {watched}"))
-        .hint(format!("or install an operator for {}: kstrim up{}", expect.namespace, expect.flags))
+        .hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))
         .certain_after(3),
     );
+}
+
+/// An operator that looks only at resources with labels that the Kafka does not have.
+fn ignores(scene: &Scene<'_>, operator: Deployment<'_>) -> Finding {
+    let (expect, name) = (scene.expect, operator.0.name());
+    let labels: Vec<String> = operator.selector().iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let label = expect.kubectl("label kafka").arg(&expect.cluster).args(&labels);
+    let sentence = format!(
+        "the operator looks only at resources with the labels {}, and not at the Kafka",
+        labels.join(", ")
+    );
+    Finding::new(OPERATOR_NAMESPACE, 88, format!("deployment/{name}"), sentence)
+        .evidence(format!("deployments/{name} env STRIMZI_CUSTOM_RESOURCE_SELECTOR={}", labels.join(",")))
+        .hint(format!("give the Kafka these labels, and its node pools, too: {}", expect.inside(label)))
+        .hint("or install an operator without that variable for it")
+        .certain_after(3)
 }
 
 /// An operator that somebody has stopped.
@@ -78,8 +98,12 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("deployments/{name} spec.replicas=0"))
         .hint(format!(
-            "start it again: {}scale deployment/{name} --replicas=1 -n {namespace}",
-            scene.expect.kubectl
+            "start it again: {}",
+            scene
+                .expect
+                .kubectl("scale --replicas=1")
+                .arg(format!("deployment/{name}"))
+                .args(["-n", namespace])
         ))
         .certain_after(2),
     );
@@ -87,7 +111,8 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 
 fn second(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let namespace = &scene.expect.namespace;
-    let both = scene.snapshot.operators().filter(|o| o.watches(namespace));
+    let kafka = scene.kafka().map(|kafka| kafka.0);
+    let both = scene.snapshot.operators().filter(|o| o.serves(namespace, kafka));
     let homes: Vec<&str> = both.map(|d| d.0.namespace()).collect();
     if let [_, second, ..] = homes.as_slice() {
         found.push(against_each_other(second, &homes, namespace));
@@ -110,10 +135,11 @@ fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding 
 
 /// The operators of other namespaces that look at the Kafka's, beside the one that is to be in its
 /// own: of all of the cluster.
-pub fn rivals(operators: &[Value], expect: &Expect) -> Option<Finding> {
+pub fn rivals(operators: &[Value], snapshot: &Snapshot, expect: &Expect) -> Option<Finding> {
+    let kafka = snapshot.kafka(&expect.namespace, &expect.cluster).map(|kafka| kafka.0);
     let objects: Vec<Object> = operators.iter().cloned().map(Object::new).collect();
     let mut homes = vec![expect.operator_namespace.as_str()];
-    let others = objects.iter().map(Deployment).filter(|d| d.watches(&expect.namespace));
+    let others = objects.iter().map(Deployment).filter(|d| d.serves(&expect.namespace, kafka));
     homes.extend(others.map(|d| d.0.namespace()).filter(|home| *home != expect.operator_namespace));
     let second = homes.get(1)?;
     Some(against_each_other(second, &homes, &expect.namespace))
@@ -125,7 +151,6 @@ mod tests {
 
     use super::*;
     use crate::explain::scene::{Answers, Expect, Scope};
-    use crate::observe::Snapshot;
 
     fn ids(objects: Vec<Object>) -> Vec<&'static str> {
         let snapshot = Snapshot::of(objects);
@@ -151,6 +176,21 @@ mod tests {
         assert_eq!(ids(vec![operator("kafka", own()), operator("other", set("*"))]), ["KS-OPERATOR-SECOND"]);
         assert!(ids(vec![operator("kafka", own()), operator("other", own())]).is_empty(), "each its own");
         assert_eq!(ids(vec![operator("other", own())]), ["KS-OPERATOR-MISSING"]);
+        let selects = |namespace: &str| {
+            let mut json = operator(namespace, set("*")).json().clone();
+            json["spec"]["template"]["spec"]["containers"][0]["env"] = json!([
+                set("*"), {"name": "STRIMZI_CUSTOM_RESOURCE_SELECTOR", "value": "co-name=first"}]);
+            Object::new(json)
+        };
+        let labels = |labels: serde_json::Value| {
+            Object::new(json!({"kind": "Kafka", "spec": {"kafka": {"replicas": 1}},
+                "metadata": {"name": "my-cluster", "namespace": "kafka", "labels": labels}}))
+        };
+        let (bare, labelled) = (|| labels(json!({})), || labels(json!({"co-name": "first"})));
+        assert_eq!(ids(vec![selects("kafka"), bare()]), ["KS-OPERATOR-NAMESPACE"]);
+        assert_eq!(ids(vec![selects("other"), bare()]), ["KS-OPERATOR-MISSING"]);
+        assert!(ids(vec![selects("other"), labelled()]).is_empty());
+        assert!(ids(vec![operator("kafka", own()), selects("other"), bare()]).is_empty(), "no rival");
         assert!(ids(vec![operator("other", set("a, kafka"))]).is_empty(), "one elsewhere is as good");
         let named = |name: &str| {
             let mut json = operator("other", set("*")).json().clone();
@@ -174,7 +214,7 @@ mod tests {
         let expect = Expect::kafka("kafka", "my-cluster");
         let rival = |all: Vec<Object>| {
             let all: Vec<Value> = all.iter().map(|o| o.json().clone()).collect();
-            rivals(&all, &expect).map(|f| f.sentence)
+            rivals(&all, &Snapshot::default(), &expect).map(|f| f.sentence)
         };
         let words = rival(vec![operator("other", env("*"))]).expect("beside the one to come");
         assert!(words.contains("kafka and other"), "{words}");

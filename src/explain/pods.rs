@@ -38,6 +38,7 @@ pub(super) const RULES: &[Rule] = &[
         family: Family::Pods,
         find: crash,
     },
+    Rule { ids: &[NODE_NOT_READY], family: Family::Pods, find: lost_node },
     Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: container_config },
     Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: mounts },
     Rule { ids: &[PULL_SECRET], family: Family::Pods, find: pull_secret },
@@ -150,7 +151,7 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
             let (name, reason) = (node.0.name(), ready.reason);
             finding = finding
                 .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
-                .hint(format!("more of it: {}describe node {name}", scene.expect.kubectl));
+                .hint(format!("more of it: {}", scene.expect.kubectl("describe node").arg(name)));
             if node.lacks_network() {
                 finding = finding.hint(
                     "a start of the cluster that was cut off can leave it without a network for good; only a new one helps",
@@ -159,6 +160,33 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
         }
     }
     finding.certain_after(120)
+}
+
+/// Pods of a node whose kubelet has gone silent. A broker keeps its volume's node, and its pod is being deleted for as long
+/// as nobody there confirms it; other pods are replaced on another node.
+fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let brokers = scene.cluster_pods().filter(|pod| pod.is_kafka_node_of(&scene.expect.cluster));
+    let of_brokers: Vec<&str> = brokers.filter(|pod| !pod.ready()).map(|pod| pod.node()).collect();
+    let others: Vec<&str> =
+        watched(scene).iter().map(|w| w.pod).filter(|pod| !pod.ready()).map(|pod| pod.node()).collect();
+    for node in scene.snapshot.nodes().filter(|node| !node.ready()) {
+        let name = node.0.name();
+        let Some(ready) = node.0.condition("Ready").filter(|c| !c.is_true()) else { continue };
+        if !of_brokers.contains(&name) && !others.contains(&name) {
+            continue;
+        }
+        let sentence = format!("the node {name}, on which pods of Kafka are, is not ready");
+        let finding = Finding::new(NODE_NOT_READY, 64, format!("node/{name}"), sentence)
+            .evidence(format!(
+                "node/{name} Ready={} {}: {}",
+                ready.status,
+                ready.reason,
+                short(ready.message)
+            ))
+            .hint(format!("more of it: {}", scene.expect.kubectl("describe node").arg(name)))
+            .since(ready.last_transition);
+        found.push(finding.certain_after(120));
+    }
 }
 
 fn crash(scene: &Scene<'_>, found: &mut Vec<Finding>) {
@@ -225,10 +253,14 @@ fn crashed(
     .evidence(proof)
     .lines(lines)
     .hint(format!(
-        "its log: {}logs {} -c {name} --previous -n {}",
-        scene.expect.kubectl,
-        watched.pod.0.name(),
-        watched.pod.0.namespace()
+        "its log: {}",
+        scene.expect.kubectl("logs").arg(watched.pod.0.name()).args([
+            "-c",
+            name,
+            "--previous",
+            "-n",
+            watched.pod.0.namespace()
+        ])
     ))
     .new_start(watched.pod.0.name())
     .since(end.finished);
@@ -351,10 +383,10 @@ fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 watched.subject(),
                 short(event.message())
             ))
-            .hint(format!("see which there are: {}get secrets -n {namespace}", scene.expect.kubectl))
+            .hint(format!("see which there are: {}", scene.expect.kubectl("get secrets -n").arg(namespace)))
             .hint(format!(
-                "or have one made of a docker login: kstrim up{} --image-pull-config FILE",
-                scene.expect.flags
+                "or have one made of a docker login: {}",
+                scene.expect.kstrim("up --image-pull-config FILE")
             ))
             .since(event.first())
             .certain_after(6),

@@ -6,9 +6,10 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Family;
+use crate::command_line::{Aim, CommandLine};
 use crate::observe::cluster::Deployment;
+use crate::observe::kafka::{Kafka, KafkaNodePool};
 use crate::observe::pod::Pod;
-use crate::observe::strimzi::{Kafka, KafkaNodePool};
 use crate::observe::{Kind, Object, Snapshot};
 
 /// What is waited for; which causes matter.
@@ -66,11 +67,10 @@ pub struct Expect {
     /// When this run began to wait. A failure that an owner of pods reported before that may no longer apply: owners
     /// try again only after a back-off. `None` if nothing is waited for.
     pub waits_since: Option<Timestamp>,
-    /// How this cluster is reached, for commands in hints: `kstrim kubectl -- ` or
-    /// `kubectl --context P `. Ends in a space.
-    pub kubectl: String,
-    /// The flags of kstrim that name this cluster, each after a space; empty for the defaults.
-    pub flags: String,
+    /// The flags of kstrim that name this cluster, for commands in hints.
+    pub aims: Vec<Aim>,
+    /// The minikube profile through which kubectl reaches this cluster where kstrim's own kubeconfig does not.
+    pub by_minikube: Option<String>,
 }
 
 impl Expect {
@@ -87,15 +87,34 @@ impl Expect {
             generation: None,
             changed_at: None,
             waits_since: None,
-            kubectl: "kstrim kubectl -- ".to_owned(),
-            flags: String::new(),
+            aims: Vec::new(),
+            by_minikube: None,
         }
+    }
+
+    /// A command of kstrim on this cluster, for hints: `up`.
+    pub fn kstrim(&self, words: &'static str) -> CommandLine {
+        CommandLine::aimed("kstrim", self.aims.clone()).args(words.split_whitespace())
+    }
+
+    /// A command of kubectl on this cluster, for hints: `get storageclass`.
+    pub fn kubectl(&self, words: &'static str) -> CommandLine {
+        let kubectl = match &self.by_minikube {
+            Some(profile) => CommandLine::minikube("kubectl --", profile),
+            None => self.kstrim("kubectl --"),
+        };
+        kubectl.args(words.split_whitespace())
+    }
+
+    /// A command of kubectl in the Kafka's namespace.
+    pub fn inside(&self, command: CommandLine) -> CommandLine {
+        command.arg("-n").arg(&self.namespace)
     }
 
     /// The same with the operator that looks after the namespace, wherever it is and whatever its name.
     #[must_use]
     pub fn located(mut self, snapshot: &Snapshot) -> Self {
-        if let Some(operator) = snapshot.operator_of(&self.namespace) {
+        if let Some(operator) = snapshot.operator_of(&self.namespace, &self.cluster) {
             self.operator_namespace = operator.0.namespace().to_owned();
             self.operator = operator.0.name().to_owned();
         }
@@ -345,25 +364,24 @@ impl<'a> Scene<'a> {
         self.snapshot.synced(kind)
     }
 
-    /// A kubectl command in the user's namespace, for hints.
-    pub fn command(&self, rest: &str) -> String {
-        format!("{}{rest} -n {}", self.expect.kubectl, self.expect.namespace)
+    /// A kubectl command about one thing in the user's namespace, for hints.
+    pub fn command(&self, words: &'static str, name: impl fmt::Display) -> CommandLine {
+        self.expect.inside(self.expect.kubectl(words).arg(name))
     }
 
-    /// The command that restarts the operator.
+    /// The hint that restarts the operator.
     pub fn restart_operator(&self) -> String {
-        format!(
-            "restart the operator: {}rollout restart deployment/{} -n {}",
-            self.expect.kubectl, self.expect.operator, self.expect.operator_namespace
-        )
+        format!("restart the operator: {}", self.of_operator("rollout restart"))
     }
 
     /// The command that shows the operator's log.
-    pub fn operator_log(&self) -> String {
-        format!(
-            "{}logs deployment/{} -n {}",
-            self.expect.kubectl, self.expect.operator, self.expect.operator_namespace
-        )
+    pub fn operator_log(&self) -> CommandLine {
+        self.of_operator("logs")
+    }
+
+    fn of_operator(&self, words: &'static str) -> CommandLine {
+        let deployment = format!("deployment/{}", self.expect.operator);
+        self.expect.kubectl(words).arg(deployment).arg("-n").arg(&self.expect.operator_namespace)
     }
 }
 

@@ -50,8 +50,8 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     format!("volume claim {name} gets no volume: {what}"),
                 )
                 .hint(format!(
-                    "use an existing class in the node pool's storage: {}get storageclass",
-                    scene.expect.kubectl
+                    "use an existing class in the node pool's storage: {}",
+                    scene.expect.kubectl("get storageclass")
                 ))
                 .hint(format!(
                     "a claim's class cannot be changed: delete the Kafka, its pool and the claim, and {}",
@@ -73,7 +73,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 Finding::new(VOLUME_UNBOUND, 56, subject, format!("volume claim {name} gets no volume"))
                     .evidence(evidence("no event tells why"))
                     .since(claim.0.created())
-                    .hint(scene.command(&format!("describe pvc {name}")))
+                    .hint(format!("see it: {}", scene.command("describe pvc", name)))
                     .certain_after(90);
             let late = scene.age(claim.0.created()) >= 2;
             found.push(if late { finding.probe(classes(scene)) } else { finding });
@@ -86,7 +86,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 subject,
                 format!("volume claim {name} gets no volume: {}", short(event.message())),
             )
-            .hint(scene.command(&format!("describe pvc {name}")))
+            .hint(format!("see it: {}", scene.command("describe pvc", name)))
             .evidence(evidence(&says.unwrap_or_default()))
             .since(event.first())
             .certain_after(30),
@@ -180,7 +180,7 @@ pub(super) fn cluster_id_hints(finding: Finding, scene: &Scene<'_>) -> Finding {
     finding
         .hint(format!(
             "if that data may go: delete the Kafka, then {}",
-            scene.command(&format!("delete pvc -l strimzi.io/cluster={cluster}"))
+            scene.command("delete pvc -l", format!("strimzi.io/cluster={cluster}"))
         ))
         .hint(format!("then {}, and create the Kafka again", scene.restart_operator()))
 }

@@ -2,8 +2,9 @@
 
 use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
-use super::scene::{Scene, Scope};
+use super::scene::{Expect, Scene, Scope};
 use super::{Family, Rule};
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind};
 use crate::observe::Kind as Observed;
 use crate::observe::cluster::Crd;
@@ -54,8 +55,8 @@ fn namespace_going(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("namespaces/{name} phase Terminating"))
         .hint(format!(
-            "wait until it is gone and try again; what holds it: kstrim status{}",
-            scene.expect.flags
+            "wait until it is gone and try again; what holds it: {}",
+            scene.expect.kstrim("status")
         ))
         .since(namespace.0.deletion())
         .certain_after(3),
@@ -91,12 +92,7 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .evidence(format!("namespaces/{name} NamespaceFinalizersRemaining=True: {}", short(condition.message)))
     .since(condition.last_transition);
     found.push(if ours {
-        finding
-            .hint(format!(
-                "{}patch kafkatopic NAME -n {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'",
-                scene.expect.kubectl
-            ))
-            .certain_after(3)
+        finding.hint(format!("take it off each: {}", take_off(scene, "NAME"))).certain_after(3)
     } else {
         finding
             .severity(Severity::Explain)
@@ -134,9 +130,7 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "kafkatopics/{name} deletionTimestamp set, finalizers {}",
             topic.finalizers().join(", ")
         ))
-        .hint(scene.command(&format!(
-            "patch kafkatopic {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
-        )))
+        .hint(format!("take it off: {}", take_off(scene, name)))
         .since(topic.deletion())
         .certain_after(if nobody { 3 } else { 30 });
         // With the namespace it is lost whatever happens; alone it might be wanted back.
@@ -145,8 +139,15 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// The command that takes the finalizers off a topic.
+fn take_off(scene: &Scene<'_>, name: &str) -> CommandLine {
+    let patch = r#"{"metadata":{"finalizers":null}}"#;
+    let command = scene.expect.kubectl("patch kafkatopic").args([name, "--type=merge", "-p", patch]);
+    scene.expect.inside(command)
+}
+
 /// Something that was deleted and is there still, for want of a cause with a name of its own.
-pub fn held(object: &serde_json::Value, kubectl: &str) -> Failure {
+pub fn held(object: &serde_json::Value, expect: &Expect) -> Failure {
     let text = |pointer: &str| object.pointer(pointer).and_then(|t| t.as_str()).unwrap_or_default();
     let (kind, name, namespace) =
         (text("/kind").to_lowercase(), text("/metadata/name"), text("/metadata/namespace"));
@@ -157,7 +158,8 @@ pub fn held(object: &serde_json::Value, kubectl: &str) -> Failure {
         .flatten()
         .filter_map(|f| f.as_str())
         .collect();
-    let place = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+    let see = expect.kubectl("get").args([kind.as_str(), name]);
+    let see = if namespace.is_empty() { see } else { see.args(["-n", namespace]) }.args(["-o", "yaml"]);
     let why = match (text("/metadata/deletionTimestamp"), finalizers.as_slice()) {
         ("", _) => "nobody has deleted it, or somebody made it again".to_owned(),
         (_, []) => "it is still ending".to_owned(),
@@ -166,7 +168,7 @@ pub fn held(object: &serde_json::Value, kubectl: &str) -> Failure {
     };
     Failure::new(HELD, Kind::Task, format!("{kind} {name} does not go: {why}"))
         .because(format!("{kind}/{name} finalizers [{}]", finalizers.join(", ")))
-        .hint(format!("look at it: {kubectl}get {kind} {name}{place} -o yaml"))
+        .hint(format!("look at it: {see}"))
         .hint(
             "whoever set a finalizer must remove it; if that is gone for good, remove the finalizer by hand",
         )
@@ -189,7 +191,7 @@ fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     "customresourcedefinitions/{name} is being deleted {reason}: {}",
                     short(message)
                 ))
-                .hint(format!("what is left: {}get {kind} -A", scene.expect.kubectl))
+                .hint(format!("what is left: {}", scene.expect.kubectl("get -A").arg(kind)))
                 .since(crd.deletion());
         let stops = tearing_down(scene) || NEEDED.contains(&name);
         found.push(if stops { finding.certain_after(15) } else { finding });

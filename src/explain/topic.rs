@@ -4,6 +4,8 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
+use crate::command_line::CommandLine;
+use crate::observe::kafka::Entity;
 use crate::observe::pod::Pod;
 use crate::observe::strimzi::{KafkaTopic, PAUSE, last_change};
 use crate::observe::{Kind, Object};
@@ -43,9 +45,6 @@ fn expected(scene: &Scene<'_>) -> bool {
     scene.expect.topic.is_some()
 }
 
-/// The start of a hint that names the target.
-const STATUS: &str = "see whether the brokers run: kstrim status";
-
 fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for topic in topics(scene) {
         let Some(refusal) = topic.refused() else { continue };
@@ -54,6 +53,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         let name = topic.0.name();
         let message = short(refusal.message);
+        let status = format!("see whether the brokers run: {}", scene.expect.kstrim("status"));
         let (id, sentence, hint) = match refusal.reason {
             // No refusal: the topic operator gave up asking, as it does while brokers are down, or none was heard
             // of for a moment ("All brokers are currently fenced").
@@ -62,7 +62,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!(
                     "topic {name} is not looked after: the topic operator gets no answer from the brokers"
                 ),
-                STATUS,
+                status.as_str(),
             ),
             "KafkaError" if words::TOPIC_REPLICATION.said(&message) => (
                 TOPIC_REPLICATION,
@@ -94,7 +94,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "kafkatopics/{name} {}={} {}: {message}",
                 refusal.kind, refusal.status, refusal.reason
             ))
-            .hint(if hint == STATUS { format!("{STATUS}{}", scene.expect.flags) } else { hint.to_owned() })
+            .hint(hint)
             .since(refusal.last_transition);
         let certain = if unserved { 30 } else { 1 };
         found.push(if expected(scene) { finding.certain_after(certain) } else { finding });
@@ -121,7 +121,7 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let subject = format!("topic/{name}");
         let finding = match topic.cluster() {
             Some(label) if label == cluster => {
-                let operated = scene.kafka().map(|k| k.operates("topicOperator"));
+                let operated = scene.kafka().map(|k| k.operates(Entity::Topic));
                 let here = scene.expect.namespace.as_str();
                 let wants = operated.is_none_or(|namespace| namespace == Some(here));
                 if wants && !operator_serves(scene) {
@@ -138,8 +138,10 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     .evidence(format!("kafkatopics/{name} has no status"))
                     .hint(format!(
                         "its log: {}",
-                        scene
-                            .command(&format!("logs deployment/{cluster}-entity-operator -c topic-operator"))
+                        scene.command(
+                            "logs -c topic-operator",
+                            format!("deployment/{cluster}-entity-operator")
+                        )
                     ))
                     .since(topic.0.created())
                     .certain_after(if wants { 30 } else { 3 })
@@ -155,17 +157,25 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     format!("topic {name} has {has} of strimzi.io/cluster: no topic operator looks at it"),
                 )
                 .evidence(format!("kafkatopics/{name} has no status and {has} of strimzi.io/cluster"))
-                .hint(
-                    scene.command(&format!(
-                        "label kafkatopic {name} --overwrite strimzi.io/cluster={cluster}"
-                    )),
-                )
+                .hint(format!("make it one of this Kafka's: {}", label_as(scene, "kafkatopic", name)))
                 .since(topic.0.created())
                 .certain_after(2)
             }
         };
         found.push(if expected(scene) { finding } else { Finding { certain_after: None, ..finding } });
     }
+}
+
+/// The command that makes a resource one of the Kafka's.
+pub(super) fn label_as(scene: &Scene<'_>, kind: &str, name: &str) -> CommandLine {
+    let label = format!("strimzi.io/cluster={}", scene.expect.cluster);
+    scene.expect.inside(scene.expect.kubectl("label --overwrite").arg(kind).arg(name).arg(label))
+}
+
+/// The command that takes an annotation off.
+pub(super) fn annotate(scene: &Scene<'_>, kind: &str, name: &str, annotation: &str) -> CommandLine {
+    let command = scene.expect.kubectl("annotate").arg(kind).arg(name).arg(format!("{annotation}-"));
+    scene.expect.inside(command)
 }
 
 /// Topics and users that somebody has paused, or taken from the topic operator. Only those that are not ready: what
@@ -197,7 +207,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         );
         let finding = Finding::new(LEFT_ALONE, 49, format!("{what}/{name}"), sentence)
             .evidence(format!("{kind}s/{name} annotation {annotation}={value}"))
-            .hint(format!("remove it: {}", scene.command(&format!("annotate {kind} {name} {annotation}-"))));
+            .hint(format!("remove it: {}", annotate(scene, kind, name, annotation)));
         found.push(if expected(scene) { finding.certain_after(2) } else { finding });
     }
 }

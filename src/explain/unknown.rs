@@ -33,7 +33,7 @@ pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
     failure
         .hint(format!(
             "its pods: {}",
-            scene.command(&format!("describe pods -l strimzi.io/cluster={}", scene.expect.cluster))
+            scene.command("describe pods -l", format!("strimzi.io/cluster={}", scene.expect.cluster))
         ))
         .hint(format!("the operator's log: {}", scene.operator_log()))
 }
@@ -57,7 +57,7 @@ fn facts(scene: &Scene<'_>) -> Vec<String> {
     }
     let pods = || scene.cluster_pods().chain(scene.operator_pods());
     for pod in pods().filter(|p| !p.ready()).take(MOST) {
-        facts.push(format!("pods/{}: {}", pod.0.name(), crate::ready::pod_state(pod)));
+        facts.push(format!("pods/{}: {}", pod.0.name(), crate::ready::pod_state_in(scene.snapshot, pod)));
     }
     if pods().next().is_none() && scene.synced(ObjectKind::Pod) {
         facts.push("there is no pod of the operator or of Kafka".to_owned());

@@ -195,11 +195,11 @@ impl Client {
         Ok(topics)
     }
 
-    /// The names of all settings that a broker knows.
+    /// All settings that a broker knows, and of each whether the broker reads it only when it starts.
     ///
     /// # Errors
     /// The broker's, and those of the connection.
-    pub async fn settings(&mut self, deadline: Instant) -> Result<Vec<String>> {
+    pub async fn settings(&mut self, deadline: Instant) -> Result<BTreeMap<String, bool>> {
         const BROKER: i8 = 4;
         let node = self.any_node();
         let id = self.brokers().keys().next().copied().unwrap_or(node);
@@ -219,7 +219,7 @@ impl Client {
             let words = result.error_message.as_ref().map(StrBytes::as_str);
             return Err(KafkaError::broker(result.error_code, format!("settings of broker {id}"), words));
         }
-        Ok(result.configs.iter().map(|c| c.name.to_string()).collect())
+        Ok(result.configs.iter().map(|c| (c.name.to_string(), c.read_only)).collect())
     }
 
     /// The offset at one end of every partition, by partition number.

@@ -19,6 +19,9 @@ pub const BRIDGE_PORT: u16 = 8080;
 /// The port at which brokers and the exporter tell their metrics, in every release.
 pub const METRICS_PORT: u16 = 9404;
 
+/// The port of the presets' listener `plain`.
+pub const PLAIN_PORT: u16 = 9092;
+
 /// What to render for.
 #[derive(Debug, Clone)]
 pub struct ComponentInput<'a> {
@@ -30,6 +33,8 @@ pub struct ComponentInput<'a> {
     pub namespace: &'a DnsLabel,
     /// The Kafka's name, also that of each resource.
     pub cluster: &'a ClusterName,
+    /// The port of the Kafka's listener that asks for nothing.
+    pub port: u16,
     /// The topic that is mirrored.
     pub topic: &'a TopicName,
     /// Whether to tune for a laptop ([`tuned`] says how).
@@ -42,7 +47,7 @@ impl ComponentInput<'_> {
     }
 
     fn bootstrap(&self) -> String {
-        format!("{}-kafka-bootstrap:9092", self.cluster)
+        format!("{}-kafka-bootstrap:{}", self.cluster, self.port)
     }
 
     fn begin(&self, text: &str) -> Object {
@@ -273,6 +278,7 @@ mod tests {
             kafka: &release.default_kafka,
             namespace: &"there".parse().unwrap(),
             cluster: &"mine".parse().unwrap(),
+            port: PLAIN_PORT,
             topic: &"a.b".parse().unwrap(),
             tuning,
         })

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::plain::Words;
 use super::{Object, ids};
 use crate::failure::{Failure, Kind, Result};
 
@@ -95,9 +96,10 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
         return Err(Box::new(Failure::new(ids::YAML, Kind::Usage, message)));
     }
     let budget = Cell::new(GROWTH_LIMIT);
+    let words = Words::of(&String::from_utf8_lossy(bytes));
     for (index, document) in serde_yaml::Deserializer::from_slice(bytes).enumerate() {
         let number = index + 1;
-        let value = Node { budget: &budget, top: true }
+        let value = Node { budget: &budget, words: &words, top: true }
             .deserialize(document)
             .map_err(|e| invalid(origin, number, &e))?;
         push(origin, number, value, objects)?;
@@ -180,12 +182,13 @@ fn finish(origin: &str, objects: Vec<Object>) -> Result<Vec<Object>> {
 /// no tags, finite numbers. (`serde_json::Value`'s own reader lets a later key win.)
 struct Node<'a> {
     budget: &'a Cell<usize>,
+    words: &'a Words,
     top: bool,
 }
 
 impl Node<'_> {
     fn inner(&self) -> Self {
-        Self { budget: self.budget, top: false }
+        Self { budget: self.budget, words: self.words, top: false }
     }
 
     fn spend<E: serde::de::Error>(&self, bytes: usize) -> Result<(), E> {
@@ -244,7 +247,8 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        self.scalar(value.len(), value.into())
+        let read = self.words.read(value).map_err(E::custom)?;
+        self.scalar(value.len(), read.unwrap_or_else(|| value.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {

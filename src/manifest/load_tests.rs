@@ -198,3 +198,21 @@ proptest! {
         prop_assert_ne!(&digest(&changed), &expected);
     }
 }
+
+/// What kubectl makes of a word without quotes counts, as for every other manifest.
+#[test]
+fn words_of_older_yaml_are_read_as_kubectl_reads_them() {
+    let spec = |text: &str| {
+        let text = format!("apiVersion: v1\nkind: A\nmetadata: {{name: a}}\n{text}");
+        from_bytes("x.yaml", text.as_bytes()).map(|objects| objects[0].get("/spec").cloned().unwrap())
+    };
+    let text = "spec:\n  mode: 0644\n  port: 8080\n  on: yes\n  keep: 'no'\n  env: [{name: P, value: \"8080\"}]\n  \
+                script: |\n    set: off\n  size: 1_000\n";
+    let read = serde_json::json!({"mode": 420, "port": 8080, "on": true, "keep": "no",
+        "env": [{"name": "P", "value": "8080"}], "script": "set: off\n", "size": 1000});
+    assert_eq!(spec(text).unwrap(), read);
+    let crlf = spec(&text.replace('\n', "\r\n")).unwrap();
+    assert_eq!(crlf, read, "lines may end as on Windows");
+    let refused = spec("spec: {a: yes, b: 'yes'}").unwrap_err();
+    assert!(refused.causes[0].contains("with and without quotes"), "{refused:?}");
+}

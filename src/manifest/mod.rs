@@ -2,11 +2,11 @@
 //! phase, render our own resources, write out. Nothing here replaces text in YAML.
 //!
 //! - [`load`]: files, folders and bytes to [`Object`]s, with limits.
+//! - [`mod@plain`]: words without quotes as kubectl reads them.
 //! - [`digest`]: what a set of objects *is*, whatever its formatting.
 //! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
 //! - [`mod@component`]: what stands beside a Kafka.
 //! - [`images`], [`pull`]: which images it runs, from where and with which login.
-//! - [`listener`]: a Kafka's listeners, and those for programs on this machine.
 //! - [`recognise`]: which release an install manifest is of.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
@@ -16,10 +16,10 @@ pub mod digest;
 pub mod ids;
 pub mod images;
 pub mod label;
-pub mod listener;
 pub mod load;
 pub mod object;
 pub mod phase;
+mod plain;
 pub mod pull;
 pub mod recognise;
 pub mod render;

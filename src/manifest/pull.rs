@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Object;
-use crate::config::PULL_SECRET;
+use crate::command_line::CommandLine;
+use crate::config::{PULL_SECRET, Target};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::image::split;
 
@@ -41,7 +42,7 @@ struct Config {
 ///
 /// # Errors
 /// [`CONFIG`]; its text never holds anything of the file's content.
-pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, namespace: &str) -> Result<Object> {
+pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, target: &Target) -> Result<Object> {
     let shown = file.display();
     let failed = |why: String| {
         let message = format!("the docker configuration {shown} cannot be used to pull images");
@@ -66,24 +67,29 @@ pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, namespace:
         }
     }
     if auths.is_empty() {
-        let hosts = hosts.join(", ");
+        let (host, hosts) = (hosts.first().copied().unwrap_or_default(), hosts.join(", "));
         let helper = config.store.or_else(|| config.helpers.into_values().next());
         return Err(Box::new(match helper {
-            Some(helper) => failed(format!("the login for {hosts} is kept by the helper {helper}, not in the file"))
-                .hint(format!(
-                    "log in into a file of its own: docker --config ./pull login {}; kstrim up --image-pull-config \
-                     ./pull/config.json",
-                    hosts.split(", ").next().unwrap_or_default()
-                ))
-                .hint("see that ./pull/config.json then has an \"auth\"; without a helper docker writes one"),
+            Some(helper) => failed(format!(
+                "the login for {hosts} is kept by the helper {helper}, not in the file"
+            ))
+            .hint(format!(
+                "log in into a file of its own: {}",
+                CommandLine::new("docker --config ./pull login").arg(host)
+            ))
+            .hint("see that ./pull/config.json then has an \"auth\"; without a helper docker writes one")
+            .hint(format!(
+                "then use it: {}",
+                target.again().with("--image-pull-config", "./pull/config.json")
+            )),
             None => failed(format!("it has no login for {hosts}"))
-                .hint(format!("log in first: docker login {}", hosts.split(", ").next().unwrap_or_default())),
+                .hint(format!("log in first: {}", CommandLine::new("docker login").arg(host))),
         }));
     }
     let content = STANDARD.encode(json!({"auths": auths}).to_string());
     let object = json!({
         "apiVersion": "v1", "kind": "Secret", "type": TYPE,
-        "metadata": {"name": PULL_SECRET, "namespace": namespace},
+        "metadata": {"name": PULL_SECRET, "namespace": target.namespace.as_str()},
         "data": {KEY: content},
     });
     Object::new(object).map_err(failed)
@@ -121,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.json");
         std::fs::write(&file, config).unwrap();
-        secret(&file, [IMAGE].into_iter(), "kafka")
+        secret(&file, [IMAGE].into_iter(), &Target::default())
     }
 
     #[test]

@@ -25,10 +25,12 @@ pub enum Preset {
     Ha,
     /// One broker and one ZooKeeper node: the quickstart of releases up to 0.40.0.
     Zookeeper,
+    /// What `kstrim upgrade` makes of [`Self::Zookeeper`]: one broker and one controller. Nobody asks for it.
+    Migrated,
 }
 
 impl Preset {
-    /// All of them, the default first.
+    /// All that can be asked for, the default first.
     pub const ALL: [Self; 4] = [Self::Single, Self::Ephemeral, Self::Ha, Self::Zookeeper];
 
     /// Its name on the command line.
@@ -38,6 +40,7 @@ impl Preset {
             Self::Ephemeral => "ephemeral",
             Self::Ha => "ha",
             Self::Zookeeper => "zookeeper",
+            Self::Migrated => "migrated",
         }
     }
 
@@ -48,6 +51,27 @@ impl Preset {
             Self::Ephemeral => "one node without a volume: its data ends with the pod",
             Self::Ha => "three brokers and three controllers, replicated",
             Self::Zookeeper => "one broker and one ZooKeeper node (Strimzi 0.30.0 to 0.45.2)",
+            Self::Migrated => "one broker and one controller, from ZooKeeper",
+        }
+    }
+
+    /// Of a Kafka that kstrim made: its mode and its node pools tell. `None` without pools.
+    pub fn of(mode: Mode, pools: &[Value]) -> Option<Self> {
+        let named = |name: &str| {
+            pools.iter().find(|p| p.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
+        };
+        let dual = named(DUAL);
+        let ephemeral = |pool: &Value| {
+            let kind = pool.pointer("/spec/storage/volumes/0/type").or(pool.pointer("/spec/storage/type"));
+            kind.and_then(Value::as_str) == Some("ephemeral")
+        };
+        match mode {
+            Mode::Zookeeper => Some(Self::Zookeeper),
+            Mode::Kraft if dual.is_some_and(ephemeral) => Some(Self::Ephemeral),
+            Mode::Kraft if dual.is_some() => Some(Self::Single),
+            Mode::Kraft if named(CONTROLLER).is_none() => None,
+            Mode::Kraft if named(MIGRATED).is_some() => Some(Self::Migrated),
+            Mode::Kraft => Some(Self::Ha),
         }
     }
 
@@ -119,6 +143,15 @@ impl FromStr for Preset {
     }
 }
 
+/// The pool whose nodes are broker and controller.
+const DUAL: &str = "dual-role";
+/// The pool of brokers.
+const BROKER: &str = "broker";
+/// The pool of controllers.
+pub const CONTROLLER: &str = "controller";
+/// The pool of brokers that were made without a pool: by this name their pods and volumes stay the same.
+pub const MIGRATED: &str = "kafka";
+
 /// What to render a cluster for.
 #[derive(Debug, Clone)]
 pub struct RenderInput<'a> {
@@ -157,8 +190,9 @@ fn pools(input: &RenderInput<'_>) -> Vec<Object> {
         return Vec::new();
     }
     let wanted: &[(&str, u32, &[&str])] = match input.preset {
-        Preset::Ha => &[("controller", 3, &["controller"]), ("broker", 3, &["broker"])],
-        _ => &[("dual-role", 1, &["controller", "broker"])],
+        Preset::Ha => &[(CONTROLLER, 3, &["controller"]), (BROKER, 3, &["broker"])],
+        Preset::Migrated => &[(CONTROLLER, 1, &["controller"]), (MIGRATED, 1, &["broker"])],
+        _ => &[(DUAL, 1, &["controller", "broker"])],
     };
     let pool = |&(name, replicas, roles): &(&str, u32, &[&str])| {
         let mut pool = template(include_str!("../../templates/node-pool.yaml"));

@@ -1,9 +1,8 @@
-//! A user's resource, and what a Kafka needs so that users can come.
+//! A user's resource.
 
 use serde_json::{Value, json};
 
 use super::Object;
-use super::listener;
 use super::render::{CLUSTER_LABEL, place, template};
 use crate::catalogue::Release;
 use crate::names::acl::{Quota, Rule};
@@ -102,62 +101,6 @@ fn acls(rule: &Rule, release: &Release) -> Vec<Value> {
     rule["operations"].as_array().into_iter().flatten().map(single).collect()
 }
 
-/// The listener of a Kafka that takes users of this kind inside the cluster, if it has one: of its spec.
-pub fn listener_for(kafka: &Value, authentication: Authentication) -> Option<&Value> {
-    listener_where(kafka, authentication, |l| !listener::is_host(l))
-}
-
-/// The same of those listeners that are `fit`.
-pub fn listener_where(
-    kafka: &Value,
-    authentication: Authentication,
-    fit: impl Fn(&Value) -> bool,
-) -> Option<&Value> {
-    let listeners = kafka.pointer("/spec/kafka/listeners")?.as_array()?;
-    let how = |l: &Value| l.pointer("/authentication/type").and_then(Value::as_str).map(str::to_owned);
-    listeners.iter().find(|l| how(l).as_deref() == Some(authentication.strimzi()) && fit(l))
-}
-
-/// Whether a Kafka heeds access rules at all.
-pub fn authorizes(kafka: &Value) -> bool {
-    kafka.pointer("/spec/kafka/authorization/type").is_some_and(Value::is_string)
-}
-
-/// What has to be merged into a Kafka's spec so that it takes such a user, with a sentence for each
-/// part. `None` if nothing is missing.
-pub fn preparation(
-    kafka: &Value,
-    authentication: Authentication,
-    acls: bool,
-) -> Option<(Value, Vec<String>)> {
-    let mut patch = json!({});
-    let mut said = Vec::new();
-    if listener_for(kafka, authentication).is_none() {
-        let new = authentication.listener();
-        let mut listeners = kafka.pointer("/spec/kafka/listeners").and_then(Value::as_array).cloned();
-        let all = listeners.get_or_insert_default();
-        all.retain(|l| l["name"] != new["name"]);
-        all.push(new.clone());
-        patch["spec"]["kafka"]["listeners"] = json!(all);
-        said.push(format!(
-            "a listener {} on port {} with {}",
-            new["name"].as_str().unwrap_or_default(),
-            new["port"],
-            authentication.strimzi()
-        ));
-    }
-    if acls && !authorizes(kafka) {
-        // Whoever comes over a listener without authentication is ANONYMOUS: as a super user it may
-        // do what it could before, and the presets' plain listener keeps working.
-        patch["spec"]["kafka"]["authorization"] = json!({"type": "simple", "superUsers": ["ANONYMOUS"]});
-        said.push(
-            "authorization; who comes over a listener without authentication may do everything, as before"
-                .into(),
-        );
-    }
-    (!said.is_empty()).then_some((patch, said))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,22 +143,5 @@ mod tests {
         for release in releases() {
             assert_eq!(user(&input(release, &names, &acls, &[])).api_version(), release.api_version());
         }
-    }
-
-    #[test]
-    fn a_kafka_gets_only_what_it_lacks() {
-        let plain = json!({"name": "plain", "port": 9092, "type": "internal", "tls": false});
-        let kafka = json!({"spec": {"kafka": {"listeners": [plain]}}});
-        let (patch, said) = preparation(&kafka, Authentication::Tls, true).unwrap();
-        let listeners = patch["spec"]["kafka"]["listeners"].as_array().unwrap();
-        assert_eq!(listeners[0], plain);
-        assert_eq!(listeners[1]["authentication"]["type"], "tls");
-        assert_eq!(patch["spec"]["kafka"]["authorization"]["superUsers"], json!(["ANONYMOUS"]));
-        assert_eq!(said.len(), 2);
-        let has = json!({"spec": {"kafka": {"listeners": listeners, "authorization": {"type": "opa"}}}});
-        assert_eq!(preparation(&has, Authentication::Tls, true), None);
-        let (patch, _) = preparation(&has, Authentication::Scram, false).unwrap();
-        assert_eq!(patch["spec"]["kafka"]["listeners"].as_array().unwrap().len(), 3);
-        assert!(patch["spec"]["kafka"]["authorization"].is_null());
     }
 }

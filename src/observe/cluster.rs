@@ -11,6 +11,9 @@ pub const OPERATOR: &str = "strimzi-cluster-operator";
 /// The operator's variable with the namespaces that it looks at.
 const WATCHED: &str = "STRIMZI_NAMESPACE";
 
+/// The operator's variable with the labels of the resources that it looks at: `co-name=first,team=a`.
+const SELECTOR: &str = "STRIMZI_CUSTOM_RESOURCE_SELECTOR";
+
 /// A deployment.
 #[derive(Debug, Clone, Copy)]
 pub struct Deployment<'a>(pub &'a Object);
@@ -63,6 +66,19 @@ impl<'a> Deployment<'a> {
     pub fn watches(&self, namespace: &str) -> bool {
         let watched = self.watched();
         watched.is_empty() || watched.contains(&namespace)
+    }
+
+    /// The labels without which this operator ignores a resource.
+    pub fn selector(&self) -> Vec<(&'a str, &'a str)> {
+        let set = self.variable(SELECTOR).map_or("", |v| text(v, "/value"));
+        set.split(',').filter_map(|label| label.split_once('=')).map(|(k, v)| (k.trim(), v.trim())).collect()
+    }
+
+    /// Whether this operator looks after a Kafka: at its namespace, and at what has its labels. One that kstrim is
+    /// yet to create will have no labels of anybody's.
+    pub fn serves(&self, namespace: &str, kafka: Option<&Object>) -> bool {
+        let label = |name| kafka.and_then(|kafka| kafka.label(name));
+        self.watches(namespace) && self.selector().iter().all(|(name, value)| label(name) == Some(*value))
     }
 
     fn variable(&self, name: &str) -> Option<&'a Value> {
@@ -269,5 +285,17 @@ mod tests {
                 assert_eq!(found.watches("b"), watched.is_empty() || watched.contains(&"b"));
             }
         }
+    }
+
+    #[test]
+    fn an_operator_with_a_selector_serves_only_what_has_its_labels() {
+        let env = json!([{"name": "STRIMZI_NAMESPACE", "value": "*"},
+            {"name": "STRIMZI_CUSTOM_RESOURCE_SELECTOR", "value": "co-name=first, team=a"}]);
+        let object = operator(json!({"name": "o", "namespace": "home"}), json!({}), env);
+        let kafka = |labels: Value| Object::new(json!({"metadata": {"name": "k", "labels": labels}}));
+        let serves = |labels: Value| Deployment(&object).serves("b", Some(&kafka(labels)));
+        assert!(serves(json!({"co-name": "first", "team": "a", "more": "x"})));
+        assert!(!serves(json!({"co-name": "first"})) && !serves(json!({"co-name": "second", "team": "a"})));
+        assert!(!Deployment(&object).serves("b", None), "one that kstrim creates has no such labels");
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! [`watch::Watcher`] lists and watches through an [`api::Api`], fills a [`store::Store`], and
 //! whoever waits takes a [`snapshot::Snapshot`] each time the store changed. Views
-//! ([`pod::Pod`], [`strimzi::Kafka`] ...) borrow an [`object::Object`]; a missing or null field
+//! ([`pod::Pod`], [`kafka::Kafka`] ...) borrow an [`object::Object`]; a missing or null field
 //! is an empty answer, never an error: a new custom resource has no status, a new CRD has
 //! `conditions: null`.
 
 pub mod admission;
 pub mod api;
 pub mod cluster;
+pub mod kafka;
 pub mod kind;
 pub mod object;
 pub mod pod;

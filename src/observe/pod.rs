@@ -70,6 +70,11 @@ pub struct Container<'a>(&'a Value);
 /// ends further apart are no loop.
 const SAME_LOOP: SignedDuration = SignedDuration::from_mins(10);
 
+/// What runs for less than this after it failed may do so again.
+const STEADY: SignedDuration = SignedDuration::from_secs(20);
+/// What ran for longer than this before it failed is in no loop.
+const LONG_RUN: SignedDuration = SignedDuration::from_mins(2);
+
 impl<'a> Container<'a> {
     /// Its name.
     pub fn name(&self) -> &'a str {
@@ -129,6 +134,18 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// Since when it runs, if it has failed again and again and has not yet run for longer than before its last end:
+    /// the readiness probe of a container in a crash loop passes for a while, each time.
+    pub fn unsteady(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = self.last().filter(Ended::failed).filter(|_| self.restarts() > 1)?;
+        let State::Running { started: Some(started) } = self.state() else { return None };
+        let ended = last.finished?;
+        let before = last.started.map_or(SignedDuration::ZERO, |began| ended.duration_since(began));
+        let steady = before.max(STEADY);
+        let looping = steady < LONG_RUN && started.duration_since(ended) <= SAME_LOOP;
+        (looping && now.duration_since(started) <= steady).then_some(started)
+    }
+
     /// Failed ends of the present loop: 0, 1 or 2 as far as the status remembers. A restart
     /// count of long ago does not count.
     pub fn crashes(&self) -> u8 {
@@ -173,6 +190,11 @@ impl<'a> Pod<'a> {
     /// Whether all its containers are ready and it is not being deleted.
     pub fn ready(&self) -> bool {
         !self.0.deleting() && self.0.condition("Ready").is_some_and(|c| c.is_true())
+    }
+
+    /// Its first container that runs, and has failed again and again just before.
+    pub fn unsteady(&self, now: Timestamp) -> Option<Container<'a>> {
+        self.containers().find(|container| container.unsteady(now).is_some())
     }
 
     /// When the kubelet accepted it.

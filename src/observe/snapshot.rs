@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::cluster::{Crd, Deployment, Namespace, Node};
+use super::kafka::{Kafka, KafkaNodePool};
 use super::kind::Kind;
 use super::object::Object;
 use super::pod::{Claim, Event, Pod};
-use super::strimzi::{Kafka, KafkaNodePool, KafkaTopic};
+use super::strimzi::KafkaTopic;
 
 /// Namespace (empty for kinds without) and name.
 pub(crate) type Key = (String, String);
@@ -77,9 +78,11 @@ impl Snapshot {
         all.filter(Deployment::is_cluster_operator)
     }
 
-    /// The operator of a namespace: one in it that looks at it, one elsewhere that does, or one in it that does not.
-    pub fn operator_of(&self, namespace: &str) -> Option<Deployment<'_>> {
-        let rank = |d: &Deployment<'_>| match (d.watches(namespace), d.0.namespace() == namespace) {
+    /// The operator of a Kafka: one in its namespace that looks after it, one elsewhere that does, or one in its
+    /// namespace that does not.
+    pub fn operator_of(&self, namespace: &str, cluster: &str) -> Option<Deployment<'_>> {
+        let kafka = self.kafka(namespace, cluster).map(|kafka| kafka.0);
+        let rank = |d: &Deployment<'_>| match (d.serves(namespace, kafka), d.0.namespace() == namespace) {
             (true, true) => Some(0),
             (true, false) => Some(1),
             (false, true) => Some(2),

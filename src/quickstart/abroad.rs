@@ -17,7 +17,8 @@ const FRESH: Duration = Duration::from_secs(3);
 
 /// Read it, where it is needed and not fresh. Who may not list Deployments everywhere has none elsewhere.
 pub async fn look(cx: &Cx, snapshot: &Snapshot) {
-    let here = snapshot.operators().any(|o| o.watches(cx.namespace()));
+    let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|kafka| kafka.0);
+    let here = snapshot.operators().any(|o| o.serves(cx.namespace(), kafka));
     if here || !snapshot.synced(Kind::Deployment) {
         cx.abroad.replace(None);
         return;
@@ -27,7 +28,7 @@ pub async fn look(cx: &Cx, snapshot: &Snapshot) {
     }
     let operators = rivals::all(cx).await.unwrap_or_default();
     let operators = operators.into_iter().map(|json| typed("Deployment", json));
-    let found = operators.into_iter().find(|o| Deployment(o).watches(cx.namespace()));
+    let found = operators.into_iter().find(|o| Deployment(o).serves(cx.namespace(), kafka));
     let mut objects = Vec::new();
     if let Some(operator) = found {
         let path = Kind::Pod.path(cx.api_version(), Some(operator.namespace()));

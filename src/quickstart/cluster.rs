@@ -74,6 +74,12 @@ impl Task<Cx> for Cluster {
                     cx.machine_is(Machine::Api);
                     ownership::settle(cx).await?;
                 }
+                if let Some(why) = nodes::stopped(cx).await? {
+                    return Ok(Doneness::Pending(format!(
+                        "the profile {} has nodes that do not run: {why}",
+                        cx.profile()
+                    )));
+                }
                 cx.observe(&[
                     ObservedKind::Node,
                     ObservedKind::Namespace,

@@ -15,9 +15,10 @@ use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
-use crate::manifest::component::ComponentInput;
+use crate::manifest::component::{ComponentInput, PLAIN_PORT};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, TopicName};
+use crate::observe::kafka::Kafka;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 
 /// A component that kstrim did not make is there.
@@ -171,11 +172,14 @@ impl Task<Cx> for Beside {
 
 /// What components are rendered for.
 pub fn input(cx: &Cx) -> ComponentInput<'_> {
+    let snapshot = cx.store.snapshot();
+    let plain = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|kafka| kafka.plain_listener()?.port());
     ComponentInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
         namespace: &cx.settings.target.namespace,
         cluster: &cx.settings.target.cluster,
+        port: plain.unwrap_or(PLAIN_PORT),
         topic: cx.settings.mirrored.as_ref().unwrap_or(&cx.settings.topic),
         tuning: !cx.settings.stock,
     }
@@ -219,7 +223,8 @@ pub async fn rules(cx: &Cx) -> Result<()> {
 ///
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, what the API server refused.
-pub async fn give(cx: &Cx, patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+pub async fn give(cx: &Cx, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+    let patch = |now: &Kafka<'_>| patch(now.0.json());
     ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka", patch).await.map(drop)
 }
 

@@ -181,8 +181,10 @@ async fn strimzi(cx: &Cx) -> Result<()> {
             format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
         );
     }
-    let watches = |o: &Value| Deployment(&Object::new(o.clone())).watches(cx.namespace());
-    if cx.settings.adopt && operators.iter().any(|o| !cx.owns(o) && watches(o)) {
+    let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
+    let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
+    let serves = |o: &Value| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref());
+    if cx.settings.adopt && operators.iter().any(|o| !cx.owns(o) && serves(o)) {
         // It is used as it is: nothing of it is applied.
         return Ok(());
     }

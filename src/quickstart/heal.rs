@@ -16,6 +16,7 @@ use crate::context::Cx;
 use crate::event::Event;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
+use crate::observe::kafka::Kafka;
 use crate::observe::{ApiErrorKind, Kind, Snapshot};
 use crate::quickstart::operator::DEPLOYMENT;
 
@@ -84,7 +85,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
         Cure::LookAgain => {
             tell(Some("operator"), "it is asked to look now");
             let now = jiff::Timestamp::now().to_string();
-            let touch = |_: &Value| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
+            let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
             ownership::change_kafka(cx, false, None, "annotate the Kafka", touch).await?;
         }
         Cure::ReleaseTopic(topic) => {

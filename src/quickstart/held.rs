@@ -24,7 +24,7 @@ pub fn explain(cx: &Cx, left: impl IntoIterator<Item = (&'static str, Value)>) -
     let found = explain::findings(&scene);
     let failure = match found.iter().find(|f| f.certain_after.is_some()) {
         Some(cause) => cause.failure(),
-        None => explain::held(left.first()?, &expect.kubectl),
+        None => explain::held(left.first()?, &expect),
     };
     Some(Box::new(Failure { kind: Kind::Timeout, ..failure }))
 }

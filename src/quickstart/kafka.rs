@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::patience::Patience;
 use super::{component as beside, nodes, ownership, refused};
+use crate::catalogue::Mode;
 use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -16,8 +17,9 @@ use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
-use crate::names::ComponentName;
-use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
+use crate::names::{ComponentName, plain};
+use crate::observe::kafka::Kafka as LiveKafka;
+use crate::observe::{self, ApiError, Kind as ObservedKind, Snapshot};
 use crate::ready;
 
 /// Volumes of an earlier cluster whose cluster id nobody knows.
@@ -64,7 +66,7 @@ impl Task<Cx> for Kafka {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
-        let wanted = wanted(cx)?;
+        let wanted = wanted_over(cx, &snapshot)?;
         let found = snapshot.kafka(cx.namespace(), cx.cluster());
         // An adopted Kafka keeps its own pools.
         if found.as_ref().is_none_or(|k| cx.owns(k.0.json()))
@@ -114,7 +116,7 @@ impl Task<Cx> for Kafka {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let snapshot = cx.store.snapshot();
-        let wanted = wanted(cx)?;
+        let wanted = wanted_over(cx, &snapshot)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         let as_wanted = |json: &Value| {
             !cx.owns(json)
@@ -136,6 +138,9 @@ impl Task<Cx> for Kafka {
         }
         nodes::joined(cx, "kafka").await?;
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
+        if let Some(live) = &live {
+            tell_changes(cx, &snapshot, live, &wanted);
+        }
         self.patience.changed_now();
         beside::rules(cx).await?;
         apply(cx, wanted, live.as_ref().map(|k| k.0.json()), kept).await?;
@@ -170,10 +175,29 @@ impl Task<Cx> for Kafka {
 /// # Errors
 /// `KS-PRESET-UNSUPPORTED`.
 pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
+    wanted_as(cx, cx.preset())
+}
+
+/// The same for a Kafka that may be there: where no preset is asked for, it keeps the node pools that it has.
+fn wanted_over(cx: &Cx, snapshot: &Snapshot) -> Result<Vec<Object>> {
+    let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
+    let preset = match live {
+        Some(kafka) if cx.settings.preset.is_none() => {
+            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
+            let pools: Vec<Value> = mine.map(|pool| pool.0.json().clone()).collect();
+            let mode = if kafka.has_zookeeper() { Mode::Zookeeper } else { Mode::Kraft };
+            Preset::of(mode, &pools).unwrap_or(cx.preset())
+        }
+        _ => cx.preset(),
+    };
+    wanted_as(cx, preset)
+}
+
+fn wanted_as(cx: &Cx, preset: Preset) -> Result<Vec<Object>> {
     render::kafka(&RenderInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
-        preset: cx.preset(),
+        preset,
         namespace: &cx.settings.target.namespace,
         cluster: &cx.settings.target.cluster,
         storage: &cx.settings.storage,
@@ -229,6 +253,52 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<F
             .hint(format!("use another name: {}", refused::up(cx).with("--cluster", "another-name")))
             .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", "another-name"))),
     ))
+}
+
+/// Say what changes in a Kafka that runs: Strimzi may restart its brokers for it. A repeated `up` asks nobody.
+fn tell_changes(cx: &Cx, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Object]) {
+    if !live.0.has_status() {
+        return;
+    }
+    let mut changed = Vec::new();
+    for object in wanted {
+        let kind = if object.kind() == "Kafka" { ObservedKind::Kafka } else { ObservedKind::KafkaNodePool };
+        let found = snapshot.get(kind, cx.namespace(), object.name());
+        let (Some(found), Some(spec)) = (found, object.get("/spec")) else { continue };
+        changes(spec, found.json().get("spec").unwrap_or(&Value::Null), "spec", &mut changed);
+    }
+    changed.sort();
+    changed.dedup();
+    if changed.is_empty() {
+        return;
+    }
+    let brokers = live.nodes(snapshot.pools(cx.namespace())).brokers_named();
+    let message = format!(
+        "the Kafka {} gets other settings than it had ({}): Strimzi restarts {brokers} where they need it",
+        cx.cluster(),
+        changed.join(", ")
+    );
+    cx.emit.warn(Some("kafka"), message);
+}
+
+/// The fields of `wanted` that `live` has otherwise.
+fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
+    match (wanted, live) {
+        (Value::Object(fields), _) if !fields.is_empty() => {
+            for (name, value) in fields {
+                changes(value, live.get(name).unwrap_or(&Value::Null), &format!("{at}.{name}"), found);
+            }
+        }
+        // The API server keeps numbers and texts as they were written, users write either.
+        _ if plain(wanted) == plain(live) => {}
+        // Each element may have fields that kstrim does not set: listeners have.
+        (Value::Array(wanted), Value::Array(live)) if wanted.len() <= live.len() => {
+            for (wanted, live) in wanted.iter().zip(live) {
+                changes(wanted, live, at, found);
+            }
+        }
+        _ => found.push(at.to_owned()),
+    }
 }
 
 /// Whether every pool is there too: an apply can be half done (recording 13b).
@@ -340,16 +410,16 @@ async fn give_cluster_id(cx: &Cx, id: &str) -> std::result::Result<(), ApiError>
     let end = Instant::now() + PAUSED;
     loop {
         let kafka = cx.kubectl.find(&path).await?.unwrap_or_default();
-        let there = kafka.pointer("/status/clusterId").and_then(Value::as_str) == Some(id);
-        let conditions = kafka.pointer("/status/conditions").and_then(Value::as_array);
-        let pauses = conditions.into_iter().flatten().any(|c| c["type"] == "ReconciliationPaused");
+        let kafka = observe::Object::new(kafka);
+        let there = LiveKafka(&kafka).cluster_id() == id;
+        let pauses = LiveKafka(&kafka).paused().is_some();
         if there && (pauses || Instant::now() >= end) {
             return Ok(());
         }
         if there {
             tokio::time::sleep(Duration::from_millis(200)).await;
         } else {
-            let uid = kafka.pointer("/metadata/uid").cloned().unwrap_or_default();
+            let uid = kafka.uid();
             let status = json!({"metadata": {"uid": uid}, "status": {"clusterId": id}});
             let kind = "kafka.kafka.strimzi.io";
             cx.kubectl.patch(cx.namespace(), kind, cx.cluster(), &status, Some("status")).await?;

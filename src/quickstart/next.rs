@@ -10,7 +10,10 @@ pub fn next(cx: &Cx) -> Next {
     let snapshot = cx.store.snapshot();
     let bootstrap = snapshot
         .kafka(namespace, cluster)
-        .and_then(|k| k.listeners().iter().find(|l| l.name == "plain").map(|l| l.bootstrap.to_owned()))
+        .and_then(|k| {
+            let plain = k.plain_listener()?;
+            Some(k.addresses().find(|a| a.listener == Some(plain))?.bootstrap.to_owned())
+        })
         .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:9092"));
     let mut pods: Vec<_> =
         snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).map(|p| p.0.name().to_owned()).collect();

@@ -36,6 +36,22 @@ pub fn storage_class(cx: &Cx) -> Option<&'static str> {
     (count(cx) > 1).then_some(STORAGE_CLASS)
 }
 
+/// Why the nodes beside the control plane have to be started again, if so: the API server answers without them, and takes
+/// them for well for 50 s (`node-monitor-grace-period`).
+///
+/// # Errors
+/// When minikube cannot be run.
+pub async fn stopped(cx: &Cx) -> Result<Option<String>> {
+    if count(cx) < 2 || cx.starting() || !cx.profile_is_ours.get() {
+        return Ok(None);
+    }
+    Ok(match cx.minikube.stopped_workers().await? {
+        None => Some("minikube cannot see all of its nodes".to_owned()),
+        Some(nodes) if nodes.is_empty() => None,
+        Some(nodes) => Some(format!("stopped: {}", nodes.join(", "))),
+    })
+}
+
 /// Wait until minikube has added all nodes: images have to be on each, and Kafka's pods go where there is room.
 ///
 /// # Errors

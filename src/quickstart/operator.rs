@@ -41,7 +41,7 @@ impl Operator {
     async fn elsewhere(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Doneness> {
         abroad::look(cx, snapshot).await;
         let seen = abroad::seen(cx, snapshot.clone());
-        let Some(found) = seen.operator_of(cx.namespace()) else {
+        let Some(found) = seen.operator_of(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending("the operator is not installed".into()));
         };
         let what = format!("the operator {} in namespace {}", found.0.name(), found.0.namespace());
@@ -108,7 +108,9 @@ impl Task<Cx> for Operator {
         let install = sources::install(cx).await?;
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);
-        if live.is_none() && abroad::seen(cx, snapshot.clone()).operator_of(cx.namespace()).is_some() {
+        if live.is_none()
+            && abroad::seen(cx, snapshot.clone()).operator_of(cx.namespace(), cx.cluster()).is_some()
+        {
             // That of another namespace is adopted.
             return Ok(());
         }

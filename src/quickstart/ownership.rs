@@ -14,7 +14,8 @@ use crate::exec::cancel::Reason;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
-use crate::observe::{ApiError, Kind as ObservedKind};
+use crate::observe::kafka::Kafka;
+use crate::observe::{self, ApiError, Kind as ObservedKind};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::machine::OnDisk;
 
@@ -272,16 +273,16 @@ fn collection(kind: &str, namespace: &str) -> Option<String> {
 pub async fn change_kafka(
     cx: &Cx,
     adopt: bool,
-    seen: Option<&Value>,
+    seen: Option<&observe::Object>,
     doing: &str,
-    patch: impl FnMut(&Value) -> Option<Value>,
+    mut patch: impl FnMut(&Kafka<'_>) -> Option<Value>,
 ) -> Result<bool> {
     let installation = installation(cx).await?;
     let collection = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
     let path = format!("{collection}/{}", cx.cluster());
     let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka", &e))?;
-    let uid = |kafka: &Value| kafka.pointer("/metadata/uid").cloned();
-    let Some(kafka) = kafka.filter(|now| seen.is_none_or(|seen| uid(seen) == uid(now))) else {
+    let uid = |kafka: &Value| kafka.pointer("/metadata/uid").and_then(Value::as_str) == seen.map(|o| o.uid());
+    let Some(kafka) = kafka.filter(|now| seen.is_none() || uid(now)) else {
         let message = format!("the Kafka {} was deleted or replaced in the meantime", cx.cluster());
         return Err(Box::new(
             Failure::new(REPLACED, Kind::Task, message)
@@ -294,6 +295,7 @@ pub async fn change_kafka(
         let what = format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace());
         return Err(refused::foreign(cx, refused::KAFKA, what, "--cluster"));
     };
+    let patch = |now: &Value| patch(&Kafka(&observe::Object::new(now.clone())));
     let changed = change::patch(&cx.kubectl, &installation, &owned, patch).await;
     changed.map_err(|e| api_failure(cx, doing, &e))
 }

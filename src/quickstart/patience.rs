@@ -134,8 +134,7 @@ impl Patience {
 /// What the predicates are held against.
 pub fn expect(cx: &Cx) -> Expect {
     let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
-    expect.flags = cx.settings.target.flags();
-    expect.kubectl = format!("kstrim kubectl{} -- ", expect.flags);
+    expect.aims = cx.settings.target.aims();
     expect
 }
 

@@ -35,7 +35,9 @@ pub fn tell(cx: &Cx, operators: &[Value]) {
     if cx.rivals_told.replace(true) {
         return;
     }
-    let Some(finding) = explain::rivals(operators, &patience::expect(cx)) else { return };
+    let Some(finding) = explain::rivals(operators, &cx.store.snapshot(), &patience::expect(cx)) else {
+        return;
+    };
     let hint = finding.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
     cx.emit.send(Event::Warning {
         task: Some("operator".to_owned()),

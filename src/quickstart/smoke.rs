@@ -22,7 +22,6 @@ use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
 use crate::kafka::{KafkaError, Security};
 use crate::manifest::Object;
-use crate::manifest::listener::is_inner;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::tool::kubectl::{Forward, Kubectl};
 
@@ -266,21 +265,18 @@ pub fn new_topic(name: &str, resource: &Object) -> NewTopic {
 
 /// The port of the first internal listener without TLS and without authentication.
 fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16> {
-    let kafka = snapshot.kafka(namespace, cluster);
-    let listeners = kafka.as_ref().and_then(|k| k.0.json().pointer("/spec/kafka/listeners")?.as_array());
-    let plain = listeners.into_iter().flatten().find(|l| {
-        is_inner(l) && l["tls"] != true && l.get("authentication").is_none_or(serde_json::Value::is_null)
-    });
-    plain.and_then(|l| l["port"].as_u64()).and_then(|p| u16::try_from(p).ok()).ok_or_else(|| {
-        Box::new(
-            Failure::new(
-                NO_LISTENER,
-                Kind::Smoke,
-                format!("the Kafka {cluster} has no internal listener without TLS and authentication"),
-            )
+    let plain = snapshot.kafka(namespace, cluster).and_then(|kafka| kafka.plain_listener()?.port());
+    plain.ok_or_else(|| no_plain_listener(cluster))
+}
+
+/// The refusal of a Kafka without a listener that asks for nothing.
+pub fn no_plain_listener(cluster: &str) -> Box<Failure> {
+    let message = format!("the Kafka {cluster} has no internal listener without TLS and authentication");
+    let failure = Failure::new(NO_LISTENER, Kind::Smoke, message);
+    Box::new(
+        failure
             .hint("add one to spec.kafka.listeners: {name: plain, port: 9092, type: internal, tls: false}"),
-        )
-    })
+    )
 }
 
 /// Where to begin: a broker by the name that its certificate has.

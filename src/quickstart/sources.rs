@@ -135,8 +135,9 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
         from.push(format!("images are pulled with the Secret {}", names.join(", ")));
     }
     let file = cx.settings.pull_config.as_deref();
-    let secret =
-        file.map(|file| pull::secret(file, run.iter().map(AsRef::as_ref), cx.namespace())).transpose()?;
+    let secret = file
+        .map(|file| pull::secret(file, run.iter().map(AsRef::as_ref), &cx.settings.target))
+        .transpose()?;
     // The digest is over what is applied, so that other settings are seen as a change.
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());

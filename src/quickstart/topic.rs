@@ -7,7 +7,6 @@
 use std::cell::Cell;
 
 use async_trait::async_trait;
-use serde_json::Value;
 
 use super::ownership;
 use super::patience::Patience;
@@ -20,6 +19,7 @@ use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::Created;
 use crate::manifest::{Object as Rendered, render};
+use crate::observe::kafka::Entity;
 use crate::observe::strimzi::KafkaTopic;
 use crate::observe::{Kind as ObservedKind, Object, Snapshot};
 use crate::ready::Readiness;
@@ -186,10 +186,7 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
 /// Whether a topic operator serves the run's Kafka: according to the live Kafka, or else to the preset.
 pub fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
-        Some(kafka) => {
-            let asked = kafka.0.json().pointer("/spec/entityOperator/topicOperator");
-            asked.is_some_and(Value::is_object) && (!cx.owns(kafka.0.json()) || operated(cx))
-        }
+        Some(kafka) => kafka.operates_here(Entity::Topic) && (!cx.owns(kafka.0.json()) || operated(cx)),
         None => operated(cx),
     }
 }

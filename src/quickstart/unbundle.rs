@@ -124,6 +124,6 @@ pub fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
                 "see what it is for: {}",
                 CommandLine::new("kstrim bundle inspect").arg(bundle.path.display())
             ))
-            .hint("or write one for this set: kstrim bundle create -o FILE"),
+            .hint(format!("or write one for this set: {}", CommandLine::new("kstrim bundle create -o FILE"))),
     )
 }

@@ -73,6 +73,9 @@ pub struct Task {
     pub detail: String,
 }
 
+/// The task after which the brokers serve.
+const BROKERS: &str = "kafka";
+
 /// One run.
 #[derive(Debug, Default)]
 pub struct Run {
@@ -86,7 +89,8 @@ pub struct Run {
     pub tasks: Vec<Task>,
     /// The smoke test's measurements, once there are any.
     pub smoke: Option<SmokeReport>,
-    /// When the first messages had come back, from the run's begin, where other tasks went on after it.
+    /// When the first messages had come back, from the run's begin, where this run made the brokers serve and other
+    /// tasks went on after it.
     pub verified: Option<Duration>,
     /// When it began by the calendar.
     began: Option<Timestamp>,
@@ -162,8 +166,11 @@ impl Run {
             Event::Smoke(report) => {
                 self.smoke = Some(report.clone());
                 let open = self.tasks.iter().filter(|t| !matches!(t.status, Status::Ended(_))).count();
+                // A Kafka that was found running could be used before.
+                let new =
+                    self.tasks.iter().any(|t| t.id == BROKERS && t.status == Status::Ended(Outcome::Done));
                 // The smoke test's own task is one of them.
-                if report.verified > 0 && open > 1 {
+                if report.verified > 0 && open > 1 && new {
                     self.verified.get_or_insert(self.now);
                 }
                 Change::Told

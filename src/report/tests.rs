@@ -9,7 +9,7 @@ use super::runs::{self, Step};
 use indicatif::{InMemoryTerm, TermLike};
 
 use super::*;
-use crate::event::{Event, Unit};
+use crate::event::{Event, Outcome, Unit};
 
 /// A stream that keeps what is written.
 #[derive(Clone, Default)]
@@ -468,4 +468,18 @@ fn colours_and_glyphs_follow_the_conventions() {
     for (vars, unicode) in glyphs {
         assert_eq!(resolve(OutputMode::Auto, true, true, &env(vars)).stderr.unicode, unicode, "{vars:?}");
     }
+}
+
+#[test]
+fn a_kafka_that_was_there_is_not_usable_from_now_on() {
+    let mut up = runs::up();
+    for (_, event) in &mut up {
+        if let Event::TaskFinished { task, outcome, .. } = event
+            && task == "kafka"
+        {
+            *outcome = Outcome::AlreadyDone;
+        }
+    }
+    let text = plain(&up, Talk::default());
+    assert!(text.contains("through topic") && !text.contains("first message verified"), "{text}");
 }

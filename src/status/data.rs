@@ -26,6 +26,8 @@ pub struct Status {
     pub profile: Profile,
     /// The Kubernetes API server.
     pub api_server: ApiServer,
+    /// The nodes of the cluster, by name; empty if they could not be looked at.
+    pub nodes: Vec<Node>,
     /// The namespace; null if there is none or it could not be looked at.
     pub namespace: Option<Namespace>,
     /// Strimzi's cluster operator; null if there is none or it could not be looked at.
@@ -104,6 +106,15 @@ pub struct ApiServer {
     pub answers: bool,
     /// Why not, if it was asked.
     pub error: Option<String>,
+}
+
+/// A node of the cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Whether its kubelet is well and pods may be put there. Kubernetes notices after 50 s that a node has gone.
+    pub ready: bool,
 }
 
 /// The namespace of operator and Kafka.

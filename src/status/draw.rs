@@ -1,7 +1,7 @@
 //! The document for people, at any width.
 
 use super::data::{
-    Claim, Component, Finding, Kafka, Level, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
+    Claim, Component, Finding, Kafka, Level, Node, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
 };
 use crate::event::counted;
 use crate::report::style::{Look, Spans, Tone};
@@ -98,6 +98,7 @@ impl Page {
 
     fn facts(&mut self, status: &Status) {
         self.profile(&status.profile);
+        self.lost_nodes(&status.nodes);
         let (tone, said) = match (&status.api_server.error, status.api_server.answers) {
             (_, true) => (Tone::Good, "answers".to_owned()),
             (Some(error), _) => (Tone::Bad, format!("does not answer: {error}")),
@@ -154,6 +155,12 @@ impl Page {
         has.extend(profile.runtime.clone());
         if !has.is_empty() {
             self.fact("", Tone::Plain, &has.join(", "));
+        }
+    }
+
+    fn lost_nodes(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| !node.ready) {
+            self.fact("", Tone::Bad, &format!("the node {} is not ready", node.name));
         }
     }
 

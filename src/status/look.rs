@@ -314,8 +314,9 @@ impl Looker {
             futures_util::future::join_all(kinds.iter().map(|k| self.list(kubectl, *k, guess)))
         };
         let more = futures_util::future::join_all(self.more.iter().map(|k| self.list(kubectl, *k, guess)));
-        let (more, version, marker, core, custom) = tokio::join!(
+        let (more, nodes, version, marker, core, custom) = tokio::join!(
             more,
+            self.list(kubectl, Kind::Node, guess),
             kubectl.get("/version"),
             kubectl.find(ownership::MARKER),
             all(&CORE),
@@ -333,6 +334,10 @@ impl Looker {
                 Err(error) if absent(&error) => store.replace(kind, Vec::new()),
                 Err(error) => refused.push((kind, error)),
             }
+        }
+        // Who may look into a namespace only is not told of the nodes.
+        if let Ok(nodes) = nodes {
+            store.replace(Kind::Node, nodes);
         }
         self.abroad(kubectl, &store).await;
         // Only a Connect has connectors.
@@ -397,7 +402,8 @@ impl Looker {
     /// The pods and events of an operator in another namespace.
     async fn abroad(&self, kubectl: &Kubectl, store: &Store) {
         let snapshot = store.snapshot();
-        let operator = snapshot.operator_of(&self.place.namespace).map(|o| o.0.namespace());
+        let operator =
+            snapshot.operator_of(&self.place.namespace, &self.place.cluster).map(|o| o.0.namespace());
         let Some(home) = operator.filter(|home| *home != self.place.namespace) else { return };
         for kind in [Kind::Pod, Kind::Event] {
             let more =
@@ -444,7 +450,7 @@ fn place(target: &Target) -> Place {
         profile: target.profile.to_string(),
         namespace: target.namespace.to_string(),
         cluster: target.cluster.to_string(),
-        flags: target.flags(),
+        aims: target.aims(),
     }
 }
 

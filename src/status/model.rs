@@ -7,13 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
 use crate::cluster::installation;
+use crate::command_line::Aim;
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
 use crate::names::is_context;
 use crate::observe::Snapshot;
+use crate::observe::kafka::{Kafka, KafkaNodePool};
 use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
-use crate::observe::strimzi::{Kafka, KafkaNodePool, PAUSE};
+use crate::observe::strimzi::PAUSE;
 use crate::quickstart::ownership;
 use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};
@@ -27,8 +29,8 @@ pub struct Place {
     pub namespace: String,
     /// Name of the Kafka.
     pub cluster: String,
-    /// Flags that name the target in commands to paste, with a leading blank; empty for the defaults.
-    pub flags: String,
+    /// Flags that name the target in commands to paste.
+    pub aims: Vec<Aim>,
 }
 
 /// What is known besides the cluster's objects.
@@ -61,12 +63,8 @@ impl Facts {
     pub fn expect(&self) -> Expect {
         let place = &self.place;
         let mut expect = Expect::kafka(&place.namespace, &place.cluster).scope(Scope::Everything);
-        expect.flags.clone_from(&place.flags);
-        expect.kubectl = if self.our_kubeconfig {
-            format!("kstrim kubectl{} -- ", place.flags)
-        } else {
-            format!("minikube kubectl -p {} -- ", place.profile)
-        };
+        expect.aims.clone_from(&place.aims);
+        expect.by_minikube = (!self.our_kubeconfig).then(|| place.profile.clone());
         expect
     }
 
@@ -114,6 +112,7 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
             answers: facts.answers(),
             error: facts.api.as_ref().and_then(|a| a.as_ref().err()).cloned(),
         },
+        nodes: nodes(snapshot),
         namespace: snapshot.namespace(&expect.namespace).map(|ns| data::Namespace {
             name: ns.0.name().to_owned(),
             terminating: ns.terminating(),
@@ -138,6 +137,13 @@ pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Time
         kafka,
         findings,
     }
+}
+
+fn nodes(snapshot: &Snapshot) -> Vec<data::Node> {
+    let all = snapshot.nodes().map(|node| data::Node { name: node.0.name().to_owned(), ready: node.ready() });
+    let mut all: Vec<data::Node> = all.collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
 
 /// What the rules find, and which cause is certain: by the objects' own times, since a single look
@@ -182,12 +188,12 @@ fn standing(
     kafka: Option<&data::Kafka>,
     components: &[data::Component],
 ) -> Option<Standing> {
-    let Place { profile, namespace, cluster, flags } = &facts.place;
-    let up = || format!("kstrim up{flags}");
-    let missing = |reason: String| Some(Standing { reason, next: vec![up()] });
+    let Place { profile, namespace, cluster, .. } = &facts.place;
+    let command = |words| scene.expect.kstrim(words).to_string();
+    let missing = |reason: String| Some(Standing { reason, next: vec![command("up")] });
     let waiting = |reason: String| {
         // A certain cause comes with its own hints; otherwise time is what it needs.
-        let watch = verdict.terminal.is_none().then(|| format!("kstrim status --watch{flags}"));
+        let watch = verdict.terminal.is_none().then(|| command("status --watch"));
         Some(Standing { reason, next: watch.into_iter().collect() })
     };
     if !facts.answers() {
@@ -233,6 +239,8 @@ fn standing(
     }
     let part = || components.iter().find_map(|c| Some(format!("{}: {}", c.name, c.reason.as_ref()?)));
     match kafka.reason.clone().or_else(|| operator.reason.clone()).or_else(part) {
+        // `up` starts a node of its own profile again; time alone does not.
+        Some(reason) if facts.ours && scene.snapshot.nodes().any(|node| !node.ready()) => missing(reason),
         Some(reason) => waiting(reason),
         None => None,
     }
@@ -304,14 +312,13 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
     let kafka = scene.kafka()?;
     let reason = why(ready::kafka(scene, verdict));
     let known = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
-    let json = kafka.0.json();
     Some(data::Kafka {
         name: kafka.0.name().to_owned(),
         ready: reason.is_none(),
         reason,
         version: known(kafka.version()),
         wanted_version: known(kafka.wanted_version()),
-        metadata_version: known(crate::observe::object::text(json, "/status/kafkaMetadataVersion")),
+        metadata_version: known(kafka.metadata_version()),
         cluster_id: known(kafka.cluster_id()),
         generation: kafka.0.generation(),
         observed_generation: kafka.0.observed_generation(),
@@ -343,7 +350,7 @@ fn pool(scene: &Scene<'_>, pool: &KafkaNodePool<'_>) -> data::Pool {
         roles: pool.roles().into_iter().map(str::to_owned).collect(),
         wanted: pool.wanted(),
         ready: scene.nodes().filter(|p| mine(p) && p.ready()).count() as u64,
-        node_ids: pool.node_ids(),
+        node_ids: pool.node_ids().into_iter().map(i64::from).collect(),
         observed: pool.0.observed(),
     }
 }
@@ -386,7 +393,7 @@ fn pod_state(snapshot: &Snapshot, pod: Pod<'_>) -> String {
         {
             "image cannot be pulled".to_owned()
         }
-        _ => ready::pod_state_with_events(snapshot, pod),
+        _ => ready::pod_state_in(snapshot, pod),
     }
 }
 
@@ -435,14 +442,13 @@ fn size(claim: &Claim<'_>) -> String {
 
 fn addresses(kafka: &Kafka<'_>) -> data::Addresses {
     let listeners: Vec<data::Listener> = kafka
-        .listeners()
-        .into_iter()
-        .filter(|l| !l.bootstrap.is_empty())
-        .map(|l| data::Listener {
-            name: l.name.to_owned(),
-            kind: l.kind.to_owned(),
-            tls: l.tls,
-            bootstrap: l.bootstrap.to_owned(),
+        .addresses()
+        .filter(|a| !a.bootstrap.is_empty())
+        .map(|a| data::Listener {
+            name: a.name.to_owned(),
+            kind: a.listener.map_or("", |l| l.kind()).to_owned(),
+            tls: a.listener.is_some_and(|l| l.tls()),
+            bootstrap: a.bootstrap.to_owned(),
         })
         .collect();
     let first = listeners.iter().find(|l| !l.tls).or(listeners.first());

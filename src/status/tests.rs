@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::data::{Level, Part, ProfileState, Status};
 use super::draw;
 use super::model::{self, Facts, Memory, Place};
+use crate::command_line::Aim;
 use crate::observe::{Kind, Snapshot, Store};
 use crate::report::Look;
 use crate::tool::minikube_output::{self, Listed, State};
@@ -71,7 +72,7 @@ fn running() -> Facts {
             profile: "kstrim2".into(),
             namespace: "kafka".into(),
             cluster: "my-cluster".into(),
-            flags: " --profile kstrim2".into(),
+            aims: vec![Aim { long: "--profile", value: "kstrim2".into() }],
         },
         listed,
         state: Some(State::Running),

@@ -19,7 +19,8 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
-use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::observe::kafka::Kafka;
+use crate::observe::{Kind as ObservedKind, Object, Snapshot};
 use crate::quickstart::component as beside;
 use crate::quickstart::held;
 use crate::quickstart::ownership::{self, api_failure};
@@ -39,7 +40,8 @@ const DELETE: Duration = Duration::from_secs(120);
 
 /// What is there of a component.
 pub struct Plan {
-    component: &'static Component,
+    /// Which.
+    pub component: &'static Component,
     /// Whether there is something to remove.
     pub there: bool,
     /// The topics that are deleted with it: none if it does not exist, except those that an earlier run of `remove`
@@ -285,10 +287,11 @@ impl Task<Cx> for Away {
         let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
         let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
         let kafka = found.map_err(|e| api_failure(cx, "look at the Kafka", &e))?.unwrap_or_default();
-        if component::take(&kafka, &self.names).is_some() {
+        let kafka = Object::new(kafka);
+        if component::take(kafka.json(), &self.names).is_some() {
             self.patience.changed_now();
             // Fields that kstrim marked as its own: removing them needs no further consent.
-            let take = |now: &Value| component::take(now, &self.names);
+            let take = |now: &Kafka<'_>| component::take(now.0.json(), &self.names);
             ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka", take).await?;
             self.patience.changed_now();
         }

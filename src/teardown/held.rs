@@ -26,7 +26,7 @@ pub fn refuse<'a>(cx: &Cx, objects: impl IntoIterator<Item = (&'a str, &'a Value
         if held(object, Timestamp::now()).is_some() {
             let mut object = object.clone();
             object["kind"] = kind.into();
-            return Err(Box::new(explain::held(&object, &patience::expect(cx).kubectl)));
+            return Err(Box::new(explain::held(&object, &patience::expect(cx))));
         }
     }
     Ok(())

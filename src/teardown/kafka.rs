@@ -12,7 +12,8 @@ use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
 use crate::manifest::label::ID;
-use crate::observe::ApiErrorKind;
+use crate::observe::kafka as live;
+use crate::observe::{ApiErrorKind, Object};
 use crate::quickstart::held;
 use crate::quickstart::kafka::CLUSTER_ID;
 use crate::quickstart::ownership::{self, api_failure};
@@ -120,8 +121,8 @@ impl Kafka {
     async fn label_claims(&self, cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
         let cluster_id = resources
             .iter()
-            .find_map(|(_, object)| object.pointer("/status/clusterId").and_then(Value::as_str))
-            .filter(|_| self.keep_data);
+            .map(|(_, object)| live::Kafka(&Object::new(object.clone())).cluster_id().to_owned())
+            .find(|id| !id.is_empty() && self.keep_data);
         let installation = ownership::installation(cx).await?;
         let collection = super::volumes::collection(cx);
         for claim in items(cx, &with_labels(&collection, &of_cluster(cx))).await? {
@@ -130,7 +131,7 @@ impl Kafka {
             };
             let patch = |_: &Value| {
                 let mut patch = json!({"metadata": {"labels": {ID: installation.id()}}});
-                if let Some(id) = cluster_id {
+                if let Some(id) = &cluster_id {
                     patch["metadata"]["annotations"] = json!({CLUSTER_ID: id});
                 }
                 Some(patch)

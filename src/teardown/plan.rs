@@ -14,7 +14,7 @@ use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
 use crate::context::Cx;
 use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
-use crate::observe::object::text;
+use crate::observe::kafka;
 use crate::quickstart::ownership::{self, api_failure};
 use crate::quickstart::smoke::{self, Brokers};
 
@@ -120,9 +120,7 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
 fn ephemeral(inventory: &Inventory) -> bool {
     let storages =
         inventory.of_class(Class::Owned).filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool"));
-    let mut kinds = storages
-        .flat_map(|item| ["/spec/storage/type", "/spec/kafka/storage/type"].map(|at| text(&item.object, at)));
-    kinds.any(|kind| kind == "ephemeral")
+    storages.flat_map(|item| kafka::storages(&item.object)).any(|storage| storage["type"] == "ephemeral")
 }
 
 /// The Kafkas and node pools with a volume that Strimzi deletes with them.
@@ -135,11 +133,7 @@ fn claims_deleted(inventory: &Inventory) -> Vec<String> {
 
 /// Whether one of a resource's storages has `deleteClaim`, alone or as a volume of a `jbod`.
 fn deletes_claims(object: &Value) -> bool {
-    ["/spec/storage", "/spec/kafka/storage", "/spec/zookeeper/storage"].into_iter().any(|at| {
-        let storage = object.pointer(at);
-        let volumes = storage.and_then(|s| s["volumes"].as_array()).into_iter().flatten();
-        storage.into_iter().chain(volumes).any(|volume| volume["deleteClaim"] == true)
-    })
+    kafka::storages(object).any(|storage| storage["deleteClaim"] == true)
 }
 
 /// How many topics the brokers have, if they can be asked; without Kafka's own.

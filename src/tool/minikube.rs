@@ -184,6 +184,15 @@ impl Minikube {
         output::status(code, &output.text(), &output.stderr).ok_or_else(|| self.unexpected(&cmd, &output))
     }
 
+    /// The nodes beside the control plane whose machine does not run; `None` where minikube cannot see one of them.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn stopped_workers(&self) -> Result<Option<Vec<String>>> {
+        let cmd = self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60));
+        Ok(output::stopped_workers(&self.run(&cmd).await?.text()))
+    }
+
     /// The profile's configuration as minikube has it on file.
     ///
     /// # Errors

@@ -194,6 +194,7 @@ pub enum State {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct StatusJson {
+    name: String,
     host: String,
     #[serde(rename = "APIServer")]
     api_server: String,
@@ -232,6 +233,13 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
     })
 }
 
+/// The nodes beside the control plane whose machine does not run, from `minikube status -o json` of a profile of several
+/// nodes. `None` where a machine cannot be seen: then minikube (1.38.1) prints `null` for all of them.
+pub fn stopped_workers(stdout: &str) -> Option<Vec<String>> {
+    let all: Vec<StatusJson> = serde_json::from_str(stdout.trim()).ok()?;
+    Some(all.into_iter().skip(1).filter(|node| node.host != "Running").map(|node| node.name).collect())
+}
+
 /// Keys and values of the user's own `minikube config view` (`- memory: 8192` lines).
 pub fn config_view(stdout: &str) -> Vec<(String, String)> {
     stdout
@@ -244,6 +252,21 @@ pub fn config_view(stdout: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Seen on minikube 1.38.1 with `docker stop n3-m03`, and with `docker rm -f n3-m03`.
+    #[test]
+    fn a_stopped_worker_is_named() {
+        let node = |name: &str, host: &str, worker: bool| {
+            format!(
+                r#"{{"Name":"{name}","Host":"{host}","Kubelet":"{host}","APIServer":"Irrelevant","Kubeconfig":"Irrelevant","Worker":{worker}}}"#
+            )
+        };
+        let all =
+            [node("n3", "Running", false), node("n3-m02", "Running", true), node("n3-m03", "Stopped", true)];
+        assert_eq!(stopped_workers(&format!("[{}]", all.join(","))), Some(vec!["n3-m03".to_owned()]));
+        assert_eq!(stopped_workers(&format!("[{}]", all[..2].join(","))), Some(vec![]));
+        assert_eq!(stopped_workers("null"), None);
+    }
 
     /// Every recorded `minikube` command of a scenario: argv, exit, stdout, stderr.
     fn recorded(scenario: &str) -> Vec<(Vec<String>, i32, String, String)> {

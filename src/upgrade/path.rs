@@ -1,9 +1,8 @@
 //! From what runs to what is wanted: a path of releases over the catalogue, or the rule that forbids
 //! one. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use super::rule::Rule;
+use super::search::{self, Leg, serves, serves_both};
 use crate::catalogue::{Mode, Release, find, releases};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Minor, Version};
@@ -13,6 +12,37 @@ pub(crate) use crate::errors::UPGRADE_NO_PATH as NO_PATH;
 
 /// The first release that upgrades Kafka in KRaft mode.
 const KRAFT: Version = Version::new(0, 39, 0);
+/// How far a Kafka is on its way from ZooKeeper to KRaft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metadata {
+    /// In ZooKeeper, without node pools.
+    Zookeeper,
+    /// In ZooKeeper; the brokers are in node pools, as the migration needs them.
+    Pooled,
+    /// ZooKeeper and KRaft: the migration has begun, and can be rolled back.
+    Migrating,
+    /// ZooKeeper is being given up, which cannot be rolled back.
+    Finishing,
+    /// In KRaft; the resource still has fields that only ZooKeeper needed.
+    Unfinished,
+    /// In KRaft.
+    Kraft,
+}
+
+impl Metadata {
+    /// The mode in which Kafka's resource is written.
+    pub const fn mode(self) -> Mode {
+        match self {
+            Self::Zookeeper | Self::Pooled | Self::Migrating | Self::Finishing => Mode::Zookeeper,
+            Self::Unfinished | Self::Kraft => Mode::Kraft,
+        }
+    }
+
+    /// Whether a migration has begun and is not at its end.
+    pub const fn begun(self) -> bool {
+        matches!(self, Self::Migrating | Self::Finishing)
+    }
+}
 
 /// What runs.
 #[derive(Debug, Clone)]
@@ -23,12 +53,19 @@ pub struct State {
     pub kafka: Version,
     /// The metadata version, or with ZooKeeper the inter-broker protocol's, if it is set.
     pub level: Option<String>,
-    /// How Kafka keeps its metadata.
-    pub mode: Mode,
+    /// Where Kafka keeps its metadata.
+    pub metadata: Metadata,
     /// The Kubernetes, if it is known.
     pub kubernetes: Option<Minor>,
     /// Whether all that is stored is stored as `v1`.
     pub converted: bool,
+}
+
+impl State {
+    /// How Kafka keeps its metadata.
+    pub const fn mode(&self) -> Mode {
+        self.metadata.mode()
+    }
 }
 
 /// A step at a stop.
@@ -58,6 +95,12 @@ pub enum Action {
     },
     /// The resources as the release has them.
     Resources,
+    /// A node pool for the brokers, who stay what they are.
+    Pools,
+    /// Controllers, to which the metadata is copied; ZooKeeper goes on being written.
+    Migrate,
+    /// KRaft alone, without ZooKeeper.
+    Kraft,
     /// Everything stored as `v1`.
     Convert,
 }
@@ -80,6 +123,8 @@ pub struct Stop {
     pub kafka: Version,
     /// The level when it is left.
     pub level: Option<String>,
+    /// The mode when it is left.
+    pub mode: Mode,
     /// The steps in their order.
     pub steps: Vec<Step>,
 }
@@ -101,12 +146,18 @@ pub fn same_level(a: &str, b: &str) -> bool {
     bare(a) == bare(b) && (!a.contains('-') || !b.contains('-') || a == b)
 }
 
-/// The way to `target`, with `kafka` there, or with the release's default. Empty when all is so already.
+/// The way to `target`, with `kafka` there, or with the release's default. Empty when all is so already. `kraft`:
+/// migrated there even if the release still has ZooKeeper.
 ///
 /// # Errors
 /// [`NO_PATH`], whose first cause names the rule.
-pub fn plan(state: &State, target: &'static Release, kafka: Option<&Version>) -> Result<Vec<Stop>> {
-    let refuse = Refuse { state, target };
+pub fn plan(
+    state: &State,
+    target: &'static Release,
+    kafka: Option<&Version>,
+    kraft: bool,
+) -> Result<Vec<Stop>> {
+    let refuse = Refuse { state, target, kraft };
     if target.version < state.release.version {
         return Err(refuse.by(
             Rule::NoDowngrade,
@@ -140,11 +191,13 @@ pub fn plan(state: &State, target: &'static Release, kafka: Option<&Version>) ->
         return Err(refuse.by(Rule::KafkaSupported, because));
     }
     let moves = target.version != state.release.version || wanted != state.kafka;
-    if state.mode == Mode::Kraft && state.release.version < KRAFT && moves {
+    if state.mode() == Mode::Kraft && state.release.version < KRAFT && moves {
         return Err(refuse.by(Rule::KraftFrom039, format!("Strimzi {} is installed", state.release.version)));
     }
-    if !target.can(state.mode) {
-        return Err(refuse.zookeeper());
+    let at = if state.metadata.begun() { &state.release.version } else { &target.version };
+    if refuse.migrates(target) && *at < search::MIGRATES {
+        let because = format!("the Kafka would be migrated with Strimzi {at}");
+        return Err(refuse.by(Rule::MigratesFrom045, because));
     }
     if let Some(k8s) = state.kubernetes.filter(|k| moves && !target.kubernetes.contains(*k)) {
         let because = format!(
@@ -153,84 +206,25 @@ pub fn plan(state: &State, target: &'static Release, kafka: Option<&Version>) ->
         );
         return Err(refuse.by(Rule::Kubernetes, because));
     }
-    let Some(way) = search(state, target, state.kubernetes) else {
+    let Some(way) = refuse.way(state, target, state.kubernetes) else {
         return Err(refuse.blocked());
     };
-    Ok(stops(state, &way, wanted))
+    Ok(stops(state, &way, &wanted))
 }
 
-/// What a release on the way is left with.
-struct Leg {
-    release: &'static Release,
-    /// The Kafka it is reached with.
-    kafka: Version,
-    converted: bool,
-}
-
-/// The fewest releases; of several ways the one over newer releases.
-fn search(state: &State, target: &'static Release, kubernetes: Option<Minor>) -> Option<Vec<Leg>> {
-    let mut before: BTreeMap<&Version, &'static Release> = BTreeMap::new();
-    let mut kafka: BTreeMap<&Version, Version> = BTreeMap::new();
-    kafka.insert(&state.release.version, state.kafka.clone());
-    let mut queue = VecDeque::from([state.release]);
-    while let Some(at) = queue.pop_front() {
-        if at.version == target.version {
-            break;
-        }
-        for next in releases().iter().rev() {
-            let ahead = next.version > at.version && next.version <= target.version;
-            let fits = next.can(state.mode) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
-            if !ahead || !fits || kafka.contains_key(&next.version) || !readable(at, next) {
-                continue;
-            }
-            let Some(carried) = carry(at, next, &kafka[&at.version]) else { continue };
-            kafka.insert(&next.version, carried);
-            before.insert(&next.version, at);
-            queue.push_back(next);
-        }
-    }
-    let mut way = vec![target];
-    while let Some(at) = way.last().filter(|r| r.version != state.release.version) {
-        way.push(before.get(&at.version)?);
-    }
-    way.reverse();
-    let mut converted = state.converted;
-    let mut legs = Vec::new();
-    for release in way {
-        legs.push(Leg { release, kafka: kafka[&release.version].clone(), converted });
-        converted |= serves_both(release);
-    }
-    Some(legs)
-}
-
-fn serves(release: &Release, version: &str) -> bool {
-    release.api_versions.iter().any(|v| v == version)
-}
-
-fn serves_both(release: &Release) -> bool {
-    serves(release, "v1") && serves(release, "v1beta2")
-}
-
-/// Whether `next` can read what `at` leaves: the stored versions, once converted.
-fn readable(at: &Release, next: &Release) -> bool {
-    serves(next, "v1beta2") || serves(at, "v1")
-}
-
-/// The Kafka that goes from one release to the next: the one that runs, or the newest that both know.
-fn carry(at: &Release, next: &Release, kafka: &Version) -> Option<Version> {
-    if next.kafka_version(kafka).is_some() {
-        return Some(kafka.clone());
-    }
-    let mut both = at.kafka.iter().filter(|k| k.version > *kafka && next.kafka_version(&k.version).is_some());
-    both.next_back().map(|k| k.version.clone())
-}
-
-fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
+fn stops(state: &State, way: &[Leg], wanted: &Version) -> Vec<Stop> {
     let mut all = Vec::new();
-    let mut level_now = state.level.clone();
+    let (mut level_now, mut mode) = (state.level.clone(), state.mode());
     for (index, leg) in way.iter().enumerate() {
         let (release, next) = (leg.release, way.get(index + 1));
-        let leaves_with = next.map_or(&wanted, |n| &n.kafka).clone();
+        let leaves_with = next.map_or(wanted, |n| &n.kafka).clone();
+        // What has begun is ended before anything else is changed.
+        let first = index == 0 && (state.metadata.begun() || state.metadata == Metadata::Unfinished);
+        if first {
+            let stop = migration(state, leg, leg.kafka.clone());
+            (level_now, mode) = (stop.level.clone(), stop.mode);
+            all.push(stop);
+        }
         let mut steps = Vec::new();
         if index > 0 {
             let before = way[index - 1].release.api_versions.iter();
@@ -240,6 +234,7 @@ fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
             }
             let rule = match next {
                 None => Rule::OperatorFirst,
+                _ if leg.migrates => Rule::ZookeeperEnds,
                 Some(next) if !serves(next.release, "v1beta2") && !leg.converted => Rule::V1Conversion,
                 Some(_) => Rule::KafkaSupported,
             };
@@ -254,7 +249,7 @@ fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
             let action = Action::Kafka { from: leg.kafka.clone(), level: level_now.clone() };
             steps.push(Step { action, rule });
         }
-        let goal = level(release, &leaves_with, state.mode);
+        let goal = level(release, &leaves_with, mode);
         let raised = match (&level_now, &goal) {
             (Some(now), Some(goal)) => !same_level(now, goal),
             (None, Some(_)) => moved,
@@ -271,19 +266,60 @@ fn stops(state: &State, way: &[Leg], wanted: Version) -> Vec<Stop> {
             steps.push(Step { action: Action::Convert, rule: Rule::V1Conversion });
         }
         if !steps.is_empty() {
-            all.push(Stop { release, kafka: leaves_with, level: level_now.clone(), steps });
+            all.push(Stop { release, kafka: leaves_with.clone(), level: level_now.clone(), mode, steps });
+        }
+        if leg.migrates && !first {
+            let stop = migration(state, leg, leaves_with);
+            (level_now, mode) = (stop.level.clone(), stop.mode);
+            all.push(stop);
         }
     }
     all
+}
+
+/// From ZooKeeper to KRaft, as far as it is not done: a stop of its own, since no version changes in it.
+fn migration(state: &State, leg: &Leg, kafka: Version) -> Stop {
+    // Each with the state from which on it is done: one that has begun is looked at again.
+    let steps = [
+        (Metadata::Pooled, Action::Pools, Rule::NodePools),
+        (Metadata::Finishing, Action::Migrate, Rule::DualWrite),
+        (Metadata::Unfinished, Action::Kraft, Rule::KraftLast),
+        (Metadata::Kraft, Action::Resources, Rule::WithoutZookeeper),
+    ];
+    let steps = steps.into_iter().filter(|(done, ..)| state.metadata < *done);
+    Stop {
+        release: leg.release,
+        level: level(leg.release, &kafka, Mode::Kraft),
+        kafka,
+        mode: Mode::Kraft,
+        steps: steps.map(|(_, action, rule)| Step { action, rule }).collect(),
+    }
 }
 
 /// What a refusal speaks of.
 struct Refuse<'a> {
     state: &'a State,
     target: &'static Release,
+    kraft: bool,
 }
 
 impl Refuse<'_> {
+    /// Whether the way to `target` leads from ZooKeeper to KRaft.
+    fn migrates(&self, target: &Release) -> bool {
+        let state = self.state;
+        state.mode() == Mode::Zookeeper
+            && (self.kraft || state.metadata.begun() || !target.can(Mode::Zookeeper))
+    }
+
+    /// The releases from a state to a target.
+    fn way(&self, state: &State, target: &'static Release, kubernetes: Option<Minor>) -> Option<Vec<Leg>> {
+        if self.migrates(target) {
+            search::migrating(state, target, kubernetes)
+        } else {
+            search::search(state, target, kubernetes)
+        }
+    }
+
     fn by(&self, rule: Rule, because: String) -> Box<Failure> {
         let kind = if rule == Rule::Kubernetes { Kind::Prerequisite } else { Kind::Usage };
         let (from, to) = (&self.state.release.version, &self.target.version);
@@ -302,6 +338,16 @@ impl Refuse<'_> {
             Rule::KafkaSupported => failure.hint("see which Kafka goes with which Strimzi: kstrim versions"),
             Rule::KraftFrom039 => failure
                 .hint("make a new cluster of a newer release and take the data over with MirrorMaker 2"),
+            Rule::MigratesFrom045 if self.state.metadata.begun() => failure
+                .hint("end the migration as Strimzi's documentation says, then run the same command again"),
+            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.can(Mode::Zookeeper)) {
+                Some(last) => failure.hint(format!("migrate with a later one: --release {}", last.version)),
+                None => failure,
+            },
+            Rule::Kubernetes if self.too_new() => failure.hint(
+                "Kubernetes does not go back: make a new cluster of the newer Strimzi, and take the data over with \
+                 MirrorMaker 2",
+            ),
             Rule::Kubernetes => failure
                 .hint("upgrade Kubernetes first, by a version that the installed Strimzi supports, too"),
             _ => failure,
@@ -319,27 +365,17 @@ impl Refuse<'_> {
         failure.hint(format!("see {}", rule.source())).into()
     }
 
-    /// ZooKeeper: explained, not done.
-    fn zookeeper(&self) -> Box<Failure> {
-        let last = releases().iter().rev().find(|r| r.can(Mode::Zookeeper));
-        let last = last.map(|r| r.version.to_string()).unwrap_or_default();
-        let mut failure = self.by(
-            Rule::ZookeeperEnds,
-            format!("the Kafka runs with ZooKeeper; it is migrated to KRaft with a Strimzi up to {last}"),
-        );
-        // Strimzi's "Migrating to KRaft mode", 0.45.
-        failure.hints.extend([
-            "kstrim does not migrate; with Strimzi 0.40 to 0.45, by its documentation: make a node pool `kafka` for the brokers and annotate the Kafka with strimzi.io/node-pools=enabled,".to_owned(),
-            "... make a node pool with the role controller, annotate the Kafka with strimzi.io/kraft=migration, and wait for status.kafkaMetadataState KRaftPostMigration,".to_owned(),
-            "... then annotate it with strimzi.io/kraft=enabled, and when the state is KRaft take spec.zookeeper out".to_owned(),
-        ]);
-        failure
+    /// Whether the cluster's Kubernetes is newer than a release on the way supports.
+    fn too_new(&self) -> bool {
+        let Some(kubernetes) = self.state.kubernetes else { return false };
+        let way = self.way(self.state, self.target, None);
+        way.is_some_and(|way| way.iter().skip(1).any(|leg| kubernetes > leg.release.kubernetes.max))
     }
 
     /// No way although both ends fit: which rule is it?
     fn blocked(&self) -> Box<Failure> {
         if let Some(k8s) = self.state.kubernetes
-            && let Some(way) = search(self.state, self.target, None)
+            && let Some(way) = self.way(self.state, self.target, None)
         {
             let out = way.iter().skip(1).map(|l| l.release).find(|r| !r.kubernetes.contains(k8s));
             let because = out.map_or_else(String::new, |r| {
@@ -369,7 +405,7 @@ impl Refuse<'_> {
         let mut kafkas: Vec<&Version> = Vec::new();
         // On this Kubernetes if there is a way with any, else on another.
         for kubernetes in [state.kubernetes, None] {
-            let ways = others.clone().filter_map(|k| Some((k, search(&with(k), self.target, kubernetes)?)));
+            let ways = others.clone().filter_map(|k| Some((k, self.way(&with(k), self.target, kubernetes)?)));
             let fewest = ways.clone().map(|(_, way)| way.len()).min();
             let best = ways.filter(|(_, way)| Some(way.len()) == fewest).collect::<Vec<_>>();
             if let Some((_, way)) = best.last() {
@@ -405,17 +441,16 @@ impl Refuse<'_> {
     /// The newest release below the target to which there is a way.
     fn nearest(&self) -> Option<Version> {
         let state = self.state;
-        if state.mode == Mode::Kraft && state.release.version < KRAFT {
+        if state.mode() == Mode::Kraft && state.release.version < KRAFT {
             return None;
         }
         let below = |r: &&Release| {
             r.version > state.release.version
                 && r.version < self.target.version
-                && r.can(state.mode)
                 && state.kubernetes.is_none_or(|k| r.kubernetes.contains(k))
         };
         let mut candidates = releases().iter().rev().filter(below);
-        candidates.find(|r| search(state, r, state.kubernetes).is_some()).map(|r| r.version.clone())
+        candidates.find(|r| self.way(state, r, state.kubernetes).is_some()).map(|r| r.version.clone())
     }
 }
 

@@ -1,12 +1,14 @@
 //! Every pair of releases has a way or a rule that forbids it, and every way is legal.
 
+use super::search::{MIGRATES, serves, serves_both};
 use super::*;
 
 fn state(release: &str, kafka: Option<&str>, mode: Mode) -> State {
     let release = known(release).unwrap();
     let kafka = kafka.map_or(release.default_kafka.clone(), |k| k.parse().unwrap());
     let level = level(release, &kafka, mode);
-    State { release, level, kafka, mode, kubernetes: None, converted: !serves(release, "v1beta2") }
+    let metadata = if mode == Mode::Kraft { Metadata::Kraft } else { Metadata::Zookeeper };
+    State { release, level, kafka, metadata, kubernetes: None, converted: !serves(release, "v1beta2") }
 }
 
 fn told(stops: &[Stop]) -> Vec<String> {
@@ -19,6 +21,9 @@ fn told(stops: &[Stop]) -> Vec<String> {
                 Action::Kafka { from, .. } => format!("kafka {from} to {}", stop.kafka),
                 Action::Level { .. } => format!("level {}", stop.level.as_deref().unwrap_or("none")),
                 Action::Resources => "resources".into(),
+                Action::Pools => "pools".into(),
+                Action::Migrate => "migrate".into(),
+                Action::Kraft => "kraft".into(),
                 Action::Convert => "convert".into(),
             });
         }
@@ -27,7 +32,7 @@ fn told(stops: &[Stop]) -> Vec<String> {
 }
 
 fn way(from: &str, kafka: Option<&str>, mode: Mode, to: &str) -> Vec<String> {
-    told(&plan(&state(from, kafka, mode), known(to).unwrap(), None).unwrap())
+    told(&plan(&state(from, kafka, mode), known(to).unwrap(), None, false).unwrap())
 }
 
 #[test]
@@ -72,16 +77,69 @@ fn the_ways_that_strimzi_documents() {
     assert_eq!(way("1.2.0", Some("4.2.0"), kraft, "1.2.0"), ["kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]);
 }
 
+const MIGRATION: [&str; 4] = ["pools", "migrate", "kraft", "resources"];
+
+#[test]
+fn zookeeper_is_left_at_0_45_and_not_before_it_has_to_be() {
+    let zookeeper = Mode::Zookeeper;
+    let whole = way("0.44.0", None, zookeeper, "1.2.0");
+    let before = ["operator 0.45.2", "kafka 3.8.0 to 3.9.1", "level 3.9"];
+    let after = ["operator 0.47.0", "kafka 3.9.1 to 4.0.0", "level 4.0", "operator 0.50.1"];
+    assert_eq!(whole[..11], [&before[..], &MIGRATION, &after].concat()[..]);
+    // The last patch release migrates, even if an earlier one could.
+    let whole = way("0.45.0", Some("3.9.0"), zookeeper, "0.47.0");
+    let before = ["operator 0.45.2", "resources"];
+    assert_eq!(whole[..7], [&before[..], &MIGRATION, &["operator 0.47.0"]].concat()[..]);
+    // From the seed's own set to the newest.
+    let oldest = way("0.30.0", None, zookeeper, "1.2.0");
+    let place = |step: &str| oldest.iter().position(|s| s == step).unwrap();
+    assert!(place("operator 0.45.2") < place("migrate") && place("kraft") < place("operator 1.2.0"));
+    // A release that has ZooKeeper keeps it, unless asked.
+    let last = known("0.45.2").unwrap();
+    let now = state("0.45.2", Some("3.9.1"), zookeeper);
+    let kafka = now.kafka.clone();
+    assert_eq!(told(&plan(&now, last, Some(&kafka), false).unwrap()), Vec::<String>::new());
+    assert_eq!(told(&plan(&now, last, Some(&kafka), true).unwrap()), MIGRATION);
+}
+
+/// What has begun goes on with the release that began it, before any version is changed.
+#[test]
+fn a_migration_that_was_killed_goes_on_where_it_is() {
+    let mut now = state("0.45.1", Some("3.9.0"), Mode::Zookeeper);
+    for (metadata, left) in [
+        (Metadata::Pooled, &MIGRATION[1..]),
+        (Metadata::Migrating, &MIGRATION[1..]),
+        (Metadata::Finishing, &MIGRATION[2..]),
+        (Metadata::Unfinished, &MIGRATION[3..]),
+    ] {
+        now.metadata = metadata;
+        let whole = told(&plan(&now, known("0.47.0").unwrap(), None, false).unwrap());
+        let mut wanted = left.to_vec();
+        if metadata == Metadata::Pooled {
+            // Not begun: the last patch release.
+            wanted.splice(0..0, ["operator 0.45.2", "resources"]);
+        }
+        assert_eq!(whole[..wanted.len()], wanted, "{metadata:?}");
+        assert_eq!(whole[wanted.len()], "operator 0.47.0", "{metadata:?}");
+        // Asked for nothing but the release that runs, it is ended all the same.
+        if metadata.begun() {
+            let kafka = now.kafka.clone();
+            let same = told(&plan(&now, now.release, Some(&kafka), false).unwrap());
+            assert_eq!(same, left, "{metadata:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_killed_run_left_is_gone_on_with() {
     // The operator is there and Kafka, the level is not.
     let mut half = state("1.2.0", None, Mode::Kraft);
     half.level = Some("4.2".into());
-    assert_eq!(told(&plan(&half, known("1.2.0").unwrap(), None).unwrap()), ["level 4.3-IV0"]);
+    assert_eq!(told(&plan(&half, known("1.2.0").unwrap(), None, false).unwrap()), ["level 4.3-IV0"]);
 }
 
 fn refused(state: &State, to: &str) -> Failure {
-    *plan(state, known(to).unwrap(), None).unwrap_err()
+    *plan(state, known(to).unwrap(), None, false).unwrap_err()
 }
 
 #[test]
@@ -91,10 +149,13 @@ fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
         assert!(failure.causes[0].starts_with(&format!("rule {rule}: ")), "{failure:?}");
     };
     says(&refused(&state("1.2.0", None, Mode::Kraft), "1.0.0"), Rule::NoDowngrade);
-    let zookeeper = refused(&state("0.40.0", None, Mode::Zookeeper), "1.2.0");
-    says(&zookeeper, Rule::ZookeeperEnds);
-    assert!(zookeeper.hints.iter().any(|h| h.contains("--release 0.45.2")), "{zookeeper:?}");
-    assert!(zookeeper.hints.iter().any(|h| h.contains("strimzi.io/kraft=migration")), "{zookeeper:?}");
+    let early = plan(&state("0.40.0", None, Mode::Zookeeper), known("0.44.0").unwrap(), None, true);
+    let early = *early.unwrap_err();
+    says(&early, Rule::MigratesFrom045);
+    assert!(early.hints.iter().any(|h| h.contains("--release 0.45.2")), "{early:?}");
+    let mut begun = state("0.44.0", None, Mode::Zookeeper);
+    begun.metadata = Metadata::Migrating;
+    says(&refused(&begun, "0.45.2"), Rule::MigratesFrom045);
     says(&refused(&state("0.37.0", None, Mode::Kraft), "0.45.0"), Rule::KraftFrom039);
     let mut old = state("0.45.0", None, Mode::Kraft);
     old.kubernetes = Some("1.28".parse().unwrap());
@@ -106,11 +167,18 @@ fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
     let mut between = state("0.42.0", Some("3.6.0"), Mode::Kraft);
     between.kubernetes = Some("1.33".parse().unwrap());
     says(&refused(&between, "0.45.1"), Rule::Kubernetes);
+    // Older than the cluster's: to upgrade Kubernetes would not help.
+    let mut newer = state("0.45.2", Some("3.9.1"), Mode::Zookeeper);
+    newer.kubernetes = Some("1.34".parse().unwrap());
+    let failure = refused(&newer, "0.51.0");
+    says(&failure, Rule::Kubernetes);
+    assert!(failure.hints.iter().any(|h| h.contains("does not go back")), "{failure:?}");
+    assert!(kubernetes.hints.iter().any(|h| h.starts_with("upgrade Kubernetes first")), "{kubernetes:?}");
     let mut strange = state("1.0.1", None, Mode::Kraft);
     strange.kafka = "4.3.0".parse().unwrap();
     says(&refused(&strange, "1.2.0"), Rule::KafkaSupported);
     let older = Version::new(4, 2, 1);
-    let failure = plan(&state("1.1.0", None, Mode::Kraft), known("1.2.0").unwrap(), Some(&older));
+    let failure = plan(&state("1.1.0", None, Mode::Kraft), known("1.2.0").unwrap(), Some(&older), false);
     says(&failure.unwrap_err(), Rule::NoDowngrade);
 }
 
@@ -133,6 +201,7 @@ fn a_kafka_that_leads_nowhere_is_told_with_those_that_would() {
 fn legal(state: &State, stops: &[Stop], target: &Release) {
     let (mut release, mut kafka) = (state.release, state.kafka.clone());
     let (mut level_now, mut converted) = (state.level.clone(), state.converted);
+    let mut metadata = state.metadata;
     for stop in stops {
         for (at, step) in stop.steps.iter().enumerate() {
             match &step.action {
@@ -146,7 +215,8 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
                     assert_eq!(*from, release.version);
                     assert!(stop.release.version > release.version, "no downgrade");
                     assert!(stop.release.kafka_version(&kafka).is_some(), "it knows the running Kafka");
-                    assert!(stop.release.can(state.mode));
+                    assert!(stop.release.can(metadata.mode()), "ZooKeeper is left in time");
+                    assert!(!metadata.begun() && metadata != Metadata::Unfinished, "ended before");
                     assert!(converted || serves(stop.release, "v1beta2"), "converted before 1.0");
                     if let Some(k8s) = state.kubernetes {
                         assert!(stop.release.kubernetes.contains(k8s));
@@ -155,6 +225,7 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
                 }
                 Action::Kafka { from, level } => {
                     assert_eq!((from, level), (&kafka, &level_now), "the level stays");
+                    assert!(!metadata.begun(), "no version changes in between");
                     assert!(stop.kafka > kafka && release.kafka_version(&stop.kafka).is_some());
                     kafka = stop.kafka.clone();
                 }
@@ -163,7 +234,31 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
                     assert_eq!(kafka, stop.kafka, "Kafka before its level");
                     level_now = stop.level.clone();
                 }
-                Action::Resources => level_now = stop.level.clone(),
+                Action::Pools => {
+                    assert_eq!(metadata, Metadata::Zookeeper);
+                    metadata = Metadata::Pooled;
+                }
+                Action::Migrate => {
+                    assert!(metadata == Metadata::Pooled || metadata == Metadata::Migrating);
+                    assert!(release.version.minor() == MIGRATES.minor() && stop.kafka == kafka);
+                    let protocol = level(release, &kafka, Mode::Zookeeper).unwrap();
+                    assert!(
+                        level_now.as_ref().is_none_or(|l| same_level(l, &protocol)),
+                        "the Kafka's own protocol"
+                    );
+                    metadata = Metadata::Migrating;
+                }
+                Action::Kraft => {
+                    assert!(metadata.begun(), "copied before");
+                    metadata = Metadata::Unfinished;
+                }
+                Action::Resources => {
+                    level_now = stop.level.clone();
+                    if step.rule == Rule::WithoutZookeeper {
+                        assert_eq!(metadata, Metadata::Unfinished);
+                        metadata = Metadata::Kraft;
+                    }
+                }
                 Action::Convert => {
                     assert!(serves_both(release), "only a release with both versions converts");
                     assert_eq!(at + 1, stop.steps.len(), "converted last");
@@ -174,7 +269,8 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
     }
     assert_eq!(release.version, target.version, "it ends where it should");
     assert!(kafka >= state.kafka && kafka >= target.default_kafka);
-    assert_eq!(level_now, level(target, &kafka, state.mode));
+    assert_eq!(level_now, level(target, &kafka, metadata.mode()));
+    assert!(metadata == Metadata::Kraft || metadata == state.metadata && target.zookeeper, "{metadata:?}");
 }
 
 #[test]
@@ -192,7 +288,7 @@ fn every_pair_has_a_legal_way_or_a_rule() {
                     let now = state(&from.version.to_string(), Some(&kafka.version.to_string()), mode);
                     for k8s in minors.iter().filter(|k| k.is_none_or(|k| from.kubernetes.contains(k))) {
                         let now = State { kubernetes: *k8s, ..now.clone() };
-                        match plan(&now, to, None) {
+                        match plan(&now, to, None, false) {
                             Ok(stops) => {
                                 ways += 1;
                                 legal(&now, &stops, to);
@@ -205,8 +301,8 @@ fn every_pair_has_a_legal_way_or_a_rule() {
                                     .any(|r| failure.causes[0] == format!("rule {r}: {}", r.sentence()));
                                 assert!(named, "{failure:?}");
                                 // Without a Kubernetes in the way, only these two forbid going up.
-                                if k8s.is_none() && to.version > from.version {
-                                    assert!(mode == Mode::Zookeeper && !to.zookeeper || mode == Mode::Kraft);
+                                if k8s.is_none() && to.version > from.version && to.zookeeper {
+                                    assert!(mode == Mode::Kraft, "{from:?} {to:?}");
                                 }
                             }
                         }
@@ -216,4 +312,37 @@ fn every_pair_has_a_legal_way_or_a_rule() {
         }
     }
     assert!(ways > 5000 && refusals > 5000, "{ways} ways, {refusals} refusals");
+}
+
+/// Every state in which a run may have ended is gone on from, by the rules.
+#[test]
+fn every_state_of_a_migration_has_a_legal_way() {
+    let mut ways = 0;
+    for from in releases().iter().filter(|r| r.zookeeper && r.version >= MIGRATES) {
+        for to in releases().iter().filter(|to| to.version >= from.version) {
+            for kafka in &from.kafka {
+                for metadata in
+                    [Metadata::Pooled, Metadata::Migrating, Metadata::Finishing, Metadata::Unfinished]
+                {
+                    for kraft in [false, true] {
+                        let version = kafka.version.to_string();
+                        let mode = metadata.mode();
+                        let now =
+                            State { metadata, ..state(&from.version.to_string(), Some(&version), mode) };
+                        match plan(&now, to, None, kraft) {
+                            Ok(stops) => {
+                                ways += 1;
+                                legal(&now, &stops, to);
+                            }
+                            // Some versions of Kafka lead nowhere.
+                            Err(failure) => {
+                                assert!(failure.causes[0].starts_with("rule kafka-supported"), "{failure:?}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(ways > 500, "{ways} ways");
 }

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::migrate;
 use super::settled::{self, KINDS};
 use super::shape;
-use crate::catalogue::{self, Mode};
+use crate::catalogue::{self, Mode, broker};
 use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
@@ -16,7 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::manifest::label::DIGEST;
 use crate::manifest::render::{self, RenderInput};
 use crate::manifest::{self, Object};
-use crate::names::plain;
+use crate::names::{Version, plain};
 use crate::observe::{Kind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::{component as beside, kafka, ownership};
@@ -30,13 +31,22 @@ pub struct Resources {
     level: Option<String>,
     /// Whether everything of the release belongs to it, or Kafka's version alone counts.
     whole: bool,
+    /// Whether fields that only ZooKeeper needed go, whoever wrote them.
+    without_zookeeper: bool,
 }
 
 impl Resources {
     /// The context's release and Kafka, at this level.
     pub fn new(cx: Rc<Cx>, spec: Spec, level: Option<String>, whole: bool) -> Self {
         let patience = Patience::new(Scope::Kafka, "the Kafka does not get through the upgrade");
-        Self { cx, spec, patience, level, whole }
+        Self { cx, spec, patience, level, whole, without_zookeeper: false }
+    }
+
+    /// And nothing that only ZooKeeper needed.
+    #[must_use]
+    pub fn without_zookeeper(mut self) -> Self {
+        self.without_zookeeper = true;
+        self
     }
 
     fn applied(&self, kafka: &Value, wanted: &[Object]) -> bool {
@@ -46,6 +56,7 @@ impl Resources {
             return version;
         }
         version
+            && !(self.without_zookeeper && migrate::left(kafka))
             && level_of(kafka, cx.preset().mode()) == self.level
             && ownership::digest(kafka) == Some(&manifest::digest(wanted))
             && ownership::release(kafka) == Some(&cx.choice.release.version.to_string())
@@ -81,6 +92,7 @@ impl Resources {
                     Some(level) => merged.set(field, level.as_str()),
                     None => merged.remove(field),
                 }
+                settle(&mut merged, live.json(), &cx.choice.kafka, brokers(snapshot, cx));
             }
             // What kstrim made beside it is in no rendering.
             component::into_kafka(
@@ -100,6 +112,25 @@ impl Resources {
         }
         all
     }
+}
+
+/// Settings that need more brokers than there are where nobody sets them: as many as there are. Those that this Kafka
+/// is the first to have, and those that an earlier kstrim did not know.
+fn settle(merged: &mut Object, live: &Value, kafka: &Version, brokers: u32) {
+    for need in broker::needs(kafka) {
+        let set = live.pointer("/spec/kafka/config").and_then(|config| config.get(need.name)).is_some();
+        if !set && need.default > brokers {
+            merged.set(&["spec", "kafka", "config", need.name], need.counts.with(brokers));
+        }
+    }
+}
+
+/// How many brokers the live Kafka asks for.
+fn brokers(snapshot: &Snapshot, cx: &Cx) -> u32 {
+    let pools = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
+    let pooled: i64 = pools.filter(|p| p.roles().contains(&"broker")).map(|p| p.wanted()).sum();
+    let own = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|k| k.replicas()).unwrap_or(1);
+    u32::try_from(if pooled > 0 { pooled } else { own }).unwrap_or(1)
 }
 
 /// The level that a Kafka asks for.
@@ -162,6 +193,9 @@ impl Task<Cx> for Resources {
         // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
         let applied = cx.apply(&self.over(&snapshot, &wanted), true).await;
         applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka", &e))?;
+        if self.without_zookeeper {
+            migrate::leave(cx).await?;
+        }
         self.patience.changed_now();
         Ok(())
     }

@@ -19,6 +19,22 @@ pub enum Rule {
     OldVersions,
     /// ZooKeeper ends with Strimzi 0.45.
     ZookeeperEnds,
+    /// kstrim migrates with Strimzi 0.45.
+    MigratesFrom045,
+    /// The migration needs node pools.
+    NodePools,
+    /// Controllers of their own, and metadata in ZooKeeper and KRaft for a while.
+    DualWrite,
+    /// ZooKeeper is given up last.
+    KraftLast,
+    /// Nothing of ZooKeeper's is left in the resource.
+    WithoutZookeeper,
+    /// Controllers need a volume.
+    MigrationStorage,
+    /// Controllers begin with empty volumes.
+    MigrationVolumes,
+    /// The migration's annotation goes one way.
+    MigrationOrder,
     /// KRaft clusters can be upgraded from Strimzi 0.39 on.
     KraftFrom039,
     /// Each release has its Kubernetes versions.
@@ -33,7 +49,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 21] = [
         Self::OperatorFirst,
         Self::KafkaSupported,
         Self::KafkaSecond,
@@ -42,6 +58,14 @@ impl Rule {
         Self::V1Conversion,
         Self::OldVersions,
         Self::ZookeeperEnds,
+        Self::MigratesFrom045,
+        Self::NodePools,
+        Self::DualWrite,
+        Self::KraftLast,
+        Self::WithoutZookeeper,
+        Self::MigrationStorage,
+        Self::MigrationVolumes,
+        Self::MigrationOrder,
         Self::KraftFrom039,
         Self::Kubernetes,
         Self::NoDowngrade,
@@ -60,6 +84,14 @@ impl Rule {
             Self::V1Conversion => "v1-conversion",
             Self::OldVersions => "old-versions",
             Self::ZookeeperEnds => "zookeeper-ends",
+            Self::MigratesFrom045 => "migrates-from-0.45",
+            Self::NodePools => "node-pools",
+            Self::DualWrite => "dual-write",
+            Self::KraftLast => "kraft-last",
+            Self::WithoutZookeeper => "without-zookeeper",
+            Self::MigrationStorage => "migration-storage",
+            Self::MigrationVolumes => "migration-volumes",
+            Self::MigrationOrder => "migration-order",
             Self::KraftFrom039 => "kraft-from-0.39",
             Self::Kubernetes => "kubernetes",
             Self::NoDowngrade => "no-downgrade",
@@ -93,6 +125,32 @@ impl Rule {
             Self::ZookeeperEnds => {
                 "Strimzi 0.46 and later cannot run Kafka with ZooKeeper, nor migrate it to KRaft"
             }
+            // CHANGELOG of 0.41 to 0.45.2.
+            Self::MigratesFrom045 => {
+                "kstrim migrates with Strimzi 0.45, the last release that does it: earlier ones have faults that it mended"
+            }
+            // `proc-deploy-migrate-kraft.adoc`, `proc-migrating-clusters-node-pools.adoc`.
+            Self::NodePools => {
+                "only brokers in a node pool can be migrated; in one called `kafka` they keep their names and volumes"
+            }
+            Self::DualWrite => {
+                "controllers of their own take over the metadata, which stays in ZooKeeper too, so that it can be rolled back"
+            }
+            Self::KraftLast => {
+                "ZooKeeper is given up when messages went through without it; from then on there is no way back"
+            }
+            Self::WithoutZookeeper => {
+                "the resources as KRaft has them: no ZooKeeper, no inter.broker.protocol.version"
+            }
+            Self::MigrationStorage => {
+                "controllers and brokers are restarted during the migration, and would lose what is on no persistent volume"
+            }
+            Self::MigrationVolumes => {
+                "new controllers must begin with empty volumes; those of an earlier migration that was rolled back make it fail"
+            }
+            Self::MigrationOrder => {
+                "strimzi.io/kraft goes from `migration` to `enabled` when the metadata is copied; while a migration is rolled back nothing else is changed"
+            }
             // `con-upgrade-paths.adoc`, CHANGELOG of 0.39.0.
             Self::KraftFrom039 => "Kafka in KRaft mode can be upgraded from Strimzi 0.39 on",
             Self::Kubernetes => "every release on the way has to support the cluster's Kubernetes",
@@ -116,6 +174,18 @@ impl Rule {
         match self {
             Self::V1Conversion | Self::OldVersions | Self::AclOperations => {
                 "https://strimzi.io/docs/operators/1.0.0/deploying.html#assembly-api-conversion-str"
+            }
+            Self::NodePools => {
+                "https://strimzi.io/docs/operators/0.45.0/deploying.html#proc-migrating-clusters-node-pools-str"
+            }
+            Self::MigratesFrom045
+            | Self::DualWrite
+            | Self::KraftLast
+            | Self::WithoutZookeeper
+            | Self::MigrationStorage
+            | Self::MigrationVolumes
+            | Self::MigrationOrder => {
+                "https://strimzi.io/docs/operators/0.45.0/deploying.html#proc-deploy-migrate-kraft-str"
             }
             Self::ZookeeperEnds | Self::KraftFrom039 => {
                 "https://strimzi.io/docs/operators/0.45.0/deploying.html#assembly-kraft-mode-str"

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::catalogue::Mode;
 use crate::config::PresetName;
 use crate::manifest::Object;
+use crate::manifest::render::Preset;
 use crate::names::StorageSize;
 
 /// The settings of `up` that shape the resources.
@@ -22,24 +23,25 @@ pub struct Shape {
 impl Shape {
     /// Of the Kafka and its pools.
     pub fn of(kafka: &Value, pools: &[Value], mode: Mode) -> Self {
-        let named = |name: &str| {
-            pools.iter().find(|p| p.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
+        let brokers = |pool: &&Value| {
+            let roles = pool.pointer("/spec/roles").and_then(Value::as_array);
+            roles.is_some_and(|roles| roles.iter().any(|role| role == "broker"))
         };
-        let dual = named("dual-role");
-        let storage = dual.or(named("broker")).or(Some(kafka));
-        let at = |pointer: &str| storage.and_then(|s| s.pointer(pointer)).and_then(Value::as_str);
-        let base = if pools.is_empty() { "/spec/kafka/storage" } else { "/spec/storage" };
-        let of =
-            |field: &str| at(&format!("{base}/volumes/0/{field}")).or_else(|| at(&format!("{base}/{field}")));
-        let preset = match mode {
-            Mode::Zookeeper => PresetName::Zookeeper,
-            Mode::Kraft if dual.is_none() && named("controller").is_some() => PresetName::Ha,
-            Mode::Kraft if of("type") == Some("ephemeral") => PresetName::Ephemeral,
-            Mode::Kraft => PresetName::Single,
+        let dual = |pool: &&Value| pool.pointer("/metadata/name").is_some_and(|name| name == "dual-role");
+        let pool = pools.iter().find(dual).or(pools.iter().find(brokers)).filter(|_| mode == Mode::Kraft);
+        let storage =
+            pool.map_or_else(|| kafka.pointer("/spec/kafka/storage"), |pool| pool.pointer("/spec/storage"));
+        let size = storage.and_then(|s| s.pointer("/volumes/0/size").or(s.pointer("/size")));
+        let preset = match Preset::of(mode, pools) {
+            Some(Preset::Single) | None => PresetName::Single,
+            Some(Preset::Ephemeral) => PresetName::Ephemeral,
+            Some(Preset::Ha) => PresetName::Ha,
+            Some(Preset::Zookeeper) => PresetName::Zookeeper,
+            Some(Preset::Migrated) => PresetName::Migrated,
         };
         Self {
             preset,
-            storage: of("size").and_then(|size| size.parse().ok()),
+            storage: size.and_then(Value::as_str).and_then(|size| size.parse().ok()),
             tuned: kafka.pointer("/spec/kafka/readinessProbe").is_some(),
         }
     }
@@ -114,8 +116,10 @@ mod tests {
 
     #[test]
     fn the_presets_are_told_apart() {
-        let pool =
-            |name: &str, storage: Value| json!({"metadata": {"name": name}, "spec": {"storage": storage}});
+        let pool = |name: &str, storage: Value| {
+            let roles = if name == "controller" { json!(["controller"]) } else { json!(["broker"]) };
+            json!({"metadata": {"name": name}, "spec": {"roles": roles, "storage": storage}})
+        };
         let kafka = json!({"spec": {"kafka": {"readinessProbe": {}}}});
         let volume =
             |kind: &str| json!({"type": "jbod", "volumes": [{"id": 0, "type": kind, "size": "5Gi"}]});
@@ -124,7 +128,10 @@ mod tests {
         let single = shape(&[pool("dual-role", claim.clone()), pool("broker", claim.clone())]);
         assert_eq!(single.preset, PresetName::Single, "scaled, with a pool of brokers beside");
         assert_eq!((single.storage.unwrap().as_str(), single.tuned), ("5Gi", true));
-        assert_eq!(shape(&[pool("controller", claim.clone()), pool("broker", claim)]).preset, PresetName::Ha);
+        let broker = pool("broker", claim.clone());
+        assert_eq!(shape(&[pool("controller", claim.clone()), broker]).preset, PresetName::Ha);
+        let migrated = shape(&[pool("controller", volume("ephemeral")), pool("kafka", claim)]);
+        assert_eq!((migrated.preset, migrated.storage.unwrap().as_str()), (PresetName::Migrated, "5Gi"));
         assert_eq!(shape(&[pool("dual-role", volume("ephemeral"))]).preset, PresetName::Ephemeral);
         assert_eq!(shape(&[pool("dual-role", json!({"type": "ephemeral"}))]).preset, PresetName::Ephemeral);
         let old = json!({"spec": {"kafka": {"storage": {"type": "persistent-claim", "size": "1Gi"}}}});

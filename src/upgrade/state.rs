@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::path::{self, State};
+use super::migrate;
+use super::path::{self, Metadata, State};
 use super::rule::Rule;
 use super::shape::Shape;
-use crate::catalogue::Mode;
+use crate::catalogue::{Mode, Release};
 use crate::cluster::installation;
 use crate::context::Cx;
 use crate::failure::{Failure, Kind, Result};
@@ -25,9 +26,9 @@ const ACL: Version = Version::new(0, 49, 0);
 pub struct Found {
     /// What runs.
     pub state: State,
-    /// Whether the operator no longer sees its resources: an upgrade ended between the next release's definitions and
-    /// its operator. Nothing gets ready until that is there.
-    pub blind: bool,
+    /// Whether nothing gets ready before the next step: an upgrade ended between two changes that belong together,
+    /// the next release's definitions and its operator, or the controllers and the word to migrate to them.
+    pub between: bool,
     /// The settings that shape the resources.
     pub shape: Shape,
     /// Where the operator's image comes from, if not from its own registry.
@@ -67,17 +68,11 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
         .into_iter()
         .flatten()
         .any(|e| text(e, "/name") == "STRIMZI_FEATURE_GATES" && text(e, "/value").contains("+UseKRaft"));
-    let annotated =
-        |name: &str, value: &str| text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}")) == value;
-    // The annotation came with 0.38; before it the gate alone decided.
-    let before = release.version < Version::new(0, 38, 0);
-    let kraft =
-        kafka.pointer("/spec/zookeeper").is_none() || annotated("kraft", "enabled") || before && gated;
-    let mode = if kraft { Mode::Kraft } else { Mode::Zookeeper };
+    let metadata = metadata(kafka, release, gated)?;
     let version = ["/spec/kafka/version", "/status/kafkaVersion"].map(|at| text(kafka, at).parse().ok());
     let kafka_version: Version =
         version.into_iter().flatten().next().unwrap_or_else(|| release.default_kafka.clone());
-    let level = match mode {
+    let level = match metadata.mode() {
         Mode::Kraft => kafka.pointer("/spec/kafka/metadataVersion"),
         Mode::Zookeeper => kafka.pointer("/spec/kafka/config/inter.broker.protocol.version"),
     };
@@ -87,7 +82,7 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
         release,
         kafka: kafka_version,
         level,
-        mode,
+        metadata,
         kubernetes: kubernetes(cx).await,
         converted: definitions.iter().all(stored_as_v1),
     };
@@ -107,12 +102,44 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let registry = image.rsplit_once("/strimzi/operator:").map(|(registry, _)| registry);
     let secrets = deployment.pointer("/spec/template/spec/imagePullSecrets").and_then(Value::as_array);
     Ok(Found {
-        shape: Shape::of(kafka, pools, state.mode),
+        shape: Shape::of(kafka, pools, state.mode()),
+        between: blind || migrate::between(kafka, pools, state.metadata),
         state,
-        blind,
         registry: registry.filter(|r| *r != "quay.io").and_then(|r| r.parse().ok()),
         pull_secrets: secrets.into_iter().flatten().filter_map(|s| text(s, "/name").parse().ok()).collect(),
     })
+}
+
+/// Where a Kafka keeps its metadata. `gated`: the operator has the gate that alone decided before 0.38.
+fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
+    let annotation = |name: &str| text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}"));
+    let (asked, reached) = (annotation("kraft"), text(kafka, "/status/kafkaMetadataState"));
+    let refuse = |message: String| Err(rule(Rule::MigrationOrder, Kind::Prerequisite, message).into());
+    match (asked, reached) {
+        // The operator says so only where it migrates.
+        ("enabled", "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting") => refuse(format!(
+            "strimzi.io/kraft is `enabled`, and the metadata state is {reached}: it has to be `migration` first"
+        )),
+        ("enabled", "KRaftPostMigration" | "PreKRaft") => Ok(Metadata::Finishing),
+        ("migration", "" | "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting" | "KRaftPostMigration") => {
+            Ok(Metadata::Migrating)
+        }
+        (_, "KRaftMigration" | "KRaftDualWriting" | "KRaftPostMigration" | "PreKRaft") => {
+            refuse(format!("the migration to KRaft is being rolled back, the metadata state is {reached}"))
+        }
+        ("rollback", "" | "ZooKeeper") => refuse("strimzi.io/kraft is `rollback`".to_owned()),
+        _ => {
+            // The annotation came with 0.38; before it the gate alone decided.
+            let before = release.version < Version::new(0, 38, 0);
+            let kraft = kafka.pointer("/spec/zookeeper").is_none() || asked == "enabled" || before && gated;
+            Ok(match kraft {
+                true if !release.schema.zookeeper_required && migrate::left(kafka) => Metadata::Unfinished,
+                true => Metadata::Kraft,
+                false if annotation("node-pools") == "enabled" => Metadata::Pooled,
+                false => Metadata::Zookeeper,
+            })
+        }
+    }
 }
 
 fn ours(cx: &Cx, object: &Value, id: crate::failure::Id, what: &str) -> Result<()> {
@@ -172,7 +199,7 @@ pub async fn alone(cx: &Cx, found: &Found, target: &Version) -> Result<()> {
     }
 }
 
-fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
+pub(super) fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
     Failure::new(path::NO_PATH, kind, message)
         .because(format!("rule {rule}: {}", rule.sentence()))
         .hint(format!("see {}", rule.source()))

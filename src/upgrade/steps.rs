@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::convert::Convert;
 use super::images::{Contexts, Given, Images};
 use super::kept;
+use super::migrate::{Migrate, Part};
 use super::path::{Action, Step, Stop};
 use super::resources::Resources;
+use super::rule::Rule;
 use super::settled::Settled;
 use super::state::Found;
 use super::versions::{Keep, Versions};
@@ -147,6 +149,7 @@ impl Way<'_> {
             release: self.found.state.release,
             kafka: self.found.state.kafka.clone(),
             level: self.found.state.level.clone(),
+            mode: self.found.state.mode(),
             steps: Vec::new(),
         };
         let mut at = now.clone();
@@ -155,7 +158,7 @@ impl Way<'_> {
             let spec = line.spec("images".into(), "Images of all steps".into(), 40);
             line.push(Rc::new(Images::new(cx.clone(), spec, self.given.clone(), line.contexts.clone())));
         }
-        if !self.found.blind {
+        if !self.found.between {
             let ready =
                 Settled::new(cx.clone(), line.spec("ready".into(), "Everything ready before".into(), 15));
             line.push(Rc::new(ready));
@@ -167,7 +170,8 @@ impl Way<'_> {
             line.versions(&cx, Keep::Live);
         }
         for stop in stops {
-            if stop.release.version != at.release.version {
+            // Each step has the mode that it is done in; a migration is a stop of its own.
+            if stop.release.version != at.release.version || stop.mode != at.mode {
                 at = Stop { kafka: at.kafka.clone(), level: at.level.clone(), ..stop.clone() };
             }
             for step in &stop.steps {
@@ -209,6 +213,11 @@ impl Way<'_> {
                         at = stop.clone();
                         cx = self.context(&at, &line)?;
                         let spec = match (&step.action, &stop.level) {
+                            _ if step.rule == Rule::WithoutZookeeper => line.spec(
+                                "without-zookeeper".into(),
+                                "Kafka without what ZooKeeper needed".into(),
+                                60,
+                            ),
                             (Action::Level { .. }, Some(level)) => line.spec(
                                 format!("metadata-{level}"),
                                 format!("Metadata version {level}"),
@@ -220,7 +229,21 @@ impl Way<'_> {
                                 60,
                             ),
                         };
-                        line.push(Rc::new(Resources::new(cx.clone(), spec, stop.level.clone(), true)));
+                        let resources = Resources::new(cx.clone(), spec, stop.level.clone(), true);
+                        line.push(Rc::new(match step.rule {
+                            Rule::WithoutZookeeper => resources.without_zookeeper(),
+                            _ => resources,
+                        }));
+                    }
+                    Action::Pools | Action::Migrate | Action::Kraft => {
+                        cx = self.context(&at, &line)?;
+                        let (part, id, title, minutes) = match step.action {
+                            Action::Pools => (Part::Pools, "node-pools", "Node pool of the brokers", 15),
+                            Action::Migrate => (Part::Migrate, "migrate", "Metadata to KRaft", 60),
+                            _ => (Part::Kraft, "kraft", "KRaft without ZooKeeper", 60),
+                        };
+                        let spec = line.spec(id.into(), title.into(), minutes);
+                        line.push(Rc::new(Migrate::new(cx.clone(), spec, part)));
                     }
                     Action::Convert => {
                         cx = self.context(&at, &line)?;

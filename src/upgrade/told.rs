@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::path::{Action, Stop};
+use super::rule::Rule;
 use super::state::Found;
 use crate::catalogue::Mode;
 use crate::config::Target;
@@ -46,7 +47,7 @@ pub struct Point {
 /// A step.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ToldStep {
-    /// `versions`, `operator`, `kafka`, `metadata`, `resources`, `convert` or `smoke`.
+    /// `versions`, `operator`, `kafka`, `metadata`, `resources`, `pools`, `migrate`, `kraft`, `convert` or `smoke`.
     pub step: String,
     /// The Strimzi release it is done with.
     pub release: String,
@@ -63,15 +64,15 @@ pub struct ToldStep {
 /// Tell a path.
 pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     let state = &found.state;
-    let mode = match state.mode {
-        Mode::Kraft => "kraft",
-        Mode::Zookeeper => "zookeeper",
+    let named = |mode: Mode| match mode {
+        Mode::Kraft => "kraft".to_owned(),
+        Mode::Zookeeper => "zookeeper".to_owned(),
     };
     let from = Point {
         release: state.release.version.to_string(),
         kafka: state.kafka.to_string(),
         metadata: state.level.clone(),
-        mode: mode.into(),
+        mode: named(state.mode()),
     };
     let to = way.last().map_or_else(
         || from.clone(),
@@ -79,7 +80,7 @@ pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
             release: last.release.version.to_string(),
             kafka: last.kafka.to_string(),
             metadata: last.level.clone(),
-            mode: mode.into(),
+            mode: named(last.mode),
         },
     );
     let mut steps = Vec::new();
@@ -88,7 +89,7 @@ pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     }
     for stop in way {
         for step in &stop.steps {
-            steps.push(one(target, state.mode, stop, step));
+            steps.push(one(target, stop, step));
             if !matches!(step.action, Action::Versions { .. }) {
                 steps.push(smoke(target, &stop.release.version.to_string(), "before the next step"));
             }
@@ -109,20 +110,29 @@ fn smoke(target: &Target, release: &str, when: &str) -> ToldStep {
     }
 }
 
-fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> ToldStep {
+fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
     let release = &stop.release.version;
     let patch = |what: String| {
         let patch = target.kubectl("patch kafka").arg(&target.cluster).arg("-n").arg(&target.namespace);
         patch.args(["--type=merge", "-p", &what]).to_string()
     };
     let level = stop.level.as_deref().unwrap_or("none");
-    let field = match mode {
+    let field = match stop.mode {
         Mode::Kraft => format!(r#""metadataVersion":"{level}""#),
         Mode::Zookeeper => format!(r#""config":{{"inter.broker.protocol.version":"{level}"}}"#),
     };
     let wait = target.kubectl("wait --for=condition=Ready --timeout=600s -n").arg(&target.namespace);
     let wait = wait.arg(format!("kafka/{}", target.cluster)).to_string();
     let apply = target.kubectl("apply --server-side -f -");
+    let annotate = |what: &str| {
+        let annotate = target.kubectl("annotate kafka").arg(&target.cluster).arg("-n").arg(&target.namespace);
+        annotate.args(["--overwrite", what]).to_string()
+    };
+    let state = |state: &str| {
+        let wait = target.kubectl("wait --timeout=3600s -n").arg(&target.namespace);
+        let wait = wait.arg(format!("--for=jsonpath={{.status.kafkaMetadataState}}={state}"));
+        wait.arg(format!("kafka/{}", target.cluster)).to_string()
+    };
     let (name, what, mut commands) = match &step.action {
         Action::Versions { gone } => (
             "versions",
@@ -154,13 +164,46 @@ fn one(target: &Target, mode: Mode, stop: &Stop, step: &super::path::Step) -> To
         ),
         Action::Level { from } => (
             "metadata",
-            match mode {
+            match stop.mode {
                 Mode::Kraft => format!("metadata version {} to {level}", from.as_deref().unwrap_or("unset")),
                 Mode::Zookeeper => {
                     format!("inter.broker.protocol.version {} to {level}", from.as_deref().unwrap_or("unset"))
                 }
             },
             vec![patch(format!(r#"{{"spec":{{"kafka":{{{field}}}}}}}"#))],
+        ),
+        Action::Pools => (
+            "pools",
+            "a node pool `kafka` for the brokers, which keep their names and volumes".to_owned(),
+            vec![
+                format!("{apply}   # KafkaNodePool kafka: role broker, with replicas and storage of spec.kafka"),
+                annotate("strimzi.io/node-pools=enabled"),
+            ],
+        ),
+        Action::Migrate => (
+            "migrate",
+            "a node pool `controller`, to which the metadata is copied; ZooKeeper goes on being written, and it can \
+             be rolled back until the next step"
+                .to_owned(),
+            vec![
+                format!("{apply}   # KafkaNodePool controller: role controller, with replicas and storage of spec.zookeeper"),
+                annotate("strimzi.io/kraft=migration"),
+                state("KRaftPostMigration"),
+            ],
+        ),
+        Action::Kraft => (
+            "kraft",
+            "KRaft alone, ZooKeeper is deleted and its volumes are kept; from here on there is no way back".to_owned(),
+            vec![annotate("strimzi.io/kraft=enabled"), state("KRaft")],
+        ),
+        Action::Resources if step.rule == Rule::WithoutZookeeper => (
+            "resources",
+            "Kafka without spec.zookeeper, spec.kafka.replicas and storage, and inter.broker.protocol.version"
+                .to_owned(),
+            vec![patch(
+                r#"{"spec":{"zookeeper":null,"kafka":{"replicas":null,"storage":null,"config":{"inter.broker.protocol.version":null}}}}"#
+                    .to_owned(),
+            )],
         ),
         Action::Resources => (
             "resources",

@@ -9,7 +9,7 @@ const SECRETS: [&str; 2] = ["scram-password", "PRIVATE KEY"];
 
 fn world_with(user: &[&str]) -> Test {
     let mut test = ready();
-    let args = [&["user", "create", "app", "--prepare-kafka"], user].concat();
+    let args = [&["user", "create", "app", "--prepare-kafka", "--yes"], user].concat();
     test.args(args).run().expect(0);
     test
 }
@@ -86,6 +86,6 @@ fn a_wrong_password_is_told_from_a_missing_right() {
 fn a_certificate_that_has_run_out_is_not_tried() {
     let mut test = ready();
     test.rescenario(|s| s.expired = vec!["strimzi".into()]);
-    test.args(["user", "create", "app", "--prepare-kafka"]).run().expect(0);
+    test.args(["user", "create", "app", "--prepare-kafka", "--yes"]).run().expect(0);
     refused(&produce(&mut test, &[]), 1, "KS-USER-CERTIFICATE-EXPIRED", "2021");
 }

@@ -37,7 +37,7 @@ fn brokers_come_beside_the_controllers_and_go_again() {
     assert_eq!(failure(&lines), "KS-SCALE-DATA");
     assert!(told(&lines).contains("orders (2)"), "{}", told(&lines));
     events(&mut test, ["topic", "delete", "orders", "--yes"], 0);
-    events(&mut test, ["scale", "--brokers", "1"], 0);
+    events(&mut test, ["scale", "--brokers", "1", "--yes"], 0);
     assert_eq!(pods(&test), ["dual-role-0"]);
 }
 
@@ -85,14 +85,14 @@ fn controllers_are_not_taken_away() {
 #[test]
 fn a_setting_is_set_and_taken_back() {
     let mut test = ready();
-    events(&mut test, ["set", "log.retention.hours=24", "num.partitions=3"], 0);
+    events(&mut test, ["set", "log.retention.hours=24", "num.partitions=3", "--yes"], 0);
     let now = config(&test);
     assert_eq!((&now["log.retention.hours"], &now["num.partitions"]), (&json!(24), &json!(3)));
     assert_eq!(now["min.insync.replicas"], 1, "the others stay");
     test.forget_calls();
     events(&mut test, ["set", "log.retention.hours=24"], 0);
     assert_eq!(written(&test), Vec::<String>::new());
-    events(&mut test, ["set", "--unset", "log.retention.hours"], 0);
+    events(&mut test, ["set", "--unset", "log.retention.hours", "--yes"], 0);
     assert!(config(&test).get("log.retention.hours").is_none());
     // `up` as before leaves it alone.
     events(&mut test, ["up"], 0);
@@ -113,7 +113,7 @@ fn what_kafka_or_strimzi_does_not_take_is_refused() {
 #[test]
 fn what_the_operator_refuses_is_put_back() {
     let mut test = ready();
-    let lines = events(&mut test, ["set", "default.replication.factor=3"], 1);
+    let lines = events(&mut test, ["set", "default.replication.factor=3", "--yes"], 1);
     assert!(told(&lines).contains("has its old settings again"), "{}", told(&lines));
     assert_eq!(config(&test)["default.replication.factor"], 1);
 }

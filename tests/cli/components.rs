@@ -107,7 +107,7 @@ fn up_brings_them_all_beside_each_other() {
 #[test]
 fn another_up_takes_nothing_away() {
     let mut test = ready();
-    events(&mut test, ["add", "exporter", "metrics"], 0);
+    events(&mut test, ["add", "exporter", "metrics", "--yes"], 0);
     // Other settings: the whole Kafka is applied again.
     events(&mut test, ["up", "--stock"], 0);
     let kafka = test.object(PROFILE, KAFKA);
@@ -121,7 +121,8 @@ fn each_is_added_once_and_removed_without_a_trace() {
     let mut test = ready();
     let before = state(&test);
     let all: Vec<String> = names(&test, "/kafka/");
-    let lines = events(&mut test, ["add", "connect", "mirror-maker", "bridge", "exporter", "metrics"], 0);
+    let lines =
+        events(&mut test, ["add", "connect", "mirror-maker", "bridge", "exporter", "metrics", "--yes"], 0);
     assert_eq!(outcomes(&lines)["connect"], "done");
     assert!(names(&test, "services/kafka/my-cluster-connect-api").len() == 1);
     test.forget_calls();
@@ -132,7 +133,7 @@ fn each_is_added_once_and_removed_without_a_trace() {
     // Topics go with two of them, which needs a word.
     let lines = events(&mut test, ["remove", "connect", "mirror-maker"], 2);
     assert_eq!(failure(&lines), "KS-CONSENT");
-    events(&mut test, ["remove", "bridge", "exporter", "metrics"], 0);
+    events(&mut test, ["remove", "bridge", "exporter", "metrics", "--yes"], 0);
     events(&mut test, ["remove", "connect", "mirror-maker", "--yes"], 0);
     same(&before, &state(&test), "something stayed");
     let events_gone = |names: Vec<String>| -> Vec<String> {
@@ -303,7 +304,7 @@ fn reports(lines: &[Value]) -> Vec<(String, bool)> {
 /// A world with these beside Kafka.
 fn beside(names: &[&str]) -> Test {
     let mut test = ready();
-    let mut args = vec!["add"];
+    let mut args = vec!["add", "--yes"];
     args.extend(names);
     test.args(args).run().expect(0);
     test

@@ -138,7 +138,7 @@ fn one_broker_is_set_up_for_all_that_one_can_carry_and_scale_says_what_could_be_
     }
     let command = said.split("kstrim set ").nth(1).expect("a command");
     let settings: Vec<&str> = command.split(' ').filter(|word| word.contains('=')).collect();
-    test.args(["set"].into_iter().chain(settings)).run().expect(0);
+    test.args(["set", "--yes"].into_iter().chain(settings)).run().expect(0);
     let lines = events(&mut test, ["scale", "--brokers", "2"], 2);
     assert_eq!(failure(&lines), "KS-SCALE-REPLICATION", "{}", told(&lines));
     assert!(told(&lines).contains("share.coordinator.state.topic.replication.factor=3"), "{}", told(&lines));

@@ -85,7 +85,7 @@ const VERBS: [Verb; 14] = [
         stops: ALL,
     },
     Verb {
-        args: &["set", "num.network.threads=4"],
+        args: &["set", "num.network.threads=4", "--yes"],
         hold: |t| hangs(t, "kubectl", ""),
         there: "kubectl",
         resumes: None,

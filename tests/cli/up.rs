@@ -211,6 +211,33 @@ fn several_nodes_are_asked_of_minikube() {
     kstrim(&mut test, ["down", "--yes"]).expect(0);
 }
 
+/// The API server takes a node for well for 50 s after it was stopped, and answers without it: `up` waited for its broker
+/// until the time was over.
+#[test]
+fn a_node_that_was_stopped_is_started_again() {
+    let mut test = fresh().scenario(quick);
+    events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
+    let node = format!("{PROFILE}-m03");
+    crate::support::kubectl(&test, &format!("annotate node {node} kstrim.test/stopped=yes")).expect(0);
+    let lines = kstrim(&mut test, ["status", "-o", "json"]).json();
+    let note = lines["nodes"].clone();
+    assert_eq!(note[2], serde_json::json!({"name": node, "ready": false}), "{note}");
+    let shown = kstrim(&mut test, ["status"]).stdout;
+    assert!(shown.contains(&format!("the node {node} is not ready")), "{shown}");
+    test.forget_calls();
+    let lines = events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
+    assert_eq!(outcomes(&lines)["cluster"], "done");
+    let starts = test.calls().iter().filter(|c| c.program == "minikube" && c.args[0] == "start").count();
+    assert_eq!(starts, 1);
+    let ready = test.object(PROFILE, &format!("nodes//{node}"))["status"]["conditions"].clone();
+    assert!(
+        ready.as_array().expect("conditions").iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    );
+    test.forget_calls();
+    events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
 /// minikube adds the other nodes long after the first one serves. What starts before that stays on the first, and an
 /// image that is loaded before that is on the first only.
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Action, Fault, Test};
+use crate::bundle;
+use crate::harness::{Action, Fault, Registry, Test};
 use crate::support::{
     KAFKA, PROFILE, apply_foreign, events, failure, fresh, install_of, kubectl, quick, state, text, told,
     until, writes, written,
@@ -104,7 +105,7 @@ fn upgrade(test: &mut Test, to: &str, code: i32) -> Vec<Value> {
 #[test]
 fn operator_then_kafka_then_metadata_with_messages_between() {
     let mut test = runs("1.0.1", &[]);
-    events(&mut test, ["set", "log.retention.hours=24", "min.insync.replicas=2"], 0);
+    events(&mut test, ["set", "log.retention.hours=24", "min.insync.replicas=2", "--yes"], 0);
     test.forget_calls();
     let unasked = test.args(["upgrade", "--release", "1.2.0", "--manifests", "manifests"]).run().expect(2);
     assert!(unasked.stderr.contains("KS-CONSENT"), "{}", unasked.stderr);
@@ -261,7 +262,7 @@ fn no_field_manager_names_a_version_that_goes() {
         .collect();
     assert!(managers.contains(&"kstrim") && managers.contains(&"strimzi-cluster-operator"), "{managers:?}");
     // Everything can be applied by anybody.
-    events(&mut test, ["set", "log.retention.hours=24"], 0);
+    events(&mut test, ["set", "log.retention.hours=24", "--yes"], 0);
     events(&mut test, ["up"], 0);
 }
 
@@ -326,6 +327,40 @@ fn images_are_loaded_before_the_first_step() {
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
+/// Manifest and images of a release on the way come from its bundle, where nothing else can be had.
+#[test]
+fn a_bundle_is_enough_for_the_release_it_is_of() {
+    let mut test = runs("1.0.1", &[]);
+    bundle::archives(&test);
+    // The bundle is of the release with its default Kafka; the one that runs before comes beside it.
+    bundle::archive_of(&test, "older.tar", "quay.io/strimzi/kafka:1.2.0-kafka-4.2.0", "{}");
+    test.args(bundle::CREATE).run().expect(0);
+    std::fs::remove_dir_all(test.work().join("manifests")).expect("removed");
+    test.rescenario(|s| s.registry = Registry::Unreachable);
+    test.forget_calls();
+    let args =
+        ["upgrade", "--release=1.2.0", "--bundle=kafka.bundle", "--image-archive=older.tar", "--offline"];
+    let lines = test.args(args.into_iter().chain(["--yes", "-o", "json"])).run().expect(0).json_lines();
+    assert_eq!(ended(&lines)[0], "images done");
+    let warns = |l: &&Value| l["type"] == "warning" && l["message"].to_string().contains("no image archive");
+    assert_eq!(lines.iter().find(warns), None);
+    let calls: Vec<String> = test.calls().iter().map(|c| c.line()).collect();
+    let loads: Vec<usize> = (0..calls.len()).filter(|at| calls[*at].contains("image load")).collect();
+    let applied = calls.iter().position(|c| c.contains("apply --server-side")).expect("something is applied");
+    assert!(loads.len() == 3 && loads.iter().all(|at| *at < applied), "{loads:?} {applied}");
+    assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.3.1");
+    // One of a release that is not on the way was given by mistake.
+    let mut test = runs("0.51.0", &[]);
+    bundle::archives(&test);
+    test.args(bundle::CREATE).run().expect(0);
+    test.forget_calls();
+    let args = ["upgrade", "--release", "1.0.1", "--bundle", "kafka.bundle", "--yes"];
+    let lines = events(&mut test, args, 2);
+    assert_eq!(failure(&lines), "KS-SETTING-INVALID");
+    assert!(told(&lines).contains("is for Strimzi 1.2.0"), "{}", told(&lines));
+    assert_eq!(written(&test), Vec::<String>::new());
+}
+
 #[test]
 fn a_group_that_lost_what_it_had_committed_stops_the_upgrade() {
     let mut test = runs("1.0.1", &[]);
@@ -352,6 +387,25 @@ fn a_group_that_lost_what_it_had_committed_stops_the_upgrade() {
     // Somebody did that: it goes on from there.
     test.rescenario(quick);
     upgrade(&mut test, "1.2.0", 0);
+}
+
+/// A cluster that an earlier kstrim made lacks settings that one broker needs; `up` writes them for a new one.
+#[test]
+fn settings_that_need_more_brokers_than_there_are_are_settled() {
+    let mut test = runs("1.0.1", &[]);
+    let lacks = r#"{"spec":{"kafka":{"config":{"share.coordinator.state.topic.replication.factor":null,"share.coordinator.state.topic.min.isr":null,"min.insync.replicas":null}}}}"#;
+    kubectl(&test, &format!("patch kafka my-cluster -n kafka --type=merge -p {lacks}")).expect(0);
+    upgrade(&mut test, "1.2.0", 0);
+    let config = test.object(PROFILE, KAFKA)["spec"]["kafka"]["config"].clone();
+    assert_eq!(config["share.coordinator.state.topic.replication.factor"], 1);
+    assert_eq!(config["share.coordinator.state.topic.min.isr"], 1);
+    // New with Kafka 4.3.
+    assert_eq!(config["rlmm.config.remote.log.metadata.topic.min.isr"], 1);
+    assert_eq!(
+        config["min.insync.replicas"],
+        Value::Null,
+        "somebody's choice, and one broker does with the default"
+    );
 }
 
 #[test]

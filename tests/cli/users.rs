@@ -55,7 +55,8 @@ fn what_a_user_needs_is_added_to_the_kafka_when_asked_for() {
     let lines = events(&mut test, ["user", "create", "app", "--acl", rule], 3);
     assert_eq!(failure(&lines), "KS-USER-NO-AUTHORIZATION");
     assert_eq!(written(&test), Vec::<String>::new());
-    let args = ["user", "create", "app", "--authentication", "scram", "--acl", rule, "--prepare-kafka"];
+    let args =
+        ["user", "create", "app", "--authentication", "scram", "--acl", rule, "--prepare-kafka", "--yes"];
     events(&mut test, args, 0);
     let kafka = test.object(PROFILE, KAFKA);
     let listeners = kafka["spec"]["kafka"]["listeners"].as_array().expect("listeners");
@@ -91,7 +92,7 @@ fn what_a_user_needs_is_added_to_the_kafka_when_asked_for() {
 #[test]
 fn a_tls_users_files_are_what_clients_read() {
     let mut test = ready();
-    events(&mut test, ["user", "create", "app", "--prepare-kafka"], 0);
+    events(&mut test, ["user", "create", "app", "--prepare-kafka", "--yes"], 0);
     kstrim(&mut test, ["user", "show", "app", "--export", "c"]).expect(0);
     let read = |name: &str| fs::read_to_string(test.work().join("c").join(name)).expect(name);
     let pem = read("user.pem");

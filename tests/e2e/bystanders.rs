@@ -145,7 +145,7 @@ fn they_stay_as_they_were_whatever_is_done() {
         (&["topic", "create", "mine"], 0),
         (&["user", "create", NAME], 5),
         (&["user", "create", "mine"], 0),
-        (&["set", "log.retention.hours=24"], 0),
+        (&["set", "log.retention.hours=24", "--yes"], 0),
         (&["topic", "delete", "mine", "--yes"], 0),
         (&["user", "delete", "mine", "--yes"], 0),
         (&["doctor", "--offline", "--fix", "--yes"], 0),

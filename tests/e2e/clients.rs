@@ -209,3 +209,35 @@ fn gaps_of_transactions_and_compaction_are_passed_over() {
         });
     });
 }
+
+/// Share groups keep their state in a topic that needs three brokers unless it is told otherwise: on one broker a share
+/// consumer got nothing, without an error.
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn kafkas_share_consumer_gets_each_message() {
+    let ground = Ground::with_kafka("clients::kafkas_share_consumer_gets_each_message");
+    with_topic(&ground, "work-shared", &["--partitions", "2"], || {
+        shell(&ground, "for i in $(seq 20); do echo \"job $i\"; done | kstrim produce work-shared");
+        // A share group begins at the end of a topic.
+        shell(
+            &ground,
+            "kafka bin/kafka-configs.sh --bootstrap-server localhost:9092 --alter --entity-type groups --entity-name \
+             work-shares --add-config share.auto.offset.reset=earliest",
+        );
+        let consumer = "kafka bin/kafka-console-share-consumer.sh --bootstrap-server localhost:9092 --topic work-shared \
+                        --group work-shares --timeout-ms 60000";
+        let out = shell(&ground, &format!("{consumer} --max-messages 20"));
+        let mut jobs: Vec<&str> = out.lines().filter(|line| line.starts_with("job ")).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        assert_eq!(jobs.len(), 20, "{out}");
+        // What the first consumer acknowledged is not delivered again.
+        shell(&ground, "echo 'job last' | kstrim produce work-shared");
+        let out = shell(&ground, &format!("{consumer} --max-messages 1"));
+        assert!(out.lines().any(|line| line == "job last"), "{out}");
+        shell(
+            &ground,
+            "kafka bin/kafka-share-groups.sh --bootstrap-server localhost:9092 --delete --group work-shares >&2",
+        );
+    });
+}

@@ -31,7 +31,7 @@ fn components_come_and_go_without_a_trace() {
     assert_eq!(there(&ground), before, "refused before anything is changed");
 
     let names: Vec<&str> = NAMES.into_iter().filter(|name| ground.runs(name)).collect();
-    let add = [&["add"], &names[..], &["-o", "json"]].concat();
+    let add = [&["add", "--yes"], &names[..], &["-o", "json"]].concat();
     let run = ground.kstrim(&add).expect(0);
     for name in &names {
         assert_eq!(run.events().task(name).0, "done", "{name}: {run}");

@@ -57,7 +57,7 @@ fn what_0_51_stored_is_read_by_1_2() {
     assert_eq!((events.task("cluster").0, events.task("kafka").0), ("already_done", "done"));
     events.verified(10);
     // One that Kafka takes while it runs.
-    ground.kstrim(&["set", "log.retention.ms=86400000"]).expect(0);
+    ground.kstrim(&["set", "log.retention.ms=86400000", "--yes"]).expect(0);
     ground.kstrim(&["topic", "create", "kept"]).expect(0);
     let through = Through::start(&ground);
     let stored = |of: &str| {
@@ -93,7 +93,7 @@ fn what_0_51_stored_is_read_by_1_2() {
     let began = again.stdout.lines().filter(|l| l.contains(r#""type":"task_started""#)).count();
     assert_eq!(began, 1, "the smoke test alone: {again}");
     ground.kstrim(&["topic", "delete", "kept", "--yes"]).expect(0);
-    ground.kstrim(&["set", "--unset", "log.retention.ms"]).expect(0);
+    ground.kstrim(&["set", "--unset", "log.retention.ms", "--yes"]).expect(0);
 }
 
 /// Over two releases that lie between, since 0.51 knows no Kafka that 0.45 does. One of them does not support the

@@ -142,6 +142,17 @@ impl Ground {
         ground
     }
 
+    /// Take the ground with no profile, for a profile of several nodes.
+    pub fn of_several_nodes(test: &'static str) -> Self {
+        let mut ground = Self::with_nothing(test);
+        let words = |name: &str| env::var(name).expect("eval \"$(tests/ground/ground env)\"");
+        let (one, several) = (words("KSTRIM_GROUND_START_ARGS"), words("KSTRIM_GROUND_NODES_START_ARGS"));
+        let sources = ground.up.split_off(start_arguments(&one).len());
+        ground.up = start_arguments(&several);
+        ground.up.extend(sources);
+        ground
+    }
+
     /// Take the ground with no profile and no memory of one.
     pub fn with_nothing(test: &'static str) -> Self {
         let ground = Self::take(test);
@@ -449,6 +460,16 @@ impl Drop for Ground {
 
 /// `minikube start`'s arguments as kstrim's: what kstrim has a flag for, by that flag.
 fn up_arguments(start: &str, manifest: &OsString, archives: Vec<OsString>) -> Vec<OsString> {
+    let mut words = start_arguments(start);
+    words.extend(["--manifests".into(), manifest.clone()]);
+    for archive in archives {
+        words.extend(["--image-archive".into(), archive]);
+    }
+    words
+}
+
+/// Flags of `minikube start` as flags of `up`.
+fn start_arguments(start: &str) -> Vec<OsString> {
     let mut words = Vec::new();
     for argument in start.split_whitespace() {
         match argument.split_once('=') {
@@ -457,10 +478,6 @@ fn up_arguments(start: &str, manifest: &OsString, archives: Vec<OsString>) -> Ve
             }
             _ => words.push(format!("--minikube-arg={argument}").into()),
         }
-    }
-    words.extend(["--manifests".into(), manifest.clone()]);
-    for archive in archives {
-        words.extend(["--image-archive".into(), archive]);
     }
     words
 }

@@ -16,10 +16,10 @@ fn users(ground: &Ground) {
     for topic in ["host-orders", "host-own"] {
         ground.kstrim(&["topic", "create", topic, "--partitions", "2"]).expect(0);
     }
-    let scram = ["user", "create", "host-scram", "--authentication", "scram", "--prepare-kafka"];
+    let scram = ["user", "create", "host-scram", "--authentication", "scram", "--prepare-kafka", "--yes"];
     let rules = ["--acl", "topic:host-orders:read,write,delete", "--acl", "group:host-group:read"];
     ground.kstrim(&[&scram[..], &rules, &["--quota", "produce=4m"]].concat()).expect(0);
-    let tls = ["user", "create", "host-tls", "--prepare-kafka"];
+    let tls = ["user", "create", "host-tls", "--prepare-kafka", "--yes"];
     let rules = ["--acl", "topic:host-orders:read", "--acl", "topic:host-own:read,write,delete"];
     ground.kstrim(&[&tls[..], &rules].concat()).expect(0);
 }

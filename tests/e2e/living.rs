@@ -92,14 +92,14 @@ fn messages_go_in_and_come_out_over_a_broker_that_restarts() {
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_setting_reaches_the_broker() {
     let ground = Ground::with_kafka("living::a_setting_reaches_the_broker");
-    ground.kstrim(&["set", "log.retention.hours=24"]).expect(0);
+    ground.kstrim(&["set", "log.retention.hours=24", "--yes"]).expect(0);
     let run = ground.kstrim(&["set", "log.retention.hour=24", "-o", "json"]).expect(2);
     assert_eq!(run.events().failure().0, "KS-SET-UNKNOWN", "{run}");
     let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.hours"], 24);
-    let run = ground.kstrim(&["set", "default.replication.factor=3", "-o", "json"]).expect(1);
+    let run = ground.kstrim(&["set", "default.replication.factor=3", "--yes", "-o", "json"]).expect(1);
     assert!(run.events().failure().1.to_string().contains("old settings again"), "{run}");
-    ground.kstrim(&["set", "--unset", "log.retention.hours"]).expect(0);
+    ground.kstrim(&["set", "--unset", "log.retention.hours", "--yes"]).expect(0);
 }
 
 #[test]
@@ -111,6 +111,6 @@ fn brokers_come_and_go() {
     let run = ground.kstrim(&["scale", "--brokers", "1", "-o", "json"]).expect(2);
     assert_eq!(run.events().failure().0, "KS-SCALE-DATA", "{run}");
     ground.kstrim(&["topic", "delete", "work-spread", "--yes"]).expect(0);
-    ground.kstrim(&["scale", "--brokers", "1"]).expect(0);
+    ground.kstrim(&["scale", "--brokers", "1", "--yes"]).expect(0);
     ground.kubectl(&["delete", "kafkanodepool", "broker", "-n", "kafka"]);
 }

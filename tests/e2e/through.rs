@@ -19,8 +19,9 @@ impl<'a> Through<'a> {
     /// Start both; they run by the image of the broker.
     pub fn start(ground: &'a Ground) -> Self {
         ground.kstrim(&["topic", "create", NAME]).expect(0);
-        let image = "jsonpath={.spec.containers[0].image}";
-        let image = ground.kubectl(&["get", "pod", "my-cluster-dual-role-0", "-n", "kafka", "-o", image]);
+        let image = "jsonpath={.items[0].spec.containers[0].image}";
+        let brokers = "strimzi.io/cluster=my-cluster,strimzi.io/broker-role=true";
+        let image = ground.kubectl(&["get", "pod", "-l", brokers, "-n", "kafka", "-o", image]);
         let server = "my-cluster-kafka-bootstrap:9092";
         let both = [
             ("producer", vec!["--throughput", "10", "--acks", "-1"]),

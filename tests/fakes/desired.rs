@@ -29,7 +29,8 @@ impl Pool {
         self.ids.iter().map(|id| format!("{cluster}-{}-{id}", self.name)).collect()
     }
 
-    fn has(&self, role: &str) -> bool {
+    /// Whether its nodes have a role.
+    pub fn has(&self, role: &str) -> bool {
         self.spec["roles"].as_array().into_iter().flatten().any(|r| r == role)
     }
 }
@@ -56,14 +57,19 @@ pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let mut used = crate::operator::node_ids_in_use(c, ns, cluster);
     let mut all = Vec::new();
-    if kafka["spec"]["kafka"]["replicas"].is_u64() && kafka["spec"]["zookeeper"].is_object() {
-        for (name, component) in [("zookeeper", "zookeeper"), ("kafka", "kafka")] {
-            let mut spec = kafka["spec"][name].clone();
-            spec["roles"] = if component == "kafka" { json!(["broker"]) } else { json!([]) };
-            let count = spec["replicas"].as_u64().unwrap_or(1);
-            let ids = (0..count).collect();
-            all.push(Pool { name: name.into(), ids, object: Value::Null, spec, component });
+    let pooled = crate::migration::pooled(kafka);
+    for (name, component) in [("zookeeper", "zookeeper"), ("kafka", "kafka")] {
+        let there = if component == "kafka" { !pooled } else { crate::migration::has_zookeeper(kafka) };
+        if !there {
+            continue;
         }
+        let mut spec = kafka["spec"][name].clone();
+        spec["roles"] = if component == "kafka" { json!(["broker"]) } else { json!([]) };
+        let count = spec["replicas"].as_u64().unwrap_or(1);
+        let ids = (0..count).collect();
+        all.push(Pool { name: name.into(), ids, object: Value::Null, spec, component });
+    }
+    if !pooled {
         return all;
     }
     for object in c.each("kafkanodepools.kafka.strimzi.io", ns) {
@@ -82,8 +88,27 @@ pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
 pub fn marker(kafka: &Value, pools: &[Pool]) -> String {
     let of = |o: &Value| format!("{}:{}", text(o, "/metadata/uid"), o["metadata"]["generation"]);
     let pools: Vec<String> = pools.iter().map(|pool| of(&pool.object)).collect();
-    let paused = text(kafka, "/metadata/annotations/strimzi.io~1pause-reconciliation");
-    format!("{}/{paused}/{}", kafka["metadata"]["generation"], pools.join(","))
+    let asked = ["pause-reconciliation", "node-pools", "kraft"]
+        .map(|name| text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}")).to_owned())
+        .join(" ");
+    // The operator looks again when its own write of the status has changed it.
+    let state = text(kafka, "/status/kafkaMetadataState");
+    format!("{}/{asked} {state}/{}", kafka["metadata"]["generation"], pools.join(","))
+}
+
+/// The Kafka with the annotations that it had when the reconciliation of this marker began; node pools are listed later.
+pub fn as_begun(kafka: &Value, marker: &str) -> Value {
+    let mut kafka = kafka.clone();
+    let asked = marker.split('/').nth(1).unwrap_or_default();
+    for (name, value) in ["node-pools", "kraft"].iter().zip(asked.split(' ').skip(1)) {
+        let annotations = &mut kafka["metadata"]["annotations"];
+        let name = format!("strimzi.io/{name}");
+        match (value, annotations.as_object_mut()) {
+            ("", Some(all)) => _ = all.shift_remove(&name),
+            (value, _) => annotations[name] = json!(value),
+        }
+    }
+    kafka
 }
 
 /// The Kafka versions an operator knows, from its Deployment, with their images.
@@ -103,6 +128,9 @@ pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(Str
         let message =
             format!("Unsupported Kafka.spec.kafka.version: {version}. Supported versions are: [{known}]");
         return Some(("UnsupportedKafkaVersionException".into(), message));
+    }
+    if let Some(refusal) = crate::migration::refusal(kafka, pools, deployment) {
+        return Some(refusal);
     }
     let name = text(kafka, "/metadata/name");
     if pools.is_empty() {
@@ -337,8 +365,12 @@ fn pod_template(
     let (listeners, metrics) =
         (&kafka["spec"]["kafka"]["listeners"], &kafka["spec"]["kafka"]["metricsConfig"]);
     let reporter = kafka["spec"]["cruiseControl"].is_object();
-    let revision =
-        hash(&json!([spec, version, heap, config["num.partitions"], listeners, metrics, reporter]), 8);
+    let protocol = &config["inter.broker.protocol.version"];
+    let mode = crate::migration::configuration(kafka, pool);
+    let revision = hash(
+        &json!([spec, version, heap, config["num.partitions"], listeners, metrics, reporter, protocol, mode]),
+        8,
+    );
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"annotations": {"strimzi.io/cluster-ca-cert-generation": "0",
                 "strimzi.io/kafka-version": version, "strimzi.io/revision": revision},
@@ -510,7 +542,9 @@ pub fn ready_status(kafka: &Value, pools: &[Pool], deployment: &Value, time: &st
     let listeners: Vec<Value> = listeners.collect();
     let names: Vec<Value> =
         pools.iter().filter(|p| p.object.is_object()).map(|p| json!({"name": p.name})).collect();
-    json!({"clusterId": "", "clusterSecurity": security(), "conditions": conditions,
+    let mut status = json!({"clusterId": "", "clusterSecurity": security(), "conditions": conditions,
         "kafkaMetadataVersion": metadata, "kafkaNodePools": names, "kafkaVersion": version,
-        "listeners": listeners, "observedGeneration": null, "operatorLastSuccessfulVersion": release})
+        "listeners": listeners, "observedGeneration": null, "operatorLastSuccessfulVersion": release});
+    crate::migration::status(kafka, deployment, time, &mut status);
+    status
 }

@@ -27,6 +27,7 @@ mod kubectl;
 mod lifecycle;
 mod logs;
 mod managed;
+mod migration;
 mod minikube;
 mod nodes;
 mod operator;

@@ -216,6 +216,10 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
     } else if json {
         let body = json!({"Name": name, "Host": host_word, "Kubelet": kubelet, "APIServer": server,
             "Kubeconfig": config, "Worker": false});
+        let mut all = vec![body];
+        all.extend(workers(place, name, host));
+        // One node is not in a list.
+        let body = if let [one] = &all[..] { one.clone() } else { json!(all) };
         io.out(&body.to_string())?;
     } else {
         io.line(&format!(
@@ -227,6 +231,20 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         }
     }
     Ok(code)
+}
+
+/// The nodes beside the control plane, as `minikube status` lists them.
+fn workers(place: &Place, name: &str, host: Host) -> Vec<Value> {
+    let world = place.lock();
+    if host != Host::Running || world.profiles.get(name).is_none_or(|profile| profile.nodes < 2) {
+        return Vec::new();
+    }
+    let word = |node: &Value| if crate::nodes::runs(node) { "Running" } else { "Stopped" };
+    let of_node = |node: &Value| {
+        json!({"Name": node["metadata"]["name"], "Host": word(node), "Kubelet": word(node), "APIServer": "Irrelevant",
+            "Kubeconfig": "Irrelevant", "Worker": true})
+    };
+    crate::nodes::workers(&world.cluster(name)).iter().map(of_node).collect()
 }
 
 /// minikube's folder (`pkg/minikube/localpath`).

@@ -88,6 +88,49 @@ pub fn join(c: &mut Cluster, name: &str) {
     c.create(&builtin("nodes"), node);
 }
 
+/// On a node of a profile of several: its machine was stopped by somebody.
+const STOPPED: &str = "kstrim.test/stopped";
+
+/// Whether the machine of a node runs.
+pub fn runs(node: &Value) -> bool {
+    node["metadata"]["annotations"][STOPPED].is_null()
+}
+
+/// The nodes beside the control plane, by name.
+pub fn workers(c: &Cluster) -> Vec<Value> {
+    c.list("nodes", "").into_iter().filter(|node| text(node, "/metadata/name") != c.profile).collect()
+}
+
+/// Start the nodes that were stopped, as `minikube start` does.
+pub fn start_workers(c: &mut Cluster) {
+    for node in workers(c).iter().filter(|node| !runs(node)) {
+        c.update(&format!("nodes//{}", text(node, "/metadata/name")), |node| {
+            if let Some(annotations) = node["metadata"]["annotations"].as_object_mut() {
+                annotations.remove(STOPPED);
+            }
+        });
+    }
+}
+
+/// What the node controller says of nodes that were stopped and started.
+fn mark_workers(c: &mut Cluster) {
+    let time = c.time();
+    for node in workers(c) {
+        let status = if runs(&node) { "True" } else { "Unknown" };
+        c.update(&format!("nodes//{}", text(&node, "/metadata/name")), |node| {
+            let Some(ready) = ready_condition(node).filter(|ready| ready["status"] != status) else { return };
+            let (reason, message) = match status {
+                "True" => ("KubeletReady", "kubelet is posting ready status"),
+                _ => ("NodeStatusUnknown", "Kubelet stopped posting node status."),
+            };
+            ready["status"] = json!(status);
+            ready["reason"] = json!(reason);
+            ready["message"] = json!(message);
+            ready["lastTransitionTime"] = json!(time);
+        });
+    }
+}
+
 /// What minikube's add-on storage-provisioner-rancher makes, without its pod: no volume is played here.
 pub fn local_path(c: &mut Cluster) {
     c.create(&builtin("namespaces"), namespace("local-path-storage"));
@@ -196,6 +239,7 @@ pub fn run(c: &mut Cluster) {
             c.update(&node, |n| n["spec"]["taints"] = json!(wanted));
         }
     }
+    mark_workers(c);
     for namespace in c.list("namespaces", "") {
         let (name, uid) = (text(&namespace, "/metadata/name"), text(&namespace, "/metadata/uid"));
         let account = format!("serviceaccounts/{name}/default");

@@ -16,6 +16,10 @@ const CRUISE_CONTROL: &str = "cruise-control";
 const ENTITY_OPERATOR: &str = "entity-operator";
 const EXPORTER: &str = "kafka-exporter";
 
+// Of what was reconciled: once, and again because the status was written.
+const ONCE: &str = " once";
+const AGAIN: &str = " again";
+
 const KAFKAS: &str = "kafkas.kafka.strimzi.io";
 
 /// A running operator that may do its work.
@@ -217,6 +221,9 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
                     o["status"]["conditions"] = paused;
                 }
                 o["status"]["observedGeneration"] = json!(generation);
+                if let Some(status) = o["status"].as_object_mut() {
+                    status.shift_remove("kafkaMetadataState");
+                }
             });
             return;
         }
@@ -233,6 +240,8 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             }
             let since = c.clock;
             let operator = operator.uid.clone();
+            let again = c.memory.done.get(&uid).is_some_and(|done| *done == format!("{marker}{ONCE}"));
+            let marker = if again { format!("{marker}{AGAIN}") } else { marker };
             let work =
                 Reconciliation { uid, operator, marker, phase: "validate".into(), since, began: since };
             c.memory.running.insert(name, work);
@@ -248,13 +257,15 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             if !c.elapsed(&uid, &format!("validate {}", work.since), t.validate) {
                 return;
             }
+            let begun = desired::as_begun(&kafka, &work.marker);
             let refusal =
-                c.scenario.refuse.clone().or_else(|| desired::refusal(&kafka, &pools, &operator.deployment));
+                c.scenario.refuse.clone().or_else(|| desired::refusal(&begun, &pools, &operator.deployment));
             if let Some((reason, message)) = refusal {
                 not_ready(c, key, &reason, &message, generation);
                 finish(c, &name, &uid, &marker);
                 return;
             }
+            crate::migration::erase(c, &kafka);
             desired::claims(c, &kafka, &pools);
             desired::services(c, &kafka);
             crate::certificates::secrets(c, &kafka);
@@ -281,6 +292,12 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             enter(c, &name, EXPORTER);
         }
         EXPORTER if components::of_kafka_ready(c, &kafka, EXPORTER) => {
+            let copied = t.metadata_copied;
+            if crate::migration::config(&kafka) == crate::migration::Config::Migration
+                && !c.elapsed(&uid, &format!("metadata {}", work.began), copied)
+            {
+                return;
+            }
             ready(c, key, &kafka, &pools, &operator.deployment);
             finish(c, &name, &uid, &marker);
         }
@@ -355,6 +372,11 @@ fn finish(c: &mut Cluster, name: &str, uid: &str, marker: &str) {
         c.memory.running.insert(name.to_owned(), lock);
     }
     let marker = work.map_or_else(|| marker.to_owned(), |work| work.marker);
+    let marker = match marker.strip_suffix(AGAIN) {
+        Some(marker) => marker.to_owned(),
+        None if c.scenario.operator_looks_again => format!("{marker}{ONCE}"),
+        None => marker,
+    };
     c.memory.done.insert(uid.to_owned(), marker);
     c.touch();
 }

@@ -73,6 +73,8 @@ pub struct Scenario {
     pub refused_writes: Vec<(String, String, String)>,
     /// The operator that runs now does nothing any more; one that is started later works.
     pub operator_hangs: bool,
+    /// As the real one, the operator looks again after it has written a status.
+    pub operator_looks_again: bool,
     /// The aggregated API of the metrics server; `None` if there is none.
     pub metrics: Option<Metrics>,
     /// What the user of the kubeconfig may not do, as `VERB RESOURCE` of `auth can-i`.
@@ -436,6 +438,8 @@ timings! {
     /// The operator gives up waiting for a pod (in the recordings 300 s). Longer than its share, so
     /// that a busy machine does not reach it.
     operation_timeout = 10_000,
+    /// The metadata is copied from ZooKeeper to the controllers.
+    metadata_copied = 15,
     /// The topic operator deals with a topic.
     topic = 10,
     /// Garbage collection follows a deletion.

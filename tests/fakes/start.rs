@@ -482,6 +482,12 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         return never_appeared(out);
     }
     if old.host == Host::Running {
+        if old.nodes > 1 {
+            let world = place.lock();
+            let mut cluster = world.cluster(&r.name);
+            crate::nodes::start_workers(&mut cluster);
+            cluster.save(place);
+        }
         out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
         out.say("info", "Using image gcr.io/k8s-minikube/storage-provisioner:v5")?;
         kubeconfig::add(&r.name, &old.ip);

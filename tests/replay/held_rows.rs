@@ -13,7 +13,7 @@ fn what_does_not_go_is_told_by_what_holds_it() {
         if deleted {
             object["metadata"]["deletionTimestamp"] = json!(T0);
         }
-        explain::held(&object, "kubectl ")
+        explain::held(&object, &Expect::kafka("kafka", "my-cluster"))
     };
     let held = claim(json!(["example.com/keep"]), true);
     assert_eq!(held.id.as_str(), "KS-OBJECT-HELD");

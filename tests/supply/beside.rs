@@ -22,6 +22,7 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
             kafka: version,
             namespace: &namespace,
             cluster: &cluster,
+            port: 9092,
             topic: &topic,
             tuning,
         };

@@ -98,6 +98,7 @@ fn main() -> ExitCode {
     for (name, test) in [
         ("readers::pyyaml_reads_what_kstrim_writes", readers::pyyaml_reads_what_kstrim_writes as fn() -> _),
         ("readers::kubectl_reads_what_kstrim_writes", readers::kubectl_reads_what_kstrim_writes),
+        ("readers::kstrim_reads_what_kubectl_reads", readers::kstrim_reads_what_kubectl_reads),
         (
             "full_disk::what_finds_no_room_is_told_and_leaves_nothing",
             full_disk::what_finds_no_room_is_told_and_leaves_nothing,

@@ -129,6 +129,42 @@ pub fn kubectl_reads_what_kstrim_writes() -> Completion {
     Completion::Completed
 }
 
+/// Words without quotes in a manifest of somebody's, with CRLF: kstrim reads them as kubectl does.
+pub fn kstrim_reads_what_kubectl_reads() -> Completion {
+    if let Err(why) = run("kubectl", &["version", "--client"], "") {
+        return Completion::ignored_with(format!("kubectl is needed: {}", why.trim()));
+    }
+    let plain = |word: &String| {
+        let finite = word.parse::<f64>().is_ok_and(f64::is_finite) || word.parse::<f64>().is_err();
+        let special = ["inf", "nan"].iter().any(|special| word.to_ascii_lowercase().contains(special));
+        finite && !special && !word.ends_with(':') && !["-", "---", "..."].contains(&word.as_str())
+    };
+    let chance = prop_oneof![
+        2 => "[-+]?[0-9][0-9_.]{0,7}",
+        1 => "[-+]?0[xXoObB_]?[0-9a-fA-F_]{0,6}",
+        1 => "[-+.0-9_eE:a-z]{1,6}",
+        1 => proptest::sample::select(vec!["y", "Yes", "NO", "on", "Off", "oN", "true", "null", "~"]).prop_map(str::to_owned),
+    ];
+    let mut runner = TestRunner::deterministic();
+    let words: Vec<String> = vec(chance, WORDS).new_tree(&mut runner).expect("words").current();
+    let words: Vec<String> = words.into_iter().filter(plain).collect();
+    let mut text = "apiVersion: example.com/v1\r\nkind: Words\r\nmetadata: {name: a}\r\nspec:\r\n".to_owned();
+    for (at, word) in words.iter().enumerate() {
+        text.push_str(&format!("  w{at}: {word}\r\n"));
+    }
+    let found =
+        run("kubectl", &["annotate", "--local", "-f", "-", "a=b", "-o", "json"], &text).expect("it reads it");
+    let theirs: Value = found.parse().expect("JSON");
+    let ours = kstrim::manifest::load::from_bytes("words.yaml", text.as_bytes()).expect("kstrim reads it");
+    let ours = ours[0].get("/spec").expect("a spec");
+    for (at, word) in words.iter().enumerate() {
+        let (ours, theirs) = (&ours[format!("w{at}")], &theirs["spec"][format!("w{at}")]);
+        let same = ours == theirs || ours.as_f64().is_some_and(|number| Some(number) == theirs.as_f64());
+        assert!(same, "{word}: kstrim reads {ours}, kubectl {theirs}");
+    }
+    Completion::Completed
+}
+
 fn compare(written: &Map<String, Value>, found: &Map<String, Value>) {
     for (key, value) in written {
         assert_eq!(found.get(key), Some(value), "of {key:?}: {}", yaml_text(&json!({ key: value })));

@@ -50,14 +50,17 @@ const ACTS: [Act; 9] = [
         args: "user create app --timeout 20s",
         shows: |test| object(test, "kafkausers.kafka.strimzi.io/kafka/app").is_object(),
     },
-    Act { args: "set num.partitions=3 --timeout 20s", shows: |test| config(test, "num.partitions") == 3 },
     Act {
-        args: "set log.retention.hours=5 --timeout 20s",
+        args: "set num.partitions=3 --yes --timeout 20s",
+        shows: |test| config(test, "num.partitions") == 3,
+    },
+    Act {
+        args: "set log.retention.hours=5 --yes --timeout 20s",
         shows: |test| config(test, "log.retention.hours") == 5,
     },
     Act { args: "connect --check --yes --timeout 20s", shows: |test| listeners(test) > 2 },
     Act {
-        args: "user create other --authentication scram --prepare-kafka --timeout 20s",
+        args: "user create other --authentication scram --prepare-kafka --yes --timeout 20s",
         shows: |test| listeners(test) > 2,
     },
     Act { args: "scale --brokers 2 --timeout 20s", shows: |test| brokers(test) == 2 },
@@ -98,7 +101,7 @@ fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
         listeners(&one)
     );
     // Nobody is locked out for ever.
-    let run = one.args(args("set num.partitions=4 --timeout 30s")).run();
+    let run = one.args(args("set num.partitions=4 --yes --timeout 30s")).run();
     prop_assert!(run.code() == 0, "afterwards: exit {}\n{}", run.code(), run.stderr);
     Ok(())
 }

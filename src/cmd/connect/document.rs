@@ -6,12 +6,12 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cluster::listener::{HOST, host_defaults};
 use crate::cmd::living::Living;
 use crate::cmd::user::{self, User, export};
 use crate::config::Target;
 use crate::event::SmokeReport;
 use crate::failure::Result;
-use crate::manifest::listener::{HOST, host_defaults};
 use crate::manifest::user::Authentication;
 
 /// The way to the brokers. Nothing in it is secret.

@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::cluster::listener;
 use crate::cmd::living;
 use crate::context::Cx;
 use crate::failure::Result;
-use crate::manifest::listener;
 use crate::manifest::user::Authentication;
-use crate::observe::{Kind as ObservedKind, Snapshot};
+use crate::observe::Snapshot;
 
 /// First pause before a forward that ended is begun again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -103,8 +103,8 @@ impl Forwards {
         loop {
             let version = cx.store.version();
             let snapshot = cx.store.snapshot();
-            let kafka = snapshot.get(ObservedKind::Kafka, cx.namespace(), cx.cluster());
-            let ports = kafka.and_then(|k| listener::host_of(k.json(), how)).map(listener::ports);
+            let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
+            let ports = kafka.and_then(|k| listener::host_of(&k, how)).map(|l| listener::ports(&l));
             for (id, port) in ports.unwrap_or_default() {
                 if !self.tasks.borrow().contains_key(&id) {
                     living::say(&format!("broker {id} comes: {}:{port}", listener::HOST));

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::manifest::{Object, render};
 use crate::names;
 use crate::observe::Kind as ObservedKind;
+use crate::observe::kafka::Entity;
 use crate::quickstart::patience::Patience;
 use crate::quickstart::topic::RESOURCE_TAKEN;
 use crate::quickstart::{kafka, ownership, smoke};
@@ -27,8 +28,6 @@ use crate::errors::TOPIC_EXISTS as EXISTS;
 use crate::errors::TOPIC_LATE as LATE;
 /// More copies are asked for than there are brokers.
 use crate::errors::TOPIC_REPLICATION as REPLICATION;
-/// No topic operator looks at topics.
-use crate::errors::TOPIC_UNSERVED as UNSERVED;
 
 /// How long the brokers may take to say whether they have the topic.
 const ASK: std::time::Duration = std::time::Duration::from_secs(5);
@@ -56,9 +55,9 @@ pub(super) async fn run(global: &Global, args: &TopicCreate) -> Result<ExitCode>
 
 async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let cx = &living.cx;
-    served(living)?;
-    let (brokers, known) = tokio::join!(living.brokers(), all(living));
-    let (brokers, known) = (brokers?, known?);
+    living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
+    let (brokers, known) = tokio::join!(living.nodes(), all(living));
+    let (brokers, known) = (brokers?.brokers_wanted, known?);
     let replicas = replicas(living, args, brokers)?;
     let wanted = wanted(cx, args, replicas);
     let as_wanted = Topic::of(wanted.value(), true);
@@ -143,31 +142,9 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     ))
 }
 
-/// See that somebody looks at topics at all.
-fn served(living: &Living) -> Result<()> {
-    let cx = &living.cx;
-    if living.kafka.pointer("/spec/entityOperator/topicOperator").is_some_and(Value::is_object) {
-        return Ok(());
-    }
-    let failure = Failure::new(
-        UNSERVED,
-        Kind::Prerequisite,
-        format!("the Kafka {} has no topic operator: nobody would make the topic", cx.cluster()),
-    );
-    let could = cx.choice.release.kraft.topic_operator;
-    Err(Box::new(if could {
-        failure.hint("add it to the Kafka: spec.entityOperator.topicOperator: {}")
-    } else {
-        failure.hint(format!(
-            "Strimzi {} has none without ZooKeeper; smoke-test and produce make topics by themselves",
-            cx.choice.release.version
-        ))
-    }))
-}
-
 /// As many copies as asked for, or as the cluster makes by default.
 fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
-    let default = || living.option("default.replication.factor").and_then(|text| text.parse().ok());
+    let default = || living.kafka().option("default.replication.factor").and_then(|text| text.parse().ok());
     let replicas = args.replicas.unwrap_or_else(|| default().unwrap_or(1).min(brokers.max(1)));
     if replicas <= brokers {
         return Ok(replicas);

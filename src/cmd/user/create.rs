@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{LATE, PLURAL, User, all, prepare};
 use crate::cli::{self, Global, UserCreate};
-use crate::cluster::change;
+use crate::cluster::{change, listener};
 use crate::cmd::living::{self, Living};
 use crate::context::Cx;
 use crate::engine::task::Doneness;
@@ -15,6 +15,7 @@ use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
+use crate::observe::kafka::{Authorization, Entity};
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::{kafka, ownership, patience, refused};
 
@@ -24,8 +25,6 @@ use crate::errors::USER_EXISTS as EXISTS;
 use crate::errors::USER_NO_AUTHORIZATION as NO_AUTHORIZATION;
 /// A user of that name belongs to another Kafka.
 use crate::errors::USER_TAKEN as TAKEN;
-/// No user operator looks at users.
-use crate::errors::USER_UNSERVED as UNSERVED;
 
 pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
@@ -48,7 +47,8 @@ fn how(asked: cli::Authentication) -> Authentication {
 async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     let cx = &living.cx;
     let authentication = how(args.authentication);
-    served(living)?;
+    living.served(Entity::User, &format!("the user {}", args.user))?;
+    rules_are_heeded(living, args)?;
     let wanted = resource::user(&UserInput {
         release: cx.choice.release,
         namespace: &cx.settings.target.namespace,
@@ -75,10 +75,11 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         }
         secret_is_free(living, args).await?;
     }
-    let missing = resource::preparation(&living.kafka, authentication, !args.acls.is_empty());
+    let missing = listener::preparation(&living.kafka(), authentication, !args.acls.is_empty());
     if let Some((_, said)) = missing {
         if args.prepare_kafka {
-            prepare::kafka(living, authentication, !args.acls.is_empty(), &said, args.timeout).await?;
+            prepare::kafka(living, authentication, !args.acls.is_empty(), &said, args.yes, args.timeout)
+                .await?;
         } else {
             unprepared(living, args, authentication)?;
         }
@@ -162,18 +163,18 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     Err(Box::new(failure.hint("create the user under another name, or rename the Secret")))
 }
 
-/// See that somebody looks at users at all.
-fn served(living: &Living) -> Result<()> {
-    if living.kafka.pointer("/spec/entityOperator/userOperator").is_some_and(Value::is_object) {
+/// Refuse rules for a Kafka whose authorization takes none from KafkaUsers: the user operator would refuse the user.
+fn rules_are_heeded(living: &Living, args: &UserCreate) -> Result<()> {
+    let kafka = living.kafka();
+    let Some(Authorization { kind, takes_rules: false }) = kafka.authorization() else { return Ok(()) };
+    if args.acls.is_empty() {
         return Ok(());
     }
+    let message = format!("the Kafka {} takes no access rules from users", living.cx.cluster());
     Err(Box::new(
-        Failure::new(
-            UNSERVED,
-            Kind::Prerequisite,
-            format!("the Kafka {} has no user operator: nobody would make the user", living.cx.cluster()),
-        )
-        .hint("add it to the Kafka: spec.entityOperator.userOperator: {}"),
+        Failure::new(NO_AUTHORIZATION, Kind::Prerequisite, message)
+            .because(format!("its authorization is {kind}, which decides by rules of its own"))
+            .hint("leave out --acl, and give the rules to that authorization"),
     ))
 }
 
@@ -182,7 +183,7 @@ fn served(living: &Living) -> Result<()> {
 fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result<()> {
     let cx = &living.cx;
     let target = &cx.settings.target;
-    if !args.acls.is_empty() && !resource::authorizes(&living.kafka) {
+    if !args.acls.is_empty() && living.kafka().authorization().is_none() {
         return Err(Box::new(
             Failure::new(
                 NO_AUTHORIZATION,
@@ -196,7 +197,7 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
             .hint("or leave out --acl: without authorization every user may do everything"),
         ));
     }
-    if resource::listener_for(&living.kafka, how).is_none() {
+    if listener::for_users(&living.kafka(), how).is_none() {
         cx.emit.warn(
             Some("user"),
             format!(

@@ -12,10 +12,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{LATE, User};
+use crate::cluster::listener;
 use crate::cmd::living::Living;
 use crate::cmd::login;
 use crate::failure::{Failure, Kind, Result};
-use crate::manifest::user::{Authentication, listener_for};
+use crate::manifest::user::Authentication;
+use crate::observe::kafka::Kafka;
 use crate::quickstart::ownership;
 
 /// The folder holds something that is not an export of kstrim's.
@@ -30,11 +32,10 @@ const MARK: &str = "# Written by kstrim user show --export";
 const PROPERTIES: &str = "client.properties";
 
 /// What clients of this user connect to, as the Kafka's status says.
-pub(super) fn bootstrap(kafka: &Value, user: &User) -> Option<String> {
-    let name = listener_for(kafka, user.listener()?)?.get("name")?.as_str()?;
-    let listeners = kafka.pointer("/status/listeners")?.as_array()?;
-    let found = listeners.iter().find(|l| l["name"] == name || l["type"] == name)?;
-    Some(found.get("bootstrapServers")?.as_str()?.to_owned())
+pub(super) fn bootstrap(kafka: &Kafka<'_>, user: &User) -> Option<String> {
+    let listener = listener::for_users(kafka, user.listener()?)?;
+    let found = kafka.addresses().find(|a| a.listener == Some(listener))?;
+    Some(found.bootstrap.to_owned()).filter(|address| !address.is_empty())
 }
 
 /// The entries of the user's secret, decoded. Certificates and keys in forms that are not text are
@@ -99,11 +100,12 @@ pub(super) async fn write(
     user: &User,
     secrets: &BTreeMap<String, String>,
 ) -> Result<Vec<String>> {
-    let how = user.how().filter(|how| listener_for(&living.kafka, *how).is_some());
-    let (Some(how), Some(bootstrap)) = (how, bootstrap(&living.kafka, user)) else {
+    let kafka = living.kafka();
+    let found = user.how().and_then(|how| Some((how, listener::for_users(&kafka, how)?)));
+    let (Some((how, listener)), Some(bootstrap)) = (found, bootstrap(&kafka, user)) else {
         return Err(no_listener(living, &user.user, user.how().unwrap_or(Authentication::Tls)));
     };
-    let tls = listener_for(&living.kafka, how).is_some_and(|l| l["tls"] == true);
+    let tls = listener.tls();
     let note = "# This address is one inside the Kubernetes cluster.";
     files(folder, living, user, secrets, &Target { how, tls, bootstrap: &bootstrap, note }).await
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::cluster::listener;
+use crate::cmd::consent;
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
-use crate::manifest::user::{self as resource, Authentication};
+use crate::manifest::user::Authentication;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::{ownership, refused};
@@ -29,10 +31,11 @@ pub(super) async fn kafka(
     authentication: Authentication,
     acls: bool,
     said: &[String],
+    yes: bool,
     limit: Duration,
 ) -> Result<()> {
     let cx = &living.cx;
-    if !cx.owns(&living.kafka) {
+    if !cx.owns(living.resource.json()) {
         return Err(Box::new(
             Failure::new(
                 refused::KAFKA,
@@ -43,14 +46,12 @@ pub(super) async fn kafka(
             .hint("add it yourself, then run the same command without --prepare-kafka"),
         ));
     }
-    for what in said {
-        cx.emit.warn(Some("user"), format!("the Kafka {} gets {what}; its brokers restart", cx.cluster()));
-    }
+    consent::to_restart(living, "user", &format!("gets {}", said.join(", and ")), yes).await?;
     // Before the change: the operator may answer at once.
     let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
     patience.changed_now();
-    let changed = ownership::change_kafka(cx, false, Some(&living.kafka), "change the Kafka", |now| {
-        resource::preparation(now, authentication, acls).map(|(patch, _)| patch)
+    let changed = ownership::change_kafka(cx, false, Some(&living.resource), "change the Kafka", |now| {
+        listener::preparation(now, authentication, acls).map(|(patch, _)| patch)
     });
     changed.await?;
     cx.synced(&KINDS).await;

@@ -55,7 +55,7 @@ fn table(users: &[User]) -> String {
 pub(super) async fn show(global: &Global, args: &UserShow) -> Result<ExitCode> {
     living::reading(global, &crate::cmd::default_topic(), async |living| {
         let (user, _) = one(&living, &args.user).await?;
-        let bootstrap = export::bootstrap(&living.kafka, &user);
+        let bootstrap = export::bootstrap(&living.kafka(), &user);
         let mut shown = Shown { user, bootstrap, exported: Vec::new(), secrets: None };
         if args.export.is_some() || args.reveal {
             crate::cmd::login::authentication(&shown.user)?;

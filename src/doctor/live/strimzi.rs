@@ -95,7 +95,7 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
 pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let namespace = target.namespace.as_str();
-    let Some(deployment) = cluster.snapshot().operator_of(namespace) else {
+    let Some(deployment) = cluster.snapshot().operator_of(namespace, target.cluster.as_str()) else {
         return Outcome::skipped("there is no operator");
     };
     let account = Some(deployment.service_account()).filter(|a| !a.is_empty()).unwrap_or("default");

@@ -242,7 +242,7 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
         )),
         None => failure
             .because(format!("no Strimzi release in the catalogue supports Kubernetes {live}"))
-            .hint("see whether a newer kstrim knows one: kstrim versions"),
+            .hint(format!("see whether a newer kstrim knows one: {}", CommandLine::new("kstrim versions"))),
     };
     let nearest = release.kubernetes.nearest(live);
     let failure = match &target.context {

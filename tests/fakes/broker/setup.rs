@@ -131,30 +131,35 @@ impl Default for Setup {
     }
 }
 
-/// What a broker tells of its settings: the names only, and few of the real one's.
+/// What a broker tells of its settings: the names and whether it reads them only when it starts (`read-only` in Kafka's
+/// documentation), of few of the real one's.
 pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
-    const NAMES: [&str; 12] = [
-        "auto.create.topics.enable",
-        "default.replication.factor",
-        "log.retention.bytes",
-        "log.retention.hours",
-        "message.max.bytes",
-        "min.insync.replicas",
-        "num.partitions",
-        "offsets.topic.replication.factor",
-        "share.coordinator.state.topic.min.isr",
-        "share.coordinator.state.topic.replication.factor",
-        "transaction.state.log.min.isr",
-        "transaction.state.log.replication.factor",
+    const KNOWN: [(&str, bool); 13] = [
+        ("auto.create.topics.enable", true),
+        ("default.replication.factor", true),
+        ("log.retention.bytes", false),
+        ("log.retention.hours", true),
+        ("log.retention.ms", false),
+        ("message.max.bytes", false),
+        ("min.insync.replicas", false),
+        ("num.partitions", true),
+        ("offsets.topic.replication.factor", true),
+        ("share.coordinator.state.topic.min.isr", true),
+        ("share.coordinator.state.topic.replication.factor", true),
+        ("transaction.state.log.min.isr", true),
+        ("transaction.state.log.replication.factor", true),
     ];
-    let config = |name: &&'static str| {
-        DescribeConfigsResourceResult::default().with_name(StrBytes::from_static_str(name)).with_value(None)
+    let config = |(name, read_only): &(&'static str, bool)| {
+        DescribeConfigsResourceResult::default()
+            .with_name(StrBytes::from_static_str(name))
+            .with_read_only(*read_only)
+            .with_value(None)
     };
     let result = |resource: &kafka_protocol::messages::describe_configs_request::DescribeConfigsResource| {
         DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone())
-            .with_configs(NAMES.iter().map(config).collect())
+            .with_configs(KNOWN.iter().map(config).collect())
     };
     DescribeConfigsResponse::default().with_results(asked.resources.iter().map(result).collect())
 }

@@ -1,0 +1,255 @@
+//! Words without quotes as kubectl reads them.
+//!
+//! kubectl reads YAML 1.1 by Go's rules, the parser here YAML 1.2: `yes` is true there and text here, `0644` is 420
+//! there and text here. Manifests are written for kubectl, so what it makes of such a word counts. The parser does not
+//! tell whether a word had quotes; the text does.
+
+use std::collections::HashSet;
+
+use serde_json::{Number, Value};
+
+/// What kubectl makes of a word without quotes that is text to the parser here; `None` if they agree.
+pub(super) fn as_kubectl(word: &str) -> Option<Value> {
+    let text = || matches!(serde_yaml::from_str(word), Ok(Value::String(text)) if text == word);
+    by_go(word).filter(|_| text())
+}
+
+/// What kubectl makes of a word without quotes, where it is no text.
+fn by_go(word: &str) -> Option<Value> {
+    match word {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Some(true.into()),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Some(false.into()),
+        _ => {}
+    }
+    if !word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return None;
+    }
+    let plain = word.replace('_', "");
+    let (sign, digits) = match plain.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", plain.strip_prefix('+').unwrap_or(&plain)),
+    };
+    let whole = |digits: &str, radix| i64::from_str_radix(&format!("{sign}{digits}"), radix).ok();
+    let mut prefix = digits.chars();
+    let of_base = match (prefix.next(), prefix.next().map(|c| c.to_ascii_lowercase())) {
+        (Some('0'), Some('x')) => unsigned(&digits[2..]).and_then(|digits| whole(digits, 16)),
+        (Some('0'), Some('o')) => unsigned(&digits[2..]).and_then(|digits| whole(digits, 8)),
+        (Some('0'), Some('b')) => unsigned(&digits[2..]).and_then(|digits| whole(digits, 2)),
+        (Some('0'), Some(_)) => unsigned(digits).and_then(|digits| whole(digits, 8)),
+        _ => unsigned(digits).and_then(|digits| whole(digits, 10)),
+    };
+    let separates = |at: usize| {
+        let digit =
+            |at: Option<usize>| at.and_then(|at| word.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+        digit(at.checked_sub(1)) && digit(Some(at + 1))
+    };
+    // Behind a point alone it takes underscores only where Go's own numbers have them.
+    let odd = word.starts_with('.') && !word.match_indices('_').all(|(at, _)| separates(at));
+    of_base.map(Value::from).or_else(|| decimal(&plain).filter(|_| !odd))
+}
+
+fn unsigned(digits: &str) -> Option<&str> {
+    digits.starts_with(|c: char| c.is_ascii_hexdigit()).then_some(digits)
+}
+
+/// A number with a point or an exponent, or a whole one with zeros before it.
+fn decimal(plain: &str) -> Option<Value> {
+    let digits = plain.contains(|c: char| c.is_ascii_digit());
+    let number = digits && plain.chars().all(|c| c.is_ascii_digit() || ".+-eE".contains(c));
+    let value: f64 = plain.parse().ok().filter(|_| number)?;
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return format!("{value:.0}").parse::<i64>().ok().map(Value::from);
+    }
+    Number::from_f64(value).map(Value::Number)
+}
+
+/// The words of a text that the two read differently, by whether they stand with quotes.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    plain: HashSet<String>,
+    quoted: HashSet<String>,
+}
+
+impl Words {
+    /// Those of a YAML text.
+    pub(super) fn of(text: &str) -> Self {
+        let mut words = Self::default();
+        // The column that the lines of a block of text (`|`, `>`) are right of.
+        let mut block: Option<usize> = None;
+        let mut depth = 0;
+        for line in text.lines() {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            if block.is_some_and(|column| line.trim().is_empty() || indent > column) {
+                continue;
+            }
+            block = words.line(line.trim_end(), &mut depth);
+        }
+        words
+    }
+
+    /// What a word is to kubectl, where it is no text.
+    ///
+    /// # Errors
+    /// It stands both with and without quotes, so that nobody knows which of them this one is.
+    pub(super) fn read(&self, word: &str) -> Result<Option<Value>, String> {
+        let Some(value) = as_kubectl(word) else { return Ok(None) };
+        match (self.plain.contains(word), self.quoted.contains(word)) {
+            (true, true) => Err(format!(
+                "the word {word} stands with and without quotes, and kubectl reads it as {value} without: write \
+                 {value}, or quote it everywhere"
+            )),
+            (true, false) => Ok(Some(value)),
+            (false, _) => Ok(None),
+        }
+    }
+
+    /// The words of a line; the column that a block of text which begins here is right of.
+    fn line(&mut self, line: &str, depth: &mut usize) -> Option<usize> {
+        let (mut at, mut column) = (0, 0);
+        while at < line.len() {
+            let rest = &line[at..];
+            let Some(first) = rest.chars().next() else { break };
+            let dash = first == '-' && (rest.len() == 1 || rest.starts_with("- "));
+            match first {
+                '#' if at == 0 || line[..at].ends_with(' ') => return None,
+                ' ' | '\t' | ',' | ':' | '?' => at += 1,
+                '[' | '{' => {
+                    *depth += 1;
+                    at += 1;
+                }
+                ']' | '}' => {
+                    *depth = depth.saturating_sub(1);
+                    at += 1;
+                }
+                '-' if dash => {
+                    column = at;
+                    at += 1;
+                }
+                '|' | '>' if *depth == 0 => return Some(column),
+                '&' | '*' | '!' => at += rest.find(' ').unwrap_or(rest.len()),
+                '"' | '\'' => {
+                    let (text, end) = quoted(rest, first);
+                    if !is_key(&rest[end..]) {
+                        self.quoted.extend(as_kubectl(&text).map(|_| text));
+                    } else if *depth == 0 {
+                        column = at;
+                    }
+                    at += end;
+                }
+                _ => {
+                    let end = plain(rest, *depth > 0);
+                    let text = rest[..end].trim_end();
+                    if !is_key(&rest[end..]) {
+                        self.plain.extend(as_kubectl(text).map(|_| text.to_owned()));
+                    } else if *depth == 0 {
+                        column = at;
+                    }
+                    at += end.max(1);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Whether a scalar that ends before this is a key.
+fn is_key(after: &str) -> bool {
+    let after = after.trim_start();
+    after == ":" || after.starts_with(": ") || after.starts_with(":\t")
+}
+
+/// The text between quotes, and where it ends; an open one ends with the line.
+fn quoted(rest: &str, mark: char) -> (String, usize) {
+    let mut text = String::new();
+    let mut chars = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' if mark == '"' => text.extend(chars.next().map(|(_, c)| c)),
+            _ if c == mark && mark == '\'' && chars.peek().is_some_and(|(_, next)| *next == mark) => {
+                text.push(c);
+                chars.next();
+            }
+            _ if c == mark => return (text, at + 1),
+            _ => text.push(c),
+        }
+    }
+    (text, rest.len())
+}
+
+/// Where a scalar without quotes ends.
+fn plain(rest: &str, flow: bool) -> usize {
+    let ends = |at: usize, c: char| match c {
+        ':' => rest[at + 1..].chars().next().is_none_or(|next| next == ' ' || flow && ",[]{}".contains(next)),
+        '#' => rest[..at].ends_with(' '),
+        _ => flow && ",[]{}".contains(c),
+    };
+    rest.char_indices().find(|(at, c)| ends(*at, *c)).map_or(rest.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As `kubectl annotate --local -o json` (1.34.4) prints them.
+    #[test]
+    fn words_are_what_kubectl_makes_of_them() {
+        for (word, value) in [
+            ("yes", json!(true)),
+            ("OFF", json!(false)),
+            ("N", json!(false)),
+            ("0644", json!(420)),
+            ("-017", json!(-15)),
+            ("00", json!(0)),
+            ("0899", json!(899)),
+            ("08", json!(8)),
+            ("1_000", json!(1000)),
+            ("-1_0", json!(-10)),
+            ("1__0", json!(10)),
+            ("2024_01_15", json!(20_240_115)),
+            ("0b1_1", json!(3)),
+            ("0x_1F", json!(31)),
+            ("1_000.5", json!(1000.5)),
+            (".5_0", json!(0.5)),
+        ] {
+            assert_eq!(as_kubectl(word), Some(value), "{word}");
+        }
+        for word in ["8080", "0x1F", "0o17", "1e3", ".5", "true", "+1", "0"] {
+            assert_eq!(as_kubectl(word), None, "{word} is a number or a truth value to both");
+        }
+        for word in [
+            "oN",
+            "_1",
+            "1.2.3",
+            "0o8",
+            "0b2",
+            "0x",
+            "12:30",
+            "2024-01-15",
+            "1.34.4",
+            "10s",
+            "-",
+            "+",
+            ".",
+            "5Gi",
+            ".7_",
+        ] {
+            assert_eq!(as_kubectl(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn quotes_are_seen_where_they_are() {
+        let text = "a: yes # no\nb: 'on'\nc: [off, \"y\", {d: 0644}]\non: 1\n- - 1_000\ne: |\n  x: n\n  N\nf: No\n\
+                    g: don't say no\n- h: >-\n    NO\n  i: 'it''s'\n  j: \"0_1\"\n";
+        let words = Words::of(text);
+        let sorted = |words: &HashSet<String>| {
+            let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+            words.sort_unstable();
+            words.join(" ")
+        };
+        assert_eq!(sorted(&words.plain), "0644 1_000 No off yes");
+        assert_eq!(sorted(&words.quoted), "0_1 on y");
+    }
+}

@@ -1,0 +1,475 @@
+//! From ZooKeeper to KRaft, as Strimzi documents it ("Migrating to KRaft mode", 0.45): brokers in a node pool, then
+//! controllers beside them to which the metadata is copied, then KRaft alone. Each part looks at what the cluster
+//! shows, so that it goes on wherever an earlier run ended.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::path::{Metadata, State};
+use super::rule::Rule;
+use super::settled::{self, KINDS};
+use super::state::{items, rule};
+use crate::catalogue::Mode;
+use crate::cluster::{change, installation};
+use crate::context::Cx;
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain::Scope;
+use crate::failure::{Failure, Kind, Result};
+use crate::manifest::Object;
+use crate::manifest::render::{CLUSTER_LABEL, CONTROLLER, MIGRATED};
+use crate::observe::object::text;
+use crate::observe::strimzi::PAUSE;
+use crate::observe::{ApiError, ApiErrorKind, Kind as ObservedKind, Snapshot};
+use crate::quickstart::patience::Patience;
+use crate::quickstart::{kafka, ownership, refused};
+
+/// Whether the operator looks at node pools.
+const NODE_POOLS: &str = "strimzi.io/node-pools";
+/// `migration`, then `enabled`.
+const KRAFT: &str = "strimzi.io/kraft";
+/// Says that kstrim paused the Kafka for the moment between two changes that belong together.
+const PAUSED: &str = "kstrim/paused";
+/// How long the operator may take to say that it pauses. What goes wrong without that is told by the step itself.
+const PAUSES: Duration = Duration::from_secs(180);
+/// How often to check it.
+const LOOK: Duration = Duration::from_millis(200);
+/// Of the Kafka's `spec.kafka.config`: what brokers with ZooKeeper have and brokers in KRaft do not.
+const OPTIONS: [&str; 2] = ["inter.broker.protocol.version", "log.message.format.version"];
+/// Of `spec.kafka`: what the node pools have.
+const POOLED: [&str; 2] = ["replicas", "storage"];
+
+/// A part of the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The brokers in a node pool, unchanged.
+    Pools,
+    /// Controllers, and the metadata in them as well as in ZooKeeper.
+    Migrate,
+    /// The metadata in KRaft alone.
+    Kraft,
+}
+
+impl Part {
+    /// Whether `status.kafkaMetadataState` is as far as this.
+    fn reached(self, state: &str) -> bool {
+        match self {
+            Self::Pools => true,
+            Self::Migrate => ["KRaftPostMigration", "PreKRaft", "KRaft"].contains(&state),
+            Self::Kraft => state == "KRaft",
+        }
+    }
+
+    /// The annotation that asks for it, and its value.
+    const fn asks(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pools => (NODE_POOLS, "enabled"),
+            Self::Migrate => (KRAFT, "migration"),
+            Self::Kraft => (KRAFT, "enabled"),
+        }
+    }
+}
+
+/// The task.
+pub struct Migrate {
+    cx: Rc<Cx>,
+    spec: Spec,
+    patience: Patience,
+    part: Part,
+    told: Cell<bool>,
+}
+
+impl Migrate {
+    /// A part, with the release and the Kafka of the context.
+    pub fn new(cx: Rc<Cx>, spec: Spec, part: Part) -> Self {
+        let patience = Patience::new(Scope::Kafka, "the Kafka does not get through its migration to KRaft");
+        Self { cx, spec, patience, part, told: Cell::new(false) }
+    }
+
+    /// Whether everything is asked for.
+    fn asked(&self, kafka: &Value, pools: &[Value]) -> bool {
+        let (name, value) = self.part.asks();
+        annotation(kafka, name) == value
+            && annotation(kafka, PAUSED).is_empty()
+            && self.pool(kafka, pools).is_none()
+    }
+
+    /// The node pool that is missing.
+    fn pool(&self, kafka: &Value, pools: &[Value]) -> Option<Value> {
+        let part = if self.part == Part::Pools { "/spec/kafka" } else { "/spec/zookeeper" };
+        let (name, role) = match self.part {
+            Part::Pools if annotation(kafka, NODE_POOLS) != "enabled" => (MIGRATED, "broker"),
+            Part::Migrate => (CONTROLLER, "controller"),
+            _ => return None,
+        };
+        if pools.iter().any(|pool| installation::name(pool) == name) {
+            return None;
+        }
+        let of = |field: &str| kafka.pointer(&format!("{part}/{field}")).cloned();
+        let mut storage = of("storage")?;
+        // Controllers' volumes are written as kstrim writes those of node pools; those of brokers do not change.
+        if role == "controller" && storage["type"] != "jbod" {
+            storage["id"] = 0.into();
+            storage = json!({"type": "jbod", "volumes": [storage]});
+        }
+        let mut spec = json!({"replicas": of("replicas")?, "roles": [role], "storage": storage});
+        // From Strimzi 1.0 on node pools alone have resources.
+        let mut all = pools.iter().filter_map(|pool| pool.pointer("/spec/resources"));
+        if let Some(resources) = kafka.pointer("/spec/kafka/resources").or(all.next()) {
+            spec["resources"] = resources.clone();
+        }
+        let cx = &self.cx;
+        Some(json!({
+            "apiVersion": cx.choice.release.api_version(), "kind": "KafkaNodePool",
+            "metadata": {"name": name, "namespace": cx.namespace(), "labels": {CLUSTER_LABEL: cx.cluster()}},
+            "spec": spec,
+        }))
+    }
+
+    /// Create a node pool. One of that name that is not ours is a refusal.
+    async fn create(&self, pool: Value) -> Result<()> {
+        let cx = &self.cx;
+        let object = Object::new(pool).map_err(|why| {
+            Box::new(Failure::new(refused::POOL, Kind::Task, format!("the new node pool {why}")))
+        })?;
+        let path = ObservedKind::KafkaNodePool.path(cx.api_version(), Some(cx.namespace()));
+        for object in kafka::labelled(cx, vec![object]) {
+            let created =
+                change::create(&cx.kubectl, &path, object.value()).await.map_err(|e| self.failed(&e))?;
+            if created.is_none() {
+                let there = cx.kubectl.find(&format!("{path}/{}", object.name())).await;
+                if let Some(there) = there.map_err(|e| self.failed(&e))? {
+                    free(cx, &there)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Wait until the operator says that it pauses: a reconciliation that began before may list the node pools after.
+    async fn paused(&self) -> Result<()> {
+        let cx = &self.cx;
+        let path =
+            format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
+        let end = Instant::now() + PAUSES;
+        while Instant::now() < end {
+            let kafka = cx.kubectl.find(&path).await.map_err(|e| self.failed(&e))?.unwrap_or_default();
+            let conditions = kafka.pointer("/status/conditions").and_then(Value::as_array);
+            if conditions.into_iter().flatten().any(|c| c["type"] == "ReconciliationPaused") {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &ApiError) -> Box<Failure> {
+        ownership::api_failure(&self.cx, "migrate the Kafka to KRaft", error)
+    }
+
+    /// What is left of ZooKeeper when it is gone, once.
+    fn tell_volumes(&self, snapshot: &Snapshot) {
+        let cx = &self.cx;
+        let of = format!("{}-zookeeper", cx.cluster());
+        let mine = |c: &crate::observe::pod::Claim<'_>| {
+            c.cluster() == Some(cx.cluster()) && c.0.label("strimzi.io/name") == Some(of.as_str())
+        };
+        if self.part != Part::Kraft
+            || self.told.replace(true)
+            || !snapshot.claims(cx.namespace()).any(|c| mine(&c))
+        {
+            return;
+        }
+        let selector = format!("strimzi.io/cluster={},strimzi.io/name={of}", cx.cluster());
+        let delete = cx.settings.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector);
+        cx.emit.warn(
+            Some(self.spec.id),
+            format!(
+                "ZooKeeper is gone, its volumes are kept; to delete them and the metadata in them: {delete}"
+            ),
+        );
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Migrate {
+    fn spec(&self) -> Spec {
+        self.spec.clone()
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        let cx = &self.cx;
+        let snapshot = cx.synced(&KINDS).await;
+        let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
+            return Ok(Doneness::Pending("the Kafka is not there".into()));
+        };
+        let (json, pools) = (kafka.0.json(), pools(&snapshot, cx));
+        if !self.asked(json, &pools) {
+            return Ok(Doneness::Pending("the operator has not been asked for it".into()));
+        }
+        let state = text(json, "/status/kafkaMetadataState");
+        let settled = settled::look(cx, &self.patience, true).await?;
+        let taken_up = |pool: &Value| {
+            pool.pointer("/status/nodeIds").and_then(Value::as_array).is_some_and(|ids| !ids.is_empty())
+        };
+        Ok(match (settled, self.part.reached(state)) {
+            (Doneness::Done(_), true) if !pools.iter().all(taken_up) => {
+                Doneness::Pending("the operator has not looked at the node pools".into())
+            }
+            (Doneness::Done(_), true) => {
+                self.tell_volumes(&snapshot);
+                Doneness::Done(match self.part {
+                    Part::Pools => "the brokers are in a node pool".into(),
+                    Part::Migrate => {
+                        "the metadata is in KRaft and in ZooKeeper; until the next step it can be \
+                                      rolled back"
+                            .into()
+                    }
+                    Part::Kraft => "the metadata is in KRaft alone".into(),
+                })
+            }
+            (Doneness::Pending(why), _) => Doneness::Pending(match self.part {
+                Part::Pools => why,
+                _ => format!("metadata state {}, {why}", said(state)),
+            }),
+            (Doneness::Done(_), false) => Doneness::Pending(format!("metadata state {}", said(state))),
+            (foreign, _) => foreign,
+        })
+    }
+
+    async fn run(&self, _: &Cx) -> Result<()> {
+        let cx = &self.cx;
+        let snapshot = cx.store.snapshot();
+        let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else { return Ok(()) };
+        let (json, pools) = (kafka.0.json(), pools(&snapshot, cx));
+        self.patience.changed_now();
+        if self.asked(json, &pools) {
+            return Ok(());
+        }
+        if let Some(pool) = self.pool(json, &pools) {
+            // The operator refuses controllers without the annotation, and the annotation without controllers.
+            if self.part == Part::Migrate {
+                patch(cx, |_| Some(annotations(json!({PAUSE: "true", PAUSED: "true"})))).await?;
+                self.paused().await?;
+            }
+            self.create(pool).await?;
+        }
+        let (name, value) = self.part.asks();
+        let moved = pools.iter().any(|pool| installation::name(pool) == MIGRATED)
+            || self.pool(json, &pools).is_some();
+        patch(cx, |kafka| {
+            let mut new = json!({name: value});
+            if !annotation(kafka, PAUSED).is_empty() {
+                (new[PAUSE], new[PAUSED]) = (Value::Null, Value::Null);
+            }
+            let mut change = annotations(new);
+            if self.part == Part::Pools {
+                // Kafka has ignored it since 3.0, and the operator refuses another than the protocol's.
+                if kafka.pointer(&format!("/spec/kafka/config/{}", OPTIONS[1])).is_some() {
+                    change["spec"]["kafka"]["config"] = json!({OPTIONS[1]: null});
+                }
+                if moved && kafka.pointer("/spec/kafka/resources").is_some() {
+                    change["spec"]["kafka"]["resources"] = Value::Null;
+                }
+            }
+            Some(change)
+        })
+        .await?;
+        self.patience.changed_now();
+        Ok(())
+    }
+
+    async fn changed(&self, _: &Cx) {
+        crate::quickstart::store_or_second(&self.cx).await;
+    }
+
+    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
+        Some(self.patience.timed_out(&self.cx, self.spec.timeout))
+    }
+
+    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
+        self.patience.cause(&self.cx)
+    }
+}
+
+fn said(state: &str) -> &str {
+    if state.is_empty() { "unknown" } else { state }
+}
+
+fn annotation<'a>(object: &'a Value, name: &str) -> &'a str {
+    object
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(name))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn annotations(all: Value) -> Value {
+    json!({"metadata": {"annotations": all}})
+}
+
+/// The Kafka's node pools.
+fn pools(snapshot: &Snapshot, cx: &Cx) -> Vec<Value> {
+    let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
+    mine.filter(|pool| !pool.0.deleting()).map(|pool| pool.0.json().clone()).collect()
+}
+
+/// Change the live Kafka, which has to be ours.
+async fn patch(cx: &Cx, mut make: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+    let failed = |e: &ApiError| ownership::api_failure(cx, "migrate the Kafka to KRaft", e);
+    let collection = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
+    let live = cx.kubectl.find(&format!("{collection}/{}", cx.cluster())).await.map_err(|e| failed(&e))?;
+    let installation = cx.installation.borrow().clone();
+    let owned = installation.as_ref().zip(live).and_then(|(i, live)| Some((i, i.owned(&collection, &live)?)));
+    let Some((installation, owned)) = owned else {
+        let gone =
+            ApiError::new(ApiErrorKind::NotFound, format!("{}/{} is not ours", collection, cx.cluster()));
+        return Err(failed(&gone));
+    };
+    change::patch(&cx.kubectl, installation, &owned, &mut make).await.map(drop).map_err(|e| failed(&e))
+}
+
+/// The fields of a Kafka in KRaft mode that only ZooKeeper, or a Kafka without node pools, needs.
+fn leftovers(kafka: &Value) -> Option<Value> {
+    let present = |parent: &str, names: &[&str]| -> Map<String, Value> {
+        let parent = kafka.pointer(parent).and_then(Value::as_object);
+        let there = names.iter().filter(|name| parent.is_some_and(|p| p.contains_key(**name)));
+        there.map(|name| ((*name).to_owned(), Value::Null)).collect()
+    };
+    let mut spec = present("/spec", &["zookeeper"]);
+    let mut own = present("/spec/kafka", &POOLED);
+    let config = present("/spec/kafka/config", &OPTIONS);
+    if !config.is_empty() {
+        own.insert("config".into(), config.into());
+    }
+    if !own.is_empty() {
+        spec.insert("kafka".into(), own.into());
+    }
+    (!spec.is_empty()).then(|| json!({"spec": spec}))
+}
+
+/// Whether a Kafka in KRaft mode still has fields that only ZooKeeper needed.
+pub fn left(kafka: &Value) -> bool {
+    leftovers(kafka).is_some()
+}
+
+/// Take those fields out, whoever wrote them.
+///
+/// # Errors
+/// `KS-KUBECTL-*`, `KS-API-*`.
+pub async fn leave(cx: &Cx) -> Result<()> {
+    patch(cx, leftovers).await
+}
+
+/// Whether an earlier run ended between the controllers and the word to migrate to them: the operator leaves the Kafka
+/// alone, or refuses it, until the step is done.
+pub fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
+    let controllers = pools.iter().any(|pool| installation::name(pool) == CONTROLLER);
+    metadata.mode() == Mode::Zookeeper
+        && (!annotation(kafka, PAUSED).is_empty() || controllers != metadata.begun())
+}
+
+/// Refuse what Strimzi cannot migrate, or what is not ours, before anything is changed.
+///
+/// # Errors
+/// [`super::path::NO_PATH`] with the rule; `KS-POOL-TAKEN`, `KS-POOL-FOREIGN`.
+pub async fn possible(cx: &Cx, state: &State, kafka: &Value) -> Result<()> {
+    let group = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
+    let pools = items(cx, &format!("{group}/kafkanodepools")).await?;
+    let needed = |pool: &&Value| {
+        let name = installation::name(pool);
+        let mine = text(pool, "/metadata/labels/strimzi.io~1cluster") == cx.cluster();
+        name == CONTROLLER
+            || name == MIGRATED && state.metadata == Metadata::Zookeeper
+            || mine && state.metadata.begun()
+    };
+    for pool in pools.iter().filter(needed) {
+        free(cx, pool)?;
+    }
+    let refuse = |by: Rule, message: String| rule(by, Kind::Prerequisite, message);
+    let mut volumes = vec![("ZooKeeper", kafka.pointer("/spec/zookeeper/storage"))];
+    volumes.push(("the brokers", kafka.pointer("/spec/kafka/storage")));
+    for (whose, storage) in volumes.into_iter().filter_map(|(whose, storage)| Some((whose, storage?))) {
+        let list = storage.get("volumes").and_then(Value::as_array).cloned();
+        let list = list.unwrap_or_else(|| vec![storage.clone()]);
+        if list.iter().any(|volume| volume["type"] == "ephemeral") {
+            let message = format!("the storage of {whose} is ephemeral");
+            return Err(refuse(Rule::MigrationStorage, message)
+                .hint("make a new cluster in KRaft mode, and take the data over with MirrorMaker 2")
+                .into());
+        }
+    }
+    if pools.iter().any(|pool| installation::name(pool) == CONTROLLER) {
+        return Ok(());
+    }
+    let claims = items(cx, &format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace())).await?;
+    let label =
+        |claim: &Value, name: &str| text(claim, &format!("/metadata/labels/strimzi.io~1{name}")).to_owned();
+    let old =
+        claims.iter().find(|c| label(c, "cluster") == cx.cluster() && label(c, "pool-name") == CONTROLLER);
+    match old.map(installation::name) {
+        None => Ok(()),
+        Some(name) => {
+            let selector = format!("strimzi.io/cluster={},strimzi.io/pool-name={CONTROLLER}", cx.cluster());
+            let delete =
+                cx.settings.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector);
+            let message = format!("the volume claim {name} is left of controllers that are gone");
+            Err(refuse(Rule::MigrationVolumes, message)
+                .hint(format!("delete what is left of them: {delete}"))
+                .into())
+        }
+    }
+}
+
+/// Refuse a node pool whose name the migration needs, unless it is ours and this Kafka's.
+fn free(cx: &Cx, pool: &Value) -> Result<()> {
+    let (name, owner) = (installation::name(pool), text(pool, "/metadata/labels/strimzi.io~1cluster"));
+    let said = "a namespace has one pool of a name, and the migration to KRaft needs this one";
+    if owner != cx.cluster() {
+        let message =
+            format!("the node pool {name} in namespace {} belongs to the Kafka {owner}", cx.namespace());
+        return Err(Box::new(Failure::new(refused::POOL, Kind::Foreign, message).because(said)));
+    }
+    if cx.owns(pool) {
+        return Ok(());
+    }
+    let message = format!("the node pool {name} in namespace {} was not created by kstrim", cx.namespace());
+    Err(Box::new(
+        Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
+            .because("kstrim migrates only what it made")
+            .hint(format!("migrate it as Strimzi's documentation says: {}", Rule::DualWrite.source())),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_zookeeper_needed_is_found_field_by_field() {
+        let kafka = json!({"spec": {"zookeeper": {"replicas": 1}, "entityOperator": {},
+            "kafka": {"replicas": 1, "storage": {"type": "jbod"}, "version": "3.9.1",
+                "config": {"inter.broker.protocol.version": "3.9", "log.retention.hours": 24}}}});
+        assert_eq!(
+            leftovers(&kafka),
+            Some(json!({"spec": {"zookeeper": null, "kafka": {"replicas": null, "storage": null,
+                "config": {"inter.broker.protocol.version": null}}}}))
+        );
+        let migrated =
+            json!({"spec": {"kafka": {"version": "3.9.1", "config": {"log.retention.hours": 24}}}});
+        assert_eq!(leftovers(&migrated), None);
+    }
+
+    #[test]
+    fn a_run_that_ended_between_two_changes_is_seen() {
+        let pool = [json!({"metadata": {"name": "controller"}})];
+        let (kafka, paused) = (json!({}), annotations(json!({PAUSED: "true"})));
+        assert!(!between(&kafka, &[], Metadata::Pooled) && !between(&kafka, &pool, Metadata::Migrating));
+        assert!(between(&kafka, &pool, Metadata::Pooled) && between(&paused, &[], Metadata::Pooled));
+        assert!(!between(&kafka, &[], Metadata::Kraft), "one whose nodes are both");
+    }
+}
