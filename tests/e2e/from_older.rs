@@ -114,7 +114,7 @@ fn what_runs_on_0_45_goes_over_two_releases_to_0_51() {
     let up = ["up", "--release", "0.45.2", "--kafka", "3.9.1", "--manifests", &manifest, "-o", "json"];
     let events = ground.kstrim(&up).expect(0).events();
     assert_eq!((events.task("cluster").0, events.task("kafka").0), ("already_done", "done"));
-    ground.kstrim(&["set", "log.retention.ms=86400000"]).expect(0);
+    ground.kstrim(&["set", "log.retention.ms=86400000", "--yes"]).expect(0);
     ground.kstrim(&["topic", "create", "kept"]).expect(0);
     let through = Through::start(&ground);
     let upgrade = ["upgrade", "--release", "0.51.0", "--manifests", &folder, "--yes", "-o", "json"];

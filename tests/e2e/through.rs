@@ -33,7 +33,10 @@ impl<'a> Through<'a> {
             command.extend(more);
             let container = json!({"name": what, "image": image, "imagePullPolicy": "IfNotPresent",
                 "workingDir": "/opt/kafka", "command": command,
-                "env": [{"name": "KAFKA_HEAP_OPTS", "value": "-Xmx128m"}]});
+                // A client takes the first four bytes of whoever answers on a broker's address for a length, and its
+                // network thread dies where the heap is smaller (Kafka's KAFKA-4493; seen once while a broker
+                // restarted). Memory is taken only if it comes to that.
+                "env": [{"name": "KAFKA_HEAP_OPTS", "value": "-Xms64m -Xmx2g"}]});
             json!({"apiVersion": "v1", "kind": "Pod",
                 "metadata": {"name": format!("{NAME}-{what}"), "namespace": "kafka"},
                 "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 5, "containers": [container]}})
