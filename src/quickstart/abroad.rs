@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::rivals;
@@ -27,8 +28,7 @@ pub async fn look(cx: &Cx, snapshot: &Snapshot) {
         return;
     }
     let operators = rivals::all(cx).await.unwrap_or_default();
-    let operators = operators.into_iter().map(|json| typed("Deployment", json));
-    let found = operators.into_iter().find(|o| Deployment(o).serves(cx.namespace(), kafka));
+    let found = of_another(operators, cx.namespace(), kafka);
     let mut objects = Vec::new();
     if let Some(operator) = found {
         let path = Kind::Pod.path(cx.api_version(), Some(operator.namespace()));
@@ -41,6 +41,13 @@ pub async fn look(cx: &Cx, snapshot: &Snapshot) {
     cx.abroad.replace(Some((Instant::now(), objects)));
 }
 
+/// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
+/// is newer, and would take the operator that this run has just created for somebody else's.
+fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
+    let operators = operators.into_iter().map(|json| typed("Deployment", json));
+    operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
+}
+
 /// A snapshot with what was read.
 pub fn seen(cx: &Cx, snapshot: Snapshot) -> Snapshot {
     let abroad = cx.abroad.borrow();
@@ -48,7 +55,29 @@ pub fn seen(cx: &Cx, snapshot: Snapshot) -> Snapshot {
 }
 
 /// An item of a list, to which the API server leaves the kind.
-fn typed(kind: &str, mut json: serde_json::Value) -> Object {
+fn typed(kind: &str, mut json: Value) -> Object {
     json["kind"] = kind.into();
     Object::new(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_operator_in_the_namespace_itself_is_none_of_another() {
+        let operator = |namespace: &str| {
+            json!({"metadata": {"name": "strimzi-cluster-operator", "namespace": namespace},
+                "spec": {"template": {"spec": {"containers": [
+                    {"name": "o", "env": [{"name": "STRIMZI_NAMESPACE", "value": "kafka"}]}]}}}})
+        };
+        let found = |all: &[&str]| {
+            let all = all.iter().map(|namespace| operator(namespace)).collect();
+            of_another(all, "kafka", None).map(|o| o.namespace().to_owned())
+        };
+        assert_eq!(found(&["kafka"]), None);
+        assert_eq!(found(&["kafka", "strimzi"]).as_deref(), Some("strimzi"));
+    }
 }
