@@ -12,6 +12,7 @@ pub(crate) use crate::errors::UPGRADE_NO_PATH as NO_PATH;
 
 /// The first release that upgrades Kafka in KRaft mode.
 const KRAFT: Version = Version::new(0, 39, 0);
+
 /// How far a Kafka is on its way from ZooKeeper to KRaft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metadata {
@@ -95,12 +96,14 @@ pub enum Action {
     },
     /// The resources as the release has them.
     Resources,
-    /// A node pool for the brokers, who stay what they are.
+    /// A node pool for the brokers, which do not change.
     Pools,
-    /// Controllers, to which the metadata is copied; ZooKeeper goes on being written.
+    /// Controllers, to which the metadata is copied; it is still written to ZooKeeper as well.
     Migrate,
     /// KRaft alone, without ZooKeeper.
     Kraft,
+    /// The resources as the release has them, without the fields that only ZooKeeper needed.
+    WithoutZookeeper,
     /// Everything stored as `v1`.
     Convert,
 }
@@ -284,7 +287,7 @@ fn migration(state: &State, leg: &Leg, kafka: Version) -> Stop {
         (Metadata::Pooled, Action::Pools, Rule::NodePools),
         (Metadata::Finishing, Action::Migrate, Rule::DualWrite),
         (Metadata::Unfinished, Action::Kraft, Rule::KraftLast),
-        (Metadata::Kraft, Action::Resources, Rule::WithoutZookeeper),
+        (Metadata::Kraft, Action::WithoutZookeeper, Rule::WithoutZookeeper),
     ];
     let steps = steps.into_iter().filter(|(done, ..)| state.metadata < *done);
     Stop {

@@ -20,7 +20,7 @@ fn told(stops: &[Stop]) -> Vec<String> {
                 Action::Operator { .. } => format!("operator {}", stop.release.version),
                 Action::Kafka { from, .. } => format!("kafka {from} to {}", stop.kafka),
                 Action::Level { .. } => format!("level {}", stop.level.as_deref().unwrap_or("none")),
-                Action::Resources => "resources".into(),
+                Action::Resources | Action::WithoutZookeeper => "resources".into(),
                 Action::Pools => "pools".into(),
                 Action::Migrate => "migrate".into(),
                 Action::Kraft => "kraft".into(),
@@ -252,12 +252,11 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
                     assert!(metadata.begun(), "copied before");
                     metadata = Metadata::Unfinished;
                 }
-                Action::Resources => {
+                Action::Resources => level_now = stop.level.clone(),
+                Action::WithoutZookeeper => {
                     level_now = stop.level.clone();
-                    if step.rule == Rule::WithoutZookeeper {
-                        assert_eq!(metadata, Metadata::Unfinished);
-                        metadata = Metadata::Kraft;
-                    }
+                    assert_eq!(metadata, Metadata::Unfinished);
+                    metadata = Metadata::Kraft;
                 }
                 Action::Convert => {
                     assert!(serves_both(release), "only a release with both versions converts");

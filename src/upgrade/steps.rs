@@ -12,7 +12,6 @@ use super::kept;
 use super::migrate::{Migrate, Part};
 use super::path::{Action, Step, Stop};
 use super::resources::Resources;
-use super::rule::Rule;
 use super::settled::Settled;
 use super::state::Found;
 use super::versions::{Keep, Versions};
@@ -209,11 +208,11 @@ impl Way<'_> {
                             line.spec(format!("kafka-{}", stop.kafka), format!("Kafka {}", stop.kafka), 60);
                         line.push(Rc::new(Resources::new(cx.clone(), spec, level.clone(), false)));
                     }
-                    Action::Level { .. } | Action::Resources => {
+                    Action::Level { .. } | Action::Resources | Action::WithoutZookeeper => {
                         at = stop.clone();
                         cx = self.context(&at, &line)?;
                         let spec = match (&step.action, &stop.level) {
-                            _ if step.rule == Rule::WithoutZookeeper => line.spec(
+                            (Action::WithoutZookeeper, _) => line.spec(
                                 "without-zookeeper".into(),
                                 "Kafka without what ZooKeeper needed".into(),
                                 60,
@@ -230,8 +229,8 @@ impl Way<'_> {
                             ),
                         };
                         let resources = Resources::new(cx.clone(), spec, stop.level.clone(), true);
-                        line.push(Rc::new(match step.rule {
-                            Rule::WithoutZookeeper => resources.without_zookeeper(),
+                        line.push(Rc::new(match step.action {
+                            Action::WithoutZookeeper => resources.without_zookeeper(),
                             _ => resources,
                         }));
                     }

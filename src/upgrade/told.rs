@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::path::{Action, Stop};
-use super::rule::Rule;
 use super::state::Found;
 use crate::catalogue::Mode;
 use crate::config::Target;
@@ -182,8 +181,8 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
         ),
         Action::Migrate => (
             "migrate",
-            "a node pool `controller`, to which the metadata is copied; ZooKeeper goes on being written, and it can \
-             be rolled back until the next step"
+            "a node pool `controller`, to which the metadata is copied; it is still written to ZooKeeper as well, and \
+             the migration can be rolled back until the next step"
                 .to_owned(),
             vec![
                 format!("{apply}   # KafkaNodePool controller: role controller, with replicas and storage of spec.zookeeper"),
@@ -196,7 +195,7 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
             "KRaft alone, ZooKeeper is deleted and its volumes are kept; from here on there is no way back".to_owned(),
             vec![annotate("strimzi.io/kraft=enabled"), state("KRaft")],
         ),
-        Action::Resources if step.rule == Rule::WithoutZookeeper => (
+        Action::WithoutZookeeper => (
             "resources",
             "Kafka without spec.zookeeper, spec.kafka.replicas and storage, and inter.broker.protocol.version"
                 .to_owned(),
