@@ -132,6 +132,12 @@ impl<'a> Kafka<'a> {
         })
     }
 
+    /// What to give to clients of a listener: `host:port`; `None` before the status has it.
+    pub fn bootstrap(&self, listener: &Listener<'_>) -> Option<&'a str> {
+        let address = self.addresses().find(|a| a.listener.as_ref() == Some(listener))?;
+        Some(address.bootstrap).filter(|bootstrap| !bootstrap.is_empty())
+    }
+
     /// The first internal listener that asks clients for nothing, through which kstrim reaches the brokers.
     pub fn plain_listener(&self) -> Option<Listener<'a>> {
         self.listeners().find(|l| l.is_inner() && !l.tls() && l.authentication().is_none())
@@ -321,8 +327,12 @@ pub fn part_title(pod: &Pod<'_>, cluster: &str) -> Option<&'static str> {
 /// The storages of a Kafka or a node pool, with the volumes of a `jbod`.
 pub fn storages(resource: &Value) -> impl Iterator<Item = &Value> {
     let all = ["/spec/storage", "/spec/kafka/storage", "/spec/zookeeper/storage"].into_iter();
-    let all = all.filter_map(|at| resource.pointer(at));
-    all.flat_map(|storage| std::iter::once(storage).chain(list(storage, "/volumes")))
+    all.filter_map(|at| resource.pointer(at)).flat_map(with_volumes)
+}
+
+/// A storage, with the volumes of a `jbod`.
+pub fn with_volumes(storage: &Value) -> impl Iterator<Item = &Value> {
+    std::iter::once(storage).chain(list(storage, "/volumes"))
 }
 
 /// The annotation of a node pool that names the nodes that the operator removes first, instead of those with the

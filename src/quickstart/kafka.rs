@@ -183,7 +183,7 @@ fn wanted_over(cx: &Cx, snapshot: &Snapshot) -> Result<Vec<Object>> {
     let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
     let preset = match live {
         Some(kafka) if cx.settings.preset.is_none() => {
-            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
+            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.is_of(&kafka));
             let pools: Vec<Value> = mine.map(|pool| pool.0.json().clone()).collect();
             let mode = if kafka.has_zookeeper() { Mode::Zookeeper } else { Mode::Kraft };
             Preset::of(mode, &pools).unwrap_or(cx.preset())

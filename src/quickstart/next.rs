@@ -2,6 +2,7 @@
 
 use crate::context::Cx;
 use crate::event::Next;
+use crate::manifest::component::PLAIN_PORT;
 
 /// Bootstrap address, how to produce, consume and reach it, how to end it.
 pub fn next(cx: &Cx) -> Next {
@@ -10,11 +11,8 @@ pub fn next(cx: &Cx) -> Next {
     let snapshot = cx.store.snapshot();
     let bootstrap = snapshot
         .kafka(namespace, cluster)
-        .and_then(|k| {
-            let plain = k.plain_listener()?;
-            Some(k.addresses().find(|a| a.listener == Some(plain))?.bootstrap.to_owned())
-        })
-        .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:9092"));
+        .and_then(|k| k.bootstrap(&k.plain_listener()?).map(str::to_owned))
+        .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:{PLAIN_PORT}"));
     let mut pods: Vec<_> =
         snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).map(|p| p.0.name().to_owned()).collect();
     pods.sort();

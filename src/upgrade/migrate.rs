@@ -1,6 +1,6 @@
-//! From ZooKeeper to KRaft, as Strimzi documents it ("Migrating to KRaft mode", 0.45): brokers in a node pool, then
-//! controllers beside them to which the metadata is copied, then KRaft alone. Each part looks at what the cluster
-//! shows, so that it goes on wherever an earlier run ended.
+//! From ZooKeeper to KRaft, as Strimzi documents it ("Migrating to KRaft mode", 0.45): brokers in a node pool, then a
+//! pool of controllers to which the metadata is copied, then KRaft alone. Each part derives what is left to do from the
+//! live cluster, so that it resumes wherever an earlier run ended.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,28 +16,31 @@ use super::settled::{self, KINDS};
 use super::state::{items, rule};
 use crate::catalogue::Mode;
 use crate::cluster::{change, installation};
+use crate::command_line::CommandLine;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::render::{CLUSTER_LABEL, CONTROLLER, MIGRATED};
+use crate::observe::kafka::{Kafka, with_volumes};
 use crate::observe::object::text;
 use crate::observe::strimzi::PAUSE;
-use crate::observe::{ApiError, ApiErrorKind, Kind as ObservedKind, Snapshot};
+use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::{kafka, ownership, refused};
 
 /// Whether the operator looks at node pools.
-const NODE_POOLS: &str = "strimzi.io/node-pools";
+pub(super) const NODE_POOLS: &str = "strimzi.io/node-pools";
 /// `migration`, then `enabled`.
-const KRAFT: &str = "strimzi.io/kraft";
+pub(super) const KRAFT: &str = "strimzi.io/kraft";
 /// Says that kstrim paused the Kafka for the moment between two changes that belong together.
 const PAUSED: &str = "kstrim/paused";
-/// How long the operator may take to say that it pauses. What goes wrong without that is told by the step itself.
+/// How long to wait for the operator's condition `ReconciliationPaused`. After that the step goes on without it, and
+/// reports what the operator refuses.
 const PAUSES: Duration = Duration::from_secs(180);
-/// How often to check it.
-const LOOK: Duration = Duration::from_millis(200);
+/// What fails, after "cannot".
+const DOING: &str = "migrate the Kafka to KRaft";
 /// Of the Kafka's `spec.kafka.config`: what brokers with ZooKeeper have and brokers in KRaft do not.
 const OPTIONS: [&str; 2] = ["inter.broker.protocol.version", "log.message.format.version"];
 /// Of `spec.kafka`: what the node pools have.
@@ -80,14 +83,14 @@ pub struct Migrate {
     spec: Spec,
     patience: Patience,
     part: Part,
-    told: Cell<bool>,
+    warned: Cell<bool>,
 }
 
 impl Migrate {
     /// A part, with the release and the Kafka of the context.
     pub fn new(cx: Rc<Cx>, spec: Spec, part: Part) -> Self {
         let patience = Patience::new(Scope::Kafka, "the Kafka does not get through its migration to KRaft");
-        Self { cx, spec, patience, part, told: Cell::new(false) }
+        Self { cx, spec, patience, part, warned: Cell::new(false) }
     }
 
     /// Whether everything is asked for.
@@ -150,42 +153,38 @@ impl Migrate {
         Ok(())
     }
 
-    /// Wait until the operator says that it pauses: a reconciliation that began before may list the node pools after.
-    async fn paused(&self) -> Result<()> {
+    /// Wait for the operator to report that it has paused: a reconciliation that began earlier may still list the node
+    /// pools.
+    async fn paused(&self) {
         let cx = &self.cx;
-        let path =
-            format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
         let end = Instant::now() + PAUSES;
         while Instant::now() < end {
-            let kafka = cx.kubectl.find(&path).await.map_err(|e| self.failed(&e))?.unwrap_or_default();
-            let conditions = kafka.pointer("/status/conditions").and_then(Value::as_array);
-            if conditions.into_iter().flatten().any(|c| c["type"] == "ReconciliationPaused") {
+            let snapshot = cx.store.snapshot();
+            if snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|kafka| kafka.paused().is_some()) {
                 break;
             }
-            tokio::time::sleep(LOOK).await;
+            crate::quickstart::store_or_second(cx).await;
         }
-        Ok(())
     }
 
     fn failed(&self, error: &ApiError) -> Box<Failure> {
-        ownership::api_failure(&self.cx, "migrate the Kafka to KRaft", error)
+        ownership::api_failure(&self.cx, DOING, error)
     }
 
-    /// What is left of ZooKeeper when it is gone, once.
-    fn tell_volumes(&self, snapshot: &Snapshot) {
+    /// Warn once about ZooKeeper's volumes, which are kept when it is gone.
+    fn warn_of_volumes(&self, snapshot: &Snapshot) {
         let cx = &self.cx;
         let of = format!("{}-zookeeper", cx.cluster());
         let mine = |c: &crate::observe::pod::Claim<'_>| {
             c.cluster() == Some(cx.cluster()) && c.0.label("strimzi.io/name") == Some(of.as_str())
         };
         if self.part != Part::Kraft
-            || self.told.replace(true)
+            || self.warned.replace(true)
             || !snapshot.claims(cx.namespace()).any(|c| mine(&c))
         {
             return;
         }
-        let selector = format!("strimzi.io/cluster={},strimzi.io/name={of}", cx.cluster());
-        let delete = cx.settings.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector);
+        let delete = delete_claims(cx, &format!("strimzi.io/name={of}"));
         cx.emit.warn(
             Some(self.spec.id),
             format!(
@@ -221,7 +220,7 @@ impl Task<Cx> for Migrate {
                 Doneness::Pending("the operator has not looked at the node pools".into())
             }
             (Doneness::Done(_), true) => {
-                self.tell_volumes(&snapshot);
+                self.warn_of_volumes(&snapshot);
                 Doneness::Done(match self.part {
                     Part::Pools => "the brokers are in a node pool".into(),
                     Part::Migrate => {
@@ -234,9 +233,9 @@ impl Task<Cx> for Migrate {
             }
             (Doneness::Pending(why), _) => Doneness::Pending(match self.part {
                 Part::Pools => why,
-                _ => format!("metadata state {}, {why}", said(state)),
+                _ => format!("metadata state {}, {why}", shown(state)),
             }),
-            (Doneness::Done(_), false) => Doneness::Pending(format!("metadata state {}", said(state))),
+            (Doneness::Done(_), false) => Doneness::Pending(format!("metadata state {}", shown(state))),
             (foreign, _) => foreign,
         })
     }
@@ -254,7 +253,7 @@ impl Task<Cx> for Migrate {
             // The operator refuses controllers without the annotation, and the annotation without controllers.
             if self.part == Part::Migrate {
                 patch(cx, |_| Some(annotations(json!({PAUSE: "true", PAUSED: "true"})))).await?;
-                self.paused().await?;
+                self.paused().await;
             }
             self.create(pool).await?;
         }
@@ -296,11 +295,12 @@ impl Task<Cx> for Migrate {
     }
 }
 
-fn said(state: &str) -> &str {
+/// A metadata state for people.
+fn shown(state: &str) -> &str {
     if state.is_empty() { "unknown" } else { state }
 }
 
-fn annotation<'a>(object: &'a Value, name: &str) -> &'a str {
+pub(super) fn annotation<'a>(object: &'a Value, name: &str) -> &'a str {
     object
         .pointer("/metadata/annotations")
         .and_then(|all| all.get(name))
@@ -320,17 +320,8 @@ fn pools(snapshot: &Snapshot, cx: &Cx) -> Vec<Value> {
 
 /// Change the live Kafka, which has to be ours.
 async fn patch(cx: &Cx, mut make: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
-    let failed = |e: &ApiError| ownership::api_failure(cx, "migrate the Kafka to KRaft", e);
-    let collection = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
-    let live = cx.kubectl.find(&format!("{collection}/{}", cx.cluster())).await.map_err(|e| failed(&e))?;
-    let installation = cx.installation.borrow().clone();
-    let owned = installation.as_ref().zip(live).and_then(|(i, live)| Some((i, i.owned(&collection, &live)?)));
-    let Some((installation, owned)) = owned else {
-        let gone =
-            ApiError::new(ApiErrorKind::NotFound, format!("{}/{} is not ours", collection, cx.cluster()));
-        return Err(failed(&gone));
-    };
-    change::patch(&cx.kubectl, installation, &owned, &mut make).await.map(drop).map_err(|e| failed(&e))
+    let make = |kafka: &Kafka<'_>| make(kafka.0.json());
+    ownership::change_kafka(cx, false, None, DOING, make).await.map(drop)
 }
 
 /// The fields of a Kafka in KRaft mode that only ZooKeeper, or a Kafka without node pools, needs.
@@ -365,8 +356,8 @@ pub async fn leave(cx: &Cx) -> Result<()> {
     patch(cx, leftovers).await
 }
 
-/// Whether an earlier run ended between the controllers and the word to migrate to them: the operator leaves the Kafka
-/// alone, or refuses it, until the step is done.
+/// Whether an earlier run ended after it created the controllers and before it set `strimzi.io/kraft=migration`: the
+/// operator does not reconcile the Kafka, or refuses it, until the step is done.
 pub fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
     let controllers = pools.iter().any(|pool| installation::name(pool) == CONTROLLER);
     metadata.mode() == Mode::Zookeeper
@@ -391,15 +382,11 @@ pub async fn possible(cx: &Cx, state: &State, kafka: &Value) -> Result<()> {
         free(cx, pool)?;
     }
     let refuse = |by: Rule, message: String| rule(by, Kind::Prerequisite, message);
-    let mut volumes = vec![("ZooKeeper", kafka.pointer("/spec/zookeeper/storage"))];
-    volumes.push(("the brokers", kafka.pointer("/spec/kafka/storage")));
-    for (whose, storage) in volumes.into_iter().filter_map(|(whose, storage)| Some((whose, storage?))) {
-        let list = storage.get("volumes").and_then(Value::as_array).cloned();
-        let list = list.unwrap_or_else(|| vec![storage.clone()]);
-        if list.iter().any(|volume| volume["type"] == "ephemeral") {
+    for (whose, at) in [("ZooKeeper", "/spec/zookeeper/storage"), ("the brokers", "/spec/kafka/storage")] {
+        if kafka.pointer(at).is_some_and(|storage| with_volumes(storage).any(|s| s["type"] == "ephemeral")) {
             let message = format!("the storage of {whose} is ephemeral");
             return Err(refuse(Rule::MigrationStorage, message)
-                .hint("make a new cluster in KRaft mode, and take the data over with MirrorMaker 2")
+                .hint("create a new cluster in KRaft mode, and copy the data with MirrorMaker 2")
                 .into());
         }
     }
@@ -407,32 +394,31 @@ pub async fn possible(cx: &Cx, state: &State, kafka: &Value) -> Result<()> {
         return Ok(());
     }
     let claims = items(cx, &format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace())).await?;
-    let label =
-        |claim: &Value, name: &str| text(claim, &format!("/metadata/labels/strimzi.io~1{name}")).to_owned();
-    let old =
-        claims.iter().find(|c| label(c, "cluster") == cx.cluster() && label(c, "pool-name") == CONTROLLER);
-    match old.map(installation::name) {
-        None => Ok(()),
-        Some(name) => {
-            let selector = format!("strimzi.io/cluster={},strimzi.io/pool-name={CONTROLLER}", cx.cluster());
-            let delete =
-                cx.settings.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector);
-            let message = format!("the volume claim {name} is left of controllers that are gone");
-            Err(refuse(Rule::MigrationVolumes, message)
-                .hint(format!("delete what is left of them: {delete}"))
-                .into())
-        }
-    }
+    let of_controllers = |claim: &&Value| {
+        installation::label(claim, CLUSTER_LABEL) == Some(cx.cluster())
+            && installation::label(claim, "strimzi.io/pool-name") == Some(CONTROLLER)
+    };
+    let Some(claim) = claims.iter().find(of_controllers) else { return Ok(()) };
+    let delete = delete_claims(cx, &format!("strimzi.io/pool-name={CONTROLLER}"));
+    let message =
+        format!("the volume claim {} is left of controllers that are gone", installation::name(claim));
+    Err(refuse(Rule::MigrationVolumes, message).hint(format!("delete it: {delete}")).into())
+}
+
+/// The command that deletes the Kafka's volume claims with one more label.
+fn delete_claims(cx: &Cx, label: &str) -> CommandLine {
+    let selector = format!("{CLUSTER_LABEL}={},{label}", cx.cluster());
+    cx.settings.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector)
 }
 
 /// Refuse a node pool whose name the migration needs, unless it is ours and this Kafka's.
 fn free(cx: &Cx, pool: &Value) -> Result<()> {
     let (name, owner) = (installation::name(pool), text(pool, "/metadata/labels/strimzi.io~1cluster"));
-    let said = "a namespace has one pool of a name, and the migration to KRaft needs this one";
+    let cause = "a namespace has one pool of a name, and the migration to KRaft needs this one";
     if owner != cx.cluster() {
         let message =
             format!("the node pool {name} in namespace {} belongs to the Kafka {owner}", cx.namespace());
-        return Err(Box::new(Failure::new(refused::POOL, Kind::Foreign, message).because(said)));
+        return Err(Box::new(Failure::new(refused::POOL, Kind::Foreign, message).because(cause)));
     }
     if cx.owns(pool) {
         return Ok(());

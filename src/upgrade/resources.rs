@@ -18,6 +18,7 @@ use crate::manifest::label::DIGEST;
 use crate::manifest::render::{self, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{Version, plain};
+use crate::observe::kafka::Kafka;
 use crate::observe::{Kind, Snapshot};
 use crate::quickstart::patience::Patience;
 use crate::quickstart::{component as beside, kafka, ownership};
@@ -92,7 +93,8 @@ impl Resources {
                     Some(level) => merged.set(field, level.as_str()),
                     None => merged.remove(field),
                 }
-                settle(&mut merged, live.json(), &cx.choice.kafka, brokers(snapshot, cx));
+                let nodes = Kafka(live).nodes(snapshot.pools(cx.namespace()));
+                settle(&mut merged, live.json(), &cx.choice.kafka, nodes.brokers_wanted.max(1));
             }
             // What kstrim made beside it is in no rendering.
             component::into_kafka(
@@ -123,14 +125,6 @@ fn settle(merged: &mut Object, live: &Value, kafka: &Version, brokers: u32) {
             merged.set(&["spec", "kafka", "config", need.name], need.counts.with(brokers));
         }
     }
-}
-
-/// How many brokers the live Kafka asks for.
-fn brokers(snapshot: &Snapshot, cx: &Cx) -> u32 {
-    let pools = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
-    let pooled: i64 = pools.filter(|p| p.roles().contains(&"broker")).map(|p| p.wanted()).sum();
-    let own = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|k| k.replicas()).unwrap_or(1);
-    u32::try_from(if pooled > 0 { pooled } else { own }).unwrap_or(1)
 }
 
 /// The level that a Kafka asks for.

@@ -27,7 +27,7 @@ pub struct Found {
     /// What runs.
     pub state: State,
     /// Whether nothing gets ready before the next step: an upgrade ended between two changes that belong together,
-    /// the next release's definitions and its operator, or the controllers and the word to migrate to them.
+    /// the next release's definitions and its operator, or the controllers and the annotation to migrate to them.
     pub between: bool,
     /// The settings that shape the resources.
     pub shape: Shape,
@@ -112,8 +112,8 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
 
 /// Where a Kafka keeps its metadata. `gated`: the operator has the gate that alone decided before 0.38.
 fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
-    let annotation = |name: &str| text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}"));
-    let (asked, reached) = (annotation("kraft"), text(kafka, "/status/kafkaMetadataState"));
+    let asked = migrate::annotation(kafka, migrate::KRAFT);
+    let reached = text(kafka, "/status/kafkaMetadataState");
     let refuse = |message: String| Err(rule(Rule::MigrationOrder, Kind::Prerequisite, message).into());
     match (asked, reached) {
         // The operator says so only where it migrates.
@@ -135,7 +135,7 @@ fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
             Ok(match kraft {
                 true if !release.schema.zookeeper_required && migrate::left(kafka) => Metadata::Unfinished,
                 true => Metadata::Kraft,
-                false if annotation("node-pools") == "enabled" => Metadata::Pooled,
+                false if migrate::annotation(kafka, migrate::NODE_POOLS) == "enabled" => Metadata::Pooled,
                 false => Metadata::Zookeeper,
             })
         }

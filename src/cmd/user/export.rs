@@ -34,8 +34,7 @@ const PROPERTIES: &str = "client.properties";
 /// What clients of this user connect to, as the Kafka's status says.
 pub(super) fn bootstrap(kafka: &Kafka<'_>, user: &User) -> Option<String> {
     let listener = listener::for_users(kafka, user.listener()?)?;
-    let found = kafka.addresses().find(|a| a.listener == Some(listener))?;
-    Some(found.bootstrap.to_owned()).filter(|address| !address.is_empty())
+    kafka.bootstrap(&listener).map(str::to_owned)
 }
 
 /// The entries of the user's secret, decoded. Certificates and keys in forms that are not text are
