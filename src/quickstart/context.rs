@@ -168,6 +168,13 @@ async fn operators(cx: &Cx) -> Result<Vec<Value>> {
     rivals::all(cx).await.map_err(|e| ownership::api_failure(cx, "look at the operators", &e))
 }
 
+/// Whether one of these operators looks after the Kafka, or would after one that is created.
+async fn serves(cx: &Cx, mut operators: impl Iterator<Item = &Value>) -> bool {
+    let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
+    let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
+    operators.any(|o| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref()))
+}
+
 /// Warn of an operator of somebody else, and refuse where its cluster-wide roles would be taken away.
 async fn strimzi(cx: &Cx) -> Result<()> {
     let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -181,10 +188,7 @@ async fn strimzi(cx: &Cx) -> Result<()> {
             format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
         );
     }
-    let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
-    let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
-    let serves = |o: &Value| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref());
-    if cx.settings.adopt && operators.iter().any(|o| !cx.owns(o) && serves(o)) {
+    if cx.settings.adopt && serves(cx, operators.iter().filter(|o| !cx.owns(o))).await {
         // It is used as it is: nothing of it is applied.
         return Ok(());
     }
