@@ -131,13 +131,10 @@ fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
         if pods.iter().any(|p| p.ready() && unsteady(scene, *p).is_none()) {
             continue;
         }
-        if let Some(why) = pods.iter().find_map(|p| unsteady(scene, *p)) {
-            return Readiness::progressing(format!("Kafka: waiting for {title} ({why})"));
-        }
-        return Readiness::progressing(match pods.first() {
-            Some(pod) => {
-                format!("Kafka: waiting for {title} ({})", pod_state_in(scene.snapshot, *pod))
-            }
+        let looping = pods.iter().find_map(|p| unsteady(scene, *p));
+        let why = looping.or_else(|| pods.first().map(|pod| pod_state_in(scene.snapshot, *pod)));
+        return Readiness::progressing(match why {
+            Some(why) => format!("Kafka: waiting for {title} ({why})"),
             None => format!("Kafka: waiting for {title}, which has no pod"),
         });
     }

@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
 use crate::observe::cluster::{Node, Taint};
+use crate::observe::object::Condition;
 use crate::observe::pod::{Container, Ended, Event, Pod, State};
 use crate::words;
 
@@ -148,10 +149,7 @@ fn blocks(node: &Node<'_>) -> bool {
 fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
     for node in scene.snapshot.nodes().filter(|n| !n.ready()) {
         if let Some(ready) = node.0.condition("Ready").filter(|c| !c.is_true()) {
-            let (name, reason) = (node.0.name(), ready.reason);
-            finding = finding
-                .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
-                .hint(format!("more of it: {}", scene.expect.kubectl("describe node").arg(name)));
+            finding = with_node(scene, finding, node, &ready);
             if node.lacks_network() {
                 finding = finding.hint(
                     "a start of the cluster that was cut off can leave it without a network for good; only a new one helps",
@@ -162,8 +160,16 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
     finding.certain_after(120)
 }
 
-/// Pods of a node whose kubelet has gone silent. A broker keeps its volume's node, and its pod is being deleted for as long
-/// as nobody there confirms it; other pods are replaced on another node.
+/// The finding with what the node reports of itself.
+fn with_node(scene: &Scene<'_>, finding: Finding, node: Node<'_>, ready: &Condition<'_>) -> Finding {
+    let (name, reason) = (node.0.name(), ready.reason);
+    finding
+        .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
+        .hint(format!("see more: {}", scene.expect.kubectl("describe node").arg(name)))
+}
+
+/// Pods on a node whose kubelet no longer reports. A broker's volume ties it to its node, so its pod remains
+/// `Terminating` until the node is back; other pods are replaced on another node.
 fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let brokers = scene.cluster_pods().filter(|pod| pod.is_kafka_node_of(&scene.expect.cluster));
     let of_brokers: Vec<&str> = brokers.filter(|pod| !pod.ready()).map(|pod| pod.node()).collect();
@@ -176,15 +182,8 @@ fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let sentence = format!("the node {name}, on which pods of Kafka are, is not ready");
-        let finding = Finding::new(NODE_NOT_READY, 64, format!("node/{name}"), sentence)
-            .evidence(format!(
-                "node/{name} Ready={} {}: {}",
-                ready.status,
-                ready.reason,
-                short(ready.message)
-            ))
-            .hint(format!("more of it: {}", scene.expect.kubectl("describe node").arg(name)))
-            .since(ready.last_transition);
+        let finding = Finding::new(NODE_NOT_READY, 64, format!("node/{name}"), sentence);
+        let finding = with_node(scene, finding, node, &ready).since(ready.last_transition);
         found.push(finding.certain_after(120));
     }
 }

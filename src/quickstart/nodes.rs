@@ -36,8 +36,8 @@ pub fn storage_class(cx: &Cx) -> Option<&'static str> {
     (count(cx) > 1).then_some(STORAGE_CLASS)
 }
 
-/// Why the nodes beside the control plane have to be started again, if so: the API server answers without them, and takes
-/// them for well for 50 s (`node-monitor-grace-period`).
+/// Why the nodes other than the control plane have to be started again, if so. The API server answers without them, and
+/// reports them as ready for another 50 s (`node-monitor-grace-period`).
 ///
 /// # Errors
 /// When minikube cannot be run.

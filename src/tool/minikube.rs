@@ -178,19 +178,22 @@ impl Minikube {
         if self.is_none() {
             return Ok(State::Running);
         }
-        let cmd = self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60));
+        let cmd = self.status_json_cmd();
         let output = self.run(&cmd).await?;
         let Exit::Code(code) = output.exit else { return Err(self.unexpected(&cmd, &output)) };
         output::status(code, &output.text(), &output.stderr).ok_or_else(|| self.unexpected(&cmd, &output))
     }
 
-    /// The nodes beside the control plane whose machine does not run; `None` where minikube cannot see one of them.
+    /// The nodes other than the control plane whose machine does not run; `None` if minikube cannot see one of them.
     ///
     /// # Errors
     /// When it cannot be run.
     pub async fn stopped_workers(&self) -> Result<Option<Vec<String>>> {
-        let cmd = self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60));
-        Ok(output::stopped_workers(&self.run(&cmd).await?.text()))
+        Ok(output::stopped_workers(&self.run(&self.status_json_cmd()).await?.text()))
+    }
+
+    fn status_json_cmd(&self) -> Cmd {
+        self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60))
     }
 
     /// The profile's configuration as minikube has it on file.
