@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::ground::{Ground, profile};
+use crate::from_older::images;
+use crate::ground::Ground;
 use crate::through::Through;
 
 /// What runs of the last release with ZooKeeper.
-const IMAGES: [&str; 2] = ["operator-0.45.2", "kafka-0.45.2-kafka-3.9.1"];
+const IMAGES: [&str; 2] = ["operator:0.45.2", "kafka:0.45.2-kafka-3.9.1"];
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
@@ -16,12 +17,8 @@ fn zookeeper_is_left_without_a_loss() {
     if !ground.runs("all of it") {
         return;
     }
-    drop(ground);
-    let ground = Ground::with_a_cluster(TEST);
-    for image in IMAGES {
-        let file = ground.real_archive(image);
-        ground.run("minikube", &["image", "load", "-p", profile(), &file]).expect(0);
-    }
+    let ground = ground.emptied();
+    images(&ground, &IMAGES);
     let folder = ground.install_manifests().display().to_string();
     let manifest = format!("{folder}/strimzi-cluster-operator-0.45.2.yaml");
     let version = ["--release", "0.45.2", "--kafka", "3.9.1", "--manifests"];
@@ -55,15 +52,9 @@ fn zookeeper_is_left_without_a_loss() {
     assert_eq!(kafka["spec"]["kafka"]["metadataVersion"], "3.9");
     let pods = ground.kubectl(&["get", "pod", "-n", "kafka", "-o", "name"]);
     assert!(pods.contains("my-cluster-controller-1") && !pods.contains("zookeeper"), "{pods}");
-    let topics = ground.kstrim(&["topic", "list", "-o", "json"]).expect(0).json();
-    assert!(
-        topics.as_array().into_iter().flatten().any(|t| t["topic"] == "kept" && t["ready"] == true),
-        "{topics}"
-    );
+    ground.has_topic("kept");
     // Nothing is left to do, for `up` neither.
-    let again = ground.kstrim(&upgrade).expect(0);
-    let began = again.stdout.lines().filter(|l| l.contains(r#""type":"task_started""#)).count();
-    assert_eq!(began, 1, "the smoke test alone: {again}");
+    ground.is_upgraded(&upgrade);
     let up = [&["up"][..], &version, &[&manifest, "-o", "json"]].concat();
     assert_eq!(ground.kstrim(&up).expect(0).events().task("kafka").0, "already_done");
     ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);

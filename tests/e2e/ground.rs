@@ -130,16 +130,20 @@ impl Ground {
 
     /// Take the ground with a cluster in which nothing of kstrim's is.
     pub fn with_a_cluster(test: &'static str) -> Self {
-        let ground = Self::take(test);
-        let there = ground.kstrim(&["kubectl", "--", "get", "--raw", "/readyz"]).code() == 0;
-        if there && ground.kstrim(&["down", "--keep-cluster", "--yes"]).code() == 0 {
-            return ground;
+        Self::take(test).emptied()
+    }
+
+    /// The same of a ground that is held already.
+    pub fn emptied(self) -> Self {
+        let there = self.kstrim(&["kubectl", "--", "get", "--raw", "/readyz"]).code() == 0;
+        if there && self.kstrim(&["down", "--keep-cluster", "--yes"]).code() == 0 {
+            return self;
         }
         println!("  no cluster to begin with; from nothing then");
-        ground.scorch();
-        ground.up(&[]).finish(UP).expect(0);
-        ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
-        ground
+        self.scorch();
+        self.up(&[]).finish(UP).expect(0);
+        self.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
+        self
     }
 
     /// Take the ground with no profile, for a profile of several nodes.
@@ -352,6 +356,22 @@ impl Ground {
         let run = self.kstrim_words(words).finish(SHORT);
         self.kubeconfig_untouched();
         run
+    }
+
+    /// The topic is listed, and ready.
+    #[track_caller]
+    pub fn has_topic(&self, name: &str) {
+        let topics = self.kstrim(&["topic", "list", "-o", "json"]).expect(0).json();
+        let found = topics.as_array().into_iter().flatten().any(|t| t["topic"] == name && t["ready"] == true);
+        assert!(found, "{topics}");
+    }
+
+    /// The same upgrade again has nothing to do but to look and to send messages.
+    #[track_caller]
+    pub fn is_upgraded(&self, upgrade: &[&str]) {
+        let again = self.kstrim(upgrade).expect(0);
+        let began = again.stdout.lines().filter(|l| l.contains(r#""type":"task_started""#)).count();
+        assert_eq!(began, 1, "the smoke test alone: {again}");
     }
 
     /// A verb of kstrim that goes on while the test does.

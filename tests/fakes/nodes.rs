@@ -117,18 +117,21 @@ fn mark_workers(c: &mut Cluster) {
     let time = c.time();
     for node in workers(c) {
         let status = if runs(&node) { "True" } else { "Unknown" };
-        c.update(&format!("nodes//{}", text(&node, "/metadata/name")), |node| {
-            let Some(ready) = ready_condition(node).filter(|ready| ready["status"] != status) else { return };
-            let (reason, message) = match status {
-                "True" => ("KubeletReady", "kubelet is posting ready status"),
-                _ => ("NodeStatusUnknown", "Kubelet stopped posting node status."),
-            };
-            ready["status"] = json!(status);
-            ready["reason"] = json!(reason);
-            ready["message"] = json!(message);
-            ready["lastTransitionTime"] = json!(time);
-        });
+        c.update(&format!("nodes//{}", text(&node, "/metadata/name")), |node| set_ready(node, status, &time));
     }
+}
+
+/// Give a node's condition `Ready` a status, unless it has it.
+fn set_ready(node: &mut Value, status: &str, time: &str) {
+    let Some(ready) = ready_condition(node).filter(|ready| ready["status"] != status) else { return };
+    let (reason, message) = match status {
+        "True" => ("KubeletReady", "kubelet is posting ready status"),
+        _ => ("NodeStatusUnknown", "Kubelet stopped posting node status."),
+    };
+    ready["status"] = json!(status);
+    ready["reason"] = json!(reason);
+    ready["message"] = json!(message);
+    ready["lastTransitionTime"] = json!(time);
 }
 
 /// What minikube's add-on storage-provisioner-rancher makes, without its pod: no volume is played here.
@@ -225,12 +228,7 @@ pub fn run(c: &mut Cluster) {
         let time = c.time();
         c.update(&node, |n| {
             n["spec"] = json!({"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]});
-            if let Some(condition) = ready_condition(n) {
-                condition["status"] = json!("True");
-                condition["reason"] = json!("KubeletReady");
-                condition["message"] = json!("kubelet is posting ready status");
-                condition["lastTransitionTime"] = json!(time);
-            }
+            set_ready(n, "True", &time);
         });
     }
     if ready {
