@@ -22,7 +22,7 @@ pub enum PresetName {
     Ha,
     /// One broker and one ZooKeeper, Strimzi 0.30 to 0.45
     Zookeeper,
-    /// What `upgrade` makes of it
+    /// `zookeeper` after `upgrade` has migrated it; not selectable
     #[value(skip)]
     Migrated,
 }

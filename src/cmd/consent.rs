@@ -15,7 +15,7 @@ pub fn can_ask() -> bool {
 }
 
 /// Ask before the Kafka's brokers restart. `what` is what the Kafka gets or loses, after its name: `gets Cruise
-/// Control`; `task` is the one that tells it where `yes` was given.
+/// Control`; `task` reports it if `yes` was given.
 ///
 /// # Errors
 /// [`CONSENT`], and `KS-KUBECTL-*` where the brokers cannot be listed.
@@ -38,7 +38,7 @@ pub async fn restarts(living: &Living) -> Result<String> {
     Ok(format!("restarts {}", living.nodes().await?.brokers_named()))
 }
 
-/// Ask before what `question` tells. `refused` is what follows without an answer.
+/// Ask `question`. `refused` is what follows without an answer.
 ///
 /// # Errors
 /// [`CONSENT`].

@@ -175,11 +175,10 @@ async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
         let mut client = brokers.client(deadline).await.map_err(|e| e.to_string())?;
         client.settings(deadline).await.map_err(|e| e.to_string())
     };
-    let told = asked.await;
-    told.map_err(|why| {
+    let unknown = |why: String| {
         cx.emit.warn(Some("set"), format!("the brokers could not be asked which settings they know: {why}"));
-    })
-    .ok()
+    };
+    asked.await.map_err(unknown).ok()
 }
 
 /// Ask before the brokers restart. Strimzi changes a setting in a running broker where Kafka can, and restarts

@@ -81,7 +81,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
         }
         ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
             let wrong = failure(WRONG, Kind::Task, "the kubeconfig's certificates are those of another cluster");
-            let wrong = mend(wrong, "if the profile was made anew behind its back", "update-context");
+            let wrong = mend(wrong, "if the profile was created again without kstrim, get its certificates", "update-context");
             mend(wrong, "or start it", "start")
         }
         ApiErrorKind::Unreachable => {

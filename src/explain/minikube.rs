@@ -105,9 +105,9 @@ const ROWS: &[Row] = &[
     row("K8S_OLD_UNSUPPORTED", errors::KUBERNETES_VERSION, Kind::Usage, "this minikube does not support so old a Kubernetes",
         &["choose a newer Kubernetes, or an older minikube"]),
     row("K8S_APISERVER_MISSING", errors::APISERVER_MISSING, Kind::Task, "Kubernetes did not come up in the profile {p}",
-        &["why its API server does not start: {logs}", "if nothing else helps, make it anew: {delete}, then the same command again"]),
+        &["why its API server does not start: {logs}", "if nothing else helps, delete it and run the same command again: {delete}"]),
     row("K8S_", errors::KUBERNETES_START, Kind::Task, "Kubernetes could not be set up in the profile {p}",
-        &["make it anew: {delete}", "its log: {logs}"]),
+        &["delete it and run the same command again: {delete}", "its log: {logs}"]),
     row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a name on the internet cannot be resolved",
         &["check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
     row("INET_", errors::NETWORK, Kind::Prerequisite, "the internet cannot be reached",
@@ -120,11 +120,11 @@ const ROWS: &[Row] = &[
     row("GUEST_PORT_IN_USE", errors::PORT_IN_USE, Kind::Prerequisite, "a port Kubernetes needs is taken by another program",
         &["end that program, or choose the docker driver"]),
     row("GUEST_IMAGE_", errors::IMAGE_LOAD, Kind::Task, "an image could not be brought into the profile {p}", &[]),
-    row("GUEST_STATUS", errors::PROFILE_BROKEN, Kind::Task, "the profile {p} is in a bad state", &["make it anew: {delete}"]),
+    row("GUEST_STATUS", errors::PROFILE_BROKEN, Kind::Task, "the profile {p} is in a bad state", &["delete it and run the same command again: {delete}"]),
     row("GUEST_", errors::PROFILE_BROKEN, Kind::Task, "the node of the profile {p} could not be set up",
-        &["run the same command again; if that fails, make it anew: {delete}", "its log: {logs}"]),
+        &["run the same command again; if that fails, delete it and run the same command again: {delete}", "its log: {logs}"]),
     row("RUNTIME_", errors::RUNTIME, Kind::Task, "the container runtime in the profile {p} does not work",
-        &["make it anew: {delete}"]),
+        &["delete it and run the same command again: {delete}"]),
     row("HOST_", errors::HOST, Kind::Prerequisite, "a setting or file of this machine is in minikube's way",
         &["minikube's own files are below MINIKUBE_HOME: are they yours and writable?"]),
     row("ENV_", errors::HOST, Kind::Prerequisite, "an environment variable is in minikube's way", &[]),
@@ -262,7 +262,7 @@ pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
         .because(format!("the node runs, and its file {file} is gone"))
         .hint(format!("starting it does not bring it back; this does: {cmd}"))
         .hint(format!(
-            "or make it anew: {}, then the same command again",
+            "or delete it and run the same command again: {}",
             CommandLine::minikube("delete", profile)
         ))
 }

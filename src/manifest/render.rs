@@ -25,7 +25,7 @@ pub enum Preset {
     Ha,
     /// One broker and one ZooKeeper node: the quickstart of releases up to 0.40.0.
     Zookeeper,
-    /// What `kstrim upgrade` makes of [`Self::Zookeeper`]: one broker and one controller. Nobody asks for it.
+    /// [`Self::Zookeeper`] after `kstrim upgrade` has migrated it: one broker and one controller. Not selectable.
     Migrated,
 }
 

@@ -335,7 +335,7 @@ impl Looker {
                 Err(error) => refused.push((kind, error)),
             }
         }
-        // Who may look into a namespace only is not told of the nodes.
+        // A user whose permissions are limited to a namespace gets a status without nodes.
         if let Ok(nodes) = nodes {
             store.replace(Kind::Node, nodes);
         }

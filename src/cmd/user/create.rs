@@ -48,7 +48,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     let cx = &living.cx;
     let authentication = how(args.authentication);
     living.served(Entity::User, &format!("the user {}", args.user))?;
-    rules_are_heeded(living, args)?;
+    refuse_ignored_rules(living, args)?;
     let wanted = resource::user(&UserInput {
         release: cx.choice.release,
         namespace: &cx.settings.target.namespace,
@@ -164,7 +164,7 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
 }
 
 /// Refuse rules for a Kafka whose authorization takes none from KafkaUsers: the user operator would refuse the user.
-fn rules_are_heeded(living: &Living, args: &UserCreate) -> Result<()> {
+fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
     let kafka = living.kafka();
     let Some(Authorization { kind, takes_rules: false }) = kafka.authorization() else { return Ok(()) };
     if args.acls.is_empty() {
