@@ -1,7 +1,11 @@
 //! Three brokers with Cruise Control, from nothing. Strimzi's operator brings Cruise Control about before the entity
 //! operator, and the real one needs minutes to be ready: topics are looked at late.
 
-use crate::ground::Ground;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::ground::{Ground, within};
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
@@ -21,5 +25,21 @@ fn up_waits_for_what_comes_after_it() {
     assert_eq!(cruise, 1, "{status}");
     // With which the topic operator comes to Cruise Control.
     ground.kubectl(&["get", "secret", "my-cluster-entity-topic-operator-cc-api", "-n", "kafka"]);
+    // A rebalance that somebody else asks for: its ConfigMap is owned by it and carries its name as the cluster's, here
+    // the one that our Kafka has too. The first proposal waits for metrics, minutes on the real operator.
+    let rebalance = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaRebalance", "spec": {},
+        "metadata": {"name": "my-cluster", "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}}});
+    ground.apply("rebalance", &rebalance.to_string());
+    within(Duration::from_secs(400), "a proposal", || {
+        let rebalance = ground.kubectl_json(&["get", "kafkarebalance", "my-cluster", "-n", "kafka"]);
+        let conditions = rebalance["status"]["conditions"].as_array().into_iter().flatten();
+        let ready = conditions.filter(|c| c["type"] == "ProposalReady").count() == 1;
+        if ready { Ok(()) } else { Err(rebalance["status"].to_string()) }
+    });
+    let map = ground.kubectl_json(&["get", "configmap", "my-cluster", "-n", "kafka"]);
+    assert_eq!(map["metadata"]["labels"]["strimzi.io/cluster"], "my-cluster", "{map}");
+    assert_eq!(map["metadata"]["ownerReferences"][0]["kind"], "KafkaRebalance", "{map}");
+    assert!(map["data"]["brokerLoad.json"].is_string(), "{map}");
+    ground.kstrim(&["status"]).expect(0);
     ground.kstrim(&["down", "--yes"]).expect(0);
 }

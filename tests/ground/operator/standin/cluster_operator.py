@@ -13,6 +13,7 @@ from .lease import Leadership
 from .mirror import MirrorMaker
 from .podsets import PodSets
 from .pools import CLUSTER_LABEL
+from .rebalance import Rebalance
 from .reconciler import Reconciler
 
 
@@ -81,7 +82,7 @@ def main() -> None:
         log.info("Main:270", "Waiting to become a leader")
         leadership.acquire()
         log.info("Main:252", "I'm the new leader")
-    kafka, others = Reconciler(kube), [Connect(kube), MirrorMaker(kube), Bridge(kube)]
+    kafka, others = Reconciler(kube), [Connect(kube), MirrorMaker(kube), Bridge(kube), Rebalance(kube)]
     watched = os.environ.get("STRIMZI_NAMESPACE", "*") or "*"
     for namespace in watched.split(","):
         ClusterOperator(kube, None if namespace == "*" else namespace.strip(), kafka, others).start()

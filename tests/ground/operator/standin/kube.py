@@ -40,6 +40,7 @@ KINDS = {
     "KafkaConnector": ("apis/kafka.strimzi.io/v1", "kafkaconnectors"),
     "KafkaMirrorMaker2": ("apis/kafka.strimzi.io/v1", "kafkamirrormaker2s"),
     "KafkaNodePool": ("apis/kafka.strimzi.io/v1", "kafkanodepools"),
+    "KafkaRebalance": ("apis/kafka.strimzi.io/v1", "kafkarebalances"),
     "KafkaTopic": ("apis/kafka.strimzi.io/v1", "kafkatopics"),
     "KafkaUser": ("apis/kafka.strimzi.io/v1", "kafkausers"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
