@@ -215,6 +215,7 @@ impl Settings {
             pull_config: what.image_pull_config.clone(),
             tool_digests: what.tool_digests.clone(),
         };
+        settings.take_kubernetes()?;
         settings.load_images(&what.image_archive)?;
         settings.check()?;
         settings.elsewhere();
@@ -223,6 +224,26 @@ impl Settings {
             bundled::apply(&mut settings, bundle)?;
         }
         Ok(settings)
+    }
+
+    /// A Kubernetes version among the arguments for minikube is one that is asked for like any other: the release has
+    /// to support it. Words that minikube alone understands (`stable`, `latest`) stay there.
+    fn take_kubernetes(&mut self) -> Result<()> {
+        const FLAG: &str = "--kubernetes-version";
+        let args = &self.minikube_args;
+        let found = args.iter().enumerate().rev().find_map(|(at, arg)| match arg.strip_prefix(FLAG)? {
+            "" => Some((at, 2, args.get(at + 1)?.clone())),
+            rest => Some((at, 1, rest.strip_prefix('=')?.to_owned())),
+        });
+        let Some((at, words, value)) = found else { return Ok(()) };
+        let Ok(version) = value.parse::<KubernetesVersion>() else { return Ok(()) };
+        if self.kubernetes.as_ref().is_some_and(|asked| *asked != version) {
+            let takes = format!("another version than {FLAG} does: leave one of them out");
+            return Err(invalid(&format!("--minikube-arg={FLAG}"), &value, &takes));
+        }
+        self.kubernetes = Some(version);
+        self.minikube_args.drain(at..at + words);
+        Ok(())
     }
 
     /// What is another on a cluster that is no minikube's: meant to last, and nothing can be loaded into it.
@@ -365,6 +386,21 @@ mod tests {
         }
         assert!(
             settings(&["--memory=6Gi", "--cpus=max", "--storage=10Gi", "--minikube-arg=--force"]).is_ok()
+        );
+        let kubernetes = |args: &[&str]| {
+            let settings = settings(args).expect("valid");
+            (settings.kubernetes.map(|v| v.to_string()), settings.minikube_args)
+        };
+        let one = |version: &str| (Some(version.to_owned()), vec!["--force".to_owned()]);
+        let flag = "--minikube-arg=--kubernetes-version";
+        assert_eq!(kubernetes(&[&format!("{flag}=v1.34.4"), "--minikube-arg=--force"]), one("1.34.4"));
+        assert_eq!(kubernetes(&["--minikube-arg=--force", flag, "--minikube-arg=1.33"]), one("1.33"));
+        let both = [&format!("{flag}=1.34"), "--kubernetes-version=1.34", "--minikube-arg=--force"];
+        assert_eq!(kubernetes(&both), one("1.34"));
+        assert_eq!(kubernetes(&[&format!("{flag}=stable")]).0, None);
+        assert_eq!(
+            settings(&[&format!("{flag}=1.34"), "--kubernetes-version=1.33"]).expect_err("two").id,
+            INVALID
         );
         for bad in ["--memory=lots", "--cpus=0", "--driver=-x", "--minikube-arg=-pvictim"] {
             assert!(Cli::try_parse_from(["kstrim", "up", bad]).is_err(), "{bad}");

@@ -105,3 +105,24 @@ fn an_unsupported_kubernetes_is_taken_where_that_is_asked_for() {
     up_succeeds(&mut test, &[&release[..], &["--allow-unsupported"]].concat());
     up_fails(&mut test, &release, "KS-KUBERNETES-UNSUPPORTED", 3);
 }
+
+/// However minikube would be told of a Kubernetes, Strimzi has to support it.
+#[test]
+fn a_kubernetes_that_minikube_is_told_of_is_one_that_is_asked_for() {
+    let given = "--minikube-arg=--kubernetes-version=v1.29.0";
+    let mut test = with(MinikubeRelease::v1_39());
+    let run = test.args(["up", "--release=1.2.0", given]).run().expect(2);
+    assert!(run.stderr.contains("KS-VERSION-CONTRADICTION"), "{}", run.stderr);
+    test.rescenario(|s| {
+        s.minikube_config.insert("kubernetes-version".into(), "v1.29.0".into());
+    });
+    up_fails(&mut test, &["--release=1.2.0", KUBECTL], "KS-VERSION-CONTRADICTION", 2);
+    // What an old operator is told of it.
+    let mut test = with(MinikubeRelease::v1_39());
+    test.write("old.yaml", text(&install_of("0.30.0", &["3.1.0", "3.2.0"], &["v1beta2"])));
+    let release =
+        ["--release=0.30.0", "--preset=zookeeper", "--manifests=old.yaml", "--allow-unsupported", given];
+    let run = up_succeeds(&mut test, &release);
+    assert_eq!(config(&test, "KubernetesVersion"), "v1.29.0");
+    assert!(run.stdout.contains("STRIMZI_KUBERNETES_VERSION: 1.24"), "{}", run.stdout);
+}

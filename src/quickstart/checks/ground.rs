@@ -320,6 +320,9 @@ impl Ground {
         let choice = self.choice().await?;
         let kubernetes: Option<KubernetesVersion> = match self.profile().await {
             Some(profile) if self.settings.kubernetes.is_none() => profile.kubernetes.parse().ok(),
+            None if self.settings.kubernetes.is_none() => {
+                self.configured("kubernetes-version").await.and_then(|version| version.parse().ok())
+            }
             _ => self.settings.kubernetes.clone(),
         };
         resolve(&Partial {
