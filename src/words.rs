@@ -340,6 +340,13 @@ pub const JVM_REMARKS: [Words; 9] = [
     Words::start("OpenJDK 17", "j  "),
     Words::start("OpenJDK 17", "J "),
 ];
+/// What an operator prints while it shuts down, below the exception that made it.
+pub const SHUTDOWN_REMARKS: [Words; 4] = [
+    Words::within("Strimzi 0.40.0", " ShutdownHook:"),
+    Words::within("Strimzi 0.40.0", " LeaderElectionManager:"),
+    Words::within("Strimzi 0.40.0", " BlockedThreadChecker:"),
+    Words::within("Strimzi 0.40.0", "io.vertx.core.VertxException: Thread blocked"),
+];
 /// Kafka refuses its configuration.
 pub const KAFKA_CONFIG: [Words; 2] =
     [Words::within(KAFKA, "ConfigException:"), Words::within(KAFKA, "requirement failed:")];

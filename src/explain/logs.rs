@@ -64,9 +64,11 @@ pub(crate) fn last_lines(log: &str) -> Vec<String> {
     lines[lines.len().saturating_sub(MOST)..].iter().map(short).collect()
 }
 
-/// The lines of a log that are neither blank nor a JVM's remarks about itself.
+/// The lines of a log that are neither blank nor remarks of a JVM or an operator about how it ends.
 fn speaking(log: &str) -> impl DoubleEndedIterator<Item = &str> {
-    log.lines().map(str::trim).filter(|l| !l.is_empty() && !words::any(&words::JVM_REMARKS, l))
+    let remark =
+        |line: &str| words::any(&words::JVM_REMARKS, line) || words::any(&words::SHUTDOWN_REMARKS, line);
+    log.lines().map(str::trim).filter(move |l| !l.is_empty() && !remark(l))
 }
 
 fn find<'a>(log: &'a str, said: &[Words]) -> Option<&'a str> {
@@ -106,6 +108,20 @@ mod tests {
         let cause = "Caused by: java.lang.NoClassDefFoundError: org/eclipse/jetty/server/Handler$Abstract";
         assert_eq!(last_words(log), Some(cause));
         assert_eq!(last_lines(log).last().map(String::as_str), Some(cause));
+    }
+
+    /// As the operator of Strimzi 0.40.0 ended on Kubernetes 1.34.
+    #[test]
+    fn the_cause_is_above_what_a_shutdown_prints() {
+        let log = "2026-11-29 05:51:07 ERROR Main:104 - Unable to start operator for 1 or more namespace\n\
+            io.fabric8.kubernetes.client.KubernetesClientException: An error has occurred.\n\tat a.B.c(B.java:1)\n\
+            Caused by: com.x.UnrecognizedPropertyException: why\n\tat a.B.c(B.java:1)\n\
+            2026-11-29 05:51:08 INFO  LeaderElectionManager:82 - Stopping the Leader Elector\n\
+            2026-11-29 05:51:10 WARN  BlockedThreadChecker: - Thread Thread[vert.x,5,main] has been blocked for 2871 ms\n\
+            io.vertx.core.VertxException: Thread blocked\n\
+            2026-11-29 05:51:18 ERROR ShutdownHook:73 - Timed out while waiting for Vert.x close\n\
+            2026-11-29 05:51:18 INFO  ShutdownHook:41 - Shutdown hook completed\n";
+        assert_eq!(last_words(log), Some("Caused by: com.x.UnrecognizedPropertyException: why"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use lock::subjects;
 pub use operator::rivals;
-pub use scene::{Answers, Expect, Probe, Scene, Scope};
+pub use scene::{Answers, Expect, LOG_LINES, Probe, Scene, Scope};
 
 pub(crate) use storage::STORAGE_CLASS;
 pub use storage::{storage_answer, storage_classes};

@@ -150,8 +150,7 @@ pub enum Probe {
         /// Where.
         namespace: String,
     },
-    /// The end of a container's log, about 60 lines (a broker prints its whole configuration
-    /// before the error); the answer is stdout.
+    /// The end of a container's log, [`LOG_LINES`]; the answer is stdout.
     PodLog {
         /// Namespace.
         namespace: String,
@@ -187,6 +186,10 @@ pub enum Probe {
     },
 }
 
+/// How much of a container's log is read for what ended it. An operator whose start fails prints its stack traces, then for
+/// ten seconds what its shutdown waits for, about 300 lines; a broker prints its whole configuration before the error.
+pub const LOG_LINES: u32 = 500;
+
 /// The question as the command that answers it.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,7 +200,7 @@ impl fmt::Display for Probe {
             Probe::Bindings { namespace } => write!(f, "get rolebindings -n {namespace} -o wide"),
             Probe::PodLog { namespace, pod, container, previous, .. } => {
                 let previous = if *previous { " --previous" } else { "" };
-                write!(f, "logs {pod} -n {namespace} -c {container}{previous} --tail=60")
+                write!(f, "logs {pod} -n {namespace} -c {container}{previous} --tail={LOG_LINES}")
             }
             Probe::Reconciliations { namespace, pod, .. } => {
                 write!(f, "logs {pod} -n {namespace} --tail={}", super::working::LINES)

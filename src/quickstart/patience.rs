@@ -149,9 +149,11 @@ pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
             kubectl.find(&path).await.ok().flatten().map(|list| explain::subjects(&list))
         }
         Probe::PodLog { namespace, pod, container, previous, .. } => {
-            let log = kubectl.logs(namespace, pod, Some(container), 60, *previous).await;
+            let log = kubectl.logs(namespace, pod, Some(container), explain::LOG_LINES, *previous).await;
             match log {
-                Err(_) if *previous => kubectl.logs(namespace, pod, Some(container), 60, false).await.ok(),
+                Err(_) if *previous => {
+                    kubectl.logs(namespace, pod, Some(container), explain::LOG_LINES, false).await.ok()
+                }
                 other => other.ok(),
             }
         }

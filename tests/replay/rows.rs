@@ -579,5 +579,5 @@ fn a_probe_is_a_command_to_paste() {
         previous: true,
         restarts: 1,
     };
-    assert_eq!(probe.to_string(), "logs p -n kafka -c kafka --previous --tail=60");
+    assert_eq!(probe.to_string(), "logs p -n kafka -c kafka --previous --tail=500");
 }

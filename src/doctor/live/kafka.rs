@@ -12,6 +12,7 @@ use crate::doctor::data::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 use crate::kafka::smoke::Plan;
+use crate::names::is_internal_topic;
 use crate::observe::Api;
 use crate::quickstart::checks::{Ground, certificate};
 use crate::quickstart::refused;
@@ -50,7 +51,10 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     match &kafka.reason {
         None => {
-            Outcome::ok(format!("{} is ready, Kafka {}", kafka.name, kafka.version.as_deref().unwrap_or("?")))
+            // Releases before 0.37 do not say it in the status.
+            let version = kafka.version.as_ref().or(kafka.wanted_version.as_ref());
+            let version = version.map(|version| format!(", Kafka {version}")).unwrap_or_default();
+            Outcome::ok(format!("{} is ready{version}", kafka.name))
         }
         Some(reason) => Outcome::warning(
             &Failure::new(NOT_READY, Kind::Task, format!("the Kafka {} is not ready: {reason}", kafka.name))
@@ -64,7 +68,8 @@ pub async fn topics(_: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.topics") {
         return outcome;
     }
-    let topics = &cluster.status.topics;
+    // The topic operator of older releases keeps Kafka's own topics as resources, too.
+    let topics: Vec<_> = cluster.status.topics.iter().filter(|t| !is_internal_topic(&t.topic)).collect();
     match (topics.len(), topics.iter().filter(|t| t.ready).count()) {
         (0, _) => Outcome::skipped("there are none yet"),
         (all, ready) => Outcome::ok(format!("{ready} of {all} topics are ready")),
