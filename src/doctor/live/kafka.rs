@@ -64,15 +64,24 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// Every topic and user is as asked for.
-pub async fn topics(_: &Ground, cluster: &Cluster) -> Outcome {
+pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.topics") {
         return outcome;
     }
     // The topic operator of older releases keeps Kafka's own topics as resources, too.
     let topics: Vec<_> = cluster.status.topics.iter().filter(|t| !is_internal_topic(&t.topic)).collect();
-    match (topics.len(), topics.iter().filter(|t| t.ready).count()) {
-        (0, _) => Outcome::skipped("there are none yet"),
-        (all, ready) => Outcome::ok(format!("{ready} of {all} topics are ready")),
+    let waiting = topics.iter().find(|t| !t.ready);
+    let ready = format!("{} of {} topics are ready", topics.iter().filter(|t| t.ready).count(), topics.len());
+    match waiting {
+        _ if topics.is_empty() => Outcome::skipped("there are none yet"),
+        None => Outcome::ok(ready),
+        Some(topic) => {
+            let why = topic.reason.as_deref().unwrap_or("not ready");
+            Outcome::warning(
+                &Failure::new(NOT_READY, Kind::Task, format!("{ready}; {}: {why}", topic.topic))
+                    .hint(format!("follow them: {}", ground.settings.target.kstrim("status --watch"))),
+            )
+        }
     }
 }
 
