@@ -41,6 +41,7 @@ pub mod upgrade;
 pub mod user;
 pub mod versions;
 
+use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -48,7 +49,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Global};
 use crate::command_line::TARGET;
 use crate::config::files::Layers;
 use crate::event::FailureInfo;
@@ -139,6 +140,7 @@ fn supervised(mut words: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let mut global = cli.global;
     global.given = given(matches);
+    choose_cluster(&mut global, matches)?;
     let anywhere = matches!(
         cli.command,
         Command::Completions { .. }
@@ -195,13 +197,41 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     }
 }
 
+/// What the verb's own command line was parsed into.
+fn deepest(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, deeper)| deepest(deeper))
+}
+
+/// Choose between a profile and a context that are both named: a flag counts more than a variable, a variable more than a
+/// file. Two that count as much are a contradiction, since one of the clusters is not the one that was meant.
+///
+/// # Errors
+/// [`USAGE`].
+fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
+    let rank = |id: &str| match deepest(matches).value_source(id) {
+        Some(ValueSource::CommandLine) => 2,
+        Some(ValueSource::EnvVariable) => 1,
+        _ => 0,
+    };
+    let (Some(context), profile) = (&global.context, &global.profile) else { return Ok(()) };
+    match rank("profile").cmp(&rank("context")) {
+        Ordering::Greater => global.context = None,
+        Ordering::Equal if rank("profile") > 0 => {
+            let message = format!("both the profile {profile} and the context {context} are named");
+            return Err(Box::new(
+                Failure::new(USAGE, Kind::Usage, message)
+                    .because("they are two clusters")
+                    .hint("leave one of them out: --profile (-p), KSTRIM_PROFILE; --context, KSTRIM_CONTEXT"),
+            ));
+        }
+        Ordering::Equal | Ordering::Less => {}
+    }
+    Ok(())
+}
+
 /// The flags that name the cluster and were given on the command line.
 fn given(matches: &ArgMatches) -> Vec<&'static str> {
-    let mut deepest = matches;
-    while let Some((_, deeper)) = deepest.subcommand() {
-        deepest = deeper;
-    }
-    let typed = |id: &str| deepest.value_source(id) == Some(ValueSource::CommandLine);
+    let typed = |id: &str| deepest(matches).value_source(id) == Some(ValueSource::CommandLine);
     TARGET.iter().map(|(long, _)| *long).filter(|long| typed(long.trim_start_matches('-'))).collect()
 }
 

@@ -25,6 +25,35 @@ fn machine_calls(test: &Test) -> usize {
     test.calls().iter().filter(|c| !c.by_hand && c.program != "kubectl").count()
 }
 
+/// A profile and a context are two clusters: a flag counts more than a variable, and two that count as much are refused.
+#[test]
+fn a_profile_that_is_named_is_not_another_cluster() {
+    let mut test = fresh().scenario(quick);
+    test.fake("minikube", ["start", "-p", CLUSTER]).expect(0);
+    test.args(["up"]).run().expect(0);
+    let theirs = test.objects(CLUSTER);
+    let mut test = test.env("KSTRIM_CONTEXT", CLUSTER);
+    for args in [&["up", "-p", "kstrim", "--yes"][..], &["topic", "create", "t", "-p", "kstrim"]] {
+        test.args(args.iter().copied()).run().expect(0);
+    }
+    assert_eq!(test.objects(CLUSTER), theirs);
+    let status = test.args(["status", "-p", "kstrim", "-o", "json"]).run().expect(0).json();
+    assert_eq!(status["profile"]["name"], "kstrim");
+    for args in
+        [&["down", "--yes", "-p", "kstrim", "--context", CLUSTER][..], &["status", "--context=x", "-pkstrim"]]
+    {
+        let run = test.args(args.iter().copied()).run().expect(2);
+        assert!(run.stderr.contains("two clusters"), "{}", run.stderr);
+    }
+    let mut test = test.env("KSTRIM_PROFILE", "kstrim");
+    test.args(["status"]).run().expect(2);
+    // Set to nothing, as CI does, a variable says nothing.
+    let mut test = test.env("KSTRIM_CONTEXT", "").env("KSTRIM_NAMESPACE", "").env("KSTRIM_TIMEOUT", "");
+    test.args(["up"]).run().expect(0);
+    let run = test.env("KSTRIM_STATE_DIR", "here").args(["status"]).run().expect(2);
+    assert!(run.stderr.contains("absolute path"), "{}", run.stderr);
+}
+
 #[test]
 fn a_cluster_of_ones_own_from_nothing_and_back() {
     let mut test = world();
