@@ -42,6 +42,13 @@ fn folder(variable: &str, platform: Option<PathBuf>) -> PathBuf {
     chosen(variable).or_else(platform).unwrap_or_else(|| NOWHERE.into())
 }
 
+/// A variable that names a folder of kstrim's by a relative path, and that path. From another working directory it would be
+/// another folder, with other journals.
+pub fn relative() -> Option<(&'static str, PathBuf)> {
+    let named = |variable| Some((variable, chosen(variable)?));
+    [STATE_DIR, CACHE_DIR, DATA_DIR].into_iter().filter_map(named).find(|(_, folder)| folder.is_relative())
+}
+
 /// Whether one of kstrim's folders is not known: there is neither a home directory nor a variable that sets it.
 pub fn unknown() -> bool {
     [state_dir(), cache_dir(), data_dir()].iter().any(|folder| folder.starts_with(NOWHERE))

@@ -9,8 +9,14 @@ pub(crate) use crate::errors::NO_HOME;
 /// Refuse to go on without folders for kstrim's own files.
 ///
 /// # Errors
-/// [`NO_HOME`].
+/// [`NO_HOME`], `KS-SETTING-INVALID` for a folder that is named by a relative path.
 pub fn require() -> Result<()> {
+    if let Some((variable, folder)) = paths::relative() {
+        let message = format!("{variable} cannot be `{}`", folder.display());
+        return Err(Box::new(Failure::new(crate::errors::SETTING_INVALID, Kind::Usage, message).because(
+            "it takes an absolute path: a relative one is another folder from each working directory",
+        )));
+    }
     if paths::unknown() { Err(missing()) } else { Ok(()) }
 }
 

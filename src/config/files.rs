@@ -4,8 +4,10 @@
 //! Not every file is accepted ([`super::belief`]), and in a project's file the settings that name sources or
 //! destinations take effect only when the user has trusted exactly that content ([`super::trust`]).
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::{Arg, Command};
 
 use super::belief::{Me, Opened};
@@ -159,10 +161,13 @@ impl Layers {
 
     /// The command line with the files' values as its defaults.
     pub fn over(&self, command: Command) -> Command {
-        if self.entries.is_empty() {
-            return command;
-        }
+        // A variable that is set to nothing says nothing, as CI systems set those that have no value.
+        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
         let set = |arg: Arg| {
+            let arg = match arg.get_env() {
+                Some(name) if is_empty(name) => arg.env(Resettable::Reset),
+                _ => arg,
+            };
             let entry = arg.get_long().and_then(|name| self.get(name));
             match entry.filter(|_| keys::is_setting(&arg)) {
                 Some(entry) => arg.default_values(entry.values.clone()),
