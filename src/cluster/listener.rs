@@ -71,6 +71,12 @@ pub fn assign(has: &BTreeMap<i32, u16>, ids: &BTreeSet<i32>, first: u16) -> Opti
     Some(ports)
 }
 
+/// The first port of a pod from `first` on that no listener and nothing of Strimzi's has.
+fn free_port(first: u16, taken: &BTreeSet<u16>) -> u16 {
+    let free = |port: &u16| !taken.contains(port) && !STRIMZIS.contains(port);
+    (first..u16::MAX).find(free).unwrap_or(first)
+}
+
 /// What a Kafka's listeners become with one for programs on this machine. `None` if it has it already.
 ///
 /// # Errors
@@ -88,9 +94,8 @@ pub fn with_host(
     }
     let taken: BTreeSet<u16> =
         kafka.listeners().filter(|l| l.name() != name).filter_map(|l| l.port()).collect();
-    let free = |port: &u16| !taken.contains(port) && !STRIMZIS.contains(port);
     let there = has.and_then(|at| Listener(&all[at]).port());
-    let inside = there.or_else(|| (inside..u16::MAX).find(free)).unwrap_or(inside);
+    let inside = there.unwrap_or_else(|| free_port(inside, &taken));
     let brokers: Vec<Value> = ports
         .iter()
         .map(|(id, port)| json!({"broker": id, "advertisedHost": HOST, "advertisedPort": port}))
@@ -145,17 +150,18 @@ pub fn preparation(
     let mut patch = json!({});
     let mut said = Vec::new();
     if for_users(kafka, authentication).is_none() {
-        let new = authentication.listener();
+        let (base, first) = authentication.listener_defaults();
+        // The names and ports that others have are theirs: Strimzi refuses a Kafka with two of a kind.
+        let named = |name: &String| kafka.listeners().all(|l| l.name() != name);
+        let name =
+            std::iter::once(base.to_owned()).chain((2_u32..).map(|n| format!("{base}{n}"))).find(named);
+        let name = name.unwrap_or_default();
+        let taken: BTreeSet<u16> = kafka.listeners().filter_map(|l| l.port()).collect();
+        let port = free_port(first, &taken);
         let mut all: Vec<Value> = kafka.listeners().map(|l| l.0.clone()).collect();
-        all.retain(|l| l["name"] != new["name"]);
-        all.push(new.clone());
+        all.push(authentication.listener(&name, port));
         patch["spec"]["kafka"]["listeners"] = json!(all);
-        said.push(format!(
-            "a listener {} on port {} with {}",
-            new["name"].as_str().unwrap_or_default(),
-            new["port"],
-            authentication.strimzi()
-        ));
+        said.push(format!("a listener {name} on port {port} with {}", authentication.strimzi()));
     }
     if acls && kafka.authorization().is_none() {
         // Whoever comes over a listener without authentication is ANONYMOUS: as a super user it may
@@ -254,5 +260,17 @@ mod tests {
         let (patch, _) = preparation(&Kafka(&has), Authentication::Scram, false).unwrap();
         assert_eq!(patch["spec"]["kafka"]["listeners"].as_array().unwrap().len(), 3);
         assert!(patch["spec"]["kafka"]["authorization"].is_null());
+    }
+
+    #[test]
+    fn somebodys_listeners_and_ports_stay_theirs() {
+        let theirs = json!([plain(), {"name": "mtls", "port": 9096, "type": "nodeport", "tls": true,
+            "authentication": {"type": "oauth"}}, {"name": "apps", "port": 9095, "type": "internal", "tls": true}]);
+        let object = kafka(&theirs);
+        let (patch, said) = preparation(&Kafka(&object), Authentication::Tls, false).unwrap();
+        let all = patch["spec"]["kafka"]["listeners"].as_array().unwrap();
+        assert_eq!(all[..3], *theirs.as_array().unwrap());
+        assert_eq!((&all[3]["name"], &all[3]["port"]), (&json!("mtls2"), &json!(9097)));
+        assert_eq!(said, ["a listener mtls2 on port 9097 with tls"]);
     }
 }

@@ -31,13 +31,17 @@ impl Authentication {
         [Self::Tls, Self::Scram].into_iter().find(|a| a.strimzi() == text)
     }
 
-    /// The listener that kstrim adds for it. The presets' own listeners stay as they are: whoever
-    /// uses them needs no credentials.
-    pub fn listener(self) -> Value {
-        let (name, port) = match self {
+    /// Name and port of the listener that kstrim adds for it, where both are free.
+    pub const fn listener_defaults(self) -> (&'static str, u16) {
+        match self {
             Self::Tls => ("mtls", 9095),
             Self::Scram => ("scram", 9096),
-        };
+        }
+    }
+
+    /// The listener that kstrim adds for it. The presets' own listeners stay as they are: whoever
+    /// uses them needs no credentials.
+    pub fn listener(self, name: &str, port: u16) -> Value {
         json!({"name": name, "port": port, "type": "internal", "tls": true,
             "authentication": {"type": self.strimzi()}})
     }
