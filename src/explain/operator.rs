@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn an_operator_elsewhere_that_looks_here_is_a_rival() {
         let env = |v: &str| json!({"name": "STRIMZI_NAMESPACE", "value": v});
-        let own = || json!({"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {}}});
+        let own = || json!({"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
         let expect = Expect::kafka("kafka", "my-cluster");
         let rival = |all: Vec<Object>| {
             let all: Vec<Value> = all.iter().map(|o| o.json().clone()).collect();

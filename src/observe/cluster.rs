@@ -11,6 +11,9 @@ pub const OPERATOR: &str = "strimzi-cluster-operator";
 /// The operator's variable with the namespaces that it looks at.
 const WATCHED: &str = "STRIMZI_NAMESPACE";
 
+/// The cluster operator's variable with the image of each Kafka version; it does not start without it.
+const KAFKA_IMAGES: &str = "STRIMZI_KAFKA_IMAGES";
+
 /// The operator's variable with the labels of the resources that it looks at: `co-name=first,team=a`.
 const SELECTOR: &str = "STRIMZI_CUSTOM_RESOURCE_SELECTOR";
 
@@ -30,13 +33,14 @@ impl<'a> Deployment<'a> {
     }
 
     /// Whether it runs Strimzi's cluster operator. Helm, OLM and people give the Deployment names of their own; its
-    /// labels, or those of its pods, tell.
+    /// labels, or those of its pods, tell. Of what Strimzi installs with `app: strimzi` (a topic or user operator by
+    /// itself, Drain Cleaner) only the cluster operator is told the images of Kafka.
     pub fn is_cluster_operator(&self) -> bool {
         let pods = self.0.json().pointer("/spec/template/metadata/labels");
         let label = |name: &str| self.0.label(name).or_else(|| pods?.get(name)?.as_str());
         self.0.name() == OPERATOR
             || label("strimzi.io/kind") == Some("cluster-operator")
-            || label("app") == Some("strimzi") && self.variable(WATCHED).is_some()
+            || label("app") == Some("strimzi") && self.variable(KAFKA_IMAGES).is_some()
     }
 
     /// The namespaces that this operator looks at; empty: all of them.
@@ -56,7 +60,9 @@ impl<'a> Deployment<'a> {
             // OLM's: empty for all namespaces.
             Some((None, path)) if path.starts_with("metadata.annotations[") => annotation(path).unwrap_or(""),
             // The install files': its own, by fieldRef.
-            Some((None, _)) => home,
+            Some((None, "metadata.namespace")) => home,
+            // Out of a ConfigMap or Secret: it may be any.
+            Some((None, _)) => "",
         };
         let all: Vec<&str> = set.split(',').map(str::trim).filter(|n| !n.is_empty()).collect();
         if all.contains(&"*") { Vec::new() } else { all }
@@ -259,6 +265,12 @@ mod tests {
     fn an_operator_is_known_by_its_labels_and_by_what_it_watches() {
         let set = |v: &str| json!([{"name": "STRIMZI_NAMESPACE", "value": v}]);
         let field = |path: &str| json!([{"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": path}}}]);
+        let images = |mut env: Value| {
+            env.as_array_mut()
+                .expect("a list")
+                .push(json!({"name": "STRIMZI_KAFKA_IMAGES", "value": "4.3.1=x"}));
+            env
+        };
         let olm = "metadata.annotations['olm.targetNamespaces']";
         let named = |name: &str, labels: Value| json!({"name": name, "namespace": "home", "labels": labels});
         let pods = json!({"labels": {"strimzi.io/kind": "cluster-operator"}});
@@ -270,7 +282,9 @@ mod tests {
             (files.clone(), pods.clone(), field("metadata.namespace"), Some(vec!["home"])),
             (files.clone(), json!({}), json!([]), Some(vec![])),
             (helm.clone(), pods.clone(), set("a, b"), Some(vec!["a", "b"])),
-            (helm.clone(), json!({}), set("*"), Some(vec![])),
+            (helm.clone(), json!({}), images(set("*")), Some(vec![])),
+            (helm.clone(), pods.clone(), field(""), Some(vec![])),
+            (named("strimzi-topic-operator", json!({"app": "strimzi"})), json!({}), set("home"), None),
             (of_olm.clone(), pods.clone(), set(""), Some(vec![])),
             (of_olm.clone(), target(""), field(olm), Some(vec![])),
             (of_olm, target("a,b"), field(olm), Some(vec!["a", "b"])),

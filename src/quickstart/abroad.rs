@@ -43,9 +43,14 @@ pub async fn look(cx: &Cx, snapshot: &Snapshot) {
 
 /// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
 /// is newer, and would take the operator that this run has just created for somebody else's.
-fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
+pub(super) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
     let operators = operators.into_iter().map(|json| typed("Deployment", json));
     operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
+}
+
+/// An operator for people.
+pub(super) fn named(operator: &Object) -> String {
+    format!("the operator {} in namespace {}", operator.name(), operator.namespace())
 }
 
 /// A snapshot with what was read.

@@ -44,7 +44,7 @@ impl Operator {
         let Some(found) = seen.operator_of(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending("the operator is not installed".into()));
         };
-        let what = format!("the operator {} in namespace {}", found.0.name(), found.0.namespace());
+        let what = abroad::named(found.0);
         if !cx.settings.adopt {
             return Ok(Doneness::Foreign(refused::looked_after(cx, &what)));
         }

@@ -55,7 +55,7 @@ impl Task<Cx> for Preflight {
                 settled?;
                 cx.machine_is(Machine::Api);
                 let mut live = live.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
-                rivals::tell(cx, &live);
+                rivals::settle(cx, &live)?;
                 live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);
             }

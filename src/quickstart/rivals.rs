@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::patience;
+use super::{abroad, patience, refused};
 use crate::context::Cx;
 use crate::event::Event;
 use crate::explain;
+use crate::failure::Result;
 use crate::observe::cluster::Deployment;
 use crate::observe::object::text;
 use crate::observe::{ApiError, Object};
@@ -18,20 +19,32 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 ///
 /// # Errors
 /// What the API server refuses.
-pub async fn all(cx: &Cx) -> Result<Vec<Value>, ApiError> {
+pub async fn all(cx: &Cx) -> std::result::Result<Vec<Value>, ApiError> {
     let mut found = cx.kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
     let items = found.get_mut("items").and_then(Value::as_array_mut);
     let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
     Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
 }
 
-/// Warn of those that will work against kstrim's, once a run.
-pub fn tell(cx: &Cx, operators: &[Value]) {
-    let here = operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace());
-    if cx.settings.adopt && !here {
-        // The one elsewhere is used: none is installed beside it.
-        return;
+/// Before anything is changed: refuse to install an operator where one of another namespace looks after this one, and
+/// warn of those that work against the one that is here.
+///
+/// # Errors
+/// `KS-OPERATOR-ELSEWHERE`.
+pub fn settle(cx: &Cx, operators: &[Value]) -> Result<()> {
+    if operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace()) {
+        tell(cx, operators);
+        return Ok(());
     }
+    match abroad::of_another(operators.to_vec(), cx.namespace(), None) {
+        Some(found) if !cx.settings.adopt => Err(refused::looked_after(cx, &abroad::named(&found))),
+        // It is used: none is installed beside it.
+        _ => Ok(()),
+    }
+}
+
+/// Warn of those that work against the operator of the namespace, once a run.
+fn tell(cx: &Cx, operators: &[Value]) {
     if cx.rivals_told.replace(true) {
         return;
     }

@@ -266,7 +266,17 @@ fn an_operator_elsewhere_under_another_name_is_the_operator() {
             keys.filter(|k| k.starts_with("deployments.apps/") && k.contains("cluster-operator")).collect()
         };
         let before = operators(&test);
-        test.args(["up", "-o", "json"].iter().chain(&target)).run().expect(5);
+        let there = test.objects(PROFILE);
+        let fresh = ["-n", "fresh", "-c", "events"];
+        for target in [&target, &fresh] {
+            let run = test.args(["up", "-o", "json"].iter().chain(target)).run().expect(5);
+            assert!(run.stdout.contains("KS-OPERATOR-ELSEWHERE"), "{}", run.stdout);
+            assert!(!run.stdout.contains("KS-OPERATOR-SECOND"), "there is one: {}", run.stdout);
+        }
+        assert_eq!(operators(&test), before);
+        assert!(
+            there.get("namespaces//fresh").is_none() && test.object(PROFILE, "namespaces//fresh").is_null()
+        );
         let run = test.args(["up", "--adopt", "-o", "json"].iter().chain(&target)).run().expect(0);
         assert_eq!(operators(&test), before, "{}", run.stdout);
         assert!(!run.stdout.contains("KS-OPERATOR-SECOND"), "{}", run.stdout);
