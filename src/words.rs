@@ -15,6 +15,8 @@ enum Place {
     End,
     /// Anywhere: in a line of a log, or in what a program quotes of the one below it.
     Within,
+    /// Anywhere, but as a word of its own: a number that is no part of another.
+    Alone,
 }
 
 /// Words that mean something.
@@ -35,6 +37,10 @@ impl Words {
         Self { text, place: Place::End, whose }
     }
 
+    const fn alone(whose: &'static str, text: &'static str) -> Self {
+        Self { text, place: Place::Alone, whose }
+    }
+
     const fn within(whose: &'static str, text: &'static str) -> Self {
         Self { text, place: Place::Within, whose }
     }
@@ -45,6 +51,7 @@ impl Words {
             Place::Start => message.starts_with(self.text),
             Place::End => message.ends_with(self.text),
             Place::Within => message.contains(self.text),
+            Place::Alone => message.split(|c: char| !c.is_alphanumeric()).any(|word| word == self.text),
         }
     }
 
@@ -53,7 +60,7 @@ impl Words {
         match self.place {
             Place::Start => message.strip_prefix(self.text),
             Place::End => message.ends_with(self.text).then_some(""),
-            Place::Within => message.split_once(self.text).map(|(_, rest)| rest),
+            Place::Within | Place::Alone => message.split_once(self.text).map(|(_, rest)| rest),
         }
     }
 
@@ -62,7 +69,7 @@ impl Words {
         match self.place {
             Place::Start => message.starts_with(self.text).then_some(""),
             Place::End => message.strip_suffix(self.text),
-            Place::Within => message.split_once(self.text).map(|(before, _)| before),
+            Place::Within | Place::Alone => message.split_once(self.text).map(|(before, _)| before),
         }
     }
 
@@ -93,6 +100,7 @@ const KUBELET: &str = "kubelet 1.34";
 const FABRIC8: &str = "fabric8's Kubernetes client 5.12 to 7, in Strimzi 0.30 to 1.2";
 const STRIMZI: &str = "Strimzi 0.30 to 1.2";
 const KAFKA: &str = "Kafka 3.2 to 4.3";
+const LOG4J: &str = "Log4j 1.2 and 2, as Strimzi 0.30 to 1.2 set them up";
 const MINIKUBE: &str = "minikube 1.38";
 const DOCKER: &str = "docker 28";
 const RUNTIME: &str = "containerd 1.7, docker 28 and the registries behind them";
@@ -122,6 +130,8 @@ pub const REMARKS: [Words; 2] =
     [Words::start(KUBECTL, "Warning:"), Words::start(KUBECTL, "ensure CRDs are installed first")];
 /// Where a message that quotes a whole patch goes on.
 pub const GOES_ON: [Words; 2] = [Words::start(KUBECTL, "from server"), Words::start(KUBECTL, "for: ")];
+/// A webhook's own words follow, over as many lines as it likes.
+pub const WEBHOOK_SAYS: Words = Words::end(SERVER, "\" denied the request:");
 /// What kubectl puts before an API server's message when it reads files.
 pub const WHILE: [Words; 2] =
     [Words::start(KUBECTL, "error when "), Words::start(KUBECTL, "failed to create ")];
@@ -323,6 +333,23 @@ pub const CLUSTER_ID_EXPECTED: Words = Words::within(KAFKA, "Expected ");
 pub const CLUSTER_ID_READ: Words = Words::within(KAFKA, ", but read ");
 /// A full disk.
 pub const NO_SPACE: Words = Words::within("Linux (ENOSPC)", "No space left on device");
+/// Libraries with native code unpack it into `/tmp`, which is no volume of Kafka's: Strimzi mounts 5 MiB of memory there.
+pub const UNPACKS_NATIVE: [Words; 3] = [
+    Words::within("snappy-java 1.1", "org.xerial.snappy."),
+    Words::within("zstd-jni 1.5", "com.github.luben.zstd."),
+    Words::within("OpenJDK 17", " /tmp/"),
+];
+/// Levels of a log line that tells of something else than the end of the program.
+pub const ROUTINE: [Words; 4] = [
+    Words::alone(LOG4J, "WARN"),
+    Words::alone(LOG4J, "INFO"),
+    Words::alone(LOG4J, "DEBUG"),
+    Words::alone(LOG4J, "TRACE"),
+];
+/// Levels of a log line that may tell of its end.
+pub const GRAVE: [Words; 2] = [Words::alone(LOG4J, "ERROR"), Words::alone(LOG4J, "FATAL")];
+/// What continues a stack trace, besides its indented frames.
+pub const CAUSED_BY: Words = Words::start("OpenJDK 17", "Caused by:");
 /// The JVM ran out of memory.
 pub const JVM_MEMORY: [Words; 2] = [
     Words::within("OpenJDK 17", "java.lang.OutOfMemoryError"),
@@ -395,7 +422,7 @@ pub const DESCRIBED: Words = Words::within(RUNTIME, "desc = ");
 /// The registry has had too many requests.
 pub const REGISTRY_LIMIT: [Words; 3] = [
     Words::within(RUNTIME, "toomanyrequests"),
-    Words::within(RUNTIME, "429"),
+    Words::alone(RUNTIME, "429"),
     Words::within(RUNTIME, "rate limit"),
 ];
 /// The registry's certificate is not trusted.
@@ -409,8 +436,8 @@ pub const REGISTRY_DNS: [Words; 3] = [
 ];
 /// The registry refuses access.
 pub const REGISTRY_DENIED: [Words; 6] = [
-    Words::within(RUNTIME, "401"),
-    Words::within(RUNTIME, "403"),
+    Words::alone(RUNTIME, "401"),
+    Words::alone(RUNTIME, "403"),
     Words::within(RUNTIME, "unauthorized"),
     Words::within(RUNTIME, "denied"),
     Words::within(RUNTIME, "authentication required"),

@@ -15,27 +15,49 @@ pub(crate) struct Told {
 
 /// What a broker's or controller's log says of its end.
 pub(crate) fn broker(log: &str) -> Option<Told> {
-    if let Some(line) = find(log, &[words::CLUSTER_ID]) {
-        let ids = words::CLUSTER_ID_EXPECTED.after(line).and_then(|rest| {
-            Some((words::CLUSTER_ID_READ.before(rest)?, words::CLUSTER_ID_READ.after(rest)?))
-        });
-        let sentence = match ids {
-            Some((wanted, read)) => format!(
-                "the volume holds data of another Kafka cluster (cluster id {}, expected {wanted})",
-                read.trim()
-            ),
-            None => "the volume holds data of another Kafka cluster".to_owned(),
-        };
+    let lines = of_its_end(log);
+    let find = |said: &[Words]| lines.iter().rposition(|line| words::any(said, line));
+    let other_cluster = lines.iter().rev().find_map(|line| {
+        let ids = words::CLUSTER_ID_EXPECTED.after(words::CLUSTER_ID.after(line)?)?;
+        Some((*line, words::CLUSTER_ID_READ.before(ids)?, words::CLUSTER_ID_READ.after(ids)?))
+    });
+    if let Some((line, wanted, read)) = other_cluster {
+        let sentence = format!(
+            "the volume holds data of another Kafka cluster (cluster id {}, expected {wanted})",
+            read.trim()
+        );
         return told(super::storage::CLUSTER_ID, sentence, line);
     }
-    if let Some(line) = find(log, &[words::NO_SPACE]) {
-        return told(super::storage::VOLUME_FULL, "the volume is full".to_owned(), line);
+    // With its frames, which tell what was written where.
+    let unpacks = |at: usize| lines[at..].iter().take(8).any(|line| words::any(&words::UNPACKS_NATIVE, line));
+    if let Some(at) = find(&[words::NO_SPACE]).filter(|at| !unpacks(*at)) {
+        return told(super::storage::VOLUME_FULL, "the volume is full".to_owned(), lines[at]);
     }
-    if let Some(line) = find(log, &words::JVM_MEMORY) {
-        return told(super::pods::OOM_KILLED, "the JVM ran out of memory".to_owned(), line);
+    if let Some(at) = find(&words::JVM_MEMORY) {
+        return told(super::pods::OOM_KILLED, "the JVM ran out of memory".to_owned(), lines[at]);
     }
-    let line = find(log, &words::KAFKA_CONFIG)?;
-    told(super::pods::BROKER_CONFIG, "Kafka refuses its configuration".to_owned(), line)
+    let at = find(&words::KAFKA_CONFIG)?;
+    told(super::pods::BROKER_CONFIG, "Kafka refuses its configuration".to_owned(), lines[at])
+}
+
+/// The lines of a log that may tell why its program ended: errors with their stack traces, and what has no level, such
+/// as a JVM's own last words. What was logged as a warning or less was survived.
+fn of_its_end(log: &str) -> Vec<&str> {
+    let mut counts = true;
+    let lines = log.lines().filter(|line| {
+        // The time comes first, or the level.
+        let head = line.char_indices().filter(|(_, c)| *c == ' ').nth(3).map_or(*line, |(at, _)| &line[..at]);
+        let exception = line.split([':', ' ']).next().is_some_and(|first| first.contains('.'));
+        if words::any(&words::ROUTINE, head) {
+            counts = false;
+        } else if words::any(&words::GRAVE, head) {
+            counts = true;
+        } else if !(line.starts_with([' ', '\t']) || words::CAUSED_BY.said(line) || exception) {
+            counts = true;
+        }
+        counts
+    });
+    lines.map(str::trim).collect()
 }
 
 /// What the operator's log says of its end.
@@ -128,6 +150,32 @@ mod tests {
     fn a_printed_configuration_is_no_cause() {
         assert!(broker("log.retention.hours=24\nStarted\n").is_none());
         assert!(operator("INFO  Main: ClusterOperator 1.2.0 is starting\n").is_none());
+    }
+
+    #[test]
+    fn what_was_survived_is_no_cause() {
+        let id = |log: &str| broker(log).map(|told| told.id.as_str());
+        let end = "2026-11-29 06:00:01 ERROR [main] KafkaRaftServer$: Unable to load keystore\n";
+        for survived in [
+            "INFO Invalid cluster.id in: is a phrase of the docs\n",
+            "2026-11-29 06:00:00 INFO  [x] Y: java.lang.OutOfMemoryError was handled\n",
+            "2026-11-29 06:00:00,123 WARN tries again (org.x.Y) [z]\njava.io.IOException: No space left on device\n\tat a.B\n",
+            "INFO KafkaConfig values: \n\tx = ConfigException: y\n",
+            "ERROR Invalid cluster.id in: cut off\n",
+        ] {
+            assert_eq!(id(&format!("{survived}{end}")), None, "{survived}");
+        }
+        let unpacks = "ERROR Failed to load snappy\njava.io.IOException: No space left on device\n\
+            \tat java.base/java.io.FileOutputStream.writeBytes(Native Method)\n\
+            \tat org.xerial.snappy.SnappyLoader.extractLibraryFile(SnappyLoader.java:1)\n";
+        assert_eq!(id(unpacks), None);
+        let error = "2026-11-29 06:00:01 ERROR [main] X: Error while writing\njava.io.IOException: No space left on device\n";
+        assert_eq!(
+            id(&format!("{error}2026-11-29 06:00:02 INFO  [main] X: shutting down\n")),
+            Some("KS-VOLUME-FULL")
+        );
+        let jvm = "2026-11-29 06:00:02 INFO  [main] X: y\nTerminating due to java.lang.OutOfMemoryError: Java heap space\n";
+        assert_eq!(id(jvm), Some("KS-OOM-KILLED"));
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(super) struct Cause {
 
 /// The cause in a runtime's words.
 pub(super) fn cause(message: &str) -> Cause {
-    let says = |all: &[Words]| words::any(all, message);
+    let said = without_names(message);
+    let says = |all: &[Words]| words::any(all, &said);
     let cause = |id, words, seconds, hint| Cause { id, words, hint, seconds };
     if says(&words::REGISTRY_LIMIT) {
         cause(
@@ -76,6 +77,27 @@ pub(super) fn cause(message: &str) -> Cause {
     } else {
         cause(IMAGE_PULL, "", 10, "look at the network of the node, and at the image's name")
     }
+}
+
+/// A runtime's words without what they quote: names of images and hosts, addresses and digests may contain any word and
+/// any number.
+fn without_names(message: &str) -> String {
+    let plain = message.replace('\\', "");
+    let outside = plain.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+    let inside = |word: &str, mark: char| {
+        let at = |(at, _): (usize, &str)| {
+            let sides = (word[..at].chars().next_back(), word[at + 1..].chars().next());
+            matches!(sides, (Some(left), Some(right)) if left.is_alphanumeric() && right.is_alphanumeric())
+        };
+        word.match_indices(mark).any(at)
+    };
+    let name = |word: &str| {
+        word.contains(['@', '>'])
+            || word.contains('/') && !word.starts_with("i/o")
+            || inside(word, '.')
+            || inside(word, ':')
+    };
+    outside.split_whitespace().filter(|word| !name(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The id of a pull's failure.
@@ -199,6 +221,25 @@ ctr: unexpected EOF
             ("dial tcp: lookup quay.io on 192.168.49.1:53: connection refused", "cannot be resolved"),
             ("dial tcp 10.0.0.1:443: i/o timeout", "cannot be reached"),
             ("http: server gave HTTP response to HTTPS client", "speaks HTTP"),
+            (
+                "unexpected status from HEAD request to https://h/v2/x/manifests/1: 429 Too Many Requests",
+                "rate limit",
+            ),
+            ("pulling from host h failed with status code [manifests 1]: 401 Unauthorized", "refuses access"),
+            // What stands in a name, an address or a digest says nothing.
+            (
+                "failed to resolve reference \"registry.example:4013/a/b:1\": registry.example:4013/a/b:1: not found",
+                "does not have it",
+            ),
+            (
+                "dial tcp: lookup not-denied.example on 10.0.0.1:53: read udp 10.0.0.2:42915->10.0.0.1:53: i/o timeout",
+                "cannot be resolved",
+            ),
+            ("a/b@sha256:aa429bb403: x509.example/a/b: manifest unknown", "does not have it"),
+            (
+                "failed to do request: Head \"https://x509.example:4290/v2/\": tls: failed to verify certificate: x509: unknown authority",
+                "not trusted",
+            ),
         ] {
             assert!(told(words).contains(cause), "{}", told(words));
         }

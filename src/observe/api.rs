@@ -110,7 +110,11 @@ impl ApiError {
                 // whole patches, at "from server" or "for:".
                 let head = lines[at].trim();
                 let rest = &lines[at + 1..];
-                let fields = rest.iter().take_while(|l| l.starts_with("  ") || l.starts_with("* "));
+                let webhook = words::WEBHOOK_SAYS.said(head);
+                let of_webhook =
+                    |l: &str| webhook && !telling(l) && !klog(l) && !words::any(&words::GOES_ON, l);
+                let of_head = |l: &&&str| l.starts_with("  ") || l.starts_with("* ") || of_webhook(l);
+                let fields = rest.iter().take_while(of_head);
                 let server = rest.iter().find(|l| head.ends_with(':') && words::any(&words::GOES_ON, l));
                 let more = fields.chain(server).map(|l| l.trim());
                 std::iter::once(head).chain(more).collect::<Vec<_>>().join(" ")
@@ -287,6 +291,19 @@ mod tests {
             .find(|c| format!("{} {}", c["argv"], c["note"]).contains(what))
             .map(|c| ApiError::from_stderr(c["stderr"].as_str().unwrap()))
             .unwrap_or_else(|| panic!("{recording} has no {what}"))
+    }
+
+    /// As Kyverno 1.13 refuses, which puts blank lines between.
+    #[test]
+    fn a_webhook_says_as_many_lines_as_it_likes() {
+        let stderr = "Error from server: admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\n\
+            resource KafkaTopic/kafka/x was blocked due to the following policies \n\n\
+            require-labels:\n  check-team: 'validation error: label team is required'\n";
+        let (_, message) = read(stderr);
+        assert!(
+            message.ends_with("require-labels: check-team: 'validation error: label team is required'"),
+            "{message}"
+        );
     }
 
     #[test]
