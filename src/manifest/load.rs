@@ -79,6 +79,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Box<Failure> {
 }
 
 fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
+    // A byte order mark, as some editors write it.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.len() as u64 > SIZE_LIMIT {
         let message = format!("{origin} is larger than {} MiB", SIZE_LIMIT >> 20);
         return Err(Box::new(
@@ -266,7 +268,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
         self.spend(0)?;
         let mut map = Map::new();
-        while let Some(key) = from.next_key_seed(Key)? {
+        while let Some(key) = from.next_key_seed(Key { words: self.words })? {
             self.spend(key.len())?;
             if key == "<<" {
                 return Err(A::Error::custom("merge keys (<<) are not supported"));
@@ -283,9 +285,11 @@ impl<'de> Visitor<'de> for Node<'_> {
 
 /// A mapping's key: a string, or a plain number or boolean written without quotes, which
 /// `kubectl` takes as text too.
-struct Key;
+struct Key<'a> {
+    words: &'a Words,
+}
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for Key<'_> {
     type Value = String;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<String, D::Error> {
@@ -293,7 +297,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl Visitor<'_> for Key {
+impl Visitor<'_> for Key<'_> {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -301,7 +305,12 @@ impl Visitor<'_> for Key {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<String, E> {
-        Ok(value.to_owned())
+        let read = self.words.read_key(value).map_err(E::custom)?;
+        Ok(read.map_or_else(|| value.to_owned(), |read| read.to_string()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<String, E> {
+        Ok(value.to_string())
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<String, E> {

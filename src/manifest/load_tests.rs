@@ -208,11 +208,20 @@ fn words_of_older_yaml_are_read_as_kubectl_reads_them() {
     };
     let text = "spec:\n  mode: 0644\n  port: 8080\n  on: yes\n  keep: 'no'\n  env: [{name: P, value: \"8080\"}]\n  \
                 script: |\n    set: off\n  size: 1_000\n";
-    let read = serde_json::json!({"mode": 420, "port": 8080, "on": true, "keep": "no",
+    let read = serde_json::json!({"mode": 420, "port": 8080, "true": true, "keep": "no",
         "env": [{"name": "P", "value": "8080"}], "script": "set: off\n", "size": 1000});
     assert_eq!(spec(text).unwrap(), read);
     let crlf = spec(&text.replace('\n', "\r\n")).unwrap();
     assert_eq!(crlf, read, "lines may end as on Windows");
+    let keys = spec("spec: {no: b, 010: g, 1_000: e, 0x1F: z, 'off': k, 1.50: f, 0644: o}").unwrap();
+    let by_kubectl = serde_json::json!({"false": "b", "8": "g", "1000": "e", "31": "z", "off": "k", "1.5": "f", "420": "o"});
+    assert_eq!(keys, by_kubectl, "as kubectl 1.34.4 prints them");
+    assert_eq!(
+        from_bytes("x", "\u{feff}---\nkind: A\nmetadata: {name: a}\napiVersion: v1\n".as_bytes())
+            .unwrap()
+            .len(),
+        1
+    );
     let refused = spec("spec: {a: yes, b: 'yes'}").unwrap_err();
     assert!(refused.causes[0].contains("with and without quotes"), "{refused:?}");
 }

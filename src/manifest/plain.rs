@@ -66,8 +66,28 @@ fn decimal(plain: &str) -> Option<Value> {
 /// The words of a text that the two read differently, by whether they stand with quotes.
 #[derive(Debug, Default)]
 pub(super) struct Words {
+    values: Seen,
+    keys: Seen,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
     plain: HashSet<String>,
     quoted: HashSet<String>,
+}
+
+impl Seen {
+    fn read(&self, word: &str) -> Result<Option<Value>, String> {
+        let Some(value) = as_kubectl(word) else { return Ok(None) };
+        match (self.plain.contains(word), self.quoted.contains(word)) {
+            (true, true) => Err(format!(
+                "the word {word} stands with and without quotes, and kubectl reads it as {value} without: write \
+                 {value}, or quote it everywhere"
+            )),
+            (true, false) => Ok(Some(value)),
+            (false, _) => Ok(None),
+        }
+    }
 }
 
 impl Words {
@@ -92,15 +112,19 @@ impl Words {
     /// # Errors
     /// It stands both with and without quotes, so that nobody knows which of them this one is.
     pub(super) fn read(&self, word: &str) -> Result<Option<Value>, String> {
-        let Some(value) = as_kubectl(word) else { return Ok(None) };
-        match (self.plain.contains(word), self.quoted.contains(word)) {
-            (true, true) => Err(format!(
-                "the word {word} stands with and without quotes, and kubectl reads it as {value} without: write \
-                 {value}, or quote it everywhere"
-            )),
-            (true, false) => Ok(Some(value)),
-            (false, _) => Ok(None),
-        }
+        self.values.read(word)
+    }
+
+    /// The same for a key of a mapping, which kubectl then takes as text.
+    ///
+    /// # Errors
+    /// As [`Words::read`].
+    pub(super) fn read_key(&self, word: &str) -> Result<Option<Value>, String> {
+        self.keys.read(word)
+    }
+
+    fn seen(&mut self, key: bool) -> &mut Seen {
+        if key { &mut self.keys } else { &mut self.values }
     }
 
     /// The words of a line; the column that a block of text which begins here is right of.
@@ -129,9 +153,9 @@ impl Words {
                 '&' | '*' | '!' => at += rest.find(' ').unwrap_or(rest.len()),
                 '"' | '\'' => {
                     let (text, end) = quoted(rest, first);
-                    if !is_key(&rest[end..]) {
-                        self.quoted.extend(as_kubectl(&text).map(|_| text));
-                    } else if *depth == 0 {
+                    let key = is_key(&rest[end..]);
+                    self.seen(key).quoted.extend(as_kubectl(&text).map(|_| text));
+                    if key && *depth == 0 {
                         column = at;
                     }
                     at += end;
@@ -139,9 +163,9 @@ impl Words {
                 _ => {
                     let end = plain(rest, *depth > 0);
                     let text = rest[..end].trim_end();
-                    if !is_key(&rest[end..]) {
-                        self.plain.extend(as_kubectl(text).map(|_| text.to_owned()));
-                    } else if *depth == 0 {
+                    let key = is_key(&rest[end..]);
+                    self.seen(key).plain.extend(as_kubectl(text).map(|_| text.to_owned()));
+                    if key && *depth == 0 {
                         column = at;
                     }
                     at += end.max(1);
@@ -249,7 +273,9 @@ mod tests {
             words.sort_unstable();
             words.join(" ")
         };
-        assert_eq!(sorted(&words.plain), "0644 1_000 No off yes");
-        assert_eq!(sorted(&words.quoted), "0_1 on y");
+        assert_eq!(sorted(&words.values.plain), "0644 1_000 No off yes");
+        assert_eq!(sorted(&words.values.quoted), "0_1 on y");
+        assert_eq!(sorted(&words.keys.plain), "on");
+        assert_eq!(sorted(&words.keys.quoted), "");
     }
 }
