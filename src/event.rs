@@ -192,6 +192,9 @@ pub struct ProfileDeletion {
     pub namespaces: Vec<DeletedNamespace>,
     /// Volume claims in it.
     pub volumes: Vec<DeletedVolume>,
+    /// What kstrim did not create and no namespace has: persistent volumes without a claim, custom resource definitions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others_cluster_wide: Vec<String>,
     /// Kinds that could not be listed, with their namespace and why: others may have objects of these kinds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
@@ -228,6 +231,9 @@ impl ProfileDeletion {
     /// What is not kstrim's, one line each.
     pub fn others(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        if !self.others_cluster_wide.is_empty() {
+            lines.push(few(&self.others_cluster_wide, SHOWN));
+        }
         for namespace in &self.namespaces {
             if namespace.others {
                 lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::cluster::installation::{self, Installation};
 use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::config::Target;
@@ -10,7 +12,7 @@ use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
 use crate::observe::Version;
 use crate::observe::object::text;
-use crate::quickstart::{first_start, gone, identity, ownership, refused};
+use crate::quickstart::{first_start, gone, identity, nodes, ownership, refused};
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
@@ -48,6 +50,7 @@ pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
         looked_inside: runs,
         namespaces: Vec::new(),
         volumes: Vec::new(),
+        others_cluster_wide: Vec::new(),
         unknown: Vec::new(),
     };
     if runs {
@@ -98,6 +101,12 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
             inventory.of_class(Class::Foreign).map(|item| text(&item.object, "/metadata/uid").to_owned()),
         );
     }
+    for (namespace, objects) in in_system_namespaces(cx, &claims).await? {
+        if let Some(namespace) = found.get_mut(&namespace) {
+            namespace.others_objects = objects;
+        }
+    }
+    deletion.others_cluster_wide = cluster_wide(cx, &claims).await?;
     for claim in &claims {
         let Some(namespace) = found.get(text(claim, "/metadata/namespace")) else { continue };
         deletion.volumes.push(DeletedVolume {
@@ -111,6 +120,56 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
     let plain = |n: &DeletedNamespace| first_start::is_kubernetes(&n.name) && n.others_objects.is_empty();
     deletion.namespaces = found.into_values().filter(|n| !plain(n)).collect();
     Ok(())
+}
+
+/// What people have put into Kubernetes' own namespaces, by namespace: volume claims, and workloads that no add-on has.
+async fn in_system_namespaces(cx: &Cx, claims: &[Value]) -> Result<BTreeMap<String, Vec<String>>> {
+    const WORKLOADS: [(&str, &str); 4] = [
+        ("Deployment", "/apis/apps/v1/deployments"),
+        ("StatefulSet", "/apis/apps/v1/statefulsets"),
+        ("CronJob", "/apis/batch/v1/cronjobs"),
+        ("Job", "/apis/batch/v1/jobs"),
+    ];
+    let mut all: Vec<(&str, Value)> =
+        claims.iter().map(|claim| ("PersistentVolumeClaim", claim.clone())).collect();
+    for (kind, path) in WORKLOADS {
+        let of_nobody =
+            |object: &Value| is_add_on(object) || object["metadata"]["ownerReferences"].is_array();
+        all.extend(items(cx, path).await?.into_iter().filter(|o| !of_nobody(o)).map(|o| (kind, o)));
+    }
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (kind, object) in all {
+        let namespace = text(&object, "/metadata/namespace");
+        if first_start::is_system(namespace) {
+            found.entry(namespace.to_owned()).or_default().push(format!("{kind} {}", name(&object)));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether kubeadm or a minikube add-on made it (the labels in minikube's `deploy/addons`).
+fn is_add_on(object: &Value) -> bool {
+    const LABELS: [&str; 3] = ["k8s-app", "addonmanager.kubernetes.io/mode", "kubernetes.io/minikube-addons"];
+    LABELS.iter().any(|label| installation::label(object, label).is_some())
+        || text(object, "/metadata/namespace") == nodes::STORAGE_NAMESPACE
+}
+
+/// What others have for the whole cluster: volumes without a claim, which nobody counted yet, and definitions.
+async fn cluster_wide(cx: &Cx, claims: &[Value]) -> Result<Vec<String>> {
+    let claimed = |volume: &Value| {
+        let of = |field: &str| text(volume, field);
+        claims.iter().any(|claim| {
+            (text(claim, "/metadata/namespace"), text(claim, "/metadata/name"))
+                == (of("/spec/claimRef/namespace"), of("/spec/claimRef/name"))
+        })
+    };
+    let volumes = items(cx, "/api/v1/persistentvolumes").await?;
+    let volumes = volumes.iter().filter(|volume| !claimed(volume));
+    let mut found: Vec<String> = volumes.map(|volume| format!("PersistentVolume {}", name(volume))).collect();
+    let definitions = items(cx, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await?;
+    let theirs = definitions.iter().filter(|d| !installation::by_kstrim(d) && !is_add_on(d));
+    found.extend(theirs.map(|d| format!("CustomResourceDefinition {}", name(d))));
+    Ok(found)
 }
 
 /// Refuse what would take others' things along, unless somebody said that they go, too.

@@ -309,6 +309,7 @@ fn profile() -> ProfileDeletion {
             volume("kafka", "data-0-my-cluster-dual-role-0", Some("1Gi"), false),
             volume("shop", "orders", None, true),
         ],
+        others_cluster_wide: vec!["PersistentVolume archive".into()],
         unknown: Vec::new(),
     }
 }

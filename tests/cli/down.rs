@@ -217,6 +217,47 @@ fn an_older_release_goes_and_takes_nobody_elses_kafka_along() {
     assert_eq!(remains(&test), Vec::<String>::new());
 }
 
+/// What others have outside of namespaces of their own is deleted with the profile, so it is named.
+#[test]
+fn what_others_have_in_the_system_and_cluster_wide_is_named() {
+    let workload = json!({"replicas": 0, "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "x"}]}}});
+    for (object, said) in [
+        (
+            json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "archive"},
+                "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}}),
+            "PersistentVolume archive",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "data", "namespace": "kube-public"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}),
+            "PersistentVolumeClaim data in namespace kube-public",
+        ),
+        (
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "agent", "namespace": "kube-system"}, "spec": workload}),
+            "Deployment agent in namespace kube-system",
+        ),
+        (
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": "widgets.example.org"},
+                "spec": {"group": "example.org", "scope": "Cluster",
+                    "names": {"kind": "Widget", "plural": "widgets", "singular": "widget"},
+                    "versions": [{"name": "v1", "served": true, "storage": true,
+                        "schema": {"openAPIV3Schema": {"type": "object"}}}]}}),
+            "CustomResourceDefinition widgets.example.org",
+        ),
+    ] {
+        let mut test = ready();
+        apply_foreign(&test, &[object]);
+        let lines = events(&mut test, ["down", "--yes"], 5);
+        assert_eq!(failure(&lines), "KS-PROFILE-OTHERS");
+        assert!(told(&lines).contains(said), "{said}: {}", told(&lines));
+        events(&mut test, ["down", "--yes", "--delete-others"], 0);
+    }
+}
+
 #[test]
 fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
     for name in ["my-cluster", "theirs"] {
