@@ -12,6 +12,8 @@ use serde_json::Value;
 use super::checks::{self, Ground, Group};
 use super::{cluster, ownership, refused, rivals, sources};
 use crate::cluster::installation;
+use crate::command_line::CommandLine;
+use crate::config::Target;
 use crate::context::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain;
@@ -96,7 +98,7 @@ impl Task<Cx> for Preflight {
         theirs?;
         volumes?;
         let mut operators = operators(cx).await?;
-        rivals::tell(cx, &operators);
+        rivals::settle(cx, &operators)?;
         operators.retain(installation::by_kstrim);
         let _ = ground.operators.set(operators);
         checks::refuse(&ground, Group::Profile, |_| {}).await?;
@@ -224,26 +226,40 @@ async fn volumes(cx: &Cx) -> Result<()> {
     if classes.iter().any(|(_, default)| *default) || has_volumes(cx).await {
         return Ok(());
     }
+    Err(Box::new(no_class(&cx.settings.target, &named, refused::up(cx))))
+}
+
+/// That nobody would make the volumes of a new Kafka, with the storage classes that there are.
+pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     let failure = Failure::new(
         explain::STORAGE_CLASS,
         Kind::Prerequisite,
         "the cluster has no default storage class: nothing would make Kafka's volumes",
     );
-    let failure = match named.as_slice() {
-        [] => {
-            failure.because("it has no storage class at all").hint("install a provisioner of volumes in it")
+    let failure = match classes {
+        [] => failure.because("it has no storage class at all"),
+        names => failure.because(format!("its storage classes: {}", names.join(", "))),
+    };
+    let failure = match (classes, &target.context) {
+        (_, None) => {
+            ["storage-provisioner", "default-storageclass"].into_iter().fold(failure, |failure, addon| {
+                let enable = target.minikube("addons enable").arg(addon);
+                failure.hint(format!("enable minikube's {addon}: {enable}"))
+            })
         }
-        [first, ..] => failure.because(format!("its storage classes: {}", named.join(", "))).hint(format!(
+        ([], Some(_)) => failure.hint("install a provisioner of volumes in it"),
+        ([first, ..], Some(_)) => failure.hint(format!(
             "make one the default: {}",
-            cx.settings
-                .target
+            target
                 .kubectl("annotate storageclass")
                 .arg(first)
                 .arg("storageclass.kubernetes.io/is-default-class=true")
         )),
     };
-    let up = refused::up(cx).with("--preset", "ephemeral");
-    Err(Box::new(failure.hint(format!("or do without volumes, for data that may be lost: {up}"))))
+    failure.hint(format!(
+        "or do without volumes, for data that may be lost: {}",
+        up.with("--preset", "ephemeral")
+    ))
 }
 
 /// Whether there are volume claims of the Kafka already.

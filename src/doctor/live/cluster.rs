@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
-use crate::config::Target;
+use crate::config::{PresetName, Target};
 use crate::doctor::data::Outcome;
 use crate::explain;
 use crate::failure::{Failure, Kind};
 use crate::observe::Api;
 use crate::quickstart::checks::Ground;
+use crate::quickstart::context::no_class;
 use crate::quickstart::refused;
 
 /// kstrim's own kubeconfig does not lead to the cluster.
 pub(crate) use crate::errors::CONTEXT_MISSING as CONTEXT;
 use crate::errors::NODE_NOT_READY as NODE;
 use crate::errors::NODE_PRESSURE as PRESSURE;
-use crate::errors::STORAGE_CLASS as CLASS;
 
 /// kstrim's kubeconfig leads to the cluster.
 pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
@@ -73,8 +73,17 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
 
 /// There is a default storage class, which brokers' volumes are made of.
 pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
+    let settings = &ground.settings;
+    // As `up` does: a Kafka without volumes needs no class.
+    let ephemeral = match &cluster.status.kafka {
+        Some(_) => cluster.status.storage.claims.is_empty(),
+        None => settings.preset == Some(PresetName::Ephemeral),
+    };
+    if ephemeral {
+        return Outcome::skipped("the Kafka has no volumes");
+    }
     match cluster.kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await {
-        Ok(list) => judge_classes(&list, &ground.settings.target),
+        Ok(list) => judge_classes(&list, &settings.target),
         Err(error) => Outcome::skipped(error.message),
     }
 }
@@ -85,20 +94,7 @@ fn judge_classes(list: &Value, target: &Target) -> Outcome {
         return Outcome::ok(format!("{name} is the default"));
     }
     let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
-    let failure =
-        Failure::new(CLASS, Kind::Task, "there is no default storage class for the brokers' volumes");
-    let failure =
-        if names.is_empty() { failure } else { failure.because(format!("there are: {}", names.join(", "))) };
-    let failure = if target.context.is_some() {
-        failure.hint("make one of the cluster's classes the default: the annotation storageclass.kubernetes.io/is-default-class")
-    } else {
-        ["storage-provisioner", "default-storageclass"].into_iter().fold(failure, |failure, addon| {
-            let enable = target.minikube("addons enable").arg(addon);
-            failure.hint(format!("enable minikube's {addon}: {enable}"))
-        })
-    };
-    let ephemeral = refused::up_of(target).with("--preset", "ephemeral");
-    Outcome::failed(&failure.hint(format!("or keep nothing on disk: {ephemeral}")))
+    Outcome::failed(&no_class(target, &names, refused::up_of(target)))
 }
 
 /// The namespace is there, not going away, and kstrim's.
@@ -134,7 +130,7 @@ mod tests {
         let none = judged(vec![class("slow", "false")]);
         assert_eq!(
             (none.word, none.problem.expect("a problem").causes),
-            (Word::Failed, vec!["there are: slow".into()])
+            (Word::Failed, vec!["its storage classes: slow".into()])
         );
         assert_eq!(judged(vec![]).word, Word::Failed);
     }
