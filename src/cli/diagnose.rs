@@ -7,11 +7,19 @@ use clap::Args;
 
 use super::{Format, duration};
 
+/// The name of a file. The archive is written while it grows, and read again: stdout cannot take it.
+fn file(given: &str) -> Result<PathBuf, String> {
+    if given == "-" {
+        return Err("the archive is written to a file: name one".into());
+    }
+    Ok(given.into())
+}
+
 /// `kstrim diagnose`
 #[derive(Debug, Clone, Args)]
 pub struct Diagnose {
     /// The archive [default: kstrim-diagnose-PROFILE-TIME.tar.gz here]
-    #[arg(long, short = 'f', value_name = "FILE")]
+    #[arg(long, short = 'f', value_name = "FILE", value_parser = file)]
     pub file: Option<PathBuf>,
     /// How to print what was written
     #[arg(long, short = 'o', value_enum, default_value_t)]

@@ -335,8 +335,12 @@ async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
     let cx = &living.cx;
     // Of whatever Kafka in the namespace.
     let pools = living.list("kafkanodepools").await?;
-    if pools.iter().any(|p| p["metadata"]["name"] == NAME) {
-        let message = format!("the node pool {NAME} in namespace {} is another Kafka's", cx.namespace());
+    if let Some(there) = pools.iter().find(|p| p["metadata"]["name"] == NAME) {
+        let whose = match there["metadata"]["labels"][CLUSTER_LABEL] == cx.cluster() {
+            true => "has no brokers, only controllers",
+            false => "is another Kafka's",
+        };
+        let message = format!("the node pool {NAME} in namespace {} {whose}", cx.namespace());
         return Err(Box::new(
             Failure::new(refused::POOL, Kind::Foreign, message)
                 .because("a namespace has one pool of a name, and the new brokers need one")

@@ -61,10 +61,16 @@ impl<'a> Listener<'a> {
         list(self.0, "/configuration/brokers")
     }
 
-    /// Whether it is an internal one whose brokers advertise their pods' names: what a port-forward to each of them
-    /// serves.
+    /// Whether it is an internal one whose brokers advertise their pods' names and its own port: what a port-forward to
+    /// each of them serves.
     pub fn is_inner(&self) -> bool {
-        self.kind() == "internal" && self.overrides().iter().all(|b| b.get("advertisedHost").is_none())
+        const HERE: [&str; 2] = ["advertisedHost", "advertisedPort"];
+        const TEMPLATES: [&str; 2] = ["advertisedHostTemplate", "advertisedPortTemplate"];
+        let configuration = self.0.get("configuration");
+        let template = |field: &&str| configuration.is_some_and(|all| all.get(*field).is_some());
+        self.kind() == "internal"
+            && !TEMPLATES.iter().any(|field| template(&field))
+            && self.overrides().iter().all(|b| HERE.iter().all(|field| b.get(*field).is_none()))
     }
 }
 

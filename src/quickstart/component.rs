@@ -232,21 +232,25 @@ pub async fn give(cx: &Cx, mut patch: impl FnMut(&Value) -> Option<Value>) -> Re
 pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
     let target = &cx.settings.target;
     let (what, see) = match &component.home {
-        Home::Resource(kind, _) => (
-            format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()),
-            format!("{} {}", kind.plural(), cx.cluster()),
-        ),
-        Home::Field(field) => (
-            format!("{} of the Kafka {}", field.path.join("."), cx.cluster()),
-            format!("kafkas.kafka.strimzi.io {}", cx.cluster()),
-        ),
+        Home::Resource(kind, _) => {
+            (format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()), kind.plural())
+        }
+        Home::Field(field) => {
+            (format!("{} of the Kafka {}", field.path.join("."), cx.cluster()), "kafkas.kafka.strimzi.io")
+        }
     };
     Box::new(
         Failure::new(FOREIGN, Kind::Foreign, format!("{what} was not made by kstrim"))
             .because("kstrim changes and removes only what it made")
             .hint(format!(
                 "see it: {}",
-                target.kubectl("get").arg(see).arg("-n").arg(cx.namespace()).args(["-o", "yaml"])
+                target
+                    .kubectl("get")
+                    .arg(see)
+                    .arg(cx.cluster())
+                    .arg("-n")
+                    .arg(cx.namespace())
+                    .args(["-o", "yaml"])
             ))
             .hint(format!("use it as it is: leave {} out", component.name)),
     )

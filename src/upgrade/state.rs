@@ -42,7 +42,8 @@ pub struct Found {
 /// # Errors
 /// `KS-*-FOREIGN` for what kstrim did not make, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
 pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
-    ours(cx, kafka, refused::KAFKA, &format!("the Kafka {}", cx.cluster()))?;
+    let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
+    ours(cx, kafka, refused::KAFKA, &here(&format!("the Kafka {}", cx.cluster())))?;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), operator::DEPLOYMENT);
     let failed = |e| ownership::api_failure(cx, "look at the operator", &e);
     let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
@@ -55,7 +56,7 @@ pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
         let failure = Failure::new(path::NO_PATH, Kind::Prerequisite, message);
         return Err(Box::new(failure.hint(format!("install it: {}", refused::up(cx)))));
     };
-    ours(cx, &deployment, refused::OPERATOR, "the Strimzi operator")?;
+    ours(cx, &deployment, refused::OPERATOR, &here("the Strimzi operator"))?;
     let definitions: Vec<Value> =
         crds::list(cx).await?.into_iter().filter(|c| GROUPS.contains(&text(c, "/spec/group"))).collect();
     for definition in &definitions {
@@ -146,7 +147,7 @@ fn ours(cx: &Cx, object: &Value, id: crate::failure::Id, what: &str) -> Result<(
     if cx.owns(object) {
         return Ok(());
     }
-    let message = format!("{what} in namespace {} was not made by kstrim", cx.namespace());
+    let message = format!("{what} was not made by kstrim");
     let failure = Failure::new(id, Kind::Foreign, message);
     Err(Box::new(
         failure

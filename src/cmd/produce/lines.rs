@@ -122,6 +122,10 @@ fn read(stream: &mut impl BufRead, longest: usize, mut take: impl FnMut(Line) ->
             Ok(_) => {
                 if line.last() == Some(&b'\n') {
                     line.pop();
+                    // As Kafka's console producer reads lines of Windows.
+                    if line.last() == Some(&b'\r') {
+                        line.pop();
+                    }
                 } else if line.len() > longest {
                     let why = format!(
                         "it is longer than {longest} bytes, the most that a broker takes in one request"
@@ -157,6 +161,7 @@ mod tests {
     #[test]
     fn a_line_has_a_longest_length() {
         assert_eq!(lines(b"abc\n\nde", 3), [Ok(b"abc".to_vec()), Ok(vec![]), Ok(b"de".to_vec())]);
+        assert_eq!(lines(b"a\r\nb\rc\n\r", 3), [Ok(b"a".to_vec()), Ok(b"b\rc".to_vec()), Ok(b"\r".to_vec())]);
         let cut = lines(b"ab\nabcd\nnever", 3);
         assert_eq!(cut.len(), 2);
         assert!(cut[1].as_ref().unwrap_err().contains("longer than 3 bytes"), "{cut:?}");
