@@ -94,7 +94,9 @@ fn judge_classes(list: &Value, target: &Target) -> Outcome {
         return Outcome::ok(format!("{name} is the default"));
     }
     let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
-    Outcome::failed(&no_class(target, &names, refused::up_of(target)))
+    let failure = no_class(target, &names, refused::up_of(target));
+    // To doctor, a fault of the cluster that is there.
+    Outcome::failed(&Failure { kind: Kind::Task, ..failure })
 }
 
 /// The namespace is there, not going away, and kstrim's.
