@@ -8,6 +8,7 @@ use crate::explain::{Finding, Scene, Verdict};
 use crate::observe::Snapshot;
 use crate::observe::kafka::{Kafka, KafkaNodePool, part_title};
 use crate::observe::pod::{Pod, State};
+use crate::observe::strimzi::PAUSE;
 use crate::words;
 
 /// How far something is.
@@ -102,10 +103,12 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
         return Readiness::progressing(why);
     }
     let current = kafka.0.observed() && kafka.0.observed_generation() >= scene.expect.generation;
-    if current && kafka.ready().is_some() {
+    // The annotation counts before the operator has seen it: until then its status says Ready.
+    let paused = kafka.paused().is_some() || kafka.0.annotation(PAUSE) == Some("true");
+    if current && kafka.ready().is_some() && !paused {
         return beneath(scene, &kafka);
     }
-    if kafka.paused().is_some() {
+    if paused {
         return Readiness::progressing("Kafka: reconciliation is paused");
     }
     let beside = scene.cluster_pods().find(|p| !p.ready() && !p.is_kafka_node_of(&scene.expect.cluster));
@@ -376,6 +379,21 @@ mod tests {
         };
         assert_eq!(why(world(false), brokers), "ZooKeeper my-cluster-zookeeper-0: starting");
         assert_eq!(why(world(true), brokers), "brokers: waiting for the operator to create them");
+    }
+
+    /// As on Strimzi's own operator, which takes some seconds to see it.
+    #[test]
+    fn an_annotation_pauses_before_the_operator_says_so() {
+        let kafka = json!({"metadata": {"namespace": "kafka", "name": "my-cluster", "generation": 1,
+                "annotations": {(PAUSE): "true"}}, "spec": {"kafka": {}},
+            "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}});
+        let pool = json!({"metadata": {"namespace": "kafka", "name": "b", "generation": 1,
+                "labels": {"strimzi.io/cluster": "my-cluster"}},
+            "spec": {"replicas": 1, "roles": ["broker"]}, "status": {"observedGeneration": 1, "nodeIds": [0]}});
+        let labels = json!({"strimzi.io/cluster": "my-cluster", "strimzi.io/name": "my-cluster-kafka"});
+        let pods = vec![pod("my-cluster-b-0", &labels, true)];
+        let world = [(Kind::Kafka, vec![kafka]), (Kind::KafkaNodePool, vec![pool]), (Kind::Pod, pods)];
+        assert_eq!(why(BTreeMap::from(world), super::kafka), "Kafka: reconciliation is paused");
     }
 
     /// A pod in a crash loop is ready for some seconds, each time, and the Kafka says `Ready=True` all along.
