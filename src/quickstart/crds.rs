@@ -1,21 +1,29 @@
 //! Strimzi's custom resource definitions.
 
-use async_trait::async_trait;
-use serde_json::Value;
+use std::cell::Cell;
 use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde_json::Value;
 
 use super::{ownership, refused, sources};
 use crate::cluster::installation::name;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
+use crate::observe::object::{list as list_of, text};
 use crate::observe::{Api, Kind as ObservedKind};
 
 /// Path of all resource definitions.
 pub const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// The task.
-pub struct Crds;
+#[derive(Debug, Default)]
+pub struct Crds {
+    /// Whether this run has applied definitions.
+    applied: Cell<bool>,
+}
 
 #[async_trait(?Send)]
 impl Task<Cx> for Crds {
@@ -59,6 +67,9 @@ impl Task<Cx> for Crds {
             return Ok(Doneness::Pending(format!("waiting for {first} to be established")));
         }
         cx.observe(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::KafkaTopic]);
+        if self.applied.take() {
+            warm(cx, live.iter().filter(|c| install.phases.crds.iter().any(|w| w.name() == name(c))));
+        }
         Ok(Doneness::Done(format!("{total} definitions are established")))
     }
 
@@ -78,10 +89,9 @@ impl Task<Cx> for Crds {
             .filter(|w| live.iter().find(|c| name(c) == w.name()).is_none_or(|c| cx.owns(c)))
             .cloned()
             .collect();
-        cx.apply(&objects, true)
-            .await
-            .map(drop)
-            .map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))
+        let applied = cx.apply(&objects, true).await;
+        self.applied.set(true);
+        applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))
     }
 
     async fn changed(&self, _: &Cx) {
@@ -117,6 +127,27 @@ pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
         .map_err(|e| ownership::api_failure(cx, "list the resource definitions", &e))?;
     let items = list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
     Ok(items)
+}
+
+/// Read from each of the definitions once, beside other work. The API server sets up the storage of a new or changed one
+/// when it is first asked for, and answers 429 ("storage is (re)initializing") to a watch that comes first (seen with
+/// 1.34.4). Operators of older releases do not try again: that of 0.30 hangs, and others hear of changes only when they
+/// look at everything, every two minutes.
+fn warm<'a>(cx: &Cx, definitions: impl Iterator<Item = &'a Value>) {
+    let mut paths = Vec::new();
+    for definition in definitions {
+        let of = |field: &str| text(definition, field);
+        for version in
+            list_of(definition, "/spec/versions").iter().filter(|version| version["served"] == true)
+        {
+            let (group, version) = (of("/spec/group"), text(version, "/name"));
+            paths.push(format!("/apis/{group}/{version}/{}?limit=1", of("/spec/names/plural")));
+        }
+    }
+    let kubectl = cx.kubectl.clone();
+    tokio::task::spawn_local(async move {
+        join_all(paths.iter().map(|path| kubectl.find(path))).await;
+    });
 }
 
 fn terminating(crd: &Value, wanted: &[crate::manifest::Object]) -> bool {

@@ -63,7 +63,7 @@ pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
         Rc::<cluster::Cluster>::default(),
         Rc::new(images::Images::default()),
         Rc::new(namespace::Namespace::default()),
-        Rc::new(crds::Crds),
+        Rc::new(crds::Crds::default()),
         Rc::new(operator::Operator::new(archives)),
         Rc::new(kafka::Kafka::new(archives)),
         Rc::new(topic::Topic::default()),
@@ -90,7 +90,7 @@ fn last(settings: &Settings) -> impl Iterator<Item = Rc<dyn Task<Cx>>> {
 fn elsewhere(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
     let rest: Vec<Rc<dyn Task<Cx>>> = vec![
         Rc::new(namespace::Namespace::default()),
-        Rc::new(crds::Crds),
+        Rc::new(crds::Crds::default()),
         Rc::new(operator::Operator::new(false)),
         Rc::new(kafka::Kafka::new(false)),
         Rc::new(topic::Topic::default()),

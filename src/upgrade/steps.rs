@@ -185,7 +185,7 @@ impl Way<'_> {
                     Action::Operator { .. } => {
                         cx = self.context(&at, &line)?;
                         let title = format!("Definitions of Strimzi {release}");
-                        line.up(&cx, crds::Crds, "crds", format!("crds-{release}"), title);
+                        line.up(&cx, crds::Crds::default(), "crds", format!("crds-{release}"), title);
                         let title = format!("Operator of Strimzi {release}");
                         line.up(
                             &cx,
