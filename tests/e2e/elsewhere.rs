@@ -1,7 +1,9 @@
 //! A cluster of one's own (`--context`): the ground's cluster, as a kubeconfig knows it, on a machine
-//! without minikube.
+//! without minikube; and one that minikube never knew.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::ground::{Ground, profile};
 
@@ -37,5 +39,74 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
     assert!(!left.contains("namespace/kafka") && !left.contains("strimzi"), "{left}");
     // The profile's own marker, of the `up` that made it, is left alone.
     ground.kstrim(&marker).expect(0);
+    assert!(fs::read(&file).expect("the kubeconfig") == config, "the kubeconfig was changed");
+}
+
+/// A node by kubeadm alone (`tests/ground/kubeadm`): no add-ons, no provisioner, no storage class. Deleted with this.
+struct Kubeadm(String);
+
+impl Kubeadm {
+    fn create(kubeconfig: &Path, archives: &[String]) -> Self {
+        let cluster = Self(format!("{}-kubeadm", profile()));
+        // One that an earlier run left behind.
+        let _ = script(&["delete", &cluster.0]);
+        let kubeconfig = kubeconfig.to_str().expect("text");
+        let archives = archives.iter().map(String::as_str);
+        let (ended, said) =
+            script(&["create", &cluster.0, kubeconfig].into_iter().chain(archives).collect::<Vec<_>>());
+        assert!(ended, "{said}");
+        cluster
+    }
+}
+
+impl Drop for Kubeadm {
+    fn drop(&mut self) {
+        let _ = script(&["delete", &self.0]);
+    }
+}
+
+fn script(args: &[&str]) -> (bool, String) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ground/kubeadm");
+    let output = Command::new(path).args(args).output().unwrap_or_else(|e| panic!("{path}: {e}"));
+    (output.status.success(), format!("{output:?}"))
+}
+
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn a_cluster_of_kubeadm_from_nothing_and_back() {
+    let ground = Ground::take("elsewhere::a_cluster_of_kubeadm_from_nothing_and_back");
+    let sources = ground.sources();
+    let given = |flag: &str| -> Vec<String> {
+        sources.windows(2).filter(|pair| pair[0] == flag).map(|pair| pair[1].clone()).collect()
+    };
+    let file = ground.file("kubeadm.kubeconfig");
+    let cluster = Kubeadm::create(&file, &given("--image-archive"));
+    let config = fs::read(&file).expect("a kubeconfig");
+    ground.only_kubectl(&file);
+    let flags = ["--context", &cluster.0];
+    let manifest = given("--manifests");
+    let up = [&["up", "--yes", "-o", "json", "--manifests", &manifest[0]][..], &flags].concat();
+    // Nobody would make the volumes: told before anything is created.
+    let refused = ground.kstrim(&up).expect(3);
+    assert_eq!(refused.events().failure().0, "KS-STORAGE-CLASS", "{refused}");
+    let kubectl = |words: &[&str]| {
+        let run = ground.kstrim(&[&["kubectl"], &flags[..], &["--"], words].concat());
+        run.expect(0).stdout
+    };
+    let nothing = |said: &str| !said.contains("namespace/kafka") && !said.contains("strimzi");
+    let objects = ["get", "namespaces,crds,clusterroles", "-o", "name"];
+    assert!(nothing(&kubectl(&objects)));
+    let up = [&up[..], &["--preset", "ephemeral"]].concat();
+    let made = ground.kstrim(&up).expect(0);
+    made.events().verified(10);
+    let again = ground.kstrim(&up).expect(0);
+    assert_eq!(again.events().task("kafka").0, "already_done", "{again}");
+    for words in
+        [&["smoke-test"][..], &["topic", "create", "work-orders"], &["status"], &["doctor", "--offline"]]
+    {
+        ground.kstrim(&[words, &flags].concat()).expect(0);
+    }
+    ground.kstrim(&[&["down", "--yes"], &flags[..]].concat()).expect(0);
+    assert!(nothing(&kubectl(&objects)), "{}", kubectl(&objects));
     assert!(fs::read(&file).expect("the kubeconfig") == config, "the kubeconfig was changed");
 }
