@@ -4,7 +4,7 @@
 //! generation; and a cluster counts only with its pods: while a broker is rolled, scaled or
 //! killed the Kafka says `Ready=True` all along.
 
-use crate::explain::{Finding, Scene, Verdict};
+use crate::explain::{self, Finding, Scene, Verdict};
 use crate::observe::Snapshot;
 use crate::observe::kafka::{Kafka, KafkaNodePool, part_title};
 use crate::observe::pod::{Pod, State};
@@ -106,7 +106,10 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     // The annotation counts before the operator has seen it: until then its status says Ready.
     let paused = kafka.paused().is_some() || kafka.0.annotation(PAUSE) == Some("true");
     if current && kafka.ready().is_some() && !paused {
-        return beneath(scene, &kafka);
+        return match explain::works_on_a_pool(scene) {
+            true => Readiness::progressing("Kafka: the operator works on the change"),
+            false => beneath(scene, &kafka),
+        };
     }
     if paused {
         return Readiness::progressing("Kafka: reconciliation is paused");

@@ -33,6 +33,8 @@ pub(super) const RULES: &[Rule] = &[
         find: unobserved,
     },
     Rule { ids: &[OPERATOR_LOCK, UNOBSERVED], family: Family::Kafka, find: ignored_fix },
+    Rule { ids: &[OPERATOR_LOCK, UNOBSERVED], family: Family::Kafka, find: ignored_pool },
+    Rule { ids: &[UNOBSERVED], family: Family::Kafka, find: pool_change },
 ];
 
 /// The question whether the operator may do its work at all.
@@ -273,6 +275,81 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(asking(scene, finding));
 }
 
+/// A node pool that was created again while the operator waits for pods of the one before, which are gone with it (seen with
+/// 1.2.0: five minutes).
+fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
+    if kafka.paused().is_some()
+        || scene.operator_available().is_none()
+        || scene.nodes().any(|p| !p.0.deleting())
+    {
+        return;
+    }
+    // Beside a new Kafka a pool without a status is nothing to wonder at.
+    let later =
+        |pool: &Object| pool.created().zip(kafka.0.created()).is_some_and(|(p, k)| p.duration_since(k) > NEW);
+    let mut pools = scene.pools().map(|pool| pool.0);
+    let Some(pool) = pools.find(|pool| !pool.has_status() && !pool.deleting() && later(pool)) else { return };
+    let (cluster, name) = (&scene.expect.cluster, pool.name());
+    let (subject, evidence) = (format!("kafka/{cluster}"), format!("kafkanodepools/{name} has no status"));
+    let finding = match at_work(scene).filter(|open| open.since.is_some() && open.since <= pool.created()) {
+        Some(open) => Finding::new(
+            OPERATOR_LOCK,
+            80,
+            subject,
+            format!(
+                "the operator still waits for brokers as they were before the node pool {name}, and does not look at it \
+                 for up to 300 s"
+            ),
+        )
+        .cure(Cure::RestartOperator)
+        .evidence(format!("{evidence}; {}", words(open)))
+        .hint(scene.restart_operator())
+        .certain_after(10),
+        None => {
+            let says = format!("the operator has not looked at the node pool {name} yet");
+            Finding::new(UNOBSERVED, 22, subject, says).evidence(evidence)
+        }
+    };
+    found.push(asking(scene, finding).since(pool.created()));
+}
+
+/// Whether the operator is at work on a node pool that was changed after the Kafka said that it is ready. The pool's own
+/// status says only that the work has begun, and a change of a pool is none of the Kafka's generation.
+pub(crate) fn works_on_a_pool(scene: &Scene<'_>) -> bool {
+    let Some(written) = changed_pool(scene) else { return false };
+    match answered(scene) {
+        Some(_) => at_work(scene).is_some(),
+        // The answer takes a moment; a log that cannot be read tells nothing.
+        None => what_it_is_at(scene).is_some() && scene.age(Some(written)) < ANSWERS,
+    }
+}
+
+/// When the spec of a node pool was last written, if that was after the Kafka became ready and not long ago.
+fn changed_pool(scene: &Scene<'_>) -> Option<Timestamp> {
+    let ready = scene.kafka()?.ready()?.last_transition?;
+    let written = scene.pools().filter_map(|pool| pool.0.spec_written()).max()?;
+    (written > ready && scene.age(Some(written)) < SEEN).then_some(written)
+}
+
+/// Ask what the operator is at, where [`works_on_a_pool`] has to know.
+fn pool_change(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    if !works_on_a_pool(scene) {
+        return;
+    }
+    let says = "the operator works on the last change of a node pool".to_owned();
+    let finding = Finding::new(UNOBSERVED, 5, format!("kafka/{}", scene.expect.cluster), says);
+    found.push(asking(scene, finding).since(changed_pool(scene)));
+}
+
+/// Seconds within which the operator's log is read.
+const ANSWERS: i64 = 15;
+/// Seconds after which every change has been seen: the operator looks at everything every 120 s.
+const SEEN: i64 = 600;
+
+/// How much later than its Kafka a node pool is that was not created with it.
+const NEW: SignedDuration = SignedDuration::from_secs(15);
+
 /// The Kafka and its pools.
 fn objects<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Object> {
     scene.kafka().map(|k| k.0).into_iter().chain(scene.pools().map(|p| p.0))
@@ -325,4 +402,90 @@ fn is_stuck(scene: &Scene<'_>, pod: Pod<'_>) -> bool {
                 || c.down().is_some() && told()
                 || matches!(c.state(), State::Waiting { reason, .. } if pull(reason))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::explain::{Answers, Expect};
+    use crate::observe::Snapshot;
+
+    /// What `look` finds at 20:30 where the Kafka is ready since 20:01, the pool was created and written then, and the
+    /// operator's log is this; `None`: it cannot be read.
+    fn scene<T>(pool: (&str, &str), status: bool, log: Option<&str>, look: fn(&Scene<'_>) -> T) -> T {
+        let operator = json!({"kind": "Deployment", "metadata": {"name": OPERATOR, "namespace": "kafka", "generation": 1},
+            "spec": {"template": {"spec": {"containers": [{"name": "o"}]}}},
+            "status": {"observedGeneration": 1, "conditions": [{"type": "Available", "status": "True",
+                "lastTransitionTime": "2026-11-22T19:59:00Z"}]}});
+        let pod = json!({"kind": "Pod", "metadata": {"name": "operator-1", "namespace": "kafka",
+                "labels": {"name": OPERATOR, "strimzi.io/kind": "cluster-operator"}},
+            "status": {"phase": "Running"}});
+        let kafka = json!({"kind": "Kafka", "spec": {"kafka": {}},
+            "metadata": {"name": "my-cluster", "namespace": "kafka", "generation": 1,
+                "creationTimestamp": "2026-11-22T20:00:00Z"},
+            "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True",
+                "lastTransitionTime": "2026-11-22T20:01:00Z"}]}});
+        let mut of_pool = json!({"kind": "KafkaNodePool", "spec": {"replicas": 1, "roles": ["broker"]},
+            "metadata": {"name": "dual-role", "namespace": "kafka", "generation": 1, "creationTimestamp": pool.0,
+                "managedFields": [{"time": pool.1, "fieldsV1": {"f:spec": {}}}],
+                "labels": {"strimzi.io/cluster": "my-cluster"}}});
+        if status {
+            of_pool["status"] = json!({"observedGeneration": 1});
+        }
+        let snapshot = Snapshot::of([operator, pod, kafka, of_pool].map(Object::new));
+        let expect = Expect::kafka("kafka", "my-cluster").located(&snapshot);
+        let now = "2026-11-22T20:30:00Z".parse().unwrap();
+        let mut answers = Answers::new();
+        if let Some(log) = log {
+            let at = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now }.look();
+            let probe =
+                Probe::Reconciliations { namespace: "kafka".into(), pod: "operator-1".into(), look: at };
+            answers.insert(probe, log.to_owned());
+        }
+        look(&Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now })
+    }
+
+    fn began(at: &str) -> String {
+        format!(
+            "2026-11-22 {at} INFO  AbstractOperator:242 - Reconciliation #1(watch) Kafka(kafka/my-cluster): Kafka \
+             my-cluster will be checked for creation or modification\n"
+        )
+    }
+
+    #[test]
+    fn a_pool_that_came_again_waits_for_an_operator_that_waits_for_the_one_before() {
+        let found = |created: &str, log: &str| {
+            scene((created, created), false, Some(log), |scene| {
+                let mut found = Vec::new();
+                ignored_pool(scene, &mut found);
+                found.iter().map(|f| (f.id.as_str(), f.cure.is_some())).collect::<Vec<_>>()
+            })
+        };
+        let again = "2026-11-22T20:29:00Z";
+        assert_eq!(found(again, &began("20:28:56")), [("KS-OPERATOR-LOCK", true)]);
+        assert_eq!(found(again, &began("20:29:02")), [("KS-KAFKA-UNOBSERVED", false)], "it is at it");
+        assert_eq!(found(again, ""), [("KS-KAFKA-UNOBSERVED", false)]);
+        assert_eq!(found("2026-11-22T20:00:02Z", &began("20:00:00")), [], "created with its Kafka");
+    }
+
+    /// Seen with 1.2.0: the pool's status is written before any pod is restarted, and the Kafka stays ready.
+    #[test]
+    fn a_change_of_a_pool_is_through_when_the_operator_is() {
+        let works = |written: &str, log: Option<&str>| {
+            scene(("2026-11-22T20:00:00Z", written), true, log, works_on_a_pool)
+        };
+        let (just, ended) = (
+            "2026-11-22T20:29:55Z",
+            began("20:29:55")
+                + &began("20:29:55")
+                    .replace("Kafka my-cluster will be checked for creation or modification", "reconciled"),
+        );
+        assert!(works(just, Some(&began("20:29:55"))));
+        assert!(!works(just, Some(&ended)));
+        assert!(works(just, None), "the log was not read yet");
+        assert!(!works("2026-11-22T20:29:30Z", None), "it cannot be read");
+        assert!(!works("2026-11-22T20:00:30Z", Some(&began("20:29:55"))), "before the Kafka was ready");
+    }
 }

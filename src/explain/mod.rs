@@ -35,6 +35,7 @@ pub(crate) use component::CONNECTOR;
 pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use lock::subjects;
+pub(crate) use lock::works_on_a_pool;
 pub use operator::rivals;
 pub use scene::{Answers, Expect, LOG_LINES, Probe, Scene, Scope};
 
