@@ -7,7 +7,7 @@ use super::{Family, Rule};
 use crate::command_line::CommandLine;
 use crate::observe::kafka::Entity;
 use crate::observe::pod::Pod;
-use crate::observe::strimzi::{KafkaTopic, PAUSE, last_change};
+use crate::observe::strimzi::{KafkaTopic, MANAGED, PAUSE, last_change};
 use crate::observe::{Kind, Object};
 use crate::words;
 
@@ -181,7 +181,6 @@ pub(super) fn annotate(scene: &Scene<'_>, kind: &str, name: &str, annotation: &s
 /// Topics and users that somebody has paused, or taken from the topic operator. Only those that are not ready: what
 /// is there stays there.
 fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    const MANAGED: &str = "strimzi.io/managed";
     let cluster = Some(scene.expect.cluster.as_str());
     let users = scene.snapshot.all(Kind::KafkaUser).filter(|_| !expected(scene));
     let users = users.filter(|o| o.namespace() == scene.expect.namespace && !o.deleting());

@@ -6,6 +6,8 @@ use super::object::{Condition, Object};
 
 /// The annotation by which somebody pauses a resource.
 pub const PAUSE: &str = "strimzi.io/pause-reconciliation";
+/// The annotation by which somebody, with `"false"`, takes a topic from the topic operator.
+pub const MANAGED: &str = "strimzi.io/managed";
 
 /// A topic. A failed one says `Ready=False`, unlike a Kafka.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,12 @@ impl<'a> KafkaTopic<'a> {
     /// Whether it is there as asked for.
     pub fn ready(&self) -> bool {
         self.0.observed() && self.0.condition("Ready").is_some_and(|c| c.is_true())
+    }
+
+    /// Whether the topic operator leaves the topic in Kafka as it is, also when the resource is deleted. A paused
+    /// one it deletes there.
+    pub fn unmanaged(&self) -> bool {
+        self.0.annotation(MANAGED) == Some("false")
     }
 
     /// Why it is not, in the topic operator's words about the current spec. The unidirectional

@@ -1,9 +1,13 @@
 //! `kstrim topic`: topics come, are told of, and go; what cannot be is refused before anything is done.
 
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::Test;
-use crate::support::{PROFILE, apply_foreign, events, failure, fresh, kstrim, ready, told, written};
+use crate::support::{PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ready, told, written};
 
 fn key(resource: &str) -> String {
     format!("kafkatopics.kafka.strimzi.io/kafka/{resource}")
@@ -186,4 +190,62 @@ fn internal_topics_are_shown_only_when_asked_for() {
     assert_eq!(names(&json_of(&mut test, ["status", "--internal-topics"])["topics"]), all);
     let text = kstrim(&mut test, ["status"]).expect(0).stdout;
     assert!(text.contains("my-topic") && !text.contains("__"), "{text}");
+}
+
+fn theirs(resource: &str, spec: Value) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic", "spec": spec,
+        "metadata": {"name": resource, "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}}})
+}
+
+/// Whether the brokers have a topic.
+fn in_kafka(test: &Test, topic: &str) -> bool {
+    test.world_dir().join("broker/topics").join(topic).exists()
+}
+
+/// Of a topic that it does not manage the topic operator deletes the resource and nothing else.
+#[test]
+fn a_topic_that_kafka_would_keep_is_not_deleted() {
+    let mut test = ready();
+    kubectl(&test, "annotate kafkatopic my-topic -n kafka strimzi.io/managed=false").expect(0);
+    let lines = events(&mut test, ["topic", "delete", "my-topic", "--yes"], 3);
+    assert_eq!(failure(&lines), "KS-RESOURCE-PAUSED");
+    let told = told(&lines);
+    assert!(told.contains("annotate kafkatopic my-topic strimzi.io/managed- -n kafka"), "{told}");
+    assert!(test.object(PROFILE, &key("my-topic")).is_object() && in_kafka(&test, "my-topic"));
+    assert_eq!(written(&test), Vec::<String>::new());
+    kubectl(&test, "annotate kafkatopic my-topic -n kafka strimzi.io/managed-").expect(0);
+    events(&mut test, ["topic", "delete", "my-topic", "--yes"], 0);
+    assert!(!in_kafka(&test, "my-topic"));
+}
+
+/// The resource is gone as soon as its finalizer is; the topic, when the brokers do not have it any more.
+#[test]
+fn gone_is_what_kafka_does_not_have() {
+    let mut test = ready();
+    apply_foreign(&test, &[theirs("another", json!({"topicName": "my-topic"}))]);
+    kubectl(&test, "wait kafkatopic/another -n kafka --for=condition=Ready=False --timeout=10s").expect(0);
+    // As the topic operator makes it again for the other resource.
+    let (done, folder) = (AtomicBool::new(false), test.world_dir().join("broker/topics/my-topic"));
+    let meta = fs::read(folder.join("meta.json")).expect("the topic");
+    let lines = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                if !folder.join("meta.json").exists() {
+                    let _ =
+                        fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("meta.json"), &meta));
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let lines = test
+            .args(["topic", "delete", "my-topic", "--yes", "--timeout", "2s", "-o", "json"])
+            .run()
+            .json_lines();
+        done.store(true, Ordering::Relaxed);
+        lines
+    });
+    assert_eq!(failure(&lines), "KS-TOPIC-STUCK", "{lines:#?}");
+    let told = told(&lines);
+    assert!(told.contains("the KafkaTopic my-topic is gone, but Kafka still has the topic"), "{told}");
+    assert!(told.contains("the KafkaTopic another describes it, too"), "{told}");
 }
