@@ -75,31 +75,18 @@ impl Topic {
         let number = |at: &str| object.pointer(at).and_then(Value::as_i64);
         let resource = text("/metadata/name").unwrap_or_default().to_owned();
         let seen = Object::new(object.clone());
-        let view = KafkaTopic(&seen);
+        let reason = KafkaTopic(&seen).unready();
         Self {
             topic: text("/spec/topicName").unwrap_or(&resource).to_owned(),
             partitions: number("/spec/partitions"),
             replicas: number("/spec/replicas"),
             config: object.pointer("/spec/config").and_then(Value::as_object).cloned().unwrap_or_default(),
-            ready: view.ready() && !seen.deleting() && view.cluster().is_some(),
-            reason: reason(&view),
+            ready: reason.is_none(),
+            reason,
             made_by_kstrim: mine,
             resource,
         }
     }
-}
-
-/// Why a topic is not ready.
-fn reason(topic: &KafkaTopic<'_>) -> Option<String> {
-    Some(match topic.refused() {
-        _ if topic.0.deleting() => "being deleted".into(),
-        _ if topic.cluster().is_none() => "ignored: it has no label strimzi.io/cluster".into(),
-        _ if topic.ready() => return None,
-        Some(refused) if refused.message.is_empty() => refused.reason.to_owned(),
-        Some(refused) => format!("{}: {}", refused.reason, refused.message),
-        None if !topic.0.has_status() => "waiting for the topic operator".into(),
-        None => "the topic operator works on it".into(),
-    })
 }
 
 /// The topics of the Kafka and those that no Kafka takes, with their resources, by name.

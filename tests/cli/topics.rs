@@ -249,3 +249,24 @@ fn gone_is_what_kafka_does_not_have() {
     assert!(told.contains("the KafkaTopic my-topic is gone, but Kafka still has the topic"), "{told}");
     assert!(told.contains("the KafkaTopic another describes it, too"), "{told}");
 }
+
+/// Time changes nothing about what somebody keeps the operator from.
+#[test]
+fn what_is_left_alone_is_not_said_to_be_worked_on() {
+    let mut test = ready();
+    apply_foreign(&test, &[theirs("stray", json!({"partitions": 1}))]);
+    for (annotation, condition, words) in [
+        ("strimzi.io/managed=false", "Unmanaged", "not managed"),
+        ("strimzi.io/pause-reconciliation=true", "ReconciliationPaused", "paused"),
+    ] {
+        kubectl(&test, &format!("annotate kafkatopic stray -n kafka {annotation}")).expect(0);
+        kubectl(&test, &format!("wait kafkatopic/stray -n kafka --for=condition={condition} --timeout=10s"))
+            .expect(0);
+        for args in [&["topic", "list"][..], &["topic", "describe", "stray"], &["status"]] {
+            let text = test.args(args.iter().copied()).run().expect(0).stdout;
+            assert!(text.contains(words) && !text.contains("works on it"), "{args:?}: {text}");
+        }
+        let name = annotation.split_once('=').expect("a value").0;
+        kubectl(&test, &format!("annotate kafkatopic stray -n kafka {name}-")).expect(0);
+    }
+}
