@@ -250,6 +250,18 @@ fn gone_is_what_kafka_does_not_have() {
     assert!(told.contains("the KafkaTopic another describes it, too"), "{told}");
 }
 
+/// The resource that describes a topic may have any name.
+#[test]
+fn a_topic_is_waited_for_by_the_name_of_its_resource() {
+    let mut test = ready();
+    let refused = theirs("r3", json!({"topicName": "slow3", "config": {"bogus.setting": "1"}}));
+    apply_foreign(&test, &[refused, theirs("r4", json!({"topicName": "slow4"}))]);
+    let lines = events(&mut test, ["topic", "create", "slow3", "--timeout", "20s"], 1);
+    assert_eq!(failure(&lines), "KS-TOPIC-CONFIG");
+    let lines = events(&mut test, ["topic", "create", "slow4", "--timeout", "20s"], 0);
+    assert!(!lines.iter().any(|l| l["message"] == "topic slow4: not there yet"), "{lines:#?}");
+}
+
 /// Time changes nothing about what somebody keeps the operator from.
 #[test]
 fn what_is_left_alone_is_not_said_to_be_worked_on() {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::{PLURAL, Topic, all, in_kafka};
+use super::{PLURAL, Topic, all, in_kafka, one};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
 use crate::cmd::living::{self, Living};
@@ -58,13 +58,15 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let replicas = replicas(living, args, brokers)?;
     let wanted = wanted(cx, args, replicas);
     let as_wanted = Topic::of(wanted.value(), true);
-    let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
-    if let Some(there) = known.iter().find(|t| t.topic == as_wanted.topic) {
+    if let Ok((there, _)) = one(&args.topic, &known, living) {
+        // Somebody may have given it a name of their own.
+        cx.topic_resource.replace(Some(there.resource.clone()));
         differs(there, &as_wanted, cx)?;
         if there.ready {
             return Ok(format!("topic {} is there already", args.topic));
         }
     } else {
+        let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
         free(&as_wanted, &known)?;
         let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
         let taken = cx.kubectl.find(&path).await;
