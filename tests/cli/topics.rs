@@ -262,6 +262,18 @@ fn a_topic_is_waited_for_by_the_name_of_its_resource() {
     assert!(!lines.iter().any(|l| l["message"] == "topic slow4: not there yet"), "{lines:#?}");
 }
 
+/// The resource of the name that kstrim would choose describes another topic.
+#[test]
+fn up_does_not_take_another_topics_resource_for_its_own() {
+    let mut test = ready();
+    events(&mut test, ["topic", "delete", "my-topic", "--yes"], 0);
+    apply_foreign(&test, &[theirs("my-topic", json!({"topicName": "other"}))]);
+    let lines = events(&mut test, ["up"], 5);
+    assert_eq!(failure(&lines), "KS-TOPIC-RESOURCE-TAKEN");
+    let told = told(&lines);
+    assert!(told.contains("is that of the topic other") && told.contains("--topic another-name"), "{told}");
+}
+
 /// Time changes nothing about what somebody keeps the operator from.
 #[test]
 fn what_is_left_alone_is_not_said_to_be_worked_on() {
