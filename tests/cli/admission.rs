@@ -259,6 +259,8 @@ fn an_operator_elsewhere_under_another_name_is_the_operator() {
         test.args(set.iter().chain(&target)).run().expect(0);
         let kafka = test.object(PROFILE, "kafkas.kafka.strimzi.io/team-a/events");
         assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.hours"], 24, "{}", kafka["spec"]);
+        let operator = &doctor::check(&document, "strimzi.operator")["problem"];
+        assert_eq!(operator["id"], "KS-OPERATOR-ELSEWHERE", "{operator}");
         // Without consent nothing is installed beside it, and with it neither.
         let operators = |test: &Test| -> Vec<String> {
             let objects = test.objects(PROFILE);
