@@ -9,6 +9,7 @@ use crate::explain;
 use crate::observe::cluster::Deployment;
 use crate::observe::object::text;
 use crate::observe::{ApiError, Object};
+use crate::tool::kubectl::Kubectl;
 
 /// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
 /// identify it.
@@ -19,7 +20,15 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 /// # Errors
 /// What the API server refuses.
 pub async fn all(cx: &Cx) -> Result<Vec<Value>, ApiError> {
-    let mut found = cx.kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
+    listed(&cx.kubectl).await
+}
+
+/// The same without a run.
+///
+/// # Errors
+/// As [`all`].
+pub async fn listed(kubectl: &Kubectl) -> Result<Vec<Value>, ApiError> {
+    let mut found = kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
     let items = found.get_mut("items").and_then(Value::as_array_mut);
     let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
     Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
