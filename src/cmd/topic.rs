@@ -16,10 +16,12 @@ use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{Consent, Owned};
 use crate::context::Cx;
 use crate::engine::task::Doneness;
+use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::TopicName;
 use crate::observe::strimzi::KafkaTopic;
 use crate::observe::{Kind as ObservedKind, Object};
+use crate::quickstart::patience::Patience;
 use crate::quickstart::{ownership, smoke};
 
 /// There is no topic of this name.
@@ -161,6 +163,19 @@ async fn in_kafka(cx: &Cx, topic: &TopicName) -> Option<bool> {
     tokio::time::timeout(ASK, asked).await.ok().flatten()
 }
 
+/// A failure with the deepest cause that shows of why the topic or user operator does not do its work.
+pub(super) async fn with_cause(cx: &Cx, failure: Box<Failure>) -> Box<Failure> {
+    if failure.kind != Kind::Timeout {
+        return failure;
+    }
+    cx.synced(&create::KINDS).await;
+    // The operators and their pods; that the topic itself is held is what the failure says.
+    let Some(cause) = Patience::new(Scope::Operator, "").cause(cx) else { return failure };
+    let mut failure = cause.causes.iter().fold(*failure, Failure::because);
+    failure.hints.extend(cause.hints);
+    Box::new(failure)
+}
+
 /// Wait until a resource that was deleted is gone.
 pub(super) async fn gone(
     living: &Living,
@@ -174,7 +189,7 @@ pub(super) async fn gone(
     cx.synced(&[kind]).await;
     let held = std::cell::RefCell::new(String::new());
     let task = if kind == ObservedKind::KafkaTopic { "topic" } else { "user" };
-    living::wait(
+    let gone = living::wait(
         cx,
         task,
         limit,
@@ -191,6 +206,9 @@ pub(super) async fn gone(
             Ok(Doneness::Pending(why))
         },
         || late(held.borrow().clone()),
-    )
-    .await
+    );
+    match gone.await {
+        Err(failure) => Err(with_cause(cx, failure).await),
+        gone => gone,
+    }
 }

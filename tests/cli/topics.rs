@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::Test;
-use crate::support::{PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ready, told, written};
+use crate::support::{
+    PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ready, told, until, written,
+};
 
 fn key(resource: &str) -> String {
     format!("kafkatopics.kafka.strimzi.io/kafka/{resource}")
@@ -293,4 +295,31 @@ fn what_is_left_alone_is_not_said_to_be_worked_on() {
         let name = annotation.split_once('=').expect("a value").0;
         kubectl(&test, &format!("annotate kafkatopic stray -n kafka {name}-")).expect(0);
     }
+}
+
+/// Somebody has scaled it to 0: each command that waits for it says so.
+#[test]
+fn an_entity_operator_that_is_scaled_to_0_is_named() {
+    let mut test = ready();
+    let none = r#"{"spec":{"replicas":0}}"#;
+    kubectl(&test, &format!("patch deployment my-cluster-entity-operator -n kafka --type=merge -p {none}"))
+        .expect(0);
+    kubectl(&test, "delete pod -n kafka -l strimzi.io/component-type=entity-operator --wait=false").expect(0);
+    until(&test, "its pod is gone", |test| {
+        !test.objects(PROFILE).to_string().contains("\"pods/kafka/my-cluster-entity-operator")
+    });
+    let hint = "scale --replicas=1 deployment/my-cluster-entity-operator -n kafka";
+    for (args, id) in [
+        (["topic", "create", "orders", "--timeout", "2s", "-o", "json"].as_slice(), "KS-TOPIC-LATE"),
+        (&["topic", "delete", "my-topic", "--yes", "--timeout", "2s", "-o", "json"], "KS-TOPIC-STUCK"),
+        (&["user", "create", "app", "--timeout", "2s", "-o", "json"], "KS-USER-LATE"),
+    ] {
+        let lines = test.args(args.iter().copied()).run().expect(4).json_lines();
+        assert_eq!(failure(&lines), id);
+        let told = told(&lines);
+        assert!(told.contains("is scaled to 0") && told.contains(hint), "{told}");
+        assert!(!told.contains("logs -c"), "it has no log: {told}");
+    }
+    let status = kstrim(&mut test, ["status"]).stdout;
+    assert!(status.contains("KS-ENTITY-OPERATOR-STOPPED"), "{status}");
 }

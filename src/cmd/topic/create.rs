@@ -30,7 +30,7 @@ use crate::errors::TOPIC_LATE as LATE;
 use crate::errors::TOPIC_REPLICATION as REPLICATION;
 
 /// What is looked at while the topic is on its way.
-const KINDS: [ObservedKind; 6] = [
+pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::KafkaTopic,
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,

@@ -102,27 +102,28 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     }
     cx.synced(&[ObservedKind::KafkaUser, ObservedKind::Kafka]).await;
     let name = args.user.as_str();
-    living::wait(
+    let done = living::wait(
         cx,
         "user",
         args.timeout,
         async |snapshot| look(cx, name, snapshot),
         || {
             let snapshot = cx.store.snapshot();
-            let why = snapshot
-                .get(ObservedKind::KafkaUser, cx.namespace(), name)
-                .and_then(|u| KafkaUser(u).unready());
+            let user = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name);
+            let why = user.map_or_else(|| Some("the resource is gone".into()), |u| KafkaUser(u).unready());
             let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} is not there yet"));
+            Box::new(why.into_iter().fold(failure, Failure::because))
+        },
+    );
+    if let Err(failure) = done.await {
+        let mut failure = crate::cmd::topic::with_cause(cx, failure).await;
+        if failure.kind == Kind::Timeout && failure.hints.is_empty() {
             let log = cx.settings.target.kubectl("logs -c user-operator -n").arg(cx.namespace());
             let log = log.arg(format!("deployment/{}-entity-operator", cx.cluster()));
-            Box::new(
-                failure
-                    .because(why.unwrap_or_else(|| "the resource is gone".into()))
-                    .hint(format!("its operator's log: {}", log)),
-            )
-        },
-    )
-    .await?;
+            failure.hints.push(format!("its operator's log: {log}"));
+        }
+        return Err(failure);
+    }
     let target = &cx.settings.target;
     Ok(format!(
         "user {name} is there; its client's configuration: {}",
