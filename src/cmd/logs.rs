@@ -4,6 +4,7 @@ mod follow;
 mod line;
 mod source;
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,13 +13,14 @@ use futures_util::future::join_all;
 
 use self::line::{Line, Seen};
 use self::source::{Key, Source, Stage};
-use crate::cli::{Global, LogFormat, Logs, Tail};
+use crate::cli::{Component, Global, LogFormat, Logs, Tail};
 use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 use crate::observe::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
 use crate::paths::{ProfilePaths, state_dir};
+use crate::quickstart::abroad;
 use crate::report::output::{self, Output};
 use crate::report::style::{Look, Tone};
 use crate::report::text;
@@ -41,7 +43,7 @@ pub async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
     let profile = target.profile.as_str();
     let program = Toolbox::open().program(Tool::Kubectl, &paths)?;
     let kubectl = Kubectl::new(program, &paths.kubeconfig(), profile, Rc::new(runner));
-    let logs = Reading { kubectl: Rc::new(kubectl.impatient()), target, args };
+    let logs = Reading { kubectl: Rc::new(kubectl.impatient()), target, args, home: OnceCell::new() };
     let mut screen = Screen::new(args, global.quiet);
     tokio::select! {
         shown = logs.show(&mut screen) => shown.map(|()| ExitCode::SUCCESS),
@@ -55,11 +57,23 @@ struct Reading<'a> {
     kubectl: Rc<Kubectl>,
     target: Target,
     args: &'a Logs,
+    /// The namespace of an operator elsewhere.
+    home: OnceCell<String>,
 }
 
 impl Reading<'_> {
     async fn show(&self, screen: &mut Screen) -> Result<()> {
-        let snapshot = self.pods().await.map_err(|error| self.no_cluster(&error))?;
+        let Target { namespace, cluster, .. } = &self.target;
+        let mut snapshot = self.pods(namespace.as_str()).await.map_err(|error| self.no_cluster(&error))?;
+        let wanted = self.args.component.is_empty() || self.args.component.contains(&Component::Operator);
+        if wanted
+            && !snapshot.pods(namespace.as_str()).any(|p| p.is_operator())
+            && let Some(home) = abroad::home(&self.kubectl, namespace.as_str(), cluster.as_str()).await
+        {
+            let pods = self.pods(&home).await.map_err(|error| self.no_cluster(&error))?;
+            snapshot = snapshot.with(pods.all(Observed::Pod).cloned());
+            let _ = self.home.set(home);
+        }
         let sources = self.sources(&snapshot);
         if sources.is_empty() && !self.args.follow {
             return Err(self.nothing());
@@ -72,9 +86,9 @@ impl Reading<'_> {
         if self.args.follow && !screen.gone() { follow::follow(self, seen, screen).await } else { Ok(()) }
     }
 
-    /// The pods as they are now.
-    async fn pods(&self) -> Result<Snapshot, ApiError> {
-        let path = Observed::Pod.path(Version::default(), Some(self.target.namespace.as_str()));
+    /// The pods of a namespace as they are now.
+    async fn pods(&self, namespace: &str) -> Result<Snapshot, ApiError> {
+        let path = Observed::Pod.path(Version::default(), Some(namespace));
         let mut list = self.kubectl.get(&path).await?;
         let items = list.get_mut("items").and_then(|items| items.as_array_mut()).map(std::mem::take);
         // A list's items carry no kind.
@@ -86,7 +100,8 @@ impl Reading<'_> {
 
     fn sources(&self, snapshot: &Snapshot) -> Vec<Source> {
         let Target { namespace, cluster, .. } = &self.target;
-        source::sources(snapshot, namespace.as_str(), cluster.as_str(), &self.args.component)
+        let home = self.home.get().map(String::as_str);
+        source::sources(snapshot, namespace.as_str(), home, cluster.as_str(), &self.args.component)
     }
 
     /// What is asked for of a container that was there when kstrim began.
@@ -102,7 +117,7 @@ impl Reading<'_> {
     /// All that one has written.
     fn whole(&self, source: &Source) -> LogRequest {
         LogRequest {
-            namespace: self.target.namespace.to_string(),
+            namespace: source.namespace.clone(),
             pod: source.pod.clone(),
             container: source.container.clone(),
             timestamps: true,

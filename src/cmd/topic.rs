@@ -1,6 +1,7 @@
 //! `kstrim topic`: topics as `KafkaTopic` resources, which the topic operator makes real.
 
 mod create;
+mod delete;
 mod show;
 
 use std::process::ExitCode;
@@ -10,19 +11,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::living::{self, Living};
-use crate::cli::{self, Global, TopicDelete, TopicVerb};
+use crate::cli::{self, Global, TopicVerb};
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{Consent, Owned};
+use crate::context::Cx;
 use crate::engine::task::Doneness;
+use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::TopicName;
-use crate::observe::kafka::Entity;
 use crate::observe::strimzi::KafkaTopic;
 use crate::observe::{Kind as ObservedKind, Object};
-use crate::quickstart::ownership;
+use crate::quickstart::patience::Patience;
+use crate::quickstart::{ownership, smoke};
 
-/// The topic is marked as deleted, and its finalizer stays.
-use crate::errors::TOPIC_STUCK as STUCK;
 /// There is no topic of this name.
 pub(crate) use crate::errors::TOPIC_UNKNOWN as UNKNOWN;
 
@@ -31,6 +32,9 @@ use crate::errors::OBJECT_REPLACED as REPLACED;
 
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkatopics";
+
+/// How long the brokers may take to say whether they have a topic.
+const ASK: Duration = Duration::from_secs(5);
 
 /// Make, show or delete topics.
 ///
@@ -41,7 +45,7 @@ pub async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
         TopicVerb::Create(args) => create::run(global, args).await,
         TopicVerb::List(args) => show::list(global, args).await,
         TopicVerb::Describe(args) => show::describe(global, args).await,
-        TopicVerb::Delete(args) => delete(global, args).await,
+        TopicVerb::Delete(args) => delete::run(global, args).await,
     }
 }
 
@@ -73,31 +77,18 @@ impl Topic {
         let number = |at: &str| object.pointer(at).and_then(Value::as_i64);
         let resource = text("/metadata/name").unwrap_or_default().to_owned();
         let seen = Object::new(object.clone());
-        let view = KafkaTopic(&seen);
+        let reason = KafkaTopic(&seen).unready();
         Self {
             topic: text("/spec/topicName").unwrap_or(&resource).to_owned(),
             partitions: number("/spec/partitions"),
             replicas: number("/spec/replicas"),
             config: object.pointer("/spec/config").and_then(Value::as_object).cloned().unwrap_or_default(),
-            ready: view.ready() && !seen.deleting() && view.cluster().is_some(),
-            reason: reason(&view),
+            ready: reason.is_none(),
+            reason,
             made_by_kstrim: mine,
             resource,
         }
     }
-}
-
-/// Why a topic is not ready.
-fn reason(topic: &KafkaTopic<'_>) -> Option<String> {
-    Some(match topic.refused() {
-        _ if topic.0.deleting() => "being deleted".into(),
-        _ if topic.cluster().is_none() => "ignored: it has no label strimzi.io/cluster".into(),
-        _ if topic.ready() => return None,
-        Some(refused) if refused.message.is_empty() => refused.reason.to_owned(),
-        Some(refused) => format!("{}: {}", refused.reason, refused.message),
-        None if !topic.0.has_status() => "waiting for the topic operator".into(),
-        None => "the topic operator works on it".into(),
-    })
 }
 
 /// The topics of the Kafka and those that no Kafka takes, with their resources, by name.
@@ -112,6 +103,16 @@ async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
     let mut topics: Vec<_> = found.map(of).collect();
     topics.sort_by(|(a, _), (b, _)| a.topic.cmp(&b.topic));
     Ok(topics)
+}
+
+/// A topic's resource: of several that describe it the one that the topic operator goes by.
+///
+/// # Errors
+/// [`UNKNOWN`].
+fn one<'a>(topic: &TopicName, known: &'a [(Topic, Value)], living: &Living) -> Result<&'a (Topic, Value)> {
+    let named = known.iter().rev().filter(|(t, _)| t.topic == topic.as_str());
+    let managing = |(topic, json): &&(Topic, Value)| (topic.ready, json.pointer("/status/topicId").is_some());
+    named.max_by_key(managing).ok_or_else(|| unknown(topic, known, living))
 }
 
 /// The failure for a topic that is not there, with a near name.
@@ -134,40 +135,6 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
     })
 }
 
-async fn delete(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
-    let title = format!("Topic {}", args.topic);
-    living::task(global, "topic", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &args.topic).await?;
-        living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
-        let known = all(&living).await?;
-        let Some((topic, object)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
-            return Err(unknown(&args.topic, &known, &living));
-        };
-        if !args.yes {
-            let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not make," };
-            let question = format!("This deletes the topic {}{whose} and all its messages.", topic.topic);
-            super::consent::to(&living, &question, "nothing was deleted").await?;
-        }
-        delete_named(&living, PLURAL, object, "the topic").await?;
-        let done = gone(&living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {
-            Box::new(
-                Failure::new(
-                    STUCK,
-                    Kind::Timeout,
-                    format!(
-                        "the topic {} is being deleted, but the topic operator has not done it yet",
-                        args.topic
-                    ),
-                )
-                .because(why),
-            )
-        });
-        done.await?;
-        Ok(format!("topic {} is gone", args.topic))
-    })
-    .await
-}
-
 /// Delete a Strimzi resource that the user named: only the one that was read before the question.
 pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, what: &str) -> Result<()> {
     let cx = &living.cx;
@@ -185,6 +152,30 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
     }
 }
 
+/// Whether Kafka has a topic; `None` if its brokers cannot be asked, or do not answer in [`ASK`].
+async fn in_kafka(cx: &Cx, topic: &TopicName) -> Option<bool> {
+    let asked = async {
+        cx.synced(&smoke::KINDS).await;
+        let deadline = tokio::time::Instant::now() + ASK;
+        let mut client = smoke::Brokers::of(cx).ok()?.client(deadline).await.ok()?;
+        client.has_topic(topic.as_str(), deadline).await.ok()
+    };
+    tokio::time::timeout(ASK, asked).await.ok().flatten()
+}
+
+/// A failure with the deepest cause that shows of why the topic or user operator does not do its work.
+pub(super) async fn with_cause(cx: &Cx, failure: Box<Failure>) -> Box<Failure> {
+    if failure.kind != Kind::Timeout {
+        return failure;
+    }
+    cx.synced(&create::KINDS).await;
+    // The operators and their pods; that the topic itself is held is what the failure says.
+    let Some(cause) = Patience::new(Scope::Operator, "").cause(cx) else { return failure };
+    let mut failure = cause.causes.iter().fold(*failure, Failure::because);
+    failure.hints.extend(cause.hints);
+    Box::new(failure)
+}
+
 /// Wait until a resource that was deleted is gone.
 pub(super) async fn gone(
     living: &Living,
@@ -198,7 +189,7 @@ pub(super) async fn gone(
     cx.synced(&[kind]).await;
     let held = std::cell::RefCell::new(String::new());
     let task = if kind == ObservedKind::KafkaTopic { "topic" } else { "user" };
-    living::wait(
+    let gone = living::wait(
         cx,
         task,
         limit,
@@ -215,6 +206,9 @@ pub(super) async fn gone(
             Ok(Doneness::Pending(why))
         },
         || late(held.borrow().clone()),
-    )
-    .await
+    );
+    match gone.await {
+        Err(failure) => Err(with_cause(cx, failure).await),
+        gone => gone,
+    }
 }

@@ -9,21 +9,31 @@ pub(super) use export::{cluster_ca, no_listener, secrets};
 
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, UserDelete, UserVerb};
-use crate::failure::{Failure, Kind, Result};
+use crate::errors::{RESOURCE_PAUSED, USER_LABEL, USER_REFUSED};
+use crate::explain::{self, Answers, Scene, Scope};
+use crate::failure::{Failure, Id, Kind, Result};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 use crate::observe::kafka::Entity;
-use crate::observe::{Kind as ObservedKind, Object};
+use crate::observe::strimzi::KafkaUser;
+use crate::observe::{Kind as ObservedKind, Object, Snapshot};
+use crate::quickstart::patience;
 
 /// The user, or its secret, did not come or go in its time.
 use crate::errors::USER_LATE as LATE;
 /// There is no user of this name.
 pub(crate) use crate::errors::USER_UNKNOWN as UNKNOWN;
+
+/// What keeps the user operator from a user for good.
+const FOR_GOOD: [Id; 2] = [USER_LABEL, RESOURCE_PAUSED];
+/// Why a user has no credentials.
+const NO_CREDENTIALS: [Id; 3] = [USER_LABEL, RESOURCE_PAUSED, USER_REFUSED];
 
 /// The authentication of a user whose certificate is issued by somebody else.
 const TLS_EXTERNAL: &str = "tls-external";
@@ -72,10 +82,7 @@ impl User {
         let text = |at: &str| json.pointer(at).and_then(Value::as_str).filter(|t| !t.is_empty());
         let object = Object::new(json.clone());
         let acls = json.pointer("/spec/authorization/acls").and_then(Value::as_array);
-        let ready = object.observed()
-            && object.condition("Ready").is_some_and(|c| c.is_true())
-            && !object.deleting()
-            && object.label("strimzi.io/cluster").is_some();
+        let reason = KafkaUser(&object).unready();
         Self {
             user: object.name().to_owned(),
             authentication: text("/spec/authentication/type").unwrap_or("none").to_owned(),
@@ -83,8 +90,8 @@ impl User {
             acls: acls.into_iter().flatten().map(acl::short).collect(),
             quotas: json.pointer("/spec/quotas").and_then(Value::as_object).cloned().unwrap_or_default(),
             secret: text("/status/secret").map(str::to_owned),
-            ready,
-            reason: if ready { None } else { Some(reason(&object)) },
+            ready: reason.is_none(),
+            reason,
             made_by_kstrim: mine,
         }
     }
@@ -108,18 +115,21 @@ impl User {
     }
 }
 
-/// Why a user is not ready.
-fn reason(user: &Object) -> String {
-    let refused = user.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating");
-    match refused {
-        _ if user.deleting() => "being deleted".into(),
-        _ if user.label("strimzi.io/cluster").is_none() => {
-            "ignored: it has no label strimzi.io/cluster".into()
-        }
-        Some(refused) if user.observed() => format!("{}: {}", refused.reason, refused.message),
-        _ if !user.has_status() => "waiting for the user operator".into(),
-        _ => "the user operator works on it".into(),
-    }
+/// What keeps the user operator from a user, if anything of its resource does: the failure that a wait for it would
+/// end with.
+fn kept_from(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> {
+    let mut json = user.clone();
+    // An item of a list has no kind.
+    json["kind"] = ObservedKind::KafkaUser.as_str().into();
+    let user = Object::new(json);
+    let subject = format!("user/{}", user.name());
+    let snapshot = Snapshot::of([living.resource.clone(), user]);
+    let expect = patience::expect(&living.cx).scope(Scope::Everything);
+    let answers = Answers::new();
+    let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+    let found =
+        explain::findings(&scene).into_iter().find(|f| f.subject == subject && ids.contains(&f.id))?;
+    Some(Box::new(found.failure()))
 }
 
 /// The users of the Kafka and those that no Kafka takes, with their resources, by name.

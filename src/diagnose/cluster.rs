@@ -51,6 +51,7 @@ const SEEN: [(Kind, &str); 8] = [
 pub async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
     let namespace = request.target.namespace.as_str();
     of_snapshot(bundle, snapshot, namespace);
+    of_operator(bundle, snapshot, request);
     let one = Look { bundle, kubectl };
     let wide =
         WIDE.map(|(group, plural)| one.list(format!("{group}/{plural}"), format!("cluster/{plural}.yaml")));
@@ -78,6 +79,26 @@ fn of_snapshot(bundle: &Bundle, snapshot: &Snapshot, namespace: &str) {
     }
     let events: Vec<&Object> = snapshot.all(Kind::Event).filter(|o| o.namespace() == namespace).collect();
     bundle.log("namespace/events.txt", events_table(&events));
+}
+
+/// The namespace of the operator, where it is another than the Kafka's.
+fn home<'a>(snapshot: &'a Snapshot, request: &Request<'_>) -> Option<&'a str> {
+    let (namespace, cluster) = (request.target.namespace.as_str(), request.target.cluster.as_str());
+    let operator = snapshot.operator_of(namespace, cluster)?;
+    Some(operator.0.namespace()).filter(|home| *home != namespace)
+}
+
+/// An operator of another namespace, which is not ours to look through: its Deployment and its pods.
+fn of_operator(bundle: &Bundle, snapshot: &Snapshot, request: &Request<'_>) {
+    let Some(home) = home(snapshot, request) else { return };
+    let operators = snapshot.operators().filter(|o| o.0.namespace() == home).map(|o| o.0);
+    let pods = snapshot.pods(home).filter(Pod::is_operator).map(|p| p.0);
+    for (file, objects) in [
+        ("operator/deployments.yaml", operators.map(|o| o.json().clone()).collect()),
+        ("operator/pods.yaml", pods.map(|o| o.json().clone()).collect::<Vec<_>>()),
+    ] {
+        add(bundle, file.into(), objects);
+    }
 }
 
 /// Add objects without what nobody reads, and remember their names.
@@ -233,11 +254,13 @@ pub fn event_line(event: &Event<'_>) -> String {
     )
 }
 
-/// Logs of all containers of the namespace's pods: of those that are not ready first, and of a
+/// Logs of all containers of the namespace's pods and of the operator's: of those that are not ready first, and of a
 /// restarted one that of its run before, too.
 async fn logs(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
     let namespace = request.target.namespace.as_str();
-    let mut pods: Vec<Pod<'_>> = snapshot.pods(namespace).collect();
+    let abroad = home(snapshot, request).into_iter();
+    let abroad = abroad.flat_map(|home| snapshot.pods(home).filter(Pod::is_operator));
+    let mut pods: Vec<Pod<'_>> = snapshot.pods(namespace).chain(abroad).collect();
     pods.sort_by_key(|pod| (pod.ready(), pod.0.name().to_owned()));
     let mut wanted = Vec::new();
     for pod in &pods {
@@ -245,21 +268,21 @@ async fn logs(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapsho
             let restarted = container.restarts() > 0 || container.last().is_some();
             for previous in [false, true] {
                 if !previous || restarted {
-                    wanted.push((pod.0.name(), container.name(), previous));
+                    wanted.push((pod.0, container.name(), previous));
                 }
             }
         }
     }
-    let file = |(pod, container, previous): &(&str, &str, bool)| {
-        format!("logs/{pod}/{container}{}.log", if *previous { ".previous" } else { "" })
+    let file = |(pod, container, previous): &(&Object, &str, bool)| {
+        format!("logs/{}/{container}{}.log", pod.name(), if *previous { ".previous" } else { "" })
     };
     for one in wanted.iter().skip(request.limits.logs) {
         bundle.gap(file(one), "there are too many logs");
     }
     let asked = wanted.iter().take(request.limits.logs).map(|one| async move {
         let log = LogRequest {
-            namespace: namespace.to_owned(),
-            pod: one.0.to_owned(),
+            namespace: one.0.namespace().to_owned(),
+            pod: one.0.name().to_owned(),
             container: one.1.to_owned(),
             previous: one.2,
             tail: Some(request.limits.log_lines),

@@ -116,7 +116,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 Finding::new(PAUSED, 76, subject.clone(), says)
                     .evidence(format!("{plural}/{name} annotation {PAUSE}=true"))
                     .hint(format!("resume it: {}", super::topic::annotate(scene, plural, name, PAUSE)))
-                    .certain_after(3),
+                    .set_by_hand(3),
             );
         }
         if number(object.json(), "/spec/replicas") == Some(0) {
@@ -132,7 +132,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     "start it: {}",
                     scene.expect.inside(scene.expect.kubectl("scale --replicas=1").args([plural, name]))
                 ))
-                .certain_after(2),
+                .set_by_hand(2),
             );
         }
     }

@@ -10,9 +10,12 @@ use crate::observe::pod::State;
 
 use crate::errors::BROKER_NOT_READY as BROKER;
 use crate::errors::ENTITY_OPERATOR;
+use crate::errors::ENTITY_OPERATOR_STOPPED as STOPPED;
 
 /// A good one takes 25 s (recording 01), on a busy machine a multiple.
 const PATIENCE_S: u64 = 120;
+/// The operator sets the number of its pods back at its next round, every 120 s.
+const NEXT_ROUND_S: u64 = 150;
 /// A good one takes 15 s (recording 01), with old data or on a busy machine a minute or two; the operator itself
 /// gives up after 300 s.
 const BROKER_PATIENCE_S: u64 = 290;
@@ -21,6 +24,7 @@ const BROKER_USUAL_S: u64 = 45;
 
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[ENTITY_OPERATOR], family: Family::Pods, find: not_ready },
+    Rule { ids: &[STOPPED], family: Family::Pods, find: stopped },
     Rule { ids: &[BROKER], family: Family::Pods, find: broker_not_ready },
 ];
 
@@ -62,6 +66,30 @@ fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         found.push(finding);
     }
+}
+
+/// An entity operator whose Deployment somebody has scaled to 0.
+fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+    let cluster = scene.expect.cluster.as_str();
+    let name = format!("{cluster}-entity-operator");
+    let wanted = scene.kafka().is_some_and(|kafka| kafka.wants_entity_operator());
+    let deployment = scene.snapshot.deployment(&scene.expect.namespace, &name);
+    if !wanted || deployment.is_none_or(|d| d.0.deleting() || d.wanted() > 0) {
+        return;
+    }
+    let start = scene.expect.kubectl("scale --replicas=1").arg(format!("deployment/{name}"));
+    found.push(
+        Finding::new(
+            STOPPED,
+            43,
+            format!("deployment/{name}"),
+            format!("the entity operator of Kafka {cluster} is scaled to 0: nobody looks after its topics and users"),
+        )
+        .evidence(format!("deployments/{name} spec.replicas=0"))
+        .hint(format!("start it again: {}", scene.expect.inside(start)))
+        .hint("the operator does so by itself within two minutes, unless it is stopped or the Kafka is paused")
+        .certain_after(NEXT_ROUND_S),
+    );
 }
 
 fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {

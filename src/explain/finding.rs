@@ -45,6 +45,8 @@ pub struct Finding {
     pub since: Option<Timestamp>,
     /// How long it must hold before it stops a wait; `None`: it never does by itself.
     pub certain_after: Option<Duration>,
+    /// Whether it is what somebody has set: no time changes it, so that a single look at the cluster is certain of it.
+    pub stands: bool,
     /// Younger than that it is what every start goes through: a look at the cluster does not tell of it, a run
     /// that ends just then does.
     pub usual_for: Option<Duration>,
@@ -69,6 +71,7 @@ impl Finding {
             hints: Vec::new(),
             since: None,
             certain_after: None,
+            stands: false,
             usual_for: None,
             depth,
             cure: None,
@@ -116,6 +119,13 @@ impl Finding {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// It stands until somebody changes it; a wait leaves them `seconds` for that.
+    #[must_use]
+    pub fn set_by_hand(mut self, seconds: u64) -> Self {
+        self.stands = true;
+        self.certain_after(seconds)
     }
 
     /// Set since when.

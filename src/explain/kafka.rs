@@ -191,6 +191,6 @@ fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .evidence(format!("kafkas/{cluster} annotation {ANNOTATION}=true"))
         .hint(format!("resume it: {}", super::topic::annotate(scene, "kafka", cluster, ANNOTATION)))
         .since(kafka.paused().and_then(|c| c.last_transition))
-        .certain_after(3),
+        .set_by_hand(3),
     );
 }

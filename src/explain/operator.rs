@@ -105,7 +105,7 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 .arg(format!("deployment/{name}"))
                 .args(["-n", namespace])
         ))
-        .certain_after(2),
+        .set_by_hand(2),
     );
 }
 

@@ -5,9 +5,10 @@ use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
+use crate::failure::Id;
 use crate::observe::kafka::Entity;
 use crate::observe::pod::Pod;
-use crate::observe::strimzi::{KafkaTopic, PAUSE, last_change};
+use crate::observe::strimzi::{KafkaTopic, KafkaUser, last_change};
 use crate::observe::{Kind, Object};
 use crate::words;
 
@@ -18,7 +19,9 @@ use crate::errors::TOPIC_LABEL;
 use crate::errors::TOPIC_REFUSED;
 use crate::errors::TOPIC_REPLICATION;
 use crate::errors::TOPIC_UNSERVED;
+use crate::errors::USER_LABEL;
 use crate::errors::USER_REFUSED;
+use crate::errors::USER_UNSERVED;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -26,7 +29,11 @@ pub(super) const RULES: &[Rule] = &[
         family: Family::Topic,
         find: refused,
     },
-    Rule { ids: &[TOPIC_LABEL, TOPIC_UNSERVED], family: Family::Topic, find: unheard },
+    Rule {
+        ids: &[TOPIC_LABEL, TOPIC_UNSERVED, USER_LABEL, USER_UNSERVED],
+        family: Family::Topic,
+        find: unheard,
+    },
     Rule { ids: &[LEFT_ALONE], family: Family::Topic, find: left_alone },
     Rule { ids: &[USER_REFUSED], family: Family::Topic, find: user },
 ];
@@ -113,52 +120,98 @@ fn operator_serves(scene: &Scene<'_>) -> bool {
     }
 }
 
-/// A topic nobody looks at has no status, for ever.
+/// What tells a topic from a user.
+struct Kindred {
+    what: &'static str,
+    /// As kubectl calls the resource.
+    kind: &'static str,
+    entity: Entity,
+    operator: &'static str,
+    container: &'static str,
+    unlabelled: Id,
+    unserved: Id,
+}
+
+const A_TOPIC: Kindred = Kindred {
+    what: "topic",
+    kind: "kafkatopic",
+    entity: Entity::Topic,
+    operator: "topic operator",
+    container: "topic-operator",
+    unlabelled: TOPIC_LABEL,
+    unserved: TOPIC_UNSERVED,
+};
+
+const A_USER: Kindred = Kindred {
+    what: "user",
+    kind: "kafkauser",
+    entity: Entity::User,
+    operator: "user operator",
+    container: "user-operator",
+    unlabelled: USER_LABEL,
+    unserved: USER_UNSERVED,
+};
+
+/// The topics that matter, and the users where no topic is waited for.
+fn both<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'static Kindred, &'a Object)> {
+    let namespace = scene.expect.namespace.as_str();
+    let users =
+        scene.snapshot.all(Kind::KafkaUser).filter(move |o| o.namespace() == namespace && !o.deleting());
+    let users = users.filter(|_| !expected(scene)).map(|user| (&A_USER, user)).collect::<Vec<_>>();
+    topics(scene).map(|topic| (&A_TOPIC, topic.0)).chain(users)
+}
+
+/// A topic or user nobody looks at has no status, for ever.
 fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = scene.expect.cluster.as_str();
-    for topic in topics(scene).filter(|t| !t.0.has_status()) {
-        let name = topic.0.name();
-        let subject = format!("topic/{name}");
-        let finding = match topic.cluster() {
+    for (of, object) in both(scene).filter(|(_, o)| !o.has_status()) {
+        let Kindred { what, kind, operator, .. } = *of;
+        let name = object.name();
+        let subject = format!("{what}/{name}");
+        let finding = match object.label("strimzi.io/cluster") {
             Some(label) if label == cluster => {
-                let operated = scene.kafka().map(|k| k.operates(Entity::Topic));
+                let operated = scene.kafka().map(|k| k.operates(of.entity));
                 let here = scene.expect.namespace.as_str();
                 let wants = operated.is_none_or(|namespace| namespace == Some(here));
-                if wants && !operator_serves(scene) {
+                // A user operator that is only slow has no id of its own.
+                if wants && (of.entity == Entity::User || !operator_serves(scene)) {
                     continue;
                 }
                 let why = match operated {
-                    Some(None) => "the Kafka has no topic operator".to_owned(),
+                    Some(None) => format!("the Kafka has no {operator}"),
                     Some(Some(other)) if other != here => {
-                        format!("the Kafka's topic operator looks at namespace {other}")
+                        format!("the Kafka's {operator} looks at namespace {other}")
                     }
-                    _ => "the topic operator has not looked at it".to_owned(),
+                    _ => format!("the {operator} has not looked at it"),
                 };
-                Finding::new(TOPIC_UNSERVED, 40, subject, format!("topic {name} is not there: {why}"))
-                    .evidence(format!("kafkatopics/{name} has no status"))
+                Finding::new(of.unserved, 40, subject, format!("{what} {name} is not there: {why}"))
+                    .evidence(format!("{kind}s/{name} has no status"))
                     .hint(format!(
                         "its log: {}",
-                        scene.command(
-                            "logs -c topic-operator",
-                            format!("deployment/{cluster}-entity-operator")
+                        scene.expect.inside(
+                            scene
+                                .expect
+                                .kubectl("logs -c")
+                                .arg(of.container)
+                                .arg(format!("deployment/{cluster}-entity-operator"))
                         )
                     ))
-                    .since(topic.0.created())
+                    .since(object.created())
                     .certain_after(if wants { 30 } else { 3 })
             }
-            // Another Kafka's topic that is that one's to serve.
+            // Another Kafka's, and that one's to serve.
             Some(other) if scene.snapshot.kafka(&scene.expect.namespace, other).is_some() => continue,
             label => {
                 let has = label.map_or("no label".to_owned(), |l| format!("the value {l}"));
                 Finding::new(
-                    TOPIC_LABEL,
+                    of.unlabelled,
                     47,
                     subject,
-                    format!("topic {name} has {has} of strimzi.io/cluster: no topic operator looks at it"),
+                    format!("{what} {name} has {has} of strimzi.io/cluster: no {operator} looks at it"),
                 )
-                .evidence(format!("kafkatopics/{name} has no status and {has} of strimzi.io/cluster"))
-                .hint(format!("make it one of this Kafka's: {}", label_as(scene, "kafkatopic", name)))
-                .since(topic.0.created())
+                .evidence(format!("{kind}s/{name} has no status and {has} of strimzi.io/cluster"))
+                .hint(format!("make it one of this Kafka's: {}", label_as(scene, kind, name)))
+                .since(object.created())
                 .certain_after(2)
             }
         };
@@ -181,23 +234,17 @@ pub(super) fn annotate(scene: &Scene<'_>, kind: &str, name: &str, annotation: &s
 /// Topics and users that somebody has paused, or taken from the topic operator. Only those that are not ready: what
 /// is there stays there.
 fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    const MANAGED: &str = "strimzi.io/managed";
     let cluster = Some(scene.expect.cluster.as_str());
-    let users = scene.snapshot.all(Kind::KafkaUser).filter(|_| !expected(scene));
-    let users = users.filter(|o| o.namespace() == scene.expect.namespace && !o.deleting());
     let ready = |o: &Object| o.observed() && o.condition("Ready").is_some_and(|c| c.is_true());
-    for object in topics(scene).map(|t| t.0).chain(users).filter(|o| o.label("strimzi.io/cluster") == cluster)
-    {
-        let topic = scene
-            .snapshot
-            .topic(object.namespace(), object.name())
-            .is_some_and(|t| t.0.uid() == object.uid());
-        let (what, kind) = if topic { ("topic", "kafkatopic") } else { ("user", "kafkauser") };
-        let (annotation, value) = match (object.annotation(PAUSE), object.annotation(MANAGED)) {
-            (Some("true"), _) => (PAUSE, "true"),
-            (_, Some("false")) if topic => (MANAGED, "false"),
-            _ => continue,
+    for (Kindred { what, kind, entity, .. }, object) in both(scene) {
+        if object.label("strimzi.io/cluster") != cluster {
+            continue;
+        }
+        let left_alone = match entity {
+            Entity::Topic => KafkaTopic(object).left_alone(),
+            Entity::User => KafkaUser(object).left_alone(),
         };
+        let Some((annotation, value)) = left_alone else { continue };
         if ready(object) {
             continue;
         }
@@ -244,6 +291,7 @@ mod tests {
     use super::*;
     use crate::explain::{Answers, Expect, Scope, findings};
     use crate::observe::Snapshot;
+    use crate::observe::strimzi::{MANAGED, PAUSE};
 
     fn told(kafka: &Value, topic: &Value) -> Vec<(&'static str, bool)> {
         let snapshot = Snapshot::of([kafka, topic].map(|json| Object::new(json.clone())));
@@ -274,7 +322,7 @@ mod tests {
         {
             assert_eq!(told(&kafka(operators), &plain), [("KS-TOPIC-UNSERVED", true)]);
         }
-        for annotations in [json!({PAUSE: "true"}), json!({"strimzi.io/managed": "false"})] {
+        for annotations in [json!({PAUSE: "true"}), json!({MANAGED: "false"})] {
             let found = told(&served, &topic(annotations));
             assert_eq!(found[0].0, "KS-RESOURCE-PAUSED");
         }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::rivals;
 use crate::context::Cx;
 use crate::observe::cluster::Deployment;
-use crate::observe::{Kind, Object, Snapshot};
+use crate::observe::{Kind, Object, Snapshot, Version};
+use crate::tool::kubectl::Kubectl;
 
 /// How long what was read is taken for the present.
 const FRESH: Duration = Duration::from_secs(3);
@@ -39,6 +40,20 @@ pub async fn look(cx: &Cx, snapshot: &Snapshot) {
         objects.push(operator);
     }
     cx.abroad.replace(Some((Instant::now(), objects)));
+}
+
+/// The namespace of the operator that looks after a Kafka from another namespace; `None` if none does, or nobody may say.
+pub async fn home(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<String> {
+    let (operators, kafka) = tokio::join!(rivals::listed(kubectl), kafka(kubectl, namespace, cluster));
+    let found = of_another(operators.ok()?, namespace, kafka.as_ref())?;
+    Some(found.namespace().to_owned())
+}
+
+/// The Kafka, whose labels an operator may select by.
+async fn kafka(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Object> {
+    let version = Version::served(&kubectl.find(Version::GROUP).await.ok()??)?;
+    let path = Kind::Kafka.path(version, Some(namespace));
+    kubectl.find(&format!("{path}/{cluster}")).await.ok().flatten().map(Object::new)
 }
 
 /// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list

@@ -11,7 +11,7 @@
 //! `operator` and `kafka` wait for `images` only when images come from archives, since the kubelet cannot pull those
 //! itself.
 
-mod abroad;
+pub mod abroad;
 pub mod apiserver;
 pub mod checks;
 pub mod cluster;

@@ -1,6 +1,7 @@
 //! The end: Kafka Ready at its current generation, the operator Available, the topic Ready, and
 //! `minikube start` through.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -9,6 +10,8 @@ use super::patience::Patience;
 use crate::component;
 use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
+use crate::errors::RESOURCE_PAUSED;
+use crate::event::Event;
 use crate::explain::{Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
 use crate::names::ComponentName;
@@ -22,6 +25,8 @@ type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 pub struct Ready {
     needs: Vec<&'static str>,
     patience: Patience,
+    /// Whether it was told that the topic is left alone.
+    told: Cell<bool>,
     /// Of what stands beside the Kafka, whether or not this run was asked for it.
     beside: Vec<(ComponentName, Patience)>,
 }
@@ -35,7 +40,33 @@ impl Ready {
         }
         let what = "the cluster did not become ready";
         let beside = component::TABLE.iter().map(|c| (c.name, Patience::new(Scope::Component(c.pods), what)));
-        Self { needs, patience: Patience::new(Scope::Topic, what), beside: beside.collect() }
+        Self {
+            needs,
+            patience: Patience::new(Scope::Topic, what),
+            told: Cell::default(),
+            beside: beside.collect(),
+        }
+    }
+}
+
+impl Ready {
+    /// Whether somebody keeps the topic operator from the topic, which no time changes. The smoke test has passed: the
+    /// brokers have the topic.
+    fn topic_is_left_alone(&self, cx: &Cx, snapshot: &Snapshot) -> bool {
+        let name = cx.topic_resource.borrow();
+        let topic = name.as_deref().and_then(|name| snapshot.topic(cx.namespace(), name));
+        let Some(topic) = topic.filter(|t| !t.ready() && !t.0.deleting()) else { return false };
+        let Some((annotation, value)) = topic.left_alone() else { return false };
+        if !self.told.replace(true) {
+            let message = format!(
+                "the topic {} is used as it is: the annotation {annotation}={value} of its KafkaTopic keeps the topic \
+                 operator from it",
+                topic.topic()
+            );
+            let id = Some(RESOURCE_PAUSED.to_string());
+            cx.emit.send(Event::Warning { task: Some("ready".to_owned()), id, message });
+        }
+        true
     }
 }
 
@@ -57,7 +88,10 @@ impl Task<Cx> for Ready {
             ])
             .await;
         let mut looks: Vec<Look> = vec![ready::kafka, ready::operator];
-        if cx.topic_resource.borrow().is_some() && super::topic::is_operated(cx, &snapshot) {
+        if cx.topic_resource.borrow().is_some()
+            && super::topic::is_operated(cx, &snapshot)
+            && !self.topic_is_left_alone(cx, &snapshot)
+        {
             looks.push(ready::topic);
         }
         for look in looks {

@@ -49,13 +49,13 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) ->
 }
 
 /// An operator of another namespace looks after this one already: a second one would undo its work.
-pub fn looked_after(cx: &Cx, what: &str) -> Box<Failure> {
-    let (namespace, up) = (cx.namespace(), up(cx));
+pub fn looked_after(target: &Target, what: &str) -> Box<Failure> {
+    let namespace = &target.namespace;
     let message = format!("{what} looks after namespace {namespace}, and kstrim did not create it");
     Box::new(
         Failure::new(ELSEWHERE, Kind::Foreign, message)
             .because("two operators of one namespace undo each other's work")
-            .hint(format!("use that one, and install none: {up} --adopt"))
+            .hint(format!("use that one, and install none: {}", up_of(target).arg("--adopt")))
             .hint("or restrict it to other namespaces by its variable STRIMZI_NAMESPACE"),
     )
 }

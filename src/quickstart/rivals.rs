@@ -10,6 +10,7 @@ use crate::failure::Result;
 use crate::observe::cluster::Deployment;
 use crate::observe::object::text;
 use crate::observe::{ApiError, Object};
+use crate::tool::kubectl::Kubectl;
 
 /// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
 /// identify it.
@@ -20,7 +21,15 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 /// # Errors
 /// What the API server refuses.
 pub async fn all(cx: &Cx) -> std::result::Result<Vec<Value>, ApiError> {
-    let mut found = cx.kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
+    listed(&cx.kubectl).await
+}
+
+/// The same without a run.
+///
+/// # Errors
+/// As [`all`].
+pub async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
+    let mut found = kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
     let items = found.get_mut("items").and_then(Value::as_array_mut);
     let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
     Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
@@ -37,7 +46,9 @@ pub fn settle(cx: &Cx, operators: &[Value]) -> Result<()> {
         return Ok(());
     }
     match abroad::of_another(operators.to_vec(), cx.namespace(), None) {
-        Some(found) if !cx.settings.adopt => Err(refused::looked_after(cx, &abroad::named(&found))),
+        Some(found) if !cx.settings.adopt => {
+            Err(refused::looked_after(&cx.settings.target, &abroad::named(&found)))
+        }
         // It is used: none is installed beside it.
         _ => Ok(()),
     }

@@ -159,7 +159,7 @@ fn note(cx: &Cx, creating: Option<String>) -> Result<()> {
 /// The resource of the run's topic: one of this Kafka, found by the topic's name in Kafka.
 ///
 /// # Errors
-/// [`RESOURCE_TAKEN`]: the name of the resource belongs to another Kafka's topic.
+/// [`RESOURCE_TAKEN`]: the name of the resource belongs to another topic, of this Kafka or of another.
 fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>>> {
     let name = cx.settings.topic.as_str();
     let inside = |o: &&Object| o.namespace() == cx.namespace();
@@ -172,10 +172,16 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
         return Ok(None);
     };
     let owner = named.cluster().filter(|owner| *owner != cx.cluster());
-    let Some(owner) = owner.filter(|owner| snapshot.kafka(cx.namespace(), owner).is_some()) else {
-        return Ok(Some(named));
+    let owner = owner.filter(|owner| snapshot.kafka(cx.namespace(), owner).is_some());
+    let resource = named.0.name();
+    let message = match owner {
+        Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka {owner}"),
+        // One that is being deleted leaves its name.
+        None if named.topic() != name && !named.0.deleting() => {
+            format!("the KafkaTopic {resource} is that of the topic {}", named.topic())
+        }
+        None => return Ok(Some(named)),
     };
-    let message = format!("the KafkaTopic {} belongs to the Kafka {owner}", named.0.name());
     Err(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
             .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))

@@ -167,6 +167,9 @@ fn verdict(scene: &Scene<'_>, first_seen: &mut FirstSeen) -> Verdict {
 
 fn level(finding: &explain::Finding, now: Timestamp, first_seen: &FirstSeen) -> Level {
     let Some(after) = finding.certain_after else { return Level::Warning };
+    if finding.stands {
+        return Level::Cause;
+    }
     let seen = first_seen.get(&(finding.id, finding.subject.clone())).copied();
     let since = finding.since.into_iter().chain(seen).min().unwrap_or(now);
     let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);

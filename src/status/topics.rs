@@ -25,27 +25,9 @@ pub(super) fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {
                 topic: topic.to_owned(),
                 partitions: json.pointer("/spec/partitions").and_then(Value::as_i64),
                 replicas: json.pointer("/spec/replicas").and_then(Value::as_i64),
-                ready: t.ready() && !t.0.deleting() && t.cluster().is_some(),
-                reason: topic_reason(&t),
+                ready: t.unready().is_none(),
+                reason: t.unready(),
             }
         })
         .collect()
-}
-
-fn topic_reason(topic: &KafkaTopic<'_>) -> Option<String> {
-    if topic.0.deleting() {
-        return Some("being deleted".into());
-    }
-    if topic.cluster().is_none() {
-        return Some("ignored: it has no label strimzi.io/cluster".into());
-    }
-    if topic.ready() {
-        return None;
-    }
-    Some(match topic.refused() {
-        Some(refused) if refused.message.is_empty() => refused.reason.to_owned(),
-        Some(refused) => format!("{}: {}", refused.reason, refused.message),
-        None if !topic.0.has_status() => "waiting for the topic operator".into(),
-        None => "the topic operator works on it".into(),
-    })
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::doctor;
 use crate::harness::{Scenario, Test};
 use crate::support::{
     KAFKA, PROFILE, apply_foreign, empty_cluster, events, failure, fresh, install, kstrim, kubectl, quick,
     ready, told, until,
 };
+use crate::{diagnose, doctor};
 
 const QUOTA: &str =
     r#"pods "{pod}" is forbidden: failed quota: team: must specify limits.cpu for: strimzi-cluster-operator"#;
@@ -259,6 +259,17 @@ fn an_operator_elsewhere_under_another_name_is_the_operator() {
         test.args(set.iter().chain(&target)).run().expect(0);
         let kafka = test.object(PROFILE, "kafkas.kafka.strimzi.io/team-a/events");
         assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.hours"], 24, "{}", kafka["spec"]);
+        let operator = &doctor::check(&document, "strimzi.operator")["problem"];
+        assert_eq!(operator["id"], "KS-OPERATOR-ELSEWHERE", "{operator}");
+        // Its log and its pod are where it is.
+        let logs = test.args(["logs", "--component", "operator", "--tail", "1"].iter().chain(&target)).run();
+        assert!(logs.expect(0).stdout.contains("operator"), "{name}");
+        let logs = test.args(["logs", "--tail", "1"].iter().chain(&target)).run().expect(0);
+        assert!(logs.stdout.lines().any(|line| line.starts_with("operator")), "{}", logs.stdout);
+        let (_, archive) = diagnose::diagnose(&mut test, &target);
+        assert!(archive.order.iter().any(|f| f.starts_with(&format!("logs/{name}-"))), "{:?}", archive.order);
+        assert!(archive.get("operator/pods.yaml").contains(name));
+        assert!(archive.get("operator/deployments.yaml").contains(name));
         // Without consent nothing is installed beside it, and with it neither.
         let operators = |test: &Test| -> Vec<String> {
             let objects = test.objects(PROFILE);

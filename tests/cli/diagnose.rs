@@ -12,8 +12,8 @@ use crate::harness::{Action, Crash, Engine, Fault, Host, ProfileSeed, Run, Test}
 use crate::support::{apply_foreign, fresh, kubectl, ready, until, written};
 
 /// An archive's files in their order, by their name below its folder.
-struct Archive {
-    order: Vec<String>,
+pub struct Archive {
+    pub order: Vec<String>,
     files: BTreeMap<String, String>,
 }
 
@@ -39,7 +39,7 @@ impl Archive {
     }
 
     #[track_caller]
-    fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         self.files.get(name).unwrap_or_else(|| panic!("no {name} in {:#?}", self.order))
     }
 
@@ -57,7 +57,7 @@ impl Archive {
 
 /// Run it, and open what it wrote.
 #[track_caller]
-fn diagnose(test: &mut Test, args: &[&str]) -> (Run, Archive) {
+pub fn diagnose(test: &mut Test, args: &[&str]) -> (Run, Archive) {
     let run = test.args(["diagnose"].iter().chain(args)).run().expect(0);
     assert_eq!(run.stdout.lines().count(), 1, "the path alone: {}", run.stdout);
     let path = test.work().join(run.stdout.trim());

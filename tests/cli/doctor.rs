@@ -426,7 +426,68 @@ fn a_paused_kafka_of_somebody_elses_doing_is_told_and_left() {
         ["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p"].map(str::to_owned).into();
     words.push(paused);
     support::kubectl_words(&test, words).expect(0);
-    let document = doctor(&mut test, &["--fix", "--yes"], 0);
-    assert_eq!(verdicts(&document)["kafka.ready"], "warning KS-KAFKA-PAUSED");
+    // Time changes nothing about it, so it is no suspicion, not even in its first second.
+    let document = doctor(&mut test, &["--fix", "--yes"], 1);
+    assert_eq!(verdicts(&document)["kafka.ready"], "failed KS-KAFKA-PAUSED");
     assert_eq!(fixes(&document), [""; 0]);
+    let status = test.args(["status"]).run().stdout;
+    let (before, after) = status.split_once("KS-KAFKA-PAUSED").expect("the finding");
+    assert!(!before.contains("MAY PASS BY ITSELF") && !after.contains("KS-KAFKA-PAUSED"), "{status}");
+}
+
+/// What up would refuse for the same flags.
+#[test]
+fn what_up_refuses_of_the_settings_doctor_refuses_too() {
+    for (flag, value, check, id) in [
+        ("--driver", "nonsense", "engine.driver", "KS-DRIVER"),
+        ("--mirror", "nope", "network.mirror", "KS-DOWNLOAD-MIRROR"),
+    ] {
+        let mut test = support::fresh();
+        let document = doctor(&mut test, &[flag, value], 1);
+        assert_eq!(verdicts(&document)[check], format!("failed {id}"));
+        let run = test.args(["up", flag, value, "-o", "json"]).run().expect(2);
+        assert_eq!(support::failure(&run.json_lines()), id);
+    }
+    // Before the machine is created for it.
+    let mut test = support::fresh();
+    test.args(["up", "--mirror", "nope"]).run().expect(2);
+    assert_eq!(support::written(&test), [""; 0]);
+}
+
+/// The smoke test that up ends with needs such a listener; the one that is asked for fails by it.
+#[test]
+fn a_kafka_that_only_users_may_use_cannot_be_proven() {
+    let mut test = support::ready();
+    let listeners = json!([{"name": "mtls", "port": 9093, "type": "internal", "tls": true,
+        "authentication": {"type": "tls"}}]);
+    let patch = json!({"spec": {"kafka": {"listeners": listeners}}}).to_string();
+    support::kubectl(&test, &format!("patch kafka my-cluster -n kafka --type=merge -p {patch}")).expect(0);
+    support::until(&test, "the Kafka is ready", |test| {
+        let kafka = test.object(support::PROFILE, support::KAFKA);
+        kafka["status"]["observedGeneration"] == kafka["metadata"]["generation"]
+            && kafka["status"]["conditions"].to_string().contains(r#""type":"Ready""#)
+    });
+    let document = doctor(&mut test, &[], 0);
+    assert_eq!(verdicts(&document)["kafka.smoke"], "warning KS-NO-PLAIN-LISTENER");
+    let document = doctor(&mut test, &["--smoke"], 1);
+    assert_eq!(verdicts(&document)["kafka.smoke"], "failed KS-NO-PLAIN-LISTENER");
+    assert_eq!(support::failure(&support::events(&mut test, ["up"], 6)), "KS-NO-PLAIN-LISTENER");
+}
+
+/// Somebody keeps the operator from the topic, on purpose, and the brokers have it: a warning, for both.
+#[test]
+fn a_topic_that_is_left_alone_keeps_nothing_from_its_end() {
+    for annotation in ["strimzi.io/managed=false", "strimzi.io/pause-reconciliation=true"] {
+        let mut test = support::ready();
+        support::kubectl(&test, &format!("annotate kafkatopic my-topic -n kafka {annotation}")).expect(0);
+        support::until(&test, "the topic operator has seen it", |test| {
+            let topic = test.object(support::PROFILE, support::TOPIC);
+            topic["status"]["conditions"][0]["type"] != "Ready"
+        });
+        let document = doctor(&mut test, &[], 0);
+        assert_eq!(verdicts(&document)["kafka.topics"], "warning KS-RESOURCE-PAUSED");
+        let lines = support::events(&mut test, ["up"], 0);
+        let warning = lines.iter().find(|l| l["id"] == "KS-RESOURCE-PAUSED").expect("a warning");
+        assert!(warning["message"].as_str().is_some_and(|m| m.contains(annotation)), "{warning}");
+    }
 }

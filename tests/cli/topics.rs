@@ -1,9 +1,15 @@
 //! `kstrim topic`: topics come, are told of, and go; what cannot be is refused before anything is done.
 
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::Test;
-use crate::support::{PROFILE, apply_foreign, events, failure, fresh, kstrim, ready, told, written};
+use crate::support::{
+    PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ready, told, until, written,
+};
 
 fn key(resource: &str) -> String {
     format!("kafkatopics.kafka.strimzi.io/kafka/{resource}")
@@ -186,4 +192,134 @@ fn internal_topics_are_shown_only_when_asked_for() {
     assert_eq!(names(&json_of(&mut test, ["status", "--internal-topics"])["topics"]), all);
     let text = kstrim(&mut test, ["status"]).expect(0).stdout;
     assert!(text.contains("my-topic") && !text.contains("__"), "{text}");
+}
+
+fn theirs(resource: &str, spec: Value) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic", "spec": spec,
+        "metadata": {"name": resource, "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}}})
+}
+
+/// Whether the brokers have a topic.
+fn in_kafka(test: &Test, topic: &str) -> bool {
+    test.world_dir().join("broker/topics").join(topic).exists()
+}
+
+/// Of a topic that it does not manage the topic operator deletes the resource and nothing else.
+#[test]
+fn a_topic_that_kafka_would_keep_is_not_deleted() {
+    let mut test = ready();
+    kubectl(&test, "annotate kafkatopic my-topic -n kafka strimzi.io/managed=false").expect(0);
+    let lines = events(&mut test, ["topic", "delete", "my-topic", "--yes"], 3);
+    assert_eq!(failure(&lines), "KS-RESOURCE-PAUSED");
+    let told = told(&lines);
+    assert!(told.contains("annotate kafkatopic my-topic strimzi.io/managed- -n kafka"), "{told}");
+    assert!(test.object(PROFILE, &key("my-topic")).is_object() && in_kafka(&test, "my-topic"));
+    assert_eq!(written(&test), Vec::<String>::new());
+    kubectl(&test, "annotate kafkatopic my-topic -n kafka strimzi.io/managed-").expect(0);
+    events(&mut test, ["topic", "delete", "my-topic", "--yes"], 0);
+    assert!(!in_kafka(&test, "my-topic"));
+}
+
+/// The resource is gone as soon as its finalizer is; the topic, when the brokers do not have it any more.
+#[test]
+fn gone_is_what_kafka_does_not_have() {
+    let mut test = ready();
+    apply_foreign(&test, &[theirs("another", json!({"topicName": "my-topic"}))]);
+    kubectl(&test, "wait kafkatopic/another -n kafka --for=condition=Ready=False --timeout=10s").expect(0);
+    // As the topic operator makes it again for the other resource.
+    let (done, folder) = (AtomicBool::new(false), test.world_dir().join("broker/topics/my-topic"));
+    let meta = fs::read(folder.join("meta.json")).expect("the topic");
+    let lines = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                if !folder.join("meta.json").exists() {
+                    let _ =
+                        fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("meta.json"), &meta));
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let lines = test
+            .args(["topic", "delete", "my-topic", "--yes", "--timeout", "2s", "-o", "json"])
+            .run()
+            .json_lines();
+        done.store(true, Ordering::Relaxed);
+        lines
+    });
+    assert_eq!(failure(&lines), "KS-TOPIC-STUCK", "{lines:#?}");
+    let told = told(&lines);
+    assert!(told.contains("the KafkaTopic my-topic is gone, but Kafka still has the topic"), "{told}");
+    assert!(told.contains("the KafkaTopic another describes it, too"), "{told}");
+}
+
+/// The resource that describes a topic may have any name.
+#[test]
+fn a_topic_is_waited_for_by_the_name_of_its_resource() {
+    let mut test = ready();
+    let refused = theirs("r3", json!({"topicName": "slow3", "config": {"bogus.setting": "1"}}));
+    apply_foreign(&test, &[refused, theirs("r4", json!({"topicName": "slow4"}))]);
+    let lines = events(&mut test, ["topic", "create", "slow3", "--timeout", "20s"], 1);
+    assert_eq!(failure(&lines), "KS-TOPIC-CONFIG");
+    let lines = events(&mut test, ["topic", "create", "slow4", "--timeout", "20s"], 0);
+    assert!(!lines.iter().any(|l| l["message"] == "topic slow4: not there yet"), "{lines:#?}");
+}
+
+/// The resource of the name that kstrim would choose describes another topic.
+#[test]
+fn up_does_not_take_another_topics_resource_for_its_own() {
+    let mut test = ready();
+    events(&mut test, ["topic", "delete", "my-topic", "--yes"], 0);
+    apply_foreign(&test, &[theirs("my-topic", json!({"topicName": "other"}))]);
+    let lines = events(&mut test, ["up"], 5);
+    assert_eq!(failure(&lines), "KS-TOPIC-RESOURCE-TAKEN");
+    let told = told(&lines);
+    assert!(told.contains("is that of the topic other") && told.contains("--topic another-name"), "{told}");
+}
+
+/// Time changes nothing about what somebody keeps the operator from.
+#[test]
+fn what_is_left_alone_is_not_said_to_be_worked_on() {
+    let mut test = ready();
+    apply_foreign(&test, &[theirs("stray", json!({"partitions": 1}))]);
+    for (annotation, condition, words) in [
+        ("strimzi.io/managed=false", "Unmanaged", "not managed"),
+        ("strimzi.io/pause-reconciliation=true", "ReconciliationPaused", "paused"),
+    ] {
+        kubectl(&test, &format!("annotate kafkatopic stray -n kafka {annotation}")).expect(0);
+        kubectl(&test, &format!("wait kafkatopic/stray -n kafka --for=condition={condition} --timeout=10s"))
+            .expect(0);
+        for args in [&["topic", "list"][..], &["topic", "describe", "stray"], &["status"]] {
+            let text = test.args(args.iter().copied()).run().expect(0).stdout;
+            assert!(text.contains(words) && !text.contains("works on it"), "{args:?}: {text}");
+        }
+        let name = annotation.split_once('=').expect("a value").0;
+        kubectl(&test, &format!("annotate kafkatopic stray -n kafka {name}-")).expect(0);
+    }
+}
+
+/// Somebody has scaled it to 0: each command that waits for it says so.
+#[test]
+fn an_entity_operator_that_is_scaled_to_0_is_named() {
+    let mut test = ready();
+    let none = r#"{"spec":{"replicas":0}}"#;
+    kubectl(&test, &format!("patch deployment my-cluster-entity-operator -n kafka --type=merge -p {none}"))
+        .expect(0);
+    kubectl(&test, "delete pod -n kafka -l strimzi.io/component-type=entity-operator --wait=false").expect(0);
+    until(&test, "its pod is gone", |test| {
+        !test.objects(PROFILE).to_string().contains("\"pods/kafka/my-cluster-entity-operator")
+    });
+    let hint = "scale --replicas=1 deployment/my-cluster-entity-operator -n kafka";
+    for (args, id) in [
+        (["topic", "create", "orders", "--timeout", "2s", "-o", "json"].as_slice(), "KS-TOPIC-LATE"),
+        (&["topic", "delete", "my-topic", "--yes", "--timeout", "2s", "-o", "json"], "KS-TOPIC-STUCK"),
+        (&["user", "create", "app", "--timeout", "2s", "-o", "json"], "KS-USER-LATE"),
+    ] {
+        let lines = test.args(args.iter().copied()).run().expect(4).json_lines();
+        assert_eq!(failure(&lines), id);
+        let told = told(&lines);
+        assert!(told.contains("is scaled to 0") && told.contains(hint), "{told}");
+        assert!(!told.contains("logs -c"), "it has no log: {told}");
+    }
+    let status = kstrim(&mut test, ["status"]).stdout;
+    assert!(status.contains("KS-ENTITY-OPERATOR-STOPPED"), "{status}");
 }

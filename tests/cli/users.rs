@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::harness::Test;
-use crate::support::{KAFKA, PROFILE, events, failure, kstrim, ready, same, state, told, written};
+use crate::support::{
+    KAFKA, PROFILE, apply_foreign, events, failure, kstrim, kubectl, ready, same, state, told, written,
+};
 
 fn key(user: &str) -> String {
     format!("kafkausers.kafka.strimzi.io/kafka/{user}")
@@ -150,4 +152,52 @@ fn who_gets_no_credentials_is_told_at_once() {
         let secret = shown.lines().find(|line| line.starts_with("Secret")).expect("a line");
         assert!(secret.contains("none: "), "{shown}");
     }
+}
+
+fn theirs(name: &str, labels: Value) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
+        "metadata": {"name": name, "namespace": "kafka", "labels": labels},
+        "spec": {"authentication": {"type": "tls"}}})
+}
+
+/// No user operator looks at a KafkaUser without the label: waiting is in vain.
+#[test]
+fn a_user_that_no_operator_looks_at_is_told_at_once() {
+    let mut test = ready();
+    apply_foreign(&test, &[theirs("stray", json!({}))]);
+    let hint = "label --overwrite kafkauser stray strimzi.io/cluster=my-cluster -n kafka";
+    let lines = events(&mut test, ["user", "create", "stray", "--timeout", "20s"], 1);
+    assert_eq!(failure(&lines), "KS-USER-LABEL");
+    assert!(told(&lines).contains(hint), "{}", told(&lines));
+    for args in [&["user", "show", "stray", "--export", "d"][..], &["user", "show", "stray", "--reveal"]] {
+        let run = test.args(args.iter().copied()).run().expect(1);
+        assert!(
+            run.stderr.contains("KS-USER-LABEL") && run.stderr.contains(hint),
+            "{args:?}: {}",
+            run.stderr
+        );
+    }
+    for args in ["status", "doctor"] {
+        let text = test.args([args]).run().expect(0).stdout;
+        assert!(text.contains("KS-USER-LABEL"), "{args}: {text}");
+    }
+    kubectl(&test, "label --overwrite kafkauser stray strimzi.io/cluster=my-cluster -n kafka").expect(0);
+    events(&mut test, ["user", "create", "stray"], 0);
+}
+
+/// A paused user has credentials only when somebody lets the operator go on.
+#[test]
+fn a_paused_user_is_not_said_to_be_worked_on() {
+    let mut test = ready();
+    let mut user = theirs("paused", json!({"strimzi.io/cluster": "my-cluster"}));
+    user["metadata"]["annotations"] = json!({"strimzi.io/pause-reconciliation": "true"});
+    apply_foreign(&test, &[user]);
+    kubectl(&test, "wait kafkauser/paused -n kafka --for=condition=ReconciliationPaused --timeout=10s")
+        .expect(0);
+    for args in [&["user", "list"][..], &["user", "show", "paused"]] {
+        let text = test.args(args.iter().copied()).run().expect(0).stdout;
+        assert!(text.contains("paused:") && !text.contains("works on it"), "{args:?}: {text}");
+    }
+    let run = kstrim(&mut test, ["user", "show", "paused", "--reveal"]).expect(1);
+    assert!(run.stderr.contains("KS-RESOURCE-PAUSED"), "{}", run.stderr);
 }

@@ -13,6 +13,20 @@ use crate::{managed, pods};
 /// The finalizer that holds a topic until its operator has seen the deletion.
 const FINALIZER: &str = "strimzi.io/topic-operator";
 
+/// What the status says of a resource that somebody took from its operator.
+const HELD: [&str; 2] = ["Unmanaged", "ReconciliationPaused"];
+const PAUSED: &str = HELD[1];
+
+/// Which of them holds.
+fn held(object: &Value) -> Option<&'static str> {
+    let annotations = &object["metadata"]["annotations"];
+    match annotations {
+        _ if annotations["strimzi.io/managed"] == "false" => Some(HELD[0]),
+        _ if annotations["strimzi.io/pause-reconciliation"] == "true" => Some(PAUSED),
+        _ => None,
+    }
+}
+
 /// One step of both.
 pub fn run(c: &mut Cluster) {
     for key in c.keys("kafkatopics.kafka.strimzi.io", "") {
@@ -58,7 +72,9 @@ fn lock(c: &Cluster) -> fs::File {
 
 fn topic(c: &mut Cluster, key: &str) {
     let settled = |topic: &&Value| {
+        let told = HELD.into_iter().find(|held| text(topic, "/status/conditions/0/type") == *held);
         topic["status"]["observedGeneration"] == topic["metadata"]["generation"]
+            && held(topic) == told
             && !topic["metadata"]["deletionTimestamp"].is_string()
     };
     let Some(topic) = c.get(key).filter(|topic| !settled(topic)).cloned() else { return };
@@ -75,7 +91,8 @@ fn topic(c: &mut Cluster, key: &str) {
     let file = folder.join("meta.json");
     // If several resources describe one topic, the first one manages it.
     let manager = manager(c, &topic, &cluster, &name);
-    let managed = topic["metadata"]["annotations"]["strimzi.io/managed"] != "false";
+    let held = held(&topic);
+    let managed = held != Some("Unmanaged");
     if topic["metadata"]["deletionTimestamp"].is_string() {
         if c.elapsed(&uid, "deleted", wait) {
             let lock = lock(c);
@@ -92,17 +109,14 @@ fn topic(c: &mut Cluster, key: &str) {
         return;
     }
     let generation = topic["metadata"]["generation"].as_u64().unwrap_or(1);
-    if topic["status"]["observedGeneration"].as_u64() == Some(generation)
-        || !c.elapsed(&uid, &format!("generation {generation}"), wait)
-    {
+    if !c.elapsed(&uid, &format!("generation {generation} {}", held.unwrap_or("")), wait) {
         return;
     }
-    if !managed {
+    if let Some(held) = held {
         let time = c.fine_time();
         c.update(key, |o| {
-            let unmanaged = json!({"lastTransitionTime": time, "status": "True", "type": "Unmanaged"});
-            o["status"] =
-                json!({"conditions": [unmanaged], "observedGeneration": generation, "topicName": name});
+            let held = json!({"lastTransitionTime": time, "status": "True", "type": held});
+            o["status"] = json!({"conditions": [held], "observedGeneration": generation, "topicName": name});
         });
         return;
     }
@@ -223,9 +237,20 @@ fn user(c: &mut Cluster, key: &str) {
     let uid = text(&user, "/metadata/uid").to_owned();
     let ns = text(&user, "/metadata/namespace");
     let generation = user["metadata"]["generation"].as_u64().unwrap_or(1);
-    if user["status"]["observedGeneration"].as_u64() == Some(generation)
-        || !c.elapsed(&uid, &format!("generation {generation}"), c.scenario.timings.topic)
+    let paused = held(&user) == Some(PAUSED);
+    let told = text(&user, "/status/conditions/0/type") == PAUSED;
+    if user["status"]["observedGeneration"].as_u64() == Some(generation) && paused == told
+        || !c.elapsed(&uid, &format!("generation {generation} {paused}"), c.scenario.timings.topic)
     {
+        return;
+    }
+    if paused {
+        let time = c.fine_time();
+        c.update(key, |o| {
+            let paused = json!({"lastTransitionTime": time, "status": "True", "type": PAUSED});
+            o["status"]["conditions"] = json!([paused]);
+            o["status"]["observedGeneration"] = json!(generation);
+        });
         return;
     }
     let kafka = c.get(&format!("kafkas.kafka.strimzi.io/{ns}/{cluster}"));

@@ -498,6 +498,46 @@ fn topics_users_and_namespaces() {
 }
 
 #[test]
+fn users_that_nobody_looks_at() {
+    let user = |label: Option<&str>, status: Value| {
+        let labels = label.map_or(json!({}), |label| json!({"strimzi.io/cluster": label}));
+        let metadata = json!({"name": "u", "namespace": "kafka", "creationTimestamp": T0, "labels": labels});
+        json!({"kind": "KafkaUser", "metadata": metadata, "status": status})
+    };
+    let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Everything);
+    let ids = |objects: Vec<Value>| {
+        let found = look(objects, &expect, &Answers::new());
+        found.into_iter().filter(|f| f.subject == "user/u").map(|f| f.id.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(with([user(None, json!({}))])), ["KS-USER-LABEL"]);
+    assert_eq!(ids(with([user(Some("gone"), json!({}))])), ["KS-USER-LABEL"]);
+    // The Kafka of these rows has a topic operator only.
+    assert_eq!(ids(with([user(Some("my-cluster"), json!({}))])), ["KS-USER-UNSERVED"]);
+    let other =
+        json!({"kind": "Kafka", "metadata": {"name": "other", "namespace": "kafka"}, "spec": {"kafka": {}}});
+    assert_eq!(ids(with([user(Some("other"), json!({})), other])), [""; 0], "that one's to serve");
+    // Strimzi's user operator can run by itself, and selects by other labels then.
+    let served = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+    assert_eq!(ids(with([user(None, served)])), [""; 0]);
+}
+
+#[test]
+fn an_entity_operator_that_is_scaled_to_0() {
+    let deployment = |name: &str, replicas: u8| {
+        json!({"kind": "Deployment", "metadata": {"name": name, "namespace": "kafka", "creationTimestamp": T0},
+            "spec": {"replicas": replicas}})
+    };
+    let stopped =
+        |objects: Vec<Value>| causes(objects).iter().any(|(id, _)| *id == "KS-ENTITY-OPERATOR-STOPPED");
+    assert!(stopped(with([deployment("my-cluster-entity-operator", 0)])));
+    assert!(!stopped(with([deployment("my-cluster-entity-operator", 1)])));
+    assert!(!stopped(with([deployment("other-entity-operator", 0)])));
+    let mut without = with([deployment("my-cluster-entity-operator", 0)]);
+    without[1]["spec"].as_object_mut().unwrap().remove("entityOperator");
+    assert!(!stopped(without), "left of an earlier specification");
+}
+
+#[test]
 fn the_judge_wants_time_and_names_the_deepest() {
     let objects = unschedulable("0/1 nodes are available: 1 Insufficient memory.");
     let snapshot = Snapshot::of(objects.into_iter().map(Object::new));

@@ -12,7 +12,7 @@ use super::line::{self, Line, Merger, Seen};
 use super::source::{Key, Source, Stage};
 use super::{AWAY, Reading, Screen, line_of};
 use crate::failure::Result;
-use crate::observe::{Kind, Store, Version, Watcher};
+use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
 use crate::tool::kubectl::Kubectl;
 use crate::tool::logs::LogRequest;
 
@@ -45,15 +45,18 @@ impl Drop for Tailed {
 /// # Errors
 /// `KS-NO-CLUSTER` when the API server is away for too long.
 pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut Screen) -> Result<()> {
-    let store = Rc::new(Store::new());
-    let namespace = reading.target.namespace.as_str();
-    let kinds = [Kind::Pod];
-    let watcher =
-        Watcher::start(reading.kubectl.clone(), kinds, Version::default(), namespace, store.clone());
+    let places = [Some(reading.target.namespace.as_str()), reading.home.get().map(String::as_str)];
+    let watched = places.into_iter().flatten().map(|namespace| {
+        let store = Rc::new(Store::new());
+        let (kubectl, kinds) = (reading.kubectl.clone(), [Kind::Pod]);
+        (Watcher::start(kubectl, kinds, Version::default(), namespace, store.clone()), store)
+    });
+    let (watchers, stores): (Vec<_>, Vec<_>) = watched.unzip();
+    let pods = Pods(stores.into());
     let (send, mut lines) = mpsc::channel(ON_THE_WAY);
     let mut begun: BTreeMap<Key, Seen> = seen.into_iter().collect();
     let mut tailed: BTreeMap<Key, Tailed> = BTreeMap::new();
-    let (mut merger, mut looked, mut first) = (Merger::default(), 0, true);
+    let (mut merger, mut looked, mut first) = (Merger::default(), pods.unseen(), true);
     let mut answered = Instant::now();
     let mut away = false;
     let mut tick = tokio::time::interval(TICK);
@@ -66,7 +69,7 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             }
             _ = tick.tick() => {}
             // This wait is also what makes the store watch, and not only list.
-            _ = store.newer_than(looked) => {}
+            () = pods.newer_than(&looked) => {}
         }
         for line in merger.due(Instant::now()) {
             screen.line(&line).await;
@@ -74,9 +77,9 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
         if screen.gone() {
             return Ok(());
         }
-        match watcher.troubles().first() {
+        match watchers.iter().find_map(|w| w.troubles().first().cloned()) {
             None => (answered, away) = (Instant::now(), false),
-            Some((_, error)) if answered.elapsed() > AWAY => return Err(reading.no_cluster(error)),
+            Some((_, error)) if answered.elapsed() > AWAY => return Err(reading.no_cluster(&error)),
             Some((_, error)) => {
                 if !away {
                     screen.note(&format!("the API server does not answer, trying again: {error}"));
@@ -85,11 +88,11 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             }
         }
         tailed.retain(|_, tail| tail.gone.is_none_or(|since| since.elapsed() < LAST_WORDS));
-        if store.version() == looked || !store.synced(Kind::Pod) {
+        if pods.versions() == looked || !pods.synced() {
             continue;
         }
-        looked = store.version();
-        let sources = reading.sources(&store.snapshot());
+        looked = pods.versions();
+        let sources = reading.sources(&pods.snapshot());
         screen.names(&sources);
         for (key, tail) in &mut tailed {
             if !sources.iter().any(|source| source.key() == *key) {
@@ -116,7 +119,7 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             };
             let component = source.component.clone();
             let tail =
-                Tail { kubectl: reading.kubectl.clone(), source, store: store.clone(), send: send.clone() };
+                Tail { kubectl: reading.kubectl.clone(), source, pods: pods.clone(), send: send.clone() };
             let sources = reading_of(reading);
             let task = tokio::task::spawn_local(tail.run(request, seen, sources));
             tailed.insert(key, Tailed { task, component, gone: None });
@@ -126,11 +129,43 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
 }
 
 /// The sources of a snapshot, without a borrow of the command line.
-fn reading_of(reading: &Reading<'_>) -> impl Fn(&Store) -> Vec<Source> + use<> {
+fn reading_of(reading: &Reading<'_>) -> impl Fn(&Pods) -> Vec<Source> + use<> {
     let (target, wanted) = (reading.target.clone(), reading.args.component.clone());
-    move |store| {
+    let home = reading.home.get().cloned();
+    move |pods| {
         let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
-        super::source::sources(&store.snapshot(), namespace, cluster, &wanted)
+        super::source::sources(&pods.snapshot(), namespace, home.as_deref(), cluster, &wanted)
+    }
+}
+
+/// The pods of the Kafka's namespace, and of that of an operator elsewhere: a store each, as each has a watch.
+#[derive(Clone)]
+struct Pods(Rc<[Rc<Store>]>);
+
+impl Pods {
+    /// The versions before anything was seen.
+    fn unseen(&self) -> Vec<u64> {
+        vec![0; self.0.len()]
+    }
+
+    fn versions(&self) -> Vec<u64> {
+        self.0.iter().map(|store| store.version()).collect()
+    }
+
+    fn synced(&self) -> bool {
+        self.0.iter().all(|store| store.synced(Kind::Pod))
+    }
+
+    /// Wait until one of them has something newer.
+    async fn newer_than(&self, seen: &[u64]) {
+        let news = self.0.iter().zip(seen).map(|(store, seen)| Box::pin(store.newer_than(*seen)));
+        futures_util::future::select_all(news).await;
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut all = self.0.iter().map(|store| store.snapshot());
+        let first = all.next().unwrap_or_default();
+        all.fold(first, |first, more| first.with(more.all(Kind::Pod).cloned()))
     }
 }
 
@@ -138,12 +173,12 @@ fn reading_of(reading: &Reading<'_>) -> impl Fn(&Store) -> Vec<Source> + use<> {
 struct Tail {
     kubectl: Rc<Kubectl>,
     source: Source,
-    store: Rc<Store>,
+    pods: Pods,
     send: mpsc::Sender<Line>,
 }
 
 impl Tail {
-    async fn run(self, first: LogRequest, mut seen: Seen, sources: impl Fn(&Store) -> Vec<Source>) {
+    async fn run(self, first: LogRequest, mut seen: Seen, sources: impl Fn(&Pods) -> Vec<Source>) {
         let mut pause = FIRST_PAUSE;
         loop {
             let request = match seen.last {
@@ -171,9 +206,9 @@ impl Tail {
     }
 
     /// Whether the container's run goes on, as far as is known.
-    fn runs(&self, sources: &impl Fn(&Store) -> Vec<Source>) -> bool {
+    fn runs(&self, sources: &impl Fn(&Pods) -> Vec<Source>) -> bool {
         let key = self.source.key();
-        sources(&self.store).iter().any(|source| source.key() == key && source.stage == Stage::Running)
+        sources(&self.pods).iter().any(|source| source.key() == key && source.stage == Stage::Running)
     }
 
     /// Read until the child ends; whether it brought anything.

@@ -11,6 +11,8 @@ pub struct Source {
     pub part: Component,
     /// Its name before the lines.
     pub component: String,
+    /// The pod's namespace: the operator's may be another.
+    pub namespace: String,
     /// The pod.
     pub pod: String,
     /// The pod's uid: another pod may have its name later.
@@ -51,10 +53,19 @@ impl Source {
     }
 }
 
-/// The containers of the operator and of a Kafka cluster, in the order in which they are named.
-pub fn sources(snapshot: &Snapshot, namespace: &str, cluster: &str, wanted: &[Component]) -> Vec<Source> {
+/// The containers of the operator and of a Kafka cluster, in the order in which they are named. `home` is the namespace
+/// of an operator elsewhere.
+pub fn sources(
+    snapshot: &Snapshot,
+    namespace: &str,
+    home: Option<&str>,
+    cluster: &str,
+    wanted: &[Component],
+) -> Vec<Source> {
+    let abroad = home.into_iter().flat_map(|home| snapshot.pods(home).filter(Pod::is_operator));
     let mut found: Vec<Source> = snapshot
         .pods(namespace)
+        .chain(abroad)
         .flat_map(|pod| pod.containers().map(move |container| (pod, container)))
         .filter_map(|(pod, container)| source(&pod, &container, cluster))
         .filter(|source| wanted.is_empty() || wanted.iter().any(|want| covers(*want, source.part)))
@@ -106,6 +117,7 @@ fn source(pod: &Pod<'_>, container: &Container<'_>, cluster: &str) -> Option<Sou
     Some(Source {
         part,
         component: component.to_owned(),
+        namespace: pod.0.namespace().to_owned(),
         pod: name.to_owned(),
         uid: pod.0.uid().to_owned(),
         container: inside.to_owned(),
@@ -156,7 +168,7 @@ mod tests {
             pod("mine", &json!({}), &["app"]),
         ]);
         let names = |wanted: &[Component]| -> Vec<String> {
-            sources(&snapshot, "kafka", "my-cluster", wanted).into_iter().map(|s| s.component).collect()
+            sources(&snapshot, "kafka", None, "my-cluster", wanted).into_iter().map(|s| s.component).collect()
         };
         assert_eq!(names(&[]), ["operator", "dual-role-0", "topic-operator", "user-operator", "connect"]);
         assert_eq!(names(&[Component::Connect]), ["connect"]);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::{PLURAL, Topic, all};
+use super::{PLURAL, Topic, all, in_kafka, one};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
 use crate::cmd::living::{self, Living};
@@ -17,7 +17,7 @@ use crate::observe::Kind as ObservedKind;
 use crate::observe::kafka::Entity;
 use crate::quickstart::patience::Patience;
 use crate::quickstart::topic::RESOURCE_TAKEN;
-use crate::quickstart::{kafka, ownership, smoke};
+use crate::quickstart::{kafka, ownership};
 use crate::ready;
 
 /// The name would not be told from another topic's.
@@ -29,11 +29,8 @@ use crate::errors::TOPIC_LATE as LATE;
 /// More copies are asked for than there are brokers.
 use crate::errors::TOPIC_REPLICATION as REPLICATION;
 
-/// How long the brokers may take to say whether they have the topic.
-const ASK: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// What is looked at while the topic is on its way.
-const KINDS: [ObservedKind; 6] = [
+pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::KafkaTopic,
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
@@ -61,13 +58,15 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let replicas = replicas(living, args, brokers)?;
     let wanted = wanted(cx, args, replicas);
     let as_wanted = Topic::of(wanted.value(), true);
-    let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
-    if let Some(there) = known.iter().find(|t| t.topic == as_wanted.topic) {
+    if let Ok((there, _)) = one(&args.topic, &known, living) {
+        // Somebody may have given it a name of their own.
+        cx.topic_resource.replace(Some(there.resource.clone()));
         differs(there, &as_wanted, cx)?;
         if there.ready {
             return Ok(format!("topic {} is there already", args.topic));
         }
     } else {
+        let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
         free(&as_wanted, &known)?;
         let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
         let taken = cx.kubectl.find(&path).await;
@@ -123,13 +122,7 @@ async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
 /// delete it with its messages when the resource is deleted. If the brokers do not answer, nothing is refused.
 async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let cx = &living.before;
-    let asked = async {
-        cx.synced(&smoke::KINDS).await;
-        let deadline = tokio::time::Instant::now() + ASK;
-        let mut client = smoke::Brokers::of(cx).ok()?.client(deadline).await.ok()?;
-        client.has_topic(args.topic.as_str(), deadline).await.ok()
-    };
-    if tokio::time::timeout(ASK, asked).await.ok().flatten() != Some(true) {
+    if in_kafka(cx, &args.topic).await != Some(true) {
         return Ok(());
     }
     let target = &cx.settings.target;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Topic, all, unknown};
+use super::{Topic, all, one};
 use crate::cli::{Format, Global, TopicDescribe, TopicList};
 use crate::cmd::living::{self, Living};
 use crate::failure::Result;
@@ -73,9 +73,7 @@ fn table(topics: &[Topic]) -> String {
 pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<ExitCode> {
     living::reading(global, &args.topic, async |living| {
         let known = all(&living).await?;
-        let Some((topic, _)) = known.iter().find(|(t, _)| t.topic == args.topic.as_str()) else {
-            return Err(unknown(&args.topic, &known, &living));
-        };
+        let (topic, _) = one(&args.topic, &known, &living)?;
         let live = match live(&living, &args.topic).await {
             Ok(live) => Some(live),
             Err(why) => {

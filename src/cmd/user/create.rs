@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{LATE, PLURAL, User, all, prepare};
+use super::{FOR_GOOD, LATE, PLURAL, User, all, kept_from, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cluster::{change, listener};
 use crate::cmd::living::{self, Living};
@@ -16,6 +16,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
 use crate::observe::kafka::{Authorization, Entity};
+use crate::observe::strimzi::KafkaUser;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 use crate::quickstart::{kafka, ownership, patience, refused};
 
@@ -62,6 +63,10 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     let there = known.iter().find(|(u, _)| u.user == args.user.as_str());
     if let Some((_, json)) = there {
         differs(json, &wanted, cx)?;
+        // Before brokers are restarted for it.
+        if let Some(failure) = kept_from(living, json, &FOR_GOOD) {
+            return Err(failure);
+        }
     }
     if there.is_none() {
         // Before brokers are restarted for it.
@@ -97,25 +102,28 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     }
     cx.synced(&[ObservedKind::KafkaUser, ObservedKind::Kafka]).await;
     let name = args.user.as_str();
-    living::wait(
+    let done = living::wait(
         cx,
         "user",
         args.timeout,
         async |snapshot| look(cx, name, snapshot),
         || {
             let snapshot = cx.store.snapshot();
-            let why = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name).map(super::reason);
+            let user = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name);
+            let why = user.map_or_else(|| Some("the resource is gone".into()), |u| KafkaUser(u).unready());
             let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} is not there yet"));
+            Box::new(why.into_iter().fold(failure, Failure::because))
+        },
+    );
+    if let Err(failure) = done.await {
+        let mut failure = crate::cmd::topic::with_cause(cx, failure).await;
+        if failure.kind == Kind::Timeout && failure.hints.is_empty() {
             let log = cx.settings.target.kubectl("logs -c user-operator -n").arg(cx.namespace());
             let log = log.arg(format!("deployment/{}-entity-operator", cx.cluster()));
-            Box::new(
-                failure
-                    .because(why.unwrap_or_else(|| "the resource is gone".into()))
-                    .hint(format!("its operator's log: {}", log)),
-            )
-        },
-    )
-    .await?;
+            failure.hints.push(format!("its operator's log: {log}"));
+        }
+        return Err(failure);
+    }
     let target = &cx.settings.target;
     Ok(format!(
         "user {name} is there; its client's configuration: {}",
@@ -241,15 +249,13 @@ fn look(cx: &Cx, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
     let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
         return Ok(Doneness::Pending(format!("user {name}: not there yet")));
     };
-    if User::of(object.json(), true).ready {
-        return Ok(Doneness::Done(String::new()));
-    }
+    let Some(why) = KafkaUser(object).unready() else { return Ok(Doneness::Done(String::new())) };
     let expect = patience::expect(cx).scope(Scope::Everything);
     let answers = Answers::new();
     let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
     let subject = format!("user/{name}");
     match explain::findings(&scene).into_iter().find(|f| f.subject == subject) {
         Some(finding) => Err(Box::new(finding.failure())),
-        None => Ok(Doneness::Pending(super::reason(object))),
+        None => Ok(Doneness::Pending(why)),
     }
 }

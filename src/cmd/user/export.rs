@@ -11,9 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::{LATE, User};
+use super::{LATE, NO_CREDENTIALS, PLURAL, User, kept_from};
 use crate::cluster::listener;
-use crate::cmd::living::Living;
+use crate::cmd::living::{self, Living};
 use crate::cmd::login;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::user::Authentication;
@@ -44,11 +44,22 @@ pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTre
     let name = user.secret.as_deref().unwrap_or(&user.user);
     match entries(living, name).await? {
         Some(entries) => Ok(entries),
-        None => Err(Box::new(
-            Failure::new(LATE, Kind::Task, format!("the user {} has no credentials yet", user.user))
-                .because(user.reason.clone().unwrap_or_else(|| format!("there is no secret {name}"))),
-        )),
+        None => Err(without_credentials(living, user, name).await?),
     }
+}
+
+/// Why a user has no credentials: what keeps it from them, or that they have not come yet.
+async fn without_credentials(living: &Living, user: &User, secret: &str) -> Result<Box<Failure>> {
+    let cx = &living.cx;
+    let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(&user.user))).await;
+    let found = found.map_err(|e| ownership::api_failure(cx, "read the user", &e))?;
+    let kept = found.and_then(|json| kept_from(living, &json, &NO_CREDENTIALS));
+    Ok(kept.unwrap_or_else(|| {
+        Box::new(
+            Failure::new(LATE, Kind::Task, format!("the user {} has no credentials yet", user.user))
+                .because(user.reason.clone().unwrap_or_else(|| format!("there is no secret {secret}"))),
+        )
+    }))
 }
 
 async fn entries(living: &Living, name: &str) -> Result<Option<BTreeMap<String, String>>> {

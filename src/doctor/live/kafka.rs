@@ -13,7 +13,8 @@ use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 use crate::kafka::smoke::Plan;
 use crate::names::is_internal_topic;
-use crate::observe::Api;
+use crate::observe::strimzi::KafkaUser;
+use crate::observe::{Api, Kind as ObservedKind};
 use crate::quickstart::checks::{Ground, certificate};
 use crate::quickstart::refused;
 use crate::quickstart::smoke::{self, Brokers, Forwards, NO_LISTENER};
@@ -69,19 +70,33 @@ pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
         return outcome;
     }
     // The topic operator of older releases keeps Kafka's own topics as resources, too.
-    let topics: Vec<_> = cluster.status.topics.iter().filter(|t| !is_internal_topic(&t.topic)).collect();
-    let waiting = topics.iter().find(|t| !t.ready);
-    let ready = format!("{} of {} topics are ready", topics.iter().filter(|t| t.ready).count(), topics.len());
+    let topics = cluster.status.topics.iter().filter(|t| !is_internal_topic(&t.topic));
+    let topics: Vec<_> = topics.map(|t| (t.topic.as_str(), t.reason.clone())).collect();
+    let target = &ground.settings.target;
+    let users = cluster.snapshot().all(ObservedKind::KafkaUser).map(KafkaUser);
+    let users: Vec<_> = users
+        .filter(|u| u.0.namespace() == target.namespace.as_str())
+        .filter(|u| u.cluster().is_none_or(|c| c == target.cluster.as_str()))
+        .map(|u| (u.0.name(), u.unready()))
+        .collect();
+    if topics.is_empty() && users.is_empty() {
+        return Outcome::skipped("there are none yet");
+    }
+    let told = [("topics", &topics), ("users", &users)].into_iter().filter(|(_, all)| !all.is_empty());
+    let ready = told
+        .map(|(what, all)| {
+            let ready = all.iter().filter(|(_, reason)| reason.is_none()).count();
+            format!("{ready} of {} {what} are ready", all.len())
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    let waiting = topics.iter().chain(&users).find_map(|(name, reason)| Some((name, reason.as_ref()?)));
     match waiting {
-        _ if topics.is_empty() => Outcome::skipped("there are none yet"),
         None => Outcome::ok(ready),
-        Some(topic) => {
-            let why = topic.reason.as_deref().unwrap_or("not ready");
-            Outcome::warning(
-                &Failure::new(NOT_READY, Kind::Task, format!("{ready}; {}: {why}", topic.topic))
-                    .hint(format!("follow them: {}", ground.settings.target.kstrim("status --watch"))),
-            )
-        }
+        Some((name, why)) => Outcome::warning(
+            &Failure::new(NOT_READY, Kind::Task, format!("{ready}; {name}: {why}"))
+                .hint(format!("follow them: {}", target.kstrim("status --watch"))),
+        ),
     }
 }
 
@@ -215,8 +230,8 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let found = Brokers::find(cluster.snapshot(), target, dial);
     let brokers = match found {
         Ok(brokers) => brokers,
-        // TLS or authentication on every listener is a choice, no fault.
-        Err(failure) if failure.id == NO_LISTENER => return Outcome::skipped(failure.message),
+        // TLS or authentication on every listener is a choice, and `up` ends by it all the same.
+        Err(failure) if failure.id == NO_LISTENER && !ground.messages => return Outcome::warning(&failure),
         Err(failure) => return Outcome::failed(&failure),
     };
     let deadline = tokio::time::Instant::now() + ANSWER;

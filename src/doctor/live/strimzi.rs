@@ -78,6 +78,10 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
     };
     if !operator.ours {
         let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
+        let target = &ground.settings.target;
+        if operator.namespace != target.namespace.as_str() && !ground.settings.adopt {
+            return Outcome::failed(&refused::looked_after(target, &what));
+        }
         return foreign(ground, refused::OPERATOR, &what, "--namespace");
     }
     let release = operator.release.as_deref().unwrap_or("of an unknown release");

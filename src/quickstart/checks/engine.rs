@@ -23,6 +23,26 @@ const HYPERVISORS: [(&str, &str); 5] = [
     ("prlctl", "parallels"),
 ];
 
+/// minikube's drivers on this system, with its other names for them (`pkg/minikube/driver`). What it needs for one that
+/// it has is minikube's to say.
+const DRIVERS: &[&str] = if cfg!(target_os = "macos") {
+    &[
+        "docker",
+        "podman",
+        "qemu2",
+        "qemu",
+        "virtualbox",
+        "parallels",
+        "hyperkit",
+        "vfkit",
+        "krunkit",
+        "vmware",
+        "ssh",
+    ]
+} else {
+    &["docker", "podman", "kvm2", "kvm", "qemu2", "qemu", "virtualbox", "vmware", "none", "ssh"]
+};
+
 /// What was found under minikube.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -83,6 +103,12 @@ async fn ask(ground: &Ground, name: &str) -> Option<Answer> {
 pub async fn driver(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
     match &found.driver {
+        // In the words of a failed `up`.
+        Some(driver) if !DRIVERS.contains(&driver.as_str()) => {
+            let message = format!("{driver}, {}; it knows {}", found.by, DRIVERS.join(", "));
+            let error = Error { name: "DRV_UNSUPPORTED_OS", message: &message };
+            Verdict::Fail(Box::new(explain(&[error], Exit::Code(1), "", ground.profile_name())))
+        }
         Some(driver) => Verdict::Ok(format!("{driver}, {}", found.by)),
         None => Verdict::Fail(Box::new(
             Failure::new(MISSING, Kind::Prerequisite, "there is nothing that minikube could run on")

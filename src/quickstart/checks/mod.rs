@@ -148,6 +148,7 @@ pub const TABLE: &[Check] = &[
     check!(Versions, "versions.set", "versions that go together", Refuses, versions::set),
     check!(Network, "network.proxy", "proxy variables", Warns, proxy::proxy),
     check!(Network, "network.subnet", "a subnet for minikube", No, network::subnet),
+    check!(Network, "network.mirror", "the mirror of downloads", Refuses, network::mirror),
     check!(Network, "network.manifest", "Strimzi's install manifest", No, network::manifest),
     check!(Network, "network.registry", "the image registry", No, network::registry),
     check!(Network, "network.minikube", "minikube's downloads", No, network::minikube),

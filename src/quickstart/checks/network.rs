@@ -10,6 +10,7 @@ use super::{Ground, Verdict};
 use crate::download::{self, Settings, Source, Store};
 use crate::failure::{Failure, Id, Kind};
 use crate::manifest::source;
+use crate::quickstart::fetch;
 
 /// Something else.
 pub(crate) use crate::errors::NETWORK;
@@ -72,6 +73,14 @@ fn route(line: &str) -> Option<(Ipv4Addr, u32)> {
     let number = |at: usize| Some(u32::from_str_radix(fields.get(at)?, 16).ok()?.swap_bytes());
     let (base, mask) = (number(1)?, number(7)?);
     (mask != 0).then(|| (Ipv4Addr::from(base), mask.leading_ones()))
+}
+
+/// Where downloads come from.
+pub async fn mirror(ground: &Ground) -> Verdict {
+    match ground.settings.mirror.as_deref().filter(|mirror| !mirror.is_empty()) {
+        None => Verdict::Skip("there is none".into()),
+        Some(mirror) => Verdict::of(fetch::store(&ground.settings).map(|_| mirror.to_owned())),
+    }
 }
 
 /// Strimzi's install manifest: given, cached, or to be had.
