@@ -220,6 +220,23 @@ fn a_topic_that_kafka_would_keep_is_not_deleted() {
     assert!(!in_kafka(&test, "my-topic"));
 }
 
+/// Nor of one at which it does not look.
+#[test]
+fn a_topic_that_lost_its_label_is_not_deleted() {
+    let mut test = ready();
+    kubectl(&test, "label kafkatopic my-topic -n kafka strimzi.io/cluster-").expect(0);
+    let lines = events(&mut test, ["topic", "delete", "my-topic", "--yes"], 1);
+    assert_eq!(failure(&lines), "KS-TOPIC-LABEL");
+    let told = told(&lines);
+    assert!(told.contains("label kafkatopic my-topic strimzi.io/cluster=my-cluster -n kafka"), "{told}");
+    assert!(test.object(PROFILE, &key("my-topic")).is_object() && in_kafka(&test, "my-topic"));
+    // One that Kafka does not have is only a resource.
+    let mut stray = theirs("stray", json!({"partitions": 1}));
+    stray["metadata"]["labels"] = json!({});
+    apply_foreign(&test, &[stray]);
+    events(&mut test, ["topic", "delete", "stray", "--yes"], 0);
+}
+
 /// The resource is gone as soon as its finalizer is; the topic, when the brokers do not have it any more.
 #[test]
 fn gone_is_what_kafka_does_not_have() {

@@ -10,12 +10,15 @@ use crate::cli::{Global, TopicDelete};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Kind, Result};
+use crate::names::TopicName;
 use crate::observe::kafka::Entity;
 use crate::observe::strimzi::{KafkaTopic, MANAGED};
 use crate::observe::{Kind as ObservedKind, Object};
 
 /// Nobody would delete the topic in Kafka.
 use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;
+/// No topic operator looks at the topic.
+use crate::errors::TOPIC_LABEL as UNLABELLED;
 /// The topic is marked as deleted, and is still there.
 use crate::errors::TOPIC_STUCK as STUCK;
 
@@ -34,7 +37,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
     let known = all(living).await?;
     let (topic, object) = one(&args.topic, &known, living)?;
-    managed(living, topic, object)?;
+    managed(living, &args.topic, topic, object).await?;
     if !args.yes {
         let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not make," };
         let question = format!("This deletes the topic {}{whose} and all its messages.", topic.topic);
@@ -61,24 +64,32 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     Ok(format!("topic {} is gone", args.topic))
 }
 
-/// Refuse a topic that the topic operator does not manage: it would delete the resource, and nothing in Kafka.
-fn managed(living: &Living, topic: &Topic, object: &Value) -> Result<()> {
-    if !KafkaTopic(&Object::new(object.clone())).unmanaged() {
-        return Ok(());
-    }
-    let (target, namespace) = (&living.cx.settings.target, living.cx.namespace());
-    let inside = |verb: &'static str| target.kubectl(verb).arg("kafkatopic").arg(&topic.resource);
-    let message =
-        format!("the topic operator does not manage the topic {}: Kafka would keep it", topic.topic);
-    Err(Box::new(
+/// Refuse a topic that nobody would delete in Kafka: the topic operator does not manage it, or does not look at it.
+async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Value) -> Result<()> {
+    let (cx, resource, json) = (&living.cx, &topic.resource, Object::new(object.clone()));
+    let view = KafkaTopic(&json);
+    let of_resource = |verb: &'static str| cx.settings.target.kubectl(verb).arg("kafkatopic").arg(resource);
+    let failure = if view.unmanaged() {
+        let again = of_resource("annotate").arg(format!("{MANAGED}-")).arg("-n").arg(cx.namespace());
+        let message =
+            format!("the topic operator does not manage the topic {}: Kafka would keep it", topic.topic);
         Failure::new(LEFT_ALONE, Kind::Prerequisite, message)
-            .because(format!("kafkatopics/{} annotation {MANAGED}=false", topic.resource))
+            .because(format!("kafkatopics/{resource} annotation {MANAGED}=false"))
+            .hint(format!("let it be managed again, then delete it: {again}"))
+    } else if view.cluster().is_none() && in_kafka(&living.before, name).await == Some(true) {
+        let label = of_resource("label").arg(format!("strimzi.io/cluster={}", cx.cluster()));
+        let message = format!("no topic operator looks at the topic {}: Kafka would keep it", topic.topic);
+        Failure::new(UNLABELLED, Kind::Task, message)
+            .because(format!("kafkatopics/{resource} has no label strimzi.io/cluster"))
             .hint(format!(
-                "let it be managed again, then delete it: {}",
-                inside("annotate").arg(format!("{MANAGED}-")).arg("-n").arg(namespace)
+                "make it one of this Kafka's, then delete it: {}",
+                label.arg("-n").arg(cx.namespace())
             ))
-            .hint(format!("or delete only the KafkaTopic: {}", inside("delete").arg("-n").arg(namespace))),
-    ))
+    } else {
+        return Ok(());
+    };
+    let delete = of_resource("delete").arg("-n").arg(cx.namespace());
+    Err(Box::new(failure.hint(format!("or delete only the KafkaTopic: {delete}"))))
 }
 
 /// The failure for a topic that stays in Kafka.
