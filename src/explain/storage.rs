@@ -59,6 +59,8 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 ))
                 .evidence(evidence(&says))
                 .since(last.and_then(|e| e.first()).or(claim.0.created()))
+                // An event alone may be older than a class that somebody has made since.
+                .probe(classes(scene))
                 .certain_after(if claim.storage_class().is_none() && young(scene) {
                     60
                 } else {
@@ -88,7 +90,8 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
             .hint(format!("see it: {}", scene.command("describe pvc", name)))
             .evidence(evidence(&says.unwrap_or_default()))
-            .since(event.first())
+            // What is no longer said, such as that there is no class, is being put right.
+            .since(if words::NO_CLASS_SET.said(event.message()) { event.last() } else { event.first() })
             .certain_after(30),
         );
     }
@@ -104,6 +107,14 @@ fn young(scene: &Scene<'_>) -> bool {
     scene.snapshot.nodes().any(|n| n.0.created().is_some() && scene.age(n.0.created()) < 120)
 }
 
+/// The storage classes there are, if they were asked for.
+fn known_classes<'a>(scene: &Scene<'a>) -> Option<&'a str> {
+    scene.newest(|p| match p {
+        Probe::StorageClasses { look } => Some(*look),
+        _ => None,
+    })
+}
+
 /// Which storage class a claim lacks, by the classes there are, or by the words of its event.
 fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -> Option<String> {
     let wanted = claim.storage_class();
@@ -111,17 +122,15 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
         None | Some("") => "the cluster has no default storage class".to_owned(),
         Some(class) => format!("there is no storage class \"{class}\""),
     };
-    let classes = scene.newest(|p| match p {
-        Probe::StorageClasses { look } => Some(*look),
-        _ => None,
-    });
-    if let Some(classes) = classes {
+    if let Some(classes) = known_classes(scene) {
         let there = |class: &str| classes.lines().filter_map(|l| l.split_once(' ')).any(|(n, _)| n == class);
         let default = || classes.lines().any(|l| l.ends_with(" default"));
+        // An event may be older than the class: a claim that names none gets the default one within half a minute of
+        // its coming (the controller's resync).
         match wanted {
-            None if !default() => return Some(lacking()),
-            Some(class) if !class.is_empty() && !there(class) => return Some(lacking()),
-            _ => {}
+            None => return (!default()).then(lacking),
+            Some("") => {}
+            Some(class) => return (!there(class)).then(lacking),
         }
     }
     let says = event?.message();
