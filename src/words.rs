@@ -317,8 +317,12 @@ pub const EMULATION: [Words; 2] = [
 /// RBAC refuses what the operator needs.
 pub const OPERATOR_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: User ");
 /// The topic operator got no answer from the brokers, or none was known for a moment.
-pub const TOPIC_UNANSWERED: [Words; 2] =
-    [Words::within(KAFKA, "TimeoutException"), Words::within(KAFKA, "currently fenced")];
+pub const TOPIC_UNANSWERED: [Words; 3] = [
+    Words::within(KAFKA, "TimeoutException"),
+    Words::within(KAFKA, "currently fenced"),
+    // Of TLS or a password: it reached brokers of another Kafka than its own, or came before their certificates.
+    Words::within(KAFKA, "AuthenticationException"),
+];
 /// More replicas than brokers.
 pub const TOPIC_REPLICATION: Words = Words::within(KAFKA, "InvalidReplicationFactorException");
 /// A setting that Kafka does not have.

@@ -1,5 +1,7 @@
 //! Topics and users.
 
+use jiff::Timestamp;
+
 use super::finding::Finding;
 use super::pods::short;
 use super::scene::Scene;
@@ -7,7 +9,7 @@ use super::{Family, Rule};
 use crate::command_line::CommandLine;
 use crate::failure::Id;
 use crate::observe::kafka::Entity;
-use crate::observe::pod::Pod;
+use crate::observe::pod::{Pod, State};
 use crate::observe::strimzi::{KafkaTopic, KafkaUser, last_change};
 use crate::observe::{Kind, Object};
 use crate::words;
@@ -103,8 +105,16 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ))
             .hint(hint)
             .since(refusal.last_transition);
-        let certain = if unserved { 30 } else { 1 };
-        found.push(if expected(scene) { finding.certain_after(certain) } else { finding });
+        // The verdict of a topic operator that is gone, as that of a Kafka that was created again: the one that has come
+        // since looks at every topic when it starts.
+        let later = serves_since(scene).filter(|since| refusal.last_transition < Some(*since));
+        let finding = match later {
+            Some(since) => finding.since(Some(since)),
+            None => finding,
+        };
+        let certain = if unserved || later.is_some() { 30 } else { 1 };
+        let served = operator_serves(scene);
+        found.push(if expected(scene) && served { finding.certain_after(certain) } else { finding });
     }
 }
 
@@ -118,6 +128,18 @@ fn operator_serves(scene: &Scene<'_>) -> bool {
         Some(_) => pods.any(|p| p.ready()),
         None => scene.kafka().is_none_or(|k| k.ready().is_some()),
     }
+}
+
+/// Since when the entity operator that serves now runs.
+fn serves_since(scene: &Scene<'_>) -> Option<Timestamp> {
+    let entity = |p: &Pod<'_>| p.0.label("strimzi.io/component-type") == Some("entity-operator");
+    let pods = scene.cluster_pods().filter(|p| entity(p) && !p.0.deleting() && p.ready());
+    let running = |p: &Pod<'_>| {
+        p.containers()
+            .filter_map(|c| if let State::Running { started } = c.state() { started } else { None })
+            .max()
+    };
+    pods.filter_map(|p| running(&p)).max()
 }
 
 /// What tells a topic from a user.
@@ -301,6 +323,40 @@ mod tests {
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
         let ours = |f: &Finding| f.subject == "topic/t";
         findings(&scene).into_iter().filter(ours).map(|f| (f.id.as_str(), f.certain_at(now))).collect()
+    }
+
+    /// As where a Kafka was created again, and the topic operator of the one before was still stopping.
+    #[test]
+    fn the_verdict_of_a_topic_operator_that_is_gone_does_not_count() {
+        let told = |message: &str, started: Option<&str>| {
+            let topic = json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "uid": "t",
+                    "creationTimestamp": "2026-11-22T19:59:00Z", "labels": {"strimzi.io/cluster": "my-cluster"}},
+                "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "KafkaError",
+                    "message": message, "lastTransitionTime": "2026-11-22T20:00:00Z"}]}});
+            let kafka = json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"},
+                "spec": {"entityOperator": {"topicOperator": {}}}, "status": {"conditions": []}});
+            let pod = |started: &str| {
+                json!({"kind": "Pod", "metadata": {"name": "entity", "namespace": "kafka", "labels": {
+                        "strimzi.io/cluster": "my-cluster", "strimzi.io/component-type": "entity-operator"}},
+                    "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
+                        "containerStatuses": [{"name": "topic-operator", "ready": true,
+                            "state": {"running": {"startedAt": started}}}]}})
+            };
+            let objects = [Some(kafka), Some(topic), started.map(pod)];
+            let snapshot = Snapshot::of(objects.into_iter().flatten().map(Object::new));
+            let mut expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Topic);
+            expect.topic = Some("t".to_owned());
+            let now = "2026-11-22T20:00:10Z".parse().unwrap();
+            let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
+            let found = findings(&scene).into_iter().find(|f| f.subject == "topic/t").expect("a finding");
+            (found.id.as_str(), found.certain_at(now))
+        };
+        let (policy, tls) =
+            ("org.x.PolicyViolationException: no", "org.x.SslAuthenticationException: SSL handshake failed");
+        assert_eq!(told(policy, Some("2026-11-22T19:58:00Z")), ("KS-TOPIC-REFUSED", true));
+        assert_eq!(told(policy, Some("2026-11-22T20:00:05Z")), ("KS-TOPIC-REFUSED", false), "it looks again");
+        assert_eq!(told(policy, None), ("KS-TOPIC-REFUSED", false), "nobody serves it yet");
+        assert_eq!(told(tls, Some("2026-11-22T19:58:00Z")), ("KS-TOPIC-UNSERVED", false));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{ownership, sources};
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
 use crate::context::Cx;
+use crate::errors::OPERATOR_LOCK;
 use crate::event::Event;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
@@ -23,6 +24,9 @@ use crate::quickstart::operator::DEPLOYMENT;
 /// How long a cure may take to show: a restarted operator begins after about 15 s on a quiet machine
 /// (recording 06b), and works for some more.
 const SHOWS_WITHIN: Duration = Duration::from_secs(90);
+
+/// How long an operator that was restarted takes until it has looked at everything, on a busy machine.
+const BOOTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long until the operator looks at every resource again by itself (STRIMZI_FULL_RECONCILIATION_INTERVAL_MS,
 /// 120 s), and is through.
@@ -36,6 +40,9 @@ const TOUCHED: &str = "kstrim/looked-at";
 /// # Errors
 /// What the API server refuses.
 pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
+    if just_restarted(cx, snapshot, finding) {
+        return Ok(Some(format!("{} (the operator was restarted just now)", finding.sentence)));
+    }
     let Some(cure) = finding.cure.clone() else { return Ok(None) };
     // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
     if cx.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
@@ -107,6 +114,17 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
         }
     }
     Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
+}
+
+/// Whether a finding may be of the state before a change that the operator, which kstrim has restarted for it, is yet to see:
+/// a pod that cannot start is the old one until then.
+fn just_restarted(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> bool {
+    let healed = cx.healed.borrow();
+    let recent = healed.get(OPERATOR_LOCK.as_str()).is_some_and(|at| at.elapsed() < BOOTS_WITHIN);
+    let mut objects = snapshot.pools(cx.namespace()).map(|pool| pool.0);
+    let unseen = objects.any(|pool| !pool.observed())
+        || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|kafka| !kafka.0.observed());
+    recent && unseen && finding.cure != Some(Cure::RestartOperator)
 }
 
 /// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
