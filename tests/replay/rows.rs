@@ -485,7 +485,7 @@ fn topics_users_and_namespaces() {
     ] {
         let mut unanswered = failed.clone();
         unanswered["conditions"][0]["message"] = json!(message);
-        let found = look(with([topic(unanswered)]), &expect, &Answers::new());
+        let found = look(ready(with([topic(unanswered)])), &expect, &Answers::new());
         let first = (found[0].id.as_str(), found[0].certain_after.map(|a| a.as_secs()));
         assert_eq!(first, ("KS-TOPIC-UNSERVED", Some(30)), "{message}");
     }
