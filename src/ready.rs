@@ -106,10 +106,7 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     // The annotation counts before the operator has seen it: until then its status says Ready.
     let paused = kafka.paused().is_some() || kafka.0.annotation(PAUSE) == Some("true");
     if current && kafka.ready().is_some() && !paused {
-        return match explain::works_on_a_pool(scene) {
-            true => Readiness::progressing("Kafka: the operator works on the change"),
-            false => beneath(scene, &kafka),
-        };
+        return beneath(scene, &kafka);
     }
     if paused {
         return Readiness::progressing("Kafka: reconciliation is paused");
@@ -180,6 +177,9 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
     }
     if let Some((pod, why)) = nodes.iter().find_map(|p| Some((p, unsteady(scene, *p)?))) {
         return Readiness::progressing(format!("broker {}: {why}", pod.0.name()));
+    }
+    if explain::works_on_a_pool(scene) {
+        return Readiness::progressing("Kafka: the operator works on the change");
     }
     match nodes.len() {
         0 => Readiness::progressing(before_brokers(scene)),

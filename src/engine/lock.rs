@@ -53,6 +53,13 @@ impl Lock {
     }
 }
 
+/// To close the file is not enough: a child that was forked and has not become its program yet has it open, too.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
