@@ -116,15 +116,15 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
     Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
 }
 
-/// Whether a finding may be of the state before a change that the operator, which kstrim has restarted for it, is yet to see:
-/// a pod that cannot start is the old one until then.
+/// Whether a finding is of a pod from before a change that the operator is yet to see, which kstrim has restarted for it: it
+/// replaces the pod as soon as it looks.
 fn just_restarted(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> bool {
     let healed = cx.healed.borrow();
-    let recent = healed.get(OPERATOR_LOCK.as_str()).is_some_and(|at| at.elapsed() < BOOTS_WITHIN);
-    let mut objects = snapshot.pools(cx.namespace()).map(|pool| pool.0);
-    let unseen = objects.any(|pool| !pool.observed())
-        || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|kafka| !kafka.0.observed());
-    recent && unseen && finding.cure != Some(Cure::RestartOperator)
+    let Some(ago) = healed.get(OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };
+    let pod =
+        finding.subject.strip_prefix("pod/").and_then(|name| snapshot.get(Kind::Pod, cx.namespace(), name));
+    let restarted = jiff::Timestamp::now().checked_sub(ago).ok();
+    ago < BOOTS_WITHIN && pod.is_some_and(|pod| pod.created() < restarted)
 }
 
 /// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
