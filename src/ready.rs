@@ -8,7 +8,7 @@ use crate::explain::{self, Finding, Scene, Verdict};
 use crate::observe::Snapshot;
 use crate::observe::kafka::{Kafka, KafkaNodePool, part_title};
 use crate::observe::pod::{Pod, State};
-use crate::observe::strimzi::PAUSE;
+use crate::observe::strimzi::pauses;
 use crate::words;
 
 /// How far something is.
@@ -104,7 +104,7 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     }
     let current = kafka.0.observed() && kafka.0.observed_generation() >= scene.expect.generation;
     // The annotation counts before the operator has seen it: until then its status says Ready.
-    let paused = kafka.paused().is_some() || kafka.0.annotation(PAUSE) == Some("true");
+    let paused = kafka.paused().is_some() || pauses(kafka.0);
     if current && kafka.ready().is_some() && !paused {
         return beneath(scene, &kafka);
     }
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn an_annotation_pauses_before_the_operator_says_so() {
         let kafka = json!({"metadata": {"namespace": "kafka", "name": "my-cluster", "generation": 1,
-                "annotations": {(PAUSE): "true"}}, "spec": {"kafka": {}},
+                "annotations": {(crate::observe::strimzi::PAUSE): "True"}}, "spec": {"kafka": {}},
             "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}});
         let pool = json!({"metadata": {"namespace": "kafka", "name": "b", "generation": 1,
                 "labels": {"strimzi.io/cluster": "my-cluster"}},

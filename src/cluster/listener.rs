@@ -149,7 +149,8 @@ pub fn preparation(
 ) -> Option<(Value, Vec<String>)> {
     let mut patch = json!({});
     let mut said = Vec::new();
-    if for_users(kafka, authentication).is_none() {
+    // One that only leads in from outside, or to another address, is no way for programs in the cluster and for kstrim.
+    if !kafka.listeners().any(|l| takes(&l, authentication) && !is_host(&l) && l.is_inner()) {
         let (base, first) = authentication.listener_defaults();
         // The names and ports that others have are theirs: Strimzi refuses a Kafka with two of a kind.
         let named = |name: &String| kafka.listeners().all(|l| l.name() != name);

@@ -1,5 +1,6 @@
 //! `kstrim config`: what the settings are and where each comes from.
 
+use std::cmp::Ordering;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -128,6 +129,9 @@ fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
             }
         },
     };
+    // A profile that was named in a way that counts more is used in its place.
+    let overruled = key.name == "context" && super::profile_over_context(matches) == Some(Ordering::Greater);
+    let value = value.filter(|_| !overruled);
     let (origin, place) = match (source, entry) {
         (Some(ValueSource::CommandLine), _) => ("flag", None),
         (Some(ValueSource::EnvVariable), _) => ("env", key.env.clone()),

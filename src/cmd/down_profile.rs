@@ -80,7 +80,9 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
     for namespace in &namespaces {
         let name = name(namespace);
         // Namespaces that every cluster has belong to nobody; what is in them may belong to somebody.
-        let others = !first_start::is_kubernetes(&name) && !installation::by_kstrim(namespace);
+        let others = !first_start::is_kubernetes(&name)
+            && !installation::by_kstrim(namespace)
+            && !is_add_on(namespace);
         found.insert(name.clone(), DeletedNamespace { name, others, ..DeletedNamespace::default() });
     }
     for pod in &pods {
@@ -147,10 +149,14 @@ async fn in_system_namespaces(cx: &Cx, claims: &[Value]) -> Result<BTreeMap<Stri
     Ok(found)
 }
 
-/// Whether kubeadm or a minikube add-on made it (the labels in minikube's `deploy/addons`).
+/// Whether kubeadm, a minikube add-on or the pods' network made it: the labels in minikube's `deploy/addons`, and what
+/// minikube's `--cni=calico` and `--cni=cilium` bring without them.
 fn is_add_on(object: &Value) -> bool {
-    const LABELS: [&str; 3] = ["k8s-app", "addonmanager.kubernetes.io/mode", "kubernetes.io/minikube-addons"];
+    const LABELS: [&str; 4] =
+        ["k8s-app", "addonmanager.kubernetes.io/mode", "kubernetes.io/minikube-addons", "io.cilium/app"];
+    const GROUPS: [&str; 3] = ["crd.projectcalico.org", "policy.networking.k8s.io", "cilium.io"];
     LABELS.iter().any(|label| installation::label(object, label).is_some())
+        || GROUPS.contains(&text(object, "/spec/group"))
         || text(object, "/metadata/namespace") == nodes::STORAGE_NAMESPACE
 }
 
@@ -163,8 +169,13 @@ async fn cluster_wide(cx: &Cx, claims: &[Value]) -> Result<Vec<String>> {
                 == (of("/spec/claimRef/namespace"), of("/spec/claimRef/name"))
         })
     };
+    // One whose claim has gone is being reclaimed, or was kept by somebody's reclaim policy.
+    let of_a_claim = |volume: &Value| {
+        !text(volume, "/metadata/annotations/pv.kubernetes.io~1provisioned-by").is_empty()
+            && text(volume, "/spec/claimRef/namespace") == cx.namespace()
+    };
     let volumes = items(cx, "/api/v1/persistentvolumes").await?;
-    let volumes = volumes.iter().filter(|volume| !claimed(volume));
+    let volumes = volumes.iter().filter(|volume| !claimed(volume) && !of_a_claim(volume));
     let mut found: Vec<String> = volumes.map(|volume| format!("PersistentVolume {}", name(volume))).collect();
     let definitions = items(cx, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await?;
     let theirs = definitions.iter().filter(|d| !installation::by_kstrim(d) && !is_add_on(d));

@@ -140,7 +140,6 @@ fn supervised(mut words: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     let mut global = cli.global;
     global.given = given(matches);
-    choose_cluster(&mut global, matches)?;
     let anywhere = matches!(
         cli.command,
         Command::Completions { .. }
@@ -156,6 +155,9 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         cli.command,
         Command::Completions { .. } | Command::Explain(_) | Command::Versions(_) | Command::Config(_)
     );
+    if !anywhere {
+        choose_cluster(&mut global, matches)?;
+    }
     if !local {
         home::require()?;
     }
@@ -208,15 +210,10 @@ fn deepest(matches: &ArgMatches) -> &ArgMatches {
 /// # Errors
 /// [`USAGE`].
 fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
-    let rank = |id: &str| match deepest(matches).value_source(id) {
-        Some(ValueSource::CommandLine) => 2,
-        Some(ValueSource::EnvVariable) => 1,
-        _ => 0,
-    };
     let (Some(context), profile) = (&global.context, &global.profile) else { return Ok(()) };
-    match rank("profile").cmp(&rank("context")) {
-        Ordering::Greater => global.context = None,
-        Ordering::Equal if rank("profile") > 0 => {
+    match profile_over_context(matches) {
+        Some(Ordering::Greater) => global.context = None,
+        Some(Ordering::Equal) => {
             let message = format!("both the profile {profile} and the context {context} are named");
             return Err(Box::new(
                 Failure::new(USAGE, Kind::Usage, message)
@@ -224,9 +221,19 @@ fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
                     .hint("leave one of them out: --profile (-p), KSTRIM_PROFILE; --context, KSTRIM_CONTEXT"),
             ));
         }
-        Ordering::Equal | Ordering::Less => {}
+        Some(Ordering::Less) | None => {}
     }
     Ok(())
+}
+
+/// How the profile was named compared with how the context was; `None` if no profile was.
+fn profile_over_context(matches: &ArgMatches) -> Option<Ordering> {
+    let rank = |id: &str| match deepest(matches).value_source(id) {
+        Some(ValueSource::CommandLine) => 2,
+        Some(ValueSource::EnvVariable) => 1,
+        _ => 0,
+    };
+    (rank("profile") > 0).then(|| rank("profile").cmp(&rank("context")))
 }
 
 /// The flags that name the cluster and were given on the command line.

@@ -164,13 +164,15 @@ impl Layers {
         // A variable that is set to nothing says nothing, as CI systems set those that have no value.
         let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
         let set = |arg: Arg| {
+            // What has a variable is a setting: asked before the variable goes.
+            let entry =
+                arg.get_long().filter(|_| keys::is_setting(&arg)).and_then(|name| self.get(name)).cloned();
             let arg = match arg.get_env() {
                 Some(name) if is_empty(name) => arg.env(Resettable::Reset),
                 _ => arg,
             };
-            let entry = arg.get_long().and_then(|name| self.get(name));
-            match entry.filter(|_| keys::is_setting(&arg)) {
-                Some(entry) => arg.default_values(entry.values.clone()),
+            match entry {
+                Some(entry) => arg.default_values(entry.values),
                 None => arg,
             }
         };

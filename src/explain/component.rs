@@ -7,8 +7,8 @@ use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
 use crate::observe::object::{list, number, text};
-use crate::observe::strimzi::PAUSE;
 use crate::observe::strimzi::last_change;
+use crate::observe::strimzi::{PAUSE, pauses};
 use crate::observe::{Condition, Kind, Object};
 
 use crate::errors::COMPONENT_NOT_READY as NOT_READY;
@@ -108,7 +108,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         };
         let (name, plural) = (object.name(), kind.plural());
         let subject = format!("{}/{name}", kind.as_str().to_lowercase());
-        if object.annotation(PAUSE) == Some("true") {
+        if pauses(object) {
             let says = format!(
                 "{title} {name} is paused: the operator leaves it alone until the annotation is gone"
             );

@@ -5,7 +5,7 @@ use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::observe::Kind;
-use crate::observe::strimzi::PAUSE as ANNOTATION;
+use crate::observe::strimzi::{PAUSE as ANNOTATION, pauses};
 use crate::words;
 
 use crate::errors::KAFKA_CONFIG;
@@ -177,7 +177,7 @@ fn no_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 
 fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka() else { return };
-    if kafka.0.annotation(ANNOTATION) != Some("true") {
+    if !pauses(kafka.0) {
         return;
     }
     let cluster = &scene.expect.cluster;

@@ -161,7 +161,11 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
         .probe(bindings)
         .hint(format!("its role or its RoleBindings were changed or removed; to apply them correctly: {up}")),
     };
-    finding.cure(Cure::ApplyOperator).certain_after(1)
+    // kstrim gives its permissions to its own operator only, which is in the Kafka's namespace.
+    match home == namespace {
+        true => finding.cure(Cure::ApplyOperator).certain_after(1),
+        false => finding.certain_after(1),
+    }
 }
 
 /// The answer to [`Probe::Bindings`] from the API server's list.
@@ -181,9 +185,9 @@ pub fn subjects(list: &serde_json::Value) -> String {
 /// A change that an operator does not take up, while no broker is being rolled for it: it may have
 /// lost its permissions, or hang.
 fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status() && !k.0.observed()) else {
-        return;
-    };
+    let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
+    let changed = |object: &Object| object.has_status() && !object.deleting() && !object.observed();
+    let Some(object) = objects(scene).find(|object| changed(object)) else { return };
     // The first reconciliation says 0 until it is through; its troubles are those of its pods.
     if kafka.0.observed_generation().unwrap_or(0) == 0 || kafka.paused().is_some() {
         return;
@@ -206,13 +210,15 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         format!("the operator has not taken up the last change of Kafka {cluster}"),
     )
     .evidence(format!(
-        "kafkas/{cluster} generation {}, observedGeneration {}",
-        kafka.0.generation().unwrap_or(0),
-        kafka.0.observed_generation().unwrap_or(0)
+        "{}s/{} generation {}, observedGeneration {}",
+        if std::ptr::eq(object, kafka.0) { "kafka" } else { "kafkanodepool" },
+        object.name(),
+        object.generation().unwrap_or(0),
+        object.observed_generation().unwrap_or(0)
     ))
     .cure(Cure::RestartOperator)
     .hint(scene.restart_operator())
-    .since(scene.changed_at())
+    .since(scene.changed_at().max(object.spec_written().filter(|_| !std::ptr::eq(object, kafka.0))))
     .certain_after(60);
     // It takes seconds when all is well.
     let late = scene.age(scene.changed_at()) > 10;

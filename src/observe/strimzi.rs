@@ -9,6 +9,11 @@ pub const PAUSE: &str = "strimzi.io/pause-reconciliation";
 /// The annotation by which somebody, with `"false"`, takes a topic from the topic operator.
 pub const MANAGED: &str = "strimzi.io/managed";
 
+/// Whether a resource has the annotation that keeps its operator from it, which reads it as Java's `parseBoolean`.
+pub fn pauses(object: &Object) -> bool {
+    object.annotation(PAUSE).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
 /// A topic. A failed one says `Ready=False`, unlike a Kafka.
 #[derive(Debug, Clone, Copy)]
 pub struct KafkaTopic<'a>(pub &'a Object);
@@ -38,7 +43,7 @@ impl<'a> KafkaTopic<'a> {
 
     /// The annotation that keeps the topic operator from it, with its value.
     pub fn left_alone(&self) -> Option<(&'static str, &'static str)> {
-        let paused = (self.0.annotation(PAUSE) == Some("true")).then_some((PAUSE, "true"));
+        let paused = pauses(self.0).then_some((PAUSE, "true"));
         paused.or_else(|| self.unmanaged().then_some((MANAGED, "false")))
     }
 
@@ -65,7 +70,7 @@ pub struct KafkaUser<'a>(pub &'a Object);
 impl<'a> KafkaUser<'a> {
     /// The annotation that keeps the user operator from it, with its value.
     pub fn left_alone(&self) -> Option<(&'static str, &'static str)> {
-        (self.0.annotation(PAUSE) == Some("true")).then_some((PAUSE, "true"))
+        pauses(self.0).then_some((PAUSE, "true"))
     }
 
     /// The Kafka it belongs to: label `strimzi.io/cluster`.

@@ -15,7 +15,7 @@ use crate::observe::Snapshot;
 use crate::observe::kafka::{Kafka, KafkaNodePool};
 use crate::observe::object::Object;
 use crate::observe::pod::{Claim, Pod, State as ContainerState};
-use crate::observe::strimzi::PAUSE;
+use crate::observe::strimzi::pauses;
 use crate::quickstart::ownership;
 use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};
@@ -326,7 +326,7 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
         generation: kafka.0.generation(),
         observed_generation: kafka.0.observed_generation(),
         // The condition outlives the annotation until the operator has looked again.
-        paused: kafka.paused().is_some() && kafka.0.annotation(PAUSE) == Some("true"),
+        paused: kafka.paused().is_some() && pauses(kafka.0),
         deleting: kafka.0.deleting(),
         conditions: kafka
             .0

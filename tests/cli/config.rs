@@ -149,3 +149,13 @@ fn the_published_schema_is_the_programs() {
         "KSTRIM_UPDATE_SCHEMA=1 writes it"
     );
 }
+
+/// As CI systems set variables that have no value.
+#[test]
+fn an_empty_variable_leaves_the_files_value() {
+    let test = crate::support::fresh();
+    write_user(&test, "memory: 5g\nnamespace: team\n");
+    let mut test = test.env("KSTRIM_MEMORY", "").env("KSTRIM_NAMESPACE", "");
+    let shown = test.args(["config", "show"]).run().expect(0).stdout;
+    assert!(shown.contains("5g") && shown.contains("team"), "{shown}");
+}

@@ -45,8 +45,12 @@ fn a_profile_that_is_named_is_not_another_cluster() {
         let run = test.args(args.iter().copied()).run().expect(2);
         assert!(run.stderr.contains("two clusters"), "{}", run.stderr);
     }
+    let shown = test.args(["config", "show", "-p", "kstrim", "-o", "json"]).run().expect(0).stdout;
+    assert!(!shown.contains(CLUSTER), "the profile is used: {shown}");
     let mut test = test.env("KSTRIM_PROFILE", "kstrim");
     test.args(["status"]).run().expect(2);
+    // What needs no cluster, such as the explanation that the refusal names, is not refused.
+    test.args(["explain", "KS-USAGE"]).run().expect(0);
     // Set to nothing, as CI does, a variable says nothing.
     let mut test = test.env("KSTRIM_CONTEXT", "").env("KSTRIM_NAMESPACE", "").env("KSTRIM_TIMEOUT", "");
     test.args(["up"]).run().expect(0);

@@ -217,6 +217,26 @@ fn an_older_release_goes_and_takes_nobody_elses_kafka_along() {
     assert_eq!(remains(&test), Vec::<String>::new());
 }
 
+/// What minikube's networks and add-ons bring, and a volume whose claim is gone, are nobody's.
+#[test]
+fn what_minikube_has_brought_keeps_no_profile() {
+    let mut test = ready();
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "ippools.crd.projectcalico.org"},
+        "spec": {"group": "crd.projectcalico.org", "scope": "Cluster",
+            "names": {"kind": "IPPool", "plural": "ippools", "singular": "ippool"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+    let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pvc-1",
+            "annotations": {"pv.kubernetes.io/provisioned-by": "k8s.io/minikube-hostpath"}},
+        "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"},
+            "claimRef": {"namespace": "kafka", "name": "data-0-gone"}}});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kubernetes-dashboard",
+        "labels": {"kubernetes.io/minikube-addons": "dashboard"}}});
+    apply_foreign(&test, &[definition, volume, namespace]);
+    events(&mut test, ["down", "--yes"], 0);
+}
+
 /// What others have outside of namespaces of their own is deleted with the profile, so it is named.
 #[test]
 fn what_others_have_in_the_system_and_cluster_wide_is_named() {
