@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::builder::Resettable;
+use clap::{Arg, Command, CommandFactory};
 use serde_yaml::Value;
 
 use super::files::{Entry, UNKNOWN_KEY, UNREADABLE, VALUE};
@@ -41,7 +42,9 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
         }
     };
     let known = keys::all();
-    let mut command = Cli::command();
+    // A variable that is wrong is no fault of the file.
+    let without = |arg: Arg| arg.env(Resettable::Reset);
+    let mut command = Cli::command().mut_args(without).mut_subcommands(|verb| verb.mut_args(without));
     let mut entries = Vec::new();
     for (name, value) in mapping {
         let name = scalar(&name).unwrap_or_default();
