@@ -67,9 +67,9 @@ impl<'a> Listener<'a> {
         const HERE: [&str; 2] = ["advertisedHost", "advertisedPort"];
         const TEMPLATES: [&str; 2] = ["advertisedHostTemplate", "advertisedPortTemplate"];
         let configuration = self.0.get("configuration");
-        let template = |field: &&str| configuration.is_some_and(|all| all.get(*field).is_some());
+        let template = |field: &&str| configuration.and_then(|all| all.get(*field)).is_some();
         self.kind() == "internal"
-            && !TEMPLATES.iter().any(|field| template(&field))
+            && !TEMPLATES.iter().any(template)
             && self.overrides().iter().all(|b| HERE.iter().all(|field| b.get(*field).is_none()))
     }
 }
