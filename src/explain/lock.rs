@@ -188,6 +188,8 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
     let changed = |object: &Object| object.has_status() && !object.deleting() && !object.observed();
     let Some(object) = objects(scene).find(|object| changed(object)) else { return };
+    // The Kafka comes first among them.
+    let of_kafka = !kafka.0.observed();
     // The first reconciliation says 0 until it is through; its troubles are those of its pods.
     if kafka.0.observed_generation().unwrap_or(0) == 0 || kafka.paused().is_some() {
         return;
@@ -211,14 +213,14 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     )
     .evidence(format!(
         "{}s/{} generation {}, observedGeneration {}",
-        if std::ptr::eq(object, kafka.0) { "kafka" } else { "kafkanodepool" },
+        if of_kafka { "kafka" } else { "kafkanodepool" },
         object.name(),
         object.generation().unwrap_or(0),
         object.observed_generation().unwrap_or(0)
     ))
     .cure(Cure::RestartOperator)
     .hint(scene.restart_operator())
-    .since(scene.changed_at().max(object.spec_written().filter(|_| !std::ptr::eq(object, kafka.0))))
+    .since(scene.changed_at().max(object.spec_written().filter(|_| !of_kafka)))
     .certain_after(60);
     // It takes seconds when all is well.
     let late = scene.age(scene.changed_at()) > 10;

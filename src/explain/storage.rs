@@ -90,7 +90,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
             .hint(format!("see it: {}", scene.command("describe pvc", name)))
             .evidence(evidence(&says.unwrap_or_default()))
-            // What is no longer said, such as that there is no class, is being put right.
+            // The controller repeats this event for as long as there is no class: an old one no longer holds.
             .since(if words::NO_CLASS_SET.said(event.message()) { event.last() } else { event.first() })
             .certain_after(30),
         );

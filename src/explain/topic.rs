@@ -122,24 +122,23 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 /// comes after the brokers, and after Cruise Control where that is asked for, which takes minutes; what keeps it from
 /// starting has rules of its own.
 fn operator_serves(scene: &Scene<'_>) -> bool {
-    let entity = |p: &Pod<'_>| p.0.label("strimzi.io/component-type") == Some("entity-operator");
-    let mut pods = scene.cluster_pods().filter(|p| entity(p) && !p.0.deleting()).peekable();
+    let mut pods = entity_operators(scene).peekable();
     match pods.peek() {
         Some(_) => pods.any(|p| p.ready()),
         None => scene.kafka().is_none_or(|k| k.ready().is_some()),
     }
 }
 
-/// Since when the entity operator that serves now runs.
+/// When the newest container of the entity operator that is ready now started.
 fn serves_since(scene: &Scene<'_>) -> Option<Timestamp> {
+    let containers = entity_operators(scene).filter(Pod::ready).flat_map(|pod| pod.containers());
+    containers.filter_map(|c| if let State::Running { started } = c.state() { started } else { None }).max()
+}
+
+/// The entity operator's pods that are not being deleted.
+fn entity_operators<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Pod<'a>> {
     let entity = |p: &Pod<'_>| p.0.label("strimzi.io/component-type") == Some("entity-operator");
-    let pods = scene.cluster_pods().filter(|p| entity(p) && !p.0.deleting() && p.ready());
-    let running = |p: &Pod<'_>| {
-        p.containers()
-            .filter_map(|c| if let State::Running { started } = c.state() { started } else { None })
-            .max()
-    };
-    pods.filter_map(|p| running(&p)).max()
+    scene.cluster_pods().filter(move |p| entity(p) && !p.0.deleting())
 }
 
 /// What tells a topic from a user.

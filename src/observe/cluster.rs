@@ -34,7 +34,7 @@ impl<'a> Deployment<'a> {
 
     /// Whether it runs Strimzi's cluster operator. Helm, OLM and people give the Deployment names of their own; its
     /// labels, or those of its pods, tell. Of what Strimzi installs with `app: strimzi` (a topic or user operator by
-    /// itself, Drain Cleaner) only the cluster operator is told the images of Kafka.
+    /// itself, Drain Cleaner) only the cluster operator has the images of Kafka in its environment.
     pub fn is_cluster_operator(&self) -> bool {
         let pods = self.0.json().pointer("/spec/template/metadata/labels");
         let label = |name: &str| self.0.label(name).or_else(|| pods?.get(name)?.as_str());

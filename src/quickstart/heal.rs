@@ -116,8 +116,8 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
     Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
 }
 
-/// Whether a finding is of a pod from before a change that the operator is yet to see, which kstrim has restarted for it: it
-/// replaces the pod as soon as it looks.
+/// Whether a finding is about a pod that is older than the restart of the operator by kstrim: the operator replaces it when it
+/// reconciles the change for which it was restarted.
 fn just_restarted(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> bool {
     let healed = cx.healed.borrow();
     let Some(ago) = healed.get(OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };

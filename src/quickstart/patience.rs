@@ -149,11 +149,9 @@ pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
             kubectl.find(&path).await.ok().flatten().map(|list| explain::subjects(&list))
         }
         Probe::PodLog { namespace, pod, container, previous, .. } => {
-            let log = kubectl.logs(namespace, pod, Some(container), explain::LOG_LINES, *previous).await;
-            match log {
-                Err(_) if *previous => {
-                    kubectl.logs(namespace, pod, Some(container), explain::LOG_LINES, false).await.ok()
-                }
+            let log = |previous| kubectl.logs(namespace, pod, Some(container), explain::LOG_LINES, previous);
+            match log(*previous).await {
+                Err(_) if *previous => log(false).await.ok(),
                 other => other.ok(),
             }
         }
