@@ -210,11 +210,11 @@ fn deepest(matches: &ArgMatches) -> &ArgMatches {
 /// # Errors
 /// [`USAGE`].
 fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
-    let (Some(context), profile) = (&global.context, &global.profile) else { return Ok(()) };
+    let Some(context) = &global.context else { return Ok(()) };
     match profile_over_context(matches) {
         Some(Ordering::Greater) => global.context = None,
         Some(Ordering::Equal) => {
-            let message = format!("both the profile {profile} and the context {context} are named");
+            let message = format!("both the profile {} and the context {context} are named", global.profile);
             return Err(Box::new(
                 Failure::new(USAGE, Kind::Usage, message)
                     .because("they are two clusters")

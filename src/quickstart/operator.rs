@@ -46,7 +46,7 @@ impl Operator {
         };
         let what = abroad::named(found.0);
         if !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refused::looked_after(&cx.settings.target, &what)));
+            return Ok(Doneness::Foreign(refused::looked_after(&cx.settings.target, &what, refused::up(cx))));
         }
         Ok(match self.patience.look(cx, snapshot, ready::operator).await? {
             Doneness::Done(_) => Doneness::Done(format!("{what} is used")),

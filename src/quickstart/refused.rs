@@ -48,14 +48,15 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) ->
     )
 }
 
-/// An operator of another namespace looks after this one already: a second one would undo its work.
-pub fn looked_after(target: &Target, what: &str) -> Box<Failure> {
+/// An operator of another namespace looks after this one already: a second one would undo its work. `up` is the command that
+/// would have installed it.
+pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
     let namespace = &target.namespace;
     let message = format!("{what} looks after namespace {namespace}, and kstrim did not create it");
     Box::new(
         Failure::new(ELSEWHERE, Kind::Foreign, message)
             .because("two operators of one namespace undo each other's work")
-            .hint(format!("use that one, and install none: {}", up_of(target).arg("--adopt")))
+            .hint(format!("use that one, and install none: {}", up.arg("--adopt")))
             .hint("or restrict it to other namespaces by its variable STRIMZI_NAMESPACE"),
     )
 }

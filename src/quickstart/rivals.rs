@@ -47,7 +47,7 @@ pub fn settle(cx: &Cx, operators: &[Value]) -> Result<()> {
     }
     match abroad::of_another(operators.to_vec(), cx.namespace(), None) {
         Some(found) if !cx.settings.adopt => {
-            Err(refused::looked_after(&cx.settings.target, &abroad::named(&found)))
+            Err(refused::looked_after(&cx.settings.target, &abroad::named(&found), refused::up(cx)))
         }
         // It is used: none is installed beside it.
         _ => Ok(()),

@@ -80,7 +80,7 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
         let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
         let target = &ground.settings.target;
         if operator.namespace != target.namespace.as_str() && !ground.settings.adopt {
-            return Outcome::failed(&refused::looked_after(target, &what));
+            return Outcome::failed(&refused::looked_after(target, &what, refused::up_of(target)));
         }
         return foreign(ground, refused::OPERATOR, &what, "--namespace");
     }
