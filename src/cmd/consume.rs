@@ -19,7 +19,7 @@ use crate::kafka::KafkaError;
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
 use crate::kafka::fetch::{Chunk, Entry, Step};
-use crate::report::output::{self, Output};
+use crate::terminal::output::{self, Output};
 
 /// Messages could not be read.
 pub(crate) use crate::errors::CONSUME_FAILED as FAILED;

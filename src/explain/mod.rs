@@ -22,6 +22,7 @@ pub mod minikube;
 mod operator;
 mod pods;
 pub mod pulls;
+pub mod ready;
 mod scene;
 mod storage;
 mod teardown;
@@ -39,7 +40,6 @@ pub(crate) use lock::works_on_a_pool;
 pub use operator::rivals;
 pub use scene::{Answers, Expect, LOG_LINES, Probe, Scene, Scope};
 
-pub(crate) use storage::STORAGE_CLASS;
 pub use storage::{storage_answer, storage_classes};
 pub use teardown::held;
 pub use unknown::timed_out;

@@ -8,18 +8,19 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::patience::Patience;
-use super::{kafka, ownership};
+use super::kafka;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::component::{self, Component, Home, of};
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::Kafka;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::component::{ComponentInput, PLAIN_PORT};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, TopicName};
-use crate::observe::kafka::Kafka;
-use crate::observe::{Kind as ObservedKind, Snapshot};
 
 /// A component that kstrim did not make is there.
 pub(crate) use crate::errors::COMPONENT_FOREIGN as FOREIGN;

@@ -1,6 +1,6 @@
 //! What a person needs after a successful `up`.
 
-use crate::context::Cx;
+use crate::cluster::session::Cx;
 use crate::event::Next;
 use crate::manifest::component::PLAIN_PORT;
 

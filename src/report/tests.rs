@@ -1,5 +1,8 @@
 //! Realistic runs, drawn in every way and compared with what is written down in `snapshots/`.
 
+use crate::terminal::Look;
+use crate::terminal::OutputMode;
+use crate::terminal::resolve;
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;

@@ -12,9 +12,9 @@ use super::line::{self, Line, Merger, Seen};
 use super::source::{Key, Source, Stage};
 use super::{AWAY, Reading, Screen, line_of};
 use crate::failure::Result;
-use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
-use crate::tool::kubectl::Kubectl;
-use crate::tool::logs::LogRequest;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::logs::LogRequest;
+use crate::kube::{Kind, Snapshot, Store, Version, Watcher};
 
 /// How often lines are looked at that wait for earlier ones.
 const TICK: Duration = Duration::from_millis(50);
