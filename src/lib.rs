@@ -30,6 +30,9 @@
 //! - [`redact`]: redacts secrets in text, arguments and objects.
 //! - [`errors`]: the catalogue of errors, a file each. [`paths`], [`event`], [`failure`]: what everybody may use.
 
+// Not in tests, where a helper may be a method of a fixture, or return what its callers pass on.
+#![cfg_attr(not(test), warn(clippy::unnecessary_wraps, clippy::unused_self))]
+
 pub mod bundle;
 pub mod catalogue;
 pub mod checks;

@@ -24,6 +24,7 @@ pub enum UserVerb {
     /// Access rules are TYPE:NAME:OPERATION,...[@HOST]. TYPE is topic, group, transactional-id or cluster (whose
     /// NAME is *); a NAME that ends in * is a prefix; operations are those of Kafka: read, write, create, delete,
     /// alter, describe, describe-configs, alter-configs, cluster-action, idempotent-write, all.
+    #[allow(rustdoc::broken_intra_doc_links, reason = "[@HOST] is help text, not a link")]
     #[command(after_help = USER_EXAMPLES)]
     Create(UserCreate),
     /// Show the users and who made them

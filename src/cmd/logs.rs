@@ -112,11 +112,11 @@ impl Reading<'_> {
             (Some(Tail::All), _) | (None, Some(_)) => None,
             (None, None) => Some(TAIL),
         };
-        LogRequest { tail, since: self.args.since, previous: self.args.previous, ..self.whole(source) }
+        LogRequest { tail, since: self.args.since, previous: self.args.previous, ..Self::whole(source) }
     }
 
     /// All that one has written.
-    fn whole(&self, source: &Source) -> LogRequest {
+    fn whole(source: &Source) -> LogRequest {
         LogRequest {
             namespace: source.namespace.clone(),
             pod: source.pod.clone(),

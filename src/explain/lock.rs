@@ -235,8 +235,8 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let open = at_work(scene);
-    let stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(scene, *p));
-    let Some((pod, change)) = stuck.filter_map(|p| Some((p, changed_since(scene, kafka, p)?))).next() else {
+    let mut stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(scene, *p));
+    let Some((pod, change)) = stuck.find_map(|p| Some((p, changed_since(scene, kafka, p)?))) else {
         return;
     };
     let before = |open: &Open| match change {

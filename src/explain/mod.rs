@@ -6,7 +6,8 @@
 //! judge is the only memory. `docs/errors.md` has a section for every id.
 //!
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
-//! [`kubectl`] turn them into a [`Failure`] directly. [`pulls`] reads a container runtime's words.
+//! [`kubectl`] turn them into a [`Failure`](crate::failure::Failure) directly. [`pulls`] reads a container runtime's
+//! words.
 
 mod admission;
 mod component;

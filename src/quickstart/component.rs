@@ -67,37 +67,37 @@ impl Beside {
     }
 
     /// Whether it is there as wanted, not whether it is ready.
-    fn applied(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Option<Doneness>> {
+    fn applied(&self, cx: &Cx, snapshot: &Snapshot) -> Option<Doneness> {
         let title = self.component.title;
         match &self.component.home {
             Home::Resource(kind, _) => {
                 let Some(found) = snapshot.get(*kind, cx.namespace(), cx.cluster()) else {
-                    return Ok(Some(Doneness::Pending(format!("{title} is not there"))));
+                    return Some(Doneness::Pending(format!("{title} is not there")));
                 };
                 if !cx.owns(found.json()) {
-                    return Ok(Some(Doneness::Foreign(foreign(cx, self.component))));
+                    return Some(Doneness::Foreign(foreign(cx, self.component)));
                 }
                 if found.deleting() {
-                    return Ok(Some(Doneness::Pending(format!("an earlier {title} is still going away"))));
+                    return Some(Doneness::Pending(format!("an earlier {title} is still going away")));
                 }
                 let wanted = objects(cx, self.component);
                 if ownership::digest(found.json()) != Some(&manifest::digest(&wanted)) {
-                    return Ok(Some(Doneness::Pending("its settings have to be applied".into())));
+                    return Some(Doneness::Pending("its settings have to be applied".into()));
                 }
             }
             Home::Field(_) => {
                 let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
-                    return Ok(Some(Doneness::Pending(format!("there is no Kafka {}", cx.cluster()))));
+                    return Some(Doneness::Pending(format!("there is no Kafka {}", cx.cluster())));
                 };
                 let kafka = kafka.0.json();
                 match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
                     (true, true) => {}
-                    (true, false) => return Ok(Some(Doneness::Foreign(foreign(cx, self.component)))),
-                    _ => return Ok(Some(Doneness::Pending(format!("{title} is not there")))),
+                    (true, false) => return Some(Doneness::Foreign(foreign(cx, self.component))),
+                    _ => return Some(Doneness::Pending(format!("{title} is not there"))),
                 }
             }
         }
-        Ok(None)
+        None
     }
 }
 
@@ -109,7 +109,7 @@ impl Task<Cx> for Beside {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = self.observed(cx).await;
-        if let Some(open) = self.applied(cx, &snapshot)? {
+        if let Some(open) = self.applied(cx, &snapshot) {
             return Ok(open);
         }
         let look = |scene: &crate::explain::Scene<'_>, verdict: &crate::explain::Verdict| {
@@ -124,7 +124,7 @@ impl Task<Cx> for Beside {
     async fn run(&self, cx: &Cx) -> Result<()> {
         self.patience.changed_now();
         let snapshot = self.observed(cx).await;
-        if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot)? {
+        if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot) {
             let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
             let objects = kafka::labelled(cx, objects(cx, self.component));
             if !objects.is_empty() {

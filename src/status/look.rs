@@ -86,7 +86,7 @@ pub struct Reached {
     /// The version of Strimzi's resources, if they are served.
     pub version: Option<Version>,
     /// Holds the temporary kubeconfig, if that is the one.
-    _spare: Option<TempDir>,
+    spare: Option<TempDir>,
 }
 
 /// The API server's answers.
@@ -230,7 +230,7 @@ impl Looker {
         // Whether anybody uses a cluster that nothing else proves to be ours is checked by `up`.
         let online = Online { uid: asked.uid.as_deref(), marked: asked.marked, inhabited: true };
         facts.ours = profile_owner::online(&self.journal, &self.minikube.on_disk(), online).is_ours();
-        facts.our_kubeconfig = reached._spare.is_none();
+        facts.our_kubeconfig = reached.spare.is_none();
         facts.api = Some(Ok(asked.kubernetes));
         facts.strimzi_api = asked.version.map(Version::as_str);
         let expect = facts.expect();
@@ -271,7 +271,7 @@ impl Looker {
         let asked = asked.map(|a| {
             a.map(|asked| {
                 let version = asked.version;
-                (asked, Reached { kubectl: self.kubectl.clone(), version, _spare: None })
+                (asked, Reached { kubectl: self.kubectl.clone(), version, spare: None })
             })
         });
         let lost = match &asked {
@@ -304,7 +304,7 @@ impl Looker {
         let kubectl = Rc::new(kubectl);
         Some(self.ask(&kubectl).await.map(|asked| {
             let version = asked.version;
-            (asked, Reached { kubectl, version, _spare: Some(folder) })
+            (asked, Reached { kubectl, version, spare: Some(folder) })
         }))
     }
 

@@ -115,7 +115,7 @@ async fn ours(cx: &Cx) -> Result<Vec<Value>> {
 async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
     let one = |definition: &Value| {
         let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-        let version = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next();
+        let version = served.filter(|v| v["served"] == true).find_map(|v| v["name"].as_str());
         let (group, plural) = (text(definition, "/spec/group"), text(definition, "/spec/names/plural"));
         let kind = text(definition, "/spec/names/kind").to_owned();
         let path = version.map(|version| format!("/apis/{group}/{version}/{plural}"));

@@ -421,6 +421,7 @@ impl Live {
         self.frame.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "the result of the methods that call it")]
     fn move_by(&self, count: usize, direction: char) -> io::Result<()> {
         if count > 0 {
             self.add(format!("\x1b[{count}{direction}").as_bytes());

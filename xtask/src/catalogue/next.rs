@@ -13,8 +13,8 @@ use kstrim::manifest::{self, Object, images, load, tune};
 use kstrim::names::{ComponentName, Minor, Version};
 use serde_json::Value;
 
-use crate::derive;
-use crate::schema::Schemas;
+use super::derive;
+use super::schema::Schemas;
 
 /// A tool of which there is a new release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,8 +87,9 @@ impl Findings<'_> {
     }
 }
 
-/// Look through a folder of what publishers publish, and say what changes against the catalogue.
-pub fn changes(folder: &Path, known: &Catalogue) -> Result<Vec<Finding>> {
+/// Look through a folder of what publishers publish, and say what changes against the catalogue and kstrim's
+/// `sources`, the folder `src`.
+pub fn changes(folder: &Path, sources: &Path, known: &Catalogue) -> Result<Vec<Finding>> {
     let mut all = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
@@ -115,7 +116,7 @@ pub fn changes(folder: &Path, known: &Catalogue) -> Result<Vec<Finding>> {
                 .with_context(|| format!("minikube {version}"))?;
         } else if let Some(version) = part(path, "kubernetes-", ".json") {
             let mut found = Findings { tool: Tool::Kubernetes, version: version.clone(), all: &mut all };
-            kubernetes(version.parse()?, &read(path)?, &manifests, known, &mut found)
+            kubernetes(version.parse()?, &read(path)?, &manifests, sources, known, &mut found)
                 .with_context(|| format!("Kubernetes {version}"))?;
         } else if let Some(version) = part(path, "kubectl-", ".sha256") {
             let mut found = Findings { tool: Tool::Kubectl, version: version.clone(), all: &mut all };
@@ -367,6 +368,7 @@ fn kubernetes(
     minor: Minor,
     discovery: &str,
     manifests: &[(Version, Vec<Object>)],
+    sources: &Path,
     known: &Catalogue,
     found: &mut Findings<'_>,
 ) -> Result<()> {
@@ -390,7 +392,7 @@ fn kubernetes(
             gone(object.api_version(), format!("{} of Strimzi {version}", object.kind()));
         }
     }
-    for (api, file) in own_apis()? {
+    for (api, file) in own_apis(sources)? {
         gone(&api, file);
     }
     if known.releases.iter().all(|release| !release.kubernetes.contains(minor)) {
@@ -400,8 +402,7 @@ fn kubernetes(
 }
 
 /// The API versions that kstrim's own sources name, and where: `/apis/apps/v1/...`.
-fn own_apis() -> Result<BTreeSet<(String, String)>> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+fn own_apis(root: &Path) -> Result<BTreeSet<(String, String)>> {
     let mut folders = vec![root.to_owned()];
     let mut apis = BTreeSet::new();
     while let Some(folder) = folders.pop() {
