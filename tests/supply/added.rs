@@ -22,11 +22,15 @@ fn facts() -> String {
 }
 
 fn run(add: bool, folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
+    run_over(catalogue::catalogue(), add, folder, facts)
+}
+
+fn run_over(before: &Catalogue, add: bool, folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
     let file = folder.join("FACTS.json");
     fs::write(&file, facts).expect("written");
     let (file, folder) = (file.to_str().expect("text"), folder.to_str().expect("text"));
     let args = if add { vec!["--add", file, folder] } else { vec![file, folder] };
-    command::run(&args, catalogue::catalogue())
+    command::run(&args, before)
 }
 
 fn manifest(folder: &Path, text: &str) {
@@ -56,7 +60,7 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
 
     // The same release again is replaced; without --add there is nothing else.
     let dated = facts.replace("2026-08-20", "2026-08-21");
-    let again = command_over(&added, folder.path(), &dated);
+    let again = run_over(&added, true, folder.path(), &dated).unwrap();
     assert_eq!(again.releases.len(), added.releases.len());
     assert_eq!(again.releases.last().unwrap().date, "2026-08-21");
     assert_eq!(run(false, folder.path(), &facts).unwrap().releases, std::slice::from_ref(new));
@@ -74,12 +78,6 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
     assert!(refused.contains("strimzi-cluster-operator-9.9.0.yaml"), "{refused}");
     let refused = format!("{:#}", run(true, folder.path(), "{}").unwrap_err());
     assert!(refused.contains("expected shape"), "{refused}");
-}
-
-fn command_over(before: &Catalogue, folder: &Path, facts: &str) -> Catalogue {
-    let file = folder.join("FACTS.json");
-    fs::write(&file, facts).expect("written");
-    command::run(&["--add", file.to_str().unwrap(), folder.to_str().unwrap()], before).unwrap()
 }
 
 /// With the newest real manifest: what is added passes the checks of those that are there.
