@@ -13,7 +13,7 @@ use super::versions;
 use crate::catalogue::{Choice, Partial, resolve};
 use crate::cluster::journal::ProfileState;
 use crate::cluster::profile_owner::{self, Owner};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::config::Settings;
 use crate::exec::Runner;
 use crate::failure::Result;
@@ -139,9 +139,9 @@ impl Ground {
     }
 
     /// The ground of a run of `up`.
-    pub fn of(cx: &Cx) -> Self {
+    pub fn of(cx: &Session, settings: &Settings) -> Self {
         Self::with(
-            cx.settings.clone(),
+            settings.clone(),
             Ok(cx.choice.clone()),
             Ok(cx.minikube.clone()),
             Ok(cx.kubectl.clone()),

@@ -10,12 +10,12 @@ use crate::catalogue::{self, Partial, Release};
 use crate::cluster::journal::{NEWER, SCHEMA};
 use crate::cluster::lost_machine::GONE;
 use crate::cluster::profile_owner::Owner;
-use crate::cluster::session;
 use crate::cluster::{api_server, ownership, refusals};
 use crate::command_line::CommandLine;
 use crate::config::{Settings, Target};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
+use crate::manifest::render::Preset;
 use crate::names::{KubernetesVersion, Minor, Version};
 use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
 
@@ -231,7 +231,7 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
     let asked = Partial {
         kafka: settings.kafka.clone(),
         kubernetes: Some(KubernetesVersion::Minor(live)),
-        mode: settings.preset.map(|preset| session::preset(preset).mode()),
+        mode: settings.preset.map(|preset| Preset::from(preset).mode()),
         ..Partial::default()
     };
     let failure = match catalogue::nearest(version, &asked) {

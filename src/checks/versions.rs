@@ -2,7 +2,6 @@
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Choice, Partial};
-use crate::cluster::session;
 use crate::component;
 use crate::config::Settings;
 use crate::failure::{Failure, Kind, Result};
@@ -27,7 +26,7 @@ pub fn choose(settings: &Settings) -> Result<Choice> {
 /// # Errors
 /// As [`choose`].
 pub fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choice> {
-    let asked = settings.preset.map(session::preset);
+    let asked = settings.preset.map(Preset::from);
     let choice = catalogue::resolve(&Partial {
         release,
         kafka: settings.kafka.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::cluster::session::Cx;
+use super::session::Session;
 use crate::config::Target;
 use crate::event::{SmokeReport, Unit};
 use crate::exec::BoxFuture;
@@ -44,7 +44,7 @@ pub fn said(report: &SmokeReport) -> String {
 ///
 /// # Errors
 /// [`NO_BROKER`], [`NO_LISTENER`]; what the test itself finds is in [`Run::failure`].
-pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
+pub async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
     cx.synced(&KINDS).await;
     let brokers = Brokers::of(cx)?;
     let shown = Cell::new(None);
@@ -82,18 +82,18 @@ impl Brokers {
     ///
     /// # Errors
     /// [`NO_BROKER`], [`NO_LISTENER`].
-    pub fn of(cx: &Cx) -> Result<Self> {
-        Self::find(&cx.store.snapshot(), &cx.settings.target, forwards(cx))
+    pub fn of(cx: &Session) -> Result<Self> {
+        Self::find(&cx.store.snapshot(), &cx.target, cx.forwards.clone())
     }
 
     /// The same by a listener that asks for something: the one with this port, as `security` says.
     ///
     /// # Errors
     /// [`NO_BROKER`].
-    pub fn secured(cx: &Cx, port: u16, security: Security) -> Result<Self> {
-        let target = &cx.settings.target;
+    pub fn secured(cx: &Session, port: u16, security: Security) -> Result<Self> {
+        let target = &cx.target;
         let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
-        Ok(Self { bootstrap, dial: forwards(cx), security, target: target.clone() })
+        Ok(Self { bootstrap, dial: cx.forwards.clone(), security, target: target.clone() })
     }
 
     /// Those of a target's Kafka in a snapshot, reached by `dial`.
@@ -234,10 +234,6 @@ fn bootstrap(snapshot: &Snapshot, target: &Target, port: u16) -> Result<BrokerAd
     let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
     let pod = broker_pod(snapshot, target)?;
     Ok(BrokerAddr { id: -1, host: format!("{pod}.{cluster}-kafka-brokers.{namespace}.svc"), port })
-}
-
-fn forwards(cx: &Cx) -> Rc<dyn Dial> {
-    cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone()
 }
 
 /// A ready broker's pod, or one that at least runs.

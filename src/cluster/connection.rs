@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::session::Session;
 use crate::cluster::api_server;
-use crate::cluster::session::Cx;
 use crate::exec::{Cmd, Lines};
 use crate::explain;
 use crate::failure::Result;
@@ -14,15 +14,16 @@ use crate::tool::minikube_output::{StartError, StartEvent, State, start_event};
 const PROMPT: Duration = Duration::from_secs(2);
 
 /// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
+/// `starting`: a `minikube start` of this run is running.
 /// `Ok(Err(why))`: it does not answer, and what minikube says of the profile.
-pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
+pub async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>> {
     let profile = cx.profile();
     let ready = cx.kubectl.ready();
     tokio::pin!(ready);
     let answer = match tokio::time::timeout(PROMPT, &mut ready).await {
         Ok(answer) => answer,
         // minikube may know by now that it is in vain.
-        Err(_) if !cx.starting() && cx.settings.target.context.is_none() => tokio::select! {
+        Err(_) if !starting && cx.target.context.is_none() => tokio::select! {
             answer = &mut ready => answer,
             state = api_server::state(&cx.minikube) => match state? {
                 State::Running => ready.await,
@@ -35,11 +36,11 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
         Ok(()) => return Ok(Ok(())),
         Err(error) => error,
     };
-    if cx.starting() {
+    if starting {
         return Ok(Err("waiting for the API server".into()));
     }
     let Err(error) = api_server::until_ready(&cx.kubectl, error).await else { return Ok(Ok(())) };
-    if let Some(context) = &cx.settings.target.context {
+    if let Some(context) = &cx.target.context {
         return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
     }
     Ok(match api_server::state(&cx.minikube).await? {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::session::Session;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
 use crate::failure::Result;
 use crate::kube::Api;
 
@@ -11,7 +11,7 @@ use crate::kube::Api;
 pub const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// All live definitions, without their schemas, which make up nearly all of their megabytes.
-pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
+pub async fn list(cx: &Session) -> Result<Vec<Value>> {
     let mut list = cx
         .kubectl
         .get(PATH)

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::session::Cx;
+use super::session::Session;
 use super::wait::expect;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Kind};
 use crate::kube::{Object, Snapshot};
 
 /// The cause that shows in what is left, as `(kind, object)`: a list's items do not tell their kind.
-pub fn explain(cx: &Cx, left: impl IntoIterator<Item = (&'static str, Value)>) -> Option<Box<Failure>> {
+pub fn explain(cx: &Session, left: impl IntoIterator<Item = (&'static str, Value)>) -> Option<Box<Failure>> {
     let left: Vec<Value> = left
         .into_iter()
         .map(|(kind, mut object)| {

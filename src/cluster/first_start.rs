@@ -10,7 +10,7 @@
 use serde_json::Value;
 
 use super::ownership;
-use super::session::Cx;
+use super::session::Session;
 use crate::failure::Result;
 use crate::kube::Object;
 use crate::kube::cluster::Node;
@@ -30,7 +30,7 @@ const NETWORK_FOLDER: &str = "/etc/cni/net.d";
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn is_whole(cx: &Cx) -> Result<bool> {
+pub async fn is_whole(cx: &Session) -> Result<bool> {
     let add_ons = find(cx, PROXY).await?.is_some() && find(cx, DNS).await?.is_some();
     if add_ons && network_comes(cx).await? {
         return Ok(true);
@@ -43,7 +43,7 @@ pub async fn is_whole(cx: &Cx) -> Result<bool> {
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn is_inhabited(cx: &Cx) -> Result<bool> {
+pub async fn is_inhabited(cx: &Session) -> Result<bool> {
     let namespaces = objects(find(cx, NAMESPACES).await?);
     if namespaces.is_empty() || namespaces.iter().any(|ns| !is_kubernetes(ns.name())) {
         return Ok(true);
@@ -68,7 +68,7 @@ pub fn is_system(namespace: &str) -> bool {
 
 /// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has
 /// written to the node.
-async fn network_comes(cx: &Cx) -> Result<bool> {
+async fn network_comes(cx: &Session) -> Result<bool> {
     if !objects(find(cx, NODES).await?).iter().any(|node| Node(node).lacks_network()) {
         return Ok(true);
     }
@@ -83,7 +83,7 @@ async fn network_comes(cx: &Cx) -> Result<bool> {
     Ok(files.is_none_or(|files| files.iter().any(counts)))
 }
 
-async fn find(cx: &Cx, path: &str) -> Result<Option<Value>> {
+async fn find(cx: &Session, path: &str) -> Result<Option<Value>> {
     let failed = |e| ownership::api_failure(cx, "read what the first start has made", &e);
     cx.kubectl.find(path).await.map_err(failed)
 }

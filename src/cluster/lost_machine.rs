@@ -4,7 +4,7 @@
 
 use super::profile_owner::{self, Owner};
 use super::refusals;
-use super::session::Cx;
+use super::session::Session;
 use crate::cluster::journal::{On, ProfileState};
 use crate::command_line::CommandLine;
 use crate::exec::quote;
@@ -57,8 +57,8 @@ pub fn decide(facts: &Facts) -> Plan {
     }
 }
 
-/// Collect the facts.
-pub async fn look(cx: &Cx) -> Facts {
+/// Collect the facts; `agreed`: the user agreed that the profile is deleted.
+pub async fn look(cx: &Session, agreed: bool) -> Facts {
     let disk = cx.minikube.on_disk();
     let made = cx.journal.borrow().state.made.clone();
     let worked = !cx.journal.borrow().state.never_whole;
@@ -68,7 +68,6 @@ pub async fn look(cx: &Cx) -> Facts {
         Some(engine) => engine.has_volume(cx.profile()).await,
         None => None,
     };
-    let agreed = cx.recreate.get();
     let owner = profile_owner::offline(&cx.journal.borrow().state, &disk);
     let engines = engines_of(cx).await;
     Facts { owner, engines, had_machine, volume, agreed }
@@ -82,7 +81,7 @@ pub async fn engines(minikube: &Minikube, journal: &ProfileState) -> Option<(On,
 }
 
 /// The same for the run's profile.
-async fn engines_of(cx: &Cx) -> Option<(On, On)> {
+async fn engines_of(cx: &Session) -> Option<(On, On)> {
     let journal = cx.journal.borrow().state.clone();
     engines(&cx.minikube, &journal).await
 }
@@ -91,7 +90,7 @@ async fn engines_of(cx: &Cx) -> Option<(On, On)> {
 ///
 /// # Errors
 /// [`ENGINE`].
-pub async fn refuse_other_engine(cx: &Cx, again: &CommandLine) -> Result<()> {
+pub async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Result<()> {
     if !profile_owner::is_made(cx) {
         return Ok(());
     }
@@ -113,7 +112,7 @@ pub fn named(engine: &On) -> String {
 }
 
 /// The failure; `again` is the command to run once the client is connected to the right engine again.
-fn other_engine(cx: &Cx, made: &On, now: &On, again: &CommandLine) -> Failure {
+fn other_engine(cx: &Session, made: &On, now: &On, again: &CommandLine) -> Failure {
     let message = format!("the profile {} was created on another container engine", cx.profile());
     let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
         .because(format!("it was created on {}", named(made)))
@@ -128,7 +127,7 @@ fn other_engine(cx: &Cx, made: &On, now: &On, again: &CommandLine) -> Failure {
 }
 
 /// What is lost, for people.
-pub fn lost(cx: &Cx, facts: &Facts) -> String {
+pub fn lost(cx: &Session, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
         Some(true) => {
@@ -145,8 +144,8 @@ pub fn lost(cx: &Cx, facts: &Facts) -> String {
 ///
 /// # Errors
 /// `KS-PROFILE-FOREIGN`, [`ENGINE`], [`GONE`].
-pub async fn resolve(cx: &Cx) -> Result<()> {
-    let facts = look(cx).await;
+pub async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
+    let facts = look(cx, agreed).await;
     match (decide(&facts), &facts.engines) {
         (Plan::Foreign, _) => Err(Box::new(
             Failure::new(
@@ -156,7 +155,7 @@ pub async fn resolve(cx: &Cx) -> Result<()> {
             )
             .because("it was removed; minikube cannot start it again, only delete it and create another")
             .because("nothing proves that kstrim created the profile, so kstrim does not delete it")
-            .hint(format!("delete it yourself: {}", cx.settings.target.minikube("delete"))),
+            .hint(format!("delete it yourself: {}", cx.target.minikube("delete"))),
         )),
         (Plan::OtherEngine, Some((made, now))) => {
             Err(Box::new(other_engine(cx, made, now, &refusals::up(cx)).hint(format!(

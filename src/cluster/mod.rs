@@ -16,6 +16,7 @@ pub mod adopt;
 pub mod api_server;
 pub mod brokers;
 pub mod change;
+pub mod component_test;
 pub mod connection;
 pub mod definitions;
 pub mod finalizers;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::session::Cx;
+use super::session::Session;
 use super::{refusals, remote_operator, wait};
 use crate::explain;
 use crate::failure::Result;
@@ -23,7 +23,7 @@ pub const OWN_OPERATORS: &str =
 ///
 /// # Errors
 /// What the API server refuses.
-pub async fn all(cx: &Cx) -> std::result::Result<Vec<Value>, ApiError> {
+pub async fn all(cx: &Session) -> std::result::Result<Vec<Value>, ApiError> {
     listed(&cx.kubectl).await
 }
 
@@ -43,25 +43,23 @@ pub async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiErr
 ///
 /// # Errors
 /// `KS-OPERATOR-ELSEWHERE`.
-pub fn settle(cx: &Cx, operators: &[Value]) -> Result<()> {
+pub fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<()> {
     if operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace()) {
         tell(cx, operators);
         return Ok(());
     }
     match remote_operator::of_another(operators.to_vec(), cx.namespace(), None) {
-        Some(found) if !cx.settings.adopt => Err(refusals::looked_after(
-            &cx.settings.target,
-            &remote_operator::named(&found),
-            refusals::up(cx),
-        )),
+        Some(found) if !adopt => {
+            Err(refusals::looked_after(&cx.target, &remote_operator::named(&found), refusals::up(cx)))
+        }
         // It is used: none is installed beside it.
         _ => Ok(()),
     }
 }
 
 /// Warn of those that work against the operator of the namespace, once a run.
-fn tell(cx: &Cx, operators: &[Value]) {
-    if cx.rivals_told.replace(true) {
+fn tell(cx: &Session, operators: &[Value]) {
+    if cx.waiting.operators_reported.replace(true) {
         return;
     }
     let Some(finding) = explain::rivals(operators, &cx.store.snapshot(), &wait::expect(cx)) else {
@@ -72,8 +70,8 @@ fn tell(cx: &Cx, operators: &[Value]) {
 }
 
 /// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
-pub async fn look(cx: &Cx) {
-    if !cx.rivals_told.get()
+pub async fn look(cx: &Session) {
+    if !cx.waiting.operators_reported.get()
         && let Ok(operators) = all(cx).await
     {
         tell(cx, &operators);

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::profile_owner::{self, Online};
-use super::session::Cx;
+use super::session::Session;
 use super::{first_start, refusals};
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::lease::{self, Holder, Lease};
@@ -56,10 +56,11 @@ pub fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
 }
 
 /// Settle whose profile a running cluster is, and leave the marker in one of ours.
+/// `starting`: a `minikube start` of this run is running.
 ///
 /// # Errors
 /// `KS-KUBECTL-*` when the cluster cannot be asked.
-pub async fn settle(cx: &Cx) -> Result<()> {
+pub async fn settle(cx: &Session, starting: bool) -> Result<()> {
     let (system, marker) =
         tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
     let uid = system
@@ -67,7 +68,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
     let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
     // Somebody's own cluster is never kstrim's, and gets no marker.
-    let theirs = cx.settings.target.context.is_some();
+    let theirs = cx.target.context.is_some();
     let disk = cx.minikube.on_disk();
     let marked = !theirs && marked.is_some_and(|m| marks(&m, cx.profile(), &disk));
     let ours = !theirs && {
@@ -76,8 +77,8 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         // Checked only if it makes a difference.
         judge(true).is_ours() || judge(false).is_ours() && !first_start::is_inhabited(cx).await?
     };
-    cx.profile_is_ours.set(ours);
-    if cx.read_only.get() {
+    cx.ownership.profile_is_ours.set(ours);
+    if cx.ownership.read_only.get() {
         return Ok(());
     }
     if ours && !marked {
@@ -100,7 +101,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
         } else if journal.state.made.take().is_some() {
             // What is known about kstrim's own start does not apply to this profile.
             journal.state.never_whole = false;
-            journal.state.start_unfinished = cx.starting();
+            journal.state.start_unfinished = starting;
         }
         let known = journal.state.profile_is_ours == ours && journal.state.cluster_uid == uid;
         if !known || journal.state.made != made {
@@ -116,16 +117,16 @@ pub async fn settle(cx: &Cx) -> Result<()> {
 ///
 /// # Errors
 /// `KS-KUBECTL-*` when the cluster cannot be asked, `KS-STATE-UNWRITABLE`.
-pub async fn installation(cx: &Cx) -> Result<Installation> {
-    let _looking = cx.installing.lock().await;
-    if let Some(known) = &*cx.installation.borrow() {
+pub async fn installation(cx: &Session) -> Result<Installation> {
+    let _looking = cx.ownership.looking.lock().await;
+    if let Some(known) = &*cx.ownership.installation.borrow() {
         return Ok(known.clone());
     }
     let recorded = cx.journal.borrow().state.installations.get(cx.namespace()).cloned();
     let proposed = recorded.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let found = Installation::find(&cx.kubectl, cx.namespace(), &proposed).await;
     let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
-    *cx.installation.borrow_mut() = Some(found.clone());
+    *cx.ownership.installation.borrow_mut() = Some(found.clone());
     Ok(found)
 }
 
@@ -134,9 +135,9 @@ pub async fn installation(cx: &Cx) -> Result<Installation> {
 ///
 /// # Errors
 /// Those of [`installation`].
-pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
+pub async fn installation_to_create(cx: &Session) -> Result<Installation> {
     let found = installation(cx).await?;
-    if !cx.read_only.get() {
+    if !cx.ownership.read_only.get() {
         let mut journal = cx.journal.borrow_mut();
         let known = &mut journal.state.installations;
         if known.get(cx.namespace()).map(String::as_str) != Some(found.id()) {
@@ -152,14 +153,14 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
 ///
 /// # Errors
 /// Those of [`installation`].
-pub async fn installation_again(cx: &Cx) -> Result<Installation> {
+pub async fn installation_again(cx: &Session) -> Result<Installation> {
     let before = installation(cx).await?;
     {
-        let _looking = cx.installing.lock().await;
+        let _looking = cx.ownership.looking.lock().await;
         let found = Installation::find(&cx.kubectl, cx.namespace(), before.id()).await;
         let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
         // Replaced in one step, never absent in between: concurrent tasks ask it who owns objects.
-        cx.installation.replace(Some(found));
+        cx.ownership.installation.replace(Some(found));
     }
     installation_to_create(cx).await
 }
@@ -168,7 +169,7 @@ pub async fn installation_again(cx: &Cx) -> Result<Installation> {
 ///
 /// # Errors
 /// `KS-KUBECTL-*`.
-pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation> {
+pub async fn establish(cx: &Session, created_namespace: bool) -> Result<Installation> {
     let found = installation_to_create(cx).await?;
     if found.is_marked() {
         return Ok(found);
@@ -187,12 +188,12 @@ pub async fn establish(cx: &Cx, created_namespace: bool) -> Result<Installation>
             if theirs.is_marked() { theirs } else { return Err(taken(cx)) }
         }
     };
-    *cx.installation.borrow_mut() = Some(now.clone());
+    *cx.ownership.installation.borrow_mut() = Some(now.clone());
     installation_to_create(cx).await
 }
 
 /// A ConfigMap of the marker's name that kstrim did not create.
-fn taken(cx: &Cx) -> Box<Failure> {
+fn taken(cx: &Session) -> Box<Failure> {
     let message = format!(
         "the ConfigMap {} in namespace {} was not created by kstrim",
         crate::cluster::installation::MARKER,
@@ -210,7 +211,7 @@ fn taken(cx: &Cx) -> Box<Failure> {
 ///
 /// # Errors
 /// `KS-CONTEXT-STRIMZI`, `KS-KUBECTL-*`; `doing` completes "cannot ...".
-pub async fn apply_install(cx: &Cx, objects: &[Object], doing: &str) -> Result<()> {
+pub async fn apply_install(cx: &Session, objects: &[Object], doing: &str) -> Result<()> {
     installation(cx).await?;
     let look = |object: Object| async move {
         let Some(collection) = collection(object.kind(), cx.namespace()) else { return Ok((object, None)) };
@@ -233,7 +234,7 @@ pub async fn apply_install(cx: &Cx, objects: &[Object], doing: &str) -> Result<(
     cx.apply(&mine, true).await.map(drop).map_err(|e| api_failure(cx, doing, &e))
 }
 
-fn strimzi_of_others(cx: &Cx, object: &Object) -> Box<Failure> {
+fn strimzi_of_others(cx: &Session, object: &Object) -> Box<Failure> {
     let message = format!(
         "Strimzi is in this cluster, and kstrim did not install it: {} {}",
         object.kind(),
@@ -271,7 +272,7 @@ fn collection(kind: &str, namespace: &str) -> Option<String> {
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, [`REPLACED`], `KS-KUBECTL-*`; `doing` completes "cannot ...".
 pub async fn change_kafka(
-    cx: &Cx,
+    cx: &Session,
     adopt: bool,
     seen: Option<&kube::Object>,
     doing: &str,
@@ -286,7 +287,7 @@ pub async fn change_kafka(
         let message = format!("the Kafka {} was deleted or replaced in the meantime", cx.cluster());
         return Err(Box::new(
             Failure::new(REPLACED, Kind::Task, message)
-                .hint(format!("see what exists: {}", cx.settings.target.kstrim("status"))),
+                .hint(format!("see what exists: {}", cx.target.kstrim("status"))),
         ));
     };
     let by_id = installation.owned(&collection, &kafka);
@@ -305,8 +306,8 @@ pub async fn change_kafka(
 ///
 /// # Errors
 /// [`LOCKED`], `KS-KUBECTL-*`.
-pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
-    if cx.lease.borrow().is_some() || cx.read_only.get() {
+pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
+    if cx.ownership.lease.borrow().is_some() || cx.ownership.read_only.get() {
         return Ok(());
     }
     let path = format!("/api/v1/namespaces/{}", cx.namespace());
@@ -319,12 +320,12 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
         let message = format!("waiting for the Lease of a command that seems to be dead: {who}");
         cx.emit.warn(message);
     };
-    let cancel = cx.cancel.clone();
+    let cancel = cx.ownership.cancel.clone();
     let lost = move || cancel.cancel(Reason::LeaseLost);
     let taken = Lease::take(cx.kubectl.clone(), cx.namespace(), &holder, waiting, lost).await;
     match taken {
         Ok(lease) => {
-            *cx.lease.borrow_mut() = Some(lease);
+            *cx.ownership.lease.borrow_mut() = Some(lease);
             Ok(())
         }
         Err(lease::Refused::Held { holder, since }) => {
@@ -340,8 +341,8 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
 }
 
 /// Release the namespace's Lease. `kubectl` runs commands even after the run was interrupted.
-pub async fn release_lease(cx: &Cx, kubectl: &Kubectl) {
-    let lease = cx.lease.borrow_mut().take();
+pub async fn release_lease(cx: &Session, kubectl: &Kubectl) {
+    let lease = cx.ownership.lease.borrow_mut().take();
     if let Some(lease) = lease {
         lease.release(kubectl).await;
     }
@@ -386,6 +387,6 @@ pub fn holder(profile: &str, verb: &str) -> Holder {
 }
 
 /// The failure of a request; `doing` completes "cannot ...".
-pub fn api_failure(cx: &Cx, doing: &str, error: &ApiError) -> Box<Failure> {
+pub fn api_failure(cx: &Session, doing: &str, error: &ApiError) -> Box<Failure> {
     Box::new(crate::explain::kubectl::explain(error, doing, cx.profile(), &super::wait::expect(cx)))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::session::{Cx, Start};
+use super::session::Session;
 use crate::cluster::journal::{JournalFile, Made, On, ProfileState};
 use crate::failure::Result;
 use crate::tool::engine::Answer;
@@ -133,12 +133,12 @@ pub fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
 }
 
 /// Decide for this run's profile with nothing running; `found` is what minikube lists.
-pub fn of(cx: &Cx, found: &Listed) -> Owner {
+pub fn of(cx: &Session, found: &Listed) -> Owner {
     listed(&cx.journal.borrow().state, &cx.minikube.on_disk(), found)
 }
 
 /// Whether this run's profile is one that kstrim created and that is not empty.
-pub fn is_made(cx: &Cx) -> bool {
+pub fn is_made(cx: &Session) -> bool {
     offline(&cx.journal.borrow().state, &cx.minikube.on_disk()) == Owner::Ours
 }
 
@@ -146,7 +146,7 @@ pub fn is_made(cx: &Cx) -> bool {
 ///
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
-pub fn intend(cx: &Cx, given: Option<String>) -> Result<Option<String>> {
+pub fn intend(cx: &Session, given: Option<String>) -> Result<Option<String>> {
     let fresh = given.is_none().then(|| uuid::Uuid::new_v4().to_string());
     let mut journal = cx.journal.borrow_mut();
     journal.state.profile_is_ours = false;
@@ -155,7 +155,7 @@ pub fn intend(cx: &Cx, given: Option<String>) -> Result<Option<String>> {
     let token = fresh.clone().or(given);
     journal.state.made = Some(Made { begun: Timestamp::now(), token, machine: None, engine: None });
     journal.save()?;
-    cx.profile_is_ours.set(true);
+    cx.ownership.profile_is_ours.set(true);
     Ok(fresh)
 }
 
@@ -184,9 +184,9 @@ pub fn note(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
     if take(&mut journal.state, &disk) { journal.save() } else { Ok(()) }
 }
 
-/// Record the identity of the profile as soon as it has one, while its start is running.
-pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, start: Rc<RefCell<Start>>) {
-    while matches!(*start.borrow(), Start::Running) {
+/// Record the identity of the profile as soon as it has one, while its start `runs`.
+pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, runs: impl Fn() -> bool) {
+    while runs() {
         // If the journal cannot be written, the next writer reports the error.
         let _ = note(&minikube, &journal);
         let known = journal.borrow().state.made.as_ref().is_none_or(|m| m.machine.is_some());
@@ -228,12 +228,12 @@ pub fn recognised(journal: &mut ProfileState, disk: &OnDisk) {
     journal.made = Some(Made { begun: Timestamp::now(), token, machine, engine: None });
 }
 
-/// After a run: record what its start created, and remove the intent if it created nothing.
+/// After a run that has `started` the profile: record what its start created, and remove the intent if it created nothing.
 ///
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
-pub fn after(cx: &Cx) -> Result<()> {
-    if cx.settings.target.context.is_some() || !cx.began_start.get() {
+pub fn after(cx: &Session, started: bool) -> Result<()> {
+    if cx.target.context.is_some() || !started {
         return Ok(());
     }
     note(&cx.minikube, &cx.journal)?;

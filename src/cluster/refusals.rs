@@ -1,7 +1,8 @@
 //! Failures that several tasks share.
 
-use super::session::Cx;
+use super::session::Session;
 use crate::command_line::CommandLine;
+use crate::component::{Component, Home};
 use crate::config::Target;
 use crate::failure::{Failure, Id, Kind};
 
@@ -34,8 +35,8 @@ pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
 pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
 
 /// `what` was not made by kstrim. `--adopt` is the consent; another value of the flag `instead` leaves it alone.
-pub fn foreign(cx: &Cx, id: Id, what: String, instead: &'static str) -> Box<Failure> {
-    foreign_to(&cx.settings.target, id, &what, instead)
+pub fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box<Failure> {
+    foreign_to(&cx.target, id, &what, instead)
 }
 
 /// The same for a target without a run.
@@ -77,7 +78,7 @@ pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
 
 /// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in
 /// it would be lost.
-pub fn foreign_secret(cx: &Cx, name: &str) -> Box<Failure> {
+pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
     let message = format!("the Secret {name} in namespace {} was not made by kstrim", cx.namespace());
     Box::new(
         Failure::new(SECRET, Kind::Foreign, message)
@@ -87,8 +88,8 @@ pub fn foreign_secret(cx: &Cx, name: &str) -> Box<Failure> {
 }
 
 /// The `up` command of this run's target.
-pub fn up(cx: &Cx) -> CommandLine {
-    up_of(&cx.settings.target)
+pub fn up(cx: &Session) -> CommandLine {
+    up_of(&cx.target)
 }
 
 /// The `up` command of a target: where `up` itself was typed, with the flags that it has.
@@ -128,4 +129,36 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
         "or do without volumes, for data that may be lost: {}",
         up.with("--preset", "ephemeral")
     ))
+}
+
+/// The refusal of a component that somebody else made.
+pub fn foreign_component(cx: &Session, component: &Component) -> Box<Failure> {
+    let target = &cx.target;
+    let (what, see) = match &component.home {
+        Home::Resource(kind, _) => {
+            (format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()), kind.plural())
+        }
+        Home::Field(field) => {
+            (format!("{} of the Kafka {}", field.path.join("."), cx.cluster()), "kafkas.kafka.strimzi.io")
+        }
+    };
+    Box::new(
+        Failure::new(
+            crate::errors::COMPONENT_FOREIGN,
+            Kind::Foreign,
+            format!("{what} was not made by kstrim"),
+        )
+        .because("kstrim changes and removes only what it made")
+        .hint(format!(
+            "see it: {}",
+            target
+                .kubectl("get")
+                .arg(see)
+                .arg(cx.cluster())
+                .arg("-n")
+                .arg(cx.namespace())
+                .args(["-o", "yaml"])
+        ))
+        .hint(format!("use it as it is: leave {} out", component.name)),
+    )
 }

@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::ownership;
-use super::session::Cx;
+use super::session::Session;
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
 use crate::errors::OPERATOR_LOCK;
@@ -19,7 +20,7 @@ use crate::failure::Result;
 use crate::kube::cluster::OPERATOR;
 use crate::kube::kafka::Kafka;
 use crate::kube::{ApiErrorKind, Kind, Snapshot};
-use crate::quickstart::sources;
+use crate::manifest::Object;
 
 /// How long a cure may take to show: a restarted operator begins after about 15 s on a quiet machine
 /// (recording 06b), and works for some more.
@@ -35,17 +36,46 @@ const NEXT_ROUND: Duration = Duration::from_secs(180);
 /// The annotation by which a Kafka is touched; its value is when.
 const TOUCHED: &str = "kstrim/looked-at";
 
+/// A session with what remediation may need of it.
+#[async_trait(?Send)]
+pub trait Remedies {
+    /// The session.
+    fn session(&self) -> &Session;
+
+    /// The objects of the operator as this run installs them; `None` if this run installs none.
+    ///
+    /// # Errors
+    /// When they cannot be fetched.
+    async fn operator(&self) -> Result<Option<Vec<Object>>>;
+}
+
+#[async_trait(?Send)]
+impl Remedies for Session {
+    fn session(&self) -> &Session {
+        self
+    }
+
+    async fn operator(&self) -> Result<Option<Vec<Object>>> {
+        Ok(None)
+    }
+}
+
 /// Try to put `finding` right. `None`: kstrim cannot, or has done so in vain; it stands.
 ///
 /// # Errors
 /// What the API server refuses.
-pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
+pub async fn remediate(
+    remedies: &impl Remedies,
+    snapshot: &Snapshot,
+    finding: &Finding,
+) -> Result<Option<String>> {
+    let cx = remedies.session();
     if just_restarted(cx, snapshot, finding) {
         return Ok(Some(format!("{} (the operator was restarted just now)", finding.sentence)));
     }
     let Some(cure) = finding.cure.clone() else { return Ok(None) };
     // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
-    if cx.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
+    if cx.ownership.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
         return Ok(None);
     }
     let may = permitted(cx, snapshot, &cure);
@@ -59,12 +89,12 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
         Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.as_str().to_owned(),
     };
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
-    if let Some(at) = cx.healed.borrow().get(&key) {
+    if let Some(at) = cx.waiting.remedied.borrow().get(&key) {
         return Ok(
             (at.elapsed() < within).then(|| format!("{} (kstrim has just dealt with it)", finding.sentence))
         );
     }
-    cx.healed.borrow_mut().insert(key, Instant::now());
+    cx.waiting.remedied.borrow_mut().insert(key, Instant::now());
     if !may {
         return Ok(Some(finding.sentence.clone()));
     }
@@ -80,8 +110,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
         }
         Cure::ApplyOperator => {
             tell("its permissions are applied anew");
-            let install = sources::install(cx).await?;
-            let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
+            let Some(objects) = remedies.operator().await? else { return Ok(None) };
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
         Cure::LookAgain => {
@@ -113,8 +142,8 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
 
 /// Whether a finding is about a pod that is older than the restart of the operator by kstrim: the operator replaces it when it
 /// reconciles the change for which it was restarted.
-fn just_restarted(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> bool {
-    let healed = cx.healed.borrow();
+fn just_restarted(cx: &Session, snapshot: &Snapshot, finding: &Finding) -> bool {
+    let healed = cx.waiting.remedied.borrow();
     let Some(ago) = healed.get(OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };
     let pod =
         finding.subject.strip_prefix("pod/").and_then(|name| snapshot.get(Kind::Pod, cx.namespace(), name));
@@ -123,7 +152,7 @@ fn just_restarted(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> bool {
 }
 
 /// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
-async fn restart(cx: &Cx, what: &str, names: &[String]) -> Result<()> {
+async fn restart(cx: &Session, what: &str, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let failed = |e| ownership::api_failure(cx, &format!("restart {what}"), &e);
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
@@ -146,7 +175,7 @@ pub fn without_strimzis(object: &Value) -> Option<Value> {
 }
 
 /// Only what kstrim created is touched.
-fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
+fn permitted(cx: &Session, snapshot: &Snapshot, cure: &Cure) -> bool {
     let operator = snapshot.deployment(cx.namespace(), OPERATOR).is_some_and(|d| cx.owns(d.0.json()));
     let kafka = || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
     match cure {
@@ -159,7 +188,7 @@ fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
         Cure::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
             // One that this run made has had its new start. Kubernetes knows whole seconds.
-            let began = cx.began.as_second();
+            let began = cx.waiting.began.as_second();
             let older = |p: &crate::kube::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
             // Containers restart by themselves and keep the pod's volumes; deleting the pod would delete the only
             // copy.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::operators;
-use super::session::Cx;
+use super::session::Session;
 use crate::kube::cluster::Deployment;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{Kind, Object, Snapshot, Version};
@@ -18,14 +18,14 @@ use crate::kube::{Kind, Object, Snapshot, Version};
 const FRESH: Duration = Duration::from_secs(3);
 
 /// Read it, where it is needed and not fresh. Who may not list Deployments everywhere has none elsewhere.
-pub async fn look(cx: &Cx, snapshot: &Snapshot) {
+pub async fn look(cx: &Session, snapshot: &Snapshot) {
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|kafka| kafka.0);
     let here = snapshot.operators().any(|o| o.serves(cx.namespace(), kafka));
     if here || !snapshot.synced(Kind::Deployment) {
-        cx.abroad.replace(None);
+        cx.waiting.remote_operator.replace(None);
         return;
     }
-    if cx.abroad.borrow().as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
+    if cx.waiting.remote_operator.borrow().as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
         return;
     }
     let operators = operators::all(cx).await.unwrap_or_default();
@@ -39,7 +39,7 @@ pub async fn look(cx: &Cx, snapshot: &Snapshot) {
         objects.extend(items.into_iter().map(|json| typed("Pod", json)));
         objects.push(operator);
     }
-    cx.abroad.replace(Some((Instant::now(), objects)));
+    cx.waiting.remote_operator.replace(Some((Instant::now(), objects)));
 }
 
 /// The namespace of the operator that looks after a Kafka from another namespace; `None` if none does, or nobody may say.
@@ -69,8 +69,8 @@ pub(crate) fn named(operator: &Object) -> String {
 }
 
 /// A snapshot with what was read.
-pub fn seen(cx: &Cx, snapshot: Snapshot) -> Snapshot {
-    let abroad = cx.abroad.borrow();
+pub fn seen(cx: &Session, snapshot: Snapshot) -> Snapshot {
+    let abroad = cx.waiting.remote_operator.borrow();
     snapshot.with(abroad.iter().flat_map(|(_, objects)| objects.iter().cloned()))
 }
 

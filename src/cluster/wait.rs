@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::session::Cx;
+use super::remediation::Remedies;
+use super::session::Session;
 use crate::engine::task::{Doneness, Wait};
 use crate::errors;
 use crate::explain::ready::Readiness;
@@ -59,10 +60,11 @@ impl Waiter {
     /// The cause that makes waiting vain.
     pub async fn look(
         &self,
-        cx: &Cx,
+        remedies: &impl Remedies,
         snapshot: &Snapshot,
         ready: impl Fn(&Scene<'_>, &Verdict) -> Readiness,
     ) -> Result<Doneness> {
+        let cx = remedies.session();
         super::remote_operator::look(cx, snapshot).await;
         let snapshot = &super::remote_operator::seen(cx, snapshot.clone());
         let expect = self.expect(cx, snapshot);
@@ -84,29 +86,31 @@ impl Waiter {
             return match readiness {
                 Readiness::Ready => Ok(Doneness::Done(String::new())),
                 Readiness::Progressing { why } => Ok(Doneness::Pending(why)),
-                Readiness::Failed(finding) => match super::remediation::heal(cx, snapshot, &finding).await? {
-                    Some(why) => {
-                        // Nothing that was thought or answered so far holds for what comes now.
-                        *self.judge.borrow_mut() = Judge::new();
-                        self.answers.borrow_mut().clear();
-                        Ok(Doneness::Pending(why))
+                Readiness::Failed(finding) => {
+                    match super::remediation::remediate(remedies, snapshot, &finding).await? {
+                        Some(why) => {
+                            // Nothing that was thought or answered so far holds for what comes now.
+                            *self.judge.borrow_mut() = Judge::new();
+                            self.answers.borrow_mut().clear();
+                            Ok(Doneness::Pending(why))
+                        }
+                        None => Err(self.failure(finding.failure())),
                     }
-                    None => Err(self.failure(finding.failure())),
-                },
+                }
             };
         }
     }
 
-    fn expect(&self, cx: &Cx, snapshot: &Snapshot) -> Expect {
+    fn expect(&self, cx: &Session, snapshot: &Snapshot) -> Expect {
         let mut expect = expect(cx).scope(self.scope).located(snapshot);
-        expect.topic.clone_from(&cx.topic_resource.borrow());
+        expect.topic.clone_from(&cx.waiting.topic.borrow());
         expect.changed_at = self.changed_at.get();
         expect.waits_since = Some(self.began);
         expect
     }
 
     /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
-    pub fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
+    pub fn timed_out(&self, cx: &Session, limit: Duration) -> Box<Failure> {
         let what = self.subject.map_or_else(|| format!("Kafka {}", cx.cluster()), str::to_owned);
         let (snapshot, answers) =
             (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
@@ -116,7 +120,7 @@ impl Waiter {
     }
 
     /// The deepest cause that shows, certain or not.
-    pub fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    pub fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let (snapshot, answers) =
             (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
         let expect = self.expect(cx, &snapshot);
@@ -140,24 +144,24 @@ impl Waiter {
 }
 
 #[async_trait(?Send)]
-impl Wait<Cx> for Waiter {
-    async fn changed(&self, cx: &Cx) {
-        cx.changed_or_second().await;
+impl<C: Remedies> Wait<C> for Waiter {
+    async fn changed(&self, cx: &C) {
+        cx.session().changed_or_second().await;
     }
 
-    fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
-        self.timed_out(cx, limit)
+    fn timed_out(&self, cx: &C, limit: Duration) -> Box<Failure> {
+        self.timed_out(cx.session(), limit)
     }
 
-    fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.cause(cx)
+    fn cause(&self, cx: &C) -> Option<Box<Failure>> {
+        self.cause(cx.session())
     }
 }
 
 /// What the predicates are compared with.
-pub fn expect(cx: &Cx) -> Expect {
+pub fn expect(cx: &Session) -> Expect {
     let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
-    expect.aims = cx.settings.target.aims();
+    expect.aims = cx.target.aims();
     expect
 }
 

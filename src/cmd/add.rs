@@ -1,12 +1,13 @@
 //! `kstrim add`: what stands beside a Kafka that runs.
 
+use crate::quickstart::context::Context;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use super::change;
 use super::consent;
+use super::invocation::{Ended, Invocation};
 use super::living::{self, Living};
-use super::session::{Ended, Session};
 use crate::cli::{Add, Global};
 use crate::cluster::brokers;
 use crate::component;
@@ -19,23 +20,23 @@ use crate::quickstart::components::ComponentTask;
 /// Add components.
 ///
 /// # Errors
-/// None: everything is told by the session.
+/// None: everything is told by the invocation.
 pub async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
-    let session = Session::begin(global, "add", args.output);
-    let ended = add(&session, global, args).await;
-    session.release_held().await;
-    Ok(session.finish(ended))
+    let invocation = Invocation::begin(global, "add", args.output);
+    let ended = add(&invocation, global, args).await;
+    invocation.release_held().await;
+    Ok(invocation.finish(ended))
 }
 
-async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
+async fn add(invocation: &Invocation, global: &Global, args: &Add) -> Result<Ended> {
     let names = config::once(&args.names);
     let mut plan = Plan::default();
     for name in &names {
         let spec = Spec::new(name.as_str(), component::of(*name).title, &[], 10);
         plan.add(spec, ComponentTask::new(*name));
     }
-    session.started(None, plan.infos());
-    let living = living::open_to_change(session, global, &args.topic).await?;
+    invocation.started(None, plan.infos());
+    let living = living::open_to_change(invocation, global).await?;
     allowed(&living, args, &names).await?;
     let restarting = names.iter().map(|name| component::of(*name)).filter(|c| c.restarts_brokers());
     let restarting: Vec<&component::Component> =
@@ -45,13 +46,13 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
         let what = format!("gets {}", titles.join(" and "));
         tokio::select! {
             agreed = consent::to_restart(&living, first.name.as_str(), &what, args.yes) => agreed?,
-            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+            _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
         }
     }
-    let settings =
-        Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
-    let cx = Rc::new(living.cx.beside(settings, living.cx.choice.clone(), session.emit.clone()));
-    let report = session.run(plan.jobs(&cx), cx.journal.clone(), Some(args.timeout)).await;
+    let existing = Settings::for_existing(&living.cx.target, &args.topic);
+    let settings = Settings { with: names, stock: args.stock, adopt: args.adopt, ..existing };
+    let cx = Rc::new(Context::for_release(&living.cx, settings, living.cx.choice.clone()));
+    let report = invocation.run(plan.jobs(&cx), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     Ok(Ended { report, next: None })
 }
@@ -70,8 +71,7 @@ async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result
         return Err(Box::new(Failure { kind: Kind::Prerequisite, ..refused }));
     }
     if names.iter().any(|name| component::of(*name).brokers > 1) {
-        let way_out =
-            format!("first more brokers: {}", living.cx.settings.target.kstrim("scale --brokers 3"));
+        let way_out = format!("first more brokers: {}", living.cx.target.kstrim("scale --brokers 3"));
         component::check(names, living.nodes().await?.brokers_wanted, &way_out)?;
     }
     Ok(())

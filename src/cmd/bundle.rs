@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use super::session::Session;
+use super::invocation::Invocation;
 use crate::bundle::write::{self, Source};
 use crate::bundle::{Bundle, Index, Kind, Set, archive, ids, megabytes, platform};
 use crate::cli::{BundleCreate, BundleFile, BundleVerb, Format, Global, OutputMode};
-use crate::cluster::session::{Cx, yaml};
 use crate::config::Settings;
 use crate::explain::pulls;
 use crate::failure::{Failure, Kind as Class, Result};
+use crate::manifest::to_yaml;
 use crate::names::{ImageName, Tool, Version};
+use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 use crate::terminal::table::Table;
 use crate::terminal::{self, OutputMode as Mode};
@@ -104,14 +105,14 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
         return Err(source(&bundle.path, "a bundle is not made of a bundle: copy the file"));
     }
     let choice = super::up::choose(&settings)?;
-    let session = Session::begin(global, "bundle", OutputMode::Plain);
+    let invocation = Invocation::begin(global, "bundle", OutputMode::Plain);
     let save = settings.image_archives.is_empty();
     let cx = if save || args.tools || args.minikube_cache {
-        super::up::context(&session, settings, choice)?
+        super::up::context(&invocation, settings, choice)?
     } else {
-        super::up::context_without_programs(&session, settings, choice)?
+        super::up::context_without_programs(&invocation, settings, choice)?
     };
-    cx.read_only.set(true);
+    cx.ownership.read_only.set(true);
     let talk = |line: &str| {
         if !global.quiet {
             super::complain(&format!("{line}\n"));
@@ -119,7 +120,7 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
     };
     let work = tokio::select! {
         work = collect(&cx, args, &talk) => work?,
-        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let (to, force) = (args.file.clone(), args.force);
     let stop = Arc::new(AtomicBool::new(false));
@@ -134,14 +135,14 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
     });
     let written = tokio::select! {
         written = &mut writing => written,
-        _ = session.cancel.cancelled() => {
+        _ = invocation.cancel.cancelled() => {
             stop.store(true, Ordering::Relaxed);
             writing.await
         }
     };
     match written.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))? {
         Some(_) => super::print(&format!("{}\n", args.file.display())),
-        None => return Err(session.interrupted()),
+        None => return Err(invocation.interrupted()),
     }
     Ok(())
 }
@@ -158,7 +159,7 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
     Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
 }
 
-async fn collect(cx: &Cx, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Work> {
+async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Work> {
     let beside = args.file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Images take the room where the bundle will: the folder of temporary files may be a small one.
     let folder = tempfile::Builder::new().prefix(".kstrim-bundle").tempdir_in(beside).map_err(|e| {
@@ -168,7 +169,7 @@ async fn collect(cx: &Cx, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Wo
     let release = &cx.choice.release.version;
     let published = sources::published(cx).await?;
     let file = folder.path().join("manifest.yaml");
-    std::fs::write(&file, yaml(&published.objects)).map_err(|e| source(&file, e))?;
+    std::fs::write(&file, to_yaml(&published.objects)).map_err(|e| source(&file, e))?;
     let mut sources = vec![plain(Kind::Manifest, format!("strimzi-{release}.yaml"), file)];
     sources.extend(images(cx, folder.path(), talk).await?);
     if args.tools {
@@ -199,7 +200,7 @@ fn plain(kind: Kind, name: String, file: PathBuf) -> Source {
 }
 
 /// The images that run: out of the archives, else out of the cluster.
-async fn images(cx: &Cx, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<Source>> {
+async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<Source>> {
     let wanted = sources::install(cx).await?.images.clone();
     let mut files: Vec<PathBuf> = cx.settings.image_archives.clone();
     if files.is_empty() {
@@ -245,7 +246,7 @@ fn slug(text: &str) -> String {
 }
 
 /// minikube exits with 0 whether or not it saved anything.
-async fn save(cx: &Cx, image: &ImageName, file: &Path) -> Result<()> {
+async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
     let cmd = cx.minikube.image_save_cmd(image, file);
     let output = cx.minikube.run_cmd(&cmd).await?;
     let complaint = pulls::complaint(&output.stderr);
@@ -257,12 +258,12 @@ async fn save(cx: &Cx, image: &ImageName, file: &Path) -> Result<()> {
     Err(Box::new(
         Failure::new(ids::SOURCE, Class::Task, message)
             .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
-            .hint(format!("see that it is there: {}", cx.settings.target.minikube("image ls")))
+            .hint(format!("see that it is there: {}", cx.target.minikube("image ls")))
             .hint("or give archives: --image-archive FILE"),
     ))
 }
 
-async fn tools(cx: &Cx) -> Result<Vec<Source>> {
+async fn tools(cx: &Context) -> Result<Vec<Source>> {
     let versions = (cx.minikube.version().await?, cx.kubectl.client_version().await?);
     let programs = [
         (Tool::Minikube, cx.minikube.program().to_path_buf(), versions.0),
@@ -281,7 +282,7 @@ async fn tools(cx: &Cx) -> Result<Vec<Source>> {
 }
 
 /// The Kubernetes that was asked for, else the profile's.
-async fn kubernetes(cx: &Cx) -> Option<Version> {
+async fn kubernetes(cx: &Context) -> Option<Version> {
     if let Some(chosen) = &cx.choice.kubernetes {
         return Some(chosen.clone());
     }

@@ -38,7 +38,7 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
             format!("the Kafka {} in namespace {} was not made by kstrim", cx.cluster(), cx.namespace()),
         )
         .because("kstrim changes only what it made, unless it is told to")
-        .hint(format!("change it all the same: {}", cx.settings.target.again().arg("--adopt"))),
+        .hint(format!("change it all the same: {}", cx.target.again().arg("--adopt"))),
     ))
 }
 
@@ -55,7 +55,7 @@ pub async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result
     let cx = &living.cx;
     // Listed after the change: nothing older than it is looked at.
     cx.synced(&KINDS).await;
-    let look = async |snapshot: &Snapshot| match waiter.look(cx, snapshot, ready::kafka).await? {
+    let look = async |snapshot: &Snapshot| match waiter.look(&**cx, snapshot, ready::kafka).await? {
         Doneness::Done(_) => Ok(match rolling(cx).await {
             Some(why) => Doneness::Pending(why),
             None => Doneness::Done(String::new()),

@@ -53,7 +53,7 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let said = std::cell::Cell::new(false);
     let work = async {
-        let living = living::talking(global, &args.topic).await?;
+        let living = living::talking(global).await?;
         let done =
             if args.remove { remove(&living, args).await } else { connect(&living, args, &said).await };
         living.cx.stop_observing();
@@ -101,10 +101,9 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     };
     let how = user.as_ref().map(login::authentication).transpose()?;
     let ports = ports(living, args, how).await?;
-    free(&ports, &cx.settings.target)?;
+    free(&ports, &cx.target)?;
     prepare(living, args, how, &ports).await?;
-    let mut document =
-        Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how, &cx.settings.target);
+    let mut document = Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how, &cx.target);
     let mut security = Security::default();
     if let Some(user) = &user {
         security = login::credentials(living, user, true).await?;
@@ -117,13 +116,13 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         let failure =
             Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
-        let target = &cx.settings.target;
+        let target = &cx.target;
         Box::new(failure.hint(format!("see what exists: {}", target.kstrim("status"))))
     })?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();
     if args.check {
-        document.checked = Some(check(args, &document, security, &cx.settings.target).await?);
+        document.checked = Some(check(args, &document, security, &cx.target).await?);
     }
     let text = match args.output {
         Way::Json => super::json(&document),

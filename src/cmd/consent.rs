@@ -46,7 +46,7 @@ pub async fn restarts(living: &Living) -> Result<String> {
 /// # Errors
 /// [`CONSENT`].
 pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
-    let again = living.cx.settings.target.again().arg("--yes");
+    let again = living.cx.target.again().arg("--yes");
     ask(question, refused, &format!("to agree: {again}")).await
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cli::{Global, Up};
 use crate::cluster::refusals;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::exec::cancel::Cancel;
 use crate::exec::{Cmd, Runner};
 use crate::failure::{Failure, Kind, Result};
@@ -112,9 +112,9 @@ fn write(path: &Path, config: &Value) -> Result<()> {
 ///
 /// # Errors
 /// `KS-CONSENT`, `KS-NO-CLUSTER`, `KS-KUBECTL-*`.
-pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
+pub async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Result<()> {
     super::connected(cx).await?;
-    crate::cluster::ownership::settle(cx).await?;
+    crate::cluster::ownership::settle(cx, false).await?;
     let uid = cx.journal.borrow().state.cluster_uid.clone().unwrap_or_default();
     let file = agreed_file(&uid);
     if file.is_file() {
@@ -139,7 +139,7 @@ pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
 }
 
 /// Where the cluster is, for the question.
-fn server(cx: &Cx) -> String {
+fn server(cx: &Session) -> String {
     let paths = ProfilePaths::new(state_dir(), cx.profile());
     let text = std::fs::read_to_string(paths.kubeconfig()).unwrap_or_default();
     let config: Value = serde_yaml::from_str(&text).unwrap_or_default();

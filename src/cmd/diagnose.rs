@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::cli::{Cli, Command, Diagnose, Format, Global};
 use crate::cluster::journal::JournalFile;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::config::files::Layers;
 use crate::config::{Settings, Target};
 use crate::diagnose::{self, Limits, Request, Written};
@@ -21,6 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
+use crate::quickstart::context::Context;
 use crate::quickstart::programs;
 use crate::tool::minikube::Minikube;
 
@@ -91,9 +92,10 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
     let (minikube, kubectl) = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     let minikube = Minikube::new(minikube, &profile, &kubeconfig, runner.clone());
     let kubectl = Kubectl::new(kubectl, &kubeconfig, &profile, runner).impatient();
-    let cx =
-        Rc::new(Cx::new(settings, choice, minikube, kubectl, Emit::new(|_| {}), Cancel::default(), journal));
-    cx.read_only.set(true);
+    let (target, emit) = (settings.target.clone(), Emit::new(|_| {}));
+    let session = Session::new(target, choice, minikube, kubectl, emit, Cancel::default(), journal);
+    let cx = Rc::new(Context::new(session, settings));
+    cx.ownership.read_only.set(true);
     super::plan::described(&cx).await
 }
 

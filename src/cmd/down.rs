@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use super::session::{Ended, Session};
+use super::invocation::{Ended, Invocation};
 use super::{down_profile, living};
+use crate::catalogue::{self, Partial};
 use crate::cli::{Down, Global, OutputMode};
 use crate::cluster::connection;
 use crate::cluster::profile_owner::{self, Owner};
-use crate::cluster::session::{Cx, Machine};
+use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, ownership, refusals};
-use crate::config::Settings;
 use crate::engine::run::Report;
 use crate::engine::task::infos;
 use crate::event::{Event, ProfileDeletion};
@@ -36,53 +36,51 @@ enum Extent {
 /// Take the cluster down.
 ///
 /// # Errors
-/// Told by the session, but for a refused question.
+/// Told by the invocation, but for a refused question.
 pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
-    let settings = Settings::of_target(global, &super::default_topic());
-    let choice = super::up::choose(&settings)?;
-    let session = Session::begin(global, "down", args.output);
-    let ended = match super::up::context(&session, settings, choice) {
+    let choice = catalogue::resolve(&Partial::default())?;
+    let invocation = Invocation::begin(global, "down", args.output);
+    let ended = match super::up::session(&invocation, choice) {
         Ok(cx) => {
             let cx = Rc::new(cx);
-            let ended = down(&session, cx.clone(), args).await;
-            session.release(&cx).await;
+            let ended = down(&invocation, cx.clone(), args).await;
+            invocation.release(&cx).await;
             ended
         }
         Err(failure) => Err(failure),
     };
-    Ok(session.finish(ended))
+    Ok(invocation.finish(ended))
 }
 
-async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
-    let _lock = session.lock()?;
+async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<Ended> {
+    let _lock = invocation.lock()?;
     cx.journal.borrow().refuse_newer()?;
     // Before any question: what is deleted later has to be this profile.
     let disk = cx.minikube.on_disk();
     let looked = async {
-        let extent = extent(&cx, args).await?;
+        let (extent, answers) = extent(&cx, args).await?;
         let (mut plan, mut profile) = (None, None);
         match extent {
             Extent::Nothing => {}
-            Extent::Profile => profile = Some(profile_deletion(&cx, args).await?),
+            Extent::Profile => profile = Some(profile_deletion(&cx, args, answers).await?),
             Extent::Resources | Extent::ResourcesButData => {
                 // Whichever release it is.
-                cx.served.set(living::served(&cx).await?);
+                cx.store.serves(living::served(&cx).await?);
                 ownership::exclude(&cx, "down").await?;
                 plan = Some(plan::look(&cx, extent == Extent::ResourcesButData).await?);
                 refuse_other_kafkas(&cx).await?;
             }
         }
-        Ok::<_, Box<Failure>>((extent, plan, profile))
+        Ok::<_, Box<Failure>>((extent, plan, profile, answers))
     };
-    let (extent, plan, profile) = tokio::select! {
+    let (extent, plan, profile, answers) = tokio::select! {
         looked = looked => looked?,
-        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let scope = plan.as_ref().map(|plan| plan.scope.clone()).unwrap_or_default();
     let jobs = match extent {
         Extent::Nothing => teardown::profile(&cx, None),
         Extent::Profile => {
-            let answers = *cx.machine.borrow() == Machine::Api;
             let uid = cx.journal.borrow().state.cluster_uid.clone().filter(|_| answers);
             teardown::profile(&cx, Some(Seen { disk, uid }))
         }
@@ -90,7 +88,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         Extent::ResourcesButData => teardown::tasks(&cx, &scope, true),
     };
     let begin = || {
-        session.started(None, infos(&jobs));
+        invocation.started(None, infos(&jobs));
         if let Some(plan) = &plan {
             cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
         }
@@ -106,53 +104,52 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     if extent != Extent::Nothing && plan.as_ref().is_none_or(|plan| !plan.is_empty()) {
         tokio::select! {
             agreed = consent(&cx, args, extent, plan.as_ref(), profile.as_ref()) => agreed?,
-            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+            _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
         }
     }
     if !ahead {
         begin();
     }
-    let report: Report = session.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
+    let report: Report = invocation.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
-    if report.failure.is_none() && cx.settings.target.context.is_some() {
+    if report.failure.is_none() && cx.target.context.is_some() {
         // Credentials that are no longer needed; the next command copies them again.
-        session.release(&cx).await;
-        let _ = std::fs::remove_file(session.paths.kubeconfig());
+        invocation.release(&cx).await;
+        let _ = std::fs::remove_file(invocation.paths.kubeconfig());
     }
     if report.failure.is_none() && matches!(extent, Extent::Nothing | Extent::Profile) {
         // What is left of the profile here is history; the lock file stays, it is being held.
         cx.journal.borrow().remove()?;
-        let _ = std::fs::remove_file(session.paths.kubeconfig());
+        let _ = std::fs::remove_file(invocation.paths.kubeconfig());
     }
     Ok(Ended { report, next: None })
 }
 
-/// Look at what is there and whose it is.
-async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
-    if cx.settings.target.context.is_some() {
+/// Look at what is there and whose it is, and whether the cluster answers.
+async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
+    if cx.target.context.is_some() {
         super::connected(cx).await?;
-        cx.machine_is(Machine::Api);
-        ownership::settle(cx).await?;
-        return Ok(if args.keep_data { Extent::ResourcesButData } else { Extent::Resources });
+        ownership::settle(cx, false).await?;
+        return Ok((if args.keep_data { Extent::ResourcesButData } else { Extent::Resources }, true));
     }
     let listed = cx.minikube.listed().await?;
     let owner = profile_owner::of(cx, &listed);
     match listed {
-        Listed::Absent => return Ok(Extent::Nothing),
+        Listed::Absent => return Ok((Extent::Nothing, false)),
         // A start that was refused or killed; nothing runs in it.
-        Listed::Broken if owner.is_ours() => return Ok(Extent::Profile),
-        Listed::Broken => return Ok(Extent::Nothing),
+        Listed::Broken if owner.is_ours() => return Ok((Extent::Profile, false)),
+        Listed::Broken => return Ok((Extent::Nothing, false)),
         Listed::Valid(_) => {}
     }
     let only_resources = args.keep_cluster || args.keep_data;
     // It fails without an engine: nothing can be removed then, whatever was asked for.
-    match connection::connect(cx).await? {
+    let answers = match connection::connect(cx, false).await? {
         Ok(()) => {
-            cx.machine_is(Machine::Api);
-            ownership::settle(cx).await?;
+            ownership::settle(cx, false).await?;
+            true
         }
         Err(why) if only_resources => {
-            let target = &cx.settings.target;
+            let target = &cx.target;
             return Err(Box::new(
                 Failure::new(
                     super::kubectl::NO_CLUSTER,
@@ -173,18 +170,19 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
                 Owner::Ours | Owner::Empty => {}
                 Owner::Unproven(_) if args.adopt => {}
                 Owner::Unproven(_) => {
-                    let adopt = cx.settings.target.again().arg("--adopt");
-                    return Err(Box::new(refusals::unproven(&cx.settings.target, &adopt)));
+                    let adopt = cx.target.again().arg("--adopt");
+                    return Err(Box::new(refusals::unproven(&cx.target, &adopt)));
                 }
                 Owner::Foreign(_) => return Err(Box::new(down_profile::not_ours(cx, false))),
             }
-            cx.profile_is_ours.set(true);
+            cx.ownership.profile_is_ours.set(true);
+            false
         }
-    }
-    if !cx.profile_is_ours.get() && !only_resources && !down_profile::anything_of_ours(cx).await? {
+    };
+    if !cx.ownership.profile_is_ours.get() && !only_resources && !down_profile::anything_of_ours(cx).await? {
         return Err(Box::new(down_profile::not_ours(cx, true)));
     }
-    Ok(match (cx.profile_is_ours.get(), args.keep_cluster, args.keep_data) {
+    let extent = match (cx.ownership.profile_is_ours.get(), args.keep_cluster, args.keep_data) {
         (_, _, true) => Extent::ResourcesButData,
         (true, false, false) => Extent::Profile,
         (ours, ..) => {
@@ -194,16 +192,17 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
             }
             Extent::Resources
         }
-    })
+    };
+    Ok((extent, answers))
 }
 
 /// Another Kafka of kstrim's, besides the one to be deleted, would lose its operator.
-async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
+async fn refuse_other_kafkas(cx: &Session) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
     let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !cx.owns(k));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
-    let target = &cx.settings.target;
+    let target = &cx.target;
     let failure = Failure::new(
         refusals::KAFKA,
         Kind::Foreign,
@@ -220,19 +219,19 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
 }
 
 /// What is deleted with the profile, if it may be deleted.
-async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
+async fn profile_deletion(cx: &Session, args: &Down, answers: bool) -> Result<ProfileDeletion> {
     // `minikube delete` on another engine forgets the profile and leaves its machine running.
-    lost_machine::refuse_other_engine(cx, &cx.settings.target.again()).await?;
-    let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
+    lost_machine::refuse_other_engine(cx, &cx.target.again()).await?;
+    let found = down_profile::look(cx, answers).await?;
     // A person sees it in the question; a script has to pass the flag.
     let asked = !args.yes && super::consent::can_ask();
-    down_profile::refuse_others(&cx.settings.target, &found, args.delete_others || asked)?;
+    down_profile::refuse_others(&cx.target, &found, args.delete_others || asked)?;
     Ok(found)
 }
 
 /// Ask a person, or see that a script agreed.
 async fn consent(
-    cx: &Cx,
+    cx: &Session,
     args: &Down,
     extent: Extent,
     plan: Option<&Plan>,
@@ -253,14 +252,14 @@ async fn consent(
         }
         (None, None) => format!("This deletes the minikube profile {} and all data in it.", cx.profile()),
     };
-    let hint = format!("to agree: {}", cx.settings.target.again().arg("--yes"));
+    let hint = format!("to agree: {}", cx.target.again().arg("--yes"));
     super::consent::ask(&question, "nothing was deleted", &hint).await
 }
 
 /// What is deleted, from where, and what is kept.
-fn question(cx: &Cx, extent: Extent, plan: &Plan) -> String {
+fn question(cx: &Session, extent: Extent, plan: &Plan) -> String {
     let server = plan.deletion.server.as_deref().unwrap_or("an unknown server");
-    let place = match &cx.settings.target.context {
+    let place = match &cx.target.context {
         Some(context) => format!("context {context} ({server})"),
         None => format!("minikube profile {} ({server})", cx.profile()),
     };

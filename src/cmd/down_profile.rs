@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cluster::installation::{self, Installation};
 use crate::cluster::inventory::{Class, Inventory, by_kind};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{first_start, lost_machine, ownership, profile_owner, refusals};
 use crate::config::Target;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
@@ -24,7 +24,7 @@ pub(crate) use crate::errors::PROFILE_OTHERS as OTHERS;
 ///
 /// # Errors
 /// `KS-API-*` when a cluster that answers cannot be queried, `KS-TOOL-*` when minikube cannot.
-pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
+pub async fn look(cx: &Session, runs: bool) -> Result<ProfileDeletion> {
     let listed = cx.minikube.listed().await?;
     let disk = cx.minikube.on_disk();
     let machine = match (&listed, runs) {
@@ -73,7 +73,7 @@ fn word(state: &State) -> &'static str {
 }
 
 /// Namespaces and volumes of a cluster that answers.
-async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
+async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
     let namespaces = items(cx, "/api/v1/namespaces").await?;
     let pods = items(cx, "/api/v1/pods").await?;
     let claims = items(cx, "/api/v1/persistentvolumeclaims").await?;
@@ -126,7 +126,7 @@ async fn inside(cx: &Cx, deletion: &mut ProfileDeletion) -> Result<()> {
 }
 
 /// What people have put into Kubernetes' own namespaces, by namespace: volume claims, and workloads that no add-on has.
-async fn in_system_namespaces(cx: &Cx, claims: &[Value]) -> Result<BTreeMap<String, Vec<String>>> {
+async fn in_system_namespaces(cx: &Session, claims: &[Value]) -> Result<BTreeMap<String, Vec<String>>> {
     const WORKLOADS: [(&str, &str); 4] = [
         ("Deployment", "/apis/apps/v1/deployments"),
         ("StatefulSet", "/apis/apps/v1/statefulsets"),
@@ -162,7 +162,7 @@ fn is_add_on(object: &Value) -> bool {
 }
 
 /// What others have for the whole cluster: volumes without a claim, which nobody counted yet, and definitions.
-async fn cluster_wide(cx: &Cx, claims: &[Value]) -> Result<Vec<String>> {
+async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
     let claimed = |volume: &Value| {
         let of = |field: &str| text(volume, field);
         claims.iter().any(|claim| {
@@ -212,7 +212,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
 ///
 /// # Errors
 /// `KS-API-*`.
-pub async fn anything_of_ours(cx: &Cx) -> Result<bool> {
+pub async fn anything_of_ours(cx: &Session) -> Result<bool> {
     let namespace = cx.namespace();
     let version = super::living::served(cx).await?.unwrap_or(Version::V1).as_str();
     let mut paths = vec![format!("/apis/apps/v1/namespaces/{namespace}/deployments")];
@@ -229,7 +229,7 @@ pub async fn anything_of_ours(cx: &Cx) -> Result<bool> {
 }
 
 /// The failure when the profile that `down` was to delete is not the one that kstrim created.
-pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
+pub fn not_ours(cx: &Session, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(
         refusals::PROFILE,
@@ -243,11 +243,8 @@ pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
     } else {
         failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(
             "once it runs, the cluster may have kstrim's marker: {}",
-            cx.settings.target.minikube("start")
+            cx.target.minikube("start")
         ))
     };
-    failure.hint(format!(
-        "if none of it is needed, delete it yourself: {}",
-        cx.settings.target.minikube("delete")
-    ))
+    failure.hint(format!("if none of it is needed, delete it yourself: {}", cx.target.minikube("delete")))
 }

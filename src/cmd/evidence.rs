@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::session::{Ended, Session};
+use super::invocation::{Ended, Invocation};
 use crate::diagnose::{self, Limits, Request};
 use crate::event::FailureInfo;
 use crate::failure::{Kind, Result};
@@ -18,7 +18,7 @@ const KEPT: usize = 5;
 /// Collect it, where a failure has a cause that can be looked for: not for a wrong command line, another
 /// run at work, something foreign in the way, or a stop that was asked for. It takes some seconds at most,
 /// and a Ctrl-C ends it. That it cannot be written changes nothing.
-pub async fn collect(session: &Session, ended: &Result<Ended>) -> Option<PathBuf> {
+pub async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> Option<PathBuf> {
     let (task, failure) = match ended {
         Err(failure) => (None, failure),
         Ok(ended) => ended.report.failure.as_ref().map(|(task, failure)| (task.as_deref(), failure))?,
@@ -28,26 +28,26 @@ pub async fn collect(session: &Session, ended: &Result<Ended>) -> Option<PathBuf
         Kind::Usage | Kind::Foreign | Kind::Locked | Kind::Interrupted | Kind::Terminated => return None,
     }
     // A profile that kstrim has never had to do with gets no folder from a mere look.
-    if !session.paths.folder().is_dir() {
+    if !invocation.paths.folder().is_dir() {
         return None;
     }
-    let folder = session.paths.evidence();
+    let folder = invocation.paths.evidence();
     private_dir(&folder).ok()?;
     let info = FailureInfo::new(failure, task);
     let time = Timestamp::now();
-    let path = folder.join(format!("{}.tar.gz", diagnose::name(session.target().profile.as_str(), time)));
+    let path = folder.join(format!("{}.tar.gz", diagnose::name(invocation.target().profile.as_str(), time)));
     let request = Request {
-        target: session.target(),
-        paths: &session.paths,
+        target: invocation.target(),
+        paths: &invocation.paths,
         // The run's own runner starts nothing any more.
-        runner: Rc::new(session.runner.detached()),
+        runner: Rc::new(invocation.runner.detached()),
         limits: Limits::on_failure(),
-        failure: Some((session.verb(), &info)),
+        failure: Some((invocation.verb(), &info)),
         plan: None,
     };
     let written = tokio::select! {
         written = diagnose::write(request, &path, time) => written.ok(),
-        () = session.cancel.signalled() => None,
+        () = invocation.cancel.signalled() => None,
     };
     keep_the_last(&folder);
     written.map(|written| written.path)

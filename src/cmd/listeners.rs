@@ -52,7 +52,7 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
         return Ok(nodes.brokers);
     }
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
-    let target = &living.cx.settings.target;
+    let target = &living.cx.target;
     let hint = format!("see what exists: {}", target.kstrim("status"));
     Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::session::{Ended, Session};
-use crate::catalogue::{self, Choice, Mode};
+use super::invocation::{Ended, Invocation};
+use crate::catalogue::{self, Choice, Mode, Partial};
 use crate::cli::{Global, OutputMode};
 use crate::cluster::installation::Installation;
 use crate::cluster::journal::JournalFile;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{ownership, refusals};
-use crate::config::Settings;
+use crate::config::Target;
 use crate::engine::lock::Lock;
 use crate::engine::run::Report;
 use crate::engine::task::Doneness;
@@ -29,7 +29,7 @@ use crate::kube::kafka::{Entity, Kafka, KafkaNodePool, Nodes};
 use crate::kube::kind::Version as ApiVersion;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{ApiError, Kind as ObservedKind, Object, Snapshot};
-use crate::names::{TopicName, Version};
+use crate::names::Version;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
@@ -42,9 +42,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A way to the cluster, and the Kafka as it was found.
 pub struct Living {
     /// The context, of the release that runs.
-    pub cx: Rc<Cx>,
+    pub cx: Rc<Session>,
     /// Another of its kind, for looks before a change: what was listed then is no news after it.
-    pub before: Rc<Cx>,
+    pub before: Rc<Session>,
     /// The `Kafka` resource as it was found.
     pub resource: Object,
 }
@@ -81,7 +81,7 @@ impl Living {
         if self.kafka().operates_here(entity) {
             return Ok(());
         }
-        let target = &self.cx.settings.target;
+        let target = &self.cx.target;
         let (id, kind, operator, field) = match entity {
             Entity::Topic => (errors::TOPIC_UNSERVED, "KafkaTopic", "topic operator", "topicOperator"),
             Entity::User => (errors::USER_UNSERVED, "KafkaUser", "user operator", "userOperator"),
@@ -133,7 +133,7 @@ impl Living {
 }
 
 /// The API's path of Strimzi's resources of a kind, or of one of them.
-pub fn path(cx: &Cx, plural: &str, name: Option<&str>) -> String {
+pub fn path(cx: &Session, plural: &str, name: Option<&str>) -> String {
     let base =
         format!("{}/{}/namespaces/{}/{plural}", ApiVersion::GROUP, cx.api_version().as_str(), cx.namespace());
     match name {
@@ -146,12 +146,12 @@ pub fn path(cx: &Cx, plural: &str, name: Option<&str>) -> String {
 ///
 /// # Errors
 /// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-KUBECTL-*`.
-pub async fn open(session: &Session, global: &Global, topic: &TopicName) -> Result<Living> {
-    let runner: Rc<dyn Runner> = Rc::new(session.runner.clone());
-    let found = find(global, topic, &session.paths, runner, &session.emit, &session.cancel);
+pub async fn open(invocation: &Invocation, global: &Global) -> Result<Living> {
+    let runner: Rc<dyn Runner> = Rc::new(invocation.runner.clone());
+    let found = find(global, &invocation.paths, runner, &invocation.emit, &invocation.cancel);
     tokio::select! {
         found = found => found,
-        _ = session.cancel.cancelled() => Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => Err(invocation.interrupted()),
     }
 }
 
@@ -160,19 +160,19 @@ pub async fn open(session: &Session, global: &Global, topic: &TopicName) -> Resu
 ///
 /// # Errors
 /// As [`open`]; `KS-LOCKED`, `KS-NAMESPACE-LOCKED`.
-pub async fn open_to_change(session: &Session, global: &Global, topic: &TopicName) -> Result<Changing> {
-    let lock = lock(session).await?;
-    let living = open(session, global, topic).await?;
+pub async fn open_to_change(invocation: &Invocation, global: &Global) -> Result<Changing> {
+    let lock = lock(invocation).await?;
+    let living = open(invocation, global).await?;
     living.cx.journal.borrow().refuse_newer()?;
-    exclude(session, &living.cx).await?;
-    if living.cx.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
+    exclude(invocation, &living.cx).await?;
+    if living.cx.ownership.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
         let marked = ownership::establish(&living.cx, false).await?;
-        *living.before.installation.borrow_mut() = Some(marked);
+        *living.before.ownership.installation.borrow_mut() = Some(marked);
     }
     Ok(Changing { living, _lock: lock })
 }
 
-/// Keep other commands that change the namespace out while `work` changes it, for a verb without a session.
+/// Keep other commands that change the namespace out while `work` changes it, for a verb without a invocation.
 ///
 /// # Errors
 /// `KS-LOCKED`, `KS-NAMESPACE-LOCKED`, and what `work` gives.
@@ -194,39 +194,39 @@ pub async fn exclusively<T>(
 ///
 /// # Errors
 /// `KS-LOCKED`.
-pub async fn lock(session: &Session) -> Result<Lock> {
+pub async fn lock(invocation: &Invocation) -> Result<Lock> {
     let end = Instant::now() + OTHERS;
     loop {
-        match session.lock() {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
+        match invocation.lock() {
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(invocation).await?,
             lock => return lock,
         }
     }
 }
 
-/// Acquire the namespace's Lease; waits for another command. The session releases it.
+/// Acquire the namespace's Lease; waits for another command. The invocation releases it.
 ///
 /// # Errors
 /// `KS-NAMESPACE-LOCKED`.
-pub async fn exclude(session: &Session, cx: &Rc<Cx>) -> Result<()> {
-    session.hold(cx.clone());
+pub async fn exclude(invocation: &Invocation, cx: &Rc<Session>) -> Result<()> {
+    invocation.hold(cx.clone());
     let end = Instant::now() + OTHERS;
     loop {
-        match ownership::exclude(cx, session.verb()).await {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(session).await?,
+        match ownership::exclude(cx, invocation.verb()).await {
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(invocation).await?,
             excluded => return excluded,
         }
     }
 }
 
-async fn pause(session: &Session) -> Result<()> {
+async fn pause(invocation: &Invocation) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(LOOK) => Ok(()),
-        _ = session.cancel.cancelled() => Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => Err(invocation.interrupted()),
     }
 }
 
-/// A connection to the cluster, with the lock of this machine. The session releases the namespace's Lease.
+/// A connection to the cluster, with the lock of this machine. The invocation releases the namespace's Lease.
 pub struct Changing {
     living: Living,
     _lock: Lock,
@@ -247,10 +247,9 @@ impl std::ops::Deref for Changing {
 /// As [`open`], and what `work` gives.
 pub async fn reading(
     global: &Global,
-    topic: &TopicName,
     work: impl AsyncFnOnce(Living) -> Result<ExitCode>,
 ) -> Result<ExitCode> {
-    let work = async { work(quiet(global, topic).await?).await };
+    let work = async { work(quiet(global).await?).await };
     tokio::select! {
         done = work => done,
         kind = super::status::stopped() => Ok(ExitCode::from(kind.exit_code())),
@@ -261,19 +260,19 @@ pub async fn reading(
 ///
 /// # Errors
 /// As [`open`].
-pub async fn quiet(global: &Global, topic: &TopicName) -> Result<Living> {
-    heard(global, topic, false).await
+pub async fn quiet(global: &Global) -> Result<Living> {
+    heard(global, false).await
 }
 
 /// The same, and what is waited for goes to stderr, too.
 ///
 /// # Errors
 /// As [`open`].
-pub async fn talking(global: &Global, topic: &TopicName) -> Result<Living> {
-    heard(global, topic, true).await
+pub async fn talking(global: &Global) -> Result<Living> {
+    heard(global, true).await
 }
 
-async fn heard(global: &Global, topic: &TopicName, progress: bool) -> Result<Living> {
+async fn heard(global: &Global, progress: bool) -> Result<Living> {
     let cancel = Cancel::default();
     let runner: Rc<dyn Runner> = Rc::new(super::status::runner(cancel.clone(), global.verbose));
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
@@ -283,7 +282,7 @@ async fn heard(global: &Global, topic: &TopicName, progress: bool) -> Result<Liv
         Event::TaskProgress { message, .. } if progress && !quiet => say(&message),
         _ => {}
     });
-    find(global, topic, &paths, runner, &emit, &cancel).await
+    find(global, &paths, runner, &emit, &cancel).await
 }
 
 /// A line on stderr.
@@ -293,23 +292,30 @@ pub fn say(line: &str) {
 
 async fn find(
     global: &Global,
-    topic: &TopicName,
     paths: &ProfilePaths,
     runner: Rc<dyn Runner>,
     emit: &Emit,
     cancel: &Cancel,
 ) -> Result<Living> {
-    let mut settings = Settings::of_target(global, topic);
-    let profile = settings.target.profile.as_str().to_owned();
+    let target = Target::from(global);
+    let profile = target.profile.as_str().to_owned();
     let programs = Toolbox::open().programs(paths)?;
     let kubeconfig = paths.kubeconfig();
     let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
     let kubectl = Kubectl::new(programs.1.clone(), &kubeconfig, &profile, runner.clone()).by_proxy();
-    let make = |settings: Settings, choice: Choice| {
+    let make = |choice: Choice| {
         let minikube = Minikube::new(programs.0.clone(), &profile, &kubeconfig, runner.clone());
-        Cx::new(settings, choice, minikube, kubectl.clone(), emit.clone(), cancel.clone(), journal.clone())
+        Session::new(
+            target.clone(),
+            choice,
+            minikube,
+            kubectl.clone(),
+            emit.clone(),
+            cancel.clone(),
+            journal.clone(),
+        )
     };
-    let cx = make(settings.clone(), super::up::choose(&settings)?);
+    let cx = make(catalogue::resolve(&Partial::default())?);
     super::connected(&cx).await?;
     let version = served(&cx).await?;
     let kafka = match version {
@@ -333,16 +339,16 @@ async fn find(
     };
     let resource = Object::new(kafka);
     let kafka = Kafka(&resource);
-    settings.release = release(&kafka, version.as_str());
-    let mut choice = super::up::choose(&Settings { preset: None, ..settings.clone() })?;
+    let release = release(&kafka, version.as_str());
+    let mut choice = catalogue::resolve(&Partial { release, ..Partial::default() })?;
     // The Kafka says itself what it runs; the release's default is not asked for.
     if let Some(running) = kafka.runs() {
         choice.kafka = running;
     }
-    let before = Rc::new(make(settings.clone(), choice.clone()));
-    let cx = Rc::new(make(settings, choice));
+    let before = Rc::new(make(choice.clone()));
+    let cx = Rc::new(make(choice));
     let installation = ownership::installation(&cx).await?;
-    *before.installation.borrow_mut() = Some(installation);
+    *before.ownership.installation.borrow_mut() = Some(installation);
     Ok(Living { cx, before, resource })
 }
 
@@ -350,12 +356,12 @@ async fn find(
 ///
 /// # Errors
 /// `KS-KUBECTL-*`, `KS-API-*`.
-pub async fn served(cx: &Cx) -> Result<Option<ApiVersion>> {
+pub async fn served(cx: &Session) -> Result<Option<ApiVersion>> {
     let group = cx.kubectl.find(ApiVersion::GROUP).await.map_err(|e| asked(cx, &e))?;
     Ok(group.as_ref().and_then(ApiVersion::served))
 }
 
-fn asked(cx: &Cx, error: &ApiError) -> Box<Failure> {
+fn asked(cx: &Session, error: &ApiError) -> Box<Failure> {
     ownership::api_failure(cx, "ask for Strimzi's resources", error)
 }
 
@@ -376,23 +382,23 @@ fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
 /// there now.
 ///
 /// # Errors
-/// None: everything is told by the session.
+/// None: everything is told by the invocation.
 pub async fn task(
     global: &Global,
     verb: &'static str,
     title: String,
     output: OutputMode,
-    work: impl AsyncFnOnce(&Session) -> Result<String>,
+    work: impl AsyncFnOnce(&Invocation) -> Result<String>,
 ) -> Result<ExitCode> {
-    let session = Session::begin(global, verb, output);
-    session.started(None, vec![TaskInfo { id: verb.into(), title, needs: vec![] }]);
+    let invocation = Invocation::begin(global, verb, output);
+    invocation.started(None, vec![TaskInfo { id: verb.into(), title, needs: vec![] }]);
     let began = Instant::now();
-    session.emit.send(Event::TaskStarted { task: verb.into(), reason: "asked for".into() });
+    invocation.emit.send(Event::TaskStarted { task: verb.into(), reason: "asked for".into() });
     let done = tokio::select! {
-        done = event::in_task(verb, work(&session)) => done,
-        _ = session.cancel.cancelled() => Err(session.interrupted()),
+        done = event::in_task(verb, work(&invocation)) => done,
+        _ = invocation.cancel.cancelled() => Err(invocation.interrupted()),
     };
-    session.release_held().await;
+    invocation.release_held().await;
     let (outcome, detail) = match &done {
         Ok(detail) => (Outcome::Done, detail.clone()),
         Err(f) if matches!(f.kind, Kind::Interrupted | Kind::Terminated) => {
@@ -401,10 +407,10 @@ pub async fn task(
         Err(f) => (Outcome::Failed, f.message.clone()),
     };
     let seconds = began.elapsed().as_secs_f64();
-    session.emit.send(Event::TaskFinished { task: verb.into(), outcome, seconds, detail });
+    invocation.emit.send(Event::TaskFinished { task: verb.into(), outcome, seconds, detail });
     let mut report = Report { failure: done.err().map(|f| (Some(verb.to_owned()), f)), ..Report::default() };
     report.seconds.insert(verb.into(), seconds);
-    Ok(session.finish(Ok(Ended { report, next: None })))
+    Ok(invocation.finish(Ok(Ended { report, next: None })))
 }
 
 /// Refuse a thing that is there and is not what is asked for, as `lines` say; without any it is as asked for.
@@ -413,7 +419,7 @@ pub async fn task(
 /// # Errors
 /// That refusal, with the id given.
 pub fn as_asked(
-    cx: &Cx,
+    cx: &Session,
     id: Id,
     what: &str,
     lines: Vec<String>,
@@ -423,7 +429,7 @@ pub fn as_asked(
     if lines.is_empty() {
         return Ok(());
     }
-    let target = &cx.settings.target;
+    let target = &cx.target;
     let message = format!("{what} is there already, and is not what was asked for");
     let failure = lines.into_iter().fold(Failure::new(id, Kind::Usage, message), Failure::because);
     let change =
@@ -436,7 +442,7 @@ pub fn as_asked(
 /// # Errors
 /// What `look` gives, and what `late` says at the deadline.
 pub async fn wait(
-    cx: &Cx,
+    cx: &Session,
     limit: Duration,
     mut look: impl AsyncFnMut(&Snapshot) -> Result<Doneness>,
     late: impl FnOnce() -> Box<Failure>,

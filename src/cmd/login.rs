@@ -48,7 +48,7 @@ pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Secu
     match (how, ca) {
         (Authentication::Tls, Some(ca)) => {
             let (cert, key) = (entry("user.crt")?, entry("user.key")?);
-            alive(name, cert, &living.cx.settings.target)?;
+            alive(name, cert, &living.cx.target)?;
             security.tls = Some(Rc::new(Tls::new(&ca, Some((cert, key))).map_err(unusable)?));
         }
         (Authentication::Tls, None) => {

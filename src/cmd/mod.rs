@@ -18,6 +18,7 @@ mod event_log;
 mod evidence;
 mod explain;
 mod home;
+pub mod invocation;
 pub mod kubectl;
 mod listeners;
 mod living;
@@ -28,7 +29,6 @@ pub mod produce;
 pub mod remove;
 pub mod render;
 pub mod scale;
-pub mod session;
 pub mod set;
 pub mod smoke_test;
 pub mod status;
@@ -312,21 +312,16 @@ fn stderr_is_terminal() -> bool {
 ///
 /// # Errors
 /// `KS-NO-CLUSTER` with what minikube says of the profile.
-async fn connected(cx: &crate::cluster::session::Cx) -> Result<()> {
-    match crate::cluster::connection::connect(cx).await? {
+async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
+    match crate::cluster::connection::connect(cx, false).await? {
         Ok(()) => Ok(()),
         Err(why) => Err(Box::new(
             Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster to look at")
                 .because(why)
-                .hint(match &cx.settings.target.context {
+                .hint(match &cx.target.context {
                     Some(_) => "see that your own kubectl reaches the cluster by this context".to_owned(),
                     None => format!("start it: {}", crate::cluster::refusals::up(cx)),
                 }),
         )),
     }
-}
-
-/// The topic of verbs that have none of their own.
-fn default_topic() -> crate::names::TopicName {
-    "my-topic".parse().unwrap_or_else(|_| unreachable!("a valid name"))
 }

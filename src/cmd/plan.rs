@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::session::Session;
+use super::invocation::Invocation;
 use crate::cli::{Format, Global, OutputMode, Plan};
-use crate::cluster::session::Cx;
 use crate::config::{self, Settings, Target};
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart;
+use crate::quickstart::context::Context;
 
 /// The plan as data.
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ struct PlannedTask {
 pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let choice = super::up::choose(&settings)?;
-    let session = Session::begin(global, "plan", OutputMode::Plain);
+    let invocation = Invocation::begin(global, "plan", OutputMode::Plain);
     if args.script && settings.target.context.is_some() {
         let failure = Failure::new(config::INVALID, Kind::Usage, "--script cannot be used with --context");
         return Err(Box::new(
@@ -52,18 +52,18 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         ));
     }
     if args.script {
-        let cx = super::up::context_without_programs(&session, settings, choice)?;
+        let cx = super::up::context_without_programs(&invocation, settings, choice)?;
         super::print(&quickstart::script::script(&cx)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let cx = Rc::new(super::up::context_to_make(&session, settings, choice)?);
-    cx.read_only.set(true);
+    let cx = Rc::new(super::up::context_to_create(&invocation, settings, choice)?);
+    cx.ownership.read_only.set(true);
     let planned = look(&cx).await?;
     cx.stop_observing();
     let text = match args.output {
         Format::Json => super::json(&planned),
         Format::Yaml => super::yaml(&planned),
-        Format::Text => text(&planned, &cx.settings.target),
+        Format::Text => text(&planned, &cx.target),
     };
     super::print(&text);
     Ok(ExitCode::SUCCESS)
@@ -73,13 +73,13 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
 ///
 /// # Errors
 /// What a task's commands cannot be told for.
-pub(super) async fn described(cx: &Rc<Cx>) -> Result<String> {
+pub(super) async fn described(cx: &Rc<Context>) -> Result<String> {
     let planned = look(cx).await;
     cx.stop_observing();
-    planned.map(|planned| text(&planned, &cx.settings.target))
+    planned.map(|planned| text(&planned, &cx.target))
 }
 
-async fn look(cx: &Rc<Cx>) -> Result<Planned> {
+async fn look(cx: &Rc<Context>) -> Result<Planned> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
     // Whether a program is missing that `up` would obtain: it can be asked nothing yet.
     let mut missing = false;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::consent;
+use super::invocation::{Ended, Invocation};
 use super::living::{self, Living};
-use super::session::{Ended, Session};
 use crate::cli::{Global, Remove};
 use crate::component;
 use crate::config;
@@ -15,17 +15,17 @@ use crate::teardown::component as teardown;
 /// Remove components.
 ///
 /// # Errors
-/// None: everything is told by the session.
+/// None: everything is told by the invocation.
 pub async fn run(global: &Global, args: &Remove) -> Result<ExitCode> {
-    let session = Session::begin(global, "remove", args.output);
-    let ended = remove(&session, global, args).await;
-    session.release_held().await;
-    Ok(session.finish(ended))
+    let invocation = Invocation::begin(global, "remove", args.output);
+    let ended = remove(&invocation, global, args).await;
+    invocation.release_held().await;
+    Ok(invocation.finish(ended))
 }
 
-async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<Ended> {
+async fn remove(invocation: &Invocation, global: &Global, args: &Remove) -> Result<Ended> {
     let names = config::once(&args.names);
-    let living = living::open_to_change(session, global, &super::default_topic()).await?;
+    let living = living::open_to_change(invocation, global).await?;
     let looked = async {
         let mut plans = Vec::new();
         for name in &names {
@@ -35,7 +35,7 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
     };
     let plans = tokio::select! {
         looked = looked => looked?,
-        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let losses = Losses::of(&plans);
     let job = |plan: teardown::Plan| {
@@ -44,13 +44,13 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
         Job::new(spec, teardown::Away::new(plan, &names), &living.cx)
     };
     let jobs: Vec<Job> = plans.into_iter().map(job).collect();
-    session.started(None, infos(&jobs));
+    invocation.started(None, infos(&jobs));
     tokio::select! {
         agreed = agreed(&living, args, &losses) => agreed?,
-        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     }
     let cx = living.cx.clone();
-    let report = session.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
+    let report = invocation.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     Ok(Ended { report, next: None })
 }

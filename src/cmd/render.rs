@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::session::Session;
+use super::invocation::Invocation;
 use crate::cli::{Global, OutputMode, Part, Render};
-use crate::cluster::session::yaml;
 use crate::component;
 use crate::config::Settings;
 use crate::failure::Result;
+use crate::manifest::to_yaml;
 use crate::manifest::{Object, render};
 use crate::quickstart::{components as beside, kafka, sources, topic};
 
@@ -18,12 +18,12 @@ use crate::quickstart::{components as beside, kafka, sources, topic};
 pub async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let choice = super::up::choose(&settings)?;
-    let session = Session::begin(global, "render", OutputMode::Plain);
-    let cx = super::up::context_without_programs(&session, settings, choice)?;
+    let invocation = Invocation::begin(global, "render", OutputMode::Plain);
+    let cx = super::up::context_without_programs(&invocation, settings, choice)?;
     let wants = |part| args.only.is_none_or(|only| only == part);
     let mut objects: Vec<Object> = Vec::new();
     if wants(Part::Namespace) {
-        objects.extend(kafka::labelled(&cx, vec![render::namespace(&cx.settings.target.namespace)]));
+        objects.extend(cx.labelled(vec![render::namespace(&cx.target.namespace)]));
     }
     if wants(Part::Crds) || wants(Part::Operator) {
         let install = sources::install(&cx).await?;
@@ -36,16 +36,16 @@ pub async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
         }
     }
     if wants(Part::Kafka) {
-        let mut wanted = kafka::labelled(&cx, kafka::wanted(&cx)?);
+        let mut wanted = cx.labelled(kafka::wanted(&cx)?);
         component::into_kafka(&mut wanted, None, &cx.settings.with, &beside::input(&cx));
         objects.extend(wanted);
     }
     if wants(Part::Topic) {
-        objects.extend(kafka::labelled(&cx, topic::wanted(&cx)));
+        objects.extend(cx.labelled(topic::wanted(&cx)));
     }
     if wants(Part::Components) {
         objects.extend(beside::all(&cx));
     }
-    super::print(&yaml(&objects));
+    super::print(&to_yaml(&objects));
     Ok(ExitCode::SUCCESS)
 }

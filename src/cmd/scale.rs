@@ -23,7 +23,6 @@ use crate::kube::kafka::{Kafka, KafkaNodePool, REMOVE_IDS};
 use crate::kube::{ApiError, ApiErrorKind, Object as NodePool};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
-use crate::quickstart::kafka;
 
 /// The nodes that would go are controllers, too.
 use crate::errors::SCALE_CONTROLLERS as CONTROLLERS;
@@ -62,11 +61,11 @@ enum Place {
 /// Change the number of brokers.
 ///
 /// # Errors
-/// None: everything is told by the session.
+/// None: everything is told by the invocation.
 pub async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
     let title = format!("{} brokers", args.brokers);
-    living::task(global, "scale", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &super::default_topic()).await?;
+    living::task(global, "scale", title, args.output, async |invocation| {
+        let living = living::open_to_change(invocation, global).await?;
         change::ours(&living, args.adopt)?;
         let done = scale(&living, args).await;
         living.cx.stop_observing();
@@ -84,7 +83,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         let failure = Failure::new(POOL, Kind::Usage, message);
         return Err(Box::new(failure.hint(format!(
             "name the pool to make smaller: {}",
-            cx.settings.target.again().with("--pool", "another-name")
+            cx.target.again().with("--pool", "another-name")
         ))));
     };
     if wanted < pool.has {
@@ -119,7 +118,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
             Place::New(new) => {
                 let mut new = (**new).clone();
                 new.set(&["spec", "replicas"], wanted);
-                let labelled = kafka::labelled(cx, vec![new]);
+                let labelled = cx.labelled(vec![new]);
                 let collection = living::path(cx, "kafkanodepools", None);
                 let created = cluster::create(&cx.kubectl, &collection, labelled[0].value()).await;
                 if created.map_err(refused)?.is_none() {
@@ -179,7 +178,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
             }
         }
         Ordering::Less => {
-            let see = cx.settings.target.kstrim("status");
+            let see = cx.target.kstrim("status");
             format!("{serve}; the volumes of those that went are kept: {see}")
         }
         Ordering::Equal => serve,
@@ -207,7 +206,7 @@ fn unsettled(pool: &KafkaNodePool<'_>) -> Option<Unsettled> {
 fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     let message =
         format!("it is not certain which brokers of pool {} would be removed, so none is", pool.name);
-    let target = &living.cx.settings.target;
+    let target = &living.cx.target;
     Box::new(match why {
         Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
             .because("the operator has not yet reconciled an earlier change of the pool")
@@ -238,7 +237,7 @@ fn meanwhile(pool: &Pool) -> Box<Failure> {
 /// The refusal to change a pool that kstrim did not create.
 fn foreign(living: &Living, pool: &Pool) -> Box<Failure> {
     let message = format!("the node pool {} was not created by kstrim", pool.name);
-    let target = &living.cx.settings.target;
+    let target = &living.cx.target;
     Box::new(
         Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
             .hint(format!("change it anyway: {}", target.again().with("--pool", &pool.name))),
@@ -369,7 +368,7 @@ fn enough(living: &Living, brokers: u32) -> Result<()> {
     if too_high.is_empty() {
         return Ok(());
     }
-    let target = &living.cx.settings.target;
+    let target = &living.cx.target;
     let shown: Vec<String> = too_high.iter().map(|(need, setting)| setting.shown(need)).collect();
     let lower: Vec<String> =
         too_high.iter().map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers))).collect();
@@ -417,7 +416,7 @@ fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
         .map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers)))
         .collect();
     (!raise.is_empty()).then(|| {
-        let set = living.cx.settings.target.kstrim("set").args(raise);
+        let set = living.cx.target.kstrim("set").args(raise);
         format!(
             "new topics get no more replicas than before; to raise that, which restarts the brokers: {set}"
         )
@@ -447,7 +446,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let deadline = Instant::now() + ASK;
     let unseen = |why: String| {
         let message = "it is not known which partitions the brokers hold, so none is removed";
-        let hint = format!("see what exists: {}", cx.settings.target.kstrim("status"));
+        let hint = format!("see what exists: {}", cx.target.kstrim("status"));
         Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
@@ -487,7 +486,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
         )
         .because(format!("partitions of {}", names.join(", ")))
         .hint("move them to the brokers that stay (kafka-reassign-partitions.sh, or Cruise Control), then try again")
-        .hint(format!("or delete topics that are not needed: {}", cx.settings.target.kstrim("topic delete TOPIC"))),
+        .hint(format!("or delete topics that are not needed: {}", cx.target.kstrim("topic delete TOPIC"))),
     ))
 }
 

@@ -63,12 +63,12 @@ const ASK: Duration = Duration::from_secs(15);
 /// Change settings of the brokers.
 ///
 /// # Errors
-/// None: everything is told by the session.
+/// None: everything is told by the invocation.
 pub async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
     let keys: Vec<&str> = keys(args).collect();
     let title = format!("Settings {}", keys.join(", "));
-    living::task(global, "set", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &super::default_topic()).await?;
+    living::task(global, "set", title, args.output, async |invocation| {
+        let living = living::open_to_change(invocation, global).await?;
         change::ours(&living, args.adopt)?;
         let done = set(&living, args).await;
         living.cx.stop_observing();
@@ -84,7 +84,7 @@ fn keys(args: &Set) -> impl Iterator<Item = &str> {
 async fn set(living: &Living, args: &Set) -> Result<String> {
     let cx = &living.cx;
     for key in keys(args) {
-        allowed(key, &cx.settings.target)?;
+        allowed(key, &cx.target)?;
     }
     let settings = settings(living).await;
     known(living, args, settings.as_ref())?;

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use super::invocation::{Ended, Invocation};
 use super::living;
-use super::session::{Ended, Session};
 use crate::cli::{Global, SmokeTest};
 use crate::cluster::brokers;
-use crate::cluster::session::Cx;
+use crate::cluster::component_test;
+use crate::cluster::session::Session;
 use crate::config::Target;
 use crate::engine::run::Report;
 use crate::event::{self, ComponentReport, Event, Outcome, TaskInfo};
@@ -17,7 +18,8 @@ use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::strimzi::KafkaTopic;
-use crate::quickstart::{proof, topic};
+use crate::names::TopicName;
+use crate::quickstart;
 
 /// The JUnit file cannot be written.
 pub(crate) use crate::errors::JUNIT_UNWRITABLE as JUNIT;
@@ -25,7 +27,7 @@ pub(crate) use crate::errors::JUNIT_UNWRITABLE as JUNIT;
 /// Test the running Kafka.
 ///
 /// # Errors
-/// What is wrong with the command line; everything else is told by the session.
+/// What is wrong with the command line; everything else is told by the invocation.
 pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let plan = Plan {
         messages: args.messages,
@@ -35,16 +37,17 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
         ..Plan::new("", args.topic.as_str(), &Target::from(global))
     };
     plan.check()?;
-    let session = Session::begin(global, "smoke-test", args.output);
-    session.started(None, vec![TaskInfo { id: "smoke".into(), title: "Smoke test".into(), needs: vec![] }]);
+    let invocation = Invocation::begin(global, "smoke-test", args.output);
+    invocation
+        .started(None, vec![TaskInfo { id: "smoke".into(), title: "Smoke test".into(), needs: vec![] }]);
     let began = Instant::now();
-    session.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "asked for".into() });
-    let plan = Plan { run_id: session.run_id.clone(), ..plan };
+    invocation.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "asked for".into() });
+    let plan = Plan { run_id: invocation.run_id.clone(), ..plan };
     let tested = tokio::select! {
-        tested = event::in_task("smoke", test(&session, global, args, &plan)) => tested,
-        _ = session.cancel.cancelled() => Err(session.interrupted()),
+        tested = event::in_task("smoke", test(&invocation, global, args, &plan)) => tested,
+        _ = invocation.cancel.cancelled() => Err(invocation.interrupted()),
     };
-    session.release_held().await;
+    invocation.release_held().await;
     let begun = tested.is_ok();
     let (run, beside) =
         tested.unwrap_or_else(|failure| (Run::not_begun(&plan, failure), Components::default()));
@@ -58,47 +61,49 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     });
     // A test that could not begin has measured nothing.
     if begun {
-        session.emit.send(Event::Smoke(run.report.clone()));
+        invocation.emit.send(Event::Smoke(run.report.clone()));
     }
     for report in &beside.reports {
-        session.emit.send(Event::ComponentSmoke(report.clone()));
+        invocation.emit.send(Event::ComponentSmoke(report.clone()));
     }
     let failure = run.failure.or(beside.failure).or(written.err());
     let outcome = if failure.is_none() { Outcome::Done } else { Outcome::Failed };
     let said = || match beside.reports.as_slice() {
         [] => brokers::said(&run.report),
-        some => format!("{}; {}", brokers::said(&run.report), proof::said(some)),
+        some => format!("{}; {}", brokers::said(&run.report), component_test::said(some)),
     };
     let detail = failure.as_ref().map_or_else(said, |f| f.message.clone());
     let seconds = began.elapsed().as_secs_f64();
-    session.emit.send(Event::TaskFinished { task: "smoke".into(), outcome, seconds, detail });
+    invocation.emit.send(Event::TaskFinished { task: "smoke".into(), outcome, seconds, detail });
     let mut report = Report { failure: failure.map(|f| (Some("smoke".to_owned()), f)), ..Report::default() };
     report.seconds.insert("smoke".into(), seconds);
     let ended = Ok(Ended { report, next: None });
-    Ok(session.finish_with_evidence(ended, !args.no_diagnose).await)
+    Ok(invocation.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
 async fn test(
-    session: &Session,
+    invocation: &Invocation,
     global: &Global,
     args: &SmokeTest,
     plan: &Plan,
 ) -> Result<(Run, Components)> {
     // By the release that runs, not by the newest.
-    let cx = living::open(session, global, &args.topic).await?.cx;
-    let create = topic_to_create(&cx).await?;
+    let cx = living::open(invocation, global).await?.cx;
+    cx.waiting.topic.replace(Some(args.topic.resource_name()));
+    let create = topic_to_create(&cx, &args.topic).await?;
     let plan = &Plan { create, ..plan.clone() };
     let run = brokers::test(&cx, plan).await?;
     let mut beside = Components::default();
     let mut lock = None;
     if !args.no_components && run.failure.is_none() {
-        let names = proof::installed(&cx).await;
+        let names = component_test::installed(&cx).await;
         if !names.is_empty() {
             // The tests of components create connectors and topics of fixed names.
-            lock = Some(living::lock(session).await?);
-            living::exclude(session, &cx).await?;
+            lock = Some(living::lock(invocation).await?);
+            living::exclude(invocation, &cx).await?;
         }
-        (beside.reports, beside.failure) = proof::all(&cx, &names, &plan.run_id, plan.timeout).await;
+        (beside.reports, beside.failure) =
+            component_test::all(&cx, &names, &args.topic, &plan.run_id, plan.timeout).await;
     }
     drop(lock);
     cx.stop_observing();
@@ -114,21 +119,21 @@ struct Components {
 
 /// The topic that the test may create, in Kafka only: the test deletes it only if Kafka confirms that this request
 /// created it. `None` if a `KafkaTopic` describes it: then the topic operator creates it.
-async fn topic_to_create(cx: &Cx) -> Result<Option<NewTopic>> {
+async fn topic_to_create(cx: &Session, topic: &TopicName) -> Result<Option<NewTopic>> {
     let mut kinds = brokers::KINDS.to_vec();
     kinds.push(ObservedKind::KafkaTopic);
     let snapshot = cx.synced(&kinds).await;
-    let name = cx.settings.topic.as_str();
+    let name = topic.as_str();
     let of_this_kafka = |t: &KafkaTopic<'_>| t.cluster() == Some(cx.cluster());
     if snapshot.topics(cx.namespace()).any(|t| of_this_kafka(&t) && t.topic() == name) {
         return Ok(None);
     }
-    let wanted = topic::wanted_with(cx, brokers_of(&snapshot, cx));
-    Ok(Some(brokers::new_topic(name, &wanted[0])))
+    let wanted = quickstart::topic::described(cx, topic, brokers_of(&snapshot, cx));
+    Ok(Some(brokers::new_topic(name, &wanted)))
 }
 
 /// Ready brokers, at most three: the replicas of a topic that is made for the test.
-fn brokers_of(snapshot: &crate::kube::Snapshot, cx: &Cx) -> u32 {
+fn brokers_of(snapshot: &crate::kube::Snapshot, cx: &Session) -> u32 {
     let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }

@@ -51,7 +51,7 @@ impl Stream {
         committed: bool,
     ) -> Result<Self> {
         let Rights { topic: name, user, .. } = rights;
-        let living = living::quiet(global, name).await?;
+        let living = living::quiet(global).await?;
         let cx = &living.cx;
         let (way, _) = tokio::join!(
             async {
@@ -67,7 +67,7 @@ impl Stream {
             None => Brokers::of(cx)?,
         };
         let options = Options { decompress: true, committed, ..Options::default() };
-        let target = &cx.settings.target;
+        let target = &cx.target;
         let unreachable = |e: KafkaError| {
             let what = format!("the Kafka {} cannot be used", cx.cluster());
             if let Some(failure) =

@@ -16,7 +16,7 @@ use crate::cluster::brokers;
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{Consent, Owned};
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
@@ -40,7 +40,7 @@ const ASK: Duration = Duration::from_secs(5);
 /// Make, show or delete topics.
 ///
 /// # Errors
-/// Told by the session where there is one.
+/// Told by the invocation where there is one.
 pub async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
     match &args.verb {
         TopicVerb::Create(args) => create::run(global, args).await,
@@ -129,7 +129,7 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
         .map(|(t, _)| (strsim::damerau_levenshtein(&t.topic, topic.as_str()), t.topic.as_str()))
         .min()
         .filter(|(distance, _)| *distance <= 3);
-    let target = &cx.settings.target;
+    let target = &cx.target;
     Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean {near}?")),
         None => failure.hint(format!("see which there are: {}", target.kstrim("topic list"))),
@@ -154,7 +154,7 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
 }
 
 /// Whether Kafka has a topic; `None` if its brokers cannot be asked, or do not answer in [`ASK`].
-async fn in_kafka(cx: &Cx, topic: &TopicName) -> Option<bool> {
+async fn in_kafka(cx: &Session, topic: &TopicName) -> Option<bool> {
     let asked = async {
         cx.synced(&brokers::KINDS).await;
         let deadline = tokio::time::Instant::now() + ASK;
@@ -165,7 +165,7 @@ async fn in_kafka(cx: &Cx, topic: &TopicName) -> Option<bool> {
 }
 
 /// A failure with the deepest cause that shows of why the topic or user operator does not do its work.
-pub(super) async fn with_cause(cx: &Cx, failure: Box<Failure>) -> Box<Failure> {
+pub(super) async fn with_cause(cx: &Session, failure: Box<Failure>) -> Box<Failure> {
     if failure.kind != Kind::Timeout {
         return failure;
     }

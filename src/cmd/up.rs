@@ -6,18 +6,19 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::session::{Ended, Session};
+use super::invocation::{Ended, Invocation};
 use crate::catalogue::Choice;
 pub use crate::checks::versions::choose;
 use crate::cli::{Global, Up};
 use crate::cluster::journal::JournalFile;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, profile_owner, refusals};
-use crate::config::{INVALID, Settings};
+use crate::config::{INVALID, Settings, Target};
 use crate::engine::task::Job;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
+use crate::quickstart::context::Context;
 use crate::quickstart::{self, programs};
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::State;
@@ -29,7 +30,7 @@ const PROMPT: Duration = Duration::from_secs(2);
 /// Bring the cluster up.
 ///
 /// # Errors
-/// What is wrong with the command line; everything else is told by the session.
+/// What is wrong with the command line; everything else is told by the invocation.
 pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
@@ -38,44 +39,44 @@ pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
         return Err(Box::new(failure.because(format!("the cluster is that of the context {context}"))));
     }
     let choice = choose(&settings)?;
-    let session = Session::begin(global, "up", args.output);
-    let ended = up(&session, settings, choice, args).await;
-    Ok(session.finish_with_evidence(ended, !args.no_diagnose).await)
+    let invocation = Invocation::begin(global, "up", args.output);
+    let ended = up(&invocation, settings, choice, args).await;
+    Ok(invocation.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
-async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) -> Result<Ended> {
+async fn up(invocation: &Invocation, settings: Settings, choice: Choice, args: &Up) -> Result<Ended> {
     let plan = quickstart::plan(&settings);
-    session.started(Some(&choice.release.version.to_string()), plan.infos());
-    let _lock = session.lock()?;
-    let cx = Rc::new(context_to_make(session, settings, choice)?);
-    let ended = run_jobs(session, &cx, plan.jobs(&cx), args).await;
-    session.release(&cx).await;
+    invocation.started(Some(&choice.release.version.to_string()), plan.infos());
+    let _lock = invocation.lock()?;
+    let cx = Rc::new(context_to_create(invocation, settings, choice)?);
+    let ended = run_jobs(invocation, &cx, plan.jobs(&cx), args).await;
+    invocation.release(&cx).await;
     ended
 }
 
-async fn run_jobs(session: &Session, cx: &Rc<Cx>, jobs: Vec<Job>, args: &Up) -> Result<Ended> {
-    if let Some(context) = &cx.settings.target.context {
+async fn run_jobs(invocation: &Invocation, cx: &Rc<Context>, jobs: Vec<Job>, args: &Up) -> Result<Ended> {
+    if let Some(context) = &cx.target.context {
         tokio::select! {
             agreed = super::context::agreed(cx, context, args) => agreed?,
-            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+            _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
         }
     }
-    cx.recreate.set(args.recreate);
+    cx.machine.recreate.set(args.recreate);
     if !args.recreate && super::consent::can_ask() {
         tokio::select! {
             agreed = ask_to_recreate(cx) => agreed?,
-            _ = session.cancel.cancelled() => return Err(session.interrupted()),
+            _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
         }
     }
     {
         let mut journal = cx.journal.borrow_mut();
-        journal.state.run_id = session.run_id.clone();
+        journal.state.run_id = invocation.run_id.clone();
         journal.state.release = Some(cx.choice.release.version.to_string());
         journal.save()?;
     }
-    let report = session.run(jobs, cx.journal.clone(), args.timeout).await;
-    let noted = profile_owner::after(cx);
-    let next = report.failure.is_none().then(|| quickstart::next::next(cx));
+    let report = invocation.run(jobs, cx.journal.clone(), args.timeout).await;
+    let noted = profile_owner::after(cx, cx.machine.started.get());
+    let next = report.failure.is_none().then(|| quickstart::next::next(cx, &cx.settings.topic));
     cx.stop_observing();
     // A journal that cannot be written is not what made the run fail.
     if report.failure.is_none() {
@@ -86,15 +87,15 @@ async fn run_jobs(session: &Session, cx: &Rc<Cx>, jobs: Vec<Job>, args: &Up) -> 
 
 /// Ask whether a profile whose machine is gone may be deleted and re-created, if there is somebody to ask: before
 /// the tasks start to draw.
-async fn ask_to_recreate(cx: &Cx) -> Result<()> {
-    if cx.settings.target.context.is_some() || !profile_owner::is_made(cx) {
+async fn ask_to_recreate(cx: &Context) -> Result<()> {
+    if cx.target.context.is_some() || !profile_owner::is_made(cx) {
         return Ok(());
     }
     let answers = async { tokio::time::timeout(PROMPT, cx.kubectl.ready()).await.is_ok_and(|r| r.is_ok()) };
     if answers.await || !matches!(cx.minikube.status().await, Ok(State::Gone)) {
         return Ok(());
     }
-    let facts = lost_machine::look(cx).await;
+    let facts = lost_machine::look(cx, cx.machine.recreate.get()).await;
     if lost_machine::decide(&facts) != lost_machine::Plan::Ask {
         return Ok(());
     }
@@ -105,52 +106,67 @@ async fn ask_to_recreate(cx: &Cx) -> Result<()> {
     );
     let hint = format!("to agree: {}", refusals::up(cx).arg("--recreate"));
     super::consent::ask(&question, "nothing was deleted", &hint).await?;
-    cx.recreate.set(true);
+    cx.machine.recreate.set(true);
     Ok(())
 }
 
-/// The context of a run: programs found, journal read.
+/// A session of a verb that is not `up`: programs found, journal read.
 ///
 /// # Errors
 /// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
-pub fn context(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
-    let programs = Toolbox::open().programs(&session.paths)?;
-    context_with(session, settings, choice, programs)
+pub fn session(invocation: &Invocation, choice: Choice) -> Result<Session> {
+    let programs = Toolbox::open().programs(&invocation.paths)?;
+    session_with(invocation, invocation.target().clone(), choice, programs)
 }
 
-/// A context for `up`, and for `plan`, which says what `up` would do: what is missing may be obtained.
+/// A context for `up`, and for `plan`, which shows what `up` would do: what is missing may be obtained.
 ///
 /// # Errors
 /// `KS-TOOL-MISSING` where it may not, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
-pub fn context_to_make(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
-    let program = |tool| programs::first(tool, &session.paths, settings.system_tools);
+pub fn context_to_create(invocation: &Invocation, settings: Settings, choice: Choice) -> Result<Context> {
+    let program = |tool| programs::first(tool, &invocation.paths, settings.system_tools);
     let programs = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
-    context_with(session, settings, choice, programs)
+    let session = session_with(invocation, settings.target.clone(), choice, programs)?;
+    Ok(Context::new(session, settings))
+}
+
+/// A context of `up` on a cluster that exists, with programs that exist.
+///
+/// # Errors
+/// As [`session`].
+pub fn context(invocation: &Invocation, settings: Settings, choice: Choice) -> Result<Context> {
+    Ok(Context::new(session(invocation, choice)?, settings))
 }
 
 /// A context for verbs that ask no cluster: programs that are missing do not matter.
 ///
 /// # Errors
 /// `KS-JOURNAL-*`.
-pub fn context_without_programs(session: &Session, settings: Settings, choice: Choice) -> Result<Cx> {
+pub fn context_without_programs(
+    invocation: &Invocation,
+    settings: Settings,
+    choice: Choice,
+) -> Result<Context> {
     let programs = (
         toolbox::on_path(Tool::Minikube).unwrap_or_else(|_| "minikube".into()),
         toolbox::on_path(Tool::Kubectl).unwrap_or_else(|_| "kubectl".into()),
     );
-    context_with(session, settings, choice, programs)
+    let session = session_with(invocation, settings.target.clone(), choice, programs)?;
+    Ok(Context::new(session, settings))
 }
 
-fn context_with(
-    session: &Session,
-    settings: Settings,
+fn session_with(
+    invocation: &Invocation,
+    target: Target,
     choice: Choice,
     (minikube, kubectl): (PathBuf, PathBuf),
-) -> Result<Cx> {
-    let profile = settings.target.profile.as_str();
-    let journal = Rc::new(RefCell::new(JournalFile::open(&session.paths.journal(), profile)?));
-    let runner: Rc<dyn crate::exec::Runner> = Rc::new(session.runner.clone());
-    let kubeconfig = session.paths.kubeconfig();
+) -> Result<Session> {
+    let profile = target.profile.as_str();
+    let journal = Rc::new(RefCell::new(JournalFile::open(&invocation.paths.journal(), profile)?));
+    let runner: Rc<dyn crate::exec::Runner> = Rc::new(invocation.runner.clone());
+    let kubeconfig = invocation.paths.kubeconfig();
     let minikube = Minikube::new(minikube, profile, &kubeconfig, runner.clone());
     let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner).by_proxy();
-    Ok(Cx::new(settings, choice, minikube, kubectl, session.emit.clone(), session.cancel.clone(), journal))
+    let (emit, cancel) = (invocation.emit.clone(), invocation.cancel.clone());
+    Ok(Session::new(target, choice, minikube, kubectl, emit, cancel, journal))
 }

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use super::invocation::{Ended, Invocation};
 use super::living::{self, Living};
-use super::session::{Ended, Session};
 use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Mode, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
-use crate::config::{self, PresetName, Settings};
+use crate::config::{self, PresetName, Settings, Target};
 use crate::engine::task::infos;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
@@ -25,20 +25,20 @@ use crate::upgrade::told;
 ///
 /// # Errors
 /// What is wrong with the command line, and with --dry-run that there is no way; everything else is
-/// told by the session.
+/// told by the invocation.
 pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     let asked =
         Partial { release: Some(args.release.clone()), kafka: args.kafka.clone(), ..Partial::default() };
     let target = catalogue::resolve(&asked)?.release;
     if !args.dry_run {
-        let session = Session::begin(global, "upgrade", args.output);
-        let ended = upgrade(&session, global, args, target).await;
-        session.release_held().await;
-        return Ok(session.finish(ended));
+        let invocation = Invocation::begin(global, "upgrade", args.output);
+        let ended = upgrade(&invocation, global, args, target).await;
+        invocation.release_held().await;
+        return Ok(invocation.finish(ended));
     }
-    living::reading(global, &args.topic, async |living| {
+    living::reading(global, async |living| {
         let (found, way) = plan(&living, args, target).await?;
-        let told = told::tell(&living.cx.settings.target, &found, &way);
+        let told = told::tell(&living.cx.target, &found, &way);
         super::print(&if args.output == OutputMode::Json { super::json(&told) } else { told::text(&told) });
         Ok(ExitCode::SUCCESS)
     })
@@ -46,13 +46,13 @@ pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
 }
 
 async fn upgrade(
-    session: &Session,
+    invocation: &Invocation,
     global: &Global,
     args: &Upgrade,
     target: &'static Release,
 ) -> Result<Ended> {
     let given = given(global, args)?;
-    let living = living::open_to_change(session, global, &args.topic).await?;
+    let living = living::open_to_change(invocation, global).await?;
     let cx = living.cx.clone();
     let looked = async {
         let (found, way) = plan(&living, args, target).await?;
@@ -61,18 +61,18 @@ async fn upgrade(
     };
     let (found, way) = tokio::select! {
         looked = looked => looked?,
-        _ = session.cancel.cancelled() => return Err(session.interrupted()),
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let (with, mirrored) = beside::resources(&living.before).await;
     living.before.stop_observing();
-    let base = Settings { with, mirrored, ..cx.settings.clone() };
+    let base = Settings { with, mirrored, ..Settings::for_existing(&cx.target, &args.topic) };
     unused(&given, &way)?;
     let given = Rc::new(given);
     let choose = |stop: &Stop| choice(&base, args, &given, &found, &way, stop);
     let jobs = Way { cx: &cx, found: &found, choose: &choose, given: given.clone() }.jobs(&way)?;
-    session.started(Some(&target.version.to_string()), infos(&jobs));
-    cx.journal.borrow_mut().state.run_id = session.run_id.clone();
-    let report = session.run(jobs, cx.journal.clone(), args.timeout).await;
+    invocation.started(Some(&target.version.to_string()), infos(&jobs));
+    cx.journal.borrow_mut().state.run_id = invocation.run_id.clone();
+    let report = invocation.run(jobs, cx.journal.clone(), args.timeout).await;
     let done = report.failure.is_none();
     if done {
         // What to do next names one of the brokers.
@@ -84,7 +84,7 @@ async fn upgrade(
         journal.state.release = Some(target.version.to_string());
         journal.save()?;
     }
-    Ok(Ended { report, next: done.then(|| next::next(&cx)) })
+    Ok(Ended { report, next: done.then(|| next::next(&cx, &args.topic)) })
 }
 
 async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Result<(Found, Vec<Stop>)> {
@@ -133,7 +133,7 @@ fn releases(way: &[Stop]) -> String {
 
 /// The archives and bundles of the command line.
 fn given(global: &Global, args: &Upgrade) -> Result<Given> {
-    let mut settings = Settings::of_target(global, &args.topic);
+    let mut settings = Settings::for_existing(&Target::from(global), &args.topic);
     settings.load_images(&args.image_archive)?;
     let bundles = args.bundle.iter().map(|bundle| settings.open_bundle(bundle)).collect::<Result<_>>()?;
     Ok(Given { archives: settings.image_archives, bundles })

@@ -43,7 +43,7 @@ const PLURAL: &str = "kafkausers";
 /// Make, show or delete users.
 ///
 /// # Errors
-/// Told by the session where there is one.
+/// Told by the invocation where there is one.
 pub async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
     match &args.verb {
         UserVerb::Create(args) => create::run(global, args).await,
@@ -152,7 +152,7 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
     if let Some(found) = known.iter().find(|(u, _)| u.user == name.as_str()) {
         return Ok(found.clone());
     }
-    let target = &living.cx.settings.target;
+    let target = &living.cx.target;
     let near = known
         .iter()
         .map(|(u, _)| (strsim::damerau_levenshtein(&u.user, name.as_str()), u.user.as_str()))
@@ -168,8 +168,8 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
 
 async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
-    living::task(global, "user", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &super::default_topic()).await?;
+    living::task(global, "user", title, args.output, async |invocation| {
+        let living = living::open_to_change(invocation, global).await?;
         let cx = living.cx.clone();
         living.served(Entity::User, &format!("the user {}", args.user))?;
         let (user, object) = one(&living, &args.user).await?;

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::catalogue::{self, Age, Minikube, Mode, Partial, Range, Row, Stage};
 use crate::cli::{Format, Resolve, Versions, VersionsVerb};
-use crate::cluster::session;
 use crate::command_line::CommandLine;
 use crate::failure::Result;
 use crate::manifest::render::Preset;
@@ -123,7 +122,7 @@ struct Set {
 
 /// The set for what was asked: as `up` chooses, with the minikube that kstrim would obtain.
 fn set(args: &Resolve) -> Result<Set> {
-    let preset = args.preset.map(session::preset);
+    let preset = args.preset.map(Preset::from);
     let asked = Partial {
         release: args.release.clone(),
         kafka: args.kafka.clone(),

@@ -291,10 +291,10 @@ impl Settings {
         Ok(())
     }
 
-    /// What a verb on an existing cluster needs: everything else is left open.
-    pub fn of_target(global: &Global, topic: &TopicName) -> Self {
+    /// The settings of tasks of `up` on a cluster that exists: everything but the target and the topic is open.
+    pub fn for_existing(target: &Target, topic: &TopicName) -> Self {
         Self {
-            target: Target::from(global),
+            target: target.clone(),
             topic: topic.clone(),
             preset: None,
             with: Vec::new(),
@@ -345,6 +345,11 @@ impl Settings {
 /// Names in the order of the table, each once.
 pub fn once(names: &[ComponentName]) -> Vec<ComponentName> {
     ComponentName::ALL.into_iter().filter(|name| names.contains(name)).collect()
+}
+
+/// The topic of a run that names none.
+pub fn default_topic() -> TopicName {
+    "my-topic".parse().unwrap_or_else(|_| unreachable!("a valid name"))
 }
 
 /// The volume size of Strimzi's own example; minikube's host path volumes do not reserve it.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Object, ids};
 use crate::catalogue::{Mode, Release, broker};
+use crate::config::PresetName;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ClusterName, DnsLabel, StorageSize, TopicName, Version};
 
@@ -27,6 +28,18 @@ pub enum Preset {
     Zookeeper,
     /// [`Self::Zookeeper`] after `kstrim upgrade` has migrated it: one broker and one controller. Not selectable.
     Migrated,
+}
+
+impl From<PresetName> for Preset {
+    fn from(name: PresetName) -> Self {
+        match name {
+            PresetName::Single => Self::Single,
+            PresetName::Ephemeral => Self::Ephemeral,
+            PresetName::Ha => Self::Ha,
+            PresetName::Zookeeper => Self::Zookeeper,
+            PresetName::Migrated => Self::Migrated,
+        }
+    }
 }
 
 impl Preset {

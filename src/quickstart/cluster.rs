@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::context::Context;
 use super::nodes;
 use crate::cluster::connection::{connect, follow};
 use crate::cluster::journal::{JournalFile, ProfileState};
-use crate::cluster::session::{Cx, Machine, Start};
 use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, wait};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::engine::task::{Doneness, Task, Timeout};
@@ -18,6 +18,8 @@ use crate::exec::Cmd;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
+use crate::quickstart::context::Reached;
+use crate::quickstart::context::Start;
 use crate::tool::arguments::{flag_value, has_flag, has_short_flag};
 use crate::tool::minikube::StartOptions;
 use crate::tool::minikube_output::{Listed, StartEvent, State};
@@ -51,24 +53,26 @@ pub struct Cluster {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Cluster {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Cluster {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         // What preflight saw holds until this run's own `minikube start` began.
-        let untouched = matches!(*cx.start.borrow(), Start::Idle);
-        if untouched && matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) {
+        let untouched = matches!(*cx.machine.start.borrow(), Start::Idle);
+        if untouched && matches!(cx.machine.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
-        let cut_off = |j: &ProfileState| j.start_unfinished || j.never_whole && cx.profile_is_ours.get();
+        let cut_off =
+            |j: &ProfileState| j.start_unfinished || j.never_whole && cx.ownership.profile_is_ours.get();
         if cut_off(&cx.journal.borrow().state) && !cx.starting() {
             return Ok(Doneness::Pending("an earlier `minikube start` was cut off".into()));
         }
         // Preflight has just talked to it: no need to ask again.
-        let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().state.cluster_uid.is_some();
+        let known =
+            *cx.machine.reached.borrow() == Reached::Api && cx.journal.borrow().state.cluster_uid.is_some();
         match if known { Ok(()) } else { self.connect(cx, untouched).await? } {
             Ok(()) => {
                 if !known {
-                    cx.machine_is(Machine::Api);
-                    ownership::settle(cx).await?;
+                    cx.machine_is(Reached::Api);
+                    ownership::settle(cx, cx.starting()).await?;
                 }
                 if let Some(why) = nodes::stopped(cx).await? {
                     return Ok(Doneness::Pending(format!(
@@ -90,11 +94,11 @@ impl Task<Cx> for Cluster {
         }
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         super::unbundle::minikube_cache(cx).await?;
-        let mut exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
-        let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
-        if half_made && cx.profile_is_ours.get() {
+        let mut exists = matches!(cx.machine.listed.get(), Some(Listed::Valid(_)));
+        let half_made = matches!(cx.machine.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
+        if half_made && cx.ownership.profile_is_ours.get() {
             // A node that never had an address never ran anything: nothing is lost with it.
             lost_machine::refuse_other_engine(cx, &refusals::up(cx)).await?;
             discard(cx).await?;
@@ -107,7 +111,7 @@ impl Task<Cx> for Cluster {
         };
         match state {
             Some(State::Gone) => {
-                lost_machine::resolve(cx).await?;
+                lost_machine::resolve(cx, cx.machine.recreate.get()).await?;
                 exists = false;
             }
             Some(State::Stopped | State::Partial) => {
@@ -115,7 +119,7 @@ impl Task<Cx> for Cluster {
             }
             _ => {}
         }
-        if exists && cx.profile_is_ours.get() && cx.journal.borrow().state.never_whole {
+        if exists && cx.ownership.profile_is_ours.get() && cx.journal.borrow().state.never_whole {
             if mend(cx).await? {
                 return Ok(());
             }
@@ -140,16 +144,16 @@ impl Task<Cx> for Cluster {
         serves(cx).await
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Context) {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, timeout: Timeout<'_>) -> Option<Box<Failure>> {
+    async fn explain_timeout(&self, cx: &Context, timeout: Timeout<'_>) -> Option<Box<Failure>> {
         Some(Box::new(explain::minikube::stalled(timeout.last, cx.profile())))
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
-        let exists = matches!(cx.listed.get(), Some(Listed::Valid(_)));
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
+        let exists = matches!(cx.machine.listed.get(), Some(Listed::Valid(_)));
         let options = options(cx, exists).await?;
         Ok(vec![cx.minikube.start_cmd(&options).to_string()])
     }
@@ -158,16 +162,16 @@ impl Task<Cx> for Cluster {
 impl Cluster {
     /// As [`connect`]. minikube looks for the API server of a node that runs for up to 15 s: before anything
     /// was started the node is asked beside it whether there could be one at all.
-    async fn connect(&self, cx: &Cx, untouched: bool) -> Result<Result<(), String>> {
+    async fn connect(&self, cx: &Context, untouched: bool) -> Result<Result<(), String>> {
         let lost = async {
             tokio::time::sleep(SOON).await;
-            let of_minikube = cx.settings.target.context.is_none() && untouched;
+            let of_minikube = cx.target.context.is_none() && untouched;
             if !(of_minikube && matches!(api_server::is_lost(&cx.minikube).await, Ok(true))) {
                 std::future::pending::<()>().await;
             }
         };
         tokio::select! {
-            answer = connect(cx) => answer,
+            answer = connect(cx, cx.starting()) => answer,
             () = lost => {
                 self.lost.set(true);
                 Ok(Err(format!("nothing starts the API server of the profile {}", cx.profile())))
@@ -176,8 +180,8 @@ impl Cluster {
     }
 }
 
-async fn write_server_anew(cx: &Cx) -> Result<()> {
-    let ours = cx.profile_is_ours.get();
+async fn write_server_anew(cx: &Context) -> Result<()> {
+    let ours = cx.ownership.profile_is_ours.get();
     if ours {
         let message = format!(
             "the node of {} has lost the file that starts its API server; kubeadm writes it anew",
@@ -189,7 +193,7 @@ async fn write_server_anew(cx: &Cx) -> Result<()> {
 }
 
 /// Delete what an earlier start of ours, cut off in the middle, has left.
-async fn discard(cx: &Cx) -> Result<()> {
+async fn discard(cx: &Context) -> Result<()> {
     let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
     cx.emit.warn(message);
     cx.minikube.delete().await.map(drop)
@@ -197,7 +201,7 @@ async fn discard(cx: &Cx) -> Result<()> {
 
 /// Start a profile of ours whose very first start was cut off. `false`: it is past mending ([`first_start`]), and
 /// nothing but its pieces are there.
-async fn mend(cx: &Cx) -> Result<bool> {
+async fn mend(cx: &Context) -> Result<bool> {
     let options = options(cx, true).await?;
     begin(cx, cx.minikube.start_cmd(&options), false).await?;
     while cx.starting() {
@@ -208,7 +212,7 @@ async fn mend(cx: &Cx) -> Result<bool> {
         // Once its API server has answered, or while kstrim was not running, somebody may have created things in it.
         let untouched = cx.journal.borrow().state.cluster_uid.is_none() && profile_owner::is_made(cx);
         return match hopeless {
-            true if untouched || cx.recreate.get() => Ok(false),
+            true if untouched || cx.machine.recreate.get() => Ok(false),
             true => {
                 let hint = "delete the profile with its data and re-create it";
                 Err(Box::new(failure.hint(format!("{hint}: {}", refusals::up(cx).arg("--recreate")))))
@@ -220,16 +224,16 @@ async fn mend(cx: &Cx) -> Result<bool> {
     let whole = first_start::is_whole(cx).await?;
     if whole {
         whole_now(&cx.journal)?;
-        cx.machine_is(Machine::Up);
+        cx.machine_is(Reached::Up);
     } else {
-        *cx.start.borrow_mut() = Start::Idle;
+        *cx.machine.start.borrow_mut() = Start::Idle;
     }
     Ok(whole)
 }
 
 /// What `minikube start` gets. A new profile gets the quickstart's resources unless the user's own
 /// `minikube config` has others; an existing one keeps what it has.
-async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
+async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
     let settings = &cx.settings;
     let mut options = StartOptions {
         driver: settings.driver.clone(),
@@ -239,7 +243,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
         kubernetes: settings
             .kubernetes
             .as_ref()
-            .and(cx.kubernetes.get())
+            .and(cx.machine.kubernetes.get())
             .cloned()
             .flatten()
             .map(|v| v.to_string()),
@@ -261,7 +265,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
         options.cpus = Some(DEFAULT_CPUS.into());
     }
     if options.kubernetes.is_none() && !set("kubernetes-version") {
-        options.kubernetes = cx.kubernetes.get().cloned().flatten().map(|v| v.to_string());
+        options.kubernetes = cx.machine.kubernetes.get().cloned().flatten().map(|v| v.to_string());
     }
     if !set("container-runtime")
         && !settings.minikube_args.iter().any(|argument| has_short_flag(argument, 'c'))
@@ -273,24 +277,23 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
 
 /// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone
 /// may begin as soon as it is up.
-async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
+async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
     unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
-    *cx.start.borrow_mut() = Start::Running;
-    cx.began_start.set(true);
-    tokio::task::spawn_local(profile_owner::follow(
-        cx.minikube.clone(),
-        cx.journal.clone(),
-        cx.start.clone(),
-    ));
-    let (start, journal, minikube) = (cx.start.clone(), cx.journal.clone(), cx.minikube.clone());
-    let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
+    *cx.machine.start.borrow_mut() = Start::Running;
+    cx.machine.started.set(true);
+    let start = cx.machine.start.clone();
+    tokio::task::spawn_local(profile_owner::follow(cx.minikube.clone(), cx.journal.clone(), move || {
+        matches!(*start.borrow(), Start::Running)
+    }));
+    let (start, journal, minikube) = (cx.machine.start.clone(), cx.journal.clone(), cx.minikube.clone());
+    let (emit, machine) = (cx.emit.clone(), cx.machine.reached.clone());
     let profile = cx.profile().to_owned();
     let following = async move {
         let result = follow(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
                 if useful && step >= STEP_NODE_UP {
-                    machine.send_if_modified(|m| (*m < Machine::Up).then(|| *m = Machine::Up).is_some());
+                    machine.send_if_modified(|m| (*m < Reached::Up).then(|| *m = Reached::Up).is_some());
                 }
                 emit.progress(message, Some((step, total, Unit::Items)));
             }
@@ -312,10 +315,10 @@ async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
 }
 
 /// Ends as soon as the API server answers; the rest of `minikube start` goes on.
-async fn serves(cx: &Cx) -> Result<()> {
+async fn serves(cx: &Context) -> Result<()> {
     // It can answer once minikube has written the context; its own end comes later.
     while cx.starting() {
-        let node_is_up = *cx.machine.borrow() >= Machine::Up;
+        let node_is_up = *cx.machine.reached.borrow() >= Reached::Up;
         if node_is_up && cx.kubectl.knows_context() && cx.kubectl.ready().await.is_ok() {
             return Ok(());
         }
@@ -327,10 +330,10 @@ async fn serves(cx: &Cx) -> Result<()> {
 
 /// A start that ended well leaves a server that answers; one that does not is not waited for
 /// until the limit of the task.
-async fn answers(cx: &Cx) -> Result<()> {
+async fn answers(cx: &Context) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
-        let Err(why) = connect(cx).await? else { return Ok(()) };
+        let Err(why) = connect(cx, cx.starting()).await? else { return Ok(()) };
         if began.elapsed() >= SETTLED
             && let Err(error) = cx.kubectl.ready().await
         {
@@ -350,8 +353,8 @@ async fn answers(cx: &Cx) -> Result<()> {
                 .because(why)
                 .hint(format!(
                     "see minikube's own view: {} && {}",
-                    cx.settings.target.minikube("status"),
-                    cx.settings.target.minikube("logs")
+                    cx.target.minikube("status"),
+                    cx.target.minikube("logs")
                 )),
             ));
         }

@@ -5,25 +5,24 @@
 //! them again after growing pauses; their images are fetched ahead anyway. What stands in a field of the
 //! Kafka is applied with the Kafka, so that no broker is restarted for it.
 
+use crate::cluster::component_test::component_input;
+use crate::cluster::refusals::foreign_component;
+use crate::cluster::session::Session;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::kafka;
+use super::context::Context;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
 use crate::cluster::wait::Waiter;
 use crate::component::{self, Component, Home, of};
 use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::Result;
 use crate::kube::kafka::Kafka;
 use crate::kube::{Kind as ObservedKind, Snapshot};
-use crate::manifest::component::{ComponentInput, PLAIN_PORT};
+use crate::manifest::component::ComponentInput;
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, TopicName};
-
-/// A component that kstrim did not make is there.
-pub(crate) use crate::errors::COMPONENT_FOREIGN as FOREIGN;
 
 const KINDS: [ObservedKind; 7] = [
     ObservedKind::Kafka,
@@ -57,7 +56,7 @@ impl ComponentTask {
         Self { component, waiter }
     }
 
-    async fn observed(&self, cx: &Cx) -> Snapshot {
+    async fn observed(&self, cx: &Context) -> Snapshot {
         let mut kinds = KINDS.to_vec();
         kinds.extend(self.component.kind());
         if self.component.name == ComponentName::Connect {
@@ -67,7 +66,7 @@ impl ComponentTask {
     }
 
     /// Whether it is there as wanted, not whether it is ready.
-    fn applied(&self, cx: &Cx, snapshot: &Snapshot) -> Option<Doneness> {
+    fn applied(&self, cx: &Context, snapshot: &Snapshot) -> Option<Doneness> {
         let title = self.component.title;
         match &self.component.home {
             Home::Resource(kind, _) => {
@@ -75,7 +74,7 @@ impl ComponentTask {
                     return Some(Doneness::Pending(format!("{title} is not there")));
                 };
                 if !cx.owns(found.json()) {
-                    return Some(Doneness::Foreign(foreign(cx, self.component)));
+                    return Some(Doneness::Foreign(foreign_component(cx, self.component)));
                 }
                 if found.deleting() {
                     return Some(Doneness::Pending(format!("an earlier {title} is still going away")));
@@ -92,7 +91,7 @@ impl ComponentTask {
                 let kafka = kafka.0.json();
                 match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
                     (true, true) => {}
-                    (true, false) => return Some(Doneness::Foreign(foreign(cx, self.component))),
+                    (true, false) => return Some(Doneness::Foreign(foreign_component(cx, self.component))),
                     _ => return Some(Doneness::Pending(format!("{title} is not there"))),
                 }
             }
@@ -102,8 +101,8 @@ impl ComponentTask {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for ComponentTask {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for ComponentTask {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let snapshot = self.observed(cx).await;
         if let Some(open) = self.applied(cx, &snapshot) {
             return Ok(open);
@@ -117,12 +116,12 @@ impl Task<Cx> for ComponentTask {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         self.waiter.changed_now();
         let snapshot = self.observed(cx).await;
         if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot) {
             let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
-            let objects = kafka::labelled(cx, objects(cx, self.component));
+            let objects = cx.labelled(objects(cx, self.component));
             if !objects.is_empty() {
                 cx.apply(&objects, false).await.map_err(refused)?;
             }
@@ -137,11 +136,11 @@ impl Task<Cx> for ComponentTask {
         Ok(())
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         let objects: Vec<String> = objects(cx, self.component)
             .iter()
@@ -160,23 +159,14 @@ impl Task<Cx> for ComponentTask {
 }
 
 /// What components are rendered for.
-pub fn input(cx: &Cx) -> ComponentInput<'_> {
-    let snapshot = cx.store.snapshot();
-    let plain = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|kafka| kafka.plain_listener()?.port());
-    ComponentInput {
-        release: cx.choice.release,
-        kafka: &cx.choice.kafka,
-        namespace: &cx.settings.target.namespace,
-        cluster: &cx.settings.target.cluster,
-        port: plain.unwrap_or(PLAIN_PORT),
-        topic: cx.settings.mirrored.as_ref().unwrap_or(&cx.settings.topic),
-        tuning: !cx.settings.stock,
-    }
+pub fn input(cx: &Context) -> ComponentInput<'_> {
+    let topic = cx.settings.mirrored.as_ref().unwrap_or(&cx.settings.topic);
+    component_input(cx, topic, !cx.settings.stock)
 }
 
 /// Those components of kstrim's that are resources of their own, and the topic that MirrorMaker 2 mirrors.
-pub async fn resources(cx: &Cx) -> (Vec<ComponentName>, Option<TopicName>) {
-    let installed = super::proof::installed(cx).await;
+pub async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<TopicName>) {
+    let installed = crate::cluster::component_test::installed(cx).await;
     let own = installed.into_iter().filter(|name| of(*name).kind().is_some()).collect();
     let snapshot = cx.store.snapshot();
     let mirror = snapshot.get(ObservedKind::KafkaMirrorMaker2, cx.namespace(), cx.cluster());
@@ -184,27 +174,27 @@ pub async fn resources(cx: &Cx) -> (Vec<ComponentName>, Option<TopicName>) {
 }
 
 /// What is applied for a component beside the Kafka, not yet labelled.
-pub fn objects(cx: &Cx, component: &Component) -> Vec<Object> {
+pub fn objects(cx: &Context, component: &Component) -> Vec<Object> {
     component.objects(&input(cx))
 }
 
 /// All that `--with` brings beside the Kafka, labelled, for `render`.
-pub fn all(cx: &Cx) -> Vec<Object> {
+pub fn all(cx: &Context) -> Vec<Object> {
     let each = cx.settings.with.iter().map(|name| objects(cx, of(*name)));
-    each.flat_map(|objects| kafka::labelled(cx, objects)).collect()
+    each.flat_map(|objects| cx.labelled(objects)).collect()
 }
 
 /// Apply what fields of the Kafka refer to, before the Kafka does.
 ///
 /// # Errors
 /// What the API server refused.
-pub async fn rules(cx: &Cx) -> Result<()> {
+pub async fn rules(cx: &Context) -> Result<()> {
     let fields = cx.settings.with.iter().map(|name| of(*name)).filter(|c| c.field().is_some());
     let objects: Vec<Object> = fields.flat_map(|c| objects(cx, c)).collect();
     if objects.is_empty() {
         return Ok(());
     }
-    let applied = cx.apply(&kafka::labelled(cx, objects), false).await;
+    let applied = cx.apply(&cx.labelled(objects), false).await;
     applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the rules of the metrics", &e))
 }
 
@@ -212,35 +202,7 @@ pub async fn rules(cx: &Cx) -> Result<()> {
 ///
 /// # Errors
 /// `KS-KAFKA-FOREIGN`, what the API server refused.
-pub async fn give(cx: &Cx, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+pub async fn give(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let patch = |now: &Kafka<'_>| patch(now.0.json());
     ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka", patch).await.map(drop)
-}
-
-/// The refusal of a component that somebody else made.
-pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
-    let target = &cx.settings.target;
-    let (what, see) = match &component.home {
-        Home::Resource(kind, _) => {
-            (format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()), kind.plural())
-        }
-        Home::Field(field) => {
-            (format!("{} of the Kafka {}", field.path.join("."), cx.cluster()), "kafkas.kafka.strimzi.io")
-        }
-    };
-    Box::new(
-        Failure::new(FOREIGN, Kind::Foreign, format!("{what} was not made by kstrim"))
-            .because("kstrim changes and removes only what it made")
-            .hint(format!(
-                "see it: {}",
-                target
-                    .kubectl("get")
-                    .arg(see)
-                    .arg(cx.cluster())
-                    .arg("-n")
-                    .arg(cx.namespace())
-                    .args(["-o", "yaml"])
-            ))
-            .hint(format!("use it as it is: leave {} out", component.name)),
-    )
 }

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use super::context::Context;
 use super::sources;
 use crate::cluster::definitions::list;
 use crate::cluster::installation::name;
-use crate::cluster::session::Cx;
 use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
@@ -25,8 +25,8 @@ pub struct Crds {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Crds {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Crds {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let install = sources::install(cx).await?;
         ownership::installation_to_create(cx).await?;
         let live = list(cx).await?;
@@ -67,7 +67,7 @@ impl Task<Cx> for Crds {
         Ok(Doneness::Done(format!("{total} definitions are established")))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let install = sources::install(cx).await?;
         // An apply over a definition that is going away exits 0 and is lost with it (recording 02).
         while let Some(going) = list(cx).await?.iter().find(|c| terminating(c, &install.phases.crds)) {
@@ -88,17 +88,17 @@ impl Task<Cx> for Crds {
         applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Context) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Context) -> Option<Box<Failure>> {
         let install = sources::install(cx).await.ok()?;
         let going = list(cx).await.ok()?.into_iter().filter(|c| terminating(c, &install.phases.crds));
         crate::cluster::finalizers::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)))
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let install = sources::install(cx).await?;
         Ok(vec![format!(
             "kubectl apply --server-side -f -   # {} definitions from {}",
@@ -112,7 +112,7 @@ impl Task<Cx> for Crds {
 /// when it is first asked for, and answers 429 ("storage is (re)initializing") to a watch that comes first (seen with
 /// 1.34.4). Operators of older releases do not try again: that of 0.30 hangs, and others hear of changes only when they
 /// look at everything, every two minutes.
-fn warm<'a>(cx: &Cx, definitions: impl Iterator<Item = &'a Value>) {
+fn warm<'a>(cx: &Context, definitions: impl Iterator<Item = &'a Value>) {
     let mut paths = Vec::new();
     for definition in definitions {
         let of = |field: &str| text(definition, field);

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use super::context::Context;
 use super::sources;
 use crate::checks::{self, Ground, Group};
 use crate::cluster::connection;
 use crate::cluster::installation;
-use crate::cluster::session::{Cx, Machine};
 use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::explain;
@@ -21,6 +21,7 @@ use crate::kube::cluster::Deployment;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::manifest::render::Preset;
 use crate::names::KubernetesVersion;
+use crate::quickstart::context::Reached;
 
 /// The user may not do what the plan does.
 pub(crate) use crate::errors::CONTEXT_FORBIDDEN as FORBIDDEN;
@@ -66,26 +67,26 @@ pub struct Preflight {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Preflight {
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
+impl Task<Context> for Preflight {
+    async fn check(&self, _: &Context) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
             None => Doneness::Pending("looking at the cluster".into()),
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         cx.journal.borrow().refuse_newer()?;
-        let ground = Ground::of(cx);
+        let ground = Ground::of(cx, &cx.settings);
         checks::refuse(&ground, Group::Disk, |_| {}).await?;
-        if let Err(why) = connection::connect(cx).await? {
+        if let Err(why) = connection::connect(cx, cx.starting()).await? {
             let message = "the cluster does not answer";
             let failure = Failure::new(crate::errors::NO_CLUSTER, Kind::Prerequisite, message).because(why);
             return Err(Box::new(
                 failure.hint("see that your own kubectl reaches the cluster by this context"),
             ));
         }
-        ownership::settle(cx).await?;
+        ownership::settle(cx, cx.starting()).await?;
         ownership::installation(cx).await?;
         let kubernetes = kubernetes(cx).await?;
         let (allowed, theirs, volumes) = tokio::join!(allowed(cx), strimzi(cx), volumes(cx));
@@ -93,11 +94,11 @@ impl Task<Cx> for Preflight {
         theirs?;
         volumes?;
         let mut operators = operators(cx).await?;
-        operators::settle(cx, &operators)?;
+        operators::settle(cx, &operators, cx.settings.adopt)?;
         operators.retain(installation::by_kstrim);
         let _ = ground.operators.set(operators);
         checks::refuse(&ground, Group::Profile, |_| {}).await?;
-        cx.machine_is(Machine::Api);
+        cx.machine_is(Reached::Api);
         cx.observe(&[
             ObservedKind::Namespace,
             ObservedKind::Deployment,
@@ -110,13 +111,13 @@ impl Task<Cx> for Preflight {
         Ok(())
     }
 
-    async fn describe(&self, _: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, _: &Context) -> Result<Vec<String>> {
         let questions = EVERYWHERE.len() + IN_NAMESPACE.len();
         Ok(vec![format!("kubectl auth can-i VERB RESOURCE   # {questions} questions")])
     }
 }
 
-async fn kubernetes(cx: &Cx) -> Result<String> {
+async fn kubernetes(cx: &Context) -> Result<String> {
     let failed = |e| ownership::api_failure(cx, "ask for its version", &e);
     let version: Value =
         serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
@@ -133,7 +134,7 @@ async fn kubernetes(cx: &Cx) -> Result<String> {
     }
 }
 
-async fn allowed(cx: &Cx) -> Result<()> {
+async fn allowed(cx: &Context) -> Result<()> {
     let everywhere = EVERYWHERE.iter().map(|(verb, what)| (*verb, *what, None));
     let here = IN_NAMESPACE.iter().map(|(verb, what)| (*verb, *what, Some(cx.namespace())));
     let asked = everywhere.chain(here).map(|(verb, what, namespace)| async move {
@@ -161,19 +162,19 @@ async fn allowed(cx: &Cx) -> Result<()> {
     )))
 }
 
-async fn operators(cx: &Cx) -> Result<Vec<Value>> {
+async fn operators(cx: &Context) -> Result<Vec<Value>> {
     operators::all(cx).await.map_err(|e| ownership::api_failure(cx, "look at the operators", &e))
 }
 
 /// Whether one of these operators looks after the Kafka, or would after one that is created.
-async fn serves(cx: &Cx, mut operators: impl Iterator<Item = &Value>) -> bool {
+async fn serves(cx: &Context, mut operators: impl Iterator<Item = &Value>) -> bool {
     let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
     let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
     operators.any(|o| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref()))
 }
 
 /// Warn of an operator of somebody else, and refuse where its cluster-wide roles would be taken away.
-async fn strimzi(cx: &Cx) -> Result<()> {
+async fn strimzi(cx: &Context) -> Result<()> {
     let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let operators = operators(cx).await?;
     let theirs = operators.iter().filter(|o| !cx.owns(o));
@@ -207,7 +208,7 @@ async fn strimzi(cx: &Cx) -> Result<()> {
 
 /// Refuse where nobody would make the volumes of a new Kafka: its claims name no storage class, and without a default
 /// one they wait for ever. What cannot be read is left to the claims.
-async fn volumes(cx: &Cx) -> Result<()> {
+async fn volumes(cx: &Context) -> Result<()> {
     if cx.preset() == Preset::Ephemeral {
         return Ok(());
     }
@@ -219,11 +220,11 @@ async fn volumes(cx: &Cx) -> Result<()> {
     if classes.iter().any(|(_, default)| *default) || has_volumes(cx).await {
         return Ok(());
     }
-    Err(Box::new(refusals::no_class(&cx.settings.target, &named, refusals::up(cx))))
+    Err(Box::new(refusals::no_class(&cx.target, &named, refusals::up(cx))))
 }
 
 /// Whether there are volume claims of the Kafka already.
-async fn has_volumes(cx: &Cx) -> bool {
+async fn has_volumes(cx: &Context) -> bool {
     let path = format!(
         "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",
         cx.namespace(),

@@ -13,9 +13,9 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::context::Context;
 use super::{nodes, sources, unbundle};
 use crate::bundle;
-use crate::cluster::session::{Cx, Machine};
 use crate::engine::task::{Doneness, Task};
 use crate::event::Unit;
 use crate::explain::pulls;
@@ -25,6 +25,7 @@ use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
+use crate::quickstart::context::Reached;
 use crate::tool::minikube_output::Listed;
 
 /// An image archive could not be loaded.
@@ -41,8 +42,8 @@ pub struct Images {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Images {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Images {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         if self.done.get() {
             let left = self.left.borrow().join(", ");
             return Ok(Doneness::Done(match left.as_str() {
@@ -57,12 +58,12 @@ impl Task<Cx> for Images {
         if let Some(how) = by_kubelet(cx) {
             return Ok(Doneness::Done(how));
         }
-        if *cx.machine.borrow() < Machine::Api {
+        if *cx.machine.reached.borrow() < Reached::Api {
             return Ok(Doneness::Pending("waiting for the node".into()));
         }
         let snapshot = cx.synced(&[ObservedKind::Node, ObservedKind::Pod]).await;
         let wanted = &sources::install(cx).await?.images;
-        let namespace = cx.settings.target.namespace.as_str();
+        let namespace = cx.target.namespace.as_str();
         let there = |image: &ImageName| {
             let mut nodes = snapshot.nodes().peekable();
             nodes.peek().is_some() && nodes.all(|node| held(&snapshot, namespace, node, image))
@@ -75,18 +76,18 @@ impl Task<Cx> for Images {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let archives = match &cx.settings.bundle {
             // Unpacked while minikube makes the node.
             Some(bundle) => unbundle::archives(cx, bundle).await?,
             None => cx.settings.image_archives.iter().map(|a| (name(a), a.clone())).collect(),
         };
         if archives.is_empty() {
-            cx.machine_reaches(Machine::Api).await;
+            cx.machine_reaches(Reached::Api).await;
             nodes::joined(cx).await?;
             *self.left.borrow_mut() = pull(cx).await?;
         } else {
-            cx.machine_reaches(Machine::Up).await;
+            cx.machine_reaches(Reached::Up).await;
             nodes::joined(cx).await?;
             if !all_kept(cx).await? {
                 load(cx, &archives).await?;
@@ -98,7 +99,7 @@ impl Task<Cx> for Images {
         Ok(())
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         if let Some(how) = by_kubelet(cx) {
             return Ok(vec![format!("# {how}")]);
         }
@@ -118,7 +119,7 @@ impl Task<Cx> for Images {
 }
 
 /// How the kubelet pulls them, where they need a login: minikube cannot give one to the node's runtime.
-fn by_kubelet(cx: &Cx) -> Option<String> {
+fn by_kubelet(cx: &Context) -> Option<String> {
     let secrets = cx.settings.pull_secret_names();
     let pulled = cx.settings.image_archives.is_empty() && cx.settings.bundle.is_none();
     (pulled && !secrets.is_empty())
@@ -148,7 +149,7 @@ pub fn name(archive: &Path) -> String {
 ///
 /// # Errors
 /// [`LOAD`].
-pub async fn load(cx: &Cx, archives: &[(String, PathBuf)]) -> Result<()> {
+pub async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
         cx.emit.progress(format!("loading {name}"), Some(of));
@@ -158,7 +159,7 @@ pub async fn load(cx: &Cx, archives: &[(String, PathBuf)]) -> Result<()> {
 }
 
 /// minikube exits 0 for an archive it cannot use and says so on stderr only (recording 21).
-async fn load_one(cx: &Cx, archive: &Path) -> Result<()> {
+async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
     let cmd = cx.minikube.image_load_cmd(archive);
     let output = cx.minikube.run_cmd(&cmd).await?;
     let complaint = pulls::complaint(&output.stderr);
@@ -179,25 +180,25 @@ async fn load_one(cx: &Cx, archive: &Path) -> Result<()> {
 
 /// Whether a node that was stopped still has all: half a gigabyte need not go there again. The API server that
 /// could tell starts beside this. With several nodes minikube's list is that of all together, which proves nothing.
-async fn all_kept(cx: &Cx) -> Result<bool> {
-    let kept = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if profile.nodes <= 1);
+async fn all_kept(cx: &Context) -> Result<bool> {
+    let kept = matches!(cx.machine.listed.get(), Some(Listed::Valid(profile)) if profile.nodes <= 1);
     Ok(kept && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }
 
 /// What the runtime does not have of the preset's images; `None` if it does not tell.
-async fn missing(cx: &Cx) -> Result<Option<Vec<String>>> {
+async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
     Ok(missing_of(cx, &sources::install(cx).await?.images).await)
 }
 
 /// What the runtime does not have of `wanted`; `None` if it does not tell.
-pub async fn missing_of(cx: &Cx, wanted: &[ImageName]) -> Option<Vec<String>> {
+pub async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec<String>> {
     let Ok(live) = cx.minikube.images().await else { return None };
     let missing = wanted.iter().filter(|image| !live.iter().any(|i| same(i, image.as_str())));
     Some(missing.map(ToString::to_string).collect())
 }
 
 /// What no archive held; told, because a kubelet without a registry cannot have it.
-async fn lacking(cx: &Cx) -> Result<Vec<String>> {
+async fn lacking(cx: &Context) -> Result<Vec<String>> {
     // A runtime whose list cannot be read has its say when the pods start.
     let lacking = missing(cx).await?.unwrap_or_default();
     if let Some(bundle) = cx.settings.bundle.as_ref().filter(|_| !lacking.is_empty()) {
@@ -212,7 +213,7 @@ async fn lacking(cx: &Cx) -> Result<Vec<String>> {
 }
 
 /// Pull all at once; what could not be pulled is told and given back.
-async fn pull(cx: &Cx) -> Result<Vec<String>> {
+async fn pull(cx: &Context) -> Result<Vec<String>> {
     let install = sources::install(cx).await?;
     let images = &install.images;
     let names = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -239,7 +240,7 @@ async fn pull(cx: &Cx) -> Result<Vec<String>> {
 }
 
 /// How long it took, or why it could not be: `: the registry does not have it (...)`.
-async fn pull_one(cx: &Cx, image: &ImageName) -> Result<Duration, String> {
+async fn pull_one(cx: &Context, image: &ImageName) -> Result<Duration, String> {
     let output = match cx.minikube.run_cmd(&cx.minikube.image_pull_cmd(image)).await {
         Ok(output) => output,
         Err(failure) => return Err(format!(": {}", failure.message)),

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::context::Context;
 use super::{components as beside, nodes};
 use crate::catalogue::Mode;
-use crate::cluster::session::Cx;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::component;
@@ -56,8 +56,8 @@ impl Default for Kafka {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Kafka {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Kafka {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let wanted = wanted_over(cx, &snapshot)?;
         let found = snapshot.kafka(cx.namespace(), cx.cluster());
@@ -107,7 +107,7 @@ impl Task<Cx> for Kafka {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let snapshot = cx.store.snapshot();
         let wanted = wanted_over(cx, &snapshot)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
@@ -141,11 +141,11 @@ impl Task<Cx> for Kafka {
         Ok(())
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let names: Vec<String> = wanted(cx)?.iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
         let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];
         if !cx.settings.stock {
@@ -159,12 +159,12 @@ impl Task<Cx> for Kafka {
 ///
 /// # Errors
 /// `KS-PRESET-UNSUPPORTED`.
-pub fn wanted(cx: &Cx) -> Result<Vec<Object>> {
+pub fn wanted(cx: &Context) -> Result<Vec<Object>> {
     wanted_as(cx, cx.preset())
 }
 
 /// The same for a Kafka that may be there: where no preset is asked for, it keeps the node pools that it has.
-fn wanted_over(cx: &Cx, snapshot: &Snapshot) -> Result<Vec<Object>> {
+fn wanted_over(cx: &Context, snapshot: &Snapshot) -> Result<Vec<Object>> {
     let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
     let preset = match live {
         Some(kafka) if cx.settings.preset.is_none() => {
@@ -178,35 +178,28 @@ fn wanted_over(cx: &Cx, snapshot: &Snapshot) -> Result<Vec<Object>> {
     wanted_as(cx, preset)
 }
 
-fn wanted_as(cx: &Cx, preset: Preset) -> Result<Vec<Object>> {
+fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
     render::kafka(&RenderInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
         preset,
-        namespace: &cx.settings.target.namespace,
-        cluster: &cx.settings.target.cluster,
+        namespace: &cx.target.namespace,
+        cluster: &cx.target.cluster,
         storage: &cx.settings.storage,
         storage_class: nodes::storage_class(cx),
         tuning: !cx.settings.stock,
     })
 }
 
-/// Put kstrim's label and annotations on objects.
-pub fn labelled(cx: &Cx, mut objects: Vec<Object>) -> Vec<Object> {
-    let digest = manifest::digest(&objects);
-    manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
-    cx.stamped(&objects)
-}
-
 /// Those components that were asked for and are nobody's yet: what somebody else made stays as it is, and its
 /// own task says so.
-fn new(cx: &Cx, kafka: &Value) -> Vec<ComponentName> {
+fn new(cx: &Context, kafka: &Value) -> Vec<ComponentName> {
     cx.settings.with.iter().copied().filter(|name| !component::of(*name).stands_in(kafka)).collect()
 }
 
 /// The refusal of a pool whose name another Kafka of the namespace has already: applying ours would
 /// take its brokers away from it (Strimzi binds a pool by the label `strimzi.io/cluster`).
-fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>> {
+fn taken(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Failure>> {
     let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
     let (pool, owner) = pools
         .filter_map(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()))
@@ -226,7 +219,7 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
 }
 
 /// The refusal to change a pool of this Kafka that kstrim did not create: somebody may keep it for recovery.
-fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>> {
+fn foreign_pool(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Failure>> {
     let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
     let mut live = pools.filter_map(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()));
     let pool = live.find(|pool| !cx.owns(pool.json()) && !pool.deleting())?;
@@ -241,7 +234,7 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<F
 }
 
 /// Say what changes in a Kafka that runs: Strimzi may restart its brokers for it. A repeated `up` asks nobody.
-fn tell_changes(cx: &Cx, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Object]) {
+fn tell_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Object]) {
     if !live.0.has_status() {
         return;
     }
@@ -287,7 +280,7 @@ fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 /// Whether every pool is there too: an apply can be half done (recording 13b).
-fn complete(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> bool {
+fn complete(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> bool {
     wanted
         .iter()
         .filter(|o| o.kind() == "KafkaNodePool")
@@ -297,7 +290,7 @@ fn complete(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> bool {
 /// What is observed once no volume claim of an earlier cluster is on its way out any more: one that
 /// is deleted while a pod still uses it stays until the pod has gone. Pods that nobody stops hold it
 /// for ever, so that is not waited for longer than a pod's own end may take.
-async fn settled_volumes(cx: &Cx) -> Snapshot {
+async fn settled_volumes(cx: &Context) -> Snapshot {
     let latest = tokio::time::Instant::now() + POD_END;
     let mut told = false;
     loop {
@@ -318,7 +311,7 @@ async fn settled_volumes(cx: &Cx) -> Snapshot {
 }
 
 /// The cluster id of volumes that `down --keep-data` left, if there are any.
-fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
+fn kept_volumes(cx: &Context, snapshot: &Snapshot) -> Result<Option<String>> {
     let mut ids = Vec::new();
     for claim in snapshot.claims(cx.namespace()) {
         if claim.0.label("strimzi.io/cluster") == Some(cx.cluster()) {
@@ -354,11 +347,16 @@ fn kept_volumes(cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
 
 /// Apply; over kept volumes the Kafka is made paused, given their cluster id and then released
 /// (Strimzi: "Recovering a cluster from persistent volumes").
-async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Option<String>) -> Result<()> {
+async fn apply(
+    cx: &Context,
+    mut wanted: Vec<Object>,
+    live: Option<&Value>,
+    kept: Option<String>,
+) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
     let refused = |e| ownership::api_failure(cx, "apply the Kafka", &e);
     // The digest is of what is always applied; what stands beside it comes and goes by itself.
-    wanted = labelled(cx, wanted);
+    wanted = cx.labelled(wanted);
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
     component::into_kafka(&mut wanted, live, &names, &beside::input(cx));
     if let Some(live) = live {
@@ -386,7 +384,7 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
 
 /// Write the cluster id into the status of the paused Kafka. An operator that looked just before writes its own
 /// status over it, once; so it is written until the operator has said that it pauses, and it is still there.
-async fn give_cluster_id(cx: &Cx, id: &str) -> std::result::Result<(), ApiError> {
+async fn give_cluster_id(cx: &Context, id: &str) -> std::result::Result<(), ApiError> {
     let path =
         format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
     let end = Instant::now() + PAUSED;

@@ -13,6 +13,7 @@
 
 pub mod cluster;
 pub mod components;
+pub mod context;
 pub mod crds;
 pub mod existing_cluster;
 pub mod images;
@@ -31,13 +32,13 @@ pub mod sources;
 pub mod topic;
 pub mod unbundle;
 
-use crate::cluster::session::Cx;
+use self::context::Context;
 use crate::component;
 use crate::config::Settings;
 use crate::engine::task::{Plan, Spec};
 
 /// Everything `up` does, in the order it is listed to people.
-pub fn plan(settings: &Settings) -> Plan<Cx> {
+pub fn plan(settings: &Settings) -> Plan<Context> {
     // A cluster that exists is checked, not started, and pulls its images itself.
     let exists = settings.target.context.is_some();
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::context::Context;
 use crate::cluster::change;
-use crate::cluster::session::Cx;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Task, Timeout};
@@ -27,8 +27,8 @@ impl Default for Namespace {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Namespace {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Namespace {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let snapshot = cx.synced(&[ObservedKind::Namespace]).await;
         let name = cx.namespace();
         let installation = ownership::installation_to_create(cx).await?;
@@ -64,7 +64,7 @@ impl Task<Cx> for Namespace {
         Ok(Doneness::Done(format!("namespace {name} is there")))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         // What the check found; it is looked at again after each wait.
         let mut fresh = true;
         loop {
@@ -100,30 +100,30 @@ impl Task<Cx> for Namespace {
         }
     }
 
-    async fn changed(&self, cx: &Cx) {
+    async fn changed(&self, cx: &Context) {
         cx.store.newer_than(cx.store.version()).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: Timeout<'_>) -> Option<Box<Failure>> {
+    async fn explain_timeout(&self, cx: &Context, _: Timeout<'_>) -> Option<Box<Failure>> {
         let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
         crate::cluster::finalizers::explain(cx, [("Namespace", left)])
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Context) -> Option<Box<Failure>> {
         self.waiter.cause(cx)
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![format!("kubectl create namespace {}", cx.namespace())])
     }
 }
 
 /// Create the namespace, with the id of an installation that is not in it yet: what was found went with an earlier one.
 /// Whether it was created: not if there is one of the name.
-async fn create(cx: &Cx) -> Result<bool> {
+async fn create(cx: &Context) -> Result<bool> {
     let installation = ownership::installation_to_create(cx).await?;
-    cx.installation.replace(Some(installation.in_new_namespace()));
-    let objects = super::kafka::labelled(cx, vec![render::namespace(&cx.settings.target.namespace)]);
+    cx.ownership.installation.replace(Some(installation.in_new_namespace()));
+    let objects = cx.labelled(vec![render::namespace(&cx.target.namespace)]);
     // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
     let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
     let created = created.map_err(|e| ownership::api_failure(cx, "create the namespace", &e))?;

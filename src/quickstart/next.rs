@@ -1,13 +1,14 @@
 //! What a person needs after a successful `up`.
 
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::event::Next;
 use crate::manifest::component::PLAIN_PORT;
+use crate::names::TopicName;
 
 /// Bootstrap address, how to produce, consume and reach it, how to end it.
-pub fn next(cx: &Cx) -> Next {
-    let target = &cx.settings.target;
-    let (namespace, cluster, topic) = (cx.namespace(), cx.cluster(), &cx.settings.topic);
+pub fn next(cx: &Session, topic: &TopicName) -> Next {
+    let target = &cx.target;
+    let (namespace, cluster) = (cx.namespace(), cx.cluster());
     let snapshot = cx.store.snapshot();
     let bootstrap = snapshot
         .kafka(namespace, cluster)

@@ -3,7 +3,7 @@
 //! one the container runtime makes it anew, for root alone, and nothing keeps a pod where its data is
 //! (<https://github.com/kubernetes/minikube/issues/12165>). An add-on of minikube's makes volumes where their pod is.
 
-use crate::cluster::session::Cx;
+use super::context::Context;
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::kube::Kind as ObservedKind;
@@ -22,17 +22,17 @@ pub fn flag(settings: &Settings) -> Option<String> {
 }
 
 /// How many nodes the profile has, or gets. Somebody else's has as many as it likes: it is taken as it is.
-fn count(cx: &Cx) -> usize {
-    match cx.listed.get() {
-        _ if cx.settings.target.context.is_some() => 1,
-        Some(Listed::Valid(profile)) if cx.profile_is_ours.get() => profile.nodes,
+fn count(cx: &Context) -> usize {
+    match cx.machine.listed.get() {
+        _ if cx.target.context.is_some() => 1,
+        Some(Listed::Valid(profile)) if cx.ownership.profile_is_ours.get() => profile.nodes,
         Some(Listed::Valid(_)) => 1,
         _ => cx.settings.nodes.unwrap_or(1) as usize,
     }
 }
 
 /// The storage class of Kafka's volumes, unless it is the cluster's default.
-pub fn storage_class(cx: &Cx) -> Option<&'static str> {
+pub fn storage_class(cx: &Context) -> Option<&'static str> {
     (count(cx) > 1).then_some(STORAGE_CLASS)
 }
 
@@ -41,8 +41,8 @@ pub fn storage_class(cx: &Cx) -> Option<&'static str> {
 ///
 /// # Errors
 /// When minikube cannot be run.
-pub async fn stopped(cx: &Cx) -> Result<Option<String>> {
-    if count(cx) < 2 || cx.starting() || !cx.profile_is_ours.get() {
+pub async fn stopped(cx: &Context) -> Result<Option<String>> {
+    if count(cx) < 2 || cx.starting() || !cx.ownership.profile_is_ours.get() {
         return Ok(None);
     }
     Ok(match cx.minikube.stopped_workers().await? {
@@ -56,7 +56,7 @@ pub async fn stopped(cx: &Cx) -> Result<Option<String>> {
 ///
 /// # Errors
 /// That of `minikube start`.
-pub async fn joined(cx: &Cx) -> Result<()> {
+pub async fn joined(cx: &Context) -> Result<()> {
     let wanted = count(cx);
     while wanted > 1 && cx.starting() {
         let snapshot = cx.synced(&[ObservedKind::Node]).await;

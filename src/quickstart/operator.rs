@@ -1,10 +1,11 @@
 //! Strimzi's cluster operator and its permissions.
 
+use super::context::Prepared;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::context::Context;
 use super::sources;
-use crate::cluster::session::{Cx, Install};
 use crate::cluster::wait::Waiter;
 use crate::cluster::{operators, ownership, refusals, remote_operator};
 use crate::engine::task::{Doneness, Task, Wait};
@@ -33,7 +34,7 @@ impl Default for Operator {
 
 impl Operator {
     /// Without an operator in the namespace: one elsewhere may look after it.
-    async fn elsewhere(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Doneness> {
+    async fn elsewhere(&self, cx: &Context, snapshot: &Snapshot) -> Result<Doneness> {
         remote_operator::look(cx, snapshot).await;
         let seen = remote_operator::seen(cx, snapshot.clone());
         let Some(found) = seen.operator_of(cx.namespace(), cx.cluster()) else {
@@ -41,11 +42,7 @@ impl Operator {
         };
         let what = remote_operator::named(found.0);
         if !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refusals::looked_after(
-                &cx.settings.target,
-                &what,
-                refusals::up(cx),
-            )));
+            return Ok(Doneness::Foreign(refusals::looked_after(&cx.target, &what, refusals::up(cx))));
         }
         Ok(match self.waiter.look(cx, snapshot, ready::operator).await? {
             Doneness::Done(_) => Doneness::Done(format!("{what} is used")),
@@ -55,14 +52,14 @@ impl Operator {
 }
 
 /// The operator in the run's namespace, under whatever name.
-fn here<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
+fn here<'a>(cx: &Context, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
     let by_label = || snapshot.operators().find(|o| o.0.namespace() == cx.namespace());
     snapshot.deployment(cx.namespace(), OPERATOR).or_else(by_label)
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Operator {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Operator {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let install = sources::install(cx).await?;
         let snapshot = cx.synced(&KINDS).await;
         let Some(found) = here(cx, &snapshot) else {
@@ -99,7 +96,7 @@ impl Task<Cx> for Operator {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let install = sources::install(cx).await?;
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);
@@ -122,11 +119,11 @@ impl Task<Cx> for Operator {
         ownership::apply_install(cx, &objects, "apply the operator").await
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let install = sources::install(cx).await?;
         let count = install.phases.cluster.len() + install.phases.namespaced.len();
         let mut lines =
@@ -137,7 +134,7 @@ impl Task<Cx> for Operator {
     }
 }
 
-async fn read_secret(cx: &Cx, name: &str) -> Result<Option<Value>> {
+async fn read_secret(cx: &Context, name: &str) -> Result<Option<Value>> {
     let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
     let found = cx.kubectl.find(&path).await;
     found.map_err(|e| ownership::api_failure(cx, &format!("look at the Secret {name}"), &e))
@@ -145,7 +142,7 @@ async fn read_secret(cx: &Cx, name: &str) -> Result<Option<Value>> {
 
 /// Apply the Secret of a docker login, and see that those of others are there: a pod that names one
 /// which is not pulls without any login, and says nothing of it.
-async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
+async fn secrets(cx: &Context, install: &Prepared) -> Result<()> {
     for name in &cx.settings.pull_secrets {
         let found = read_secret(cx, name.as_str()).await?;
         if found.as_ref().is_some_and(pull::pulls) {

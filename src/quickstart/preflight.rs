@@ -3,13 +3,14 @@
 
 use std::cell::OnceCell;
 
+use super::context::Context;
 use super::{programs, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::installation;
-use crate::cluster::session::{Cx, Machine};
 use crate::cluster::{operators, ownership, profile_owner};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::Result;
+use crate::quickstart::context::Reached;
 use crate::tool::minikube_output::Listed;
 use async_trait::async_trait;
 
@@ -22,8 +23,8 @@ pub struct Preflight {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Preflight {
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
+impl Task<Context> for Preflight {
+    async fn check(&self, _: &Context) -> Result<Doneness> {
         Ok(match (self.passed.get(), self.wanting.get()) {
             (Some(what), _) => Doneness::Done(what.clone()),
             (None, Some(what)) => Doneness::Pending(what.clone()),
@@ -31,9 +32,9 @@ impl Task<Cx> for Preflight {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         cx.journal.borrow().refuse_newer()?;
-        let ground = Ground::of(cx);
+        let ground = Ground::of(cx, &cx.settings);
         // Without a kubeconfig of ours there is no cluster of ours to ask.
         let ask = cx.journal.borrow().state.cluster_uid.is_some();
         let found = programs::settle(cx, ask).await?;
@@ -41,33 +42,33 @@ impl Task<Cx> for Preflight {
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
         let owner = profile_owner::of(cx, &listed);
-        cx.profile_is_ours.set(owner.may_continue());
+        cx.ownership.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {
-                let (settled, live) = tokio::join!(ownership::settle(cx), operators::all(cx));
+                let (settled, live) = tokio::join!(ownership::settle(cx, cx.starting()), operators::all(cx));
                 settled?;
-                cx.machine_is(Machine::Api);
+                cx.machine_is(Reached::Api);
                 let mut live = live.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
-                operators::settle(cx, &live)?;
+                operators::settle(cx, &live, cx.settings.adopt)?;
                 live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);
             }
-            if !cx.profile_is_ours.get() && !cx.settings.adopt {
+            if !cx.ownership.profile_is_ours.get() && !cx.settings.adopt {
                 marked(cx, api.is_some()).await?;
             }
-            ground.ours.set(Some(cx.profile_is_ours.get()));
+            ground.ours.set(Some(cx.ownership.profile_is_ours.get()));
             refuse(cx, &ground, &[Group::Profile]).await?;
         } else {
             profile_owner::forget(&mut cx.journal.borrow_mut().state);
-            cx.profile_is_ours.set(false);
+            cx.ownership.profile_is_ours.set(false);
         }
         refuse(cx, &ground, &[Group::Versions]).await?;
         let choice = ground.resolved().await?;
         for warning in choice.warnings {
             cx.emit.warn(warning);
         }
-        let _ = cx.kubernetes.set(choice.kubernetes);
-        let _ = cx.listed.set(listed);
+        let _ = cx.machine.kubernetes.set(choice.kubernetes);
+        let _ = cx.machine.listed.set(listed);
         // Fetched while minikube starts; whoever needs it first waits for it. A file of the user's
         // is read at once: what is wrong with it is told before anything is made.
         sources::prefetch(cx);
@@ -76,7 +77,7 @@ impl Task<Cx> for Preflight {
             sources::install(cx).await?;
         }
         if found.wanting.is_empty() {
-            if !cx.read_only.get() {
+            if !cx.ownership.read_only.get() {
                 found.remember(cx);
             }
             let _ = self.passed.set(found.text());
@@ -86,7 +87,7 @@ impl Task<Cx> for Preflight {
         Ok(())
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![format!(
             "{} version; {} version --client",
             cx.minikube.program().display(),
@@ -96,7 +97,7 @@ impl Task<Cx> for Preflight {
 }
 
 /// Run the checks of these groups that can refuse; tell what they warn of.
-async fn refuse(cx: &Cx, ground: &Ground, groups: &[Group]) -> Result<()> {
+async fn refuse(cx: &Context, ground: &Ground, groups: &[Group]) -> Result<()> {
     for group in groups {
         checks::refuse(ground, *group, |warning| {
             let hint = warning.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
@@ -108,10 +109,10 @@ async fn refuse(cx: &Cx, ground: &Ground, groups: &[Group]) -> Result<()> {
 }
 
 /// A profile without our journal may still carry our marker: ask it, if it runs.
-async fn marked(cx: &Cx, asked: bool) -> Result<()> {
-    if asked || crate::cluster::connection::connect(cx).await?.is_err() {
+async fn marked(cx: &Context, asked: bool) -> Result<()> {
+    if asked || crate::cluster::connection::connect(cx, cx.starting()).await?.is_err() {
         return Ok(());
     }
-    cx.machine_is(Machine::Api);
-    ownership::settle(cx).await
+    cx.machine_is(Reached::Api);
+    ownership::settle(cx, cx.starting()).await
 }

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::context::Context;
 use super::unbundle;
 use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Minikube, Partial};
 use crate::checks::tools::{TOO_OLD, old_enough};
-use crate::cluster::session::Cx;
 use crate::download::Progress;
 use crate::download::background::{self, Fetching};
 use crate::event::Unit;
@@ -47,7 +47,7 @@ impl Found {
     }
 
     /// Remember which of kstrim's own are used, for the other verbs.
-    pub fn remember(&self, cx: &Cx) {
+    pub fn remember(&self, cx: &Context) {
         let file = ProfilePaths::new(state_dir(), cx.profile()).tools();
         if let Err(e) = self.used.write(&file) {
             let message =
@@ -82,7 +82,7 @@ pub fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<Path
 ///
 /// # Errors
 /// `KS-TOOL-*`, `KS-DOWNLOAD-*`, `KS-VERSION-MINIKUBE-UNSUPPORTED`.
-pub async fn settle(cx: &Cx, ask: bool) -> Result<Found> {
+pub async fn settle(cx: &Context, ask: bool) -> Result<Found> {
     let there = |tool| toolbox::on_path(tool).is_ok();
     let (has_minikube, has_kubectl) = (there(Tool::Minikube), there(Tool::Kubectl));
     let (minikube, kubectl, listed, api) = tokio::join!(
@@ -109,8 +109,8 @@ pub async fn settle(cx: &Cx, ask: bool) -> Result<Found> {
 
 /// How long the API server is asked for. minikube's is there or not, and asked again by the task `cluster`
 /// with more patience; one far away may need longer.
-fn prompt(cx: &Cx) -> Duration {
-    Duration::from_secs(if cx.settings.target.context.is_some() { 15 } else { 3 })
+fn prompt(cx: &Context) -> Duration {
+    Duration::from_secs(if cx.target.context.is_some() { 15 } else { 3 })
 }
 
 async fn when<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
@@ -118,7 +118,7 @@ async fn when<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
 }
 
 /// What is asked of the catalogue. A profile that is there keeps its Kubernetes, or gets a higher one.
-fn wish(cx: &Cx, listed: &Listed) -> Partial {
+fn wish(cx: &Context, listed: &Listed) -> Partial {
     let live = match listed {
         Listed::Valid(profile) => profile.kubernetes.parse::<Version>().ok(),
         _ => None,
@@ -139,7 +139,7 @@ fn wish(cx: &Cx, listed: &Listed) -> Partial {
     }
 }
 
-async fn settle_minikube(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
+async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result<()> {
     let fits = |version: &str, listed: &Listed| -> Result<()> {
         if let Some(oldest) = catalogue::catalogue().minikube.first() {
             old_enough("minikube", version, &oldest.version, minikube::PAGE)?;
@@ -174,7 +174,7 @@ async fn settle_minikube(cx: &Cx, there: bool, found: &mut Found) -> Result<()> 
     Ok(())
 }
 
-async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
+async fn settle_kubectl(cx: &Context, there: bool, found: &mut Found) -> Result<()> {
     let kubernetes = kubernetes(cx, found);
     let lags = |version: &Version| pins::lags(version, kubernetes.minor());
     let fit = |version: &Version| *version >= pins::OLDEST_KUBECTL && !lags(version);
@@ -211,7 +211,7 @@ async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
 }
 
 /// The Kubernetes that there is or will be.
-fn kubernetes(cx: &Cx, found: &Found) -> Version {
+fn kubernetes(cx: &Context, found: &Found) -> Version {
     let wish = wish(cx, &found.listed);
     if let Some(KubernetesVersion::Exact(version)) = &wish.kubernetes {
         return version.clone();
@@ -227,12 +227,12 @@ fn kubernetes(cx: &Cx, found: &Found) -> Version {
         .unwrap_or_else(|| Version::new(newest.major, newest.minor, 0))
 }
 
-fn may_obtain(cx: &Cx, tool: Tool) -> bool {
+fn may_obtain(cx: &Context, tool: Tool) -> bool {
     !cx.settings.system_tools && !toolbox::is_named(tool)
 }
 
 /// Whether a kubectl that fits can be had without the network: kstrim's own, or the bundle's.
-fn at_hand(cx: &Cx, fits: &impl Fn(&Version) -> bool) -> Result<bool> {
+fn at_hand(cx: &Context, fits: &impl Fn(&Version) -> bool) -> Result<bool> {
     let bundled =
         cx.settings.bundle.as_ref().and_then(|bundle| unbundle::tool_version(bundle, Tool::Kubectl));
     Ok(Toolbox::open().versions(Tool::Kubectl)?.iter().chain(&bundled).any(fits))
@@ -249,7 +249,7 @@ struct Own {
 /// One of kstrim's own that fits: the one that the profile was made with, another that is there, the
 /// bundle's, or the pinned one, which is obtained.
 async fn own(
-    cx: &Cx,
+    cx: &Context,
     tool: Tool,
     why: Box<Failure>,
     fits: impl Fn(&Version) -> bool,
@@ -266,7 +266,7 @@ async fn own(
     let bundled = bundled.filter(&fits);
     let bundle = cx.settings.bundle.clone().filter(|_| bundled.is_some());
     let Some(version) = bundled.or(pinned) else { return Err(why) };
-    if cx.read_only.get() {
+    if cx.ownership.read_only.get() {
         return Ok(Own { path: toolbox.path_of(tool, &version), version, there: false });
     }
     let obtained = obtain(cx, &toolbox, bundle, tool, version, &why).await;
@@ -274,7 +274,7 @@ async fn own(
 }
 
 async fn obtain(
-    cx: &Cx,
+    cx: &Context,
     toolbox: &Toolbox,
     bundle: Option<Bundle>,
     tool: Tool,

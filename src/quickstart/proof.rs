@@ -1,228 +1,59 @@
-//! Does what stands beside Kafka do what it is for? The smoke test of components: messages through Connect,
-//! through MirrorMaker 2 and through the bridge, and what the exporter and the brokers tell of the topic.
-//!
-//! Nothing is executed in a pod: all goes over port-forwards and custom resources, and is taken away again.
+//! The smoke test of the components that `--with` adds.
 
-mod http;
-mod messages;
-
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
-use jiff::Timestamp;
-use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::cluster::session::Cx;
-use crate::cluster::wait::expect;
-use crate::component::{Component, TABLE, of};
+use super::context::Context;
+use crate::cluster::component_test;
 use crate::engine::task::{Doneness, Task};
-use crate::event::{ComponentReport, Event};
-use crate::explain::{Answers, Judge, Scene, Scope};
-use crate::failure::{Failure, Id, Kind, Result};
-use crate::kube::Kind as ObservedKind;
+use crate::event::Event;
+use crate::failure::Result;
 use crate::names::ComponentName;
 
-/// A component answers over HTTP not at all, or not as it should.
-pub(crate) use crate::errors::COMPONENT_HTTP as HTTP;
-/// Messages that went into a component did not come out of it.
-pub(crate) use crate::errors::COMPONENT_SMOKE as LOST;
-
-/// How long `up` gives all of them together.
+/// How long all components together may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How long the API server may take to say which there are.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// What is tried, and how.
-pub struct Trial<'a> {
-    cx: &'a Cx,
-    component: &'static Component,
-    /// Its resource, if it has one.
-    resource: Option<Value>,
-    /// Makes this run's messages its own: lower-case letters, digits and dashes.
-    run: String,
-    deadline: Instant,
-    judge: RefCell<Judge>,
-}
-
-/// What was seen: how many messages, and in words.
-type Seen = (u64, String);
-
-impl Trial<'_> {
-    async fn run(&self) -> Result<Seen> {
-        match self.component.name {
-            ComponentName::Connect => messages::connect(self).await,
-            ComponentName::MirrorMaker => messages::mirror(self).await,
-            ComponentName::Bridge => http::bridge(self).await,
-            ComponentName::Exporter | ComponentName::Metrics => http::metrics(self).await,
-            ComponentName::CruiseControl => Ok((0, "it is ready".into())),
-        }
-    }
-
-    /// The cause that shows, if waiting is vain.
-    ///
-    /// # Errors
-    /// That cause.
-    async fn vain(&self) -> Result<()> {
-        let snapshot = self.cx.synced(&[ObservedKind::Pod, ObservedKind::Event]).await;
-        let (expect, answers) =
-            (expect(self.cx).scope(Scope::Component(self.component.pods)), Answers::new());
-        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
-        match self.judge.borrow_mut().look(&scene).terminal {
-            Some(cause) => Err(self.failure(cause.id, Some(cause.failure()))),
-            None => Ok(()),
-        }
-    }
-
-    /// The failure of this trial, by a cause.
-    fn failure(&self, id: Id, cause: Option<Failure>) -> Box<Failure> {
-        let mut failure =
-            Failure::new(id, Kind::Smoke, format!("{} does not do its work", self.component.title));
-        if let Some(cause) = cause {
-            failure = failure.because(cause.message);
-            failure = cause.causes.into_iter().fold(failure, Failure::because);
-            failure.hints = cause.hints;
-        }
-        let target = &self.cx.settings.target;
-        Box::new(failure.hint(format!("its log: {}", target.kstrim("logs --component").arg(self.log()))))
-    }
-
-    /// What its log is called in `kstrim logs`.
-    fn log(&self) -> &'static str {
-        match self.component.name {
-            ComponentName::Metrics => "kafka",
-            name => name.as_str(),
-        }
-    }
-}
-
-/// Try these components, all at once; a report of each, and the first failure.
-pub async fn all(
-    cx: &Cx,
-    names: &[ComponentName],
-    run_id: &str,
-    limit: Duration,
-) -> (Vec<ComponentReport>, Option<Box<Failure>>) {
-    let deadline = Instant::now() + limit;
-    // What happens to connectors meanwhile is to be seen.
-    cx.store.follow();
-    // Cruise Control carries nothing: that it is ready is all there is to see.
-    let tried = names.iter().filter(|name| **name != ComponentName::CruiseControl);
-    let outcomes = join_all(tried.map(|name| one(cx, of(*name), run_id, deadline))).await;
-    let (mut reports, mut first) = (Vec::new(), None);
-    for (report, failure) in outcomes {
-        reports.push(report);
-        first = first.or(failure);
-    }
-    (reports, first)
-}
-
-async fn one(
-    cx: &Cx,
-    component: &'static Component,
-    run_id: &str,
-    deadline: Instant,
-) -> (ComponentReport, Option<Box<Failure>>) {
-    let began = Instant::now();
-    let mut kinds = crate::cluster::brokers::KINDS.to_vec();
-    kinds.extend(component.kind());
-    let snapshot = cx.synced(&kinds).await;
-    let resource = component.kind().and_then(|kind| snapshot.get(kind, cx.namespace(), cx.cluster()));
-    let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let trial = Trial {
-        cx,
-        component,
-        resource: resource.map(|r| r.json().clone()),
-        run: run_id.chars().map(word).collect(),
-        deadline,
-        judge: RefCell::default(),
-    };
-    let outcome = tokio::time::timeout_at(deadline + Duration::from_secs(5), trial.run()).await;
-    let outcome = outcome.unwrap_or_else(|_| {
-        let late = Failure::new(LOST, Kind::Smoke, "it took longer than the limit of the test");
-        Err(trial.failure(LOST, Some(late)))
-    });
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let component = component.name.to_string();
-    match outcome {
-        Ok((verified, said)) => {
-            let said = if verified == 0 { said } else { format!("{said} in {took_ms} ms") };
-            (ComponentReport { component, passed: true, said, verified, took_ms, id: None }, None)
-        }
-        Err(failure) => {
-            let why = failure.causes.first().unwrap_or(&failure.message).clone();
-            let id = Some(failure.id.to_string());
-            (ComponentReport { component, passed: false, said: why, verified: 0, took_ms, id }, Some(failure))
-        }
-    }
-}
-
-/// Those components that are there and kstrim's.
-pub async fn installed(cx: &Cx) -> Vec<ComponentName> {
-    let mut kinds = vec![ObservedKind::Kafka];
-    kinds.extend(crate::component::KINDS);
-    // Who may not look at them has none, as far as this test is concerned.
-    let Ok(snapshot) = tokio::time::timeout(LOOK, cx.synced(&kinds)).await else { return Vec::new() };
-    let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
-    let there = |component: &&Component| match component.kind() {
-        Some(kind) => {
-            let found = snapshot.get(kind, cx.namespace(), cx.cluster());
-            found.is_some_and(|o| cx.owns(o.json()) && !o.deleting())
-        }
-        None => {
-            kafka.as_ref().is_some_and(|k| component.stands_in(k.0.json()) && component.is_marked(k.0.json()))
-        }
-    };
-    TABLE.iter().filter(there).map(|component| component.name).collect()
-}
-
-/// What passed tests say.
-pub fn said(reports: &[ComponentReport]) -> String {
-    let one = |r: &ComponentReport| format!("{}: {}", r.component, r.said);
-    reports.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// The task of `up --with`.
+/// The task.
 pub struct Proof {
     names: Vec<ComponentName>,
     passed: OnceCell<String>,
 }
 
 impl Proof {
-    /// Try these.
+    /// Test these.
     pub fn new(names: &[ComponentName]) -> Self {
         Self { names: names.to_vec(), passed: OnceCell::new() }
     }
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Proof {
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
+impl Task<Context> for Proof {
+    async fn check(&self, _: &Context) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
             None => Doneness::Pending("trying what stands beside Kafka".into()),
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let run_id = cx.journal.borrow().state.run_id.clone();
-        let (reports, failure) = all(cx, &self.names, &run_id, LIMIT).await;
+        let topic = &cx.settings.topic;
+        let (reports, failure) = component_test::all(cx, &self.names, topic, &run_id, LIMIT).await;
         for report in &reports {
             cx.emit.send(Event::ComponentSmoke(report.clone()));
         }
         match failure {
             Some(failure) => Err(failure),
             None => {
-                let _ = self.passed.set(said(&reports));
+                let _ = self.passed.set(component_test::said(&reports));
                 Ok(())
             }
         }
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![format!("# then messages through each of them and back, in namespace {}", cx.namespace())])
     }
 }

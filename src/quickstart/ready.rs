@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use crate::cluster::session::Cx;
+use super::context::Context;
 use crate::cluster::wait::Waiter;
 use crate::component;
 use crate::engine::task::{Doneness, Task, Wait};
@@ -40,8 +40,8 @@ impl Default for Ready {
 impl Ready {
     /// Whether somebody keeps the topic operator from the topic, which no time changes. The smoke test has passed: the
     /// brokers have the topic.
-    fn topic_is_left_alone(&self, cx: &Cx, snapshot: &Snapshot) -> bool {
-        let name = cx.topic_resource.borrow();
+    fn topic_is_left_alone(&self, cx: &Context, snapshot: &Snapshot) -> bool {
+        let name = cx.waiting.topic.borrow();
         let topic = name.as_deref().and_then(|name| snapshot.topic(cx.namespace(), name));
         let Some(topic) = topic.filter(|t| !t.ready() && !t.0.deleting()) else { return false };
         let Some((annotation, value)) = topic.left_alone() else { return false };
@@ -58,8 +58,8 @@ impl Ready {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Ready {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Ready {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         cx.start_result()?;
         let snapshot = cx
             .synced(&[
@@ -71,7 +71,7 @@ impl Task<Cx> for Ready {
             ])
             .await;
         let mut looks: Vec<Look> = vec![ready::kafka, ready::operator];
-        if cx.topic_resource.borrow().is_some()
+        if cx.waiting.topic.borrow().is_some()
             && super::topic::is_operated(cx, &snapshot)
             && !self.topic_is_left_alone(cx, &snapshot)
         {
@@ -82,7 +82,7 @@ impl Task<Cx> for Ready {
                 return Ok(Doneness::Pending(why));
             }
         }
-        for name in super::proof::installed(cx).await {
+        for name in crate::cluster::component_test::installed(cx).await {
             let Some((_, waiter)) = self.beside.iter().find(|(of, _)| *of == name) else { continue };
             let snapshot = cx.synced(&[ObservedKind::KafkaConnector]).await;
             let look = |scene: &Scene<'_>, verdict: &Verdict| {
@@ -99,15 +99,15 @@ impl Task<Cx> for Ready {
         Ok(Doneness::Done(format!("Kafka {} is Ready", cx.cluster())))
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
+    async fn run(&self, _: &Context) -> Result<()> {
         Ok(())
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![format!(
             "kubectl wait kafka/{} --for=condition=Ready --timeout=300s -n {}",
             cx.cluster(),
@@ -117,13 +117,13 @@ impl Task<Cx> for Ready {
 }
 
 /// Write down the digests of what runs: a tag may be another image next year.
-fn record_images(cx: &Cx, snapshot: &Snapshot) -> Result<()> {
+fn record_images(cx: &Context, snapshot: &Snapshot) -> Result<()> {
     let of_ours = |p: &Pod<'_>| p.is_operator() || p.cluster() == Some(cx.cluster());
     let containers = snapshot.pods(cx.namespace()).filter(of_ours).flat_map(|p| p.containers());
     let images: BTreeMap<String, String> =
         containers.filter_map(|c| Some((c.image().to_owned(), c.digest()?.to_owned()))).collect();
     let mut journal = cx.journal.borrow_mut();
-    if cx.read_only.get() || journal.state.images == images {
+    if cx.ownership.read_only.get() || journal.state.images == images {
         return Ok(());
     }
     journal.state.images = images;

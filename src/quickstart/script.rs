@@ -3,26 +3,27 @@
 
 use serde_json::json;
 
+use super::context::Context;
 use super::{kafka, topic};
 use crate::bundle;
 use crate::catalogue::Release;
-use crate::cluster::session::{Cx, yaml};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB, PULL_SECRET};
 use crate::exec::quote;
 use crate::failure::Result;
+use crate::manifest::to_yaml;
 use crate::redact;
 
 /// The script.
 ///
 /// # Errors
 /// `KS-PRESET-UNSUPPORTED`.
-pub fn script(cx: &Cx) -> Result<String> {
+pub fn script(cx: &Context) -> Result<String> {
     let (profile, namespace, cluster) = (cx.profile(), cx.namespace(), cx.cluster());
     let topic_name = cx.settings.topic.as_str();
     let start = start(cx);
     let manifest = manifest(cx, cx.choice.release);
-    let kafka = yaml(&kafka::wanted(cx)?);
-    let topic = yaml(&topic::wanted(cx));
+    let kafka = to_yaml(&kafka::wanted(cx)?);
+    let topic = to_yaml(&topic::wanted(cx));
     let archives: String = cx
         .settings
         .image_archives
@@ -87,7 +88,7 @@ echo "Kafka works: {cluster}-kafka-bootstrap.{namespace}.svc:9092"
 }
 
 /// The Secret of a docker login, and the words that make everything pull with it and with others.
-fn pull_secrets(cx: &Cx) -> (String, String) {
+fn pull_secrets(cx: &Context) -> (String, String) {
     let (namespace, names) = (cx.namespace(), cx.settings.pull_secret_names());
     let login = cx.settings.pull_config.as_ref().map_or_else(String::new, |file| {
         format!(
@@ -114,14 +115,14 @@ fn pull_secrets(cx: &Cx) -> (String, String) {
 }
 
 /// The commands that print the files of a kind out of the bundle.
-fn bundled(cx: &Cx, kind: bundle::Kind) -> impl Iterator<Item = String> {
+fn bundled(cx: &Context, kind: bundle::Kind) -> impl Iterator<Item = String> {
     cx.settings.bundle.iter().flat_map(move |bundle| {
         let file = quote(&bundle.path.display().to_string());
         bundle.index.of(kind).map(move |entry| format!("tar -xOf {file} {}", quote(&entry.path)))
     })
 }
 
-fn start(cx: &Cx) -> String {
+fn start(cx: &Context) -> String {
     let settings = &cx.settings;
     let mut words = vec!["minikube".to_owned(), "start".into(), "-p".into(), cx.profile().to_owned()];
     let kubernetes = settings.kubernetes.as_ref().map(|v| format!("v{v}"));
@@ -148,7 +149,7 @@ fn start(cx: &Cx) -> String {
 
 /// The command that prints the install manifest for the namespace. Strimzi's own instructions
 /// replace the placeholder with sed, too.
-fn manifest(cx: &Cx, release: &Release) -> String {
+fn manifest(cx: &Context, release: &Release) -> String {
     let namespace = crate::manifest::yaml_text(&cx.namespace());
     let sed = quote(&format!("s/namespace: myproject$/namespace: {}/", namespace.trim_end()));
     let mut sed = format!("sed -e {sed}");

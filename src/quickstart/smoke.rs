@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::context::Context;
 use crate::cluster::brokers::{said, test};
-use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Task};
 use crate::event::{Event, SmokeReport};
 use crate::failure::Result;
@@ -20,8 +20,8 @@ pub struct Smoke {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Smoke {
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
+impl Task<Context> for Smoke {
+    async fn check(&self, _: &Context) -> Result<Doneness> {
         // Whether messages go through is never remembered: each run proves it again.
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
@@ -29,13 +29,13 @@ impl Task<Cx> for Smoke {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let run_id = cx.journal.borrow().state.run_id.clone();
         // The topic may be in use already: messages of others are no failure here.
         let plan = Plan {
             allow_foreign: true,
             timeout: Duration::from_secs(120),
-            ..Plan::new(run_id, cx.settings.topic.as_str(), &cx.settings.target)
+            ..Plan::new(run_id, cx.settings.topic.as_str(), &cx.target)
         };
         let run = test(cx, &plan).await?;
         cx.emit.send(Event::Smoke(run.report.clone()));
@@ -47,7 +47,7 @@ impl Task<Cx> for Smoke {
         Ok(())
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![
             format!("kubectl port-forward -n {} pod/BROKER :{}", cx.namespace(), "9092"),
             format!("# then 10 messages to {} and back, by kstrim's own Kafka client", cx.settings.topic),

@@ -1,10 +1,11 @@
 //! The install manifest of the run: fetched once, retargeted, tuned, labelled.
 
+use crate::quickstart::context::Prepared;
 use std::rc::Rc;
 
+use super::context::Context;
 use super::unbundle;
 use crate::catalogue::Mode;
-use crate::cluster::session::{Cx, Install};
 use crate::component;
 use crate::download::Progress;
 use crate::download::background::{self, Fetching};
@@ -16,8 +17,8 @@ use crate::tool::minikube_output::Listed;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
 /// that task.
-pub fn prefetch(cx: &Cx) {
-    cx.fetching.borrow_mut().get_or_insert_with(|| {
+pub fn prefetch(cx: &Context) {
+    cx.install.fetching.borrow_mut().get_or_insert_with(|| {
         let emit = cx.emit.clone();
         let what = match cx.settings.bundle {
             Some(_) => "unpacking the install manifest",
@@ -36,7 +37,7 @@ pub fn prefetch(cx: &Cx) {
     });
 }
 
-fn begin(cx: &Cx) -> Fetching<source::Install> {
+fn begin(cx: &Context) -> Fetching<source::Install> {
     let (given, choice) = (cx.settings.manifests.clone(), cx.choice.clone());
     let (store, bundle) = (background::store(&cx.settings), cx.settings.bundle.clone());
     Fetching::begin(move |progress| {
@@ -55,7 +56,7 @@ fn begin(cx: &Cx) -> Fetching<source::Install> {
 ///
 /// # Errors
 /// Those of [`install`].
-pub async fn published(cx: &Cx) -> Result<source::Install> {
+pub async fn published(cx: &Context) -> Result<source::Install> {
     begin(cx).finish(|_| {}).await
 }
 
@@ -67,11 +68,12 @@ fn tell(emit: &Emit, what: &str, progress: Progress) {
 ///
 /// # Errors
 /// `KS-MANIFEST-*` and `KS-DOWNLOAD-*`.
-pub async fn install(cx: &Cx) -> Result<Rc<Install>> {
+pub async fn install(cx: &Context) -> Result<Rc<Prepared>> {
     cx.install
+        .prepared
         .get_or_try_init(|| async {
             prefetch(cx);
-            let handle = cx.fetching.borrow_mut().take();
+            let handle = cx.install.fetching.borrow_mut().take();
             let loaded = match handle {
                 Some(fetching) => fetching.await?,
                 None => unreachable!("prefetch has just begun it"),
@@ -84,9 +86,9 @@ pub async fn install(cx: &Cx) -> Result<Rc<Install>> {
 
 /// The Kubernetes to tell an operator that may not be able to read the version of the API server: the newest that its
 /// release knows. Only where it runs on one that its release does not support.
-fn untold(cx: &Cx) -> Option<Minor> {
+fn untold(cx: &Context) -> Option<Minor> {
     let supported = cx.choice.release.kubernetes;
-    let fits = match (cx.listed.get(), cx.kubernetes.get()) {
+    let fits = match (cx.machine.listed.get(), cx.machine.kubernetes.get()) {
         (Some(Listed::Valid(profile)), _) => {
             profile.kubernetes.parse::<Version>().is_ok_and(|live| supported.contains(live.minor()))
         }
@@ -99,7 +101,7 @@ fn untold(cx: &Cx) -> Option<Minor> {
     wanted.then_some(supported.max)
 }
 
-fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
+fn prepare(cx: &Context, loaded: source::Install) -> Result<Prepared> {
     let mut objects = loaded.objects;
     manifest::retarget(&mut objects, cx.namespace())?;
     let mut tuned = Vec::new();
@@ -130,12 +132,11 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
         from.push(format!("images are pulled with the Secret {}", names.join(", ")));
     }
     let file = cx.settings.pull_config.as_deref();
-    let secret = file
-        .map(|file| pull::secret(file, run.iter().map(AsRef::as_ref), &cx.settings.target))
-        .transpose()?;
+    let secret =
+        file.map(|file| pull::secret(file, run.iter().map(AsRef::as_ref), &cx.target)).transpose()?;
     // The digest is over what is applied, so that other settings are seen as a change.
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
     let phases = manifest::split(objects);
-    Ok(Install { phases, digest, origin: loaded.origin.to_string(), tuned, from, images: run, secret })
+    Ok(Prepared { phases, digest, origin: loaded.origin.to_string(), tuned, from, images: run, secret })
 }

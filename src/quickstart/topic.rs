@@ -8,10 +8,11 @@ use std::cell::Cell;
 
 use async_trait::async_trait;
 
+use super::context::Context;
 use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
@@ -23,6 +24,7 @@ use crate::kube::kafka::Entity;
 use crate::kube::strimzi::KafkaTopic;
 use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::{Object as Rendered, render};
+use crate::names::TopicName;
 
 /// Partitions of a topic that kstrim creates, as in Strimzi's own example.
 const PARTITIONS: u32 = 1;
@@ -46,11 +48,11 @@ impl Default for Topic {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Topic {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Topic {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let topic = &cx.settings.topic;
         let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
-        if !is_operated(cx, &snapshot) || cx.topic_resource.borrow().is_none() {
+        if !is_operated(cx, &snapshot) || cx.waiting.topic.borrow().is_none() {
             return Ok(if self.exists.get() {
                 Doneness::Done(format!("topic {topic} is there"))
             } else {
@@ -60,7 +62,7 @@ impl Task<Cx> for Topic {
         let Some(found) = resource(cx, &snapshot)? else {
             return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
         };
-        cx.topic_resource.replace(Some(found.0.name().to_owned()));
+        cx.waiting.topic.replace(Some(found.0.name().to_owned()));
         if found.0.deleting() {
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
@@ -84,7 +86,7 @@ impl Task<Cx> for Topic {
         Ok(Doneness::Pending(format!("the topic {topic} is not there yet")))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let name = cx.settings.topic.as_str();
         let mut kinds = crate::cluster::brokers::KINDS.to_vec();
         kinds.push(ObservedKind::KafkaTopic);
@@ -114,7 +116,7 @@ impl Task<Cx> for Topic {
             return Ok(());
         }
         let collection = ObservedKind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
-        let labelled = super::kafka::labelled(cx, vec![wanted]);
+        let labelled = cx.labelled(vec![wanted]);
         let created = change::create(&cx.kubectl, &collection, labelled[0].value()).await;
         created.map_err(|e| ownership::api_failure(cx, "create the KafkaTopic", &e))?;
         note(cx, None)?;
@@ -122,11 +124,11 @@ impl Task<Cx> for Topic {
         Ok(())
     }
 
-    async fn changed(&self, cx: &Cx) {
+    async fn changed(&self, cx: &Context) {
         cx.changed_or_second().await;
     }
 
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![format!(
             "kubectl apply --server-side -f -   # KafkaTopic/{}",
             cx.settings.topic.resource_name()
@@ -135,18 +137,18 @@ impl Task<Cx> for Topic {
 }
 
 impl Topic {
-    fn is_unmanaged(&self, cx: &Cx) {
+    fn is_unmanaged(&self, cx: &Context) {
         let topic = &cx.settings.topic;
         let message =
             format!("Kafka has the topic {topic} already, without a KafkaTopic: it is used as it is");
         cx.emit.warn(message);
         self.exists.set(true);
-        cx.topic_resource.replace(None);
+        cx.waiting.topic.replace(None);
     }
 }
 
 /// Record which topic is being created.
-fn note(cx: &Cx, creating: Option<String>) -> Result<()> {
+fn note(cx: &Context, creating: Option<String>) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
     journal.state.creating_topic = creating;
     journal.save()
@@ -156,7 +158,7 @@ fn note(cx: &Cx, creating: Option<String>) -> Result<()> {
 ///
 /// # Errors
 /// [`RESOURCE_TAKEN`]: the name of the resource belongs to another topic, of this Kafka or of another.
-fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>>> {
+fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>>> {
     let name = cx.settings.topic.as_str();
     let inside = |o: &&Object| o.namespace() == cx.namespace();
     let topics = snapshot.all(ObservedKind::KafkaTopic).filter(inside).map(KafkaTopic);
@@ -189,7 +191,7 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
 }
 
 /// Whether a topic operator serves the run's Kafka: according to the live Kafka, or else to the preset.
-pub fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
+pub fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
         Some(kafka) => kafka.operates_here(Entity::Topic) && (!cx.owns(kafka.0.json()) || operated(cx)),
         None => operated(cx),
@@ -198,19 +200,18 @@ pub fn is_operated(cx: &Cx, snapshot: &Snapshot) -> bool {
 
 /// Whether the release has a topic operator for this kind of cluster: early KRaft has none, and
 /// `KafkaTopic` resources are ignored.
-pub fn operated(cx: &Cx) -> bool {
+pub fn operated(cx: &Context) -> bool {
     cx.preset().topic_operator(cx.choice.release)
 }
 
 /// The KafkaTopic as it should be, not yet labelled.
-pub fn wanted(cx: &Cx) -> Vec<Rendered> {
+pub fn wanted(cx: &Context) -> Vec<Rendered> {
     // Replicas as the preset's own default.replication.factor, so that both ways agree.
-    wanted_with(cx, cx.preset().brokers())
+    vec![described(cx, &cx.settings.topic, cx.preset().brokers())]
 }
 
-/// The same with another number of replicas.
-pub fn wanted_with(cx: &Cx, replicas: u32) -> Vec<Rendered> {
-    let target = &cx.settings.target;
-    let topic = &cx.settings.topic;
-    vec![render::topic(cx.choice.release, &target.namespace, &target.cluster, topic, PARTITIONS, replicas)]
+/// The resource of a topic that kstrim creates.
+pub fn described(cx: &Session, topic: &TopicName, replicas: u32) -> Rendered {
+    let target = &cx.target;
+    render::topic(cx.choice.release, &target.namespace, &target.cluster, topic, PARTITIONS, replicas)
 }

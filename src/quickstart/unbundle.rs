@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use super::context::Context;
 use crate::bundle::{Bundle, Entry, Kind, ids, platform};
-use crate::cluster::session::Cx;
 use crate::command_line::CommandLine;
 use crate::download::background::Fetching;
 use crate::download::{OnProgress, Progress};
@@ -42,7 +42,7 @@ fn stopped() -> Failure {
 ///
 /// # Errors
 /// `KS-BUNDLE-*`.
-pub async fn archives(cx: &Cx, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>> {
+pub async fn archives(cx: &Context, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>> {
     let mut archives = Vec::new();
     for entry in bundle.index.of(Kind::Image) {
         let (from, wanted) = (bundle.clone(), entry.clone());
@@ -62,7 +62,7 @@ pub async fn archives(cx: &Cx, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>
 ///
 /// # Errors
 /// `KS-BUNDLE-*`.
-pub async fn minikube_cache(cx: &Cx) -> Result<()> {
+pub async fn minikube_cache(cx: &Context) -> Result<()> {
     let Some(bundle) = cx.settings.bundle.as_ref().filter(|b| b.index.set.platform == platform()) else {
         return Ok(());
     };

@@ -1,6 +1,8 @@
 //! One component away: its resource or its field, its pods and services, and the topics that kstrim or
 //! the component itself made for it.
 
+use crate::cluster::component_test::component_input;
+use crate::cluster::refusals;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::rollout::rolling;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::component::{self, Component};
 use crate::engine::task::{Doneness, Task};
@@ -27,7 +29,6 @@ use crate::kube::kafka::Kafka;
 use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
-use crate::quickstart::components as beside;
 
 /// Connectors of somebody else run in the Connect that is to go.
 pub(crate) use crate::errors::COMPONENT_IN_USE as IN_USE;
@@ -63,14 +64,14 @@ impl Plan {
 ///
 /// # Errors
 /// `KS-COMPONENT-FOREIGN`, [`IN_USE`], `KS-API-*`.
-pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Result<Plan> {
+pub async fn look(cx: &Session, component: &'static Component, kafka: &Value) -> Result<Plan> {
     ownership::installation(cx).await?;
     let resource = resource(cx, component).await?;
     let there = match &resource {
-        Some(found) if !cx.owns(found) => return Err(beside::foreign(cx, component)),
+        Some(found) if !cx.owns(found) => return Err(refusals::foreign_component(cx, component)),
         Some(_) => true,
         None if component.stands_in(kafka) && !component.is_marked(kafka) => {
-            return Err(beside::foreign(cx, component));
+            return Err(refusals::foreign_component(cx, component));
         }
         None => component.stands_in(kafka),
     };
@@ -81,7 +82,7 @@ pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Resu
     let key = format!("{uid}/{}", component.name);
     // A component that does not exist has no topics: topics with those names may be anybody's.
     let topics = if there {
-        (component.topics)(&cx.settings.target.cluster, resource.as_ref())
+        (component.topics)(&cx.target.cluster, resource.as_ref())
     } else {
         cx.journal.borrow().state.removing.get(&key).cloned().unwrap_or_default()
     };
@@ -89,21 +90,21 @@ pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Resu
 }
 
 /// The resource of a component, if it has one.
-async fn resource(cx: &Cx, component: &Component) -> Result<Option<Value>> {
+async fn resource(cx: &Session, component: &Component) -> Result<Option<Value>> {
     let Some(kind) = component.kind() else { return Ok(None) };
     let path = format!("{}/{}", kind.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
     cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, &format!("look at {}", component.title), &e))
 }
 
 /// Refuse to take Connect away from connectors that kstrim did not make.
-async fn unused(cx: &Cx) -> Result<()> {
+async fn unused(cx: &Session) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let path = with_labels(&path, &of_cluster(cx));
     let theirs: Vec<String> = items(cx, &path).await?.iter().filter(|c| !cx.owns(c)).map(name).collect();
     if theirs.is_empty() {
         return Ok(());
     }
-    let target = &cx.settings.target;
+    let target = &cx.target;
     Err(Box::new(
         Failure::new(IN_USE, Kind::Foreign, format!("Kafka Connect has connectors: {}", few(&theirs)))
             .because("without it they would stand still, and what they know would be gone")
@@ -119,7 +120,7 @@ async fn unused(cx: &Cx) -> Result<()> {
 }
 
 /// Delete the connectors that kstrim made, while their Connect still ends them.
-async fn connectors_away(cx: &Cx) -> Result<()> {
+async fn connectors_away(cx: &Session) -> Result<()> {
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let found = items(cx, &with_labels(&collection, &of_cluster(cx))).await?;
     super::delete(cx, "the connectors", super::owned(cx, &collection, &found).await?).await
@@ -142,11 +143,11 @@ impl Away {
     }
 
     /// What is left of it besides topics.
-    async fn left(&self, cx: &Cx) -> Result<Option<String>> {
+    async fn left(&self, cx: &Session) -> Result<Option<String>> {
         let component = self.plan.component;
         if let Some(found) = resource(cx, component).await? {
             if !cx.owns(&found) {
-                return Err(beside::foreign(cx, component));
+                return Err(refusals::foreign_component(cx, component));
             }
             let kind = component.kind().map_or("", ObservedKind::as_str);
             super::held::refuse(cx, [(kind, &found)])?;
@@ -172,7 +173,7 @@ impl Away {
 
     /// Objects of a kind that belong to it, whoever made them: those with the component's label, and those of
     /// kstrim's own that it refers to.
-    async fn owned(&self, cx: &Cx, api: &str, plural: &str) -> Result<Vec<String>> {
+    async fn owned(&self, cx: &Session, api: &str, plural: &str) -> Result<Vec<String>> {
         let component = self.plan.component;
         // The brokers stay when their metrics go.
         let part = if component.pods == "kafka" { "none" } else { component.pods };
@@ -182,7 +183,7 @@ impl Away {
     }
 
     /// Whether the brokers run without the field.
-    async fn settled(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
+    async fn settled(&self, cx: &Session, snapshot: &Snapshot) -> Result<Option<String>> {
         Ok(match self.waiter.look(cx, snapshot, ready::kafka).await? {
             Doneness::Pending(why) => Some(why),
             _ => rolling(cx).await,
@@ -190,7 +191,7 @@ impl Away {
     }
 
     /// Delete its topics. They are nobody's any more, and no resource of Kubernetes stands for them.
-    async fn clear(&self, cx: &Cx) -> Result<()> {
+    async fn clear(&self, cx: &Session) -> Result<()> {
         if self.plan.topics.is_empty() {
             return Ok(());
         }
@@ -212,7 +213,7 @@ impl Away {
             }
         };
         deleted.map_err(|e| {
-            let target = &cx.settings.target;
+            let target = &cx.target;
             Box::new(
                 Failure::new(
                     TOPICS,
@@ -231,7 +232,7 @@ impl Away {
 
 impl Away {
     /// Record which topics are to be deleted, or that they are gone.
-    fn record(&self, cx: &Cx, begun: bool) -> Result<()> {
+    fn record(&self, cx: &Session, begun: bool) -> Result<()> {
         let Plan { topics, key, .. } = &self.plan;
         let mut journal = cx.journal.borrow_mut();
         let removing = &mut journal.state.removing;
@@ -254,8 +255,8 @@ impl Away {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Away {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Away {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         if let Some(left) = self.left(cx).await? {
             return Ok(Doneness::Pending(left));
         }
@@ -268,7 +269,7 @@ impl Task<Cx> for Away {
         Ok(Doneness::Done(format!("{} is gone", self.plan.component.title)))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         // Before anything is deleted: once the component is gone, nothing else shows who owns its topics.
         self.record(cx, true)?;
         let component = self.plan.component;
@@ -292,7 +293,7 @@ impl Task<Cx> for Away {
             self.waiter.changed_now();
         }
         // What the field referred to goes after it.
-        for object in beside::objects(cx, component) {
+        for object in component.objects(&component_input(cx, &crate::config::default_topic(), false)) {
             let collection = format!("/api/v1/namespaces/{}/configmaps", cx.namespace());
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
             let found = found.map_err(|e| api_failure(cx, "read the rules of the metrics", &e))?;
@@ -303,13 +304,13 @@ impl Task<Cx> for Away {
         Ok(())
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let kind = self.plan.component.kind()?;
         let left = resource(cx, self.plan.component).await.ok()??;
         finalizers::explain(cx, [(kind.as_str(), left)])
     }
 
-    async fn changed(&self, cx: &Cx) {
+    async fn changed(&self, cx: &Session) {
         // What the operator makes of the Kafka is followed; what is deleted is asked for.
         match self.plan.component.kind() {
             None => cx.changed_or_second().await,
@@ -331,8 +332,8 @@ impl Components {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Components {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Components {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let resources = made(cx).await?;
         if !resources.is_empty() {
             super::held::refuse(cx, resources.iter().map(|(kind, object)| (*kind, object)))?;
@@ -352,7 +353,7 @@ impl Task<Cx> for Components {
         Ok(Doneness::Pending(format!("stopping: {}", few(&names))))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         for (kind, object) in made(cx).await? {
             let collection = match ObservedKind::parse(kind) {
                 Some(kind) => kind.path(cx.api_version(), Some(cx.namespace())),
@@ -364,17 +365,17 @@ impl Task<Cx> for Components {
         Ok(())
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         finalizers::explain(cx, made(cx).await.ok()?)
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }
 
 /// What kstrim made beside the Kafka, with its kind.
-async fn made(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+async fn made(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     ownership::installation(cx).await?;
     let mine = format!("{MANAGED_BY}={KSTRIM},{}", of_cluster(cx));
     let rules = with_labels(&format!("/api/v1/namespaces/{}/configmaps", cx.namespace()), &mine);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{ends, few, items, moment, name};
 use crate::cluster::change;
 use crate::cluster::definitions;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{finalizers, ownership};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
@@ -32,8 +32,8 @@ pub struct Definitions {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Definitions {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Definitions {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let ours = ours(cx).await?;
         if ours.is_empty() {
             return Ok(Doneness::Done("no definitions of kstrim's are left".into()));
@@ -54,7 +54,7 @@ impl Task<Cx> for Definitions {
         Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         let ours = ours(cx).await?;
         let owned = super::owned(cx, definitions::PATH, &ours).await?;
         let deleted = super::delete(cx, "Strimzi's resource definitions", owned).await;
@@ -62,12 +62,12 @@ impl Task<Cx> for Definitions {
         deleted
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let left = ours(cx).await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|crd| ("CustomResourceDefinition", crd)))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }
@@ -76,7 +76,7 @@ impl Definitions {
     /// Soon after a definition came the API server fails to end it ("storage is (re)initializing"), and tries
     /// again after pauses that grow to minutes. Any change of the object makes it try at once, and then it
     /// goes (seen on Kubernetes 1.34.4).
-    async fn nudge(&self, cx: &Cx, ours: &[Value]) {
+    async fn nudge(&self, cx: &Session, ours: &[Value]) {
         let Some(deleted_at) = self.deleted_at.get() else { return };
         if self.nudged_at.get().is_some_and(|at| at.elapsed() < NUDGE_EVERY) {
             return;
@@ -102,13 +102,13 @@ fn put_off(crd: &Value) -> bool {
     ends(crd) && conditions.into_iter().flatten().any(failed)
 }
 
-async fn ours(cx: &Cx) -> Result<Vec<Value>> {
+async fn ours(cx: &Session) -> Result<Vec<Value>> {
     ownership::installation(cx).await?;
     Ok(definitions::list(cx).await?.into_iter().filter(|crd| cx.owns(crd)).collect())
 }
 
 /// What exists of these kinds anywhere: `Kafka other/theirs`.
-async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
+async fn used(cx: &Session, definitions: &[Value]) -> Result<Vec<String>> {
     let one = |definition: &Value| {
         let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
         let version = served.filter(|v| v["served"] == true).find_map(|v| v["name"].as_str());

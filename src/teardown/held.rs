@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait;
 use crate::explain;
 use crate::failure::Result;
@@ -21,7 +21,7 @@ const SERVED: [&str; 3] = ["kubernetes.io/pvc-protection", "foregroundDeletion",
 ///
 /// # Errors
 /// What holds it, as the limit of the wait would tell it later.
-pub fn refuse<'a>(cx: &Cx, objects: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<()> {
+pub fn refuse<'a>(cx: &Session, objects: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<()> {
     for (kind, object) in objects {
         if held(object, Timestamp::now()).is_some() {
             let mut object = object.clone();

@@ -10,7 +10,7 @@ use super::{Scope, few, items, moment, name, of_cluster, strimzis, with_labels};
 use crate::cluster::change;
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self, api_failure};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::kafka as live;
@@ -33,8 +33,8 @@ impl Kafka {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Kafka {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Kafka {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let Found { resources, foreign } = look(cx).await?;
         if !resources.is_empty() {
             super::held::refuse(cx, resources.iter().map(|(kind, object)| (*kind, object)))?;
@@ -54,7 +54,7 @@ impl Task<Cx> for Kafka {
         Ok(Doneness::Done(format!("no Kafka {} is left", cx.cluster())))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         let resources = look(cx).await?.resources;
         self.label_claims(cx, &resources).await?;
         for (kind, object) in &resources {
@@ -65,7 +65,7 @@ impl Task<Cx> for Kafka {
         Ok(())
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let kind = |plural| if plural == "kafkas" { "Kafka" } else { "KafkaNodePool" };
         let left = look(cx).await.ok()?.resources.into_iter();
         let left = left.map(|(plural, object)| (kind(plural), object));
@@ -73,7 +73,7 @@ impl Task<Cx> for Kafka {
         finalizers::explain(cx, left.chain(pods))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }
@@ -86,7 +86,7 @@ struct Found {
     foreign: bool,
 }
 
-async fn look(cx: &Cx) -> Result<Found> {
+async fn look(cx: &Session) -> Result<Found> {
     let path = format!("{}/kafkas/{}", strimzis(cx), cx.cluster());
     let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
     ownership::installation(cx).await?;
@@ -101,11 +101,11 @@ async fn look(cx: &Cx) -> Result<Found> {
 }
 
 /// The labels of what the operator makes of the Kafka.
-fn selector(cx: &Cx) -> String {
+fn selector(cx: &Session) -> String {
     format!("{},strimzi.io/kind=Kafka", of_cluster(cx))
 }
 
-fn pods_path(cx: &Cx) -> String {
+fn pods_path(cx: &Session) -> String {
     with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector(cx))
 }
 
@@ -113,7 +113,7 @@ impl Kafka {
     /// Label the claims of the Kafka with the installation's id while the Kafka proves who owns them: claims have no
     /// owner reference. With `keep_data` they get the cluster id too: brokers refuse a volume whose id is not their
     /// cluster's, and a Kafka that is re-created gets a new one.
-    async fn label_claims(&self, cx: &Cx, resources: &[(&'static str, Value)]) -> Result<()> {
+    async fn label_claims(&self, cx: &Session, resources: &[(&'static str, Value)]) -> Result<()> {
         let cluster_id = resources
             .iter()
             .map(|(_, object)| live::Kafka(&Object::new(object.clone())).cluster_id().to_owned())

@@ -32,7 +32,7 @@ use serde_json::Value;
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{self, Owned};
 use crate::cluster::ownership::{self, api_failure};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::engine::task::{Job, Spec};
 use crate::event;
 use crate::failure::Result;
@@ -53,7 +53,7 @@ pub struct Scope {
 /// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and so the namespace,
 /// stay; the topics' resources are deleted after the Kafka, since a topic operator that still serves would delete the
 /// topics, and so the data, with them.
-pub fn tasks(cx: &Rc<Cx>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
+pub fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
     let scope = || scope.clone();
     let (topics_need, kafka_needs, operator_needs): (&[&str], &[&str], &[&str]) = if keep_data {
         (&["kafka"], &["components"], &["topics"])
@@ -82,7 +82,7 @@ pub fn tasks(cx: &Rc<Cx>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
 }
 
 /// The one job that deletes the profile that was seen, and everything in it.
-pub fn profile(cx: &Rc<Cx>, seen: Option<profile::Seen>) -> Vec<Job> {
+pub fn profile(cx: &Rc<Session>, seen: Option<profile::Seen>) -> Vec<Job> {
     let spec = Spec::new("profile", "minikube profile", &[], 5);
     vec![Job::new(spec, profile::Profile::new(seen), cx)]
 }
@@ -91,7 +91,7 @@ pub fn profile(cx: &Rc<Cx>, seen: Option<profile::Seen>) -> Vec<Job> {
 ///
 /// # Errors
 /// `KS-API-*` when the cluster cannot be asked.
-pub async fn items(cx: &Cx, path: &str) -> Result<Vec<Value>> {
+pub async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
     let list = cx.kubectl.find(path).await.map_err(|e| api_failure(cx, &format!("list {path}"), &e))?;
     let items = list.and_then(|mut l| l.get_mut("items").map(Value::take));
     Ok(match items {
@@ -104,7 +104,7 @@ pub async fn items(cx: &Cx, path: &str) -> Result<Vec<Value>> {
 ///
 /// # Errors
 /// `KS-API-*`.
-async fn delete(cx: &Cx, what: &str, owned: Vec<Owned>) -> Result<()> {
+async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let installation = &installation;
     stream::iter(owned)
@@ -125,7 +125,7 @@ async fn delete(cx: &Cx, what: &str, owned: Vec<Owned>) -> Result<()> {
 }
 
 /// The objects of a list that belong to the installation. `collection` is the list's path in the namespace.
-async fn owned(cx: &Cx, collection: &str, objects: &[Value]) -> Result<Vec<Owned>> {
+async fn owned(cx: &Session, collection: &str, objects: &[Value]) -> Result<Vec<Owned>> {
     let installation = ownership::installation(cx).await?;
     Ok(objects.iter().filter_map(|object| installation.owned(collection, object)).collect())
 }
@@ -137,12 +137,12 @@ fn with_labels(path: &str, selector: &str) -> String {
 }
 
 /// Where Strimzi's resources of the namespace are.
-fn strimzis(cx: &Cx) -> String {
+fn strimzis(cx: &Session) -> String {
     format!("{}/{}/namespaces/{}", Version::GROUP, cx.api_version().as_str(), cx.namespace())
 }
 
 /// The labels of what belongs to the cluster.
-fn of_cluster(cx: &Cx) -> String {
+fn of_cluster(cx: &Session) -> String {
     format!("strimzi.io/cluster={}", cx.cluster())
 }
 

@@ -10,7 +10,7 @@ use crate::cluster::finalizers;
 use crate::cluster::installation::MARKER;
 use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::cluster::ownership::{self, api_failure};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::{Doneness, Task};
 use crate::explain;
@@ -39,7 +39,7 @@ impl Namespace {
         Self { scope, waiter }
     }
 
-    async fn fate(&self, cx: &Cx, namespace: &Value) -> Result<Fate> {
+    async fn fate(&self, cx: &Session, namespace: &Value) -> Result<Fate> {
         let installation = ownership::installation(cx).await?;
         let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
         let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;
@@ -59,15 +59,15 @@ impl Namespace {
         })
     }
 
-    async fn marker(&self, cx: &Cx) -> Result<Option<Value>> {
+    async fn marker(&self, cx: &Session) -> Result<Option<Value>> {
         let path = format!("/api/v1/namespaces/{}/configmaps/{MARKER}", cx.namespace());
         cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read kstrim's ConfigMap", &e))
     }
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Namespace {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Namespace {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let snapshot = cx.synced(&[ObservedKind::Namespace, ObservedKind::KafkaTopic]).await;
         let name = cx.namespace();
         let Some(found) = snapshot.namespace(name) else {
@@ -90,7 +90,7 @@ impl Task<Cx> for Namespace {
         }
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         let path = format!("/api/v1/namespaces/{}", cx.namespace());
         let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
         let Some(found) = found else { return Ok(()) };
@@ -103,12 +103,12 @@ impl Task<Cx> for Namespace {
         super::delete(cx, what, super::owned(cx, &collection, &object).await?).await
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
         finalizers::explain(cx, [("Namespace", left)])
     }
 
-    async fn changed(&self, cx: &Cx) {
+    async fn changed(&self, cx: &Session) {
         cx.changed_or_second().await;
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::orphans::Orphans;
 use super::{Scope, few, items, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{finalizers, operators, ownership};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
@@ -48,8 +48,8 @@ impl Operator {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Operator {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Operator {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let runs = runs(cx).await?;
         if !runs.is_empty() {
             return Ok(Doneness::Done(format!(
@@ -77,7 +77,7 @@ impl Task<Cx> for Operator {
         Ok(Doneness::Pending(format!("stopping: {}", name(pod))))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         let mut all: Vec<Owned> = Vec::new();
         for (path, objects) in live(cx).await? {
             all.extend(super::owned(cx, &path, &objects).await?);
@@ -85,18 +85,18 @@ impl Task<Cx> for Operator {
         super::delete(cx, "the operator", all).await
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let left = items(cx, &pods_path(cx)).await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|pod| ("Pod", pod)))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }
 
 /// What is left of the installation, by the path of its list.
-async fn live(cx: &Cx) -> Result<Vec<(String, Vec<Value>)>> {
+async fn live(cx: &Session) -> Result<Vec<(String, Vec<Value>)>> {
     ownership::installation(cx).await?;
     let selector = format!("{MANAGED_BY}={KSTRIM}");
     let one = |path: &str| {
@@ -119,7 +119,7 @@ async fn live(cx: &Cx) -> Result<Vec<(String, Vec<Value>)>> {
 }
 
 /// Cluster roles that somebody else's binding refers to: the roles of Strimzi have the same names everywhere.
-async fn shared(cx: &Cx) -> Result<Vec<String>> {
+async fn shared(cx: &Session) -> Result<Vec<String>> {
     let everywhere = "/apis/rbac.authorization.k8s.io/v1/rolebindings";
     let (global, bindings) = tokio::join!(items(cx, BINDINGS), items(cx, everywhere));
     let bindings = global?.into_iter().chain(bindings?);
@@ -133,7 +133,7 @@ async fn shared(cx: &Cx) -> Result<Vec<String>> {
 }
 
 /// Other people's objects in the namespace that the operator reconciles.
-async fn runs(cx: &Cx) -> Result<Vec<String>> {
+async fn runs(cx: &Session) -> Result<Vec<String>> {
     ownership::installation(cx).await?;
     let one = |plural: &'static str| async move {
         let found = items(cx, &format!("{}/{plural}", strimzis(cx))).await?;
@@ -147,13 +147,13 @@ async fn runs(cx: &Cx) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// `KS-API-*`.
-pub async fn elsewhere(cx: &Cx) -> Result<Vec<String>> {
+pub async fn elsewhere(cx: &Session) -> Result<Vec<String>> {
     let all = operators::all(cx).await;
     let all = all.map_err(|e| ownership::api_failure(cx, "look for other operators", &e))?;
     let theirs = all.iter().filter(|d| !cx.owns(d));
     Ok(theirs.map(|d| format!("the operator in namespace {}", text(d, "/metadata/namespace"))).collect())
 }
 
-fn pods_path(cx: &Cx) -> String {
+fn pods_path(cx: &Session) -> String {
     with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), SELECTOR)
 }

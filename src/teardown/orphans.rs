@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{Scope, ends, few, items, name, with_labels};
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::failure::Result;
 
 /// How long the garbage collector gets; in an idle cluster it takes less than a second for each step from owner
@@ -40,8 +40,8 @@ impl Orphans {
     }
 
     /// The objects that exist because of the installation's objects.
-    pub fn dependents(&self, cx: &Cx, objects: Vec<Value>) -> Vec<Value> {
-        let installation = cx.installation.borrow();
+    pub fn dependents(&self, cx: &Session, objects: Vec<Value>) -> Vec<Value> {
+        let installation = cx.ownership.installation.borrow();
         let Some(installation) = installation.as_ref() else { return Vec::new() };
         let mine = |object: &Value| installation.dependent("", object, &self.scope.known).is_some();
         objects.into_iter().filter(mine).collect()
@@ -52,7 +52,7 @@ impl Orphans {
     ///
     /// # Errors
     /// `KS-API-*` when the cluster cannot be asked.
-    pub async fn sweep(&self, cx: &Cx, selector: &str, pods: &[Value]) -> Result<()> {
+    pub async fn sweep(&self, cx: &Session, selector: &str, pods: &[Value]) -> Result<()> {
         let since = self.since.get().unwrap_or_else(Instant::now);
         self.since.set(Some(since));
         let pods: Vec<String> = pods.iter().filter(|pod| !ends(pod)).map(name).collect();

@@ -13,7 +13,7 @@ use crate::cluster::adopt::CLUSTER_SCOPED;
 use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
 use crate::cluster::ownership::{self, api_failure};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
 use crate::kube::kafka;
@@ -68,7 +68,7 @@ impl Plan {
 ///
 /// # Errors
 /// `KS-API-*`.
-pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
+pub async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     let installation = ownership::installation(cx).await?;
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
     let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;
@@ -106,7 +106,7 @@ pub async fn look(cx: &Cx, keep_data: bool) -> Result<Plan> {
     };
     let deletion = Deletion {
         namespace: cx.namespace().to_owned(),
-        context: cx.settings.target.context.as_ref().map(ToString::to_string),
+        context: cx.target.context.as_ref().map(ToString::to_string),
         server: cx.kubectl.server(),
         objects,
         topics,
@@ -137,7 +137,7 @@ fn deletes_claims(object: &Value) -> bool {
 }
 
 /// How many topics the brokers have, if they can be asked; without Kafka's own.
-async fn topics(cx: &Cx) -> Option<usize> {
+async fn topics(cx: &Session) -> Option<usize> {
     let asked = async {
         cx.synced(&brokers::KINDS).await;
         let deadline = Instant::now() + ASK;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::moment;
 use crate::cluster::refusals;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
@@ -37,7 +37,7 @@ impl Profile {
     }
 
     /// Refuse to delete another profile of that name: a question may stay open for a long time.
-    async fn same(&self, cx: &Cx) -> Result<()> {
+    async fn same(&self, cx: &Session) -> Result<()> {
         let now = cx.minikube.on_disk();
         let uid = match &self.seen {
             Some(Seen { uid: Some(_), .. }) => {
@@ -51,7 +51,7 @@ impl Profile {
         }
         let message =
             format!("nothing was deleted: the profile {} is not the one that was checked", cx.profile());
-        let again = cx.settings.target.kstrim("down").to_string();
+        let again = cx.target.kstrim("down").to_string();
         Err(Box::new(
             Failure::new(refusals::PROFILE, Kind::Foreign, message)
                 .because("it was deleted and re-created in the meantime")
@@ -70,8 +70,8 @@ fn is_same(seen: &Seen, now: &OnDisk, uid: Option<&str>, begun: bool) -> bool {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Profile {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Profile {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
             Listed::Absent => Doneness::Done(format!("profile {} is gone", cx.profile())),
             // Nobody knows who owns it; a start continues with it.
@@ -84,7 +84,7 @@ impl Task<Cx> for Profile {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         // With the engine out of reach `minikube delete` exits 0, says that all traces are removed
         // and leaves the container running (recording 28): so the engine is asked first.
         if let State::EngineDown(words) = cx.minikube.status().await? {
@@ -110,7 +110,7 @@ impl Task<Cx> for Profile {
         Err(Box::new(explain::minikube::explain(&named, output.exit, &output.stderr, cx.profile())))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }

@@ -12,7 +12,7 @@ use crate::cluster::change;
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::remediation::without_strimzis;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 
@@ -37,8 +37,8 @@ impl Resources {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Resources {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Resources {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let found = live(cx).await?;
         if found.is_empty() {
             let others = others(cx).await?;
@@ -65,7 +65,7 @@ impl Task<Cx> for Resources {
         Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         let live = live(cx).await?;
         for kind in KINDS {
             let objects: Vec<Value> =
@@ -77,7 +77,7 @@ impl Task<Cx> for Resources {
         Ok(())
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let kind = |plural| match plural {
             "kafkatopics" => "KafkaTopic",
             "kafkausers" => "KafkaUser",
@@ -88,7 +88,7 @@ impl Task<Cx> for Resources {
         finalizers::explain(cx, left.into_iter().map(|(plural, object)| (kind(plural), object)))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }
@@ -96,7 +96,7 @@ impl Task<Cx> for Resources {
 impl Resources {
     /// Take Strimzi's finalizers off what is being deleted: nobody else will. Finalizers of others
     /// stay.
-    async fn heal(&self, cx: &Cx, found: &[(&'static str, Value)]) -> Result<()> {
+    async fn heal(&self, cx: &Session, found: &[(&'static str, Value)]) -> Result<()> {
         let installation = ownership::installation(cx).await?;
         for (kind, object) in found {
             let finalizers: Vec<String> = object
@@ -130,18 +130,18 @@ impl Resources {
 }
 
 /// The installation's resources of the cluster, with their kinds.
-async fn live(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+async fn live(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     ownership::installation(cx).await?;
     Ok(all(cx).await?.into_iter().filter(|(_, object)| cx.owns(object)).collect())
 }
 
 /// The names of other people's resources of the cluster.
-async fn others(cx: &Cx) -> Result<Vec<String>> {
+async fn others(cx: &Session) -> Result<Vec<String>> {
     let theirs = all(cx).await?.into_iter().filter(|(_, object)| !cx.owns(object));
     Ok(theirs.map(|(kind, object)| format!("{kind}/{}", name(&object))).collect())
 }
 
-async fn all(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
+async fn all(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     let one = |kind: &'static str| {
         let path = format!("{}/{kind}", strimzis(cx));
         let path = with_labels(&path, &of_cluster(cx));
@@ -152,7 +152,7 @@ async fn all(cx: &Cx) -> Result<Vec<(&'static str, Value)>> {
 }
 
 /// Whether the cluster's entity operator, which serves the finalizers, is up.
-async fn operator_serves(cx: &Cx) -> Result<bool> {
+async fn operator_serves(cx: &Session) -> Result<bool> {
     let path =
         format!("/apis/apps/v1/namespaces/{}/deployments/{}-entity-operator", cx.namespace(), cx.cluster());
     let found =

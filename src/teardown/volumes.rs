@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{few, items, moment, name, of_cluster, with_labels};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{finalizers, ownership};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
@@ -15,8 +15,8 @@ use crate::failure::{Failure, Result};
 pub struct Volumes;
 
 #[async_trait(?Send)]
-impl Task<Cx> for Volumes {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Session> for Volumes {
+    async fn check(&self, cx: &Session) -> Result<Doneness> {
         let (owned, others) = claims(cx).await?;
         super::held::refuse(cx, owned.iter().map(|claim| ("persistentvolumeclaim", claim)))?;
         let names: Vec<String> = owned.iter().map(name).collect();
@@ -30,7 +30,7 @@ impl Task<Cx> for Volumes {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Session) -> Result<()> {
         let installation = ownership::installation(cx).await?;
         let (owned, _) = claims(cx).await?;
         let collection = collection(cx);
@@ -38,18 +38,18 @@ impl Task<Cx> for Volumes {
         super::delete(cx, "the volumes", owned).await
     }
 
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let (left, _) = claims(cx).await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|claim| ("PersistentVolumeClaim", claim)))
     }
 
-    async fn changed(&self, _: &Cx) {
+    async fn changed(&self, _: &Session) {
         moment().await;
     }
 }
 
 /// The cluster's claims: the installation's, and those of others.
-async fn claims(cx: &Cx) -> Result<(Vec<Value>, Vec<Value>)> {
+async fn claims(cx: &Session) -> Result<(Vec<Value>, Vec<Value>)> {
     let installation = ownership::installation(cx).await?;
     let collection = collection(cx);
     let found = items(cx, &with_labels(&collection, &of_cluster(cx))).await?;
@@ -57,6 +57,6 @@ async fn claims(cx: &Cx) -> Result<(Vec<Value>, Vec<Value>)> {
 }
 
 /// The path of the namespace's claims.
-pub(super) fn collection(cx: &Cx) -> String {
+pub(super) fn collection(cx: &Session) -> String {
     format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace())
 }

@@ -9,10 +9,10 @@ use super::state::items;
 use crate::cluster::definitions;
 use crate::cluster::installation;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
+use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 
 /// A resource has fields that `v1` does not know.
@@ -28,7 +28,7 @@ pub struct Convert;
 
 impl Convert {
     /// The release's definitions, with `v1` as the version to store.
-    async fn definitions(&self, cx: &Cx) -> Result<Vec<Object>> {
+    async fn definitions(&self, cx: &Context) -> Result<Vec<Object>> {
         let install = sources::install(cx).await?;
         let mut all = install.phases.crds.clone();
         for definition in &mut all {
@@ -42,8 +42,8 @@ impl Convert {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Convert {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Convert {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let wanted = self.definitions(cx).await?;
         let live = definitions::list(cx).await?;
         let open = wanted
@@ -59,7 +59,7 @@ impl Task<Cx> for Convert {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let definitions = self.definitions(cx).await?;
         let all = list(cx, &definitions).await?;
         let failed = |doing: &'static str| move |e| ownership::api_failure(cx, doing, &e);
@@ -90,7 +90,7 @@ impl Task<Cx> for Convert {
 }
 
 /// Every resource of these definitions, in the whole cluster.
-async fn list(cx: &Cx, definitions: &[Object]) -> Result<Vec<Item>> {
+async fn list(cx: &Context, definitions: &[Object]) -> Result<Vec<Item>> {
     let mut all = Vec::new();
     for definition in definitions {
         let text = |at: &str| definition.get(at).and_then(Value::as_str).unwrap_or_default();

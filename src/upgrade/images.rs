@@ -8,11 +8,11 @@ use std::rc::Rc;
 use async_trait::async_trait;
 
 use crate::bundle::Bundle;
-use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::Result;
 use crate::kube::Kind;
 use crate::names::ImageName;
+use crate::quickstart::context::Context;
 use crate::quickstart::{images, sources, unbundle};
 
 /// Where images come from.
@@ -32,7 +32,7 @@ impl Given {
 }
 
 /// The contexts of the steps, each with a release and a Kafka.
-pub type Contexts = Rc<RefCell<Vec<Rc<Cx>>>>;
+pub type Contexts = Rc<RefCell<Vec<Rc<Context>>>>;
 
 /// The task.
 pub struct Images {
@@ -49,7 +49,7 @@ impl Images {
 
     /// The images of all steps, each once.
     async fn wanted(&self) -> Result<Vec<ImageName>> {
-        let steps: Vec<Rc<Cx>> = self.steps.borrow().clone();
+        let steps: Vec<Rc<Context>> = self.steps.borrow().clone();
         let mut all: Vec<ImageName> = Vec::new();
         for cx in steps {
             for image in &sources::install(&cx).await?.images {
@@ -62,15 +62,15 @@ impl Images {
     }
 
     /// Whether the only node has all already. minikube's list is that of all nodes together.
-    async fn all_there(&self, cx: &Cx, wanted: &[ImageName]) -> bool {
+    async fn all_there(&self, cx: &Context, wanted: &[ImageName]) -> bool {
         let nodes = cx.synced(&[Kind::Node]).await.nodes().count();
         nodes == 1 && images::missing_of(cx, wanted).await.is_some_and(|missing| missing.is_empty())
     }
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Images {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Images {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let wanted = self.wanted().await?;
         Ok(if self.loaded.get() || self.all_there(cx, &wanted).await {
             Doneness::Done(format!("{} images are on the way", wanted.len()))
@@ -79,7 +79,7 @@ impl Task<Cx> for Images {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let mut archives = Vec::new();
         for bundle in &self.given.bundles {
             archives.extend(unbundle::archives(cx, bundle).await?);

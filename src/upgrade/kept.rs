@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::cluster::brokers;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::event::counted;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::End;
@@ -42,7 +42,7 @@ pub type Before = Rc<RefCell<Option<Contents>>>;
 ///
 /// # Errors
 /// [`LOST`]; `KS-SMOKE-*` where the brokers cannot be asked.
-pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
+pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
     cx.synced(&brokers::KINDS).await;
     let now = look(cx).await?;
     let told = now.told();
@@ -56,12 +56,12 @@ pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
         failure
-            .hint(format!("see what the brokers report: {}", cx.settings.target.kstrim("diagnose")))
+            .hint(format!("see what the brokers report: {}", cx.target.kstrim("diagnose")))
             .hint("if somebody deleted it meanwhile: run the same command again, it goes on from here"),
     ))
 }
 
-async fn look(cx: &Cx) -> Result<Contents> {
+async fn look(cx: &Session) -> Result<Contents> {
     let brokers = brokers::Brokers::of(cx)?;
     let deadline = Instant::now() + LOOK;
     let look = async { contents(&mut brokers.client(deadline).await?, deadline).await };
@@ -70,7 +70,7 @@ async fn look(cx: &Cx) -> Result<Contents> {
         Box::new(
             Failure::new(crate::errors::SMOKE_CONNECT, Kind::Smoke, message)
                 .because(e)
-                .hint(format!("see what the broker reports: {}", cx.settings.target.kstrim("status"))),
+                .hint(format!("see what the broker reports: {}", cx.target.kstrim("status"))),
         )
     })
 }

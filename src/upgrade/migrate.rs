@@ -14,7 +14,7 @@ use super::rule::Rule;
 use super::settled::{self, KINDS};
 use super::state::{items, rule};
 use crate::catalogue::Mode;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{change, installation};
 use crate::cluster::{ownership, refusals};
@@ -28,7 +28,7 @@ use crate::kube::strimzi::PAUSE;
 use crate::kube::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 use crate::manifest::render::{CLUSTER_LABEL, CONTROLLER, MIGRATED};
-use crate::quickstart::kafka;
+use crate::quickstart::context::Context;
 
 /// Whether the operator looks at node pools.
 pub(super) const NODE_POOLS: &str = "strimzi.io/node-pools";
@@ -92,7 +92,7 @@ impl Migrate {
     }
 
     /// Whether everything is asked for.
-    fn asked(&self, cx: &Cx, kafka: &Value, pools: &[Value]) -> bool {
+    fn asked(&self, cx: &Context, kafka: &Value, pools: &[Value]) -> bool {
         let (name, value) = self.part.asks();
         annotation(kafka, name) == value
             && annotation(kafka, PAUSED).is_empty()
@@ -100,7 +100,7 @@ impl Migrate {
     }
 
     /// The node pool that is missing.
-    fn pool(&self, cx: &Cx, kafka: &Value, pools: &[Value]) -> Option<Value> {
+    fn pool(&self, cx: &Context, kafka: &Value, pools: &[Value]) -> Option<Value> {
         let part = if self.part == Part::Pools { "/spec/kafka" } else { "/spec/zookeeper" };
         let (name, role) = match self.part {
             Part::Pools if annotation(kafka, NODE_POOLS) != "enabled" => (MIGRATED, "broker"),
@@ -131,12 +131,12 @@ impl Migrate {
     }
 
     /// Create a node pool. One of that name that is not ours is a refusal.
-    async fn create(&self, cx: &Cx, pool: Value) -> Result<()> {
+    async fn create(&self, cx: &Context, pool: Value) -> Result<()> {
         let object = Object::new(pool).map_err(|why| {
             Box::new(Failure::new(refusals::POOL, Kind::Task, format!("the new node pool {why}")))
         })?;
         let path = ObservedKind::KafkaNodePool.path(cx.api_version(), Some(cx.namespace()));
-        for object in kafka::labelled(cx, vec![object]) {
+        for object in cx.labelled(vec![object]) {
             let created =
                 change::create(&cx.kubectl, &path, object.value()).await.map_err(|e| self.failed(cx, &e))?;
             if created.is_none() {
@@ -151,7 +151,7 @@ impl Migrate {
 
     /// Wait for the operator to report that it has paused: a reconciliation that began earlier may still list the node
     /// pools.
-    async fn paused(&self, cx: &Cx) {
+    async fn paused(&self, cx: &Context) {
         let end = Instant::now() + PAUSES;
         while Instant::now() < end {
             let snapshot = cx.store.snapshot();
@@ -162,12 +162,12 @@ impl Migrate {
         }
     }
 
-    fn failed(&self, cx: &Cx, error: &ApiError) -> Box<Failure> {
+    fn failed(&self, cx: &Context, error: &ApiError) -> Box<Failure> {
         ownership::api_failure(cx, DOING, error)
     }
 
     /// Warn once about ZooKeeper's volumes, which are kept when it is gone.
-    fn warn_of_volumes(&self, cx: &Cx, snapshot: &Snapshot) {
+    fn warn_of_volumes(&self, cx: &Context, snapshot: &Snapshot) {
         let of = format!("{}-zookeeper", cx.cluster());
         let mine = |c: &crate::kube::pod::Claim<'_>| {
             c.cluster() == Some(cx.cluster()) && c.0.label("strimzi.io/name") == Some(of.as_str())
@@ -186,8 +186,8 @@ impl Migrate {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Migrate {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Migrate {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending("the Kafka is not there".into()));
@@ -226,7 +226,7 @@ impl Task<Cx> for Migrate {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let snapshot = cx.store.snapshot();
         let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else { return Ok(()) };
         let (json, pools) = (kafka.0.json(), pools(&snapshot, cx));
@@ -267,7 +267,7 @@ impl Task<Cx> for Migrate {
         Ok(())
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 }
@@ -290,13 +290,13 @@ fn annotations(all: Value) -> Value {
 }
 
 /// The Kafka's node pools.
-fn pools(snapshot: &Snapshot, cx: &Cx) -> Vec<Value> {
+fn pools(snapshot: &Snapshot, cx: &Session) -> Vec<Value> {
     let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
     mine.filter(|pool| !pool.0.deleting()).map(|pool| pool.0.json().clone()).collect()
 }
 
 /// Change the live Kafka, which has to be ours.
-async fn patch(cx: &Cx, mut make: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+async fn patch(cx: &Session, mut make: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let make = |kafka: &Kafka<'_>| make(kafka.0.json());
     ownership::change_kafka(cx, false, None, DOING, make).await.map(drop)
 }
@@ -329,7 +329,7 @@ pub fn left(kafka: &Value) -> bool {
 ///
 /// # Errors
 /// `KS-KUBECTL-*`, `KS-API-*`.
-pub async fn leave(cx: &Cx) -> Result<()> {
+pub async fn leave(cx: &Session) -> Result<()> {
     patch(cx, leftovers).await
 }
 
@@ -345,7 +345,7 @@ pub fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
 ///
 /// # Errors
 /// [`super::path::NO_PATH`] with the rule; `KS-POOL-TAKEN`, `KS-POOL-FOREIGN`.
-pub async fn possible(cx: &Cx, state: &State, kafka: &Value) -> Result<()> {
+pub async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let pools = items(cx, &format!("{group}/kafkanodepools")).await?;
     let needed = |pool: &&Value| {
@@ -383,13 +383,13 @@ pub async fn possible(cx: &Cx, state: &State, kafka: &Value) -> Result<()> {
 }
 
 /// The command that deletes the Kafka's volume claims with one more label.
-fn delete_claims(cx: &Cx, label: &str) -> CommandLine {
+fn delete_claims(cx: &Session, label: &str) -> CommandLine {
     let selector = format!("{CLUSTER_LABEL}={},{label}", cx.cluster());
-    cx.settings.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector)
+    cx.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector)
 }
 
 /// Refuse a node pool whose name the migration needs, unless it is ours and this Kafka's.
-fn free(cx: &Cx, pool: &Value) -> Result<()> {
+fn free(cx: &Session, pool: &Value) -> Result<()> {
     let (name, owner) = (installation::name(pool), text(pool, "/metadata/labels/strimzi.io~1cluster"));
     let cause = "a namespace has one pool of a name, and the migration to KRaft needs this one";
     if owner != cx.cluster() {

@@ -8,7 +8,6 @@ use super::settled::{self, KINDS};
 use super::shape;
 use crate::catalogue::{self, Mode, broker};
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
 use crate::cluster::wait::Waiter;
 use crate::component;
 use crate::engine::task::{Doneness, Task, Wait};
@@ -20,6 +19,7 @@ use crate::manifest::label::DIGEST;
 use crate::manifest::render::{self, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{Version, plain};
+use crate::quickstart::context::Context;
 use crate::quickstart::{components as beside, kafka};
 
 /// The task.
@@ -47,7 +47,7 @@ impl Resources {
         self
     }
 
-    fn applied(&self, cx: &Cx, kafka: &Value, wanted: &[Object]) -> bool {
+    fn applied(&self, cx: &Context, kafka: &Value, wanted: &[Object]) -> bool {
         let version = kafka.pointer("/spec/kafka/version").map(plain) == Some(cx.choice.kafka.to_string());
         if !self.whole {
             return version;
@@ -60,7 +60,7 @@ impl Resources {
     }
 
     /// What is applied: the release's resources over the live ones.
-    fn over(&self, cx: &Cx, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
+    fn over(&self, cx: &Context, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
         let mode = cx.preset().mode();
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.json().clone());
         let old = kafka.as_ref().and_then(|kafka| before(cx, kafka)).unwrap_or_default();
@@ -132,10 +132,10 @@ pub fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
 }
 
 /// What kstrim made the live resources of, as far as they tell: the rendering of their release.
-fn before(cx: &Cx, kafka: &Value) -> Option<Vec<Object>> {
+fn before(cx: &Context, kafka: &Value) -> Option<Vec<Object>> {
     let release = catalogue::find(&ownership::release(kafka)?.parse().ok()?)?;
     let version = plain(kafka.pointer("/spec/kafka/version")?).parse().ok()?;
-    let target = &cx.settings.target;
+    let target = &cx.target;
     render::kafka(&RenderInput {
         release,
         kafka: &version,
@@ -151,8 +151,8 @@ fn before(cx: &Cx, kafka: &Value) -> Option<Vec<Object>> {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Resources {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Resources {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let wanted = kafka::wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
@@ -165,7 +165,7 @@ impl Task<Cx> for Resources {
         settled::look(cx, &self.waiter, true).await
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let snapshot = cx.store.snapshot();
         let wanted = kafka::wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
@@ -183,7 +183,7 @@ impl Task<Cx> for Resources {
         Ok(())
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 }

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::cluster::rollout::rolling;
-use crate::cluster::session::Cx;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::Result;
 use crate::kube::Kind;
+use crate::quickstart::context::Context;
 
 /// What is looked at while brokers are rolled.
 pub const KINDS: [Kind; 6] =
@@ -38,17 +38,17 @@ impl Settled {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Settled {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Settled {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         look(cx, &self.waiter, self.by_release).await
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
+    async fn run(&self, _: &Context) -> Result<()> {
         self.waiter.changed_now();
         Ok(())
     }
 
-    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
         Some(&self.waiter)
     }
 }
@@ -57,7 +57,7 @@ impl Task<Cx> for Settled {
 ///
 /// # Errors
 /// The cause that makes waiting vain.
-pub async fn look(cx: &Cx, waiter: &Waiter, by_release: bool) -> Result<Doneness> {
+pub async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Result<Doneness> {
     let snapshot = cx.synced(&KINDS).await;
     let done = waiter.look(cx, &snapshot, ready::kafka).await?;
     if !matches!(done, Doneness::Done(_)) {
@@ -81,7 +81,7 @@ pub async fn look(cx: &Cx, waiter: &Waiter, by_release: bool) -> Result<Doneness
 }
 
 /// The images that the brokers' pods ask for. Their status may name another tag of the same image.
-fn images(cx: &Cx, snapshot: &crate::kube::Snapshot) -> Vec<String> {
+fn images(cx: &Context, snapshot: &crate::kube::Snapshot) -> Vec<String> {
     let nodes = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
     let containers =
         nodes.filter_map(|p| p.0.json().pointer("/spec/containers")?.as_array().cloned()).flatten();
@@ -89,7 +89,7 @@ fn images(cx: &Cx, snapshot: &crate::kube::Snapshot) -> Vec<String> {
 }
 
 /// What tells that the operator of this release has not been through yet.
-fn behind(cx: &Cx, kafka: &Value, images: &[String]) -> Option<String> {
+fn behind(cx: &Context, kafka: &Value, images: &[String]) -> Option<String> {
     let status = |name: &str| kafka.pointer(&format!("/status/{name}")).and_then(Value::as_str);
     let (release, version) = (cx.choice.release.version.to_string(), cx.choice.kafka.to_string());
     // Both came with a later release than 0.30, and are believed where they are.

@@ -9,7 +9,7 @@ use super::shape::Shape;
 use crate::catalogue::{Mode, Release};
 use crate::cluster::definitions;
 use crate::cluster::installation;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{operators, ownership, refusals};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object;
@@ -43,7 +43,7 @@ pub struct Found {
 ///
 /// # Errors
 /// `KS-*-FOREIGN` for what kstrim did not make, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
-pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
+pub async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
     ours(cx, kafka, refusals::KAFKA, &here(&format!("the Kafka {}", cx.cluster())))?;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), OPERATOR);
@@ -148,7 +148,7 @@ fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
     }
 }
 
-fn ours(cx: &Cx, object: &Value, id: crate::failure::Id, what: &str) -> Result<()> {
+fn ours(cx: &Session, object: &Value, id: crate::failure::Id, what: &str) -> Result<()> {
     if cx.owns(object) {
         return Ok(());
     }
@@ -161,7 +161,7 @@ fn ours(cx: &Cx, object: &Value, id: crate::failure::Id, what: &str) -> Result<(
     ))
 }
 
-async fn kubernetes(cx: &Cx) -> Option<crate::names::Minor> {
+async fn kubernetes(cx: &Session) -> Option<crate::names::Minor> {
     let version: Value = serde_json::from_str(&cx.kubectl.raw("/version").await.ok()?).ok()?;
     let version: KubernetesVersion = text(&version, "/gitVersion").split(['+', '-']).next()?.parse().ok()?;
     Some(version.minor())
@@ -172,7 +172,7 @@ async fn kubernetes(cx: &Cx) -> Option<crate::names::Minor> {
 ///
 /// # Errors
 /// [`path::NO_PATH`] with the rule.
-pub async fn alone(cx: &Cx, found: &Found, target: &Version) -> Result<()> {
+pub async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
     let all = items(cx, &format!("{group}/kafkas")).await?;
     let other = all.iter().find(|k| {
@@ -198,7 +198,7 @@ pub async fn alone(cx: &Cx, found: &Found, target: &Version) -> Result<()> {
             Err(rule(Rule::AclOperations, Kind::Prerequisite, message)
                 .hint(format!(
                     "write `operations: [...]` in its place: {}",
-                    cx.settings.target.kubectl("edit kafkauser").arg(name).arg("-n").arg(cx.namespace())
+                    cx.target.kubectl("edit kafkauser").arg(name).arg("-n").arg(cx.namespace())
                 ))
                 .into())
         }
@@ -215,7 +215,7 @@ pub(super) fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
 ///
 /// # Errors
 /// `KS-KUBECTL-*`.
-pub async fn items(cx: &Cx, path: &str) -> Result<Vec<Value>> {
+pub async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
     let found = cx
         .kubectl
         .find(path)

@@ -14,12 +14,13 @@ use super::settled::Settled;
 use super::state::Found;
 use super::versions::{Keep, Versions};
 use crate::catalogue::Choice;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::component;
 use crate::config::Settings;
 use crate::engine::task::{Doneness, Job, Spec, Task};
 use crate::failure::Result;
 use crate::quickstart::components::ComponentTask;
+use crate::quickstart::context::Context;
 use crate::quickstart::{crds, operator, smoke, topic};
 use async_trait::async_trait;
 
@@ -31,8 +32,8 @@ struct Proof {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Proof {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Proof {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         Ok(match (self.smoke.check(cx).await?, &*self.kept.borrow()) {
             (Doneness::Done(said), Some(kept)) => Doneness::Done(format!("{said}; {kept}")),
             (Doneness::Done(_), None) => Doneness::Pending("looking at what is in Kafka".into()),
@@ -40,7 +41,7 @@ impl Task<Cx> for Proof {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         self.smoke.run(cx).await?;
         let kept = kept::verify(cx, &self.before).await?;
         *self.kept.borrow_mut() = Some(kept);
@@ -51,7 +52,7 @@ impl Task<Cx> for Proof {
 /// What the steps share.
 pub struct Way<'a> {
     /// The context the Kafka was found with.
-    pub cx: &'a Cx,
+    pub cx: &'a Session,
     /// What runs.
     pub found: &'a Found,
     /// Settings of a release, and what belongs to it.
@@ -163,9 +164,9 @@ impl Way<'_> {
         Ok(line.jobs)
     }
 
-    fn context(&self, stop: &Stop, line: &Line) -> Result<Rc<Cx>> {
+    fn context(&self, stop: &Stop, line: &Line) -> Result<Rc<Context>> {
         let (settings, choice) = (self.choose)(stop)?;
-        let cx = Rc::new(self.cx.beside(settings, choice, self.cx.emit.clone()));
+        let cx = Rc::new(Context::for_release(self.cx, settings, choice));
         // What is installed has its images already.
         if stop.release.version != self.found.state.release.version || stop.kafka != self.found.state.kafka {
             line.contexts.borrow_mut().push(cx.clone());
@@ -187,11 +188,11 @@ struct Line {
 impl Line {
     fn push(
         &mut self,
-        cx: &Rc<Cx>,
+        cx: &Rc<Context>,
         id: impl Into<String>,
         title: impl Into<String>,
         minutes: u64,
-        task: impl Task<Cx> + 'static,
+        task: impl Task<Context> + 'static,
     ) {
         let needs: Vec<&str> = self.jobs.last().iter().map(|job| job.spec.id.as_str()).collect();
         let spec = Spec::new(id, title, &needs, minutes);
@@ -199,7 +200,7 @@ impl Line {
     }
 
     /// The resources of what kstrim made beside the Kafka, as the context's release has them.
-    fn components(&mut self, cx: &Rc<Cx>) {
+    fn components(&mut self, cx: &Rc<Context>) {
         let own = cx.settings.with.iter().map(|name| component::of(*name)).filter(|c| c.kind().is_some());
         for component in own {
             let name = component.name;
@@ -213,13 +214,13 @@ impl Line {
     }
 
     /// Nothing that names a version which goes.
-    fn versions(&mut self, cx: &Rc<Cx>, keep: Keep) {
+    fn versions(&mut self, cx: &Rc<Context>, keep: Keep) {
         let id = format!("versions-{}", cx.choice.release.version);
         self.push(cx, id, "Versions of Strimzi's resources that go", 15, Versions::new(keep));
     }
 
     /// Messages there and back.
-    fn prove(&mut self, cx: &Rc<Cx>) {
+    fn prove(&mut self, cx: &Rc<Context>) {
         self.proofs += 1;
         let (id, title) = (format!("smoke-{}", self.proofs), format!("Smoke test {}", self.proofs));
         let proof =

@@ -18,7 +18,6 @@ use super::managed;
 use super::state::{GROUPS, items};
 use crate::cluster::definitions;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
 use crate::cluster::{change, installation};
 use crate::engine::task::{Doneness, Task};
 use crate::event::Unit;
@@ -26,6 +25,7 @@ use crate::failure::Result;
 use crate::kube::object::text;
 use crate::manifest::Object;
 use crate::manifest::label::DIGEST;
+use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 
 /// Objects that are written at the same time.
@@ -79,7 +79,7 @@ impl Versions {
     }
 
     /// The definitions that there are now.
-    async fn kinds(&self, cx: &Cx) -> Result<Vec<Kind>> {
+    async fn kinds(&self, cx: &Context) -> Result<Vec<Kind>> {
         let live = definitions::list(cx).await?;
         let live = live.iter().filter(|c| GROUPS.contains(&text(c, "/spec/group")) && cx.owns(c));
         let wanted = match self.keep {
@@ -90,7 +90,7 @@ impl Versions {
     }
 
     /// The release's definitions, and the versions that go, which are no longer served.
-    async fn without_service(&self, cx: &Cx, kinds: &[Kind]) -> Result<Vec<Object>> {
+    async fn without_service(&self, cx: &Context, kinds: &[Kind]) -> Result<Vec<Object>> {
         let mut all = sources::install(cx).await?.phases.crds.clone();
         all.retain_mut(|object| {
             let Some(kind) = kinds.iter().find(|k| named(k, object) && !k.goes.is_empty()) else {
@@ -113,7 +113,7 @@ impl Versions {
     }
 
     /// Wait until nobody can write in the versions that go.
-    async fn refused(&self, cx: &Cx, kinds: &[Kind]) -> Result<()> {
+    async fn refused(&self, cx: &Context, kinds: &[Kind]) -> Result<()> {
         for kind in kinds {
             for version in &kind.goes {
                 let path = format!("{}?limit=1", kind.path(&version.name));
@@ -126,7 +126,7 @@ impl Versions {
     }
 
     /// Every object with an entry of a version that does not stay.
-    async fn stale<'a>(&self, cx: &Cx, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
+    async fn stale<'a>(&self, cx: &Context, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
         let mut all = Vec::new();
         for kind in kinds {
             let found = items(cx, &kind.path(&kind.stored)).await?.into_iter();
@@ -136,7 +136,7 @@ impl Versions {
     }
 
     /// Move the entries of one object, unless it has changed or gone: then it is looked at again.
-    async fn write(&self, cx: &Cx, kind: &Kind, mut object: Value) -> Result<()> {
+    async fn write(&self, cx: &Context, kind: &Kind, mut object: Value) -> Result<()> {
         let Some(moved) = managed::moved(&object, &kind.group, &kind.stays(), &kind.stored) else {
             return Ok(());
         };
@@ -154,14 +154,14 @@ impl Versions {
         replaced.map(drop).map_err(|e| self.failed(cx, &e))
     }
 
-    fn failed(&self, cx: &Cx, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
+    fn failed(&self, cx: &Context, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
         ownership::api_failure(cx, "retire an old version of Strimzi's resources", error)
     }
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Versions {
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+impl Task<Context> for Versions {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
         let kinds = self.kinds(cx).await?;
         let served: BTreeSet<&str> =
             kinds.iter().flat_map(|k| &k.goes).filter(|v| v.served).map(|v| v.name.as_str()).collect();
@@ -177,7 +177,7 @@ impl Task<Cx> for Versions {
         })
     }
 
-    async fn run(&self, cx: &Cx) -> Result<()> {
+    async fn run(&self, cx: &Context) -> Result<()> {
         let kinds = self.kinds(cx).await?;
         if kinds.iter().flat_map(|k| &k.goes).any(|v| v.served) {
             let definitions = self.without_service(cx, &kinds).await?;

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::cluster::listener;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cmd::living;
 use crate::failure::Result;
 use crate::kube::Snapshot;
@@ -44,7 +44,7 @@ impl Drop for Task {
 
 /// The forwards of a cluster. They end when this is dropped.
 pub struct Forwards {
-    cx: Rc<Cx>,
+    cx: Rc<Session>,
     inside: u16,
     tasks: RefCell<BTreeMap<i32, Task>>,
     state: Rc<RefCell<State>>,
@@ -53,7 +53,7 @@ pub struct Forwards {
 
 impl Forwards {
     /// Begin one for each broker: from its local port to the port `inside` of its pod.
-    pub fn open(cx: Rc<Cx>, inside: u16, ports: &BTreeMap<i32, u16>) -> Self {
+    pub fn open(cx: Rc<Session>, inside: u16, ports: &BTreeMap<i32, u16>) -> Self {
         let made = Self {
             cx,
             inside,
@@ -118,7 +118,7 @@ impl Forwards {
 
 /// One broker's.
 struct One {
-    cx: Rc<Cx>,
+    cx: Rc<Session>,
     id: i32,
     port: u16,
     inside: u16,
@@ -211,7 +211,7 @@ impl One {
 }
 
 /// The present run of a broker, and whether it serves. A pod that is being deleted is none.
-fn life(cx: &Cx, snapshot: &Snapshot, id: i32) -> Option<(Life, bool)> {
+fn life(cx: &Session, snapshot: &Snapshot, id: i32) -> Option<(Life, bool)> {
     let ending = format!("-{id}");
     let mine = |p: &crate::kube::pod::Pod<'_>| {
         p.is_kafka_node_of(cx.cluster()) && p.0.name().ends_with(&ending) && !p.0.deleting()

@@ -8,7 +8,7 @@ use super::{PLURAL, Topic, all, in_kafka, one};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
@@ -18,7 +18,6 @@ use crate::kube::Kind as ObservedKind;
 use crate::kube::kafka::Entity;
 use crate::manifest::{Object, render};
 use crate::names;
-use crate::quickstart::kafka;
 use crate::quickstart::topic::RESOURCE_TAKEN;
 
 /// The name would not be told from another topic's.
@@ -42,8 +41,8 @@ pub(super) const KINDS: [ObservedKind; 6] = [
 
 pub(super) async fn run(global: &Global, args: &TopicCreate) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
-    living::task(global, "topic", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &args.topic).await?;
+    living::task(global, "topic", title, args.output, async |invocation| {
+        let living = living::open_to_change(invocation, global).await?;
         let done = create(&living, args).await;
         living.cx.stop_observing();
         done
@@ -61,7 +60,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let as_wanted = Topic::of(wanted.value(), true);
     if let Ok((there, _)) = one(&args.topic, &known, living) {
         // Somebody may have given it a name of their own.
-        cx.topic_resource.replace(Some(there.resource.clone()));
+        cx.waiting.topic.replace(Some(there.resource.clone()));
         differs(there, &as_wanted, cx)?;
         if there.ready {
             return Ok(format!("topic {} is there already", args.topic));
@@ -76,7 +75,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         }
         not_in_kafka(living, args).await?;
         let collection = living::path(cx, PLURAL, None);
-        let object = &kafka::labelled(cx, vec![wanted])[0];
+        let object = &cx.labelled(vec![wanted])[0];
         let created = change::create(&cx.kubectl, &collection, object.value()).await;
         if created.map_err(|e| ownership::api_failure(cx, "create the topic", &e))?.is_none() {
             return Err(of_another(living, &as_wanted.resource).await?);
@@ -85,7 +84,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     // Listed after the apply: nothing older than it is looked at.
     cx.synced(&KINDS).await;
     let waiter = Waiter::new(Scope::Topic, "the topic cannot be made");
-    let look = async |snapshot: &crate::kube::Snapshot| waiter.look(cx, snapshot, ready::topic).await;
+    let look = async |snapshot: &crate::kube::Snapshot| waiter.look(&**cx, snapshot, ready::topic).await;
     living::wait(cx, args.timeout, look, || {
         let cause = waiter.timed_out(cx, args.timeout);
         let mut failure = Failure::new(LATE, Kind::Timeout, format!("topic {} is not there yet", args.topic));
@@ -126,7 +125,7 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     if in_kafka(cx, &args.topic).await != Some(true) {
         return Ok(());
     }
-    let target = &cx.settings.target;
+    let target = &cx.target;
     let message = format!("Kafka has the topic {} already, without a KafkaTopic", args.topic);
     Err(Box::new(
         Failure::new(EXISTS, Kind::Usage, message)
@@ -144,7 +143,7 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
         return Ok(replicas);
     }
     let cx = &living.cx;
-    let target = &cx.settings.target;
+    let target = &cx.target;
     let failure = Failure::new(
         REPLICATION,
         Kind::Usage,
@@ -163,8 +162,8 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
     ))
 }
 
-fn wanted(cx: &Cx, args: &TopicCreate, replicas: u32) -> Object {
-    let target = &cx.settings.target;
+fn wanted(cx: &Session, args: &TopicCreate, replicas: u32) -> Object {
+    let target = &cx.target;
     let release = cx.choice.release;
     let (namespace, cluster) = (&target.namespace, &target.cluster);
     let mut object = render::topic(release, namespace, cluster, &args.topic, args.partitions, replicas);
@@ -175,7 +174,7 @@ fn wanted(cx: &Cx, args: &TopicCreate, replicas: u32) -> Object {
 }
 
 /// Refuse a topic that is there and is not what is asked for.
-fn differs(there: &Topic, wanted: &Topic, cx: &Cx) -> Result<()> {
+fn differs(there: &Topic, wanted: &Topic, cx: &Session) -> Result<()> {
     let mut lines = Vec::new();
     let mut numbers = |what: &str, has: Option<i64>, asked: Option<i64>| {
         if has.is_some() && has != asked {
@@ -193,7 +192,7 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Cx) -> Result<()> {
             lines.push(format!("{key}: it has {has}, {} was asked for", asked.unwrap_or_default()));
         }
     }
-    let target = &cx.settings.target;
+    let target = &cx.target;
     let see = target.kstrim("topic describe").arg(&there.topic).to_string();
     living::as_asked(
         cx,

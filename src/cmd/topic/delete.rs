@@ -24,8 +24,8 @@ use crate::errors::TOPIC_STUCK as STUCK;
 
 pub(super) async fn run(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
-    living::task(global, "topic", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &args.topic).await?;
+    living::task(global, "topic", title, args.output, async |invocation| {
+        let living = living::open_to_change(invocation, global).await?;
         let done = delete(&living, args).await;
         living.cx.stop_observing();
         done
@@ -68,7 +68,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
 async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Value) -> Result<()> {
     let (cx, resource, json) = (&living.cx, &topic.resource, Object::new(object.clone()));
     let view = KafkaTopic(&json);
-    let of_resource = |verb: &'static str| cx.settings.target.kubectl(verb).arg("kafkatopic").arg(resource);
+    let of_resource = |verb: &'static str| cx.target.kubectl(verb).arg("kafkatopic").arg(resource);
     let failure = if view.unmanaged() {
         let again = of_resource("annotate").arg(format!("{MANAGED}-")).arg("-n").arg(cx.namespace());
         let message =

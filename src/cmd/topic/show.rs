@@ -39,7 +39,7 @@ struct Described {
 }
 
 pub(super) async fn list(global: &Global, args: &TopicList) -> Result<ExitCode> {
-    living::reading(global, &crate::cmd::default_topic(), async |living| {
+    living::reading(global, async |living| {
         let mut topics: Vec<Topic> = all(&living).await?.into_iter().map(|(topic, _)| topic).collect();
         topics.retain(|t| args.internal_topics || !is_internal_topic(&t.topic));
         crate::cmd::print(&match args.output {
@@ -71,7 +71,7 @@ fn table(topics: &[Topic]) -> String {
 }
 
 pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<ExitCode> {
-    living::reading(global, &args.topic, async |living| {
+    living::reading(global, async |living| {
         let known = all(&living).await?;
         let (topic, _) = one(&args.topic, &known, &living)?;
         let live = match live(&living, &args.topic).await {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{FOR_GOOD, LATE, PLURAL, User, all, kept_from, prepare};
 use crate::cli::{self, Global, UserCreate};
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::cluster::{change, listener};
 use crate::cluster::{ownership, refusals, wait};
 use crate::cmd::living::{self, Living};
@@ -19,7 +19,6 @@ use crate::kube::strimzi::KafkaUser;
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
-use crate::quickstart::kafka;
 
 /// The user is there with other settings.
 use crate::errors::USER_EXISTS as EXISTS;
@@ -30,8 +29,8 @@ use crate::errors::USER_TAKEN as TAKEN;
 
 pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
-    living::task(global, "user", title, args.output, async |session| {
-        let living = living::open_to_change(session, global, &crate::cmd::default_topic()).await?;
+    living::task(global, "user", title, args.output, async |invocation| {
+        let living = living::open_to_change(invocation, global).await?;
         let done = create(&living, args).await;
         living.cx.stop_observing();
         done
@@ -53,8 +52,8 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     refuse_ignored_rules(living, args)?;
     let wanted = resource::user(&UserInput {
         release: cx.choice.release,
-        namespace: &cx.settings.target.namespace,
-        cluster: &cx.settings.target.cluster,
+        namespace: &cx.target.namespace,
+        cluster: &cx.target.cluster,
         user: &args.user,
         authentication,
         acls: &args.acls,
@@ -93,7 +92,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     if there.is_none() {
         secret_is_free(living, args).await?;
         let collection = living::path(cx, PLURAL, None);
-        let object = &kafka::labelled(cx, vec![wanted])[0];
+        let object = &cx.labelled(vec![wanted])[0];
         let created = change::create(&cx.kubectl, &collection, object.value()).await;
         if created.map_err(|e| ownership::api_failure(cx, "create the user", &e))?.is_none() {
             return Err(of_another(living, args).await?);
@@ -118,13 +117,13 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     if let Err(failure) = done.await {
         let mut failure = crate::cmd::topic::with_cause(cx, failure).await;
         if failure.kind == Kind::Timeout && failure.hints.is_empty() {
-            let log = cx.settings.target.kubectl("logs -c user-operator -n").arg(cx.namespace());
+            let log = cx.target.kubectl("logs -c user-operator -n").arg(cx.namespace());
             let log = log.arg(format!("deployment/{}-entity-operator", cx.cluster()));
             failure.hints.push(format!("its operator's log: {log}"));
         }
         return Err(failure);
     }
-    let target = &cx.settings.target;
+    let target = &cx.target;
     Ok(format!(
         "user {name} is there; its client's configuration: {}",
         target.kstrim("user show").arg(name).args(["--export", "DIR"])
@@ -190,7 +189,7 @@ fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
 /// the operator; a listener may come later.
 fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result<()> {
     let cx = &living.cx;
-    let target = &cx.settings.target;
+    let target = &cx.target;
     if !args.acls.is_empty() && living.kafka().authorization().is_none() {
         return Err(Box::new(
             Failure::new(
@@ -217,7 +216,7 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
 }
 
 /// Refuse a user that is there and is not what is asked for.
-fn differs(there: &Value, wanted: &Object, cx: &Cx) -> Result<()> {
+fn differs(there: &Value, wanted: &Object, cx: &Session) -> Result<()> {
     let (has, asked) = (User::of(there, true), User::of(wanted.value(), true));
     let mut lines = Vec::new();
     if has.authentication != asked.authentication {
@@ -232,7 +231,7 @@ fn differs(there: &Value, wanted: &Object, cx: &Cx) -> Result<()> {
     if asked.quotas.iter().any(|(name, limit)| has.quotas.get(name) != Some(limit)) {
         lines.push("its quotas are others".into());
     }
-    let target = &cx.settings.target;
+    let target = &cx.target;
     let see = target.kstrim("user show").arg(&has.user).to_string();
     living::as_asked(cx, EXISTS, &format!("the user {}", has.user), lines, &see, (PLURAL, &has.user))
 }
@@ -242,7 +241,7 @@ fn listed(rules: &[String]) -> String {
 }
 
 /// Judge one look at it.
-fn look(cx: &Cx, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
+fn look(cx: &Session, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
     let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
         return Ok(Doneness::Pending(format!("user {name}: not there yet")));
     };

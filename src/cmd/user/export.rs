@@ -83,7 +83,7 @@ pub(in crate::cmd) async fn cluster_ca(living: &Living) -> Result<String> {
 /// The failure for a user that no listener takes.
 pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authentication) -> Box<Failure> {
     let cx = &living.cx;
-    let target = &cx.settings.target;
+    let target = &cx.target;
     Box::new(
         Failure::new(
             NO_LISTENER,

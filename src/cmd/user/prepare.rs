@@ -55,7 +55,7 @@ pub(super) async fn kafka(
     });
     changed.await?;
     cx.synced(&KINDS).await;
-    let look = async |snapshot: &Snapshot| waiter.look(cx, snapshot, ready::kafka).await;
+    let look = async |snapshot: &Snapshot| waiter.look(&**cx, snapshot, ready::kafka).await;
     living::wait(cx, limit, look, || {
         let cause = waiter.timed_out(cx, limit);
         let message = format!("the Kafka {} has not taken up the change yet", cx.cluster());

@@ -26,7 +26,7 @@ struct Shown {
 }
 
 pub(super) async fn list(global: &Global, args: &UserList) -> Result<ExitCode> {
-    living::reading(global, &crate::cmd::default_topic(), async |living| {
+    living::reading(global, async |living| {
         let users: Vec<User> = all(&living).await?.into_iter().map(|(user, _)| user).collect();
         crate::cmd::print(&match args.output {
             Format::Json => crate::cmd::json(&users),
@@ -53,7 +53,7 @@ fn table(users: &[User]) -> String {
 }
 
 pub(super) async fn show(global: &Global, args: &UserShow) -> Result<ExitCode> {
-    living::reading(global, &crate::cmd::default_topic(), async |living| {
+    living::reading(global, async |living| {
         let (user, _) = one(&living, &args.user).await?;
         let bootstrap = export::bootstrap(&living.kafka(), &user);
         let mut shown = Shown { user, bootstrap, exported: Vec::new(), secrets: None };

@@ -1,5 +1,6 @@
 //! Messages through Connect and MirrorMaker 2.
 
+use crate::cluster::component_test::component_input;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::{LOST, Seen, Trial};
 use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
 use crate::cluster::ownership;
-use crate::cluster::session::Cx;
+use crate::cluster::session::Session;
 use crate::component as table;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
@@ -21,7 +22,6 @@ use crate::kafka::fetch::Entry;
 use crate::kafka::produce::Message;
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{PROOF_TOPICS, proof_connectors};
-use crate::quickstart::{components as beside, kafka};
 
 /// How many messages go through each.
 pub(super) const COUNT: usize = 10;
@@ -213,7 +213,7 @@ pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
 }
 
 /// Delete the connectors of the test, but none that somebody else has replaced them with.
-async fn remove(cx: &Cx, names: &[String]) -> Result<()> {
+async fn remove(cx: &Session, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let failed = |e| ownership::api_failure(cx, "delete the connectors", &e);
@@ -232,13 +232,13 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
     let cx = trial.cx;
     let [into, out] = PROOF_TOPICS;
     let mut wire = Wire::open(trial).await?;
-    let connectors = proof_connectors(&beside::input(cx), &trial.run);
+    let connectors = proof_connectors(&component_input(cx, trial.topic, false), &trial.run);
     let names: Vec<String> = connectors.iter().map(|c| c.name().to_owned()).collect();
     let tried = async {
         wire.topic(into).await?;
         wire.topic(out).await?;
         let from = wire.where_it_ends(out).await?;
-        let applied = cx.apply(&kafka::labelled(cx, connectors), false).await;
+        let applied = cx.apply(&cx.labelled(connectors), false).await;
         applied.map_err(|e| ownership::api_failure(cx, "apply the connectors", &e))?;
         cx.synced(&[ObservedKind::KafkaConnector]).await;
         let values = values(&trial.run);

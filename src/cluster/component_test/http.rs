@@ -89,7 +89,7 @@ async fn through(trial: &Trial<'_>, wire: &mut Wire<'_>) -> Result<()> {
 
 /// The exporter and the brokers: what they tell names the topic of the smoke test.
 pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
-    let label = format!("topic=\"{}\"", trial.cx.settings.topic);
+    let label = format!("topic=\"{}\"", trial.topic);
     let pods = pods(trial).await;
     if pods.is_empty() {
         return Err(wrong(trial, "it has no pod that is ready".into()));
@@ -101,10 +101,7 @@ pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
                 Ok((200, text)) => {
                     let lines = text.lines().filter(|l| !l.starts_with('#')).count();
                     if text.lines().any(|l| !l.starts_with('#') && l.contains(&label)) {
-                        return Ok((
-                            0,
-                            format!("{lines} metrics, also of topic {}", trial.cx.settings.topic),
-                        ));
+                        return Ok((0, format!("{lines} metrics, also of topic {}", trial.topic)));
                     }
                     said.push(format!("{pod} tells {lines} metrics, none with {label}"));
                 }

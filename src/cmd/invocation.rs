@@ -27,7 +27,7 @@ use crate::redact;
 use crate::report::{self, Reporter, Sinks, Talk};
 
 /// What every long verb has.
-pub struct Session {
+pub struct Invocation {
     /// Where events go.
     pub emit: Emit,
     /// Stops the run.
@@ -45,7 +45,7 @@ pub struct Session {
     clock: Instant,
     reporter: Rc<RefCell<Box<dyn Reporter>>>,
     log: Rc<RefCell<EventLog>>,
-    held: RefCell<Option<Rc<crate::cluster::session::Cx>>>,
+    held: RefCell<Option<Rc<crate::cluster::session::Session>>>,
 }
 
 /// How a verb's work ended, short of a failure before any task.
@@ -56,7 +56,7 @@ pub struct Ended {
     pub next: Option<Next>,
 }
 
-impl Session {
+impl Invocation {
     /// Set everything up and listen for signals. Must be called inside a `LocalSet`.
     pub fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
         let wanted = match mode {
@@ -95,10 +95,10 @@ impl Session {
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let held = RefCell::default();
-        let session =
+        let invocation =
             Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
-        session.listen();
-        session
+        invocation.listen();
+        invocation
     }
 
     /// Take the profile's lock, and begin the event log.
@@ -151,12 +151,12 @@ impl Session {
         });
     }
 
-    /// The run's Lease is released by [`Session::release_held`].
-    pub fn hold(&self, cx: Rc<crate::cluster::session::Cx>) {
+    /// The run's Lease is released by [`Invocation::release_held`].
+    pub fn hold(&self, cx: Rc<crate::cluster::session::Session>) {
         *self.held.borrow_mut() = Some(cx);
     }
 
-    /// Release the Lease of what was passed to [`Session::hold`].
+    /// Release the Lease of what was passed to [`Invocation::hold`].
     pub async fn release_held(&self) {
         let held = self.held.borrow_mut().take();
         if let Some(cx) = held {
@@ -165,7 +165,7 @@ impl Session {
     }
 
     /// Release the namespace's Lease that a run holds, even after an interrupt.
-    pub async fn release(&self, cx: &crate::cluster::session::Cx) {
+    pub async fn release(&self, cx: &crate::cluster::session::Session) {
         let runner: Rc<dyn crate::exec::Runner> = Rc::new(self.runner.detached());
         crate::cluster::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
     }
@@ -213,7 +213,7 @@ impl Session {
         self.verb
     }
 
-    /// Collect evidence of a failure, then as [`Session::finish`].
+    /// Collect evidence of a failure, then as [`Invocation::finish`].
     pub async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
         let evidence = if wanted { super::evidence::collect(&self, &ended).await } else { None };
         self.over(ended, evidence)

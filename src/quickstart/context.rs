@@ -1,0 +1,201 @@
+//! What the tasks of `up` share: a session, the settings of the run, and what the tasks find out for each other.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::sources;
+use crate::catalogue::Choice;
+use crate::cluster::remediation::Remedies;
+use crate::cluster::session::Session;
+use crate::config::Settings;
+use crate::exec::cancel::Cancel;
+use crate::failure::{Failure, Result};
+use crate::manifest::render::Preset;
+use crate::manifest::{Object, Phases};
+use crate::names::{ImageName, Version};
+use crate::tool::minikube_output::Listed;
+
+/// What the tasks of `up` share.
+pub struct Context {
+    session: Session,
+    /// The settings of the run.
+    pub settings: Settings,
+    /// The profile's machine.
+    pub machine: Machine,
+    /// The install manifest.
+    pub install: Install,
+}
+
+/// The profile's machine, as far as this run knows.
+pub struct Machine {
+    /// What minikube listed before anything was started.
+    pub listed: OnceCell<Listed>,
+    /// The Kubernetes that minikube is asked for, once its version is known.
+    pub kubernetes: OnceCell<Option<Version>>,
+    /// Whether the user agreed that a profile whose machine is gone is deleted and re-created.
+    pub recreate: Cell<bool>,
+    /// Whether this run has started a `minikube start`.
+    pub started: Cell<bool>,
+    /// The `minikube start` of this run, which continues after the API server answers.
+    pub start: Rc<RefCell<Start>>,
+    /// How far the machine is.
+    pub reached: watch::Sender<Reached>,
+}
+
+/// How far the cluster's machine has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Reached {
+    /// Nothing is known or it is not running.
+    #[default]
+    Down,
+    /// The node and its container runtime run; images can be loaded.
+    Up,
+    /// The API server answers.
+    Api,
+}
+
+/// The `minikube start` of a run.
+#[derive(Debug, Default)]
+pub enum Start {
+    /// There was none.
+    #[default]
+    Idle,
+    /// It is running.
+    Running,
+    /// It ended without an error.
+    Done,
+    /// It failed.
+    Failed(Box<Failure>),
+}
+
+/// The install manifest of a run: fetched while minikube starts, prepared once.
+#[derive(Default)]
+pub struct Install {
+    /// As it is applied.
+    pub prepared: tokio::sync::OnceCell<Rc<Prepared>>,
+    /// The fetch, while it continues.
+    pub fetching: RefCell<Option<Fetching>>,
+}
+
+/// A fetch that runs while other work is done; awaiting it reports its progress.
+pub type Fetching = std::pin::Pin<Box<dyn Future<Output = Result<crate::manifest::source::Install>>>>;
+
+/// The install manifest, tuned for this run.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The objects, retargeted and labelled, by phase.
+    pub phases: Phases,
+    /// Content digest of the objects as they are applied.
+    pub digest: String,
+    /// Where they came from, for people.
+    pub origin: String,
+    /// What the laptop tuning changed, a line each.
+    pub tuned: Vec<String>,
+    /// Where images come from and with what they are pulled, a line each.
+    pub from: Vec<String>,
+    /// The images that the preset runs, each once.
+    pub images: Vec<ImageName>,
+    /// The Secret that kstrim creates from a docker login. It is shown nowhere.
+    pub secret: Option<Object>,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl Context {
+    /// The context of a run with these settings.
+    pub fn new(session: Session, settings: Settings) -> Self {
+        session.waiting.topic.replace(Some(settings.topic.resource_name()));
+        Self { session, settings, machine: Machine::default(), install: Install::default() }
+    }
+
+    /// Another context of the same cluster, for another release and its settings.
+    #[must_use]
+    pub fn for_release(session: &Session, settings: Settings, choice: Choice) -> Self {
+        Self::new(session.for_release(choice), settings)
+    }
+
+    /// Kind of Kafka cluster: as asked for, or the release's default.
+    pub fn preset(&self) -> Preset {
+        self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), Preset::from)
+    }
+
+    /// Whether a `minikube start` of this run is running.
+    pub fn starting(&self) -> bool {
+        matches!(*self.machine.start.borrow(), Start::Running)
+    }
+
+    /// The failure of this run's `minikube start`, returned once.
+    ///
+    /// # Errors
+    /// That failure.
+    pub fn start_result(&self) -> Result<()> {
+        let mut start = self.machine.start.borrow_mut();
+        match std::mem::take(&mut *start) {
+            Start::Failed(failure) => Err(failure),
+            other => {
+                *start = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// The machine is this far.
+    pub fn machine_is(&self, reached: Reached) {
+        self.machine.reached.send_if_modified(|current| {
+            let further = reached > *current;
+            if further {
+                *current = reached;
+            }
+            further
+        });
+    }
+
+    /// Returns when the machine is this far, or the run is being stopped.
+    pub async fn machine_reaches(&self, reached: Reached) {
+        let mut receiver = self.machine.reached.subscribe();
+        tokio::select! {
+            // The sender lives in `self`, so waiting cannot fail.
+            _ = receiver.wait_for(|r| *r >= reached) => {}
+            // Whatever the task does next reports that the run was stopped.
+            _ = self.cancel().cancelled() => {}
+        }
+    }
+
+    fn cancel(&self) -> &Cancel {
+        &self.ownership.cancel
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            listed: OnceCell::new(),
+            kubernetes: OnceCell::new(),
+            recreate: Cell::new(false),
+            started: Cell::new(false),
+            start: Rc::default(),
+            reached: watch::channel(Reached::Down).0,
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Remedies for Context {
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    async fn operator(&self) -> Result<Option<Vec<Object>>> {
+        let phases = &sources::install(self).await?.phases;
+        Ok(Some([phases.cluster.clone(), phases.namespaced.clone()].concat()))
+    }
+}
