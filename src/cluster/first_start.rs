@@ -15,8 +15,9 @@ use crate::failure::Result;
 use crate::kube::Object;
 use crate::kube::cluster::Node;
 use crate::kube::object::list;
-use crate::quickstart::nodes;
 
+/// The namespace of minikube's add-on `storage-provisioner-rancher`.
+pub const STORAGE_NAMESPACE: &str = "local-path-storage";
 const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
 const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
 const DAEMON_SETS: &str = "/apis/apps/v1/daemonsets";
@@ -63,7 +64,7 @@ pub fn is_kubernetes(namespace: &str) -> bool {
 
 /// Whether nothing in a namespace of this name is anybody's: Kubernetes' and minikube's own.
 pub fn is_system(namespace: &str) -> bool {
-    namespace.starts_with("kube-") || namespace == nodes::STORAGE_NAMESPACE
+    namespace.starts_with("kube-") || namespace == STORAGE_NAMESPACE
 }
 
 /// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has

@@ -241,7 +241,7 @@ fn strimzi_of_others(cx: &Session, object: &Object) -> Box<Failure> {
         object.name()
     );
     Box::new(
-        Failure::new(crate::quickstart::existing_cluster::STRIMZI, Kind::Foreign, message)
+        Failure::new(crate::errors::CONTEXT_STRIMZI, Kind::Foreign, message)
             .because("its objects and kstrim's have the same names; applying kstrim's would remove its permissions")
             .hint(format!(
                 "use that Strimzi as it is, or a cluster without one: {}",

@@ -13,7 +13,6 @@ use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Version;
 use crate::kube::object::text;
-use crate::quickstart::nodes;
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
@@ -158,7 +157,7 @@ fn is_add_on(object: &Value) -> bool {
     const GROUPS: [&str; 3] = ["crd.projectcalico.org", "policy.networking.k8s.io", "cilium.io"];
     LABELS.iter().any(|label| installation::label(object, label).is_some())
         || GROUPS.contains(&text(object, "/spec/group"))
-        || text(object, "/metadata/namespace") == nodes::STORAGE_NAMESPACE
+        || text(object, "/metadata/namespace") == first_start::STORAGE_NAMESPACE
 }
 
 /// What others have for the whole cluster: volumes without a claim, which nobody counted yet, and definitions.

@@ -11,8 +11,6 @@ use crate::tool::minikube_output::Listed;
 
 /// minikube's add-on that makes volumes on the node of their pod.
 pub const STORAGE_ADD_ON: &str = "storage-provisioner-rancher";
-/// The namespace that it makes.
-pub const STORAGE_NAMESPACE: &str = "local-path-storage";
 /// The storage class that it makes.
 const STORAGE_CLASS: &str = "local-path";
 
