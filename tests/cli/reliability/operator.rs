@@ -41,7 +41,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-crashes",
-            "the operator ends again and again",
+            "the operator keeps crashing",
             Empty,
             |t| crash(t, "Error", 1, "2026-11-22 20:00:00 ERROR Main:123 - something nobody knows"),
             Named("KS-CRASH-LOOP", 1),
@@ -49,7 +49,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-too-old",
-            "the operator cannot talk to so new a Kubernetes",
+            "the operator does not support such a new Kubernetes",
             Empty,
             |t| {
                 let log = "Caused by: com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException: Unrecognized field \"emulationMajor\" (class io.fabric8.kubernetes.client.VersionInfo)";
@@ -71,7 +71,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-deleted",
-            "the operator's Deployment is deleted by hand",
+            "the operator's Deployment is deleted",
             Ready,
             |t| {
                 drop(kubectl(t, "delete deployment strimzi-cluster-operator -n kafka --wait=false").expect(0))
@@ -90,7 +90,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up", "--adopt"]),
         fault(
             "operator-elsewhere",
-            "another namespace is asked for than the one Strimzi is in",
+            "another namespace is requested than the one that Strimzi is in",
             Ready,
             |_| {},
             Named("KS-OPERATOR-ELSEWHERE", 5),
@@ -99,7 +99,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--namespace", "other"]),
         fault(
             "operator-second",
-            "somebody else's operator, in a namespace of its own, looks at the Kafka's too",
+            "somebody else's operator, in another namespace, also watches the namespace of the Kafka",
             Ready,
             |t| {
                 let env = json!([{"name": "STRIMZI_NAMESPACE", "value": "*"}]);
@@ -122,7 +122,7 @@ pub fn faults() -> Vec<Fault> {
         }),
         fault(
             "release-older",
-            "an older Strimzi is asked for than the installed one",
+            "an older Strimzi release is requested than the installed one",
             Ready,
             |_| {},
             Named("KS-RELEASE-DOWNGRADE", 2),
@@ -179,7 +179,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up"]),
         fault(
             "lock-recreated",
-            "a broker never starts; Kafka and pool are deleted and made again under the operator's lock of 300 s",
+            "a broker never starts; Kafka and node pool are deleted and created again while the operator holds its lock for 300 s",
             Empty,
             |t| {
                 t.rescenario(|s| {
@@ -195,7 +195,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "lock-corrected",
-            "a broker's image cannot be pulled; another version is asked for under the operator's lock of 300 s",
+            "a broker's image cannot be pulled; another version is requested while the operator holds its lock for 300 s",
             Fresh,
             |t| {
                 t.rescenario(|s| {
