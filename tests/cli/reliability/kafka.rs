@@ -170,7 +170,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "old-volumes",
-            "the Kafka was deleted, but not its volumes",
+            "the Kafka cluster was deleted, but not its volumes",
             Ready,
             |t| {
                 kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0);
@@ -205,7 +205,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up", "--adopt"]),
         fault(
             "paused",
-            "somebody paused the Kafka's reconciliation",
+            "somebody paused the Kafka cluster's reconciliation",
             Ready,
             |t| {
                 kubectl(t, "annotate kafka my-cluster -n kafka strimzi.io/pause-reconciliation=true").expect(0);

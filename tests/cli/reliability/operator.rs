@@ -20,7 +20,7 @@ fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
     test.rescenario(|s| s.crashes.push(crash));
 }
 
-/// The Kafka with its pool and volume is deleted by hand.
+/// The Kafka cluster with its pool and volume is deleted by hand.
 fn no_kafka(test: &mut Test) {
     for what in ["kafka my-cluster", "kafkanodepool dual-role", "pvc data-0-my-cluster-dual-role-0"] {
         kubectl(test, &format!("delete {what} -n kafka --wait=false")).expect(0);
@@ -131,7 +131,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--release", "1.1.0"]),
         fault(
             "operator-forbidden",
-            "a RoleBinding of the operator and then the Kafka are deleted",
+            "a RoleBinding of the operator and then the Kafka cluster are deleted",
             Ready,
             |t| {
                 kubectl(t, "delete rolebinding strimzi-cluster-operator-watched -n kafka").expect(0);
@@ -142,7 +142,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-bound-elsewhere",
-            "a RoleBinding of the operator names another namespace, and the Kafka is deleted",
+            "a RoleBinding of the operator names another namespace, and the Kafka cluster is deleted",
             Ready,
             |t| {
                 let subjects = json!({"subjects": [{"kind": "ServiceAccount", "name": "strimzi-cluster-operator", "namespace": "myproject"}]});
@@ -154,7 +154,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-hangs",
-            "the operator hangs, and the Kafka is deleted",
+            "the operator hangs, and the Kafka cluster is deleted",
             Ready,
             |t| {
                 t.rescenario(|s| s.operator_hangs = true);

@@ -60,7 +60,7 @@ pub fn faults() -> Vec<Fault> {
             World::Ready,
             |t| drop(kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0)),
             Healed("nobody served the finalizer of my-topic"),
-            // The volume of a Kafka that was already gone is kept, and so is the namespace.
+            // The volume of a Kafka cluster that was already gone is kept, and so is the namespace.
             Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"])

@@ -86,7 +86,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| drop(kubectl(t, "delete kafkatopic orders -n kafka --wait=false").expect(0))),
         fault(
             "user-authorization",
-            "a user is created with access rules, but the Kafka has no authorization",
+            "a user is created with access rules, but the Kafka cluster has no authorization",
             Ready,
             |_| {},
             Named("KS-USER-NO-AUTHORIZATION", 3),
