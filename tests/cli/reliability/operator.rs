@@ -99,7 +99,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--namespace", "other"]),
         fault(
             "operator-second",
-            "somebody else's operator, in another namespace, also watches the namespace of the Kafka",
+            "somebody else's operator, in another namespace, also watches the namespace of the Kafka cluster",
             Ready,
             |t| {
                 let env = json!([{"name": "STRIMZI_NAMESPACE", "value": "*"}]);
@@ -165,7 +165,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-does-not-take-up-a-change",
-            "the operator hangs, and somebody changes the Kafka",
+            "the operator hangs, and somebody changes the Kafka cluster",
             Ready,
             |t| {
                 t.rescenario(|s| s.operator_hangs = true);
