@@ -75,7 +75,7 @@ pub type Fetching =
 
 /// A run's context.
 pub struct Cx {
-    /// What was asked for.
+    /// What was requested.
     pub settings: Settings,
     /// The release and what belongs to it.
     pub choice: Choice,
@@ -121,7 +121,7 @@ pub struct Cx {
     pub fetching: RefCell<Option<Fetching>>,
     /// When the run began: conditions older than our own changes are stale.
     pub began: Timestamp,
-    /// What this run has put right by itself, and when.
+    /// What this run has fixed by itself, and when.
     pub healed: RefCell<std::collections::BTreeMap<String, tokio::time::Instant>>,
     /// The name of the KafkaTopic of the run's topic; `None` where Kafka has the topic without one.
     pub topic_resource: RefCell<Option<String>>,
@@ -258,7 +258,7 @@ impl Cx {
         self.settings.target.profile.as_str()
     }
 
-    /// Kind of Kafka cluster: as asked for, or the release's default.
+    /// Kind of Kafka cluster: as requested, or the release's default.
     pub fn preset(&self) -> Preset {
         self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), preset)
     }

@@ -1,4 +1,4 @@
-//! What `scale` and `set` share: a change of the Kafka or a pool, followed until every broker has it.
+//! What `scale` and `set` share: a change of the Kafka or a node pool, and waiting until every broker has it.
 
 use std::time::Duration;
 
@@ -35,17 +35,21 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
         Failure::new(
             refused::KAFKA,
             Kind::Foreign,
-            format!("the Kafka {} in namespace {} was not made by kstrim", cx.cluster(), cx.namespace()),
+            format!(
+                "the Kafka cluster {} in namespace {} was not created by kstrim",
+                cx.cluster(),
+                cx.namespace()
+            ),
         )
-        .because("kstrim changes only what it made, unless it is told to")
-        .hint(format!("change it all the same: {}", cx.settings.target.again().arg("--adopt"))),
+        .because("kstrim changes only what it created, unless you tell it to")
+        .hint(format!("change it anyway: {}", cx.settings.target.again().arg("--adopt"))),
     ))
 }
 
 /// The judge of a change, asked for before it is made: an operator may answer within a second, and what
 /// it said earlier is not about this change.
 pub fn begin() -> Patience {
-    let patience = Patience::new(Scope::Kafka, "the Kafka cannot take up the change");
+    let patience = Patience::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
     patience.changed_now();
     patience
 }
@@ -64,7 +68,7 @@ pub async fn follow(living: &Living, patience: &Patience, task: &str, limit: Dur
     };
     living::wait(cx, task, limit, look, || {
         let cause = patience.timed_out(cx, limit);
-        let message = format!("not every broker of the Kafka {} has the change yet", cx.cluster());
+        let message = format!("not every broker of the Kafka cluster {} has the change yet", cx.cluster());
         let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
         for deeper in &cause.causes {
             failure = failure.because(deeper);

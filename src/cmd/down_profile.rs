@@ -67,7 +67,7 @@ fn word(state: &State) -> &'static str {
         State::Stopped => "stopped",
         State::Partial => "half started",
         State::Gone => "gone",
-        State::EngineDown(_) => "unknown: the engine does not answer",
+        State::EngineDown(_) => "unknown: the engine does not respond",
     }
 }
 
@@ -201,7 +201,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
         failure
             .hint(format!("delete only what kstrim created: {}", target.again().arg("--keep-cluster")))
             .hint(format!(
-                "or delete all of it, including theirs: {}",
+                "or delete everything, including the objects of others: {}",
                 target.again().arg("--delete-others")
             )),
     ))
@@ -237,16 +237,16 @@ pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
     );
     let failure = if runs {
         failure
-            .because("it has nothing that identifies the profile that kstrim created")
+            .because("nothing identifies it as the profile that kstrim created")
             .because(format!("and kstrim has created nothing in its namespace {}", cx.namespace()))
     } else {
-        failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(
-            "once it runs, the cluster may have kstrim's marker: {}",
+        failure.because("its files do not identify it as a profile that kstrim created").hint(format!(
+            "start it, to check whether the cluster has kstrim's marker: {}",
             cx.settings.target.minikube("start")
         ))
     };
     failure.hint(format!(
-        "if none of it is needed, delete it yourself: {}",
+        "if it is no longer needed, delete it yourself: {}",
         cx.settings.target.minikube("delete")
     ))
 }

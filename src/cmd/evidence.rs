@@ -27,7 +27,7 @@ pub async fn collect(session: &Session, ended: &Result<Ended>) -> Option<PathBuf
         Kind::Task | Kind::Timeout | Kind::Smoke | Kind::Prerequisite => {}
         Kind::Usage | Kind::Foreign | Kind::Locked | Kind::Interrupted | Kind::Terminated => return None,
     }
-    // A profile that kstrim has never had to do with gets no folder from a mere look.
+    // A profile that kstrim has never had to do with gets no directory from a mere look.
     if !session.paths.folder().is_dir() {
         return None;
     }

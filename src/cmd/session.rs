@@ -136,7 +136,7 @@ impl Session {
                 asked = true;
                 cancel.cancel(reason);
                 if reason == Reason::Interrupted {
-                    emit.warn(None, "stopping in order; press Ctrl-C again to stop at once");
+                    emit.warn(None, "stopping; press Ctrl-C again to stop immediately");
                 }
             }
         });
@@ -258,7 +258,7 @@ impl Session {
         match failure.kind {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated if goes_on => {
                 let again = self.target.again();
-                failure.hint(format!("it continues from what the cluster shows: {again}"))
+                failure.hint(format!("to continue, run the same command again: {again}"))
             }
             _ => failure,
         }
@@ -266,7 +266,7 @@ impl Session {
 }
 
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its
-/// lock. A profile that kstrim has never had to do with gets no folder from a mere look.
+/// lock. A profile that kstrim has never had to do with gets no directory from a mere look.
 fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
     let changes = matches!(verb, "up" | "down" | "upgrade" | "add" | "remove");
     if verb != "up" && !paths.folder().is_dir() {

@@ -54,7 +54,7 @@ impl Graph {
             }
             if done.len() == before {
                 let stuck: Vec<_> = self.order.iter().filter(|id| !done.contains(*id)).copied().collect();
-                return Err(format!("tasks need each other: {}", stuck.join(", ")));
+                return Err(format!("tasks depend on each other: {}", stuck.join(", ")));
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ pub const SCHEMA: u32 = 1;
 pub(crate) use crate::errors::JOURNAL_CORRUPT as CORRUPT;
 /// The journal is of a newer kstrim.
 pub(crate) use crate::errors::JOURNAL_NEWER as NEWER;
-/// The folder or file of the journal cannot be written.
+/// The directory or file of the journal cannot be written.
 pub(crate) use crate::errors::STATE_UNWRITABLE as UNWRITABLE;
 
 /// A profile's journal.
@@ -174,7 +174,7 @@ impl JournalFile {
                 Failure::new(CORRUPT, Kind::Task, format!("the journal {} cannot be read", path.display()))
                     .because(cause)
                     .hint(format!(
-                        "move it away: mv {0} {0}.bad   (kstrim then goes by what the cluster shows)",
+                        "rename it: mv {0} {0}.bad   (kstrim then relies on the state of the cluster)",
                         path.display()
                     )),
             )
@@ -191,7 +191,7 @@ impl JournalFile {
         }
         let journal: Journal = serde_json::from_slice(&text).map_err(|e| corrupt(e.to_string()))?;
         if journal.profile != profile {
-            return Err(corrupt(format!("it is of profile {}, not {profile}", journal.profile)));
+            return Err(corrupt(format!("it belongs to profile {}, not {profile}", journal.profile)));
         }
         Ok(Self { path: path.into(), journal, read_only: false })
     }
@@ -215,7 +215,7 @@ impl JournalFile {
                 Kind::Prerequisite,
                 format!("the journal {} was written by a newer kstrim", self.path.display()),
             )
-            .because(format!("its schema is {}, this kstrim knows {SCHEMA}", self.journal.schema))
+            .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", self.journal.schema))
             .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
         ))
     }
@@ -262,7 +262,7 @@ impl JournalFile {
         self.save()
     }
 
-    /// A task ended.
+    /// A task finished.
     ///
     /// # Errors
     /// [`UNWRITABLE`].
@@ -276,7 +276,7 @@ impl JournalFile {
     }
 }
 
-/// The failure of writing under the state folder.
+/// The failure of writing under the state directory.
 pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         UNWRITABLE,
@@ -284,7 +284,10 @@ pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
         format!("kstrim's state at {} cannot be written", path.display()),
     )
     .because(error)
-    .hint("free some space or mend the folder's permissions, or point KSTRIM_STATE_DIR at another folder")
+    .hint(
+        "free disk space, correct the permissions of the directory, or choose another one with \
+         KSTRIM_STATE_DIR",
+    )
 }
 
 #[cfg(test)]

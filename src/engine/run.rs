@@ -115,7 +115,8 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
         let ended = match ended {
             Ok(ended) => ended,
             Err(panic) => {
-                let failure = Failure::new(INTERNAL, Kind::Task, "a task of kstrim broke off").because(panic);
+                let failure = Failure::new(INTERNAL, Kind::Task, "a task of kstrim stopped unexpectedly")
+                    .because(panic);
                 report.failure.get_or_insert((None, Box::new(failure)));
                 run.cancel.cancel(Reason::Sibling);
                 continue;
@@ -145,8 +146,8 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
 pub fn lease_lost() -> Box<Failure> {
     Box::new(
         Failure::new(crate::errors::LEASE_LOST, Kind::Locked, "another command has taken over the namespace")
-            .because("this one did not renew the namespace's Lease in time, and was considered dead")
-            .hint("see what the other command has done, then run yours again"),
+            .because("this command did not renew the namespace's Lease in time, so it was considered dead")
+            .hint("check what the other command has done, then run yours again"),
     )
 }
 
@@ -158,7 +159,14 @@ pub fn interrupted(kind: Kind) -> Box<Failure> {
 
 fn run_timeout(run: &Run, reasons: &BTreeMap<&'static str, String>) -> Failure {
     let limit = run.limit.unwrap_or_default().as_secs();
-    let mut failure = Failure::new(TIMEOUT, Kind::Timeout, format!("the run's limit of {limit} s passed"));
+    let mut failure = Failure::new(
+        TIMEOUT,
+        Kind::Timeout,
+        format!(
+            "the time limit of {limit} s for the \
+             run expired"
+        ),
+    );
     for (task, reason) in reasons {
         failure = failure.because(format!("{task}: {reason}"));
     }
@@ -238,7 +246,11 @@ fn task_timeout(spec: &Spec, last: &str) -> Failure {
         Kind::Timeout,
         format!("{}: not done after {} s", spec.title.to_lowercase(), spec.timeout.as_secs()),
     )
-    .because(if last.is_empty() { "it told no reason".to_owned() } else { format!("last seen: {last}") })
+    .because(if last.is_empty() {
+        "it reported no reason".to_owned()
+    } else {
+        format!("last state: {last}")
+    })
 }
 
 /// Check, run, then wait by checking.
@@ -406,7 +418,7 @@ mod tests {
         let (report, ..) = go(vec![late], None);
         let (task, failure) = report.failure.expect("a failure");
         assert_eq!((task, failure.kind), (Some("late"), Kind::Timeout));
-        assert_eq!(failure.causes, ["last seen: not yet"]);
+        assert_eq!(failure.causes, ["last state: not yet"]);
 
         let (report, ..) = go(vec![step("late", &[], 60_000)], Some(Duration::from_secs(3)));
         let (_, failure) = report.failure.expect("a failure");
@@ -423,6 +435,6 @@ mod tests {
         );
         let (task, failure) = report.failure.expect("a failure");
         assert_eq!((task, failure.id, failure.kind), (Some("first"), crate::errors::KUBECTL, Kind::Timeout));
-        assert_eq!(failure.causes, ["the run's limit of 3 s passed"]);
+        assert_eq!(failure.causes, ["the time limit of 3 s for the run expired"]);
     }
 }

@@ -37,7 +37,7 @@ pub enum Doneness {
     Done(String),
     /// Work or waiting is left, and why: `broker my-cluster-dual-role-0: pulling image`.
     Pending(String),
-    /// Something kstrim did not make is in the way; refused with this failure.
+    /// Something kstrim did not create is in the way; refused with this failure.
     Foreign(Box<Failure>),
 }
 

@@ -1,4 +1,4 @@
-//! The pages that are made from the catalogue. `UPDATE_DOCS=1` writes them.
+//! The pages that are generated from the catalogue. `UPDATE_DOCS=1` writes them.
 
 use std::fmt::Write as _;
 

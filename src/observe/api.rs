@@ -1,4 +1,4 @@
-//! How observers reach the API server, and what its refusals mean.
+//! How observers access the API server, and the meaning of its errors.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum ApiErrorKind {
     NoSuchKind,
     /// RBAC says no.
     Forbidden,
-    /// Admission says no, or a webhook that it must ask gives no answer: see [`ApiError::refusal`].
+    /// Admission says no, or a webhook that it must ask does not respond: see [`ApiError::refusal`].
     Admission,
     /// Not logged in, or the certificate expired.
     Unauthorized,
@@ -61,7 +61,7 @@ pub struct ApiError {
     pub kind: ApiErrorKind,
     /// The sentence for people, at most [`MESSAGE_LIMIT`] characters.
     pub message: String,
-    /// The configuration of the webhook that refuses or gives no answer, as `KIND/NAME`, where it was looked up.
+    /// The configuration of the webhook that refuses or does not respond, as `KIND/NAME`, where it was looked up.
     pub configuration: Option<String>,
 }
 

@@ -64,7 +64,7 @@ impl Task<Cx> for Cluster {
         }
         let cut_off = |j: &Journal| j.start_unfinished || j.never_whole && cx.profile_is_ours.get();
         if cut_off(&cx.journal.borrow().journal) && !cx.starting() {
-            return Ok(Doneness::Pending("an earlier `minikube start` was cut off".into()));
+            return Ok(Doneness::Pending("an earlier `minikube start` was interrupted".into()));
         }
         // Preflight has just talked to it: no need to ask again.
         let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
@@ -76,7 +76,7 @@ impl Task<Cx> for Cluster {
                 }
                 if let Some(why) = nodes::stopped(cx).await? {
                     return Ok(Doneness::Pending(format!(
-                        "the profile {} has nodes that do not run: {why}",
+                        "the profile {} has nodes that are not running: {why}",
                         cx.profile()
                     )));
                 }
@@ -88,7 +88,7 @@ impl Task<Cx> for Cluster {
                     ObservedKind::Claim,
                     ObservedKind::Event,
                 ]);
-                Ok(Doneness::Done(format!("profile {} runs, its API server answers", cx.profile())))
+                Ok(Doneness::Done(format!("profile {} is running", cx.profile())))
             }
             Err(why) => Ok(Doneness::Pending(why)),
         }
@@ -184,7 +184,7 @@ async fn write_server_anew(cx: &Cx) -> Result<()> {
     let ours = cx.profile_is_ours.get();
     if ours {
         let message = format!(
-            "the node of {} has lost the file that starts its API server; kubeadm writes it anew",
+            "the node of {} has lost the file that starts its API server; kubeadm restores it",
             cx.profile()
         );
         cx.emit.warn(Some("cluster"), message);
@@ -193,7 +193,7 @@ async fn write_server_anew(cx: &Cx) -> Result<()> {
 }
 
 /// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
-/// `Ok(Err(why))`: it does not answer, and what minikube says of the profile.
+/// `Ok(Err(why))`: it does not respond, and what minikube says of the profile.
 pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
     let profile = cx.profile();
     let ready = cx.kubectl.ready();
@@ -219,7 +219,7 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
     }
     let Err(error) = apiserver::until_ready(&cx.kubectl, error).await else { return Ok(Ok(())) };
     if let Some(context) = &cx.settings.target.context {
-        return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
+        return Ok(Err(format!("the cluster of context {context} does not respond: {error}")));
     }
     Ok(match apiserver::state(&cx.minikube).await? {
         State::Running if error.kind == ApiErrorKind::NoContext => {
@@ -228,8 +228,11 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
             cx.kubectl.ready().await.map_err(|e| e.to_string())
         }
         State::Running => Err(match apiserver::unready(&error) {
-            Some(why) => format!("the profile {profile} runs, its API server is {why}"),
-            None => format!("the profile {profile} runs, its API server does not answer: {error}"),
+            Some(why) => format!("the profile {profile} is running, but its API server is {why}"),
+            None => format!(
+                "the profile {profile} is running, but its API server does not respond: \
+                 {error}"
+            ),
         }),
         state => Err(not_running(state, profile)?),
     })
@@ -238,19 +241,19 @@ pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
 /// What minikube says of a profile that does not run.
 fn not_running(state: State, profile: &str) -> Result<String> {
     Ok(match state {
-        State::Running => format!("the profile {profile} runs"),
+        State::Running => format!("the profile {profile} is running"),
         State::Absent => format!("the profile {profile} does not exist"),
         State::Paused => format!("the profile {profile} is paused"),
         State::Stopped => format!("the profile {profile} is stopped"),
-        State::Partial => format!("the profile {profile} is half started"),
-        State::Gone => format!("the machine of profile {profile} is gone"),
+        State::Partial => format!("the profile {profile} is only partly started"),
+        State::Gone => format!("the machine of profile {profile} does not exist"),
         State::EngineDown(words) => return Err(Box::new(explain::minikube::engine_down(&words, profile))),
     })
 }
 
 /// Delete what an earlier start of ours, cut off in the middle, has left.
 async fn discard(cx: &Cx) -> Result<()> {
-    let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
+    let message = format!("an earlier start of {} was interrupted; it is created again", cx.profile());
     cx.emit.warn(Some("cluster"), message);
     cx.minikube.delete().await.map(drop)
 }
@@ -413,7 +416,7 @@ async fn answers(cx: &Cx) -> Result<()> {
             && let Err(error) = cx.kubectl.ready().await
         {
             let failure =
-                explain::kubectl::explain(&error, "ask the cluster", cx.profile(), &patience::expect(cx));
+                explain::kubectl::explain(&error, "query the cluster", cx.profile(), &patience::expect(cx));
             if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
                 return Err(Box::new(failure));
             }
@@ -423,11 +426,11 @@ async fn answers(cx: &Cx) -> Result<()> {
                 Failure::new(
                     explain::kubectl::UNREACHABLE,
                     Kind::Task,
-                    "minikube start ended well, but the cluster's API server does not answer",
+                    "minikube start succeeded, but the cluster's API server does not respond",
                 )
                 .because(why)
                 .hint(format!(
-                    "see minikube's own view: {} && {}",
+                    "check the state in minikube: {} && {}",
                     cx.settings.target.minikube("status"),
                     cx.settings.target.minikube("logs")
                 )),

@@ -1,4 +1,4 @@
-//! What stands beside the Kafka: one task for each component of the table.
+//! Components: one task for each component of the table.
 //!
 //! A component starts when the brokers serve, beside the topic, the smoke test and the entity operator.
 //! Earlier would not pay: Connect and MirrorMaker 2 end when they find no broker, and the kubelet starts
@@ -21,7 +21,7 @@ use crate::names::{ComponentName, TopicName};
 use crate::observe::kafka::Kafka;
 use crate::observe::{Kind as ObservedKind, Snapshot};
 
-/// A component that kstrim did not make is there.
+/// A component that kstrim did not create is there.
 pub(crate) use crate::errors::COMPONENT_FOREIGN as FOREIGN;
 
 const KINDS: [ObservedKind; 7] = [
@@ -51,7 +51,7 @@ impl Beside {
             ComponentName::Bridge => "the HTTP bridge cannot start",
             ComponentName::CruiseControl => "Cruise Control cannot start",
             ComponentName::Exporter => "the Kafka Exporter cannot start",
-            ComponentName::Metrics => "the brokers cannot tell their metrics",
+            ComponentName::Metrics => "the brokers cannot export their metrics",
         };
         Self { component, needs, patience: Patience::new(Scope::Component(component.pods), what) }
     }
@@ -71,28 +71,31 @@ impl Beside {
         match &self.component.home {
             Home::Resource(kind, _) => {
                 let Some(found) = snapshot.get(*kind, cx.namespace(), cx.cluster()) else {
-                    return Ok(Some(Doneness::Pending(format!("{title} is not there"))));
+                    return Ok(Some(Doneness::Pending(format!("{title} does not exist"))));
                 };
                 if !cx.owns(found.json()) {
                     return Ok(Some(Doneness::Foreign(foreign(cx, self.component))));
                 }
                 if found.deleting() {
-                    return Ok(Some(Doneness::Pending(format!("an earlier {title} is still going away"))));
+                    return Ok(Some(Doneness::Pending(format!("an earlier {title} is still being deleted"))));
                 }
                 let wanted = objects(cx, self.component);
                 if ownership::digest(found.json()) != Some(&manifest::digest(&wanted)) {
-                    return Ok(Some(Doneness::Pending("its settings have to be applied".into())));
+                    return Ok(Some(Doneness::Pending("its settings must be applied".into())));
                 }
             }
             Home::Field(_) => {
                 let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
-                    return Ok(Some(Doneness::Pending(format!("there is no Kafka {}", cx.cluster()))));
+                    return Ok(Some(Doneness::Pending(format!(
+                        "the Kafka cluster {} does not exist",
+                        cx.cluster()
+                    ))));
                 };
                 let kafka = kafka.0.json();
                 match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
                     (true, true) => {}
                     (true, false) => return Ok(Some(Doneness::Foreign(foreign(cx, self.component)))),
-                    _ => return Ok(Some(Doneness::Pending(format!("{title} is not there")))),
+                    _ => return Ok(Some(Doneness::Pending(format!("{title} does not exist")))),
                 }
             }
         }
@@ -225,7 +228,7 @@ pub async fn rules(cx: &Cx) -> Result<()> {
 /// `KS-KAFKA-FOREIGN`, what the API server refused.
 pub async fn give(cx: &Cx, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let patch = |now: &Kafka<'_>| patch(now.0.json());
-    ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka", patch).await.map(drop)
+    ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka resource", patch).await.map(drop)
 }
 
 /// The refusal of a component that somebody else made.
@@ -235,15 +238,16 @@ pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
         Home::Resource(kind, _) => {
             (format!("the {kind} {} in namespace {}", cx.cluster(), cx.namespace()), kind.plural())
         }
-        Home::Field(field) => {
-            (format!("{} of the Kafka {}", field.path.join("."), cx.cluster()), "kafkas.kafka.strimzi.io")
-        }
+        Home::Field(field) => (
+            format!("{} of the Kafka cluster {}", field.path.join("."), cx.cluster()),
+            "kafkas.kafka.strimzi.io",
+        ),
     };
     Box::new(
-        Failure::new(FOREIGN, Kind::Foreign, format!("{what} was not made by kstrim"))
-            .because("kstrim changes and removes only what it made")
+        Failure::new(FOREIGN, Kind::Foreign, format!("{what} was not created by kstrim"))
+            .because("kstrim changes and removes only what it created")
             .hint(format!(
-                "see it: {}",
+                "show it: {}",
                 target
                     .kubectl("get")
                     .arg(see)
@@ -252,6 +256,6 @@ pub fn foreign(cx: &Cx, component: &Component) -> Box<Failure> {
                     .arg(cx.namespace())
                     .args(["-o", "yaml"])
             ))
-            .hint(format!("use it as it is: leave {} out", component.name)),
+            .hint(format!("use it unchanged: omit {}", component.name)),
     )
 }

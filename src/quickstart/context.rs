@@ -1,4 +1,4 @@
-//! Preflight of somebody's own cluster (`--context`), in place of `preflight` and `cluster`: does it
+//! Preflight of somebody's own cluster (`--context`), instead of `preflight` and `cluster`: does it
 //! answer, does its Kubernetes fit, may this user do what the plan does, and is anybody's Strimzi there?
 //! Reads only.
 
@@ -75,7 +75,7 @@ impl Task<Cx> for Preflight {
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
-            None => Doneness::Pending("looking at the cluster".into()),
+            None => Doneness::Pending("checking the cluster".into()),
         })
     }
 
@@ -84,10 +84,10 @@ impl Task<Cx> for Preflight {
         let ground = Ground::of(cx);
         checks::refuse(&ground, Group::Disk, |_| {}).await?;
         if let Err(why) = cluster::connect(cx).await? {
-            let message = "the cluster does not answer";
+            let message = "the cluster does not respond";
             let failure = Failure::new(crate::errors::NO_CLUSTER, Kind::Prerequisite, message).because(why);
             return Err(Box::new(
-                failure.hint("see that your own kubectl reaches the cluster by this context"),
+                failure.hint("check that your own kubectl can connect to the cluster with this context"),
             ));
         }
         ownership::settle(cx).await?;
@@ -111,7 +111,7 @@ impl Task<Cx> for Preflight {
             ObservedKind::Event,
         ]);
         sources::prefetch(cx);
-        let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions"));
+        let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions granted"));
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Task<Cx> for Preflight {
 }
 
 async fn kubernetes(cx: &Cx) -> Result<String> {
-    let failed = |e| ownership::api_failure(cx, "ask for its version", &e);
+    let failed = |e| ownership::api_failure(cx, "query its version", &e);
     let version: Value =
         serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
     let said = version.pointer("/gitVersion").and_then(Value::as_str).unwrap_or_default();
@@ -146,7 +146,7 @@ async fn allowed(cx: &Cx) -> Result<()> {
         match cx.kubectl.may(verb, what, namespace).await {
             Ok(true) => Ok(None),
             Ok(false) => Ok(Some(format!("{verb} {what} {place}"))),
-            Err(e) => Err(ownership::api_failure(cx, "ask for permissions", &e)),
+            Err(e) => Err(ownership::api_failure(cx, "query the permissions", &e)),
         }
     });
     let mut missing = Vec::new();
@@ -157,17 +157,20 @@ async fn allowed(cx: &Cx) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the user of this context may not do all that it takes: {} things are missing",
+        "the user of this context does not have all required permissions: {} are missing",
         missing.len()
     );
     let failure = Failure::new(FORBIDDEN, Kind::Prerequisite, message);
-    Err(Box::new(missing.into_iter().fold(failure, |f, what| f.because(format!("may not {what}"))).hint(
-        "ask for a role such as cluster-admin: Strimzi brings definitions and roles for the whole cluster",
-    )))
+    Err(Box::new(
+        missing.into_iter().fold(failure, |f, what| f.because(format!("missing permission: {what}"))).hint(
+            "ask the administrator for a role such as cluster-admin: Strimzi installs CRDs and roles for the \
+             whole cluster",
+        ),
+    ))
 }
 
 async fn operators(cx: &Cx) -> Result<Vec<Value>> {
-    rivals::all(cx).await.map_err(|e| ownership::api_failure(cx, "look at the operators", &e))
+    rivals::all(cx).await.map_err(|e| ownership::api_failure(cx, "read the operators", &e))
 }
 
 /// Whether one of these operators looks after the Kafka, or would after one that is created.
@@ -203,13 +206,12 @@ async fn strimzi(cx: &Cx) -> Result<()> {
     let name = text(taken, "/metadata/name");
     let message =
         format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
-    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message).because(
-        "its roles have the names that kstrim's would have; applying them would take its rights away",
-    );
+    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message)
+        .because("its roles have the same names as kstrim's; applying kstrim's would remove its permissions");
     for namespace in &elsewhere {
         failure = failure.because(format!("its operator runs in namespace {namespace}"));
     }
-    Err(Box::new(failure.hint("use that Strimzi as it is, or a cluster without one")))
+    Err(Box::new(failure.hint("use that Strimzi unchanged, or a cluster without one")))
 }
 
 /// Refuse where nobody would make the volumes of a new Kafka: its claims name no storage class, and without a default
@@ -234,7 +236,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     let failure = Failure::new(
         explain::STORAGE_CLASS,
         Kind::Prerequisite,
-        "the cluster has no default storage class: nothing would make Kafka's volumes",
+        "the cluster has no default storage class, so Kafka's volumes could not be created",
     );
     let failure = match classes {
         [] => failure.because("it has no storage class at all"),
@@ -247,7 +249,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
                 failure.hint(format!("enable minikube's {addon}: {enable}"))
             })
         }
-        ([], Some(_)) => failure.hint("install a provisioner of volumes in it"),
+        ([], Some(_)) => failure.hint("install a volume provisioner in it"),
         ([first, ..], Some(_)) => failure.hint(format!(
             "make one the default: {}",
             target
@@ -256,10 +258,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
                 .arg("storageclass.kubernetes.io/is-default-class=true")
         )),
     };
-    failure.hint(format!(
-        "or do without volumes, for data that may be lost: {}",
-        up.with("--preset", "ephemeral")
-    ))
+    failure.hint(format!("or use no volumes, if the data may be lost: {}", up.with("--preset", "ephemeral")))
 }
 
 /// Whether there are volume claims of the Kafka already.

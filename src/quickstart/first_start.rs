@@ -28,7 +28,7 @@ const NETWORK_FOLDER: &str = "/etc/cni/net.d";
 /// anything counts as complete, whatever it lacks: it is not ours to delete.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not respond.
 pub async fn is_whole(cx: &Cx) -> Result<bool> {
     let add_ons = find(cx, PROXY).await?.is_some() && find(cx, DNS).await?.is_some();
     if add_ons && network_comes(cx).await? {
@@ -41,7 +41,7 @@ pub async fn is_whole(cx: &Cx) -> Result<bool> {
 /// exists.
 ///
 /// # Errors
-/// When the API server does not answer.
+/// When the API server does not respond.
 pub async fn is_inhabited(cx: &Cx) -> Result<bool> {
     let namespaces = objects(find(cx, NAMESPACES).await?);
     if namespaces.is_empty() || namespaces.iter().any(|ns| !is_kubernetes(ns.name())) {
@@ -83,7 +83,7 @@ async fn network_comes(cx: &Cx) -> Result<bool> {
 }
 
 async fn find(cx: &Cx, path: &str) -> Result<Option<Value>> {
-    let failed = |e| ownership::api_failure(cx, "read what the first start has made", &e);
+    let failed = |e| ownership::api_failure(cx, "read what the first start created", &e);
     cx.kubectl.find(path).await.map_err(failed)
 }
 

@@ -1,6 +1,6 @@
-//! What kstrim puts right by itself while it waits: its own things only, each once a run, and aloud.
+//! What kstrim recovers by itself while it waits: only its own objects, each once per run, and with a warning.
 //!
-//! A finding that would end the wait comes here first. What is mended gets some time before the same
+//! A finding that would end the wait comes here first. What is fixed gets some time before the same
 //! finding counts again.
 
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ const TOUCHED: &str = "kstrim/looked-at";
 /// What the API server refuses.
 pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
     if just_restarted(cx, snapshot, finding) {
-        return Ok(Some(format!("{} (the operator was restarted just now)", finding.sentence)));
+        return Ok(Some(format!("{} (the operator was just restarted)", finding.sentence)));
     }
     let Some(cure) = finding.cure.clone() else { return Ok(None) };
     // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
@@ -61,7 +61,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
     if let Some(at) = cx.healed.borrow().get(&key) {
         return Ok(
-            (at.elapsed() < within).then(|| format!("{} (kstrim has just dealt with it)", finding.sentence))
+            (at.elapsed() < within).then(|| format!("{} (kstrim has just handled this)", finding.sentence))
         );
     }
     cx.healed.borrow_mut().insert(key, Instant::now());
@@ -84,19 +84,19 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             restart(cx, "the operator", &names).await?;
         }
         Cure::ApplyOperator => {
-            tell(Some("operator"), "its permissions are applied anew");
+            tell(Some("operator"), "its permissions are applied again");
             let install = sources::install(cx).await?;
             let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
         Cure::LookAgain => {
-            tell(Some("operator"), "it is asked to look now");
+            tell(Some("operator"), "its reconciliation is triggered now");
             let now = jiff::Timestamp::now().to_string();
             let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
-            ownership::change_kafka(cx, false, None, "annotate the Kafka", touch).await?;
+            ownership::change_kafka(cx, false, None, "annotate the Kafka resource", touch).await?;
         }
         Cure::ReleaseTopic(topic) => {
-            tell(None, "the namespace is going, and the finalizer is taken off");
+            tell(None, "the namespace is being deleted, so the finalizer is removed");
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
             let installation = ownership::installation(cx).await?;
             let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
@@ -105,15 +105,15 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis).await;
             match patched.map(drop) {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
-                done => done.map_err(|e| ownership::api_failure(cx, "take off the topic's finalizer", &e))?,
+                done => done.map_err(|e| ownership::api_failure(cx, "remove the topic's finalizer", &e))?,
             }
         }
         Cure::RestartPod(pod) => {
-            tell(None, "an earlier run left it so, and the pod gets a new start");
+            tell(None, "left by an earlier run; the pod is restarted");
             restart(cx, "the pod", &[pod]).await?;
         }
     }
-    Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
+    Ok(Some(format!("{} (kstrim is handling this)", finding.sentence)))
 }
 
 /// Whether a finding is about a pod that is older than the restart of the operator by kstrim: the operator replaces it when it

@@ -131,14 +131,14 @@ impl Patience {
     }
 }
 
-/// What the predicates are held against.
+/// What the predicates are compared with.
 pub fn expect(cx: &Cx) -> Expect {
     let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
     expect.aims = cx.settings.target.aims();
     expect
 }
 
-/// Ask the cluster; `None` if it gives no answer, so that it is asked again at the next look.
+/// Ask the cluster; `None` if it does not respond, so that it is asked again at the next look.
 pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
     match probe {
         Probe::AuthCanI { verb, resource, user, namespace } => {

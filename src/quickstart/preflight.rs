@@ -1,4 +1,4 @@
-//! Is this machine fit, and can the live cluster take what was asked for? Reads only: whatever
+//! Is this machine fit, and can the live cluster take what was requested? Reads only: whatever
 //! must be refused is refused before anything is changed.
 
 use std::cell::OnceCell;
@@ -34,7 +34,7 @@ impl Task<Cx> for Preflight {
         Ok(match (self.passed.get(), self.wanting.get()) {
             (Some(what), _) => Doneness::Done(what.clone()),
             (None, Some(what)) => Doneness::Pending(what.clone()),
-            (None, None) => Doneness::Pending("looking at this machine".into()),
+            (None, None) => Doneness::Pending("checking this machine".into()),
         })
     }
 
@@ -54,7 +54,7 @@ impl Task<Cx> for Preflight {
                 let (settled, live) = tokio::join!(ownership::settle(cx), rivals::all(cx));
                 settled?;
                 cx.machine_is(Machine::Api);
-                let mut live = live.map_err(|e| ownership::api_failure(cx, "look at the operator", &e))?;
+                let mut live = live.map_err(|e| ownership::api_failure(cx, "read the operator", &e))?;
                 rivals::settle(cx, &live)?;
                 live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);

@@ -52,7 +52,7 @@ impl Task<Cx> for Smoke {
         // Whether messages go through is never remembered: each run proves it again.
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
-            None => Doneness::Pending("sending messages and reading them back".into()),
+            None => Doneness::Pending("producing and consuming messages".into()),
         })
     }
 
@@ -77,7 +77,10 @@ impl Task<Cx> for Smoke {
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
         Ok(vec![
             format!("kubectl port-forward -n {} pod/BROKER :{}", cx.namespace(), "9092"),
-            format!("# then 10 messages to {} and back, by kstrim's own Kafka client", cx.settings.topic),
+            format!(
+                "# then produce and consume 10 messages on {}, with kstrim's own Kafka client",
+                cx.settings.topic
+            ),
         ])
     }
 }
@@ -85,7 +88,7 @@ impl Task<Cx> for Smoke {
 /// What a passed test says.
 pub fn said(report: &SmokeReport) -> String {
     format!(
-        "{} messages came back: sent in {} ms, read in {} ms",
+        "{} messages verified: produced in {} ms, consumed in {} ms",
         report.verified, report.produce_ms, report.consume_ms
     )
 }
@@ -104,7 +107,7 @@ pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
         let (message, of) = match progress {
             Progress::Connecting => ("connecting to the broker", None),
             Progress::Producing(done, total) => ("sending", Some((done, total, Unit::Items))),
-            Progress::Consuming(done, total) => ("reading back", Some((done, total, Unit::Items))),
+            Progress::Consuming(done, total) => ("consuming", Some((done, total, Unit::Items))),
             Progress::CleaningUp => ("cleaning up", None),
         };
         let recent = shown
@@ -194,7 +197,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -220,7 +223,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -240,7 +243,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
                     .because(e)
-                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -271,7 +274,8 @@ fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16
 
 /// The refusal of a Kafka without a listener that asks for nothing.
 pub fn no_plain_listener(cluster: &str) -> Box<Failure> {
-    let message = format!("the Kafka {cluster} has no internal listener without TLS and authentication");
+    let message =
+        format!("the Kafka cluster {cluster} has no internal listener without TLS and authentication");
     let failure = Failure::new(NO_LISTENER, Kind::Smoke, message);
     Box::new(
         failure
@@ -297,8 +301,8 @@ fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
-            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
-                .hint(format!("see what exists: {}", target.kstrim("status")))
+            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka cluster {cluster} has no broker pod"))
+                .hint(format!("check what exists: {}", target.kstrim("status")))
                 .hint(format!("create it: {}", target.kstrim("up"))),
         )
     })

@@ -79,7 +79,7 @@ pub async fn install(cx: &Cx) -> Result<Rc<Install>> {
             let handle = cx.fetching.borrow_mut().take();
             let loaded = match handle {
                 Some(fetching) => fetching.await?,
-                None => unreachable!("prefetch has just begun it"),
+                None => unreachable!("prefetch has just started it"),
             };
             prepare(cx, loaded).map(Rc::new)
         })

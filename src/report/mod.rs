@@ -1,4 +1,4 @@
-//! Terminal, plain and JSON drawings of the same events.
+//! Terminal, plain and JSON reporters for the same events.
 //!
 //! Data goes to stdout (JSON lines), talk to stderr (the live list, plain lines, failures).
 //! A reporter only listens: a broken stream makes it silent, never a run fail.
@@ -80,7 +80,7 @@ impl FromStr for OutputMode {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|mode| mode.name() == name);
-        found.ok_or_else(|| format!("`{name}` is none of auto, tty, plain, json"))
+        found.ok_or_else(|| format!("`{name}` is not one of auto, tty, plain, json"))
     }
 }
 

@@ -48,7 +48,10 @@ impl Task<Cx> for Kafka {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
         if foreign {
-            return Ok(Doneness::Done(format!("the Kafka {} stays: kstrim did not create it", cx.cluster())));
+            return Ok(Doneness::Done(format!(
+                "the Kafka cluster {} is kept: kstrim did not create it",
+                cx.cluster()
+            )));
         }
         let pods = self.orphans.dependents(cx, items(cx, &pods_path(cx)).await?);
         if !pods.is_empty() {
@@ -56,7 +59,7 @@ impl Task<Cx> for Kafka {
             let names: Vec<String> = pods.iter().map(name).collect();
             return Ok(Doneness::Pending(format!("stopping: {}", few(&names))));
         }
-        Ok(Doneness::Done(format!("no Kafka {} is left", cx.cluster())))
+        Ok(Doneness::Done(format!("no Kafka cluster {} is left", cx.cluster())))
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
@@ -93,7 +96,7 @@ struct Found {
 
 async fn look(cx: &Cx) -> Result<Found> {
     let path = format!("{}/kafkas/{}", strimzis(cx), cx.cluster());
-    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?;
     ownership::installation(cx).await?;
     if kafka.as_ref().is_some_and(|kafka| !cx.owns(kafka)) {
         return Ok(Found { resources: Vec::new(), foreign: true });

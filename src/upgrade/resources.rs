@@ -1,4 +1,4 @@
-//! The Kafka and its node pools of a release over the live ones: what somebody changed stays.
+//! Updates the Kafka and its node pools to those of a release; changes by users are kept.
 
 use std::rc::Rc;
 
@@ -39,7 +39,7 @@ pub struct Resources {
 impl Resources {
     /// The context's release and Kafka, at this level.
     pub fn new(cx: Rc<Cx>, spec: Spec, level: Option<String>, whole: bool) -> Self {
-        let patience = Patience::new(Scope::Kafka, "the Kafka does not get through the upgrade");
+        let patience = Patience::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { cx, spec, patience, level, whole, without_zookeeper: false }
     }
 
@@ -96,7 +96,7 @@ impl Resources {
                 let nodes = Kafka(live).nodes(snapshot.pools(cx.namespace()));
                 settle(&mut merged, live.json(), &cx.choice.kafka, nodes.brokers_wanted.max(1));
             }
-            // What kstrim made beside it is in no rendering.
+            // What kstrim created beside it is in no rendering.
             component::into_kafka(
                 std::slice::from_mut(&mut merged),
                 Some(live.json()),
@@ -136,7 +136,7 @@ pub fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
     kafka.pointer(at).map(plain)
 }
 
-/// What kstrim made the live resources of, as far as they tell: the rendering of their release.
+/// What kstrim created the live resources of, as far as they tell: the rendering of their release.
 fn before(cx: &Cx, kafka: &Value) -> Option<Vec<Object>> {
     let release = catalogue::find(&ownership::release(kafka)?.parse().ok()?)?;
     let version = plain(kafka.pointer("/spec/kafka/version")?).parse().ok()?;
@@ -168,7 +168,7 @@ impl Task<Cx> for Resources {
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         if !live.is_some_and(|kafka| self.applied(kafka.0.json(), &wanted)) {
             return Ok(Doneness::Pending(format!(
-                "the Kafka is not as Strimzi {} has it",
+                "the Kafka resource differs from that of Strimzi {}",
                 cx.choice.release.version
             )));
         }
@@ -184,9 +184,9 @@ impl Task<Cx> for Resources {
         if live.is_some_and(|kafka| self.applied(kafka.0.json(), &wanted)) {
             return Ok(());
         }
-        // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
+        // Whatever differs from what kstrim created is applied as it is, so that nothing of others is taken.
         let applied = cx.apply(&self.over(&snapshot, &wanted), true).await;
-        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka", &e))?;
+        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka resource", &e))?;
         if self.without_zookeeper {
             migrate::leave(cx).await?;
         }

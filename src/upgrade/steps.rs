@@ -83,7 +83,7 @@ impl Task<Cx> for Proof {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         Ok(match (self.smoke.check(cx).await?, &*self.kept.borrow()) {
             (Doneness::Done(said), Some(kept)) => Doneness::Done(format!("{said}; {kept}")),
-            (Doneness::Done(_), None) => Doneness::Pending("looking at what is in Kafka".into()),
+            (Doneness::Done(_), None) => Doneness::Pending("reading topics and offsets".into()),
             (other, _) => other,
         })
     }
@@ -122,7 +122,7 @@ pub fn renaming(emit: &Emit, names: &Names) -> Emit {
 pub struct Way<'a> {
     /// The context the Kafka was found with.
     pub cx: &'a Cx,
-    /// What runs.
+    /// The current versions.
     pub found: &'a Found,
     /// Settings of a release, and what belongs to it.
     pub choose: &'a dyn Fn(&Stop) -> Result<(Settings, Choice)>,
@@ -158,8 +158,10 @@ impl Way<'_> {
             line.push(Rc::new(Images::new(cx.clone(), spec, self.given.clone(), line.contexts.clone())));
         }
         if !self.found.between {
-            let ready =
-                Settled::new(cx.clone(), line.spec("ready".into(), "Everything ready before".into(), 15));
+            let ready = Settled::new(
+                cx.clone(),
+                line.spec("ready".into(), "Everything ready before the upgrade".into(), 15),
+            );
             line.push(Rc::new(ready));
             line.up(&cx, topic::Topic::default(), "topic", "topic".into(), "Topic".into());
         }
@@ -214,7 +216,7 @@ impl Way<'_> {
                         let spec = match (&step.action, &stop.level) {
                             (Action::WithoutZookeeper, _) => line.spec(
                                 "without-zookeeper".into(),
-                                "Kafka without what ZooKeeper needed".into(),
+                                "Kafka without ZooKeeper settings".into(),
                                 60,
                             ),
                             (Action::Level { .. }, Some(level)) => line.spec(
@@ -238,7 +240,7 @@ impl Way<'_> {
                         cx = self.context(&at, &line)?;
                         let (part, id, title, minutes) = match step.action {
                             Action::Pools => (Part::Pools, "node-pools", "Node pool of the brokers", 15),
-                            Action::Migrate => (Part::Migrate, "migrate", "Metadata to KRaft", 60),
+                            Action::Migrate => (Part::Migrate, "migrate", "Migrate metadata to KRaft", 60),
                             _ => (Part::Kraft, "kraft", "KRaft without ZooKeeper", 60),
                         };
                         let spec = line.spec(id.into(), title.into(), minutes);
@@ -248,7 +250,7 @@ impl Way<'_> {
                         cx = self.context(&at, &line)?;
                         // Written as v1 knows them: what was written before v1 would be refused.
                         line.components(&cx);
-                        let spec = line.spec("convert-v1".into(), "Everything stored as v1".into(), 15);
+                        let spec = line.spec("convert-v1".into(), "Store everything as v1".into(), 15);
                         line.push(Rc::new(Convert::new(cx.clone(), spec)));
                     }
                 }
@@ -312,7 +314,7 @@ impl Line {
         self.push(Rc::new(At { cx: cx.clone(), inner, spec, of_up, names: self.names.clone() }));
     }
 
-    /// The resources of what kstrim made beside the Kafka, as the context's release has them.
+    /// The resources of what kstrim created beside the Kafka, as the context's release has them.
     fn components(&mut self, cx: &Rc<Cx>) {
         let own = cx.settings.with.iter().map(|name| component::of(*name)).filter(|c| c.kind().is_some());
         for component in own {
@@ -329,7 +331,7 @@ impl Line {
     /// Nothing that names a version which goes.
     fn versions(&mut self, cx: &Rc<Cx>, keep: Keep) {
         let id = format!("versions-{}", cx.choice.release.version);
-        let spec = self.spec(id, "Versions of Strimzi's resources that go".into(), 15);
+        let spec = self.spec(id, "Remove old versions of Strimzi's resources".into(), 15);
         self.push(Rc::new(Versions::new(cx.clone(), spec, keep)));
     }
 

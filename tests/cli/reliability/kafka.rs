@@ -84,7 +84,7 @@ pub fn faults() -> Vec<Fault> {
             "the node pool is deleted",
             Ready,
             |t| drop(kubectl(t, "delete kafkanodepool dual-role -n kafka --wait=false").expect(0)),
-            Healed("its settings have to be applied"),
+            Healed("its settings must be applied"),
             All,
         ),
         fault(

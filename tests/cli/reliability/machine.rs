@@ -216,7 +216,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "state-unwritable",
-            "kstrim's state folder is a file",
+            "kstrim's state directory is a file",
             Ready,
             |t| {
                 let file = t.write("a-file", "");
@@ -255,8 +255,15 @@ pub fn faults() -> Vec<Fault> {
             let journal = folder(t).join("journal.json");
             fs::rename(journal.with_extension("kept"), journal).expect("a journal");
         }),
-        fault("locked", "another kstrim command is using the profile", Ready, lock, Named("KS-LOCKED", 7), All)
-            .cured_by(unlock),
+        fault(
+            "locked",
+            "another kstrim command is using the profile",
+            Ready,
+            lock,
+            Named("KS-LOCKED", 7),
+            All,
+        )
+        .cured_by(unlock),
     ]
 }
 

@@ -166,7 +166,7 @@ pub fn faults() -> Vec<Fault> {
             "the API server's file is moved out of the node",
             Ready,
             lose_server,
-            Healed("kubeadm writes it anew"),
+            Healed("kubeadm restores it"),
             All,
         ),
         fault(
@@ -178,7 +178,7 @@ pub fn faults() -> Vec<Fault> {
                 let hang = Action::Hang { stdout: String::new(), stubborn: false };
                 break_call(t, "minikube", "status", None, hang);
             },
-            Healed("kubeadm writes it anew"),
+            Healed("kubeadm restores it"),
             All,
         ),
         fault(

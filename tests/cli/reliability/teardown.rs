@@ -59,7 +59,7 @@ pub fn faults() -> Vec<Fault> {
             "the topic operator is deleted before the topics",
             World::Ready,
             |t| drop(kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0)),
-            Healed("nobody served the finalizer of my-topic"),
+            Healed("no controller handled the finalizer of my-topic"),
             // The volume of a Kafka cluster that was already gone is kept, and so is the namespace.
             Left::Namespace,
         )
@@ -82,7 +82,7 @@ pub fn faults() -> Vec<Fault> {
             "somebody else's object is in the namespace, with a finalizer that no controller removes",
             World::Ready,
             hold,
-            Healed("namespace kafka stays: kstrim did not create what is in it: ConfigMap held"),
+            Healed("namespace kafka is kept: kstrim did not create what is in it: ConfigMap held"),
             Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"])
@@ -113,7 +113,7 @@ pub fn faults() -> Vec<Fault> {
             "the API server postpones the deletion of a CRD",
             World::Ready,
             |t| t.rescenario(|s| s.put_off_crds.push("kafkabridges".into())),
-            Healed("it is asked again"),
+            Healed("requesting it again"),
             Left::Profile,
         )
         .by(&["down", "--keep-cluster", "--yes"]),
