@@ -10,7 +10,7 @@ test *ARGS:
 # Formatting, lints and documentation, as CI checks them
 lint:
     cargo fmt --all --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib --document-private-items
 
 # Licences, banned crates and sources; known vulnerabilities need GitHub
@@ -23,12 +23,15 @@ e2e *ARGS:
 
 # Write docs/schema from the types; read the diff
 schema:
-    UPDATE_SCHEMA=1 cargo test --lib schema
-    KSTRIM_UPDATE_SCHEMA=1 cargo test --test cli config::
+    cargo xtask schemas
 
-# Write the pages that are generated: docs/errors.md, docs/exit-codes.md
-docs:
-    UPDATE_DOCS=1 cargo test --lib errors::
+# Write the generated documentation: docs/errors.md, docs/presets.md, tables in others; --reliability: all
+docs *ARGS:
+    cargo xtask docs {{ARGS}}
+
+# Add releases to the catalogue, or see what the next ones change (docs/releases.md)
+catalogue *ARGS:
+    cargo xtask catalogue {{ARGS}}
 
 # Review changed snapshots
 snapshots:

@@ -7,6 +7,7 @@
 //! the cache needs no network and no trust in a URL: `CLASS/sha256/DIGEST`. A download that
 //! broke off is continued where the server allows it.
 
+pub mod background;
 pub mod here;
 mod http;
 pub mod ids;

@@ -30,15 +30,18 @@
 //! - [`redact`]: redacts secrets in text, arguments and objects.
 //! - [`errors`]: the catalogue of errors, a file each. [`paths`], [`event`], [`failure`]: what everybody may use.
 
+// Not in tests, where a helper may be a method of a fixture, or return what its callers pass on.
+#![cfg_attr(not(test), warn(clippy::unnecessary_wraps, clippy::unused_self))]
+
 pub mod bundle;
 pub mod catalogue;
+pub mod checks;
 pub mod cli;
 pub mod cluster;
 pub mod cmd;
 pub mod command_line;
 pub mod component;
 pub mod config;
-pub mod context;
 pub mod diagnose;
 pub mod doctor;
 pub mod download;
@@ -49,12 +52,11 @@ pub mod exec;
 pub mod explain;
 pub mod failure;
 pub mod kafka;
+pub mod kube;
 pub mod manifest;
 pub mod names;
-pub mod observe;
 pub mod paths;
 pub mod quickstart;
-pub mod ready;
 pub mod redact;
 pub mod report;
 #[cfg(test)]
@@ -62,6 +64,7 @@ mod schema_tests;
 pub mod sha256;
 pub mod status;
 pub mod teardown;
+pub mod terminal;
 pub mod tool;
 pub mod toolbox;
 pub mod upgrade;

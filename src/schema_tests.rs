@@ -16,13 +16,13 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(file(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Hold a file to `text`; with `UPDATE_SCHEMA` set it is written.
+/// Hold a file to `text`; with `UPDATE_SCHEMA` set (`cargo xtask schemas`), it is written.
 #[track_caller]
 pub fn hold(path: &str, text: &str) {
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(file(path), text).expect("writable docs");
     }
-    assert!(read(path) == text, "run the tests with UPDATE_SCHEMA=1 and look at the diff of {path}");
+    assert!(read(path) == text, "`cargo xtask schemas` writes {path}; review the diff");
 }
 
 /// The schema of what is written, where an absent value is null: all fields are always there.

@@ -139,7 +139,7 @@ const NO_COMMANDS: [(&str, &str, &str); 13] = [
     ("quickstart/cluster.rs", "minikube start succeeded", "prose"),
     ("quickstart/ready.rs", "minikube start is finishing", "prose"),
     ("quickstart/", "kubectl apply --server-side -f -   #", "what `plan` shows of a task, to read"),
-    ("quickstart/context.rs", "kubectl auth can-i VERB RESOURCE", "the same"),
+    ("quickstart/existing_cluster.rs", "kubectl auth can-i VERB RESOURCE", "the same"),
     ("quickstart/namespace.rs", "kubectl create namespace {}", "the same"),
     ("quickstart/ready.rs", "kubectl wait kafka/{}", "the same"),
     ("quickstart/smoke.rs", "kubectl port-forward -n {} pod/BROKER", "the same"),

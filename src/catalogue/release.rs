@@ -35,7 +35,7 @@ pub struct Release {
     pub operator_image: String,
     /// The install manifest among the release's assets.
     pub url: String,
-    /// The content digest of the install manifest ([`crate::manifest::digest`]).
+    /// The content digest of the install manifest ([`crate::manifest::digest()`]).
     pub digest: String,
 }
 

@@ -24,6 +24,7 @@ pub enum UserVerb {
     /// Access rules have the form TYPE:NAME:OPERATION,...[@HOST]. TYPE is topic, group, transactional-id or cluster (whose
     /// NAME is *). A NAME that ends in * is a prefix. Operations are those of Kafka: read, write, create, delete,
     /// alter, describe, describe-configs, alter-configs, cluster-action, idempotent-write, all.
+    #[allow(rustdoc::broken_intra_doc_links, reason = "[@HOST] is help text, not a link")]
     #[command(after_help = USER_EXAMPLES)]
     Create(UserCreate),
     /// List the users and who created them

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::change;
 use super::installation::{Installation, id_of};
 use super::inventory::Inventory;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{ApiError, ApiErrorKind};
 use crate::manifest::label::ID;
-use crate::observe::{ApiError, ApiErrorKind};
-use crate::tool::kubectl::Kubectl;
 
 /// Cluster-scoped kinds of an install manifest: path and resource.
 pub const CLUSTER_SCOPED: [(&str, &str); 4] = [

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::installation::{Basis, Installation, Owned};
-use crate::observe::{ApiError, ApiErrorKind};
-use crate::tool::kubectl::Kubectl;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{ApiError, ApiErrorKind};
 
 /// How often a change is retried because a controller updated the object's status in the meantime.
 const TRIES: u32 = 40;

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::kube::ApiError;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::object::text;
 use crate::manifest::label::{DIGEST, ID, KSTRIM, MANAGED_BY};
-use crate::observe::ApiError;
-use crate::observe::object::text;
-use crate::tool::kubectl::Kubectl;
 
 /// Name of the ConfigMap that keeps the installation's id.
 pub const MARKER: &str = "kstrim-installation";
@@ -262,8 +262,8 @@ impl Installation {
 /// Whether a Kafka of the namespace was created by a kstrim that knew no ids.
 async fn by_kstrim_without_id(kubectl: &Kubectl, namespace: &str) -> Result<bool, ApiError> {
     let Some(group) = kubectl.find("/apis/kafka.strimzi.io").await? else { return Ok(false) };
-    let Some(version) = crate::observe::kind::Version::served(&group) else { return Ok(false) };
-    let path = crate::observe::Kind::Kafka.path(version, Some(namespace));
+    let Some(version) = crate::kube::kind::Version::served(&group) else { return Ok(false) };
+    let path = crate::kube::Kind::Kafka.path(version, Some(namespace));
     let list = kubectl.find(&path).await?;
     let items = list.as_ref().and_then(|l| l["items"].as_array()).into_iter().flatten();
     Ok(items.into_iter().any(|o| by_kstrim(o) && id_of(o).is_none()))

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::installation::{Installation, id_of, label, name, owners, uid};
 use crate::event;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{ApiError, ApiErrorKind};
 use crate::names::is_internal_topic;
-use crate::observe::{ApiError, ApiErrorKind};
-use crate::tool::kubectl::Kubectl;
 
 /// How many lists are requested at once.
 const AT_ONCE: usize = 8;

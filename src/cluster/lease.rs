@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::kube::kubectl::Kubectl;
+use crate::kube::object::text;
+use crate::kube::{ApiError, ApiErrorKind};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
-use crate::observe::object::text;
-use crate::observe::{ApiError, ApiErrorKind};
-use crate::tool::kubectl::Kubectl;
 
 /// The Lease's name.
 pub const NAME: &str = "kstrim";

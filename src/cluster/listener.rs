@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::kube::Object;
+use crate::kube::kafka::{Kafka, Listener};
 use crate::manifest::user::Authentication;
-use crate::observe::Object;
-use crate::observe::kafka::{Kafka, Listener};
 
 /// What brokers advertise to programs on this machine.
 pub const HOST: &str = "127.0.0.1";

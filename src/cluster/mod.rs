@@ -13,8 +13,24 @@
 //! an error.
 
 pub mod adopt;
+pub mod api_server;
+pub mod brokers;
 pub mod change;
+pub mod connection;
+pub mod definitions;
+pub mod finalizers;
+pub mod first_start;
 pub mod installation;
 pub mod inventory;
 pub mod lease;
 pub mod listener;
+pub mod lost_machine;
+pub mod operators;
+pub mod ownership;
+pub mod profile_owner;
+pub mod refusals;
+pub mod remediation;
+pub mod remote_operator;
+pub mod rollout;
+pub mod session;
+pub mod wait;

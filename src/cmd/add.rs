@@ -8,15 +8,15 @@ use super::consent;
 use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::cli::{Add, Global};
+use crate::cluster::brokers;
+use crate::cluster::session::Cx;
 use crate::component;
 use crate::config::{self, Settings};
-use crate::context::Cx;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::ComponentName;
 use crate::quickstart::component::Beside;
-use crate::quickstart::smoke;
 
 /// Add components.
 ///
@@ -70,7 +70,7 @@ async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result
     if names.iter().any(|name| component::of(*name).kind().is_some())
         && living.kafka().plain_listener().is_none()
     {
-        let refused = *smoke::no_plain_listener(living.cx.cluster());
+        let refused = *brokers::no_plain_listener(living.cx.cluster());
         return Err(Box::new(Failure { kind: Kind::Prerequisite, ..refused }));
     }
     if names.iter().any(|name| component::of(*name).brokers > 1) {

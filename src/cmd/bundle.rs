@@ -11,14 +11,14 @@ use super::session::Session;
 use crate::bundle::write::{self, Source};
 use crate::bundle::{Bundle, Index, Kind, Set, archive, ids, megabytes, platform};
 use crate::cli::{BundleCreate, BundleFile, BundleVerb, Format, Global, OutputMode};
+use crate::cluster::session::{Cx, yaml};
 use crate::config::Settings;
-use crate::context::{Cx, yaml};
 use crate::explain::pulls;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ImageName, Tool, Version};
 use crate::quickstart::sources;
-use crate::report::table::Table;
-use crate::report::{self, OutputMode as Mode};
+use crate::terminal::table::Table;
+use crate::terminal::{self, OutputMode as Mode};
 use crate::tool::minikube;
 use crate::tool::minikube_output::Listed;
 
@@ -89,8 +89,8 @@ fn text(data: &Shown<'_>) -> String {
         let short = entry.sha256.get(..12).unwrap_or_default();
         table.row([entry.kind.title(), entry.name(), &megabytes(entry.size), short, &holds]);
     }
-    let mode = report::resolve(Mode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
-    out.push_str(&table.render(mode.stdout, report::stdout_columns()));
+    let mode = terminal::resolve(Mode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+    out.push_str(&table.render(mode.stdout, terminal::stdout_columns()));
     if data.verified == Some(true) {
         let count = data.index.entries.len();
         out.push_str(&format!("\nAll {count} entries are unchanged.\n"));

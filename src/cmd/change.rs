@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::living::{self, Living};
+use crate::cluster::refusals;
+use crate::cluster::rollout::rolling;
+use crate::cluster::wait::Patience;
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::quickstart::patience::Patience;
-use crate::quickstart::refused;
-use crate::quickstart::rolling::rolling;
-use crate::ready;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 
 /// The brokers have not all taken up a change in the time it was given.
 use crate::errors::KAFKA_CHANGE_LATE as LATE;
@@ -33,7 +33,7 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
     let cx = &living.cx;
     Err(Box::new(
         Failure::new(
-            refused::KAFKA,
+            refusals::KAFKA,
             Kind::Foreign,
             format!(
                 "the Kafka cluster {} in namespace {} was not created by kstrim",

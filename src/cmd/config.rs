@@ -15,7 +15,7 @@ use crate::config::files::{self, Belief, Entry, Found, Layers, Whose};
 use crate::config::keys::{self, Key, Shape};
 use crate::failure::{Failure, Kind, Result};
 use crate::redact;
-use crate::report::table::Table;
+use crate::terminal::table::Table;
 
 /// A settings file is there already.
 pub(crate) use crate::errors::CONFIG_EXISTS as EXISTS;

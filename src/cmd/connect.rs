@@ -29,9 +29,9 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
 use crate::kafka::smoke::{self, Plan};
 use crate::kafka::{KafkaError, Security};
+use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
-use crate::observe::kafka::Kafka;
 
 /// The forwards do not come up.
 use crate::errors::CONNECT_LATE as LATE;

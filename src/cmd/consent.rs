@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use super::living::Living;
 use crate::failure::{Failure, Kind, Result};
-use crate::report::output;
+use crate::terminal::output;
 
 /// Data would be deleted, or brokers would restart, and nobody agreed to it.
 pub(crate) use crate::errors::CONSENT;

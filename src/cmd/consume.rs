@@ -19,7 +19,7 @@ use crate::kafka::KafkaError;
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
 use crate::kafka::fetch::{Chunk, Entry, Step};
-use crate::report::output::{self, Output};
+use crate::terminal::output::{self, Output};
 
 /// Messages could not be read.
 pub(crate) use crate::errors::CONSUME_FAILED as FAILED;
@@ -433,8 +433,7 @@ impl Reading<'_> {
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
         if was > end {
             self.say(&format!(
-                "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in \
-                 Kafka; reading continues at {end}"
+                "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in Kafka; reading continues at {end}"
             ));
         }
     }

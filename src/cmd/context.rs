@@ -7,14 +7,14 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::{Global, Up};
-use crate::context::Cx;
+use crate::cluster::refusals;
+use crate::cluster::session::Cx;
 use crate::engine::journal::unwritable;
 use crate::exec::cancel::Cancel;
 use crate::exec::{Cmd, Runner};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ContextName, ProfileName, Tool};
 use crate::paths::{ProfilePaths, agreed_file, home, private_dir, state_dir, write_private};
-use crate::quickstart::refused;
 use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
 
@@ -114,7 +114,7 @@ fn write(path: &Path, config: &Value) -> Result<()> {
 /// `KS-CONSENT`, `KS-NO-CLUSTER`, `KS-KUBECTL-*`.
 pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
     super::connected(cx).await?;
-    crate::quickstart::ownership::settle(cx).await?;
+    crate::cluster::ownership::settle(cx).await?;
     let uid = cx.journal.borrow().journal.cluster_uid.clone().unwrap_or_default();
     let file = agreed_file(&uid);
     if file.is_file() {
@@ -128,7 +128,7 @@ pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
             cx.cluster(),
             cx.namespace()
         );
-        let hint = format!("to agree, once per cluster: {}", refused::up(cx).arg("--yes"));
+        let hint = format!("to agree, once per cluster: {}", refusals::up(cx).arg("--yes"));
         super::consent::ask(&question, "nothing was changed", &hint).await?;
     }
     let remember = || -> std::io::Result<()> {

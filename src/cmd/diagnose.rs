@@ -8,9 +8,9 @@ use clap::{CommandFactory, FromArgMatches};
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command, Diagnose, Format, Global};
+use crate::cluster::session::Cx;
 use crate::config::files::Layers;
 use crate::config::{Settings, Target};
-use crate::context::Cx;
 use crate::diagnose::{self, Limits, Request, Written};
 use crate::engine::journal::JournalFile;
 use crate::event::Emit;
@@ -18,10 +18,10 @@ use crate::exec::cancel::Cancel;
 use crate::exec::quote;
 use crate::exec::system::System;
 use crate::failure::{Failure, Result};
+use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::programs;
-use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 
 /// Write the archive and print its path.

@@ -1,10 +1,12 @@
 //! `kstrim doctor`
 
+use crate::terminal;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use super::consent;
 use super::status::{runner, stopped};
+use crate::checks::{Ground, Host};
 use crate::cli::{self, Format, Global};
 use crate::config::Settings;
 use crate::doctor::data::{Doctor, Fix, FixOutcome};
@@ -18,8 +20,6 @@ use crate::exec::Runner;
 use crate::exec::cancel::Cancel;
 use crate::failure::Result;
 use crate::paths::{ProfilePaths, state_dir};
-use crate::quickstart::checks::{Ground, Host};
-use crate::report;
 use crate::status::look::Looker;
 
 /// Look at this machine and the cluster. Reads only, unless `--fix` is given.
@@ -140,7 +140,7 @@ impl Verb<'_> {
 
     fn text(&self, doctor: &Doctor) -> String {
         let again = self.settings.target.again();
-        draw::text(doctor, super::stdout_look(), report::stdout_columns(), self.verbose, &again)
+        draw::text(doctor, super::stdout_look(), terminal::stdout_columns(), self.verbose, &again)
     }
 }
 

@@ -6,14 +6,15 @@ use std::rc::Rc;
 use super::session::{Ended, Session};
 use super::{down_profile, living};
 use crate::cli::{Down, Global, OutputMode};
+use crate::cluster::connection;
+use crate::cluster::profile_owner::{self, Owner};
+use crate::cluster::session::{Cx, Machine};
+use crate::cluster::{lost_machine, ownership, refusals};
 use crate::config::Settings;
-use crate::context::{Cx, Machine};
 use crate::engine::run::Report;
 use crate::engine::task::Task;
 use crate::event::{Event, ProfileDeletion, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
-use crate::quickstart::identity::{self, Owner};
-use crate::quickstart::{cluster, gone, ownership, refused};
 use crate::teardown;
 use crate::teardown::plan::{self, Plan};
 use crate::teardown::profile::Seen;
@@ -135,7 +136,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
         return Ok(if args.keep_data { Extent::ResourcesButData } else { Extent::Resources });
     }
     let listed = cx.minikube.listed().await?;
-    let owner = identity::of(cx, &listed);
+    let owner = profile_owner::of(cx, &listed);
     match listed {
         Listed::Absent => return Ok(Extent::Nothing),
         // A start that was refused or killed; nothing runs in it.
@@ -145,7 +146,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
     }
     let only_resources = args.keep_cluster || args.keep_data;
     // It fails without an engine: nothing can be removed then, whatever was asked for.
-    match cluster::connect(cx).await? {
+    match connection::connect(cx).await? {
         Ok(()) => {
             cx.machine_is(Machine::Api);
             ownership::settle(cx).await?;
@@ -173,7 +174,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
                 Owner::Unproven(_) if args.adopt => {}
                 Owner::Unproven(_) => {
                     let adopt = cx.settings.target.again().arg("--adopt");
-                    return Err(Box::new(refused::unproven(&cx.settings.target, &adopt)));
+                    return Err(Box::new(refusals::unproven(&cx.settings.target, &adopt)));
                 }
                 Owner::Foreign(_) => return Err(Box::new(down_profile::not_ours(cx, false))),
             }
@@ -204,7 +205,7 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
     let target = &cx.settings.target;
     let failure = Failure::new(
-        refused::KAFKA,
+        refusals::KAFKA,
         Kind::Foreign,
         format!(
             "nothing was deleted: the Kafka cluster {name} in namespace {} is not the one that kstrim \
@@ -222,7 +223,7 @@ async fn refuse_other_kafkas(cx: &Cx) -> Result<()> {
 /// What is deleted with the profile, if it may be deleted.
 async fn profile_deletion(cx: &Cx, args: &Down) -> Result<ProfileDeletion> {
     // `minikube delete` on another engine forgets the profile and leaves its machine running.
-    gone::refuse_other_engine(cx, &cx.settings.target.again()).await?;
+    lost_machine::refuse_other_engine(cx, &cx.settings.target.again()).await?;
     let found = down_profile::look(cx, *cx.machine.borrow() == Machine::Api).await?;
     // A person sees it in the question; a script has to pass the flag.
     let asked = !args.yes && super::consent::can_ask();

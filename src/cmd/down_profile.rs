@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use crate::cluster::installation::{self, Installation};
 use crate::cluster::inventory::{Class, Inventory, by_kind};
+use crate::cluster::session::Cx;
+use crate::cluster::{first_start, lost_machine, ownership, profile_owner, refusals};
 use crate::config::Target;
-use crate::context::Cx;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::Version;
-use crate::observe::object::text;
-use crate::quickstart::{first_start, gone, identity, nodes, ownership, refused};
+use crate::kube::Version;
+use crate::kube::object::text;
+use crate::quickstart::nodes;
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
 
@@ -35,7 +36,7 @@ pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
         Listed::Valid(profile) => (profile.driver.clone(), profile.nodes as u64),
         _ => (disk.driver.clone(), 0),
     };
-    let engine = identity::engine(&cx.minikube, &driver).await;
+    let engine = profile_owner::engine(&cx.minikube, &driver).await;
     let engine_volume = match cx.minikube.engine(&driver) {
         Some(engine) => engine.has_volume(cx.profile()).await,
         None => None,
@@ -43,7 +44,7 @@ pub async fn look(cx: &Cx, runs: bool) -> Result<ProfileDeletion> {
     let mut deletion = ProfileDeletion {
         profile: cx.profile().to_owned(),
         driver,
-        engine: engine.as_ref().map(gone::named),
+        engine: engine.as_ref().map(lost_machine::named),
         machine: machine.to_owned(),
         nodes,
         engine_volume,
@@ -231,7 +232,7 @@ pub async fn anything_of_ours(cx: &Cx) -> Result<bool> {
 pub fn not_ours(cx: &Cx, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(
-        refused::PROFILE,
+        refusals::PROFILE,
         Kind::Foreign,
         format!("nothing was deleted: kstrim did not create this profile {profile}"),
     );

@@ -1,13 +1,14 @@
 //! `kstrim explain`
 
+use crate::terminal;
 use std::process::ExitCode;
 
 use crate::cli::{Explain, Format};
 use crate::command_line::CommandLine;
 use crate::errors::{self, Entry, Severity};
 use crate::failure::{Failure, Kind, Result};
-use crate::report::table::Table;
-use crate::report::{self, text};
+use crate::terminal::table::Table;
+use crate::terminal::text;
 
 /// Columns of prose when stdout is a terminal that is wider, or no terminal.
 const COLUMNS: usize = 100;
@@ -73,7 +74,7 @@ fn page(entry: &Entry) -> String {
 
 /// Paragraphs and list items, wrapped to the terminal and indented by so many columns.
 fn paragraphs(markdown: &str, indent: usize) -> String {
-    let columns = report::stdout_columns().unwrap_or(COLUMNS).min(COLUMNS).saturating_sub(indent);
+    let columns = terminal::stdout_columns().unwrap_or(COLUMNS).min(COLUMNS).saturating_sub(indent);
     let mut out = String::new();
     for line in markdown.lines() {
         let hang = if line.starts_with("- ") { 2 } else { 0 };

@@ -8,7 +8,7 @@ use crate::exec::system::replace_process;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
-use crate::report::output;
+use crate::terminal::output;
 use crate::tool;
 use crate::toolbox::Toolbox;
 

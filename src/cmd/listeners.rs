@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::living::{self, Living};
 use crate::cluster::listener;
+use crate::cluster::ownership;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::Object;
-use crate::observe::kafka::Kafka;
-use crate::quickstart::ownership;
+use crate::kube::Object;
+use crate::kube::kafka::Kafka;
 
 /// The node pools do not tell their brokers yet.
 use crate::errors::BROKERS_UNKNOWN as IDS;

@@ -13,8 +13,9 @@ use super::session::{Ended, Session};
 use crate::catalogue::{self, Choice, Mode};
 use crate::cli::{Global, OutputMode};
 use crate::cluster::installation::Installation;
+use crate::cluster::session::Cx;
+use crate::cluster::{ownership, refusals};
 use crate::config::Settings;
-use crate::context::Cx;
 use crate::engine::journal::JournalFile;
 use crate::engine::lock::Lock;
 use crate::engine::run::Report;
@@ -24,13 +25,12 @@ use crate::event::{Emit, Event, Outcome, TaskInfo};
 use crate::exec::Runner;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kube::kafka::{Entity, Kafka, KafkaNodePool, Nodes};
+use crate::kube::kind::Version as ApiVersion;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{ApiError, Kind as ObservedKind, Object, Snapshot};
 use crate::names::{TopicName, Version};
-use crate::observe::kafka::{Entity, Kafka, KafkaNodePool, Nodes};
-use crate::observe::kind::Version as ApiVersion;
-use crate::observe::{ApiError, Kind as ObservedKind, Object, Snapshot};
 use crate::paths::{ProfilePaths, state_dir};
-use crate::quickstart::{ownership, refused};
-use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
 
@@ -333,7 +333,7 @@ async fn find(
                 Kind::Prerequisite,
                 format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace()),
             )
-            .hint(format!("create it: {}", refused::up(&cx)))
+            .hint(format!("create it: {}", refusals::up(&cx)))
             .hint("or specify another one: --cluster NAME, --namespace NAME"),
         ));
     };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::living::Living;
 use super::user::{self, User};
+use crate::checks::certificate;
 use crate::cluster::listener;
 use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
@@ -14,7 +15,6 @@ use crate::kafka::security::{Login, Security, Tls};
 use crate::kafka::{KafkaError, error::code};
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
-use crate::quickstart::checks::certificate;
 
 /// A broker did not prove that it is one of the cluster's.
 use crate::errors::BROKER_UNTRUSTED as UNTRUSTED;

@@ -14,18 +14,18 @@ use futures_util::future::join_all;
 use self::line::{Line, Seen};
 use self::source::{Key, Source, Stage};
 use crate::cli::{Component, Global, LogFormat, Logs, Tail};
+use crate::cluster::remote_operator;
 use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kubectl::Kubectl;
+use crate::kube::logs::LogRequest;
+use crate::kube::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
 use crate::names::Tool;
-use crate::observe::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
 use crate::paths::{ProfilePaths, state_dir};
-use crate::quickstart::abroad;
-use crate::report::output::{self, Output};
-use crate::report::style::{Look, Tone};
-use crate::report::text;
-use crate::tool::kubectl::Kubectl;
-use crate::tool::logs::LogRequest;
+use crate::terminal::output::{self, Output};
+use crate::terminal::style::{Look, Tone};
+use crate::terminal::text;
 use crate::toolbox::Toolbox;
 
 /// Last lines of each container, where nothing else is asked for.
@@ -68,7 +68,8 @@ impl Reading<'_> {
         let wanted = self.args.component.is_empty() || self.args.component.contains(&Component::Operator);
         if wanted
             && !snapshot.pods(namespace.as_str()).any(|p| p.is_operator())
-            && let Some(home) = abroad::home(&self.kubectl, namespace.as_str(), cluster.as_str()).await
+            && let Some(home) =
+                remote_operator::home(&self.kubectl, namespace.as_str(), cluster.as_str()).await
         {
             let pods = self.pods(&home).await.map_err(|error| self.no_cluster(&error))?;
             snapshot = snapshot.with(pods.all(Observed::Pod).cloned());
@@ -111,11 +112,11 @@ impl Reading<'_> {
             (Some(Tail::All), _) | (None, Some(_)) => None,
             (None, None) => Some(TAIL),
         };
-        LogRequest { tail, since: self.args.since, previous: self.args.previous, ..self.whole(source) }
+        LogRequest { tail, since: self.args.since, previous: self.args.previous, ..Self::whole(source) }
     }
 
     /// All that one has written.
-    fn whole(&self, source: &Source) -> LogRequest {
+    fn whole(source: &Source) -> LogRequest {
         LogRequest {
             namespace: source.namespace.clone(),
             pod: source.pod.clone(),

@@ -41,6 +41,7 @@ pub mod upgrade;
 pub mod user;
 pub mod versions;
 
+use crate::terminal;
 use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -55,9 +56,11 @@ use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Kind, Result};
-use crate::report::style::Look;
-use crate::report::table::Table;
-use crate::report::{self, OutputMode, failure_block, output};
+use crate::report::failure_block;
+use crate::terminal::OutputMode;
+use crate::terminal::output;
+use crate::terminal::style::Look;
+use crate::terminal::table::Table;
 
 /// Something that was printed could not be written.
 pub(crate) use crate::errors::OUTPUT_INCOMPLETE as OUTPUT;
@@ -121,7 +124,7 @@ fn lost(code: ExitCode, error: &std::io::Error) -> ExitCode {
 }
 
 fn complain_of(failure: &Failure) {
-    let mode = report::resolve(OutputMode::Auto, false, stderr_is_terminal(), &|n| std::env::var(n).ok());
+    let mode = terminal::resolve(OutputMode::Auto, false, stderr_is_terminal(), &|n| std::env::var(n).ok());
     complain(&failure_block::render(&FailureInfo::new(failure, None), mode.stderr, None));
 }
 
@@ -294,12 +297,12 @@ fn stdout_is_terminal() -> bool {
 
 /// How data is drawn on stdout.
 fn stdout_look() -> Look {
-    report::resolve(OutputMode::Auto, stdout_is_terminal(), false, &|n| std::env::var(n).ok()).stdout
+    terminal::resolve(OutputMode::Auto, stdout_is_terminal(), false, &|n| std::env::var(n).ok()).stdout
 }
 
 /// A table as it is printed on stdout.
 fn drawn(table: &Table) -> String {
-    table.render(stdout_look(), report::stdout_columns())
+    table.render(stdout_look(), terminal::stdout_columns())
 }
 
 fn stderr_is_terminal() -> bool {
@@ -310,8 +313,8 @@ fn stderr_is_terminal() -> bool {
 ///
 /// # Errors
 /// `KS-NO-CLUSTER` with what minikube says of the profile.
-async fn connected(cx: &crate::context::Cx) -> Result<()> {
-    match crate::quickstart::cluster::connect(cx).await? {
+async fn connected(cx: &crate::cluster::session::Cx) -> Result<()> {
+    match crate::cluster::connection::connect(cx).await? {
         Ok(()) => Ok(()),
         Err(why) => Err(Box::new(
             Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster")
@@ -320,7 +323,7 @@ async fn connected(cx: &crate::context::Cx) -> Result<()> {
                     Some(_) => {
                         "check that your own kubectl can connect to the cluster with this context".to_owned()
                     }
-                    None => format!("start it: {}", crate::quickstart::refused::up(cx)),
+                    None => format!("start it: {}", crate::cluster::refusals::up(cx)),
                 }),
         )),
     }

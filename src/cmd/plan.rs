@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::cli::{Format, Global, OutputMode, Plan};
+use crate::cluster::session::Cx;
 use crate::config::{self, Settings, Target};
-use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart;

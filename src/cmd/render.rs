@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use super::session::Session;
 use crate::cli::{Global, OutputMode, Part, Render};
+use crate::cluster::session::yaml;
 use crate::component;
 use crate::config::Settings;
-use crate::context::yaml;
 use crate::failure::Result;
 use crate::manifest::{Object, render};
 use crate::quickstart::{component as beside, kafka, sources, topic};

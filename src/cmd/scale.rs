@@ -14,15 +14,16 @@ use super::listeners;
 use super::living::{self, Living};
 use crate::catalogue::broker::{self, Need};
 use crate::cli::{Global, Scale};
+use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::change as cluster;
 use crate::cluster::installation::{Consent, Owned};
+use crate::cluster::{ownership, refusals};
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::{Kafka, KafkaNodePool, REMOVE_IDS};
+use crate::kube::{ApiError, ApiErrorKind, Object as NodePool};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
-use crate::observe::kafka::{Kafka, KafkaNodePool, REMOVE_IDS};
-use crate::observe::{ApiError, ApiErrorKind, Object as NodePool};
-use crate::quickstart::smoke::{self, Brokers};
-use crate::quickstart::{kafka, ownership, refused};
+use crate::quickstart::kafka;
 
 /// The nodes that would go are controllers, too.
 use crate::errors::SCALE_CONTROLLERS as CONTROLLERS;
@@ -240,7 +241,7 @@ fn foreign(living: &Living, pool: &Pool) -> Box<Failure> {
     let message = format!("the node pool {} was not created by kstrim", pool.name);
     let target = &living.cx.settings.target;
     Box::new(
-        Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
+        Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
             .hint(format!("change it anyway: {}", target.again().with("--pool", &pool.name))),
     )
 }
@@ -343,7 +344,7 @@ async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
         };
         let message = format!("the node pool {NAME} in namespace {} {whose}", cx.namespace());
         return Err(Box::new(
-            Failure::new(refused::POOL, Kind::Foreign, message)
+            Failure::new(refusals::POOL, Kind::Foreign, message)
                 .because("names of node pools are unique in a namespace, and the new brokers need this one")
                 .hint("create a node pool with another name yourself, then specify it: --pool NAME"),
         ));
@@ -440,7 +441,7 @@ fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
 /// Refuse while the brokers that would go hold replicas: the operator does not move them away.
 async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let cx = &living.before;
-    cx.synced(&smoke::KINDS).await;
+    cx.synced(&brokers::KINDS).await;
     let brokers = Brokers::of(cx);
     let deadline = Instant::now() + ASK;
     let unseen = |why: String| {

@@ -1,5 +1,6 @@
 //! One run of a long verb: reporter, event log, signals, clock, exit code.
 
+use crate::terminal;
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ pub struct Session {
     clock: Instant,
     reporter: Rc<RefCell<Box<dyn Reporter>>>,
     log: Rc<RefCell<EventLog>>,
-    held: RefCell<Option<Rc<crate::context::Cx>>>,
+    held: RefCell<Option<Rc<crate::cluster::session::Cx>>>,
 }
 
 /// How a verb's work ended, short of a failure before any task.
@@ -59,14 +60,14 @@ impl Session {
     /// Set everything up and listen for signals. Must be called inside a `LocalSet`.
     pub fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
         let wanted = match mode {
-            OutputMode::Auto => report::OutputMode::Auto,
-            OutputMode::Tty => report::OutputMode::Tty,
-            OutputMode::Plain => report::OutputMode::Plain,
-            OutputMode::Json => report::OutputMode::Json,
+            OutputMode::Auto => terminal::OutputMode::Auto,
+            OutputMode::Tty => terminal::OutputMode::Tty,
+            OutputMode::Plain => terminal::OutputMode::Plain,
+            OutputMode::Json => terminal::OutputMode::Json,
         };
         let environment = |name: &str| std::env::var(name).ok();
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
-        let mode = report::resolve(wanted, stdout, stderr, &environment);
+        let mode = terminal::resolve(wanted, stdout, stderr, &environment);
         let talk = Talk { quiet: global.quiet, verbose: global.verbose };
         let reporter = Rc::new(RefCell::new(report::reporter(mode, talk, Sinks::process())));
         let target = Target::from(global);
@@ -115,7 +116,7 @@ impl Session {
         // Before any work: see `status::stopped`.
         let signals =
             (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        crate::report::output::heed_signals();
+        crate::terminal::output::heed_signals();
         tokio::task::spawn_local(async move {
             let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
             let mut asked = false;
@@ -128,7 +129,7 @@ impl Session {
                 if asked {
                     runner.kill_all();
                     reporter.borrow_mut().finish();
-                    crate::report::output::finish();
+                    crate::terminal::output::finish();
                     let kind =
                         if reason == Reason::Interrupted { Kind::Interrupted } else { Kind::Terminated };
                     std::process::exit(kind.exit_code().into());
@@ -150,7 +151,7 @@ impl Session {
     }
 
     /// The run's Lease is released by [`Session::release_held`].
-    pub fn hold(&self, cx: Rc<crate::context::Cx>) {
+    pub fn hold(&self, cx: Rc<crate::cluster::session::Cx>) {
         *self.held.borrow_mut() = Some(cx);
     }
 
@@ -163,9 +164,9 @@ impl Session {
     }
 
     /// Release the namespace's Lease that a run holds, even after an interrupt.
-    pub async fn release(&self, cx: &crate::context::Cx) {
+    pub async fn release(&self, cx: &crate::cluster::session::Cx) {
         let runner: Rc<dyn crate::exec::Runner> = Rc::new(self.runner.detached());
-        crate::quickstart::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
+        crate::cluster::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
     }
 
     /// Tell the first event.

@@ -11,11 +11,11 @@ use super::change;
 use super::consent;
 use super::living::{self, Living};
 use crate::cli::{Global, Set};
+use crate::cluster::brokers::{self, Brokers};
+use crate::cluster::ownership;
 use crate::config::Target;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::kafka::Kafka;
-use crate::quickstart::ownership;
-use crate::quickstart::smoke::{self, Brokers};
+use crate::kube::kafka::Kafka;
 
 /// The setting is Strimzi's own business.
 use crate::errors::SET_FORBIDDEN as FORBIDDEN;
@@ -168,7 +168,7 @@ fn allowed(key: &str, target: &Target) -> Result<()> {
 /// be asked.
 async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
     let cx = &living.before;
-    cx.synced(&smoke::KINDS).await;
+    cx.synced(&brokers::KINDS).await;
     let deadline = Instant::now() + ASK;
     let asked = async {
         let brokers = Brokers::of(cx).map_err(|f| f.message)?;

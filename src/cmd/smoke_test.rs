@@ -6,17 +6,18 @@ use std::time::Instant;
 use super::living;
 use super::session::{Ended, Session};
 use crate::cli::{Global, SmokeTest};
+use crate::cluster::brokers;
+use crate::cluster::session::Cx;
 use crate::config::Target;
-use crate::context::Cx;
 use crate::engine::run::Report;
 use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::NewTopic;
 use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
-use crate::observe::Kind as ObservedKind;
-use crate::observe::strimzi::KafkaTopic;
-use crate::quickstart::{proof, smoke, topic};
+use crate::kube::Kind as ObservedKind;
+use crate::kube::strimzi::KafkaTopic;
+use crate::quickstart::{proof, topic};
 
 /// The JUnit file cannot be written.
 pub(crate) use crate::errors::JUNIT_UNWRITABLE as JUNIT;
@@ -64,8 +65,8 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let failure = run.failure.or(beside.failure).or(written.err());
     let outcome = if failure.is_none() { Outcome::Done } else { Outcome::Failed };
     let said = || match beside.reports.as_slice() {
-        [] => smoke::said(&run.report),
-        some => format!("{}; {}", smoke::said(&run.report), proof::said(some)),
+        [] => brokers::said(&run.report),
+        some => format!("{}; {}", brokers::said(&run.report), proof::said(some)),
     };
     let detail = failure.as_ref().map_or_else(said, |f| f.message.clone());
     let seconds = began.elapsed().as_secs_f64();
@@ -81,7 +82,7 @@ async fn test(session: &Session, global: &Global, args: &SmokeTest, plan: &Plan)
     let cx = living::open(session, global, &args.topic).await?.cx;
     let create = topic_to_create(&cx).await?;
     let plan = &Plan { create, ..plan.clone() };
-    let run = smoke::test(&cx, plan).await?;
+    let run = brokers::test(&cx, plan).await?;
     let mut beside = Beside::default();
     let mut lock = None;
     if !args.no_components && run.failure.is_none() {
@@ -108,7 +109,7 @@ struct Beside {
 /// The topic that the test may create, in Kafka only: the test deletes it only if Kafka confirms that this request
 /// created it. `None` if a `KafkaTopic` describes it: then the topic operator creates it.
 async fn topic_to_create(cx: &Cx) -> Result<Option<NewTopic>> {
-    let mut kinds = smoke::KINDS.to_vec();
+    let mut kinds = brokers::KINDS.to_vec();
     kinds.push(ObservedKind::KafkaTopic);
     let snapshot = cx.synced(&kinds).await;
     let name = cx.settings.topic.as_str();
@@ -117,11 +118,11 @@ async fn topic_to_create(cx: &Cx) -> Result<Option<NewTopic>> {
         return Ok(None);
     }
     let wanted = topic::wanted_with(cx, brokers_of(&snapshot, cx));
-    Ok(Some(smoke::new_topic(name, &wanted[0])))
+    Ok(Some(brokers::new_topic(name, &wanted[0])))
 }
 
 /// Ready brokers, at most three: the replicas of a topic that is made for the test.
-fn brokers_of(snapshot: &crate::observe::Snapshot, cx: &Cx) -> u32 {
+fn brokers_of(snapshot: &crate::kube::Snapshot, cx: &Cx) -> u32 {
     let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }

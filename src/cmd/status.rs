@@ -12,14 +12,16 @@ use crate::config::Target;
 use crate::exec::cancel::Cancel;
 use crate::exec::system::System;
 use crate::failure::{Kind, Result};
+use crate::kube::{Kind as ObservedKind, Store, Watcher};
 use crate::names::is_internal_topic;
-use crate::observe::{Kind as ObservedKind, Store, Watcher};
 use crate::paths::{ProfilePaths, state_dir};
-use crate::report::style::{Look, Spans, Tone};
-use crate::report::{self, Sink, output};
 use crate::status::look::{self, CORE, CUSTOM, Looker, Seen};
 use crate::status::model::{self, Memory};
 use crate::status::{Status, draw};
+use crate::terminal;
+use crate::terminal::output;
+use crate::terminal::sink::Sink;
+use crate::terminal::style::{Look, Spans, Tone};
 
 /// Changes come in bursts; a picture is drawn when one is over.
 const BURST: Duration = Duration::from_millis(200);
@@ -204,7 +206,7 @@ impl Screen {
         let news = self.last.as_ref().is_none_or(|last| changed(last, &status));
         if let Some(live) = &mut self.live {
             // Drawn each time: the terminal may have another size.
-            let (columns, rows) = report::stdout_size().unwrap_or((80, 24));
+            let (columns, rows) = terminal::stdout_size().unwrap_or((80, 24));
             let lines = fit(draw::lines(&status, self.look, Some(columns)), rows, self.look);
             let text: Vec<String> = lines.iter().map(|l| l.render(self.look)).collect();
             live.set_message(text.join("\n"));
@@ -215,7 +217,7 @@ impl Screen {
                 (Format::Yaml, false) => super::yaml(&status),
                 (Format::Yaml, true) => format!("---\n{}", super::yaml(&status)),
                 (Format::Text, watch) => {
-                    let text = draw::text(&status, self.look, report::stdout_columns());
+                    let text = draw::text(&status, self.look, terminal::stdout_columns());
                     match (watch, first) {
                         (false, _) => text,
                         (true, true) => format!("{}\n{text}", at(&status)),

@@ -8,13 +8,13 @@ use super::living::{self, Living};
 use super::login;
 use super::topic;
 use crate::cli::Global;
+use crate::cluster::brokers::{self, Brokers};
 use crate::config::Target;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::client::Options;
 use crate::kafka::error::code;
 use crate::kafka::{Client, KafkaError, Topic};
 use crate::names::{TopicName, UserName};
-use crate::quickstart::smoke::{self, Brokers};
 
 /// The brokers could not be reached.
 use crate::errors::BROKER_UNREACHABLE as UNREACHABLE;
@@ -60,7 +60,7 @@ impl Stream {
                     None => Ok(None),
                 }
             },
-            cx.synced(&smoke::KINDS)
+            cx.synced(&brokers::KINDS)
         );
         let brokers = match way? {
             Some((port, security)) => Brokers::secured(cx, port, security)?,

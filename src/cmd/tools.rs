@@ -12,8 +12,8 @@ use crate::download::{self, Progress, Source, Store};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, ToolSpec, Version};
 use crate::paths::cache_dir;
-use crate::report::output;
-use crate::report::table::Table;
+use crate::terminal::output;
+use crate::terminal::table::Table;
 use crate::toolbox::{Digests, Kept, State, Toolbox, ids, pins};
 
 /// List, install, remove.

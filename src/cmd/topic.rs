@@ -12,17 +12,18 @@ use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, TopicVerb};
+use crate::cluster::brokers;
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{Consent, Owned};
-use crate::context::Cx;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::strimzi::KafkaTopic;
+use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
-use crate::observe::strimzi::KafkaTopic;
-use crate::observe::{Kind as ObservedKind, Object};
-use crate::quickstart::patience::Patience;
-use crate::quickstart::{ownership, smoke};
 
 /// There is no topic of this name.
 pub(crate) use crate::errors::TOPIC_UNKNOWN as UNKNOWN;
@@ -155,9 +156,9 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
 /// Whether Kafka has a topic; `None` if its brokers cannot be asked, or do not answer in [`ASK`].
 async fn in_kafka(cx: &Cx, topic: &TopicName) -> Option<bool> {
     let asked = async {
-        cx.synced(&smoke::KINDS).await;
+        cx.synced(&brokers::KINDS).await;
         let deadline = tokio::time::Instant::now() + ASK;
-        let mut client = smoke::Brokers::of(cx).ok()?.client(deadline).await.ok()?;
+        let mut client = brokers::Brokers::of(cx).ok()?.client(deadline).await.ok()?;
         client.has_topic(topic.as_str(), deadline).await.ok()
     };
     tokio::time::timeout(ASK, asked).await.ok().flatten()

@@ -14,7 +14,7 @@ use crate::config::keys::{self, Class};
 use crate::config::trust::{Trust, known_as};
 use crate::failure::{Failure, Kind, Result};
 use crate::redact;
-use crate::report::table::Table;
+use crate::terminal::table::Table;
 
 /// A file that is not trusted has a setting that cannot be ignored without changing what the command does.
 pub(crate) use crate::errors::CONFIG_UNTRUSTED as UNTRUSTED;

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use super::session::{Ended, Session};
 use crate::catalogue::Choice;
+pub use crate::checks::versions::choose;
 use crate::cli::{Global, Up};
+use crate::cluster::session::Cx;
+use crate::cluster::{lost_machine, profile_owner, refusals};
 use crate::config::{INVALID, Settings};
-use crate::context::Cx;
 use crate::engine::journal::JournalFile;
 use crate::engine::task::Task;
 use crate::event::TaskInfo;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
-pub use crate::quickstart::checks::versions::choose;
-use crate::quickstart::{self, gone, identity, programs, refused};
-use crate::tool::kubectl::Kubectl;
+use crate::quickstart::{self, programs};
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
@@ -75,7 +76,7 @@ async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>,
         journal.save()?;
     }
     let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
-    let noted = identity::after(cx);
+    let noted = profile_owner::after(cx);
     let next = report.failure.is_none().then(|| quickstart::next::next(cx));
     cx.stop_observing();
     // A journal that cannot be written is not what made the run fail.
@@ -88,24 +89,24 @@ async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>,
 /// Ask whether a profile whose machine is gone may be deleted and re-created, if there is somebody to ask: before
 /// the tasks start to draw.
 async fn ask_to_recreate(cx: &Cx) -> Result<()> {
-    if cx.settings.target.context.is_some() || !identity::is_made(cx) {
+    if cx.settings.target.context.is_some() || !profile_owner::is_made(cx) {
         return Ok(());
     }
     let answers = async { tokio::time::timeout(PROMPT, cx.kubectl.ready()).await.is_ok_and(|r| r.is_ok()) };
     if answers.await || !matches!(cx.minikube.status().await, Ok(State::Gone)) {
         return Ok(());
     }
-    let facts = gone::look(cx).await;
-    if gone::decide(&facts) != gone::Plan::Ask {
+    let facts = lost_machine::look(cx).await;
+    if lost_machine::decide(&facts) != lost_machine::Plan::Ask {
         return Ok(());
     }
     let question = format!(
         "The machine of profile {0} does not exist. minikube can only delete the profile and create a new \
          one: {1}.",
         cx.profile(),
-        gone::lost(cx, &facts)
+        lost_machine::lost(cx, &facts)
     );
-    let hint = format!("to agree: {}", refused::up(cx).arg("--recreate"));
+    let hint = format!("to agree: {}", refusals::up(cx).arg("--recreate"));
     super::consent::ask(&question, "nothing was deleted", &hint).await?;
     cx.recreate.set(true);
     Ok(())

@@ -12,7 +12,7 @@ use crate::config::{self, PresetName, Settings};
 use crate::event::TaskInfo;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::Kind as Observed;
+use crate::kube::Kind as Observed;
 use crate::quickstart::{component as beside, next};
 use crate::upgrade::images::Given;
 use crate::upgrade::migrate;

@@ -15,15 +15,15 @@ use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, UserDelete, UserVerb};
+use crate::cluster::wait;
 use crate::errors::{RESOURCE_PAUSED, USER_LABEL, USER_REFUSED};
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kube::kafka::Entity;
+use crate::kube::strimzi::KafkaUser;
+use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
-use crate::observe::kafka::Entity;
-use crate::observe::strimzi::KafkaUser;
-use crate::observe::{Kind as ObservedKind, Object, Snapshot};
-use crate::quickstart::patience;
 
 /// The user, or its secret, did not come or go in time.
 use crate::errors::USER_LATE as LATE;
@@ -124,7 +124,7 @@ fn kept_from(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> 
     let user = Object::new(json);
     let subject = format!("user/{}", user.name());
     let snapshot = Snapshot::of([living.resource.clone(), user]);
-    let expect = patience::expect(&living.cx).scope(Scope::Everything);
+    let expect = wait::expect(&living.cx).scope(Scope::Everything);
     let answers = Answers::new();
     let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
     let found =

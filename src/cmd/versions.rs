@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::catalogue::{self, Age, Minikube, Mode, Partial, Range, Row, Stage};
 use crate::cli::{Format, Resolve, Versions, VersionsVerb};
+use crate::cluster::session;
 use crate::command_line::CommandLine;
-use crate::context;
 use crate::failure::Result;
 use crate::manifest::render::Preset;
 use crate::names::Version;
-use crate::report::table::Table;
+use crate::terminal::table::Table;
 use crate::toolbox::pins;
 
 /// Most other releases that the text names; data has all.
@@ -123,7 +123,7 @@ struct Set {
 
 /// The set for what was asked: as `up` chooses, with the minikube that kstrim would obtain.
 fn set(args: &Resolve) -> Result<Set> {
-    let preset = args.preset.map(context::preset);
+    let preset = args.preset.map(session::preset);
     let asked = Partial {
         release: args.release.clone(),
         kafka: args.kafka.clone(),

@@ -9,11 +9,11 @@ pub mod ready;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Kind as Class, Result};
+use crate::kube::Kind;
 use crate::manifest::Object;
 use crate::manifest::component::{self as render, ComponentInput};
 use crate::manifest::images::Image;
 use crate::names::{ClusterName, ComponentName};
-use crate::observe::Kind;
 
 /// Cruise Control is asked for, and the Kafka has one broker.
 pub(crate) use crate::errors::COMPONENT_BROKERS as BROKERS;

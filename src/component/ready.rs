@@ -1,12 +1,12 @@
 //! Whether a component is ready. Pure functions of what was observed.
 
 use super::{Component, Home};
+use crate::explain::ready::{self, Readiness};
 use crate::explain::{CONNECTOR, Finding, Scene, Verdict};
+use crate::kube::Object;
+use crate::kube::object::number;
+use crate::kube::pod::Pod;
 use crate::names::ComponentName;
-use crate::observe::Object;
-use crate::observe::object::number;
-use crate::observe::pod::Pod;
-use crate::ready::{self, Readiness};
 
 /// Whether a component is as wanted: its resource or the Kafka at its current generation, with its pods.
 pub fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
@@ -104,8 +104,8 @@ mod tests {
     use super::*;
     use crate::component::of;
     use crate::explain::{Answers, Expect};
+    use crate::kube::Snapshot;
     use crate::names::ComponentName;
-    use crate::observe::Snapshot;
 
     fn look(name: ComponentName, objects: &[Value]) -> Readiness {
         let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));

@@ -236,6 +236,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_says_of_every_setting_what_a_project_may_do() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+        let page = std::fs::read_to_string(path).expect("docs/settings.md");
+        let table = page.split("\n\n").find(|part| part.starts_with("| settings |")).expect("the table");
+        let first = table.lines().filter_map(|row| row.split('|').nth(1)).collect::<String>();
+        let missing: Vec<_> =
+            all().into_iter().map(|k| k.name).filter(|n| !first.contains(&format!("`{n}`"))).collect();
+        assert!(missing.is_empty(), "no row in docs/settings.md has {missing:?}");
+    }
+
+    #[test]
     fn a_driver_is_what_or_where() {
         let entry = |value: &str| Entry {
             key: "driver".into(),

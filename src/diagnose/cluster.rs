@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Request;
 use super::bundle::Bundle;
-use crate::observe::pod::{Event, Pod};
-use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot};
-use crate::tool::kubectl::Kubectl;
-use crate::tool::logs::LogRequest;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::logs::LogRequest;
+use crate::kube::pod::{Event, Pod};
+use crate::kube::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot};
 
 /// Kinds of a namespace beyond those that `status` looks at: group and version, plural.
 const NAMESPACED: [(&str, &str); 13] = [

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::checks::{Group, Verdict};
 use crate::event::FailureInfo;
 use crate::failure::{Failure, Kind};
-use crate::quickstart::checks::{Group, Verdict};
 
 /// The version of the document. It grows when a field changes its meaning or goes away; new
 /// fields do not raise it, readers skip what they do not know.

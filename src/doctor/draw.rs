@@ -3,8 +3,8 @@
 use super::data::{Check, Doctor, Word};
 use crate::command_line::CommandLine;
 use crate::errors;
-use crate::report::style::{Look, Spans, Tone};
-use crate::report::text;
+use crate::terminal::style::{Look, Spans, Tone};
+use crate::terminal::text;
 
 /// Columns of glyph and word: `× failed   `.
 const WORD: usize = 11;

@@ -10,22 +10,23 @@ use serde_json::{Value, json};
 
 use super::data::{Check, Word};
 use super::live::Live;
+use crate::checks::profile as profile_ids;
+use crate::checks::{Ground, disk};
+use crate::cluster::api_server;
 use crate::cluster::change;
+use crate::cluster::connection;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
 use crate::cluster::lease::{Lease, Refused};
+use crate::cluster::{lost_machine, ownership, profile_owner};
 use crate::engine::journal::JournalFile;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::kind::Version;
-use crate::observe::strimzi::PAUSE;
-use crate::observe::{ApiError, ApiErrorKind, Kind as Observed};
-use crate::quickstart::apiserver;
-use crate::quickstart::checks::profile as profile_ids;
-use crate::quickstart::checks::{Ground, disk};
-use crate::quickstart::operator::DEPLOYMENT;
-use crate::quickstart::{cluster, gone, identity, ownership};
-use crate::tool::kubectl::{FIELD_MANAGER, Kubectl};
+use crate::kube::cluster::OPERATOR;
+use crate::kube::kind::Version;
+use crate::kube::kubectl::{FIELD_MANAGER, Kubectl};
+use crate::kube::strimzi::PAUSE;
+use crate::kube::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
 
@@ -100,8 +101,7 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         if problem("kafka.ready") == Some(errors::OPERATOR_LOCK.as_str()) && ours {
             let pods = snapshot.pods(&namespace).filter(|p| p.is_operator() && !p.0.deleting());
             let pods: Vec<String> = pods.map(|p| p.0.name().to_owned()).collect();
-            let what =
-                format!("restart the operator {DEPLOYMENT}, which frees its lock on the Kafka cluster");
+            let what = format!("restart the operator {OPERATOR}, which frees its lock on the Kafka cluster");
             add("kafka.ready", what, true, Act::Restart(kubectl.clone(), namespace.clone(), pods));
         }
         let kafka = snapshot.kafka(&namespace, target.cluster.as_str());
@@ -139,7 +139,7 @@ async fn profile_fixes(
             .any(|id| id.as_str() == p) =>
         {
             let lost =
-                p == profile_ids::PARTIAL.as_str() && apiserver::is_lost(minikube).await.unwrap_or(false);
+                p == profile_ids::PARTIAL.as_str() && api_server::is_lost(minikube).await.unwrap_or(false);
             let first = if lost { "restore the file that starts its API server, and " } else { "" };
             let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
@@ -212,7 +212,7 @@ impl Planned {
                 // The lock is held only now: another command may have finished the profile meanwhile.
                 let (listed, disk) = (minikube.listed().await?, minikube.on_disk());
                 let journal = JournalFile::open(journal, profile)?.journal;
-                let ours = identity::listed(&journal, &disk, &listed).is_ours();
+                let ours = profile_owner::listed(&journal, &disk, &listed).is_ours();
                 if !ours || !never_ran(&listed) || disk.addressed {
                     let cause = "another command has continued with it in the meantime".to_owned();
                     return Err(vain(
@@ -220,11 +220,11 @@ impl Planned {
                         cause,
                     ));
                 }
-                if let Some((made, now)) = gone::engines(minikube, &journal).await {
+                if let Some((made, now)) = lost_machine::engines(minikube, &journal).await {
                     let cause = format!(
                         "it was created on {}, but {} responds now",
-                        gone::named(&made),
-                        gone::named(&now)
+                        lost_machine::named(&made),
+                        lost_machine::named(&now)
                     );
                     return Err(vain(format!("the profile {profile} was not deleted"), cause));
                 }
@@ -236,11 +236,11 @@ impl Planned {
                 }
             }
             Act::Start(minikube, options, profile) => {
-                if apiserver::is_lost(minikube).await? {
-                    apiserver::write_anew(minikube, profile, true).await?;
+                if api_server::is_lost(minikube).await? {
+                    api_server::write_anew(minikube, profile, true).await?;
                 }
                 let cmd = minikube.start_cmd(options);
-                cluster::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
+                connection::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }
             Act::Restart(kubectl, namespace, pods) => {
                 let deleted = self.exclusively(kubectl, namespace, restart(kubectl, namespace, pods)).await;

@@ -12,24 +12,23 @@ use futures_util::future::join_all;
 
 use super::data::{Check, Outcome, Word};
 use super::entry;
+use crate::checks::{Ground, Group};
+use crate::cluster::operators::OWN_OPERATORS;
+use crate::cluster::ownership;
+use crate::cluster::profile_owner::Owner;
 use crate::command_line::CommandLine;
 use crate::event::FailureInfo;
 use crate::exec::BoxFuture;
 use crate::explain::kubectl;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::cluster::OPERATOR;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::names::Version;
-use crate::observe::cluster::OPERATOR;
-use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::quickstart::checks::{Ground, Group};
-use crate::quickstart::identity::Owner;
-use crate::quickstart::operator::DEPLOYMENT;
-use crate::quickstart::ownership;
-use crate::quickstart::preflight::OPERATORS;
 use crate::status::Status;
 use crate::status::data::{Finding, Level};
 use crate::status::look::{self, Looker, Seen};
 use crate::status::model::Memory;
-use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube_output::State;
 
 /// Kinds that a doctor looks at beyond those of `status`.
@@ -102,7 +101,7 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
 fn installed(ground: &Ground) -> Option<Version> {
     let here = |operator: &&serde_json::Value| {
         let text = |pointer: &str| operator.pointer(pointer).and_then(serde_json::Value::as_str);
-        text("/metadata/name") == Some(DEPLOYMENT)
+        text("/metadata/name") == Some(OPERATOR)
             && text("/metadata/namespace") == Some(ground.settings.target.namespace.as_str())
     };
     ownership::release(ground.operators.get()?.iter().find(here)?)?.parse().ok()
@@ -144,7 +143,7 @@ impl<'a> Live<'a> {
             });
         };
         let kubectl = reached.kubectl.clone();
-        let (operators, status) = tokio::join!(kubectl.find(OPERATORS), async {
+        let (operators, status) = tokio::join!(kubectl.find(OWN_OPERATORS), async {
             look::status(&seen, &seen.snapshot, &mut Memory::default()).await
         });
         if let Ok(mut list) = operators.map(Option::unwrap_or_default) {
@@ -251,5 +250,5 @@ fn foreign(ground: &Ground, id: crate::failure::Id, what: &str, instead: &'stati
     if ground.settings.adopt {
         return Outcome::ok(format!("{what} was not created by kstrim, but is used (--adopt)"));
     }
-    Outcome::failed(&crate::quickstart::refused::foreign_to(&ground.settings.target, id, what, instead))
+    Outcome::failed(&crate::cluster::refusals::foreign_to(&ground.settings.target, id, what, instead))
 }

@@ -1,5 +1,5 @@
 //! What `kstrim doctor` looks at: this machine and what `up` would need of it
-//! ([`crate::quickstart::checks`]), and the running cluster ([`live`]).
+//! ([`crate::checks`]), and the running cluster ([`live`]).
 //!
 //! The checks of the machine are those of `up`'s preflight; what is wrong in the cluster is told by
 //! [`crate::status`] and [`crate::explain`]. Here they are only asked, all at once, and put in order.
@@ -20,8 +20,8 @@ use futures_util::future::join_all;
 
 use data::{Check, Doctor, Outcome};
 
+use crate::checks::{self, Ground, Group};
 use crate::failure::Result;
-use crate::quickstart::checks::{self, Ground, Group};
 use crate::status::look::Looker;
 
 /// Look at everything, and at what could be fixed. `looker` is why there is none where a program is

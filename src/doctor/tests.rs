@@ -4,7 +4,7 @@ use super::data::{Check, Doctor, Outcome};
 use super::*;
 use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind};
-use crate::report::style::Look;
+use crate::terminal::style::Look;
 
 fn check(id: &str, group: Group, outcome: Outcome, ms: u64, fix: Option<&str>) -> Check {
     let Outcome { word, found, problem } = outcome;

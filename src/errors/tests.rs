@@ -1,4 +1,4 @@
-//! The pages that are generated from the catalogue. `UPDATE_DOCS=1` writes them.
+//! The pages that are made from the catalogue. `cargo xtask docs` writes them, by `UPDATE_DOCS`.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const INTRODUCTION: &str = "# Errors
 
-<!-- Made from src/errors by `UPDATE_DOCS=1 cargo test --lib errors::`. Edit those files. -->
+<!-- Generated from src/errors by `cargo xtask docs`: edit those files. -->
 
 Every failure that kstrim names has a stable id and a section here; `kstrim explain ID` prints it. Ids do not change their meaning.
 
@@ -95,7 +95,7 @@ fn same(path: &str, wanted: &str) {
         std::fs::write(&path, wanted).expect("the page is writable");
     }
     let found = std::fs::read_to_string(&path).expect("the page");
-    assert!(found == wanted, "{path} is not what src/errors says: UPDATE_DOCS=1 cargo test --lib errors::");
+    assert!(found == wanted, "{path} is not what src/errors says: `cargo xtask docs` writes it");
 }
 
 #[test]

@@ -12,11 +12,11 @@ use super::pods::short;
 use super::scene::{Expect, Probe, Scene, Scope};
 use super::{Family, Rule};
 use crate::failure::Id;
-use crate::observe::admission::{By, Refusal, refusal};
-use crate::observe::cluster::Deployment;
-use crate::observe::object::{list, text};
-use crate::observe::pod::Event;
-use crate::observe::{Kind, Object};
+use crate::kube::admission::{By, Refusal, refusal};
+use crate::kube::cluster::Deployment;
+use crate::kube::object::{list, text};
+use crate::kube::pod::Event;
+use crate::kube::{Kind, Object};
 
 use crate::errors::ADMISSION_ACCOUNT as ACCOUNT;
 use crate::errors::ADMISSION_LIMITS as LIMITS;
@@ -367,7 +367,7 @@ mod tests {
     use super::*;
     use crate::command_line::Aim;
     use crate::explain::{Answers, findings};
-    use crate::observe::Snapshot;
+    use crate::kube::Snapshot;
 
     const T0: &str = "2026-11-22T20:00:00Z";
 

@@ -6,10 +6,10 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
-use crate::observe::object::{list, number, text};
-use crate::observe::strimzi::last_change;
-use crate::observe::strimzi::{PAUSE, pauses};
-use crate::observe::{Condition, Kind, Object};
+use crate::kube::object::{list, number, text};
+use crate::kube::strimzi::last_change;
+use crate::kube::strimzi::{PAUSE, pauses};
+use crate::kube::{Condition, Kind, Object};
 
 use crate::errors::COMPONENT_NOT_READY as NOT_READY;
 use crate::errors::COMPONENT_PAUSED as PAUSED;
@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::explain::{Answers, Expect, findings};
-    use crate::observe::Snapshot;
+    use crate::kube::Snapshot;
 
     const T0: &str = "2026-11-22T20:00:00Z";
 

@@ -6,7 +6,7 @@ use super::logs;
 use super::pods::{asked, question, short};
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::observe::pod::State;
+use crate::kube::pod::State;
 
 use crate::errors::BROKER_NOT_READY as BROKER;
 use crate::errors::ENTITY_OPERATOR;
@@ -30,12 +30,12 @@ pub(super) const RULES: &[Rule] = &[
 
 fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = scene.expect.cluster.as_str();
-    let entity = |p: &crate::observe::pod::Pod<'_>| {
+    let entity = |p: &crate::kube::pod::Pod<'_>| {
         p.0.label("strimzi.io/component-type") == Some("entity-operator") && !p.0.deleting() && !p.ready()
     };
     for pod in scene.cluster_pods().filter(entity) {
         // What keeps it from running has rules of its own.
-        let running = |c: &crate::observe::pod::Container<'_>| matches!(c.state(), State::Running { .. });
+        let running = |c: &crate::kube::pod::Container<'_>| matches!(c.state(), State::Running { .. });
         if pod.containers().next().is_none() || !pod.containers().all(|c| running(&c)) {
             continue;
         }

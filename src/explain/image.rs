@@ -6,7 +6,7 @@ use super::pods::{short, watched};
 use super::pulls::{self, DENIED, IMAGE_PULL, LIMIT, REGISTRY};
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::observe::pod::State;
+use crate::kube::pod::State;
 
 use crate::errors::IMAGE_NAME;
 

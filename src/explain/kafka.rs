@@ -4,8 +4,8 @@ use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
-use crate::observe::Kind;
-use crate::observe::strimzi::{PAUSE as ANNOTATION, pauses};
+use crate::kube::Kind;
+use crate::kube::strimzi::{PAUSE as ANNOTATION, pauses};
 use crate::words;
 
 use crate::errors::KAFKA_CONFIG;

@@ -4,8 +4,8 @@ use super::admission;
 use super::scene::Expect;
 use crate::command_line::CommandLine;
 use crate::failure::{Failure, Id, Kind};
+use crate::kube::{ApiError, ApiErrorKind};
 use crate::names::is_context;
-use crate::observe::{ApiError, ApiErrorKind};
 use crate::words;
 
 use crate::errors::API_CONFLICT as CONFLICT;

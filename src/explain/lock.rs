@@ -11,10 +11,10 @@ use super::operator::OPERATOR_FORBIDDEN;
 use super::scene::{OPERATOR, Probe, Scene};
 use super::working::{self, Open};
 use super::{Family, Rule};
-use crate::observe::Object;
-use crate::observe::cluster::Deployment;
-use crate::observe::kafka::Kafka;
-use crate::observe::pod::{Pod, State};
+use crate::kube::Object;
+use crate::kube::cluster::Deployment;
+use crate::kube::kafka::Kafka;
+use crate::kube::pod::{Pod, State};
 
 use crate::errors::KAFKA_UNOBSERVED as UNOBSERVED;
 use crate::errors::OPERATOR_BINDING;
@@ -235,8 +235,8 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let open = at_work(scene);
-    let stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(scene, *p));
-    let Some((pod, change)) = stuck.filter_map(|p| Some((p, changed_since(scene, kafka, p)?))).next() else {
+    let mut stuck = scene.nodes().filter(|p| !p.0.deleting() && is_stuck(scene, *p));
+    let Some((pod, change)) = stuck.find_map(|p| Some((p, changed_since(scene, kafka, p)?))) else {
         return;
     };
     let before = |open: &Open| match change {
@@ -418,7 +418,7 @@ mod tests {
 
     use super::*;
     use crate::explain::{Answers, Expect};
-    use crate::observe::Snapshot;
+    use crate::kube::Snapshot;
 
     /// What `look` finds at 20:30 where the Kafka is ready since 20:01, the pool was created and written then, and the
     /// operator's log is this; `None`: it cannot be read.

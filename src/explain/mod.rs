@@ -6,7 +6,8 @@
 //! judge is the only memory. `docs/errors.md` has a section for every id.
 //!
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
-//! [`kubectl`] turn them into a [`Failure`] directly. [`pulls`] reads a container runtime's words.
+//! [`kubectl`] turn them into a [`Failure`](crate::failure::Failure) directly. [`pulls`] reads a container runtime's
+//! words.
 
 mod admission;
 mod component;
@@ -22,6 +23,7 @@ pub mod minikube;
 mod operator;
 mod pods;
 pub mod pulls;
+pub mod ready;
 mod scene;
 mod storage;
 mod teardown;
@@ -39,7 +41,6 @@ pub(crate) use lock::works_on_a_pool;
 pub use operator::rivals;
 pub use scene::{Answers, Expect, LOG_LINES, Probe, Scene, Scope};
 
-pub(crate) use storage::STORAGE_CLASS;
 pub use storage::{storage_answer, storage_classes};
 pub use teardown::held;
 pub use unknown::timed_out;

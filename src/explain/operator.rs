@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::finding::Finding;
 use super::scene::{Expect, OPERATOR, Scene};
 use super::{Family, Rule};
-use crate::observe::cluster::Deployment;
-use crate::observe::{Kind, Object, Snapshot};
+use crate::kube::cluster::Deployment;
+use crate::kube::{Kind, Object, Snapshot};
 
 pub(crate) use crate::errors::OPERATOR_FORBIDDEN;
 pub(crate) use crate::errors::OPERATOR_KUBERNETES;

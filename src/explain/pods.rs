@@ -3,9 +3,9 @@
 use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
-use crate::observe::cluster::{Node, Taint};
-use crate::observe::object::Condition;
-use crate::observe::pod::{Container, Ended, Event, Pod, State};
+use crate::kube::cluster::{Node, Taint};
+use crate::kube::object::Condition;
+use crate::kube::pod::{Container, Ended, Event, Pod, State};
 use crate::words;
 
 pub(crate) use crate::errors::BROKER_CONFIG;
@@ -441,7 +441,7 @@ mod tests {
 
     use super::*;
     use crate::explain::{Answers, Expect, Scope, findings};
-    use crate::observe::{Object, Snapshot};
+    use crate::kube::{Object, Snapshot};
 
     #[test]
     fn a_secret_that_is_missing_is_named() {

@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Family;
 use crate::command_line::{Aim, CommandLine};
-use crate::observe::cluster::Deployment;
-use crate::observe::kafka::{Kafka, KafkaNodePool};
-use crate::observe::pod::Pod;
-use crate::observe::{Kind, Object, Snapshot};
+use crate::kube::cluster::Deployment;
+use crate::kube::kafka::{Kafka, KafkaNodePool};
+use crate::kube::pod::Pod;
+use crate::kube::{Kind, Object, Snapshot};
 
 /// What is waited for; which causes matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +233,7 @@ pub struct Scene<'a> {
 const FRESH: i64 = 10;
 
 /// The deployment's name in every Strimzi release's install files.
-pub(crate) const OPERATOR: &str = crate::observe::cluster::OPERATOR;
+pub(crate) const OPERATOR: &str = crate::kube::cluster::OPERATOR;
 
 /// Coarsest time the API server writes (creationTimestamp): whole seconds, cut off.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -389,5 +389,5 @@ impl<'a> Scene<'a> {
 }
 
 fn latest_change<'a>(objects: impl Iterator<Item = &'a Object>) -> Option<Timestamp> {
-    crate::observe::strimzi::last_change(objects, "kstrim")
+    crate::kube::strimzi::last_change(objects, "kstrim")
 }

@@ -6,8 +6,8 @@ use super::finding::{Finding, Severity};
 use super::pods::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule};
-use crate::observe::object::{self, text};
-use crate::observe::pod::{Claim, Event};
+use crate::kube::object::{self, text};
+use crate::kube::pod::{Claim, Event};
 use crate::words;
 
 pub(crate) use crate::errors::CLUSTER_ID;

@@ -6,9 +6,9 @@ use super::scene::{Expect, Scene, Scope};
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind};
-use crate::observe::Kind as Observed;
-use crate::observe::cluster::Crd;
-use crate::observe::pod::Pod;
+use crate::kube::Kind as Observed;
+use crate::kube::cluster::Crd;
+use crate::kube::pod::Pod;
 use crate::words;
 
 use crate::errors::CRD_STUCK;

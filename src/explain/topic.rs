@@ -8,10 +8,10 @@ use super::scene::Scene;
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
 use crate::failure::Id;
-use crate::observe::kafka::Entity;
-use crate::observe::pod::{Pod, State};
-use crate::observe::strimzi::{KafkaTopic, KafkaUser, last_change};
-use crate::observe::{Kind, Object};
+use crate::kube::kafka::Entity;
+use crate::kube::pod::{Pod, State};
+use crate::kube::strimzi::{KafkaTopic, KafkaUser, last_change};
+use crate::kube::{Kind, Object};
 use crate::words;
 
 use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;
@@ -312,8 +312,8 @@ mod tests {
 
     use super::*;
     use crate::explain::{Answers, Expect, Scope, findings};
-    use crate::observe::Snapshot;
-    use crate::observe::strimzi::{MANAGED, PAUSE};
+    use crate::kube::Snapshot;
+    use crate::kube::strimzi::{MANAGED, PAUSE};
 
     fn told(kafka: &Value, topic: &Value) -> Vec<(&'static str, bool)> {
         let snapshot = Snapshot::of([kafka, topic].map(|json| Object::new(json.clone())));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::pods::short;
 use super::scene::Scene;
 use crate::failure::{Failure, Id, Kind};
-use crate::observe::Kind as ObjectKind;
-use crate::observe::pod::Event;
+use crate::kube::Kind as ObjectKind;
+use crate::kube::pod::Event;
 
 use crate::errors::UNKNOWN;
 /// Most facts that are listed of one sort.
@@ -57,7 +57,7 @@ fn facts(scene: &Scene<'_>) -> Vec<String> {
     }
     let pods = || scene.cluster_pods().chain(scene.operator_pods());
     for pod in pods().filter(|p| !p.ready()).take(MOST) {
-        facts.push(format!("pods/{}: {}", pod.0.name(), crate::ready::pod_state_in(scene.snapshot, pod)));
+        facts.push(format!("pods/{}: {}", pod.0.name(), super::ready::pod_state_in(scene.snapshot, pod)));
     }
     if pods().next().is_none() && scene.synced(ObjectKind::Pod) {
         facts.push("the operator and Kafka have no pods".to_owned());

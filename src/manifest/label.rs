@@ -12,6 +12,8 @@ pub const ID: &str = "kstrim.io/installation";
 pub const DIGEST: &str = "kstrim/digest";
 /// The annotation with the Strimzi release.
 pub const RELEASE: &str = "kstrim/release";
+/// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
+pub const CLUSTER_ID: &str = "kstrim/cluster-id";
 
 /// Put the label and both annotations on each object's own metadata. Pod templates, selectors
 /// and everything else stay as they are: a label there would restart pods.

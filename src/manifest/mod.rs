@@ -3,8 +3,8 @@
 //!
 //! - [`load`]: files, directories and bytes to [`Object`]s, with limits.
 //! - [`mod@plain`]: words without quotes as kubectl reads them.
-//! - [`digest`]: what a set of objects *is*, whatever its formatting.
-//! - [`retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
+//! - [`mod@digest`]: what a set of objects *is*, whatever its formatting.
+//! - [`mod@retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
 //! - [`mod@component`]: what stands beside a Kafka.
 //! - [`images`], [`pull`]: which images it runs, from where and with which login.
 //! - [`recognise`]: which release an install manifest is of.

@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{apiserver, first_start, gone, identity, nodes, ownership, patience, refused};
+use super::nodes;
+use crate::cluster::connection::{connect, follow};
+use crate::cluster::session::{Cx, Machine, Start};
+use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, wait};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
-use crate::context::{Cx, Machine, Start};
 use crate::engine::journal::{Journal, JournalFile};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
-use crate::exec::{Cmd, Lines};
+use crate::exec::Cmd;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
-use crate::observe::{ApiErrorKind, Kind as ObservedKind};
+use crate::kube::Kind as ObservedKind;
+use crate::tool::arguments::{flag_value, has_flag, has_short_flag};
 use crate::tool::minikube::StartOptions;
-use crate::tool::minikube_output::{Listed, StartError, StartEvent, State, start_event};
+use crate::tool::minikube_output::{Listed, StartEvent, State};
 
 /// minikube's step from which on node and container runtime are up: "Preparing Kubernetes"
 /// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
@@ -35,9 +38,6 @@ const SETTLED: Duration = Duration::from_secs(8);
 
 /// A profile that is in order, stopped or gone is known for that by then.
 const SOON: Duration = Duration::from_secs(1);
-
-/// An API server that answers has done so by then; after it minikube is asked what is wrong.
-const PROMPT: Duration = Duration::from_secs(2);
 
 /// How long minikube may wait for the API server of a node that runs and was whole once: by itself it
 /// waits six minutes, also where nothing is left that could start one.
@@ -100,7 +100,7 @@ impl Task<Cx> for Cluster {
         let half_made = matches!(cx.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
         if half_made && cx.profile_is_ours.get() {
             // A node that never had an address never ran anything: nothing is lost with it.
-            gone::refuse_other_engine(cx, &refused::up(cx)).await?;
+            lost_machine::refuse_other_engine(cx, &refusals::up(cx)).await?;
             discard(cx).await?;
             exists = false;
         }
@@ -111,11 +111,11 @@ impl Task<Cx> for Cluster {
         };
         match state {
             Some(State::Gone) => {
-                gone::resolve(cx).await?;
+                lost_machine::resolve(cx).await?;
                 exists = false;
             }
             Some(State::Stopped | State::Partial) => {
-                gone::refuse_other_engine(cx, &refused::up(cx)).await?;
+                lost_machine::refuse_other_engine(cx, &refusals::up(cx)).await?;
             }
             _ => {}
         }
@@ -128,15 +128,15 @@ impl Task<Cx> for Cluster {
         }
         let mut options = options(cx, exists).await?;
         if !exists {
-            let given = value(&options.extra, "uuid");
-            options.token = identity::intend(cx, given)?;
+            let given = flag_value(&options.extra, "uuid");
+            options.token = profile_owner::intend(cx, given)?;
         }
         let was_whole = exists && !cx.journal.borrow().journal.start_unfinished;
         if was_whole && matches!(state, Some(State::Partial)) {
-            if self.lost.get() || apiserver::is_lost(&cx.minikube).await? {
+            if self.lost.get() || api_server::is_lost(&cx.minikube).await? {
                 write_server_anew(cx).await?;
             }
-            if !set(&options.extra, "wait-timeout") {
+            if !has_flag(&options.extra, "wait-timeout") {
                 options.extra.push(format!("--wait-timeout={AGAIN}"));
             }
         }
@@ -166,7 +166,7 @@ impl Cluster {
         let lost = async {
             tokio::time::sleep(SOON).await;
             let of_minikube = cx.settings.target.context.is_none() && untouched;
-            if !(of_minikube && matches!(apiserver::is_lost(&cx.minikube).await, Ok(true))) {
+            if !(of_minikube && matches!(api_server::is_lost(&cx.minikube).await, Ok(true))) {
                 std::future::pending::<()>().await;
             }
         };
@@ -189,66 +189,7 @@ async fn write_server_anew(cx: &Cx) -> Result<()> {
         );
         cx.emit.warn(Some("cluster"), message);
     }
-    apiserver::write_anew(&cx.minikube, cx.profile(), ours).await
-}
-
-/// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
-/// `Ok(Err(why))`: it does not respond, and what minikube says of the profile.
-pub async fn connect(cx: &Cx) -> Result<Result<(), String>> {
-    let profile = cx.profile();
-    let ready = cx.kubectl.ready();
-    tokio::pin!(ready);
-    let answer = match tokio::time::timeout(PROMPT, &mut ready).await {
-        Ok(answer) => answer,
-        // minikube may know by now that it is in vain.
-        Err(_) if !cx.starting() && cx.settings.target.context.is_none() => tokio::select! {
-            answer = &mut ready => answer,
-            state = apiserver::state(&cx.minikube) => match state? {
-                State::Running => ready.await,
-                state => return not_running(state, profile).map(Err),
-            },
-        },
-        Err(_) => ready.await,
-    };
-    let error = match answer {
-        Ok(()) => return Ok(Ok(())),
-        Err(error) => error,
-    };
-    if cx.starting() {
-        return Ok(Err("waiting for the API server".into()));
-    }
-    let Err(error) = apiserver::until_ready(&cx.kubectl, error).await else { return Ok(Ok(())) };
-    if let Some(context) = &cx.settings.target.context {
-        return Ok(Err(format!("the cluster of context {context} does not respond: {error}")));
-    }
-    Ok(match apiserver::state(&cx.minikube).await? {
-        State::Running if error.kind == ApiErrorKind::NoContext => {
-            // The profile runs, and our kubeconfig has not heard of it.
-            cx.minikube.run_cmd(&cx.minikube.update_context_cmd()).await?;
-            cx.kubectl.ready().await.map_err(|e| e.to_string())
-        }
-        State::Running => Err(match apiserver::unready(&error) {
-            Some(why) => format!("the profile {profile} is running, but its API server is {why}"),
-            None => format!(
-                "the profile {profile} is running, but its API server does not respond: \
-                 {error}"
-            ),
-        }),
-        state => Err(not_running(state, profile)?),
-    })
-}
-
-/// What minikube says of a profile that does not run.
-fn not_running(state: State, profile: &str) -> Result<String> {
-    Ok(match state {
-        State::Running => format!("the profile {profile} is running"),
-        State::Absent => format!("the profile {profile} does not exist"),
-        State::Paused => format!("the profile {profile} is paused"),
-        State::Stopped => format!("the profile {profile} is stopped"),
-        State::Partial => format!("the profile {profile} is only partly started"),
-        State::Gone => format!("the machine of profile {profile} does not exist"),
-        State::EngineDown(words) => return Err(Box::new(explain::minikube::engine_down(&words, profile))),
-    })
+    api_server::write_anew(&cx.minikube, cx.profile(), ours).await
 }
 
 /// Delete what an earlier start of ours, cut off in the middle, has left.
@@ -269,12 +210,12 @@ async fn mend(cx: &Cx) -> Result<bool> {
     if let Err(failure) = cx.start_result() {
         let hopeless = failure.causes.iter().any(|c| crate::words::KUBEADM_INIT.said(c));
         // Once its API server has answered, or while kstrim was not running, somebody may have created things in it.
-        let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && identity::is_made(cx);
+        let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && profile_owner::is_made(cx);
         return match hopeless {
             true if untouched || cx.recreate.get() => Ok(false),
             true => {
                 let hint = "delete the profile with its data and re-create it";
-                Err(Box::new(failure.hint(format!("{hint}: {}", refused::up(cx).arg("--recreate")))))
+                Err(Box::new(failure.hint(format!("{hint}: {}", refusals::up(cx).arg("--recreate")))))
             }
             false => Err(failure),
         };
@@ -316,7 +257,7 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
     }
     let own = cx.minikube.config().await?;
     // A flag handed through as --minikube-arg counts as the user's own, too.
-    let set = |key: &str| own.iter().any(|(k, _)| k == key) || set(&settings.minikube_args, key);
+    let set = |key: &str| own.iter().any(|(k, _)| k == key) || has_flag(&settings.minikube_args, key);
     if options.memory.is_none() && !set("memory") {
         options.memory = Some(DEFAULT_MEMORY_MB.into());
     }
@@ -326,30 +267,12 @@ async fn options(cx: &Cx, exists: bool) -> Result<StartOptions> {
     if options.kubernetes.is_none() && !set("kubernetes-version") {
         options.kubernetes = cx.kubernetes.get().cloned().flatten().map(|v| v.to_string());
     }
-    if !set("container-runtime") && !settings.minikube_args.iter().any(|argument| is_short(argument, 'c')) {
+    if !set("container-runtime")
+        && !settings.minikube_args.iter().any(|argument| has_short_flag(argument, 'c'))
+    {
         options.runtime = Some(RUNTIME.into());
     }
     Ok(options)
-}
-
-/// Whether these arguments have the flag.
-fn set(arguments: &[String], key: &str) -> bool {
-    let flag = format!("--{key}");
-    arguments.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
-}
-
-/// Whether an argument is the flag of one letter, with its value or without: `-c`, `-c=docker`, `-cdocker`.
-fn is_short(argument: &str, letter: char) -> bool {
-    argument.strip_prefix('-').is_some_and(|rest| rest.starts_with(letter))
-}
-
-/// The value of a flag among these arguments.
-pub fn value(arguments: &[String], key: &str) -> Option<String> {
-    let flag = format!("--{key}");
-    arguments.iter().enumerate().find_map(|(at, argument)| match argument.strip_prefix(&flag)? {
-        "" => arguments.get(at + 1).cloned(),
-        rest => rest.strip_prefix('=').map(str::to_owned),
-    })
 }
 
 /// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone
@@ -359,7 +282,11 @@ async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
     let lines = cx.minikube.start(&cmd).await?;
     *cx.start.borrow_mut() = Start::Running;
     cx.began_start.set(true);
-    tokio::task::spawn_local(identity::follow(cx.minikube.clone(), cx.journal.clone(), cx.start.clone()));
+    tokio::task::spawn_local(profile_owner::follow(
+        cx.minikube.clone(),
+        cx.journal.clone(),
+        cx.start.clone(),
+    ));
     let (start, journal, minikube) = (cx.start.clone(), cx.journal.clone(), cx.minikube.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
     let profile = cx.profile().to_owned();
@@ -384,7 +311,7 @@ async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
-        let result = result.and(identity::note(&minikube, &journal));
+        let result = result.and(profile_owner::note(&minikube, &journal));
         let result = result.and_then(|()| unfinished(&journal, false));
         let result = if useful { result.and_then(|()| whole_now(&journal)) } else { result };
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
@@ -416,7 +343,7 @@ async fn answers(cx: &Cx) -> Result<()> {
             && let Err(error) = cx.kubectl.ready().await
         {
             let failure =
-                explain::kubectl::explain(&error, "query the cluster", cx.profile(), &patience::expect(cx));
+                explain::kubectl::explain(&error, "query the cluster", cx.profile(), &wait::expect(cx));
             if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
                 return Err(Box::new(failure));
             }
@@ -456,34 +383,4 @@ fn whole_now(journal: &RefCell<JournalFile>) -> Result<()> {
     }
     journal.journal.never_whole = false;
     journal.save()
-}
-
-/// Read the stream to its end and judge it by the exit code alone; the error events then explain it.
-pub(crate) async fn follow(
-    mut lines: Box<dyn Lines>,
-    cmd: &Cmd,
-    profile: &str,
-    mut seen: impl FnMut(StartEvent),
-) -> Result<()> {
-    let mut errors: Vec<StartError> = Vec::new();
-    let broke = |e| Box::new(crate::tool::exec_failure(cmd, &e));
-    while let Some(line) = lines.next().await.map_err(broke)? {
-        if let Some(event) = start_event(&line) {
-            match &event {
-                StartEvent::Error(error) => errors.push(error.clone()),
-                StartEvent::Warning(remark) if explain::minikube::no_proxy_remark(remark) => {
-                    errors.push(StartError { message: remark.clone(), ..StartError::default() });
-                }
-                _ => {}
-            }
-            seen(event);
-        }
-    }
-    let output = lines.finish().await.map_err(broke)?;
-    if output.exit.success() {
-        return Ok(());
-    }
-    let named: Vec<_> =
-        errors.iter().map(|e| explain::minikube::Error { name: &e.name, message: &e.message }).collect();
-    Err(Box::new(explain::minikube::explain(&named, output.exit, &output.stderr, profile)))
 }

@@ -8,18 +8,19 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::patience::Patience;
-use super::{kafka, ownership};
+use super::kafka;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::component::{self, Component, Home, of};
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::Kafka;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::component::{ComponentInput, PLAIN_PORT};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, TopicName};
-use crate::observe::kafka::Kafka;
-use crate::observe::{Kind as ObservedKind, Snapshot};
 
 /// A component that kstrim did not create is there.
 pub(crate) use crate::errors::COMPONENT_FOREIGN as FOREIGN;
@@ -66,40 +67,40 @@ impl Beside {
     }
 
     /// Whether it is there as wanted, not whether it is ready.
-    fn applied(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Option<Doneness>> {
+    fn applied(&self, cx: &Cx, snapshot: &Snapshot) -> Option<Doneness> {
         let title = self.component.title;
         match &self.component.home {
             Home::Resource(kind, _) => {
                 let Some(found) = snapshot.get(*kind, cx.namespace(), cx.cluster()) else {
-                    return Ok(Some(Doneness::Pending(format!("{title} does not exist"))));
+                    return Some(Doneness::Pending(format!("{title} does not exist")));
                 };
                 if !cx.owns(found.json()) {
-                    return Ok(Some(Doneness::Foreign(foreign(cx, self.component))));
+                    return Some(Doneness::Foreign(foreign(cx, self.component)));
                 }
                 if found.deleting() {
-                    return Ok(Some(Doneness::Pending(format!("an earlier {title} is still being deleted"))));
+                    return Some(Doneness::Pending(format!("an earlier {title} is still being deleted")));
                 }
                 let wanted = objects(cx, self.component);
                 if ownership::digest(found.json()) != Some(&manifest::digest(&wanted)) {
-                    return Ok(Some(Doneness::Pending("its settings must be applied".into())));
+                    return Some(Doneness::Pending("its settings must be applied".into()));
                 }
             }
             Home::Field(_) => {
                 let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
-                    return Ok(Some(Doneness::Pending(format!(
+                    return Some(Doneness::Pending(format!(
                         "the Kafka cluster {} does not exist",
                         cx.cluster()
-                    ))));
+                    )));
                 };
                 let kafka = kafka.0.json();
                 match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
                     (true, true) => {}
-                    (true, false) => return Ok(Some(Doneness::Foreign(foreign(cx, self.component)))),
-                    _ => return Ok(Some(Doneness::Pending(format!("{title} does not exist")))),
+                    (true, false) => return Some(Doneness::Foreign(foreign(cx, self.component))),
+                    _ => return Some(Doneness::Pending(format!("{title} does not exist"))),
                 }
             }
         }
-        Ok(None)
+        None
     }
 }
 
@@ -111,7 +112,7 @@ impl Task<Cx> for Beside {
 
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = self.observed(cx).await;
-        if let Some(open) = self.applied(cx, &snapshot)? {
+        if let Some(open) = self.applied(cx, &snapshot) {
             return Ok(open);
         }
         let look = |scene: &crate::explain::Scene<'_>, verdict: &crate::explain::Verdict| {
@@ -126,7 +127,7 @@ impl Task<Cx> for Beside {
     async fn run(&self, cx: &Cx) -> Result<()> {
         self.patience.changed_now();
         let snapshot = self.observed(cx).await;
-        if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot)? {
+        if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot) {
             let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
             let objects = kafka::labelled(cx, objects(cx, self.component));
             if !objects.is_empty() {

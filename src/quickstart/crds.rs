@@ -7,16 +7,15 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::{ownership, refused, sources};
+use super::sources;
+use crate::cluster::definitions::list;
 use crate::cluster::installation::name;
-use crate::context::Cx;
+use crate::cluster::session::Cx;
+use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
-use crate::observe::object::{list as list_of, text};
-use crate::observe::{Api, Kind as ObservedKind};
-
-/// Path of all resource definitions.
-pub const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+use crate::kube::Kind as ObservedKind;
+use crate::kube::object::{list as list_of, text};
 
 /// The task.
 #[derive(Debug, Default)]
@@ -44,9 +43,9 @@ impl Task<Cx> for Crds {
             };
             let ours = cx.owns(found);
             if !ours && !cx.settings.adopt {
-                return Ok(Doneness::Foreign(refused::foreign(
+                return Ok(Doneness::Foreign(refusals::foreign(
                     cx,
-                    refused::CRDS,
+                    refusals::CRDS,
                     format!("the resource definition {}", wanted.name()),
                     "--profile",
                 )));
@@ -104,7 +103,7 @@ impl Task<Cx> for Crds {
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let install = sources::install(cx).await.ok()?;
         let going = list(cx).await.ok()?.into_iter().filter(|c| terminating(c, &install.phases.crds));
-        super::held::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)))
+        crate::cluster::finalizers::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)))
     }
 
     async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
@@ -119,17 +118,6 @@ impl Task<Cx> for Crds {
             install.origin
         )])
     }
-}
-
-/// All live definitions, without their schemas, which make up nearly all of their megabytes.
-pub async fn list(cx: &Cx) -> Result<Vec<Value>> {
-    let mut list = cx
-        .kubectl
-        .get(PATH)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "list the resource definitions", &e))?;
-    let items = list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
-    Ok(items)
 }
 
 /// Read from each of the definitions once, beside other work. The API server sets up the storage of a new or changed one

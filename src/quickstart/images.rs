@@ -15,14 +15,15 @@ use futures_util::stream::FuturesUnordered;
 
 use super::{nodes, sources, unbundle};
 use crate::bundle;
-use crate::context::{Cx, Machine};
+use crate::cluster::session::{Cx, Machine};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{Event, Unit};
 use crate::explain::pulls;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::cluster::Node;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::names::ImageName;
 use crate::names::image::same;
-use crate::observe::{Kind as ObservedKind, Snapshot, cluster::Node};
 use crate::paths::cache_dir;
 use crate::tool::minikube_output::Listed;
 

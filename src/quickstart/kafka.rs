@@ -7,28 +7,28 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::patience::Patience;
-use super::{component as beside, nodes, ownership, refused};
+use super::{component as beside, nodes};
 use crate::catalogue::Mode;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
+use crate::cluster::{ownership, refusals};
 use crate::component;
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::Kafka as LiveKafka;
+use crate::kube::{self, ApiError, Kind as ObservedKind, Snapshot};
+use crate::manifest::label::CLUSTER_ID;
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, plain};
-use crate::observe::kafka::Kafka as LiveKafka;
-use crate::observe::{self, ApiError, Kind as ObservedKind, Snapshot};
-use crate::ready;
 
 /// Volumes of an earlier cluster whose cluster id nobody knows.
 pub(crate) use crate::errors::OLD_VOLUMES;
 
 /// How long the operator may take to say that it pauses. One that is not there by then reads the id when it comes.
 const PAUSED: Duration = Duration::from_secs(60);
-/// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
-pub const CLUSTER_ID: &str = "kstrim/cluster-id";
 
 /// Kubernetes gives a pod 30 s to end, then kills it.
 const POD_END: Duration = Duration::from_secs(40);
@@ -85,9 +85,9 @@ impl Task<Cx> for Kafka {
         let json = found.0.json();
         let ours = cx.owns(json);
         if !ours && !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refused::foreign(
+            return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
-                refused::KAFKA,
+                refusals::KAFKA,
                 format!("the Kafka cluster {} in namespace {}", cx.cluster(), cx.namespace()),
                 "--cluster",
             )));
@@ -233,13 +233,13 @@ fn taken(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<Failure>
     let message =
         format!("the node pool {pool} in namespace {} belongs to the Kafka cluster {owner}", cx.namespace());
     Some(Box::new(
-        Failure::new(refused::POOL, Kind::Foreign, message)
+        Failure::new(refusals::POOL, Kind::Foreign, message)
             .because(format!(
                 "a namespace can have only one node pool of a given name, and {} needs one named {pool}",
                 cx.cluster()
             ))
-            .hint(format!("use the existing Kafka cluster: {}", refused::up(cx).with("--cluster", owner)))
-            .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", cx.cluster()))),
+            .hint(format!("use the existing Kafka cluster: {}", refusals::up(cx).with("--cluster", owner)))
+            .hint(format!("or another namespace: {}", refusals::up(cx).with("--namespace", cx.cluster()))),
     ))
 }
 
@@ -251,10 +251,10 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Cx, wanted: &[Object]) -> Option<Box<F
     let message =
         format!("the node pool {} in namespace {} was not created by kstrim", pool.name(), cx.namespace());
     Some(Box::new(
-        Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
+        Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
             .because("kstrim would change it, and delete it with its Kafka cluster")
-            .hint(format!("use another name: {}", refused::up(cx).with("--cluster", "another-name")))
-            .hint(format!("or another namespace: {}", refused::up(cx).with("--namespace", "another-name"))),
+            .hint(format!("use another name: {}", refusals::up(cx).with("--cluster", "another-name")))
+            .hint(format!("or another namespace: {}", refusals::up(cx).with("--namespace", "another-name"))),
     ))
 }
 
@@ -320,7 +320,7 @@ async fn settled_volumes(cx: &Cx) -> Snapshot {
     let mut told = false;
     loop {
         let snapshot = cx.store.snapshot();
-        let mine = |c: &crate::observe::pod::Claim<'_>| c.cluster() == Some(cx.cluster()) && c.0.deleting();
+        let mine = |c: &crate::kube::pod::Claim<'_>| c.cluster() == Some(cx.cluster()) && c.0.deleting();
         let Some(going) = snapshot.claims(cx.namespace()).find(mine).map(|c| c.0.name().to_owned()) else {
             return snapshot;
         };
@@ -415,7 +415,7 @@ async fn give_cluster_id(cx: &Cx, id: &str) -> std::result::Result<(), ApiError>
     let end = Instant::now() + PAUSED;
     loop {
         let kafka = cx.kubectl.find(&path).await?.unwrap_or_default();
-        let kafka = observe::Object::new(kafka);
+        let kafka = kube::Object::new(kafka);
         let there = LiveKafka(&kafka).cluster_id() == id;
         let pauses = LiveKafka(&kafka).paused().is_some();
         if there && (pauses || Instant::now() >= end) {

@@ -11,34 +11,20 @@
 //! `operator` and `kafka` wait for `images` only when images come from archives, since the kubelet cannot pull those
 //! itself.
 
-pub mod abroad;
-pub mod apiserver;
-pub mod checks;
 pub mod cluster;
 pub mod component;
-pub mod context;
 pub mod crds;
-pub mod fetch;
-pub mod first_start;
-pub mod gone;
-pub mod heal;
-pub mod held;
-pub mod identity;
+pub mod existing_cluster;
 pub mod images;
 pub mod kafka;
 pub mod namespace;
 pub mod next;
 pub mod nodes;
 pub mod operator;
-pub mod ownership;
-pub mod patience;
 pub mod preflight;
 pub mod programs;
 pub mod proof;
 pub mod ready;
-pub mod refused;
-pub mod rivals;
-pub mod rolling;
 pub mod script;
 pub mod smoke;
 pub mod sources;
@@ -48,8 +34,8 @@ pub mod unbundle;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::cluster::session::Cx;
 use crate::config::Settings;
-use crate::context::Cx;
 use crate::engine::task::{Spec, Task};
 
 /// Everything `up` does, in the order it is listed to people.
@@ -97,8 +83,8 @@ fn elsewhere(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
         Rc::new(smoke::Smoke::default()),
     ];
     let rest = rest.into_iter().chain(last(settings));
-    let preflight: Rc<dyn Task<Cx>> = Rc::new(context::Preflight::default());
-    std::iter::once(preflight).chain(rest.map(context::Rewired::around)).collect()
+    let preflight: Rc<dyn Task<Cx>> = Rc::new(existing_cluster::Preflight::default());
+    std::iter::once(preflight).chain(rest.map(existing_cluster::Rewired::around)).collect()
 }
 
 fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::patience::Patience;
-use super::{ownership, refused};
 use crate::cluster::change;
-use crate::context::Cx;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
+use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
+use crate::explain::ready::Readiness;
 use crate::failure::{Failure, Result};
+use crate::kube::Kind as ObservedKind;
 use crate::manifest::render;
-use crate::observe::Kind as ObservedKind;
-use crate::ready::Readiness;
 
 /// The task.
 pub struct Namespace {
@@ -52,9 +52,9 @@ impl Task<Cx> for Namespace {
             return Ok(Doneness::Pending(format!("an earlier namespace {name} is still being deleted")));
         }
         if !cx.owns(found.0.json()) && !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refused::foreign(
+            return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
-                refused::NAMESPACE,
+                refusals::NAMESPACE,
                 format!("the namespace {name}"),
                 "--namespace",
             )));
@@ -110,7 +110,7 @@ impl Task<Cx> for Namespace {
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
-        super::held::explain(cx, [("Namespace", left)])
+        crate::cluster::finalizers::explain(cx, [("Namespace", left)])
     }
 
     async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {

@@ -1,6 +1,6 @@
 //! Useful commands after a successful `up`.
 
-use crate::context::Cx;
+use crate::cluster::session::Cx;
 use crate::event::Next;
 use crate::manifest::component::PLAIN_PORT;
 

@@ -3,10 +3,10 @@
 //! one the container runtime makes it again, for root alone, and nothing keeps a pod where its data is
 //! (<https://github.com/kubernetes/minikube/issues/12165>). An add-on of minikube's makes volumes where their pod is.
 
+use crate::cluster::session::Cx;
 use crate::config::Settings;
-use crate::context::Cx;
 use crate::failure::Result;
-use crate::observe::Kind as ObservedKind;
+use crate::kube::Kind as ObservedKind;
 use crate::tool::minikube_output::Listed;
 
 /// minikube's add-on that makes volumes on the node of their pod.

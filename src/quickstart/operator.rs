@@ -3,19 +3,17 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::patience::Patience;
-use super::{abroad, ownership, refused, rivals, sources};
-use crate::context::{Cx, Install};
+use super::sources;
+use crate::cluster::session::{Cx, Install};
+use crate::cluster::wait::Patience;
+use crate::cluster::{operators, ownership, refusals, remote_operator};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::cluster::{Deployment, OPERATOR};
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::{self, pull};
-use crate::observe::cluster::Deployment;
-use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::ready;
-
-/// Name of the Deployment that kstrim installs, as in every release's install files.
-pub const DEPLOYMENT: &str = crate::observe::cluster::OPERATOR;
 
 /// A Secret to pull images with is not there, or is of another type.
 pub(crate) use crate::errors::PULL_SECRET;
@@ -39,14 +37,18 @@ impl Operator {
 impl Operator {
     /// Without an operator in the namespace: one elsewhere may look after it.
     async fn elsewhere(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Doneness> {
-        abroad::look(cx, snapshot).await;
-        let seen = abroad::seen(cx, snapshot.clone());
+        remote_operator::look(cx, snapshot).await;
+        let seen = remote_operator::seen(cx, snapshot.clone());
         let Some(found) = seen.operator_of(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending("the operator is not installed".into()));
         };
-        let what = abroad::named(found.0);
+        let what = remote_operator::named(found.0);
         if !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refused::looked_after(&cx.settings.target, &what, refused::up(cx))));
+            return Ok(Doneness::Foreign(refusals::looked_after(
+                &cx.settings.target,
+                &what,
+                refusals::up(cx),
+            )));
         }
         Ok(match self.patience.look(cx, snapshot, ready::operator).await? {
             Doneness::Done(_) => Doneness::Done(format!("{what} is used")),
@@ -58,7 +60,7 @@ impl Operator {
 /// The operator in the run's namespace, under whatever name.
 fn here<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
     let by_label = || snapshot.operators().find(|o| o.0.namespace() == cx.namespace());
-    snapshot.deployment(cx.namespace(), DEPLOYMENT).or_else(by_label)
+    snapshot.deployment(cx.namespace(), OPERATOR).or_else(by_label)
 }
 
 #[async_trait(?Send)]
@@ -76,9 +78,9 @@ impl Task<Cx> for Operator {
         let json = found.0.json();
         let ours = cx.owns(json);
         if !ours && !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refused::foreign(
+            return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
-                refused::OPERATOR,
+                refusals::OPERATOR,
                 format!("the operator {} in namespace {}", found.0.name(), cx.namespace()),
                 "--namespace",
             )));
@@ -97,7 +99,7 @@ impl Task<Cx> for Operator {
         }
         Ok(match self.patience.look(cx, &snapshot, ready::operator).await? {
             Doneness::Done(_) => {
-                rivals::look(cx).await;
+                operators::look(cx).await;
                 Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version))
             }
             other => other,
@@ -109,7 +111,7 @@ impl Task<Cx> for Operator {
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);
         if live.is_none()
-            && abroad::seen(cx, snapshot.clone()).operator_of(cx.namespace(), cx.cluster()).is_some()
+            && remote_operator::seen(cx, snapshot.clone()).operator_of(cx.namespace(), cx.cluster()).is_some()
         {
             // That of another namespace is adopted.
             return Ok(());
@@ -187,7 +189,7 @@ async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
                 ))
                 .hint(format!(
                     "or let kstrim create one: {}",
-                    refused::up(cx).with("--image-pull-config", login.display())
+                    refusals::up(cx).with("--image-pull-config", login.display())
                 )),
         ));
     }
@@ -195,7 +197,7 @@ async fn secrets(cx: &Cx, install: &Install) -> Result<()> {
     if let Some(live) = read_secret(cx, secret.name()).await?
         && !cx.owns(&live)
     {
-        return Err(refused::foreign_secret(cx, secret.name()));
+        return Err(refusals::foreign_secret(cx, secret.name()));
     }
     let mut objects = [secret.clone()];
     manifest::label(&mut objects, &install.digest, &cx.choice.release.version.to_string());

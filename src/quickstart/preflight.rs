@@ -3,17 +3,15 @@
 
 use std::cell::OnceCell;
 
-use super::checks::{self, Ground, Group};
-use super::{identity, ownership, programs, rivals, sources};
+use super::{programs, sources};
+use crate::checks::{self, Ground, Group};
 use crate::cluster::installation;
-use crate::context::{Cx, Machine};
+use crate::cluster::session::{Cx, Machine};
+use crate::cluster::{operators, ownership, profile_owner};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::Result;
 use crate::tool::minikube_output::Listed;
 use async_trait::async_trait;
-
-/// Path of every Deployment with kstrim's label.
-pub const OPERATORS: &str = "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim";
 
 /// The task.
 #[derive(Default)]
@@ -47,15 +45,15 @@ impl Task<Cx> for Preflight {
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
-        let owner = identity::of(cx, &listed);
+        let owner = profile_owner::of(cx, &listed);
         cx.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {
-                let (settled, live) = tokio::join!(ownership::settle(cx), rivals::all(cx));
+                let (settled, live) = tokio::join!(ownership::settle(cx), operators::all(cx));
                 settled?;
                 cx.machine_is(Machine::Api);
                 let mut live = live.map_err(|e| ownership::api_failure(cx, "read the operator", &e))?;
-                rivals::settle(cx, &live)?;
+                operators::settle(cx, &live)?;
                 live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);
             }
@@ -65,7 +63,7 @@ impl Task<Cx> for Preflight {
             ground.ours.set(Some(cx.profile_is_ours.get()));
             refuse(cx, &ground, &[Group::Profile]).await?;
         } else {
-            identity::forget(&mut cx.journal.borrow_mut().journal);
+            profile_owner::forget(&mut cx.journal.borrow_mut().journal);
             cx.profile_is_ours.set(false);
         }
         refuse(cx, &ground, &[Group::Versions]).await?;
@@ -116,7 +114,7 @@ async fn refuse(cx: &Cx, ground: &Ground, groups: &[Group]) -> Result<()> {
 
 /// A profile without our journal may still carry our marker: ask it, if it runs.
 async fn marked(cx: &Cx, asked: bool) -> Result<()> {
-    if asked || super::cluster::connect(cx).await?.is_err() {
+    if asked || crate::cluster::connection::connect(cx).await?.is_err() {
         return Ok(());
     }
     cx.machine_is(Machine::Api);

@@ -4,20 +4,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::checks::tools::{TOO_OLD, old_enough};
-use super::fetch::{self, Fetching};
 use super::unbundle;
 use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Minikube, Partial};
-use crate::context::Cx;
+use crate::checks::tools::{TOO_OLD, old_enough};
+use crate::cluster::session::Cx;
 use crate::download::Progress;
+use crate::download::background::{self, Fetching};
 use crate::event::Unit;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::ApiError;
+use crate::kube::kubectl;
 use crate::names::{KubernetesVersion, Tool, Version};
-use crate::observe::ApiError;
 use crate::paths::{ProfilePaths, state_dir};
+use crate::tool::minikube;
 use crate::tool::minikube_output::Listed;
-use crate::tool::{kubectl, minikube};
 use crate::toolbox::{self, Digests, Toolbox, Used, pins};
 
 /// What was found with programs that fit.
@@ -285,7 +286,7 @@ async fn obtain(
     version: Version,
     why: &Failure,
 ) -> Result<Own> {
-    let store = fetch::store(&cx.settings)?;
+    let store = background::store(&cx.settings)?;
     let from = match &bundle {
         Some(bundle) => format!("the bundle {}", bundle.path.display()),
         None => store.source.shown(&toolbox.url(tool, &version)),

@@ -15,15 +15,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::patience::expect;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::expect;
 use crate::component::{Component, TABLE, of};
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::{ComponentReport, Event};
 use crate::explain::{Answers, Judge, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
+use crate::kube::Kind as ObservedKind;
 use crate::names::ComponentName;
-use crate::observe::Kind as ObservedKind;
 
 /// A component answers over HTTP not at all, or not as it should.
 pub(crate) use crate::errors::COMPONENT_HTTP as HTTP;
@@ -127,7 +127,7 @@ async fn one(
     deadline: Instant,
 ) -> (ComponentReport, Option<Box<Failure>>) {
     let began = Instant::now();
-    let mut kinds = super::smoke::KINDS.to_vec();
+    let mut kinds = crate::cluster::brokers::KINDS.to_vec();
     kinds.extend(component.kind());
     let snapshot = cx.synced(&kinds).await;
     let resource = component.kind().and_then(|kind| snapshot.get(kind, cx.namespace(), cx.cluster()));

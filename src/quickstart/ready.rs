@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::patience::Patience;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::component;
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::errors::RESOURCE_PAUSED;
 use crate::event::Event;
+use crate::explain::ready::{self, Readiness};
 use crate::explain::{Scene, Scope, Verdict};
 use crate::failure::{Failure, Result};
+use crate::kube::pod::Pod;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::names::ComponentName;
-use crate::observe::pod::Pod;
-use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::ready::{self, Readiness};
 
 type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 

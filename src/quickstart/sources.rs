@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::fetch::{self, Fetching};
 use super::unbundle;
 use crate::catalogue::Mode;
+use crate::cluster::session::{Cx, Install};
 use crate::component;
-use crate::context::{Cx, Install};
 use crate::download::Progress;
+use crate::download::background::{self, Fetching};
 use crate::event::{Emit, Event, Unit};
 use crate::failure::Result;
 use crate::manifest::{self, images, pull, source, tune};
@@ -37,7 +37,7 @@ pub fn prefetch(cx: &Cx) {
 
 fn begin(cx: &Cx) -> Fetching<source::Install> {
     let (given, choice) = (cx.settings.manifests.clone(), cx.choice.clone());
-    let (store, bundle) = (fetch::store(&cx.settings), cx.settings.bundle.clone());
+    let (store, bundle) = (background::store(&cx.settings), cx.settings.bundle.clone());
     Fetching::begin(move |progress| {
         let given = match &bundle {
             Some(bundle) => {

@@ -8,21 +8,21 @@ use std::cell::Cell;
 
 use async_trait::async_trait;
 
-use super::ownership;
-use super::patience::Patience;
-use super::smoke::Brokers;
+use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
-use crate::context::Cx;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::errors;
 use crate::explain::Scope;
+use crate::explain::ready::Readiness;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::Created;
+use crate::kube::kafka::Entity;
+use crate::kube::strimzi::KafkaTopic;
+use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::{Object as Rendered, render};
-use crate::observe::kafka::Entity;
-use crate::observe::strimzi::KafkaTopic;
-use crate::observe::{Kind as ObservedKind, Object, Snapshot};
-use crate::ready::Readiness;
 
 /// Partitions of a topic that kstrim creates, as in Strimzi's own example.
 const PARTITIONS: u32 = 1;
@@ -95,7 +95,7 @@ impl Task<Cx> for Topic {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let name = cx.settings.topic.as_str();
-        let mut kinds = super::smoke::KINDS.to_vec();
+        let mut kinds = crate::cluster::brokers::KINDS.to_vec();
         kinds.push(ObservedKind::KafkaTopic);
         let snapshot = cx.synced(&kinds).await;
         let brokers = Brokers::of(cx)?;
@@ -190,7 +190,10 @@ fn resource<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>
     Err(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
             .because(format!("the namespace {} can have only one KafkaTopic of a given name", cx.namespace()))
-            .hint(format!("use another topic: {}", super::refused::up(cx).with("--topic", "another-name"))),
+            .hint(format!(
+                "use another topic: {}",
+                crate::cluster::refusals::up(cx).with("--topic", "another-name")
+            )),
     ))
 }
 

@@ -4,10 +4,10 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use super::fetch::Fetching;
 use crate::bundle::{Bundle, Entry, Kind, ids, platform};
+use crate::cluster::session::Cx;
 use crate::command_line::CommandLine;
-use crate::context::Cx;
+use crate::download::background::Fetching;
 use crate::download::{OnProgress, Progress};
 use crate::event::Unit;
 use crate::failure::{Failure, Kind as Class, Result};

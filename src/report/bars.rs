@@ -7,7 +7,7 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use super::rows::{ABOVE, BELOW, Row, SPINNER, SPINNER_ASCII};
-use super::style::Look;
+use crate::terminal::style::Look;
 
 /// The bars. Errors of the terminal are dropped here, as indicatif drops those of its own redraws:
 /// a run does not fail because nobody can watch it. That is also why warnings go through `println`

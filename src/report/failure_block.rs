@@ -1,11 +1,11 @@
 //! How a failure is told to a person, by every verb and also when no run was begun:
 //! what failed with its id, `Caused by:`, a blank line, `hint:` lines, and where more is written.
 
-use super::style::{Look, Tone};
-use super::text;
 use crate::errors;
 use crate::event::FailureInfo;
 use crate::failure::Kind;
+use crate::terminal::style::{Look, Tone};
+use crate::terminal::text;
 
 /// Lines of one cause that are shown. `kubectl apply` of a whole manifest can fail with hundreds.
 const CAUSE_LINES: usize = 12;

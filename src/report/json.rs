@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Reporter;
-use super::sink::Sink;
 use crate::event::{Event, Line};
+use crate::terminal::sink::Sink;
 
 /// Writes JSON lines.
 pub struct Json {

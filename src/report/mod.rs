@@ -3,28 +3,23 @@
 //! Data goes to stdout (JSON lines), talk to stderr (the live list, plain lines, failures).
 //! A reporter only listens: a broken stream makes it silent, never a run fail.
 
-use std::fmt;
+use crate::terminal::output;
 use std::io::Write;
-use std::str::FromStr;
 use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 
 use crate::event::Line;
+use crate::terminal::sink::Sink;
+use crate::terminal::{Drawing, Mode, columns_and_rows};
 
 mod bars;
-pub mod duration;
 pub mod failure_block;
 mod json;
-pub mod output;
 mod plain;
 mod rows;
-mod sink;
 mod state;
-pub mod style;
 mod summary;
-pub mod table;
-pub mod text;
 mod tty;
 
 #[cfg(test)]
@@ -34,131 +29,8 @@ mod schema_tests;
 #[cfg(test)]
 mod tests;
 
-pub use sink::Sink;
-pub use style::Look;
-
 /// How often [`Reporter::tick`] wants to be called: a spinner's picture.
 pub const TICK: Duration = Duration::from_millis(100);
-
-/// What the user asks for with `--output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OutputMode {
-    /// A live list on a terminal, plain lines elsewhere.
-    #[default]
-    Auto,
-    /// A live list, on a terminal.
-    Tty,
-    /// Timestamped lines.
-    Plain,
-    /// JSON lines on stdout.
-    Json,
-}
-
-impl OutputMode {
-    /// All, in the order of the help.
-    pub const ALL: [OutputMode; 4] = [Self::Auto, Self::Tty, Self::Plain, Self::Json];
-
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Tty => "tty",
-            Self::Plain => "plain",
-            Self::Json => "json",
-        }
-    }
-}
-
-impl fmt::Display for OutputMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for OutputMode {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|mode| mode.name() == name);
-        found.ok_or_else(|| format!("`{name}` is not one of auto, tty, plain, json"))
-    }
-}
-
-/// Which drawing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drawing {
-    /// A live list on stderr.
-    Tty,
-    /// Lines on stderr.
-    Plain,
-    /// JSON lines on stdout.
-    Json,
-}
-
-/// What [`resolve`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode {
-    /// Which drawing of a run.
-    pub drawing: Drawing,
-    /// What stdout can show: for the tables of `status`, `plan`, `versions`.
-    pub stdout: Look,
-    /// What stderr can show: for runs, warnings and failures.
-    pub stderr: Look,
-}
-
-/// Decide the drawing and the colours from the flag, the streams and the environment (`env` gives
-/// a variable's value).
-///
-/// `auto` is a live list if stderr is a terminal, unless `CI` is set (and not `false` or `0`) or
-/// `TERM` is `dumb`. Colours: `NO_COLOR` (<https://no-color.org>) wins over `CLICOLOR_FORCE` and
-/// `FORCE_COLOR`, these over `CLICOLOR=0` and `TERM=dumb`, else terminals get them.
-pub fn resolve(
-    mode: OutputMode,
-    stdout_is_tty: bool,
-    stderr_is_tty: bool,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Mode {
-    let set = |name: &str| env(name).filter(|value| !value.is_empty());
-    let on = |name: &str| set(name).is_some_and(|value| value != "0" && value != "false");
-    let dumb = set("TERM").is_some_and(|term| term == "dumb");
-    let drawing = match mode {
-        OutputMode::Tty => Drawing::Tty,
-        OutputMode::Plain => Drawing::Plain,
-        OutputMode::Json => Drawing::Json,
-        OutputMode::Auto if stderr_is_tty && !dumb && !on("CI") => Drawing::Tty,
-        OutputMode::Auto => Drawing::Plain,
-    };
-    let color = |is_tty: bool| {
-        if set("NO_COLOR").is_some() {
-            false
-        } else if on("CLICOLOR_FORCE") || on("FORCE_COLOR") {
-            true
-        } else {
-            is_tty && !dumb && set("CLICOLOR").is_none_or(|value| value != "0")
-        }
-    };
-    let unicode = unicode(&set);
-    Mode {
-        drawing,
-        stdout: Look { color: color(stdout_is_tty), unicode },
-        stderr: Look { color: color(stderr_is_tty), unicode },
-    }
-}
-
-/// Whether glyphs beyond ASCII are safe: by the locale, as POSIX orders its variables. Linux's own
-/// console lacks most of them; macOS and Windows terminals speak UTF-8 whatever the locale says.
-fn unicode(set: &dyn Fn(&str) -> Option<String>) -> bool {
-    if set("TERM").is_some_and(|term| term == "linux" || term == "dumb") {
-        return false;
-    }
-    match ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name)) {
-        Some(locale) => {
-            let locale = locale.to_ascii_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
-        }
-        None => !cfg!(target_os = "linux"),
-    }
-}
 
 /// `(columns, rows)` of the terminal, asked for before every frame.
 pub type Size = Box<dyn Fn() -> (u16, u16)>;
@@ -186,26 +58,6 @@ impl Sinks {
             size: Box::new(|| columns_and_rows(terminal_size::terminal_size_of(std::io::stderr()))),
         }
     }
-}
-
-/// Columns of stdout's terminal, for tables; `None` where stdout is no terminal and lines are not
-/// to be cut.
-pub fn stdout_columns() -> Option<usize> {
-    let size = terminal_size::terminal_size_of(std::io::stdout());
-    size.map(|_| usize::from(columns_and_rows(size).0))
-}
-
-/// Columns and rows of stdout's terminal, for a drawing that is written over in place; `None` where
-/// stdout is no terminal.
-pub fn stdout_size() -> Option<(usize, usize)> {
-    let size = terminal_size::terminal_size_of(std::io::stdout());
-    size.map(|_| columns_and_rows(size)).map(|(columns, rows)| (columns.into(), rows.into()))
-}
-
-/// 80 by 24 where the size is unknown; some pseudo-terminals say 0 by 0.
-fn columns_and_rows(size: Option<(terminal_size::Width, terminal_size::Height)>) -> (u16, u16) {
-    let (columns, rows) = size.map_or((0, 0), |(width, height)| (width.0, height.0));
-    (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })
 }
 
 /// Draws the events of one run.

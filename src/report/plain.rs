@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::duration::{human_seconds, ticking};
-use super::sink::Sink;
 use super::state::{Change, Run, Task, word};
-use super::style::{Look, Tone};
 use super::tty::warning;
-use super::{Reporter, summary, text};
+use super::{Reporter, summary};
 use crate::event::{Event, Line, Outcome};
+use crate::terminal::duration::{human_seconds, ticking};
+use crate::terminal::sink::Sink;
+use crate::terminal::style::{Look, Tone};
+use crate::terminal::text;
 
 /// Silence after which a line says what is being waited for.
 const HEARTBEAT: Duration = Duration::from_secs(15);

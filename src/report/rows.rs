@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::duration::{human_seconds, ticking};
 use super::state::{Progress, Run, Status, Task, word};
-use super::style::{Look, Spans, Tone};
-use super::text;
 use crate::event::Outcome;
+use crate::terminal::duration::{human_seconds, ticking};
+use crate::terminal::style::{Look, Spans, Tone};
+use crate::terminal::text;
 
 /// Below so many columns a task's reason gets lines of its own and ids stand for titles.
 const NARROW: usize = 60;

@@ -43,7 +43,7 @@ fn the_published_schema_is_that_of_the_types() {
     }
     assert!(
         read("docs/schema/events.schema.json") == text,
-        "run the tests with UPDATE_SCHEMA=1 and look at the diff"
+        "`cargo xtask schemas` writes it; review the diff"
     );
 }
 

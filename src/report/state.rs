@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::text;
 use crate::event::{Event, Line, Outcome, SmokeReport, TaskInfo, Unit};
+use crate::terminal::text;
 
 /// Where a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::duration::{human, human_seconds};
 use super::failure_block;
 use super::state::{Run, Status, word};
-use super::style::{Look, Tone};
-use super::table::Table;
-use super::text;
 use crate::event::{Event, Next, Outcome, SmokeReport};
+use crate::terminal::duration::{human, human_seconds};
+use crate::terminal::style::{Look, Tone};
+use crate::terminal::table::Table;
+use crate::terminal::text;
 
 /// The blocks after a run, each line with its end. `columns` is the terminal's width, `None` where
 /// lines have no limit. `times` adds a table of the tasks' times, where no list shows them already.

@@ -1,5 +1,8 @@
 //! Realistic runs with every reporter, compared with `snapshots/`.
 
+use crate::terminal::Look;
+use crate::terminal::OutputMode;
+use crate::terminal::resolve;
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::bars::Bars;
 use super::rows;
-use super::sink::Sink;
 use super::state::{Change, Run};
-use super::style::{Look, Tone};
-use super::{Reporter, Sinks, Size, summary, text};
+use super::{Reporter, Sinks, Size, summary};
 use crate::event::{Event, Line};
+use crate::terminal::sink::Sink;
+use crate::terminal::style::{Look, Tone};
+use crate::terminal::text;
 
 /// Draws on a terminal.
 pub struct Tty {

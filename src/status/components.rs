@@ -4,7 +4,7 @@ use super::data;
 use super::model::{ours, why};
 use crate::component::{self, Component, Home};
 use crate::explain::{Scene, Verdict};
-use crate::observe::object::text;
+use crate::kube::object::text;
 
 /// Those that are there, whoever made them.
 pub fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {

@@ -4,9 +4,9 @@ use super::data::{
     Claim, Component, Finding, Kafka, Level, Node, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
 };
 use crate::event::counted;
-use crate::report::style::{Look, Spans, Tone};
-use crate::report::table::Table;
-use crate::report::text;
+use crate::terminal::style::{Look, Spans, Tone};
+use crate::terminal::table::Table;
+use crate::terminal::text;
 
 /// Columns of the names of facts: `API server` and a gap.
 const NAMES: usize = 12;

@@ -15,18 +15,18 @@ use tempfile::TempDir;
 use super::data::Status;
 use super::model::{self, Facts, Memory, Place};
 use crate::catalogue;
+use crate::cluster::profile_owner::{self, Online, Owner};
+use crate::cluster::{api_server, ownership, wait};
 use crate::config::Target;
 use crate::engine::journal::{Journal, JournalFile};
 use crate::exec::{Exit, Runner};
 use crate::explain;
 use crate::failure::{Failure, Result};
+use crate::kube::cluster::Deployment;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot, Store, Version};
 use crate::names::{self, Tool};
-use crate::observe::cluster::Deployment;
-use crate::observe::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot, Store, Version};
 use crate::paths::ProfilePaths;
-use crate::quickstart::identity::{self, Online, Owner};
-use crate::quickstart::{apiserver, ownership, patience};
-use crate::tool::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, State};
 use crate::toolbox::Toolbox;
@@ -86,7 +86,7 @@ pub struct Reached {
     /// The version of Strimzi's resources, if they are served.
     pub version: Option<Version>,
     /// Holds the temporary kubeconfig, if that is the one.
-    _spare: Option<TempDir>,
+    spare: Option<TempDir>,
 }
 
 /// The API server's answers.
@@ -202,8 +202,8 @@ impl Looker {
         }
         let disk = self.minikube.on_disk();
         let ours = match &listed {
-            Some(listed) => identity::listed(&self.journal, &disk, listed).is_ours(),
-            None => identity::offline(&self.journal, &disk) == Owner::Ours,
+            Some(listed) => profile_owner::listed(&self.journal, &disk, listed).is_ours(),
+            None => profile_owner::offline(&self.journal, &disk) == Owner::Ours,
         };
         let mut facts = Facts {
             place: self.place.clone(),
@@ -229,8 +229,8 @@ impl Looker {
         facts.state.get_or_insert(State::Running);
         // Whether anybody uses a cluster that nothing else proves to be ours is checked by `up`.
         let online = Online { uid: asked.uid.as_deref(), marked: asked.marked, inhabited: true };
-        facts.ours = identity::online(&self.journal, &self.minikube.on_disk(), online).is_ours();
-        facts.our_kubeconfig = reached._spare.is_none();
+        facts.ours = profile_owner::online(&self.journal, &self.minikube.on_disk(), online).is_ours();
+        facts.our_kubeconfig = reached.spare.is_none();
         facts.api = Some(Ok(asked.kubernetes));
         facts.strimzi_api = asked.version.map(Version::as_str);
         let expect = facts.expect();
@@ -243,7 +243,7 @@ impl Looker {
     /// The API server's answers, unless minikube says that it cannot give any (a paused one would
     /// keep kubectl waiting), and minikube's word.
     pub async fn reach(&self) -> Reach {
-        let status = apiserver::state(&self.minikube);
+        let status = api_server::state(&self.minikube);
         let asked = async {
             if !self.kubectl.knows_context() {
                 return None;
@@ -271,7 +271,7 @@ impl Looker {
         let asked = asked.map(|a| {
             a.map(|asked| {
                 let version = asked.version;
-                (asked, Reached { kubectl: self.kubectl.clone(), version, _spare: None })
+                (asked, Reached { kubectl: self.kubectl.clone(), version, spare: None })
             })
         });
         let lost = match &asked {
@@ -304,7 +304,7 @@ impl Looker {
         let kubectl = Rc::new(kubectl);
         Some(self.ask(&kubectl).await.map(|asked| {
             let version = asked.version;
-            (asked, Reached { kubectl, version, _spare: Some(folder) })
+            (asked, Reached { kubectl, version, spare: Some(folder) })
         }))
     }
 
@@ -432,7 +432,7 @@ pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> St
         let Some(reached) = seen.reached.as_ref().filter(|_| !status.ready && !memory.open.is_empty()) else {
             break;
         };
-        let ask = |probe| async move { (patience::ask(&reached.kubectl, &probe).await, probe) };
+        let ask = |probe| async move { (wait::ask(&reached.kubectl, &probe).await, probe) };
         let answers = futures_util::future::join_all(std::mem::take(&mut memory.open).into_iter().map(ask));
         memory.answers.extend(answers.await.into_iter().filter_map(|(answer, probe)| Some((probe, answer?))));
         status = model::status(&seen.facts, snapshot, memory, Timestamp::now());

@@ -7,17 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
 use crate::cluster::installation;
+use crate::cluster::ownership;
 use crate::command_line::Aim;
+use crate::explain::ready::{self, Readiness};
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
+use crate::kube::Snapshot;
+use crate::kube::kafka::{Kafka, KafkaNodePool};
+use crate::kube::object::Object;
+use crate::kube::pod::{Claim, Pod, State as ContainerState};
+use crate::kube::strimzi::pauses;
 use crate::names::is_context;
-use crate::observe::Snapshot;
-use crate::observe::kafka::{Kafka, KafkaNodePool};
-use crate::observe::object::Object;
-use crate::observe::pod::{Claim, Pod, State as ContainerState};
-use crate::observe::strimzi::pauses;
-use crate::quickstart::ownership;
-use crate::ready::{self, Readiness};
 use crate::tool::minikube_output::{Listed, State};
 
 /// Where to look, in the user's words.
@@ -421,7 +421,7 @@ fn part(pod: &Pod<'_>, cluster: &str) -> data::Part {
 
 fn storage(scene: &Scene<'_>) -> data::Storage {
     let cluster = scene.expect.cluster.as_str();
-    let kept = scene.synced(crate::observe::Kind::Kafka) && scene.kafka().is_none();
+    let kept = scene.synced(crate::kube::Kind::Kafka) && scene.kafka().is_none();
     let claims: Vec<data::Claim> = scene
         .snapshot
         .claims(&scene.expect.namespace)

@@ -9,8 +9,8 @@ use super::data::{Level, Part, ProfileState, Status};
 use super::draw;
 use super::model::{self, Facts, Memory, Place};
 use crate::command_line::Aim;
-use crate::observe::{Kind, Snapshot, Store};
-use crate::report::Look;
+use crate::kube::{Kind, Snapshot, Store};
+use crate::terminal::Look;
 use crate::tool::minikube_output::{self, Listed, State};
 
 const UTF8: Look = Look { color: false, unicode: true };
@@ -171,7 +171,7 @@ fn paused_with_a_change_nobody_takes_up() {
         json!({"kind": "Namespace", "metadata": {"name": "kafka"}, "status": {"phase": "Active"}}),
         serde_json::from_str(&read("01-happy-persistent/snapshots/deployment-operator.json")).expect("JSON"),
     ]);
-    let snapshot = Snapshot::of(everything.into_iter().map(crate::observe::Object::new));
+    let snapshot = Snapshot::of(everything.into_iter().map(crate::kube::Object::new));
     let status = status(&running(), &(snapshot.clone(), now));
     let kafka = status.kafka.as_ref().expect("a Kafka");
     assert!(kafka.paused && !kafka.ready && kafka.generation > kafka.observed_generation, "{kafka:#?}");
@@ -180,7 +180,7 @@ fn paused_with_a_change_nobody_takes_up() {
     // Taken away, and the operator has not looked yet: it is about to go on.
     let mut resumed = snapshot.all(Kind::Kafka).next().expect("a Kafka").json().clone();
     resumed["metadata"]["annotations"] = json!({});
-    let snapshot = Snapshot::of([crate::observe::Object::new(resumed)]);
+    let snapshot = Snapshot::of([crate::kube::Object::new(resumed)]);
     let resumed = model::status(&running(), &snapshot, &mut Memory::default(), now).kafka;
     assert!(resumed.is_some_and(|k| !k.paused && !k.ready));
 }
@@ -225,7 +225,7 @@ fn half_a_cluster_says_what_is_missing() {
         assert!(status.findings.iter().all(|f| !f.sentence.is_empty()), "{:#?}", status.findings);
         (status.reason.unwrap_or_default(), status.next.join("; "))
     };
-    let of = |objects: &[Value]| Snapshot::of(objects.iter().cloned().map(crate::observe::Object::new));
+    let of = |objects: &[Value]| Snapshot::of(objects.iter().cloned().map(crate::kube::Object::new));
     let down = |state, api: Option<&str>| Facts {
         state,
         api: api.map(|e| Err(e.to_owned())),
@@ -299,7 +299,7 @@ fn topics_say_why_they_are_not_ready() {
     let list: Value =
         serde_json::from_str(&read("12-topic-failure/snapshots/all-topics.json")).expect("JSON");
     let items = list["items"].as_array().expect("topics").iter().cloned();
-    let snapshot = Snapshot::of(items.map(crate::observe::Object::new));
+    let snapshot = Snapshot::of(items.map(crate::kube::Object::new));
     let topics = status(&running(), &(snapshot, Timestamp::UNIX_EPOCH)).topics;
     let reasons: Vec<String> = topics
         .iter()

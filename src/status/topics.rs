@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::data;
 use crate::explain::Scene;
-use crate::observe::Kind;
-use crate::observe::strimzi::KafkaTopic;
+use crate::kube::Kind;
+use crate::kube::strimzi::KafkaTopic;
 
 /// Topics of the cluster, and those that no cluster will take.
 pub(super) fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {

@@ -11,23 +11,23 @@ use tokio::time::Instant;
 
 use super::orphans::Orphans;
 use super::{Scope as Known, few, items, moment, name, of_cluster, with_labels};
+use crate::cluster::brokers::{self, Brokers};
+use crate::cluster::finalizers;
+use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::rollout::rolling;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::component::{self, Component};
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
+use crate::kube::kafka::Kafka;
+use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
-use crate::observe::kafka::Kafka;
-use crate::observe::{Kind as ObservedKind, Object, Snapshot};
 use crate::quickstart::component as beside;
-use crate::quickstart::held;
-use crate::quickstart::ownership::{self, api_failure};
-use crate::quickstart::patience::Patience;
-use crate::quickstart::rolling::rolling;
-use crate::quickstart::smoke::{self, Brokers};
-use crate::ready;
 
 /// Connectors of somebody else run in the Connect that is to go.
 pub(crate) use crate::errors::COMPONENT_IN_USE as IN_USE;
@@ -195,7 +195,7 @@ impl Away {
             return Ok(());
         }
         self.record(cx, true)?;
-        cx.synced(&smoke::KINDS).await;
+        cx.synced(&brokers::KINDS).await;
         let deadline = Instant::now() + DELETE;
         let deleted = loop {
             let brokers = match Brokers::of(cx) {
@@ -310,7 +310,7 @@ impl Task<Cx> for Away {
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let kind = self.plan.component.kind()?;
         let left = resource(cx, self.plan.component).await.ok()??;
-        held::explain(cx, [(kind.as_str(), left)])
+        finalizers::explain(cx, [(kind.as_str(), left)])
     }
 
     async fn changed(&self, cx: &Cx) {
@@ -373,7 +373,7 @@ impl Task<Cx> for Components {
     }
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        held::explain(cx, made(cx).await.ok()?)
+        finalizers::explain(cx, made(cx).await.ok()?)
     }
 
     async fn changed(&self, _: &Cx) {

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::{ends, few, items, moment, name};
 use crate::cluster::change;
-use crate::context::Cx;
+use crate::cluster::definitions;
+use crate::cluster::session::Cx;
+use crate::cluster::{finalizers, ownership};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
-use crate::observe::object::text;
-use crate::quickstart::{crds, held, ownership};
+use crate::kube::object::text;
 
 /// How long definitions may take to go when nothing of their kinds is left; mostly a second.
 const GOES_WITHIN: Duration = Duration::from_secs(30);
@@ -59,7 +60,7 @@ impl Task<Cx> for Definitions {
 
     async fn run(&self, cx: &Cx) -> Result<()> {
         let ours = ours(cx).await?;
-        let owned = super::owned(cx, crds::PATH, &ours).await?;
+        let owned = super::owned(cx, definitions::PATH, &ours).await?;
         let deleted = super::delete(cx, "Strimzi's resource definitions", owned).await;
         self.deleted_at.set(Some(Instant::now()));
         deleted
@@ -67,7 +68,7 @@ impl Task<Cx> for Definitions {
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let left = ours(cx).await.ok()?;
-        held::explain(cx, left.into_iter().map(|crd| ("CustomResourceDefinition", crd)))
+        finalizers::explain(cx, left.into_iter().map(|crd| ("CustomResourceDefinition", crd)))
     }
 
     async fn changed(&self, _: &Cx) {
@@ -93,7 +94,7 @@ impl Definitions {
             let seconds = deleted_at.elapsed().as_secs().to_string();
             let patch = |_: &Value| Some(json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}}));
             let Ok(installation) = ownership::installation(cx).await else { return };
-            let Some(owned) = installation.owned(crds::PATH, crd) else { continue };
+            let Some(owned) = installation.owned(definitions::PATH, crd) else { continue };
             let _ = change::patch(&cx.kubectl, &installation, &owned, patch).await;
         }
     }
@@ -108,14 +109,14 @@ fn put_off(crd: &Value) -> bool {
 
 async fn ours(cx: &Cx) -> Result<Vec<Value>> {
     ownership::installation(cx).await?;
-    Ok(crds::list(cx).await?.into_iter().filter(|crd| cx.owns(crd)).collect())
+    Ok(definitions::list(cx).await?.into_iter().filter(|crd| cx.owns(crd)).collect())
 }
 
 /// What exists of these kinds anywhere: `Kafka other/theirs`.
 async fn used(cx: &Cx, definitions: &[Value]) -> Result<Vec<String>> {
     let one = |definition: &Value| {
         let served = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-        let version = served.filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).next();
+        let version = served.filter(|v| v["served"] == true).find_map(|v| v["name"].as_str());
         let (group, plural) = (text(definition, "/spec/group"), text(definition, "/spec/names/plural"));
         let kind = text(definition, "/spec/names/kind").to_owned();
         let path = version.map(|version| format!("/apis/{group}/{version}/{plural}"));

@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::context::Cx;
+use crate::cluster::session::Cx;
+use crate::cluster::wait;
 use crate::explain;
 use crate::failure::Result;
-use crate::observe::object::text;
-use crate::quickstart::patience;
+use crate::kube::object::text;
 
 /// How long whoever set a finalizer gets to serve it.
 const SERVED_WITHIN: Duration = Duration::from_secs(15);
@@ -26,7 +26,7 @@ pub fn refuse<'a>(cx: &Cx, objects: impl IntoIterator<Item = (&'a str, &'a Value
         if held(object, Timestamp::now()).is_some() {
             let mut object = object.clone();
             object["kind"] = kind.into();
-            return Err(Box::new(explain::held(&object, &patience::expect(cx))));
+            return Err(Box::new(explain::held(&object, &wait::expect(cx))));
         }
     }
     Ok(())

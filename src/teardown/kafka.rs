@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::orphans::Orphans;
 use super::{Scope, few, items, moment, name, of_cluster, strimzis, with_labels};
 use crate::cluster::change;
-use crate::context::Cx;
+use crate::cluster::finalizers;
+use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
+use crate::kube::kafka as live;
+use crate::kube::{ApiErrorKind, Object};
+use crate::manifest::label::CLUSTER_ID;
 use crate::manifest::label::ID;
-use crate::observe::kafka as live;
-use crate::observe::{ApiErrorKind, Object};
-use crate::quickstart::held;
-use crate::quickstart::kafka::CLUSTER_ID;
-use crate::quickstart::ownership::{self, api_failure};
 
 /// The task.
 pub struct Kafka {
@@ -78,7 +78,7 @@ impl Task<Cx> for Kafka {
         let left = look(cx).await.ok()?.resources.into_iter();
         let left = left.map(|(plural, object)| (kind(plural), object));
         let pods = items(cx, &pods_path(cx)).await.ok()?.into_iter().map(|pod| ("Pod", pod));
-        held::explain(cx, left.chain(pods))
+        finalizers::explain(cx, left.chain(pods))
     }
 
     async fn changed(&self, _: &Cx) {

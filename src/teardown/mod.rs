@@ -31,13 +31,13 @@ use serde_json::Value;
 
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{self, Owned};
-use crate::context::Cx;
+use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::session::Cx;
 use crate::engine::task::{Spec, Task};
 use crate::event;
 use crate::failure::Result;
-use crate::observe::kind::Version;
-use crate::observe::object::text;
-use crate::quickstart::ownership::{self, api_failure};
+use crate::kube::kind::Version;
+use crate::kube::object::text;
 
 /// How many deletions are sent at once.
 const AT_ONCE: usize = 4;

@@ -6,17 +6,17 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::Scope;
+use crate::cluster::finalizers;
 use crate::cluster::installation::MARKER;
 use crate::cluster::inventory::{Class, Inventory, by_kind};
-use crate::context::Cx;
+use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain;
+use crate::explain::ready::Readiness;
 use crate::failure::{Failure, Result};
-use crate::observe::Kind as ObservedKind;
-use crate::quickstart::held;
-use crate::quickstart::ownership::{self, api_failure};
-use crate::quickstart::patience::Patience;
-use crate::ready::Readiness;
+use crate::kube::Kind as ObservedKind;
 
 /// The task.
 pub struct Namespace {
@@ -109,7 +109,7 @@ impl Task<Cx> for Namespace {
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
-        held::explain(cx, [("Namespace", left)])
+        finalizers::explain(cx, [("Namespace", left)])
     }
 
     async fn changed(&self, cx: &Cx) {

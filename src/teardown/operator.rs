@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::orphans::Orphans;
 use super::{Scope, few, items, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
-use crate::context::Cx;
+use crate::cluster::session::Cx;
+use crate::cluster::{finalizers, operators, ownership};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
+use crate::kube::object::text;
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
-use crate::observe::object::text;
-use crate::quickstart::{held, ownership, rivals};
 
 /// Kinds of an install manifest: the path of the list; `{ns}` is the namespace.
 const KINDS: [&str; 7] = [
@@ -93,7 +93,7 @@ impl Task<Cx> for Operator {
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let left = items(cx, &pods_path(cx)).await.ok()?;
-        held::explain(cx, left.into_iter().map(|pod| ("Pod", pod)))
+        finalizers::explain(cx, left.into_iter().map(|pod| ("Pod", pod)))
     }
 
     async fn changed(&self, _: &Cx) {
@@ -154,7 +154,7 @@ async fn runs(cx: &Cx) -> Result<Vec<String>> {
 /// # Errors
 /// `KS-API-*`.
 pub async fn elsewhere(cx: &Cx) -> Result<Vec<String>> {
-    let all = rivals::all(cx).await;
+    let all = operators::all(cx).await;
     let all = all.map_err(|e| ownership::api_failure(cx, "look for other operators", &e))?;
     let theirs = all.iter().filter(|d| !cx.owns(d));
     Ok(theirs.map(|d| format!("the operator in namespace {}", text(d, "/metadata/namespace"))).collect())

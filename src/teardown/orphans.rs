@@ -10,9 +10,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Scope, ends, few, items, name, with_labels};
-use crate::context::Cx;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
 use crate::failure::Result;
-use crate::quickstart::ownership;
 
 /// How long the garbage collector gets; in an idle cluster it takes less than a second for each step from owner
 /// to dependent.

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::{Scope, items, name};
 use crate::cluster::adopt::CLUSTER_SCOPED;
+use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
-use crate::context::Cx;
+use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::session::Cx;
 use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
-use crate::observe::kafka;
-use crate::quickstart::ownership::{self, api_failure};
-use crate::quickstart::smoke::{self, Brokers};
+use crate::kube::kafka;
 
 /// How long the brokers may take to say how many topics they have.
 const ASK: Duration = Duration::from_secs(3);
@@ -139,7 +139,7 @@ fn deletes_claims(object: &Value) -> bool {
 /// How many topics the brokers have, if they can be asked; without Kafka's own.
 async fn topics(cx: &Cx) -> Option<usize> {
     let asked = async {
-        cx.synced(&smoke::KINDS).await;
+        cx.synced(&brokers::KINDS).await;
         let deadline = Instant::now() + ASK;
         let mut client = Brokers::of(cx).ok()?.client(deadline).await.ok()?;
         let topics = client.replicas(deadline).await.ok()?;

@@ -5,11 +5,11 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::moment;
-use crate::context::Cx;
+use crate::cluster::refusals;
+use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
-use crate::quickstart::refused;
 use crate::tool::machine::OnDisk;
 use crate::tool::minikube_output::{Listed, StartEvent, State, start_event};
 
@@ -53,7 +53,7 @@ impl Profile {
             format!("nothing was deleted: the profile {} is not the one that was checked", cx.profile());
         let again = cx.settings.target.kstrim("down").to_string();
         Err(Box::new(
-            Failure::new(refused::PROFILE, Kind::Foreign, message)
+            Failure::new(refusals::PROFILE, Kind::Foreign, message)
                 .because("it was deleted and re-created in the meantime")
                 .hint(format!("check what exists now: {again}")),
         ))

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::{ends, few, items, moment, name, of_cluster, strimzis, with_labels};
 use crate::cluster::change;
-use crate::context::Cx;
+use crate::cluster::finalizers;
+use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::remediation::without_strimzis;
+use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
-use crate::quickstart::heal::without_strimzis;
-use crate::quickstart::held;
-use crate::quickstart::ownership::{self, api_failure};
 
 /// Kinds with the label `strimzi.io/cluster`, by plural.
 const KINDS: [&str; 4] = ["kafkatopics", "kafkausers", "kafkaconnectors", "kafkarebalances"];
@@ -90,7 +90,7 @@ impl Task<Cx> for Resources {
             _ => "KafkaRebalance",
         };
         let left = live(cx).await.ok()?;
-        held::explain(cx, left.into_iter().map(|(plural, object)| (kind(plural), object)))
+        finalizers::explain(cx, left.into_iter().map(|(plural, object)| (kind(plural), object)))
     }
 
     async fn changed(&self, _: &Cx) {

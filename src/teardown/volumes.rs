@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{few, items, moment, name, of_cluster, with_labels};
-use crate::context::Cx;
+use crate::cluster::session::Cx;
+use crate::cluster::{finalizers, ownership};
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Result};
-use crate::quickstart::{held, ownership};
 
 /// The task.
 pub struct Volumes;
@@ -44,7 +44,7 @@ impl Task<Cx> for Volumes {
 
     async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
         let (left, _) = claims(cx).await.ok()?;
-        held::explain(cx, left.into_iter().map(|claim| ("PersistentVolumeClaim", claim)))
+        finalizers::explain(cx, left.into_iter().map(|claim| ("PersistentVolumeClaim", claim)))
     }
 
     async fn changed(&self, _: &Cx) {

@@ -106,7 +106,7 @@ impl Minikube {
         self.runner.run(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
     }
 
-    fn unexpected(&self, cmd: &Cmd, output: &Output) -> Box<Failure> {
+    fn unexpected(cmd: &Cmd, output: &Output) -> Box<Failure> {
         let shown: String = output.text().chars().take(200).collect();
         Box::new(
             Failure::new(
@@ -153,7 +153,7 @@ impl Minikube {
             Ok(version) if output.exit.success() => {
                 Ok(version.minikube_version.trim_start_matches('v').to_owned())
             }
-            _ => Err(self.unexpected(&cmd, &output)),
+            _ => Err(Self::unexpected(&cmd, &output)),
         }
     }
 
@@ -167,7 +167,7 @@ impl Minikube {
         }
         let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
-        output::profile(&output.text(), &self.profile).ok_or_else(|| self.unexpected(&cmd, &output))
+        output::profile(&output.text(), &self.profile).ok_or_else(|| Self::unexpected(&cmd, &output))
     }
 
     /// The state of machine and control plane.
@@ -180,8 +180,8 @@ impl Minikube {
         }
         let cmd = self.status_json_cmd();
         let output = self.run(&cmd).await?;
-        let Exit::Code(code) = output.exit else { return Err(self.unexpected(&cmd, &output)) };
-        output::status(code, &output.text(), &output.stderr).ok_or_else(|| self.unexpected(&cmd, &output))
+        let Exit::Code(code) = output.exit else { return Err(Self::unexpected(&cmd, &output)) };
+        output::status(code, &output.text(), &output.stderr).ok_or_else(|| Self::unexpected(&cmd, &output))
     }
 
     /// The nodes other than the control plane whose machine does not run; `None` if minikube cannot see one of them.
@@ -204,7 +204,7 @@ impl Minikube {
         let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
         let list: Value =
-            serde_json::from_slice(&output.stdout).map_err(|_| self.unexpected(&cmd, &output))?;
+            serde_json::from_slice(&output.stdout).map_err(|_| Self::unexpected(&cmd, &output))?;
         let mut all =
             ["valid", "invalid"].into_iter().filter_map(|kind| list.get(kind)?.as_array()).flatten();
         Ok(all.find(|p| p.get("Name").and_then(Value::as_str) == Some(&self.profile)).cloned())
@@ -353,7 +353,7 @@ impl Minikube {
         let cmd = self.cmd(&["image", "ls", "--format", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
         let images: Vec<Image> =
-            serde_json::from_str(output.text().trim()).map_err(|_| self.unexpected(&cmd, &output))?;
+            serde_json::from_str(output.text().trim()).map_err(|_| Self::unexpected(&cmd, &output))?;
         Ok(images.into_iter().flat_map(|i| i.repo_tags).collect())
     }
 }

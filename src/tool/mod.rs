@@ -1,9 +1,7 @@
 //! The programs kstrim wraps: argv builders, and pure parsers of what they print.
 
+pub mod arguments;
 pub mod engine;
-pub mod kubectl;
-pub mod kubectl_proxy;
-pub mod logs;
 pub mod machine;
 pub mod minikube;
 pub mod minikube_output;

@@ -105,7 +105,7 @@ pub fn url(tool: Tool, version: &Version, platform: &str) -> String {
 pub fn on_path(tool: Tool) -> Result<PathBuf> {
     match tool {
         Tool::Minikube => tool::minikube::find(),
-        Tool::Kubectl => tool::kubectl::find(),
+        Tool::Kubectl => crate::kube::kubectl::find(),
     }
 }
 
@@ -113,7 +113,7 @@ pub fn on_path(tool: Tool) -> Result<PathBuf> {
 pub fn is_named(tool: Tool) -> bool {
     let variable = match tool {
         Tool::Minikube => tool::minikube::VARIABLE,
-        Tool::Kubectl => tool::kubectl::VARIABLE,
+        Tool::Kubectl => crate::kube::kubectl::VARIABLE,
     };
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }

@@ -8,12 +8,14 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::state::items;
+use crate::cluster::definitions;
 use crate::cluster::installation;
-use crate::context::Cx;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
-use crate::quickstart::{crds, ownership, sources};
+use crate::quickstart::sources;
 
 /// A resource has fields that `v1` does not know.
 pub(crate) use crate::errors::UPGRADE_CONVERSION as REFUSED;
@@ -57,7 +59,7 @@ impl Task<Cx> for Convert {
 
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         let wanted = self.definitions().await?;
-        let live = crds::list(&self.cx).await?;
+        let live = definitions::list(&self.cx).await?;
         let open = wanted
             .iter()
             .filter(|w| !live.iter().any(|c| installation::name(c) == w.name() && stored(c)))

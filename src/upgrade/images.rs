@@ -8,11 +8,11 @@ use std::rc::Rc;
 use async_trait::async_trait;
 
 use crate::bundle::Bundle;
-use crate::context::Cx;
+use crate::cluster::session::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::failure::Result;
+use crate::kube::Kind;
 use crate::names::ImageName;
-use crate::observe::Kind;
 use crate::quickstart::{images, sources, unbundle};
 
 /// Where images come from.

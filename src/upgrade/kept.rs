@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::context::Cx;
+use crate::cluster::brokers;
+use crate::cluster::session::Cx;
 use crate::event::counted;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
 use crate::kafka::groups::Committed;
 use crate::kafka::{Client, KafkaError};
-use crate::quickstart::smoke;
 
 /// A message or a committed offset is gone.
 pub(crate) use crate::errors::UPGRADE_LOST as LOST;
@@ -43,7 +43,7 @@ pub type Before = Rc<RefCell<Option<Contents>>>;
 /// # Errors
 /// [`LOST`]; `KS-SMOKE-*` where the brokers cannot be asked.
 pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
-    cx.synced(&smoke::KINDS).await;
+    cx.synced(&brokers::KINDS).await;
     let now = look(cx).await?;
     let told = now.told();
     let lost = before.borrow().as_ref().map(|earlier| earlier.lost(&now));
@@ -65,7 +65,7 @@ pub async fn verify(cx: &Cx, before: &Before) -> Result<String> {
 }
 
 async fn look(cx: &Cx) -> Result<Contents> {
-    let brokers = smoke::Brokers::of(cx)?;
+    let brokers = brokers::Brokers::of(cx)?;
     let deadline = Instant::now() + LOOK;
     let look = async { contents(&mut brokers.client(deadline).await?, deadline).await };
     look.await.map_err(|e: KafkaError| {

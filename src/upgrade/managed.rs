@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::observe::object::text;
+use crate::kube::object::text;
 
 /// Whether an entry names a version of `group` that is not in `versions`.
 pub fn is_stale(object: &Value, group: &str, versions: &[&str]) -> bool {

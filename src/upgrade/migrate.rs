@@ -15,20 +15,21 @@ use super::rule::Rule;
 use super::settled::{self, KINDS};
 use super::state::{items, rule};
 use crate::catalogue::Mode;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::cluster::{change, installation};
+use crate::cluster::{ownership, refusals};
 use crate::command_line::CommandLine;
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::{Kafka, with_volumes};
+use crate::kube::object::text;
+use crate::kube::strimzi::PAUSE;
+use crate::kube::{ApiError, Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 use crate::manifest::render::{CLUSTER_LABEL, CONTROLLER, MIGRATED};
-use crate::observe::kafka::{Kafka, with_volumes};
-use crate::observe::object::text;
-use crate::observe::strimzi::PAUSE;
-use crate::observe::{ApiError, Kind as ObservedKind, Snapshot};
-use crate::quickstart::patience::Patience;
-use crate::quickstart::{kafka, ownership, refused};
+use crate::quickstart::kafka;
 
 /// Whether the operator looks at node pools.
 pub(super) const NODE_POOLS: &str = "strimzi.io/node-pools";
@@ -141,7 +142,7 @@ impl Migrate {
     async fn create(&self, pool: Value) -> Result<()> {
         let cx = &self.cx;
         let object = Object::new(pool).map_err(|why| {
-            Box::new(Failure::new(refused::POOL, Kind::Task, format!("the new node pool {why}")))
+            Box::new(Failure::new(refusals::POOL, Kind::Task, format!("the new node pool {why}")))
         })?;
         let path = ObservedKind::KafkaNodePool.path(cx.api_version(), Some(cx.namespace()));
         for object in kafka::labelled(cx, vec![object]) {
@@ -179,7 +180,7 @@ impl Migrate {
     fn warn_of_volumes(&self, snapshot: &Snapshot) {
         let cx = &self.cx;
         let of = format!("{}-zookeeper", cx.cluster());
-        let mine = |c: &crate::observe::pod::Claim<'_>| {
+        let mine = |c: &crate::kube::pod::Claim<'_>| {
             c.cluster() == Some(cx.cluster()) && c.0.label("strimzi.io/name") == Some(of.as_str())
         };
         if self.part != Part::Kraft
@@ -428,14 +429,14 @@ fn free(cx: &Cx, pool: &Value) -> Result<()> {
             "the node pool {name} in namespace {} belongs to the Kafka cluster {owner}",
             cx.namespace()
         );
-        return Err(Box::new(Failure::new(refused::POOL, Kind::Foreign, message).because(cause)));
+        return Err(Box::new(Failure::new(refusals::POOL, Kind::Foreign, message).because(cause)));
     }
     if cx.owns(pool) {
         return Ok(());
     }
     let message = format!("the node pool {name} in namespace {} was not created by kstrim", cx.namespace());
     Err(Box::new(
-        Failure::new(refused::POOL_FOREIGN, Kind::Foreign, message)
+        Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
             .because("kstrim migrates only what it created")
             .hint(format!("migrate it as Strimzi's documentation describes: {}", Rule::DualWrite.source())),
     ))

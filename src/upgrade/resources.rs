@@ -9,19 +9,20 @@ use super::migrate;
 use super::settled::{self, KINDS};
 use super::shape;
 use crate::catalogue::{self, Mode, broker};
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::component;
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
 use crate::failure::{Failure, Result};
+use crate::kube::kafka::Kafka;
+use crate::kube::{Kind, Snapshot};
 use crate::manifest::label::DIGEST;
 use crate::manifest::render::{self, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{Version, plain};
-use crate::observe::kafka::Kafka;
-use crate::observe::{Kind, Snapshot};
-use crate::quickstart::patience::Patience;
-use crate::quickstart::{component as beside, kafka, ownership};
+use crate::quickstart::{component as beside, kafka};
 
 /// The task.
 pub struct Resources {

@@ -5,14 +5,14 @@ use std::rc::Rc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::context::Cx;
+use crate::cluster::rollout::rolling;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Result};
-use crate::observe::Kind;
-use crate::quickstart::patience::Patience;
-use crate::quickstart::rolling::rolling;
-use crate::ready;
+use crate::kube::Kind;
 
 /// What is looked at while brokers are rolled.
 pub const KINDS: [Kind; 6] =
@@ -98,7 +98,7 @@ pub async fn look(cx: &Cx, patience: &Patience, by_release: bool) -> Result<Done
 }
 
 /// The images that the brokers' pods ask for. Their status may name another tag of the same image.
-fn images(cx: &Cx, snapshot: &crate::observe::Snapshot) -> Vec<String> {
+fn images(cx: &Cx, snapshot: &crate::kube::Snapshot) -> Vec<String> {
     let nodes = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
     let containers =
         nodes.filter_map(|p| p.0.json().pointer("/spec/containers")?.as_array().cloned()).flatten();

@@ -7,14 +7,16 @@ use super::path::{self, Metadata, State};
 use super::rule::Rule;
 use super::shape::Shape;
 use crate::catalogue::{Mode, Release};
+use crate::cluster::definitions;
 use crate::cluster::installation;
-use crate::context::Cx;
+use crate::cluster::session::Cx;
+use crate::cluster::{operators, ownership, refusals};
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::Object;
+use crate::kube::cluster::Deployment;
+use crate::kube::cluster::OPERATOR;
+use crate::kube::object::text;
 use crate::names::{ImageRegistry, KubernetesVersion, SecretName, Version};
-use crate::observe::Object;
-use crate::observe::cluster::Deployment;
-use crate::observe::object::text;
-use crate::quickstart::{crds, operator, ownership, refused, rivals};
 
 /// The groups of Strimzi's definitions.
 pub(super) const GROUPS: [&str; 2] = ["kafka.strimzi.io", "core.strimzi.io"];
@@ -43,25 +45,28 @@ pub struct Found {
 /// `KS-*-FOREIGN` for what kstrim did not create, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
 pub async fn look(cx: &Cx, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
-    ours(cx, kafka, refused::KAFKA, &here(&format!("the Kafka {}", cx.cluster())))?;
-    let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), operator::DEPLOYMENT);
+    ours(cx, kafka, refusals::KAFKA, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), OPERATOR);
     let failed = |e| ownership::api_failure(cx, "read the operator", &e);
     let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
-        let all = rivals::all(cx).await.map_err(failed)?.into_iter().map(Object::new);
+        let all = operators::all(cx).await.map_err(failed)?.into_iter().map(Object::new);
         if let Some(found) = all.into_iter().find(|o| Deployment(o).watches(cx.namespace())) {
             let what = format!("the operator {} in namespace {}", found.name(), found.namespace());
-            ours(cx, found.json(), refused::OPERATOR, &what)?;
+            ours(cx, found.json(), refusals::OPERATOR, &what)?;
         }
         let message = format!("there is no Strimzi operator in namespace {}", cx.namespace());
         let failure = Failure::new(path::NO_PATH, Kind::Prerequisite, message);
-        return Err(Box::new(failure.hint(format!("install it: {}", refused::up(cx)))));
+        return Err(Box::new(failure.hint(format!("install it: {}", refusals::up(cx)))));
     };
-    ours(cx, &deployment, refused::OPERATOR, &here("the Strimzi operator"))?;
-    let definitions: Vec<Value> =
-        crds::list(cx).await?.into_iter().filter(|c| GROUPS.contains(&text(c, "/spec/group"))).collect();
+    ours(cx, &deployment, refusals::OPERATOR, &here("the Strimzi operator"))?;
+    let definitions: Vec<Value> = definitions::list(cx)
+        .await?
+        .into_iter()
+        .filter(|c| GROUPS.contains(&text(c, "/spec/group")))
+        .collect();
     for definition in &definitions {
         let what = format!("the resource definition {}", installation::name(definition));
-        ours(cx, definition, refused::CRDS, &what)?;
+        ours(cx, definition, refusals::CRDS, &what)?;
     }
     let release = path::known(ownership::release(&deployment).unwrap_or("of an unknown release"))?;
     let gates = deployment.pointer("/spec/template/spec/containers/0/env").and_then(Value::as_array);

@@ -17,15 +17,17 @@ use serde_json::{Value, json};
 
 use super::managed;
 use super::state::{GROUPS, items};
+use crate::cluster::definitions;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
 use crate::cluster::{change, installation};
-use crate::context::Cx;
 use crate::engine::task::{Doneness, Spec, Task};
 use crate::event::Unit;
 use crate::failure::Result;
+use crate::kube::object::text;
 use crate::manifest::Object;
 use crate::manifest::label::DIGEST;
-use crate::observe::object::text;
-use crate::quickstart::{crds, ownership, sources};
+use crate::quickstart::sources;
 
 /// Objects that are written at the same time.
 const AT_ONCE: usize = 8;
@@ -81,7 +83,7 @@ impl Versions {
 
     /// The definitions that there are now.
     async fn kinds(&self) -> Result<Vec<Kind>> {
-        let live = crds::list(&self.cx).await?;
+        let live = definitions::list(&self.cx).await?;
         let live = live.iter().filter(|c| GROUPS.contains(&text(c, "/spec/group")) && self.cx.owns(c));
         let wanted = match self.keep {
             Keep::Release => Some(sources::install(&self.cx).await?.phases.crds.clone()),
@@ -155,7 +157,7 @@ impl Versions {
         replaced.map(drop).map_err(|e| self.failed(&e))
     }
 
-    fn failed(&self, error: &crate::observe::ApiError) -> Box<crate::failure::Failure> {
+    fn failed(&self, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
         ownership::api_failure(&self.cx, "retire an old version of Strimzi's resources", error)
     }
 }

@@ -140,13 +140,13 @@ fn the_published_schema_is_the_programs() {
     let mut test = fresh();
     let printed = kstrim(&mut test, ["config", "schema"]).expect(0).stdout;
     let published = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/config.schema.json");
-    if std::env::var_os("KSTRIM_UPDATE_SCHEMA").is_some() {
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
         fs::write(published, &printed).expect("the schema");
     }
     assert_eq!(
         fs::read_to_string(published).expect("the schema"),
         printed,
-        "KSTRIM_UPDATE_SCHEMA=1 writes it"
+        "`cargo xtask schemas` writes it; review the diff"
     );
 }
 

@@ -14,11 +14,12 @@ use std::path::Path;
 use kstrim::config::files;
 use kstrim::failure::Result;
 use kstrim::kafka::records::{Entry, MAX_RECORD, Records, Step};
+use kstrim::kube::proxy as kubectl_proxy;
 use kstrim::manifest::{load, retarget, split, tune};
 use kstrim::names::{
     ClusterName, DnsLabel, KubernetesVersion, Minor, ProfileName, StorageSize, ToolSpec, TopicName, Version,
 };
-use kstrim::tool::{kubectl_proxy, minikube_output};
+use kstrim::tool::minikube_output;
 use kstrim::toolbox::checksum;
 
 /// Takes bytes, and gives the error's id, `none` or `ok`.

@@ -5,9 +5,9 @@ use std::fs;
 use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
+use kstrim::explain::ready::{self, Readiness};
 use kstrim::explain::{Answers, Expect, Finding, Judge, Probe, Scene, Verdict};
-use kstrim::observe::{Kind, Store};
-use kstrim::ready::{self, Readiness};
+use kstrim::kube::{Kind, Store};
 use serde_json::Value;
 
 /// The predicate that is asked.

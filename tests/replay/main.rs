@@ -71,10 +71,10 @@ fn the_live_line_tells_what_is_waited_for() {
 
 #[test]
 fn brokers_are_ready_before_the_kafka_says_so() {
-    let run = Case::new("01-happy-persistent", kafka()).asking(kstrim::ready::brokers).run();
+    let run = Case::new("01-happy-persistent", kafka()).asking(kstrim::explain::ready::brokers).run();
     run.becomes_ready(45.89);
     let operator = Case::new("01-happy-persistent", kafka().scope(Scope::Operator))
-        .asking(kstrim::ready::operator)
+        .asking(kstrim::explain::ready::operator)
         .run();
     operator.becomes_ready(37.70);
     operator.never_fails(0.0, 100.0);
@@ -160,9 +160,10 @@ fn broker_image() {
 
 #[test]
 fn operator_image() {
-    for (scope, ask) in
-        [(Scope::Operator, kstrim::ready::operator as driver::Ask), (Scope::Kafka, kstrim::ready::kafka)]
-    {
+    for (scope, ask) in [
+        (Scope::Operator, kstrim::explain::ready::operator as driver::Ask),
+        (Scope::Kafka, kstrim::explain::ready::kafka),
+    ] {
         let run = Case::new("07b-operator-image-pull-failure", kafka().scope(scope)).asking(ask).run();
         run.never_fails(0.0, 25.0);
         run.fails_with("KS-NETWORK-DNS", 26.1, 48.4);
@@ -273,7 +274,7 @@ fn install_deleted_first() {
 
 fn topic(name: &str) -> Run {
     let expect = Expect { topic: Some(name.to_owned()), ..kafka().scope(Scope::Topic) };
-    Case::new("12-topic-failure", expect).asking(kstrim::ready::topic).run()
+    Case::new("12-topic-failure", expect).asking(kstrim::explain::ready::topic).run()
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::path::Path;
 use kstrim::catalogue::{self, Catalogue};
 use kstrim::manifest::{digest, load};
 
-use crate::command;
 use crate::releases::fits_its_definitions;
 use crate::strimzi::Data;
+use crate::xtask;
 
 const NEW: &str = "9.9.0";
 
@@ -21,12 +21,16 @@ fn facts() -> String {
     example.replace("1.2.0", NEW)
 }
 
-fn run(add: bool, folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
+/// The catalogue of these facts alone.
+fn derived(folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
     let file = folder.join("FACTS.json");
     fs::write(&file, facts).expect("written");
-    let (file, folder) = (file.to_str().expect("text"), folder.to_str().expect("text"));
-    let args = if add { vec!["--add", file, folder] } else { vec![file, folder] };
-    command::run(&args, catalogue::catalogue())
+    xtask::from_files(&file, folder)
+}
+
+/// The program's catalogue with these facts added.
+fn added_to_ours(folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
+    Ok(xtask::merge(catalogue::catalogue().clone(), derived(folder, facts)?))
 }
 
 fn manifest(folder: &Path, text: &str) {
@@ -39,10 +43,10 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
     let text = include_str!("../fixtures/install.yaml").replace("1.2.0", NEW);
     manifest(folder.path(), &text);
     // What the manifest does not say is refused.
-    let refused = run(true, folder.path(), &facts()).unwrap_err();
+    let refused = added_to_ours(folder.path(), &facts()).unwrap_err();
     assert!(format!("{refused:#}").contains("Strimzi 9.9.0: manifest and facts differ"), "{refused:#}");
     let facts = facts().replace("\"4.2.0\", \"4.2.1\", \"4.3.0\", \"4.3.1\"", "\"4.2.0\", \"4.3.1\"");
-    let added = run(true, folder.path(), &facts).unwrap();
+    let added = added_to_ours(folder.path(), &facts).unwrap();
     let (new, rest) = added.releases.split_last().unwrap();
     assert_eq!(rest, catalogue::releases());
     assert_eq!(added.minikube, catalogue::catalogue().minikube);
@@ -50,36 +54,32 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
     assert_eq!(new.operator_image, "quay.io/strimzi/operator:9.9.0");
     assert_eq!(new.kafka_list(), "4.2.0, 4.3.1");
     assert_eq!(new.digest, digest(&load::from_bytes("x", text.as_bytes()).unwrap()));
-    // What it prints is what the program reads.
-    let printed = serde_json::to_string_pretty(&added).unwrap();
-    assert_eq!(serde_json::from_str::<Catalogue>(&printed).unwrap(), added);
+    // What is written is what the program reads, and the repository's file is as it would be written.
+    let written = xtask::text(&added).unwrap();
+    assert_eq!(serde_json::from_str::<Catalogue>(&written).unwrap(), added);
+    let ours = include_str!("../../src/catalogue/releases.json");
+    assert!(xtask::text(catalogue::catalogue()).unwrap() == ours, "write it with `cargo xtask catalogue`");
 
-    // The same release again is replaced; without --add there is nothing else.
+    // The same release again is replaced; without adding, there is nothing else.
     let dated = facts.replace("2026-08-20", "2026-08-21");
-    let again = command_over(&added, folder.path(), &dated);
+    let again = xtask::merge(added.clone(), derived(folder.path(), &dated).unwrap());
     assert_eq!(again.releases.len(), added.releases.len());
     assert_eq!(again.releases.last().unwrap().date, "2026-08-21");
-    assert_eq!(run(false, folder.path(), &facts).unwrap().releases, std::slice::from_ref(new));
+    assert_eq!(derived(folder.path(), &facts).unwrap().releases, std::slice::from_ref(new));
 
     // A minikube release alone needs no manifest.
     let minikube = r#"{"releases": [], "minikube_releases": [{"version": "v9.0.0", "default_kubernetes": "v1.40.0",
         "newest_kubernetes": "v1.40.0", "oldest_kubernetes": "v1.33.0"}]}"#;
-    let more = run(true, folder.path(), minikube).unwrap();
+    let more = added_to_ours(folder.path(), minikube).unwrap();
     assert_eq!(more.minikube.last().unwrap().default.to_string(), "1.40.0");
     assert_eq!(more.releases, catalogue::releases());
 
     // Mistakes are told: no manifest, no facts.
     fs::remove_file(folder.path().join(format!("strimzi-cluster-operator-{NEW}.yaml"))).unwrap();
-    let refused = format!("{:#}", run(true, folder.path(), &facts).unwrap_err());
+    let refused = format!("{:#}", added_to_ours(folder.path(), &facts).unwrap_err());
     assert!(refused.contains("strimzi-cluster-operator-9.9.0.yaml"), "{refused}");
-    let refused = format!("{:#}", run(true, folder.path(), "{}").unwrap_err());
+    let refused = format!("{:#}", added_to_ours(folder.path(), "{}").unwrap_err());
     assert!(refused.contains("expected shape"), "{refused}");
-}
-
-fn command_over(before: &Catalogue, folder: &Path, facts: &str) -> Catalogue {
-    let file = folder.join("FACTS.json");
-    fs::write(&file, facts).expect("written");
-    command::run(&["--add", file.to_str().unwrap(), folder.to_str().unwrap()], before).unwrap()
 }
 
 /// With the newest real manifest: what is added passes the checks of those that are there.
@@ -88,7 +88,7 @@ pub fn a_new_release_is_checked_as_the_others_are(data: &Data) {
     let newest = "1.2.0".parse().unwrap();
     let text = fs::read_to_string(data.file(&newest)).unwrap().replace("1.2.0", NEW);
     manifest(folder.path(), &text);
-    let added = run(true, folder.path(), &facts()).unwrap();
+    let added = added_to_ours(folder.path(), &facts()).unwrap();
     let new = added.releases.last().unwrap();
     let objects = load::from_bytes("x", text.as_bytes()).unwrap();
     assert_eq!(

@@ -8,8 +8,8 @@ use kstrim::manifest::render::{self, Preset, RenderInput};
 use kstrim::manifest::{Object, to_yaml, tune};
 use kstrim::names::ComponentName;
 
-use crate::schema::Schemas;
 use crate::strimzi::Data;
+use crate::xtask::schema::Schemas;
 
 /// Every component with every Kafka version of the release, tuned and not; how many objects that are.
 pub fn fits(release: &Release, schemas: &Schemas) -> usize {

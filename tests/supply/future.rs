@@ -7,8 +7,8 @@ use std::path::Path;
 use kstrim::catalogue::{self, broker};
 use serde_json::{Value, json};
 
-use crate::next::{Finding, Tool, What, changes};
 use crate::support::{install_of, text};
+use crate::xtask::next::{Finding, Tool, What, changes};
 
 fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
     let path = folder.join(name);
@@ -17,7 +17,8 @@ fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
 }
 
 fn found(folder: &Path) -> Vec<Finding> {
-    changes(folder, catalogue::catalogue()).unwrap_or_else(|e| panic!("{e:#}"))
+    let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    changes(folder, sources, catalogue::catalogue()).unwrap_or_else(|e| panic!("{e:#}"))
 }
 
 /// Whether there is a finding of this kind whose text has these words.

@@ -13,10 +13,6 @@ mod added;
 #[path = "../cli/bare.rs"]
 mod bare;
 mod beside;
-#[path = "../../examples/catalogue/command.rs"]
-mod command;
-#[path = "../../examples/catalogue/derive.rs"]
-mod derive;
 mod dry_run;
 mod full_disk;
 mod future;
@@ -27,13 +23,9 @@ mod hint_check;
 #[allow(dead_code, reason = "the cli tests use the rest")]
 #[path = "../cli/mirror.rs"]
 mod mirror;
-#[path = "../../examples/catalogue/next.rs"]
-mod next;
 mod published;
 mod readers;
 mod releases;
-#[path = "../../examples/catalogue/schema.rs"]
-mod schema;
 #[path = "../cli/stand_ins.rs"]
 mod stand_ins;
 mod strimzi;
@@ -43,6 +35,9 @@ mod table;
 #[allow(dead_code, reason = "the cli tests use the rest")]
 #[path = "../cli/trouble.rs"]
 mod trouble;
+// Not a dev-dependency on xtask, which would have `cargo test --lib` build the library twice.
+#[path = "../../xtask/src/catalogue/mod.rs"]
+mod xtask;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,8 @@ use kstrim::manifest::user::{Authentication, UserInput, user};
 use kstrim::manifest::{Object, digest, images, label, load, retarget, split, to_yaml, tune};
 
 use crate::strimzi::{Data, choice};
-use crate::{beside, derive, dry_run, schema, table};
+use crate::xtask::{derive, schema};
+use crate::{beside, dry_run, table};
 
 pub fn the_catalogue_is_what_its_sources_say(data: &Data, facts: &std::path::Path) {
     let facts: derive::Facts = serde_json::from_reader(std::fs::File::open(facts).unwrap()).unwrap();
@@ -75,13 +76,13 @@ pub fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
 pub fn the_table_of_presets_is_what_is_checked() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/presets.md");
     let document = table::document();
-    if std::env::var_os("KSTRIM_UPDATE_DOCS").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, &document).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         written == document,
-        "docs/presets.md is outdated: KSTRIM_UPDATE_DOCS=1 rewrites it; check the diff"
+        "docs/presets.md is outdated: `cargo xtask docs` writes it; review the diff"
     );
     for version in dry_run::RELEASES {
         assert!(catalogue::find(&version.parse().unwrap()).is_some(), "{version}");

@@ -11,11 +11,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::cluster::listener;
+use crate::cluster::session::Cx;
 use crate::cmd::living;
-use crate::context::Cx;
 use crate::failure::Result;
+use crate::kube::Snapshot;
 use crate::manifest::user::Authentication;
-use crate::observe::Snapshot;
 
 /// First pause before a forward that ended is begun again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -213,7 +213,7 @@ impl One {
 /// The present run of a broker, and whether it serves. A pod that is being deleted is none.
 fn life(cx: &Cx, snapshot: &Snapshot, id: i32) -> Option<(Life, bool)> {
     let ending = format!("-{id}");
-    let mine = |p: &crate::observe::pod::Pod<'_>| {
+    let mine = |p: &crate::kube::pod::Pod<'_>| {
         p.is_kafka_node_of(cx.cluster()) && p.0.name().ends_with(&ending) && !p.0.deleting()
     };
     let pod = snapshot.pods(cx.namespace()).find(mine)?;

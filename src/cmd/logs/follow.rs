@@ -12,9 +12,9 @@ use super::line::{self, Line, Merger, Seen};
 use super::source::{Key, Source, Stage};
 use super::{AWAY, Reading, Screen, line_of};
 use crate::failure::Result;
-use crate::observe::{Kind, Snapshot, Store, Version, Watcher};
-use crate::tool::kubectl::Kubectl;
-use crate::tool::logs::LogRequest;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::logs::LogRequest;
+use crate::kube::{Kind, Snapshot, Store, Version, Watcher};
 
 /// How often lines are looked at that wait for earlier ones.
 const TICK: Duration = Duration::from_millis(50);
@@ -111,11 +111,11 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             }
             let (request, seen) = match begun.remove(&key) {
                 // Read until a moment ago: from there.
-                Some(seen) if seen.last.is_some() => (reading.whole(&source), seen),
+                Some(seen) if seen.last.is_some() => (Reading::whole(&source), seen),
                 Some(seen) => (reading.request(&source), seen),
                 // Its beginning belongs to what is followed.
                 None if first => (reading.request(&source), Seen::default()),
-                None => (reading.whole(&source), Seen::default()),
+                None => (Reading::whole(&source), Seen::default()),
             };
             let component = source.component.clone();
             let tail =

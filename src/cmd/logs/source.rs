@@ -1,8 +1,8 @@
 //! The containers that have logs.
 
 use crate::cli::Component;
-use crate::observe::Snapshot;
-use crate::observe::pod::{Container, Pod, State};
+use crate::kube::Snapshot;
+use crate::kube::pod::{Container, Pod, State};
 
 /// One run of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::observe::Object;
+    use crate::kube::Object;
 
     fn pod(name: &str, labels: &serde_json::Value, containers: &[&str]) -> Object {
         let containers: Vec<_> = containers

@@ -7,18 +7,19 @@ use serde_json::{Map, Value};
 use super::{PLURAL, Topic, all, in_kafka, one};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
+use crate::cluster::wait::Patience;
 use crate::cmd::living::{self, Living};
-use crate::context::Cx;
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::Kind as ObservedKind;
+use crate::kube::kafka::Entity;
 use crate::manifest::{Object, render};
 use crate::names;
-use crate::observe::Kind as ObservedKind;
-use crate::observe::kafka::Entity;
-use crate::quickstart::patience::Patience;
+use crate::quickstart::kafka;
 use crate::quickstart::topic::RESOURCE_TAKEN;
-use crate::quickstart::{kafka, ownership};
-use crate::ready;
 
 /// The name would not be told from another topic's.
 use crate::errors::TOPIC_COLLIDES as COLLIDES;
@@ -84,7 +85,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     // Listed after the apply: nothing older than it is looked at.
     cx.synced(&KINDS).await;
     let patience = Patience::new(Scope::Topic, "the topic cannot be created");
-    let look = async |snapshot: &crate::observe::Snapshot| patience.look(cx, snapshot, ready::topic).await;
+    let look = async |snapshot: &crate::kube::Snapshot| patience.look(cx, snapshot, ready::topic).await;
     living::wait(cx, "topic", args.timeout, look, || {
         let cause = patience.timed_out(cx, args.timeout);
         let mut failure =

@@ -10,10 +10,10 @@ use crate::cli::{Global, TopicDelete};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::Entity;
+use crate::kube::strimzi::{KafkaTopic, MANAGED};
+use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
-use crate::observe::kafka::Entity;
-use crate::observe::strimzi::{KafkaTopic, MANAGED};
-use crate::observe::{Kind as ObservedKind, Object};
 
 /// Nobody would delete the topic in Kafka.
 use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;

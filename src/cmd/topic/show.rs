@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use super::{Topic, all, one};
 use crate::cli::{Format, Global, TopicDescribe, TopicList};
+use crate::cluster::brokers::{self, Brokers};
 use crate::cmd::living::{self, Living};
 use crate::failure::Result;
 use crate::kafka::admin::End;
 use crate::names::{TopicName, is_internal_topic};
-use crate::quickstart::smoke::{self, Brokers};
-use crate::report::table::Table;
+use crate::terminal::table::Table;
 
 /// How long the brokers may take to tell of a topic.
 const ASK: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<Ex
 /// Leaders and offsets, from the brokers.
 async fn live(living: &Living, topic: &TopicName) -> std::result::Result<Vec<Partition>, String> {
     let cx = &living.cx;
-    cx.synced(&smoke::KINDS).await;
+    cx.synced(&brokers::KINDS).await;
     let brokers = Brokers::of(cx).map_err(|f| f.message)?;
     let deadline = Instant::now() + ASK;
     let asked = async {

@@ -7,18 +7,19 @@ use serde_json::Value;
 
 use super::{FOR_GOOD, LATE, PLURAL, User, all, kept_from, prepare};
 use crate::cli::{self, Global, UserCreate};
+use crate::cluster::session::Cx;
 use crate::cluster::{change, listener};
+use crate::cluster::{ownership, refusals, wait};
 use crate::cmd::living::{self, Living};
-use crate::context::Cx;
 use crate::engine::task::Doneness;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::{Authorization, Entity};
+use crate::kube::strimzi::KafkaUser;
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
-use crate::observe::kafka::{Authorization, Entity};
-use crate::observe::strimzi::KafkaUser;
-use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::quickstart::{kafka, ownership, patience, refused};
+use crate::quickstart::kafka;
 
 /// The user is there with other settings.
 use crate::errors::USER_EXISTS as EXISTS;
@@ -167,7 +168,7 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
         // It belongs to an earlier user of that name and is about to be garbage-collected.
         return Ok(());
     }
-    let failure = Failure::new(refused::SECRET, Kind::Foreign, message)
+    let failure = Failure::new(refusals::SECRET, Kind::Foreign, message)
         .because("the user operator would overwrite its contents with the credentials");
     Err(Box::new(failure.hint("create the user under another name, or rename the Secret")))
 }
@@ -255,7 +256,7 @@ fn look(cx: &Cx, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
         return Ok(Doneness::Pending(format!("user {name}: does not exist yet")));
     };
     let Some(why) = KafkaUser(object).unready() else { return Ok(Doneness::Done(String::new())) };
-    let expect = patience::expect(cx).scope(Scope::Everything);
+    let expect = wait::expect(cx).scope(Scope::Everything);
     let answers = Answers::new();
     let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
     let subject = format!("user/{name}");

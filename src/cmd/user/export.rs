@@ -13,12 +13,12 @@ use serde_json::Value;
 
 use super::{LATE, NO_CREDENTIALS, PLURAL, User, kept_from};
 use crate::cluster::listener;
+use crate::cluster::ownership;
 use crate::cmd::living::{self, Living};
 use crate::cmd::login;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
-use crate::observe::kafka::Kafka;
-use crate::quickstart::ownership;
 
 /// The directory holds something that is not an export of kstrim's.
 use crate::errors::EXPORT_NOT_EMPTY as NOT_EMPTY;

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use crate::cluster::listener;
+use crate::cluster::wait::Patience;
+use crate::cluster::{ownership, refusals};
 use crate::cmd::consent;
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
+use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::user::Authentication;
-use crate::observe::{Kind as ObservedKind, Snapshot};
-use crate::quickstart::patience::Patience;
-use crate::quickstart::{ownership, refused};
-use crate::ready;
 
 /// The Kafka did not take up a change in time.
 use crate::errors::KAFKA_CHANGE_LATE as LATE;
@@ -38,7 +38,7 @@ pub(super) async fn kafka(
     if !cx.owns(living.resource.json()) {
         return Err(Box::new(
             Failure::new(
-                refused::KAFKA,
+                refusals::KAFKA,
                 Kind::Foreign,
                 format!(
                     "the Kafka cluster {} was not created by kstrim, so nothing is added to it",

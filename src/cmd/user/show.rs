@@ -9,7 +9,7 @@ use super::{User, all, export, one};
 use crate::cli::{Format, Global, UserList, UserShow};
 use crate::cmd::living;
 use crate::failure::Result;
-use crate::report::table::Table;
+use crate::terminal::table::Table;
 
 #[derive(Serialize)]
 struct Shown {

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
+use crate::checks::Ground;
+use crate::cluster::refusals;
+use crate::cluster::refusals::no_class;
 use crate::config::{PresetName, Target};
 use crate::doctor::data::Outcome;
 use crate::explain;
 use crate::failure::{Failure, Kind};
-use crate::observe::Api;
-use crate::quickstart::checks::Ground;
-use crate::quickstart::context::no_class;
-use crate::quickstart::refused;
+use crate::kube::Api;
 
 /// kstrim's own kubeconfig does not lead to the cluster.
 pub(crate) use crate::errors::CONTEXT_MISSING as CONTEXT;
@@ -30,7 +30,7 @@ pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
             format!("kstrim's own kubeconfig does not point to the profile {profile}"),
         )
         .because("minikube's does; the profile was created or started without kstrim")
-        .hint(format!("write it: {}", refused::up_of(&ground.settings.target))),
+        .hint(format!("write it: {}", refusals::up_of(&ground.settings.target))),
     )
 }
 
@@ -94,7 +94,7 @@ fn judge_classes(list: &Value, target: &Target) -> Outcome {
         return Outcome::ok(format!("{name} is the default class"));
     }
     let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
-    let failure = no_class(target, &names, refused::up_of(target));
+    let failure = no_class(target, &names, refusals::up_of(target));
     // To doctor, a fault of the cluster that is there.
     Outcome::failed(&Failure { kind: Kind::Task, ..failure })
 }
@@ -108,7 +108,7 @@ pub async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
         None => Outcome::skipped(format!("there is no namespace {} yet", ground.settings.target.namespace)),
         Some(namespace) if !namespace.ours => {
             let what = format!("the namespace {}", namespace.name);
-            foreign(ground, refused::NAMESPACE, &what, "--namespace")
+            foreign(ground, refusals::NAMESPACE, &what, "--namespace")
         }
         Some(namespace) => Outcome::ok(format!("{}, kstrim's", namespace.name)),
     }

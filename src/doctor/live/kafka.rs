@@ -7,17 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
+use crate::checks::{Ground, certificate};
+use crate::cluster::brokers::{self, Brokers, Forwards, NO_LISTENER};
+use crate::cluster::refusals;
 use crate::config::Target;
 use crate::doctor::data::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 use crate::kafka::smoke::Plan;
+use crate::kube::strimzi::KafkaUser;
+use crate::kube::{Api, Kind as ObservedKind};
 use crate::names::is_internal_topic;
-use crate::observe::strimzi::KafkaUser;
-use crate::observe::{Api, Kind as ObservedKind};
-use crate::quickstart::checks::{Ground, certificate};
-use crate::quickstart::refused;
-use crate::quickstart::smoke::{self, Brokers, Forwards, NO_LISTENER};
 
 /// The cluster's certificates have run out, or will soon.
 pub(crate) use crate::errors::KAFKA_CERTIFICATES as CERTIFICATES;
@@ -45,7 +45,7 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     };
     if !kafka.ours && !ground.settings.adopt {
         let what = format!("the Kafka {}", kafka.name);
-        return foreign(ground, refused::KAFKA, &what, "--cluster");
+        return foreign(ground, refusals::KAFKA, &what, "--cluster");
     }
     if let Some(outcome) = findings(status, "kafka.ready") {
         return outcome;
@@ -109,7 +109,7 @@ pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
 pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     if cluster.status.kafka.is_none() {
-        return Outcome::skipped("there is no Kafka yet");
+        return Outcome::skipped("the Kafka cluster does not exist yet");
     }
     let read = ["cluster-ca-cert", "clients-ca-cert"].map(|name| async move {
         let secret = format!("{}-{name}", target.cluster);
@@ -217,7 +217,7 @@ fn judge_rooms(rooms: &[Room]) -> Outcome {
     let Some(least) = rooms.iter().min() else {
         return Outcome::skipped("the kubelet does not report it");
     };
-    let gib = crate::quickstart::checks::machine::gib;
+    let gib = crate::checks::machine::gib;
     let Room { free_mb, of_mb, what } = least;
     let failure = |message: String| {
         Failure::new(FULL, Kind::Task, message)
@@ -273,7 +273,7 @@ async fn messages(brokers: &Brokers, topic: &str, target: &Target) -> Outcome {
     let plan = Plan { allow_foreign: true, timeout: SMOKE, ..Plan::new(run_id, topic, target) };
     let run = brokers.prove(&plan, &|_| {}).await;
     match run.failure {
-        None => Outcome::ok(smoke::said(&run.report)),
+        None => Outcome::ok(brokers::said(&run.report)),
         Some(failure) => Outcome::failed(&failure),
     }
 }

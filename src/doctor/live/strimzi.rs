@@ -3,13 +3,13 @@
 use futures_util::future::join_all;
 
 use super::{Cluster, findings, foreign};
+use crate::checks::Ground;
 use crate::cluster::installation;
+use crate::cluster::refusals;
 use crate::doctor::data::Outcome;
 use crate::failure::{Failure, Kind};
-use crate::observe::Kind as ObservedKind;
-use crate::observe::cluster::Crd;
-use crate::quickstart::checks::Ground;
-use crate::quickstart::refused;
+use crate::kube::Kind as ObservedKind;
+use crate::kube::cluster::Crd;
 
 use crate::errors::CRDS_INCOMPLETE as DEFINITIONS;
 use crate::errors::OPERATOR_FORBIDDEN as FORBIDDEN;
@@ -38,7 +38,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     let wrong = |message: String| {
         Outcome::failed(
             &Failure::new(DEFINITIONS, Kind::Task, message)
-                .hint(format!("apply them again: {}", refused::up_of(&ground.settings.target))),
+                .hint(format!("apply them again: {}", refusals::up_of(&ground.settings.target))),
         )
     };
     if let Some(missing) = NEEDED.iter().find(|n| !all.iter().any(|c| c.0.name() == **n)) {
@@ -49,7 +49,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     if let Some(crd) = all.iter().find(|c| !installation::by_kstrim(c.0.json())) {
         let what = format!("the resource definition {}", crd.0.name());
-        return foreign(ground, refused::CRDS, &what, "--profile");
+        return foreign(ground, refusals::CRDS, &what, "--profile");
     }
     Outcome::ok(format!("{} are Established", all.len()))
 }
@@ -73,16 +73,16 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
                 Kind::Task,
                 format!("there is no Strimzi operator in namespace {namespace}"),
             )
-            .hint(format!("install it: {}", refused::up_of(&ground.settings.target))),
+            .hint(format!("install it: {}", refusals::up_of(&ground.settings.target))),
         );
     };
     if !operator.ours {
         let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
         let target = &ground.settings.target;
         if operator.namespace != target.namespace.as_str() && !ground.settings.adopt {
-            return Outcome::failed(&refused::looked_after(target, &what, refused::up_of(target)));
+            return Outcome::failed(&refusals::looked_after(target, &what, refusals::up_of(target)));
         }
-        return foreign(ground, refused::OPERATOR, &what, "--namespace");
+        return foreign(ground, refusals::OPERATOR, &what, "--namespace");
     }
     let release = operator.release.as_deref().unwrap_or("of an unknown release");
     match &operator.reason {
@@ -127,6 +127,6 @@ pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let failure = denied.into_iter().fold(failure, Failure::because);
     Outcome::failed(&failure.hint(format!(
         "its RoleBindings are missing or name another namespace; apply them again: {}",
-        refused::up_of(target)
+        refusals::up_of(target)
     )))
 }

@@ -9,8 +9,8 @@ use super::messages::{COUNT, Wire, values};
 use super::{HTTP, Seen, Trial};
 use crate::download::here::{self, Content};
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{BRIDGE_PORT, BRIDGE_TOPIC, METRICS_PORT};
-use crate::observe::Kind as ObservedKind;
 
 /// What the bridge calls messages whose values are JSON.
 const RECORDS: &str = "application/vnd.kafka.json.v2+json";

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{LOST, Seen, Trial};
+use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
+use crate::cluster::ownership;
+use crate::cluster::session::Cx;
 use crate::component as table;
-use crate::context::Cx;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::{End, NewTopic};
@@ -17,10 +19,9 @@ use crate::kafka::client::{Client, Topic};
 use crate::kafka::error::code;
 use crate::kafka::fetch::Entry;
 use crate::kafka::produce::Message;
+use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{PROOF_TOPICS, proof_connectors};
-use crate::observe::Kind as ObservedKind;
-use crate::quickstart::smoke::Brokers;
-use crate::quickstart::{component as beside, kafka, ownership};
+use crate::quickstart::{component as beside, kafka};
 
 /// How many messages go through each.
 pub(super) const COUNT: usize = 10;

@@ -1,0 +1,337 @@
+//! The input of the checks. Everything is queried only once, when it is first needed.
+
+use std::cell::{Cell, OnceCell as Once};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use serde_json::Value;
+use tokio::sync::{OnceCell, SetOnce};
+
+use super::engine::Found;
+use super::versions;
+use crate::catalogue::{Choice, Partial, resolve};
+use crate::cluster::profile_owner::{self, Owner};
+use crate::cluster::session::Cx;
+use crate::config::Settings;
+use crate::engine::journal::Journal;
+use crate::exec::Runner;
+use crate::failure::Result;
+use crate::kube::kubectl::Kubectl;
+use crate::names::{KubernetesVersion, Tool, Version};
+use crate::paths::{self, ProfilePaths, cache_dir, state_dir};
+use crate::tool::machine;
+use crate::tool::minikube::Minikube;
+use crate::tool::minikube_output::{Listed, Profile, State};
+use crate::toolbox::Toolbox;
+
+/// This machine, as far as files and the environment tell.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// Memory in all, MiB.
+    pub memory_mb: Option<u64>,
+    /// Memory that is free or can be freed, MiB.
+    pub free_mb: Option<u64>,
+    /// CPUs.
+    pub cpus: Option<u64>,
+    /// Whether root runs kstrim.
+    pub root: bool,
+    /// The environment.
+    pub variables: BTreeMap<String, String>,
+    /// Networks that are routed, as `/proc/net/route` has them.
+    pub routes: Option<String>,
+}
+
+impl Host {
+    /// The machine this runs on.
+    pub fn this() -> Self {
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        Self {
+            memory_mb: super::machine::meminfo(&meminfo, "MemTotal"),
+            free_mb: super::machine::meminfo(&meminfo, "MemAvailable"),
+            cpus: std::thread::available_parallelism().ok().map(|n| n.get() as u64),
+            root: rustix::process::geteuid().is_root(),
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            routes: std::fs::read_to_string("/proc/net/route").ok(),
+        }
+    }
+
+    /// A variable that is set to something.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// minikube's directory: `$MINIKUBE_HOME`, which may or may not end in `.minikube`, else `~/.minikube`
+    /// (`pkg/minikube/localpath` of minikube).
+    pub fn minikube_home(&self) -> PathBuf {
+        match self.variable("MINIKUBE_HOME").map(PathBuf::from) {
+            Some(home) if home.ends_with(".minikube") => home,
+            Some(home) => home.join(".minikube"),
+            None => paths::home().join(".minikube"),
+        }
+    }
+}
+
+/// What checks look at.
+pub struct Ground {
+    /// What was requested.
+    pub settings: Settings,
+    /// The release and what belongs to it as `up` would choose them, before minikube was asked.
+    choice: Result<Choice>,
+    /// The release that is installed, once the cluster has told; `None` where that does not matter.
+    installed: Option<SetOnce<Option<Version>>>,
+    /// minikube, or why there is none.
+    pub minikube: Result<Rc<Minikube>>,
+    /// kubectl, or why there is none.
+    pub kubectl: Result<Rc<Kubectl>>,
+    /// The profile's journal, or why it cannot be read.
+    pub journal: Result<Journal>,
+    /// kstrim's state directory.
+    pub state_dir: PathBuf,
+    /// kstrim's cache directory.
+    pub cache_dir: PathBuf,
+    /// This machine.
+    pub host: Host,
+    /// Runs the engine's client; `None` where no check of the engine will be asked for.
+    pub runner: Option<Rc<dyn Runner>>,
+    /// Whether the network may be asked.
+    pub online: bool,
+    /// Whether messages may be sent through Kafka.
+    pub messages: bool,
+    /// Whether the profile is kstrim's, once that is known.
+    pub ours: Cell<Option<bool>>,
+    /// Operators with kstrim's label in the live cluster, if it was asked.
+    pub operators: Once<Vec<Value>>,
+    minikube_version: OnceCell<Result<String>>,
+    kubectl_version: OnceCell<Result<String>>,
+    listed: OnceCell<Result<Listed>>,
+    state: OnceCell<Result<State>>,
+    config: OnceCell<Vec<(String, String)>>,
+    engine: OnceCell<Found>,
+}
+
+impl Ground {
+    /// The ground of a verb that may have nothing but its settings.
+    pub fn new(settings: Settings, journal: Result<Journal>, runner: Rc<dyn Runner>, host: Host) -> Self {
+        let paths = ProfilePaths::new(state_dir(), settings.target.profile.as_str());
+        let profile = settings.target.profile.as_str();
+        let kubeconfig = paths.kubeconfig();
+        let toolbox = Toolbox::open();
+        let minikube = toolbox
+            .program(Tool::Minikube, &paths)
+            .map(|p| Rc::new(Minikube::new(p, profile, &kubeconfig, runner.clone())));
+        let kubectl = toolbox
+            .program(Tool::Kubectl, &paths)
+            .map(|p| Rc::new(Kubectl::new(p, &kubeconfig, profile, runner.clone())));
+        let choice = versions::choose(&settings);
+        Self {
+            runner: Some(runner),
+            online: true,
+            ..Self::with(settings, choice, minikube, kubectl, journal, host)
+        }
+    }
+
+    /// The ground of a run of `up`.
+    pub fn of(cx: &Cx) -> Self {
+        Self::with(
+            cx.settings.clone(),
+            Ok(cx.choice.clone()),
+            Ok(cx.minikube.clone()),
+            Ok(cx.kubectl.clone()),
+            Ok(cx.journal.borrow().journal.clone()),
+            Host::this(),
+        )
+    }
+
+    fn with(
+        settings: Settings,
+        choice: Result<Choice>,
+        minikube: Result<Rc<Minikube>>,
+        kubectl: Result<Rc<Kubectl>>,
+        journal: Result<Journal>,
+        host: Host,
+    ) -> Self {
+        Self {
+            settings,
+            choice,
+            installed: None,
+            minikube,
+            kubectl,
+            journal,
+            state_dir: state_dir(),
+            cache_dir: cache_dir(),
+            host,
+            runner: None,
+            online: false,
+            messages: false,
+            ours: Cell::new(None),
+            operators: Once::new(),
+            minikube_version: OnceCell::new(),
+            kubectl_version: OnceCell::new(),
+            listed: OnceCell::new(),
+            state: OnceCell::new(),
+            config: OnceCell::new(),
+            engine: OnceCell::new(),
+        }
+    }
+
+    /// Judge by the release that is installed, unless one is asked for. Whoever calls this calls
+    /// [`Self::installed_is`], too.
+    pub fn by_installed(mut self) -> Self {
+        self.installed = self.settings.release.is_none().then(SetOnce::new);
+        self
+    }
+
+    /// What is installed, or that it is not known.
+    pub fn installed_is(&self, release: Option<Version>) {
+        if let Some(installed) = &self.installed {
+            let _ = installed.set(release);
+        }
+    }
+
+    /// The release to judge by and what belongs to it: the installed one for a verb that looks at what there is, the
+    /// one that `up` would choose for `up`, and where nothing is installed.
+    ///
+    /// # Errors
+    /// `KS-VERSION-*`.
+    pub async fn choice(&self) -> Result<Choice> {
+        let installed = match &self.installed {
+            Some(installed) => installed.wait().await.clone(),
+            None => None,
+        };
+        match installed {
+            // What goes with another release only, is told of what `up` would choose.
+            Some(_) => versions::of_release(&self.settings, installed).or_else(|_| self.choice.clone()),
+            None => self.choice.clone(),
+        }
+    }
+
+    /// The newest release, where the one to judge by is an older one.
+    pub async fn newer(&self) -> Option<Version> {
+        let (chosen, newest) = (self.choice().await.ok()?, self.choice.as_ref().ok()?);
+        let newest = &newest.release.version;
+        (*newest > chosen.release.version).then(|| newest.clone())
+    }
+
+    /// What the programs said to somebody else.
+    pub fn programs_say(&self, minikube: &str, kubectl: &str, listed: &Listed) {
+        let _ = self.minikube_version.set(Ok(minikube.to_owned()));
+        let _ = self.kubectl_version.set(Ok(kubectl.to_owned()));
+        let _ = self.listed.set(Ok(listed.clone()));
+    }
+
+    /// The profile's name.
+    pub fn profile_name(&self) -> &str {
+        self.settings.target.profile.as_str()
+    }
+
+    /// The profile's files.
+    pub fn paths(&self) -> ProfilePaths {
+        ProfilePaths::new(self.state_dir.clone(), self.profile_name())
+    }
+
+    /// Who owns the profile, as far as can be determined with nothing running; `None` without a readable journal.
+    pub async fn owner(&self) -> Option<Owner> {
+        let disk = machine::read(&self.host.minikube_home(), self.profile_name());
+        let journal = self.journal.as_ref().ok()?;
+        Some(match self.listed().await {
+            Ok(listed) => profile_owner::listed(journal, &disk, &listed),
+            Err(_) => profile_owner::offline(journal, &disk),
+        })
+    }
+
+    /// minikube's version.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn minikube_version(&self) -> Result<String> {
+        let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.version().await };
+        self.minikube_version.get_or_init(ask).await.clone()
+    }
+
+    /// kubectl's version.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn kubectl_version(&self) -> Result<String> {
+        let ask = || async { self.kubectl.as_ref().map_err(Clone::clone)?.client_version().await };
+        self.kubectl_version.get_or_init(ask).await.clone()
+    }
+
+    /// What minikube has on file of the profile.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub async fn listed(&self) -> Result<Listed> {
+        let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.listed().await };
+        self.listed.get_or_init(ask).await.clone()
+    }
+
+    /// The profile as minikube has it on file, if there is a usable one.
+    pub async fn profile(&self) -> Option<Profile> {
+        match self.listed().await {
+            Ok(Listed::Valid(profile)) => Some(profile),
+            _ => None,
+        }
+    }
+
+    /// What minikube says of the profile's machine.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub async fn state(&self) -> Result<State> {
+        let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.status().await };
+        self.state.get_or_init(ask).await.clone()
+    }
+
+    /// The same, asked by somebody else.
+    pub fn state_is(&self, state: Result<State>) {
+        let _ = self.state.set(state);
+    }
+
+    /// The user's own defaults of minikube; none if they cannot be told.
+    pub async fn config(&self) -> &[(String, String)] {
+        let ask = || async {
+            match &self.minikube {
+                Ok(minikube) => minikube.config().await.unwrap_or_default(),
+                Err(_) => Vec::new(),
+            }
+        };
+        self.config.get_or_init(ask).await
+    }
+
+    /// One of them.
+    pub async fn configured(&self, key: &str) -> Option<&str> {
+        self.config().await.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The engine under minikube.
+    pub async fn engine(&self) -> &Found {
+        self.engine.get_or_init(|| super::engine::find(self)).await
+    }
+
+    /// The set of versions, with the installed minikube and the live Kubernetes.
+    ///
+    /// # Errors
+    /// `KS-VERSION-*`.
+    pub async fn resolved(&self) -> Result<Choice> {
+        let choice = self.choice().await?;
+        let kubernetes: Option<KubernetesVersion> = match self.profile().await {
+            Some(profile) if self.settings.kubernetes.is_none() => profile.kubernetes.parse().ok(),
+            None if self.settings.kubernetes.is_none() => {
+                self.configured("kubernetes-version").await.and_then(|version| version.parse().ok())
+            }
+            _ => self.settings.kubernetes.clone(),
+        };
+        resolve(&Partial {
+            release: Some(choice.release.version.clone()),
+            kafka: Some(choice.kafka.clone()),
+            kubernetes,
+            mode: None,
+            minikube: self.minikube_version().await.ok().and_then(|v| v.parse().ok()),
+            unsupported: self.settings.allow_unsupported,
+        })
+    }
+}

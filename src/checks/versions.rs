@@ -1,0 +1,62 @@
+//! Do Strimzi, Kafka, Kubernetes and minikube work together?
+
+use super::{Ground, Verdict};
+use crate::catalogue::{self, Choice, Partial};
+use crate::cluster::session;
+use crate::component;
+use crate::config::Settings;
+use crate::failure::{Failure, Kind, Result};
+use crate::manifest::recognise;
+use crate::manifest::render::Preset;
+use crate::names::Version;
+
+/// The set works, and a person should know something of it.
+use crate::errors::VERSION_NOTE as NOTE;
+
+/// A consistent set for what was asked, before minikube is asked. A manifest of the user's says which release it is.
+///
+/// # Errors
+/// `KS-VERSION-*`, `KS-PRESET-UNSUPPORTED`, `KS-COMPONENT-BROKERS`.
+pub fn choose(settings: &Settings) -> Result<Choice> {
+    let given = || recognise::given(settings.manifests.as_deref()).map(|release| release.version.clone());
+    of_release(settings, settings.release.clone().or_else(given))
+}
+
+/// A consistent set for what was asked, of this release.
+///
+/// # Errors
+/// As [`choose`].
+pub fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choice> {
+    let asked = settings.preset.map(session::preset);
+    let choice = catalogue::resolve(&Partial {
+        release,
+        kafka: settings.kafka.clone(),
+        kubernetes: settings.kubernetes.clone(),
+        mode: asked.map(Preset::mode),
+        minikube: None,
+        unsupported: settings.allow_unsupported,
+    })?;
+    let preset = asked.unwrap_or_else(|| Preset::default_for(choice.release));
+    preset.check(choice.release)?;
+    component::check(&settings.with, preset.brokers(), "use --preset ha, which has three")?;
+    Ok(choice)
+}
+
+/// Whether the set resolves with what is installed.
+pub async fn set(ground: &Ground) -> Verdict {
+    let choice = match ground.resolved().await {
+        Ok(choice) => choice,
+        Err(failure) => return Verdict::Fail(failure),
+    };
+    let mut warnings = choice.warnings.into_iter();
+    if let Some(first) = warnings.next() {
+        let failure = Failure::new(NOTE, Kind::Prerequisite, first);
+        return Verdict::Warn(Box::new(warnings.fold(failure, Failure::because)));
+    }
+    let kubernetes = match ground.profile().await {
+        Some(profile) => Some(profile.kubernetes),
+        None => choice.kubernetes.map(|v| v.to_string()),
+    };
+    let kubernetes = kubernetes.map_or("minikube's own Kubernetes".into(), |v| format!("Kubernetes {v}"));
+    Verdict::Ok(format!("Strimzi {}, Kafka {}, {kubernetes}", choice.release.version, choice.kafka))
+}

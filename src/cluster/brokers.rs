@@ -1,0 +1,337 @@
+//! The brokers of a live Kafka, reached by a port-forward to each broker's pod, and the smoke test against them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::cluster::session::Cx;
+use crate::config::Target;
+use crate::event::{SmokeReport, Unit};
+use crate::exec::BoxFuture;
+use crate::failure::{Failure, Kind, Result};
+use crate::kafka::admin::{Created, End, NewTopic};
+use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
+use crate::kafka::smoke::{self, Plan, Progress, Run};
+use crate::kafka::{KafkaError, Security};
+use crate::kube::kubectl::{Forward, Kubectl};
+use crate::kube::{Kind as ObservedKind, Snapshot};
+use crate::manifest::Object;
+
+/// No broker pod is there to talk to.
+pub(crate) use crate::errors::NO_BROKER;
+/// The Kafka has no listener that a plain client can use.
+pub(crate) use crate::errors::NO_PLAIN_LISTENER as NO_LISTENER;
+/// The topic could not be made.
+pub(crate) use crate::errors::TOPIC_CREATE as TOPIC;
+
+/// Kinds that [`Brokers::of`] needs.
+pub const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
+
+/// What a passed test says.
+pub fn said(report: &SmokeReport) -> String {
+    format!(
+        "{} messages verified: produced in {} ms, consumed in {} ms",
+        report.verified, report.produce_ms, report.consume_ms
+    )
+}
+
+/// Run a smoke test and tell its progress under the task `smoke`.
+///
+/// # Errors
+/// [`NO_BROKER`], [`NO_LISTENER`]; what the test itself finds is in [`Run::failure`].
+pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
+    cx.synced(&KINDS).await;
+    let brokers = Brokers::of(cx)?;
+    let shown = Cell::new(None);
+    let progress = |progress: Progress| {
+        // Large tests report often; people and logs need a picture every now and then.
+        let now = std::time::Instant::now();
+        let (message, of) = match progress {
+            Progress::Connecting => ("connecting to the broker", None),
+            Progress::Producing(done, total) => ("sending", Some((done, total, Unit::Items))),
+            Progress::Consuming(done, total) => ("consuming", Some((done, total, Unit::Items))),
+            Progress::CleaningUp => ("cleaning up", None),
+        };
+        let recent = shown
+            .get()
+            .is_some_and(|(at, what)| what == message && now.duration_since(at) < Duration::from_millis(200));
+        if !recent {
+            shown.set(Some((now, message)));
+            cx.progress("smoke", message, of);
+        }
+    };
+    Ok(brokers.prove(plan, &progress).await)
+}
+
+/// The brokers of the live Kafka, and how to reach them from here.
+pub struct Brokers {
+    bootstrap: BrokerAddr,
+    dial: Rc<dyn Dial>,
+    security: Security,
+    /// The cluster, for hints.
+    target: Target,
+}
+
+impl Brokers {
+    /// From what is observed; [`KINDS`] must be synced.
+    ///
+    /// # Errors
+    /// [`NO_BROKER`], [`NO_LISTENER`].
+    pub fn of(cx: &Cx) -> Result<Self> {
+        Self::find(&cx.store.snapshot(), &cx.settings.target, forwards(cx))
+    }
+
+    /// The same by a listener that asks for something: the one with this port, as `security` says.
+    ///
+    /// # Errors
+    /// [`NO_BROKER`].
+    pub fn secured(cx: &Cx, port: u16, security: Security) -> Result<Self> {
+        let target = &cx.settings.target;
+        let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
+        Ok(Self { bootstrap, dial: forwards(cx), security, target: target.clone() })
+    }
+
+    /// Those of a target's Kafka in a snapshot, reached by `dial`.
+    ///
+    /// # Errors
+    /// [`NO_BROKER`], [`NO_LISTENER`].
+    pub fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
+        let port = plain_port(snapshot, target.namespace.as_str(), target.cluster.as_str())?;
+        let bootstrap = bootstrap(snapshot, target, port)?;
+        Ok(Self { bootstrap, dial, security: Security::default(), target: target.clone() })
+    }
+
+    /// A client of them.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn client(&self, deadline: Instant) -> std::result::Result<Client, KafkaError> {
+        self.client_with(Options::default(), deadline).await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn client_with(
+        &self,
+        options: Options,
+        deadline: Instant,
+    ) -> std::result::Result<Client, KafkaError> {
+        let options = Options { security: self.security.clone(), ..options };
+        Client::connect(self.bootstrap.clone(), self.dial.clone(), options, deadline).await
+    }
+
+    /// Send messages and read them back.
+    pub async fn prove(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
+        smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), Options::default(), progress).await
+    }
+
+    /// Whether Kafka has a topic.
+    ///
+    /// # Errors
+    /// [`TOPIC`] when the brokers cannot be asked.
+    pub async fn has_topic(&self, name: &str) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
+        work.await.map_err(|e| {
+            let message = format!("the brokers do not report whether the topic {name} exists");
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, message)
+                    .because(e)
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
+            )
+        })
+    }
+
+    /// Whether a topic has exactly that many partitions and nothing was ever written to any of them.
+    ///
+    /// # Errors
+    /// [`TOPIC`] when the brokers cannot be asked.
+    pub async fn is_unused(&self, name: &str, partitions: u32) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let work = async {
+            let mut client = self.client(deadline).await?;
+            let mut topic = client.topic(name, deadline).await?;
+            if topic.partitions() != partitions {
+                return Ok(false);
+            }
+            let first = client.list_offsets(&mut topic, End::Earliest, deadline).await?;
+            let next = client.list_offsets(&mut topic, End::Latest, deadline).await?;
+            Ok::<_, KafkaError>(first == next && next.values().all(|offset| *offset == 0))
+        };
+        work.await.map_err(|e| {
+            let message = format!("the brokers do not report what is in the topic {name}");
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, message)
+                    .because(e)
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
+            )
+        })
+    }
+
+    /// Create `topic` as its resource describes it, if it does not exist.
+    ///
+    /// # Errors
+    /// [`TOPIC`].
+    pub async fn create_topic(&self, name: &str, resource: &Object) -> Result<Created> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let new = new_topic(name, resource);
+        let work = async {
+            let mut client = self.client(deadline).await?;
+            client.create_topic(&new, deadline).await
+        };
+        work.await.map_err(|e| {
+            Box::new(
+                Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
+                    .because(e)
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
+            )
+        })
+    }
+}
+
+/// A topic as its `KafkaTopic` describes it: `spec.partitions`, `spec.replicas`, `spec.config`.
+pub fn new_topic(name: &str, resource: &Object) -> NewTopic {
+    let number = |pointer| resource.get(pointer).and_then(serde_json::Value::as_i64);
+    let mut config = BTreeMap::new();
+    if let Some(entries) = resource.get("/spec/config").and_then(serde_json::Value::as_object) {
+        for (key, value) in entries {
+            config.insert(key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+    }
+    NewTopic {
+        name: name.to_owned(),
+        partitions: number("/spec/partitions").and_then(|n| n.try_into().ok()).unwrap_or(-1),
+        replication_factor: number("/spec/replicas").and_then(|n| n.try_into().ok()).unwrap_or(-1),
+        config,
+    }
+}
+
+/// The port of the first internal listener without TLS and without authentication.
+fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16> {
+    let plain = snapshot.kafka(namespace, cluster).and_then(|kafka| kafka.plain_listener()?.port());
+    plain.ok_or_else(|| no_plain_listener(cluster))
+}
+
+/// The refusal of a Kafka without a listener that asks for nothing.
+pub fn no_plain_listener(cluster: &str) -> Box<Failure> {
+    let message = format!("the Kafka {cluster} has no internal listener without TLS and authentication");
+    let failure = Failure::new(NO_LISTENER, Kind::Smoke, message);
+    Box::new(
+        failure
+            .hint("add one to spec.kafka.listeners: {name: plain, port: 9092, type: internal, tls: false}"),
+    )
+}
+
+/// Where to begin: a broker by the name that its certificate has.
+fn bootstrap(snapshot: &Snapshot, target: &Target, port: u16) -> Result<BrokerAddr> {
+    let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
+    let pod = broker_pod(snapshot, target)?;
+    Ok(BrokerAddr { id: -1, host: format!("{pod}.{cluster}-kafka-brokers.{namespace}.svc"), port })
+}
+
+fn forwards(cx: &Cx) -> Rc<dyn Dial> {
+    cx.forwards.get_or_init(|| Forwards::new(cx.kubectl.clone(), cx.namespace())).clone()
+}
+
+/// A ready broker's pod, or one that at least runs.
+fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
+    let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
+    let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).collect();
+    pods.sort_by_key(|p| !p.ready());
+    pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
+        Box::new(
+            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
+                .hint(format!("check what exists: {}", target.kstrim("status")))
+                .hint(format!("create it: {}", target.kstrim("up"))),
+        )
+    })
+}
+
+/// A port-forward per broker pod, kept while it serves.
+pub struct Forwards {
+    kubectl: Rc<Kubectl>,
+    namespace: String,
+    open: RefCell<BTreeMap<String, Forward>>,
+}
+
+impl Forwards {
+    /// None yet.
+    pub fn new(kubectl: Rc<Kubectl>, namespace: &str) -> Rc<Self> {
+        Rc::new(Self { kubectl, namespace: namespace.to_owned(), open: RefCell::default() })
+    }
+}
+
+impl Dial for Forwards {
+    fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>> {
+        Box::pin(async move {
+            const HOST: &str = "127.0.0.1";
+            let key = format!("{}:{}", broker.pod(), broker.port);
+            let known = self.open.borrow().get(&key).map(|f| f.port);
+            if let Some(port) = known
+                && TcpStream::connect((HOST, port)).await.is_ok()
+            {
+                return Ok((HOST.to_owned(), port));
+            }
+            let forward = self
+                .kubectl
+                .forward(&self.namespace, broker.pod(), broker.port)
+                .await
+                .map_err(|e| io::Error::new(io::ErrorKind::ConnectionRefused, e.message))?;
+            let port = forward.port;
+            self.open.borrow_mut().insert(key, forward);
+            Ok((HOST.to_owned(), port))
+        })
+    }
+
+    fn broke(&self, broker: &BrokerAddr) {
+        // kubectl may go on listening for a pod that is another by now.
+        self.open.borrow_mut().remove(&format!("{}:{}", broker.pod(), broker.port));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(name: &str, ready: bool, role: Option<&str>) -> Value {
+        let mut labels = json!({"strimzi.io/cluster": "bus", "strimzi.io/name": "bus-kafka"});
+        if let Some(role) = role {
+            labels["strimzi.io/broker-role"] = role.into();
+        }
+        let status = if ready { "True" } else { "False" };
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "kafka", "labels": labels,
+            "uid": name}, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": status}]}})
+    }
+
+    fn begun_with(pods: Vec<Value>) -> Option<String> {
+        let snapshot = Snapshot::of(pods.into_iter().map(crate::kube::Object::new));
+        let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["kstrim", "-c", "bus", "status"]);
+        broker_pod(&snapshot, &Target::from(&cli.expect("it parses").global)).ok()
+    }
+
+    /// "bus-controller-0" sorts before "bus-workers-1", and is ready too.
+    #[test]
+    fn a_controller_is_no_broker() {
+        let controller = || pod("bus-controller-0", true, Some("false"));
+        let found = begun_with(vec![controller(), pod("bus-workers-1", true, Some("true"))]);
+        assert_eq!(found.as_deref(), Some("bus-workers-1"));
+        let found = begun_with(vec![controller(), pod("bus-workers-1", false, Some("true"))]);
+        assert_eq!(found.as_deref(), Some("bus-workers-1"), "one that is not ready before none");
+        assert_eq!(begun_with(vec![controller()]), None);
+    }
+
+    #[test]
+    fn without_roles_every_node_is_a_broker() {
+        let found = begun_with(vec![pod("bus-kafka-0", false, None), pod("bus-kafka-1", true, None)]);
+        assert_eq!(found.as_deref(), Some("bus-kafka-1"));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a first `minikube start` leaves that was killed, when a later one is done with it. minikube sets a cluster up
+//! once: of one whose API server answers it finds its configuration unchanged and leaves out all that comes after
+//! (`restartPrimaryControlPlane` in `pkg/minikube/bootstrapper/kubeadm`). Seen with minikube 1.38.1 after a SIGKILL:
+//!
+//! * inside `kubeadm init`: exit 0 and "Done!" without kube-proxy and CoreDNS, for good; or every later start
+//!   fails in `kubeadm init`, which minikube runs whole only over a node that has no cluster, or one it just reset;
+//! * between `kubeadm init` and the pods' network: exit 0 and "Done!" on a node that never becomes ready, also after
+//!   `minikube stop` and another start.
+
+use serde_json::Value;
+
+use super::ownership;
+use super::session::Cx;
+use crate::failure::Result;
+use crate::kube::Object;
+use crate::kube::cluster::Node;
+use crate::kube::object::list;
+use crate::quickstart::nodes;
+
+const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
+const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
+const DAEMON_SETS: &str = "/apis/apps/v1/daemonsets";
+const NODES: &str = "/api/v1/nodes";
+const NAMESPACES: &str = "/api/v1/namespaces";
+/// Where a container runtime finds its network's configuration (CNI's default, which minikube keeps).
+const NETWORK_FOLDER: &str = "/etc/cni/net.d";
+
+/// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
+/// anything counts as complete, whatever it lacks: it is not ours to delete.
+///
+/// # Errors
+/// When the API server does not respond.
+pub async fn is_whole(cx: &Cx) -> Result<bool> {
+    let add_ons = find(cx, PROXY).await?.is_some() && find(cx, DNS).await?.is_some();
+    if add_ons && network_comes(cx).await? {
+        return Ok(true);
+    }
+    is_inhabited(cx).await
+}
+
+/// Whether anybody has created anything in the cluster: a namespace, or pods or volumes in `default`, which always
+/// exists.
+///
+/// # Errors
+/// When the API server does not respond.
+pub async fn is_inhabited(cx: &Cx) -> Result<bool> {
+    let namespaces = objects(find(cx, NAMESPACES).await?);
+    if namespaces.is_empty() || namespaces.iter().any(|ns| !is_kubernetes(ns.name())) {
+        return Ok(true);
+    }
+    for kind in ["pods", "persistentvolumeclaims"] {
+        if !objects(find(cx, &format!("{NAMESPACES}/default/{kind}")).await?).is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether every cluster has a namespace of this name, or minikube makes it.
+pub fn is_kubernetes(namespace: &str) -> bool {
+    namespace == "default" || is_system(namespace)
+}
+
+/// Whether nothing in a namespace of this name is anybody's: Kubernetes' and minikube's own.
+pub fn is_system(namespace: &str) -> bool {
+    namespace.starts_with("kube-") || namespace == nodes::STORAGE_NAMESPACE
+}
+
+/// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has
+/// written to the node.
+async fn network_comes(cx: &Cx) -> Result<bool> {
+    if !objects(find(cx, NODES).await?).iter().any(|node| Node(node).lacks_network()) {
+        return Ok(true);
+    }
+    if objects(find(cx, DAEMON_SETS).await?).iter().any(|set| set.name() != "kube-proxy") {
+        return Ok(true);
+    }
+    let files = cx.minikube.node_files(NETWORK_FOLDER).await?;
+    // minikube renames what it does not want (`*.mk_disabled`), and keeps what leads nowhere (`200-loopback.conf`).
+    let counts = |file: &String| {
+        (file.ends_with(".conf") || file.ends_with(".conflist")) && !file.contains("loopback")
+    };
+    Ok(files.is_none_or(|files| files.iter().any(counts)))
+}
+
+async fn find(cx: &Cx, path: &str) -> Result<Option<Value>> {
+    let failed = |e| ownership::api_failure(cx, "read what the first start created", &e);
+    cx.kubectl.find(path).await.map_err(failed)
+}
+
+fn objects(found: Option<Value>) -> Vec<Object> {
+    found.iter().flat_map(|all| list(all, "/items")).cloned().map(Object::new).collect()
+}

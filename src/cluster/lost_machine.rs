@@ -1,0 +1,236 @@
+//! A profile whose machine does not exist. minikube cannot start it again (recording 27), only delete it and create
+//! another; that loses the data in its volume, and on a different engine it would lose a machine that runs
+//! elsewhere.
+
+use super::profile_owner::{self, Owner};
+use super::refusals;
+use super::session::Cx;
+use crate::command_line::CommandLine;
+use crate::engine::journal::{Journal, On};
+use crate::exec::quote;
+use crate::failure::{Failure, Kind, Result};
+use crate::tool::minikube::Minikube;
+
+/// The container engine is not the one on which the profile was created.
+pub(crate) use crate::errors::ENGINE_CHANGED as ENGINE;
+/// The machine of a profile of ours is gone.
+pub(crate) use crate::errors::PROFILE_GONE as GONE;
+
+/// What is known about a profile whose machine does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Who owns it.
+    pub owner: Owner,
+    /// The engine on which it was created and the one in use now, if both are known and differ.
+    pub engines: Option<(On, On)>,
+    /// Whether a machine of it was ever seen, by kstrim or in its files.
+    pub had_machine: bool,
+    /// Whether the engine has the volume of its machine; `None`: there is no engine, or it did not answer.
+    pub volume: Option<bool>,
+    /// Whether the user agreed that it is deleted and re-created.
+    pub agreed: bool,
+}
+
+/// What `up` does about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Refuse: somebody else's.
+    Foreign,
+    /// Refuse: it may be on the other engine.
+    OtherEngine,
+    /// Ask, or refuse: data would be lost.
+    Ask,
+    /// Delete it and create it again.
+    Recreate,
+}
+
+/// Decide what to do.
+pub fn decide(facts: &Facts) -> Plan {
+    match facts.owner {
+        // minikube lists it, so something exists: missing files prove nothing.
+        Owner::Foreign(_) | Owner::Unproven(_) | Owner::Empty => Plan::Foreign,
+        Owner::Ours if facts.agreed => Plan::Recreate,
+        Owner::Ours if facts.engines.is_some() => Plan::OtherEngine,
+        // A start that never created a machine: there is nothing to lose.
+        Owner::Ours if !facts.had_machine => Plan::Recreate,
+        Owner::Ours => Plan::Ask,
+    }
+}
+
+/// Collect the facts.
+pub async fn look(cx: &Cx) -> Facts {
+    let disk = cx.minikube.on_disk();
+    let made = cx.journal.borrow().journal.made.clone();
+    let worked = !cx.journal.borrow().journal.never_whole;
+    let had_machine = worked || disk.key.is_some() || made.as_ref().is_some_and(|m| m.machine.is_some());
+    let engine = cx.minikube.engine(&disk.driver);
+    let volume = match &engine {
+        Some(engine) => engine.has_volume(cx.profile()).await,
+        None => None,
+    };
+    let agreed = cx.recreate.get();
+    let owner = profile_owner::offline(&cx.journal.borrow().journal, &disk);
+    let engines = engines_of(cx).await;
+    Facts { owner, engines, had_machine, volume, agreed }
+}
+
+/// The engine that the profile was made on and the one that answers now, where both are known and differ.
+pub async fn engines(minikube: &Minikube, journal: &Journal) -> Option<(On, On)> {
+    let made = journal.made.as_ref()?.engine.clone()?;
+    let now = profile_owner::engine(minikube, &made.driver).await?;
+    (made.id != now.id).then_some((made, now))
+}
+
+/// The same for the run's profile.
+async fn engines_of(cx: &Cx) -> Option<(On, On)> {
+    let journal = cx.journal.borrow().journal.clone();
+    engines(&cx.minikube, &journal).await
+}
+
+/// Refuse to touch the profile while its client reaches another engine than the one that has its machine.
+///
+/// # Errors
+/// [`ENGINE`].
+pub async fn refuse_other_engine(cx: &Cx, again: &CommandLine) -> Result<()> {
+    if !profile_owner::is_made(cx) {
+        return Ok(());
+    }
+    match engines_of(cx).await {
+        Some((made, now)) => Err(Box::new(other_engine(cx, &made, &now, again))),
+        None => Ok(()),
+    }
+}
+
+/// An engine, for people.
+pub fn named(engine: &On) -> String {
+    let On { driver, id, context, host } = engine;
+    match (context.is_empty(), host.is_empty()) {
+        (true, true) => format!("{driver} {id}"),
+        (false, true) => format!("{driver} {id} (context {context})"),
+        (true, false) => format!("{driver} {id} ({host})"),
+        (false, false) => format!("{driver} {id} (context {context}, {host})"),
+    }
+}
+
+/// The failure; `again` is the command to run once the client is connected to the right engine again.
+fn other_engine(cx: &Cx, made: &On, now: &On, again: &CommandLine) -> Failure {
+    let message = format!("the profile {} was created on another container engine", cx.profile());
+    let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
+        .because(format!("it was created on {}", named(made)))
+        .because(format!(
+            "{} responds now: DOCKER_HOST, the docker context or the engine has changed",
+            named(now)
+        ))
+        .because("nothing was deleted: its machine and its data may be intact on the other engine");
+    if !made.context.is_empty() && made.context != "default" && made.context != now.context {
+        failure = failure.hint(format!("switch back: docker context use {}", quote(&made.context)));
+    } else if !made.host.is_empty() && made.host != now.host {
+        failure = failure.hint(format!("use that engine: DOCKER_HOST={} {again}", quote(&made.host)));
+    }
+    failure
+}
+
+/// What is lost, for people.
+pub fn lost(cx: &Cx, facts: &Facts) -> String {
+    let profile = cx.profile();
+    match facts.volume {
+        Some(true) => {
+            format!(
+                "the volume {profile} still exists; it holds all data of the profile and is deleted with it"
+            )
+        }
+        Some(false) => "its volume does not exist either: none of its data is left".to_owned(),
+        None => "any data that is left is deleted with it".to_owned(),
+    }
+}
+
+/// Delete the profile, if that is allowed.
+///
+/// # Errors
+/// `KS-PROFILE-FOREIGN`, [`ENGINE`], [`GONE`].
+pub async fn resolve(cx: &Cx) -> Result<()> {
+    let facts = look(cx).await;
+    match (decide(&facts), &facts.engines) {
+        (Plan::Foreign, _) => Err(Box::new(
+            Failure::new(
+                refusals::PROFILE,
+                Kind::Foreign,
+                format!("the machine of profile {} does not exist", cx.profile()),
+            )
+            .because(
+                "it was removed; minikube cannot start the profile again, only delete it and create a \
+                 new one",
+            )
+            .because("nothing proves that kstrim created the profile, so kstrim does not delete it")
+            .hint(format!("delete it yourself: {}", cx.settings.target.minikube("delete"))),
+        )),
+        (Plan::OtherEngine, Some((made, now))) => {
+            Err(Box::new(other_engine(cx, made, now, &refusals::up(cx)).hint(format!(
+                "if that engine or its data no longer exists: {}",
+                refusals::up(cx).arg("--recreate")
+            ))))
+        }
+        (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
+            Failure::new(GONE, Kind::Usage, format!("the machine of profile {} does not exist", cx.profile()))
+                .because("it was removed; minikube cannot start the profile again, only delete it and create a new one")
+                .because(lost(cx, &facts))
+                .hint(format!(
+                    "delete the profile with its data and re-create it: {}",
+                    refusals::up(cx).arg("--recreate")
+                )),
+        )),
+        (Plan::Recreate, _) => {
+            let message = format!("the machine of profile {} does not exist; it is re-created", cx.profile());
+            cx.emit.warn(Some("cluster"), message);
+            cx.minikube.delete().await.map(drop)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::profile_owner::{Doubt, Other};
+
+    #[test]
+    fn a_machine_that_is_gone_is_recreated_only_where_nothing_is_lost_or_somebody_agreed() {
+        let on = |id: &str| On {
+            driver: "docker".into(),
+            id: id.into(),
+            context: String::new(),
+            host: String::new(),
+        };
+        let two = Some((on("a"), on("b")));
+        let foreign = Owner::Foreign(Other::Recreated);
+        let unproven = Owner::Unproven(Doubt::OldJournal);
+        for (owner, engines, had_machine, agreed, want) in [
+            (Owner::Ours, None, true, false, Plan::Ask),
+            (Owner::Ours, None, true, true, Plan::Recreate),
+            (Owner::Ours, None, false, false, Plan::Recreate),
+            (Owner::Empty, None, false, false, Plan::Foreign),
+            (Owner::Ours, two.clone(), true, false, Plan::OtherEngine),
+            (Owner::Ours, two.clone(), false, false, Plan::OtherEngine),
+            (Owner::Ours, two.clone(), true, true, Plan::Recreate),
+            (foreign, None, true, true, Plan::Foreign),
+            (foreign, None, false, false, Plan::Foreign),
+            (unproven, two, true, true, Plan::Foreign),
+        ] {
+            for volume in [None, Some(true), Some(false)] {
+                let facts = Facts { owner, engines: engines.clone(), had_machine, volume, agreed };
+                assert_eq!(decide(&facts), want, "{facts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_engine_is_named_by_what_is_known_of_it() {
+        let on = |context: &str, host: &str| On {
+            driver: "docker".into(),
+            id: "A:B".into(),
+            context: context.into(),
+            host: host.into(),
+        };
+        assert_eq!(named(&on("", "")), "docker A:B");
+        assert_eq!(named(&on("default", "unix:///d.sock")), "docker A:B (context default, unix:///d.sock)");
+    }
+}

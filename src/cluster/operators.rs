@@ -1,0 +1,86 @@
+//! Operators of others in the cluster that also watch kstrim's namespace.
+
+use serde_json::Value;
+
+use super::session::Cx;
+use super::{refusals, remote_operator, wait};
+use crate::event::Event;
+use crate::explain;
+use crate::failure::Result;
+use crate::kube::cluster::Deployment;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::object::text;
+use crate::kube::{ApiError, Object};
+
+/// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
+/// identify it.
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+
+/// Path of every Deployment with kstrim's label.
+pub const OWN_OPERATORS: &str =
+    "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim";
+
+/// All operators of the cluster.
+///
+/// # Errors
+/// What the API server refuses.
+pub async fn all(cx: &Cx) -> std::result::Result<Vec<Value>, ApiError> {
+    listed(&cx.kubectl).await
+}
+
+/// The same without a run.
+///
+/// # Errors
+/// As [`all`].
+pub async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
+    let mut found = kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
+    let items = found.get_mut("items").and_then(Value::as_array_mut);
+    let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
+    Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
+}
+
+/// Before anything is changed: refuse to install an operator where one of another namespace looks after this one, and
+/// warn of those that work against the one that is here.
+///
+/// # Errors
+/// `KS-OPERATOR-ELSEWHERE`.
+pub fn settle(cx: &Cx, operators: &[Value]) -> Result<()> {
+    if operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace()) {
+        tell(cx, operators);
+        return Ok(());
+    }
+    match remote_operator::of_another(operators.to_vec(), cx.namespace(), None) {
+        Some(found) if !cx.settings.adopt => Err(refusals::looked_after(
+            &cx.settings.target,
+            &remote_operator::named(&found),
+            refusals::up(cx),
+        )),
+        // It is used: none is installed beside it.
+        _ => Ok(()),
+    }
+}
+
+/// Warn of those that work against the operator of the namespace, once a run.
+fn tell(cx: &Cx, operators: &[Value]) {
+    if cx.rivals_told.replace(true) {
+        return;
+    }
+    let Some(finding) = explain::rivals(operators, &cx.store.snapshot(), &wait::expect(cx)) else {
+        return;
+    };
+    let hint = finding.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
+    cx.emit.send(Event::Warning {
+        task: Some("operator".to_owned()),
+        id: Some(finding.id.to_string()),
+        message: format!("{}{hint}", finding.sentence),
+    });
+}
+
+/// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
+pub async fn look(cx: &Cx) {
+    if !cx.rivals_told.get()
+        && let Ok(operators) = all(cx).await
+    {
+        tell(cx, &operators);
+    }
+}

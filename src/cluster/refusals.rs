@@ -1,0 +1,128 @@
+//! Failures that several tasks share.
+
+use super::session::Cx;
+use crate::command_line::CommandLine;
+use crate::config::Target;
+use crate::failure::{Failure, Id, Kind};
+
+/// The resource definitions are somebody else's.
+pub(crate) use crate::errors::CRDS_FOREIGN as CRDS;
+/// The Kafka is somebody else's.
+pub(crate) use crate::errors::KAFKA_FOREIGN as KAFKA;
+/// The namespace is somebody else's.
+pub(crate) use crate::errors::NAMESPACE_FOREIGN as NAMESPACE;
+/// kstrim's own operator is in another namespace of the profile.
+pub(crate) use crate::errors::OPERATOR_ELSEWHERE as ELSEWHERE;
+/// The operator is somebody else's.
+pub(crate) use crate::errors::OPERATOR_FOREIGN as OPERATOR;
+/// The node pool belongs to somebody else.
+pub(crate) use crate::errors::POOL_FOREIGN;
+/// A node pool of the name belongs to another Kafka.
+pub(crate) use crate::errors::POOL_TAKEN as POOL;
+/// Something kstrim did not create is in the way.
+pub(crate) use crate::errors::PROFILE_FOREIGN as PROFILE;
+/// The live cluster cannot take a setting.
+pub(crate) use crate::errors::PROFILE_SETTINGS as SETTINGS;
+/// The journal says that kstrim created a profile of this name; nothing proves that it is this one.
+pub(crate) use crate::errors::PROFILE_UNPROVEN as UNPROVEN;
+/// The live operator is newer than what was requested.
+pub(crate) use crate::errors::RELEASE_DOWNGRADE as DOWNGRADE;
+/// The Secret of kstrim's name is somebody else's.
+pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
+
+/// The live operator is older than what was requested, and runs a Kafka.
+pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
+
+/// `what` was not created by kstrim. `--adopt` is the consent; another value of the flag `instead` leaves it alone.
+pub fn foreign(cx: &Cx, id: Id, what: String, instead: &'static str) -> Box<Failure> {
+    foreign_to(&cx.settings.target, id, &what, instead)
+}
+
+/// The same for a target without a run.
+pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) -> Box<Failure> {
+    Box::new(
+        Failure::new(id, Kind::Foreign, format!("{what} was not created by kstrim"))
+            .because("kstrim changes only what it created, unless you tell it to")
+            .hint(format!("use it anyway: {}", up_of(target).arg("--adopt")))
+            .hint(format!("or do not use it: {}", up_of(target).with(instead, "another-name"))),
+    )
+}
+
+/// An operator of another namespace looks after this one already: a second one would undo its work. `up` is the command that
+/// would have installed it.
+pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
+    let namespace = &target.namespace;
+    let message = format!("{what} watches namespace {namespace}, and kstrim did not create it");
+    Box::new(
+        Failure::new(ELSEWHERE, Kind::Foreign, message)
+            .because("two operators of one namespace undo each other's changes")
+            .hint(format!("use that operator, and install none: {}", up.arg("--adopt")))
+            .hint("or restrict it to other namespaces with its variable STRIMZI_NAMESPACE"),
+    )
+}
+
+/// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
+/// is the command that continues anyway.
+pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
+    let profile = &target.profile;
+    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
+        .because(
+            "the journal has nothing that identifies it, its machine appeared while kstrim was not running, or its \
+             minikube files are missing",
+        )
+        .because("a running cluster has kstrim's marker; this one is not running")
+        .hint(format!("start it, then try again: {}", target.minikube("start")))
+        .hint(format!("or confirm that it is kstrim's: {adopt}"))
+}
+
+/// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in
+/// it would be lost.
+pub fn foreign_secret(cx: &Cx, name: &str) -> Box<Failure> {
+    let message = format!("the Secret {name} in namespace {} was not created by kstrim", cx.namespace());
+    Box::new(
+        Failure::new(SECRET, Kind::Foreign, message)
+            .because("kstrim stores the docker login of --image-pull-config under this name")
+            .hint(format!("pull with the existing Secret: {}", up(cx).with("--image-pull-secret", name))),
+    )
+}
+
+/// The `up` command of this run's target.
+pub fn up(cx: &Cx) -> CommandLine {
+    up_of(&cx.settings.target)
+}
+
+/// The `up` command of a target: where `up` itself was typed, with the flags that it has.
+pub fn up_of(target: &Target) -> CommandLine {
+    let again = target.again();
+    if again.verb() == Some("up") { again } else { target.kstrim("up") }
+}
+
+/// That nobody would make the volumes of a new Kafka, with the storage classes that there are.
+pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
+    let failure = Failure::new(
+        crate::errors::STORAGE_CLASS,
+        Kind::Prerequisite,
+        "the cluster has no default storage class, so Kafka's volumes could not be created",
+    );
+    let failure = match classes {
+        [] => failure.because("it has no storage class at all"),
+        names => failure.because(format!("its storage classes: {}", names.join(", "))),
+    };
+    let failure = match (classes, &target.context) {
+        (_, None) => {
+            ["storage-provisioner", "default-storageclass"].into_iter().fold(failure, |failure, addon| {
+                let enable = target.minikube("addons enable").arg(addon);
+                failure.hint(format!("enable minikube's {addon}: {enable}"))
+            })
+        }
+        ([], Some(_)) => failure.hint("install a volume provisioner in it"),
+        ([first, ..], Some(_)) => failure.hint(format!(
+            "make one the default: {}",
+            target
+                .kubectl("annotate storageclass")
+                .arg(first)
+                .arg("storageclass.kubernetes.io/is-default-class=true")
+        )),
+    };
+    failure.hint(format!("or use no volumes, if the data may be lost: {}", up.with("--preset", "ephemeral")))
+}

@@ -1,0 +1,176 @@
+//! What kstrim recovers by itself while it waits: only its own objects, each once per run, and with a warning.
+//!
+//! A finding that would end the wait comes here first. What is fixed gets some time before the same
+//! finding counts again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::ownership;
+use super::session::Cx;
+use crate::cluster::change;
+use crate::cluster::inventory::{Class, Inventory};
+use crate::errors::OPERATOR_LOCK;
+use crate::event::Event;
+use crate::explain::{Cure, Finding};
+use crate::failure::Result;
+use crate::kube::cluster::OPERATOR;
+use crate::kube::kafka::Kafka;
+use crate::kube::{ApiErrorKind, Kind, Snapshot};
+use crate::quickstart::sources;
+
+/// How long a cure may take to show: a restarted operator begins after about 15 s on a quiet machine
+/// (recording 06b), and works for some more.
+const SHOWS_WITHIN: Duration = Duration::from_secs(90);
+
+/// How long an operator that was restarted takes until it has looked at everything, on a busy machine.
+const BOOTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long until the operator looks at every resource again by itself (STRIMZI_FULL_RECONCILIATION_INTERVAL_MS,
+/// 120 s), and is through.
+const NEXT_ROUND: Duration = Duration::from_secs(180);
+
+/// The annotation by which a Kafka is touched; its value is when.
+const TOUCHED: &str = "kstrim/looked-at";
+
+/// Try to put `finding` right. `None`: kstrim cannot, or has done so in vain; it stands.
+///
+/// # Errors
+/// What the API server refuses.
+pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Option<String>> {
+    if just_restarted(cx, snapshot, finding) {
+        return Ok(Some(format!("{} (the operator was just restarted)", finding.sentence)));
+    }
+    let Some(cure) = finding.cure.clone() else { return Ok(None) };
+    // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
+    if cx.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
+        return Ok(None);
+    }
+    let may = permitted(cx, snapshot, &cure);
+    if !may && cure != Cure::LookAgain {
+        return Ok(None);
+    }
+    let key = match &cure {
+        // Whatever is wrong with it, a pod gets one new start a run.
+        Cure::RestartPod(pod) => format!("pod/{pod}"),
+        Cure::ReleaseTopic(topic) => format!("topic/{topic}"),
+        Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.as_str().to_owned(),
+    };
+    let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
+    if let Some(at) = cx.healed.borrow().get(&key) {
+        return Ok(
+            (at.elapsed() < within).then(|| format!("{} (kstrim has just handled this)", finding.sentence))
+        );
+    }
+    cx.healed.borrow_mut().insert(key, Instant::now());
+    if !may {
+        return Ok(Some(finding.sentence.clone()));
+    }
+    let tell = |task: Option<&str>, what: &str| {
+        let message = format!("{}: {what} ({})", finding.sentence, finding.id);
+        cx.emit.send(Event::Warning {
+            task: task.map(str::to_owned),
+            id: Some(finding.id.to_string()),
+            message,
+        });
+    };
+    match cure {
+        Cure::RestartOperator => {
+            tell(Some("operator"), "the operator is restarted");
+            let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
+            let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
+            restart(cx, "the operator", &names).await?;
+        }
+        Cure::ApplyOperator => {
+            tell(Some("operator"), "its permissions are applied again");
+            let install = sources::install(cx).await?;
+            let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
+            ownership::apply_install(cx, &objects, "apply the operator").await?;
+        }
+        Cure::LookAgain => {
+            tell(Some("operator"), "its reconciliation is triggered now");
+            let now = jiff::Timestamp::now().to_string();
+            let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
+            ownership::change_kafka(cx, false, None, "annotate the Kafka resource", touch).await?;
+        }
+        Cure::ReleaseTopic(topic) => {
+            tell(None, "the namespace is being deleted, so the finalizer is removed");
+            let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
+            let installation = ownership::installation(cx).await?;
+            let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
+            let owned = found.and_then(|t| installation.owned(&collection, t.json()));
+            let Some(owned) = owned else { return Ok(None) };
+            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis).await;
+            match patched.map(drop) {
+                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                done => done.map_err(|e| ownership::api_failure(cx, "remove the topic's finalizer", &e))?,
+            }
+        }
+        Cure::RestartPod(pod) => {
+            tell(None, "left by an earlier run; the pod is restarted");
+            restart(cx, "the pod", &[pod]).await?;
+        }
+    }
+    Ok(Some(format!("{} (kstrim is handling this)", finding.sentence)))
+}
+
+/// Whether a finding is about a pod that is older than the restart of the operator by kstrim: the operator replaces it when it
+/// reconciles the change for which it was restarted.
+fn just_restarted(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> bool {
+    let healed = cx.healed.borrow();
+    let Some(ago) = healed.get(OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };
+    let pod =
+        finding.subject.strip_prefix("pod/").and_then(|name| snapshot.get(Kind::Pod, cx.namespace(), name));
+    let restarted = jiff::Timestamp::now().checked_sub(ago).ok();
+    ago < BOOTS_WITHIN && pod.is_some_and(|pod| pod.created() < restarted)
+}
+
+/// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
+async fn restart(cx: &Cx, what: &str, names: &[String]) -> Result<()> {
+    let installation = ownership::installation(cx).await?;
+    let failed = |e| ownership::api_failure(cx, &format!("restart {what}"), &e);
+    let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
+    let pods = inventory.of_class(Class::Dependent).filter(|i| i.kind == "Pod");
+    for pod in pods.filter(|pod| names.iter().any(|name| name == pod.name())) {
+        let known = inventory.uids();
+        if let Some(owned) = installation.dependent(&pod.collection, &pod.object, &known) {
+            change::delete(&cx.kubectl, &installation, &owned).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes Strimzi's finalizers from an object.
+pub fn without_strimzis(object: &Value) -> Option<Value> {
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array)?;
+    let kept: Vec<&Value> =
+        finalizers.iter().filter(|f| !f.as_str().is_some_and(|f| f.starts_with("strimzi.io/"))).collect();
+    (kept.len() < finalizers.len()).then(|| json!({"metadata": {"finalizers": kept}}))
+}
+
+/// Only what kstrim created is touched.
+fn permitted(cx: &Cx, snapshot: &Snapshot, cure: &Cure) -> bool {
+    let operator = snapshot.deployment(cx.namespace(), OPERATOR).is_some_and(|d| cx.owns(d.0.json()));
+    let kafka = || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
+    match cure {
+        Cure::RestartOperator | Cure::ApplyOperator => operator,
+        Cure::LookAgain => kafka(),
+        Cure::ReleaseTopic(topic) => {
+            let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), topic);
+            found.is_some_and(|t| cx.owns(t.json()))
+        }
+        Cure::RestartPod(name) => {
+            let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
+            // One that this run made has had its new start. Kubernetes knows whole seconds.
+            let began = cx.began.as_second();
+            let older = |p: &crate::kube::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
+            // Containers restart by themselves and keep the pod's volumes; deleting the pod would delete the only
+            // copy.
+            let keeps = |p: &crate::kube::pod::Pod<'_>| !p.holds_data();
+            pod.filter(older).filter(keeps).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! An operator in another namespace that watches this one: Helm's `watchAnyNamespace`, OLM's global mode.
+//!
+//! Watches are of one namespace. Where no operator in it looks at it, those of others are read now and then, with
+//! their pods.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::operators;
+use super::session::Cx;
+use crate::kube::cluster::Deployment;
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{Kind, Object, Snapshot, Version};
+
+/// How long what was read is taken for the present.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// Read it, where it is needed and not fresh. Who may not list Deployments everywhere has none elsewhere.
+pub async fn look(cx: &Cx, snapshot: &Snapshot) {
+    let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|kafka| kafka.0);
+    let here = snapshot.operators().any(|o| o.serves(cx.namespace(), kafka));
+    if here || !snapshot.synced(Kind::Deployment) {
+        cx.abroad.replace(None);
+        return;
+    }
+    if cx.abroad.borrow().as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
+        return;
+    }
+    let operators = operators::all(cx).await.unwrap_or_default();
+    let found = of_another(operators, cx.namespace(), kafka);
+    let mut objects = Vec::new();
+    if let Some(operator) = found {
+        let path = Kind::Pod.path(cx.api_version(), Some(operator.namespace()));
+        let mut list = cx.kubectl.find(&path).await.ok().flatten().unwrap_or_default();
+        let items =
+            list.get_mut("items").and_then(|i| i.as_array_mut()).map(std::mem::take).unwrap_or_default();
+        objects.extend(items.into_iter().map(|json| typed("Pod", json)));
+        objects.push(operator);
+    }
+    cx.abroad.replace(Some((Instant::now(), objects)));
+}
+
+/// The namespace of the operator that looks after a Kafka from another namespace; `None` if none does, or nobody may say.
+pub async fn home(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<String> {
+    let (operators, kafka) = tokio::join!(operators::listed(kubectl), kafka(kubectl, namespace, cluster));
+    let found = of_another(operators.ok()?, namespace, kafka.as_ref())?;
+    Some(found.namespace().to_owned())
+}
+
+/// The Kafka, whose labels an operator may select by.
+async fn kafka(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Object> {
+    let version = Version::served(&kubectl.find(Version::GROUP).await.ok()??)?;
+    let path = Kind::Kafka.path(version, Some(namespace));
+    kubectl.find(&format!("{path}/{cluster}")).await.ok().flatten().map(Object::new)
+}
+
+/// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
+/// is newer, and would take the operator that this run has just created for somebody else's.
+pub(crate) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
+    let operators = operators.into_iter().map(|json| typed("Deployment", json));
+    operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
+}
+
+/// An operator for people.
+pub(crate) fn named(operator: &Object) -> String {
+    format!("the operator {} in namespace {}", operator.name(), operator.namespace())
+}
+
+/// A snapshot with what was read.
+pub fn seen(cx: &Cx, snapshot: Snapshot) -> Snapshot {
+    let abroad = cx.abroad.borrow();
+    snapshot.with(abroad.iter().flat_map(|(_, objects)| objects.iter().cloned()))
+}
+
+/// An item of a list, to which the API server leaves the kind.
+fn typed(kind: &str, mut json: Value) -> Object {
+    json["kind"] = kind.into();
+    Object::new(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_operator_in_the_namespace_itself_is_none_of_another() {
+        let operator = |namespace: &str| {
+            json!({"metadata": {"name": "strimzi-cluster-operator", "namespace": namespace},
+                "spec": {"template": {"spec": {"containers": [
+                    {"name": "o", "env": [{"name": "STRIMZI_NAMESPACE", "value": "kafka"}]}]}}}})
+        };
+        let found = |all: &[&str]| {
+            let all = all.iter().map(|namespace| operator(namespace)).collect();
+            of_another(all, "kafka", None).map(|o| o.namespace().to_owned())
+        };
+        assert_eq!(found(&["kafka"]), None);
+        assert_eq!(found(&["kafka", "strimzi"]).as_deref(), Some("strimzi"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Waiting with open eyes: each look at the cluster is judged, the questions that a judgement
+//! still needs are asked, and a certain cause ends the wait.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::session::Cx;
+use crate::engine::task::Doneness;
+use crate::errors;
+use crate::explain::ready::Readiness;
+use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict};
+use crate::failure::{Failure, Result};
+use crate::kube::kubectl::Kubectl;
+use crate::kube::{Api, Snapshot};
+
+/// The memory of one wait.
+pub struct Patience {
+    scope: Scope,
+    what: &'static str,
+    judge: RefCell<Judge>,
+    answers: RefCell<Answers>,
+    changed_at: Cell<Option<Timestamp>>,
+    began: Timestamp,
+}
+
+impl Patience {
+    /// A wait for what `scope` covers; `what` is the failure's sentence: `Kafka cannot start`.
+    pub fn new(scope: Scope, what: &'static str) -> Self {
+        Self {
+            scope,
+            what,
+            judge: RefCell::default(),
+            answers: RefCell::default(),
+            changed_at: Cell::default(),
+            began: Timestamp::now(),
+        }
+    }
+
+    /// Our own change was made now: conditions older than it are stale.
+    pub fn changed_now(&self) {
+        self.changed_at.set(Some(Timestamp::now()));
+    }
+
+    /// Judge a snapshot.
+    ///
+    /// # Errors
+    /// The cause that makes waiting vain.
+    pub async fn look(
+        &self,
+        cx: &Cx,
+        snapshot: &Snapshot,
+        ready: impl Fn(&Scene<'_>, &Verdict) -> Readiness,
+    ) -> Result<Doneness> {
+        super::remote_operator::look(cx, snapshot).await;
+        let snapshot = &super::remote_operator::seen(cx, snapshot.clone());
+        let expect = self.expect(cx, snapshot);
+        let mut asked = false;
+        loop {
+            let answers = self.answers.borrow().clone();
+            let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+            let verdict = self.judge.borrow_mut().look(&scene);
+            let readiness = ready(&scene, &verdict);
+            if !asked && !readiness.is_ready() && !verdict.probes.is_empty() {
+                asked = true;
+                for probe in &verdict.probes {
+                    if let Some(answer) = ask(&cx.kubectl, probe).await {
+                        self.answers.borrow_mut().insert(probe.clone(), answer);
+                    }
+                }
+                continue;
+            }
+            return match readiness {
+                Readiness::Ready => Ok(Doneness::Done(String::new())),
+                Readiness::Progressing { why } => Ok(Doneness::Pending(why)),
+                Readiness::Failed(finding) => match super::remediation::heal(cx, snapshot, &finding).await? {
+                    Some(why) => {
+                        // Nothing that was thought or answered so far holds for what comes now.
+                        *self.judge.borrow_mut() = Judge::new();
+                        self.answers.borrow_mut().clear();
+                        Ok(Doneness::Pending(why))
+                    }
+                    None => Err(self.failure(finding.failure())),
+                },
+            };
+        }
+    }
+
+    fn expect(&self, cx: &Cx, snapshot: &Snapshot) -> Expect {
+        let mut expect = expect(cx).scope(self.scope).located(snapshot);
+        expect.topic.clone_from(&cx.topic_resource.borrow());
+        expect.changed_at = self.changed_at.get();
+        expect.waits_since = Some(self.began);
+        expect
+    }
+
+    /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
+    pub fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
+        self.timed_out_for(cx, &format!("Kafka {}", cx.cluster()), limit)
+    }
+
+    /// The same of what stands beside the Kafka.
+    pub fn timed_out_for(&self, cx: &Cx, what: &str, limit: Duration) -> Box<Failure> {
+        let (snapshot, answers) =
+            (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
+        let expect = self.expect(cx, &snapshot);
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+        Box::new(explain::timed_out(&scene, what, limit))
+    }
+
+    /// The deepest cause that shows, certain or not.
+    pub fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        let (snapshot, answers) =
+            (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
+        let expect = self.expect(cx, &snapshot);
+        let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
+        let found = explain::findings(&scene);
+        // An operator that is missing has only not been installed yet: this very run does it.
+        let counts = |f: &&Finding| f.certain_after.is_some() && f.id != errors::OPERATOR_MISSING;
+        let cause = found.iter().find(counts)?;
+        Some(self.failure(cause.failure()))
+    }
+
+    /// The cause's failure, under the sentence of what failed.
+    fn failure(&self, cause: Failure) -> Box<Failure> {
+        let mut failure = Failure::new(cause.id, cause.kind, self.what).because(cause.message);
+        for deeper in cause.causes {
+            failure = failure.because(deeper);
+        }
+        failure.hints = cause.hints;
+        Box::new(failure)
+    }
+}
+
+/// What the predicates are compared with.
+pub fn expect(cx: &Cx) -> Expect {
+    let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
+    expect.aims = cx.settings.target.aims();
+    expect
+}
+
+/// Ask the cluster; `None` if it does not respond, so that it is asked again at the next look.
+pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
+    match probe {
+        Probe::AuthCanI { verb, resource, user, namespace } => {
+            kubectl.can_i(verb, resource, user, namespace).await.ok()
+        }
+        Probe::Bindings { namespace } => {
+            let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings");
+            kubectl.find(&path).await.ok().flatten().map(|list| explain::subjects(&list))
+        }
+        Probe::PodLog { namespace, pod, container, previous, .. } => {
+            let log = |previous| kubectl.logs(namespace, pod, Some(container), explain::LOG_LINES, previous);
+            match log(*previous).await {
+                Err(_) if *previous => log(false).await.ok(),
+                other => other.ok(),
+            }
+        }
+        Probe::Reconciliations { namespace, pod, .. } => {
+            let log = kubectl.logs(namespace, pod, None, explain::OPERATOR_LINES, false).await;
+            log.ok().map(|log| explain::reconciliations(&log))
+        }
+        Probe::Webhook { name } => Some(kubectl.configuration_of(name).await.unwrap_or_default()),
+        Probe::StorageClasses { .. } => {
+            let list = kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await;
+            list.ok().map(|list| explain::storage_answer(&list))
+        }
+    }
+}

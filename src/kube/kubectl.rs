@@ -1,0 +1,547 @@
+//! kubectl, always with `--kubeconfig` and `--context`.
+//!
+//! Reads are `get --raw`: one request, no discovery (which costs up to five tries of its
+//! own against a dead server), and the API server's own JSON; where a verb reads much, they go through one
+//! `kubectl proxy` instead. Writes are server-side applies with
+//! the field manager `kstrim`.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::admission::Refusal;
+use super::proxy::Proxy;
+use super::{Api, ApiError, ApiErrorKind};
+use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
+use crate::failure::{Failure, Kind, Result};
+use crate::tool::{BROKEN, exec_failure};
+use crate::words;
+
+/// The field manager of everything kstrim applies.
+pub const FIELD_MANAGER: &str = "kstrim";
+
+/// Limit of one read. A paused or dead server never answers.
+const READ: Duration = Duration::from_secs(15);
+/// Limit of one write; an install manifest on a busy machine takes seconds.
+const WRITE: Duration = Duration::from_secs(120);
+/// Pauses, ms, between tries while the API server refuses connections: about 15 s in all.
+const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
+/// How long a watch is kept before it is opened again.
+const WATCH: Duration = Duration::from_secs(1800);
+
+/// The kinds of configurations that have webhooks, and their plurals.
+const WEBHOOKS: [(&str, &str); 2] = [
+    ("validatingwebhookconfiguration", "validatingwebhookconfigurations"),
+    ("mutatingwebhookconfiguration", "mutatingwebhookconfigurations"),
+];
+
+/// Limit of a child that lasts as long as kstrim: a year.
+pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Environment variable that names the program's path.
+pub const VARIABLE: &str = "KSTRIM_KUBECTL";
+/// Where to get it.
+pub const PAGE: &str = "https://kubernetes.io/docs/tasks/tools/";
+
+/// Find kubectl.
+///
+/// # Errors
+/// `KS-TOOL-MISSING`.
+pub fn find() -> Result<PathBuf> {
+    crate::tool::find("kubectl", VARIABLE, PAGE)
+}
+
+/// The program, its kubeconfig and its context. Clones share the proxy.
+#[derive(Clone)]
+pub struct Kubectl {
+    program: RefCell<PathBuf>,
+    kubeconfig: PathBuf,
+    context: String,
+    runner: Rc<dyn Runner>,
+    patient: bool,
+    proxy: Option<Rc<Proxy>>,
+}
+
+impl Kubectl {
+    /// `program` against `context` of `kubeconfig`.
+    pub fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
+        let (kubeconfig, context) = (kubeconfig.to_owned(), context.to_owned());
+        Self { program: RefCell::new(program), kubeconfig, context, runner, patient: true, proxy: None }
+    }
+
+    /// The same with its reads through one `kubectl proxy`, as long as that answers.
+    #[must_use]
+    pub fn by_proxy(mut self) -> Self {
+        self.proxy = Some(Rc::default());
+        self
+    }
+
+    /// The same without patience for an API server that is away: for a look, which tells that it is.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.patient = false;
+        self
+    }
+
+    /// The same with commands run by `runner`, which does reads too.
+    #[must_use]
+    pub fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
+        Self { runner, proxy: None, patient: false, ..self.clone() }
+    }
+
+    /// The program's path.
+    pub fn program(&self) -> PathBuf {
+        self.program.borrow().clone()
+    }
+
+    /// From now on it is another program.
+    pub fn set_program(&self, program: PathBuf) {
+        *self.program.borrow_mut() = program;
+    }
+
+    /// A command with kubeconfig and context pinned.
+    pub fn cmd(&self) -> Cmd {
+        Cmd::new(self.program())
+            .args(["--kubeconfig", &self.kubeconfig.display().to_string()])
+            .args(["--context", &self.context])
+            .timeout(READ)
+    }
+
+    /// Whether the kubeconfig has the context at all; asks nobody.
+    pub fn knows_context(&self) -> bool {
+        self.in_context().is_some()
+    }
+
+    /// The API server's address from the kubeconfig; sends no request.
+    pub fn server(&self) -> Option<String> {
+        let (config, context) = self.in_context()?;
+        let cluster = context.pointer("/context/cluster")?.as_str()?;
+        let named = |c: &&Value| c["name"] == cluster;
+        let cluster = config.get("clusters")?.as_array()?.iter().find(named)?;
+        cluster.pointer("/cluster/server")?.as_str().map(str::to_owned)
+    }
+
+    /// The kubeconfig, and its entry for the context.
+    fn in_context(&self) -> Option<(Value, Value)> {
+        let config: Value = serde_yaml::from_str(&std::fs::read_to_string(&self.kubeconfig).ok()?).ok()?;
+        let named = |c: &&Value| c["name"] == self.context;
+        let context = config.get("contexts")?.as_array()?.iter().find(named)?.clone();
+        Some((config, context))
+    }
+
+    pub(super) async fn stream(&self, cmd: &Cmd) -> Result<Box<dyn Lines>, ApiError> {
+        self.runner.stream(cmd).await.map_err(ApiError::from)
+    }
+
+    pub(super) async fn run_once(&self, cmd: &Cmd) -> Result<Output, ApiError> {
+        let output = self.runner.run(cmd).await.map_err(ApiError::from)?;
+        if output.exit.success() {
+            return Ok(output);
+        }
+        let mut error = ApiError::from_stderr(&output.stderr);
+        if let Some(webhook) = error.refusal().as_ref().and_then(Refusal::webhook) {
+            error.configuration = self.configuration_of(webhook).await;
+        }
+        Err(error)
+    }
+
+    /// The configuration that has a webhook of this name, as `KIND/NAME`; `None` if none has, or none may be read.
+    pub async fn configuration_of(&self, webhook: &str) -> Option<String> {
+        for (kind, plural) in WEBHOOKS {
+            let found = self.get(&format!("/apis/admissionregistration.k8s.io/v1/{plural}")).await;
+            let has = |configuration: &&Value| {
+                let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+                webhooks.into_iter().any(|w| w["name"] == webhook)
+            };
+            let list = found.unwrap_or_default();
+            if let Some(configuration) = list["items"].as_array().into_iter().flatten().find(has) {
+                return Some(format!("{kind}/{}", configuration.pointer("/metadata/name")?.as_str()?));
+            }
+        }
+        None
+    }
+
+    /// The same with patience for an API server that restarts, as it does when its machine is
+    /// short of memory: whatever is asked or sent may be so twice.
+    async fn run(&self, cmd: &Cmd) -> Result<Output, ApiError> {
+        let mut pauses = RESTART.iter();
+        loop {
+            match self.run_once(cmd).await {
+                Err(error) if self.patient && error.kind == ApiErrorKind::Unreachable => {
+                    match pauses.next() {
+                        Some(ms) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+                        None => return Err(error),
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// kubectl's own version, `1.34.4`.
+    ///
+    /// # Errors
+    /// When it cannot be run or says something else.
+    pub async fn client_version(&self) -> Result<String> {
+        let cmd = Cmd::new(self.program()).args(["version", "--client", "-o", "json"]).timeout(READ);
+        let output = self.runner.run(&cmd).await.map_err(|e| exec_failure(&cmd, &e))?;
+        let version: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        version
+            .as_ref()
+            .and_then(|v| v.pointer("/clientVersion/gitVersion"))
+            .and_then(Value::as_str)
+            .map(|v| v.trim_start_matches('v').to_owned())
+            .ok_or_else(|| {
+                Box::new(
+                    Failure::new(
+                        BROKEN,
+                        Kind::Prerequisite,
+                        format!("kubectl printed unexpected output ({})", output.exit),
+                    )
+                    .because(output.last_stderr_line())
+                    .hint(format!("run the command yourself to see its output: {cmd}")),
+                )
+            })
+    }
+
+    /// Whether the API server says it is ready.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ready(&self) -> Result<(), ApiError> {
+        self.run_once(&self.readyz()).await.map(drop)
+    }
+
+    /// The same in so much time.
+    ///
+    /// # Errors
+    /// Why it does not, or that the time has passed.
+    pub async fn ready_in(&self, limit: Duration) -> Result<(), ApiError> {
+        self.run_once(&self.readyz().timeout(limit)).await.map(drop)
+    }
+
+    fn readyz(&self) -> Cmd {
+        self.cmd().args(["get", "--raw", "/readyz"])
+    }
+
+    /// What a path says that is no JSON: `/readyz?verbose`. Not asked again where the server is away.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal.
+    pub async fn raw(&self, path: &str) -> Result<String, ApiError> {
+        Ok(self.run_once(&self.cmd().args(["get", "--raw", path])).await?.text())
+    }
+
+    /// One object or list; `Ok(None)` if there is none.
+    ///
+    /// # Errors
+    /// Any other answer.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
+        match self.get(path).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The command that applies what is on its stdin. `force` takes over fields that another
+    /// manager owns.
+    pub fn apply_cmd(&self, force: bool) -> Cmd {
+        let mut cmd = self.cmd().args(["apply", "--server-side"]);
+        cmd = cmd.arg(format!("--field-manager={FIELD_MANAGER}"));
+        if force {
+            cmd = cmd.arg("--force-conflicts");
+        }
+        cmd.args(["-f", "-"]).timeout(WRITE)
+    }
+
+    /// Apply a YAML stream. The result is what kubectl said on stderr: warnings also come with success.
+    ///
+    /// # Errors
+    /// What the API server refused; a part may have been applied.
+    pub async fn apply(&self, yaml: &str, force: bool) -> Result<String, ApiError> {
+        let output = self.run(&self.apply_cmd(force).stdin(yaml)).await?;
+        Ok(output.stderr)
+    }
+
+    /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions identify the object.
+    /// An object that does not exist is no error. Called by `cluster::change` only.
+    ///
+    /// # Errors
+    /// What the API server refused: [`ApiErrorKind::Conflict`] if it is not the object of the preconditions.
+    pub async fn delete_at(&self, path: &str, options: &Value) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["delete", "--raw", path, "-f", "-"]).timeout(WRITE);
+        match self.run(&cmd.stdin(options.to_string())).await {
+            Ok(_) => Ok(()),
+            Err(error) if absent(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Create an object in the collection at `path`, and return it as it was stored.
+    ///
+    /// # Errors
+    /// What the API server refused: [`ApiErrorKind::AlreadyExists`] if an object of that name exists.
+    pub async fn create_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        let cmd = self.cmd().args(["create", "--raw", path, "-f", "-"]).timeout(WRITE);
+        stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
+    }
+
+    /// Replace the object at `path`; its resource version is the precondition.
+    ///
+    /// # Errors
+    /// What the API server refused: [`ApiErrorKind::Conflict`] if it has changed.
+    pub async fn replace_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        // A Lease must be renewed in time, or not at all.
+        let cmd = self.cmd().args(["replace", "--raw", path, "-f", "-"]).timeout(READ);
+        stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
+    }
+
+    /// Merge `patch` into an object; `subresource` as in `--subresource=status`.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn patch(
+        &self,
+        namespace: &str,
+        kind: &str,
+        name: &str,
+        patch: &Value,
+        subresource: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let mut cmd = self.cmd().args(["patch", kind, name, "-n", namespace, "--type=merge"]);
+        if let Some(subresource) = subresource {
+            cmd = cmd.arg(format!("--subresource={subresource}"));
+        }
+        self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
+    }
+
+    /// Whether the API server would take this YAML stream whole, every field of it known; nothing is changed.
+    ///
+    /// # Errors
+    /// What it refuses.
+    pub async fn would_apply(&self, yaml: &str) -> Result<(), ApiError> {
+        self.run(&self.apply_cmd(true).arg("--dry-run=server").stdin(yaml)).await.map(drop)
+    }
+
+    /// Write the objects that this YAML stream names as they are, so that they are stored again.
+    ///
+    /// # Errors
+    /// What the API server refused; a part may have been written.
+    pub async fn touch(&self, names: &str) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["patch", "-f", "-", "--type=merge", "-p", "{}"]).timeout(WRITE);
+        self.run(&cmd.stdin(names)).await.map(drop)
+    }
+
+    /// Merge `patch` into the status of an object that is in no namespace.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn patch_status(&self, kind: &str, name: &str, patch: &Value) -> Result<(), ApiError> {
+        let cmd = self.cmd().args(["patch", kind, name, "--subresource=status", "--type=merge"]);
+        self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
+    }
+
+    /// The end of a container's log; `previous` for the one before the last restart.
+    ///
+    /// # Errors
+    /// When there is no log.
+    pub async fn logs(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: u32,
+        previous: bool,
+    ) -> Result<String, ApiError> {
+        let mut cmd = self.cmd().args(["logs", "-n", namespace, pod]).arg(format!("--tail={lines}"));
+        if let Some(container) = container {
+            cmd = cmd.args(["-c", container]);
+        }
+        if previous {
+            cmd = cmd.arg("--previous");
+        }
+        Ok(self.run(&cmd).await?.text())
+    }
+
+    /// Whether `user` may do something: kubectl's `yes` or `no`.
+    ///
+    /// # Errors
+    /// When the question itself fails.
+    pub async fn can_i(
+        &self,
+        verb: &str,
+        resource: &str,
+        user: &str,
+        namespace: &str,
+    ) -> Result<String, ApiError> {
+        let cmd = self.cmd().args(["auth", "can-i", verb, resource, "-n", namespace]);
+        let output = self.runner.run(&cmd.arg(format!("--as={user}"))).await.map_err(ApiError::from)?;
+        match output.text().trim() {
+            answer @ ("yes" | "no") => Ok(answer.to_owned()),
+            _ => Err(ApiError::from_stderr(&output.stderr)),
+        }
+    }
+
+    /// Whether this user may do something, in a namespace or everywhere.
+    ///
+    /// # Errors
+    /// When the question itself fails.
+    pub async fn may(&self, verb: &str, resource: &str, namespace: Option<&str>) -> Result<bool, ApiError> {
+        let mut cmd = self.cmd().args(["auth", "can-i", verb, resource]);
+        cmd = match namespace {
+            Some(namespace) => cmd.args(["-n", namespace]),
+            None => cmd.arg("--all-namespaces"),
+        };
+        // kubectl warns on stderr of kinds that are not served yet, and answers all the same.
+        let output = self.runner.run(&cmd).await.map_err(ApiError::from)?;
+        match output.text().split_whitespace().next() {
+            Some("yes") => Ok(true),
+            Some("no") => Ok(false),
+            _ => Err(ApiError::from_stderr(&output.stderr)),
+        }
+    }
+
+    /// One entry of a Secret, decoded; the others stay in the cluster. Empty if there is none.
+    ///
+    /// # Errors
+    /// What the API server refused.
+    pub async fn secret_entry(&self, namespace: &str, name: &str, key: &str) -> Result<String, ApiError> {
+        let cmd = self.cmd().args(["get", "secrets", name, "-n", namespace, "--ignore-not-found", "-o"]);
+        let template = format!(r#"go-template={{{{index .data "{key}" | base64decode}}}}"#);
+        Ok(self.run(&cmd.arg(template)).await?.text())
+    }
+
+    /// The names in a directory of a container.
+    ///
+    /// # Errors
+    /// When the container does not run, or has no such directory.
+    pub async fn folder(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        path: &str,
+    ) -> Result<Vec<String>, ApiError> {
+        let cmd = self.cmd().args(["exec", "-n", namespace, pod, "-c", container, "--", "ls", "-1", path]);
+        Ok(self.run(&cmd).await?.text().lines().map(|line| line.trim().to_owned()).collect())
+    }
+
+    /// Forward a free local port to `port` of a pod. The forward ends when the result is dropped.
+    ///
+    /// # Errors
+    /// When kubectl cannot be run or says something else than the port.
+    pub async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward, ApiError> {
+        self.forwarding(namespace, pod, &format!(":{port}"), WATCH).await
+    }
+
+    /// Forward the local port `local`, for as long as anybody may want.
+    ///
+    /// # Errors
+    /// As [`Kubectl::forward`]; also when another program has the local port.
+    pub async fn forward_from(
+        &self,
+        local: u16,
+        namespace: &str,
+        pod: &str,
+        port: u16,
+    ) -> Result<Forward, ApiError> {
+        self.forwarding(namespace, pod, &format!("{local}:{port}"), FOREVER).await
+    }
+
+    async fn forwarding(
+        &self,
+        namespace: &str,
+        pod: &str,
+        ports: &str,
+        limit: Duration,
+    ) -> Result<Forward, ApiError> {
+        let cmd = self.cmd().args(["port-forward", "-n", namespace, &format!("pod/{pod}")]);
+        let cmd = cmd.arg("--address=127.0.0.1").arg(ports).timeout(limit);
+        let mut lines = self.runner.stream(&cmd).await.map_err(ApiError::from)?;
+        let first = tokio::time::timeout(READ, lines.next())
+            .await
+            .map_err(|_| ApiError::from(ExecError::TimedOut(READ)))?
+            .map_err(ApiError::from)?;
+        match first.as_deref().and_then(forwarded_port) {
+            Some(local) => Ok(Forward { port: local, lines }),
+            None => {
+                let output = lines.finish().await.map_err(ApiError::from)?;
+                Err(ApiError::from_stderr(&output.stderr))
+            }
+        }
+    }
+}
+
+/// What the API server stored.
+fn stored(path: &str, output: &Output) -> Result<Value, ApiError> {
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
+}
+
+/// Not there, or of a kind that is not served.
+fn absent(error: &ApiError) -> bool {
+    matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind)
+}
+
+/// A running port-forward.
+pub struct Forward {
+    /// The local port, on 127.0.0.1.
+    pub port: u16,
+    /// Keeps the child alive.
+    lines: Box<dyn Lines>,
+}
+
+impl Forward {
+    /// Wait until it ends by itself. kubectl's word about each connection is read, so that it never waits.
+    pub async fn ended(&mut self) {
+        while matches!(self.lines.next().await, Ok(Some(_))) {}
+    }
+}
+
+/// The local port of `Forwarding from 127.0.0.1:41233 -> 9092`.
+fn forwarded_port(line: &str) -> Option<u16> {
+    words::FORWARDED_TO.before(words::FORWARDING.after(line)?)?.rsplit_once(':')?.1.parse().ok()
+}
+
+impl Api for Kubectl {
+    fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>> {
+        Box::pin(async move {
+            if let Some(proxy) = &self.proxy
+                && let Some(answer) = proxy.get(&*self.runner, &self.cmd(), path).await
+            {
+                return answer;
+            }
+            let output = self.run(&self.cmd().args(["get", "--raw", path])).await?;
+            serde_json::from_slice(&output.stdout)
+                .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
+        })
+    }
+
+    fn watch<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>> {
+        Box::pin(async move {
+            if let Some(proxy) = &self.proxy
+                && let Some(events) = proxy.watch(&*self.runner, &self.cmd(), path).await
+            {
+                return Ok(events);
+            }
+            let cmd = self.cmd().args(["get", "--raw", path]).timeout(WATCH);
+            self.runner.stream(&cmd).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forwarded_port_is_read() {
+        assert_eq!(forwarded_port("Forwarding from 127.0.0.1:41233 -> 9092"), Some(41233));
+        assert_eq!(forwarded_port("Forwarding from [::1]:41233 -> 9092"), Some(41233));
+        assert_eq!(forwarded_port("error: pods \"x\" not found"), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! The logs of containers, by `kubectl logs`.
+
+use std::time::Duration;
+
+use crate::exec::{Cmd, Lines};
+use crate::kube::ApiError;
+use crate::kube::kubectl::Kubectl;
+
+/// How long one log is followed before it is asked for again.
+const FOLLOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// Limit of reading one log to its end.
+const READ: Duration = Duration::from_secs(30);
+
+/// Which log, and how much of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogRequest {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// Its container.
+    pub container: String,
+    /// Last lines only.
+    pub tail: Option<u64>,
+    /// What is not older than this.
+    pub since: Option<Duration>,
+    /// What is not older than this moment (RFC 3339); wins over `since`.
+    pub since_time: Option<String>,
+    /// Of the run before the last restart.
+    pub previous: bool,
+    /// Go on as it grows.
+    pub follow: bool,
+    /// With the kubelet's time before each line.
+    pub timestamps: bool,
+}
+
+impl Kubectl {
+    /// The command that prints a log.
+    pub fn log_cmd(&self, request: &LogRequest) -> Cmd {
+        let mut cmd = self.cmd().args(["logs", "-n", &request.namespace, &request.pod]);
+        cmd = cmd.args(["-c", &request.container]);
+        if let Some(lines) = request.tail {
+            cmd = cmd.arg(format!("--tail={lines}"));
+        }
+        match (&request.since_time, request.since) {
+            (Some(time), _) => cmd = cmd.arg(format!("--since-time={time}")),
+            // Whole seconds; nothing is the same as no limit to kubectl.
+            (None, Some(since)) => {
+                let seconds = since.as_secs() + u64::from(since.subsec_nanos() > 0);
+                cmd = cmd.arg(format!("--since={}s", seconds.max(1)));
+            }
+            (None, None) => {}
+        }
+        for (wanted, flag) in [
+            (request.previous, "--previous"),
+            (request.follow, "--follow"),
+            (request.timestamps, "--timestamps"),
+        ] {
+            if wanted {
+                cmd = cmd.arg(flag);
+            }
+        }
+        cmd.timeout(if request.follow { FOLLOW } else { READ })
+    }
+
+    /// A log, whole. Without patience: a log that cannot be had now is told, not waited for.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn log(&self, request: &LogRequest) -> Result<String, ApiError> {
+        Ok(self.run_once(&self.log_cmd(request)).await?.text())
+    }
+
+    /// A log, line by line.
+    ///
+    /// # Errors
+    /// When kubectl cannot be started.
+    pub async fn log_lines(&self, request: &LogRequest) -> Result<Box<dyn Lines>, ApiError> {
+        self.stream(&self.log_cmd(request)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_an_argv() {
+        let runner = std::rc::Rc::new(crate::exec::system::System::new(Default::default(), false));
+        let kubectl = Kubectl::new("kubectl".into(), std::path::Path::new("/k"), "c", runner);
+        let request = LogRequest {
+            namespace: "kafka".into(),
+            pod: "p".into(),
+            container: "kafka".into(),
+            since: Some(Duration::from_millis(1500)),
+            previous: true,
+            timestamps: true,
+            ..LogRequest::default()
+        };
+        assert_eq!(
+            kubectl.log_cmd(&request).args.join(" "),
+            "--kubeconfig /k --context c logs -n kafka p -c kafka --since=2s --previous --timestamps"
+        );
+    }
+}

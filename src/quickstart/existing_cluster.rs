@@ -1,0 +1,292 @@
+//! Preflight of somebody's own cluster (`--context`), instead of `preflight` and `cluster`: does it
+//! answer, does its Kubernetes fit, may this user do what the plan does, and is anybody's Strimzi there?
+//! Reads only.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::sources;
+use crate::checks::{self, Ground, Group};
+use crate::cluster::connection;
+use crate::cluster::installation;
+use crate::cluster::session::{Cx, Machine};
+use crate::cluster::{operators, ownership, refusals};
+use crate::engine::task::{Doneness, Spec, Task};
+use crate::explain;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::cluster::Deployment;
+use crate::kube::{Kind as ObservedKind, Object};
+use crate::manifest::render::Preset;
+use crate::names::KubernetesVersion;
+
+/// The user may not do what the plan does.
+pub(crate) use crate::errors::CONTEXT_FORBIDDEN as FORBIDDEN;
+/// Strimzi is in the cluster, by somebody else.
+pub(crate) use crate::errors::CONTEXT_STRIMZI as STRIMZI;
+
+/// What the plan does in the whole cluster: verb and resource.
+const EVERYWHERE: [(&str, &str); 8] = [
+    ("get", "namespaces"),
+    ("create", "namespaces"),
+    ("create", "customresourcedefinitions.apiextensions.k8s.io"),
+    ("patch", "customresourcedefinitions.apiextensions.k8s.io"),
+    ("create", "clusterroles.rbac.authorization.k8s.io"),
+    ("patch", "clusterroles.rbac.authorization.k8s.io"),
+    ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
+    ("list", "nodes"),
+];
+/// What it does in its namespace.
+const IN_NAMESPACE: [(&str, &str); 17] = [
+    ("create", "serviceaccounts"),
+    ("create", "configmaps"),
+    ("create", "rolebindings.rbac.authorization.k8s.io"),
+    ("create", "deployments.apps"),
+    ("patch", "deployments.apps"),
+    ("list", "pods"),
+    ("delete", "pods"),
+    ("get", "pods/log"),
+    ("create", "pods/portforward"),
+    ("list", "persistentvolumeclaims"),
+    ("list", "events"),
+    ("create", "leases.coordination.k8s.io"),
+    ("update", "leases.coordination.k8s.io"),
+    ("delete", "leases.coordination.k8s.io"),
+    ("create", "kafkas.kafka.strimzi.io"),
+    ("create", "kafkanodepools.kafka.strimzi.io"),
+    ("create", "kafkatopics.kafka.strimzi.io"),
+];
+
+/// The task.
+#[derive(Default)]
+pub struct Preflight {
+    passed: OnceCell<String>,
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Preflight {
+    fn spec(&self) -> Spec {
+        super::spec("preflight", "Preflight", &[], 5)
+    }
+
+    async fn check(&self, _: &Cx) -> Result<Doneness> {
+        Ok(match self.passed.get() {
+            Some(what) => Doneness::Done(what.clone()),
+            None => Doneness::Pending("checking the cluster".into()),
+        })
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        cx.journal.borrow().refuse_newer()?;
+        let ground = Ground::of(cx);
+        checks::refuse(&ground, Group::Disk, |_| {}).await?;
+        if let Err(why) = connection::connect(cx).await? {
+            let message = "the cluster does not respond";
+            let failure = Failure::new(crate::errors::NO_CLUSTER, Kind::Prerequisite, message).because(why);
+            return Err(Box::new(
+                failure.hint("check that your own kubectl can connect to the cluster with this context"),
+            ));
+        }
+        ownership::settle(cx).await?;
+        ownership::installation(cx).await?;
+        let kubernetes = kubernetes(cx).await?;
+        let (allowed, theirs, volumes) = tokio::join!(allowed(cx), strimzi(cx), volumes(cx));
+        allowed?;
+        theirs?;
+        volumes?;
+        let mut operators = operators(cx).await?;
+        operators::settle(cx, &operators)?;
+        operators.retain(installation::by_kstrim);
+        let _ = ground.operators.set(operators);
+        checks::refuse(&ground, Group::Profile, |_| {}).await?;
+        cx.machine_is(Machine::Api);
+        cx.observe(&[
+            ObservedKind::Namespace,
+            ObservedKind::Deployment,
+            ObservedKind::Pod,
+            ObservedKind::Claim,
+            ObservedKind::Event,
+        ]);
+        sources::prefetch(cx);
+        let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions granted"));
+        Ok(())
+    }
+
+    async fn describe(&self, _: &Cx) -> Result<Vec<String>> {
+        let questions = EVERYWHERE.len() + IN_NAMESPACE.len();
+        Ok(vec![format!("kubectl auth can-i VERB RESOURCE   # {questions} questions")])
+    }
+}
+
+async fn kubernetes(cx: &Cx) -> Result<String> {
+    let failed = |e| ownership::api_failure(cx, "query its version", &e);
+    let version: Value =
+        serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
+    let said = version.pointer("/gitVersion").and_then(Value::as_str).unwrap_or_default();
+    // Providers add to it: `v1.33.5-gke.1080000`, `v1.33.5-eks-3025e55`.
+    let bare = said.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v').to_owned();
+    let release = cx.choice.release;
+    match bare.parse::<KubernetesVersion>() {
+        Ok(live) if !release.kubernetes.contains(live.minor()) && !cx.settings.allow_unsupported => {
+            let what = format!("the cluster runs Kubernetes {bare}");
+            Err(Box::new(checks::profile::unsupported(&cx.settings, release, &what, live.minor())))
+        }
+        _ => Ok(bare),
+    }
+}
+
+async fn allowed(cx: &Cx) -> Result<()> {
+    let everywhere = EVERYWHERE.iter().map(|(verb, what)| (*verb, *what, None));
+    let here = IN_NAMESPACE.iter().map(|(verb, what)| (*verb, *what, Some(cx.namespace())));
+    let asked = everywhere.chain(here).map(|(verb, what, namespace)| async move {
+        let place = namespace.map_or("in the whole cluster".to_owned(), |n| format!("in namespace {n}"));
+        match cx.kubectl.may(verb, what, namespace).await {
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some(format!("{verb} {what} {place}"))),
+            Err(e) => Err(ownership::api_failure(cx, "query the permissions", &e)),
+        }
+    });
+    let mut missing = Vec::new();
+    for answer in join_all(asked).await {
+        missing.extend(answer?);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the user of this context does not have all required permissions: {} are missing",
+        missing.len()
+    );
+    let failure = Failure::new(FORBIDDEN, Kind::Prerequisite, message);
+    Err(Box::new(
+        missing.into_iter().fold(failure, |f, what| f.because(format!("missing permission: {what}"))).hint(
+            "ask the administrator for a role such as cluster-admin: Strimzi installs CRDs and roles for the \
+             whole cluster",
+        ),
+    ))
+}
+
+async fn operators(cx: &Cx) -> Result<Vec<Value>> {
+    operators::all(cx).await.map_err(|e| ownership::api_failure(cx, "read the operators", &e))
+}
+
+/// Whether one of these operators looks after the Kafka, or would after one that is created.
+async fn serves(cx: &Cx, mut operators: impl Iterator<Item = &Value>) -> bool {
+    let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
+    let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
+    operators.any(|o| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref()))
+}
+
+/// Warn of an operator of somebody else, and refuse where its cluster-wide roles would be taken away.
+async fn strimzi(cx: &Cx) -> Result<()> {
+    let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let operators = operators(cx).await?;
+    let theirs = operators.iter().filter(|o| !cx.owns(o));
+    let elsewhere: Vec<String> =
+        theirs.map(|o| text(o, "/metadata/namespace")).filter(|n| n != cx.namespace()).collect();
+    for namespace in &elsewhere {
+        cx.emit.warn(
+            Some("preflight"),
+            format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
+        );
+    }
+    if cx.settings.adopt && serves(cx, operators.iter().filter(|o| !cx.owns(o))).await {
+        // It is used as it is: nothing of it is applied.
+        return Ok(());
+    }
+    let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=app%3Dstrimzi";
+    let failed = |e| ownership::api_failure(cx, "look for other roles", &e);
+    let mut found = cx.kubectl.find(path).await.map_err(failed)?.unwrap_or_default();
+    let bindings =
+        found.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+    let Some(taken) = bindings.iter().find(|b| !cx.owns(b)) else { return Ok(()) };
+    let name = text(taken, "/metadata/name");
+    let message =
+        format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
+    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message)
+        .because("its roles have the same names as kstrim's; applying kstrim's would remove its permissions");
+    for namespace in &elsewhere {
+        failure = failure.because(format!("its operator runs in namespace {namespace}"));
+    }
+    Err(Box::new(failure.hint("use that Strimzi unchanged, or a cluster without one")))
+}
+
+/// Refuse where nobody would make the volumes of a new Kafka: its claims name no storage class, and without a default
+/// one they wait for ever. What cannot be read is left to the claims.
+async fn volumes(cx: &Cx) -> Result<()> {
+    if cx.preset() == Preset::Ephemeral {
+        return Ok(());
+    }
+    let Ok(Some(list)) = cx.kubectl.find("/apis/storage.k8s.io/v1/storageclasses").await else {
+        return Ok(());
+    };
+    let classes = explain::storage_classes(&list);
+    let named: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
+    if classes.iter().any(|(_, default)| *default) || has_volumes(cx).await {
+        return Ok(());
+    }
+    Err(Box::new(refusals::no_class(&cx.settings.target, &named, refusals::up(cx))))
+}
+
+/// Whether there are volume claims of the Kafka already.
+async fn has_volumes(cx: &Cx) -> bool {
+    let path = format!(
+        "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",
+        cx.namespace(),
+        cx.cluster()
+    );
+    let found = cx.kubectl.find(&path).await.ok().flatten();
+    found.is_some_and(|list| list["items"].as_array().is_some_and(|items| !items.is_empty()))
+}
+
+/// A task with other needs.
+pub struct Rewired {
+    inner: Rc<dyn Task<Cx>>,
+}
+
+impl Rewired {
+    /// `inner` without the tasks that only minikube needs.
+    pub fn around(inner: Rc<dyn Task<Cx>>) -> Rc<dyn Task<Cx>> {
+        Rc::new(Self { inner })
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Cx> for Rewired {
+    fn spec(&self) -> Spec {
+        let mut spec = self.inner.spec();
+        for need in &mut spec.needs {
+            if matches!(*need, "cluster" | "images") {
+                *need = "preflight";
+            }
+        }
+        spec
+    }
+
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        self.inner.check(cx).await
+    }
+
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        self.inner.run(cx).await
+    }
+
+    async fn changed(&self, cx: &Cx) {
+        self.inner.changed(cx).await;
+    }
+
+    async fn explain_timeout(&self, cx: &Cx, last: &str) -> Option<Box<Failure>> {
+        self.inner.explain_timeout(cx, last).await
+    }
+
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.inner.cause(cx).await
+    }
+
+    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
+        self.inner.describe(cx).await
+    }
+}
