@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(ids(Answer::Down("away".into())), "KS-ENGINE-DOWN docker reports: away");
         assert_eq!(ids(Answer::Denied("no".into())), "KS-ENGINE-PERMISSION docker reports: no");
         assert_eq!(ids(Answer::Slow), "KS-ENGINE-SLOW docker reports: no response within 5 s");
-        assert_eq!(ids(Answer::Broken("?".into())), "KS-ENGINE-BROKEN docker says: ?");
+        assert_eq!(ids(Answer::Broken("?".into())), "KS-ENGINE-BROKEN docker reports: ?");
         assert_eq!(ids(absent()), "KS-ENGINE-MISSING ");
         let Verdict::Fail(podman) = judge("podman", &Answer::Down("x".into()), "p") else { panic!() };
         assert!(podman.message.contains("Podman"), "{podman}");

@@ -273,7 +273,7 @@ fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
     let lines = run(&mut test, &["upgrade", "--release=0.50.1", "--manifests=manifests", "--yes"], 2);
     assert!(told(&lines).contains("rule kafka-supported"), "{}", told(&lines));
     assert!(
-        told(&lines).contains("with Kafka 3.8.0, 3.8.1, 3.9.0 or 3.9.1 instead of 3.9.2"),
+        told(&lines).contains("and Kafka 3.8.0, 3.8.1, 3.9.0 or 3.9.1 instead of 3.9.2"),
         "{}",
         told(&lines)
     );

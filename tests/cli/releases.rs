@@ -107,7 +107,7 @@ fn a_kafka_that_is_too_new_is_refused_with_the_newest_that_works() {
     // One that another release knows.
     let run = test.args(["up", "--release", "1.0.1", "--kafka", "4.3.1"]).run().expect(2);
     for words in [
-        "Strimzi 1.0.1 is running Kafka 4.1.0",
+        "Strimzi 1.0.1 supports Kafka 4.1.0",
         "--release 1.0.1 --kafka 4.2.0",
         "--release 1.2.0 --kafka 4.3.1",
     ] {

@@ -29,7 +29,7 @@ fn a_registry_that_is_mended() {
     });
     let lines = events(&mut test, ["up"], 1);
     assert_eq!(failure(&lines), "KS-NETWORK-DNS");
-    assert!(told(&lines).contains("shows: kstrim up -o json"), "{}", told(&lines));
+    assert!(told(&lines).contains("run the same command again: kstrim up -o json"), "{}", told(&lines));
     test.rescenario(|s| s.registry = Registry::Up);
     up_completes(&mut test);
 }

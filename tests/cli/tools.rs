@@ -165,7 +165,7 @@ fn a_server_that_only_drips_is_given_up() {
     let base = format!("--mirror={}", mirror.drip());
     let run = up_fails(&mut test, &[&base, "--download-timeout=1s"], "KS-DOWNLOAD-SLOW", 1);
     let text = finished(&run)["failure"].to_string();
-    for words in ["minikube-", "bytes in 1s, less than 1024 a second", "of 9999 in all", "--mirror"] {
+    for words in ["minikube-", "bytes in 1s, less than 1024 per second", "of 9999 in total", "--mirror"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let run = test.args(["tools", "install", "kubectl", &base, "--download-timeout=1s"]).run().expect(1);

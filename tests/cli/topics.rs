@@ -28,7 +28,7 @@ fn a_topic_comes_is_told_of_and_goes() {
     let args = ["topic", "create", "orders", "--partitions", "3", "--config", "retention.ms=86400000"];
     let lines = events(&mut test, args, 0);
     let ended = lines.iter().find(|l| l["type"] == "task_finished").expect("an end");
-    assert_eq!(ended["detail"], "topic orders exists: 3 partitions, 1 replica");
+    assert_eq!(ended["detail"], "topic orders is ready: 3 partitions, 1 replica");
     let object = test.object(PROFILE, &key("orders"));
     assert_eq!(
         object["spec"],
