@@ -154,7 +154,7 @@ fn without_a_cluster_it_says_how_to_get_one() {
     assert_eq!(run.stdout, "");
     let mut test = ready();
     let run = kstrim(&mut test, ["topic", "list", "--cluster", "other"]).expect(3);
-    assert!(run.stderr.contains("no Kafka other"), "{}", run.stderr);
+    assert!(run.stderr.contains("Kafka cluster other does not exist"), "{}", run.stderr);
 }
 
 /// The topic operator of early releases makes resources of its own topics and of Kafka's.
