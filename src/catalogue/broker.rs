@@ -117,7 +117,7 @@ pub static NEEDS: [Need; 9] = [
         counts: Counts::Replicas,
         default: 1,
         since: ALWAYS,
-        of: "topics without a value of their own",
+        of: "topics without an explicit value",
         source: "KafkaConfig, since 3.8 ReplicationConfigs",
     },
     Need {
@@ -125,7 +125,7 @@ pub static NEEDS: [Need; 9] = [
         counts: Counts::InSync,
         default: 1,
         since: ALWAYS,
-        of: "topics without a value of their own",
+        of: "topics without an explicit value",
         source: "LogConfig, since 4.0 ServerLogConfigs",
     },
 ];
