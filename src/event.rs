@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Id, Kind};
 
 /// The version of the event format. It grows when a field changes its meaning or goes away;
 /// new fields and new event types do not raise it, readers skip what they do not know.
@@ -438,8 +438,42 @@ impl Emit {
         (self.0)(event);
     }
 
-    /// Send a warning of `task`.
-    pub fn warn(&self, task: Option<&str>, message: impl Into<String>) {
-        self.send(Event::Warning { task: task.map(str::to_owned), id: None, message: message.into() });
+    /// Send a warning, attributed to the current task.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.send(Event::Warning { task: current_task(), id: None, message: message.into() });
     }
+
+    /// Send a warning that has an id.
+    pub fn warn_of(&self, id: Id, message: impl Into<String>) {
+        let id = Some(id.to_string());
+        self.send(Event::Warning { task: current_task(), id, message: message.into() });
+    }
+
+    /// Send the progress of the current task: what it does, and how much of it is done, `(done, total, unit)`.
+    /// Outside of a task there is nothing to attribute it to, and nothing is sent.
+    pub fn progress(&self, message: impl Into<String>, of: Option<(u64, u64, Unit)>) {
+        let Some(task) = current_task() else { return };
+        self.send(Event::TaskProgress {
+            task,
+            message: message.into(),
+            done: of.map(|(done, ..)| done),
+            total: of.map(|(_, total, _)| total),
+            unit: of.map(|(.., unit)| unit),
+        });
+    }
+}
+
+tokio::task_local! {
+    static TASK: String;
+}
+
+/// Attribute to `task` all progress, warnings and commands of `work`. A future that is spawned by `work` is not part
+/// of it: use this function again.
+pub fn in_task<T>(task: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    TASK.scope(task.to_owned(), work)
+}
+
+/// The id of the task that the calling code is part of.
+pub fn current_task() -> Option<String> {
+    TASK.try_with(String::clone).ok()
 }

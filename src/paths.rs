@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::failure::{Failure, Kind};
 use crate::names::is_context;
 
 /// Environment variable that replaces the state directory.
@@ -167,6 +168,17 @@ impl ProfilePaths {
     pub fn events(&self, verb: &str) -> PathBuf {
         self.folder.join(format!("{verb}.events.jsonl"))
     }
+}
+
+/// The failure of writing under the state folder.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        crate::errors::STATE_UNWRITABLE,
+        Kind::Prerequisite,
+        format!("kstrim's state at {} cannot be written", path.display()),
+    )
+    .because(error)
+    .hint("free disk space, correct the permissions of the directory, or choose another one with KSTRIM_STATE_DIR")
 }
 
 #[cfg(test)]

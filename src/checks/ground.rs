@@ -11,10 +11,10 @@ use tokio::sync::{OnceCell, SetOnce};
 use super::engine::Found;
 use super::versions;
 use crate::catalogue::{Choice, Partial, resolve};
+use crate::cluster::journal::ProfileState;
 use crate::cluster::profile_owner::{self, Owner};
 use crate::cluster::session::Cx;
 use crate::config::Settings;
-use crate::engine::journal::Journal;
 use crate::exec::Runner;
 use crate::failure::Result;
 use crate::kube::kubectl::Kubectl;
@@ -87,8 +87,8 @@ pub struct Ground {
     /// kubectl, or why there is none.
     pub kubectl: Result<Rc<Kubectl>>,
     /// The profile's journal, or why it cannot be read.
-    pub journal: Result<Journal>,
-    /// kstrim's state directory.
+    pub journal: Result<ProfileState>,
+    /// kstrim's state folder.
     pub state_dir: PathBuf,
     /// kstrim's cache directory.
     pub cache_dir: PathBuf,
@@ -114,7 +114,12 @@ pub struct Ground {
 
 impl Ground {
     /// The ground of a verb that may have nothing but its settings.
-    pub fn new(settings: Settings, journal: Result<Journal>, runner: Rc<dyn Runner>, host: Host) -> Self {
+    pub fn new(
+        settings: Settings,
+        journal: Result<ProfileState>,
+        runner: Rc<dyn Runner>,
+        host: Host,
+    ) -> Self {
         let paths = ProfilePaths::new(state_dir(), settings.target.profile.as_str());
         let profile = settings.target.profile.as_str();
         let kubeconfig = paths.kubeconfig();
@@ -140,7 +145,7 @@ impl Ground {
             Ok(cx.choice.clone()),
             Ok(cx.minikube.clone()),
             Ok(cx.kubectl.clone()),
-            Ok(cx.journal.borrow().journal.clone()),
+            Ok(cx.journal.borrow().state.clone()),
             Host::this(),
         )
     }
@@ -150,7 +155,7 @@ impl Ground {
         choice: Result<Choice>,
         minikube: Result<Rc<Minikube>>,
         kubectl: Result<Rc<Kubectl>>,
-        journal: Result<Journal>,
+        journal: Result<ProfileState>,
         host: Host,
     ) -> Self {
         Self {

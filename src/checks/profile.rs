@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Partial, Release};
+use crate::cluster::journal::{NEWER, SCHEMA};
 use crate::cluster::lost_machine::GONE;
 use crate::cluster::profile_owner::Owner;
 use crate::cluster::session;
 use crate::cluster::{api_server, ownership, refusals};
 use crate::command_line::CommandLine;
 use crate::config::{Settings, Target};
-use crate::engine::journal::{NEWER, SCHEMA};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
 use crate::names::{KubernetesVersion, Minor, Version};

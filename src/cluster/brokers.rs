@@ -62,7 +62,7 @@ pub async fn test(cx: &Cx, plan: &Plan) -> Result<Run> {
             .is_some_and(|(at, what)| what == message && now.duration_since(at) < Duration::from_millis(200));
         if !recent {
             shown.set(Some((now, message)));
-            cx.progress("smoke", message, of);
+            cx.emit.progress(message, of);
         }
     };
     Ok(brokers.prove(plan, &progress).await)

@@ -5,8 +5,8 @@
 use super::profile_owner::{self, Owner};
 use super::refusals;
 use super::session::Cx;
+use crate::cluster::journal::{On, ProfileState};
 use crate::command_line::CommandLine;
-use crate::engine::journal::{Journal, On};
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
@@ -60,8 +60,8 @@ pub fn decide(facts: &Facts) -> Plan {
 /// Collect the facts.
 pub async fn look(cx: &Cx) -> Facts {
     let disk = cx.minikube.on_disk();
-    let made = cx.journal.borrow().journal.made.clone();
-    let worked = !cx.journal.borrow().journal.never_whole;
+    let made = cx.journal.borrow().state.made.clone();
+    let worked = !cx.journal.borrow().state.never_whole;
     let had_machine = worked || disk.key.is_some() || made.as_ref().is_some_and(|m| m.machine.is_some());
     let engine = cx.minikube.engine(&disk.driver);
     let volume = match &engine {
@@ -69,13 +69,13 @@ pub async fn look(cx: &Cx) -> Facts {
         None => None,
     };
     let agreed = cx.recreate.get();
-    let owner = profile_owner::offline(&cx.journal.borrow().journal, &disk);
+    let owner = profile_owner::offline(&cx.journal.borrow().state, &disk);
     let engines = engines_of(cx).await;
     Facts { owner, engines, had_machine, volume, agreed }
 }
 
 /// The engine that the profile was made on and the one that answers now, where both are known and differ.
-pub async fn engines(minikube: &Minikube, journal: &Journal) -> Option<(On, On)> {
+pub async fn engines(minikube: &Minikube, journal: &ProfileState) -> Option<(On, On)> {
     let made = journal.made.as_ref()?.engine.clone()?;
     let now = profile_owner::engine(minikube, &made.driver).await?;
     (made.id != now.id).then_some((made, now))
@@ -83,7 +83,7 @@ pub async fn engines(minikube: &Minikube, journal: &Journal) -> Option<(On, On)>
 
 /// The same for the run's profile.
 async fn engines_of(cx: &Cx) -> Option<(On, On)> {
-    let journal = cx.journal.borrow().journal.clone();
+    let journal = cx.journal.borrow().state.clone();
     engines(&cx.minikube, &journal).await
 }
 
@@ -181,7 +181,7 @@ pub async fn resolve(cx: &Cx) -> Result<()> {
         )),
         (Plan::Recreate, _) => {
             let message = format!("the machine of profile {} does not exist; it is re-created", cx.profile());
-            cx.emit.warn(Some("cluster"), message);
+            cx.emit.warn(message);
             cx.minikube.delete().await.map(drop)
         }
     }

@@ -22,6 +22,7 @@ pub mod finalizers;
 pub mod first_start;
 pub mod installation;
 pub mod inventory;
+pub mod journal;
 pub mod lease;
 pub mod listener;
 pub mod lost_machine;

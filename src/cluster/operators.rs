@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::session::Cx;
 use super::{refusals, remote_operator, wait};
-use crate::event::Event;
 use crate::explain;
 use crate::failure::Result;
 use crate::kube::cluster::Deployment;
@@ -69,11 +68,7 @@ fn tell(cx: &Cx, operators: &[Value]) {
         return;
     };
     let hint = finding.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
-    cx.emit.send(Event::Warning {
-        task: Some("operator".to_owned()),
-        id: Some(finding.id.to_string()),
-        message: format!("{}{hint}", finding.sentence),
-    });
+    cx.emit.warn_of(finding.id, format!("{}{hint}", finding.sentence));
 }
 
 /// The same, where preflight found no cluster to ask. Who may not list them is not told of any.

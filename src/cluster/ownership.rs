@@ -72,7 +72,7 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     let marked = !theirs && marked.is_some_and(|m| marks(&m, cx.profile(), &disk));
     let ours = !theirs && {
         let seen = |inhabited| Online { uid: uid.as_deref(), marked, inhabited };
-        let judge = |inhabited| profile_owner::online(&cx.journal.borrow().journal, &disk, seen(inhabited));
+        let judge = |inhabited| profile_owner::online(&cx.journal.borrow().state, &disk, seen(inhabited));
         // Checked only if it makes a difference.
         judge(true).is_ours() || judge(false).is_ours() && !first_start::is_inhabited(cx).await?
     };
@@ -94,18 +94,18 @@ pub async fn settle(cx: &Cx) -> Result<()> {
     }
     {
         let mut journal = cx.journal.borrow_mut();
-        let made = journal.journal.made.clone();
+        let made = journal.state.made.clone();
         if ours {
-            profile_owner::recognised(&mut journal.journal, &disk);
-        } else if journal.journal.made.take().is_some() {
+            profile_owner::recognised(&mut journal.state, &disk);
+        } else if journal.state.made.take().is_some() {
             // What is known about kstrim's own start does not apply to this profile.
-            journal.journal.never_whole = false;
-            journal.journal.start_unfinished = cx.starting();
+            journal.state.never_whole = false;
+            journal.state.start_unfinished = cx.starting();
         }
-        let known = journal.journal.profile_is_ours == ours && journal.journal.cluster_uid == uid;
-        if !known || journal.journal.made != made {
-            journal.journal.profile_is_ours = ours;
-            journal.journal.cluster_uid = uid;
+        let known = journal.state.profile_is_ours == ours && journal.state.cluster_uid == uid;
+        if !known || journal.state.made != made {
+            journal.state.profile_is_ours = ours;
+            journal.state.cluster_uid = uid;
             journal.save()?;
         }
     }
@@ -121,7 +121,7 @@ pub async fn installation(cx: &Cx) -> Result<Installation> {
     if let Some(known) = &*cx.installation.borrow() {
         return Ok(known.clone());
     }
-    let recorded = cx.journal.borrow().journal.installations.get(cx.namespace()).cloned();
+    let recorded = cx.journal.borrow().state.installations.get(cx.namespace()).cloned();
     let proposed = recorded.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let found = Installation::find(&cx.kubectl, cx.namespace(), &proposed).await;
     let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
@@ -138,7 +138,7 @@ pub async fn installation_to_create(cx: &Cx) -> Result<Installation> {
     let found = installation(cx).await?;
     if !cx.read_only.get() {
         let mut journal = cx.journal.borrow_mut();
-        let known = &mut journal.journal.installations;
+        let known = &mut journal.state.installations;
         if known.get(cx.namespace()).map(String::as_str) != Some(found.id()) {
             known.insert(cx.namespace().to_owned(), found.id().to_owned());
             journal.save()?;
@@ -317,7 +317,7 @@ pub async fn exclude(cx: &Cx, verb: &str) -> Result<()> {
     let holder = holder(cx.profile(), verb);
     let waiting = |who: &str| {
         let message = format!("waiting for the Lease of a command that no longer responds: {who}");
-        cx.emit.warn(None, message);
+        cx.emit.warn(message);
     };
     let cancel = cx.cancel.clone();
     let lost = move || cancel.cancel(Reason::LeaseLost);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::session::{Cx, Start};
-use crate::engine::journal::{Journal, JournalFile, Made, On};
+use crate::cluster::journal::{JournalFile, Made, On, ProfileState};
 use crate::failure::Result;
 use crate::tool::engine::Answer;
 use crate::tool::machine::OnDisk;
@@ -86,7 +86,7 @@ fn same_token(made: &Made, disk: &OnDisk) -> Option<bool> {
 }
 
 /// Decide with nothing running.
-pub fn offline(journal: &Journal, disk: &OnDisk) -> Owner {
+pub fn offline(journal: &ProfileState, disk: &OnDisk) -> Owner {
     if !journal.profile_is_ours && journal.made.is_none() {
         return Owner::Foreign(Other::NotMade);
     }
@@ -107,7 +107,7 @@ pub fn offline(journal: &Journal, disk: &OnDisk) -> Owner {
 }
 
 /// The same for a profile given what minikube reports: one that it lists is never empty.
-pub fn listed(journal: &Journal, disk: &OnDisk, listed: &Listed) -> Owner {
+pub fn listed(journal: &ProfileState, disk: &OnDisk, listed: &Listed) -> Owner {
     match (offline(journal, disk), listed) {
         (Owner::Empty, Listed::Valid(_)) => Owner::Unproven(Doubt::NoFiles),
         (owner, _) => owner,
@@ -115,7 +115,7 @@ pub fn listed(journal: &Journal, disk: &OnDisk, listed: &Listed) -> Owner {
 }
 
 /// Decide for a profile whose cluster answers.
-pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
+pub fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
     if seen.marked {
         return Owner::Ours;
     }
@@ -134,12 +134,12 @@ pub fn online(journal: &Journal, disk: &OnDisk, seen: Online) -> Owner {
 
 /// Decide for this run's profile with nothing running; `found` is what minikube lists.
 pub fn of(cx: &Cx, found: &Listed) -> Owner {
-    listed(&cx.journal.borrow().journal, &cx.minikube.on_disk(), found)
+    listed(&cx.journal.borrow().state, &cx.minikube.on_disk(), found)
 }
 
 /// Whether this run's profile is one that kstrim created and that is not empty.
 pub fn is_made(cx: &Cx) -> bool {
-    offline(&cx.journal.borrow().journal, &cx.minikube.on_disk()) == Owner::Ours
+    offline(&cx.journal.borrow().state, &cx.minikube.on_disk()) == Owner::Ours
 }
 
 /// Record the intent to create the profile, on disk before the first command. Returns the id for `minikube start`.
@@ -149,11 +149,11 @@ pub fn is_made(cx: &Cx) -> bool {
 pub fn intend(cx: &Cx, given: Option<String>) -> Result<Option<String>> {
     let fresh = given.is_none().then(|| uuid::Uuid::new_v4().to_string());
     let mut journal = cx.journal.borrow_mut();
-    journal.journal.profile_is_ours = false;
-    journal.journal.never_whole = true;
-    journal.journal.cluster_uid = None;
+    journal.state.profile_is_ours = false;
+    journal.state.never_whole = true;
+    journal.state.cluster_uid = None;
     let token = fresh.clone().or(given);
-    journal.journal.made = Some(Made { begun: Timestamp::now(), token, machine: None, engine: None });
+    journal.state.made = Some(Made { begun: Timestamp::now(), token, machine: None, engine: None });
     journal.save()?;
     cx.profile_is_ours.set(true);
     Ok(fresh)
@@ -161,7 +161,7 @@ pub fn intend(cx: &Cx, given: Option<String>) -> Result<Option<String>> {
 
 /// Read what identifies a profile from its files while a start of kstrim's is creating it, or has just created it.
 /// Returns whether there is anything new.
-fn take(journal: &mut Journal, disk: &OnDisk) -> bool {
+fn take(journal: &mut ProfileState, disk: &OnDisk) -> bool {
     let Some(made) = &mut journal.made else { return false };
     if same_token(made, disk) != Some(true) {
         return false;
@@ -181,7 +181,7 @@ fn take(journal: &mut Journal, disk: &OnDisk) -> bool {
 pub fn note(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
     let disk = minikube.on_disk();
     let mut journal = journal.borrow_mut();
-    if take(&mut journal.journal, &disk) { journal.save() } else { Ok(()) }
+    if take(&mut journal.state, &disk) { journal.save() } else { Ok(()) }
 }
 
 /// Record the identity of the profile as soon as it has one, while its start is running.
@@ -189,7 +189,7 @@ pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, s
     while matches!(*start.borrow(), Start::Running) {
         // If the journal cannot be written, the next writer reports the error.
         let _ = note(&minikube, &journal);
-        let known = journal.borrow().journal.made.as_ref().is_none_or(|m| m.machine.is_some());
+        let known = journal.borrow().state.made.as_ref().is_none_or(|m| m.machine.is_some());
         if known {
             break;
         }
@@ -203,13 +203,14 @@ pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, s
 /// # Errors
 /// `KS-STATE-UNWRITABLE`.
 pub async fn complete(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
-    let wanting = |j: &Journal| j.made.as_ref().is_some_and(|m| m.machine.is_some() && m.engine.is_none());
-    if !wanting(&journal.borrow().journal) {
+    let wanting =
+        |j: &ProfileState| j.made.as_ref().is_some_and(|m| m.machine.is_some() && m.engine.is_none());
+    if !wanting(&journal.borrow().state) {
         return Ok(());
     }
     let engine = engine(minikube, &minikube.on_disk().driver).await;
     let mut journal = journal.borrow_mut();
-    match (&mut journal.journal.made, engine) {
+    match (&mut journal.state.made, engine) {
         (Some(made), Some(engine)) if made.engine.is_none() => made.engine = Some(engine),
         _ => return Ok(()),
     }
@@ -218,7 +219,7 @@ pub async fn complete(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Re
 
 /// Record the identity of a profile that its running cluster has proved to be ours: one from an older journal, or
 /// one whose journal was lost.
-pub fn recognised(journal: &mut Journal, disk: &OnDisk) {
+pub fn recognised(journal: &mut ProfileState, disk: &OnDisk) {
     let known = |made: &Made| made.machine == disk.key && same_token(made, disk) != Some(false);
     if disk.key.is_none() && disk.token.is_none() || journal.made.as_ref().is_some_and(known) {
         return;
@@ -238,15 +239,15 @@ pub fn after(cx: &Cx) -> Result<()> {
     note(&cx.minikube, &cx.journal)?;
     let disk = cx.minikube.on_disk();
     let mut journal = cx.journal.borrow_mut();
-    if journal.journal.profile_is_ours || disk.configured || disk.key.is_some() || disk.folder {
+    if journal.state.profile_is_ours || disk.configured || disk.key.is_some() || disk.folder {
         return Ok(());
     }
-    forget(&mut journal.journal);
+    forget(&mut journal.state);
     journal.save()
 }
 
 /// There is no profile: whatever the journal recorded about one is obsolete.
-pub fn forget(journal: &mut Journal) {
+pub fn forget(journal: &mut ProfileState) {
     journal.cluster_uid = None;
     journal.profile_is_ours = false;
     journal.made = None;

@@ -5,8 +5,8 @@ fn made(token: Option<&str>, machine: Option<&str>) -> Option<Made> {
     Some(Made { begun, token: token.map(Into::into), machine: machine.map(Into::into), engine: None })
 }
 
-fn journal(ours: bool, made: Option<Made>, uid: Option<&str>) -> Journal {
-    let mut journal = JournalFile::fresh(std::path::Path::new("none"), "p").journal;
+fn journal(ours: bool, made: Option<Made>, uid: Option<&str>) -> ProfileState {
+    let mut journal = JournalFile::fresh(std::path::Path::new("none"), "p").state;
     journal.profile_is_ours = ours;
     journal.made = made;
     journal.cluster_uid = uid.map(Into::into);

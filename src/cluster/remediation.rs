@@ -14,7 +14,6 @@ use super::session::Cx;
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
 use crate::errors::OPERATOR_LOCK;
-use crate::event::Event;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
 use crate::kube::cluster::OPERATOR;
@@ -69,35 +68,30 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
     if !may {
         return Ok(Some(finding.sentence.clone()));
     }
-    let tell = |task: Option<&str>, what: &str| {
-        let message = format!("{}: {what} ({})", finding.sentence, finding.id);
-        cx.emit.send(Event::Warning {
-            task: task.map(str::to_owned),
-            id: Some(finding.id.to_string()),
-            message,
-        });
+    let tell = |what: &str| {
+        cx.emit.warn_of(finding.id, format!("{}: {what} ({})", finding.sentence, finding.id));
     };
     match cure {
         Cure::RestartOperator => {
-            tell(Some("operator"), "the operator is restarted");
+            tell("the operator is restarted");
             let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
             let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
             restart(cx, "the operator", &names).await?;
         }
         Cure::ApplyOperator => {
-            tell(Some("operator"), "its permissions are applied again");
+            tell("its permissions are applied again");
             let install = sources::install(cx).await?;
             let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
         Cure::LookAgain => {
-            tell(Some("operator"), "its reconciliation is triggered now");
+            tell("its reconciliation is triggered now");
             let now = jiff::Timestamp::now().to_string();
             let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
             ownership::change_kafka(cx, false, None, "annotate the Kafka resource", touch).await?;
         }
         Cure::ReleaseTopic(topic) => {
-            tell(None, "the namespace is being deleted, so the finalizer is removed");
+            tell("the namespace is being deleted, so the finalizer is removed");
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
             let installation = ownership::installation(cx).await?;
             let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
@@ -110,7 +104,7 @@ pub async fn heal(cx: &Cx, snapshot: &Snapshot, finding: &Finding) -> Result<Opt
             }
         }
         Cure::RestartPod(pod) => {
-            tell(None, "left by an earlier run; the pod is restarted");
+            tell("left by an earlier run; the pod is restarted");
             restart(cx, "the pod", &[pod]).await?;
         }
     }

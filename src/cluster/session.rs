@@ -8,11 +8,11 @@ use tokio::sync::watch;
 
 use crate::catalogue::Choice;
 use crate::cluster::installation::Installation;
+use crate::cluster::journal::JournalFile;
 use crate::cluster::lease::Lease;
 use crate::config::PresetName;
 use crate::config::Settings;
-use crate::engine::journal::JournalFile;
-use crate::event::{Emit, Event, Unit};
+use crate::event::Emit;
 use crate::exec::cancel::Cancel;
 use crate::failure::Failure;
 use crate::kafka::client::Dial;
@@ -323,6 +323,15 @@ impl Cx {
         }
     }
 
+    /// Returns when the cluster changed, after a second at the latest: some causes are a matter of time.
+    pub async fn changed_or_second(&self) {
+        let version = self.store.version();
+        tokio::select! {
+            _ = self.store.newer_than(version) => {}
+            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+        }
+    }
+
     /// Stop watching.
     pub fn stop_observing(&self) {
         self.watchers.borrow_mut().clear();
@@ -348,17 +357,6 @@ impl Cx {
             // Whatever the task does next tells it that the run was stopped.
             _ = self.cancel.cancelled() => {}
         }
-    }
-
-    /// Tell a task's progress.
-    pub fn progress(&self, task: &str, message: impl Into<String>, of: Option<(u64, u64, Unit)>) {
-        self.emit.send(Event::TaskProgress {
-            task: task.into(),
-            message: message.into(),
-            done: of.map(|(done, ..)| done),
-            total: of.map(|(_, total, _)| total),
-            unit: of.map(|(.., unit)| unit),
-        });
     }
 }
 

@@ -1,13 +1,14 @@
-//! Waiting with open eyes: each look at the cluster is judged, the questions that a judgement
-//! still needs are asked, and a certain cause ends the wait.
+//! Waiting for the cluster: each snapshot is judged, the questions that a judgement still needs are asked, and a
+//! certain cause ends the wait.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::session::Cx;
-use crate::engine::task::Doneness;
+use crate::engine::task::{Doneness, Wait};
 use crate::errors;
 use crate::explain::ready::Readiness;
 use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict};
@@ -15,27 +16,36 @@ use crate::failure::{Failure, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{Api, Snapshot};
 
-/// The memory of one wait.
-pub struct Patience {
+/// Waits for one thing: what was judged, asked and answered since the wait began.
+pub struct Waiter {
     scope: Scope,
     what: &'static str,
+    subject: Option<&'static str>,
     judge: RefCell<Judge>,
     answers: RefCell<Answers>,
     changed_at: Cell<Option<Timestamp>>,
     began: Timestamp,
 }
 
-impl Patience {
+impl Waiter {
     /// A wait for what `scope` covers; `what` is the failure's sentence: `Kafka cannot start`.
     pub fn new(scope: Scope, what: &'static str) -> Self {
         Self {
             scope,
             what,
+            subject: None,
             judge: RefCell::default(),
             answers: RefCell::default(),
             changed_at: Cell::default(),
             began: Timestamp::now(),
         }
+    }
+
+    /// A wait for something other than the Kafka, by the name under which a timeout reports it: `Kafka Connect`.
+    #[must_use]
+    pub fn subject(mut self, subject: &'static str) -> Self {
+        self.subject = Some(subject);
+        self
     }
 
     /// Our own change was made now: conditions older than it are stale.
@@ -97,16 +107,12 @@ impl Patience {
 
     /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
     pub fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
-        self.timed_out_for(cx, &format!("Kafka {}", cx.cluster()), limit)
-    }
-
-    /// The same of what stands beside the Kafka.
-    pub fn timed_out_for(&self, cx: &Cx, what: &str, limit: Duration) -> Box<Failure> {
+        let what = self.subject.map_or_else(|| format!("Kafka {}", cx.cluster()), str::to_owned);
         let (snapshot, answers) =
             (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
         let expect = self.expect(cx, &snapshot);
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
-        Box::new(explain::timed_out(&scene, what, limit))
+        Box::new(explain::timed_out(&scene, &what, limit))
     }
 
     /// The deepest cause that shows, certain or not.
@@ -130,6 +136,21 @@ impl Patience {
         }
         failure.hints = cause.hints;
         Box::new(failure)
+    }
+}
+
+#[async_trait(?Send)]
+impl Wait<Cx> for Waiter {
+    async fn changed(&self, cx: &Cx) {
+        cx.changed_or_second().await;
+    }
+
+    fn timed_out(&self, cx: &Cx, limit: Duration) -> Box<Failure> {
+        self.timed_out(cx, limit)
+    }
+
+    fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
+        self.cause(cx)
     }
 }
 

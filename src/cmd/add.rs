@@ -9,14 +9,12 @@ use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::cli::{Add, Global};
 use crate::cluster::brokers;
-use crate::cluster::session::Cx;
 use crate::component;
 use crate::config::{self, Settings};
-use crate::engine::task::Task;
-use crate::event::TaskInfo;
+use crate::engine::task::{Plan, Spec};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::ComponentName;
-use crate::quickstart::component::Beside;
+use crate::quickstart::components::ComponentTask;
 
 /// Add components.
 ///
@@ -31,14 +29,12 @@ pub async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
 
 async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
     let names = config::once(&args.names);
-    let tasks: Vec<Rc<dyn Task<Cx>>> = names
-        .iter()
-        .map(|name| {
-            let task: Rc<dyn Task<Cx>> = Rc::new(Beside::new(*name, &[]));
-            task
-        })
-        .collect();
-    session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    let mut plan = Plan::default();
+    for name in &names {
+        let spec = Spec::new(name.as_str(), component::of(*name).title, &[], 10);
+        plan.add(spec, ComponentTask::new(*name));
+    }
+    session.started(None, plan.infos());
     let living = living::open_to_change(session, global, &args.topic).await?;
     allowed(&living, args, &names).await?;
     let restarting = names.iter().map(|name| component::of(*name)).filter(|c| c.restarts_brokers());
@@ -55,7 +51,7 @@ async fn add(session: &Session, global: &Global, args: &Add) -> Result<Ended> {
     let settings =
         Settings { with: names, stock: args.stock, adopt: args.adopt, ..living.cx.settings.clone() };
     let cx = Rc::new(living.cx.beside(settings, living.cx.choice.clone(), session.emit.clone()));
-    let report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
+    let report = session.run(plan.jobs(&cx), cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     Ok(Ended { report, next: None })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::living::{self, Living};
 use crate::cluster::refusals;
 use crate::cluster::rollout::rolling;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
 use crate::explain::ready;
@@ -48,26 +48,26 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
 
 /// The judge of a change, asked for before it is made: an operator may answer within a second, and what
 /// it said earlier is not about this change.
-pub fn begin() -> Patience {
-    let patience = Patience::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
-    patience.changed_now();
-    patience
+pub fn begin() -> Waiter {
+    let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
+    waiter.changed_now();
+    waiter
 }
 
 /// Follow a change that was just made until the operator has carried it out on every broker.
-pub async fn follow(living: &Living, patience: &Patience, task: &str, limit: Duration) -> Result<()> {
+pub async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result<()> {
     let cx = &living.cx;
     // Listed after the change: nothing older than it is looked at.
     cx.synced(&KINDS).await;
-    let look = async |snapshot: &Snapshot| match patience.look(cx, snapshot, ready::kafka).await? {
+    let look = async |snapshot: &Snapshot| match waiter.look(cx, snapshot, ready::kafka).await? {
         Doneness::Done(_) => Ok(match rolling(cx).await {
             Some(why) => Doneness::Pending(why),
             None => Doneness::Done(String::new()),
         }),
         other => Ok(other),
     };
-    living::wait(cx, task, limit, look, || {
-        let cause = patience.timed_out(cx, limit);
+    living::wait(cx, limit, look, || {
+        let cause = waiter.timed_out(cx, limit);
         let message = format!("not every broker of the Kafka cluster {} has the change yet", cx.cluster());
         let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
         for deeper in &cause.causes {

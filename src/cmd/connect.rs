@@ -25,6 +25,7 @@ use super::{change, consent, listeners};
 use crate::cli::{Connect, Global, Way};
 use crate::cluster::listener::{self, HOST};
 use crate::config::Target;
+use crate::event;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
 use crate::kafka::smoke::{self, Plan};
@@ -59,7 +60,7 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
         done
     };
     tokio::select! {
-        done = work => done.map(|()| ExitCode::SUCCESS),
+        done = event::in_task("connect", work) => done.map(|()| ExitCode::SUCCESS),
         kind = &mut stop => {
             if said.get() && !global.quiet {
                 let target = Target::from(global);
@@ -83,9 +84,9 @@ async fn remove(living: &Living, args: &Connect) -> Result<()> {
     }
     agreed(living, args, "loses its listeners for programs on this machine").await?;
     let changed = living::exclusively(living, "connect", async || {
-        let patience = change::begin();
+        let waiter = change::begin();
         listeners::write(living, args.adopt, listener::without_host).await?;
-        change::follow(living, &patience, "connect", args.timeout).await
+        change::follow(living, &waiter, args.timeout).await
     });
     changed.await?;
     living::say(&format!(
@@ -203,20 +204,20 @@ async fn prepare(
                 .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
         )
     })?;
-    let patience = change::begin();
+    let waiter = change::begin();
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
         // A name that somebody else has taken since is left alone: the forwards then report what is missing.
         let with_host = |now: &Kafka<'_>| listener::with_host(now, how, ports).ok().flatten();
         return living::exclusively(living, "connect", async || {
-            patience.changed_now();
+            waiter.changed_now();
             listeners::write(living, args.adopt, with_host).await?;
-            change::follow(living, &patience, "connect", args.timeout).await
+            change::follow(living, &waiter, args.timeout).await
         })
         .await;
     }
-    change::follow(living, &patience, "connect", args.timeout).await
+    change::follow(living, &waiter, args.timeout).await
 }
 
 /// Ask before brokers restart.

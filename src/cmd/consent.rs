@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::living::Living;
+use crate::event;
 use crate::failure::{Failure, Kind, Result};
 use crate::terminal::output;
 
@@ -23,7 +24,10 @@ pub async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> R
     let cx = &living.cx;
     let restart = restarts(living).await?;
     if yes {
-        cx.progress(task, format!("the Kafka cluster {} {what}: this {restart}", cx.cluster()), None);
+        let said = async {
+            cx.emit.progress(format!("the Kafka cluster {} {what}: this {restart}", cx.cluster()), None)
+        };
+        event::in_task(task, said).await;
         return Ok(());
     }
     let question = format!("The Kafka cluster {} {what}: this {restart}.", cx.cluster());

@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::cli::{Global, Up};
 use crate::cluster::refusals;
 use crate::cluster::session::Cx;
-use crate::engine::journal::unwritable;
 use crate::exec::cancel::Cancel;
 use crate::exec::{Cmd, Runner};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ContextName, ProfileName, Tool};
+use crate::paths::unwritable;
 use crate::paths::{ProfilePaths, agreed_file, home, private_dir, state_dir, write_private};
 use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
@@ -115,7 +115,7 @@ fn write(path: &Path, config: &Value) -> Result<()> {
 pub async fn agreed(cx: &Cx, context: &ContextName, args: &Up) -> Result<()> {
     super::connected(cx).await?;
     crate::cluster::ownership::settle(cx).await?;
-    let uid = cx.journal.borrow().journal.cluster_uid.clone().unwrap_or_default();
+    let uid = cx.journal.borrow().state.cluster_uid.clone().unwrap_or_default();
     let file = agreed_file(&uid);
     if file.is_file() {
         return Ok(());

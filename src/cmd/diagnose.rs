@@ -8,11 +8,11 @@ use clap::{CommandFactory, FromArgMatches};
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command, Diagnose, Format, Global};
+use crate::cluster::journal::JournalFile;
 use crate::cluster::session::Cx;
 use crate::config::files::Layers;
 use crate::config::{Settings, Target};
 use crate::diagnose::{self, Limits, Request, Written};
-use crate::engine::journal::JournalFile;
 use crate::event::Emit;
 use crate::exec::cancel::Cancel;
 use crate::exec::quote;
@@ -94,7 +94,8 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
     let (minikube, kubectl) = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     let minikube = Minikube::new(minikube, &profile, &kubeconfig, runner.clone());
     let kubectl = Kubectl::new(kubectl, &kubeconfig, &profile, runner).impatient();
-    let cx = Cx::new(settings, choice, minikube, kubectl, Emit::new(|_| {}), Cancel::default(), journal);
+    let cx =
+        Rc::new(Cx::new(settings, choice, minikube, kubectl, Emit::new(|_| {}), Cancel::default(), journal));
     cx.read_only.set(true);
     super::plan::described(&cx).await
 }

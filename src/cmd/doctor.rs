@@ -8,12 +8,12 @@ use super::consent;
 use super::status::{runner, stopped};
 use crate::checks::{Ground, Host};
 use crate::cli::{self, Format, Global};
+use crate::cluster::journal::JournalFile;
 use crate::config::Settings;
 use crate::doctor::data::{Doctor, Fix, FixOutcome};
 use crate::doctor::fix::Planned;
 use crate::doctor::live::MORE;
 use crate::doctor::{self, draw};
-use crate::engine::journal::JournalFile;
 use crate::engine::lock::Lock;
 use crate::event::FailureInfo;
 use crate::exec::Runner;
@@ -79,7 +79,7 @@ impl Verb<'_> {
 
     async fn examine(&self) -> (Doctor, Vec<Planned>) {
         let (target, paths) = (&self.settings.target, self.paths());
-        let journal = JournalFile::open(&paths.journal(), target.profile.as_str()).map(|file| file.journal);
+        let journal = JournalFile::open(&paths.journal(), target.profile.as_str()).map(|file| file.state);
         let ground = Ground::new(self.settings.clone(), journal, self.runner.clone(), Host::this());
         let mut ground = ground.by_installed();
         ground.online = !self.settings.offline;

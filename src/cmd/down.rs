@@ -12,8 +12,8 @@ use crate::cluster::session::{Cx, Machine};
 use crate::cluster::{lost_machine, ownership, refusals};
 use crate::config::Settings;
 use crate::engine::run::Report;
-use crate::engine::task::Task;
-use crate::event::{Event, ProfileDeletion, TaskInfo};
+use crate::engine::task::infos;
+use crate::event::{Event, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
 use crate::teardown;
 use crate::teardown::plan::{self, Plan};
@@ -79,18 +79,18 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
     let scope = plan.as_ref().map(|plan| plan.scope.clone()).unwrap_or_default();
-    let tasks: Vec<Rc<dyn Task<Cx>>> = match extent {
-        Extent::Nothing => teardown::profile(None),
+    let jobs = match extent {
+        Extent::Nothing => teardown::profile(&cx, None),
         Extent::Profile => {
             let answers = *cx.machine.borrow() == Machine::Api;
-            let uid = cx.journal.borrow().journal.cluster_uid.clone().filter(|_| answers);
-            teardown::profile(Some(Seen { disk, uid }))
+            let uid = cx.journal.borrow().state.cluster_uid.clone().filter(|_| answers);
+            teardown::profile(&cx, Some(Seen { disk, uid }))
         }
-        Extent::Resources => teardown::tasks(&scope, false),
-        Extent::ResourcesButData => teardown::tasks(&scope, true),
+        Extent::Resources => teardown::tasks(&cx, &scope, false),
+        Extent::ResourcesButData => teardown::tasks(&cx, &scope, true),
     };
     let begin = || {
-        session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+        session.started(None, infos(&jobs));
         if let Some(plan) = &plan {
             cx.emit.send(Event::DeletionPlanned(plan.deletion.clone()));
         }
@@ -112,7 +112,7 @@ async fn down(session: &Session, cx: Rc<Cx>, args: &Down) -> Result<Ended> {
     if !ahead {
         begin();
     }
-    let report: Report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
+    let report: Report = session.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     if report.failure.is_none() && cx.settings.target.context.is_some() {
         // Credentials that are no longer needed; the next command copies them again.
@@ -190,7 +190,7 @@ async fn extent(cx: &Cx, args: &Down) -> Result<Extent> {
         (ours, ..) => {
             if !ours && !args.keep_cluster {
                 let message = format!("the profile {} is kept: kstrim did not create it", cx.profile());
-                cx.emit.warn(None, message);
+                cx.emit.warn(message);
             }
             Extent::Resources
         }

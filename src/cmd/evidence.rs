@@ -21,7 +21,7 @@ const KEPT: usize = 5;
 pub async fn collect(session: &Session, ended: &Result<Ended>) -> Option<PathBuf> {
     let (task, failure) = match ended {
         Err(failure) => (None, failure),
-        Ok(ended) => ended.report.failure.as_ref().map(|(task, failure)| (*task, failure))?,
+        Ok(ended) => ended.report.failure.as_ref().map(|(task, failure)| (task.as_deref(), failure))?,
     };
     match failure.kind {
         Kind::Task | Kind::Timeout | Kind::Smoke | Kind::Prerequisite => {}

@@ -13,15 +13,15 @@ use super::session::{Ended, Session};
 use crate::catalogue::{self, Choice, Mode};
 use crate::cli::{Global, OutputMode};
 use crate::cluster::installation::Installation;
+use crate::cluster::journal::JournalFile;
 use crate::cluster::session::Cx;
 use crate::cluster::{ownership, refusals};
 use crate::config::Settings;
-use crate::engine::journal::JournalFile;
 use crate::engine::lock::Lock;
 use crate::engine::run::Report;
 use crate::engine::task::Doneness;
 use crate::errors;
-use crate::event::{Emit, Event, Outcome, TaskInfo};
+use crate::event::{self, Emit, Event, Outcome, TaskInfo};
 use crate::exec::Runner;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Id, Kind, Result};
@@ -395,7 +395,7 @@ pub async fn task(
     let began = Instant::now();
     session.emit.send(Event::TaskStarted { task: verb.into(), reason: "requested".into() });
     let done = tokio::select! {
-        done = work(&session) => done,
+        done = event::in_task(verb, work(&session)) => done,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
     session.release_held().await;
@@ -408,7 +408,7 @@ pub async fn task(
     };
     let seconds = began.elapsed().as_secs_f64();
     session.emit.send(Event::TaskFinished { task: verb.into(), outcome, seconds, detail });
-    let mut report = Report { failure: done.err().map(|f| (Some(verb), f)), ..Report::default() };
+    let mut report = Report { failure: done.err().map(|f| (Some(verb.to_owned()), f)), ..Report::default() };
     report.seconds.insert(verb.into(), seconds);
     Ok(session.finish(Ok(Ended { report, next: None })))
 }
@@ -443,7 +443,6 @@ pub fn as_asked(
 /// What `look` gives, and what `late` says at the deadline.
 pub async fn wait(
     cx: &Cx,
-    task: &str,
     limit: Duration,
     mut look: impl AsyncFnMut(&Snapshot) -> Result<Doneness>,
     late: impl FnOnce() -> Box<Failure>,
@@ -456,7 +455,7 @@ pub async fn wait(
             Doneness::Done(what) => return Ok(what),
             Doneness::Foreign(failure) => return Err(failure),
             Doneness::Pending(why) if why != told => {
-                cx.progress(task, why.clone(), None);
+                cx.emit.progress(why.clone(), None);
                 told = why;
             }
             Doneness::Pending(_) => {}

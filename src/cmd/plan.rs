@@ -1,6 +1,7 @@
 //! `kstrim plan`
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -24,10 +25,10 @@ struct Planned {
 /// One task of it.
 #[derive(Debug, Serialize)]
 struct PlannedTask {
-    id: &'static str,
-    title: &'static str,
-    needs: Vec<&'static str>,
-    /// `done`, `needed`, `always` (each run does it again), `later` (it depends on a task that is
+    id: String,
+    title: String,
+    needs: Vec<String>,
+    /// `done`, `needed`, `always` (each run does it anew), `later` (it depends on a task that is
     /// needed first) or `refused`.
     state: &'static str,
     why: String,
@@ -55,7 +56,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         super::print(&quickstart::script::script(&cx)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let cx = super::up::context_to_make(&session, settings, choice)?;
+    let cx = Rc::new(super::up::context_to_make(&session, settings, choice)?);
     cx.read_only.set(true);
     let planned = look(&cx).await?;
     cx.stop_observing();
@@ -72,27 +73,26 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
 ///
 /// # Errors
 /// What a task's commands cannot be told for.
-pub(super) async fn described(cx: &Cx) -> Result<String> {
+pub(super) async fn described(cx: &Rc<Cx>) -> Result<String> {
     let planned = look(cx).await;
     cx.stop_observing();
     planned.map(|planned| text(&planned, &cx.settings.target))
 }
 
-async fn look(cx: &Cx) -> Result<Planned> {
+async fn look(cx: &Rc<Cx>) -> Result<Planned> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
     // Whether a program is missing that `up` would obtain: it can be asked nothing yet.
     let mut missing = false;
-    for task in quickstart::tasks(&cx.settings) {
-        let spec = task.spec();
+    for job in quickstart::plan(&cx.settings).jobs(cx) {
+        let spec = job.spec.clone();
         let blocked = spec
             .needs
             .iter()
-            .find(|n| tasks.iter().any(|t| t.id == **n && !matches!(t.state, "done" | "always")))
-            .copied();
+            .find(|n| tasks.iter().any(|t| t.id == **n && !matches!(t.state, "done" | "always")));
         let (state, why) = if spec.id == "preflight" {
             // Its work is reading, and its refusals are what a plan is for.
-            match task.run(cx).await {
-                Ok(()) => match task.check(cx).await? {
+            match job.run().await {
+                Ok(()) => match job.check().await? {
                     Doneness::Pending(why) => {
                         missing = true;
                         ("needed", why)
@@ -104,18 +104,20 @@ async fn look(cx: &Cx) -> Result<Planned> {
         } else if let Some(need) = blocked {
             ("later", format!("after {need}"))
         } else {
-            match task.check(cx).await {
+            match job.check().await {
                 Ok(Doneness::Done(what)) => ("done", what),
                 // Whether messages go through is never remembered.
-                Ok(Doneness::Pending(why)) if matches!(spec.id, "smoke" | "proof") => ("always", why),
+                Ok(Doneness::Pending(why)) if matches!(spec.id.as_str(), "smoke" | "proof") => {
+                    ("always", why)
+                }
                 Ok(Doneness::Pending(why)) => ("needed", why),
                 Ok(Doneness::Foreign(failure)) | Err(failure) => ("refused", failure.message),
             }
         };
         let commands = match state {
             "done" => Vec::new(),
-            _ if missing => task.describe(cx).await.unwrap_or_default(),
-            _ => task.describe(cx).await?,
+            _ if missing => job.describe().await.unwrap_or_default(),
+            _ => job.describe().await?,
         };
         tasks.push(PlannedTask { id: spec.id, title: spec.title, needs: spec.needs, state, why, commands });
     }

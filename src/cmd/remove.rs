@@ -1,17 +1,14 @@
 //! `kstrim remove`: removes components, and what kstrim created for them.
 
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use super::consent;
 use super::living::{self, Living};
 use super::session::{Ended, Session};
 use crate::cli::{Global, Remove};
-use crate::cluster::session::Cx;
 use crate::component;
 use crate::config;
-use crate::engine::task::Task;
-use crate::event::TaskInfo;
+use crate::engine::task::{Job, Spec, infos};
 use crate::failure::Result;
 use crate::teardown::component as teardown;
 
@@ -41,20 +38,19 @@ async fn remove(session: &Session, global: &Global, args: &Remove) -> Result<End
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     };
     let losses = Losses::of(&plans);
-    let tasks: Vec<Rc<dyn Task<Cx>>> = plans
-        .into_iter()
-        .map(|plan| {
-            let task: Rc<dyn Task<Cx>> = Rc::new(teardown::Away::new(plan, &names));
-            task
-        })
-        .collect();
-    session.started(None, tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect());
+    let job = |plan: teardown::Plan| {
+        let component = plan.component;
+        let spec = Spec::new(component.name.as_str(), component.title, &[], 10);
+        Job::new(spec, teardown::Away::new(plan, &names), &living.cx)
+    };
+    let jobs: Vec<Job> = plans.into_iter().map(job).collect();
+    session.started(None, infos(&jobs));
     tokio::select! {
         agreed = agreed(&living, args, &losses) => agreed?,
         _ = session.cancel.cancelled() => return Err(session.interrupted()),
     }
     let cx = living.cx.clone();
-    let report = session.run(tasks, cx.clone(), cx.journal.clone(), Some(args.timeout)).await;
+    let report = session.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     Ok(Ended { report, next: None })
 }

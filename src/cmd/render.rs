@@ -9,7 +9,7 @@ use crate::component;
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::manifest::{Object, render};
-use crate::quickstart::{component as beside, kafka, sources, topic};
+use crate::quickstart::{components as beside, kafka, sources, topic};
 
 /// Print the manifests exactly as `up` applies them.
 ///

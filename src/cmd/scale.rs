@@ -112,7 +112,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     }
     // Before the brokers come: it restarts none.
     listeners::advertise(living, args.adopt, wanted.saturating_sub(pool.has)).await?;
-    let patience = change::begin();
+    let waiter = change::begin();
     if wanted != pool.has {
         let refused = |e| ownership::api_failure(cx, "change the number of brokers", &e);
         match &pool.place {
@@ -163,10 +163,10 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
             }
         }
     }
-    change::follow(living, &patience, "scale", args.timeout).await?;
+    change::follow(living, &waiter, args.timeout).await?;
     // The operator may have given other ids than the lowest: then these brokers restart once more.
     if listeners::advertise(living, args.adopt, 0).await? {
-        change::follow(living, &change::begin(), "scale", args.timeout).await?;
+        change::follow(living, &change::begin(), args.timeout).await?;
     }
     let serve = match args.brokers {
         1 => "1 broker is ready".to_owned(),

@@ -13,12 +13,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::event_log::EventLog;
 use crate::cli::{Global, OutputMode};
+use crate::cluster::journal::JournalFile;
 use crate::config::Target;
-use crate::engine::journal::JournalFile;
 use crate::engine::lock::Lock;
 use crate::engine::run::{Report, Run};
-use crate::engine::task::Task;
-use crate::event::{Emit, Event, FailureInfo, Line, Next, Outcome, TaskInfo, VERSION};
+use crate::engine::task::Job;
+use crate::event::{self, Emit, Event, FailureInfo, Line, Next, Outcome, TaskInfo, VERSION};
 use crate::exec::cancel::{Cancel, Reason};
 use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
@@ -89,8 +89,9 @@ impl Session {
         };
         let cancel = Cancel::default();
         let shown = emit.clone();
-        let runner = System::new(cancel.clone(), true)
-            .observed(Rc::new(move |cmd| shown.send(Event::Command { task: None, line: cmd.to_string() })));
+        let runner = System::new(cancel.clone(), true).observed(Rc::new(move |cmd| {
+            shown.send(Event::Command { task: event::current_task(), line: cmd.to_string() });
+        }));
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let held = RefCell::default();
@@ -137,7 +138,7 @@ impl Session {
                 asked = true;
                 cancel.cancel(reason);
                 if reason == Reason::Interrupted {
-                    emit.warn(None, "stopping; press Ctrl-C again to stop immediately");
+                    emit.warn("stopping; press Ctrl-C again to stop immediately");
                 }
             }
         });
@@ -180,18 +181,17 @@ impl Session {
         });
     }
 
-    /// Run tasks by the engine.
-    pub async fn run<C: 'static>(
+    /// Run jobs by the engine.
+    pub async fn run(
         &self,
-        tasks: Vec<Rc<dyn Task<C>>>,
-        cx: Rc<C>,
+        jobs: Vec<Job>,
         journal: Rc<RefCell<JournalFile>>,
         limit: Option<Duration>,
     ) -> Report {
         let runner = self.runner.clone();
         let stopping = Rc::new(move || runner.is_stopping());
         let run = Run { emit: self.emit.clone(), cancel: self.cancel.clone(), journal, limit, stopping };
-        crate::engine::run::run(tasks, cx, &run).await
+        crate::engine::run::run(jobs, &run).await
     }
 
     /// The failure of a run that was asked to stop, by the signal that asked.
@@ -235,7 +235,9 @@ impl Session {
             Some(_) => Outcome::Failed,
         };
         let exit_code = report.failure.as_ref().map_or(0, |(_, f)| f.kind.exit_code());
-        let failure = report.failure.map(|(task, failure)| FailureInfo::new(&self.resumable(*failure), task));
+        let failure = report
+            .failure
+            .map(|(task, failure)| FailureInfo::new(&self.resumable(*failure), task.as_deref()));
         self.emit.send(Event::RunFinished {
             outcome,
             exit_code,

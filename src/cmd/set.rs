@@ -110,10 +110,10 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     restarts(living, args, wanted.keys(), settings.as_ref()).await?;
     let back: Map<String, Value> =
         wanted.keys().map(|key| (key.clone(), now.get(key).cloned().unwrap_or(Value::Null))).collect();
-    let patience = change::begin();
+    let waiter = change::begin();
     let given = wanted.clone();
     patch(living, args.adopt, |_| Some(wanted.clone())).await?;
-    match change::follow(living, &patience, "set", args.timeout).await {
+    match change::follow(living, &waiter, args.timeout).await {
         Ok(()) => Ok(format!("every broker of the Kafka cluster {} uses the new settings", cx.cluster())),
         // A refused setting would keep the operator from everything else.
         Err(failure) if failure.kind == Kind::Task => {
@@ -176,13 +176,7 @@ async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
         client.settings(deadline).await.map_err(|e| e.to_string())
     };
     let unknown = |why: String| {
-        cx.emit.warn(
-            Some("set"),
-            format!(
-                "the brokers could not be asked which settings they recognize: \
-                 {why}"
-            ),
-        );
+        cx.emit.warn(format!("the brokers could not be asked which settings they recognize: {why}"));
     };
     asked.await.map_err(unknown).ok()
 }

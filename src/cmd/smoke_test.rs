@@ -10,7 +10,7 @@ use crate::cluster::brokers;
 use crate::cluster::session::Cx;
 use crate::config::Target;
 use crate::engine::run::Report;
-use crate::event::{ComponentReport, Event, Outcome, TaskInfo};
+use crate::event::{self, ComponentReport, Event, Outcome, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::NewTopic;
 use crate::kafka::junit;
@@ -41,12 +41,13 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     session.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "asked for".into() });
     let plan = Plan { run_id: session.run_id.clone(), ..plan };
     let tested = tokio::select! {
-        tested = test(&session, global, args, &plan) => tested,
+        tested = event::in_task("smoke", test(&session, global, args, &plan)) => tested,
         _ = session.cancel.cancelled() => Err(session.interrupted()),
     };
     session.release_held().await;
     let begun = tested.is_ok();
-    let (run, beside) = tested.unwrap_or_else(|failure| (Run::not_begun(&plan, failure), Beside::default()));
+    let (run, beside) =
+        tested.unwrap_or_else(|failure| (Run::not_begun(&plan, failure), Components::default()));
     let written = args.junit.as_ref().map_or(Ok(()), |path| {
         let xml = junit::to_xml(&run, &beside.reports, began.elapsed().as_secs_f64());
         std::fs::write(path, xml).map_err(|e| {
@@ -71,19 +72,24 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let detail = failure.as_ref().map_or_else(said, |f| f.message.clone());
     let seconds = began.elapsed().as_secs_f64();
     session.emit.send(Event::TaskFinished { task: "smoke".into(), outcome, seconds, detail });
-    let mut report = Report { failure: failure.map(|f| (Some("smoke"), f)), ..Report::default() };
+    let mut report = Report { failure: failure.map(|f| (Some("smoke".to_owned()), f)), ..Report::default() };
     report.seconds.insert("smoke".into(), seconds);
     let ended = Ok(Ended { report, next: None });
     Ok(session.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
-async fn test(session: &Session, global: &Global, args: &SmokeTest, plan: &Plan) -> Result<(Run, Beside)> {
+async fn test(
+    session: &Session,
+    global: &Global,
+    args: &SmokeTest,
+    plan: &Plan,
+) -> Result<(Run, Components)> {
     // By the release that runs, not by the newest.
     let cx = living::open(session, global, &args.topic).await?.cx;
     let create = topic_to_create(&cx).await?;
     let plan = &Plan { create, ..plan.clone() };
     let run = brokers::test(&cx, plan).await?;
-    let mut beside = Beside::default();
+    let mut beside = Components::default();
     let mut lock = None;
     if !args.no_components && run.failure.is_none() {
         let names = proof::installed(&cx).await;
@@ -101,7 +107,7 @@ async fn test(session: &Session, global: &Global, args: &SmokeTest, plan: &Plan)
 
 /// What the test of what stands beside Kafka came to.
 #[derive(Default)]
-struct Beside {
+struct Components {
     reports: Vec<ComponentReport>,
     failure: Option<Box<Failure>>,
 }

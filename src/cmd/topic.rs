@@ -17,7 +17,7 @@ use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{Consent, Owned};
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
@@ -171,7 +171,7 @@ pub(super) async fn with_cause(cx: &Cx, failure: Box<Failure>) -> Box<Failure> {
     }
     cx.synced(&create::KINDS).await;
     // The operators and their pods; that the topic itself is held is what the failure says.
-    let Some(cause) = Patience::new(Scope::Operator, "").cause(cx) else { return failure };
+    let Some(cause) = Waiter::new(Scope::Operator, "").cause(cx) else { return failure };
     let mut failure = cause.causes.iter().fold(*failure, Failure::because);
     failure.hints.extend(cause.hints);
     Box::new(failure)
@@ -189,10 +189,8 @@ pub(super) async fn gone(
     // Listed after the deletion: what is not there now is gone.
     cx.synced(&[kind]).await;
     let held = std::cell::RefCell::new(String::new());
-    let task = if kind == ObservedKind::KafkaTopic { "topic" } else { "user" };
     let gone = living::wait(
         cx,
-        task,
         limit,
         async |snapshot| {
             let Some(object) = snapshot.get(kind, cx.namespace(), name) else {

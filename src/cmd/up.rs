@@ -10,12 +10,11 @@ use super::session::{Ended, Session};
 use crate::catalogue::Choice;
 pub use crate::checks::versions::choose;
 use crate::cli::{Global, Up};
+use crate::cluster::journal::JournalFile;
 use crate::cluster::session::Cx;
 use crate::cluster::{lost_machine, profile_owner, refusals};
 use crate::config::{INVALID, Settings};
-use crate::engine::journal::JournalFile;
-use crate::engine::task::Task;
-use crate::event::TaskInfo;
+use crate::engine::task::Job;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
@@ -45,17 +44,16 @@ pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
 }
 
 async fn up(session: &Session, settings: Settings, choice: Choice, args: &Up) -> Result<Ended> {
-    let tasks = quickstart::tasks(&settings);
-    let infos = tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect();
-    session.started(Some(&choice.release.version.to_string()), infos);
+    let plan = quickstart::plan(&settings);
+    session.started(Some(&choice.release.version.to_string()), plan.infos());
     let _lock = session.lock()?;
     let cx = Rc::new(context_to_make(session, settings, choice)?);
-    let ended = run_tasks(session, &cx, tasks, args).await;
+    let ended = run_jobs(session, &cx, plan.jobs(&cx), args).await;
     session.release(&cx).await;
     ended
 }
 
-async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>, args: &Up) -> Result<Ended> {
+async fn run_jobs(session: &Session, cx: &Rc<Cx>, jobs: Vec<Job>, args: &Up) -> Result<Ended> {
     if let Some(context) = &cx.settings.target.context {
         tokio::select! {
             agreed = super::context::agreed(cx, context, args) => agreed?,
@@ -71,11 +69,11 @@ async fn run_tasks(session: &Session, cx: &Rc<Cx>, tasks: Vec<Rc<dyn Task<Cx>>>,
     }
     {
         let mut journal = cx.journal.borrow_mut();
-        journal.journal.run_id = session.run_id.clone();
-        journal.journal.release = Some(cx.choice.release.version.to_string());
+        journal.state.run_id = session.run_id.clone();
+        journal.state.release = Some(cx.choice.release.version.to_string());
         journal.save()?;
     }
-    let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
+    let report = session.run(jobs, cx.journal.clone(), args.timeout).await;
     let noted = profile_owner::after(cx);
     let next = report.failure.is_none().then(|| quickstart::next::next(cx));
     cx.stop_observing();

@@ -9,11 +9,11 @@ use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Mode, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
 use crate::config::{self, PresetName, Settings};
-use crate::event::TaskInfo;
+use crate::engine::task::infos;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as Observed;
-use crate::quickstart::{component as beside, next};
+use crate::quickstart::{components as beside, next};
 use crate::upgrade::images::Given;
 use crate::upgrade::migrate;
 use crate::upgrade::path::{self, Stop};
@@ -69,13 +69,10 @@ async fn upgrade(
     unused(&given, &way)?;
     let given = Rc::new(given);
     let choose = |stop: &Stop| choice(&base, args, &given, &found, &way, stop);
-    let tasks = Way { cx: &cx, found: &found, choose: &choose, given: given.clone() }.tasks(&way)?;
-    session.started(
-        Some(&target.version.to_string()),
-        tasks.iter().map(|t| TaskInfo::from(&t.spec())).collect(),
-    );
-    cx.journal.borrow_mut().journal.run_id = session.run_id.clone();
-    let report = session.run(tasks, cx.clone(), cx.journal.clone(), args.timeout).await;
+    let jobs = Way { cx: &cx, found: &found, choose: &choose, given: given.clone() }.jobs(&way)?;
+    session.started(Some(&target.version.to_string()), infos(&jobs));
+    cx.journal.borrow_mut().state.run_id = session.run_id.clone();
+    let report = session.run(jobs, cx.journal.clone(), args.timeout).await;
     let done = report.failure.is_none();
     if done {
         // What to do next names one of the brokers.
@@ -84,7 +81,7 @@ async fn upgrade(
     cx.stop_observing();
     if done {
         let mut journal = cx.journal.borrow_mut();
-        journal.journal.release = Some(target.version.to_string());
+        journal.state.release = Some(target.version.to_string());
         journal.save()?;
     }
     Ok(Ended { report, next: done.then(|| next::next(&cx)) })

@@ -17,9 +17,9 @@ use crate::cluster::change;
 use crate::cluster::connection;
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
+use crate::cluster::journal::JournalFile;
 use crate::cluster::lease::{Lease, Refused};
 use crate::cluster::{lost_machine, ownership, profile_owner};
-use crate::engine::journal::JournalFile;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
@@ -211,7 +211,7 @@ impl Planned {
             Act::Delete(minikube, journal, profile) => {
                 // The lock is held only now: another command may have finished the profile meanwhile.
                 let (listed, disk) = (minikube.listed().await?, minikube.on_disk());
-                let journal = JournalFile::open(journal, profile)?.journal;
+                let journal = JournalFile::open(journal, profile)?.state;
                 let ours = profile_owner::listed(&journal, &disk, &listed).is_ours();
                 if !ours || !never_ran(&listed) || disk.addressed {
                     let cause = "another command has continued with it in the meantime".to_owned();

@@ -14,9 +14,9 @@ enum State {
 /// Tasks and what each needs.
 #[derive(Debug)]
 pub struct Graph {
-    order: Vec<&'static str>,
-    needs: BTreeMap<&'static str, Vec<&'static str>>,
-    state: BTreeMap<&'static str, State>,
+    order: Vec<String>,
+    needs: BTreeMap<String, Vec<String>>,
+    state: BTreeMap<String, State>,
 }
 
 impl Graph {
@@ -24,20 +24,20 @@ impl Graph {
     ///
     /// # Errors
     /// A sentence naming an id that occurs twice, a need that does not exist, or a cycle.
-    pub fn new(specs: impl IntoIterator<Item = (&'static str, Vec<&'static str>)>) -> Result<Self, String> {
+    pub fn new(specs: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, String> {
         let (mut order, mut needs) = (Vec::new(), BTreeMap::new());
         for (id, wanted) in specs {
-            order.push(id);
-            if needs.insert(id, wanted).is_some() {
+            if needs.insert(id.clone(), wanted).is_some() {
                 return Err(format!("task {id} is listed twice"));
             }
+            order.push(id);
         }
         for (id, wanted) in &needs {
             if let Some(missing) = wanted.iter().find(|n| !needs.contains_key(*n)) {
                 return Err(format!("task {id} needs {missing}, which is not in the plan"));
             }
         }
-        let state = order.iter().map(|id| (*id, State::Waiting)).collect();
+        let state = order.iter().map(|id| (id.clone(), State::Waiting)).collect();
         let graph = Self { order, needs, state };
         graph.acyclic()?;
         Ok(graph)
@@ -48,12 +48,13 @@ impl Graph {
         while done.len() < self.order.len() {
             let before = done.len();
             for id in &self.order {
-                if self.needs[id].iter().all(|n| done.contains(n)) {
+                if self.needs[id].iter().all(|n| done.contains(n.as_str())) {
                     done.insert(id);
                 }
             }
             if done.len() == before {
-                let stuck: Vec<_> = self.order.iter().filter(|id| !done.contains(*id)).copied().collect();
+                let stuck = self.order.iter().filter(|id| !done.contains(id.as_str())).cloned();
+                let stuck: Vec<_> = stuck.collect();
                 return Err(format!("tasks depend on each other: {}", stuck.join(", ")));
             }
         }
@@ -61,28 +62,28 @@ impl Graph {
     }
 
     /// Take every task whose needs are done and that has not started.
-    pub fn start_ready(&mut self) -> Vec<&'static str> {
+    pub fn start_ready(&mut self) -> Vec<String> {
         let ready: Vec<_> = self
             .order
             .iter()
             .filter(|id| self.state[*id] == State::Waiting)
             .filter(|id| self.needs[*id].iter().all(|n| self.state[n] == State::Done))
-            .copied()
+            .cloned()
             .collect();
         for id in &ready {
-            self.state.insert(id, State::Running);
+            self.state.insert(id.clone(), State::Running);
         }
         ready
     }
 
     /// A running task ended; only a `done` one lets others start.
-    pub fn end(&mut self, id: &'static str, done: bool) {
-        self.state.insert(id, if done { State::Done } else { State::Ended });
+    pub fn end(&mut self, id: &str, done: bool) {
+        self.state.insert(id.to_owned(), if done { State::Done } else { State::Ended });
     }
 
     /// Tasks that never started.
-    pub fn never_started(&self) -> Vec<&'static str> {
-        self.order.iter().filter(|id| self.state[*id] == State::Waiting).copied().collect()
+    pub fn never_started(&self) -> Vec<String> {
+        self.order.iter().filter(|id| self.state[*id] == State::Waiting).cloned().collect()
     }
 }
 
@@ -90,13 +91,20 @@ impl Graph {
 mod tests {
     use super::*;
 
+    fn graph(specs: &[(&str, &[&str])]) -> Result<Graph, String> {
+        let owned = |(id, needs): &(&str, &[&str])| {
+            ((*id).to_owned(), needs.iter().map(|need| (*need).to_owned()).collect())
+        };
+        Graph::new(specs.iter().map(owned))
+    }
+
     #[test]
     fn a_task_starts_as_soon_as_its_own_needs_are_done() {
-        let mut graph = Graph::new([
-            ("cluster", vec![]),
-            ("namespace", vec!["cluster"]),
-            ("crds", vec!["cluster"]),
-            ("operator", vec!["namespace", "crds"]),
+        let mut graph = graph(&[
+            ("cluster", &[]),
+            ("namespace", &["cluster"]),
+            ("crds", &["cluster"]),
+            ("operator", &["namespace", "crds"]),
         ])
         .expect("a graph");
         assert_eq!(graph.start_ready(), ["cluster"]);
@@ -112,8 +120,8 @@ mod tests {
 
     #[test]
     fn impossible_graphs_are_refused() {
-        assert!(Graph::new([("a", vec!["b"]), ("b", vec!["a"])]).is_err_and(|e| e.contains("a, b")));
-        assert!(Graph::new([("a", vec!["x"])]).is_err_and(|e| e.contains("needs x")));
-        assert!(Graph::new([("a", vec![]), ("a", vec![])]).is_err_and(|e| e.contains("twice")));
+        assert!(graph(&[("a", &["b"]), ("b", &["a"])]).is_err_and(|e| e.contains("a, b")));
+        assert!(graph(&[("a", &["x"])]).is_err_and(|e| e.contains("needs x")));
+        assert!(graph(&[("a", &[]), ("a", &[])]).is_err_and(|e| e.contains("twice")));
     }
 }

@@ -5,9 +5,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use super::journal::unwritable;
 use crate::failure::{Failure, Kind, Result};
-use crate::paths::{private_dir, private_file};
+use crate::paths::{private_dir, private_file, unwritable};
 
 /// Another run holds the lock.
 pub(crate) use crate::errors::LOCKED;

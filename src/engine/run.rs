@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::graph::Graph;
-use super::journal::JournalFile;
-use super::task::{Doneness, Spec, Task};
+use super::journal::Journal;
+use super::task::{Doneness, Job, Spec};
 use crate::event::{Emit, Event, Outcome};
 use crate::exec::cancel::{Cancel, Reason};
 use crate::exec::system::GRACE;
@@ -29,8 +29,8 @@ pub struct Run {
     pub emit: Emit,
     /// Stops the run.
     pub cancel: Cancel,
-    /// The profile's journal.
-    pub journal: Rc<RefCell<JournalFile>>,
+    /// Where what began and ended is recorded.
+    pub journal: Rc<dyn Journal>,
     /// Limit of the whole run.
     pub limit: Option<Duration>,
     /// Whether children are being stopped in order: a cancelled task may take so long.
@@ -49,35 +49,33 @@ pub struct Report {
     /// How each ended.
     pub outcomes: BTreeMap<String, Outcome>,
     /// The first failure, with the task it happened in.
-    pub failure: Option<(Option<&'static str>, Box<Failure>)>,
+    pub failure: Option<(Option<String>, Box<Failure>)>,
 }
 
 struct Ended {
-    id: &'static str,
+    id: String,
     outcome: Outcome,
     seconds: f64,
     failure: Option<Box<Failure>>,
 }
 
-/// Run `tasks` against `cx`. Must be called inside a `tokio::task::LocalSet`.
-pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) -> Report {
+/// Run `jobs`. Must be called inside a `tokio::task::LocalSet`.
+pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
     let mut report = Report::default();
-    let specs: BTreeMap<&'static str, (Spec, Rc<dyn Task<C>>)> =
-        tasks.iter().map(|t| (t.spec(), t.clone())).map(|(s, t)| (s.id, (s, t))).collect();
-    let mut graph = match Graph::new(tasks.iter().map(|t| t.spec()).map(|s| (s.id, s.needs))) {
+    let mut graph = match Graph::new(jobs.iter().map(|job| (job.spec.id.clone(), job.spec.needs.clone()))) {
         Ok(graph) => graph,
         Err(why) => {
             report.failure = Some((None, Box::new(Failure::new(INTERNAL, Kind::Task, why))));
             return report;
         }
     };
-    let last_reasons: Rc<RefCell<BTreeMap<&'static str, String>>> = Rc::default();
+    let last_reasons: Rc<RefCell<BTreeMap<String, String>>> = Rc::default();
     let mut running: JoinSet<Ended> = JoinSet::new();
     let deadline = run.limit.map(|limit| tokio::time::Instant::now() + limit);
     loop {
         if run.cancel.reason().is_none() {
-            for id in graph.start_ready() {
-                let (spec, task) = specs[id].clone();
+            let ready = graph.start_ready();
+            for job in jobs.iter().filter(|job| ready.contains(&job.spec.id)) {
                 let scope = Scope {
                     emit: run.emit.clone(),
                     cancel: run.cancel.clone(),
@@ -85,7 +83,7 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
                     last_reasons: last_reasons.clone(),
                     stopping: run.stopping.clone(),
                 };
-                running.spawn_local(one(spec, task, cx.clone(), scope));
+                running.spawn_local(one(job.clone(), scope));
             }
         }
         let expired = async {
@@ -100,9 +98,9 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
                 let reasons = last_reasons.borrow().clone();
                 let mut failure = (None, Box::new(run_timeout(run, &reasons)));
                 // Why, if that shows; of several tasks that wait the first in the list is the deepest.
-                for task in tasks.iter().filter(|t| reasons.contains_key(t.spec().id)) {
-                    if let Some(cause) = task.cause(&cx).await {
-                        failure = (Some(task.spec().id), under_limit(*cause, &failure.1));
+                for job in jobs.iter().filter(|job| reasons.contains_key(&job.spec.id)) {
+                    if let Some(cause) = job.cause().await {
+                        failure = (Some(job.spec.id.clone()), under_limit(*cause, &failure.1));
                         break;
                     }
                 }
@@ -122,16 +120,16 @@ pub async fn run<C: 'static>(tasks: Vec<Rc<dyn Task<C>>>, cx: Rc<C>, run: &Run) 
                 continue;
             }
         };
-        graph.end(ended.id, matches!(ended.outcome, Outcome::Done | Outcome::AlreadyDone));
-        report.seconds.insert(ended.id.into(), ended.seconds);
-        report.outcomes.insert(ended.id.into(), ended.outcome);
+        graph.end(&ended.id, matches!(ended.outcome, Outcome::Done | Outcome::AlreadyDone));
+        report.seconds.insert(ended.id.clone(), ended.seconds);
+        report.outcomes.insert(ended.id.clone(), ended.outcome);
         if let Some(failure) = ended.failure {
             report.failure.get_or_insert((Some(ended.id), failure));
             run.cancel.cancel(Reason::Sibling);
         }
     }
     for id in graph.never_started() {
-        report.outcomes.insert(id.into(), Outcome::Skipped);
+        report.outcomes.insert(id, Outcome::Skipped);
     }
     match run.cancel.reason() {
         Some(Reason::Interrupted) => report.failure = Some((None, interrupted(Kind::Interrupted))),
@@ -157,7 +155,7 @@ pub fn interrupted(kind: Kind) -> Box<Failure> {
     Box::new(Failure::new(INTERRUPTED, kind, format!("the run was {how}")))
 }
 
-fn run_timeout(run: &Run, reasons: &BTreeMap<&'static str, String>) -> Failure {
+fn run_timeout(run: &Run, reasons: &BTreeMap<String, String>) -> Failure {
     let limit = run.limit.unwrap_or_default().as_secs();
     let mut failure = Failure::new(
         TIMEOUT,
@@ -183,18 +181,18 @@ fn under_limit(cause: Failure, limit: &Failure) -> Box<Failure> {
 struct Scope {
     emit: Emit,
     cancel: Cancel,
-    journal: Rc<RefCell<JournalFile>>,
-    last_reasons: Rc<RefCell<BTreeMap<&'static str, String>>>,
+    journal: Rc<dyn Journal>,
+    last_reasons: Rc<RefCell<BTreeMap<String, String>>>,
     stopping: Rc<dyn Fn() -> bool>,
 }
 
 impl Scope {
     /// Tell a reason when it is a new one.
-    fn reason(&self, id: &'static str, reason: &str) {
+    fn reason(&self, id: &str, reason: &str) {
         if self.last_reasons.borrow().get(id).is_some_and(|r| r == reason) {
             return;
         }
-        self.last_reasons.borrow_mut().insert(id, reason.to_owned());
+        self.last_reasons.borrow_mut().insert(id.to_owned(), reason.to_owned());
         self.emit.send(Event::TaskProgress {
             task: id.into(),
             message: reason.into(),
@@ -205,10 +203,10 @@ impl Scope {
     }
 }
 
-async fn one<C>(spec: Spec, task: Rc<dyn Task<C>>, cx: Rc<C>, scope: Scope) -> Ended {
-    let id = spec.id;
+async fn one(job: Job, scope: Scope) -> Ended {
+    let id = job.spec.id.clone();
     let began = Instant::now();
-    let limit = tokio::time::sleep(spec.timeout);
+    let limit = tokio::time::sleep(job.spec.timeout);
     let cancelled = async {
         scope.cancel.cancelled().await;
         let latest = tokio::time::Instant::now() + GRACE + Duration::from_secs(2);
@@ -220,23 +218,23 @@ async fn one<C>(spec: Spec, task: Rc<dyn Task<C>>, cx: Rc<C>, scope: Scope) -> E
         }
     };
     let result = tokio::select! {
-        result = drive(id, &*task, &cx, &scope) => result,
+        result = drive(&job, &scope) => result,
         () = limit => {
-            let last = scope.last_reasons.borrow().get(id).cloned().unwrap_or_default();
-            let deeper = task.explain_timeout(&cx, &last).await;
-            Err(deeper.unwrap_or_else(|| Box::new(task_timeout(&spec, &last))))
+            let last = scope.last_reasons.borrow().get(&id).cloned().unwrap_or_default();
+            let deeper = job.explain_timeout(&last).await;
+            Err(deeper.unwrap_or_else(|| Box::new(task_timeout(&job.spec, &last))))
         }
         () = cancelled => Err(interrupted(Kind::Interrupted)),
     };
-    scope.last_reasons.borrow_mut().remove(id);
+    scope.last_reasons.borrow_mut().remove(&id);
     let seconds = began.elapsed().as_secs_f64();
     let (outcome, detail, failure) = match result {
         Ok((outcome, detail)) => (outcome, detail, None),
         Err(_) if scope.cancel.reason().is_some() => (Outcome::Cancelled, String::new(), None),
         Err(failure) => (Outcome::Failed, failure.message.clone(), Some(failure)),
     };
-    let written = scope.journal.borrow_mut().finished(id, outcome);
-    scope.emit.send(Event::TaskFinished { task: id.into(), outcome, seconds, detail });
+    let written = scope.journal.finished(&id, outcome);
+    scope.emit.send(Event::TaskFinished { task: id.clone(), outcome, seconds, detail });
     Ended { id, outcome, seconds, failure: failure.or(written.err()) }
 }
 
@@ -254,24 +252,25 @@ fn task_timeout(spec: &Spec, last: &str) -> Failure {
 }
 
 /// Check, run, then wait by checking.
-async fn drive<C>(id: &'static str, task: &dyn Task<C>, cx: &C, scope: &Scope) -> Result<(Outcome, String)> {
-    let reason = match task.check(cx).await? {
+async fn drive(job: &Job, scope: &Scope) -> Result<(Outcome, String)> {
+    let id = &job.spec.id;
+    let reason = match job.check().await? {
         Doneness::Done(detail) => return Ok((Outcome::AlreadyDone, detail)),
         Doneness::Foreign(failure) => return Err(failure),
         Doneness::Pending(reason) => reason,
     };
-    scope.journal.borrow_mut().started(id)?;
-    scope.emit.send(Event::TaskStarted { task: id.into(), reason: reason.clone() });
-    scope.last_reasons.borrow_mut().insert(id, reason);
-    task.run(cx).await?;
+    scope.journal.started(id)?;
+    scope.emit.send(Event::TaskStarted { task: id.clone(), reason: reason.clone() });
+    scope.last_reasons.borrow_mut().insert(id.clone(), reason);
+    job.run().await?;
     loop {
-        match task.check(cx).await? {
+        match job.check().await? {
             Doneness::Done(detail) => return Ok((Outcome::Done, detail)),
             Doneness::Foreign(failure) => return Err(failure),
             Doneness::Pending(reason) => scope.reason(id, &reason),
         }
         tokio::select! {
-            () = task.changed(cx) => {}
+            () = job.changed() => {}
             _ = scope.cancel.cancelled() => return Err(interrupted(Kind::Interrupted)),
         }
     }
@@ -283,7 +282,19 @@ mod tests {
 
     use async_trait::async_trait;
 
+    use super::super::task::Task;
     use super::*;
+
+    struct NoJournal;
+
+    impl Journal for NoJournal {
+        fn started(&self, _: &str) -> Result<()> {
+            Ok(())
+        }
+        fn finished(&self, _: &str, _: Outcome) -> Result<()> {
+            Ok(())
+        }
+    }
 
     /// A task that is done `after` its run was called and the clock has moved on.
     struct Step {
@@ -312,9 +323,6 @@ mod tests {
 
     #[async_trait(?Send)]
     impl Task<RefCell<Vec<&'static str>>> for Step {
-        fn spec(&self) -> Spec {
-            Spec { id: self.id, title: self.id, needs: self.needs.clone(), timeout: self.timeout }
-        }
         async fn check(&self, _: &RefCell<Vec<&'static str>>) -> Result<Doneness> {
             if self.already {
                 return Ok(Doneness::Done("there".into()));
@@ -342,8 +350,6 @@ mod tests {
     }
 
     fn go(steps: Vec<Step>, limit: Option<Duration>) -> (Report, Vec<&'static str>, Vec<String>) {
-        let folder = tempfile::tempdir().expect("temp dir");
-        let journal = JournalFile::open(&folder.path().join("j.json"), "p").expect("fresh");
         let seen: Rc<RefCell<Vec<String>>> = Rc::default();
         let sink = seen.clone();
         let emit = Emit::new(move |event| {
@@ -352,18 +358,22 @@ mod tests {
         let run_ = Run {
             emit,
             cancel: Cancel::default(),
-            journal: Rc::new(RefCell::new(journal)),
+            journal: Rc::new(NoJournal),
             limit,
             stopping: Rc::new(|| false),
         };
         let log = Rc::new(RefCell::new(Vec::new()));
-        let tasks = steps.into_iter().map(|s| Rc::new(s) as Rc<dyn Task<_>>).collect();
+        let job = |step: Step| {
+            let spec = Spec { timeout: step.timeout, ..Spec::new(step.id, step.id, &step.needs, 1) };
+            Job::new(spec, step, &log)
+        };
+        let jobs = steps.into_iter().map(job).collect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
             .build()
             .expect("runtime");
-        let report = tokio::task::LocalSet::new().block_on(&runtime, run(tasks, log.clone(), &run_));
+        let report = tokio::task::LocalSet::new().block_on(&runtime, run(jobs, &run_));
         let order = log.borrow().clone();
         let events = seen.borrow().clone();
         (report, order, events)
@@ -404,7 +414,7 @@ mod tests {
             None,
         );
         assert_eq!(
-            report.failure.as_ref().map(|(task, f)| (*task, f.id)),
+            report.failure.as_ref().map(|(task, f)| (task.as_deref(), f.id)),
             Some((Some("bad"), crate::errors::KUBECTL))
         );
         assert_eq!(report.outcomes["long"], Outcome::Cancelled);
@@ -417,8 +427,8 @@ mod tests {
         let late = Step { timeout: Duration::from_secs(2), ..step("late", &[], 60_000) };
         let (report, ..) = go(vec![late], None);
         let (task, failure) = report.failure.expect("a failure");
-        assert_eq!((task, failure.kind), (Some("late"), Kind::Timeout));
-        assert_eq!(failure.causes, ["last state: not yet"]);
+        assert_eq!((task.as_deref(), failure.kind), (Some("late"), Kind::Timeout));
+        assert_eq!(failure.causes, ["last seen: not yet"]);
 
         let (report, ..) = go(vec![step("late", &[], 60_000)], Some(Duration::from_secs(3)));
         let (_, failure) = report.failure.expect("a failure");
@@ -434,7 +444,10 @@ mod tests {
             Some(Duration::from_secs(3)),
         );
         let (task, failure) = report.failure.expect("a failure");
-        assert_eq!((task, failure.id, failure.kind), (Some("first"), crate::errors::KUBECTL, Kind::Timeout));
-        assert_eq!(failure.causes, ["the time limit of 3 s for the run expired"]);
+        assert_eq!(
+            (task.as_deref(), failure.id, failure.kind),
+            (Some("first"), crate::errors::KUBECTL, Kind::Timeout)
+        );
+        assert_eq!(failure.causes, ["the run's limit of 3 s passed"]);
     }
 }

@@ -63,7 +63,7 @@ impl Kubectl {
         cmd.timeout(if request.follow { FOLLOW } else { READ })
     }
 
-    /// A log, whole. Without patience: a log that cannot be had now is told, not waited for.
+    /// A log, whole. Without waiter: a log that cannot be had now is told, not waited for.
     ///
     /// # Errors
     /// When there is none.

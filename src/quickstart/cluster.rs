@@ -8,12 +8,12 @@ use async_trait::async_trait;
 
 use super::nodes;
 use crate::cluster::connection::{connect, follow};
+use crate::cluster::journal::{JournalFile, ProfileState};
 use crate::cluster::session::{Cx, Machine, Start};
 use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, wait};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
-use crate::engine::journal::{Journal, JournalFile};
-use crate::engine::task::{Doneness, Spec, Task};
-use crate::event::{Event, Unit};
+use crate::engine::task::{Doneness, Task, Timeout};
+use crate::event::{self, Unit};
 use crate::exec::Cmd;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
@@ -52,22 +52,18 @@ pub struct Cluster {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Cluster {
-    fn spec(&self) -> Spec {
-        super::spec("cluster", "minikube cluster", &["preflight"], 40)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         // What preflight saw holds until this run's own `minikube start` began.
         let untouched = matches!(*cx.start.borrow(), Start::Idle);
         if untouched && matches!(cx.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
         }
-        let cut_off = |j: &Journal| j.start_unfinished || j.never_whole && cx.profile_is_ours.get();
-        if cut_off(&cx.journal.borrow().journal) && !cx.starting() {
+        let cut_off = |j: &ProfileState| j.start_unfinished || j.never_whole && cx.profile_is_ours.get();
+        if cut_off(&cx.journal.borrow().state) && !cx.starting() {
             return Ok(Doneness::Pending("an earlier `minikube start` was interrupted".into()));
         }
         // Preflight has just talked to it: no need to ask again.
-        let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().journal.cluster_uid.is_some();
+        let known = *cx.machine.borrow() == Machine::Api && cx.journal.borrow().state.cluster_uid.is_some();
         match if known { Ok(()) } else { self.connect(cx, untouched).await? } {
             Ok(()) => {
                 if !known {
@@ -119,7 +115,7 @@ impl Task<Cx> for Cluster {
             }
             _ => {}
         }
-        if exists && cx.profile_is_ours.get() && cx.journal.borrow().journal.never_whole {
+        if exists && cx.profile_is_ours.get() && cx.journal.borrow().state.never_whole {
             if mend(cx).await? {
                 return Ok(());
             }
@@ -131,7 +127,7 @@ impl Task<Cx> for Cluster {
             let given = flag_value(&options.extra, "uuid");
             options.token = profile_owner::intend(cx, given)?;
         }
-        let was_whole = exists && !cx.journal.borrow().journal.start_unfinished;
+        let was_whole = exists && !cx.journal.borrow().state.start_unfinished;
         if was_whole && matches!(state, Some(State::Partial)) {
             if self.lost.get() || api_server::is_lost(&cx.minikube).await? {
                 write_server_anew(cx).await?;
@@ -148,8 +144,8 @@ impl Task<Cx> for Cluster {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, last: &str) -> Option<Box<Failure>> {
-        Some(Box::new(explain::minikube::stalled(last, cx.profile())))
+    async fn explain_timeout(&self, cx: &Cx, timeout: Timeout<'_>) -> Option<Box<Failure>> {
+        Some(Box::new(explain::minikube::stalled(timeout.last, cx.profile())))
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -187,7 +183,7 @@ async fn write_server_anew(cx: &Cx) -> Result<()> {
             "the node of {} has lost the file that starts its API server; kubeadm restores it",
             cx.profile()
         );
-        cx.emit.warn(Some("cluster"), message);
+        cx.emit.warn(message);
     }
     api_server::write_anew(&cx.minikube, cx.profile(), ours).await
 }
@@ -195,7 +191,7 @@ async fn write_server_anew(cx: &Cx) -> Result<()> {
 /// Delete what an earlier start of ours, cut off in the middle, has left.
 async fn discard(cx: &Cx) -> Result<()> {
     let message = format!("an earlier start of {} was interrupted; it is created again", cx.profile());
-    cx.emit.warn(Some("cluster"), message);
+    cx.emit.warn(message);
     cx.minikube.delete().await.map(drop)
 }
 
@@ -210,7 +206,7 @@ async fn mend(cx: &Cx) -> Result<bool> {
     if let Err(failure) = cx.start_result() {
         let hopeless = failure.causes.iter().any(|c| crate::words::KUBEADM_INIT.said(c));
         // Once its API server has answered, or while kstrim was not running, somebody may have created things in it.
-        let untouched = cx.journal.borrow().journal.cluster_uid.is_none() && profile_owner::is_made(cx);
+        let untouched = cx.journal.borrow().state.cluster_uid.is_none() && profile_owner::is_made(cx);
         return match hopeless {
             true if untouched || cx.recreate.get() => Ok(false),
             true => {
@@ -290,24 +286,19 @@ async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
     let (start, journal, minikube) = (cx.start.clone(), cx.journal.clone(), cx.minikube.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.clone());
     let profile = cx.profile().to_owned();
-    tokio::task::spawn_local(async move {
+    let following = async move {
         let result = follow(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
                 if useful && step >= STEP_NODE_UP {
                     machine.send_if_modified(|m| (*m < Machine::Up).then(|| *m = Machine::Up).is_some());
                 }
-                let (done, total) = (Some(step), Some(total));
-                let unit = Some(Unit::Items);
-                emit.send(Event::TaskProgress { task: "cluster".into(), message, done, total, unit });
+                emit.progress(message, Some((step, total, Unit::Items)));
             }
-            StartEvent::Download { artifact, progress } => emit.send(Event::TaskProgress {
-                task: "cluster".into(),
-                message: format!("downloading {artifact}"),
-                done: Some((progress * 100.0) as u64),
-                total: Some(100),
-                unit: Some(Unit::Items),
-            }),
-            StartEvent::Warning(message) => emit.warn(Some("cluster"), message),
+            StartEvent::Download { artifact, progress } => {
+                let percent = (progress * 100.0) as u64;
+                emit.progress(format!("downloading {artifact}"), Some((percent, 100, Unit::Items)));
+            }
+            StartEvent::Warning(message) => emit.warn(message),
             StartEvent::Error(_) => {}
         })
         .await;
@@ -315,7 +306,8 @@ async fn begin(cx: &Cx, cmd: Cmd, useful: bool) -> Result<()> {
         let result = result.and_then(|()| unfinished(&journal, false));
         let result = if useful { result.and_then(|()| whole_now(&journal)) } else { result };
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
-    });
+    };
+    tokio::task::spawn_local(event::in_task("cluster", following));
     Ok(())
 }
 
@@ -371,16 +363,16 @@ async fn answers(cx: &Cx) -> Result<()> {
 /// although the API server may answer.
 fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
-    journal.journal.start_unfinished = yes;
+    journal.state.start_unfinished = yes;
     journal.save()
 }
 
 /// Write down that the profile has seen a good end of its start.
 fn whole_now(journal: &RefCell<JournalFile>) -> Result<()> {
     let mut journal = journal.borrow_mut();
-    if !journal.journal.never_whole {
+    if !journal.state.never_whole {
         return Ok(());
     }
-    journal.journal.never_whole = false;
+    journal.state.never_whole = false;
     journal.save()
 }

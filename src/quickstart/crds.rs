@@ -12,7 +12,7 @@ use crate::cluster::definitions::list;
 use crate::cluster::installation::name;
 use crate::cluster::session::Cx;
 use crate::cluster::{ownership, refusals};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::object::{list as list_of, text};
@@ -26,11 +26,6 @@ pub struct Crds {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Crds {
-    fn spec(&self) -> Spec {
-        // The namespace's Lease and the installation's id come first.
-        super::spec("crds", "Custom resource definitions", &["namespace"], 5)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let install = sources::install(cx).await?;
         ownership::installation_to_create(cx).await?;
@@ -79,7 +74,7 @@ impl Task<Cx> for Crds {
         let install = sources::install(cx).await?;
         // An apply over a definition that is going away exits 0 and is lost with it (recording 02).
         while let Some(going) = list(cx).await?.iter().find(|c| terminating(c, &install.phases.crds)) {
-            cx.progress("crds", format!("an earlier {} is still being deleted", name(going)), None);
+            cx.emit.progress(format!("an earlier {} is still being deleted", name(going)), None);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         // With --adopt somebody else's stay as they are; only what is missing is added.
@@ -100,14 +95,10 @@ impl Task<Cx> for Crds {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let install = sources::install(cx).await.ok()?;
         let going = list(cx).await.ok()?.into_iter().filter(|c| terminating(c, &install.phases.crds));
         crate::cluster::finalizers::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)))
-    }
-
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.explain_timeout(cx, "").await
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

@@ -3,7 +3,6 @@
 //! Reads only.
 
 use std::cell::OnceCell;
-use std::rc::Rc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -15,7 +14,7 @@ use crate::cluster::connection;
 use crate::cluster::installation;
 use crate::cluster::session::{Cx, Machine};
 use crate::cluster::{operators, ownership, refusals};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::Deployment;
@@ -68,10 +67,6 @@ pub struct Preflight {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Preflight {
-    fn spec(&self) -> Spec {
-        super::spec("preflight", "Preflight", &[], 5)
-    }
-
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
@@ -188,9 +183,7 @@ async fn strimzi(cx: &Cx) -> Result<()> {
     let elsewhere: Vec<String> =
         theirs.map(|o| text(o, "/metadata/namespace")).filter(|n| n != cx.namespace()).collect();
     for namespace in &elsewhere {
-        cx.emit.warn(
-            Some("preflight"),
-            format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
+        cx.emit.warn(format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
         );
     }
     if cx.settings.adopt && serves(cx, operators.iter().filter(|o| !cx.owns(o))).await {
@@ -240,53 +233,4 @@ async fn has_volumes(cx: &Cx) -> bool {
     );
     let found = cx.kubectl.find(&path).await.ok().flatten();
     found.is_some_and(|list| list["items"].as_array().is_some_and(|items| !items.is_empty()))
-}
-
-/// A task with other needs.
-pub struct Rewired {
-    inner: Rc<dyn Task<Cx>>,
-}
-
-impl Rewired {
-    /// `inner` without the tasks that only minikube needs.
-    pub fn around(inner: Rc<dyn Task<Cx>>) -> Rc<dyn Task<Cx>> {
-        Rc::new(Self { inner })
-    }
-}
-
-#[async_trait(?Send)]
-impl Task<Cx> for Rewired {
-    fn spec(&self) -> Spec {
-        let mut spec = self.inner.spec();
-        for need in &mut spec.needs {
-            if matches!(*need, "cluster" | "images") {
-                *need = "preflight";
-            }
-        }
-        spec
-    }
-
-    async fn check(&self, cx: &Cx) -> Result<Doneness> {
-        self.inner.check(cx).await
-    }
-
-    async fn run(&self, cx: &Cx) -> Result<()> {
-        self.inner.run(cx).await
-    }
-
-    async fn changed(&self, cx: &Cx) {
-        self.inner.changed(cx).await;
-    }
-
-    async fn explain_timeout(&self, cx: &Cx, last: &str) -> Option<Box<Failure>> {
-        self.inner.explain_timeout(cx, last).await
-    }
-
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.inner.cause(cx).await
-    }
-
-    async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
-        self.inner.describe(cx).await
-    }
 }

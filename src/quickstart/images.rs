@@ -16,8 +16,8 @@ use futures_util::stream::FuturesUnordered;
 use super::{nodes, sources, unbundle};
 use crate::bundle;
 use crate::cluster::session::{Cx, Machine};
-use crate::engine::task::{Doneness, Spec, Task};
-use crate::event::{Event, Unit};
+use crate::engine::task::{Doneness, Task};
+use crate::event::Unit;
 use crate::explain::pulls;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::Node;
@@ -42,10 +42,6 @@ pub struct Images {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Images {
-    fn spec(&self) -> Spec {
-        super::spec("images", "Images", &["preflight"], 40)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         if self.done.get() {
             let left = self.left.borrow().join(", ");
@@ -87,13 +83,13 @@ impl Task<Cx> for Images {
         };
         if archives.is_empty() {
             cx.machine_reaches(Machine::Api).await;
-            nodes::joined(cx, "images").await?;
+            nodes::joined(cx).await?;
             *self.left.borrow_mut() = pull(cx).await?;
         } else {
             cx.machine_reaches(Machine::Up).await;
-            nodes::joined(cx, "images").await?;
+            nodes::joined(cx).await?;
             if !all_kept(cx).await? {
-                load(cx, "images", &archives).await?;
+                load(cx, &archives).await?;
                 self.loaded.set(Some(archives.len()));
                 *self.left.borrow_mut() = lacking(cx).await?;
             }
@@ -148,14 +144,14 @@ pub fn name(archive: &Path) -> String {
     archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Load archives, each with its name for people, and tell so under `task`.
+/// Load archives, each with its name for people.
 ///
 /// # Errors
 /// [`LOAD`].
-pub async fn load(cx: &Cx, task: &str, archives: &[(String, PathBuf)]) -> Result<()> {
+pub async fn load(cx: &Cx, archives: &[(String, PathBuf)]) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
-        cx.progress(task, format!("loading {name}"), Some(of));
+        cx.emit.progress(format!("loading {name}"), Some(of));
         load_one(cx, archive).await?;
     }
     Ok(())
@@ -210,7 +206,7 @@ async fn lacking(cx: &Cx) -> Result<Vec<String>> {
     if !lacking.is_empty() {
         let message =
             format!("no image archive contains {}; the kubelet will try to pull it", lacking.join(", "));
-        cx.emit.warn(Some("images"), message);
+        cx.emit.warn(message);
     }
     Ok(lacking)
 }
@@ -221,7 +217,7 @@ async fn pull(cx: &Cx) -> Result<Vec<String>> {
     let images = &install.images;
     let names = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let total = images.len() as u64;
-    cx.progress("images", format!("pulling {names}"), Some((0, total, Unit::Items)));
+    cx.emit.progress(format!("pulling {names}"), Some((0, total, Unit::Items)));
     let mut pulling: FuturesUnordered<_> =
         images.iter().map(|image| async move { (image, pull_one(cx, image).await) }).collect();
     let (mut left, mut done) = (Vec::new(), 0);
@@ -230,15 +226,12 @@ async fn pull(cx: &Cx) -> Result<Vec<String>> {
         match pulled {
             Ok(took) => {
                 let message = format!("pulled {image} in {:.0} s", took.as_secs_f64());
-                cx.progress("images", message, Some((done, total, Unit::Items)));
+                cx.emit.progress(message, Some((done, total, Unit::Items)));
             }
             Err(why) => {
-                let message = format!(
-                    "{image} could not be pulled in advance{why}; the kubelet will try \
-                     again"
-                );
-                let id = Some(pulls::id(&why).to_string());
-                cx.emit.send(Event::Warning { task: Some("images".into()), id, message });
+                let message =
+                    format!("{image} could not be pulled in advance{why}; the kubelet will try again");
+                cx.emit.warn_of(pulls::id(&why), message);
                 left.push(image.to_string());
             }
         }

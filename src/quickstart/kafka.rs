@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{component as beside, nodes};
+use super::{components as beside, nodes};
 use crate::catalogue::Mode;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::component;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
@@ -46,24 +46,17 @@ const KINDS: [ObservedKind; 8] = [
 
 /// The task.
 pub struct Kafka {
-    needs: Vec<&'static str>,
-    patience: Patience,
+    waiter: Waiter,
 }
 
-impl Kafka {
-    /// `archives`: images come from archives and have to be in the cluster first.
-    pub fn new(archives: bool) -> Self {
-        let needs = if archives { vec!["namespace", "crds", "images"] } else { vec!["namespace", "crds"] };
-        Self { needs, patience: Patience::new(Scope::Kafka, "Kafka cannot start") }
+impl Default for Kafka {
+    fn default() -> Self {
+        Self { waiter: Waiter::new(Scope::Kafka, "Kafka cannot start") }
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Kafka {
-    fn spec(&self) -> Spec {
-        super::spec("kafka", "Kafka brokers", &self.needs, 15)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let wanted = wanted_over(cx, &snapshot)?;
@@ -111,7 +104,7 @@ impl Task<Cx> for Kafka {
         {
             return Ok(Doneness::Pending("its settings must be applied".into()));
         }
-        Ok(match self.patience.look(cx, &snapshot, ready::brokers).await? {
+        Ok(match self.waiter.look(cx, &snapshot, ready::brokers).await? {
             Doneness::Done(_) => Doneness::Done(format!("Kafka {} is running", cx.choice.kafka)),
             other => other,
         })
@@ -133,34 +126,26 @@ impl Task<Cx> for Kafka {
             if component::bring(json, &names, &input).is_none() {
                 return Ok(());
             }
-            self.patience.changed_now();
+            self.waiter.changed_now();
             beside::rules(cx).await?;
             beside::give(cx, |now| component::bring(now, &names, &input)).await?;
-            self.patience.changed_now();
+            self.waiter.changed_now();
             return Ok(());
         }
-        nodes::joined(cx, "kafka").await?;
+        nodes::joined(cx).await?;
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         if let Some(live) = &live {
             tell_changes(cx, &snapshot, live, &wanted);
         }
-        self.patience.changed_now();
+        self.waiter.changed_now();
         beside::rules(cx).await?;
         apply(cx, wanted, live.as_ref().map(|k| k.0.json()), kept).await?;
-        self.patience.changed_now();
+        self.waiter.changed_now();
         Ok(())
     }
 
-    async fn changed(&self, cx: &Cx) {
-        super::store_or_second(cx).await;
-    }
-
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out(cx, self.spec().timeout))
-    }
-
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -281,7 +266,7 @@ fn tell_changes(cx: &Cx, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Ob
         cx.cluster(),
         changed.join(", ")
     );
-    cx.emit.warn(Some("kafka"), message);
+    cx.emit.warn(message);
 }
 
 /// The fields of `wanted` that `live` has otherwise.
@@ -328,10 +313,10 @@ async fn settled_volumes(cx: &Cx) -> Snapshot {
             return snapshot;
         }
         if !told {
-            cx.progress("kafka", format!("the volume claim {going} is still being deleted"), None);
+            cx.emit.progress(format!("the volume claim {going} is still being deleted"), None);
             told = true;
         }
-        super::store_or_second(cx).await;
+        cx.changed_or_second().await;
     }
 }
 
@@ -394,8 +379,7 @@ async fn apply(cx: &Cx, mut wanted: Vec<Object>, live: Option<&Value>, kept: Opt
         cx.apply(&wanted, false).await.map_err(refused)?;
         return Ok(());
     };
-    cx.emit
-        .warn(Some("kafka"), format!("volumes of an earlier cluster exist; it gets their cluster id {id}"));
+    cx.emit.warn(format!("volumes of an earlier cluster exist; it gets their cluster id {id}"));
     let mut paused = wanted.clone();
     for object in paused.iter_mut().filter(|o| o.kind() == "Kafka") {
         object.set(&["metadata", "annotations", PAUSE], "true");

@@ -12,7 +12,7 @@
 //! itself.
 
 pub mod cluster;
-pub mod component;
+pub mod components;
 pub mod crds;
 pub mod existing_cluster;
 pub mod images;
@@ -31,71 +31,47 @@ pub mod sources;
 pub mod topic;
 pub mod unbundle;
 
-use std::rc::Rc;
-use std::time::Duration;
-
 use crate::cluster::session::Cx;
+use crate::component;
 use crate::config::Settings;
-use crate::engine::task::{Spec, Task};
+use crate::engine::task::{Plan, Spec};
 
 /// Everything `up` does, in the order it is listed to people.
-pub fn tasks(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
-    if settings.target.context.is_some() {
-        return elsewhere(settings);
-    }
+pub fn plan(settings: &Settings) -> Plan<Cx> {
+    // A cluster that exists is checked, not started, and pulls its images itself.
+    let exists = settings.target.context.is_some();
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
-    let tasks: Vec<Rc<dyn Task<Cx>>> = vec![
-        Rc::new(preflight::Preflight::default()),
-        Rc::<cluster::Cluster>::default(),
-        Rc::new(images::Images::default()),
-        Rc::new(namespace::Namespace::default()),
-        Rc::new(crds::Crds::default()),
-        Rc::new(operator::Operator::new(archives)),
-        Rc::new(kafka::Kafka::new(archives)),
-        Rc::new(topic::Topic::default()),
-        Rc::new(smoke::Smoke::default()),
-    ];
-    tasks.into_iter().chain(last(settings)).collect()
-}
-
-/// What stands beside Kafka, and the wait for all of it.
-fn last(settings: &Settings) -> impl Iterator<Item = Rc<dyn Task<Cx>>> {
-    let beside = settings.with.iter().map(|name| {
-        let task: Rc<dyn Task<Cx>> = Rc::new(component::Beside::new(*name, &["kafka"]));
-        task
-    });
-    let ready: Rc<dyn Task<Cx>> = Rc::new(ready::Ready::after(&settings.with));
-    let proof = (!settings.with.is_empty()).then(|| {
-        let task: Rc<dyn Task<Cx>> = Rc::new(proof::Proof::new(&settings.with));
-        task
-    });
-    beside.chain(proof).chain(std::iter::once(ready))
-}
-
-/// The same on somebody's own cluster: no `cluster`, no `images`, another `preflight`.
-fn elsewhere(settings: &Settings) -> Vec<Rc<dyn Task<Cx>>> {
-    let rest: Vec<Rc<dyn Task<Cx>>> = vec![
-        Rc::new(namespace::Namespace::default()),
-        Rc::new(crds::Crds::default()),
-        Rc::new(operator::Operator::new(false)),
-        Rc::new(kafka::Kafka::new(false)),
-        Rc::new(topic::Topic::default()),
-        Rc::new(smoke::Smoke::default()),
-    ];
-    let rest = rest.into_iter().chain(last(settings));
-    let preflight: Rc<dyn Task<Cx>> = Rc::new(existing_cluster::Preflight::default());
-    std::iter::once(preflight).chain(rest.map(existing_cluster::Rewired::around)).collect()
-}
-
-fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {
-    Spec { id, title, needs: needs.to_vec(), timeout: Duration::from_secs(60 * minutes) }
-}
-
-/// Ends when the cluster changed, at the latest after a second: some causes are a matter of time.
-pub(crate) async fn store_or_second(cx: &Cx) {
-    let version = cx.store.version();
-    tokio::select! {
-        _ = cx.store.newer_than(version) => {}
-        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    let mut plan = Plan::default();
+    if exists {
+        plan.add(Spec::new("preflight", "Preflight", &[], 5), existing_cluster::Preflight::default());
+    } else {
+        // Programs that have to be obtained may take long.
+        plan.add(Spec::new("preflight", "Preflight", &[], 30), preflight::Preflight::default());
+        plan.add(Spec::new("cluster", "minikube cluster", &["preflight"], 40), cluster::Cluster::default());
+        plan.add(Spec::new("images", "Images", &["preflight"], 40), images::Images::default());
     }
+    let running = if exists { "preflight" } else { "cluster" };
+    plan.add(Spec::new("namespace", "Namespace", &[running], 3), namespace::Namespace::default());
+    plan.add(Spec::new("crds", "Custom resource definitions", &["namespace"], 5), crds::Crds::default());
+    let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &["namespace", "crds"] };
+    plan.add(Spec::new("operator", "Strimzi operator", needs, 10), operator::Operator::default());
+    plan.add(Spec::new("kafka", "Kafka brokers", needs, 15), kafka::Kafka::default());
+    plan.add(Spec::new("topic", "Topic", &["kafka"], 3), topic::Topic::default());
+    plan.add(Spec::new("smoke", "Smoke test", &["topic"], 3), smoke::Smoke::default());
+    for name in &settings.with {
+        let title = component::of(*name).title;
+        plan.add(Spec::new(name.as_str(), title, &["kafka"], 10), components::ComponentTask::new(*name));
+    }
+    let mut ready = vec!["operator", "smoke"];
+    if !settings.with.is_empty() {
+        let mut needs = vec!["smoke"];
+        needs.extend(settings.with.iter().map(|name| name.as_str()));
+        plan.add(
+            Spec::new("proof", "Smoke test of components", &needs, 4),
+            proof::Proof::new(&settings.with),
+        );
+        ready.push("proof");
+    }
+    plan.add(Spec::new("ready", "Everything ready", &ready, 10), ready::Ready::default());
+    plan
 }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use crate::cluster::change;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Timeout};
 use crate::explain::Scope;
 use crate::explain::ready::Readiness;
 use crate::failure::{Failure, Result};
@@ -17,21 +17,17 @@ use crate::manifest::render;
 
 /// The task.
 pub struct Namespace {
-    patience: Patience,
+    waiter: Waiter,
 }
 
 impl Default for Namespace {
     fn default() -> Self {
-        Self { patience: Patience::new(Scope::Teardown, "the earlier namespace is not deleted") }
+        Self { waiter: Waiter::new(Scope::Teardown, "the earlier namespace is not deleted") }
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Namespace {
-    fn spec(&self) -> Spec {
-        super::spec("namespace", "Namespace", &["cluster"], 3)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&[ObservedKind::Namespace]).await;
         let name = cx.namespace();
@@ -43,7 +39,7 @@ impl Task<Cx> for Namespace {
             // What may block its deletion.
             let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Pod]).await;
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
-            self.patience
+            self.waiter
                 .look(cx, &snapshot, |_, verdict| match &verdict.terminal {
                     Some(finding) => Readiness::Failed(Box::new(finding.clone())),
                     None => Readiness::Progressing { why: String::new() },
@@ -108,13 +104,13 @@ impl Task<Cx> for Namespace {
         cx.store.newer_than(cx.store.version()).await;
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn explain_timeout(&self, cx: &Cx, _: Timeout<'_>) -> Option<Box<Failure>> {
         let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
         crate::cluster::finalizers::explain(cx, [("Namespace", left)])
     }
 
     async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(cx)
+        self.waiter.cause(cx)
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

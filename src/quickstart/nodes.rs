@@ -56,17 +56,14 @@ pub async fn stopped(cx: &Cx) -> Result<Option<String>> {
 ///
 /// # Errors
 /// That of `minikube start`.
-pub async fn joined(cx: &Cx, task: &str) -> Result<()> {
+pub async fn joined(cx: &Cx) -> Result<()> {
     let wanted = count(cx);
     while wanted > 1 && cx.starting() {
         let snapshot = cx.synced(&[ObservedKind::Node]).await;
         let ready = snapshot.nodes().filter(|node| node.ready()).count();
-        cx.progress(
-            task,
-            format!("waiting for minikube to add the nodes: {ready} of {wanted} are ready"),
-            None,
-        );
-        super::store_or_second(cx).await;
+        cx.emit
+            .progress(format!("waiting for minikube to add the nodes: {ready} of {wanted} are ready"), None);
+        cx.changed_or_second().await;
     }
     if wanted > 1 { cx.start_result() } else { Ok(()) }
 }

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::sources;
 use crate::cluster::session::{Cx, Install};
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::cluster::{operators, ownership, refusals, remote_operator};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
@@ -22,15 +22,12 @@ const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, O
 
 /// The task.
 pub struct Operator {
-    needs: Vec<&'static str>,
-    patience: Patience,
+    waiter: Waiter,
 }
 
-impl Operator {
-    /// `archives`: images come from archives and have to be in the cluster first.
-    pub fn new(archives: bool) -> Self {
-        let needs = if archives { vec!["namespace", "crds", "images"] } else { vec!["namespace", "crds"] };
-        Self { needs, patience: Patience::new(Scope::Operator, "the operator cannot start") }
+impl Default for Operator {
+    fn default() -> Self {
+        Self { waiter: Waiter::new(Scope::Operator, "the operator cannot start") }
     }
 }
 
@@ -50,7 +47,7 @@ impl Operator {
                 refusals::up(cx),
             )));
         }
-        Ok(match self.patience.look(cx, snapshot, ready::operator).await? {
+        Ok(match self.waiter.look(cx, snapshot, ready::operator).await? {
             Doneness::Done(_) => Doneness::Done(format!("{what} is used")),
             other => other,
         })
@@ -65,10 +62,6 @@ fn here<'a>(cx: &Cx, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Operator {
-    fn spec(&self) -> Spec {
-        super::spec("operator", "Strimzi operator", &self.needs, 10)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let install = sources::install(cx).await?;
         let snapshot = cx.synced(&KINDS).await;
@@ -97,7 +90,7 @@ impl Task<Cx> for Operator {
                 ownership::release(json).unwrap_or("of an unknown release")
             )));
         }
-        Ok(match self.patience.look(cx, &snapshot, ready::operator).await? {
+        Ok(match self.waiter.look(cx, &snapshot, ready::operator).await? {
             Doneness::Done(_) => {
                 operators::look(cx).await;
                 Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version))
@@ -129,16 +122,8 @@ impl Task<Cx> for Operator {
         ownership::apply_install(cx, &objects, "apply the operator").await
     }
 
-    async fn changed(&self, cx: &Cx) {
-        super::store_or_second(cx).await;
-    }
-
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out(cx, self.spec().timeout))
-    }
-
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

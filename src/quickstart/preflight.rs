@@ -8,7 +8,7 @@ use crate::checks::{self, Ground, Group};
 use crate::cluster::installation;
 use crate::cluster::session::{Cx, Machine};
 use crate::cluster::{operators, ownership, profile_owner};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::Result;
 use crate::tool::minikube_output::Listed;
 use async_trait::async_trait;
@@ -23,11 +23,6 @@ pub struct Preflight {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Preflight {
-    fn spec(&self) -> Spec {
-        // Every question has a limit of its own; programs that have to be obtained may take long.
-        super::spec("preflight", "Preflight", &[], 30)
-    }
-
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         Ok(match (self.passed.get(), self.wanting.get()) {
             (Some(what), _) => Doneness::Done(what.clone()),
@@ -40,7 +35,7 @@ impl Task<Cx> for Preflight {
         cx.journal.borrow().refuse_newer()?;
         let ground = Ground::of(cx);
         // Without a kubeconfig of ours there is no cluster of ours to ask.
-        let ask = cx.journal.borrow().journal.cluster_uid.is_some();
+        let ask = cx.journal.borrow().state.cluster_uid.is_some();
         let found = programs::settle(cx, ask).await?;
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
@@ -63,13 +58,13 @@ impl Task<Cx> for Preflight {
             ground.ours.set(Some(cx.profile_is_ours.get()));
             refuse(cx, &ground, &[Group::Profile]).await?;
         } else {
-            profile_owner::forget(&mut cx.journal.borrow_mut().journal);
+            profile_owner::forget(&mut cx.journal.borrow_mut().state);
             cx.profile_is_ours.set(false);
         }
         refuse(cx, &ground, &[Group::Versions]).await?;
         let choice = ground.resolved().await?;
         for warning in choice.warnings {
-            cx.emit.warn(Some("preflight"), warning);
+            cx.emit.warn(warning);
         }
         let _ = cx.kubernetes.set(choice.kubernetes);
         let _ = cx.listed.set(listed);
@@ -105,7 +100,7 @@ async fn refuse(cx: &Cx, ground: &Ground, groups: &[Group]) -> Result<()> {
     for group in groups {
         checks::refuse(ground, *group, |warning| {
             let hint = warning.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
-            cx.emit.warn(Some("preflight"), format!("{warning}{hint}"));
+            cx.emit.warn(format!("{warning}{hint}"));
         })
         .await?;
     }

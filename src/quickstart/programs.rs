@@ -52,7 +52,7 @@ impl Found {
         if let Err(e) = self.used.write(&file) {
             let message =
                 format!("{} cannot be written: other verbs may use other programs: {e}", file.display());
-            cx.emit.warn(Some("preflight"), message);
+            cx.emit.warn(message);
         }
     }
 }
@@ -192,7 +192,7 @@ async fn settle_kubectl(cx: &Cx, there: bool, found: &mut Found) -> Result<()> {
                     "kubectl {} is more than one minor version older than Kubernetes {kubernetes}: not supported by Kubernetes, though it may work [KS-KUBECTL-SKEW]",
                     found.kubectl
                 );
-                cx.emit.warn(Some("preflight"), message);
+                cx.emit.warn(message);
                 return Ok(());
             }
             Ok(()) => too_old(Tool::Kubectl, &found.kubectl, &kubernetes),
@@ -292,7 +292,7 @@ async fn obtain(
         None => store.source.shown(&toolbox.url(tool, &version)),
     };
     let what = format!("installing {tool} {version}");
-    cx.progress("preflight", format!("{what} from {from}"), None);
+    cx.emit.progress(format!("{what} from {from}"), None);
     let (room, wanted) = (toolbox.clone(), version.clone());
     let digests = cx.settings.tool_digests.as_deref().map_or(Ok(Digests::default()), Digests::read)?;
     let fetching = Fetching::begin(move |progress| match &bundle {
@@ -301,11 +301,11 @@ async fn obtain(
     });
     let told = |progress: Progress| {
         let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
-        cx.progress("preflight", what.clone(), of);
+        cx.emit.progress(what.clone(), of);
     };
     let path = fetching.finish(told).await?;
     let message = format!("{why}; kstrim installed its own {tool} {version} from {from}: {}", path.display());
-    cx.emit.warn(Some("preflight"), message);
+    cx.emit.warn(message);
     Ok(Own { path, version, there: true })
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::cluster::session::Cx;
 use crate::cluster::wait::expect;
 use crate::component::{Component, TABLE, of};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::event::{ComponentReport, Event};
 use crate::explain::{Answers, Judge, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -200,12 +200,6 @@ impl Proof {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Proof {
-    fn spec(&self) -> Spec {
-        let mut needs = vec!["smoke"];
-        needs.extend(self.names.iter().map(|name| name.as_str()));
-        super::spec("proof", "Smoke test of components", &needs, 4)
-    }
-
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
@@ -214,7 +208,7 @@ impl Task<Cx> for Proof {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let run_id = cx.journal.borrow().journal.run_id.clone();
+        let run_id = cx.journal.borrow().state.run_id.clone();
         let (reports, failure) = all(cx, &self.names, &run_id, LIMIT).await;
         for report in &reports {
             cx.emit.send(Event::ComponentSmoke(report.clone()));

@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::component;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::errors::RESOURCE_PAUSED;
-use crate::event::Event;
 use crate::explain::ready::{self, Readiness};
 use crate::explain::{Scene, Scope, Verdict};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::kube::pod::Pod;
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::names::ComponentName;
@@ -23,29 +22,18 @@ type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 
 /// The task.
 pub struct Ready {
-    needs: Vec<&'static str>,
-    patience: Patience,
+    waiter: Waiter,
     /// Whether it was told that the topic is left alone.
     told: Cell<bool>,
     /// Of what stands beside the Kafka, whether or not this run was asked for it.
-    beside: Vec<(ComponentName, Patience)>,
+    beside: Vec<(ComponentName, Waiter)>,
 }
 
-impl Ready {
-    /// When these components have proven themselves, too.
-    pub fn after(components: &[ComponentName]) -> Self {
-        let mut needs = vec!["operator", "smoke"];
-        if !components.is_empty() {
-            needs.push("proof");
-        }
+impl Default for Ready {
+    fn default() -> Self {
         let what = "the cluster did not become ready";
-        let beside = component::TABLE.iter().map(|c| (c.name, Patience::new(Scope::Component(c.pods), what)));
-        Self {
-            needs,
-            patience: Patience::new(Scope::Topic, what),
-            told: Cell::default(),
-            beside: beside.collect(),
-        }
+        let beside = component::TABLE.iter().map(|c| (c.name, Waiter::new(Scope::Component(c.pods), what)));
+        Self { waiter: Waiter::new(Scope::Topic, what), told: Cell::default(), beside: beside.collect() }
     }
 }
 
@@ -63,8 +51,7 @@ impl Ready {
                  KafkaTopic, the topic operator does not reconcile it",
                 topic.topic()
             );
-            let id = Some(RESOURCE_PAUSED.to_string());
-            cx.emit.send(Event::Warning { task: Some("ready".to_owned()), id, message });
+            cx.emit.warn_of(RESOURCE_PAUSED, message);
         }
         true
     }
@@ -72,10 +59,6 @@ impl Ready {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Ready {
-    fn spec(&self) -> Spec {
-        super::spec("ready", "Everything ready", &self.needs, 10)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         cx.start_result()?;
         let snapshot = cx
@@ -95,17 +78,17 @@ impl Task<Cx> for Ready {
             looks.push(ready::topic);
         }
         for look in looks {
-            if let Doneness::Pending(why) = self.patience.look(cx, &snapshot, look).await? {
+            if let Doneness::Pending(why) = self.waiter.look(cx, &snapshot, look).await? {
                 return Ok(Doneness::Pending(why));
             }
         }
         for name in super::proof::installed(cx).await {
-            let Some((_, patience)) = self.beside.iter().find(|(of, _)| *of == name) else { continue };
+            let Some((_, waiter)) = self.beside.iter().find(|(of, _)| *of == name) else { continue };
             let snapshot = cx.synced(&[ObservedKind::KafkaConnector]).await;
             let look = |scene: &Scene<'_>, verdict: &Verdict| {
                 component::ready::component(component::of(name), scene, verdict)
             };
-            if let Doneness::Pending(why) = patience.look(cx, &snapshot, look).await? {
+            if let Doneness::Pending(why) = waiter.look(cx, &snapshot, look).await? {
                 return Ok(Doneness::Pending(why));
             }
         }
@@ -120,16 +103,8 @@ impl Task<Cx> for Ready {
         Ok(())
     }
 
-    async fn changed(&self, cx: &Cx) {
-        super::store_or_second(cx).await;
-    }
-
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out(cx, self.spec().timeout))
-    }
-
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -148,9 +123,9 @@ fn record_images(cx: &Cx, snapshot: &Snapshot) -> Result<()> {
     let images: BTreeMap<String, String> =
         containers.filter_map(|c| Some((c.image().to_owned(), c.digest()?.to_owned()))).collect();
     let mut journal = cx.journal.borrow_mut();
-    if cx.read_only.get() || journal.journal.images == images {
+    if cx.read_only.get() || journal.state.images == images {
         return Ok(());
     }
-    journal.journal.images = images;
+    journal.state.images = images;
     journal.save()
 }

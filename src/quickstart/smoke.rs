@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::cluster::brokers::{said, test};
 use crate::cluster::session::Cx;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::event::{Event, SmokeReport};
 use crate::failure::Result;
 use crate::kafka::smoke::Plan;
@@ -21,10 +21,6 @@ pub struct Smoke {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Smoke {
-    fn spec(&self) -> Spec {
-        super::spec("smoke", "Smoke test", &["topic"], 3)
-    }
-
     async fn check(&self, _: &Cx) -> Result<Doneness> {
         // Whether messages go through is never remembered: each run proves it again.
         Ok(match self.passed.get() {
@@ -34,7 +30,7 @@ impl Task<Cx> for Smoke {
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        let run_id = cx.journal.borrow().journal.run_id.clone();
+        let run_id = cx.journal.borrow().state.run_id.clone();
         // The topic may be in use already: messages of others are no failure here.
         let plan = Plan {
             allow_foreign: true,

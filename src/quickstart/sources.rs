@@ -8,7 +8,7 @@ use crate::cluster::session::{Cx, Install};
 use crate::component;
 use crate::download::Progress;
 use crate::download::background::{self, Fetching};
-use crate::event::{Emit, Event, Unit};
+use crate::event::{self, Emit, Unit};
 use crate::failure::Result;
 use crate::manifest::{self, images, pull, source, tune};
 use crate::names::{Minor, Version};
@@ -24,14 +24,15 @@ pub fn prefetch(cx: &Cx) {
             None => "downloading the install manifest",
         };
         let fetching = begin(cx);
-        Box::pin(async move {
+        // Whichever task waits for it first, it is the definitions that are fetched for.
+        Box::pin(event::in_task("crds", async move {
             // Told from when somebody waits for it.
             let loaded = fetching.finish(|progress| tell(&emit, what, progress)).await;
             if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
-                emit.warn(Some("crds"), warning.clone());
+                emit.warn(warning.clone());
             }
             loaded
-        })
+        }))
     });
 }
 
@@ -59,13 +60,7 @@ pub async fn published(cx: &Cx) -> Result<source::Install> {
 }
 
 fn tell(emit: &Emit, what: &str, progress: Progress) {
-    emit.send(Event::TaskProgress {
-        task: "crds".into(),
-        message: what.into(),
-        done: progress.total.map(|_| progress.done),
-        total: progress.total,
-        unit: progress.total.map(|_| Unit::Bytes),
-    });
+    emit.progress(what, progress.total.map(|total| (progress.done, total, Unit::Bytes)));
 }
 
 /// The install manifest; waits for the fetch.
@@ -126,7 +121,7 @@ fn prepare(cx: &Cx, loaded: source::Install) -> Result<Install> {
     tuned.extend(tune::set_feature_gates(operator, gates)?);
     if let Some(minor) = untold(cx) {
         let told = tune::set_kubernetes(operator, minor)?;
-        cx.emit.warn(Some("crds"), told.clone());
+        cx.emit.warn(told.clone());
         tuned.push(told);
     }
     let names = cx.settings.pull_secret_names();

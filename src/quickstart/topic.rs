@@ -12,8 +12,8 @@ use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::cluster::wait::Waiter;
+use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::explain::Scope;
 use crate::explain::ready::Readiness;
@@ -33,24 +33,20 @@ pub(crate) use crate::errors::TOPIC_RESOURCE_TAKEN as RESOURCE_TAKEN;
 /// The task.
 pub struct Topic {
     exists: Cell<bool>,
-    patience: Patience,
+    waiter: Waiter,
 }
 
 impl Default for Topic {
     fn default() -> Self {
         Self {
             exists: Cell::default(),
-            patience: Patience::new(Scope::Teardown, "the earlier topic is not deleted"),
+            waiter: Waiter::new(Scope::Teardown, "the earlier topic is not deleted"),
         }
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Topic {
-    fn spec(&self) -> Spec {
-        super::spec("topic", "Topic", &["kafka"], 3)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let topic = &cx.settings.topic;
         let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
@@ -68,7 +64,7 @@ impl Task<Cx> for Topic {
         if found.0.deleting() {
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
-            let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
+            let look = self.waiter.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
                 Some(finding) if finding.id == errors::TOPIC_FINALIZER => {
                     Readiness::Failed(Box::new(finding.clone()))
                 }
@@ -111,7 +107,7 @@ impl Task<Cx> for Topic {
         // record holds only a name.
         let uid = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.uid().to_owned());
         let creating = format!("{}/{name}", uid.unwrap_or_default());
-        let begun = cx.journal.borrow().journal.creating_topic.as_deref() == Some(&creating);
+        let begun = cx.journal.borrow().state.creating_topic.as_deref() == Some(&creating);
         let wanted = wanted(cx).swap_remove(0);
         let there = brokers.has_topic(name).await? || {
             note(cx, Some(creating))?;
@@ -132,7 +128,7 @@ impl Task<Cx> for Topic {
     }
 
     async fn changed(&self, cx: &Cx) {
-        super::store_or_second(cx).await;
+        cx.changed_or_second().await;
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {
@@ -148,7 +144,7 @@ impl Topic {
         let topic = &cx.settings.topic;
         let message =
             format!("the topic {topic} already exists in Kafka, without a KafkaTopic: it is used unchanged");
-        cx.emit.warn(Some("topic"), message);
+        cx.emit.warn(message);
         self.exists.set(true);
         cx.topic_resource.replace(None);
     }
@@ -157,7 +153,7 @@ impl Topic {
 /// Record which topic is being created.
 fn note(cx: &Cx, creating: Option<String>) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
-    journal.journal.creating_topic = creating;
+    journal.state.creating_topic = creating;
     journal.save()
 }
 

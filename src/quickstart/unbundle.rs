@@ -50,7 +50,7 @@ pub async fn archives(cx: &Cx, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>
         let name = entry.name().to_owned();
         let told = |progress: Progress| {
             let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
-            cx.progress("images", format!("unpacking {name}"), of);
+            cx.emit.progress(format!("unpacking {name}"), of);
         };
         let path = unpacking.finish(told).await?;
         archives.push((name, path));
@@ -80,7 +80,7 @@ pub async fn minikube_cache(cx: &Cx) -> Result<()> {
         let name = entry.name().to_owned();
         let told = |progress: Progress| {
             let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
-            cx.progress("cluster", format!("unpacking {name} for minikube"), of);
+            cx.emit.progress(format!("unpacking {name} for minikube"), of);
         };
         unpacking.finish(told).await?;
     }

@@ -15,10 +15,10 @@ use tempfile::TempDir;
 use super::data::Status;
 use super::model::{self, Facts, Memory, Place};
 use crate::catalogue;
+use crate::cluster::journal::{JournalFile, ProfileState};
 use crate::cluster::profile_owner::{self, Online, Owner};
 use crate::cluster::{api_server, ownership, wait};
 use crate::config::Target;
-use crate::engine::journal::{Journal, JournalFile};
 use crate::exec::{Exit, Runner};
 use crate::explain;
 use crate::failure::{Failure, Result};
@@ -53,7 +53,7 @@ const SERVER_LATER: Duration = Duration::from_secs(2);
 /// Looks at one cluster.
 pub struct Looker {
     place: Place,
-    journal: Journal,
+    journal: ProfileState,
     programs: (PathBuf, PathBuf),
     runner: Rc<dyn Runner>,
     minikube: Minikube,
@@ -107,7 +107,7 @@ impl Looker {
     pub fn new(target: &Target, paths: &ProfilePaths, runner: Rc<dyn Runner>) -> Result<Self> {
         let programs = Toolbox::open().programs(paths)?;
         let profile = target.profile.as_str();
-        let journal = JournalFile::open(&paths.journal(), profile)?.journal;
+        let journal = JournalFile::open(&paths.journal(), profile)?.state;
         let place = place(target);
         let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, false);
         Ok(Self {
@@ -145,7 +145,7 @@ impl Looker {
             JournalFile::fresh(&paths.journal(), profile)
         });
         let (minikube, kubectl) = tools(&programs, profile, &paths.kubeconfig(), &runner, false);
-        let (place, journal) = (place(target), journal.journal);
+        let (place, journal) = (place(target), journal.state);
         Self {
             place,
             journal,

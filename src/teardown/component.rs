@@ -16,9 +16,9 @@ use crate::cluster::finalizers;
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::rollout::rolling;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::component::{self, Component};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
@@ -27,7 +27,7 @@ use crate::kube::kafka::Kafka;
 use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
-use crate::quickstart::component as beside;
+use crate::quickstart::components as beside;
 
 /// Connectors of somebody else run in the Connect that is to go.
 pub(crate) use crate::errors::COMPONENT_IN_USE as IN_USE;
@@ -83,7 +83,7 @@ pub async fn look(cx: &Cx, component: &'static Component, kafka: &Value) -> Resu
     let topics = if there {
         (component.topics)(&cx.settings.target.cluster, resource.as_ref())
     } else {
-        cx.journal.borrow().journal.removing.get(&key).cloned().unwrap_or_default()
+        cx.journal.borrow().state.removing.get(&key).cloned().unwrap_or_default()
     };
     Ok(Plan { component, there, topics, key })
 }
@@ -131,14 +131,14 @@ pub struct Away {
     /// All that go in this run: their fields go at once.
     names: Vec<ComponentName>,
     cleared: Cell<bool>,
-    patience: Patience,
+    waiter: Waiter,
 }
 
 impl Away {
     /// Carry out a plan, one of those for `names`.
     pub fn new(plan: Plan, names: &[ComponentName]) -> Self {
-        let patience = Patience::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
-        Self { plan, names: names.to_vec(), cleared: Cell::new(false), patience }
+        let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
+        Self { plan, names: names.to_vec(), cleared: Cell::new(false), waiter }
     }
 
     /// What is left of it besides topics.
@@ -183,7 +183,7 @@ impl Away {
 
     /// Whether the brokers run without the field.
     async fn settled(&self, cx: &Cx, snapshot: &Snapshot) -> Result<Option<String>> {
-        Ok(match self.patience.look(cx, snapshot, ready::kafka).await? {
+        Ok(match self.waiter.look(cx, snapshot, ready::kafka).await? {
             Doneness::Pending(why) => Some(why),
             _ => rolling(cx).await,
         })
@@ -234,7 +234,7 @@ impl Away {
     fn record(&self, cx: &Cx, begun: bool) -> Result<()> {
         let Plan { topics, key, .. } = &self.plan;
         let mut journal = cx.journal.borrow_mut();
-        let removing = &mut journal.journal.removing;
+        let removing = &mut journal.state.removing;
         let changed = match begun {
             true => {
                 !topics.is_empty() && removing.insert(key.clone(), topics.clone()).as_ref() != Some(topics)
@@ -255,10 +255,6 @@ impl Away {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Away {
-    fn spec(&self) -> Spec {
-        super::spec(self.plan.component.name.as_str(), self.plan.component.title, &[], 10)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         if let Some(left) = self.left(cx).await? {
             return Ok(Doneness::Pending(left));
@@ -289,11 +285,11 @@ impl Task<Cx> for Away {
         let kafka = found.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?.unwrap_or_default();
         let kafka = Object::new(kafka);
         if component::take(kafka.json(), &self.names).is_some() {
-            self.patience.changed_now();
+            self.waiter.changed_now();
             // Fields that kstrim marked as its own: removing them needs no further consent.
             let take = |now: &Kafka<'_>| component::take(now.0.json(), &self.names);
-            ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka resource", take).await?;
-            self.patience.changed_now();
+            ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka cluster", take).await?;
+            self.waiter.changed_now();
         }
         // What the field referred to goes after it.
         for object in beside::objects(cx, component) {
@@ -307,7 +303,7 @@ impl Task<Cx> for Away {
         Ok(())
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let kind = self.plan.component.kind()?;
         let left = resource(cx, self.plan.component).await.ok()??;
         finalizers::explain(cx, [(kind.as_str(), left)])
@@ -316,7 +312,7 @@ impl Task<Cx> for Away {
     async fn changed(&self, cx: &Cx) {
         // What the operator makes of the Kafka is followed; what is deleted is asked for.
         match self.plan.component.kind() {
-            None => crate::quickstart::store_or_second(cx).await,
+            None => cx.changed_or_second().await,
             Some(_) => moment().await,
         }
     }
@@ -336,10 +332,6 @@ impl Components {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Components {
-    fn spec(&self) -> Spec {
-        super::spec("components", "Components", &[], 3)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let resources = made(cx).await?;
         if !resources.is_empty() {
@@ -372,7 +364,7 @@ impl Task<Cx> for Components {
         Ok(())
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         finalizers::explain(cx, made(cx).await.ok()?)
     }
 

@@ -12,7 +12,7 @@ use crate::cluster::change;
 use crate::cluster::definitions;
 use crate::cluster::session::Cx;
 use crate::cluster::{finalizers, ownership};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::object::text;
 
@@ -33,10 +33,6 @@ pub struct Definitions {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Definitions {
-    fn spec(&self) -> Spec {
-        super::spec("crds", "Custom resource definitions", &["operator"], 5)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let ours = ours(cx).await?;
         if ours.is_empty() {
@@ -49,7 +45,7 @@ impl Task<Cx> for Definitions {
         }
         // One that hangs may go after minutes (recording 13), or never: nobody has to wait for it here.
         if self.deleted_at.get().is_some_and(|at| at.elapsed() > GOES_WITHIN)
-            && let Some(failure) = self.explain_timeout(cx, "").await
+            && let Some(failure) = self.cause(cx).await
         {
             return Err(failure);
         }
@@ -66,7 +62,7 @@ impl Task<Cx> for Definitions {
         deleted
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let left = ours(cx).await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|crd| ("CustomResourceDefinition", crd)))
     }
@@ -89,7 +85,7 @@ impl Definitions {
             self.nudged_at.set(Some(Instant::now()));
             let message =
                 format!("the API server has postponed the deletion of {}; requesting it again", name(crd));
-            cx.progress("crds", message, None);
+            cx.emit.progress(message, None);
             // Another value each time. One that has gone meanwhile is what is wanted.
             let seconds = deleted_at.elapsed().as_secs().to_string();
             let patch = |_: &Value| Some(json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}}));

@@ -11,7 +11,7 @@ use crate::cluster::change;
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::session::Cx;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::kafka as live;
 use crate::kube::{ApiErrorKind, Object};
@@ -34,11 +34,6 @@ impl Kafka {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Kafka {
-    fn spec(&self) -> Spec {
-        let needs: &[_] = if self.keep_data { &["components"] } else { &["topics", "components"] };
-        super::spec("kafka", "Kafka", needs, 3)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let Found { resources, foreign } = look(cx).await?;
         if !resources.is_empty() {
@@ -73,7 +68,7 @@ impl Task<Cx> for Kafka {
         Ok(())
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let kind = |plural| if plural == "kafkas" { "Kafka" } else { "KafkaNodePool" };
         let left = look(cx).await.ok()?.resources.into_iter();
         let left = left.map(|(plural, object)| (kind(plural), object));

@@ -33,7 +33,7 @@ use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{self, Owned};
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::session::Cx;
-use crate::engine::task::{Spec, Task};
+use crate::engine::task::{Job, Spec};
 use crate::event;
 use crate::failure::Result;
 use crate::kube::kind::Version;
@@ -50,36 +50,41 @@ pub struct Scope {
     pub known: BTreeSet<String>,
 }
 
-/// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and
-/// so the namespace, stay; the topics' resources go after the Kafka, since a topic operator that
-/// still serves would delete the topics, and so the data, with them.
-pub fn tasks(scope: &Rc<Scope>, keep_data: bool) -> Vec<Rc<dyn Task<Cx>>> {
-    let mut tasks: Vec<Rc<dyn Task<Cx>>> = vec![
-        Rc::new(resources::Resources::new(keep_data)),
-        Rc::new(kafka::Kafka::new(scope.clone(), keep_data)),
-    ];
-    if keep_data {
-        tasks.reverse();
-    }
-    tasks.insert(0, Rc::new(component::Components::new(scope.clone())));
+/// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and so the namespace,
+/// stay; the topics' resources are deleted after the Kafka, since a topic operator that still serves would delete the
+/// topics, and so the data, with them.
+pub fn tasks(cx: &Rc<Cx>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
+    let scope = || scope.clone();
+    let (topics_need, kafka_needs, operator_needs): (&[&str], &[&str], &[&str]) = if keep_data {
+        (&["kafka"], &["components"], &["topics"])
+    } else {
+        (&[], &["topics", "components"], &["volumes"])
+    };
+    let topics = Spec::new("topics", "Topics and users", topics_need, 2);
+    let topics = Job::new(topics, resources::Resources::new(keep_data), cx);
+    let kafka = Spec::new("kafka", "Kafka", kafka_needs, 3);
+    let kafka = Job::new(kafka, kafka::Kafka::new(scope(), keep_data), cx);
+    let components = Spec::new("components", "Components", &[], 3);
+    let mut jobs = vec![Job::new(components, component::Components::new(scope()), cx)];
+    jobs.extend(if keep_data { [kafka, topics] } else { [topics, kafka] });
     if !keep_data {
-        tasks.push(Rc::new(volumes::Volumes));
+        jobs.push(Job::new(Spec::new("volumes", "Volumes", &["kafka"], 2), volumes::Volumes, cx));
     }
-    tasks.push(Rc::new(operator::Operator::new(scope.clone(), keep_data)));
-    tasks.push(Rc::new(definitions::Definitions::default()));
+    let operator = Spec::new("operator", "Strimzi operator", operator_needs, 2);
+    jobs.push(Job::new(operator, operator::Operator::new(scope()), cx));
+    let crds = Spec::new("crds", "Custom resource definitions", &["operator"], 5);
+    jobs.push(Job::new(crds, definitions::Definitions::default(), cx));
     if !keep_data {
-        tasks.push(Rc::new(namespace::Namespace::new(scope.clone())));
+        let namespace = Spec::new("namespace", "Namespace", &["crds"], 3);
+        jobs.push(Job::new(namespace, namespace::Namespace::new(scope()), cx));
     }
-    tasks
+    jobs
 }
 
-/// The one task that deletes the profile that was seen, and everything in it.
-pub fn profile(seen: Option<profile::Seen>) -> Vec<Rc<dyn Task<Cx>>> {
-    vec![Rc::new(profile::Profile::new(seen))]
-}
-
-fn spec(id: &'static str, title: &'static str, needs: &[&'static str], minutes: u64) -> Spec {
-    Spec { id, title, needs: needs.to_vec(), timeout: Duration::from_secs(60 * minutes) }
+/// The one job that deletes the profile that was seen, and everything in it.
+pub fn profile(cx: &Rc<Cx>, seen: Option<profile::Seen>) -> Vec<Job> {
+    let spec = Spec::new("profile", "minikube profile", &[], 5);
+    vec![Job::new(spec, profile::Profile::new(seen), cx)]
 }
 
 /// The items of a list; nothing for a kind that is not served.
@@ -109,7 +114,7 @@ async fn delete(cx: &Cx, what: &str, owned: Vec<Owned>) -> Result<()> {
                 Deleted::Yes => {}
                 Deleted::NoLongerOwned => {
                     let message = format!("{} now belongs to somebody else, and is kept", owned.path());
-                    cx.emit.warn(None, message);
+                    cx.emit.warn(message);
                 }
             }
             Ok(())

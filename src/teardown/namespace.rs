@@ -11,8 +11,8 @@ use crate::cluster::installation::MARKER;
 use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::cluster::wait::Waiter;
+use crate::engine::task::{Doneness, Task};
 use crate::explain;
 use crate::explain::ready::Readiness;
 use crate::failure::{Failure, Result};
@@ -21,7 +21,7 @@ use crate::kube::Kind as ObservedKind;
 /// The task.
 pub struct Namespace {
     scope: Rc<Scope>,
-    patience: Patience,
+    waiter: Waiter,
 }
 
 /// What to do with the namespace.
@@ -35,8 +35,8 @@ enum Fate {
 impl Namespace {
     /// What was known about the installation when `down` started.
     pub fn new(scope: Rc<Scope>) -> Self {
-        let patience = Patience::new(explain::Scope::Teardown, "the namespace is not deleted");
-        Self { scope, patience }
+        let waiter = Waiter::new(explain::Scope::Teardown, "the namespace is not deleted");
+        Self { scope, waiter }
     }
 
     async fn fate(&self, cx: &Cx, namespace: &Value) -> Result<Fate> {
@@ -67,10 +67,6 @@ impl Namespace {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Namespace {
-    fn spec(&self) -> Spec {
-        super::spec("namespace", "Namespace", &["crds"], 3)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&[ObservedKind::Namespace, ObservedKind::KafkaTopic]).await;
         let name = cx.namespace();
@@ -79,7 +75,7 @@ impl Task<Cx> for Namespace {
         };
         if found.0.deleting() {
             // A finalizer that nobody handles would block it forever: reported as soon as it is certain.
-            let look = self.patience.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
+            let look = self.waiter.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
                 Some(finding) => Readiness::Failed(Box::new(finding.clone())),
                 None => Readiness::Progressing { why: format!("namespace {name} is being deleted") },
             });
@@ -107,12 +103,12 @@ impl Task<Cx> for Namespace {
         super::delete(cx, what, super::owned(cx, &collection, &object).await?).await
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let left = cx.kubectl.find(&format!("/api/v1/namespaces/{}", cx.namespace())).await.ok()??;
         finalizers::explain(cx, [("Namespace", left)])
     }
 
     async fn changed(&self, cx: &Cx) {
-        crate::quickstart::store_or_second(cx).await;
+        cx.changed_or_second().await;
     }
 }

@@ -10,7 +10,7 @@ use super::{Scope, few, items, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
 use crate::cluster::session::Cx;
 use crate::cluster::{finalizers, operators, ownership};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::object::text;
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
@@ -37,24 +37,18 @@ const SELECTOR: &str = "name=strimzi-cluster-operator";
 
 /// The task.
 pub struct Operator {
-    needs: Vec<&'static str>,
     orphans: Orphans,
 }
 
 impl Operator {
-    /// `keep_data`: there is no task for the volumes to wait for.
-    pub fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
-        let needs = vec![if keep_data { "topics" } else { "volumes" }];
-        Self { needs, orphans: Orphans::new(scope) }
+    /// What was known about the installation when `down` started.
+    pub fn new(scope: Rc<Scope>) -> Self {
+        Self { orphans: Orphans::new(scope) }
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Operator {
-    fn spec(&self) -> Spec {
-        super::spec("operator", "Strimzi operator", &self.needs, 2)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let runs = runs(cx).await?;
         if !runs.is_empty() {
@@ -91,7 +85,7 @@ impl Task<Cx> for Operator {
         super::delete(cx, "the operator", all).await
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let left = items(cx, &pods_path(cx)).await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|pod| ("Pod", pod)))
     }

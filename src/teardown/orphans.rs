@@ -60,7 +60,7 @@ impl Orphans {
             return Ok(());
         }
         let collector = "Kubernetes' garbage collector does not delete the pods";
-        cx.emit.warn(None, format!("{collector}; kstrim deletes what is left: {}", few(&pods)));
+        cx.emit.warn(format!("{collector}; kstrim deletes what is left: {}", few(&pods)));
         let installation = ownership::installation(cx).await?;
         for path in KINDS {
             let path = path.replace("{ns}", cx.namespace()).replace("{v}", cx.api_version().as_str());

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::moment;
 use crate::cluster::refusals;
 use crate::cluster::session::Cx;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::tool::machine::OnDisk;
@@ -71,10 +71,6 @@ fn is_same(seen: &Seen, now: &OnDisk, uid: Option<&str>, begun: bool) -> bool {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Profile {
-    fn spec(&self) -> Spec {
-        super::spec("profile", "minikube profile", &[], 5)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
             Listed::Absent => Doneness::Done(format!("profile {} is deleted", cx.profile())),

@@ -13,7 +13,7 @@ use crate::cluster::finalizers;
 use crate::cluster::ownership::{self, api_failure};
 use crate::cluster::remediation::without_strimzis;
 use crate::cluster::session::Cx;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 
 /// Kinds with the label `strimzi.io/cluster`, by plural.
@@ -30,7 +30,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// `keep_data`: only the resources go, after the Kafka, and not the topics in it.
+    /// `keep_data`: only the resources are deleted, after the Kafka, and not the topics in it.
     pub fn new(keep_data: bool) -> Self {
         Self { keep_data, deleted_at: Cell::default(), healed: RefCell::default() }
     }
@@ -38,11 +38,6 @@ impl Resources {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Resources {
-    fn spec(&self) -> Spec {
-        let needs: &[_] = if self.keep_data { &["kafka"] } else { &[] };
-        super::spec("topics", "Topics and users", needs, 2)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let found = live(cx).await?;
         if found.is_empty() {
@@ -82,7 +77,7 @@ impl Task<Cx> for Resources {
         Ok(())
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let kind = |plural| match plural {
             "kafkatopics" => "KafkaTopic",
             "kafkausers" => "KafkaUser",
@@ -123,10 +118,7 @@ impl Resources {
                 // Nobody is left to serve it, and that is as it should be.
                 Ok(()) if self.keep_data => {}
                 Ok(()) => {
-                    cx.emit.warn(
-                        Some("topics"),
-                        format!("no controller handled the finalizer of {name}, so it was removed"),
-                    );
+                    cx.emit.warn(format!("no controller handled the finalizer of {name}, so it was removed"));
                     self.healed.borrow_mut().push(name);
                 }
                 Err(error) if error.transient() => {}

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{few, items, moment, name, of_cluster, with_labels};
 use crate::cluster::session::Cx;
 use crate::cluster::{finalizers, ownership};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 
 /// The task.
@@ -16,10 +16,6 @@ pub struct Volumes;
 
 #[async_trait(?Send)]
 impl Task<Cx> for Volumes {
-    fn spec(&self) -> Spec {
-        super::spec("volumes", "Volumes", &["kafka"], 2)
-    }
-
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let (owned, others) = claims(cx).await?;
         super::held::refuse(cx, owned.iter().map(|claim| ("persistentvolumeclaim", claim)))?;
@@ -42,7 +38,7 @@ impl Task<Cx> for Volumes {
         super::delete(cx, "the volumes", owned).await
     }
 
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
+    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
         let (left, _) = claims(cx).await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|claim| ("PersistentVolumeClaim", claim)))
     }

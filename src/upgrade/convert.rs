@@ -2,8 +2,6 @@
 //! Strimzi's proposal 117): the definitions store `v1` from now on, every resource is written once, and
 //! the definitions' status says that nothing older is left.
 
-use std::rc::Rc;
-
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -12,7 +10,7 @@ use crate::cluster::definitions;
 use crate::cluster::installation;
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::quickstart::sources;
@@ -26,20 +24,12 @@ const V1: &str = "v1";
 const MANY: usize = 200;
 
 /// The task.
-pub struct Convert {
-    cx: Rc<Cx>,
-    spec: Spec,
-}
+pub struct Convert;
 
 impl Convert {
-    /// With the definitions of the context's release, which serves both versions.
-    pub fn new(cx: Rc<Cx>, spec: Spec) -> Self {
-        Self { cx, spec }
-    }
-
     /// The release's definitions, with `v1` as the version to store.
-    async fn definitions(&self) -> Result<Vec<Object>> {
-        let install = sources::install(&self.cx).await?;
+    async fn definitions(&self, cx: &Cx) -> Result<Vec<Object>> {
+        let install = sources::install(cx).await?;
         let mut all = install.phases.crds.clone();
         for definition in &mut all {
             let versions = definition.get_mut("/spec/versions").and_then(Value::as_array_mut);
@@ -53,13 +43,9 @@ impl Convert {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Convert {
-    fn spec(&self) -> Spec {
-        self.spec.clone()
-    }
-
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
-        let wanted = self.definitions().await?;
-        let live = definitions::list(&self.cx).await?;
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let wanted = self.definitions(cx).await?;
+        let live = definitions::list(cx).await?;
         let open = wanted
             .iter()
             .filter(|w| !live.iter().any(|c| installation::name(c) == w.name() && stored(c)))
@@ -73,9 +59,8 @@ impl Task<Cx> for Convert {
         })
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
-        let cx = &self.cx;
-        let definitions = self.definitions().await?;
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let definitions = self.definitions(cx).await?;
         let all = list(cx, &definitions).await?;
         let failed = |doing: &'static str| move |e| ownership::api_failure(cx, doing, &e);
         // Pod sets are the operator's; whatever else has fields that v1 does not know would lose them.
@@ -88,8 +73,7 @@ impl Task<Cx> for Convert {
         let named: Vec<String> = list(cx, &definitions).await?.iter().map(name).collect();
         for (at, some) in named.chunks(MANY).enumerate() {
             let done = (at * MANY) as u64;
-            cx.progress(
-                self.spec.id,
+            cx.emit.progress(
                 "storing everything as v1",
                 Some((done, named.len() as u64, crate::event::Unit::Items)),
             );

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::bundle::Bundle;
 use crate::cluster::session::Cx;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::failure::Result;
 use crate::kube::Kind;
 use crate::names::ImageName;
@@ -36,8 +36,6 @@ pub type Contexts = Rc<RefCell<Vec<Rc<Cx>>>>;
 
 /// The task.
 pub struct Images {
-    cx: Rc<Cx>,
-    spec: Spec,
     given: Rc<Given>,
     steps: Contexts,
     loaded: Cell<bool>,
@@ -45,8 +43,8 @@ pub struct Images {
 
 impl Images {
     /// What is given, for the steps with these contexts.
-    pub fn new(cx: Rc<Cx>, spec: Spec, given: Rc<Given>, steps: Contexts) -> Self {
-        Self { cx, spec, given, steps, loaded: Cell::new(false) }
+    pub fn new(given: Rc<Given>, steps: Contexts) -> Self {
+        Self { given, steps, loaded: Cell::new(false) }
     }
 
     /// The images of all steps, each once.
@@ -64,40 +62,35 @@ impl Images {
     }
 
     /// Whether the only node has all already. minikube's list is that of all nodes together.
-    async fn all_there(&self, wanted: &[ImageName]) -> bool {
-        let nodes = self.cx.synced(&[Kind::Node]).await.nodes().count();
-        nodes == 1 && images::missing_of(&self.cx, wanted).await.is_some_and(|missing| missing.is_empty())
+    async fn all_there(&self, cx: &Cx, wanted: &[ImageName]) -> bool {
+        let nodes = cx.synced(&[Kind::Node]).await.nodes().count();
+        nodes == 1 && images::missing_of(cx, wanted).await.is_some_and(|missing| missing.is_empty())
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Images {
-    fn spec(&self) -> Spec {
-        self.spec.clone()
-    }
-
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let wanted = self.wanted().await?;
-        Ok(if self.loaded.get() || self.all_there(&wanted).await {
+        Ok(if self.loaded.get() || self.all_there(cx, &wanted).await {
             Doneness::Done(format!("{} images are needed", wanted.len()))
         } else {
             Doneness::Pending("image archives must be loaded".into())
         })
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
-        let cx = &self.cx;
+    async fn run(&self, cx: &Cx) -> Result<()> {
         let mut archives = Vec::new();
         for bundle in &self.given.bundles {
             archives.extend(unbundle::archives(cx, bundle).await?);
         }
         archives.extend(self.given.archives.iter().map(|a| (images::name(a), a.clone())));
-        images::load(cx, self.spec.id, &archives).await?;
+        images::load(cx, &archives).await?;
         let lacking = images::missing_of(cx, &self.wanted().await?).await.unwrap_or_default();
         if !lacking.is_empty() {
             let lacking = lacking.join(", ");
             let message = format!("no image archive contains {lacking}; the kubelet will try to pull it");
-            cx.emit.warn(Some(self.spec.id), message);
+            cx.emit.warn(message);
         }
         self.loaded.set(true);
         Ok(())

@@ -3,7 +3,6 @@
 //! live cluster, so that it resumes wherever an earlier run ended.
 
 use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,11 +15,11 @@ use super::settled::{self, KINDS};
 use super::state::{items, rule};
 use crate::catalogue::Mode;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::cluster::{change, installation};
 use crate::cluster::{ownership, refusals};
 use crate::command_line::CommandLine;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::{Kafka, with_volumes};
@@ -80,34 +79,29 @@ impl Part {
 
 /// The task.
 pub struct Migrate {
-    cx: Rc<Cx>,
-    spec: Spec,
-    patience: Patience,
+    waiter: Waiter,
     part: Part,
     warned: Cell<bool>,
 }
 
 impl Migrate {
     /// A part, with the release and the Kafka of the context.
-    pub fn new(cx: Rc<Cx>, spec: Spec, part: Part) -> Self {
-        let patience = Patience::new(
-            Scope::Kafka,
-            "the migration of the Kafka cluster to KRaft does not \
-             complete",
-        );
-        Self { cx, spec, patience, part, warned: Cell::new(false) }
+    pub fn new(part: Part) -> Self {
+        let waiter =
+            Waiter::new(Scope::Kafka, "the migration of the Kafka cluster to KRaft does not complete");
+        Self { waiter, part, warned: Cell::new(false) }
     }
 
     /// Whether everything is asked for.
-    fn asked(&self, kafka: &Value, pools: &[Value]) -> bool {
+    fn asked(&self, cx: &Cx, kafka: &Value, pools: &[Value]) -> bool {
         let (name, value) = self.part.asks();
         annotation(kafka, name) == value
             && annotation(kafka, PAUSED).is_empty()
-            && self.pool(kafka, pools).is_none()
+            && self.pool(cx, kafka, pools).is_none()
     }
 
     /// The node pool that is missing.
-    fn pool(&self, kafka: &Value, pools: &[Value]) -> Option<Value> {
+    fn pool(&self, cx: &Cx, kafka: &Value, pools: &[Value]) -> Option<Value> {
         let part = if self.part == Part::Pools { "/spec/kafka" } else { "/spec/zookeeper" };
         let (name, role) = match self.part {
             Part::Pools if annotation(kafka, NODE_POOLS) != "enabled" => (MIGRATED, "broker"),
@@ -130,7 +124,6 @@ impl Migrate {
         if let Some(resources) = kafka.pointer("/spec/kafka/resources").or(all.next()) {
             spec["resources"] = resources.clone();
         }
-        let cx = &self.cx;
         Some(json!({
             "apiVersion": cx.choice.release.api_version(), "kind": "KafkaNodePool",
             "metadata": {"name": name, "namespace": cx.namespace(), "labels": {CLUSTER_LABEL: cx.cluster()}},
@@ -139,18 +132,17 @@ impl Migrate {
     }
 
     /// Create a node pool. One of that name that is not ours is a refusal.
-    async fn create(&self, pool: Value) -> Result<()> {
-        let cx = &self.cx;
+    async fn create(&self, cx: &Cx, pool: Value) -> Result<()> {
         let object = Object::new(pool).map_err(|why| {
             Box::new(Failure::new(refusals::POOL, Kind::Task, format!("the new node pool {why}")))
         })?;
         let path = ObservedKind::KafkaNodePool.path(cx.api_version(), Some(cx.namespace()));
         for object in kafka::labelled(cx, vec![object]) {
             let created =
-                change::create(&cx.kubectl, &path, object.value()).await.map_err(|e| self.failed(&e))?;
+                change::create(&cx.kubectl, &path, object.value()).await.map_err(|e| self.failed(cx, &e))?;
             if created.is_none() {
                 let there = cx.kubectl.find(&format!("{path}/{}", object.name())).await;
-                if let Some(there) = there.map_err(|e| self.failed(&e))? {
+                if let Some(there) = there.map_err(|e| self.failed(cx, &e))? {
                     free(cx, &there)?;
                 }
             }
@@ -160,25 +152,23 @@ impl Migrate {
 
     /// Wait for the operator to report that it has paused: a reconciliation that began earlier may still list the node
     /// pools.
-    async fn paused(&self) {
-        let cx = &self.cx;
+    async fn paused(&self, cx: &Cx) {
         let end = Instant::now() + PAUSES;
         while Instant::now() < end {
             let snapshot = cx.store.snapshot();
             if snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|kafka| kafka.paused().is_some()) {
                 break;
             }
-            crate::quickstart::store_or_second(cx).await;
+            cx.changed_or_second().await;
         }
     }
 
-    fn failed(&self, error: &ApiError) -> Box<Failure> {
-        ownership::api_failure(&self.cx, DOING, error)
+    fn failed(&self, cx: &Cx, error: &ApiError) -> Box<Failure> {
+        ownership::api_failure(cx, DOING, error)
     }
 
     /// Warn once about ZooKeeper's volumes, which are kept when it is gone.
-    fn warn_of_volumes(&self, snapshot: &Snapshot) {
-        let cx = &self.cx;
+    fn warn_of_volumes(&self, cx: &Cx, snapshot: &Snapshot) {
         let of = format!("{}-zookeeper", cx.cluster());
         let mine = |c: &crate::kube::pod::Claim<'_>| {
             c.cluster() == Some(cx.cluster()) && c.0.label("strimzi.io/name") == Some(of.as_str())
@@ -190,34 +180,25 @@ impl Migrate {
             return;
         }
         let delete = delete_claims(cx, &format!("strimzi.io/name={of}"));
-        cx.emit.warn(
-            Some(self.spec.id),
-            format!(
-                "ZooKeeper was deleted, but its volumes are kept; to delete them and the metadata in them: \
-                 {delete}"
-            ),
-        );
+        cx.emit.warn(format!(
+            "ZooKeeper was deleted, but its volumes are kept; to delete them and the metadata in them: {delete}"
+        ));
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Migrate {
-    fn spec(&self) -> Spec {
-        self.spec.clone()
-    }
-
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
-        let cx = &self.cx;
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending("the Kafka cluster does not exist".into()));
         };
         let (json, pools) = (kafka.0.json(), pools(&snapshot, cx));
-        if !self.asked(json, &pools) {
+        if !self.asked(cx, json, &pools) {
             return Ok(Doneness::Pending("the migration has not been requested".into()));
         }
         let state = text(json, "/status/kafkaMetadataState");
-        let settled = settled::look(cx, &self.patience, true).await?;
+        let settled = settled::look(cx, &self.waiter, true).await?;
         let taken_up = |pool: &Value| {
             pool.pointer("/status/nodeIds").and_then(Value::as_array).is_some_and(|ids| !ids.is_empty())
         };
@@ -226,7 +207,7 @@ impl Task<Cx> for Migrate {
                 Doneness::Pending("the operator has not reconciled the node pools".into())
             }
             (Doneness::Done(_), true) => {
-                self.warn_of_volumes(&snapshot);
+                self.warn_of_volumes(cx, &snapshot);
                 Doneness::Done(match self.part {
                     Part::Pools => "the brokers are in a node pool".into(),
                     Part::Migrate => {
@@ -246,26 +227,25 @@ impl Task<Cx> for Migrate {
         })
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
-        let cx = &self.cx;
+    async fn run(&self, cx: &Cx) -> Result<()> {
         let snapshot = cx.store.snapshot();
         let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else { return Ok(()) };
         let (json, pools) = (kafka.0.json(), pools(&snapshot, cx));
-        self.patience.changed_now();
-        if self.asked(json, &pools) {
+        self.waiter.changed_now();
+        if self.asked(cx, json, &pools) {
             return Ok(());
         }
-        if let Some(pool) = self.pool(json, &pools) {
+        if let Some(pool) = self.pool(cx, json, &pools) {
             // The operator refuses controllers without the annotation, and the annotation without controllers.
             if self.part == Part::Migrate {
                 patch(cx, |_| Some(annotations(json!({PAUSE: "true", PAUSED: "true"})))).await?;
-                self.paused().await;
+                self.paused(cx).await;
             }
-            self.create(pool).await?;
+            self.create(cx, pool).await?;
         }
         let (name, value) = self.part.asks();
         let moved = pools.iter().any(|pool| installation::name(pool) == MIGRATED)
-            || self.pool(json, &pools).is_some();
+            || self.pool(cx, json, &pools).is_some();
         patch(cx, |kafka| {
             let mut new = json!({name: value});
             if !annotation(kafka, PAUSED).is_empty() {
@@ -284,20 +264,12 @@ impl Task<Cx> for Migrate {
             Some(change)
         })
         .await?;
-        self.patience.changed_now();
+        self.waiter.changed_now();
         Ok(())
     }
 
-    async fn changed(&self, _: &Cx) {
-        crate::quickstart::store_or_second(&self.cx).await;
-    }
-
-    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out(&self.cx, self.spec.timeout))
-    }
-
-    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(&self.cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Updates the Kafka and its node pools to those of a release; changes by users are kept.
 
-use std::rc::Rc;
-
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -11,24 +9,22 @@ use super::shape;
 use crate::catalogue::{self, Mode, broker};
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::component;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::kube::kafka::Kafka;
 use crate::kube::{Kind, Snapshot};
 use crate::manifest::label::DIGEST;
 use crate::manifest::render::{self, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{Version, plain};
-use crate::quickstart::{component as beside, kafka};
+use crate::quickstart::{components as beside, kafka};
 
 /// The task.
 pub struct Resources {
-    cx: Rc<Cx>,
-    spec: Spec,
-    patience: Patience,
+    waiter: Waiter,
     /// The level that the Kafka shall have.
     level: Option<String>,
     /// Whether everything of the release belongs to it, or Kafka's version alone counts.
@@ -39,9 +35,9 @@ pub struct Resources {
 
 impl Resources {
     /// The context's release and Kafka, at this level.
-    pub fn new(cx: Rc<Cx>, spec: Spec, level: Option<String>, whole: bool) -> Self {
-        let patience = Patience::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
-        Self { cx, spec, patience, level, whole, without_zookeeper: false }
+    pub fn new(level: Option<String>, whole: bool) -> Self {
+        let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
+        Self { waiter, level, whole, without_zookeeper: false }
     }
 
     /// And nothing that only ZooKeeper needed.
@@ -51,8 +47,7 @@ impl Resources {
         self
     }
 
-    fn applied(&self, kafka: &Value, wanted: &[Object]) -> bool {
-        let cx = &self.cx;
+    fn applied(&self, cx: &Cx, kafka: &Value, wanted: &[Object]) -> bool {
         let version = kafka.pointer("/spec/kafka/version").map(plain) == Some(cx.choice.kafka.to_string());
         if !self.whole {
             return version;
@@ -65,8 +60,7 @@ impl Resources {
     }
 
     /// What is applied: the release's resources over the live ones.
-    fn over(&self, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
-        let cx = &self.cx;
+    fn over(&self, cx: &Cx, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
         let mode = cx.preset().mode();
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.json().clone());
         let old = kafka.as_ref().and_then(|kafka| before(cx, kafka)).unwrap_or_default();
@@ -158,52 +152,38 @@ fn before(cx: &Cx, kafka: &Value) -> Option<Vec<Object>> {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Resources {
-    fn spec(&self) -> Spec {
-        self.spec.clone()
-    }
-
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
-        let cx = &self.cx;
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let wanted = kafka::wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
-        if !live.is_some_and(|kafka| self.applied(kafka.0.json(), &wanted)) {
+        if !live.is_some_and(|kafka| self.applied(cx, kafka.0.json(), &wanted)) {
             return Ok(Doneness::Pending(format!(
                 "the Kafka resource differs from that of Strimzi {}",
                 cx.choice.release.version
             )));
         }
-        settled::look(cx, &self.patience, true).await
+        settled::look(cx, &self.waiter, true).await
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
-        let cx = &self.cx;
+    async fn run(&self, cx: &Cx) -> Result<()> {
         let snapshot = cx.store.snapshot();
         let wanted = kafka::wanted(cx)?;
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
-        self.patience.changed_now();
-        if live.is_some_and(|kafka| self.applied(kafka.0.json(), &wanted)) {
+        self.waiter.changed_now();
+        if live.is_some_and(|kafka| self.applied(cx, kafka.0.json(), &wanted)) {
             return Ok(());
         }
-        // Whatever differs from what kstrim created is applied as it is, so that nothing of others is taken.
-        let applied = cx.apply(&self.over(&snapshot, &wanted), true).await;
-        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka resource", &e))?;
+        // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
+        let applied = cx.apply(&self.over(cx, &snapshot, &wanted), true).await;
+        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka cluster", &e))?;
         if self.without_zookeeper {
             migrate::leave(cx).await?;
         }
-        self.patience.changed_now();
+        self.waiter.changed_now();
         Ok(())
     }
 
-    async fn changed(&self, _: &Cx) {
-        crate::quickstart::store_or_second(&self.cx).await;
-    }
-
-    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out(&self.cx, self.spec.timeout))
-    }
-
-    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(&self.cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 }

@@ -1,17 +1,15 @@
 //! Waits until a Kafka cluster is ready and every node has the current revision of this release.
 
-use std::rc::Rc;
-
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::cluster::rollout::rolling;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::cluster::wait::Waiter;
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::explain::ready;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::kube::Kind;
 
 /// What is looked at while brokers are rolled.
@@ -20,17 +18,15 @@ pub const KINDS: [Kind; 6] =
 
 /// The task: nothing but waiting.
 pub struct Settled {
-    cx: Rc<Cx>,
-    spec: Spec,
-    patience: Patience,
+    waiter: Waiter,
     by_release: bool,
 }
 
 impl Settled {
     /// Wait until the Kafka is ready and nothing rolls.
-    pub fn new(cx: Rc<Cx>, spec: Spec) -> Self {
-        let patience = Patience::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
-        Self { cx, spec, patience, by_release: false }
+    pub fn new() -> Self {
+        let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
+        Self { waiter, by_release: false }
     }
 
     /// And until the operator of the context's release has been through it.
@@ -43,29 +39,17 @@ impl Settled {
 
 #[async_trait(?Send)]
 impl Task<Cx> for Settled {
-    fn spec(&self) -> Spec {
-        self.spec.clone()
-    }
-
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
-        look(&self.cx, &self.patience, self.by_release).await
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        look(cx, &self.waiter, self.by_release).await
     }
 
     async fn run(&self, _: &Cx) -> Result<()> {
-        self.patience.changed_now();
+        self.waiter.changed_now();
         Ok(())
     }
 
-    async fn changed(&self, _: &Cx) {
-        crate::quickstart::store_or_second(&self.cx).await;
-    }
-
-    async fn explain_timeout(&self, _: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out(&self.cx, self.spec.timeout))
-    }
-
-    async fn cause(&self, _: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(&self.cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 }
 
@@ -73,13 +57,13 @@ impl Task<Cx> for Settled {
 ///
 /// # Errors
 /// The cause that makes waiting vain.
-pub async fn look(cx: &Cx, patience: &Patience, by_release: bool) -> Result<Doneness> {
+pub async fn look(cx: &Cx, waiter: &Waiter, by_release: bool) -> Result<Doneness> {
     let snapshot = cx.synced(&KINDS).await;
-    let done = patience.look(cx, &snapshot, ready::kafka).await?;
+    let done = waiter.look(cx, &snapshot, ready::kafka).await?;
     if !matches!(done, Doneness::Done(_)) {
         return Ok(done);
     }
-    if let Doneness::Pending(why) = patience.look(cx, &snapshot, ready::operator).await? {
+    if let Doneness::Pending(why) = waiter.look(cx, &snapshot, ready::operator).await? {
         return Ok(Doneness::Pending(why));
     }
     if by_release

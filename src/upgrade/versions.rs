@@ -7,7 +7,6 @@
 //! the next release's own definitions follow.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,7 +20,7 @@ use crate::cluster::definitions;
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
 use crate::cluster::{change, installation};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task};
 use crate::event::Unit;
 use crate::failure::Result;
 use crate::kube::object::text;
@@ -43,8 +42,6 @@ pub enum Keep {
 
 /// The task.
 pub struct Versions {
-    cx: Rc<Cx>,
-    spec: Spec,
     keep: Keep,
 }
 
@@ -77,24 +74,24 @@ impl Kind {
 
 impl Versions {
     /// With the release of the context.
-    pub fn new(cx: Rc<Cx>, spec: Spec, keep: Keep) -> Self {
-        Self { cx, spec, keep }
+    pub fn new(keep: Keep) -> Self {
+        Self { keep }
     }
 
     /// The definitions that there are now.
-    async fn kinds(&self) -> Result<Vec<Kind>> {
-        let live = definitions::list(&self.cx).await?;
-        let live = live.iter().filter(|c| GROUPS.contains(&text(c, "/spec/group")) && self.cx.owns(c));
+    async fn kinds(&self, cx: &Cx) -> Result<Vec<Kind>> {
+        let live = definitions::list(cx).await?;
+        let live = live.iter().filter(|c| GROUPS.contains(&text(c, "/spec/group")) && cx.owns(c));
         let wanted = match self.keep {
-            Keep::Release => Some(sources::install(&self.cx).await?.phases.crds.clone()),
+            Keep::Release => Some(sources::install(cx).await?.phases.crds.clone()),
             Keep::Live => None,
         };
         Ok(live.filter_map(|live| kind(live, wanted.as_deref())).collect())
     }
 
     /// The release's definitions, and the versions that go, which are no longer served.
-    async fn without_service(&self, kinds: &[Kind]) -> Result<Vec<Object>> {
-        let mut all = sources::install(&self.cx).await?.phases.crds.clone();
+    async fn without_service(&self, cx: &Cx, kinds: &[Kind]) -> Result<Vec<Object>> {
+        let mut all = sources::install(cx).await?.phases.crds.clone();
         all.retain_mut(|object| {
             let Some(kind) = kinds.iter().find(|k| named(k, object) && !k.goes.is_empty()) else {
                 return false;
@@ -116,11 +113,11 @@ impl Versions {
     }
 
     /// Wait until nobody can write in the versions that go.
-    async fn refused(&self, kinds: &[Kind]) -> Result<()> {
+    async fn refused(&self, cx: &Cx, kinds: &[Kind]) -> Result<()> {
         for kind in kinds {
             for version in &kind.goes {
                 let path = format!("{}?limit=1", kind.path(&version.name));
-                while self.cx.kubectl.find(&path).await.map_err(|e| self.failed(&e))?.is_some() {
+                while cx.kubectl.find(&path).await.map_err(|e| self.failed(cx, &e))?.is_some() {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
@@ -129,17 +126,17 @@ impl Versions {
     }
 
     /// Every object with an entry of a version that does not stay.
-    async fn stale<'a>(&self, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
+    async fn stale<'a>(&self, cx: &Cx, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
         let mut all = Vec::new();
         for kind in kinds {
-            let found = items(&self.cx, &kind.path(&kind.stored)).await?.into_iter();
+            let found = items(cx, &kind.path(&kind.stored)).await?.into_iter();
             all.extend(found.filter(|i| managed::is_stale(i, &kind.group, &kind.stays())).map(|i| (kind, i)));
         }
         Ok(all)
     }
 
     /// Move the entries of one object, unless it has changed or gone: then it is looked at again.
-    async fn write(&self, kind: &Kind, mut object: Value) -> Result<()> {
+    async fn write(&self, cx: &Cx, kind: &Kind, mut object: Value) -> Result<()> {
         let Some(moved) = managed::moved(&object, &kind.group, &kind.stays(), &kind.stored) else {
             return Ok(());
         };
@@ -153,30 +150,26 @@ impl Versions {
                 format!("/apis/{}/{}/{of}", kind.group, kind.stored)
             }
         };
-        let replaced = change::replace_field_managers(&self.cx.kubectl, &path, &object, moved).await;
-        replaced.map(drop).map_err(|e| self.failed(&e))
+        let replaced = change::replace_field_managers(&cx.kubectl, &path, &object, moved).await;
+        replaced.map(drop).map_err(|e| self.failed(cx, &e))
     }
 
-    fn failed(&self, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
-        ownership::api_failure(&self.cx, "retire an old version of Strimzi's resources", error)
+    fn failed(&self, cx: &Cx, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
+        ownership::api_failure(cx, "retire an old version of Strimzi's resources", error)
     }
 }
 
 #[async_trait(?Send)]
 impl Task<Cx> for Versions {
-    fn spec(&self) -> Spec {
-        self.spec.clone()
-    }
-
-    async fn check(&self, _: &Cx) -> Result<Doneness> {
-        let kinds = self.kinds().await?;
+    async fn check(&self, cx: &Cx) -> Result<Doneness> {
+        let kinds = self.kinds(cx).await?;
         let served: BTreeSet<&str> =
             kinds.iter().flat_map(|k| &k.goes).filter(|v| v.served).map(|v| v.name.as_str()).collect();
         if !served.is_empty() {
             let names = served.into_iter().collect::<Vec<_>>().join(", ");
             return Ok(Doneness::Pending(format!("{names} is still served")));
         }
-        let stale = self.stale(&kinds).await?.len();
+        let stale = self.stale(cx, &kinds).await?.len();
         Ok(match stale {
             0 => Doneness::Done("no resource refers to a version that is removed".into()),
             1 => Doneness::Pending("1 resource refers to a version that is removed".into()),
@@ -184,28 +177,28 @@ impl Task<Cx> for Versions {
         })
     }
 
-    async fn run(&self, _: &Cx) -> Result<()> {
-        let cx = &self.cx;
-        let kinds = self.kinds().await?;
+    async fn run(&self, cx: &Cx) -> Result<()> {
+        let kinds = self.kinds(cx).await?;
         if kinds.iter().flat_map(|k| &k.goes).any(|v| v.served) {
-            let definitions = self.without_service(&kinds).await?;
-            cx.apply(&definitions, true).await.map_err(|e| self.failed(&e))?;
+            let definitions = self.without_service(cx, &kinds).await?;
+            cx.apply(&definitions, true).await.map_err(|e| self.failed(cx, &e))?;
         }
-        self.refused(&kinds).await?;
+        self.refused(cx, &kinds).await?;
         loop {
-            let stale = self.stale(&kinds).await?;
+            let stale = self.stale(cx, &kinds).await?;
             if stale.is_empty() {
                 return Ok(());
             }
             let total = stale.len() as u64;
-            let mut writes =
-                stream::iter(stale).map(|(kind, object)| self.write(kind, object)).buffer_unordered(AT_ONCE);
+            let mut writes = stream::iter(stale)
+                .map(|(kind, object)| self.write(cx, kind, object))
+                .buffer_unordered(AT_ONCE);
             let mut done = 0;
             while let Some(written) = writes.next().await {
                 written?;
                 done += 1;
                 let of = Some((done, total, Unit::Items));
-                cx.progress(self.spec.id, "moving field managers to the remaining version", of);
+                cx.emit.progress("moving field managers to the remaining version", of);
             }
         }
     }

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::harness::Test;
-use crate::support::{apply_foreign_to, events, failure, fresh, outcomes, quick, told, written};
+use crate::support::{KAFKA, apply_foreign_to, events, failure, fresh, outcomes, quick, told, written};
 
 const CLUSTER: &str = "prod";
-const KAFKA: &str = "kafkas.kafka.strimzi.io/kafka/my-cluster";
 
 /// A Kubernetes that the user's kubeconfig knows as `prod`, and no minikube on this machine.
 fn world() -> Test {

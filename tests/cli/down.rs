@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Engine, NEVER, ProfileSeed, Test, Timings};
 use crate::support::{
-    KAFKA, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh, install_of,
-    kstrim, kubectl, ours, quick, ready, same, state, text, told, until, written,
+    CLAIM, KAFKA, KEEP, MARKER, PROFILE, TOPIC, apply_foreign, disown, empty_cluster, events, failure, fresh,
+    install_of, kstrim, kubectl, ours, quick, ready, same, state, text, told, until, written,
 };
-
-const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
-const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
 
 /// Keys of anything of Strimzi's or in the namespace.
 fn remains(test: &Test) -> Vec<String> {

@@ -257,13 +257,7 @@ fn pods_that_find_no_room() {
 #[test]
 fn brokers_that_die() {
     let crash = |reason: &str, exit: i32, log: &str| {
-        let crash = Crash {
-            pod: "my-cluster-dual-role-0".into(),
-            exit,
-            reason: reason.into(),
-            log: log.into(),
-            ..Crash::default()
-        };
+        let crash = Crash::always("my-cluster-dual-role-0", reason, exit, log);
         surroundings().scenario(|s| s.crashes.push(crash))
     };
     stops_soon(crash("OOMKilled", 137, "Starting Kafka"), "KS-OOM-KILLED");

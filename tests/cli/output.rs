@@ -116,7 +116,9 @@ fn verbose_shows_commands_that_can_be_pasted() {
     for command in kubectl {
         assert!(command.contains(" --kubeconfig ") && command.contains(" --context kstrim "), "{command}");
     }
-    for command in commands.iter().filter(|c| c.contains("/minikube ")) {
+    let minikube: Vec<_> = commands.iter().filter(|c| c.contains("/minikube ")).collect();
+    assert!(!minikube.is_empty(), "{}", run.stderr);
+    for command in minikube {
         assert!(command.starts_with("KUBECONFIG="), "{command}");
     }
     assert!(!surroundings().args(["up"]).run().expect(0).stderr.contains("  + "));

@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::Test;
 use crate::support::{
-    ID, KAFKA, PROFILE, TOPIC, apply_foreign, events, failure, kstrim, kubectl, ready, same, state, told,
-    until,
+    CLAIM, ID, KAFKA, KEEP, PROFILE, TOPIC, apply_foreign, events, failure, kstrim, kubectl, ready, same,
+    state, told, until,
 };
-
-const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
-const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
 
 /// Objects of other people in the namespace of the installation.
 fn bystanders() -> Vec<Value> {

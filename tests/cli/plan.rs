@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::Test;
 use crate::support::{
-    ID, PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written,
+    CLAIM, ID, PROFILE, apply_as, fresh, kstrim, kubectl, quick, ready, same, state, until, written,
 };
 
 /// The state of each task.
@@ -123,9 +123,7 @@ fn what_is_rendered_is_what_up_applies() {
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
     // Kinds are known a moment after their definitions.
     until(&test, "it is applied", |t| apply_as(t, "kstrim", &rendered).code() == 0);
-    let claims = |t: &Test| {
-        t.object(PROFILE, "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0").is_object()
-    };
+    let claims = |t: &Test| t.object(PROFILE, CLAIM).is_object();
     let entity =
         |t: &Test| t.object(PROFILE, "deployments.apps/kafka/my-cluster-entity-operator").is_object();
     until(&test, "Kafka is there", |t| claims(t) && entity(t));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
+use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -91,21 +91,8 @@ fn holds(what: &str, most: u64, ceiling: u64) {
 }
 
 fn record(offset: i64, value: Vec<u8>) -> Record {
-    Record {
-        transactional: false,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: 0,
-        producer_id: -1,
-        producer_epoch: -1,
-        timestamp_type: TimestampType::Creation,
-        offset,
-        sequence: i32::try_from(offset).expect("small"),
-        timestamp: 7,
-        key: None,
-        value: Some(value.into()),
-        headers: Default::default(),
-    }
+    let sequence = i32::try_from(offset).expect("small");
+    Record { sequence, timestamp: 7, ..stand_ins::broker::log::record(offset, value.into()) }
 }
 
 /// A batch whose records decompress to this many MiB, 1 MiB each.

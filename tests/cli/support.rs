@@ -18,6 +18,10 @@ pub const KAFKA: &str = "kafkas.kafka.strimzi.io/kafka/my-cluster";
 pub const OPERATOR: &str = "deployments.apps/kafka/strimzi-cluster-operator";
 /// The topic.
 pub const TOPIC: &str = "kafkatopics.kafka.strimzi.io/kafka/my-topic";
+/// The broker's claim.
+pub const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
+/// The arguments that take down everything but the cluster.
+pub const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
 /// The marker in a cluster that kstrim made.
 pub const MARKER: &str = "configmaps/kube-system/kstrim";
 
@@ -36,6 +40,31 @@ const KINDS: [(&str, &str); 10] = [
     ("KafkaConnector", "kafkaconnectors"),
     ("KafkaMirrorMaker2", "kafkamirrormaker2s"),
     ("KafkaRebalance", "kafkarebalances"),
+];
+
+/// Kinds of objects in namespaces of which the stand-in's controllers do nothing.
+pub const INERT: [(&str, &str); 21] = [
+    ("v1", "ConfigMap"),
+    ("v1", "Secret"),
+    ("v1", "ServiceAccount"),
+    ("v1", "Service"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "LimitRange"),
+    ("v1", "ResourceQuota"),
+    ("v1", "Endpoints"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "ControllerRevision"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("coordination.k8s.io/v1", "Lease"),
+    ("discovery.k8s.io/v1", "EndpointSlice"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 ];
 
 /// Objects like those of Strimzi 1.2.0's install manifest: same kinds and names, without schemas.

@@ -6,14 +6,14 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, text};
+use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource};
-use crate::kubectl::{Args, Link, documents, unreachable};
+use crate::kubectl::{Link, documents, unreachable};
 use crate::managed::{self, Entry};
 use crate::nodes;
 use crate::preconditions::{Violation, violation};
 
-/// How to apply.
 pub struct Options {
     manager: String,
     server_side: bool,
@@ -25,14 +25,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// For a raw request.
     pub fn raw(namespace: &str) -> Self {
-        Self { namespace: namespace.into(), server_side: true, ..Self::seed() }.without_status()
-    }
-
-    fn without_status(mut self) -> Self {
-        self.seed = false;
-        self
+        Self { namespace: namespace.into(), seed: false, ..Self::seed() }
     }
 
     /// For a test's initial objects: status is taken too.

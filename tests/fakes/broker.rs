@@ -38,7 +38,6 @@ pub use secure::Secured;
 #[allow(unused_imports, reason = "each including crate uses a part")]
 pub use setup::{Faults, Node, Setup};
 
-/// What connections share.
 struct Shared {
     setup: Setup,
     logs: Logs,

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
 use crate::desired::{labels, of_kafka};
-use crate::kinds::builtin;
 use crate::scenario::Scenario;
 
 const OLD: &str = include_str!("../fixtures/ended-2021.crt");
@@ -19,45 +18,35 @@ fn of(scenario: &Scenario, whose: &str) -> &'static str {
 
 /// The authorities of a Kafka cluster.
 pub fn secrets(c: &mut Cluster, kafka: &Value) {
-    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
-    for suffix in ["cluster-ca-cert", "clients-ca-cert"] {
-        let name = format!("{cluster}-{suffix}");
-        if c.get(&format!("secrets/{ns}/{name}")).is_some() {
-            continue;
-        }
-        // The brokers' certificates are signed by this one.
-        let good = !c.scenario.expired.iter().any(|e| e == "strimzi");
-        let certificate = STANDARD.encode(if good { SIGNER } else { OLD });
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-            "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "kafka", "certificate-authority"),
-                "ownerReferences": [of_kafka(kafka)]},
-            "data": {"ca.crt": certificate, "ca.password": STANDARD.encode("planted-password")}});
-        c.create(&builtin("secrets"), secret);
+    // The brokers' certificates are signed by this one.
+    let good = !c.scenario.expired.iter().any(|e| e == "strimzi");
+    let data = json!({"ca.crt": STANDARD.encode(if good { SIGNER } else { OLD }),
+        "ca.password": STANDARD.encode("planted-password")});
+    for name in ["cluster-ca-cert", "clients-ca-cert"] {
+        secret(c, kafka, name, "kafka", "certificate-authority", &data);
     }
+}
+
+fn secret(c: &mut Cluster, kafka: &Value, suffix: &str, name: &str, component: &str, data: &Value) {
+    let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
+    c.ensure(json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
+        "metadata": {"name": format!("{cluster}-{suffix}"), "namespace": ns,
+            "labels": labels(cluster, name, component), "ownerReferences": [of_kafka(kafka)]}}));
 }
 
 /// Both authorities' certificates in one Secret, for whatever trusts them, and who may come to the brokers.
 pub fn trust(c: &mut Cluster, kafka: &Value) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
-    let name = format!("{cluster}-trustbundle");
-    if c.get(&format!("secrets/{ns}/{name}")).is_none() {
-        let bundle = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-            "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "trust-bundle", "trust-bundle"),
-                "ownerReferences": [of_kafka(kafka)]},
-            "data": {"cluster-ca.crt": STANDARD.encode(SIGNER), "clients-ca.crt": STANDARD.encode(SIGNER)}});
-        c.create(&builtin("secrets"), bundle);
-    }
-    let name = format!("{cluster}-network-policy-kafka");
-    if c.get(&format!("networkpolicies.networking.k8s.io/{ns}/{name}")).is_none() {
-        let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-            "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "kafka", "kafka"),
-                "ownerReferences": [of_kafka(kafka)]},
-            "spec": {"podSelector": {"matchLabels": {"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka",
-                    "strimzi.io/name": format!("{cluster}-kafka")}},
-                "policyTypes": ["Ingress"],
-                "ingress": [{"ports": [{"port": 9092, "protocol": "TCP"}]}]}});
-        c.create(&builtin("networkpolicies"), policy);
-    }
+    let signer = STANDARD.encode(SIGNER);
+    let bundle = json!({"cluster-ca.crt": signer, "clients-ca.crt": signer});
+    secret(c, kafka, "trustbundle", "trust-bundle", "trust-bundle", &bundle);
+    c.ensure(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": format!("{cluster}-network-policy-kafka"), "namespace": ns,
+            "labels": labels(cluster, "kafka", "kafka"), "ownerReferences": [of_kafka(kafka)]},
+        "spec": {"podSelector": {"matchLabels": {"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka",
+                "strimzi.io/name": format!("{cluster}-kafka")}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"ports": [{"port": 9092, "protocol": "TCP"}]}]}}));
 }
 
 /// What `-o go-template={{index .data "KEY" | base64decode}}` makes of a Secret.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::kinds::Resource;
+use crate::kinds::{self, Resource};
 use crate::managed;
 use crate::scenario::Scenario;
 use crate::world::{Place, Profile, now};
@@ -26,9 +26,7 @@ pub struct Cluster {
     /// The profile's name, which is the node's too.
     #[serde(skip)]
     pub profile: String,
-    /// The node's address.
     pub ip: String,
-    /// The test's choices.
     #[serde(skip)]
     pub scenario: Arc<Scenario>,
     /// Resource version of the last change.
@@ -37,11 +35,9 @@ pub struct Cluster {
     pub clock: i64,
     /// By `plural.group/namespace/name`.
     pub objects: BTreeMap<String, Value>,
-    /// When each named timer fires.
     pub timers: BTreeMap<String, i64>,
     /// What controllers remember beside the objects.
     pub memory: Memory,
-    /// Where the topics' data are.
     #[serde(skip)]
     pub topics: std::path::PathBuf,
     serial: u64,
@@ -60,7 +56,6 @@ pub struct Cluster {
     pub(crate) at_rest: Option<u64>,
 }
 
-/// What controllers remember.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Reconciliations under way, by `namespace/name` of the Kafka: the locks.
@@ -82,12 +77,10 @@ pub struct Memory {
     /// The operator that hangs, by its pod's uid.
     #[serde(default)]
     pub hung: Option<String>,
-    /// The node gets no network.
     #[serde(default)]
     pub no_network: bool,
 }
 
-/// One reconciliation of a Kafka.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reconciliation {
     /// Of the Kafka it began for.
@@ -98,9 +91,7 @@ pub struct Reconciliation {
     pub marker: String,
     /// `validate`, `pods`, `entity`.
     pub phase: String,
-    /// When that phase began.
     pub since: i64,
-    /// When all of it began.
     pub began: i64,
 }
 
@@ -199,7 +190,6 @@ impl Cluster {
         passed
     }
 
-    /// Remove a timer.
     pub fn forget(&mut self, uid: &str, step: &str) {
         self.timers.remove(&format!("{uid}/{step}"));
         self.touch();
@@ -221,7 +211,6 @@ impl Cluster {
         Sha256::digest(seed).iter().take(16).map(|b| format!("{b:02x}")).collect()
     }
 
-    /// A new uid.
     pub fn uid(&mut self) -> String {
         let h = self.random();
         format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32])
@@ -234,14 +223,16 @@ impl Cluster {
 
     /// The clock as Strimzi prints it, with nanoseconds.
     pub fn fine_time(&self) -> String {
-        let text = stamp(self.clock - self.clock.rem_euclid(1000));
-        format!("{}.{:03}000001Z", text.trim_end_matches('Z'), self.clock.rem_euclid(1000))
+        self.time_with("000001")
     }
 
     /// The clock as `MicroTime`, the type of a lease's times.
     pub fn micro_time(&self) -> String {
-        let text = stamp(self.clock - self.clock.rem_euclid(1000));
-        format!("{}.{:03}000Z", text.trim_end_matches('Z'), self.clock.rem_euclid(1000))
+        self.time_with("000")
+    }
+
+    fn time_with(&self, digits: &str) -> String {
+        format!("{}.{:03}{digits}Z", self.time().trim_end_matches('Z'), self.clock.rem_euclid(1000))
     }
 
     /// Something changed that is no object: look at everything again.
@@ -277,6 +268,26 @@ impl Cluster {
         self.record("ADDED", &key, &object);
         self.objects.insert(key.clone(), object);
         key
+    }
+
+    /// A new object of a controller's.
+    pub fn add(&mut self, object: Value) -> String {
+        self.create(&kinds::of_object(&object), object)
+    }
+
+    /// An object of a controller's, unless there is one of its name.
+    pub fn ensure(&mut self, object: Value) {
+        if self.get(&key_of(&object)).is_none() {
+            self.add(object);
+        }
+    }
+
+    /// An object of a controller's; of one that is there, this field of its spec becomes the new one's.
+    pub fn put(&mut self, object: Value, field: &str) {
+        match self.get(&key_of(&object)).is_some() {
+            true => self.update(&key_of(&object), |o| o["spec"][field] = object["spec"][field].clone()),
+            false => drop(self.add(object)),
+        }
     }
 
     /// The operator that is at work, if one is, becomes a field manager of a custom resource.
@@ -368,32 +379,36 @@ impl Cluster {
         self.memory.applied.remove(key);
     }
 
-    /// An object.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.objects.get(key)
     }
 
+    /// Of the node, and so of the API server.
+    pub fn kubelet_version(&self) -> &str {
+        let node = self.get(&format!("nodes//{}", self.profile));
+        node.map_or("", |node| text(node, "/status/nodeInfo/kubeletVersion"))
+    }
+
     /// Keys of a resource's objects, `plural.group`, in a namespace or in all (empty).
     pub fn keys(&self, resource: &str, namespace: &str) -> Vec<String> {
-        let prefix = match namespace {
-            "" => format!("{resource}/"),
-            ns => format!("{resource}/{ns}/"),
-        };
-        self.objects
-            .range(prefix.clone()..)
-            .take_while(|(key, _)| key.starts_with(&prefix))
-            .map(|(key, _)| key.clone())
-            .collect()
+        self.range(resource, namespace).map(|(key, _)| key.clone()).collect()
     }
 
     /// Objects of a resource, in a namespace or in all (empty).
     pub fn each<'a>(&'a self, resource: &str, namespace: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        self.range(resource, namespace).map(|(_, object)| object)
+    }
+
+    fn range<'a>(
+        &'a self,
+        resource: &str,
+        namespace: &str,
+    ) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         let prefix = match namespace {
             "" => format!("{resource}/"),
             ns => format!("{resource}/{ns}/"),
         };
-        let range = self.objects.range(prefix.clone()..);
-        range.take_while(move |(key, _)| key.starts_with(&prefix)).map(|(_, object)| object)
+        self.objects.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix))
     }
 
     /// Objects of a resource, cloned.
@@ -401,7 +416,6 @@ impl Cluster {
         self.each(resource, namespace).cloned().collect()
     }
 
-    /// An Event about an object.
     pub fn event(&mut self, about: &Value, kind: &str, reason: &str, message: &str, component: &str) {
         let field = |name: &str| about["metadata"][name].as_str().unwrap_or("").to_owned();
         let suffix = self.random();
@@ -434,7 +448,7 @@ impl Cluster {
             "reason": reason, "reportingComponent": component, "reportingInstance": instance,
             "source": source, "type": kind,
         });
-        self.create(&crate::kinds::builtin("events"), event);
+        self.add(event);
     }
 
     /// Put a test's object as if it had been there for long.
@@ -445,6 +459,11 @@ impl Cluster {
         let to = self.clock + 3_000;
         self.advance(to);
     }
+}
+
+/// The key of an object that a controller makes.
+fn key_of(object: &Value) -> String {
+    kinds::of_object(object).key(text(object, "/metadata/namespace"), text(object, "/metadata/name"))
 }
 
 /// Whether anything but metadata and status changed, which means a new generation.

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, text};
 use crate::deployments::{hash, owner};
 use crate::desired;
-use crate::kinds::{Resource, builtin};
 use crate::pods;
 
 /// A kind of resource and what the operator makes of it.
@@ -140,12 +139,9 @@ fn image(deployment: &Value, variable: &str, version: &str) -> String {
 }
 
 fn labels(cluster: &str, kind: &str, part: &str, name: &str) -> Value {
-    json!({
-        "app.kubernetes.io/instance": cluster, "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
-        "app.kubernetes.io/name": part, "app.kubernetes.io/part-of": format!("strimzi-{cluster}"),
-        "strimzi.io/cluster": cluster, "strimzi.io/component-type": part, "strimzi.io/kind": kind,
-        "strimzi.io/name": name,
-    })
+    let mut labels = desired::labels(cluster, part, part);
+    (labels["strimzi.io/kind"], labels["strimzi.io/name"]) = (json!(kind), json!(name));
+    labels
 }
 
 fn one(c: &mut Cluster, key: &str, sort: &Sort, deployment: &Value) {
@@ -179,7 +175,7 @@ fn one(c: &mut Cluster, key: &str, sort: &Sort, deployment: &Value) {
     if sort.sets {
         pod_set(c, ns, &name, &labels, &owners, container, &hash(&object["spec"], 8));
     } else {
-        workload(c, ns, &name, &labels, &owners, container);
+        workload(c, ns, &name, &labels, &owners, vec![container], "RollingUpdate");
     }
     let up = pods_of(c, ns, cluster, sort.part);
     if !up.is_empty() && up.iter().all(pods::is_ready) {
@@ -221,17 +217,12 @@ pub fn pods_of(c: &Cluster, ns: &str, cluster: &str, part: &str) -> Vec<Value> {
 }
 
 fn service(c: &mut Cluster, ns: &str, name: &str, port: u16, labels: &Value, owners: &Value) {
-    if c.get(&format!("services/{ns}/{name}")).is_some() {
-        return;
-    }
-    let service = json!({"apiVersion": "v1", "kind": "Service",
+    c.ensure(json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": name, "namespace": ns, "labels": labels, "ownerReferences": owners},
         "spec": {"type": "ClusterIP", "clusterIP": "10.96.17.99",
             "ports": [{"name": "rest-api", "port": port, "protocol": "TCP", "targetPort": port}],
-            "selector": {"strimzi.io/cluster": labels["strimzi.io/cluster"], "strimzi.io/kind": labels["strimzi.io/kind"],
-                "strimzi.io/name": labels["strimzi.io/name"]}},
-        "status": {"loadBalancer": {}}});
-    c.create(&builtin("services"), service);
+            "selector": desired::selector(labels)},
+        "status": {"loadBalancer": {}}}));
 }
 
 fn pod_set(
@@ -251,42 +242,32 @@ fn pod_set(
     let template = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"annotations": {"strimzi.io/revision": revision}, "labels": own, "name": pod, "namespace": ns},
         "spec": {"containers": [container], "hostname": pod, "serviceAccountName": name}});
-    let key = format!("strimzipodsets.core.strimzi.io/{ns}/{name}");
-    if c.get(&key).is_some() {
-        c.update(&key, |o| o["spec"]["pods"] = json!([template]));
-        return;
-    }
     let (_, served) = text(owners, "/0/apiVersion").rsplit_once('/').unwrap_or_default();
     let set = json!({"apiVersion": format!("core.strimzi.io/{served}"), "kind": "StrimziPodSet",
         "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": owners},
-        "spec": {"pods": [template], "selector": {"matchLabels": {"strimzi.io/cluster": labels["strimzi.io/cluster"],
-            "strimzi.io/kind": labels["strimzi.io/kind"], "strimzi.io/name": name}}}});
-    let resource = Resource {
-        group: "core.strimzi.io".into(),
-        versions: vec![served.into()],
-        kind: "StrimziPodSet".into(),
-        plural: "strimzipodsets".into(),
-        short: Vec::new(),
-        namespaced: true,
-    };
-    c.create(&resource, set);
+        "spec": {"pods": [template], "selector": {"matchLabels": desired::selector(labels)}}});
+    c.put(set, "pods");
 }
 
-fn workload(c: &mut Cluster, ns: &str, name: &str, labels: &Value, owners: &Value, container: Value) {
-    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [container],
+/// A Deployment of one pod template.
+pub fn workload(
+    c: &mut Cluster,
+    ns: &str,
+    name: &str,
+    labels: &Value,
+    owners: &Value,
+    containers: Vec<Value>,
+    strategy: &str,
+) {
+    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": containers,
         "serviceAccountName": name, "terminationGracePeriodSeconds": 30}});
-    let key = format!("deployments.apps/{ns}/{name}");
-    if c.get(&key).is_some() {
-        c.update(&key, |o| o["spec"]["template"] = template);
-        return;
-    }
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": owners},
         "spec": {"progressDeadlineSeconds": 600, "replicas": 1, "revisionHistoryLimit": 10,
-            "selector": {"matchLabels": {"strimzi.io/name": name}},
-            "strategy": {"type": "RollingUpdate"}, "template": template},
+            "selector": {"matchLabels": desired::selector(labels)},
+            "strategy": {"type": strategy}, "template": template},
         "status": {}});
-    c.create(&builtin("deployments"), deployment);
+    c.put(deployment, "template");
 }
 
 /// What is made of a Kafka beside brokers and entity operator: field, part, variable of the image.
@@ -320,16 +301,13 @@ pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value, wanted: &str
             "name": name, "ports": [{"containerPort": 9404, "name": "tcp-prometheus", "protocol": "TCP"}]});
         if part == "cruise-control" {
             service(c, ns, &name, 9090, &labels, &owners);
-            let secret = topic_operators_secret(cluster);
-            if c.get(&format!("secrets/{ns}/{secret}")).is_none() {
-                let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-                    "metadata": {"name": secret, "namespace": ns, "labels": labels, "ownerReferences": owners},
-                    "data": {"topic-operator.apiAdminName": "dG9waWMtb3BlcmF0b3I=",
-                        "topic-operator.apiAdminPassword": "cGxhbnRlZC1wYXNzd29yZA=="}});
-                c.create(&builtin("secrets"), secret);
-            }
+            c.ensure(json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                "metadata": {"name": topic_operators_secret(cluster), "namespace": ns, "labels": labels,
+                    "ownerReferences": owners},
+                "data": {"topic-operator.apiAdminName": "dG9waWMtb3BlcmF0b3I=",
+                    "topic-operator.apiAdminPassword": "cGxhbnRlZC1wYXNzd29yZA=="}}));
         }
-        workload(c, ns, &name, &labels, &owners, container);
+        workload(c, ns, &name, &labels, &owners, vec![container], "RollingUpdate");
     }
 }
 

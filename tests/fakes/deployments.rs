@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::cluster::{Cluster, condition, text};
-use crate::kinds::builtin;
 use crate::pods;
 
-/// One step of all Deployments.
 pub fn run(c: &mut Cluster) {
     for key in c.keys("deployments.apps", "") {
         one(c, &key);
@@ -50,7 +48,7 @@ fn one(c: &mut Cluster, key: &str) {
                 "ownerReferences": [owner("apps/v1", "Deployment", name, uid, true)]},
             "spec": {"replicas": replicas, "template": template},
         });
-        c.create(&builtin("replicasets"), set);
+        c.add(set);
         let message = format!("Scaled up replica set {set_name} from 0 to {replicas}");
         c.event(&deployment, "Normal", "ScalingReplicaSet", &message, "deployment-controller");
         let time = c.time();
@@ -153,7 +151,6 @@ fn settle(list: &mut Value, new: Value, time: &str) {
     }
 }
 
-/// An owner reference.
 pub fn owner(api: &str, kind: &str, name: &str, uid: &str, controller: bool) -> Value {
     json!({"apiVersion": api, "blockOwnerDeletion": true, "controller": controller, "kind": kind,
         "name": name, "uid": uid})

@@ -5,14 +5,11 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
 use crate::deployments::{hash, owner};
-use crate::kinds::{Resource, builtin};
 use crate::pods;
 
 /// A group of like nodes: a KafkaNodePool, or what came before there were pools.
 pub struct Pool {
-    /// Name.
     pub name: String,
-    /// Ids of its nodes.
     pub ids: Vec<u64>,
     /// The KafkaNodePool, or null.
     pub object: Value,
@@ -23,13 +20,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Its pods' names.
     pub fn pods(&self, kafka: &Value) -> Vec<String> {
         let cluster = text(kafka, "/metadata/name");
         self.ids.iter().map(|id| format!("{cluster}-{}-{id}", self.name)).collect()
     }
 
-    /// Whether its nodes have a role.
     pub fn has(&self, role: &str) -> bool {
         self.spec["roles"].as_array().into_iter().flatten().any(|r| r == role)
     }
@@ -39,17 +34,6 @@ impl Pool {
 pub fn env(deployment: &Value, name: &str) -> Option<String> {
     let all = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array()?;
     Some(all.iter().find(|e| e["name"] == name)?["value"].as_str()?.to_owned())
-}
-
-fn resource(group: &str, version: &str, kind: &str, plural: &str) -> Resource {
-    Resource {
-        group: group.into(),
-        versions: vec![version.into()],
-        kind: kind.into(),
-        plural: plural.into(),
-        short: Vec::new(),
-        namespaced: true,
-    }
 }
 
 /// The pools of a Kafka, with ids given in order of their names.
@@ -166,6 +150,12 @@ pub fn labels(cluster: &str, name: &str, component: &str) -> Value {
     })
 }
 
+/// Of these labels, those by which what they are on is selected.
+pub fn selector(labels: &Value) -> Value {
+    json!({"strimzi.io/cluster": labels["strimzi.io/cluster"], "strimzi.io/kind": labels["strimzi.io/kind"],
+        "strimzi.io/name": labels["strimzi.io/name"]})
+}
+
 /// Id, size and class of a pool's persistent volumes.
 fn volumes(pool: &Pool) -> Vec<(String, Value)> {
     let storage = &pool.spec["storage"];
@@ -180,16 +170,12 @@ fn volumes(pool: &Pool) -> Vec<(String, Value)> {
     all.iter().filter(|v| v["type"] == "persistent-claim").map(|v| (named(v), v.clone())).collect()
 }
 
-/// The PersistentVolumeClaims.
 pub fn claims(c: &mut Cluster, kafka: &Value, pools: &[Pool]) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     for pool in pools {
         for pod in pool.pods(kafka) {
             for (volume, spec) in volumes(pool) {
                 let name = format!("{volume}-{pod}");
-                if c.get(&format!("persistentvolumeclaims/{ns}/{name}")).is_some() {
-                    continue;
-                }
                 let mut labels = labels(cluster, "kafka", pool.component);
                 labels["strimzi.io/pool-name"] = json!(pool.name);
                 let class = spec["class"].as_str().unwrap_or_default();
@@ -206,7 +192,7 @@ pub fn claims(c: &mut Cluster, kafka: &Value, pools: &[Pool]) {
                 if delete {
                     claim["metadata"]["ownerReferences"] = json!([of_kafka(kafka)]);
                 }
-                c.create(&builtin("persistentvolumeclaims"), claim);
+                c.ensure(claim);
             }
         }
     }
@@ -217,23 +203,19 @@ pub fn of_kafka(kafka: &Value) -> Value {
     owner(api, "Kafka", name, text(kafka, "/metadata/uid"), false)
 }
 
-/// The bootstrap and brokers services.
 pub fn services(c: &mut Cluster, kafka: &Value) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     for suffix in ["kafka-bootstrap", "kafka-brokers"] {
-        let name = format!("{cluster}-{suffix}");
-        if c.get(&format!("services/{ns}/{name}")).is_none() {
-            let mut spec = json!({"type": "ClusterIP",
+        let labels = labels(cluster, "kafka", "kafka");
+        let mut selector = selector(&labels);
+        selector["strimzi.io/broker-role"] = json!("true");
+        c.ensure(json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": format!("{cluster}-{suffix}"), "namespace": ns, "labels": labels,
+                "ownerReferences": [of_kafka(kafka)]},
+            "spec": {"type": "ClusterIP", "selector": selector,
                 "ports": [{"name": "tcp-clients", "port": 9092, "protocol": "TCP", "targetPort": 9092}],
-                "selector": {"strimzi.io/broker-role": "true", "strimzi.io/cluster": cluster,
-                    "strimzi.io/kind": "Kafka", "strimzi.io/name": format!("{cluster}-kafka")}});
-            spec["clusterIP"] = json!(if suffix == "kafka-brokers" { "None" } else { "10.96.17.23" });
-            let service = json!({"apiVersion": "v1", "kind": "Service",
-                "metadata": {"name": name, "namespace": ns, "labels": labels(cluster, "kafka", "kafka"),
-                    "ownerReferences": [of_kafka(kafka)]},
-                "spec": spec, "status": {"loadBalancer": {}}});
-            c.create(&builtin("services"), service);
-        }
+                "clusterIP": if suffix == "kafka-brokers" { "None" } else { "10.96.17.23" }},
+            "status": {"loadBalancer": {}}}));
     }
 }
 
@@ -296,11 +278,6 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
             .into_iter()
             .map(|pod| pod_template(kafka, pool, &pod, &name, &set_labels, (&version, &image)))
             .collect();
-        let key = format!("strimzipodsets.core.strimzi.io/{ns}/{name}");
-        if c.get(&key).is_some() {
-            c.update(&key, |o| o["spec"]["pods"] = json!(pods));
-            continue;
-        }
         let owner = if pool.object.is_object() {
             let api = text(&pool.object, "/apiVersion");
             owner(api, "KafkaNodePool", &pool.name, text(&pool.object, "/metadata/uid"), false)
@@ -318,7 +295,7 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
                 "strimzi.io/kind": "Kafka", "strimzi.io/name": format!("{cluster}-kafka"),
                 "strimzi.io/pool-name": pool.name}}},
         });
-        c.create(&resource("core.strimzi.io", served, "StrimziPodSet", "strimzipodsets"), set);
+        c.put(set, "pods");
     }
     if let Some(now) = c.get(&format!("kafkas.kafka.strimzi.io/{ns}/{cluster}")).cloned() {
         pool_status(c, &now, pools);
@@ -444,7 +421,6 @@ pub fn pod_sets(c: &mut Cluster) {
     }
 }
 
-/// The entity operator's Deployment.
 pub fn entity_operator(c: &mut Cluster, kafka: &Value, deployment: &Value) {
     let wanted = &kafka["spec"]["entityOperator"];
     if !wanted.is_object() {
@@ -463,23 +439,8 @@ pub fn entity_operator(c: &mut Cluster, kafka: &Value, deployment: &Value) {
         }
     }
     let labels = labels(cluster, "entity-operator", "entity-operator");
-    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": containers,
-        "serviceAccountName": name, "terminationGracePeriodSeconds": 30}});
-    let key = format!("deployments.apps/{ns}/{name}");
-    if c.get(&key).is_some() {
-        c.update(&key, |o| o["spec"]["template"] = template);
-        return;
-    }
-    let deployment = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": [of_kafka(kafka)]},
-        "spec": {"progressDeadlineSeconds": 600, "replicas": 1, "revisionHistoryLimit": 10,
-            "selector": {"matchLabels": {"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka",
-                "strimzi.io/name": name}},
-            "strategy": {"type": "Recreate"}, "template": template},
-        "status": {},
-    });
-    c.create(&builtin("deployments"), deployment);
+    let owners = json!([of_kafka(kafka)]);
+    crate::components::workload(c, ns, &name, &labels, &owners, containers, "Recreate");
 }
 
 /// Whether the entity operator is Available, or not wanted.
@@ -499,7 +460,6 @@ pub fn security() -> Value {
     json!({"authentication": {"type": "strimzi-mtls"}, "encryption": {"type": "strimzi-tls"}})
 }
 
-/// The status of a Kafka that is Ready.
 pub fn ready_status(kafka: &Value, pools: &[Pool], deployment: &Value, time: &str) -> Value {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let (version, _) = kafka_version(kafka, deployment);

@@ -1,4 +1,6 @@
-//! docker, as far as a preflight or a teardown asks it: version, info, ps, inspect, rm.
+//! docker, as far as a preflight or a teardown asks it: version, info, ps, volumes; and what a test does to a machine.
+
+use serde_json::json;
 
 use crate::io::{Done, Io};
 use crate::minikube::{engine, engine_error, other_engine};
@@ -8,52 +10,31 @@ use crate::world::Place;
 /// The file by which a node's kubelet starts the API server.
 const SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
-/// The value of a flag.
-fn flag<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
+fn flag<'a>(args: &'a [String], wanted: &str) -> Option<&'a str> {
     args.iter().enumerate().find_map(|(index, arg)| {
         let (name, value) = arg.split_once('=').map_or((arg.as_str(), None), |(n, v)| (n, Some(v)));
         let value = value.or_else(|| args.get(index + 1).map(String::as_str));
-        if names.contains(&name) { value } else { None }
+        value.filter(|_| name == wanted)
     })
 }
 
-/// Run one command.
 pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
     let verb = args.first().map_or("", String::as_str);
-    let format = flag(args, &["--format", "-f"]);
+    let format = flag(args, "--format").unwrap_or_default();
     let engine = engine(place).unwrap_or(Engine::Down);
     if engine != Engine::Up {
-        if verb == "info" && format.is_none() {
-            io.line("Client:\n Version:    28.2.2\n Context:    default\n Debug Mode: false\n\nServer:")?;
-        } else {
-            io.line("")?;
-        }
+        io.line("")?;
         io.err(engine_error(engine));
         return Ok(1);
     }
     match verb {
-        "version" => io.line(&format.map_or_else(
-            || "Client:\n Version: 28.2.2\n\nServer:\n Engine:\n  Version: 28.2.2".to_owned(),
-            |format| fill(format, "28.2.2"),
-        ))?,
-        "info" => io.line(&format.map_or_else(
-            || "Client:\n Version:    28.2.2\n\nServer:\n Server Version: 28.2.2\n CPUs: 2\n Total Memory: 23.54GiB".to_owned(),
-            |format| fill(format, "28.2.2"),
-        ))?,
+        "version" => io.line("Client:\n Version: 28.2.2\n\nServer:\n Engine:\n  Version: 28.2.2")?,
+        "info" => io.line(&format.replace("{{json .}}", &info()))?,
         "ps" => {
-            let name = flag(args, &["--filter"]).and_then(|f| f.strip_prefix("name=")).unwrap_or("");
+            let name = flag(args, "--filter").and_then(|f| f.strip_prefix("name=")).unwrap_or("");
             let name = name.trim_matches(['^', '$', '/', '?']).replace("[.]", ".");
             for (container, state) in containers(place).into_iter().filter(|(c, _)| c.contains(&name)) {
-                let line = match format {
-                    Some(format) => format
-                        .replace("{{.Names}}", &container)
-                        .replace("{{.Status}}", state)
-                        .replace("{{.State}}", if state.starts_with("Up") { "running" } else { "exited" })
-                        .replace("{{.ID}}", "5ba5ed5ba5ed"),
-                    None if args.iter().any(|a| a == "-q" || a == "-aq") => "5ba5ed5ba5ed".to_owned(),
-                    None => format!("5ba5ed5ba5ed   kicbase   {state}   {container}"),
-                };
-                io.line(&line)?;
+                io.line(&format.replace("{{.Names}}", &container).replace("{{.Status}}", state))?;
             }
         }
         "rm" => {
@@ -74,29 +55,10 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
             }
         }
         "exec" if args[2..] == ["mv", SERVER, "/tmp/"] => {
-            let mut world = place.lock();
-            if world.profiles.get(&args[1]).is_some_and(|p| p.host == Host::Running) {
-                world.cluster(&args[1]).save(place);
-            }
-            if let Some(profile) = world.profiles.get_mut(&args[1]) {
-                profile.host = Host::Headless;
-            }
-            let _ = std::fs::remove_file(place.cluster_file(&args[1], "due"));
-            world.save();
-        }
-        "inspect" | "container" => {
-            let name = args.iter().rev().find(|a| !a.starts_with('-') && Some(a.as_str()) != format);
-            let name = name.map_or("", String::as_str);
-            match containers(place).into_iter().find(|(c, _)| c == name) {
-                Some((_, state)) => io.line(if state.starts_with("Up") { "running" } else { "exited" })?,
-                None => {
-                    io.err(&format!("Error response from daemon: No such container: {name}"));
-                    return Ok(1);
-                }
-            }
+            crate::minikube::freeze(place, &mut place.lock(), &args[1], Host::Headless);
         }
         "volume" if args.get(1).is_some_and(|a| a == "ls") => {
-            let name = flag(args, &["--filter"]).and_then(|f| f.strip_prefix("name=")).unwrap_or("");
+            let name = flag(args, "--filter").and_then(|f| f.strip_prefix("name=")).unwrap_or("");
             let world = place.lock();
             // The volume of a machine outlives its container (recording 27).
             let made = world.profiles.iter().filter(|(_, p)| !matches!(p.host, Host::Invalid | Host::Made));
@@ -108,10 +70,8 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         "context" if args.get(1).is_some_and(|a| a == "inspect") => {
             let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
             let host = host.unwrap_or_else(|| "unix:///var/run/docker.sock".into());
-            let format = format.unwrap_or("");
             io.line(&format.replace("{{.Name}}", "default").replace("{{.Endpoints.docker.Host}}", &host))?;
         }
-        "volume" | "network" | "context" => {}
         other => {
             io.err(&format!("docker: unknown command: docker {other}"));
             return Ok(1);
@@ -120,27 +80,12 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
     Ok(0)
 }
 
-/// Fill the fields of a template that anybody asks for.
-fn fill(format: &str, version: &str) -> String {
+/// The fields of `info` that anybody looks at.
+fn info() -> String {
     let id = if other_engine() { "ELSE:WHERE" } else { "7TRN:IPZB" };
-    let all = format!(
-        r#"{{"ID":"{id}","NCPU":2,"MemTotal":25276063744,"ServerVersion":"28.2.2","OSType":"linux","CgroupVersion":"1","DockerRootDir":"/var/lib/docker"}}"#
-    );
-    let fields = [
-        ("{{.ID}}", id),
-        ("{{.Server.Version}}", version),
-        ("{{.ServerVersion}}", version),
-        ("{{.Client.Version}}", version),
-        ("{{.Server.Os}}", "linux"),
-        ("{{.Server.Platform.Name}}", "Docker Engine - Community"),
-        ("{{.OSType}}", "linux"),
-        ("{{.NCPU}}", "2"),
-        ("{{.MemTotal}}", "25276063744"),
-        ("{{.CgroupVersion}}", "1"),
-        ("{{.DockerRootDir}}", "/var/lib/docker"),
-        ("{{json .}}", &all),
-    ];
-    fields.iter().fold(format.to_owned(), |text, (name, value)| text.replace(name, value))
+    json!({"ID": id, "NCPU": 2, "MemTotal": 25_276_063_744_u64, "ServerVersion": "28.2.2", "OSType": "linux",
+        "CgroupVersion": "1", "DockerRootDir": "/var/lib/docker"})
+    .to_string()
 }
 
 /// Containers of profiles and of half-done deletions.

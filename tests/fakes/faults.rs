@@ -44,7 +44,6 @@ pub fn find(place: &Place, program: &str, args: &[String]) -> Option<Action> {
     met
 }
 
-/// Do the work under a fault.
 pub fn apply(action: Option<Action>, io: &mut Io, work: impl FnOnce(&mut Io, bool) -> Done) -> Done {
     let mut expire = false;
     match action {

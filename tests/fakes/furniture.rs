@@ -4,9 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
-use crate::kinds::builtin;
 
-/// The objects of a new cluster.
 pub fn bootstrap(c: &mut Cluster) {
     let node = c.profile.clone();
     for (namespace, name) in [
@@ -18,36 +16,36 @@ pub fn bootstrap(c: &mut Cluster) {
         let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": name, "namespace": namespace},
             "spec": {"holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": time}});
-        c.create(&builtin("leases"), lease);
+        c.add(lease);
     }
     for (name, value) in [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
     {
         let class = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
             "metadata": {"name": name}, "value": value, "preemptionPolicy": "PreemptLowerPriority"});
-        c.create(&builtin("priorityclasses"), class);
+        c.add(class);
     }
     let rbac = "rbac.authorization.k8s.io";
     let labels = json!({"kubernetes.io/bootstrapping": "rbac-defaults"});
     let role = json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole",
         "metadata": {"name": "cluster-admin", "labels": labels},
         "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]});
-    c.create(&builtin("clusterroles"), role);
+    c.add(role);
     let binding = json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding",
         "metadata": {"name": "cluster-admin", "labels": labels},
         "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [{"apiGroup": rbac, "kind": "Group", "name": "system:masters"}]});
-    c.create(&builtin("clusterrolebindings"), binding);
+    c.add(binding);
     let service = json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "kubernetes", "namespace": "default",
             "labels": {"component": "apiserver", "provider": "kubernetes"}},
         "spec": {"clusterIP": "10.96.0.1", "type": "ClusterIP",
             "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 8443}]},
         "status": {"loadBalancer": {}}});
-    c.create(&builtin("services"), service);
+    c.add(service);
     let endpoints = json!({"apiVersion": "v1", "kind": "Endpoints",
         "metadata": {"name": "kubernetes", "namespace": "default"},
         "subsets": [{"addresses": [{"ip": c.ip}], "ports": [{"name": "https", "port": 8443, "protocol": "TCP"}]}]});
-    c.create(&builtin("endpoints"), endpoints);
+    c.add(endpoints);
 }
 
 /// The endpoints controllers.
@@ -73,7 +71,7 @@ pub fn run(c: &mut Cluster) {
         let endpoints = json!({"apiVersion": "v1", "kind": "Endpoints",
             "metadata": {"name": name, "namespace": ns, "labels": labels,
                 "annotations": {"endpoints.kubernetes.io/last-change-trigger-time": c.time()}}});
-        c.create(&builtin("endpoints"), endpoints);
+        c.add(endpoints);
         labels["kubernetes.io/service-name"] = json!(name);
         labels["endpointslice.kubernetes.io/managed-by"] = json!("endpointslice-controller.k8s.io");
         let owner = crate::deployments::owner("v1", "Service", name, text(&service, "/metadata/uid"), true);
@@ -81,7 +79,7 @@ pub fn run(c: &mut Cluster) {
             "metadata": {"name": format!("{name}-{}", &c.random()[..5]), "namespace": ns, "labels": labels,
                 "generateName": format!("{name}-"), "ownerReferences": [owner]},
             "endpoints": [], "ports": []});
-        c.create(&builtin("endpointslices"), slice);
+        c.add(slice);
     }
     // EndpointSlices are deleted with their owner, Endpoints by name.
     let left = |o: &&Value| {
@@ -111,7 +109,7 @@ pub fn volume(c: &mut Cluster, claim: &Value, name: &str, class: &str) {
             "hostPath": {"path": format!("/tmp/hostpath-provisioner/{name}")},
             "persistentVolumeReclaimPolicy": policy, "storageClassName": class, "volumeMode": "Filesystem"},
         "status": {"phase": "Bound"}});
-    c.create(&builtin("persistentvolumes"), volume);
+    c.add(volume);
 }
 
 /// A claim is deleted: its volume is deleted with it, or kept without its claim.

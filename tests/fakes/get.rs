@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
+use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource, fields_match, labels_match};
-use crate::kubectl::{Args, Link, not_found, unknown_type, unreachable};
+use crate::kubectl::{Link, not_found, unknown_type, unreachable};
 use crate::watch;
 
-/// `get`.
 pub fn run(link: &Link, io: &mut Io, args: &Args, expire: bool) -> Done {
     match args.flag("raw") {
         Some(path) => raw(link, io, path, expire),
@@ -141,11 +141,9 @@ fn versioned(object: &Value, resource: &Resource, version: &str) -> Value {
 }
 
 fn well_known(cluster: &Cluster, path: &str) -> Option<String> {
-    let node = cluster.get(&format!("nodes//{}", cluster.profile))?;
-    let version = text(node, "/status/nodeInfo/kubeletVersion");
     match path.trim_end_matches('/') {
         "/readyz" | "/livez" | "/healthz" => Some("ok".into()),
-        "/version" => Some(format!("{}\n", server_version(version))),
+        "/version" => Some(format!("{}\n", server_version(cluster.kubelet_version()))),
         path if path == format!("/api/v1/nodes/{}/proxy/stats/summary", cluster.profile) => {
             // The kubelet's own; it measures no volumes of minikube's provisioner.
             let free = cluster.scenario.node_free_mb.unwrap_or(20_480) << 20;
@@ -195,7 +193,7 @@ fn typed(link: &Link, io: &mut Io, args: &Args) -> Done {
     let mut found = Vec::new();
     let mut errors = Vec::new();
     let mut single = false;
-    let targets = targets(&cluster, &args.words)?;
+    let targets = targets(&cluster, args.objects())?;
     for (resource, name) in &targets {
         let Some(name) = name else {
             let ns = if everywhere || !resource.namespaced { "" } else { &link.namespace };

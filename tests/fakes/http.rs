@@ -11,10 +11,37 @@ use crate::broker::log::Logs;
 /// What a pod says.
 #[derive(Clone)]
 pub enum Says {
-    /// The bridge.
     Bridge,
-    /// Prometheus metrics of every topic.
     Metrics,
+}
+
+/// The head of a request.
+pub struct Head {
+    pub method: String,
+    pub path: String,
+    /// Of the body.
+    length: usize,
+}
+
+impl Head {
+    pub fn read(reader: &mut impl BufRead) -> anyhow::Result<Self> {
+        let mut lines = reader.lines();
+        let first = lines.next().transpose()?.unwrap_or_default();
+        let mut length = 0;
+        for line in lines {
+            let line = line?;
+            match line.split_once(':') {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse()?;
+                }
+                _ if line.is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut words = first.split_whitespace().map(str::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Ok(Self { method, path, length })
+    }
 }
 
 /// Serve, a thread for each connection. `status`: what it answers to everything, if it is broken.
@@ -30,28 +57,12 @@ pub fn serve(listener: &TcpListener, dir: &Path, says: &Says, status: Option<u16
 
 fn answer(mut stream: &TcpStream, dir: &Path, says: &Says, broken: Option<u16>) -> anyhow::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse()?;
-        }
-    }
+    let Head { method, path, length } = Head::read(&mut reader)?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let mut words = first.split_whitespace();
-    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     let (status, text) = match broken {
         Some(status) => (status, json!({"error_code": status, "message": "broken as told"}).to_string()),
-        None => said(dir, says, method, path, &body)?,
+        None => said(dir, says, &method, &path, &body)?,
     };
     let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
     stream.write_all(head.as_bytes())?;

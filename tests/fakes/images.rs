@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use crate::flags::Args;
 use crate::io::{Done, Io};
-use crate::minikube::not_found;
+use crate::minikube::{Out, not_found};
 use crate::scenario::Host;
 use crate::world::Place;
 use crate::{deployments, nodes, pods, tar};
 
-/// Run one of its verbs.
 pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     let name = args.profile();
     // The real node takes images from the time its container runs. Here they are kept by the node's
@@ -28,14 +27,14 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     if host() != Some(Host::Running) {
-        return not_found(io, args, false);
+        return not_found(&mut Out { io, json: false }, args);
     }
     let words: Vec<&str> = args.words.iter().skip(1).map(String::as_str).collect();
     match words.as_slice() {
-        ["ls" | "list"] => list(place, io, args),
+        ["ls"] if args.flag("format") == Some("json") => list(place, io, args),
         ["load", archives @ ..] => each(place, archives, |word| load(place, io, args, word)),
         ["pull", images @ ..] => each(place, images, |word| pull(place, io, args, word)),
-        ["rm" | "remove", images @ ..] => each(place, images, |word| remove(place, io, word)),
+        ["rm", images @ ..] => each(place, images, |word| remove(place, io, word)),
         ["save", image, file] => each(place, &[image], |word| save(place, io, args, word, file)),
         other => {
             io.err(&format!("Error: unknown command \"{}\" for \"minikube image\"", other.join(" ")));
@@ -52,7 +51,6 @@ fn each(place: &Place, words: &[&str], mut one: impl FnMut(&str)) -> Done {
     Ok(0)
 }
 
-/// A warning of minikube's log.
 fn log(io: &mut Io, args: &Args, text: &str) {
     let threshold = args.flag("stderrthreshold").and_then(|t| t.parse::<u8>().ok()).unwrap_or(2);
     if threshold <= 1 || args.is("alsologtostderr") {
@@ -65,12 +63,6 @@ fn list(place: &Place, io: &mut Io, args: &Args) -> Done {
     let cluster = world.cluster(args.profile());
     let images = nodes::images(&cluster);
     cluster.save(place);
-    if args.flag("format") != Some("json") {
-        for image in images.iter().rev() {
-            io.line(image)?;
-        }
-        return Ok(0);
-    }
     let one = |image: &String| {
         let id = deployments::hash(&json!(image), 64);
         json!({"id": format!("sha256:{id}"), "repoDigests": [], "repoTags": [image], "size": "50000000"})

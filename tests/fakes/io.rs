@@ -16,9 +16,7 @@ pub struct Io {
 
 /// Why a call ended before its work was done.
 pub enum End {
-    /// With this code.
     Exit(i32),
-    /// Never.
     Hang,
     /// With a line on stderr, and code 1.
     Error(String),
@@ -28,7 +26,6 @@ pub enum End {
 pub type Done = Result<i32, End>;
 
 impl Io {
-    /// Prints all.
     pub fn new() -> Self {
         Self::to(Box::new(std::io::stdout()))
     }
@@ -43,7 +40,6 @@ impl Io {
         let _ = self.sink.flush();
     }
 
-    /// Print to stdout.
     pub fn out(&mut self, text: &str) -> Result<(), End> {
         let mut bytes = text.as_bytes();
         let mut cut = false;
@@ -65,17 +61,14 @@ impl Io {
         }
     }
 
-    /// Print a line to stdout.
     pub fn line(&mut self, text: &str) -> Result<(), End> {
         self.out(&format!("{text}\n"))
     }
 
-    /// Print a line to stderr.
     pub fn err(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 
-    /// Print what was held.
     pub fn release(&mut self) {
         let _ = self.sink.write_all(&self.held);
         self.held.clear();

@@ -9,15 +9,11 @@ use crate::cluster::{Cluster, text};
 pub struct Resource {
     /// `""` for the core group.
     pub group: String,
-    /// Served versions.
     pub versions: Vec<String>,
-    /// `Kafka`.
     pub kind: String,
-    /// `kafkas`.
     pub plural: String,
     /// `k`.
     pub short: Vec<String>,
-    /// Whether it lives in namespaces.
     pub namespaced: bool,
 }
 
@@ -90,7 +86,6 @@ impl Resource {
         if self.group == "events.k8s.io" { self.plural.clone() } else { self.id() }
     }
 
-    /// The key of one object.
     pub fn key(&self, namespace: &str, name: &str) -> String {
         let namespace = if self.namespaced { namespace } else { "" };
         format!("{}/{namespace}/{name}", self.stored())
@@ -129,18 +124,30 @@ fn make(row: &(&str, &str, &str, &str, &str, bool)) -> Resource {
     }
 }
 
-/// A built-in resource by its plural.
 pub fn builtin(plural: &str) -> Resource {
     make(BUILTIN.iter().find(|row| row.3 == plural).expect("a built-in resource"))
 }
 
-/// Whether a CRD has this condition.
+/// The resource of an object that a controller makes: a built-in one, or one of Strimzi's.
+pub fn of_object(object: &Value) -> Resource {
+    let (api, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
+    let (group, version) = api.split_once('/').unwrap_or(("", api));
+    let custom = || Resource {
+        group: group.into(),
+        versions: vec![version.into()],
+        kind: kind.into(),
+        plural: format!("{}s", kind.to_lowercase()),
+        short: Vec::new(),
+        namespaced: true,
+    };
+    BUILTIN.iter().find(|row| row.0 == group && row.2 == kind).map_or_else(custom, make)
+}
+
 pub fn crd_is(crd: &Value, condition: &str) -> bool {
     let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
     conditions.is_some_and(|c| c.iter().any(|c| c["type"] == condition && c["status"] == "True"))
 }
 
-/// The resource of a CRD.
 pub fn of_crd(crd: &Value) -> Resource {
     let words = |v: &Value| -> Vec<String> {
         v.as_array().into_iter().flatten().filter_map(|w| w.as_str().map(str::to_owned)).collect()
@@ -202,16 +209,12 @@ pub fn is_builtin(group: &str) -> bool {
 
 /// A path of the API: which resource, namespace and name it means.
 pub struct Path {
-    /// The resource.
     pub resource: Resource,
-    /// The version asked for.
     pub version: String,
     /// `""`: all, or none.
     pub namespace: String,
     /// `None`: a list.
     pub name: Option<String>,
-    /// The path ends in `/status`.
-    pub status: bool,
 }
 
 /// Parse `/apis/GROUP/VERSION/namespaces/NS/PLURAL/NAME`; `None`: nothing is served there.
@@ -230,17 +233,16 @@ pub fn of_path(cluster: &Cluster, path: &str) -> Option<Path> {
     let resource = served(cluster)
         .into_iter()
         .find(|r| r.group == group && r.plural == *plural && r.versions.iter().any(|v| v == version))?;
-    let status = matches!(name, [_, "status"]);
     let name = match name {
         [] => None,
-        [name] | [name, "status"] => Some((*name).to_owned()),
+        [name] => Some((*name).to_owned()),
         _ => return None,
     };
     let version = version.to_owned();
-    Some(Path { resource, version, namespace: namespace.to_owned(), name, status })
+    Some(Path { resource, version, namespace: namespace.to_owned(), name })
 }
 
-/// Does an object pass a label selector `a=b,c!=d,e,!f,g in (h,i)`?
+/// Does an object pass a label selector `a=b,g in (h,i)`?
 pub fn labels_match(object: &Value, selector: &str) -> bool {
     let label = |name: &str| object["metadata"]["labels"].get(name.trim()).and_then(Value::as_str);
     let mut rest = selector.trim();
@@ -256,14 +258,10 @@ pub fn labels_match(object: &Value, selector: &str) -> bool {
         let passes = if let Some((name, values)) = term.split_once(" in ") {
             let values = values.trim().trim_matches(['(', ')']);
             label(name).is_some_and(|v| values.split(',').any(|w| w.trim() == v))
-        } else if let Some((name, value)) = term.split_once("!=") {
-            label(name) != Some(value.trim())
         } else if let Some((name, value)) = term.split_once('=') {
             label(name) == Some(value.trim_start_matches('=').trim())
-        } else if let Some(name) = term.strip_prefix('!') {
-            label(name).is_none()
         } else {
-            label(term).is_some()
+            panic!("the label selector {term} is not played")
         };
         if !passes {
             return false;
@@ -275,14 +273,8 @@ pub fn labels_match(object: &Value, selector: &str) -> bool {
 /// Does an object pass a field selector such as `metadata.name=x,involvedObject.kind=Pod`?
 pub fn fields_match(object: &Value, selector: &str) -> bool {
     selector.split(',').filter(|term| !term.trim().is_empty()).all(|term| {
-        let (path, value, equal) = match term.split_once("!=") {
-            Some((path, value)) => (path, value, false),
-            None => {
-                let (path, value) = term.split_once('=').unwrap_or((term, ""));
-                (path, value.trim_start_matches('='), true)
-            }
-        };
+        let (path, value) = term.split_once('=').unwrap_or((term, ""));
         let pointer = format!("/{}", path.trim().replace('.', "/"));
-        (text(object, &pointer) == value.trim()) == equal
+        text(object, &pointer) == value.trim_start_matches('=').trim()
     })
 }

@@ -50,12 +50,10 @@ pub fn of_user() -> PathBuf {
     PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".kube/config")
 }
 
-/// Add a profile's context.
 pub fn add(profile: &str, ip: &str) {
     add_to(&path(), profile, ip);
 }
 
-/// Add a profile's context to a file.
 pub fn add_to(path: &PathBuf, profile: &str, ip: &str) {
     let Ok(mut config) = read(path) else { return };
     let home = std::env::var("MINIKUBE_HOME")
@@ -89,7 +87,6 @@ pub fn select(profile: &str) {
     }
 }
 
-/// Remove a profile's context.
 pub fn remove(profile: &str) {
     let path = path();
     if !path.exists() {
@@ -101,16 +98,6 @@ pub fn remove(profile: &str) {
             config["current-context"] = json!("");
         }
         save(&path, &config);
-    }
-}
-
-/// `kubectl config delete-context`: the context alone.
-pub fn remove_context(context: &str) {
-    if let Ok(mut config) = read(&path()) {
-        if let Some(list) = config["contexts"].as_array_mut() {
-            list.retain(|entry| entry["name"] != context);
-        }
-        save(&path(), &config);
     }
 }
 

@@ -22,6 +22,11 @@ pub fn run(c: &mut Cluster) {
     }
 }
 
+fn established(status: &str, reason: &str) -> Value {
+    json!({"message": "the initial names have been accepted", "reason": reason, "status": status,
+        "type": "Established"})
+}
+
 fn crd(c: &mut Cluster, key: &str) {
     let busy = |crd: &&Value| crd["metadata"]["deletionTimestamp"].is_string() || !crd_is(crd, "Established");
     let Some(crd) = c.get(key).filter(busy).cloned() else { return };
@@ -35,21 +40,15 @@ fn crd(c: &mut Cluster, key: &str) {
             c.update(key, |o| {
                 o["status"]["acceptedNames"] = o["spec"]["names"].clone();
                 let list = &mut o["status"]["conditions"];
-                let names = json!({"lastTransitionTime": time, "message": "no conflicts found",
-                    "reason": "NoConflicts", "status": "True", "type": "NamesAccepted"});
+                let names = json!({"message": "no conflicts found", "reason": "NoConflicts", "status": "True",
+                    "type": "NamesAccepted"});
                 condition(list, names, &time);
-                let established = json!({"lastTransitionTime": time,
-                    "message": "the initial names have been accepted",
-                    "reason": "Installing", "status": "False", "type": "Established"});
-                condition(list, established, &time);
+                condition(list, established("False", "Installing"), &time);
             });
         }
     } else if !crd_is(&crd, "Established") && c.elapsed(&uid, "established", t.crd_established) {
         c.update(key, |o| {
-            let established = json!({"lastTransitionTime": time,
-                "message": "the initial names have been accepted",
-                "reason": "InitialNamesAccepted", "status": "True", "type": "Established"});
-            condition(&mut o["status"]["conditions"], established, &time);
+            condition(&mut o["status"]["conditions"], established("True", "InitialNamesAccepted"), &time);
         });
         // Until this timer fires, a watch of the new kind may end with 410 (recording 01).
         c.elapsed(&uid, "watch-cache", t.crd_watch_cache);
@@ -67,10 +66,7 @@ fn end_of_crd(c: &mut Cluster, key: &str, crd: &Value) {
     let uid = text(crd, "/metadata/uid");
     let time = c.time();
     let name = text(crd, "/metadata/name");
-    let ends = |reason: &str, message: &str| {
-        json!({"lastTransitionTime": time, "message": message, "reason": reason,
-            "status": "True", "type": "Terminating"})
-    };
+    let ends = |reason: &str, message: &str| json!({"message": message, "reason": reason, "status": "True", "type": "Terminating"});
     let hangs = |list: &[String]| list.iter().any(|hanging| name.contains(hanging));
     // Its annotations were its maker's until somebody touched it.
     let touched = crd["metadata"]["annotations"]["kstrim/look-again"].is_string();
@@ -100,6 +96,12 @@ fn end_of_crd(c: &mut Cluster, key: &str, crd: &Value) {
     }
 }
 
+/// Keys and uids of the objects of which something is true.
+fn found(c: &Cluster, wanted: impl Fn(&Value) -> bool) -> Vec<(String, String)> {
+    let found = c.objects.iter().filter(|(_, o)| wanted(o));
+    found.map(|(key, o)| (key.clone(), text(o, "/metadata/uid").to_owned())).collect()
+}
+
 /// The garbage collector: an object whose owners are all gone goes too.
 fn collect(c: &mut Cluster) {
     let living: BTreeSet<&str> = c.objects.values().map(|o| text(o, "/metadata/uid")).collect();
@@ -108,13 +110,7 @@ fn collect(c: &mut Cluster) {
         !o["metadata"]["deletionTimestamp"].is_string()
             && owners.is_some_and(|owners| owners.iter().all(|owner| !living.contains(text(owner, "/uid"))))
     };
-    let orphans: Vec<(String, String)> = c
-        .objects
-        .iter()
-        .filter(|(_, o)| orphan(o))
-        .map(|(key, o)| (key.clone(), text(o, "/metadata/uid").to_owned()))
-        .collect();
-    for (key, uid) in orphans {
+    for (key, uid) in found(c, orphan) {
         if c.elapsed(&uid, "gc", c.scenario.timings.gc) {
             c.delete(&key);
         }
@@ -124,13 +120,12 @@ fn collect(c: &mut Cluster) {
 /// The finalizer of an object that is deleted after its dependents.
 const FOREGROUND: &str = "foregroundDeletion";
 
-/// Every object that has an owner with this uid.
 fn dependents(c: &Cluster, uid: &str) -> Vec<String> {
     let owned = |o: &Value| {
         let owners = o["metadata"]["ownerReferences"].as_array();
         owners.is_some_and(|owners| owners.iter().any(|owner| text(owner, "/uid") == uid))
     };
-    c.objects.iter().filter(|(_, o)| owned(o)).map(|(key, _)| key.clone()).collect()
+    found(c, owned).into_iter().map(|(key, _)| key).collect()
 }
 
 /// Orphaning deletion: the dependents are kept and lose this owner.
@@ -159,13 +154,7 @@ fn foreground(c: &mut Cluster) {
         o["metadata"]["deletionTimestamp"].is_string()
             && o["metadata"]["finalizers"].as_array().is_some_and(|held| held.iter().any(|f| f == FOREGROUND))
     };
-    let waiting: Vec<(String, String)> = c
-        .objects
-        .iter()
-        .filter(|(_, o)| waits(o))
-        .map(|(key, o)| (key.clone(), text(o, "/metadata/uid").to_owned()))
-        .collect();
-    for (key, uid) in waiting {
+    for (key, uid) in found(c, waits) {
         if !c.elapsed(&uid, "foreground", c.scenario.timings.gc) {
             continue;
         }
@@ -216,70 +205,44 @@ fn namespace(c: &mut Cluster, key: &str) {
     }
 }
 
+/// The conditions of a namespace that is deleted, of which this is left.
 fn conditions(c: &Cluster, left: &[String]) -> Vec<Value> {
-    let set = |kind: &str, status: &str, reason: &str, message: String| json!({"lastTransitionTime": "", "message": message, "reason": reason, "status": status, "type": kind});
-    let counted = |words: Vec<String>, unit: &str| {
-        let names: BTreeSet<&String> = words.iter().collect();
-        let count = |name: &String| words.iter().filter(|w| *w == name).count();
-        names
-            .iter()
-            .map(|n| format!("{n} {unit} {} resource instances", count(n)))
-            .collect::<Vec<_>>()
-            .join(", ")
+    // `pods. has 2 resource instances, ...`
+    let counted = |words: Vec<&str>, verb: &str| {
+        let names: BTreeSet<&str> = words.iter().copied().collect();
+        let count = |name: &str| words.iter().filter(|word| **word == name).count();
+        let parts = names.iter().map(|name| format!("{name} {verb} {} resource instances", count(name)));
+        parts.collect::<Vec<_>>().join(", ")
     };
-    let mut all = vec![
-        set(
-            "NamespaceDeletionDiscoveryFailure",
-            "False",
-            "ResourcesDiscovered",
-            "All resources successfully discovered".into(),
-        ),
-        set(
-            "NamespaceDeletionGroupVersionParsingFailure",
-            "False",
-            "ParsedGroupVersions",
-            "All legacy kube types successfully parsed".into(),
-        ),
-        set(
-            "NamespaceDeletionContentFailure",
-            "False",
-            "ContentDeleted",
-            "All content successfully deleted, may be waiting on finalization".into(),
-        ),
+    let kinds: Vec<&str> = left.iter().filter_map(|key| key.split('/').next()).collect();
+    let held = left.iter().filter_map(|key| c.get(key)?["metadata"]["finalizers"].as_array());
+    let held: Vec<&str> = held.flatten().filter_map(Value::as_str).collect();
+    let remaining = match kinds.is_empty() {
+        true => ("False", "ContentRemoved", "All content successfully removed".to_owned()),
+        false => {
+            let kinds = counted(kinds, "has");
+            ("True", "SomeResourcesRemain", format!("Some resources are remaining: {kinds}"))
+        }
+    };
+    let finalizers = match held.is_empty() {
+        true => ("False", "ContentHasNoFinalizers", "All content-preserving finalizers finished".to_owned()),
+        false => {
+            let held = counted(held, "in");
+            let message = format!("Some content in the namespace has finalizers remaining: {held}");
+            ("True", "SomeFinalizersRemain", message)
+        }
+    };
+    let well = |reason, message: &str| ("False", reason, message.to_owned());
+    let discovered = well("ResourcesDiscovered", "All resources successfully discovered");
+    let parsed = well("ParsedGroupVersions", "All legacy kube types successfully parsed");
+    let deleted = "All content successfully deleted, may be waiting on finalization";
+    let all = [
+        ("NamespaceDeletionDiscoveryFailure", discovered),
+        ("NamespaceDeletionGroupVersionParsingFailure", parsed),
+        ("NamespaceDeletionContentFailure", well("ContentDeleted", deleted)),
+        ("NamespaceContentRemaining", remaining),
+        ("NamespaceFinalizersRemaining", finalizers),
     ];
-    let kinds: Vec<String> = left.iter().filter_map(|k| k.split('/').next()).map(str::to_owned).collect();
-    let held: Vec<String> = left
-        .iter()
-        .filter_map(|key| c.get(key)?["metadata"]["finalizers"].as_array())
-        .flatten()
-        .filter_map(|f| f.as_str().map(str::to_owned))
-        .collect();
-    all.push(if kinds.is_empty() {
-        set("NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed".into())
-    } else {
-        let kinds = counted(kinds, "has");
-        set(
-            "NamespaceContentRemaining",
-            "True",
-            "SomeResourcesRemain",
-            format!("Some resources are remaining: {kinds}"),
-        )
-    });
-    all.push(if held.is_empty() {
-        set(
-            "NamespaceFinalizersRemaining",
-            "False",
-            "ContentHasNoFinalizers",
-            "All content-preserving finalizers finished".into(),
-        )
-    } else {
-        let held = counted(held, "in");
-        set(
-            "NamespaceFinalizersRemaining",
-            "True",
-            "SomeFinalizersRemain",
-            format!("Some content in the namespace has finalizers remaining: {held}"),
-        )
-    });
-    all
+    let one = |(kind, (status, reason, message))| json!({"lastTransitionTime": "", "message": message, "reason": reason, "status": status, "type": kind});
+    all.map(one).to_vec()
 }

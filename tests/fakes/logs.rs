@@ -7,19 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cluster::{Cluster, stamp, text};
+use crate::flags::Args;
 use crate::io::{Done, End, Io};
-use crate::kubectl::{Args, Link, unreachable};
+use crate::kubectl::{Link, unreachable};
 use crate::scenario::{Engine, Host};
 use crate::world::Place;
-use crate::{flags, minikube, operator, pod_verbs, pods};
+use crate::{minikube, operator, pod_verbs, pods};
 
 /// How often a followed log is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A line and when it was written.
 type Line = (Timestamp, String);
 
-/// One look at a container's log.
 struct Look {
     lines: Vec<Line>,
     /// What makes it another run of another container.
@@ -27,7 +26,6 @@ struct Look {
     running: bool,
 }
 
-/// `logs`.
 pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {
     let look = look(link, io, args)?;
     let tail = args.flag("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
@@ -72,7 +70,7 @@ fn since(args: &Args) -> Timestamp {
 
 fn look(link: &Link, io: &Io, args: &Args) -> Result<Look, End> {
     let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let word = args.words.first().map_or("", String::as_str);
+    let word = args.word(1);
     let Some(pod) = pod_verbs::pod_of(link, &cluster, word) else {
         let ns = &link.namespace;
         return Err(End::Error(format!(
@@ -175,7 +173,7 @@ fn operator_log(cluster: &Cluster, pod: &Value) -> Vec<String> {
 const NODE: &str = include_str!("../fixtures/minikube-logs.txt");
 
 /// `minikube logs`: its own logs, which need no machine, then those of the node (minikube's cmd/logs.go).
-pub fn of_node(place: &Place, io: &mut Io, args: &flags::Args) -> Done {
+pub fn of_node(place: &Place, io: &mut Io, args: &Args) -> Done {
     let name = args.profile();
     let start = std::fs::read_to_string(place.dir.join("lastStart.txt"));
     let start =
@@ -192,7 +190,7 @@ pub fn of_node(place: &Place, io: &mut Io, args: &flags::Args) -> Done {
     }
     let host = place.lock().profiles.get(name).map(|p| p.host);
     match host {
-        None | Some(Host::Invalid) => minikube::not_found(io, args, false),
+        None | Some(Host::Invalid) => minikube::not_found(&mut minikube::Out { io, json: false }, args),
         Some(Host::Running | Host::Paused | Host::Dead | Host::Headless)
             if minikube::engine(place) == Some(Engine::Up) =>
         {

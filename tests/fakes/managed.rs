@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, text};
 use crate::kinds;
 
-/// An entry.
 pub struct Entry<'a> {
     /// `kstrim`, `strimzi-cluster-operator`.
     pub manager: &'a str,
@@ -15,7 +14,6 @@ pub struct Entry<'a> {
     pub operation: &'a str,
     /// Of the request, with its group.
     pub api_version: &'a str,
-    /// Whether it is a write of the status.
     pub status: bool,
 }
 

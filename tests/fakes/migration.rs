@@ -9,7 +9,6 @@ use crate::desired::Pool;
 /// How the nodes are configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Config {
-    /// Brokers with ZooKeeper.
     Zookeeper,
     /// And controllers that wait for them.
     PreMigration,
@@ -25,7 +24,6 @@ fn annotation<'a>(kafka: &'a Value, name: &str) -> &'a str {
     text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}"))
 }
 
-/// Whether the brokers are in node pools.
 pub fn pooled(kafka: &Value) -> bool {
     annotation(kafka, "node-pools") == "enabled"
         || !(kafka["spec"]["kafka"]["replicas"].is_u64() && kafka["spec"]["zookeeper"].is_object())
@@ -56,7 +54,6 @@ pub fn config(kafka: &Value) -> Config {
     }
 }
 
-/// Whether ZooKeeper's nodes are there.
 pub fn has_zookeeper(kafka: &Value) -> bool {
     kafka["spec"]["zookeeper"].is_object() && !["PreKRaft", "KRaft"].contains(&state(kafka))
 }
@@ -199,10 +196,7 @@ pub fn erase(c: &mut Cluster, kafka: &Value) {
     if state(kafka) != "PreKRaft" || annotation(kafka, "kraft") != "enabled" {
         return;
     }
-    let set = format!("strimzipodsets.core.strimzi.io/{ns}/{cluster}-zookeeper");
-    if c.get(&set).is_some() {
-        c.delete(&set);
-    }
+    c.delete(&format!("strimzipodsets.core.strimzi.io/{ns}/{cluster}-zookeeper"));
     let mine = |claim: &&Value| {
         text(claim, "/metadata/labels/strimzi.io~1name") == format!("{cluster}-zookeeper")
             && text(claim, "/metadata/annotations/strimzi.io~1delete-claim") == "true"

@@ -4,42 +4,88 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cluster::text;
 use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::scenario::{Engine, Host};
 use crate::world::{Place, Profile, World, now};
 use crate::{images, kubeconfig, ssh, start};
 
-/// One line of output: a CloudEvent with `-o json`, else text with minikube's marks.
-pub fn event(io: &mut Io, json: bool, kind: &str, data: Value) -> Result<(), End> {
-    if json {
-        let id =
-            format!("{:08x}-5ba5-4a80-9e6c-{:012x}", std::process::id(), now() as u64 & 0xffff_ffff_ffff);
-        let event = json!({"specversion": "1.0", "id": id, "source": "https://minikube.sigs.k8s.io/",
-            "type": format!("io.k8s.sigs.minikube.{kind}"), "datacontenttype": "application/json", "data": data});
-        return io.line(&event.to_string());
-    }
-    let message = data["message"].as_str().unwrap_or("");
-    match kind {
-        "error" => {
-            let name = data["name"].as_str().map(|n| format!("Exiting due to {n}: ")).unwrap_or_default();
-            io.err(&format!("X {name}{message}"));
-            Ok(())
-        }
-        "warning" => {
-            io.err(&format!("! {message}"));
-            Ok(())
-        }
-        _ => io.line(&format!("* {message}")),
-    }
+/// What it prints: a CloudEvent a line with `-o json`, else text with minikube's marks.
+pub struct Out<'a> {
+    pub io: &'a mut Io,
+    pub json: bool,
 }
 
-/// An error that ends the command.
-pub fn fail(io: &mut Io, json: bool, name: &str, code: i32, message: &str, advice: &str, url: &str) -> Done {
-    let data = json!({"advice": advice, "exitcode": code.to_string(), "issues": "", "message": message,
-        "name": name, "url": url});
-    event(io, json, "error", data)?;
-    Ok(code)
+/// The steps of a start, by number.
+const STEPS: [&str; 20] = [
+    "Initial Minikube Setup",
+    "Selecting Driver",
+    "Downloading Artifacts",
+    "Starting Node",
+    "Updating Driver",
+    "Pulling Base Image",
+    "Running on Localhost",
+    "Local OS Release",
+    "Creating Container",
+    "Creating VM",
+    "Configuring Localhost Environment",
+    "Preparing Kubernetes",
+    "Generating certificates",
+    "Booting control plane",
+    "Configuring RBAC rules",
+    "Configuring CNI",
+    "Configuring Localhost Environment",
+    "Verifying Kubernetes",
+    "Enabling Addons",
+    "Done",
+];
+
+impl Out<'_> {
+    fn event(&mut self, kind: &str, data: &Value) -> Result<(), End> {
+        if self.json {
+            let id =
+                format!("{:08x}-5ba5-4a80-9e6c-{:012x}", std::process::id(), now() as u64 & 0xffff_ffff_ffff);
+            let event = json!({"specversion": "1.0", "id": id, "source": "https://minikube.sigs.k8s.io/",
+                "type": format!("io.k8s.sigs.minikube.{kind}"), "datacontenttype": "application/json", "data": data});
+            return self.io.line(&event.to_string());
+        }
+        let message = text(data, "/message");
+        match (kind, text(data, "/name")) {
+            ("error", "") => self.io.err(&format!("X {message}")),
+            ("error", name) => self.io.err(&format!("X Exiting due to {name}: {message}")),
+            ("warning", _) => self.io.err(&format!("! {message}")),
+            _ => return self.io.line(&format!("* {message}")),
+        }
+        Ok(())
+    }
+
+    /// `info`, `warning`, or an `error` that does not end the command.
+    pub fn say(&mut self, kind: &str, message: &str) -> Result<(), End> {
+        self.event(kind, &json!({"message": message}))
+    }
+
+    pub fn step(&mut self, name: &str, message: &str) -> Result<(), End> {
+        let number = STEPS.iter().position(|step| *step == name).expect("a step of a start");
+        self.step_of(number, STEPS.len() - 1, name, message)
+    }
+
+    fn step_of(&mut self, number: usize, total: usize, name: &str, message: &str) -> Result<(), End> {
+        let (number, total) = (number.to_string(), total.to_string());
+        self.event(
+            "step",
+            &json!({"currentstep": number, "message": message, "name": name, "totalsteps": total}),
+        )
+    }
+
+    pub fn fail(&mut self, name: &str, code: i32, message: &str, advice: &str) -> Done {
+        let docker = name.starts_with("PROVIDER_DOCKER");
+        let url = if docker { "https://minikube.sigs.k8s.io/docs/drivers/docker/" } else { "" };
+        let data = json!({"advice": advice, "exitcode": code.to_string(), "issues": "", "message": message,
+            "name": name, "url": url});
+        self.event("error", &data)?;
+        Ok(code)
+    }
 }
 
 /// Whether a `docker` is on PATH, and whether its engine answers.
@@ -71,73 +117,51 @@ fn sleep(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
-/// Run one command.
 pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
-    if let Some(at) = args.iter().position(|a| a == "--").filter(|_| args[0] == "ssh") {
-        return ssh::run(place, io, &Args::parse(&args[..at])?, &args[at + 1..]);
-    }
-    let args = Args::parse(args)?;
+    let args = Args::minikube(args)?;
     let json = args.flag("output") == Some("json");
+    let out = &mut Out { io, json };
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["version"] => version(place, io, &args, json),
-        ["start"] => start::run(place, io, &args, json),
-        ["status"] => status(place, io, &args, json),
-        ["profile", "list"] => profiles(place, io, &args, json),
-        ["delete"] => delete(place, io, &args, json),
-        ["stop"] => stop(place, io, &args, json),
-        ["pause" | "unpause"] => pause(place, io, &args, json, words[0] == "pause"),
-        ["image", ..] => images::run(place, io, &args),
-        ["logs"] => crate::logs::of_node(place, io, &args),
-        ["update-context"] => update_context(place, io, &args),
-        ["ip"] => {
-            let world = place.lock();
-            let ip = world.profiles.get(args.profile()).map(|p| p.ip.clone());
-            match ip {
-                Some(ip) => io.line(&ip).map(|()| 0),
-                None => not_found(io, &args, json),
-            }
-        }
+        ["version"] if json => version(place, out),
+        ["ssh"] => ssh::run(place, out.io, &args),
+        ["start"] => start::run(place, out, &args),
+        ["status"] => status(place, out, &args),
+        ["profile", "list"] if json && args.is("light") => profiles(place, out),
+        ["delete"] => delete(place, out, &args),
+        ["stop"] => stop(place, out, &args),
+        ["pause" | "unpause"] => pause(place, out, &args, words[0] == "pause"),
+        ["image", ..] => images::run(place, out.io, &args),
+        ["logs"] => crate::logs::of_node(place, out.io, &args),
+        ["update-context"] => update_context(place, out.io, &args),
         ["config", "view"] => {
             for (name, value) in &place.scenario.minikube_config {
-                io.line(&format!("- {name}: {value}"))?;
+                out.io.line(&format!("- {name}: {value}"))?;
             }
             Ok(0)
         }
-        ["config", "get", name] => match place.scenario.minikube_config.get(*name) {
-            Some(value) => io.line(value).map(|()| 0),
-            None => {
-                io.err("Error: specified key could not be found in config");
-                Ok(14)
-            }
-        },
         other => {
-            io.err(&format!("Error: unknown command \"{}\" for \"minikube\"", other.join(" ")));
+            out.io.err(&format!("Error: unknown command \"{}\" for \"minikube\"", other.join(" ")));
             Ok(14)
         }
     }
 }
 
-fn version(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
+fn version(place: &Place, out: &mut Out) -> Done {
     let version = &place.scenario.minikube.version;
-    let text = match () {
-        () if json => format!(r#"{{"commit":"local","minikubeVersion":"v{version}"}}"#),
-        () if args.is("short") => format!("v{version}"),
-        () => format!("minikube version: v{version}\ncommit: local"),
-    };
-    io.line(&text).map(|()| 0)
+    out.io.line(&json!({"commit": "local", "minikubeVersion": format!("v{version}")}).to_string()).map(|()| 0)
 }
 
 /// What it says of a profile that is not there.
-pub fn not_found(io: &mut Io, args: &Args, json: bool) -> Done {
+pub fn not_found(out: &mut Out, args: &Args) -> Done {
     let name = args.profile();
     let first = format!("Profile \"{name}\" not found. Run \"minikube profile list\" to view all profiles.");
     let second = format!("To start a cluster, run: \"minikube start -p {name}\"");
-    if json {
-        event(io, true, "info", json!({"message": first}))?;
-        event(io, true, "info", json!({"message": second}))?;
+    if out.json {
+        out.say("info", &first)?;
+        out.say("info", &second)?;
     } else {
-        io.line(&format!("* {first}\n  {second}"))?;
+        out.io.line(&format!("* {first}\n  {second}"))?;
     }
     Ok(85)
 }
@@ -157,12 +181,12 @@ fn states(profile: &str, host: Host) -> ([&'static str; 4], i32) {
     }
 }
 
-fn no_state(io: &Io, profile: &str, engine: Engine, source: &str) {
+fn no_state(io: &Io, profile: &str, engine: Engine) {
     let why = match engine {
         Engine::Up => format!("Error response from daemon: No such container: {profile}"),
         _ => engine_error(engine).to_owned(),
     };
-    for source in ["status.go:178] status error:", source] {
+    for source in ["status.go:178] status error:", "status.go:127] status error:"] {
         io.err(&format!(
             "E1122 20:27:39.807868   23625 {source} host: state: unknown state \"{profile}\": docker container inspect \
              {profile} --format={{{{.State.Status}}}}: exit status 1\nstdout:\n\n\nstderr:\n{why}"
@@ -184,21 +208,22 @@ pub fn engine_error(engine: Engine) -> &'static str {
     }
 }
 
-fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
+fn status(place: &Place, out: &mut Out, args: &Args) -> Done {
     let name = args.profile();
     let host = place.lock().profiles.get(name).map(|p| p.host);
     let engine = engine(place).unwrap_or(Engine::Down);
     let host = match host {
-        None | Some(Host::Invalid) => return not_found(io, args, json),
+        None | Some(Host::Invalid) => return not_found(out, args),
         Some(host) => host,
     };
     if engine != Engine::Up || other_engine() || matches!(host, Host::Gone | Host::Made) {
-        no_state(io, name, engine, "status.go:127] status error:");
-        if json {
-            io.out("null")?;
+        no_state(out.io, name, engine);
+        if out.json {
+            out.io.out("null")?;
         }
         return Ok(7);
     }
+    let io = &mut *out.io;
     let ([host_word, kubelet, server, config], code) = states(name, host);
     if config == "Misconfigured" {
         let path = kubeconfig::path();
@@ -208,12 +233,7 @@ fn status(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
             path.display()
         ));
     }
-    if json && args.flag("layout") == Some("cluster") {
-        let (number, word) = if code == 0 { (200, "OK") } else { (405, "Stopped") };
-        let body = json!({"Name": name, "StatusCode": number, "StatusName": word,
-            "BinaryVersion": format!("v{}", place.scenario.minikube.version)});
-        io.out(&body.to_string())?;
-    } else if json {
+    if out.json {
         let body = json!({"Name": name, "Host": host_word, "Kubelet": kubelet, "APIServer": server,
             "Kubeconfig": config, "Worker": false});
         let mut all = vec![body];
@@ -305,72 +325,33 @@ fn config_of(name: &str, profile: &Profile) -> Value {
     config
 }
 
-fn profiles(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
+/// `profile list --light`, which looks at no machine.
+fn profiles(place: &Place, out: &mut Out) -> Done {
     let world = place.lock();
-    let engine = engine(place).unwrap_or(Engine::Down);
     let (mut valid, mut invalid) = (Vec::new(), Vec::new());
     for (name, profile) in &world.profiles {
-        if profile.host == Host::Invalid {
-            invalid.push(json!({"Name": name, "Status": "", "Config": null, "Active": false,
-                "ActiveKubeContext": false}));
-            continue;
+        let entry = |status: &str, config: Value| json!({"Name": name, "Status": status, "Config": config, "Active": false, "ActiveKubeContext": false});
+        match profile.host {
+            Host::Invalid => invalid.push(entry("", Value::Null)),
+            _ => valid.push(entry("Skipped", config_of(name, profile))),
         }
-        let status = match profile.host {
-            _ if args.is("light") => "Skipped",
-            Host::Gone | Host::Made => "",
-            _ if engine != Engine::Up => "",
-            Host::Running => "OK",
-            Host::Paused => "Paused",
-            Host::Stopped => "Stopped",
-            Host::Dead | Host::Headless | Host::Starting | Host::Invalid => "Starting",
-        };
-        if status.is_empty() {
-            no_state(io, name, engine, "profile_list.go:125] error getting statuses:");
-        }
-        valid.push(
-            json!({"Name": name, "Status": status, "Config": config_of(name, profile), "Active": false,
-            "ActiveKubeContext": false}),
-        );
     }
-    if json {
-        io.out(&json!({"invalid": invalid, "valid": valid}).to_string())?;
-        return Ok(0);
-    }
-    if valid.is_empty() {
-        io.err("* Exiting due to MK_USAGE_NO_PROFILE: No minikube profile was found.");
-        return Ok(85);
-    }
-    for profile in valid {
-        io.line(&format!(
-            "{}\t{}",
-            profile["Name"].as_str().unwrap_or(""),
-            profile["Status"].as_str().unwrap_or("")
-        ))?;
-    }
-    Ok(0)
+    out.io.out(&json!({"invalid": invalid, "valid": valid}).to_string()).map(|()| 0)
 }
 
-fn delete(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
+fn delete(place: &Place, out: &mut Out, args: &Args) -> Done {
     let name = args.profile().to_owned();
     let engine = engine(place);
     let profile = place.lock().profiles.get(&name).cloned();
     let existed = profile.as_ref().is_some_and(|p| p.host != Host::Invalid);
     if existed {
-        let message = format!("Deleting \"{name}\" in docker ...");
-        event(io, json, "info", json!({"message": message}))?;
+        out.say("info", &format!("Deleting \"{name}\" in docker ..."))?;
         if !matches!(profile.map(|p| p.host), Some(Host::Gone | Host::Made)) && engine == Some(Engine::Up) {
-            let message = format!("Deleting container \"{name}\" ...");
-            event(
-                io,
-                json,
-                "step",
-                json!({"currentstep": "0", "message": message, "name": "Deleting", "totalsteps": "3"}),
-            )?;
+            out.step_of(0, 3, "Deleting", &format!("Deleting container \"{name}\" ..."))?;
         }
         sleep(place.scenario.timings.delete);
     } else {
-        let message = format!("\"{name}\" profile does not exist, trying anyways.");
-        event(io, json, "error", json!({"message": message}))?;
+        out.say("error", &format!("\"{name}\" profile does not exist, trying anyways."))?;
     }
     {
         let mut world = place.lock();
@@ -390,51 +371,39 @@ fn delete(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
         }
     }
     if existed {
-        let home = home();
-        event(io, json, "info", json!({"message": format!("Removing {home}/machines/{name} ...")}))?;
+        out.say("info", &format!("Removing {}/machines/{name} ...", home()))?;
     }
-    let message = format!("Removed all traces of the \"{name}\" cluster.");
-    event(io, json, "info", json!({"message": message}))?;
+    out.say("info", &format!("Removed all traces of the \"{name}\" cluster."))?;
     Ok(0)
 }
 
-fn stop(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
+fn stop(place: &Place, out: &mut Out, args: &Args) -> Done {
     let name = args.profile().to_owned();
     let host = place.lock().profiles.get(&name).map(|p| p.host);
-    let step = |io: &mut Io, number: &str, title: &str, message: String| {
-        event(
-            io,
-            json,
-            "step",
-            json!({"currentstep": number, "message": message, "name": title, "totalsteps": "2"}),
-        )
-    };
-    match host {
-        None | Some(Host::Invalid) => return not_found(io, args, json),
-        Some(Host::Gone | Host::Made) => {
-            step(io, "0", "Stopping", format!("Stopping node \"{name}\"  ..."))?;
-            let message = format!(
-                "Unable to stop VM: ssh power off: unknown state \"{name}\": docker container inspect {name} --format=<no value>: exit status 1\nstdout:\n\n\nstderr:\nError response from daemon: No such container: {name}"
-            );
-            return fail(io, json, "GUEST_STOP_TIMEOUT", 82, &message, "", "");
-        }
-        Some(host) => {
-            step(io, "0", "Stopping", format!("Stopping node \"{name}\"  ..."))?;
-            if host != Host::Stopped {
-                step(io, "1", "PowerOff", format!("Powering off \"{name}\" via SSH ..."))?;
-                sleep(place.scenario.timings.stop);
-                freeze(place, &name, Host::Stopped);
-                kubeconfig::remove(&name);
-            }
-        }
+    if matches!(host, None | Some(Host::Invalid)) {
+        return not_found(out, args);
     }
-    step(io, "2", "Done", "1 node stopped.".into())?;
+    out.step_of(0, 2, "Stopping", &format!("Stopping node \"{name}\"  ..."))?;
+    if matches!(host, Some(Host::Gone | Host::Made)) {
+        let message = format!(
+            "Unable to stop VM: ssh power off: unknown state \"{name}\": docker container inspect {name} \
+             --format=<no value>: exit status 1\nstdout:\n\n\nstderr:\nError response from daemon: No such container: \
+             {name}"
+        );
+        return out.fail("GUEST_STOP_TIMEOUT", 82, &message, "");
+    }
+    if host != Some(Host::Stopped) {
+        out.step_of(1, 2, "PowerOff", &format!("Powering off \"{name}\" via SSH ..."))?;
+        sleep(place.scenario.timings.stop);
+        freeze(place, &mut place.lock(), &name, Host::Stopped);
+        kubeconfig::remove(&name);
+    }
+    out.step_of(2, 2, "Done", "1 node stopped.")?;
     Ok(0)
 }
 
 /// Time stands still in a cluster; watches of it end.
-fn freeze(place: &Place, name: &str, to: Host) {
-    let mut world = place.lock();
+pub fn freeze(place: &Place, world: &mut World, name: &str, to: Host) {
     if world.profiles.get(name).is_some_and(|p| p.host == Host::Running) {
         world.cluster(name).save(place);
     }
@@ -446,58 +415,50 @@ fn freeze(place: &Place, name: &str, to: Host) {
 }
 
 /// And goes on.
-pub fn thaw(place: &Place, _world: &World, name: &str) {
+pub fn thaw(place: &Place, world: &mut World, name: &str) {
     let mut cluster = crate::cluster::Cluster::load(place, name);
     cluster.thaw();
     cluster.save(place);
+    if let Some(profile) = world.profiles.get_mut(name) {
+        profile.host = Host::Running;
+    }
+    world.save();
 }
 
-fn pause(place: &Place, io: &mut Io, args: &Args, json: bool, pause: bool) -> Done {
+fn pause(place: &Place, out: &mut Out, args: &Args, pause: bool) -> Done {
     let name = args.profile().to_owned();
     let host = place.lock().profiles.get(&name).map(|p| p.host);
     match host {
-        None => return not_found(io, args, json),
+        None => return not_found(out, args),
         Some(Host::Running | Host::Paused) => {}
         Some(_) => {
-            let message = format!("The control-plane node {name} host is not running: state=Stopped");
-            event(io, json, "info", json!({"message": message}))?;
-            let message = format!("To start a cluster, run: \"minikube start -p {name}\"");
-            event(io, json, "info", json!({"message": message}))?;
+            out.say("info", &format!("The control-plane node {name} host is not running: state=Stopped"))?;
+            out.say("info", &format!("To start a cluster, run: \"minikube start -p {name}\""))?;
             return Ok(83);
         }
     }
     let (doing, done) = if pause { ("Pausing", "Paused") } else { ("Unpausing", "Unpaused") };
-    let message = format!("{doing} node {name} ...");
-    event(
-        io,
-        json,
-        "step",
-        json!({"currentstep": "0", "message": message, "name": doing, "totalsteps": "1"}),
-    )?;
+    out.step_of(0, 1, doing, &format!("{doing} node {name} ..."))?;
     sleep(place.scenario.timings.stop);
     if pause {
-        freeze(place, &name, Host::Paused);
+        freeze(place, &mut place.lock(), &name, Host::Paused);
     } else if host == Some(Host::Paused) {
-        let mut world = place.lock();
-        thaw(place, &world, &name);
-        if let Some(profile) = world.profiles.get_mut(&name) {
-            profile.host = Host::Running;
-        }
-        world.save();
+        thaw(place, &mut place.lock(), &name);
     }
-    let message = format!("{done} 7 containers in: kube-system, kubernetes-dashboard, istio-operator");
-    event(
-        io,
-        json,
-        "step",
-        json!({"currentstep": "1", "message": message, "name": "Done", "totalsteps": "1"}),
+    out.step_of(
+        1,
+        1,
+        "Done",
+        &format!("{done} 7 containers in: kube-system, kubernetes-dashboard, istio-operator"),
     )?;
     Ok(0)
 }
 
 fn update_context(place: &Place, io: &mut Io, args: &Args) -> Done {
     let name = args.profile();
-    let Some(profile) = place.lock().profiles.get(name).cloned() else { return not_found(io, args, false) };
+    let Some(profile) = place.lock().profiles.get(name).cloned() else {
+        return not_found(&mut Out { io, json: false }, args);
+    };
     kubeconfig::add(name, &profile.ip);
     kubeconfig::select(name);
     io.line(&format!("* \"{name}\" context has been updated to point to {}:8443", profile.ip))?;

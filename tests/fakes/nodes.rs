@@ -4,13 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
-use crate::kinds::builtin;
 use crate::world::Profile;
 
 /// The node of recording 01 without its identity.
 const NODE: &str = include_str!("node.json");
 
-/// Of a node that is not ready.
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 
 /// What the kubelet says before its runtime has a network (seen on the ground).
@@ -21,10 +19,9 @@ fn taint(key: &str) -> Value {
     json!({"effect": "NoSchedule", "key": key})
 }
 
-/// Fill a new cluster.
 pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-        c.create(&builtin("namespaces"), namespace(name));
+        c.add(namespace(name));
     }
     let mut node: Value = NODE.parse().expect("node.json");
     let name = c.profile.clone();
@@ -47,12 +44,7 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
             condition["message"] = json!(NO_NETWORK);
         }
     }
-    if let Some(images) = node["status"]["images"].as_array_mut() {
-        for image in c.scenario.node_images.clone() {
-            images.push(image_entry(&image));
-        }
-    }
-    c.create(&builtin("nodes"), node);
+    c.add(node);
     let class = json!({
         "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
         "metadata": {"name": "standard",
@@ -61,7 +53,7 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
         "provisioner": "k8s.io/minikube-hostpath", "reclaimPolicy": "Delete",
         "volumeBindingMode": "Immediate",
     });
-    c.create(&builtin("storageclasses"), class);
+    c.add(class);
     let provisioner = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "storage-provisioner", "namespace": "kube-system",
@@ -71,11 +63,11 @@ pub fn bootstrap(c: &mut Cluster, profile: &Profile) {
             "image": "gcr.io/k8s-minikube/storage-provisioner:v5"}]},
         "status": {"phase": "Pending", "qosClass": "BestEffort"},
     });
-    c.create(&builtin("pods"), provisioner);
+    c.add(provisioner);
     crate::furniture::bootstrap(c);
 }
 
-/// Add a node that is ready: without any image but those of every new node.
+/// Add a node that is ready: without any image.
 pub fn join(c: &mut Cluster, name: &str) {
     if c.get(&format!("nodes//{name}")).is_some() {
         return;
@@ -84,14 +76,13 @@ pub fn join(c: &mut Cluster, name: &str) {
     node["metadata"]["name"] = json!(name);
     node["metadata"]["labels"]["kubernetes.io/hostname"] = json!(name);
     node["metadata"]["labels"]["minikube.k8s.io/name"] = json!(c.profile);
-    node["status"]["images"] = c.scenario.node_images.iter().map(|image| image_entry(image)).collect();
-    c.create(&builtin("nodes"), node);
+    node["status"]["images"] = json!([]);
+    c.add(node);
 }
 
 /// On a node of a profile of several: its machine was stopped by somebody.
 const STOPPED: &str = "kstrim.test/stopped";
 
-/// Whether the machine of a node runs.
 pub fn runs(node: &Value) -> bool {
     node["metadata"]["annotations"][STOPPED].is_null()
 }
@@ -136,16 +127,16 @@ fn set_ready(node: &mut Value, status: &str, time: &str) {
 
 /// What minikube's add-on storage-provisioner-rancher makes, without its pod: no volume is played here.
 pub fn local_path(c: &mut Cluster) {
-    c.create(&builtin("namespaces"), namespace("local-path-storage"));
+    c.add(namespace("local-path-storage"));
     let class = json!({
         "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "local-path"},
         "provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete",
         "volumeBindingMode": "WaitForFirstConsumer",
     });
-    c.create(&builtin("storageclasses"), class);
+    c.add(class);
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "local-path-provisioner", "namespace": "local-path-storage"}});
-    c.create(&builtin("deployments"), deployment);
+    c.add(deployment);
 }
 
 /// What kubeadm adds at its end. Their pods are not played: nothing here runs on them.
@@ -154,8 +145,8 @@ pub fn add_ons(c: &mut Cluster) {
         json!({"apiVersion": "apps/v1", "kind": kind,
             "metadata": {"name": name, "namespace": "kube-system", "labels": {"k8s-app": name}}})
     };
-    c.create(&builtin("daemonsets"), add_on("DaemonSet", "kube-proxy"));
-    c.create(&builtin("deployments"), add_on("Deployment", "coredns"));
+    c.add(add_on("DaemonSet", "kube-proxy"));
+    c.add(add_on("Deployment", "coredns"));
 }
 
 /// A namespace as the API server completes it.
@@ -172,7 +163,6 @@ pub fn image_entry(image: &str) -> Value {
     json!({"names": [image], "sizeBytes": 50_000_000 + image.len() * 1_000_003})
 }
 
-/// The images on the node.
 pub fn images(c: &Cluster) -> Vec<String> {
     let node = c.get(&format!("nodes//{}", c.profile));
     let images = node.and_then(|n| n["status"]["images"].as_array());
@@ -207,7 +197,6 @@ pub fn remove_image(c: &mut Cluster, image: &str) -> bool {
     had
 }
 
-/// The keys of the node's taints.
 pub fn taints(node: &Value) -> impl Iterator<Item = &str> {
     node["spec"]["taints"].as_array().into_iter().flatten().map(|t| text(t, "/key"))
 }
@@ -245,13 +234,10 @@ pub fn run(c: &mut Cluster) {
         if !ends && c.get(&account).is_none() && c.elapsed(uid, "account", t.default_account) {
             let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
                 "metadata": {"name": "default", "namespace": name}});
-            c.create(&builtin("serviceaccounts"), account);
-            let roots = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": "REDACTED"},
+            c.add(account);
+            c.ensure(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": "REDACTED"},
                 "metadata": {"name": "kube-root-ca.crt", "namespace": name, "annotations":
-                    {"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver"}}});
-            if c.get(&format!("configmaps/{name}/kube-root-ca.crt")).is_none() {
-                c.create(&builtin("configmaps"), roots);
-            }
+                    {"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver"}}}));
         }
     }
     crate::furniture::run(c);

@@ -28,13 +28,11 @@ struct Operator {
     uid: String,
     /// `*` or namespaces.
     watches: Vec<String>,
-    /// Its Deployment.
     deployment: Value,
     /// The version of Strimzi's resources that it reads and writes.
     speaks: &'static str,
 }
 
-/// One step.
 pub fn run(c: &mut Cluster) {
     abandoned(c);
     let operators = find(c);
@@ -63,16 +61,14 @@ fn lead(c: &mut Cluster, operator: &Operator) {
     let terminates = c
         .get(&format!("namespaces//{ns}"))
         .is_none_or(|namespace| namespace["metadata"]["deletionTimestamp"].is_string());
-    let key = format!("leases.coordination.k8s.io/{ns}/strimzi-cluster-operator");
-    if terminates || c.get(&key).is_some() {
+    if terminates {
         return;
     }
     let time = c.micro_time();
-    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+    c.ensure(json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": "strimzi-cluster-operator", "namespace": ns},
         "spec": {"acquireTime": time, "holderIdentity": operator.uid, "leaseDurationSeconds": 15,
-            "leaseTransitions": 0, "renewTime": time}});
-    c.create(&crate::kinds::builtin("leases"), lease);
+            "leaseTransitions": 0, "renewTime": time}}));
 }
 
 /// All operators that may act: one in each namespace.
@@ -210,8 +206,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
     let image = text(&operator.deployment, "/spec/template/spec/containers/0/image");
     let marker = format!("{}@{image}", desired::marker(&kafka, &pools));
     let t = c.scenario.timings.clone();
-    let idle = |work: &&Reconciliation| work.phase != "lock" || work.uid != uid;
-    let Some(work) = c.memory.running.get(&name).filter(idle).cloned() else {
+    let Some(work) = c.memory.running.get(&name).cloned() else {
         if kafka["metadata"]["annotations"]["strimzi.io/pause-reconciliation"] == "true" {
             let time = c.fine_time();
             c.update(key, |o| {
@@ -366,11 +361,6 @@ fn enter(c: &mut Cluster, name: &str, phase: &str) {
 fn finish(c: &mut Cluster, name: &str, uid: &str, marker: &str) {
     let work = c.memory.running.remove(name);
     // What was reconciled is what it began with: a change in between is taken up next.
-    if let Some(work) = work.clone().filter(|_| c.scenario.lock_after_delete) {
-        // The next periodic reconciliation has just begun; a deletion will catch it.
-        let lock = Reconciliation { phase: "lock".into(), since: c.clock, began: c.clock, ..work };
-        c.memory.running.insert(name.to_owned(), lock);
-    }
     let marker = work.map_or_else(|| marker.to_owned(), |work| work.marker);
     let marker = match marker.strip_suffix(AGAIN) {
         Some(marker) => marker.to_owned(),

@@ -5,25 +5,21 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
+use crate::flags::Args;
 use crate::io::{Done, End, Io};
-use crate::kubectl::{Args, Link, not_found, unreachable};
+use crate::kubectl::{Link, not_found, unreachable};
 use crate::{broker, http, kinds};
 
-/// The pod that `POD`, `pod/POD` or `deployment/NAME` means.
+/// The pod that `POD` or `pod/POD` means.
 pub fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
-    let (kind, name) = word.split_once('/').unwrap_or(("pod", word));
-    if kind.starts_with("deploy") {
-        let prefix = format!("{name}-");
-        let all = cluster.list("pods", &link.namespace);
-        return all.into_iter().find(|p| text(p, "/metadata/generateName").starts_with(&prefix));
-    }
+    let name = word.strip_prefix("pod/").unwrap_or(word);
     cluster.get(&format!("pods/{}/{name}", link.namespace)).cloned()
 }
 
 /// `exec`: only its failures; the tests speak to the broker by port-forward.
 pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
     let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let word = args.words.first().map_or("", String::as_str);
+    let word = args.word(1);
     if pod_of(link, &cluster, word).is_none() {
         return Err(End::Error(format!("Error from server (NotFound): pods \"{word}\" not found")));
     }
@@ -55,27 +51,13 @@ pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
 
 /// `port-forward pod/NAME [LOCAL]:REMOTE`.
 pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
-    let word = args.words.first().map_or("", String::as_str).to_owned();
-    let ports = args.words.get(1).map_or(":9092", String::as_str);
+    let word = args.word(1).to_owned();
+    let ports = Some(args.word(2)).filter(|ports| !ports.is_empty()).unwrap_or(":9092");
     let (local, remote) = ports.split_once(':').unwrap_or((ports, ports));
     let setup = {
         let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-        let pod = if let Some(name) = word.strip_prefix("svc/").or(word.strip_prefix("service/")) {
-            let ns = &link.namespace;
-            let Some(service) = cluster.get(&format!("services/{ns}/{name}")) else {
-                return Err(End::Error(not_found(&kinds::builtin("services"), name)));
-            };
-            let cluster_name = text(service, "/metadata/labels/strimzi.io~1cluster");
-            let broker = |p: &Value| {
-                text(p, "/metadata/labels/strimzi.io~1cluster") == cluster_name
-                    && text(p, "/metadata/labels/strimzi.io~1broker-role") == "true"
-            };
-            cluster.list("pods", ns).into_iter().find(broker)
-        } else {
-            pod_of(link, &cluster, &word)
-        };
-        let Some(pod) = pod else {
-            let name = word.split_once('/').map_or(word.as_str(), |(_, name)| name);
+        let Some(pod) = pod_of(link, &cluster, &word) else {
+            let name = word.strip_prefix("pod/").unwrap_or(&word);
             return Err(End::Error(not_found(&kinds::builtin("pods"), name)));
         };
         let phase = text(&pod, "/status/phase").to_owned();
@@ -112,7 +94,6 @@ pub fn port_forward(link: &Link, io: &mut Io, args: &Args) -> Done {
     crate::faults::hang(false)
 }
 
-/// The Kafka's listener of a port.
 fn listener(cluster: &Cluster, ns: &str, kafka: &str, port: u16) -> Value {
     let kafka = cluster.get(&format!("kafkas.kafka.strimzi.io/{ns}/{kafka}"));
     let all = kafka.and_then(|k| k.pointer("/spec/kafka/listeners")?.as_array());

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, text};
-use crate::kinds::builtin;
 use crate::nodes;
 use crate::scenario::Registry;
 
@@ -17,7 +16,7 @@ pub fn create(c: &mut Cluster, metadata: Value, spec: Value) -> String {
     let class = if asks("requests") || asks("limits") { "Burstable" } else { "BestEffort" };
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec,
         "status": {"phase": "Pending", "qosClass": class}});
-    c.create(&builtin("pods"), pod)
+    c.add(pod)
 }
 
 /// What the API server says if admission refuses a pod of this name.
@@ -26,7 +25,6 @@ pub fn refusal(c: &Cluster, pod: &str) -> Option<String> {
     Some(words.replace("{pod}", pod))
 }
 
-/// Whether a pod has the condition Ready.
 pub fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions.into_iter().any(|k| k["type"] == "Ready" && k["status"] == "True")
@@ -38,7 +36,6 @@ pub fn runs(pod: &Value) -> bool {
     containers.is_some_and(|all| !all.is_empty() && all.iter().all(|k| k["state"]["running"].is_object()))
 }
 
-/// One step of all pods.
 pub fn run(c: &mut Cluster) {
     for key in c.keys("pods", "") {
         one(c, &key);
@@ -123,7 +120,6 @@ fn requests(pod: &Value, what: &str, measure: fn(&str) -> u64) -> u64 {
     containers.into_iter().map(of).sum()
 }
 
-/// Why a pod cannot be placed, if it cannot.
 fn obstacle(c: &Cluster, pod: &Value) -> Option<String> {
     let node = c.get(&format!("nodes//{}", c.profile))?;
     let ns = text(pod, "/metadata/namespace");

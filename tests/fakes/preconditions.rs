@@ -7,7 +7,6 @@ use crate::kinds::Resource;
 
 /// How an object violates its precondition.
 pub enum Violation {
-    /// 409.
     Conflict(String),
     /// 422, with kubectl's message.
     Invalid(String),

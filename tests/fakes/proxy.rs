@@ -3,7 +3,7 @@
 //! Where a test has faults for kubectl there is no proxy, so that each read is a program that can fail. Faults of a
 //! read through the proxy are those of `proxy --raw PATH`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use crate::faults;
+use crate::flags::Args;
+use crate::http::Head;
 use crate::io::{Done, End, Io};
-use crate::kubectl::{self, Args};
+use crate::kubectl;
 use crate::world::{Place, append, now};
 
 /// Whether it is the proxy's command line, or a fault's part of it.
@@ -20,7 +22,6 @@ pub fn is(line: &str) -> bool {
     line.contains("proxy --") || line == "proxy"
 }
 
-/// Serve until somebody ends it.
 pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     if faulty(place) {
         return Err(End::Error("fake: no proxy where kubectl has faults".into()));
@@ -49,16 +50,9 @@ fn faulty(place: &Place) -> bool {
 }
 
 fn answer(stream: &UnixStream, mut args: Vec<String>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut first = String::new();
-    reader.read_line(&mut first).ok()?;
-    let mut line = String::from("begin");
-    while !line.trim().is_empty() {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-    }
+    let head = Head::read(&mut BufReader::new(stream)).ok()?;
+    let path = Some(head.path).filter(|_| head.method == "GET")?;
     let mut stream = stream.try_clone().ok()?;
-    let path = first.strip_prefix("GET ")?.split(' ').next()?.to_owned();
     // The test may have changed the world since.
     let place = Place::open().ok()?;
     if faulty(&place) {

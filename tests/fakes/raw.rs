@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::apply::{self, Options};
 use crate::cluster::{Cluster, text};
+use crate::flags::Args;
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Path, Resource};
-use crate::kubectl::{Args, Link, not_found, unreachable};
+use crate::kubectl::{Link, not_found, unreachable};
 use crate::preconditions::{MODIFIED, Violation, violation};
 
 /// `create`, `replace`, `delete` with `--raw`.
@@ -16,7 +17,7 @@ pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {
     if files.len() > 1 {
         return Err(End::Error("error: --raw can only use a single local file or stdin".into()));
     }
-    if files.is_empty() && args.verb != "delete" {
+    if files.is_empty() && args.verb() != "delete" {
         return Err(End::Error("error: must specify one of -f and -k".into()));
     }
     let body = match files.first() {
@@ -28,7 +29,7 @@ pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {
     let Some(found) = kinds::of_path(&cluster, &path) else {
         return Err(refused("NotFound", "the server could not find the requested resource"));
     };
-    let answer = match args.verb.as_str() {
+    let answer = match args.verb() {
         "create" => post(&mut cluster, &found, body),
         "replace" => put(&mut cluster, &found, body),
         _ => delete(&mut cluster, &found, &body),
@@ -59,6 +60,10 @@ fn read(file: &str) -> Result<Value, End> {
 
 fn refused(reason: &str, message: &str) -> End {
     End::Error(format!("Error from server ({reason}): {message}"))
+}
+
+fn not_allowed() -> End {
+    refused("MethodNotAllowed", "the server does not allow this method on the requested resource")
 }
 
 fn conflict(what: &str, name: &str, why: &str) -> End {
@@ -98,22 +103,9 @@ fn served(cluster: &Cluster, found: &Path, key: &str) -> Value {
 fn post(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> {
     let resource = &found.resource;
     if found.name.is_some() {
-        return Err(refused(
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
+        return Err(not_allowed());
     }
-    let mut new = object(found, body)?;
-    if text(&new, "/metadata/name").is_empty() {
-        let prefix = text(&new, "/metadata/generateName").to_owned();
-        if prefix.is_empty() {
-            return Err(End::Error(format!(
-                "The {} \"\" is invalid: metadata.name: Required value: name or generateName is required",
-                resource.kind
-            )));
-        }
-        new["metadata"]["name"] = json!(format!("{prefix}{}", &cluster.random()[..5]));
-    }
+    let new = object(found, body)?;
     let name = text(&new, "/metadata/name").to_owned();
     let key = resource.key(&found.namespace, &name);
     if !text(&new, "/metadata/resourceVersion").is_empty() {
@@ -139,12 +131,7 @@ fn strategy(resource: &Resource) -> (bool, bool) {
 
 fn put(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> {
     let resource = &found.resource;
-    let Some(name) = found.name.clone() else {
-        return Err(refused(
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
-    };
+    let Some(name) = found.name.clone() else { return Err(not_allowed()) };
     let mut new = object(found, body)?;
     if text(&new, "/metadata/name") != name {
         let message = format!(
@@ -189,30 +176,23 @@ fn put(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> {
         Some(Violation::Invalid(message)) => return Err(End::Error(message)),
         None => {}
     }
-    if found.status {
-        let mut kept = old.clone();
-        kept["status"] = new["status"].take();
-        new = kept;
-    } else {
-        for field in
-            ["uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"]
-        {
-            match old["metadata"].get(field) {
-                Some(value) => new["metadata"][field] = value.clone(),
-                None => drop(new["metadata"].as_object_mut().and_then(|meta| meta.shift_remove(field))),
-            }
+    for field in ["uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"]
+    {
+        match old["metadata"].get(field) {
+            Some(value) => new["metadata"][field] = value.clone(),
+            None => drop(new["metadata"].as_object_mut().and_then(|meta| meta.shift_remove(field))),
         }
-        // Entries that are sent count; a client that does not know of them does not remove them.
-        let sent = new["metadata"]["managedFields"].as_array().is_some_and(|all| !all.is_empty());
-        if let Some(entries) = old["metadata"].get("managedFields").filter(|_| !sent) {
-            new["metadata"]["managedFields"] = entries.clone();
-        }
-        if let Some(map) = new.as_object_mut() {
-            map.shift_remove("status");
-        }
-        if let Some(status) = old.get("status") {
-            new["status"] = status.clone();
-        }
+    }
+    // Entries that are sent count; a client that does not know of them does not remove them.
+    let sent = new["metadata"]["managedFields"].as_array().is_some_and(|all| !all.is_empty());
+    if let Some(entries) = old["metadata"].get("managedFields").filter(|_| !sent) {
+        new["metadata"]["managedFields"] = entries.clone();
+    }
+    if let Some(map) = new.as_object_mut() {
+        map.shift_remove("status");
+    }
+    if let Some(status) = old.get("status") {
+        new["status"] = status.clone();
     }
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
     apply::stored(cluster, resource, &mut new);
@@ -224,12 +204,7 @@ fn put(cluster: &mut Cluster, found: &Path, body: Value) -> Result<Value, End> {
 
 fn delete(cluster: &mut Cluster, found: &Path, options: &Value) -> Result<Value, End> {
     let resource = &found.resource;
-    let Some(name) = found.name.clone() else {
-        let keys = cluster.keys(&resource.stored(), &found.namespace);
-        keys.iter().for_each(|key| cluster.delete(key));
-        return Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-            "details": {"kind": resource.plural}}));
-    };
+    let Some(name) = found.name.clone() else { return Err(not_allowed()) };
     let kind = text(options, "/kind");
     if !(kind.is_empty() || kind == "DeleteOptions") {
         return Err(refused("BadRequest", &format!("no kind \"{kind}\" is registered for version \"v1\"")));

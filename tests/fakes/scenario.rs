@@ -15,9 +15,7 @@ pub struct Scenario {
     /// Tells one file of choices from another.
     #[serde(skip)]
     pub id: u64,
-    /// How long things take.
     pub timings: Timings,
-    /// The container engine.
     pub engine: Engine,
     /// The image registry as the node sees it.
     pub registry: Registry,
@@ -25,7 +23,6 @@ pub struct Scenario {
     pub root: bool,
     /// What a start over one that died while Kubernetes was prepared comes to, if it does not mend it.
     pub kubeadm_cut_off: Option<CutOff>,
-    /// Which release of minikube this is.
     pub minikube: MinikubeRelease,
     /// What `minikube config view` holds, e.g. `memory` = `6144`.
     pub minikube_config: BTreeMap<String, String>,
@@ -33,8 +30,6 @@ pub struct Scenario {
     pub profiles: Vec<ProfileSeed>,
     /// Images that no registry has; a part of the name is enough.
     pub missing_images: Vec<String>,
-    /// Images that are on every new node.
-    pub node_images: Vec<String>,
     /// Containers that die: by a part of the pod's name.
     pub crashes: Vec<Crash>,
     /// A refusal that the operator gives to every Kafka: `(reason, message)` of `NotReady`.
@@ -47,9 +42,6 @@ pub struct Scenario {
     pub loses: Option<usize>,
     /// What pods of a component type answer to everything over HTTP.
     pub http_status: Vec<(String, u16)>,
-    /// Whether the operator holds a cluster's lock when its Kafka was deleted right after Ready
-    /// (recording 09): a new one of the name gets no status until the operation timeout.
-    pub lock_after_delete: bool,
     /// CRDs that hang in deletion until the end of the scenario (recording 13).
     pub stuck_crds: Vec<String>,
     /// CRDs whose deletion the API server puts off until somebody changes them.
@@ -100,13 +92,10 @@ impl Scenario {
 /// A release of minikube, and what it makes where nothing is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MinikubeRelease {
-    /// Its version, `1.38.1`.
     pub version: String,
     /// The Kubernetes it makes by default, which is also the newest that it knows.
     pub kubernetes: String,
-    /// The container runtime that it takes by default.
     pub runtime: String,
-    /// Its base image.
     pub base_image: String,
 }
 
@@ -138,20 +127,16 @@ impl Default for MinikubeRelease {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metrics {
-    /// It answers.
     Up,
     /// Its group is listed, and everything below it returns 503.
     Down,
 }
 
-/// A container that waits for ever.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Waiting {
-    /// Part of the pod's name.
     pub pod: String,
     /// `InvalidImageName`, `CreateContainerConfigError`.
     pub reason: String,
-    /// The kubelet's words.
     pub message: String,
 }
 
@@ -167,11 +152,9 @@ pub enum CutOff {
     NoNetwork,
 }
 
-/// The container engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
-    /// It answers.
     #[default]
     Up,
     /// "Cannot connect to the Docker daemon".
@@ -180,7 +163,6 @@ pub enum Engine {
     Denied,
 }
 
-/// The image registry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Registry {
@@ -203,15 +185,11 @@ pub enum Registry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProfileSeed {
-    /// Name.
     pub name: String,
-    /// State.
     pub host: Host,
     /// MB.
     pub memory: u64,
-    /// Count.
     pub cpus: u64,
-    /// Driver.
     pub driver: String,
     /// `v1.34.4`.
     pub kubernetes: String,
@@ -233,7 +211,6 @@ impl Default for ProfileSeed {
     }
 }
 
-/// What a profile's machine is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Host {
@@ -246,9 +223,7 @@ pub enum Host {
     /// All runs.
     #[default]
     Running,
-    /// `minikube stop`.
     Stopped,
-    /// `minikube pause`.
     Paused,
     /// `docker rm -f` behind its back (27).
     Gone,
@@ -258,13 +233,10 @@ pub enum Host {
     Headless,
 }
 
-/// A container that dies.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Crash {
-    /// Part of the pod's name.
     pub pod: String,
-    /// Exit code.
     pub exit: i32,
     /// `Error`, `OOMKilled`.
     pub reason: String,
@@ -272,6 +244,12 @@ pub struct Crash {
     pub log: String,
     /// How often it dies before it lives; `u32::MAX`: always.
     pub times: u32,
+}
+
+impl Crash {
+    pub fn always(pod: &str, reason: &str, exit: i32, log: &str) -> Self {
+        Self { pod: pod.into(), exit, reason: reason.into(), log: log.into(), ..Self::default() }
+    }
 }
 
 impl Default for Crash {
@@ -292,30 +270,23 @@ pub struct Fault {
     /// The n-th matching call, from 1; `None`: every one.
     #[serde(default)]
     pub nth: Option<u32>,
-    /// What happens.
     pub action: Action,
 }
 
-/// What a fault does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Action {
     /// Nothing is done, this is printed, and the exit code follows.
     Exit {
-        /// Exit code.
         code: u8,
-        /// Printed.
         #[serde(default)]
         stdout: String,
-        /// Printed.
         #[serde(default)]
         stderr: String,
     },
     /// The work is done, then another exit code and a last line on stderr follow.
     FailAfter {
-        /// Exit code.
         code: u8,
-        /// Printed.
         #[serde(default)]
         stderr: String,
     },
@@ -337,29 +308,17 @@ pub enum Action {
         exit: Option<u8>,
     },
     /// So many bytes on stderr first, then the work.
-    FloodStderr {
-        /// Bytes.
-        bytes: usize,
-    },
+    FloodStderr { bytes: usize },
     /// So many milliseconds first, then the work.
-    Delay {
-        /// Milliseconds.
-        ms: u64,
-    },
+    Delay { ms: u64 },
     /// SIGKILL to the parent (kstrim) before anything is done; nothing is done.
     KillParentBefore,
     /// The work is done, then SIGKILL to the parent (kstrim), before the output reaches it.
     KillParentAfter,
     /// SIGKILL to the parent and to itself after so many milliseconds of work.
-    KillBoth {
-        /// Milliseconds.
-        ms: u64,
-    },
+    KillBoth { ms: u64 },
     /// SIGKILL to itself after so many milliseconds of work.
-    KillSelf {
-        /// Milliseconds.
-        ms: u64,
-    },
+    KillSelf { ms: u64 },
     /// A watch starts with `410 Expired` and ends.
     Expire,
 }
@@ -387,7 +346,6 @@ timings! {
     restart = 50,
     /// `minikube start` with the container gone, which fails.
     start_gone = 300,
-    /// `minikube delete`.
     delete = 30,
     /// `minikube stop`, `pause`, `unpause`.
     stop = 20,
@@ -409,9 +367,7 @@ timings! {
     sandbox = 5,
     /// Its containers run.
     container = 5,
-    /// An image is pulled.
     pull = 60,
-    /// A pull fails.
     pull_fail = 30,
     /// From one crash to the next start, from one failed pull to its back-off.
     back_off = 30,
@@ -421,9 +377,7 @@ timings! {
     operator_boot = 40,
     /// ... and passes its readiness probe (in the recordings 18 s later).
     operator_ready = 220,
-    /// A broker is ready.
     broker_ready = 120,
-    /// The entity operator is ready.
     entity_ready = 120,
     /// Any other pod is ready.
     pod_ready = 20,
@@ -444,7 +398,6 @@ timings! {
     topic = 10,
     /// Garbage collection follows a deletion.
     gc = 15,
-    /// A pod ends.
     pod_stop = 15,
     /// A namespace's content is deleted.
     namespace = 30,

@@ -6,8 +6,7 @@ use crate::minikube::thaw;
 use crate::scenario::Host;
 use crate::world::Place;
 
-/// Run words in the node.
-pub fn run(place: &Place, io: &mut Io, args: &Args, words: &[String]) -> Done {
+pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     let name = args.profile();
     let host = place.lock().profiles.get(name).map(|p| p.host);
     let headless = match host {
@@ -17,7 +16,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, words: &[String]) -> Done {
             return Ok(83);
         }
     };
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<&str> = args.rest.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["sudo", "ls", "/etc/kubernetes/manifests"] => {
             // A container that was made in the place of a lost one has no Kubernetes in it yet.
@@ -44,12 +43,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args, words: &[String]) -> Done {
         {
             io.line("[control-plane] Creating static Pod manifest for \"kube-apiserver\"")?;
             if headless {
-                let mut world = place.lock();
-                thaw(place, &world, name);
-                if let Some(profile) = world.profiles.get_mut(name) {
-                    profile.host = Host::Running;
-                }
-                world.save();
+                thaw(place, &mut place.lock(), name);
             }
         }
         other => {

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::cluster::Cluster;
 use crate::flags::Args;
-use crate::io::{Done, End, Io};
+use crate::io::{Done, End};
 use crate::kubeconfig;
-use crate::minikube::{engine, engine_error, event, fail, thaw};
+use crate::minikube::{Out, engine, engine_error, thaw};
 use crate::scenario::{CutOff, Engine, Host};
 use crate::world::{Place, Profile};
 
-const DOCKER_PAGE: &str = "https://minikube.sigs.k8s.io/docs/drivers/docker/";
-
-/// What was asked for.
 struct Request {
     name: String,
     memory: u64,
@@ -28,29 +23,6 @@ struct Request {
     /// Whether it is to enable storage-provisioner-rancher.
     local_path: bool,
     force: bool,
-}
-
-/// Prints with the right format.
-struct Out<'a> {
-    io: &'a mut Io,
-    json: bool,
-}
-
-impl Out<'_> {
-    fn say(&mut self, kind: &str, message: &str) -> Result<(), End> {
-        event(self.io, self.json, kind, json!({"message": message}))
-    }
-
-    fn step(&mut self, number: u32, name: &str, message: &str) -> Result<(), End> {
-        let data =
-            json!({"currentstep": number.to_string(), "message": message, "name": name, "totalsteps": "19"});
-        event(self.io, self.json, "step", data)
-    }
-
-    fn fail(&mut self, name: &str, code: i32, message: &str, advice: &str) -> Done {
-        let url = if name.starts_with("PROVIDER_DOCKER") { DOCKER_PAGE } else { "" };
-        fail(self.io, self.json, name, code, message, advice, url)
-    }
 }
 
 /// MB of `4096`, `4g`, `4096mb`.
@@ -71,14 +43,12 @@ fn minor(version: &str) -> Option<(u64, u64)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// `start`.
-pub fn run(place: &Place, io: &mut Io, args: &Args, json: bool) -> Done {
-    let out = &mut Out { io, json };
+pub fn run(place: &Place, out: &mut Out, args: &Args) -> Done {
     let name = args.profile().to_owned();
+    let version = &place.scenario.minikube.version;
     out.step(
-        0,
         "Initial Minikube Setup",
-        &format!("[{name}] minikube v{} on Debian 12.11 (docker/amd64)", place.scenario.minikube.version),
+        &format!("[{name}] minikube v{version} on Debian 12.11 (docker/amd64)"),
     )?;
     let valid = name.len() > 1
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -221,7 +191,7 @@ fn refuse(
         return out.fail("DRV_UNSUPPORTED_OS", 56, &message, "").map(Some);
     }
     let chosen = if old.is_some() { "existing profile" } else { "user configuration" };
-    out.step(1, "Selecting Driver", &format!("Using the {} driver based on {chosen}", r.driver))?;
+    out.step("Selecting Driver", &format!("Using the {} driver based on {chosen}", r.driver))?;
     match engine(place) {
         None => {
             let message =
@@ -314,43 +284,46 @@ fn pause(total: u64, share: u64) {
     std::thread::sleep(Duration::from_millis(total * share / 100));
 }
 
+fn start_node(place: &Place, out: &mut Out, r: &Request) -> Result<(), End> {
+    let message = format!("Starting \"{0}\" primary control-plane node in \"{0}\" cluster", r.name);
+    out.step("Starting Node", &message)?;
+    let image = &place.scenario.minikube.base_image;
+    out.step("Pulling Base Image", &format!("Pulling base image {image} ..."))
+}
+
+fn recreate(out: &mut Out, r: &Request) -> Result<(), End> {
+    let message = format!("docker \"{}\" container is missing, will recreate.", r.name);
+    out.step("Pulling Base Image", &message)
+}
+
+fn create(out: &mut Out, r: &Request) -> Result<(), End> {
+    let message = format!("Creating docker container (CPUs={}, Memory={}MB) ...", r.cpus, r.memory);
+    out.step("Creating Container", &message)
+}
+
 fn fresh(place: &Place, out: &mut Out, r: &Request, half_made: bool) -> Done {
     let total = place.scenario.timings.start;
     put(place, r, Host::Made);
     if place.scenario.root {
         out.say("info", "Using Docker driver with root privileges")?;
     }
-    out.step(
-        3,
-        "Starting Node",
-        &format!("Starting \"{0}\" primary control-plane node in \"{0}\" cluster", r.name),
-    )?;
-    out.step(
-        5,
-        "Pulling Base Image",
-        &format!("Pulling base image {} ...", place.scenario.minikube.base_image),
-    )?;
+    start_node(place, out, r)?;
     pause(total, 10);
     if half_made {
-        out.step(
-            5,
-            "Pulling Base Image",
-            &format!("docker \"{}\" container is missing, will recreate.", r.name),
-        )?;
+        recreate(out, r)?;
     }
-    let message = format!("Creating docker container (CPUs={}, Memory={}MB) ...", r.cpus, r.memory);
-    out.step(8, "Creating Container", &message)?;
+    create(out, r)?;
     pause(total, 20);
     put(place, r, Host::Starting);
     registry_noise(place, out)?;
-    out.step(11, "Preparing Kubernetes", &preparing(&r.kubernetes, &r.runtime))?;
+    out.step("Preparing Kubernetes", &preparing(&r.kubernetes, &r.runtime))?;
     pause(total, 20);
-    out.step(12, "Generating certificates", "Generating certificates and keys ...")?;
+    out.step("Generating certificates", "Generating certificates and keys ...")?;
     pause(total, 10);
-    out.step(13, "Booting control plane", "Booting up control plane ...")?;
+    out.step("Booting control plane", "Booting up control plane ...")?;
     pause(total, 30);
-    out.step(14, "Configuring RBAC rules", "Configuring RBAC rules ...")?;
-    out.step(15, "Configuring CNI", "Configuring bridge CNI (Container Networking Interface) ...")?;
+    out.step("Configuring RBAC rules", "Configuring RBAC rules ...")?;
+    out.step("Configuring CNI", "Configuring bridge CNI (Container Networking Interface) ...")?;
     pause(total, 10);
     out.io.err("E1122 20:23:39.253986    6000 docker.go:243] \"Failed to disable\" err=<\n\tsudo systemctl disable docker.socket: Process exited with status 1\n >");
     finish(place, out, r, None)
@@ -366,7 +339,7 @@ fn registry_noise(place: &Place, out: &mut Out) -> Result<(), End> {
 }
 
 fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> Done {
-    out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
+    out.step("Verifying Kubernetes", "Verifying Kubernetes components...")?;
     out.say("info", "Using image gcr.io/k8s-minikube/storage-provisioner:v5")?;
     {
         let mut world = place.lock();
@@ -375,7 +348,7 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
         let profile = profile.clone();
         crate::minikube::files(&r.name, &profile);
         if place.cluster_file(&r.name, "json").exists() {
-            thaw(place, &world, &r.name);
+            thaw(place, &mut world, &r.name);
         } else {
             let mut cluster = Cluster::new(place, &r.name, &profile);
             if lacks != Some(CutOff::NoAddOns) {
@@ -393,11 +366,11 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
         kubeconfig::add(&r.name, &profile.ip);
     }
     crate::certificates::files(&place.scenario, &r.name);
-    out.step(18, "Enabling Addons", "Enabled addons: storage-provisioner, default-storageclass")?;
+    out.step("Enabling Addons", "Enabled addons: storage-provisioner, default-storageclass")?;
     for number in 2..=r.nodes {
         join(place, out, r, number)?;
     }
-    out.step(19, "Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
+    out.step("Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
     Ok(0)
 }
 
@@ -405,7 +378,7 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
 fn join(place: &Place, out: &mut Out, r: &Request, number: u64) -> Result<(), End> {
     let node = format!("{}-m{number:02}", r.name);
     let message = format!("Starting \"{node}\" worker node in \"{}\" cluster", r.name);
-    out.step(3, "Starting Node", &message)?;
+    out.step("Starting Node", &message)?;
     pause(place.scenario.timings.start, 100);
     let world = place.lock();
     let mut cluster = world.cluster(&r.name);
@@ -435,30 +408,24 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
             &format!("Tip: To remove this root owned cluster, run: sudo minikube delete -p {name}"),
         )?;
     }
-    out.step(
-        3,
-        "Starting Node",
-        &format!("Starting \"{0}\" primary control-plane node in \"{0}\" cluster", r.name),
-    )?;
-    out.step(
-        5,
-        "Pulling Base Image",
-        &format!("Pulling base image {} ...", place.scenario.minikube.base_image),
-    )?;
+    start_node(place, out, r)?;
     match old.host {
-        Host::Gone | Host::Dead => return lost(place, out, r),
-        Host::Stopped => {
-            out.step(
-                5,
-                "Pulling Base Image",
-                &format!("Restarting existing docker container for \"{}\" ...", r.name),
-            )?;
+        Host::Gone | Host::Dead => {
+            // The container is gone, and the one in its place has no Kubernetes in it.
+            recreate(out, r)?;
+            create(out, r)?;
+            put(place, r, Host::Dead);
+            out.step("Preparing Kubernetes", &preparing(&r.kubernetes, &r.runtime))?;
+            return never_appeared(place, out);
         }
-        _ => out.step(
-            4,
-            "Updating Driver",
-            &format!("Updating the running docker \"{}\" container ...", r.name),
-        )?,
+        Host::Stopped => {
+            let message = format!("Restarting existing docker container for \"{}\" ...", r.name);
+            out.step("Pulling Base Image", &message)?;
+        }
+        _ => {
+            let message = format!("Updating the running docker \"{}\" container ...", r.name);
+            out.step("Updating Driver", &message)?;
+        }
     }
     registry_noise(place, out)?;
     pause(t.restart, 60);
@@ -473,13 +440,11 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
         world.save();
         r.kubernetes.clone()
     };
-    out.step(11, "Preparing Kubernetes", &preparing(&kubernetes, &r.runtime))?;
+    out.step("Preparing Kubernetes", &preparing(&kubernetes, &r.runtime))?;
     pause(t.restart, 40);
     if old.host == Host::Headless {
         // Its configuration is as it was: nothing is set up anew (seen on 1.38.1).
-        out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
-        pause(t.start_gone, 100);
-        return never_appeared(out);
+        return never_appeared(place, out);
     }
     if old.host == Host::Running {
         if old.nodes > 1 {
@@ -488,11 +453,11 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
             crate::nodes::start_workers(&mut cluster);
             cluster.save(place);
         }
-        out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
+        out.step("Verifying Kubernetes", "Verifying Kubernetes components...")?;
         out.say("info", "Using image gcr.io/k8s-minikube/storage-provisioner:v5")?;
         kubeconfig::add(&r.name, &old.ip);
-        out.step(18, "Enabling Addons", "Enabled addons: default-storageclass, storage-provisioner")?;
-        out.step(19, "Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
+        out.step("Enabling Addons", "Enabled addons: default-storageclass, storage-provisioner")?;
+        out.step("Done", &format!("To connect to this cluster, use:  --context={}", r.name))?;
         return Ok(0);
     }
     match place.scenario.kubeadm_cut_off.filter(|_| old.host == Host::Starting) {
@@ -504,24 +469,11 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
     }
 }
 
-/// The container is gone: six minutes, then a failure on the wrong track (recording 27).
-fn lost(place: &Place, out: &mut Out, r: &Request) -> Done {
-    out.step(
-        5,
-        "Pulling Base Image",
-        &format!("docker \"{}\" container is missing, will recreate.", r.name),
-    )?;
-    let message = format!("Creating docker container (CPUs={}, Memory={}MB) ...", r.cpus, r.memory);
-    out.step(8, "Creating Container", &message)?;
-    put(place, r, Host::Dead);
-    out.step(11, "Preparing Kubernetes", &preparing(&r.kubernetes, &r.runtime))?;
-    out.step(17, "Verifying Kubernetes", "Verifying Kubernetes components...")?;
+/// Six minutes, then a failure on the wrong track (recording 27).
+fn never_appeared(place: &Place, out: &mut Out) -> Done {
+    out.step("Verifying Kubernetes", "Verifying Kubernetes components...")?;
     pause(place.scenario.timings.start_gone, 100);
-    never_appeared(out)
-}
-
-fn never_appeared(out: &mut Out) -> Done {
-    out.step(18, "Enabling Addons", "Enabled addons:")?;
+    out.step("Enabling Addons", "Enabled addons:")?;
     let message = "wait 6m0s for node: wait for apiserver proc: apiserver process never appeared";
     let advice = "Check that the provided apiserver flags are valid, and that SELinux is disabled";
     out.fail("K8S_APISERVER_MISSING", 105, message, advice)

@@ -24,7 +24,6 @@ fn kept() -> MutexGuard<'static, Option<BTreeMap<PathBuf, Cluster>>> {
 }
 
 impl Cluster {
-    /// Read it.
     pub fn load(place: &Place, profile: &str) -> Self {
         let path = place.cluster_file(profile, "json");
         let kept = kept().as_mut().and_then(|kept| kept.remove(&path));
@@ -38,7 +37,6 @@ impl Cluster {
         cluster
     }
 
-    /// Write it, if anything changed.
     pub fn save(mut self, place: &Place) {
         if self.moves > 0 {
             self.write(place);

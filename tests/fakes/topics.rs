@@ -27,7 +27,6 @@ fn held(object: &Value) -> Option<&'static str> {
     }
 }
 
-/// One step of both.
 pub fn run(c: &mut Cluster) {
     for key in c.keys("kafkatopics.kafka.strimzi.io", "") {
         topic(c, &key);
@@ -55,7 +54,6 @@ fn served_cluster(c: &mut Cluster, object: &Value) -> Option<String> {
     (managed::serves(c, speaks) && !cluster.is_empty()).then(|| cluster.to_owned())
 }
 
-/// How many brokers a cluster has.
 fn brokers(c: &Cluster, ns: &str, cluster: &str) -> u64 {
     let of_cluster = |pod: &&Value| {
         text(pod, "/metadata/labels/strimzi.io~1cluster") == cluster
@@ -315,7 +313,7 @@ fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
         } else {
             let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
                 "metadata": metadata});
-            c.create(&crate::kinds::builtin("secrets"), secret);
+            c.add(secret);
         }
     }
     if tls { format!("CN={name}") } else { name.to_owned() }

@@ -7,20 +7,23 @@ use serde_json::{Value, json};
 use crate::apply::merge;
 use crate::bell::Bell;
 use crate::cluster::{Cluster, text};
+use crate::flags::Args;
 use crate::get::{server_version, targets};
 use crate::io::{Done, End, Io};
 use crate::kinds::{self, Resource, labels_match};
-use crate::kubectl::{Args, Link, documents, not_found, unreachable};
+use crate::kubectl::{Link, documents, not_found, unreachable};
 use crate::preconditions::{Violation, violation};
 use crate::{nodes, operator};
 
 /// `create namespace NAME`, `create -f`.
 pub fn create(link: &Link, io: &mut Io, args: &Args) -> Done {
     let (_world, mut cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let (Some("namespace" | "ns"), Some(name)) = (args.words.first().map(String::as_str), args.words.get(1))
-    else {
+    let [kind, name] = args.objects() else {
         return Err(End::Error("error: must specify one of -f and -k".into()));
     };
+    if !matches!(kind.as_str(), "namespace" | "ns") {
+        return Err(End::Error("error: must specify one of -f and -k".into()));
+    }
     if let Some(old) = cluster.get(&format!("namespaces//{name}")) {
         let ends = old["metadata"]["deletionTimestamp"].is_string();
         let why = if ends { "object is being deleted: " } else { "" };
@@ -28,7 +31,7 @@ pub fn create(link: &Link, io: &mut Io, args: &Args) -> Done {
             "Error from server (AlreadyExists): {why}namespaces \"{name}\" already exists"
         )));
     }
-    cluster.create(&kinds::builtin("namespaces"), nodes::namespace(name));
+    cluster.add(nodes::namespace(name));
     cluster.save(link.place);
     io.line(&format!("namespace/{name} created"))?;
     Ok(0)
@@ -59,7 +62,7 @@ fn named(link: &Link, cluster: &Cluster, args: &Args) -> Result<Vec<(Resource, S
     if !unmatched.is_empty() {
         return Err(End::Error(unmatched.join("\n")));
     }
-    for (resource, name) in targets(cluster, &args.words)? {
+    for (resource, name) in targets(cluster, args.objects())? {
         if let Some(name) = name {
             let key = resource.key(&link.namespace, &name);
             all.push((resource, name, key));
@@ -80,7 +83,6 @@ fn named(link: &Link, cluster: &Cluster, args: &Args) -> Result<Vec<(Resource, S
     Ok(all)
 }
 
-/// `delete`.
 pub fn delete(link: &Link, io: &mut Io, args: &Args) -> Done {
     let dry = args.flag("dry-run").is_some_and(|mode| mode != "none");
     let mut wait = Vec::new();
@@ -167,7 +169,7 @@ pub fn patch(link: &Link, io: &mut Io, args: &Args) -> Done {
     })
 }
 
-/// RFC 6902 without `move` and `copy`; kubectl prints the same message for every operation that cannot be applied.
+/// RFC 6902's `test`, `add` and `replace` in maps; kubectl prints the same message for every operation that cannot be applied.
 fn json_patch(object: &mut Value, patch: &Value) -> Result<(), End> {
     for step in patch.as_array().into_iter().flatten() {
         apply_step(object, step).ok_or_else(|| {
@@ -190,17 +192,6 @@ fn apply_step(object: &mut Value, step: &Value) -> Option<()> {
     match (object.pointer_mut(parent)?, op) {
         (Value::Object(map), "add") => drop(map.insert(name, value.clone())),
         (Value::Object(map), "replace") => *map.get_mut(&name)? = value.clone(),
-        (Value::Object(map), "remove") => drop(map.shift_remove(&name)?),
-        (Value::Array(list), "add") if name == "-" => list.push(value.clone()),
-        (Value::Array(list), _) => {
-            let at = name.parse::<usize>().ok().filter(|at| *at < list.len() + usize::from(op == "add"))?;
-            match op {
-                "add" => list.insert(at, value.clone()),
-                "replace" => list[at] = value.clone(),
-                "remove" => drop(list.remove(at)),
-                _ => return None,
-            }
-        }
         _ => return None,
     }
     Some(())
@@ -208,7 +199,7 @@ fn apply_step(object: &mut Value, step: &Value) -> Option<()> {
 
 /// `label` and `annotate`: `name=value`, `name-`.
 pub fn label(link: &Link, io: &mut Io, args: &Args) -> Done {
-    let field = if args.verb == "label" { "labels" } else { "annotations" };
+    let field = if args.verb() == "label" { "labels" } else { "annotations" };
     let change_word = |w: &String| w.contains('=') || w.ends_with('-');
     let changes: Vec<String> = args.words.iter().filter(|w| change_word(w)).cloned().collect();
     let words = args.words.iter().filter(|w| !change_word(w)).cloned().collect();
@@ -336,48 +327,23 @@ fn condition_holds(object: &Value, goal: &str) -> bool {
     conditions.into_iter().any(|c| c["type"] == kind && text(c, "/status").eq_ignore_ascii_case(status))
 }
 
-fn client() -> Value {
-    server_version("v1.34.4")
-}
-
-/// `version --client`.
-pub fn client_version(io: &mut Io, args: &Args) -> Done {
-    let mut client = client();
+/// `version --client -o json`.
+pub fn client_version(io: &mut Io) -> Done {
+    let mut client = server_version("v1.34.4");
     if let Some(map) = client.as_object_mut() {
         map.retain(|name, _| !name.starts_with("emulation") && !name.starts_with("minCompat"));
     }
     let body = json!({"clientVersion": client, "kustomizeVersion": "v5.7.1"});
-    if args.flag("output") == Some("json") {
-        io.line(&serde_json::to_string_pretty(&body).expect("JSON"))?;
-    } else {
-        io.line("Client Version: v1.34.4\nKustomize Version: v5.7.1")?;
-    }
-    Ok(0)
-}
-
-/// `version`.
-pub fn version(link: &Link, io: &mut Io, _args: &Args) -> Done {
-    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, false))?;
-    let node = cluster.get(&format!("nodes//{}", cluster.profile)).cloned().unwrap_or_default();
-    cluster.save(link.place);
-    let mut client = client();
-    if let Some(map) = client.as_object_mut() {
-        map.retain(|name, _| !name.starts_with("emulation") && !name.starts_with("minCompat"));
-    }
-    let body = json!({"clientVersion": client, "kustomizeVersion": "v5.7.1",
-        "serverVersion": server_version(text(&node, "/status/nodeInfo/kubeletVersion"))});
-    io.line(&serde_json::to_string_pretty(&body).expect("JSON"))?;
-    Ok(0)
+    io.line(&serde_json::to_string_pretty(&body).expect("JSON")).map(|()| 0)
 }
 
 /// `auth can-i VERB RESOURCE`.
 pub fn can_i(link: &Link, io: &mut Io, args: &Args) -> Done {
     let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    let (verb, what) = (args.words.get(1), args.words.get(2));
-    let (Some(verb), Some(what)) = (verb, what) else {
+    let [_, verb, object] = args.objects() else {
         return Err(End::Error("error: you must specify two arguments: verb resource".into()));
     };
-    let what = what.split('/').next().unwrap_or("");
+    let what = object.split('/').next().unwrap_or("");
     let (plural, group) = match kinds::of_word(&cluster, what) {
         Some(resource) => (resource.plural, resource.group),
         None => {
@@ -386,18 +352,11 @@ pub fn can_i(link: &Link, io: &mut Io, args: &Args) -> Done {
         }
     };
     let ns = if args.is("all-namespaces") { "" } else { link.namespace.as_str() };
-    let denied = link.place.scenario.forbidden.contains(&format!("{verb} {}", args.words[2]));
+    let denied = link.place.scenario.forbidden.contains(&format!("{verb} {object}"));
     let may = !denied && operator::can(&cluster, args.flag("as").unwrap_or(""), verb, &group, &plural, ns);
     cluster.save(link.place);
     io.line(if may { "yes" } else { "no" })?;
     Ok(i32::from(!may))
-}
-
-/// `cluster-info`.
-pub fn cluster_info(link: &Link, io: &mut Io) -> Done {
-    let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
-    io.line(&format!("Kubernetes control plane is running at https://{}:8443", cluster.ip))?;
-    Ok(0)
 }
 
 /// What of a configuration belongs to one context.
@@ -412,43 +371,27 @@ fn minified(config: &Value, name: &str) -> Option<Value> {
         "current-context": name, "preferences": {}, "users": [user]}))
 }
 
-/// `config current-context|get-contexts|view|delete-context`.
-pub fn config(io: &mut Io, args: &Args, config: Value) -> Done {
-    let current = text(&config, "/current-context");
-    match args.words.first().map(String::as_str) {
-        Some("current-context") if current.is_empty() => {
+/// `config current-context|get-contexts -o name|view --minify`.
+pub fn config(io: &mut Io, args: &Args, config: &Value) -> Done {
+    let current = text(config, "/current-context");
+    match args.word(1) {
+        "current-context" if current.is_empty() => {
             Err(End::Error("error: current-context is not set".into()))
         }
-        Some("current-context") => io.line(current).map(|()| 0),
-        Some("get-contexts") if args.flag("output") == Some("name") => {
+        "current-context" => io.line(current).map(|()| 0),
+        "get-contexts" if args.flag("output") == Some("name") => {
             for entry in config["contexts"].as_array().into_iter().flatten() {
                 io.line(text(entry, "/name"))?;
             }
             Ok(0)
         }
-        Some("get-contexts") => {
-            io.line("CURRENT   NAME      CLUSTER   AUTHINFO   NAMESPACE")?;
-            for entry in config["contexts"].as_array().into_iter().flatten() {
-                let name = text(entry, "/name");
-                let mark = if name == current { "*" } else { "" };
-                io.line(&format!("{mark:<9} {name:<9} {name:<9} {name:<10} default"))?;
-            }
-            Ok(0)
-        }
-        Some("view") if args.is("minify") => {
+        "view" if args.is("minify") => {
             let name = args.flag("context").unwrap_or(current);
-            let Some(one) = minified(&config, name) else {
+            let Some(one) = minified(config, name) else {
                 return Err(End::Error(format!("error: cannot locate context {name}")));
             };
             io.line(&serde_json::to_string_pretty(&one).expect("JSON")).map(|()| 0)
         }
-        Some("view") => io.out(&serde_yaml::to_string(&config).expect("YAML")).map(|()| 0),
-        Some("delete-context") => {
-            let name = args.words.get(1).cloned().unwrap_or_default();
-            crate::kubeconfig::remove_context(&name);
-            io.line(&format!("deleted context {name} from {}", crate::kubeconfig::path().display()))?;
-            Ok(0)
-        }
-        other => Err(End::Error(format!("error: unknown command \"config {}\"", other.unwrap_or("")))),
+        other => Err(End::Error(format!("error: unknown command \"config {other}\""))),
     }
 }

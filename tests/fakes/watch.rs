@@ -18,19 +18,15 @@ use crate::world::World;
 /// When to look again, if somebody else lets time pass and is killed over it.
 const BUSY: Duration = Duration::from_millis(20);
 
-/// One watch.
 pub struct Watch {
     /// Keys of the resource begin so.
     pub prefix: String,
-    /// Only this object.
     pub name: Option<String>,
-    /// Changes after this resource version; 0: what is there first.
+    /// Changes after this resource version.
     pub from: u64,
     /// It ends by itself after so long.
     pub seconds: u64,
-    /// Label selector.
     pub labels: String,
-    /// Field selector.
     pub fields: String,
     /// The client takes BOOKMARK events.
     pub bookmarks: bool,
@@ -55,18 +51,9 @@ impl Watch {
             cluster.save(link.place);
             return self.expire(io, rv);
         }
-        let mut first = Vec::new();
-        if self.from == 0 {
-            let here = cluster.objects.iter().filter(|(key, o)| self.wants(key, o));
-            first.extend(here.map(|(_, o)| json!({"type": "ADDED", "object": self.dressed(o)})));
-            self.from = rv;
-        }
         cluster.save(link.place);
         drop(world);
         io.begin();
-        for event in first {
-            io.line(&event.to_string())?;
-        }
         let of = |kind| link.place.cluster_file(&link.profile, kind);
         let bell = Bell::on(&of("due"));
         let Ok(mut file) = File::open(of("changes")) else { return ended() };

@@ -22,40 +22,30 @@ pub fn now() -> i64 {
 /// `$FAKE_WORLD` and what the test chose; nothing of it is locked.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The folder.
     pub dir: PathBuf,
-    /// The scenario.
     pub scenario: Arc<Scenario>,
 }
 
 /// The profiles, held under the lock until dropped.
 pub struct World {
     place: Place,
-    /// By name.
     pub profiles: BTreeMap<String, Profile>,
     /// Containers that a `delete` without an engine left (recording 28).
     pub leftovers: BTreeSet<String>,
     _lock: File,
 }
 
-/// One profile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Profile {
-    /// State of its machine.
     pub host: Host,
     /// MB.
     pub memory: u64,
-    /// Count.
     pub cpus: u64,
-    /// `docker`.
     pub driver: String,
     /// `v1.34.4`.
     pub kubernetes: String,
-    /// `containerd`.
     pub runtime: String,
-    /// Count.
     pub nodes: u64,
-    /// Of the node.
     pub ip: String,
     /// `--uuid` of the start that created it; empty without one.
     #[serde(default)]
@@ -69,7 +59,6 @@ struct Saved {
 }
 
 impl Place {
-    /// Read from the environment.
     pub fn open() -> Result<Self, String> {
         let dir = PathBuf::from(std::env::var_os("FAKE_WORLD").ok_or("FAKE_WORLD is not set")?);
         let scenario = match fs::read(dir.join("scenario.json")) {
@@ -141,12 +130,10 @@ impl Place {
         Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
     }
 
-    /// The fake broker's folder.
     pub fn broker(&self) -> PathBuf {
         self.dir.join("broker")
     }
 
-    /// The folder of its topics.
     pub fn topics(&self) -> PathBuf {
         self.broker().join("topics")
     }
@@ -179,7 +166,6 @@ impl World {
         self.save();
     }
 
-    /// Write the profiles.
     pub fn save(&self) {
         let saved = Saved { profiles: self.profiles.clone(), leftovers: self.leftovers.clone() };
         write(&self.place.dir.join("minikube.json"), &json!(saved));
@@ -198,7 +184,6 @@ impl World {
         cluster
     }
 
-    /// Forget a profile's cluster.
     pub fn drop_cluster(&self, profile: &str) {
         for kind in ["json", "changes", "due"] {
             let _ = fs::remove_file(self.place.cluster_file(profile, kind));

@@ -245,8 +245,12 @@ impl Playing<'_> {
 }
 
 impl Run {
+    /// The looks in this time, of which there has to be one.
+    #[track_caller]
     fn between(&self, from: f64, to: f64) -> impl Iterator<Item = &Look> {
-        self.looks.iter().filter(move |l| l.t >= from && l.t <= to)
+        let mut looks = self.looks.iter().filter(move |l| l.t >= from && l.t <= to).peekable();
+        assert!(looks.peek().is_some(), "{}: no look between {from} and {to}", self.recording);
+        looks
     }
 
     fn say(&self, look: &Look) -> String {
@@ -265,7 +269,6 @@ impl Run {
     /// Exactly this is named, all the time.
     #[track_caller]
     pub fn fails_with(&self, id: &str, from: f64, to: f64) {
-        assert!(self.between(from, to).count() > 0, "{}: no look between {from} and {to}", self.recording);
         for look in self.between(from, to) {
             assert_eq!(look.terminal.as_ref().map(|f| f.id.as_str()), Some(id), "{}", self.say(look));
             assert!(

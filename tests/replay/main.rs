@@ -325,7 +325,7 @@ fn a_change_is_ready_when_it_is_through() {
     let run = run("17-rolling-update");
     run.not_ready(1.6, 3.7);
     run.not_ready(4.0, 45.5);
-    run.is_ready(45.6, 46.0);
+    run.is_ready(45.56, 46.1);
     let paused = Case::new("20-pause-reconciliation", kafka()).run();
     paused.becomes_ready(54.18);
     paused.not_ready(56.6, 104.4);

@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::support::INERT;
+
 /// The id of another installation of kstrim.
 pub const OTHER_ID: &str = "0c6ff2fe-9d3b-4c7e-8f5a-3b1f8a2f4e77";
 
@@ -22,34 +24,15 @@ pub const NAMESPACES: [&str; 4] = ["kafka", "theirs", "default", "kube-system"];
 /// Names that look like theirs, like anybody's, like ours.
 const NAMES: [&str; 5] = ["theirs", "app", "my-cluster-theirs", "strimzi-theirs", "kstrim-theirs"];
 
-const NAMESPACED: [(&str, &str); 26] = [
-    ("v1", "ConfigMap"),
-    ("v1", "Secret"),
-    ("v1", "ServiceAccount"),
-    ("v1", "Service"),
-    ("v1", "PersistentVolumeClaim"),
+/// Kinds in namespaces besides [`INERT`].
+const ACTIVE: [(&str, &str); 5] = [
     ("v1", "Pod"),
-    ("v1", "LimitRange"),
-    ("v1", "ResourceQuota"),
-    ("v1", "Endpoints"),
     ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("apps/v1", "ControllerRevision"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("batch/v1", "Job"),
-    ("batch/v1", "CronJob"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("coordination.k8s.io/v1", "Lease"),
-    ("discovery.k8s.io/v1", "EndpointSlice"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
     ("example.com/v1", "Widget"),
     ("kafka.strimzi.io/v1", "KafkaTopic"),
     ("kafka.strimzi.io/v1", "KafkaUser"),
 ];
+const NAMESPACED: usize = INERT.len() + ACTIVE.len();
 
 const CLUSTER_SCOPED: [(&str, &str); 10] = [
     ("v1", "Namespace"),
@@ -66,7 +49,7 @@ const CLUSTER_SCOPED: [(&str, &str); 10] = [
 
 /// Some objects.
 pub fn some() -> impl Strategy<Value = Vec<Foreign>> {
-    let kinds = NAMESPACED.len() + CLUSTER_SCOPED.len();
+    let kinds = NAMESPACED + CLUSTER_SCOPED.len();
     // Half of them in the namespace that kstrim uses.
     let namespace = prop_oneof![3 => Just(0), 1 => 0..NAMESPACES.len()];
     let one = (0..kinds, namespace, 0..NAMES.len(), 0..LABELS)
@@ -95,14 +78,13 @@ impl Foreign {
     /// The object, as it is applied. Without Strimzi in the cluster, other kinds replace Strimzi's.
     pub fn object(&self, strimzi: bool) -> Value {
         let name = NAMES[self.name];
-        let (api, kind) = match NAMESPACED.get(self.kind) {
+        let (api, kind) = match INERT.iter().chain(&ACTIVE).chain(&CLUSTER_SCOPED).nth(self.kind) {
             Some((api, _)) if api.contains("strimzi") && !strimzi => ("v1", "ConfigMap"),
-            Some((api, kind)) => (*api, *kind),
-            None => CLUSTER_SCOPED[self.kind - NAMESPACED.len()],
+            found => *found.expect("a kind"),
         };
         let mut object = json!({"apiVersion": api, "kind": kind,
             "metadata": {"name": name, "labels": labels(self.labels), "annotations": {"note": "do not touch"}}});
-        if self.kind < NAMESPACED.len() {
+        if self.kind < NAMESPACED {
             object["metadata"]["namespace"] = json!(NAMESPACES[self.namespace]);
         } else {
             object["metadata"]["name"] = json!(format!("{name}-wide"));

@@ -175,25 +175,27 @@ fn everything(test: &Test) -> Vec<String> {
 }
 
 #[test]
-fn two_installations_on_one_cluster_leave_each_other_alone() {
+fn a_second_installation_on_the_cluster_is_refused_and_leaves_the_first_alone() {
     let mut one = BASE.fork();
     places::settle(BASE, &one);
     let keys = everything(&one);
     let before = places::look(BASE, &one, &keys);
     let mut two = one.colleague();
-    for verb in [
-        "up -n other -c other --topic other-topic --preset single --yes --timeout 30s",
-        "smoke-test -n other -c other --topic other-topic --timeout 15s",
-        "down -n other -c other --keep-data --yes --timeout 30s",
-        "down -n other -c other --yes --timeout 30s",
+    for (verb, code) in [
+        // Refused: Strimzi's cluster-wide roles are the first one's.
+        ("up -n other -c other --topic other-topic --preset single --yes --timeout 30s", 5),
+        ("smoke-test -n other -c other --topic other-topic --timeout 15s", 3),
+        ("down -n other -c other --keep-data --yes --timeout 30s", 0),
+        ("down -n other -c other --yes --timeout 30s", 0),
         // A typo: a namespace that contains nothing of kstrim's.
-        "down -n theirs --yes --timeout 30s",
-        "down -n nowhere --yes --timeout 30s",
+        ("down -n theirs --yes --timeout 30s", 0),
+        ("down -n nowhere --yes --timeout 30s", 0),
     ] {
         let run = two.args(args(verb)).run();
         places::settle(BASE, &one);
         let found = places::touched(&before, &places::look(BASE, &one, &keys));
         assert!(found.is_empty(), "{verb} -> exit {}: {found:#?}\n{}", run.code(), run.stderr);
+        assert_eq!(run.code(), code, "{verb}\n{}", run.stderr);
     }
     one.args(args("smoke-test --timeout 30s")).run().expect(0);
 }

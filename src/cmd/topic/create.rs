@@ -9,7 +9,7 @@ use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::cmd::living::{self, Living};
 use crate::explain::Scope;
 use crate::explain::ready;
@@ -84,10 +84,10 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     }
     // Listed after the apply: nothing older than it is looked at.
     cx.synced(&KINDS).await;
-    let patience = Patience::new(Scope::Topic, "the topic cannot be created");
-    let look = async |snapshot: &crate::kube::Snapshot| patience.look(cx, snapshot, ready::topic).await;
-    living::wait(cx, "topic", args.timeout, look, || {
-        let cause = patience.timed_out(cx, args.timeout);
+    let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
+    let look = async |snapshot: &crate::kube::Snapshot| waiter.look(cx, snapshot, ready::topic).await;
+    living::wait(cx, args.timeout, look, || {
+        let cause = waiter.timed_out(cx, args.timeout);
         let mut failure =
             Failure::new(LATE, Kind::Timeout, format!("topic {} does not exist yet", args.topic));
         failure = failure.because(&cause.message);

@@ -60,7 +60,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
         })
     };
     let left = end.saturating_duration_since(Instant::now());
-    living::wait(&living.cx, "topic", left, asked, || kept(topic, &known)).await?;
+    living::wait(&living.cx, left, asked, || kept(topic, &known)).await?;
     Ok(format!("topic {} was deleted", args.topic))
 }
 

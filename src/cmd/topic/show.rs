@@ -77,7 +77,7 @@ pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<Ex
         let live = match live(&living, &args.topic).await {
             Ok(live) => Some(live),
             Err(why) => {
-                living.cx.emit.warn(None, format!("the brokers could not be queried: {why}"));
+                living.cx.emit.warn(format!("the brokers could not be queried: {why}"));
                 None
             }
         };

@@ -105,7 +105,6 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     let name = args.user.as_str();
     let done = living::wait(
         cx,
-        "user",
         args.timeout,
         async |snapshot| look(cx, name, snapshot),
         || {
@@ -211,16 +210,12 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
         ));
     }
     if listener::for_users(&living.kafka(), how).is_none() {
-        cx.emit.warn(
-            Some("user"),
-            format!(
-                "the Kafka cluster {} has no listener with {} authentication, so this user cannot connect \
-                 yet; add one: {}",
-                cx.cluster(),
-                how.strimzi(),
-                target.again().arg("--prepare-kafka")
-            ),
-        );
+        cx.emit.warn(format!(
+            "the Kafka cluster {} has no listener with {} authentication, so this user cannot connect yet; add one: {}",
+            cx.cluster(),
+            how.strimzi(),
+            target.again().arg("--prepare-kafka")
+        ));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::listener;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::cmd::consent;
 use crate::cmd::living::{self, Living};
@@ -51,17 +51,17 @@ pub(super) async fn kafka(
     }
     consent::to_restart(living, "user", &format!("gets {}", said.join(", and ")), yes).await?;
     // Before the change: the operator may answer at once.
-    let patience = Patience::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
-    patience.changed_now();
+    let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
+    waiter.changed_now();
     let changed =
-        ownership::change_kafka(cx, false, Some(&living.resource), "change the Kafka resource", |now| {
+        ownership::change_kafka(cx, false, Some(&living.resource), "change the Kafka cluster", |now| {
             listener::preparation(now, authentication, acls).map(|(patch, _)| patch)
         });
     changed.await?;
     cx.synced(&KINDS).await;
-    let look = async |snapshot: &Snapshot| patience.look(cx, snapshot, ready::kafka).await;
-    living::wait(cx, "user", limit, look, || {
-        let cause = patience.timed_out(cx, limit);
+    let look = async |snapshot: &Snapshot| waiter.look(cx, snapshot, ready::kafka).await;
+    living::wait(cx, limit, look, || {
+        let cause = waiter.timed_out(cx, limit);
         let message = format!("the Kafka cluster {} has not applied the change yet", cx.cluster());
         let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
         failure.hints.clone_from(&cause.hints);

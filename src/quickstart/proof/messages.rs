@@ -21,7 +21,7 @@ use crate::kafka::fetch::Entry;
 use crate::kafka::produce::Message;
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{PROOF_TOPICS, proof_connectors};
-use crate::quickstart::{component as beside, kafka};
+use crate::quickstart::{components as beside, kafka};
 
 /// How many messages go through each.
 pub(super) const COUNT: usize = 10;
@@ -188,7 +188,7 @@ impl<'a> Wire<'a> {
         for topic in topics {
             if let Err(error) = self.client.delete_topic(topic, None, deadline).await {
                 let message = format!("the topic {topic} of the smoke test was not deleted: {error}");
-                self.trial.cx.emit.warn(Some("smoke"), message);
+                self.trial.cx.emit.warn(message);
             }
         }
     }
@@ -246,10 +246,7 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
     };
     let tried = tried.await;
     if let Err(failure) = remove(cx, &names).await {
-        cx.emit.warn(
-            Some("smoke"),
-            format!("the connectors of the smoke test were not deleted: {}", failure.message),
-        );
+        cx.emit.warn(format!("the connectors of the smoke test were not deleted: {}", failure.message));
     }
     wire.delete(&PROOF_TOPICS).await;
     tried?;

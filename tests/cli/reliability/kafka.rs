@@ -17,13 +17,7 @@ fn edit(test: &mut Test, kafka: Value) {
 }
 
 fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
-    let crash = Crash {
-        pod: "my-cluster-dual-role-0".into(),
-        exit,
-        reason: reason.into(),
-        log: log.into(),
-        ..Crash::default()
-    };
+    let crash = Crash::always("my-cluster-dual-role-0", reason, exit, log);
     test.rescenario(|s| s.crashes.push(crash));
 }
 

@@ -10,13 +10,7 @@ use crate::harness::{Crash, Test};
 use crate::support::{apply_foreign, disown, kubectl};
 
 fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
-    let crash = Crash {
-        pod: "strimzi-cluster-operator".into(),
-        exit,
-        reason: reason.into(),
-        log: log.into(),
-        ..Crash::default()
-    };
+    let crash = Crash::always("strimzi-cluster-operator", reason, exit, log);
     test.rescenario(|s| s.crashes.push(crash));
 }
 

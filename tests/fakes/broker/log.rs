@@ -15,15 +15,11 @@ use uuid::Uuid;
 
 use super::Faults;
 
-/// A topic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Meta {
-    /// Its name.
     pub name: String,
-    /// Its id.
     #[serde(with = "as_text")]
     pub id: Uuid,
-    /// Its partitions.
     pub partitions: i32,
     /// First offsets that are not 0, by partition.
     #[serde(default)]
@@ -44,7 +40,6 @@ mod as_text {
     }
 }
 
-/// All topics of a cluster.
 pub struct Logs {
     dir: PathBuf,
 }
@@ -90,14 +85,12 @@ impl Logs {
         self.topic(name).join(format!("{partition}.log"))
     }
 
-    /// The names of all topics.
     pub fn names(&self) -> io::Result<Vec<String>> {
         fs::read_dir(self.dir.join("topics"))?
             .map(|e| Ok(e?.file_name().to_string_lossy().into_owned()))
             .collect()
     }
 
-    /// A topic.
     pub fn meta(&self, name: &str) -> io::Result<Option<Meta>> {
         let _lock = self.lock()?;
         self.meta_unlocked(name)
@@ -115,7 +108,6 @@ impl Logs {
         write_whole(&self.topic(&meta.name).join("meta.json"), &serde_json::to_vec(meta)?)
     }
 
-    /// A topic by its name or its id.
     pub fn find(&self, name: &str, id: Uuid, by_id: bool) -> io::Result<Option<Meta>> {
         if !by_id {
             return self.meta(name);
@@ -418,7 +410,12 @@ fn renumbered(out: &mut BytesMut, sent: &Bytes, mut base: i64) -> anyhow::Result
 
 /// Records of somebody else.
 fn foreign(count: i64) -> Vec<Record> {
-    let record = |n| Record {
+    (0..count).map(|offset| record(offset, "hello from a console producer".into())).collect()
+}
+
+/// A record that no idempotent producer wrote.
+pub fn record(offset: i64, value: Bytes) -> Record {
+    Record {
         transactional: false,
         control: false,
         delete_horizon: false,
@@ -426,12 +423,11 @@ fn foreign(count: i64) -> Vec<Record> {
         producer_id: -1,
         producer_epoch: -1,
         timestamp_type: kafka_protocol::records::TimestampType::Creation,
-        offset: n,
+        offset,
         sequence: -1,
         timestamp: 0,
         key: None,
-        value: Some(Bytes::from_static(b"hello from a console producer")),
+        value: Some(value),
         headers: Default::default(),
-    };
-    (0..count).map(record).collect()
+    }
 }

@@ -24,9 +24,7 @@ const KEY: &[u8] = include_bytes!("../../fixtures/tls/broker.key");
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Secured {
-    /// It speaks TLS.
     pub tls: bool,
-    /// Clients have a certificate.
     pub certificates: bool,
     /// Clients have this password, whatever their name.
     pub password: Option<String>,

@@ -16,7 +16,6 @@ use super::secure::Secured;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// No partition has a leader.
     pub no_leader: bool,
     /// These partitions have no leader until there is a file `led` next to the topics.
     pub leaderless: Vec<i32>,
@@ -37,13 +36,11 @@ pub struct Faults {
     pub not_leader_times: u32,
     /// Appends are acknowledged and not written.
     pub drop_all: bool,
-    /// Every batch is written twice.
     pub duplicate: bool,
     /// Somebody else's record comes before every batch.
     pub foreign: bool,
     /// Somebody else's compressed batch of three records comes before every batch.
     pub foreign_compressed: bool,
-    /// The topic recompresses what is sent.
     pub recompress: bool,
     /// A byte of the first record's value is changed.
     pub corrupt_content: bool,
@@ -55,9 +52,7 @@ pub struct Faults {
     pub reorder: bool,
     /// Every question for a topic is refused with this code.
     pub topic_error: i16,
-    /// Every append is refused with this code.
     pub produce_error: i16,
-    /// Every read is refused with this code.
     pub fetch_error: i16,
     /// Trimming and deleting topics are refused with this code.
     pub delete_error: i16,
@@ -95,11 +90,8 @@ impl Faults {
 /// One broker of the cluster, as it is advertised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Node {
-    /// Its node id.
     pub id: i32,
-    /// Its advertised host.
     pub host: String,
-    /// Its advertised port.
     pub port: u16,
 }
 
@@ -112,9 +104,7 @@ pub struct Setup {
     pub me: i32,
     /// All brokers; the leader of partition `p` is number `p % brokers`.
     pub brokers: Vec<Node>,
-    /// What it asks of its clients.
     pub secured: Secured,
-    /// What it does wrong.
     pub faults: Faults,
 }
 

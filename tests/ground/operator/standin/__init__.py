@@ -13,12 +13,13 @@ What runs in the cluster's pods is the real Apache Kafka; only the operators are
     listeners, rights  listeners and authorization; users' rules, limits and passwords
     connect            KafkaConnect and KafkaConnector
     mirror, bridge     KafkaMirrorMaker2, KafkaBridge
-    bridge_server, bridge_consumers, bridge_formats   the bridge itself, played
+    bridge_server      the bridge itself, played
     connect_cluster    a Connect cluster as data, and brought about
     connectors, connect_rest   connectors, over Connect's REST API
     component          what belongs to every component beside Kafka
     resources          the small resources round them
     podsets, roller    pods re-created; pods rolled
+    worker             what the topic and the user operator have in common
     status, certs      conditions; certificates
     kube, lease, health, kafka_admin, log   the outside world
 """

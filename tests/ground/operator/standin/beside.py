@@ -25,16 +25,6 @@ def _gone(kube: Kube, own: Component, more: list[tuple[str, str]]) -> None:
         kube.delete(kind, own.namespace, name)
 
 
-def _finish(own: Component, container: Object, template: Object) -> Object:
-    """What both containers have in common."""
-    container |= {"imagePullPolicy": "IfNotPresent", "resources": own.spec.get("resources") or {},
-                  "volumeMounts": container.get("volumeMounts", []) + [TMP_MOUNT, *(template.get("volumeMounts") or [])]}
-    container["env"] += template.get("env") or []
-    if template.get("securityContext"):
-        container["securityContext"] = template["securityContext"]
-    return container
-
-
 def exporter(kube: Kube, cluster: Cluster, version: str, waiter: Waiter) -> None:
     """Kafka Exporter, as asked."""
     spec = cluster.kafka["spec"].get("kafkaExporter")
@@ -47,26 +37,22 @@ def exporter(kube: Kube, cluster: Cluster, version: str, waiter: Waiter) -> None
     kube.apply(own.network_policy([resources.ingress(metrics.PORT[1])]))
     kube.apply(own.disruption_budget({"maxUnavailable": 1}))
     pairs: dict[str, object] = {
-        "KAFKA_EXPORTER_LOGGING": {"debug": 1, "trace": 2}.get(spec.get("logging", "info"), 0),
+        "KAFKA_EXPORTER_LOGGING": 0,
         "KAFKA_EXPORTER_KAFKA_VERSION": version,
         "KAFKA_EXPORTER_GROUP_REGEX": spec.get("groupRegex", ".*"),
         "KAFKA_EXPORTER_TOPIC_REGEX": spec.get("topicRegex", ".*"),
         "KAFKA_EXPORTER_KAFKA_SERVER": f"{cluster.name}-kafka-bootstrap:9091",
-        "KAFKA_EXPORTER_ENABLE_SARAMA": bool(spec.get("enableSaramaLogging")),
-        "KAFKA_EXPORTER_OFFSET_SHOW_ALL": spec.get("showAllOffsets", True)}
-    for field, name in (("groupExcludeRegex", "GROUP_EXCLUDE_REGEX"), ("topicExcludeRegex", "TOPIC_EXCLUDE_REGEX")):
-        if spec.get(field):
-            pairs[f"KAFKA_EXPORTER_{name}"] = spec[field]
-    port, number = metrics.PORT
+        "KAFKA_EXPORTER_ENABLE_SARAMA": False,
+        "KAFKA_EXPORTER_OFFSET_SHOW_ALL": True}
 
     def probe(given: Object | None) -> Object:
-        return component.http_probe("/healthz", port, 15, {"timeoutSeconds": 15, "periodSeconds": 30} | (given or {}))
-    container = _finish(own, {
+        return component.http_probe("/healthz", metrics.PORT[0], 15, {"timeoutSeconds": 15, "periodSeconds": 30} | (given or {}))
+    container = component.container({
         "name": own.full, "image": spec.get("image") or os.environ["STRIMZI_DEFAULT_KAFKA_EXPORTER_IMAGE"],
         "args": ["/opt/kafka-exporter/kafka_exporter_run.sh"], "env": component.env(pairs),
-        "ports": [{"name": port, "containerPort": number, "protocol": "TCP"}],
+        "ports": component.container_ports([metrics.PORT]), "volumeMounts": [TMP_MOUNT],
         "livenessProbe": probe(spec.get("livenessProbe")), "readinessProbe": probe(spec.get("readinessProbe")),
-    }, own.template("container"))
+    }, spec.get("resources"), own.template("container"))
     kube.apply(own.deployment([container], [TMP], _generations()))
     waiter.deployment(own.full)
 
@@ -106,7 +92,7 @@ def cruise_control(kube: Kube, cluster: Cluster, pools: list[Pool], waiter: Wait
 
     def probe(given: Object | None) -> Object:
         return resources.probe({"exec": {"command": ["/opt/cruise-control/cruise_control_healthcheck.sh"]}}, 15, given)
-    container = _finish(own, {
+    container = component.container({
         "name": "cruise-control", "image": spec.get("image") or os.environ["STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"],
         "args": ["/opt/cruise-control/cruise_control_run.sh"],
         # The real one serves HTTPS with passwords.
@@ -116,9 +102,9 @@ def cruise_control(kube: Kube, cluster: Cluster, pools: list[Pool], waiter: Wait
             "STRIMZI_KAFKA_GC_LOG_ENABLED": False, "STRIMZI_CC_API_SSL_ENABLED": False,
             "STRIMZI_CC_API_AUTH_ENABLED": False, "API_HEALTHCHECK_USERNAME": "healthcheck", "API_PORT": 9090,
             "API_HEALTHCHECK_PATH": STATE}), *component.java(spec.get("jvmOptions"), spec.get("resources"), 75)],
-        "ports": [{"name": port, "containerPort": number, "protocol": "TCP"} for port, number in ports],
+        "ports": component.container_ports(ports), "volumeMounts": [TMP_MOUNT],
         "livenessProbe": probe(spec.get("livenessProbe")), "readinessProbe": probe(spec.get("readinessProbe")),
-    }, own.template("cruiseControlContainer"))
+    }, spec.get("resources"), own.template("cruiseControlContainer"))
     kube.apply(own.deployment([container], [TMP], _generations()))
     waiter.deployment(own.full)
 

@@ -12,7 +12,6 @@ from .kube import Object
 from .roller import Waiter
 
 MANAGEMENT = ("rest-api-mgmt", 8081)
-CLIENTS = {"adminClient": "admin", "producer": "producer", "consumer": "consumer"}
 CONFIG = "/opt/strimzi/custom-config/"
 
 
@@ -21,9 +20,6 @@ def properties(name: str, spec: Object) -> str:
     http, producer, consumer = spec["http"], spec.get("producer") or {}, spec.get("consumer") or {}
     lines = [f"bridge.id={name}", f"kafka.bootstrap.servers={spec['bootstrapServers']}",
              "kafka.security.protocol=PLAINTEXT"]
-    for field, client in CLIENTS.items():
-        config = (spec.get(field) or {}).get("config") or {}
-        lines += [f"kafka.{client}.{key}={component.text(value)}" for key, value in sorted(config.items())]
     lines += ["http.host=0.0.0.0", f"http.port={http.get('port', 8080)}",
               f"http.consumer.enabled={component.text(consumer.get('enabled', True))}",
               f"http.timeoutSeconds={consumer.get('timeoutSeconds', -1)}",
@@ -64,24 +60,21 @@ class Bridge(Assembly):
 
     @staticmethod
     def _deployment(own: Component, ports: list[tuple[str, int]], configuration: str) -> Object:
-        spec, template = own.spec, own.template("bridgeContainer")
-        container: Object = {
+        spec = own.spec
+        container = component.container({
             "name": own.full,
             "image": spec.get("image") or os.environ.get("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE",
                                                          "quay.io/strimzi/kafka-bridge:latest"),
-            "args": ["/opt/strimzi/bin/docker/kafka_bridge_run.sh"], "imagePullPolicy": "IfNotPresent",
+            "args": ["/opt/strimzi/bin/docker/kafka_bridge_run.sh"],
             # jvmOptions are carried as the real pod carries them; there is no JVM here.
             "env": [*component.env({"STRIMZI_GC_LOG_ENABLED": False}),
-                    *component.java(spec.get("jvmOptions"), spec.get("resources"), 75), *(template.get("env") or [])],
-            "ports": [{"name": port, "containerPort": number, "protocol": "TCP"} for port, number in ports],
+                    *component.java(spec.get("jvmOptions"), spec.get("resources"), 75)],
+            "ports": component.container_ports(ports),
             "livenessProbe": component.http_probe("/healthy", MANAGEMENT[0], 15, spec.get("livenessProbe")),
             "readinessProbe": component.http_probe("/ready", MANAGEMENT[0], 15, spec.get("readinessProbe")),
-            "resources": spec.get("resources") or {},
             "volumeMounts": [resources.API_ACCESS_MOUNT, {"name": "strimzi-tmp", "mountPath": "/tmp"},
-                             {"name": "kafka-bridge-configurations", "mountPath": CONFIG},
-                             *(template.get("volumeMounts") or [])]}
-        if template.get("securityContext"):
-            container["securityContext"] = template["securityContext"]
+                             {"name": "kafka-bridge-configurations", "mountPath": CONFIG}],
+        }, spec.get("resources"), own.template("bridgeContainer"))
         volumes = [resources.API_ACCESS,
                    {"name": "strimzi-tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "5Mi"}},
                    {"name": "kafka-bridge-configurations", "configMap": {"name": f"{own.name}-bridge-config"}}]

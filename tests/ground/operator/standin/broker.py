@@ -115,7 +115,7 @@ def claims(cluster: Cluster, pool: Pool, node: int) -> list[Object]:
 
 
 def _labels(cluster: Cluster, pool: Pool) -> Object:
-    return cluster.labels("kafka", f"{cluster.name}-kafka") | {"strimzi.io/pool-name": pool.name}
+    return cluster.labels("kafka") | {"strimzi.io/pool-name": pool.name}
 
 
 def _ports(cluster: Cluster, pool: Pool) -> list[Object]:
@@ -126,7 +126,7 @@ def _ports(cluster: Cluster, pool: Pool) -> list[Object]:
         made.append(("tcp-replication", 9091))
         made += [(resources.port_name(listener), listener["port"]) for listener in cluster.listeners]
     made += metrics.ports(cluster.kafka["spec"]["kafka"])
-    return [{"containerPort": port, "name": name, "protocol": "TCP"} for name, port in made]
+    return component.container_ports(made)
 
 
 def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str) -> Object:
@@ -136,7 +136,6 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
     outer = spec.get("template") or {}
     inner = pool.spec.get("template") or {}
     template = inner.get("pod") or outer.get("pod") or {}
-    container_template = inner.get("kafkaContainer") or outer.get("kafkaContainer") or {}
     volumes: list[Object] = []
     mounts: list[Object] = []
     for volume in pool.volumes():
@@ -159,27 +158,22 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
                {"mountPath": "/var/opt/kafka", "name": "ready-files"},
                {"mountPath": "/opt/kafka/certs", "name": "server-cert", "readOnly": True}]
     options = pool.spec.get("jvmOptions") or {}
-    container: Object = {
+    container = component.container({
         "name": "kafka",
         "image": spec.get("image") or validation.images()[version],
         "args": ["/opt/kafka/kafka_run.sh"],
-        "imagePullPolicy": "IfNotPresent",
         "env": [*component.env({"KAFKA_JMX_EXPORTER_ENABLED": metrics.kind(spec) == "jmxPrometheusExporter",
                                 "STRIMZI_KAFKA_GC_LOG_ENABLED": bool(options.get("gcLoggingEnabled")),
                                 "KAFKA_CLUSTER_NAME": cluster.name}),
                 *component.java(pool.spec.get("jvmOptions") or spec.get("jvmOptions"), pool.spec.get("resources"), 50,
-                                5368709120),
-                *(container_template.get("env") or [])],
+                                5368709120)],
         "ports": _ports(cluster, pool),
         "livenessProbe": resources.probe({"exec": {"command": ["/opt/kafka/kafka_liveness.sh"]}},
                                          15, spec.get("livenessProbe")),
         "readinessProbe": resources.probe({"exec": {"command": ["/opt/kafka/kafka_readiness.sh"]}},
                                           15, spec.get("readinessProbe")),
-        "resources": pool.spec.get("resources") or {},
-        "volumeMounts": mounts + (container_template.get("volumeMounts") or []),
-    }
-    if container_template.get("securityContext"):
-        container["securityContext"] = container_template["securityContext"]
+        "volumeMounts": mounts,
+    }, pool.spec.get("resources"), inner.get("kafkaContainer") or outer.get("kafkaContainer") or {})
     labels = _labels(cluster, pool) | {
         "strimzi.io/broker-role": str("broker" in pool.roles).lower(),
         "strimzi.io/controller": "strimzipodset",

@@ -38,20 +38,11 @@ class Component:
     def labels(self) -> Object:
         handed_on = {key: value for key, value in (self.resource["metadata"].get("labels") or {}).items()
                      if not NOT_HANDED_ON.match(key)}
-        return handed_on | {
-            "app.kubernetes.io/instance": self.name,
-            "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
-            "app.kubernetes.io/name": self.type,
-            "app.kubernetes.io/part-of": f"strimzi-{self.name}",
-            "strimzi.io/cluster": self.name,
-            "strimzi.io/component-type": self.type,
-            "strimzi.io/kind": self.resource["kind"],
-            "strimzi.io/name": self.full,
-        }
+        return handed_on | resources.labels(self.name, self.resource["kind"], self.type, self.full)
 
     @property
     def selector(self) -> Object:
-        return {key: self.labels[key] for key in ("strimzi.io/cluster", "strimzi.io/name", "strimzi.io/kind")}
+        return resources.selector(self.labels)
 
     @property
     def selector_text(self) -> str:
@@ -83,8 +74,9 @@ class Component:
         return self.owned({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": self.full},
                            "spec": budget | {"selector": {"matchLabels": self.selector}}})
 
-    def network_policy(self, rules: list[Object], name: str = "") -> Object:
-        return self.owned(resources.network_policy(name or self.full, self.selector, rules))
+    def network_policy(self, rules: list[Object]) -> Object:
+        return self.owned({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                           "metadata": {"name": self.full}, "spec": resources.policy_spec(self.selector, rules)})
 
     def config_map(self, name: str, data: dict[str, str]) -> Object:
         return self.owned({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
@@ -107,8 +99,19 @@ class Component:
 
 
 def env(pairs: dict[str, object]) -> list[Object]:
-    return [{"name": name, "value": str(value).lower() if isinstance(value, bool) else str(value)}
-            for name, value in pairs.items()]
+    return [{"name": name, "value": text(value)} for name, value in pairs.items()]
+
+
+def container_ports(pairs: list[tuple[str, int]]) -> list[Object]:
+    return [{"name": name, "containerPort": number, "protocol": "TCP"} for name, number in pairs]
+
+
+def container(own: Object, wanted: Object | None, template: Object) -> Object:
+    """A container with what all have in common: its resources, and what its part of `template` adds."""
+    made = own | {"imagePullPolicy": "IfNotPresent", "resources": wanted or {},
+                  "env": own["env"] + (template.get("env") or []),
+                  "volumeMounts": own["volumeMounts"] + (template.get("volumeMounts") or [])}
+    return made | {key: template[key] for key in ("securityContext",) if template.get(key)}
 
 
 def java(options: Object | None, wanted: Object | None, percentage: int, most: int = 0) -> list[Object]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from . import component, connectors, log, status, validation
-from .assembly import PAUSE, Assembly, annotation, java, number, reason
+from .assembly import Assembly, annotation, java, number, reason
 from .component import Component
 from .connect_cluster import ConnectCluster
 from .connect_rest import ConnectRest
@@ -19,7 +19,7 @@ def _uses_resources(connect: Object) -> bool:
     return annotation(connect, USE_RESOURCES) == "true"
 
 
-def _no_cluster(namespace: str, name: str) -> NoSuchResourceException:
+def _no_cluster(namespace: str, name: str) -> ReconcileFailure:
     return NoSuchResourceException(f"KafkaConnect resource '{name}' identified by label '{CLUSTER_LABEL}' does not "
                                    f"exist in namespace {namespace}.")
 
@@ -111,41 +111,30 @@ class Connect(Assembly):
 
     def _connector(self, prefix: str, connect: Object, connector: Object, rest: ConnectRest) -> None:
         """One connector: whatever fails is told in its status alone."""
-        meta = connector["metadata"]
-        name = meta["name"]
-        if annotation(connector, PAUSE) == "true":
-            old = (connector.get("status") or {}).get("observedGeneration", 0)
-            status.write(self.kube, connector, {"conditions": [status.condition("ReconciliationPaused")],
-                                                "observedGeneration": old}, prefix)
-            return
+        name = connector["metadata"]["name"]
         log.info("KafkaConnectAssemblyOperator:420", f"{prefix}creating/updating connector: {name}")
         try:
             if not _uses_resources(connect):
                 raise NoSuchResourceException(f"KafkaConnect {connect['metadata']['name']} is not configured with "
                                               f"annotation {USE_RESOURCES}")
-            seen = connectors.bring_about(rest, prefix, name, connector["spec"], meta.get("annotations") or {})
+            seen, topics = connectors.bring_about(rest, name, connector["spec"]), rest.topics(name)
         except (ReconcileFailure, ApiError) as failure:
             self._told(prefix, connector, failure)
             return
-        if seen.done:
-            self.kube.merge("KafkaConnector", meta["namespace"], name,
-                            {"metadata": {"annotations": {key: None for key in seen.done}}})
-        self._told(prefix, connector, connectors.trouble(seen.status), seen)
+        self._told(prefix, connector, connectors.trouble(seen), {"connectorStatus": seen, "topics": sorted(topics)})
 
     def _told(self, prefix: str, connector: Object, failure: Exception | None,
-              seen: connectors.Seen | None = None) -> None:
-        """Write a connector's status."""
+              seen: Object | None = None) -> None:
+        """Write a connector's status, with what Connect says of it."""
         first = status.ready() if failure is None else status.not_ready(*reason(failure))
         made: Object = {"observedGeneration": connector["metadata"]["generation"],
-                        "conditions": [first, *(seen.conditions if seen else [])]}
+                        "conditions": [first]} | (seen or {})
         if failure is not None:
             log.warn("KafkaConnectAssemblyOperator:560",
                      f"{prefix}Error reconciling connector {connector['metadata']['name']}\n{java(failure)}")
         made["tasksMax"] = connector["spec"].get("tasksMax")
-        if seen is not None:
-            made["connectorStatus"], made["topics"] = seen.status, sorted(seen.topics)
         if made["tasksMax"] is None:
-            made["tasksMax"] = len(seen.status.get("tasks") or []) if seen else 0
+            made["tasksMax"] = len(made.get("connectorStatus", {}).get("tasks") or [])
         try:
             status.write(self.kube, connector, made, prefix)
         except ApiError as gone:

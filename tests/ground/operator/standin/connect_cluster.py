@@ -74,25 +74,19 @@ class ConnectCluster:
         """A pod as it stands in the StrimziPodSet."""
         own = self.component
         spec, full, name = own.spec, own.full, f"{own.full}-{index}"
-        pod, container_template = own.template("pod"), own.template("connectContainer")
+        pod = own.template("pod")
         metadata = pod.get("metadata") or {}
-        container: Object = {
+        container = component.container({
             "name": full, "image": self.image, "args": ["/opt/kafka/kafka_connect_run.sh"],
-            "imagePullPolicy": "IfNotPresent",
             "env": [*component.env({"KAFKA_CONNECT_JMX_EXPORTER_ENABLED": metrics.kind(spec) == "jmxPrometheusExporter",
                                     "STRIMZI_KAFKA_GC_LOG_ENABLED": False}),
-                    *component.java(spec.get("jvmOptions"), spec.get("resources"), 75), *self.more_env,
-                    *(container_template.get("env") or [])],
-            "ports": [{"name": port, "containerPort": number, "protocol": "TCP"} for port, number in self.ports()],
+                    *component.java(spec.get("jvmOptions"), spec.get("resources"), 75), *self.more_env],
+            "ports": component.container_ports(self.ports()),
             "livenessProbe": component.http_probe("/health", "rest-api", 60, spec.get("livenessProbe")),
             "readinessProbe": component.http_probe("/health", "rest-api", 60, spec.get("readinessProbe")),
-            "resources": spec.get("resources") or {},
             "volumeMounts": [resources.API_ACCESS_MOUNT, {"name": "strimzi-tmp", "mountPath": "/tmp"},
-                             {"name": "kafka-connect-configurations", "mountPath": "/opt/kafka/custom-config/"},
-                             *(container_template.get("volumeMounts") or [])],
-        }
-        if container_template.get("securityContext"):
-            container["securityContext"] = container_template["securityContext"]
+                             {"name": "kafka-connect-configurations", "mountPath": "/opt/kafka/custom-config/"}],
+        }, spec.get("resources"), own.template("connectContainer"))
         body: Object = {
             "automountServiceAccountToken": False, "containers": [container], "hostname": name,
             "restartPolicy": "Always", "schedulerName": "default-scheduler", "serviceAccountName": full,

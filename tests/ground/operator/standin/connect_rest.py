@@ -30,7 +30,7 @@ class ConnectRest:
                 message = json.loads(answer.data)["message"]
             except (ValueError, KeyError, TypeError):
                 message = "Unknown error message"
-            raise ConnectRestException(method, path.split("?")[0], answer.status, message)
+            raise ConnectRestException(method, path, answer.status, message)
         return json.loads(answer.data) if answer.data else None
 
     def _reached(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any:
@@ -79,11 +79,8 @@ class ConnectRest:
                 return None
             raise
 
-    def create(self, name: str, config: Object, state: str | None) -> None:
-        body: Object = {"name": name, "config": config}
-        if state:
-            body["initial_state"] = state.upper()
-        self._patiently(409, 10, lambda: self._ask("POST", "/connectors", body))
+    def create(self, name: str, config: Object) -> None:
+        self._patiently(409, 10, lambda: self._ask("POST", "/connectors", {"name": name, "config": config}))
 
     def configure(self, name: str, config: Object) -> None:
         self._patiently(409, 10, lambda: self._ask("PUT", self._path(name, "/config"), config))
@@ -94,17 +91,6 @@ class ConnectRest:
 
     def topics(self, name: str) -> list[str]:
         return self._ask("GET", self._path(name, "/topics"))[name]["topics"]
-
-    def state(self, name: str, verb: str) -> None:
-        """`pause`, `resume` or `stop`."""
-        self._patiently(409, 10, lambda: self._ask("PUT", self._path(name, f"/{verb}")))
-
-    def restart(self, name: str, tasks: bool, failed: bool) -> None:
-        query = f"?includeTasks={str(tasks).lower()}&onlyFailed={str(failed).lower()}"
-        self._ask("POST", self._path(name, "/restart") + query)
-
-    def restart_task(self, name: str, task: int) -> None:
-        self._ask("POST", self._path(name, f"/tasks/{task}/restart"))
 
     def delete(self, name: str) -> None:
         """Delete a connector and wait until its status is gone; not an error where there is none."""

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import os
 
-from . import resources
+from . import component, resources
 from .broker import digest
+from .component import env
 from .kube import Object
 from .resources import Cluster
 
@@ -18,34 +19,26 @@ def _java(options: Object) -> list[Object]:
     return env
 
 
-def _container(spec: Object, short: str, kind: str, port: int, image: str, env: list[Object],
+def _container(spec: Object, short: str, kind: str, port: int, image: str, own: list[Object],
                template: Object) -> Object:
     def http(path: str) -> Object:
         return {"httpGet": {"path": path, "port": f"healthcheck-{short}"}}
-    container: Object = {
+    container = component.container({
         "name": f"{kind}-operator",
         "image": spec.get("image") or image,
         "args": [f"/opt/strimzi/bin/{kind}_operator_run.sh"],
-        "imagePullPolicy": "IfNotPresent",
-        "env": env + _java(spec.get("jvmOptions") or {}) + (template.get("env") or []),
-        "ports": [{"containerPort": port, "name": f"healthcheck-{short}", "protocol": "TCP"}],
+        "env": own + _java(spec.get("jvmOptions") or {}),
+        "ports": component.container_ports([(f"healthcheck-{short}", port)]),
         "livenessProbe": resources.probe(http("/healthy"), 10, spec.get("livenessProbe")),
         "readinessProbe": resources.probe(http("/ready"), 10, spec.get("readinessProbe")),
-        "resources": spec.get("resources") or {},
         "volumeMounts": [resources.API_ACCESS_MOUNT, {"mountPath": "/tmp", "name": f"strimzi-{short}-tmp"},
                          {"mountPath": f"/opt/{kind}-operator/custom-config/",
                           "name": f"entity-{kind}-operator-metrics-and-logging"}],
-    }
+    }, spec.get("resources"), template)
     if kind == "topic":
         container["startupProbe"] = resources.probe(
             http("/healthy"), 15, {"failureThreshold": 12} | (spec.get("startupProbe") or {}))
-    if template.get("securityContext"):
-        container["securityContext"] = template["securityContext"]
     return container
-
-
-def _env(pairs: dict[str, str]) -> list[Object]:
-    return [{"name": name, "value": value} for name, value in pairs.items()]
 
 
 def topic_operator(cluster: Cluster) -> bool:
@@ -58,10 +51,8 @@ def api_secret(cluster: Cluster) -> str:
 
 
 def config_maps(cluster: Cluster) -> list[Object]:
-    labels = cluster.labels("entity-operator", f"{cluster.name}-entity-operator")
-    return [cluster.owned({"apiVersion": "v1", "kind": "ConfigMap",
-                           "metadata": {"name": f"{cluster.name}-entity-{kind}-operator-config", "labels": labels},
-                           "data": {"log4j2.properties": "rootLogger.level = INFO\n"}})
+    return [cluster.made("v1", "ConfigMap", "entity-operator", f"{cluster.name}-entity-{kind}-operator-config",
+                         data={"log4j2.properties": "rootLogger.level = INFO\n"})
             for kind in ("topic", "user")]
 
 
@@ -75,7 +66,7 @@ def deployment(cluster: Cluster) -> Object:
     if "topicOperator" in spec:
         containers.append(_container(
             spec["topicOperator"], "to", "topic", 8080,
-            os.environ.get("STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE", "quay.io/strimzi/operator:1.2.0"), _env({
+            os.environ.get("STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE", "quay.io/strimzi/operator:1.2.0"), env({
                 "STRIMZI_RESOURCE_LABELS": f"strimzi.io/cluster={name}",
                 "STRIMZI_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
                 "STRIMZI_NAMESPACE": spec["topicOperator"].get("watchedNamespace") or namespace,
@@ -91,7 +82,7 @@ def deployment(cluster: Cluster) -> Object:
         authorized = "authorization" in cluster.kafka["spec"]["kafka"]
         containers.append(_container(
             user, "uo", "user", 8081,
-            os.environ.get("STRIMZI_DEFAULT_USER_OPERATOR_IMAGE", "quay.io/strimzi/operator:1.2.0"), _env({
+            os.environ.get("STRIMZI_DEFAULT_USER_OPERATOR_IMAGE", "quay.io/strimzi/operator:1.2.0"), env({
                 "STRIMZI_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
                 "STRIMZI_NAMESPACE": user.get("watchedNamespace") or namespace,
                 "STRIMZI_LABELS": f"strimzi.io/cluster={name}",
@@ -104,25 +95,22 @@ def deployment(cluster: Cluster) -> Object:
                 "STRIMZI_PKCS12_KEYSTORE_GENERATION": "true",
             }), template.get("userOperatorContainer") or {}))
         volumes += _volumes(name, "uo", "user")
-    full = f"{name}-entity-operator"
-    labels = cluster.labels("entity-operator", full)
-    selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name")}
+    labels = cluster.labels("entity-operator")
     pod = template.get("pod") or {}
     own = pod.get("metadata") or {}
-    body = {"automountServiceAccountToken": False, "serviceAccountName": full, "containers": containers,
+    body = {"automountServiceAccountToken": False, "serviceAccountName": f"{name}-entity-operator", "containers": containers,
             "volumes": volumes, "terminationGracePeriodSeconds": 30} | resources.pod_options(pod)
-    return cluster.owned({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": full, "labels": labels},
-        "spec": {"replicas": 1, "selector": {"matchLabels": selector},
-                 "template": {"metadata": {"labels": labels | (own.get("labels") or {}), "annotations": {
-                     "strimzi.io/cluster-ca-cert-generation": "0", "strimzi.io/cluster-ca-key-generation": "0",
-                     "strimzi.io/server-cert-hash": digest(cluster.ca_cert)} | (own.get("annotations") or {})},
-                     "spec": body}}})
+    annotations = {"strimzi.io/cluster-ca-cert-generation": "0", "strimzi.io/cluster-ca-key-generation": "0",
+                   "strimzi.io/server-cert-hash": digest(cluster.ca_cert)} | (own.get("annotations") or {})
+    return cluster.made("apps/v1", "Deployment", "entity-operator", spec={
+        "replicas": 1, "selector": {"matchLabels": resources.selector(labels)},
+        "template": {"metadata": {"labels": labels | (own.get("labels") or {}), "annotations": annotations},
+                     "spec": body}})
 
 
 def _with_cruise_control(cluster: Cluster, container: Object, volumes: list[Object]) -> None:
     """What the topic operator gets beside, where there is Cruise Control."""
-    container["env"] += _env({
+    container["env"] += env({
         "STRIMZI_CRUISE_CONTROL_ENABLED": "true", "STRIMZI_CRUISE_CONTROL_RACK_AWARE": "false",
         "STRIMZI_CRUISE_CONTROL_HOSTNAME": f"{cluster.name}-cruise-control.{cluster.namespace}.svc",
         "STRIMZI_CRUISE_CONTROL_PORT": "9090", "STRIMZI_CRUISE_CONTROL_SSL_ENABLED": "true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 class ReconcileFailure(Exception):
     """A reconciliation ends with a NotReady condition."""
 
-    package = "io.strimzi.operator.common.model"
+    package = ""
 
     @property
     def reason(self) -> str:
@@ -16,62 +16,30 @@ class ReconcileFailure(Exception):
         return f"{self.package}.{self.reason}: {self}"
 
 
-class InvalidResourceException(ReconcileFailure):
-    """A resource contradicts itself or its cluster."""
+def _java(package: str, name: str) -> type[ReconcileFailure]:
+    return type(name, (ReconcileFailure,), {"package": package})
 
 
-class InvalidConfigurationException(ReconcileFailure):
-    """Something the cluster needs is missing."""
-
-    package = "io.strimzi.operator.common"
-
-
-class UnsupportedKafkaVersionException(ReconcileFailure):
-    """A Kafka version this operator has no image for."""
-
-    package = "io.strimzi.operator.cluster.model"
-
-
-class StrimziTimeoutException(ReconcileFailure):
-    """The operation timeout passed."""
-
-    package = "io.strimzi.operator.common"
-
-
-class FatalProblem(ReconcileFailure):
-    """A pod that rolling cannot help."""
-
-    package = "io.strimzi.operator.cluster.operator.resource.KafkaRoller$"
-
-
-class NoSuchResourceException(ReconcileFailure):
-    """A resource that another one names is not there."""
-
-    package = "io.strimzi.operator.cluster.model"
-
-
-class RuntimeException(ReconcileFailure):
-    """Java's own, which the real operator throws where it has no better one."""
-
-    package = "java.lang"
-
-
-class NoStackTraceThrowable(ReconcileFailure):
-    """What Vert.x makes of a text alone."""
-
-    package = "io.vertx.core.impl"
-
-
-class Throwable(ReconcileFailure):
-    """Java's own, which the real operator makes for a connector or a task that failed."""
-
-    package = "java.lang"
-
-
-class ConnectException(ReconcileFailure):
-    """Nobody answers at an address."""
-
-    package = "java.net"
+# A resource contradicts itself or its cluster.
+InvalidResourceException = _java("io.strimzi.operator.common.model", "InvalidResourceException")
+# Something the cluster needs is missing.
+InvalidConfigurationException = _java("io.strimzi.operator.common", "InvalidConfigurationException")
+# A Kafka version this operator has no image for.
+UnsupportedKafkaVersionException = _java("io.strimzi.operator.cluster.model", "UnsupportedKafkaVersionException")
+# The operation timeout passed.
+StrimziTimeoutException = _java("io.strimzi.operator.common", "StrimziTimeoutException")
+# A pod that rolling cannot help.
+FatalProblem = _java("io.strimzi.operator.cluster.operator.resource.KafkaRoller$", "FatalProblem")
+# A resource that another one names is not there.
+NoSuchResourceException = _java("io.strimzi.operator.cluster.model", "NoSuchResourceException")
+# Java's own, which the real operator throws where it has no better one.
+RuntimeException = _java("java.lang", "RuntimeException")
+# What Vert.x makes of a text alone.
+NoStackTraceThrowable = _java("io.vertx.core.impl", "NoStackTraceThrowable")
+# Java's own, which the real operator makes for a connector or a task that failed.
+Throwable = _java("java.lang", "Throwable")
+# Nobody answers at an address.
+ConnectException = _java("java.net", "ConnectException")
 
 
 class ConnectRestException(ReconcileFailure):

@@ -2,20 +2,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-def serve(port: int, ready: Callable[[], bool] = lambda: True) -> None:
+def serve(port: int) -> None:
     """Answer on a port for ever, in the background."""
 
     class Handler(BaseHTTPRequestHandler):
         """One request."""
 
         def do_GET(self) -> None:  # noqa: N802  (the name the library asks for)
-            good = self.path in ("/healthy", "/metrics") or (self.path == "/ready" and ready())
-            body = b"" if self.path == "/metrics" else b'{"status": "ok"}' if good else b'{"status": "not-ready"}'
-            self.send_response(200 if good else 500)
+            good = self.path in ("/healthy", "/ready", "/metrics")
+            body = b"" if self.path == "/metrics" or not good else b'{"status": "ok"}'
+            self.send_response(200 if good else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -56,18 +56,17 @@ class MirrorMaker(Assembly):
             component.plain_only("KafkaMirrorMaker2.spec.mirrors[].source", mirror["source"])
         cluster.bring_about(self.kube, prefix)
         if cluster.replicas:
-            self._connectors(prefix, spec, ConnectRest(cluster.rest_host, PORT), made, conditions)
+            self._connectors(prefix, spec, ConnectRest(cluster.rest_host, PORT), made)
 
     @staticmethod
-    def _connectors(prefix: str, spec: Object, rest: ConnectRest, made: Object, conditions: list[Object]) -> None:
+    def _connectors(prefix: str, spec: Object, rest: ConnectRest, made: Object) -> None:
         wanted = _wanted(spec)
         for surplus in set(rest.names()) - wanted.keys():
             log.info("KafkaMirrorMaker2AssemblyOperator:300", f"{prefix}Deleting connector {surplus}")
             rest.delete(surplus)
         made["connectors"] = []
         for name, connector in wanted.items():
-            seen = connectors.bring_about(rest, prefix, name, connector, {})
-            made["connectors"] = sorted([*made["connectors"], seen.status], key=lambda found: found["name"])
-            conditions += seen.conditions
+            seen = connectors.bring_about(rest, name, connector)
+            made["connectors"] = sorted([*made["connectors"], seen], key=lambda found: found["name"])
         if any((found.get("connector") or {}).get("state") == "FAILED" for found in made["connectors"]):
             raise NoStackTraceThrowable("One or more connectors are in FAILED state")

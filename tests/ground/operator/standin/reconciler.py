@@ -131,14 +131,12 @@ class Attempt:
         Roller(self.kube, cluster, pools, self.prefix, self.waiter).roll(wanted, existing)
 
     def _podset(self, cluster: Cluster, pool: Pool, pods: list[Object], version: str) -> Object:
-        labels = cluster.labels("kafka", f"{self.name}-kafka") | {"strimzi.io/pool-name": pool.name}
-        selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name",
-                                                 "strimzi.io/pool-name")}
+        labels = cluster.labels("kafka") | {"strimzi.io/pool-name": pool.name}
         return {"apiVersion": api_version("StrimziPodSet"), "kind": "StrimziPodSet",
                 "metadata": {"name": pool.set_name, "namespace": self.namespace, "labels": labels,
                              "annotations": {"strimzi.io/kafka-version": version},
                              "ownerReferences": [resources.owner(pool.resource, block=True)]},
-                "spec": {"selector": {"matchLabels": selector}, "pods": pods}}
+                "spec": {"selector": {"matchLabels": resources.selector(labels, "pool-name")}, "pods": pods}}
 
     def _hosts(self, cluster: Cluster, pod: str, node: int) -> list[str]:
         """The names a broker's certificate is good for."""

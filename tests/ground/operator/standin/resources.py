@@ -1,9 +1,10 @@
 """The small resources round a cluster, and what several pods have in common."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
-from . import certs
+from . import certs, log
 from .kube import Kube, Object
 
 API_ACCESS: Object = {"name": "kube-api-access", "projected": {"sources": [
@@ -29,7 +30,6 @@ class Cluster:
     ca_cert: str = ""
     ca_key: str = ""
     clients_ca_cert: str = ""
-    server_certs: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -43,23 +43,38 @@ class Cluster:
     def listeners(self) -> list[Object]:
         return self.kafka["spec"]["kafka"]["listeners"]
 
-    def labels(self, component: str, name: str) -> Object:
-        return {
-            "app.kubernetes.io/instance": self.name,
-            "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
-            "app.kubernetes.io/name": component,
-            "app.kubernetes.io/part-of": f"strimzi-{self.name}",
-            "strimzi.io/cluster": self.name,
-            "strimzi.io/component-type": component,
-            "strimzi.io/kind": "Kafka",
-            "strimzi.io/name": name,
-        }
+    def labels(self, component: str) -> Object:
+        return labels(self.name, "Kafka", component, f"{self.name}-{component}")
 
     def owned(self, obj: Object) -> Object:
         """The same object in the cluster's namespace, to be collected when the Kafka resource is deleted."""
         obj["metadata"]["namespace"] = self.namespace
         obj["metadata"]["ownerReferences"] = [owner(self.kafka)]
         return obj
+
+    def made(self, api: str, kind: str, component: str, name: str = "", **body: Any) -> Object:
+        """An object of a component, labelled and owned; it has the component's name unless it has one of its own."""
+        metadata = {"name": name or f"{self.name}-{component}", "labels": self.labels(component)}
+        return self.owned({"apiVersion": api, "kind": kind, "metadata": metadata} | body)
+
+
+def labels(cluster: str, kind: str, component: str, name: str) -> Object:
+    """The labels of what is made of a custom resource."""
+    return {
+        "app.kubernetes.io/instance": cluster,
+        "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
+        "app.kubernetes.io/name": component,
+        "app.kubernetes.io/part-of": f"strimzi-{cluster}",
+        "strimzi.io/cluster": cluster,
+        "strimzi.io/component-type": component,
+        "strimzi.io/kind": kind,
+        "strimzi.io/name": name,
+    }
+
+
+def selector(labels: Object, *more: str) -> Object:
+    """Of these labels, those by which what they are on is selected."""
+    return {f"strimzi.io/{key}": labels[f"strimzi.io/{key}"] for key in ("cluster", "name", "kind", *more)}
 
 
 def owner(obj: Object, controller: bool = False, block: bool = False) -> Object:
@@ -91,33 +106,24 @@ def _ports(pairs: list[tuple[str, int]]) -> list[Object]:
 
 
 def services(cluster: Cluster) -> list[Object]:
-    labels = cluster.labels("kafka", f"{cluster.name}-kafka")
-    chosen = {"strimzi.io/cluster": cluster.name, "strimzi.io/kind": "Kafka",
-              "strimzi.io/name": f"{cluster.name}-kafka"}
+    chosen = selector(cluster.labels("kafka"))
     clients = [(port_name(listener), listener["port"]) for listener in cluster.listeners]
     bootstrap = {"type": "ClusterIP", "selector": chosen | {"strimzi.io/broker-role": "true"},
                  "ports": _ports([("tcp-replication", 9091), *clients])}
     brokers = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": chosen,
                "ports": _ports([("tcp-ctrlplane", 9090), ("tcp-replication", 9091),
                                 ("tcp-kafkaagent", 8443), *clients])}
-    return [cluster.owned({"apiVersion": "v1", "kind": "Service", "spec": spec,
-                           "metadata": {"name": f"{cluster.name}-kafka-{suffix}", "labels": labels}})
+    return [cluster.made("v1", "Service", "kafka", f"{cluster.name}-kafka-{suffix}", spec=spec)
             for suffix, spec in (("bootstrap", bootstrap), ("brokers", brokers))]
 
 
 def service_account(cluster: Cluster, component: str) -> Object:
-    name = f"{cluster.name}-{component}"
-    return cluster.owned({"apiVersion": "v1", "kind": "ServiceAccount",
-                          "metadata": {"name": name, "labels": cluster.labels(component, name)}})
+    return cluster.made("v1", "ServiceAccount", component)
 
 
 def disruption_budget(cluster: Cluster, component: str) -> Object:
-    name = f"{cluster.name}-{component}"
-    return cluster.owned({
-        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-        "metadata": {"name": name, "labels": cluster.labels(component, name)},
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {
-            "strimzi.io/cluster": cluster.name, "strimzi.io/kind": "Kafka", "strimzi.io/name": name}}}})
+    return cluster.made("policy/v1", "PodDisruptionBudget", component, spec={
+        "maxUnavailable": 1, "selector": {"matchLabels": selector(cluster.labels(component))}})
 
 
 def peer(**labels: str) -> Object:
@@ -131,21 +137,16 @@ def ingress(port: int, *peers: Object) -> Object:
     return rule | {"from": list(peers)} if peers else rule
 
 
-def network_policy(name: str, selector: Object, rules: list[Object]) -> Object:
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
-            "spec": {"podSelector": {"matchLabels": selector}, "policyTypes": ["Ingress"], "ingress": rules}}
+def policy_spec(chosen: Object, rules: list[Object]) -> Object:
+    return {"podSelector": {"matchLabels": chosen}, "policyTypes": ["Ingress"], "ingress": rules}
 
 
 CLUSTER_OPERATOR = peer(kind="cluster-operator")
 
 
-def _policy(cluster: Cluster, name: str, component: str, rules: list[Object]) -> Object:
-    full = f"{cluster.name}-{component}"
-    labels = cluster.labels(component, full)
-    selector = {key: labels[key] for key in ("strimzi.io/cluster", "strimzi.io/kind", "strimzi.io/name")}
-    made = network_policy(name, selector, rules)
-    made["metadata"]["labels"] = labels
-    return cluster.owned(made)
+def _policy(cluster: Cluster, component: str, rules: list[Object], name: str = "") -> Object:
+    return cluster.made("networking.k8s.io/v1", "NetworkPolicy", component, name,
+                        spec=policy_spec(selector(cluster.labels(component)), rules))
 
 
 def kafka_policy(cluster: Cluster, metrics_ports: list[int]) -> Object:
@@ -156,28 +157,28 @@ def kafka_policy(cluster: Cluster, metrics_ports: list[int]) -> Object:
     rules = [ingress(9090, brokers, CLUSTER_OPERATOR), ingress(9091, CLUSTER_OPERATOR, brokers, *others),
              ingress(8443, CLUSTER_OPERATOR), *(ingress(listener["port"]) for listener in cluster.listeners),
              *map(ingress, metrics_ports)]
-    return _policy(cluster, f"{name}-network-policy-kafka", "kafka", rules)
+    return _policy(cluster, "kafka", rules, f"{name}-network-policy-kafka")
 
 
 def entity_policy(cluster: Cluster) -> Object:
     """The entity operator is asked for its health alone."""
-    name = f"{cluster.name}-entity-operator"
-    return _policy(cluster, name, "entity-operator", [ingress(8080), ingress(8081)])
+    return _policy(cluster, "entity-operator", [ingress(8080), ingress(8081)])
+
+
+def _role(cluster: Cluster, component: str, rules: list[Object], *bindings: str) -> list[Object]:
+    """A role of a component's service account, with its bindings."""
+    group, name = "rbac.authorization.k8s.io", f"{cluster.name}-{component}"
+    granted = {"subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
+               "roleRef": {"apiGroup": group, "kind": "Role", "name": name}}
+    return [cluster.made(f"{group}/v1", "Role", component, rules=rules),
+            *(cluster.made(f"{group}/v1", "RoleBinding", component, binding, **granted) for binding in bindings)]
 
 
 def kafka_role(cluster: Cluster, pods: list[str]) -> list[Object]:
     """What the brokers read through the API: the certificates that they trust, and their own."""
-    name = f"{cluster.name}-kafka"
-    group = "rbac.authorization.k8s.io"
-    labels = cluster.labels("kafka", name)
     secrets = [f"{cluster.name}-cluster-ca-cert", f"{cluster.name}-trustbundle", *pods]
     rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}]
-    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": name, "labels": labels}, "rules": rules}
-    binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding",
-               "metadata": {"name": f"{name}-role", "labels": labels},
-               "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
-               "roleRef": {"apiGroup": group, "kind": "Role", "name": name}}
-    return [cluster.owned(role), cluster.owned(binding)]
+    return _role(cluster, "kafka", rules, f"{cluster.name}-kafka-role")
 
 
 def entity_role(cluster: Cluster) -> list[Object]:
@@ -185,7 +186,6 @@ def entity_role(cluster: Cluster) -> list[Object]:
 
     The API server lets the operator grant only what it holds itself, as it does the real one.
     """
-    name = f"{cluster.name}-entity-operator"
     group = "kafka.strimzi.io"
     write = ["get", "list", "watch", "create", "patch", "update"]
     rules = [
@@ -195,24 +195,15 @@ def entity_role(cluster: Cluster) -> list[Object]:
          "verbs": ["get", "patch", "update"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": [*write, "delete"]},
     ]
-    labels = cluster.labels("entity-operator", name)
-    made = [cluster.owned({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-                           "metadata": {"name": name, "labels": labels}, "rules": rules})]
-    for operator in ("topic", "user"):
-        made.append(cluster.owned({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": f"{cluster.name}-entity-{operator}-operator-role", "labels": labels},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}}))
-    return made
+    return _role(cluster, "entity-operator", rules,
+                 *(f"{cluster.name}-entity-{operator}-operator-role" for operator in ("topic", "user")))
 
 
 def secret(cluster: Cluster, name: str, data: dict[str, str | bytes], component: str = "kafka") -> Object:
-    return cluster.owned({
-        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-        "metadata": {"name": name, "labels": cluster.labels(component, f"{cluster.name}-{component}"),
-                     "annotations": {"strimzi.io/ca-cert-generation": "0"}},
-        "data": {key: certs.encode(value) for key, value in data.items()}})
+    made = cluster.made("v1", "Secret", component, name, type="Opaque",
+                        data={key: certs.encode(value) for key, value in data.items()})
+    made["metadata"]["annotations"] = {"strimzi.io/ca-cert-generation": "0"}
+    return made
 
 
 def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
@@ -224,7 +215,6 @@ def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
         if had_cert and had_key:
             cert, key = certs.decode(had_cert["data"]["ca.crt"]), certs.decode(had_key["data"]["ca.key"])
         else:
-            from . import log
             log.info("InternalCa:676", f"{prefix}Generating CA with subject=Subject(organizationName='io.strimzi', "
                      f"commonName='{kind}-ca v0', dnsNames=[], ipAddresses=[])")
             cert, key = certs.authority(f"{kind}-ca v0")

@@ -1,17 +1,12 @@
 """KafkaTopics become topics of the real Kafka, with its real errors; runs in the entity operator's pod."""
 from __future__ import annotations
 
-import os
-import queue
-import signal
-import threading
-
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import ResourceType
 
-from . import STAND_IN, health, kafka_admin, log, status
-from .assembly import periodically
-from .kube import ApiError, Informer, Kube, Object, api_version
+from . import kafka_admin, status
+from .kube import Object, api_version
+from .worker import Worker, serve
 
 FINALIZER = "strimzi.io/topic-operator"
 
@@ -32,39 +27,10 @@ def _text(value: object) -> str:
     return str(value)
 
 
-class TopicOperator:
-    """One thread works off the topics that something happened to."""
+class TopicOperator(Worker):
+    """Reconciles KafkaTopics."""
 
-    def __init__(self, kube: Kube, namespace: str, labels: str, admin: kafka_admin.Admin):
-        self.kube, self.admin = kube, admin
-        self.queue: queue.Queue[tuple[str, str]] = queue.Queue()
-        self.informer = Informer(kube, "KafkaTopic", namespace, self._changed, labels)
-
-    def _changed(self, event: str, topic: Object) -> None:
-        if event != "DELETED":
-            self.queue.put((topic["metadata"]["namespace"], topic["metadata"]["name"]))
-
-    def _all(self) -> None:
-        for key in list(self.informer.known):
-            self.queue.put(key)
-
-    def run(self) -> None:
-        self.informer.start()
-        periodically(120, self._all)
-        while True:
-            key = self.queue.get()
-            try:
-                self._reconcile(*key)
-            except ApiError as failure:
-                log.warn("BatchingTopicController:100", f"KafkaTopic {key[1]}: {failure}")
-                if failure.code == 409 or failure.code >= 500:
-                    self._again(key, 0.5)
-            except Exception:
-                log.trace("BatchingTopicController:100", f"KafkaTopic {key[1]} failed")
-                self._again(key, 5)
-
-    def _again(self, key: tuple[str, str], seconds: float) -> None:
-        threading.Timer(seconds, self.queue.put, [key]).start()
+    kind, where, retry = "KafkaTopic", "BatchingTopicController:100", 5
 
     def _reconcile(self, namespace: str, name: str) -> None:
         topic = self.kube.get("KafkaTopic", namespace, name)
@@ -146,18 +112,5 @@ class TopicOperator:
         status.write(self.kube, topic, made, where="BatchingTopicController:400")
 
 
-def main() -> None:
-    """Run until the pod is stopped."""
-    print(STAND_IN.format("topic operator"), flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    health.serve(8080)
-    admin = kafka_admin.Admin(os.environ["STRIMZI_KAFKA_BOOTSTRAP_SERVERS"])
-    log.info("TopicOperatorMain:130", "TopicOperator is starting")
-    operator = TopicOperator(Kube(), os.environ["STRIMZI_NAMESPACE"], os.environ["STRIMZI_RESOURCE_LABELS"], admin)
-    threading.Thread(target=operator.run, daemon=True).start()
-    while True:
-        signal.pause()
-
-
 if __name__ == "__main__":
-    main()
+    serve(TopicOperator, "topic operator", "TopicOperatorMain:130", "STRIMZI_RESOURCE_LABELS", 8080)

@@ -2,14 +2,12 @@
 from __future__ import annotations
 
 import os
-import queue
-import signal
-import threading
+from typing import Any
 
-from . import STAND_IN, certs, health, kafka_admin, log, rights, status
-from .assembly import periodically
-from .kube import ApiError, Informer, Kube, Object, api_version
+from . import certs, rights, status
+from .kube import Object, api_version
 from .resources import owner
+from .worker import Worker, serve
 
 NO_ACLS = ("io.strimzi.operator.common.ReconciliationException: "
            "io.strimzi.operator.common.model.InvalidResourceException: Simple authorization ACL rules are configured "
@@ -23,39 +21,19 @@ def _username(user: Object) -> str:
     return f"CN={name}" if tls else name
 
 
-class UserOperator:
-    """One thread works off the users that something happened to."""
+class UserOperator(Worker):
+    """Reconciles KafkaUsers."""
 
-    def __init__(self, kube: Kube, namespace: str, labels: str, admin: kafka_admin.Admin,
-                 bootstrap: str):
-        self.kube, self.admin, self.namespace, self.bootstrap = kube, admin, namespace, bootstrap
-        self.queue: queue.Queue[tuple[str, str]] = queue.Queue()
+    kind, where = "KafkaUser", "UserControllerLoop:120"
+
+    def __init__(self, *arguments: Any):
         self.gone: dict[tuple[str, str], Object] = {}
-        self.informer = Informer(kube, "KafkaUser", namespace, self._changed, labels)
+        super().__init__(*arguments)
 
     def _changed(self, event: str, user: Object) -> None:
-        key = (user["metadata"]["namespace"], user["metadata"]["name"])
         if event == "DELETED":
-            self.gone[key] = user
-        self.queue.put(key)
-
-    def _all(self) -> None:
-        for key in list(self.informer.known):
-            self.queue.put(key)
-
-    def run(self) -> None:
-        self.informer.start()
-        periodically(120, self._all)
-        while True:
-            key = self.queue.get()
-            try:
-                self._reconcile(*key)
-            except ApiError as failure:
-                log.warn("UserControllerLoop:120", f"KafkaUser {key[1]}: {failure}")
-                if failure.code == 409 or failure.code >= 500:
-                    threading.Timer(0.5, self.queue.put, [key]).start()
-            except Exception:
-                log.trace("UserControllerLoop:120", f"KafkaUser {key[1]} failed")
+            self.gone[user["metadata"]["namespace"], user["metadata"]["name"]] = user
+        super()._changed(event, user)
 
     def _reconcile(self, namespace: str, name: str) -> None:
         user = self.kube.get("KafkaUser", namespace, name)
@@ -89,7 +67,7 @@ class UserOperator:
         spec = user.get("spec") or {}
         if os.environ.get("STRIMZI_ACLS_ADMIN_API_SUPPORTED") == "true":
             rights.acls(self.admin, _username(user), (spec.get("authorization") or {}).get("acls") or [])
-        rights.quotas(self.bootstrap, _username(user), spec.get("quotas") or {})
+        rights.quotas(self.admin.bootstrap, _username(user), spec.get("quotas") or {})
 
     def _forget(self, user: Object) -> None:
         """A user that was deleted may do nothing any more."""
@@ -135,19 +113,5 @@ class UserOperator:
         return found["data"]
 
 
-def main() -> None:
-    """Run until the pod is stopped."""
-    print(STAND_IN.format("user operator"), flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    health.serve(8081)
-    bootstrap = os.environ["STRIMZI_KAFKA_BOOTSTRAP_SERVERS"]
-    admin = kafka_admin.Admin(bootstrap)
-    log.info("Main:100", "UserOperator is starting")
-    operator = UserOperator(Kube(), os.environ["STRIMZI_NAMESPACE"], os.environ["STRIMZI_LABELS"], admin, bootstrap)
-    threading.Thread(target=operator.run, daemon=True).start()
-    while True:
-        signal.pause()
-
-
 if __name__ == "__main__":
-    main()
+    serve(UserOperator, "user operator", "Main:100", "STRIMZI_LABELS", 8081)

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::kafka;
 use crate::cluster::ownership;
 use crate::cluster::session::Cx;
-use crate::cluster::wait::Patience;
+use crate::cluster::wait::Waiter;
 use crate::component::{self, Component, Home, of};
-use crate::engine::task::{Doneness, Spec, Task};
+use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
@@ -36,15 +36,14 @@ const KINDS: [ObservedKind; 7] = [
 ];
 
 /// The task.
-pub struct Beside {
+pub struct ComponentTask {
     component: &'static Component,
-    needs: &'static [&'static str],
-    patience: Patience,
+    waiter: Waiter,
 }
 
-impl Beside {
-    /// The component of a name, which starts after these tasks.
-    pub fn new(name: ComponentName, needs: &'static [&'static str]) -> Self {
+impl ComponentTask {
+    /// The component of a name.
+    pub fn new(name: ComponentName) -> Self {
         let component = of(name);
         let what = match name {
             ComponentName::Connect => "Kafka Connect cannot start",
@@ -54,7 +53,8 @@ impl Beside {
             ComponentName::Exporter => "the Kafka Exporter cannot start",
             ComponentName::Metrics => "the brokers cannot export their metrics",
         };
-        Self { component, needs, patience: Patience::new(Scope::Component(component.pods), what) }
+        let waiter = Waiter::new(Scope::Component(component.pods), what).subject(component.title);
+        Self { component, waiter }
     }
 
     async fn observed(&self, cx: &Cx) -> Snapshot {
@@ -105,11 +105,7 @@ impl Beside {
 }
 
 #[async_trait(?Send)]
-impl Task<Cx> for Beside {
-    fn spec(&self) -> Spec {
-        super::spec(self.component.name.as_str(), self.component.title, self.needs, 10)
-    }
-
+impl Task<Cx> for ComponentTask {
     async fn check(&self, cx: &Cx) -> Result<Doneness> {
         let snapshot = self.observed(cx).await;
         if let Some(open) = self.applied(cx, &snapshot) {
@@ -118,14 +114,14 @@ impl Task<Cx> for Beside {
         let look = |scene: &crate::explain::Scene<'_>, verdict: &crate::explain::Verdict| {
             component::ready::component(self.component, scene, verdict)
         };
-        Ok(match self.patience.look(cx, &snapshot, look).await? {
+        Ok(match self.waiter.look(cx, &snapshot, look).await? {
             Doneness::Done(_) => Doneness::Done(format!("{} is ready", self.component.title)),
             other => other,
         })
     }
 
     async fn run(&self, cx: &Cx) -> Result<()> {
-        self.patience.changed_now();
+        self.waiter.changed_now();
         let snapshot = self.observed(cx).await;
         if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot) {
             let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
@@ -140,20 +136,12 @@ impl Task<Cx> for Beside {
                 give(cx, |kafka| component::bring(kafka, names, &input(cx))).await?;
             }
         }
-        self.patience.changed_now();
+        self.waiter.changed_now();
         Ok(())
     }
 
-    async fn changed(&self, cx: &Cx) {
-        super::store_or_second(cx).await;
-    }
-
-    async fn explain_timeout(&self, cx: &Cx, _: &str) -> Option<Box<Failure>> {
-        Some(self.patience.timed_out_for(cx, self.component.title, self.spec().timeout))
-    }
-
-    async fn cause(&self, cx: &Cx) -> Option<Box<Failure>> {
-        self.patience.cause(cx)
+    fn wait(&self) -> Option<&dyn Wait<Cx>> {
+        Some(&self.waiter)
     }
 
     async fn describe(&self, cx: &Cx) -> Result<Vec<String>> {

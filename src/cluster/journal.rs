@@ -1,0 +1,310 @@
+//! The journal of a profile: a file with its state and with what runs did. Whether a step is needed is asked of the
+//! cluster; the journal answers what the cluster cannot: whether kstrim created this profile, and what a run was doing
+//! when it died.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::journal::{Entries, Journal};
+use crate::event::Outcome;
+use crate::failure::{Failure, Kind, Result};
+use crate::paths::{private_dir, unwritable};
+
+/// The journal's version. A file with a larger one is left untouched.
+pub const SCHEMA: u32 = 1;
+
+/// The journal is not what kstrim wrote.
+pub(crate) use crate::errors::JOURNAL_CORRUPT as CORRUPT;
+/// The journal is of a newer kstrim.
+pub(crate) use crate::errors::JOURNAL_NEWER as NEWER;
+
+/// What kstrim knows of a profile, as it is in the file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProfileState {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Id of the last run.
+    #[serde(default)]
+    pub run_id: String,
+    /// The minikube profile.
+    pub profile: String,
+    /// The Strimzi release of the last `up`.
+    #[serde(default)]
+    pub release: Option<String>,
+    /// Whether kstrim created the profile, as far as the last run could prove it. [`Journal::made`] tells whether
+    /// the current profile is still that one.
+    #[serde(default)]
+    pub profile_is_ours: bool,
+    /// How the profile that kstrim created can be recognised. Written before the command that creates it, and
+    /// completed while that runs; a run that created nothing removes it again.
+    #[serde(default)]
+    pub made: Option<Made>,
+    /// Whether a `minikube start` began whose good end nobody saw. The API server answers long
+    /// before that end, and a start that is killed in between leaves a node without network.
+    #[serde(default)]
+    pub start_unfinished: bool,
+    /// Whether the profile has never seen the good end of a `minikube start`. One that is killed
+    /// inside kubeadm can leave a cluster without kube-proxy and CoreDNS, which every later start
+    /// calls well.
+    #[serde(default)]
+    pub never_whole: bool,
+    /// uid of the namespace `kube-system`, the cluster's identity: a profile of the same name
+    /// that somebody else made later has another one.
+    #[serde(default)]
+    pub cluster_uid: Option<String>,
+    /// By namespace: the id of the installation that this kstrim creates there. Written before any object gets it.
+    #[serde(default)]
+    pub installations: BTreeMap<String, String>,
+    /// The topic that kstrim started to create in Kafka when none of that name existed, with the Kafka's uid; `None`
+    /// once its resource exists.
+    #[serde(default)]
+    pub creating_topic: Option<String>,
+    /// What `remove` started to remove, by the Kafka's uid and the component: the topics to be deleted with it,
+    /// recorded before anything is deleted, until they are deleted.
+    #[serde(default)]
+    pub removing: BTreeMap<String, Vec<String>>,
+    /// What ran when the last run ended well: image to digest.
+    #[serde(default)]
+    pub images: BTreeMap<String, String>,
+    /// By task id.
+    #[serde(default)]
+    pub tasks: Entries,
+}
+
+/// What identifies the profile that kstrim created, readable with nothing running. A profile of the same name that
+/// somebody created later has none of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// When its first start began.
+    pub begun: Timestamp,
+    /// A random id that was passed to the program that created it, which stores it with the profile.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Digest of its machine's public key; `None` until the machine was seen.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// The container engine that runs its machine; `None` for a virtual machine.
+    #[serde(default)]
+    pub engine: Option<On>,
+}
+
+/// A container engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct On {
+    /// Its kind.
+    pub driver: String,
+    /// Its own id.
+    pub id: String,
+    /// The name by which its client knew it.
+    #[serde(default)]
+    pub context: String,
+    /// Its address.
+    #[serde(default)]
+    pub host: String,
+}
+
+/// A journal and its file.
+#[derive(Debug)]
+pub struct JournalFile {
+    path: PathBuf,
+    /// What is in it.
+    pub state: ProfileState,
+    read_only: bool,
+}
+
+impl JournalFile {
+    /// The journal of a profile that kstrim has never had to do with.
+    pub fn fresh(path: &Path, profile: &str) -> Self {
+        let state = ProfileState {
+            schema: SCHEMA,
+            run_id: String::new(),
+            profile: profile.to_owned(),
+            release: None,
+            profile_is_ours: false,
+            made: None,
+            start_unfinished: false,
+            never_whole: false,
+            cluster_uid: None,
+            installations: BTreeMap::new(),
+            creating_topic: None,
+            removing: BTreeMap::new(),
+            images: BTreeMap::new(),
+            tasks: Entries::default(),
+        };
+        Self { path: path.into(), state, read_only: false }
+    }
+
+    /// Read the journal at `path`, or begin one for `profile`.
+    ///
+    /// # Errors
+    /// [`CORRUPT`] when the file is no journal, [`UNWRITABLE`] when it cannot be read at all.
+    pub fn open(path: &Path, profile: &str) -> Result<Self> {
+        let fresh = || Self::fresh(path, profile).state;
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::fresh(path, profile));
+            }
+            Err(e) => return Err(Box::new(unwritable(path, &e))),
+        };
+        #[derive(Deserialize)]
+        struct Versioned {
+            schema: u32,
+        }
+        let corrupt = |cause: String| {
+            Box::new(
+                Failure::new(CORRUPT, Kind::Task, format!("the journal {} cannot be read", path.display()))
+                    .because(cause)
+                    .hint(format!(
+                        "rename it: mv {0} {0}.bad   (kstrim then relies on the state of the cluster)",
+                        path.display()
+                    )),
+            )
+        };
+        let versioned: Versioned = serde_json::from_slice(&text).map_err(|e| corrupt(e.to_string()))?;
+        if versioned.schema > SCHEMA {
+            let mut state = fresh();
+            state.schema = versioned.schema;
+            // What both versions know is still read; the file itself is never written.
+            if let Ok(known) = serde_json::from_slice::<ProfileState>(&text) {
+                state = known;
+            }
+            return Ok(Self { path: path.into(), state, read_only: true });
+        }
+        let state: ProfileState = serde_json::from_slice(&text).map_err(|e| corrupt(e.to_string()))?;
+        if state.profile != profile {
+            return Err(corrupt(format!("it belongs to profile {}, not {profile}", state.profile)));
+        }
+        Ok(Self { path: path.into(), state, read_only: false })
+    }
+
+    /// Whether a newer kstrim wrote it: then [`JournalFile::save`] does nothing.
+    pub fn is_newer(&self) -> bool {
+        self.read_only
+    }
+
+    /// Refuse to change a profile whose journal a newer kstrim keeps.
+    ///
+    /// # Errors
+    /// [`NEWER`].
+    pub fn refuse_newer(&self) -> Result<()> {
+        if !self.read_only {
+            return Ok(());
+        }
+        Err(Box::new(
+            Failure::new(
+                NEWER,
+                Kind::Prerequisite,
+                format!("the journal {} was written by a newer kstrim", self.path.display()),
+            )
+            .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", self.state.schema))
+            .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
+        ))
+    }
+
+    /// Write it: a new file beside it, synced, then renamed over it.
+    ///
+    /// # Errors
+    /// [`UNWRITABLE`], also on a full disk; the old file is then still whole.
+    pub fn save(&self) -> Result<()> {
+        if self.read_only {
+            return Ok(());
+        }
+        let write = || -> std::io::Result<()> {
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            private_dir(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            serde_json::to_writer_pretty(&mut file, &self.state)?;
+            file.write_all(b"\n")?;
+            file.as_file().sync_data()?;
+            file.persist(&self.path).map_err(|e| e.error)?;
+            Ok(())
+        };
+        write().map_err(|e| Box::new(unwritable(&self.path, &e)))
+    }
+
+    /// Forget the profile: after `down`. A missing file is fine.
+    ///
+    /// # Errors
+    /// [`UNWRITABLE`].
+    pub fn remove(&self) -> Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Box::new(unwritable(&self.path, &e))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Journal for RefCell<JournalFile> {
+    fn started(&self, task: &str) -> Result<()> {
+        let mut file = self.borrow_mut();
+        file.state.tasks.start(task);
+        file.save()
+    }
+
+    fn finished(&self, task: &str, outcome: Outcome) -> Result<()> {
+        let mut file = self.borrow_mut();
+        if file.state.tasks.finish(task, outcome) { file.save() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("temp dir")
+    }
+
+    #[test]
+    fn what_is_saved_is_read_again() {
+        let folder = folder();
+        let path = folder.path().join("a/journal.json");
+        let mut file = JournalFile::open(&path, "kstrim").expect("a fresh one");
+        file.state.profile_is_ours = true;
+        RefCell::new(file).started("cluster").expect("saved");
+        let again = JournalFile::open(&path, "kstrim").expect("read");
+        assert!(again.state.profile_is_ours);
+        assert!(again.state.tasks.0["cluster"].outcome.is_none(), "a run that died in it");
+    }
+
+    #[test]
+    fn a_corrupt_one_is_refused_and_left() {
+        let folder = folder();
+        let path = folder.path().join("journal.json");
+        std::fs::write(&path, "{\"schema\": 1, \"profile\"").expect("written");
+        let failure = JournalFile::open(&path, "kstrim").expect_err("refused");
+        assert_eq!(failure.id, CORRUPT);
+        assert!(failure.hints[0].contains("mv "));
+    }
+
+    #[test]
+    fn a_newer_one_is_read_and_never_written() {
+        let folder = folder();
+        let path = folder.path().join("journal.json");
+        let text = r#"{"schema": 99, "profile": "kstrim", "profile_is_ours": true, "future": []}"#;
+        std::fs::write(&path, text).expect("written");
+        let file = JournalFile::open(&path, "kstrim").expect("read");
+        assert!(file.is_newer() && file.state.profile_is_ours);
+        let file = RefCell::new(file);
+        file.started("cluster").expect("nothing is written");
+        let file = file.into_inner();
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), text);
+        assert_eq!(file.refuse_newer().expect_err("refused").id, NEWER);
+    }
+
+    #[test]
+    fn an_unwritable_folder_is_told() {
+        let folder = folder();
+        let blocker = folder.path().join("file");
+        std::fs::write(&blocker, "").expect("written");
+        let file = JournalFile::open(&blocker.join("journal.json"), "kstrim");
+        let failure = file.and_then(|f| f.save()).expect_err("refused");
+        assert_eq!(failure.id, crate::errors::STATE_UNWRITABLE);
+    }
+}
