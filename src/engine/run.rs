@@ -448,6 +448,6 @@ mod tests {
             (task.as_deref(), failure.id, failure.kind),
             (Some("first"), crate::errors::KUBECTL, Kind::Timeout)
         );
-        assert_eq!(failure.causes, ["the run's limit of 3 s passed"]);
+        assert_eq!(failure.causes, ["the time limit of 3 s for the run expired"]);
     }
 }
