@@ -54,51 +54,51 @@ use examples::{
 use crate::names::{ClusterName, ContextName, DnsLabel, ProfileName, TopicName};
 
 const GROUPS: &str = "\
-{before-help}{about}
+                      {before-help}{about}
 
 Usage: kstrim <COMMAND> [OPTIONS]
 
 Quickstart:
-  up           Start minikube, install Strimzi, make a Kafka cluster and prove that it works
-  smoke-test   Send messages through the running Kafka and read them back
-  status       Show what is there: profile, operator, Kafka, pods, topics, addresses
-  down         Delete what `up` made
+  up           Create a verified Kafka cluster: start minikube, install Strimzi, run a smoke test
+  smoke-test   Produce messages, consume them and verify them
+  status       Show the state of profile, operator, Kafka, pods, topics and addresses
+  down         Delete what `up` created
 
-Work with it:
-  topic        Make, list, describe and delete topics
-  produce      Write lines of stdin to a topic
-  consume      Print a topic's messages
-  user         Make, list, show and delete users; write a client's configuration
-  connect      Open the way to the brokers for programs on this machine
+Use the cluster:
+  topic        Create, list, describe and delete topics
+  produce      Produce the lines of stdin to a topic
+  consume      Print the messages of a topic
+  user         Create, list, show and delete users; export a client configuration
+  connect      Make the brokers available to programs on this machine
   add          Add Connect, MirrorMaker 2, the bridge, Cruise Control, the exporter, metrics
   remove       Remove what `add` added
-  scale        More or fewer brokers, followed until all serve
-  set          Change broker settings, followed until every broker has them
-  upgrade      Go to a later Strimzi and Kafka, by Strimzi's rules, tested between the steps
+  scale        Change the number of brokers and wait until all are ready
+  set          Change broker settings and wait until every broker uses them
+  upgrade      Upgrade Strimzi and Kafka step by step, with a smoke test after each step
 
-Look inside:
-  doctor       Check this machine and the cluster: what is wrong, why, and what to do
-  explain      Explain an error: what it means, how kstrim knows, what to do
-  plan         Show what `up` would do and why, or print it as a shell script
+Inspect:
+  doctor       Check this machine and the cluster, and suggest fixes
+  explain      Explain an error id: what it means and what to do
+  plan         Show what `up` would do and why, or print a shell script
   render       Print the manifests that `up` applies
-  kubectl      Run kubectl against the cluster: kstrim kubectl -- get pods
-  logs         Show the logs of operator, brokers and entity operator together, or follow them
-  diagnose     Collect what is needed to find out what is wrong, in one archive
-  env          Print exports for your own kubectl: eval \"$(kstrim env)\"
+  kubectl      Run kubectl on the cluster: kstrim kubectl -- get pods
+  logs         Show or follow the logs of all pods as one stream
+  diagnose     Collect the evidence for a problem in one archive
+  env          Print environment variables for your own kubectl: eval \"$(kstrim env)\"
 
-Set up:
-  config       Show the settings and where each comes from, or begin a settings file
-  trust        Trust a settings file to name sources and destinations
-  tools        List, obtain or remove kstrim's own minikube and kubectl
-  bundle       Write, show or check a file with everything for a machine without a network
-  versions     Show which Kafka fits which Strimzi, Kubernetes and minikube
-  completions  Print a shell's completion script
+Configure:
+  config       Show the settings and their origins, or create a settings file
+  trust        Trust a project's settings file
+  tools        List, install or remove kstrim's own minikube and kubectl
+  bundle       Create or inspect a bundle for a machine without a network
+  versions     Show which versions of Strimzi, Kafka, Kubernetes and minikube work together
+  completions  Print a completion script for your shell
 
 Options:
 {options}
 {after-help}";
 
-/// From nothing to a verified Apache Kafka on Kubernetes with Strimzi, on minikube.
+/// Create a verified Apache Kafka cluster on minikube, with Strimzi.
 #[derive(Debug, Parser)]
 #[command(
     name = "kstrim",
@@ -106,13 +106,13 @@ Options:
     about,
     help_template = GROUPS,
     disable_help_subcommand = true,
-    after_help = "Examples:\n  kstrim up\n  kstrim smoke-test\n  kstrim down\n\n`kstrim <COMMAND> --help` tells more. `kstrim explain` lists all errors"
+    after_help = "Examples:\n  kstrim up\n  kstrim smoke-test\n  kstrim down\n\nRun `kstrim <COMMAND> --help` for more information, and `kstrim explain` for a list of all errors"
 )]
 pub struct Cli {
     /// The verb.
     #[command(subcommand)]
     pub command: Command,
-    /// Which cluster, and how to talk.
+    /// Which cluster, and how much to print.
     #[command(flatten)]
     pub global: Global,
 }
@@ -120,7 +120,7 @@ pub struct Cli {
 /// Flags of every verb. Their place in the help is behind the verb's own, whatever clap counts.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// minikube profile, also the kubectl context
+    /// minikube profile, which is also the name of the kubectl context
     #[arg(
         long,
         short = 'p',
@@ -131,10 +131,10 @@ pub struct Global {
         value_name = "NAME"
     )]
     pub profile: ProfileName,
-    /// Your own cluster, a context of your kubeconfig, in place of minikube
+    /// Context in your kubeconfig: use this cluster instead of minikube
     #[arg(long, global = true, display_order = 901, env = "KSTRIM_CONTEXT", value_name = "NAME")]
     pub context: Option<ContextName>,
-    /// Kubernetes namespace of the operator and of Kafka
+    /// Kubernetes namespace for the operator and Kafka
     #[arg(
         long,
         short = 'n',
@@ -156,10 +156,10 @@ pub struct Global {
         value_name = "NAME"
     )]
     pub cluster: ClusterName,
-    /// Say only what went wrong
+    /// Print only errors
     #[arg(long, short = 'q', global = true, display_order = 904, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Show every command that is run, ready to paste
+    /// Print every command that is run
     #[arg(long, short = 'v', global = true, display_order = 905)]
     pub verbose: bool,
     /// Flags of the target that were given on the command line, filled in after parsing.
@@ -170,141 +170,141 @@ pub struct Global {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start minikube, install Strimzi, make a Kafka cluster and prove that it works
+    /// Create a verified Kafka cluster: start minikube, install Strimzi, run a smoke test
     ///
-    /// Each step first looks whether it is needed, so the same command continues after any failure.
+    /// Each step first checks whether it is needed. After a failure, run the same command again to continue.
     #[command(after_help = UP_EXAMPLES)]
     Up(Up),
-    /// Send messages through the running Kafka and read them back
+    /// Produce messages, consume them and verify them
     ///
-    /// Passing means that every message came back with the same key and bytes, once and in order.
+    /// The test passes if every message is consumed exactly once, in order, with the same key and content.
     #[command(after_help = SMOKE_EXAMPLES)]
     SmokeTest(SmokeTest),
-    /// Show what is there: profile, operator, Kafka, pods, topics, addresses
+    /// Show the state of profile, operator, Kafka, pods, topics and addresses
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
-    /// Make, list, describe and delete topics
+    /// Create, list, describe and delete topics
     #[command(
         after_help = "Examples:\n  kstrim topic create orders --partitions 6\n  kstrim topic list\n  kstrim topic delete orders"
     )]
     Topic(Topic),
-    /// Write lines of stdin to a topic
+    /// Produce the lines of stdin to a topic
     ///
-    /// Each line is a message. What the brokers acknowledged is there once, also when one of them
-    /// restarts meanwhile. Messages of a key keep their order.
+    /// Each line is a message. Every acknowledged message is stored exactly once, even if a broker
+    /// restarts. Messages with the same key keep their order.
     #[command(after_help = stream::PRODUCE_EXAMPLES)]
     Produce(Produce),
-    /// Print a topic's messages
+    /// Print the messages of a topic
     ///
-    /// Those to come, or with --from-beginning all, until Ctrl-C, --messages, --timeout or --idle.
+    /// Prints new messages, or all messages with --from-beginning, until Ctrl-C, --messages, --timeout or --idle.
     #[command(after_help = stream::CONSUME_EXAMPLES)]
     Consume(Consume),
-    /// Open the way to the brokers for programs on this machine
+    /// Make the brokers available to programs on this machine
     ///
-    /// A listener whose brokers advertise 127.0.0.1, and a port-forward to each that survives its restarts. Adding
-    /// the listener restarts the brokers one by one: it asks first, or takes --yes.
+    /// Adds a listener whose brokers advertise 127.0.0.1, and keeps a port-forward open to each broker. Adding the
+    /// listener restarts the brokers one by one: kstrim asks first, or requires --yes.
     #[command(after_help = connect::EXAMPLES)]
     Connect(Connect),
     /// Add Connect, MirrorMaker 2, the bridge, Cruise Control, the exporter, metrics
     ///
-    /// connect, mirror-maker and bridge are resources of their own; cruise-control, exporter and metrics are fields
-    /// of the Kafka, whose brokers may be restarted one by one for them. What is there already is left as it is.
+    /// connect, mirror-maker and bridge are separate resources. cruise-control, exporter and metrics are fields of the
+    /// Kafka resource, and the brokers may restart one by one for them. Existing components are not changed.
     #[command(after_help = component::ADD_EXAMPLES)]
     Add(Add),
     /// Remove what `add` added
     ///
-    /// With it go the topics in which Connect and MirrorMaker 2 keep what they do, and the mirrored topic: that is
-    /// asked, or takes --yes. What kstrim did not make is left alone.
+    /// This also deletes the internal topics of Connect and MirrorMaker 2, and the mirror topic: kstrim asks first, or
+    /// requires --yes. Components that kstrim did not create are not removed.
     #[command(after_help = component::REMOVE_EXAMPLES)]
     Remove(Remove),
-    /// More or fewer brokers, followed until all serve
+    /// Change the number of brokers and wait until all are ready
     ///
-    /// Refuses to take away brokers that hold data.
+    /// Refuses to remove brokers that hold data.
     #[command(after_help = change::SCALE_EXAMPLES)]
     Scale(Scale),
-    /// Change broker settings, followed until every broker has them
+    /// Change broker settings and wait until every broker uses them
     ///
-    /// Kafka itself is asked whether it knows them.
+    /// kstrim asks the brokers whether they recognize the settings.
     #[command(after_help = change::SET_EXAMPLES)]
     Set(Set),
-    /// Go to a later Strimzi and Kafka, by Strimzi's rules, tested between the steps
+    /// Upgrade Strimzi and Kafka step by step, with a smoke test after each step
     ///
-    /// Operator first, then Kafka, then its metadata version, over the releases in between where Strimzi asks for
-    /// them. The same command continues after any failure.
+    /// Upgrades the operator, then Kafka, then its metadata version, through intermediate releases if necessary. After
+    /// a failure, run the same command again to continue.
     #[command(after_help = upgrade::EXAMPLES)]
     Upgrade(Upgrade),
-    /// Make, list, show and delete users; write a client's configuration
+    /// Create, list, show and delete users; export a client configuration
     #[command(
         after_help = "Examples:\n  kstrim user create app\n  kstrim user show app --export ./app-client\n  kstrim user delete app"
     )]
     User(User),
-    /// Delete what `up` made
+    /// Delete what `up` created
     ///
-    /// Deletes the minikube profile if kstrim made it. Already gone is success.
+    /// Deletes the minikube profile if kstrim created it. If it does not exist, that is not an error.
     #[command(after_help = DOWN_EXAMPLES)]
     Down(Down),
-    /// Check this machine and the cluster: what is wrong, why, and what to do
+    /// Check this machine and the cluster, and suggest fixes
     ///
-    /// Before there is a cluster it looks at what `up` needs; on a running one at Kubernetes, Strimzi and Kafka.
+    /// Without a cluster, it checks what `up` needs. On a running cluster, it also checks Kubernetes, Strimzi and Kafka.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(Doctor),
-    /// Explain an error: what it means, how kstrim knows, what to do
+    /// Explain an error id: what it means and what to do
     #[command(after_help = explain::EXAMPLES)]
     Explain(Explain),
-    /// Show what `up` would do and why, or print it as a shell script
+    /// Show what `up` would do and why, or print a shell script
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
     /// Print the manifests that `up` applies
     #[command(after_help = "Examples:\n  kstrim render > kafka.yaml\n  kstrim render --only kafka --stock")]
     Render(Render),
-    /// Run kubectl against the cluster
+    /// Run kubectl on the cluster
     #[command(
         after_help = "Examples:\n  kstrim kubectl -- get pods -n kafka\n  kstrim kubectl -- describe kafka my-cluster -n kafka"
     )]
     Kubectl(Kubectl),
-    /// Show the logs of operator, brokers and entity operator together, or follow them
+    /// Show or follow the logs of all pods as one stream
     ///
-    /// One stream in the order of time, with the component's name before each line.
+    /// Lines are sorted by time and begin with the name of the component.
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),
-    /// Collect what is needed to find out what is wrong, in one archive
+    /// Collect the evidence for a problem in one archive
     ///
-    /// Versions, plan, event logs, objects, events, logs and an explanation; secrets are blanked. It works
-    /// with half a cluster or none, and changes nothing.
+    /// The archive contains versions, plan, event logs, objects, events, logs and an explanation. Secrets are redacted.
+    /// It changes nothing, and works even if the cluster is incomplete or missing.
     #[command(after_help = DIAGNOSE_EXAMPLES)]
     Diagnose(Diagnose),
-    /// Print exports for your own kubectl
+    /// Print environment variables for your own kubectl
     #[command(
         after_help = "Examples:\n  eval \"$(kstrim env)\"; kubectl get pods -n kafka\n  kstrim env --shell fish | source"
     )]
     Env(Env),
-    /// Show which Kafka fits which Strimzi, Kubernetes and minikube
+    /// Show which versions of Strimzi, Kafka, Kubernetes and minikube work together
     #[command(after_help = versions::EXAMPLES)]
     Versions(Versions),
-    /// Write, show or check a file with everything for a machine without a network
+    /// Create or inspect a bundle for a machine without a network
     #[command(
         after_help = "Examples:\n  kstrim bundle create -o kafka.bundle\n  kstrim bundle inspect kafka.bundle\n  kstrim up --bundle kafka.bundle"
     )]
     Bundle(Bundle),
-    /// Show the settings and where each comes from, or begin a settings file
+    /// Show the settings and their origins, or create a settings file
     ///
-    /// A flag wins over an environment variable, that over kstrim.yaml in this folder or one above it, that
+    /// Flags take precedence over environment variables, these over kstrim.yaml in this directory or a parent, and that
     /// over the user's own file.
     #[command(after_help = config::EXAMPLES)]
     Config(Config),
-    /// Trust a settings file to name sources and destinations
+    /// Trust a project's settings file
     ///
-    /// In a project's kstrim.yaml, settings such as mirror, bundle, manifests, minikube-arg and context take effect
-    /// only when its exact content is trusted. Any change to the file ends that. Prints the file's path.
+    /// In a project's kstrim.yaml, settings such as mirror, bundle, manifests, minikube-arg and context take effect only
+    /// if you trust its exact content. Any change to the file revokes the trust. Prints the path of the file.
     #[command(after_help = trust::EXAMPLES)]
     Trust(Trust),
-    /// List, obtain or remove kstrim's own minikube and kubectl
+    /// List, install or remove kstrim's own minikube and kubectl
     ///
-    /// `kstrim up` obtains what is missing or does not fit, unless --system-tools forbids it. What the system
-    /// has is never touched.
+    /// `kstrim up` installs a tool that is missing or unsuitable, unless you use --system-tools. Programs of the system
+    /// are never changed.
     #[command(after_help = tools::EXAMPLES)]
     Tools(Tools),
-    /// Print a shell's completion script
+    /// Print a completion script for your shell
     #[command(
         after_help = "Examples:\n  kstrim completions bash > ~/.local/share/bash-completion/completions/kstrim\n  kstrim completions zsh > ~/.zfunc/_kstrim"
     )]
@@ -314,24 +314,24 @@ pub enum Command {
     },
 }
 
-/// How a long command talks.
+/// The output of a long-running command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum OutputMode {
-    /// tty on a terminal, else plain
+    /// tty on a terminal, otherwise plain
     #[default]
     Auto,
     /// A live task list
     Tty,
-    /// A line for each change
+    /// One line per change
     Plain,
-    /// A JSON object for each event, on stdout
+    /// One JSON object per event, on stdout
     Json,
 }
 
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
     /// JSON
@@ -346,19 +346,19 @@ pub struct Up {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub what: What,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// Limit of the whole run: 10m, 90s
+    /// Time limit for the whole run: 10m, 90s
     #[arg(long, env = "KSTRIM_TIMEOUT", value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
-    /// Agree to work on the cluster of --context, which is asked once for each cluster
+    /// Agree to install into the cluster of --context; needed once per cluster
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Delete a profile whose machine is gone or cannot be started, with its data, and create it again
+    /// If the profile's machine is missing or cannot be started, delete the profile with its data and create it again
     #[arg(long)]
     pub recreate: bool,
-    /// Do not collect evidence of a failure (kstrim diagnose)
+    /// Do not collect evidence after a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,
 }
@@ -366,31 +366,31 @@ pub struct Up {
 /// `kstrim smoke-test`
 #[derive(Debug, Clone, Args)]
 pub struct SmokeTest {
-    /// Messages to send
+    /// Number of messages to produce
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000_000), value_name = "N")]
     pub messages: u64,
-    /// Bytes of each message
+    /// Size of each message in bytes
     #[arg(long, default_value_t = 100, value_name = "BYTES")]
     pub size: u64,
     /// Topic to test
     #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
     pub topic: TopicName,
-    /// Keep what the test made and sent
+    /// Keep what the test created and produced
     #[arg(long)]
     pub keep: bool,
-    /// Only Kafka itself, not what stands beside it (kstrim add)
+    /// Test only Kafka itself, not its components (kstrim add)
     #[arg(long)]
     pub no_components: bool,
-    /// Write the result as JUnit XML
+    /// Write the result to this file as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// Limit of the whole test
+    /// Time limit for the whole test
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
-    /// Do not collect evidence of a failure (kstrim diagnose)
+    /// Do not collect evidence after a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,
 }
@@ -398,13 +398,13 @@ pub struct SmokeTest {
 /// `kstrim status`
 #[derive(Debug, Clone, Args)]
 pub struct Status {
-    /// Print again at each change, until Ctrl-C
+    /// Print the status again at each change, until Ctrl-C
     #[arg(long, short = 'w')]
     pub watch: bool,
-    /// Show the topics that Kafka and Strimzi keep for themselves, too
+    /// Include the internal topics of Kafka and Strimzi
     #[arg(long)]
     pub internal_topics: bool,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -412,25 +412,25 @@ pub struct Status {
 /// `kstrim down`
 #[derive(Debug, Clone, Args)]
 pub struct Down {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Keep minikube; remove Kafka, Strimzi and the namespace
+    /// Keep the minikube profile; delete only Kafka, Strimzi and the namespace
     #[arg(long)]
     pub keep_cluster: bool,
-    /// Keep minikube, the namespace and the brokers' volumes
+    /// Keep the minikube profile, the namespace and the brokers' volumes
     #[arg(long)]
     pub keep_data: bool,
-    /// Delete the profile even if others have created things in it, which are deleted with it
+    /// Delete the profile even if it contains objects created by others; they are deleted, too
     #[arg(long, conflicts_with_all = ["keep_cluster", "keep_data"])]
     pub delete_others: bool,
-    /// Treat a profile that is not running as created by kstrim even if nothing proves it
+    /// Treat a profile that is not running as created by kstrim, even if nothing proves it
     #[arg(long)]
     pub adopt: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// Limit of the whole run
+    /// Time limit for the whole run
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -444,7 +444,7 @@ pub struct Plan {
     /// Print an equivalent shell script
     #[arg(long, conflicts_with = "output")]
     pub script: bool,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }

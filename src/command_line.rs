@@ -96,7 +96,7 @@ impl CommandLine {
         if wanted { self.arg(word) } else { self }
     }
 
-    /// Give a flag this value, in place of the one that it has.
+    /// Give a flag this value, instead of the one that it has.
     #[must_use]
     pub fn with(mut self, long: &'static str, value: impl fmt::Display) -> Self {
         let replaced = |word: &str| same(long).any(|(long, short)| is_flag(word, long, Some(short)));

@@ -79,7 +79,7 @@ pub enum Source {
     Origin,
     /// From a mirror: `https://github.com/a/b` is `BASE/github.com/a/b` there.
     Url(String),
-    /// From a folder of the same layout.
+    /// From a directory of the same layout.
     Folder(PathBuf),
 }
 
@@ -91,7 +91,7 @@ enum Place {
 }
 
 impl Source {
-    /// The value of `--mirror`: an http(s) URL, a folder that exists, or nothing for the publisher.
+    /// The value of `--mirror`: an http(s) URL, a directory that exists, or nothing for the publisher.
     pub fn parse(value: &str) -> Result<Self> {
         if value.is_empty() {
             return Ok(Self::Origin);
@@ -104,7 +104,7 @@ impl Source {
         if folder.is_dir() {
             return Ok(Self::Folder(folder));
         }
-        let message = format!("the mirror {value} is neither an http(s) URL nor a folder");
+        let message = format!("the mirror {value} is neither an http(s) URL nor a directory");
         Err(Box::new(Failure::new(ids::MIRROR, Kind::Usage, message)))
     }
 
@@ -163,7 +163,7 @@ pub struct Fetched {
 pub struct Request<'a> {
     /// Where it is published.
     pub url: &'a str,
-    /// The cache's folder for its kind: `manifests`.
+    /// The cache's directory for its kind: `manifests`.
     pub class: &'a str,
     /// Its content digest, if known: then the cache is looked in first, and anything else is
     /// refused.
@@ -173,10 +173,10 @@ pub struct Request<'a> {
     pub verify: &'a dyn Fn(&Path) -> Result<String>,
 }
 
-/// The cache's folder and how to fill it.
+/// The cache's directory and how to fill it.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// The cache's folder; made when needed.
+    /// The cache's directory; made when needed.
     pub folder: PathBuf,
     /// Where files come from.
     pub source: Source,
@@ -260,8 +260,12 @@ impl Store {
     fn copy(&self, file: &Path, partial: &Path) -> Result<PathBuf> {
         let open = fs::File::open(file).and_then(|f| Ok((f.metadata()?, f)));
         let (meta, mut from) = open.map_err(|e| {
-            Failure::new(ids::NOT_FOUND, Kind::Task, format!("the mirror has no {}", file.display()))
-                .because(e)
+            Failure::new(
+                ids::NOT_FOUND,
+                Kind::Task,
+                format!("the mirror does not contain {}", file.display()),
+            )
+            .because(e)
         })?;
         if meta.len() > self.settings.size_limit {
             return Err(Box::new(http::too_large(&file.display().to_string(), self.settings.size_limit)));
@@ -278,11 +282,10 @@ impl Store {
 
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message = format!("cannot write to the cache {}", self.folder.display());
-        Box::new(
-            Failure::new(ids::CACHE, Kind::Task, message)
-                .because(error)
-                .hint("make room or give it to your user, or choose another folder with KSTRIM_CACHE_DIR"),
-        )
+        Box::new(Failure::new(ids::CACHE, Kind::Task, message).because(error).hint(
+            "free disk space, make your user the owner of the directory, or choose another one \
+             with KSTRIM_CACHE_DIR",
+        ))
     }
 }
 
@@ -311,17 +314,17 @@ pub fn other_content(from: &str, expected: &str, found: &str) -> Failure {
     Failure::new(ids::DIGEST, Kind::Task, format!("{from} is not the file that was published"))
         .because(format!("expected content sha256:{expected}"))
         .because(format!("found content    sha256:{found}"))
-        .hint("if a proxy or a mirror stands between, it may be out of date: try without it")
-        .hint("if the publisher replaced the file, look at it, then give it by hand")
+        .hint("a proxy or a mirror may be out of date: try without it")
+        .hint("if the publisher replaced the file, review it and specify it yourself")
 }
 
 fn offline(url: &str) -> Failure {
     Failure::new(
         ids::OFFLINE,
         Kind::Task,
-        format!("{url} is not in the cache, and the network is not to be used"),
+        format!("{url} is not in the cache, and --offline forbids downloading it"),
     )
-    .hint("run once without --offline, or give a --mirror folder")
+    .hint("run the command once without --offline, or specify a directory with --mirror")
 }
 
 #[cfg(test)]

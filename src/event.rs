@@ -21,12 +21,12 @@ const SHOWN: usize = 5;
 /// One line of `--output json`: an event with its time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
-    /// The version of this format: 1. Readers skip fields and types that they do not know.
+    /// The version of this format: 1. Readers ignore fields and types that they do not know.
     pub v: u32,
-    /// When it happened (UTC, RFC 3339).
+    /// When it occurred (UTC, RFC 3339).
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
-    /// Milliseconds since the run began.
+    /// Milliseconds since the run started.
     pub elapsed_ms: u64,
     /// What happened.
     #[serde(flatten)]
@@ -41,59 +41,59 @@ pub enum Event {
     RunStarted {
         /// Unique id of the run, also in the journal.
         run_id: String,
-        /// The verb: `up`, `down`, `smoke-test` ...
+        /// The command: `up`, `down`, `smoke-test` ...
         command: String,
         /// The minikube profile.
         profile: String,
-        /// The Strimzi release, `1.2.0`, if the verb has one.
+        /// The Strimzi release, `1.2.0`, if the command has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<String>,
-        /// The tasks in the order they are listed to people.
+        /// The tasks in display order.
         tasks: Vec<TaskInfo>,
     },
-    /// A task found something to do and began it.
+    /// A task started because there is something to do.
     TaskStarted {
         /// Task id.
         task: String,
-        /// Why it is needed, what the world showed.
+        /// Why it is needed: what was found.
         reason: String,
     },
-    /// A task's current reason or progress changed.
+    /// The progress of a task changed.
     TaskProgress {
         /// Task id.
         task: String,
         /// For people: `broker my-cluster-dual-role-0: pulling image`.
         message: String,
-        /// How far, in `unit`s.
+        /// Progress, in `unit`s.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         done: Option<u64>,
-        /// Of how many.
+        /// Total, in `unit`s.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         total: Option<u64>,
         /// What `done` and `total` count.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unit: Option<Unit>,
     },
-    /// A task ended.
+    /// A task finished.
     TaskFinished {
         /// Task id.
         task: String,
-        /// How.
+        /// How it finished.
         outcome: Outcome,
         /// Seconds the task took, from its first check.
         seconds: f64,
-        /// What is there now: `Strimzi 1.2.0 operator is available`.
+        /// The result: `Strimzi 1.2.0 operator is available`.
         detail: String,
     },
     /// A child program is about to be run; only with `-v`.
     Command {
-        /// The task it serves, if any.
+        /// The task that runs it, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<String>,
         /// Quoted so that it can be pasted into a POSIX shell.
         line: String,
     },
-    /// Something a person should know that stops nothing.
+    /// Something that the user should know, but that does not stop the run.
     Warning {
         /// The task, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,19 +104,19 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
-    /// What `down` will delete from a cluster that stays, before it asks.
+    /// What `down` will delete from a cluster that is kept, before it asks.
     DeletionPlanned(Deletion),
     /// What `down` is about to delete with a profile.
     ProfileDeletion(ProfileDeletion),
     /// The smoke test's measurements.
     Smoke(SmokeReport),
-    /// The smoke test of something that stands beside Kafka.
+    /// The smoke test of a component.
     ComponentSmoke(ComponentReport),
     /// Last event of a run.
     RunFinished {
         /// How it ended.
         outcome: Outcome,
-        /// The exit code that follows.
+        /// The exit code of the process.
         exit_code: u8,
         /// Seconds of the whole run.
         seconds: f64,
@@ -128,13 +128,13 @@ pub enum Event {
         /// The archive with evidence of the failure, as `kstrim diagnose` collects it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<String>,
-        /// What a person needs next; empty on failure.
+        /// Useful next commands; empty on failure.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Next>,
     },
 }
 
-/// What `down` deletes from a cluster that stays, and what it leaves.
+/// What `down` deletes from a cluster that is kept, and what it keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deletion {
     /// The namespace.
@@ -150,7 +150,8 @@ pub struct Deletion {
     /// How many topics Kafka has, without internal ones; lost with the brokers. Absent if they could not be counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topics: Option<usize>,
-    /// What other people have in the namespace, one line for each kind. It is kept, and so is the namespace.
+    /// Objects in the namespace that kstrim did not create, one line per kind. They are kept, and so is the
+    /// namespace.
     pub kept: Vec<String>,
     /// Kinds that could not be listed, and why; the namespace is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -183,16 +184,17 @@ pub struct ProfileDeletion {
     pub machine: String,
     /// Number of its nodes.
     pub nodes: u64,
-    /// Whether the engine has the volume of the profile's name; absent if unknown.
+    /// Whether the engine has a volume with the profile's name; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_volume: Option<bool>,
-    /// Whether the cluster answered, so that `namespaces` and `volumes` are complete.
+    /// Whether the cluster responded, so that `namespaces` and `volumes` are complete.
     pub looked_inside: bool,
     /// Its namespaces, without Kubernetes' own in which nobody created anything.
     pub namespaces: Vec<DeletedNamespace>,
     /// Volume claims in it.
     pub volumes: Vec<DeletedVolume>,
-    /// What kstrim did not create and no namespace has: persistent volumes without a claim, custom resource definitions.
+    /// Cluster-scoped objects that kstrim did not create: persistent volumes without a claim, custom resource
+    /// definitions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others_cluster_wide: Vec<String>,
     /// Kinds that could not be listed, with their namespace and why: others may have objects of these kinds.
@@ -209,7 +211,7 @@ pub struct DeletedNamespace {
     pub pods: u64,
     /// Whether kstrim did not create it.
     pub others: bool,
-    /// Pods and volume claims that kstrim did not create, unless the namespace itself is somebody else's.
+    /// Pods and volume claims that kstrim did not create, unless it did not create the namespace itself.
     pub others_objects: Vec<String>,
 }
 
@@ -266,7 +268,7 @@ impl ProfileDeletion {
             lines.push(format!("volume {} of the engine, with all its data", self.profile));
         }
         if !self.looked_inside {
-            lines.push("everything in it: its cluster does not answer, so it cannot be listed".to_owned());
+            lines.push("everything in it: its cluster does not respond, so it cannot be listed".to_owned());
         }
         for namespace in self.namespaces.iter().filter(|n| !n.others) {
             lines.push(format!("namespace {} ({})", namespace.name, self.inside(namespace)));
@@ -311,7 +313,7 @@ pub struct TaskInfo {
     pub needs: Vec<String>,
 }
 
-/// What a progress counts.
+/// The unit of a progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -325,24 +327,24 @@ pub enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Work was done.
+    /// It succeeded.
     Done,
-    /// The world already showed it; nothing was run.
+    /// There was nothing to do.
     AlreadyDone,
     /// It failed.
     Failed,
-    /// A sibling failed or the run was interrupted first.
+    /// Another task failed or the run was interrupted first.
     Cancelled,
-    /// It never began.
+    /// It never started.
     Skipped,
 }
 
 /// A failure as data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FailureInfo {
-    /// Stable id; `kstrim explain ID` tells more.
+    /// Stable id; see `kstrim explain ID`.
     pub id: String,
-    /// Class; fixes the exit code.
+    /// Class; determines the exit code.
     pub kind: Kind,
     /// The task that failed, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -369,7 +371,7 @@ impl FailureInfo {
     }
 }
 
-/// What a person needs after a successful `up`: each a title and a line to paste.
+/// Useful commands after a successful `up`: a title and a command line each.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Next {
     /// Bootstrap address inside the cluster: `my-cluster-kafka-bootstrap.kafka.svc:9092`.
@@ -385,34 +387,34 @@ pub struct SmokeReport {
     pub topic: String,
     /// Messages sent and acknowledged by all in-sync replicas.
     pub sent: u64,
-    /// Of them, read back with the same key and bytes.
+    /// Messages consumed with the same key and content.
     pub verified: u64,
-    /// Messages of others that were in between.
+    /// Messages of others in between.
     #[serde(default)]
     pub foreign: u64,
     /// Bytes of one message's value.
     pub size: u64,
-    /// Partitions written to.
+    /// Number of partitions.
     pub partitions: u32,
     /// From connecting to the last acknowledgement.
     pub produce_ms: u64,
     /// From the first fetch to the last message.
     pub consume_ms: u64,
-    /// Whether anything of the test is still on the cluster, and what.
+    /// What the test left on the cluster, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
 }
 
-/// What the smoke test of a component came to.
+/// The result of the smoke test of a component.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentReport {
     /// Its name in `kstrim add`: `connect`.
     pub component: String,
-    /// Whether it did what it is for.
+    /// Whether the test passed.
     pub passed: bool,
-    /// What was seen, or why it failed: `10 messages went through it in 812 ms`.
+    /// What was observed, or why it failed: `10 messages went through it in 812 ms`.
     pub said: String,
-    /// Messages that went through it; 0 for what carries none.
+    /// Number of verified messages; 0 for a component that transports none.
     pub verified: u64,
     /// Milliseconds that the test took.
     pub took_ms: u64,

@@ -1,4 +1,4 @@
-//! What went wrong, in the one shape every room uses.
+//! The failure type that all rooms use.
 //!
 //! A [`Failure`] says what failed, why, and what to do next. Its [`Id`] is stable (`kstrim explain ID`); its [`Kind`]
 //! fixes the exit code.
@@ -12,7 +12,7 @@ pub use crate::errors::{Id, Kind};
 pub struct Failure {
     /// Stable id.
     pub id: Id,
-    /// Class; fixes the exit code.
+    /// Class; determines the exit code.
     pub kind: Kind,
     /// What failed, one sentence without a final stop.
     pub message: String,

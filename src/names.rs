@@ -296,7 +296,7 @@ fn mend_topic(name: &str) -> String {
 
 impl TopicName {
     /// The name of the `KafkaTopic` resource for it: the topic's own where Kubernetes allows
-    /// it (DNS-1123 subdomain, at most 253 characters), else a mended one with eight digits
+    /// it (DNS-1123 subdomain, at most 253 characters), else a corrected one with eight digits
     /// of a hash, so that `a_b` and `a-b` stay apart. `spec.topicName` then holds the topic.
     pub fn resource_name(&self) -> String {
         let valid = self.0.split('.').all(|part| {

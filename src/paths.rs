@@ -1,8 +1,8 @@
-//! Where kstrim keeps its own files.
+//! Where kstrim stores its own files.
 //!
 //! State (journal, lock, kubeconfig, event logs) is per profile under the platform's state
-//! folder; downloads are under its cache folder; programs that kstrim obtained are under its data
-//! folder. `KSTRIM_STATE_DIR`, `KSTRIM_CACHE_DIR` and `KSTRIM_DATA_DIR` override them.
+//! directory; downloads are under its cache directory; programs that kstrim obtained are under its data
+//! directory. `KSTRIM_STATE_DIR`, `KSTRIM_CACHE_DIR` and `KSTRIM_DATA_DIR` override them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -12,28 +12,28 @@ use std::path::{Path, PathBuf};
 use crate::failure::{Failure, Kind};
 use crate::names::is_context;
 
-/// Environment variable that replaces the state folder.
+/// Environment variable that replaces the state directory.
 pub const STATE_DIR: &str = "KSTRIM_STATE_DIR";
-/// Environment variable that replaces the cache folder.
+/// Environment variable that replaces the cache directory.
 pub const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
-/// Environment variable that replaces the data folder.
+/// Environment variable that replaces the data directory.
 pub const DATA_DIR: &str = "KSTRIM_DATA_DIR";
 
-/// A path where nothing can be written, used for a folder that is not known. [`unknown`] is checked before any verb
+/// A path where nothing can be written, used for a directory that is not known. [`unknown`] is checked before any verb
 /// that would use it; the working directory is never a substitute.
 const NOWHERE: &str = "/dev/null/kstrim";
 
-/// The state folder: `$XDG_STATE_HOME/kstrim`, on systems without one the local data folder.
+/// The state directory: `$XDG_STATE_HOME/kstrim`, on systems without one the local data directory.
 pub fn state_dir() -> PathBuf {
     folder(STATE_DIR, dirs::state_dir().or_else(dirs::data_local_dir))
 }
 
-/// The cache folder.
+/// The cache directory.
 pub fn cache_dir() -> PathBuf {
     folder(CACHE_DIR, dirs::cache_dir())
 }
 
-/// The data folder: `$XDG_DATA_HOME/kstrim`. What is in it is not made again by itself.
+/// The data directory: `$XDG_DATA_HOME/kstrim`. What is in it is not made again by itself.
 pub fn data_dir() -> PathBuf {
     folder(DATA_DIR, dirs::data_local_dir())
 }
@@ -43,25 +43,25 @@ fn folder(variable: &str, platform: Option<PathBuf>) -> PathBuf {
     chosen(variable).or_else(platform).unwrap_or_else(|| NOWHERE.into())
 }
 
-/// A variable that names a folder of kstrim's by a relative path, and that path. From another working directory it would be
-/// another folder, with other journals.
+/// A variable that names a directory of kstrim's by a relative path, and that path. From another working directory it would be
+/// another directory, with other journals.
 pub fn relative() -> Option<(&'static str, PathBuf)> {
     let named = |variable| Some((variable, chosen(variable)?));
     [STATE_DIR, CACHE_DIR, DATA_DIR].into_iter().filter_map(named).find(|(_, folder)| folder.is_relative())
 }
 
-/// Whether one of kstrim's folders is not known: there is neither a home directory nor a variable that sets it.
+/// Whether one of kstrim's directories is not known: there is neither a home directory nor a variable that sets it.
 pub fn unknown() -> bool {
     [state_dir(), cache_dir(), data_dir()].iter().any(|folder| folder.starts_with(NOWHERE))
 }
 
-/// The user's home directory. If the environment and the user database name none, one in kstrim's state folder:
+/// The user's home directory. If the environment and the user database name none, one in kstrim's state directory:
 /// minikube and kubectl would otherwise write into the working directory.
 pub fn home() -> PathBuf {
     dirs::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| state_dir().join("home"))
 }
 
-/// Create a folder of kstrim's own, and those above it that do not exist: accessible only to this user, whatever the
+/// Create a directory of kstrim's own, and those above it that do not exist: accessible only to this user, whatever the
 /// umask. If an earlier kstrim created it readable by others, its mode is corrected.
 ///
 /// # Errors
@@ -79,7 +79,7 @@ pub fn private_dir(folder: &Path) -> io::Result<()> {
     }
     let meta = fs::metadata(folder)?;
     if !meta.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
     }
     if meta.mode() & 0o077 != 0 && meta.uid() == rustix::process::geteuid().as_raw() {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
@@ -124,12 +124,12 @@ pub struct ProfilePaths {
 }
 
 impl ProfilePaths {
-    /// Below `state`, in a folder named after the profile (whose name is a safe file name).
+    /// Below `state`, in a directory named after the profile (whose name is a safe file name).
     pub fn new(state: PathBuf, profile: &str) -> Self {
         Self { folder: state.join("profiles").join(profile) }
     }
 
-    /// The folder itself.
+    /// The directory itself.
     pub fn folder(&self) -> PathBuf {
         self.folder.clone()
     }
@@ -178,7 +178,7 @@ pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
         format!("kstrim's state at {} cannot be written", path.display()),
     )
     .because(error)
-    .hint("free some space or mend the folder's permissions, or point KSTRIM_STATE_DIR at another folder")
+    .hint("free disk space, correct the permissions of the directory, or choose another one with KSTRIM_STATE_DIR")
 }
 
 #[cfg(test)]
@@ -206,6 +206,9 @@ mod tests {
         fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("opened");
         write_private(&file, b"new").expect("written");
         assert_eq!((mode(&file), fs::read(&file).expect("text")), (0o600, b"new".to_vec()));
-        assert!(private_dir(&file).is_err() && private_dir(&file.join("x")).is_err(), "a file is no folder");
+        assert!(
+            private_dir(&file).is_err() && private_dir(&file.join("x")).is_err(),
+            "a file is no directory"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The words of other programs that decide anything: all of them, in one table.
+//! All texts of other programs that kstrim matches, in one table.
 //!
 //! What a program says in a structure (an exit code, the `reason` of the API's `Status`, a condition, a field)
 //! decides first. Words are left for what it says in no other way, as a message is made for people and may change with
@@ -218,7 +218,7 @@ pub const BEING_DELETED: Words = Words::within(SERVER, "object is being deleted:
 pub const IS_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: ");
 /// RBAC refuses.
 pub const RBAC: Words = Words::start(SERVER, "User \"");
-/// A webhook that must be asked gives no answer.
+/// A webhook that must be asked does not respond.
 pub const WEBHOOK_FAILED: Words = Words::start(SERVER, "Internal error occurred: failed calling webhook \"");
 /// A webhook refuses.
 pub const WEBHOOK: Words = Words::start(SERVER, "admission webhook \"");

@@ -47,7 +47,7 @@ fn each_explanation_has_its_rule_its_tests_and_its_fault() {
         let entry = kstrim::errors::find(id).unwrap_or_else(|| panic!("no such error: {row}"));
         let severity = match entry.severity {
             explain::Severity::Prevent => "prevented",
-            explain::Severity::Heal => "healed",
+            explain::Severity::Heal => "recovered",
             explain::Severity::Consent => "needs consent",
             explain::Severity::Explain => "explained",
         };

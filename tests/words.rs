@@ -138,8 +138,8 @@ const COMMANDS: [(&str, &[&str]); 3] = [
 /// Literals that look like commands, each with the reason why it is none that was put together by hand.
 const NO_COMMANDS: [(&str, &str, &str); 13] = [
     ("errors/mod.rs", "kstrim explain {id}", "the errors are below the command lines"),
-    ("explain/minikube.rs", "minikube start did not come to its end", "prose"),
-    ("quickstart/cluster.rs", "minikube start ended well", "prose"),
+    ("explain/minikube.rs", "minikube start did not finish", "prose"),
+    ("quickstart/cluster.rs", "minikube start succeeded", "prose"),
     ("quickstart/ready.rs", "minikube start is finishing", "prose"),
     ("quickstart/", "kubectl apply --server-side -f -   #", "what `plan` shows of a task, to read"),
     ("quickstart/existing_cluster.rs", "kubectl auth can-i VERB RESOURCE", "the same"),

@@ -23,11 +23,11 @@ const MOST: usize = 100_000;
 /// `KS-BUNDLE-SOURCE` if it is none, or names no image.
 pub fn images(path: &Path) -> Result<Vec<ImageName>> {
     let bad = |why: String| {
-        let message = format!("{} is no image archive", path.display());
+        let message = format!("{} is not an image archive", path.display());
         Box::new(
             Failure::new(ids::SOURCE, Class::Usage, message)
                 .because(why)
-                .hint("make one: docker save -o FILE IMAGE"),
+                .hint("create one: docker save -o FILE IMAGE"),
         )
     };
     let io = |e: std::io::Error| bad(e.to_string());
@@ -36,7 +36,7 @@ pub fn images(path: &Path) -> Result<Vec<ImageName>> {
     for (count, entry) in archive.entries_with_seek().map_err(io)?.enumerate() {
         let mut entry = entry.map_err(io)?;
         if count > MOST {
-            return Err(bad(format!("it holds more than {MOST} files")));
+            return Err(bad(format!("it contains more than {MOST} files")));
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
         let list = match name.as_str() {
@@ -61,7 +61,7 @@ pub fn images(path: &Path) -> Result<Vec<ImageName>> {
         }
     }
     if images.is_empty() {
-        return Err(bad("it names no image: save images by name, not by id".into()));
+        return Err(bad("it contains no image name: save images by name, not by id".into()));
     }
     Ok(images)
 }

@@ -1,4 +1,4 @@
-//! The index of a bundle: what is in it. It may come from anywhere, so everything in it has a limit.
+//! The index of a bundle. It is untrusted input, so everything in it has a limit.
 
 use std::collections::HashSet;
 
@@ -93,7 +93,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The folder that its entries are in.
+    /// The directory that its entries are in.
     pub fn folder(self) -> &'static str {
         match self {
             Kind::Manifest => "manifests",
@@ -126,22 +126,22 @@ impl Kind {
 }
 
 impl Entry {
-    /// The name without the folder of its kind.
+    /// The name without the directory of its kind.
     pub fn name(&self) -> &str {
         self.path.split_once('/').map_or(self.path.as_str(), |(_, name)| name)
     }
 
     fn check(&self) -> std::result::Result<(), String> {
         if !path_ok(&self.path) {
-            return Err("its path is not a plain one below the bundle".into());
+            return Err("its path leads outside the bundle".into());
         }
         if !self.path.starts_with(&format!("{}/", self.kind.folder())) {
-            return Err(format!("it is not below {}/, where one of its kind is", self.kind.folder()));
+            return Err(format!("it is not in {}/, where entries of its kind are", self.kind.folder()));
         }
         if self.size > self.kind.limit() {
             let limit = self.kind.limit() >> 20;
             return Err(format!(
-                "it has {} bytes; a {} has at most {limit} MiB",
+                "it has {} bytes, but a {} has at most {limit} MiB",
                 self.size,
                 self.kind.title()
             ));
@@ -153,7 +153,7 @@ impl Entry {
         if self.kind == Kind::Tool
             && (self.version.is_none() || !matches!(self.name(), "minikube" | "kubectl"))
         {
-            return Err("it is no minikube or kubectl with a version".into());
+            return Err("it is not a minikube or kubectl with a version".into());
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Index {
             schema: u32,
         }
         let bad = |why: String| {
-            let message = format!("the index of the bundle {origin} is not as kstrim writes it");
+            let message = format!("the index of the bundle {origin} is invalid");
             Box::new(Failure::new(ids::INDEX, Class::Usage, message).because(why))
         };
         let versioned: Versioned = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
@@ -189,31 +189,34 @@ impl Index {
             return Err(bad(format!("its format is not {FORMAT}")));
         }
         if versioned.schema > SCHEMA {
-            let message = format!("the bundle {origin} was written by a newer kstrim");
+            let message = format!("the bundle {origin} was created by a newer kstrim");
             return Err(Box::new(
                 Failure::new(ids::NEWER, Class::Usage, message)
-                    .because(format!("its schema is {}, this kstrim knows {SCHEMA}", versioned.schema))
-                    .hint("use the newer kstrim, or write the bundle with this one"),
+                    .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", versioned.schema))
+                    .hint("use the newer kstrim, or create the bundle with this one"),
             ));
         }
         let index: Self = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
         if index.entries.is_empty() || index.entries.len() > MOST {
-            return Err(bad(format!("it has {} entries, of at most {MOST}", index.entries.len())));
+            return Err(bad(format!(
+                "it has {} entries, but at most {MOST} are allowed",
+                index.entries.len()
+            )));
         }
         let word = |text: &str| text.len() <= 64 && path_ok(text) && !text.contains('/');
         if !word(&index.set.preset) || !word(&index.set.platform) {
-            return Err(bad("its preset or platform is no plain word".into()));
+            return Err(bad("its preset or platform is not a plain word".into()));
         }
         let mut seen = HashSet::new();
         for entry in &index.entries {
             let checked = entry.check().and_then(|()| {
-                if seen.insert(entry.path.as_str()) { Ok(()) } else { Err("it is there twice".into()) }
+                if seen.insert(entry.path.as_str()) { Ok(()) } else { Err("it occurs twice".into()) }
             });
             checked.map_err(|why| refused(origin, &entry.path, &why))?;
         }
         match index.of(Kind::Manifest).count() {
             1 => Ok(index),
-            n => Err(bad(format!("it has {n} install manifests, not one"))),
+            n => Err(bad(format!("it has {n} install manifests instead of one"))),
         }
     }
 
@@ -233,9 +236,9 @@ impl Index {
 /// An entry is not what it should be.
 pub(super) fn refused(origin: &str, path: &str, why: &str) -> Box<Failure> {
     let shown: String = path.chars().take(200).collect();
-    let message = format!("the entry {shown:?} of the bundle {origin} is refused");
+    let message = format!("the entry {shown:?} of the bundle {origin} is not allowed");
     Box::new(Failure::new(ids::ENTRY, Class::Usage, message).because(why).hint(format!(
-        "get the bundle anew from whom you have it, or write it: {}",
+        "obtain the bundle again from its source, or create it: {}",
         CommandLine::new("kstrim bundle create -o FILE")
     )))
 }

@@ -1,4 +1,4 @@
-//! A bundle's file: opened with every header held against the index, then read entry by entry.
+//! Reading a bundle: every header is compared with the index, then the file is read entry by entry.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -37,11 +37,11 @@ impl Bundle {
     pub fn open(path: &Path) -> Result<Self> {
         let origin = path.display().to_string();
         let unreadable = |why: String| {
-            let message = format!("{origin} is no bundle that can be read");
+            let message = format!("{origin} is not a readable bundle");
             Box::new(
                 Failure::new(ids::UNREADABLE, Class::Usage, message)
                     .because(why)
-                    .hint("give a file that `kstrim bundle create -o FILE` wrote"),
+                    .hint("specify a file that was created by `kstrim bundle create -o FILE`"),
             )
         };
         let file = File::open(path).map_err(|e| unreadable(e.to_string()))?;
@@ -70,7 +70,7 @@ impl Bundle {
                 Some(Ok(found)) => found,
                 None if next.is_empty() => break,
                 _ if next == INDEX => {
-                    return Err(unreadable("it is no tar that begins with an index".into()));
+                    return Err(unreadable("it is not a tar file that begins with an index".into()));
                 }
                 None => return Err(truncated(&origin, next, size, length)),
                 Some(Err(_)) if offsets.last().is_some_and(|_| length % 512 != 0) => {
@@ -85,10 +85,13 @@ impl Bundle {
                 return Err(refused(&origin, &named, "it is not in the index"));
             }
             if named != next && next == INDEX {
-                return Err(unreadable(format!("it does not begin with {INDEX}")));
+                return Err(unreadable(format!("its first entry is not {INDEX}")));
             }
             if named != next {
-                let why = format!("it is not in the index, or not at this place, where {next} is");
+                let why = format!(
+                    "it is not in the index, or not at this position, where {next} is \
+                     expected"
+                );
                 return Err(refused(&origin, &named, &why));
             }
             plain(found.header().entry_type()).map_err(|why| refused(&origin, next, why))?;
@@ -110,7 +113,7 @@ impl Bundle {
                     digest = Some(());
                 }
                 (Some(_), Some(())) if has != size => {
-                    let why = format!("it has {has} bytes, the index says {size}");
+                    let why = format!("it has {has} bytes, but {size} according to the index");
                     return Err(refused(&origin, next, &why));
                 }
                 _ => offsets.push(at),
@@ -163,9 +166,7 @@ impl Bundle {
             take(&buffer[..read]).map_err(|e| {
                 let message = format!("{} of the bundle {origin} cannot be written", entry.path);
                 Box::new(
-                    Failure::new(ids::UNWRITABLE, Class::Task, message)
-                        .because(e)
-                        .hint("make room on the disk"),
+                    Failure::new(ids::UNWRITABLE, Class::Task, message).because(e).hint("free disk space"),
                 )
             })?;
             left -= read as u64;
@@ -197,10 +198,10 @@ fn plain(kind: EntryType) -> std::result::Result<(), &'static str> {
         EntryType::Regular => Ok(()),
         EntryType::Symlink => Err("it is a symbolic link"),
         EntryType::Link => Err("it is a hard link"),
-        EntryType::Directory => Err("it is a folder"),
+        EntryType::Directory => Err("it is a directory"),
         EntryType::Char | EntryType::Block | EntryType::Fifo => Err("it is a device or a pipe"),
         EntryType::GNUSparse => Err("it is a sparse file"),
-        _ => Err("it is no plain file"),
+        _ => Err("it is not a regular file"),
     }
 }
 
@@ -212,25 +213,22 @@ fn whole(from: &mut impl Read, limit: u64) -> std::result::Result<Vec<u8>, Strin
 }
 
 fn truncated(origin: &str, path: &str, size: u64, length: u64) -> Box<Failure> {
-    let message = format!("the bundle {origin} ends before its entry {path:?} does");
+    let message = format!("the bundle {origin} ends in the middle of its entry {path:?}");
     let mut failure = Failure::new(ids::TRUNCATED, Class::Usage, message);
     if size > 0 && length > 0 {
-        failure = failure.because(format!(
-            "the entry has {}, the whole file {}",
-            megabytes(size),
-            megabytes(length)
-        ));
+        failure =
+            failure.because(format!("the entry has {}, the bundle {}", megabytes(size), megabytes(length)));
     }
-    Box::new(failure.hint("copy the bundle again: the copy was cut off"))
+    Box::new(failure.hint("copy the bundle again: the copy is incomplete"))
 }
 
 fn other(origin: &str, path: &str, expected: &str, found: &str) -> Box<Failure> {
     let expected: String = expected.chars().take(64).filter(char::is_ascii_alphanumeric).collect();
-    let message = format!("the entry {path:?} of the bundle {origin} is not what was put into it");
+    let message = format!("the entry {path:?} of the bundle {origin} is not what was stored in it");
     Box::new(
         Failure::new(ids::DIGEST, Class::Usage, message)
             .because(format!("expected sha256:{expected}"))
             .because(format!("found    sha256:{found}"))
-            .hint("copy the bundle again, or get it anew from whom you have it"),
+            .hint("copy the bundle again, or obtain it again from its source"),
     )
 }

@@ -20,7 +20,7 @@ fn set() -> Set {
     }
 }
 
-/// A folder with a bundle of a manifest and an image of so many bytes.
+/// A directory with a bundle of a manifest and an image of so many bytes.
 fn bundle(bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
@@ -78,7 +78,7 @@ fn what_is_written_is_read() {
     let unpacked = read.unpack(&entry, &cache, &mut count).unwrap().unwrap();
     assert_eq!(fs::read(&unpacked).unwrap(), image);
     assert_eq!(steps, entry.size);
-    // Again: nothing is unpacked. A damaged one is unpacked anew.
+    // Again: nothing is unpacked. A damaged one is unpacked again.
     assert!(read.unpack(&entry, &cache, &mut |_| panic!("it is there")).unwrap().is_some());
     let mut damaged = image.clone();
     damaged[9] = 8;
@@ -158,7 +158,7 @@ fn archives_name_their_images() {
     for (files, words) in [
         (&[("x", "y")][..], "neither a manifest.json"),
         (&[("manifest.json", "[")], "manifest.json:"),
-        (&[("manifest.json", r#"[{"RepoTags": null}]"#)], "names no image"),
+        (&[("manifest.json", r#"[{"RepoTags": null}]"#)], "contains no image name"),
         (&[("manifest.json", r#"[{"RepoTags": ["--all"]}]"#)], "not a valid image name"),
     ] {
         let told = names(files).unwrap_err();

@@ -1,4 +1,4 @@
-//! Entries to files: into the cache by content, or to a place of their own.
+//! Unpacks entries to files: into the cache by content, or to a specific path.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::failure::{Failure, Kind as Class, Result};
 use crate::paths::private_dir;
 use crate::sha256;
 
-/// The cache's folder for what bundles held.
+/// The cache's directory for what bundles held.
 const CLASS: &str = "bundles";
 
 impl Bundle {
@@ -20,7 +20,7 @@ impl Bundle {
         cache.join(CLASS).join("sha256").join(&entry.sha256)
     }
 
-    /// An entry as a file in the cache: the one that is there if it is still whole, else unpacked anew.
+    /// An entry as a file in the cache: the one that is there if it is still whole, else unpacked again.
     /// `Ok(None)`: it was stopped. `step` is not called for what is there.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Bundle {
         let unwritable = |e: std::io::Error| {
             let message = format!("{} of the bundle cannot be unpacked to {}", entry.path, path.display());
             let failure = Failure::new(ids::UNWRITABLE, Class::Task, message).because(e);
-            Box::new(failure.hint("make room, or mend the folder's permissions"))
+            Box::new(failure.hint("free disk space, or correct the permissions of the directory"))
         };
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(unwritable)?;

@@ -20,7 +20,7 @@ use crate::sha256;
 pub struct Source {
     /// What it is.
     pub kind: Kind,
-    /// Its name in the folder of its kind.
+    /// Its name in the directory of its kind.
     pub name: String,
     /// Where it is.
     pub file: PathBuf,
@@ -33,7 +33,7 @@ pub struct Source {
 }
 
 fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
-    let message = format!("{} cannot go into the bundle", path.display());
+    let message = format!("{} cannot be added to the bundle", path.display());
     Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
 }
 
@@ -44,7 +44,7 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
 /// `KS-BUNDLE-SOURCE`, `KS-BUNDLE-EXISTS`, `KS-BUNDLE-UNWRITABLE`.
 pub fn write(to: &Path, set: Set, sources: &[Source], force: bool, step: Step<'_>) -> Result<Option<Index>> {
     let exists = || {
-        let message = format!("{} is there already", to.display());
+        let message = format!("{} already exists", to.display());
         Box::new(Failure::new(ids::EXISTS, Class::Foreign, message).hint("replace it: --force"))
     };
     let unwritable = |e: std::io::Error| {
@@ -52,7 +52,7 @@ pub fn write(to: &Path, set: Set, sources: &[Source], force: bool, step: Step<'_
         Box::new(
             Failure::new(ids::UNWRITABLE, Class::Task, message)
                 .because(e)
-                .hint("make room, or give another -o FILE"),
+                .hint("free disk space, or specify another file with -o FILE"),
         )
     };
     if !force && to.exists() {
@@ -99,7 +99,7 @@ fn planned(set: Set, sources: &[Source]) -> Result<Index> {
             return Err(source(&from.file, "it is not a file"));
         }
         if !path_ok(&path) || header(&path, 0).is_err() {
-            return Err(source(&from.file, format!("{path:?} is no name that a bundle takes")));
+            return Err(source(&from.file, format!("{path:?} is not a valid name in a bundle")));
         }
         if meta.len() > from.kind.limit() {
             let limit = from.kind.limit() >> 20;

@@ -102,7 +102,7 @@ pub static NEEDS: [Need; 9] = [
         default: 3,
         since: Version::new(3, 6, 0),
         of: "tiered storage",
-        source: "TopicBasedRemoteLogMetadataManagerConfig; tiered storage can be switched on since 3.6",
+        source: "TopicBasedRemoteLogMetadataManagerConfig; tiered storage is available since 3.6",
     },
     Need {
         name: "rlmm.config.remote.log.metadata.topic.min.isr",
@@ -117,7 +117,7 @@ pub static NEEDS: [Need; 9] = [
         counts: Counts::Replicas,
         default: 1,
         since: ALWAYS,
-        of: "topics that do not say",
+        of: "topics without an explicit value",
         source: "KafkaConfig, since 3.8 ReplicationConfigs",
     },
     Need {
@@ -125,7 +125,7 @@ pub static NEEDS: [Need; 9] = [
         counts: Counts::InSync,
         default: 1,
         since: ALWAYS,
-        of: "topics that do not say",
+        of: "topics without an explicit value",
         source: "LogConfig, since 4.0 ServerLogConfigs",
     },
 ];

@@ -1,4 +1,4 @@
-//! minikube's releases: which Kubernetes each can make.
+//! minikube's releases, and the Kubernetes versions that each supports.
 
 use serde::{Deserialize, Serialize};
 

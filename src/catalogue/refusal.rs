@@ -1,4 +1,4 @@
-//! Why nothing fits, and what nearly would.
+//! Why no set of versions matches the request, and the nearest sets that would.
 
 use super::{Mode, Partial, Release, find, ids, releases};
 use crate::command_line::CommandLine;
@@ -49,9 +49,9 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             .map(|r| r.version.to_string())
             .collect();
         near.dedup();
-        return usage(ids::RELEASE, format!("kstrim knows no Strimzi release {version}"))
+        return usage(ids::RELEASE, format!("unknown Strimzi release {version}"))
             .hint(format!("nearest: --release {}", near.join(" or --release ")))
-            .hint(format!("see all that this kstrim knows: {}", CommandLine::new("kstrim versions")));
+            .hint(format!("list all releases: {}", CommandLine::new("kstrim versions")));
     }
     if let Some(version) = asked.kafka.as_ref().filter(|v| releases().iter().all(|r| !r.runs(v))) {
         let releases = among(Partial { kafka: None, ..asked.clone() });
@@ -63,10 +63,10 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             let with = releases.iter().rev().find(|release| release.runs(newest));
             let with = with.map_or_else(String::new, |release| format!(" (Strimzi {})", release.version));
             return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
-                .because("it is newer than the Kafka versions that they know")
+                .because("it is newer than the Kafka versions that they support")
                 .hint(format!("the newest that works: --kafka {newest}{with}"))
                 .hint(format!(
-                    "see which Kafka goes with which Strimzi, and how old this list is: {}",
+                    "list which Kafka versions each Strimzi release supports, and how old the list is: {}",
                     CommandLine::new("kstrim versions")
                 ));
         }
@@ -75,7 +75,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
             .hint(format!("nearest: {}", near.join(" or ")))
             .hint(format!(
-                "see which Kafka goes with which Strimzi: {}",
+                "list which Kafka versions each Strimzi release supports: {}",
                 CommandLine::new("kstrim versions")
             ));
     }
@@ -93,7 +93,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         )
         .hint(format!("nearest: --kubernetes-version {}", near.map(|m| m.to_string()).unwrap_or_default()))
         .hint(format!(
-            "see which Kubernetes goes with which Strimzi: {}",
+            "list which Kubernetes versions each Strimzi release supports: {}",
             CommandLine::new("kstrim versions")
         ));
     }
@@ -101,7 +101,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
 }
 
 fn contradiction(asked: &Partial) -> Failure {
-    let message = format!("these do not go together: {}", flags(asked));
+    let message = format!("these versions do not work together: {}", flags(asked));
     let failure = Failure::new(ids::CONTRADICTION, Kind::Usage, message);
     let failure = causes(asked).into_iter().fold(failure, Failure::because);
     let offer = |set: &Partial| {
@@ -119,7 +119,7 @@ fn causes(asked: &Partial) -> Vec<String> {
     if let Some(release) = release {
         let name = &release.version;
         if let Some(kafka) = asked.kafka.as_ref().filter(|kafka| !release.runs(kafka)) {
-            causes.push(format!("Strimzi {name} runs Kafka {}, not {kafka}", release.kafka_list()));
+            causes.push(format!("Strimzi {name} supports Kafka {}, not {kafka}", release.kafka_list()));
         }
         if let Some(k8s) = asked.kubernetes.as_ref().filter(|k| !release.kubernetes.contains(k.minor())) {
             causes.push(format!("Strimzi {name} supports Kubernetes {}, not {k8s}", release.kubernetes));
@@ -151,13 +151,16 @@ fn no_zookeeper(kafka: &Version, with: &[&Release]) -> String {
     let last = last.map_or_else(String::new, ToString::to_string);
     // Kafka 4.0 took it out (KIP-500).
     if kafka.major >= 4 {
-        format!("Kafka {} has no ZooKeeper any more; the last with it is {last}", kafka.major)
+        format!("Kafka {} no longer supports ZooKeeper; the last version that does is {last}", kafka.major)
     } else {
-        format!("no Strimzi with a ZooKeeper mode runs Kafka {kafka}; the newest that one runs is {last}")
+        format!(
+            "no Strimzi release with a ZooKeeper mode supports Kafka {kafka}; the newest supported \
+             version is {last}"
+        )
     }
 }
 
-/// What the releases that fulfil a wish support in place of this Kubernetes.
+/// What the releases that fulfil a wish support instead of this Kubernetes.
 fn out_of_range(wish: &Partial, k8s: &KubernetesVersion) -> String {
     let with = having(wish);
     let what = match (&wish.kafka, wish.mode) {
@@ -172,10 +175,10 @@ fn out_of_range(wish: &Partial, k8s: &KubernetesVersion) -> String {
     };
     let oldest = with.iter().map(|r| r.kubernetes.min).min().unwrap_or(k8s.minor());
     let newest = with.iter().map(|r| r.kubernetes.max).max().unwrap_or(k8s.minor());
-    format!("{what} comes with {strimzi} Kubernetes {}, not {k8s}", span(&oldest, &newest))
+    format!("{what} needs {strimzi} Kubernetes {}, not {k8s}", span(&oldest, &newest))
 }
 
-/// The sets nearest to what was asked for: as few wishes as possible are let go of, and what takes their
+/// The sets nearest to what was requested: as few wishes as possible are let go of, and what takes their
 /// place is as near to them as there is.
 fn offers(asked: &Partial) -> Vec<Partial> {
     // A set bit lets go of a wish.

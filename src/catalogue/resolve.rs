@@ -1,4 +1,4 @@
-//! From what a person asked for to one consistent set of versions.
+//! Resolves the requested versions to one consistent set.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::{Minikube, Mode, Release, ids, releases};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
 
-/// What was asked for; everything may be left open.
+/// What was requested; everything may be left open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Partial {
     /// `--release`.
@@ -69,7 +69,7 @@ impl Partial {
     }
 }
 
-/// Pick the newest release that fits what was asked for, its default Kafka unless another was
+/// Pick the newest release that fits what was requested, its default Kafka unless another was
 /// asked for, and a Kubernetes that both it and the installed minikube can do.
 ///
 /// # Errors
@@ -138,7 +138,7 @@ fn kubernetes(release: &Release, asked: &Partial) -> Option<(Option<Version>, Ve
         let mut warnings = Vec::new();
         if wanted.minor() > minikube.newest.minor() {
             warnings.push(format!(
-                "minikube {version} knows Kubernetes up to {}; {wanted} may not work with it",
+                "minikube {version} supports Kubernetes up to {}; {wanted} may not work with it",
                 minikube.newest
             ));
         }
@@ -162,7 +162,7 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
     let version = asked.minikube.as_ref().unwrap_or(&unknown);
     let can = match Minikube::installed(version) {
         Some(minikube) => format!("Kubernetes {} to {}", minikube.oldest, minikube.newest),
-        None => "nothing this catalogue knows: it is too old".to_owned(),
+        None => "no version in this catalogue: it is too old".to_owned(),
     };
     let wants = match &asked.kubernetes {
         Some(wanted) => format!("Kubernetes {wanted}"),
@@ -174,8 +174,8 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
     });
     let fitting: Vec<_> = super::catalogue().minikube.iter().filter(|m| m.can_run(range)).collect();
     let mut failure =
-        Failure::new(ids::MINIKUBE, Kind::Prerequisite, format!("minikube {version} cannot make {wants}"))
-            .because(format!("minikube {version} can make {can}"));
+        Failure::new(ids::MINIKUBE, Kind::Prerequisite, format!("minikube {version} cannot create {wants}"))
+            .because(format!("minikube {version} can create {can}"));
     let by_flag = asked.kubernetes.is_none() && Minikube::installed(version).is_some();
     if let (Some(oldest), Some(newest)) = (fitting.first(), fitting.last()) {
         failure = failure.hint(format!("use minikube {}", span(&oldest.version, &newest.version)));
@@ -189,7 +189,7 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
         ));
     }
     match by_flag {
-        true => failure.hint("or --allow-unsupported, with the nearest Kubernetes that it can make"),
+        true => failure.hint("or --allow-unsupported, with the nearest Kubernetes that it can create"),
         false => failure,
     }
 }

@@ -47,7 +47,7 @@ fn any_part_fixes_the_rest() {
 #[test]
 fn what_is_unsupported_is_taken_where_that_is_asked_for() {
     let any = |asked: Partial| Partial { unsupported: true, ..asked };
-    // The nearest that minikube can make; what is asked for; nothing else where something fits.
+    // The nearest that minikube can make; what is requested; nothing else where something fits.
     assert_eq!(chosen(&any(ask("0.30.0", "", "", "1.39.0"))), "0.30.0 3.2.0 1.28.3");
     assert_eq!(chosen(&any(ask("0.30.0", "", "1.34.4", "1.39.0"))), "0.30.0 3.2.0 1.34.4");
     assert_eq!(chosen(&any(ask("1.2.0", "", "1.37", "1.39.0"))), "1.2.0 4.3.1 1.37.0");

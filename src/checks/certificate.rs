@@ -1,4 +1,4 @@
-//! When certificates run out.
+//! When certificates expire.
 
 use jiff::Timestamp;
 use x509_cert::Certificate;

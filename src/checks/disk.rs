@@ -1,4 +1,4 @@
-//! Folders that have to be writable, and room in them.
+//! Directories that must be writable, and their free space.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,9 @@ use crate::failure::{Failure, Id, Kind};
 pub(crate) use crate::errors::DISK_FULL as FULL;
 /// The cache cannot be written.
 pub(crate) use crate::errors::DOWNLOAD_CACHE as CACHE;
-/// A folder of this machine is in minikube's way.
+/// A directory of this machine is in minikube's way.
 pub(crate) use crate::errors::HOST;
-/// A folder of kstrim's cannot be written.
+/// A directory of kstrim's cannot be written.
 pub(crate) use crate::errors::STATE_UNWRITABLE as UNWRITABLE;
 
 /// Room that kstrim's own files need, MiB: a journal, logs, install manifests of a megabyte each.
@@ -23,12 +23,12 @@ const NODE_MB: u64 = 2048;
 /// Room below which it is a squeeze, MiB: with Strimzi's and Kafka's images a node takes about 5 GB.
 const SNUG_MB: u64 = 8192;
 
-/// What is seen of a folder.
+/// What is seen of a directory.
 struct Folder {
     path: PathBuf,
-    /// It, or the nearest folder above it, may be written.
+    /// It, or the nearest directory above it, may be written.
     writable: bool,
-    /// What is in the way is no folder.
+    /// What is in the way is no directory.
     blocked: bool,
     /// Free for this user, MiB.
     free_mb: Option<u64>,
@@ -47,17 +47,17 @@ impl Folder {
     }
 }
 
-/// kstrim's state folder.
+/// kstrim's state directory.
 pub async fn state(ground: &Ground) -> Verdict {
     judge(&Folder::at(&ground.state_dir), UNWRITABLE, crate::paths::STATE_DIR, OWN_MB, OWN_MB)
 }
 
-/// kstrim's cache folder.
+/// kstrim's cache directory.
 pub async fn cache(ground: &Ground) -> Verdict {
     judge(&Folder::at(&ground.cache_dir), CACHE, crate::paths::CACHE_DIR, OWN_MB, OWN_MB)
 }
 
-/// minikube's folder: its downloads, and with most drivers the node's disk. With the docker driver that
+/// minikube's directory: its downloads, and with most drivers the node's disk. With the docker driver that
 /// is Docker's, usually on the same disk.
 pub async fn minikube(ground: &Ground) -> Verdict {
     let (least, snug) = if ground.profile().await.is_some() { (OWN_MB, OWN_MB) } else { (NODE_MB, SNUG_MB) };
@@ -67,27 +67,33 @@ pub async fn minikube(ground: &Ground) -> Verdict {
 fn judge(folder: &Folder, id: Id, variable: &str, least: u64, snug: u64) -> Verdict {
     let shown = folder.path.display();
     if folder.blocked || !folder.writable {
-        let why = if folder.blocked { "something in its path is no folder" } else { "it may not be written" };
+        let why = if folder.blocked {
+            "something in its path is not a directory"
+        } else {
+            "it is not \
+             writable"
+        };
         return Verdict::Fail(Box::new(
-            Failure::new(id, Kind::Prerequisite, format!("the folder {shown} cannot be used"))
+            Failure::new(id, Kind::Prerequisite, format!("the directory {shown} cannot be used"))
                 .because(why)
-                .hint("give it to your user, or free its path")
-                .hint(format!("or use another: {variable}=/path/to/folder")),
+                .hint("make your user its owner, or correct its path")
+                .hint(format!("or use another one: {variable}=/path/to/directory")),
         ));
     }
     let Some(free) = folder.free_mb else { return Verdict::Ok(format!("{shown}")) };
     let gib = super::machine::gib(free);
     let failure = || {
         Box::new(
-            Failure::new(FULL, Kind::Prerequisite, format!("only {gib} are free at {shown}"))
-                .hint("free some; `docker system prune` removes what Docker no longer uses"),
+            Failure::new(FULL, Kind::Prerequisite, format!("only {gib} are free in {shown}"))
+                .hint("free disk space; `docker system prune` removes what Docker no longer uses"),
         )
     };
     match free {
         _ if free < least => Verdict::Fail(failure()),
-        _ if free < snug => {
-            Verdict::Warn(Box::new(failure().because("node, Strimzi and Kafka take about 5 GB when fresh")))
-        }
+        _ if free < snug => Verdict::Warn(Box::new(failure().because(
+            "a new cluster with Strimzi and Kafka takes about 5 \
+             GB",
+        ))),
         _ => Verdict::Ok(format!("{shown}, {gib} free")),
     }
 }

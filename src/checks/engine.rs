@@ -1,4 +1,4 @@
-//! What minikube would run on: the driver, and the container engine under it.
+//! The minikube driver, and its container engine.
 
 use super::machine::{asked, gib, judge_cpus, judge_memory};
 use super::{Ground, Verdict};
@@ -61,13 +61,13 @@ impl Found {
     }
 }
 
-/// Look what minikube would take: what is asked for, what the profile has, the user's own default, else
+/// Look what minikube would take: what is requested, what the profile has, the user's own default, else
 /// the first engine that answers.
 pub(super) async fn find(ground: &Ground) -> Found {
     let chosen = match (&ground.settings.driver, ground.profile().await) {
-        (Some(driver), _) => Some((driver.clone(), "asked for")),
+        (Some(driver), _) => Some((driver.clone(), "requested")),
         (None, Some(profile)) if !profile.driver.is_empty() => Some((profile.driver, "the profile's")),
-        _ => ground.configured("driver").await.map(|d| (d.to_owned(), "your default of minikube")),
+        _ => ground.configured("driver").await.map(|d| (d.to_owned(), "your minikube default")),
     };
     if let Some((driver, by)) = chosen {
         let answer = if ENGINES.contains(&driver.as_str()) { Some(ask(ground, &driver).await) } else { None };
@@ -105,16 +105,19 @@ pub async fn driver(ground: &Ground) -> Verdict {
     match &found.driver {
         // In the words of a failed `up`.
         Some(driver) if !DRIVERS.contains(&driver.as_str()) => {
-            let message = format!("{driver}, {}; it knows {}", found.by, DRIVERS.join(", "));
+            let message = format!("{driver}, {}; it supports {}", found.by, DRIVERS.join(", "));
             let error = Error { name: "DRV_UNSUPPORTED_OS", message: &message };
             Verdict::Fail(Box::new(explain(&[error], Exit::Code(1), "", ground.profile_name())))
         }
         Some(driver) => Verdict::Ok(format!("{driver}, {}", found.by)),
         None => Verdict::Fail(Box::new(
-            Failure::new(MISSING, Kind::Prerequisite, "there is nothing that minikube could run on")
-                .because("neither docker nor podman is on PATH, nor the program of a hypervisor")
+            Failure::new(MISSING, Kind::Prerequisite, "there is nothing that minikube can run on")
+                .because("neither docker, podman nor a hypervisor was found on PATH")
                 .hint("install Docker: https://docs.docker.com/engine/install/")
-                .hint("or name another driver: --driver NAME (https://minikube.sigs.k8s.io/docs/drivers/)"),
+                .hint(
+                    "or choose another driver: --driver NAME \
+                     (https://minikube.sigs.k8s.io/docs/drivers/)",
+                ),
         )),
     }
 }
@@ -122,9 +125,9 @@ pub async fn driver(ground: &Ground) -> Verdict {
 /// The engine answers, and you may use it.
 pub async fn answers(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
-    let Some(driver) = &found.driver else { return Verdict::Skip("there is none".into()) };
+    let Some(driver) = &found.driver else { return Verdict::Skip("no container engine is used".into()) };
     match &found.answer {
-        None => Verdict::Skip(format!("kstrim cannot ask the driver {driver}, minikube will")),
+        None => Verdict::Skip(format!("kstrim cannot check the driver {driver}; minikube will")),
         Some(answer) => judge(driver, answer, ground.profile_name()),
     }
 }
@@ -139,7 +142,7 @@ fn judge(driver: &str, answer: &Answer, profile: &str) -> Verdict {
         }
         Answer::Down(words) => (format!("PROVIDER_{upper}_NOT_RUNNING"), words.as_str()),
         Answer::Denied(words) => ("PROVIDER_DOCKER_NEWGRP".to_owned(), words.as_str()),
-        Answer::Slow => ("PROVIDER_DOCKER_DEADLINE_EXCEEDED".to_owned(), "no answer in 5 s"),
+        Answer::Slow => ("PROVIDER_DOCKER_DEADLINE_EXCEEDED".to_owned(), "no response within 5 s"),
         Answer::Broken(words) if words.is_empty() => (format!("PROVIDER_{upper}_NOT_FOUND"), ""),
         Answer::Broken(words) => (format!("PROVIDER_{upper}_ERROR"), words.as_str()),
     };
@@ -147,20 +150,20 @@ fn judge(driver: &str, answer: &Answer, profile: &str) -> Verdict {
     let mut failure = explain(&[error], Exit::Code(1), "", profile);
     failure.causes.clear();
     if !words.is_empty() {
-        failure = failure.because(format!("{driver} says: {words}"));
+        failure = failure.because(format!("{driver} reports: {words}"));
     }
     Verdict::Fail(Box::new(failure))
 }
 
-/// The engine has enough memory and processors. A virtual machine under it (Docker Desktop) often has
+/// The engine has enough memory and CPUs. A virtual machine under it (Docker Desktop) often has
 /// less than the machine.
 pub async fn size(ground: &Ground) -> Verdict {
     let Some(Answer::Up(info)) = &ground.engine().await.answer else {
-        return Verdict::Skip("no container engine answers".into());
+        return Verdict::Skip("no container engine responds".into());
     };
     let sizes = format!("{}, {} processors", gib(info.memory_mb), info.cpus);
     if info.memory_mb == 0 || info.cpus == 0 {
-        return Verdict::Skip("it does not say".into());
+        return Verdict::Skip("it does not report this".into());
     }
     if ground.profile().await.is_some() {
         return Verdict::Ok(sizes);
@@ -191,20 +194,20 @@ fn judge_root(root: bool, driver: &str, forced: bool, there: bool) -> Verdict {
     };
     match (root, driver == "none", forced) {
         (true, true, _) | (_, _, true) | (false, false, _) => {
-            Verdict::Ok(if root { "root, which minikube is told to accept" } else { "not root" }.into())
+            Verdict::Ok(if root { "root, allowed by --force" } else { "not root" }.into())
         }
         (false, true, false) => {
             Verdict::Fail(failure("the minikube driver none needs root", "choose the docker driver"))
         }
         // Whoever made the profile had a way; only the next start needs it again.
-        (true, false, false) if there => Verdict::Ok("root; `minikube start` will want --force".into()),
+        (true, false, false) if there => Verdict::Ok("root; `minikube start` will require --force".into()),
         (true, false, false) => Verdict::Fail(
             Failure::hint(
                 *failure(
                     "minikube refuses to run as root",
-                    "run kstrim as an ordinary user that may use the container engine",
+                    "run kstrim as an ordinary user who has permission to use the container engine",
                 ),
-                "or agree to it: --minikube-arg=--force",
+                "or allow it: --minikube-arg=--force",
             )
             .into(),
         ),
@@ -226,10 +229,10 @@ mod tests {
         let info =
             Info { id: String::new(), version: "28.2.2".into(), memory_mb: 1, cpus: 1, rootless: true };
         assert_eq!(ids(Answer::Up(info)), "docker 28.2.2, rootless");
-        assert_eq!(ids(Answer::Down("away".into())), "KS-ENGINE-DOWN docker says: away");
-        assert_eq!(ids(Answer::Denied("no".into())), "KS-ENGINE-PERMISSION docker says: no");
-        assert_eq!(ids(Answer::Slow), "KS-ENGINE-SLOW docker says: no answer in 5 s");
-        assert_eq!(ids(Answer::Broken("?".into())), "KS-ENGINE-BROKEN docker says: ?");
+        assert_eq!(ids(Answer::Down("away".into())), "KS-ENGINE-DOWN docker reports: away");
+        assert_eq!(ids(Answer::Denied("no".into())), "KS-ENGINE-PERMISSION docker reports: no");
+        assert_eq!(ids(Answer::Slow), "KS-ENGINE-SLOW docker reports: no response within 5 s");
+        assert_eq!(ids(Answer::Broken("?".into())), "KS-ENGINE-BROKEN docker reports: ?");
         assert_eq!(ids(absent()), "KS-ENGINE-MISSING ");
         let Verdict::Fail(podman) = judge("podman", &Answer::Down("x".into()), "p") else { panic!() };
         assert!(podman.message.contains("Podman"), "{podman}");

@@ -1,4 +1,4 @@
-//! What checks look at. Whatever has to be asked is asked once, by whoever needs it first.
+//! The input of the checks. Everything is queried only once, when it is first needed.
 
 use std::cell::{Cell, OnceCell as Once};
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct Host {
     pub memory_mb: Option<u64>,
     /// Memory that is free or can be freed, MiB.
     pub free_mb: Option<u64>,
-    /// Processors.
+    /// CPUs.
     pub cpus: Option<u64>,
     /// Whether root runs kstrim.
     pub root: bool,
@@ -63,7 +63,7 @@ impl Host {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// minikube's folder: `$MINIKUBE_HOME`, which may or may not end in `.minikube`, else `~/.minikube`
+    /// minikube's directory: `$MINIKUBE_HOME`, which may or may not end in `.minikube`, else `~/.minikube`
     /// (`pkg/minikube/localpath` of minikube).
     pub fn minikube_home(&self) -> PathBuf {
         match self.variable("MINIKUBE_HOME").map(PathBuf::from) {
@@ -76,7 +76,7 @@ impl Host {
 
 /// What checks look at.
 pub struct Ground {
-    /// What was asked for.
+    /// What was requested.
     pub settings: Settings,
     /// The release and what belongs to it as `up` would choose them, before minikube was asked.
     choice: Result<Choice>,
@@ -90,7 +90,7 @@ pub struct Ground {
     pub journal: Result<ProfileState>,
     /// kstrim's state folder.
     pub state_dir: PathBuf,
-    /// kstrim's cache folder.
+    /// kstrim's cache directory.
     pub cache_dir: PathBuf,
     /// This machine.
     pub host: Host,

@@ -1,4 +1,4 @@
-//! This machine: is there enough of it?
+//! Whether this machine has enough memory and CPUs.
 
 use super::{Ground, Verdict};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
@@ -18,7 +18,7 @@ const LEAST_MB: u64 = 1800;
 /// Memory below which a Kafka on Kubernetes is a squeeze, MiB: a node's own 1.3 GiB, the operator's 384
 /// MiB, a broker and its entity operator.
 const SNUG_MB: u64 = 3072;
-/// Processors Kubernetes needs (kubeadm's own preflight).
+/// CPUs Kubernetes needs (kubeadm's own preflight).
 const LEAST_CPUS: u64 = 2;
 
 /// A line of `/proc/meminfo` in MiB.
@@ -32,7 +32,7 @@ pub fn gib(mb: u64) -> String {
     if mb < 1024 { format!("{mb} MiB") } else { format!("{:.1} GiB", mb as f64 / 1024.0) }
 }
 
-/// What `up` asks minikube for: memory in MiB (`None`: all there is) and processors.
+/// What `up` asks minikube for: memory in MiB (`None`: all there is) and CPUs.
 pub(super) async fn asked(ground: &Ground) -> (Option<u64>, Option<u64>) {
     let own = |key: &'static str| async move { ground.configured(key).await.map(str::to_owned) };
     let passed = |key: &str| arguments::flag_value(&ground.settings.minikube_args, key);
@@ -50,11 +50,11 @@ pub(super) async fn asked(ground: &Ground) -> (Option<u64>, Option<u64>) {
 /// Memory of this machine.
 pub async fn memory(ground: &Ground) -> Verdict {
     let Some(there) = ground.host.memory_mb else {
-        return Verdict::Skip("this system does not say how much there is".into());
+        return Verdict::Skip("this system does not report its memory".into());
     };
     if let Some(profile) = ground.profile().await {
         return Verdict::Ok(format!(
-            "{}, of which the profile may use {}",
+            "{}, of which the profile can use {}",
             gib(there),
             gib(profile.memory_mb)
         ));
@@ -65,10 +65,15 @@ pub async fn memory(ground: &Ground) -> Verdict {
         && each * u64::from(nodes) > there
     {
         let all = gib(each * u64::from(nodes));
-        let message =
-            format!("{nodes} nodes of {} need {all} of memory, this machine has {}", gib(each), gib(there));
+        let message = format!(
+            "{nodes} nodes with {} each need {all} of memory, but this machine has {}",
+            gib(each),
+            gib(there)
+        );
         let failure = Failure::new(TOO_MUCH, Kind::Usage, message);
-        return Verdict::Warn(Box::new(failure.hint("ask for fewer nodes, or for less each: --memory 3g")));
+        return Verdict::Warn(Box::new(
+            failure.hint("use fewer nodes, or less memory for each: --memory 3g"),
+        ));
     }
     // An engine may run elsewhere, or have less: `engine.size` looks at that.
     let (verdict, container) =
@@ -76,9 +81,9 @@ pub async fn memory(ground: &Ground) -> Verdict {
     match (verdict, ground.host.free_mb, asked) {
         (Verdict::Fail(failure), ..) if container => Verdict::Warn(failure),
         (Verdict::Ok(found), Some(free), Some(asked)) if free < asked => Verdict::Warn(Box::new(
-            Failure::new(TOO_LITTLE, Kind::Prerequisite, format!("only {} of memory are free", gib(free)))
+            Failure::new(TOO_LITTLE, Kind::Prerequisite, format!("only {} of memory is free", gib(free)))
                 .because(found)
-                .hint("end something large, or ask for less: --memory 3g"),
+                .hint("stop a program that uses much memory, or request less: --memory 3g"),
         )),
         (verdict, ..) => verdict,
     }
@@ -99,16 +104,16 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
             Failure::new(
                 TOO_MUCH,
                 Kind::Usage,
-                format!("{} of memory are asked for, {whose} has {}", gib(asked), gib(there)),
+                format!("{} of memory is requested, but {whose} has {}", gib(asked), gib(there)),
             )
-            .hint(format!("ask for less: --memory {}", (there * 3 / 4).max(LEAST_MB))),
+            .hint(format!("request less: --memory {}", (there * 3 / 4).max(LEAST_MB))),
         ));
     }
     if asked < LEAST_MB {
         return Verdict::Fail(Box::new(
-            Failure::new(TOO_LITTLE, Kind::Usage, format!("only {} of memory are asked for", gib(asked)))
+            Failure::new(TOO_LITTLE, Kind::Usage, format!("only {} of memory is requested", gib(asked)))
                 .because(format!("Kubernetes alone needs {LEAST_MB} MiB"))
-                .hint("ask for more: --memory 4g"),
+                .hint("request more: --memory 4g"),
         ));
     }
     if asked < SNUG_MB {
@@ -116,21 +121,21 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
             Failure::new(
                 TOO_LITTLE,
                 Kind::Prerequisite,
-                format!("{} of memory are little for Kafka on Kubernetes", gib(asked)),
+                format!("{} of memory may not be enough for Kafka on Kubernetes", gib(asked)),
             )
-            .hint("ask for more: --memory 4g; or use --preset ephemeral, which needs less"),
+            .hint("request more: --memory 4g; or use --preset ephemeral, which needs less"),
         ));
     }
     Verdict::Ok(format!("{}, {} for the cluster", gib(there), gib(asked)))
 }
 
-/// Processors of this machine.
+/// CPUs of this machine.
 pub async fn cpus(ground: &Ground) -> Verdict {
     let Some(there) = ground.host.cpus else {
-        return Verdict::Skip("this system does not say how many there are".into());
+        return Verdict::Skip("this system does not report its number of CPUs".into());
     };
     if let Some(profile) = ground.profile().await {
-        return Verdict::Ok(format!("{there}, of which the profile may use {}", profile.cpus));
+        return Verdict::Ok(format!("{there}, of which the profile can use {}", profile.cpus));
     }
     let verdict = judge_cpus(there, asked(ground).await.1, "this machine");
     match verdict {
@@ -146,16 +151,16 @@ pub(super) fn judge_cpus(there: u64, asked: Option<u64>, whose: &str) -> Verdict
         Verdict::Fail(Box::new(Failure::new(CPUS, kind, message).hint(hint)))
     };
     if there < LEAST_CPUS {
-        let message = format!("{whose} has {there} processor, Kubernetes needs {LEAST_CPUS}");
+        let message = format!("{whose} has {there} CPU, but Kubernetes needs {LEAST_CPUS}");
         return fail(Kind::Prerequisite, message, "use a larger machine, or give the container engine more");
     }
     if asked > there {
-        let message = format!("{asked} processors are asked for, {whose} has {there}");
-        return fail(Kind::Usage, message, "ask for fewer: --cpus 2");
+        let message = format!("{asked} CPUs are requested, but {whose} has {there}");
+        return fail(Kind::Usage, message, "request fewer: --cpus 2");
     }
     if asked < LEAST_CPUS {
-        let message = format!("{asked} processor is asked for, Kubernetes needs {LEAST_CPUS}");
-        return fail(Kind::Usage, message, "ask for more: --cpus 2");
+        let message = format!("{asked} CPU is requested, but Kubernetes needs {LEAST_CPUS}");
+        return fail(Kind::Usage, message, "request more: --cpus 2");
     }
     Verdict::Ok(format!("{there}, {asked} for the cluster"))
 }

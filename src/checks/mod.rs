@@ -23,25 +23,25 @@ pub use ground::{Ground, Host};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Result};
 
-/// What a check is about, from the ground up.
+/// What a check is about, from the machine up to Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
-    /// This machine: memory, processors.
+    /// This machine: memory, CPUs.
     Machine,
     /// The container engine or hypervisor under minikube.
     Engine,
     /// `minikube` and `kubectl`.
     Tools,
-    /// Whether Strimzi, Kafka, Kubernetes and minikube go together.
+    /// Whether Strimzi, Kafka, Kubernetes and minikube work together.
     Versions,
-    /// What `up` would fetch, and the way there.
+    /// What `up` would download, and the connection.
     Network,
-    /// Folders and free space.
+    /// Directories and free space.
     Disk,
     /// Ports on this machine.
     Ports,
-    /// Names that may be taken.
+    /// Names that may be in use.
     Names,
     /// The minikube profile.
     Profile,
@@ -73,12 +73,12 @@ impl Group {
     }
 }
 
-/// What a check says.
+/// The verdict of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// All is well; what was found.
     Ok(String),
-    /// It may do harm later.
+    /// It may cause problems later.
     Warn(Box<Failure>),
     /// `up` cannot work like this.
     Fail(Box<Failure>),
@@ -113,7 +113,7 @@ pub struct Check {
     pub id: &'static str,
     /// Its group.
     pub group: Group,
-    /// What it looks at, for people.
+    /// What it checks, for people.
     pub title: &'static str,
     /// Whether `up` runs it.
     pub in_up: InUp,
@@ -137,32 +137,32 @@ macro_rules! check {
 /// Every check that needs no running cluster, in the order they are shown.
 pub const TABLE: &[Check] = &[
     check!(Machine, "machine.memory", "memory of this machine", No, machine::memory),
-    check!(Machine, "machine.cpus", "processors of this machine", No, machine::cpus),
-    check!(Engine, "engine.driver", "what minikube would run on", No, engine::driver),
+    check!(Machine, "machine.cpus", "CPUs of this machine", No, machine::cpus),
+    check!(Engine, "engine.driver", "the minikube driver", No, engine::driver),
     check!(Engine, "engine.answers", "the container engine", No, engine::answers),
-    check!(Engine, "engine.size", "memory and processors of the engine", No, engine::size),
+    check!(Engine, "engine.size", "memory and CPUs of the engine", No, engine::size),
     check!(Engine, "engine.root", "root", No, engine::root),
     check!(Tools, "tools.minikube", "minikube", Refuses, tools::minikube),
     check!(Tools, "tools.kubectl", "kubectl", Refuses, tools::kubectl),
-    check!(Tools, "tools.skew", "kubectl beside Kubernetes", No, tools::skew),
-    check!(Versions, "versions.set", "versions that go together", Refuses, versions::set),
+    check!(Tools, "tools.skew", "kubectl and Kubernetes versions", No, tools::skew),
+    check!(Versions, "versions.set", "version compatibility", Refuses, versions::set),
     check!(Network, "network.proxy", "proxy variables", Warns, proxy::proxy),
     check!(Network, "network.subnet", "a subnet for minikube", No, network::subnet),
-    check!(Network, "network.mirror", "the mirror of downloads", Refuses, network::mirror),
+    check!(Network, "network.mirror", "the download mirror", Refuses, network::mirror),
     check!(Network, "network.manifest", "Strimzi's install manifest", No, network::manifest),
     check!(Network, "network.registry", "the image registry", No, network::registry),
     check!(Network, "network.minikube", "minikube's downloads", No, network::minikube),
-    check!(Disk, "disk.state", "kstrim's state folder", Refuses, disk::state),
-    check!(Disk, "disk.cache", "kstrim's cache folder", No, disk::cache),
-    check!(Disk, "disk.minikube", "minikube's folder", No, disk::minikube),
+    check!(Disk, "disk.state", "kstrim's state directory", Refuses, disk::state),
+    check!(Disk, "disk.cache", "kstrim's cache directory", No, disk::cache),
+    check!(Disk, "disk.minikube", "minikube's directory", No, disk::minikube),
     check!(Ports, "ports.local", "ports of this machine", No, ports::local),
     check!(Names, "names.container", "the node's name", No, names::container),
     check!(Profile, "profile.journal", "kstrim's journal of the profile", No, profile::journal),
     check!(Profile, "profile.state", "the minikube profile", No, profile::state),
     check!(Profile, "profile.operator", "Strimzi in the profile", Refuses, profile::operator),
-    check!(Profile, "profile.owner", "who made the profile", Refuses, profile::owner),
+    check!(Profile, "profile.owner", "the owner of the profile", Refuses, profile::owner),
     check!(Profile, "profile.settings", "settings of the profile", Refuses, profile::settings),
-    check!(Profile, "profile.kubernetes", "Kubernetes of the profile", Refuses, profile::kubernetes),
+    check!(Profile, "profile.kubernetes", "Kubernetes version of the profile", Refuses, profile::kubernetes),
     check!(Profile, "profile.certificates", "minikube's certificates", No, profile::certificates),
 ];
 

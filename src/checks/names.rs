@@ -1,4 +1,4 @@
-//! Names that somebody may have taken. What their letters may be, the command line has judged already.
+//! Names that may already be in use. The command line has already validated their characters.
 
 use super::{Ground, Verdict};
 use crate::failure::{Failure, Kind};
@@ -16,27 +16,28 @@ pub async fn container(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
     let (Some(driver), Some(Answer::Up(_)), Some(runner)) = (&found.driver, &found.answer, &ground.runner)
     else {
-        return Verdict::Skip("no container engine answers".into());
+        return Verdict::Skip("no container engine responds".into());
     };
     let Some(engine) = Engine::find(driver, runner.clone()) else {
-        return Verdict::Skip(format!("{driver} is gone"));
+        return Verdict::Skip(format!("{driver} does not respond"));
     };
     let name = ground.profile_name();
     match engine.has_container(name).await {
-        Some(false) => Verdict::Ok(format!("no container is called {name}")),
-        None => Verdict::Skip(format!("{driver} does not list its containers")),
+        Some(false) => Verdict::Ok(format!("no container is named {name}")),
+        None => Verdict::Skip(format!("{driver} cannot list its containers")),
         Some(true) => Verdict::Fail(Box::new(
             Failure::new(
                 TAKEN,
                 Kind::Foreign,
-                format!("a container is called {name}, and there is no minikube profile {name}"),
+                format!("a container is named {name}, but there is no minikube profile {name}"),
             )
             .because(
-                "a `minikube delete` while the engine was down leaves one behind; or it is somebody else's",
+                "`minikube delete` leaves one behind if the engine is not running; or it belongs to \
+                 somebody else",
             )
-            .hint(format!("look at it: {driver} ps -a --filter name={name}"))
-            .hint(format!("remove it if it may go: {driver} rm -f {name}"))
-            .hint("or take another name: --profile another-name"),
+            .hint(format!("show it: {driver} ps -a --filter name={name}"))
+            .hint(format!("if it is not needed, remove it: {driver} rm -f {name}"))
+            .hint("or use another name: --profile another-name"),
         )),
     }
 }

@@ -38,7 +38,7 @@ pub async fn subnet(ground: &Ground) -> Verdict {
         return Verdict::Skip("the profile has one".into());
     }
     if !ground.engine().await.is_container() {
-        return Verdict::Skip("the driver makes no network of containers".into());
+        return Verdict::Skip("the driver uses no container network".into());
     }
     match &ground.host.routes {
         None => Verdict::Skip("this system does not list its routes".into()),
@@ -58,10 +58,10 @@ fn judge_subnets(routes: &str) -> Verdict {
     match free {
         Some(at) => Verdict::Ok(format!("{at}/24 is free")),
         None => Verdict::Fail(Box::new(
-            Failure::new(SUBNET, Kind::Prerequisite, "no free subnet is left for minikube's network")
-                .because("192.168.49.0/24 and all 19 others that minikube tries are routed already")
+            Failure::new(SUBNET, Kind::Prerequisite, "no subnet is free for minikube's network")
+                .because("192.168.49.0/24 and the 19 others that minikube tries are already routed")
                 .hint("remove unused networks: docker network prune")
-                .hint("or disconnect a VPN that covers the private ranges"),
+                .hint("or disconnect a VPN that uses the private address ranges"),
         )),
     }
 }
@@ -78,7 +78,7 @@ fn route(line: &str) -> Option<(Ipv4Addr, u32)> {
 /// Where downloads come from.
 pub async fn mirror(ground: &Ground) -> Verdict {
     match ground.settings.mirror.as_deref().filter(|mirror| !mirror.is_empty()) {
-        None => Verdict::Skip("there is none".into()),
+        None => Verdict::Skip("none is set".into()),
         Some(mirror) => Verdict::of(background::store(&ground.settings).map(|_| mirror.to_owned())),
     }
 }
@@ -94,14 +94,14 @@ pub async fn manifest(ground: &Ground) -> Verdict {
                 Failure::new(
                     crate::manifest::ids::UNREADABLE,
                     Kind::Prerequisite,
-                    format!("there is no install manifest {given}"),
+                    format!("the install manifest {given} does not exist"),
                 )
-                .hint("give a YAML file, a folder of *.yaml files, or an http(s) URL: --manifests"),
+                .hint("specify a YAML file, a directory of *.yaml files, or an http(s) URL: --manifests"),
             ));
         }
         None => {
             let Ok(choice) = ground.choice().await else {
-                return Verdict::Skip("the versions are not settled".into());
+                return Verdict::Skip("the versions are not determined".into());
             };
             let store = Store {
                 folder: ground.cache_dir.clone(),
@@ -121,12 +121,12 @@ pub async fn manifest(ground: &Ground) -> Verdict {
         }
     };
     if !ground.online {
-        return Verdict::Skip("the network is not to be asked".into());
+        return Verdict::Skip("the network is not used".into());
     }
     match reach(&url).await {
         Ok(()) => Verdict::Ok(format!("{} answers", host_of(&url))),
         Err(failure) => Verdict::Fail(Box::new(
-            failure.hint("or get the manifest elsewhere: --manifests FILE, --mirror URL or DIR"),
+            failure.hint("or use another source for the manifest: --manifests FILE, --mirror URL or DIR"),
         )),
     }
 }
@@ -135,13 +135,13 @@ pub async fn manifest(ground: &Ground) -> Verdict {
 /// no more than a warning.
 pub async fn registry(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
-        return Verdict::Skip("the profile may have the images; its pods tell".into());
+        return Verdict::Skip("the profile may have the images; its pods will show".into());
     }
     if !ground.settings.image_archives.is_empty() {
-        return Verdict::Ok("images come from archives".into());
+        return Verdict::Ok("the images come from archives".into());
     }
     let Ok(choice) = ground.choice().await else {
-        return Verdict::Skip("the versions are not settled".into());
+        return Verdict::Skip("the versions are not determined".into());
     };
     let host = choice.operator_image.split('/').next().unwrap_or_default();
     warn(ground, &format!("https://{host}/v2/"), REGISTRY, "or load the images: --image-archive FILE").await
@@ -150,7 +150,7 @@ pub async fn registry(ground: &Ground) -> Verdict {
 /// Where minikube gets Kubernetes from, unless it has it.
 pub async fn minikube(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
-        return Verdict::Skip("the profile is there".into());
+        return Verdict::Skip("the profile exists".into());
     }
     let cache = ground.host.minikube_home().join("cache");
     let filled = ["preloaded-tarball", "linux", "images"]
@@ -165,7 +165,7 @@ pub async fn minikube(ground: &Ground) -> Verdict {
 
 async fn warn(ground: &Ground, url: &str, id: Id, hint: &str) -> Verdict {
     if !ground.online {
-        return Verdict::Skip("the network is not to be asked".into());
+        return Verdict::Skip("the network is not used".into());
     }
     match reach(url).await {
         Ok(()) => Verdict::Ok(format!("{} answers", host_of(url))),
@@ -196,9 +196,9 @@ async fn reach(url: &str) -> Result<(), Failure> {
         Err(_) => Err(Failure::new(
             NETWORK,
             Kind::Prerequisite,
-            format!("{} gives no answer in {} ms", host_of(url), LIMIT.as_millis()),
+            format!("{} does not respond within {} ms", host_of(url), LIMIT.as_millis()),
         )
-        .hint("check the network; behind a proxy set HTTPS_PROXY and NO_PROXY")),
+        .hint("check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY")),
     }
 }
 
@@ -209,22 +209,21 @@ fn worded(failure: &Failure, host: &str) -> Failure {
         ids::DNS => (
             DNS,
             format!("the name {host} cannot be resolved"),
-            "check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY",
+            "check the network and DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY",
         ),
         ids::TLS => (
             TLS,
             format!("the certificate of {host} is not trusted here"),
-            "if this network inspects TLS, put its certificate into the system's trust store, and into minikube's: ~/.minikube/certs, then --minikube-arg=--embed-certs",
+            "if your network inspects TLS traffic, add its certificate to the system's trust store and to \
+             minikube's: ~/.minikube/certs, then --minikube-arg=--embed-certs",
         ),
-        ids::REFUSED => (
-            PROXY,
-            format!("the way to {host} is refused"),
-            "a proxy may need a sign-in: look at HTTPS_PROXY",
-        ),
+        ids::REFUSED => {
+            (PROXY, format!("access to {host} is denied"), "a proxy may require a login: check HTTPS_PROXY")
+        }
         _ => (
             NETWORK,
             format!("{host} cannot be reached"),
-            "check the network; behind a proxy set HTTPS_PROXY and NO_PROXY",
+            "check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY",
         ),
     };
     let first = Failure::new(id, Kind::Prerequisite, message);

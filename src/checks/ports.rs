@@ -23,16 +23,21 @@ fn judge(bind: &dyn Fn(u16) -> io::Result<()>, needed: &[u16]) -> Verdict {
         Verdict::Fail(Box::new(Failure::new(TAKEN, Kind::Prerequisite, message).because(error).hint(hint)))
     };
     if let Err(error) = bind(0) {
-        let message = "no port of 127.0.0.1 can be had".to_owned();
-        return fail(message, error, "the smoke test reaches the brokers through one: is the loopback up?");
+        let message = "no port on 127.0.0.1 is available".to_owned();
+        return fail(
+            message,
+            error,
+            "the smoke test connects to the brokers through one: check the \
+             loopback interface",
+        );
     }
     for port in needed {
         if let Err(error) = bind(*port) {
-            let message = format!("the port {port}, which Kubernetes needs, cannot be had");
-            return fail(message, error, "end the program that has it, or choose the docker driver");
+            let message = format!("the port {port}, which Kubernetes needs, is not available");
+            return fail(message, error, "stop the program that uses it, or choose the docker driver");
         }
     }
-    Verdict::Ok("local ports can be had".into())
+    Verdict::Ok("local ports are available".into())
 }
 
 #[cfg(test)]

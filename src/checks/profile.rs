@@ -1,4 +1,4 @@
-//! The minikube profile: is it there, is it whole, is it ours, and can it take what was asked for?
+//! The minikube profile: does it exist, is it complete, is it kstrim's, and does it have the requested settings?
 
 use std::path::Path;
 
@@ -41,15 +41,15 @@ pub async fn journal(ground: &Ground) -> Verdict {
         if journal.schema > SCHEMA {
             return Err(Box::new(
                 Failure::new(NEWER, Kind::Prerequisite, "the journal was written by a newer kstrim")
-                    .because(format!("its schema is {}, this kstrim knows {SCHEMA}", journal.schema))
+                    .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", journal.schema))
                     .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
             ));
         }
-        Ok(if journal.run_id.is_empty() { "there is none yet" } else { "can be read" }.into())
+        Ok(if journal.run_id.is_empty() { "none exists yet" } else { "can be read" }.into())
     }))
 }
 
-/// What minikube says of it.
+/// Its state according to minikube.
 pub async fn state(ground: &Ground) -> Verdict {
     let (listed, state) = match (ground.listed().await, ground.state().await) {
         (Ok(listed), Ok(state)) => (listed, state),
@@ -63,7 +63,7 @@ pub async fn state(ground: &Ground) -> Verdict {
     match (verdict, &ground.minikube) {
         (Verdict::Fail(failure), Ok(minikube)) if failure.id == PARTIAL => {
             let lost = matches!(api_server::is_lost(minikube).await, Ok(true));
-            let cause = "nothing starts its API server: the file for that is gone from the node";
+            let cause = "nothing starts its API server: the file for it is missing in the node";
             Verdict::Fail(if lost { Box::new(failure.because(cause)) } else { failure })
         }
         (verdict, _) => verdict,
@@ -78,41 +78,43 @@ fn judge_state(
     target: &Target,
 ) -> Verdict {
     let up = refusals::up_of(target);
-    let told =
-        |id, kind, message: String| Failure::new(id, kind, message).hint(format!("go on from here: {up}"));
+    let told = |id, kind, message: String| Failure::new(id, kind, message).hint(format!("continue: {up}"));
     let warn = |id, message: String| Verdict::Warn(Box::new(told(id, Kind::Task, message)));
     let fail = |id, message: String| Verdict::Fail(Box::new(told(id, Kind::Task, message)));
     let half = |taken_up: bool| {
         let kind = if claimed || taken_up { Kind::Task } else { Kind::Foreign };
-        let message = format!("the profile {name} is half made: a start of it was cut off or refused");
+        let message = format!(
+            "the profile {name} is only partly created: an earlier start was interrupted \
+             or rejected"
+        );
         let failure = Failure::new(HALF_MADE, kind, message);
         if claimed {
             let remove = target.kstrim("doctor --fix");
-            let failure = failure.because("nothing ran in it").hint(format!("make it anew: {up}"));
+            let failure = failure.because("nothing ran in it").hint(format!("create it again: {up}"));
             return Verdict::Warn(Box::new(failure.hint(format!("or remove it: {remove}"))));
         }
-        let failure = failure.hint(format!("if it may go: {}", target.minikube("delete")));
+        let failure = failure.hint(format!("if it is not needed: {}", target.minikube("delete")));
         if taken_up { Verdict::Warn(Box::new(failure)) } else { Verdict::Fail(Box::new(failure)) }
     };
     match (listed, state) {
-        // A folder without a configuration is taken up by the next start, whoever left it.
+        // A directory without a configuration is taken up by the next start, whoever left it.
         (Listed::Broken, State::Absent | State::Gone | State::Stopped) => half(true),
         (Listed::Valid(profile), _) if !profile.addressed => half(false),
-        (_, State::Absent) => Verdict::Ok(format!("there is none called {name} yet: {up} makes it")),
+        (_, State::Absent) => Verdict::Ok(format!("{name} does not exist yet: {up} creates it")),
         (_, State::Running) if cut_off => {
-            warn(HALF_MADE, format!("an earlier start of the profile {name} was cut off before its end"))
+            warn(HALF_MADE, format!("an earlier start of the profile {name} was interrupted"))
         }
         (Listed::Valid(p), State::Running) => {
-            Verdict::Ok(format!("{name} runs: {}, {} MiB, {} processors", p.driver, p.memory_mb, p.cpus))
+            Verdict::Ok(format!("{name} is running: {}, {} MiB, {} CPUs", p.driver, p.memory_mb, p.cpus))
         }
-        (_, State::Running) => Verdict::Ok(format!("{name} runs")),
+        (_, State::Running) => Verdict::Ok(format!("{name} is running")),
         (_, State::Stopped) => warn(STOPPED, format!("the profile {name} is stopped")),
         (_, State::Paused) => warn(PAUSED, format!("the profile {name} is paused")),
         (_, State::Partial) => {
-            fail(PARTIAL, format!("the machine of profile {name} runs, its control plane does not"))
+            fail(PARTIAL, format!("the machine of profile {name} is running, but its control plane is not"))
         }
         (_, State::Gone) => {
-            let message = format!("the machine of profile {name} is gone: it was removed");
+            let message = format!("the machine of profile {name} was removed");
             let failure = Failure::new(GONE, Kind::Task, message);
             let hint = format!("delete the profile with its data and re-create it: {}", up.arg("--recreate"));
             Verdict::Fail(Box::new(match claimed {
@@ -120,17 +122,19 @@ fn judge_state(
                 false => failure.hint(format!("delete it yourself: {}", target.minikube("delete"))),
             }))
         }
-        (_, State::EngineDown(_)) => Verdict::Skip("the engine does not answer".into()),
+        (_, State::EngineDown(_)) => Verdict::Skip("the engine does not respond".into()),
     }
 }
 
-/// Whether kstrim made it, or may use it.
+/// Whether kstrim created it, or may use it.
 pub async fn owner(ground: &Ground) -> Verdict {
-    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     match ground.ours.get() {
-        None => Verdict::Skip("the profile cannot be asked".into()),
-        Some(true) => Verdict::Ok("kstrim made it".into()),
-        Some(false) if ground.settings.adopt => Verdict::Ok("not kstrim's, and accepted (--adopt)".into()),
+        None => Verdict::Skip("the profile cannot be checked".into()),
+        Some(true) => Verdict::Ok("created by kstrim".into()),
+        Some(false) if ground.settings.adopt => {
+            Verdict::Ok("not created by kstrim, but used (--adopt)".into())
+        }
         Some(false) if matches!(ground.owner().await, Some(Owner::Unproven(_))) => {
             Verdict::Fail(Box::new(refusals::unproven(
                 &ground.settings.target,
@@ -146,10 +150,10 @@ pub async fn owner(ground: &Ground) -> Verdict {
     }
 }
 
-/// Whether it has what is asked for.
+/// Whether it has what is requested.
 pub async fn settings(ground: &Ground) -> Verdict {
-    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
-    Verdict::of(unchanged(ground, &profile).map(|()| "nothing is asked for that it has not".into()))
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
+    Verdict::of(unchanged(ground, &profile).map(|()| "it has all requested settings".into()))
 }
 
 /// Name every setting that minikube would silently ignore or refuse on an existing profile.
@@ -159,27 +163,27 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
     if let Some(memory) = settings.memory.as_deref().and_then(memory_mb)
         && memory != profile.memory_mb
     {
-        changes.push(format!("memory: it has {} MiB, asked for {memory} MiB", profile.memory_mb));
+        changes.push(format!("memory: it has {} MiB, requested {memory} MiB", profile.memory_mb));
     }
     if let Some(cpus) = settings.cpus.as_deref().and_then(|c| c.parse::<u64>().ok())
         && cpus != profile.cpus
     {
-        changes.push(format!("CPUs: it has {}, asked for {cpus}", profile.cpus));
+        changes.push(format!("CPUs: it has {}, requested {cpus}", profile.cpus));
     }
     if let Some(driver) = &settings.driver
         && *driver != profile.driver
     {
-        changes.push(format!("driver: it has {}, asked for {driver}", profile.driver));
+        changes.push(format!("driver: it has {}, requested {driver}", profile.driver));
     }
     if let Some(nodes) = settings.nodes
         && nodes as usize != profile.nodes
     {
-        changes.push(format!("nodes: it has {}, asked for {nodes}", profile.nodes));
+        changes.push(format!("nodes: it has {}, requested {nodes}", profile.nodes));
     }
     if let (Some(asked), Ok(live)) = (&settings.kubernetes, profile.kubernetes.parse::<Version>())
         && asked.is_lower_than(&live)
     {
-        changes.push(format!("Kubernetes: it has {live}, asked for the lower {asked}"));
+        changes.push(format!("Kubernetes: it has {live}, requested the lower {asked}"));
     }
     if changes.is_empty() {
         return Ok(());
@@ -193,15 +197,15 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
         failure = failure.because(change);
     }
     let target = &settings.target;
-    Err(Box::new(failure.hint(format!("keep it as it is: {}", target.kstrim("up"))).hint(format!(
-        "or make it anew: delete it, then run the same command again: {}",
+    Err(Box::new(failure.hint(format!("keep it unchanged: {}", target.kstrim("up"))).hint(format!(
+        "or create it again: delete it, then run the same command again: {}",
         target.kstrim("down")
     ))))
 }
 
 /// Whether its Kubernetes is one that the release supports.
 pub async fn kubernetes(ground: &Ground) -> Verdict {
-    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     Verdict::of(match ground.choice().await {
         Ok(choice) => supported(&ground.settings, choice.release, &profile),
         Err(failure) => Err(failure),
@@ -240,9 +244,11 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
             near.kubernetes,
             refusals::up_of(target).with("--release", &near.version)
         )),
-        None => failure
-            .because(format!("no Strimzi release in the catalogue supports Kubernetes {live}"))
-            .hint(format!("see whether a newer kstrim knows one: {}", CommandLine::new("kstrim versions"))),
+        None => {
+            failure.because(format!("no Strimzi release in the catalogue supports Kubernetes {live}")).hint(
+                format!("check whether a newer kstrim supports it: {}", CommandLine::new("kstrim versions")),
+            )
+        }
     };
     let nearest = release.kubernetes.nearest(live);
     let failure = match &target.context {
@@ -258,7 +264,7 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
         )),
     };
     failure.hint(format!(
-        "or try it all the same: {}",
+        "or try it anyway: {}",
         refusals::up_of(target).with("--release", version).arg("--allow-unsupported")
     ))
 }
@@ -266,7 +272,7 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
 /// What the live operators rule out.
 pub async fn operator(ground: &Ground) -> Verdict {
     match ground.operators.get() {
-        None => Verdict::Skip("the cluster was not asked".into()),
+        None => Verdict::Skip("the cluster was not checked".into()),
         Some(operators) => Verdict::of(against(ground, operators).await),
     }
 }
@@ -279,7 +285,7 @@ async fn against(ground: &Ground, operators: &[Value]) -> Result<String> {
     }
     Ok(match ground.newer().await {
         Some(newer) => format!(
-            "{found}; there is {newer}: {}",
+            "{found}; {newer} is available: {}",
             ground.settings.target.kstrim("upgrade --dry-run --release").arg(&newer)
         ),
         None => found,
@@ -307,11 +313,11 @@ async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
             refusals::UPGRADE,
             Kind::Usage,
             format!(
-                "Strimzi {live} is installed and runs the Kafka {}; `up` does not upgrade it",
+                "Strimzi {live} is installed and runs the Kafka cluster {}; `up` does not upgrade it",
                 target.cluster
             ),
         )
-        .because("Strimzi and Kafka are upgraded in steps, tested between them")
+        .because("Strimzi and Kafka are upgraded in steps, with a smoke test after each step")
         .hint(format!("upgrade: {}", target.kstrim("upgrade --release").arg(asked)))
         .hint(format!("or keep it: {}", refusals::up_of(target).with("--release", live))),
     ))
@@ -324,7 +330,7 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
     let text = |object: &Value, pointer: &str| {
         object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let (mut found, mut installed) = ("kstrim has installed none".to_owned(), None);
+    let (mut found, mut installed) = ("kstrim has not installed one".to_owned(), None);
     for operator in operators.iter().filter(|o| text(o, "/metadata/name") == OPERATOR) {
         let namespace = text(operator, "/metadata/namespace");
         if namespace != target.namespace.as_str() {
@@ -332,9 +338,9 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
                 Failure::new(
                     refusals::ELSEWHERE,
                     Kind::Foreign,
-                    format!("Strimzi runs in the namespace {namespace} of this profile already"),
+                    format!("Strimzi already runs in the namespace {namespace} of this profile"),
                 )
-                .because("its permissions are cluster-wide, so that a profile has room for one")
+                .because("its permissions are cluster-wide, so a profile can have only one")
                 .hint(format!("use that one: {}", refusals::up_of(target).with("--namespace", &namespace)))
                 .hint(format!(
                     "or create another profile: {}",
@@ -348,10 +354,10 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
                 Failure::new(
                     refusals::DOWNGRADE,
                     Kind::Usage,
-                    format!("Strimzi {live} is installed; it cannot be replaced by the smaller {asked}"),
+                    format!("Strimzi {live} is installed; it cannot be replaced by the older {asked}"),
                 )
                 .hint(format!("keep it: {}", refusals::up_of(target).with("--release", live)))
-                .hint(format!("or begin anew: {}", target.kstrim("down --keep-cluster --yes"))),
+                .hint(format!("or start over: {}", target.kstrim("down --keep-cluster --yes"))),
             ));
         }
         found = live
@@ -364,7 +370,7 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
 
 /// minikube's own certificates of the profile.
 pub async fn certificates(ground: &Ground) -> Verdict {
-    let Some(profile) = ground.profile().await else { return Verdict::Skip("there is none yet".into()) };
+    let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     let home = ground.host.minikube_home();
     let folder = home.join("profiles").join(&profile.name);
     let files = [folder.join("client.crt"), folder.join("apiserver.crt"), home.join("ca.crt")];
@@ -374,7 +380,7 @@ pub async fn certificates(ground: &Ground) -> Verdict {
 fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str) -> Verdict {
     let read = |path: &Path| Some((path.to_owned(), super::certificate::end(&std::fs::read(path).ok()?)?));
     let Some((path, end)) = files.iter().filter_map(|f| read(f.as_ref())).min_by_key(|(_, end)| *end) else {
-        return Verdict::Skip("minikube keeps none where they are expected".into());
+        return Verdict::Skip("minikube has none in the expected location".into());
     };
     let day = end.strftime("%Y-%m-%d");
     let failure = |message: String| {
@@ -382,17 +388,17 @@ fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str)
             Failure::new(CERTIFICATES, Kind::Task, message)
                 .because(format!("{} is valid until {end}", path.display()))
                 .hint(format!(
-                    "minikube renews them at a start: {} && {}",
+                    "minikube renews them when it starts: {} && {}",
                     CommandLine::minikube("stop", profile),
                     CommandLine::minikube("start", profile)
                 )),
         )
     };
     if end <= now {
-        return Verdict::Fail(failure(format!("certificates of the profile {profile} ran out on {day}")));
+        return Verdict::Fail(failure(format!("certificates of the profile {profile} expired on {day}")));
     }
     if end.duration_since(now) < SOON {
-        return Verdict::Warn(failure(format!("certificates of the profile {profile} run out on {day}")));
+        return Verdict::Warn(failure(format!("certificates of the profile {profile} expire on {day}")));
     }
     Verdict::Ok(format!("valid until {day}"))
 }

@@ -68,14 +68,14 @@ fn judge(host: &Host, driver: &str, arguments: &[String]) -> Verdict {
         needed(driver, arguments).into_iter().filter(|(_, range)| !covers(exceptions, range)).collect();
     if missing.is_empty() {
         // Never the value itself: it may hold a password.
-        return Verdict::Ok(format!("{variable} is set, and {name} leaves the cluster out"));
+        return Verdict::Ok(format!("{variable} is set, and {name} excludes the cluster"));
     }
     let ranges: Vec<&str> = missing.iter().map(|(_, range)| range.as_str()).collect();
     let failure = missing.iter().fold(
         Failure::new(
             RANGES,
             Kind::Prerequisite,
-            format!("{variable} is set, and {name} does not leave out the cluster's own addresses"),
+            format!("{variable} is set, but {name} does not exclude the cluster's own addresses"),
         ),
         |failure, (what, range)| failure.because(format!("{what}: {range}")),
     );

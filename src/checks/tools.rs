@@ -38,7 +38,7 @@ pub fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> R
         Ok(version) if version < *oldest => Err(Box::new(
             Failure::new(TOO_OLD, Kind::Prerequisite, format!("{program} {found} is too old"))
                 .because(format!("kstrim needs {program} {oldest} or newer"))
-                .hint(format!("get a newer one: {page}")),
+                .hint(format!("install a newer one: {page}")),
         )),
         // A build with a version of its own making is taken as it is.
         _ => Ok(()),
@@ -48,13 +48,15 @@ pub fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> R
 /// kubectl is supported one minor version around the API server's (Kubernetes' version skew policy).
 pub async fn skew(ground: &Ground) -> Verdict {
     let Ok(kubectl) = ground.kubectl_version().await else {
-        return Verdict::Skip("there is no kubectl".into());
+        return Verdict::Skip("kubectl is not installed".into());
     };
     let kubernetes = match ground.profile().await {
         Some(profile) => profile.kubernetes,
         None => match ground.resolved().await.ok().and_then(|c| c.kubernetes) {
             Some(version) => version.to_string(),
-            None => return Verdict::Skip("there is no Kubernetes yet, minikube's own will be taken".into()),
+            None => {
+                return Verdict::Skip("there is no Kubernetes yet; minikube's default will be used".into());
+            }
         },
     };
     skewed(&kubectl, &kubernetes)
@@ -66,17 +68,17 @@ fn skewed(kubectl: &str, kubernetes: &str) -> Verdict {
     };
     let (client, server) = (client.minor(), server.minor());
     if client.major == server.major && client.minor.abs_diff(server.minor) <= 1 {
-        return Verdict::Ok(format!("kubectl {kubectl} fits Kubernetes {kubernetes}"));
+        return Verdict::Ok(format!("kubectl {kubectl} is compatible with Kubernetes {kubernetes}"));
     }
     Verdict::Warn(Box::new(
         Failure::new(
             SKEW,
             Kind::Prerequisite,
-            format!("kubectl {kubectl} and Kubernetes {kubernetes} are too far apart"),
+            format!("kubectl {kubectl} and Kubernetes {kubernetes} are not compatible"),
         )
-        .because("kubectl is made for one minor version below and above its own")
-        .hint(format!("get kubectl {server}: https://kubernetes.io/docs/tasks/tools/"))
-        .hint("or name another one: KSTRIM_KUBECTL=/path/to/kubectl"),
+        .because("kubectl supports one minor version below and above its own")
+        .hint(format!("install kubectl {server}: https://kubernetes.io/docs/tasks/tools/"))
+        .hint("or use another one: KSTRIM_KUBECTL=/path/to/kubectl"),
     ))
 }
 

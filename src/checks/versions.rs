@@ -1,4 +1,4 @@
-//! Do Strimzi, Kafka, Kubernetes and minikube go together?
+//! Do Strimzi, Kafka, Kubernetes and minikube work together?
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Choice, Partial};

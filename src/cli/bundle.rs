@@ -17,12 +17,12 @@ pub struct Bundle {
 /// The verbs of `kstrim bundle`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum BundleVerb {
-    /// Write a bundle of what a set of versions needs
+    /// Create a bundle for a set of versions
     ///
-    /// Images come from --image-archive, else out of the running cluster. The file's path is printed.
+    /// The images come from --image-archive, or else from the running cluster. Prints the path of the file.
     #[command(after_help = CREATE_EXAMPLES)]
     Create(Box<BundleCreate>),
-    /// Show what a bundle is for and what is in it
+    /// Show what a bundle is for and what it contains
     #[command(
         after_help = "Examples:\n  kstrim bundle inspect kafka.bundle\n  kstrim bundle inspect kafka.bundle -o json"
     )]
@@ -33,8 +33,8 @@ pub enum BundleVerb {
 }
 
 const CREATE_EXAMPLES: &str = "\
-Examples:
-  kstrim up; kstrim bundle create -o kafka.bundle            of the cluster that runs
+                               Examples:
+  kstrim up; kstrim bundle create -o kafka.bundle            with images from the running cluster
   kstrim bundle create -o kafka.bundle --image-archive operator.tar --image-archive kafka.tar
   kstrim bundle create -o kafka.bundle --tools --minikube-cache --kubernetes-version 1.34.4
   kstrim up --bundle kafka.bundle                            on a machine without a network";
@@ -48,13 +48,13 @@ pub struct BundleCreate {
     /// The file to write
     #[arg(id = "file", long = "output", short = 'o', value_name = "FILE", required = true)]
     pub file: PathBuf,
-    /// Put the minikube and kubectl that are used into it
+    /// Include the minikube and kubectl that are used
     #[arg(long)]
     pub tools: bool,
-    /// Put minikube's own downloads for the Kubernetes version into it
+    /// Include minikube's own downloads for the Kubernetes version
     #[arg(long)]
     pub minikube_cache: bool,
-    /// Replace the file if it is there
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }
@@ -65,7 +65,7 @@ pub struct BundleFile {
     /// The bundle
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// How to print
+    /// Output format
     #[arg(id = "format", long = "output", short = 'o', value_enum, default_value_t)]
     pub format: Format,
 }

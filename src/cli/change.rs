@@ -21,22 +21,22 @@ Examples:
 /// `kstrim scale`
 #[derive(Debug, Clone, Args)]
 pub struct Scale {
-    /// Brokers that there shall be
+    /// Number of brokers
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N")]
     pub brokers: u32,
-    /// Node pool to change, where several have brokers
+    /// Node pool to change, if several have brokers
     #[arg(long, value_name = "NAME")]
     pub pool: Option<DnsLabel>,
-    /// Do not ask before brokers are removed
+    /// Do not ask for confirmation before brokers are removed
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Accept a Kafka that kstrim did not make
+    /// Change the Kafka cluster even if kstrim did not create it
     #[arg(long)]
     pub adopt: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// How long to wait until all brokers are as wanted
+    /// How long to wait until all brokers are ready
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -47,19 +47,19 @@ pub struct Set {
     /// Broker settings
     #[arg(value_name = "KEY=VALUE", required_unless_present = "unset")]
     pub settings: Vec<Setting>,
-    /// Take this setting back to its default; repeatable
+    /// Reset this setting to its default; repeatable
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,
-    /// Do not ask before brokers restart
+    /// Do not ask for confirmation before brokers restart
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Accept a Kafka that kstrim did not make
+    /// Change the Kafka cluster even if kstrim did not create it
     #[arg(long)]
     pub adopt: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// How long to wait until all brokers have it
+    /// How long to wait until all brokers use it
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }

@@ -34,19 +34,19 @@ pub struct Add {
     /// Topic that MirrorMaker 2 mirrors
     #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
     pub topic: TopicName,
-    /// Strimzi's own settings as they are, without kstrim's laptop tuning
+    /// Use Strimzi's own settings, without kstrim's laptop tuning
     #[arg(long, env = "KSTRIM_STOCK")]
     pub stock: bool,
-    /// Change a Kafka that kstrim did not make
+    /// Change the Kafka cluster even if kstrim did not create it
     #[arg(long)]
     pub adopt: bool,
-    /// Do not ask before brokers restart, which cruise-control and metrics make them do
+    /// Do not ask for confirmation before brokers restart (for cruise-control and metrics)
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// Limit of the whole run
+    /// Time limit for the whole run
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -57,13 +57,13 @@ pub struct Remove {
     /// What to remove
     #[arg(value_name = "NAME", required = true, value_parser = names())]
     pub names: Vec<ComponentName>,
-    /// Do not ask before topics are deleted or brokers restart
+    /// Do not ask for confirmation before topics are deleted or brokers restart
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// Limit of the whole run
+    /// Time limit for the whole run
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }

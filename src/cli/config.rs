@@ -6,9 +6,9 @@ use super::{Format, What};
 
 /// What the help of `kstrim config` ends with.
 pub(super) const EXAMPLES: &str = "\
-Examples:
-  kstrim config init                 begin a kstrim.yaml here, every setting commented out
-  kstrim config show --origins       what holds, and from which flag, variable or file and line
+                                   Examples:
+  kstrim config init                 create a kstrim.yaml with every setting commented out
+  kstrim config show --origins       show values and the flag, variable, or file and line they come from
   kstrim config show --memory 6g -o json
   kstrim config schema > kstrim.schema.json";
 
@@ -23,10 +23,10 @@ pub struct Config {
 /// The verbs of `kstrim config`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigVerb {
-    /// Print every setting as it holds now
+    /// Print the value of every setting
     #[command(after_help = "Examples:\n  kstrim config show --origins")]
     Show(Box<ConfigShow>),
-    /// Write kstrim.yaml with every setting in it, commented out; prints its path
+    /// Create kstrim.yaml with every setting commented out; prints its path
     #[command(after_help = "Examples:\n  kstrim config init\n  kstrim config init --user")]
     Init(ConfigInit),
     /// Print the JSON Schema of the file, for editors
@@ -40,10 +40,10 @@ pub struct ConfigShow {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub what: What,
-    /// Say where each value comes from
+    /// Show where each value comes from
     #[arg(long)]
     pub origins: bool,
-    /// How to print
+    /// Output format
     // Its id is not that of the setting `output`, which is shown too.
     #[arg(id = "format", long = "output", short = 'o', value_enum, default_value_t)]
     pub format: Format,
@@ -52,10 +52,10 @@ pub struct ConfigShow {
 /// `kstrim config init`
 #[derive(Debug, Clone, Args)]
 pub struct ConfigInit {
-    /// The user's own file instead of the project's
+    /// Create the user's file instead of the project's
     #[arg(long)]
     pub user: bool,
-    /// Replace the file that is there
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }

@@ -10,7 +10,7 @@ use super::{Format, duration};
 /// The name of a file. The archive is written while it grows, and read again: stdout cannot take it.
 fn file(given: &str) -> Result<PathBuf, String> {
     if given == "-" {
-        return Err("the archive is written to a file: name one".into());
+        return Err("the archive cannot be written to stdout: specify a file".into());
     }
     Ok(given.into())
 }
@@ -18,13 +18,13 @@ fn file(given: &str) -> Result<PathBuf, String> {
 /// `kstrim diagnose`
 #[derive(Debug, Clone, Args)]
 pub struct Diagnose {
-    /// The archive [default: kstrim-diagnose-PROFILE-TIME.tar.gz here]
+    /// File to write [default: kstrim-diagnose-PROFILE-TIME.tar.gz in the working directory]
     #[arg(long, short = 'f', value_name = "FILE", value_parser = file)]
     pub file: Option<PathBuf>,
-    /// How to print what was written
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
-    /// What is not there by then is left out
+    /// Time limit; what has not been collected by then is omitted
     // Its id is not that of the setting `timeout`, which is the limit of `up`.
     #[arg(id = "limit", long = "timeout", default_value = "60s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,

@@ -1,4 +1,4 @@
-//! Lengths of time on the command line.
+//! Durations on the command line.
 
 use std::time::Duration;
 
@@ -10,13 +10,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
             .parse::<jiff::SignedDuration>()
             .ok()
             .and_then(|d| Duration::try_from(d).ok())
-            .ok_or_else(|| format!("`{text}` is no duration: write 90s, 10m or 1h30m"))?,
+            .ok_or_else(|| format!("`{text}` is not a duration: use 90s, 10m or 1h30m"))?,
     };
-    if parsed.is_zero() {
-        Err("a limit of nothing cannot be kept: write 90s or 10m".into())
-    } else {
-        Ok(parsed)
-    }
+    if parsed.is_zero() { Err("the duration must not be zero: use 90s or 10m".into()) } else { Ok(parsed) }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
-//! What the help of each verb ends with.
+//! Examples at the end of each command's help.
 
 pub(super) const UP_EXAMPLES: &str = "\
-Examples:
+                                      Examples:
   kstrim up                                    one Kafka broker in a new minikube profile
-  kstrim up --preset ephemeral --memory 3g     nothing kept on disk, less memory
+  kstrim up --preset ephemeral --memory 3g     without persistent volumes, with less memory
   kstrim up --release 0.45.2 --kafka 3.9.1     an older Strimzi and Kafka
   kstrim up --output json | jq .type           events for a script
-  kstrim up --minikube-arg=--force             hand a flag on to `minikube start`
+  kstrim up --minikube-arg=--force             pass a flag to `minikube start`
 
 Exit codes: 0 done, 1 a task failed, 2 usage, 3 prerequisite missing, 4 timed out,
-5 something foreign in the way, 6 smoke test failed, 7 another run holds the lock, 130/143 signals";
+5 blocked by something that kstrim did not create, 6 smoke test failed, 7 another run holds the lock,
+130/143 signals";
 
 pub(super) const SMOKE_EXAMPLES: &str = "\
 Examples:
@@ -24,11 +25,11 @@ Examples:
   kstrim status -o json | jq -r .addresses.bootstrap";
 
 pub(super) const DOWN_EXAMPLES: &str = "\
-Examples:
+                                        Examples:
   kstrim down                    delete the minikube profile, after asking
   kstrim down --yes              the same in a script
-  kstrim down --keep-cluster     only Kafka, Strimzi and the namespace; minikube stays
-  kstrim down --keep-data        and keep the brokers' volumes, for the next `kstrim up`";
+  kstrim down --keep-cluster     delete only Kafka, Strimzi and the namespace; keep minikube
+  kstrim down --keep-data        also keep the brokers' volumes, for the next `kstrim up`";
 
 pub(super) const LOGS_EXAMPLES: &str = "\
 Examples:

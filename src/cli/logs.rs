@@ -10,25 +10,25 @@ use super::duration;
 /// `kstrim logs`
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
-    /// Go on as the logs grow, until Ctrl-C; a broker that restarts is followed again
+    /// Follow the logs until Ctrl-C, including containers that restart
     #[arg(long, short = 'f', conflicts_with = "previous")]
     pub follow: bool,
-    /// Only of these; repeatable
+    /// Show only these components; repeatable
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
     pub component: Vec<Component>,
-    /// Only what is not older: 10m, 90s
+    /// Show only lines newer than this: 10m, 90s
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub since: Option<Duration>,
-    /// Last lines of each container, or `all` [default: 200; all with --since]
+    /// Number of last lines of each container, or `all` [default: 200; all with --since]
     #[arg(long, value_name = "N")]
     pub tail: Option<Tail>,
-    /// Of the run before a container's last restart
+    /// Show the logs from before a container's last restart
     #[arg(long)]
     pub previous: bool,
-    /// Print the time at which the node got a line, too
+    /// Print the time at which the node received each line
     #[arg(long)]
     pub timestamps: bool,
-    /// How to print
+    /// Output format
     // The setting `output` is of runs.
     #[arg(id = "lines", long = "output", short = 'o', value_enum, default_value_t)]
     pub output: LogFormat,
@@ -57,17 +57,17 @@ pub enum Component {
     CruiseControl,
     /// The Kafka Exporter
     Exporter,
-    /// Whatever else belongs to the Kafka cluster
+    /// Everything else that belongs to the Kafka cluster
     Other,
 }
 
 /// How a line is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum LogFormat {
-    /// For people: the component's name before each line
+    /// Text: the name of the component before each line
     #[default]
     Text,
-    /// A JSON object for each line
+    /// One JSON object per line
     Json,
 }
 
@@ -89,7 +89,7 @@ impl FromStr for Tail {
             number => number
                 .parse()
                 .map(Self::Lines)
-                .map_err(|_| format!("`{number}` is no number of lines, nor `all`")),
+                .map_err(|_| format!("`{number}` is neither a number of lines nor `all`")),
         }
     }
 }

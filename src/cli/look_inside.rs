@@ -1,4 +1,4 @@
-//! The verbs that look inside: small ones, together.
+//! Small commands that inspect the cluster.
 
 use clap::{Args, ValueEnum};
 
@@ -10,7 +10,7 @@ pub struct Render {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub what: What,
-    /// Only this part
+    /// Print only this part
     #[arg(long, value_enum)]
     pub only: Option<Part>,
 }
@@ -28,14 +28,14 @@ pub enum Part {
     Kafka,
     /// The topic
     Topic,
-    /// What stands beside Kafka (--with)
+    /// The components (--with)
     Components,
 }
 
 /// `kstrim kubectl`
 #[derive(Debug, Clone, Args)]
 pub struct Kubectl {
-    /// Arguments of kubectl
+    /// Arguments for kubectl
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ARGS")]
     pub args: Vec<std::ffi::OsString>,
 }
@@ -43,7 +43,7 @@ pub struct Kubectl {
 /// `kstrim env`
 #[derive(Debug, Clone, Args)]
 pub struct Env {
-    /// Shell to print for
+    /// Shell that will evaluate the output
     #[arg(long, value_enum, default_value_t)]
     pub shell: ShellName,
 }

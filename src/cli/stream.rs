@@ -15,14 +15,14 @@ Examples:
   echo hello | kstrim produce orders --user app";
 
 pub(super) const CONSUME_EXAMPLES: &str = "\
-Examples:
+                                           Examples:
   kstrim consume orders
   kstrim consume orders --from-beginning --messages 10 --timeout 30s
   kstrim consume orders --from-beginning --idle 2s -o json | jq .value
   kstrim consume orders --partition 0 --offset 42
   kstrim consume orders --user app
 
-Exit codes: 0 ended as asked, 4 fewer than --messages came in the time, 130/143 signals";
+Exit codes: 0 ended as requested, 4 fewer than --messages arrived in time, 130/143 signals";
 
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -30,7 +30,7 @@ pub enum Summary {
     /// A sentence on stderr
     #[default]
     Text,
-    /// And a JSON object on stdout
+    /// A sentence on stderr and a JSON object on stdout
     Json,
 }
 
@@ -48,25 +48,25 @@ pub enum Isolation {
 /// `kstrim produce`
 #[derive(Debug, Clone, Args)]
 pub struct Produce {
-    /// The topic to write to
+    /// Topic to produce to
     #[arg(value_name = "TOPIC")]
     pub topic: TopicName,
-    /// What stands between key and value in a line; without it lines have no keys
+    /// Separator between key and value in each line; without it, messages have no key
     #[arg(long, value_name = "TEXT", value_parser = separator)]
     pub key_separator: Option<String>,
-    /// Write to this partition only
+    /// Produce only to this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: Option<i32>,
-    /// A header of every message; repeatable
+    /// Header to add to every message; repeatable
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
-    /// Come as this user, with its credentials
+    /// Authenticate as this user
     #[arg(long, value_name = "NAME")]
     pub user: Option<UserName>,
-    /// How to print the result
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Summary,
-    /// How long a message may wait for its acknowledgement
+    /// How long to wait until a message is acknowledged
     #[arg(long, default_value = "2m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -74,37 +74,37 @@ pub struct Produce {
 /// `kstrim consume`
 #[derive(Debug, Clone, Args)]
 pub struct Consume {
-    /// The topic to read
+    /// Topic to consume from
     #[arg(value_name = "TOPIC")]
     pub topic: TopicName,
-    /// Begin with the oldest messages instead of those to come
+    /// Start with the oldest message instead of new messages
     #[arg(long, conflicts_with = "offset")]
     pub from_beginning: bool,
-    /// Begin with the message of this offset
+    /// Start with the message at this offset
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     pub offset: Option<i64>,
-    /// Read this partition only
+    /// Consume only this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: Option<i32>,
-    /// End after so many messages; fewer in the time given are a failure
+    /// Exit after this number of messages; it is a failure if fewer arrive in time
     #[arg(long, short = 'm', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub messages: Option<u64>,
-    /// End after this time
+    /// Exit after this time
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
-    /// End when no message came for this time
+    /// Exit when no message has arrived for this time
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub idle: Option<Duration>,
-    /// Print the key and this before each value
+    /// Print the key and this separator before each value
     #[arg(long, value_name = "TEXT", value_parser = separator)]
     pub key_separator: Option<String>,
-    /// Come as this user, with its credentials
+    /// Authenticate as this user
     #[arg(long, value_name = "NAME")]
     pub user: Option<UserName>,
-    /// Whether to read messages of open or aborted transactions too, as Kafka's own consumer does by default
+    /// Whether to include messages of open and aborted transactions; Kafka's own consumer does by default
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub isolation_level: Isolation,
-    /// How to print: values as lines, or a document for each message
+    /// Output format: values as lines, or one document per message
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -113,7 +113,7 @@ pub struct Consume {
 fn separator(text: &str) -> Result<String, String> {
     let text = text.replace("\\t", "\t").replace("\\0", "\0");
     if text.is_empty() || text.contains('\n') {
-        return Err("it must be at least one character, and no line end".into());
+        return Err("it must have at least one character, and no line break".into());
     }
     Ok(text)
 }
@@ -121,6 +121,6 @@ fn separator(text: &str) -> Result<String, String> {
 fn header(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("{text:?} is no header: write NAME=VALUE")),
+        _ => Err(format!("{text:?} is not a header: use NAME=VALUE")),
     }
 }

@@ -11,9 +11,9 @@ use crate::names::{KubernetesVersion, ToolSpec, Version};
 
 /// What the help of `kstrim tools` ends with.
 pub(super) const EXAMPLES: &str = "\
-Examples:
+                                   Examples:
   kstrim tools list
-  kstrim tools install                    the pinned pair of the newest set
+  kstrim tools install                    the pinned versions for the newest release
   kstrim tools install kubectl@1.34.4
   kstrim tools remove --all";
 
@@ -28,15 +28,15 @@ pub struct Tools {
 /// The verbs of `kstrim tools`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ToolsVerb {
-    /// Print what was obtained, and whether each file is still what was verified
+    /// List the installed tools, and whether each file is unchanged
     #[command(after_help = "Examples:\n  kstrim tools list\n  kstrim tools list -o json")]
     List(ToolsList),
-    /// Obtain tools ahead: those that go with a set of versions, or versions by name
+    /// Install tools in advance: those for a set of versions, or specific versions
     #[command(
         after_help = "Examples:\n  kstrim tools install\n  kstrim tools install --release 0.45.2\n  kstrim tools install kubectl@1.34.4"
     )]
     Install(ToolsInstall),
-    /// Remove what was obtained; digests stay remembered
+    /// Remove installed tools; their digests stay recorded
     #[command(after_help = "Examples:\n  kstrim tools remove minikube@1.36.0\n  kstrim tools remove --all")]
     Remove(ToolsRemove),
 }
@@ -44,7 +44,7 @@ pub enum ToolsVerb {
 /// `kstrim tools list`
 #[derive(Debug, Clone, Args)]
 pub struct ToolsList {
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -55,25 +55,25 @@ pub struct ToolsInstall {
     /// minikube, kubectl, or one with a version: kubectl@1.34.4 [default: both]
     #[arg(value_name = "TOOL[@VERSION]")]
     pub tools: Vec<ToolSpec>,
-    /// Strimzi release that they are for
+    /// Strimzi release to install the tools for
     #[arg(long, env = "KSTRIM_RELEASE", value_name = "VERSION")]
     pub release: Option<Version>,
-    /// Kafka version that they are for
+    /// Kafka version to install the tools for
     #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION")]
     pub kafka: Option<Version>,
-    /// Kubernetes version that they are for
+    /// Kubernetes version to install the tools for
     #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION")]
     pub kubernetes_version: Option<KubernetesVersion>,
-    /// Take downloads from here instead of their publisher
+    /// Download from this mirror instead of the publishers
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
     pub mirror: Option<String>,
-    /// Digests of minikube and kubectl builds that you trust, as sha256sum writes them
+    /// Digests of minikube and kubectl that you trust, in the format of sha256sum
     #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE")]
     pub tool_digests: Option<PathBuf>,
-    /// Use no network
+    /// Do not use the network
     #[arg(long, env = "KSTRIM_OFFLINE")]
     pub offline: bool,
-    /// Give up a download that brings nothing, or less than 1 KiB/s, for this long
+    /// Give up a download after receiving less than 1 KiB/s for this long
     #[arg(long, env = "KSTRIM_DOWNLOAD_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "DURATION")]
     pub download_timeout: Duration,
 }
@@ -84,10 +84,10 @@ pub struct ToolsRemove {
     /// minikube, kubectl (all versions), or one version: minikube@1.36.0
     #[arg(value_name = "TOOL[@VERSION]", required_unless_present = "all")]
     pub tools: Vec<ToolSpec>,
-    /// All of them
+    /// Remove all tools
     #[arg(long, conflicts_with = "tools")]
     pub all: bool,
-    /// Forget their digests too, so that another file of the same version is taken
+    /// Also forget their digests, so that a different file of the same version is accepted
     #[arg(long)]
     pub forget: bool,
 }

@@ -18,25 +18,25 @@ pub struct Topic {
 /// What `kstrim topic` does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TopicVerb {
-    /// Make a topic and wait until it is there
+    /// Create a topic and wait until it is ready
     #[command(after_help = "Examples:
   kstrim topic create orders
   kstrim topic create orders --partitions 6 --config retention.ms=86400000
   kstrim topic create Audit_Log --replicas 3 -o json")]
     Create(TopicCreate),
-    /// Show the topics and who made them
+    /// List the topics and who created them
     ///
-    /// Those that have a KafkaTopic resource: a topic that a program made by itself has none.
+    /// Lists topics that have a KafkaTopic resource. Topics that programs created in Kafka have none.
     #[command(after_help = "Examples:\n  kstrim topic list\n  kstrim topic list -o json | jq -r '.[].topic'")]
     List(TopicList),
-    /// Show one topic: its settings, its partitions' leaders and offsets
+    /// Show a topic: its settings, and the leaders and offsets of its partitions
     #[command(
         after_help = "Examples:\n  kstrim topic describe orders\n  kstrim topic describe orders -o json"
     )]
     Describe(TopicDescribe),
-    /// Delete a topic and all its messages, and wait until it is gone
+    /// Delete a topic and all its messages, and wait until it is deleted
     ///
-    /// Asks first; where there is no terminal to ask on, --yes has to say so.
+    /// Asks for confirmation, or requires --yes if there is no terminal.
     #[command(after_help = "Examples:\n  kstrim topic delete orders\n  kstrim topic delete orders --yes")]
     Delete(TopicDelete),
 }
@@ -44,22 +44,22 @@ pub enum TopicVerb {
 /// `kstrim topic create`
 #[derive(Debug, Clone, Args)]
 pub struct TopicCreate {
-    /// The topic's name in Kafka
+    /// Name of the topic in Kafka
     #[arg(value_name = "TOPIC")]
     pub topic: TopicName,
     /// Number of partitions
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N")]
     pub partitions: u32,
-    /// Copies of each partition [default: the cluster's default.replication.factor]
+    /// Number of replicas [default: the cluster's default.replication.factor]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=32_767), value_name = "N")]
     pub replicas: Option<u32>,
-    /// A topic setting such as retention.ms=86400000; repeatable
+    /// Topic setting such as retention.ms=86400000; repeatable
     #[arg(long = "config", value_name = "KEY=VALUE")]
     pub configs: Vec<Setting>,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// How long to wait for it
+    /// How long to wait until it is ready
     #[arg(long, default_value = "2m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -67,10 +67,10 @@ pub struct TopicCreate {
 /// `kstrim topic list`
 #[derive(Debug, Clone, Args)]
 pub struct TopicList {
-    /// Show the topics that Kafka and Strimzi keep for themselves, too
+    /// Include the internal topics of Kafka and Strimzi
     #[arg(long)]
     pub internal_topics: bool,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -78,10 +78,10 @@ pub struct TopicList {
 /// `kstrim topic describe`
 #[derive(Debug, Clone, Args)]
 pub struct TopicDescribe {
-    /// The topic's name in Kafka
+    /// Name of the topic in Kafka
     #[arg(value_name = "TOPIC")]
     pub topic: TopicName,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -89,16 +89,16 @@ pub struct TopicDescribe {
 /// `kstrim topic delete`
 #[derive(Debug, Clone, Args)]
 pub struct TopicDelete {
-    /// The topic's name in Kafka
+    /// Name of the topic in Kafka
     #[arg(value_name = "TOPIC")]
     pub topic: TopicName,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// How long to wait until it is gone
+    /// How long to wait until it is deleted
     #[arg(long, default_value = "2m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }

@@ -8,8 +8,8 @@ use super::Format;
 
 /// What the help of `kstrim trust` ends with.
 pub(super) const EXAMPLES: &str = "\
-Examples:
-  kstrim trust                    trust the project's kstrim.yaml as it is now
+                                   Examples:
+  kstrim trust                    trust the current content of the project's kstrim.yaml
   kstrim trust ./ci/kstrim.yaml
   kstrim trust --list
   kstrim trust --revoke";
@@ -17,16 +17,16 @@ Examples:
 /// `kstrim trust`
 #[derive(Debug, Clone, Args)]
 pub struct Trust {
-    /// The settings file [default: kstrim.yaml in this folder or the nearest above it]
+    /// Settings file [default: kstrim.yaml in this directory or the nearest parent]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Print what is trusted
+    /// List the trusted files
     #[arg(long, conflicts_with_all = ["file", "revoke"])]
     pub list: bool,
     /// Stop trusting it
     #[arg(long)]
     pub revoke: bool,
-    /// How to print the list
+    /// Output format of the list
     // Its id is not that of the setting `output`.
     #[arg(id = "format", long = "output", short = 'o', value_enum, default_value_t, requires = "list")]
     pub format: Format,

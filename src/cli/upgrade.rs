@@ -18,43 +18,43 @@ Examples:
 /// `kstrim upgrade`
 #[derive(Debug, Clone, Args)]
 pub struct Upgrade {
-    /// Strimzi release to go to
+    /// Strimzi release to upgrade to
     #[arg(long, value_name = "VERSION")]
     pub release: Version,
-    /// Kafka version to go to [default: the release's, or what runs if that is newer]
+    /// Kafka version to upgrade to [default: the release's default, or the running version if that is newer]
     #[arg(long, value_name = "VERSION")]
     pub kafka: Option<Version>,
-    /// Migrate a Kafka with ZooKeeper to KRaft even if the release still has ZooKeeper (0.45)
+    /// Migrate from ZooKeeper to KRaft even if the release still supports ZooKeeper (0.45)
     #[arg(long)]
     pub kraft: bool,
-    /// Show the way with its rules and commands, and change nothing
+    /// Show the upgrade path with its rules and commands, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Install manifests: a folder with strimzi-cluster-operator-VERSION.yaml of each release on the way
+    /// Directory with install manifests: strimzi-cluster-operator-VERSION.yaml for each release on the path
     #[arg(long, value_name = "DIR")]
     pub manifests: Option<std::path::PathBuf>,
     /// Load this image archive (docker save) before the first step, for a cluster without a registry; repeatable
     #[arg(long, env = "KSTRIM_IMAGE_ARCHIVE", value_delimiter = ',', value_name = "FILE")]
     pub image_archive: Vec<std::path::PathBuf>,
-    /// Take manifest and images of a release on the way from this file (kstrim bundle create); repeatable
+    /// Bundle with the manifest and images of a release on the path (kstrim bundle create); repeatable
     #[arg(long, value_delimiter = ',', value_name = "FILE")]
     pub bundle: Vec<std::path::PathBuf>,
-    /// Take downloads from here instead of their publisher
+    /// Download from this mirror instead of the publishers
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR")]
     pub mirror: Option<String>,
-    /// Use no network: what is not in the cache, a mirror folder or given by hand is an error
+    /// Do not use the network: fail if a file is not in the cache, a mirror directory or specified by a flag
     #[arg(long, env = "KSTRIM_OFFLINE")]
     pub offline: bool,
-    /// Topic that the smoke tests use
+    /// Topic for the smoke tests
     #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
     pub topic: TopicName,
-    /// How to talk; with --dry-run: json for the way as a document
+    /// Output format; with --dry-run, json prints the upgrade path as a document
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// Limit of the whole upgrade: 30m, 2h
+    /// Time limit for the whole upgrade: 30m, 2h
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
 }

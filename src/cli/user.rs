@@ -19,25 +19,25 @@ pub struct User {
 /// What `kstrim user` does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum UserVerb {
-    /// Make a user and wait until it has its credentials
+    /// Create a user and wait until it has its credentials
     ///
-    /// Access rules are TYPE:NAME:OPERATION,...[@HOST]. TYPE is topic, group, transactional-id or cluster (whose
-    /// NAME is *); a NAME that ends in * is a prefix; operations are those of Kafka: read, write, create, delete,
+    /// Access rules have the form TYPE:NAME:OPERATION,...[@HOST]. TYPE is topic, group, transactional-id or cluster (whose
+    /// NAME is *). A NAME that ends in * is a prefix. Operations are those of Kafka: read, write, create, delete,
     /// alter, describe, describe-configs, alter-configs, cluster-action, idempotent-write, all.
     #[allow(rustdoc::broken_intra_doc_links, reason = "[@HOST] is help text, not a link")]
     #[command(after_help = USER_EXAMPLES)]
     Create(UserCreate),
-    /// Show the users and who made them
+    /// List the users and who created them
     #[command(after_help = "Examples:\n  kstrim user list\n  kstrim user list -o json")]
     List(UserList),
-    /// Show one user; write a client's configuration, or reveal its secrets
+    /// Show a user, export a client configuration, or reveal its secrets
     #[command(
         after_help = "Examples:\n  kstrim user show app\n  kstrim user show app --export ./app-client\n  kstrim user show app --reveal"
     )]
     Show(UserShow),
     /// Delete a user and its credentials
     ///
-    /// Asks first; where there is no terminal to ask on, --yes has to say so.
+    /// Asks for confirmation, or requires --yes if there is no terminal.
     #[command(after_help = "Examples:\n  kstrim user delete app\n  kstrim user delete app --yes")]
     Delete(UserDelete),
 }
@@ -49,7 +49,7 @@ Examples:
   kstrim user create app --acl topic:orders:read,describe --acl group:app-*:read --prepare-kafka
   kstrim user create app --quota produce=1m --quota consume=2m --quota request=25";
 
-/// How a user proves who it is.
+/// How a user authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum Authentication {
     /// A client certificate (mutual TLS)
@@ -62,28 +62,28 @@ pub enum Authentication {
 /// `kstrim user create`
 #[derive(Debug, Clone, Args)]
 pub struct UserCreate {
-    /// The user's name
+    /// Name of the user
     #[arg(value_name = "USER")]
     pub user: UserName,
-    /// How the user proves who it is
+    /// How the user authenticates
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub authentication: Authentication,
-    /// What it may do: topic:orders:read,describe; repeatable
+    /// Access rule, such as topic:orders:read,describe; repeatable
     #[arg(long = "acl", value_name = "RULE")]
     pub acls: Vec<acl::Rule>,
-    /// A limit: produce=BYTES, consume=BYTES (a second; k, m, g), request=PERCENT, mutations=RATE; repeatable
+    /// Quota: produce=BYTES, consume=BYTES (per second; k, m, g), request=PERCENT, mutations=RATE; repeatable
     #[arg(long = "quota", value_name = "NAME=LIMIT")]
     pub quotas: Vec<acl::Quota>,
-    /// Add to the Kafka what this user needs: a listener with its authentication, and authorization
+    /// Add what this user needs to the Kafka cluster: a listener with its authentication, and authorization
     #[arg(long)]
     pub prepare_kafka: bool,
-    /// Do not ask before brokers restart, which --prepare-kafka makes them do
+    /// Do not ask for confirmation before brokers restart (for --prepare-kafka)
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// How long to wait for it
+    /// How long to wait until it is ready
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -91,7 +91,7 @@ pub struct UserCreate {
 /// `kstrim user list`
 #[derive(Debug, Clone, Args)]
 pub struct UserList {
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -99,16 +99,16 @@ pub struct UserList {
 /// `kstrim user show`
 #[derive(Debug, Clone, Args)]
 pub struct UserShow {
-    /// The user's name
+    /// Name of the user
     #[arg(value_name = "USER")]
     pub user: UserName,
-    /// Write a ready client configuration into this folder, readable by you alone
+    /// Write a client configuration to this directory, readable only by you
     #[arg(long, value_name = "DIR")]
     pub export: Option<PathBuf>,
-    /// Print the user's secrets too
+    /// Also print the user's secrets
     #[arg(long)]
     pub reveal: bool,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -116,16 +116,16 @@ pub struct UserShow {
 /// `kstrim user delete`
 #[derive(Debug, Clone, Args)]
 pub struct UserDelete {
-    /// The user's name
+    /// Name of the user
     #[arg(value_name = "USER")]
     pub user: UserName,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// How to talk
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
     pub output: OutputMode,
-    /// How long to wait until it is gone
+    /// How long to wait until it is deleted
     #[arg(long, default_value = "2m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }

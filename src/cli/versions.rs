@@ -7,19 +7,19 @@ use crate::names::{KubernetesVersion, Version};
 
 /// What the help of `kstrim versions` ends with.
 pub(super) const EXAMPLES: &str = "\
-Examples:
+                                   Examples:
   kstrim versions
   kstrim versions -o json
-  kstrim versions resolve --kafka 4.0.0     what goes with it";
+  kstrim versions resolve --kafka 4.0.0     versions that work with it";
 
 /// `kstrim versions`
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Versions {
-    /// What to do, if not to list all
+    /// What to do; lists all if omitted
     #[command(subcommand)]
     pub verb: Option<VersionsVerb>,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }
@@ -27,10 +27,10 @@ pub struct Versions {
 /// The verbs of `kstrim versions`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum VersionsVerb {
-    /// Show the set that `kstrim up` would take for what is asked, or why there is none
+    /// Show the versions that `kstrim up` would use, or why the requested versions do not work together
     ///
-    /// Anything may be left open. Versions that do not go together are told with the cause and the nearest
-    /// sets that fit. This machine and its minikube are not looked at.
+    /// All flags are optional. If the versions do not work together, kstrim shows the reason and the nearest versions
+    /// that do. It does not check this machine or its minikube.
     #[command(
         after_help = "Examples:\n  kstrim versions resolve --kafka 4.0.0\n  kstrim versions resolve --preset zookeeper --kubernetes-version 1.30 -o json"
     )]
@@ -49,10 +49,10 @@ pub struct Resolve {
     /// Kubernetes version
     #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION")]
     pub kubernetes_version: Option<KubernetesVersion>,
-    /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
+    /// Kind of Kafka cluster [default: single; zookeeper before Strimzi 0.41]
     #[arg(long, env = "KSTRIM_PRESET", value_enum)]
     pub preset: Option<PresetName>,
-    /// How to print
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
 }

@@ -16,11 +16,11 @@ pub enum PresetName {
     /// One broker with a volume, as in the Strimzi quickstart
     #[default]
     Single,
-    /// One broker that keeps nothing
+    /// One broker without a persistent volume
     Ephemeral,
     /// Three brokers and three controllers
     Ha,
-    /// One broker and one ZooKeeper, Strimzi 0.30 to 0.45
+    /// One broker and one ZooKeeper node, Strimzi 0.30 to 0.45
     Zookeeper,
     /// `zookeeper` after `upgrade` has migrated it; not selectable
     #[value(skip)]
@@ -36,13 +36,13 @@ pub struct What {
     /// Kafka version
     #[arg(long, env = "KSTRIM_KAFKA", value_name = "VERSION", help_heading = "What to install")]
     pub kafka: Option<Version>,
-    /// Kind of Kafka cluster [default: single, before Strimzi 0.41 zookeeper]
+    /// Kind of Kafka cluster [default: single; zookeeper before Strimzi 0.41]
     #[arg(long, env = "KSTRIM_PRESET", value_enum, help_heading = "What to install")]
     pub preset: Option<PresetName>,
-    /// Install also on a Kubernetes that the Strimzi release does not support
+    /// Install even if the Strimzi release does not support the Kubernetes version
     #[arg(long, env = "KSTRIM_ALLOW_UNSUPPORTED", help_heading = "What to install")]
     pub allow_unsupported: bool,
-    /// Topic that is made and tested
+    /// Topic to create and test
     #[arg(
         long,
         env = "KSTRIM_TOPIC",
@@ -51,7 +51,7 @@ pub struct What {
         help_heading = "What to install"
     )]
     pub topic: TopicName,
-    /// What stands beside Kafka; repeatable
+    /// Components to install; repeatable
     #[arg(
         long,
         env = "KSTRIM_WITH",
@@ -71,25 +71,25 @@ pub struct What {
         help_heading = "What to install"
     )]
     pub storage: StorageSize,
-    /// Strimzi's own settings as they are, without kstrim's laptop tuning
+    /// Use Strimzi's own settings, without kstrim's laptop tuning
     #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
     pub stock: bool,
-    /// Strimzi's install manifest: a file, a folder or a URL
+    /// Strimzi's install manifest: a file, a directory or a URL
     #[arg(long, env = "KSTRIM_MANIFESTS", value_name = "FILE|DIR|URL", help_heading = "Where it comes from")]
     pub manifests: Option<String>,
-    /// Take downloads from here instead of their publisher
+    /// Download from this mirror instead of the publishers
     #[arg(long, env = "KSTRIM_MIRROR", value_name = "URL|DIR", help_heading = "Where it comes from")]
     pub mirror: Option<String>,
-    /// Use no network: what is not in the cache, a mirror folder or given by hand is an error
+    /// Do not use the network: fail if a file is not in the cache, a mirror directory or specified by a flag
     #[arg(long, env = "KSTRIM_OFFLINE", help_heading = "Where it comes from")]
     pub offline: bool,
-    /// Give up a download that brings nothing, or less than 1 KiB/s, for this long
+    /// Give up a download after receiving less than 1 KiB/s for this long
     #[arg(long, env = "KSTRIM_DOWNLOAD_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Where it comes from")]
     pub download_timeout: Duration,
-    /// Never obtain minikube or kubectl: use those of this machine
+    /// Use only the minikube and kubectl of this machine: never install them
     #[arg(long, env = "KSTRIM_SYSTEM_TOOLS", help_heading = "Where it comes from")]
     pub system_tools: bool,
-    /// Take everything from this file (kstrim bundle create): no network is needed
+    /// Use everything from this bundle (kstrim bundle create): no network is needed
     #[arg(long, env = "KSTRIM_BUNDLE", value_name = "FILE", help_heading = "Where it comes from")]
     pub bundle: Option<PathBuf>,
     /// Load this image archive (docker save) instead of pulling; repeatable
@@ -101,7 +101,7 @@ pub struct What {
         help_heading = "Where it comes from"
     )]
     pub image_archive: Vec<PathBuf>,
-    /// Take every image from here instead of quay.io: a registry that mirrors it
+    /// Registry that mirrors quay.io: pull all images from there
     #[arg(
         long,
         env = "KSTRIM_IMAGE_REGISTRY",
@@ -109,7 +109,7 @@ pub struct What {
         help_heading = "Where it comes from"
     )]
     pub image_registry: Option<ImageRegistry>,
-    /// Pull images with this Secret of the namespace; repeatable
+    /// Secret in the namespace to pull images with; repeatable
     #[arg(
         long,
         env = "KSTRIM_IMAGE_PULL_SECRET",
@@ -118,19 +118,19 @@ pub struct What {
         help_heading = "Where it comes from"
     )]
     pub image_pull_secret: Vec<SecretName>,
-    /// Pull images with the login that docker keeps in this file (config.json)
+    /// Docker configuration file (config.json) with the login to pull images with
     #[arg(long, env = "KSTRIM_IMAGE_PULL_CONFIG", value_name = "FILE", help_heading = "Where it comes from")]
     pub image_pull_config: Option<PathBuf>,
-    /// Digests of minikube and kubectl builds that you trust, as sha256sum writes them
+    /// Digests of minikube and kubectl that you trust, in the format of sha256sum
     #[arg(long, env = "KSTRIM_TOOL_DIGESTS", value_name = "FILE", help_heading = "Where it comes from")]
     pub tool_digests: Option<PathBuf>,
     /// minikube driver
     #[arg(long, env = "KSTRIM_DRIVER", value_parser = machine::driver, value_name = "NAME", help_heading = "minikube")]
     pub driver: Option<String>,
-    /// Memory of the minikube machine [default: your minikube config, else 4096]
+    /// Memory of the minikube machine [default: your minikube config, or 4096]
     #[arg(long, env = "KSTRIM_MEMORY", value_parser = machine::memory, value_name = "SIZE", help_heading = "minikube")]
     pub memory: Option<String>,
-    /// Processors of the minikube machine [default: your minikube config, else 2]
+    /// CPUs of the minikube machine [default: your minikube config, or 2]
     #[arg(long, env = "KSTRIM_CPUS", value_parser = machine::cpus, value_name = "N", help_heading = "minikube")]
     pub cpus: Option<String>,
     /// Number of nodes
@@ -139,10 +139,10 @@ pub struct What {
     /// Kubernetes version
     #[arg(long, env = "KSTRIM_KUBERNETES_VERSION", value_name = "VERSION", help_heading = "minikube")]
     pub kubernetes_version: Option<KubernetesVersion>,
-    /// Pass this on to `minikube start` as it is; repeatable
+    /// Argument to pass to `minikube start`; repeatable
     #[arg(long, allow_hyphen_values = true, value_parser = machine::minikube_arg, value_name = "ARG", help_heading = "minikube")]
     pub minikube_arg: Vec<String>,
-    /// Accept a profile, namespace, operator or Kafka that kstrim did not make
+    /// Use an existing profile, namespace, operator or Kafka cluster that kstrim did not create
     #[arg(long)]
     pub adopt: bool,
 }

@@ -22,7 +22,7 @@ pub const CLUSTER_SCOPED: [(&str, &str); 4] = [
 /// Label every object of the installation that has no id with the installation's id.
 ///
 /// # Errors
-/// When the API server does not answer, or refuses a label.
+/// When the API server does not respond, or refuses a label.
 pub async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<(), ApiError> {
     let inventory = Inventory::of(kubectl, installation, &BTreeSet::new()).await?;
     let label = |object: &Value| {

@@ -1,7 +1,7 @@
 //! The API server of a node that runs. It is a static pod: the kubelet starts it from a file of the node.
 //! If that file is gone, nothing brings it back: `minikube start` finds its own configuration unchanged, takes
 //! the cluster for well configured and waits for six minutes (minikube 1.38.1, `restartPrimaryControlPlane`
-//! in `pkg/minikube/bootstrapper/kubeadm`). kubeadm writes the file anew from the configuration that minikube
+//! in `pkg/minikube/bootstrapper/kubeadm`). kubeadm writes the file again from the configuration that minikube
 //! left in the node.
 
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub async fn state(minikube: &Minikube) -> Result<State> {
     }
 }
 
-/// Have kubeadm write it anew; `ours`: whether the profile is kstrim's to change.
+/// Have kubeadm write it again; `ours`: whether the profile is kstrim's to change.
 ///
 /// # Errors
 /// `KS-APISERVER-MISSING`, where it is not kstrim's, or kubeadm fails.
@@ -99,7 +99,10 @@ pub async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Resul
     let cmd = minikube.kubeadm_cmd(&version, &["init", "phase", "control-plane", "apiserver"]);
     let lost = || explain::minikube::server_lost(&format!("{FOLDER}/{OF_SERVER}"), &cmd, profile);
     if !ours {
-        return Err(Box::new(lost().because("kstrim did not make the profile and will not change its node")));
+        return Err(Box::new(lost().because(
+            "kstrim did not create the profile, so it does not change its \
+             node",
+        )));
     }
     let output = minikube.run_cmd(&cmd).await?;
     if output.exit.success() {

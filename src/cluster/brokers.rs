@@ -35,7 +35,7 @@ pub const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
 /// What a passed test says.
 pub fn said(report: &SmokeReport) -> String {
     format!(
-        "{} messages came back: sent in {} ms, read in {} ms",
+        "{} messages verified: produced in {} ms, consumed in {} ms",
         report.verified, report.produce_ms, report.consume_ms
     )
 }
@@ -54,7 +54,7 @@ pub async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
         let (message, of) = match progress {
             Progress::Connecting => ("connecting to the broker", None),
             Progress::Producing(done, total) => ("sending", Some((done, total, Unit::Items))),
-            Progress::Consuming(done, total) => ("reading back", Some((done, total, Unit::Items))),
+            Progress::Consuming(done, total) => ("consuming", Some((done, total, Unit::Items))),
             Progress::CleaningUp => ("cleaning up", None),
         };
         let recent = shown
@@ -144,7 +144,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -170,7 +170,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, message)
                     .because(e)
-                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -190,7 +190,7 @@ impl Brokers {
             Box::new(
                 Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
                     .because(e)
-                    .hint(format!("see what the broker reports: {}", self.target.kstrim("status"))),
+                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -244,7 +244,7 @@ fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
             Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
-                .hint(format!("see what exists: {}", target.kstrim("status")))
+                .hint(format!("check what exists: {}", target.kstrim("status")))
                 .hint(format!("create it: {}", target.kstrim("up"))),
         )
     })

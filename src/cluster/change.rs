@@ -84,7 +84,15 @@ pub async fn patch(
     for _ in 0..TRIES {
         let (now, object) = match again(kubectl, installation, &owned).await? {
             Again::Same(now, object) => (now, object),
-            Again::Gone => return Err(ApiError::new(ApiErrorKind::NotFound, format!("{resource} is gone"))),
+            Again::Gone => {
+                return Err(ApiError::new(
+                    ApiErrorKind::NotFound,
+                    format!(
+                        "{resource} no longer \
+                         exists"
+                    ),
+                ));
+            }
             Again::Other => {
                 let message = format!("{} is a different object now", owned.path());
                 return Err(ApiError::new(ApiErrorKind::Conflict, message));

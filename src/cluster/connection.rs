@@ -50,8 +50,8 @@ pub async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>>
             cx.kubectl.ready().await.map_err(|e| e.to_string())
         }
         State::Running => Err(match api_server::unready(&error) {
-            Some(why) => format!("the profile {profile} runs, its API server is {why}"),
-            None => format!("the profile {profile} runs, its API server does not answer: {error}"),
+            Some(why) => format!("the profile {profile} is running, but its API server is {why}"),
+            None => format!("the profile {profile} is running, but its API server does not respond: {error}"),
         }),
         state => Err(not_running(state, profile)?),
     })
@@ -60,12 +60,12 @@ pub async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>>
 /// What minikube says of a profile that does not run.
 fn not_running(state: State, profile: &str) -> Result<String> {
     Ok(match state {
-        State::Running => format!("the profile {profile} runs"),
+        State::Running => format!("the profile {profile} is running"),
         State::Absent => format!("the profile {profile} does not exist"),
         State::Paused => format!("the profile {profile} is paused"),
         State::Stopped => format!("the profile {profile} is stopped"),
-        State::Partial => format!("the profile {profile} is half started"),
-        State::Gone => format!("the machine of profile {profile} is gone"),
+        State::Partial => format!("the profile {profile} is only partly started"),
+        State::Gone => format!("the machine of profile {profile} does not exist"),
         State::EngineDown(words) => return Err(Box::new(explain::minikube::engine_down(&words, profile))),
     })
 }

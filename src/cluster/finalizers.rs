@@ -1,4 +1,4 @@
-//! Why something does not go, when the time for it has passed.
+//! Why something was not deleted within the time limit.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

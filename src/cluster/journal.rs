@@ -161,7 +161,7 @@ impl JournalFile {
                 Failure::new(CORRUPT, Kind::Task, format!("the journal {} cannot be read", path.display()))
                     .because(cause)
                     .hint(format!(
-                        "move it away: mv {0} {0}.bad   (kstrim then goes by what the cluster shows)",
+                        "rename it: mv {0} {0}.bad   (kstrim then relies on the state of the cluster)",
                         path.display()
                     )),
             )
@@ -178,7 +178,7 @@ impl JournalFile {
         }
         let state: ProfileState = serde_json::from_slice(&text).map_err(|e| corrupt(e.to_string()))?;
         if state.profile != profile {
-            return Err(corrupt(format!("it is of profile {}, not {profile}", state.profile)));
+            return Err(corrupt(format!("it belongs to profile {}, not {profile}", state.profile)));
         }
         Ok(Self { path: path.into(), state, read_only: false })
     }
@@ -202,7 +202,7 @@ impl JournalFile {
                 Kind::Prerequisite,
                 format!("the journal {} was written by a newer kstrim", self.path.display()),
             )
-            .because(format!("its schema is {}, this kstrim knows {SCHEMA}", self.state.schema))
+            .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", self.state.schema))
             .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
         ))
     }

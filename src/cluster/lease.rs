@@ -24,7 +24,7 @@ const DURATION: Duration = Duration::from_secs(45);
 const RENEW: Duration = Duration::from_secs(15);
 /// How often a dead holder's Lease is polled.
 const LOOK: Duration = Duration::from_secs(2);
-/// The annotation that identifies the holder's state folder and machine: only one command at a time can hold the
+/// The annotation that identifies the holder's state directory and machine: only one command at a time can hold the
 /// file lock there.
 const STATE: &str = "kstrim.io/holder-state";
 

@@ -1,4 +1,4 @@
-//! Listeners of a live Kafka that kstrim adds and takes away: those for programs on this machine, and one for users.
+//! Listeners of a live Kafka cluster that kstrim adds and removes: for programs on this machine, and for users.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,10 +168,7 @@ pub fn preparation(
         // Whoever comes over a listener without authentication is ANONYMOUS: as a super user it may
         // do what it could before, and the presets' plain listener keeps working.
         patch["spec"]["kafka"]["authorization"] = json!({"type": "simple", "superUsers": ["ANONYMOUS"]});
-        said.push(
-            "authorization; who comes over a listener without authentication may do everything, as before"
-                .into(),
-        );
+        said.push("authorization; clients of listeners without authentication keep all permissions".into());
     }
     (!said.is_empty()).then_some((patch, said))
 }

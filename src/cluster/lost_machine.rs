@@ -116,7 +116,10 @@ fn other_engine(cx: &Session, made: &On, now: &On, again: &CommandLine) -> Failu
     let message = format!("the profile {} was created on another container engine", cx.profile());
     let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
         .because(format!("it was created on {}", named(made)))
-        .because(format!("{} answers now: DOCKER_HOST, the docker context or the engine changed", named(now)))
+        .because(format!(
+            "{} responds now: DOCKER_HOST, the docker context or the engine has changed",
+            named(now)
+        ))
         .because("nothing was deleted: its machine and its data may be intact on the other engine");
     if !made.context.is_empty() && made.context != "default" && made.context != now.context {
         failure = failure.hint(format!("switch back: docker context use {}", quote(&made.context)));
@@ -135,7 +138,7 @@ pub fn lost(cx: &Session, facts: &Facts) -> String {
                 "the volume {profile} still exists; it holds all data of the profile and is deleted with it"
             )
         }
-        Some(false) => "its volume is gone, too: none of its data is left".to_owned(),
+        Some(false) => "its volume does not exist either: none of its data is left".to_owned(),
         None => "any data that is left is deleted with it".to_owned(),
     }
 }
@@ -151,21 +154,24 @@ pub async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
             Failure::new(
                 refusals::PROFILE,
                 Kind::Foreign,
-                format!("the machine of profile {} is gone", cx.profile()),
+                format!("the machine of profile {} does not exist", cx.profile()),
             )
-            .because("it was removed; minikube cannot start it again, only delete it and create another")
+            .because(
+                "it was removed; minikube cannot start the profile again, only delete it and create a \
+                 new one",
+            )
             .because("nothing proves that kstrim created the profile, so kstrim does not delete it")
             .hint(format!("delete it yourself: {}", cx.target.minikube("delete"))),
         )),
         (Plan::OtherEngine, Some((made, now))) => {
             Err(Box::new(other_engine(cx, made, now, &refusals::up(cx)).hint(format!(
-                "if that engine or its data is gone for good: {}",
+                "if that engine or its data no longer exists: {}",
                 refusals::up(cx).arg("--recreate")
             ))))
         }
         (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
-            Failure::new(GONE, Kind::Usage, format!("the machine of profile {} is gone", cx.profile()))
-                .because("it was removed; minikube cannot start it again, only delete it and create another")
+            Failure::new(GONE, Kind::Usage, format!("the machine of profile {} does not exist", cx.profile()))
+                .because("it was removed; minikube cannot start the profile again, only delete it and create a new one")
                 .because(lost(cx, &facts))
                 .hint(format!(
                     "delete the profile with its data and re-create it: {}",
@@ -173,7 +179,7 @@ pub async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
                 )),
         )),
         (Plan::Recreate, _) => {
-            let message = format!("the machine of profile {} is gone; it is re-created", cx.profile());
+            let message = format!("the machine of profile {} does not exist; it is re-created", cx.profile());
             cx.emit.warn(message);
             cx.minikube.delete().await.map(drop)
         }

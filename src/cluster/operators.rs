@@ -1,4 +1,4 @@
-//! Operators that somebody else runs in the cluster, and that look at kstrim's namespace as well.
+//! Operators of others in the cluster that also watch kstrim's namespace.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
 //! Who made what. On the cluster the label `app.kubernetes.io/managed-by: kstrim` tells; for the
-//! profile the journal does, held against the cluster's identity, and a marker in the cluster
+//! profile the journal does, compared with the cluster's identity, and a marker in the cluster
 //! that survives a lost journal.
 
 use serde_json::{Value, json};
@@ -244,7 +244,7 @@ fn strimzi_of_others(cx: &Session, object: &Object) -> Box<Failure> {
         Failure::new(crate::errors::CONTEXT_STRIMZI, Kind::Foreign, message)
             .because("its objects and kstrim's have the same names; applying kstrim's would remove its permissions")
             .hint(format!(
-                "use that Strimzi as it is, or a cluster without one: {}",
+                "use that Strimzi unchanged, or a cluster without one: {}",
                 refusals::up(cx).with("--profile", "another-name")
             )),
     )
@@ -281,10 +281,10 @@ pub async fn change_kafka(
     let installation = installation(cx).await?;
     let collection = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
     let path = format!("{collection}/{}", cx.cluster());
-    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka", &e))?;
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?;
     let uid = |kafka: &Value| kafka.pointer("/metadata/uid").and_then(Value::as_str) == seen.map(|o| o.uid());
     let Some(kafka) = kafka.filter(|now| seen.is_none() || uid(now)) else {
-        let message = format!("the Kafka {} was deleted or replaced in the meantime", cx.cluster());
+        let message = format!("the Kafka cluster {} was deleted or replaced in the meantime", cx.cluster());
         return Err(Box::new(
             Failure::new(REPLACED, Kind::Task, message)
                 .hint(format!("see what exists: {}", cx.target.kstrim("status"))),
@@ -293,7 +293,7 @@ pub async fn change_kafka(
     let by_id = installation.owned(&collection, &kafka);
     let by_user = || Consent::by_flag(adopt).map(|consent| Owned::requested(&collection, &kafka, consent));
     let Some(owned) = by_id.or_else(by_user) else {
-        let what = format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace());
+        let what = format!("the Kafka cluster {} in namespace {}", cx.cluster(), cx.namespace());
         return Err(refusals::foreign(cx, refusals::KAFKA, what, "--cluster"));
     };
     let patch = |now: &Value| patch(&Kafka(&kube::Object::new(now.clone())));
@@ -317,7 +317,7 @@ pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
     }
     let holder = holder(cx.profile(), verb);
     let waiting = |who: &str| {
-        let message = format!("waiting for the Lease of a command that seems to be dead: {who}");
+        let message = format!("waiting for the Lease of a command that no longer responds: {who}");
         cx.emit.warn(message);
     };
     let cancel = cx.ownership.cancel.clone();
@@ -333,7 +333,7 @@ pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
             Err(Box::new(
                 Failure::new(LOCKED, Kind::Locked, message)
                     .because(format!("{holder}, since {since}"))
-                    .hint("wait for it to end, then run the same command again"),
+                    .hint("wait for it to finish, then run the same command again"),
             ))
         }
         Err(lease::Refused::Api(e)) => Err(api_failure(cx, "acquire the namespace's Lease", &e)),
@@ -348,7 +348,7 @@ pub async fn release_lease(cx: &Session, kubectl: &Kubectl) {
     }
 }
 
-/// An id of the state folder, created with it. Without one it is different each time, and no holder is considered
+/// An id of the state directory, created with it. Without one it is different each time, and no holder is considered
 /// dead too early.
 fn folder_id(folder: &std::path::Path) -> String {
     let path = folder.join("lease-holder");

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub enum Owner {
     /// kstrim: it is the one that kstrim created.
     Ours,
-    /// Nothing was created: at most a folder without a configuration, left by a start of kstrim's.
+    /// Nothing was created: at most a directory without a configuration, left by a start of kstrim's.
     Empty,
     /// Somebody else: it is not the one that kstrim created.
     Foreign(Other),
@@ -255,7 +255,7 @@ pub fn forget(journal: &mut ProfileState) {
     journal.start_unfinished = false;
 }
 
-/// The container engine that a driver currently uses; `None` if there is none, or it does not answer.
+/// The container engine that a driver currently uses; `None` if there is none, or it does not respond.
 pub async fn engine(minikube: &Minikube, driver: &str) -> Option<On> {
     let engine = minikube.engine(driver)?;
     let Answer::Up(info) = engine.info().await else { return None };

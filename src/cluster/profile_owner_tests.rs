@@ -36,7 +36,7 @@ fn whose_it_is_with_nothing_running() {
         ("a user's own", journal(false, None, None), disk(None, k), Owner::Foreign(Other::NotMade)),
         ("created again by hand", journal(true, whole(), Some("u")), disk(None, Some("k2")), RECREATED),
         (
-            "created again by another kstrim",
+            "created again by another kstrim command",
             journal(true, whole(), None),
             disk(Some("t2"), Some("k2")),
             RECREATED,
@@ -74,7 +74,7 @@ fn whose_it_is_with_nothing_running() {
         ),
         ("a driver without a key", journal(true, made(t, None), None), disk(t, None), OURS),
         (
-            "a folder of a refused start",
+            "a directory of a refused start",
             journal(false, made(t, None), None),
             OnDisk { folder: true, ..OnDisk::default() },
             Owner::Empty,

@@ -20,18 +20,18 @@ pub(crate) use crate::errors::OPERATOR_FOREIGN as OPERATOR;
 pub(crate) use crate::errors::POOL_FOREIGN;
 /// A node pool of the name belongs to another Kafka.
 pub(crate) use crate::errors::POOL_TAKEN as POOL;
-/// Something kstrim did not make is in the way.
+/// Something kstrim did not create is in the way.
 pub(crate) use crate::errors::PROFILE_FOREIGN as PROFILE;
 /// The live cluster cannot take a setting.
 pub(crate) use crate::errors::PROFILE_SETTINGS as SETTINGS;
 /// The journal says that kstrim created a profile of this name; nothing proves that it is this one.
 pub(crate) use crate::errors::PROFILE_UNPROVEN as UNPROVEN;
-/// The live operator is newer than what was asked for.
+/// The live operator is newer than what was requested.
 pub(crate) use crate::errors::RELEASE_DOWNGRADE as DOWNGRADE;
 /// The Secret of kstrim's name is somebody else's.
 pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
 
-/// The live operator is older than what was asked for, and runs a Kafka.
+/// The live operator is older than what was requested, and runs a Kafka.
 pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
 
 /// `what` was not made by kstrim. `--adopt` is the consent; another value of the flag `instead` leaves it alone.
@@ -43,9 +43,9 @@ pub fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box
 pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) -> Box<Failure> {
     Box::new(
         Failure::new(id, Kind::Foreign, format!("{what} was not created by kstrim"))
-            .because("kstrim changes only what it created, unless you ask for it")
-            .hint(format!("use it all the same: {}", up_of(target).arg("--adopt")))
-            .hint(format!("or leave it alone: {}", up_of(target).with(instead, "another-name"))),
+            .because("kstrim changes only what it created, unless you tell it to")
+            .hint(format!("use it anyway: {}", up_of(target).arg("--adopt")))
+            .hint(format!("or do not use it: {}", up_of(target).with(instead, "another-name"))),
     )
 }
 
@@ -53,12 +53,12 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) ->
 /// would have installed it.
 pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
     let namespace = &target.namespace;
-    let message = format!("{what} looks after namespace {namespace}, and kstrim did not create it");
+    let message = format!("{what} watches namespace {namespace}, and kstrim did not create it");
     Box::new(
         Failure::new(ELSEWHERE, Kind::Foreign, message)
-            .because("two operators of one namespace undo each other's work")
-            .hint(format!("use that one, and install none: {}", up.arg("--adopt")))
-            .hint("or restrict it to other namespaces by its variable STRIMZI_NAMESPACE"),
+            .because("two operators of one namespace undo each other's changes")
+            .hint(format!("use that operator, and install none: {}", up.arg("--adopt")))
+            .hint("or restrict it to other namespaces with its variable STRIMZI_NAMESPACE"),
     )
 }
 
@@ -82,8 +82,8 @@ pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
     let message = format!("the Secret {name} in namespace {} was not made by kstrim", cx.namespace());
     Box::new(
         Failure::new(SECRET, Kind::Foreign, message)
-            .because("kstrim keeps the docker login of --image-pull-config under this name")
-            .hint(format!("pull with it as it is: {}", up(cx).with("--image-pull-secret", name))),
+            .because("kstrim stores the docker login of --image-pull-config under this name")
+            .hint(format!("pull with the existing Secret: {}", up(cx).with("--image-pull-secret", name))),
     )
 }
 
@@ -103,7 +103,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     let failure = Failure::new(
         crate::errors::STORAGE_CLASS,
         Kind::Prerequisite,
-        "the cluster has no default storage class: nothing would make Kafka's volumes",
+        "the cluster has no default storage class, so Kafka's volumes could not be created",
     );
     let failure = match classes {
         [] => failure.because("it has no storage class at all"),
@@ -116,7 +116,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
                 failure.hint(format!("enable minikube's {addon}: {enable}"))
             })
         }
-        ([], Some(_)) => failure.hint("install a provisioner of volumes in it"),
+        ([], Some(_)) => failure.hint("install a volume provisioner in it"),
         ([first, ..], Some(_)) => failure.hint(format!(
             "make one the default: {}",
             target
@@ -125,10 +125,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
                 .arg("storageclass.kubernetes.io/is-default-class=true")
         )),
     };
-    failure.hint(format!(
-        "or do without volumes, for data that may be lost: {}",
-        up.with("--preset", "ephemeral")
-    ))
+    failure.hint(format!("or use no volumes, if the data may be lost: {}", up.with("--preset", "ephemeral")))
 }
 
 /// The refusal of a component that somebody else made.

@@ -1,6 +1,6 @@
-//! What kstrim puts right by itself while it waits: its own things only, each once a run, and aloud.
+//! What kstrim recovers by itself while it waits: only its own objects, each once per run, and with a warning.
 //!
-//! A finding that would end the wait comes here first. What is mended gets some time before the same
+//! A finding that would end the wait comes here first. What is fixed gets some time before the same
 //! finding counts again.
 
 use std::collections::BTreeSet;
@@ -71,7 +71,7 @@ pub async fn remediate(
 ) -> Result<Option<String>> {
     let cx = remedies.session();
     if just_restarted(cx, snapshot, finding) {
-        return Ok(Some(format!("{} (the operator was restarted just now)", finding.sentence)));
+        return Ok(Some(format!("{} (the operator was just restarted)", finding.sentence)));
     }
     let Some(cure) = finding.cure.clone() else { return Ok(None) };
     // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
@@ -91,7 +91,7 @@ pub async fn remediate(
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
     if let Some(at) = cx.waiting.remedied.borrow().get(&key) {
         return Ok(
-            (at.elapsed() < within).then(|| format!("{} (kstrim has just dealt with it)", finding.sentence))
+            (at.elapsed() < within).then(|| format!("{} (kstrim has just handled this)", finding.sentence))
         );
     }
     cx.waiting.remedied.borrow_mut().insert(key, Instant::now());
@@ -114,13 +114,13 @@ pub async fn remediate(
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
         Cure::LookAgain => {
-            tell("it is asked to look now");
+            tell("its reconciliation is triggered now");
             let now = jiff::Timestamp::now().to_string();
             let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
-            ownership::change_kafka(cx, false, None, "annotate the Kafka", touch).await?;
+            ownership::change_kafka(cx, false, None, "annotate the Kafka resource", touch).await?;
         }
         Cure::ReleaseTopic(topic) => {
-            tell("the namespace is going, and the finalizer is taken off");
+            tell("the namespace is being deleted, so the finalizer is removed");
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
             let installation = ownership::installation(cx).await?;
             let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
@@ -129,15 +129,15 @@ pub async fn remediate(
             let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis).await;
             match patched.map(drop) {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
-                done => done.map_err(|e| ownership::api_failure(cx, "take off the topic's finalizer", &e))?,
+                done => done.map_err(|e| ownership::api_failure(cx, "remove the topic's finalizer", &e))?,
             }
         }
         Cure::RestartPod(pod) => {
-            tell("an earlier run left it so, and the pod gets a new start");
+            tell("left by an earlier run; the pod is restarted");
             restart(cx, "the pod", &[pod]).await?;
         }
     }
-    Ok(Some(format!("{} (kstrim deals with it)", finding.sentence)))
+    Ok(Some(format!("{} (kstrim is handling this)", finding.sentence)))
 }
 
 /// Whether a finding is about a pod that is older than the restart of the operator by kstrim: the operator replaces it when it

@@ -1,4 +1,4 @@
-//! An operator of another namespace that looks after this one: Helm's `watchAnyNamespace`, OLM's global mode.
+//! An operator in another namespace that watches this one: Helm's `watchAnyNamespace`, OLM's global mode.
 //!
 //! Watches are of one namespace. Where no operator in it looks at it, those of others are read now and then, with
 //! their pods.

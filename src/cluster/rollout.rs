@@ -1,4 +1,4 @@
-//! How far a rolling update is.
+//! The progress of a rolling update.
 
 use serde_json::Value;
 
@@ -27,5 +27,5 @@ pub async fn rolling(cx: &Session) -> Option<String> {
             number("/status/currentPods").unwrap_or(pods).min(number("/status/readyPods").unwrap_or(pods));
         behind |= number("/status/observedGeneration") < number("/metadata/generation");
     }
-    (behind || current < all).then(|| format!("rolling update: {current} of {all} nodes are as wanted"))
+    (behind || current < all).then(|| format!("rolling update: {current} of {all} nodes are up to date"))
 }

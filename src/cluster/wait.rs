@@ -165,7 +165,7 @@ pub fn expect(cx: &Session) -> Expect {
     expect
 }
 
-/// Ask the cluster; `None` if it gives no answer, so that it is asked again at the next look.
+/// Ask the cluster; `None` if it does not respond, so that it is asked again at the next look.
 pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
     match probe {
         Probe::AuthCanI { verb, resource, user, namespace } => {

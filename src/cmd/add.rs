@@ -1,4 +1,4 @@
-//! `kstrim add`: what stands beside a Kafka that runs.
+//! `kstrim add`: adds components to a running Kafka cluster.
 
 use crate::quickstart::context::Context;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `kstrim bundle`: everything that a cluster is made of, in one file.
+//! `kstrim bundle`: everything that is needed for a cluster, in one file.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,16 +69,16 @@ fn shown(bundle: &Bundle, args: &BundleFile, verified: Option<bool>) -> String {
 
 fn text(data: &Shown<'_>) -> String {
     let set = &data.index.set;
-    let kubernetes = set.kubernetes.as_ref().map_or("any that fits".to_owned(), ToString::to_string);
+    let kubernetes = set.kubernetes.as_ref().map_or("any supported version".to_owned(), ToString::to_string);
     let mut out = format!(
         "Strimzi {}, Kafka {}, preset {}, Kubernetes {kubernetes}, for {}\n",
         set.release, set.kafka, set.preset, set.platform
     );
     if let Some(registry) = &set.image_registry {
-        out.push_str(&format!("images by their names at {registry}\n"));
+        out.push_str(&format!("images by their names in {registry}\n"));
     }
     out.push_str(&format!(
-        "{}, made by {}, id sha256:{}\n\n",
+        "{}, created by {}, id sha256:{}\n\n",
         megabytes(data.size),
         data.index.made_by,
         data.id
@@ -94,7 +94,7 @@ fn text(data: &Shown<'_>) -> String {
     out.push_str(&table.render(mode.stdout, terminal::stdout_columns()));
     if data.verified == Some(true) {
         let count = data.index.entries.len();
-        out.push_str(&format!("\nAll {count} entries are what was put into the bundle.\n"));
+        out.push_str(&format!("\nAll {count} entries are unchanged.\n"));
     }
     out
 }
@@ -102,7 +102,7 @@ fn text(data: &Shown<'_>) -> String {
 async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
     let settings = Settings::new(global, &args.what)?;
     if let Some(bundle) = &settings.bundle {
-        return Err(source(&bundle.path, "a bundle is not made of a bundle: copy the file"));
+        return Err(source(&bundle.path, "a bundle cannot be created from a bundle: copy the file"));
     }
     let choice = super::up::choose(&settings)?;
     let invocation = Invocation::begin(global, "bundle", OutputMode::Plain);
@@ -129,7 +129,7 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
         work.sources.iter().filter_map(|s| std::fs::metadata(&s.file).ok()).map(|m| m.len()).sum();
     talk(&format!("writing {} files, {}", work.sources.len(), megabytes(bytes)));
     let mut writing = tokio::task::spawn_blocking(move || {
-        // The folder of what was saved lives as long as it is read.
+        // The directory of what was saved lives as long as it is read.
         let Work { set, sources, _folder } = work;
         write::write(&to, set, &sources, force, &mut |_| !stopped.load(Ordering::Relaxed))
     });
@@ -155,16 +155,19 @@ struct Work {
 }
 
 fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
-    let message = format!("{} cannot go into the bundle", path.display());
+    let message = format!("{} cannot be added to the bundle", path.display());
     Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
 }
 
 async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Work> {
     let beside = args.file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Images take the room where the bundle will: the folder of temporary files may be a small one.
+    // Images take the room where the bundle will: the directory of temporary files may be a small one.
     let folder = tempfile::Builder::new().prefix(".kstrim-bundle").tempdir_in(beside).map_err(|e| {
         let message = format!("the bundle {} cannot be written", args.file.display());
-        Box::new(Failure::new(ids::UNWRITABLE, Class::Task, message).because(e).hint("give another -o FILE"))
+        Box::new(Failure::new(ids::UNWRITABLE, Class::Task, message).because(e).hint(
+            "specify another file \
+             with -o FILE",
+        ))
     })?;
     let release = &cx.choice.release.version;
     let published = sources::published(cx).await?;
@@ -178,9 +181,8 @@ async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Resu
     let kubernetes = kubernetes(cx).await;
     if args.minikube_cache {
         let kubernetes = kubernetes.as_ref().ok_or_else(|| {
-            let failure =
-                source(Path::new("minikube's cache"), "the Kubernetes version it is for is not known");
-            Box::new(failure.hint("say which: --kubernetes-version 1.34.4"))
+            let failure = source(Path::new("minikube's cache"), "the Kubernetes version is not known");
+            Box::new(failure.hint("specify it: --kubernetes-version 1.34.4"))
         })?;
         sources.extend(minikube_cache(kubernetes)?);
     }
@@ -228,12 +230,15 @@ async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<
     if lacking.is_empty() {
         return Ok(sources);
     }
-    let message = format!("no image archive holds {}", lacking.join(", "));
+    let message = format!("no image archive contains {}", lacking.join(", "));
     Err(Box::new(
         Failure::new(ids::INCOMPLETE, Class::Usage, message)
-            .because("an `up` of the bundle would have to pull it")
-            .hint("give an archive of it, too: --image-archive FILE, made by docker save -o FILE IMAGE")
-            .hint("or take the images out of a running cluster: leave --image-archive out"),
+            .because("`kstrim up` with the bundle would have to pull it")
+            .hint(
+                "also specify an archive with it: --image-archive FILE, created by docker save -o FILE \
+                 IMAGE",
+            )
+            .hint("or export the images from a running cluster: omit --image-archive"),
     ))
 }
 
@@ -254,7 +259,7 @@ async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
     if output.exit.success() && complaint.is_none() && there {
         return Ok(());
     }
-    let message = format!("the image {image} cannot be taken out of the profile {}", cx.profile());
+    let message = format!("the image {image} cannot be exported from the profile {}", cx.profile());
     Err(Box::new(
         Failure::new(ids::SOURCE, Class::Task, message)
             .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
@@ -314,7 +319,7 @@ fn minikube_cache(kubernetes: &Version) -> Result<Vec<Source>> {
         }
     }
     if sources.is_empty() {
-        return Err(source(&cache, format!("it holds nothing for Kubernetes {kubernetes}")));
+        return Err(source(&cache, format!("it contains nothing for Kubernetes {kubernetes}")));
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)

@@ -1,4 +1,4 @@
-//! What `scale` and `set` share: a change of the Kafka or a pool, followed until every broker has it.
+//! What `scale` and `set` share: a change of the Kafka or a node pool, and waiting until every broker has it.
 
 use std::time::Duration;
 
@@ -35,7 +35,11 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
         Failure::new(
             refusals::KAFKA,
             Kind::Foreign,
-            format!("the Kafka {} in namespace {} was not made by kstrim", cx.cluster(), cx.namespace()),
+            format!(
+                "the Kafka cluster {} in namespace {} was not created by kstrim",
+                cx.cluster(),
+                cx.namespace()
+            ),
         )
         .because("kstrim changes only what it made, unless it is told to")
         .hint(format!("change it all the same: {}", cx.target.again().arg("--adopt"))),
@@ -45,7 +49,7 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
 /// The judge of a change, asked for before it is made: an operator may answer within a second, and what
 /// it said earlier is not about this change.
 pub fn begin() -> Waiter {
-    let waiter = Waiter::new(Scope::Kafka, "the Kafka cannot take up the change");
+    let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
     waiter.changed_now();
     waiter
 }
@@ -64,7 +68,7 @@ pub async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result
     };
     living::wait(cx, limit, look, || {
         let cause = waiter.timed_out(cx, limit);
-        let message = format!("not every broker of the Kafka {} has the change yet", cx.cluster());
+        let message = format!("not every broker of the Kafka cluster {} has the change yet", cx.cluster());
         let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
         for deeper in &cause.causes {
             failure = failure.because(deeper);

@@ -218,20 +218,23 @@ fn table(settings: &[Shown], origins: bool) -> String {
 }
 
 fn write(file: &Path, force: bool) -> Result<()> {
-    let failed =
-        |e: std::io::Error| {
-            if e.kind() == std::io::ErrorKind::AlreadyExists {
-                let message = format!("{} is there already", file.display());
-                let failure = Failure::new(EXISTS, Kind::Foreign, message)
-                    .hint(format!("see what holds: {}", CommandLine::new("kstrim config show --origins")))
-                    .hint(format!("write it anew: {}", CommandLine::typed(Vec::new()).arg("--force")));
-                return Box::new(failure);
-            }
-            let message = format!("{} cannot be written", file.display());
-            Box::new(Failure::new(UNWRITABLE, Kind::Task, message).because(e).hint(
-                "free some space, go to a folder of yours, or name another for --user: XDG_CONFIG_HOME",
-            ))
-        };
+    let failed = |e: std::io::Error| {
+        if e.kind() == std::io::ErrorKind::AlreadyExists {
+            let message = format!("{} already exists", file.display());
+            let failure = Failure::new(EXISTS, Kind::Foreign, message)
+                .hint(format!(
+                    "show the current settings: {}",
+                    CommandLine::new("kstrim config show --origins")
+                ))
+                .hint(format!("replace it: {}", CommandLine::typed(Vec::new()).arg("--force")));
+            return Box::new(failure);
+        }
+        let message = format!("{} cannot be written", file.display());
+        Box::new(Failure::new(UNWRITABLE, Kind::Task, message).because(e).hint(
+            "free disk space, change to a directory that you own, or set another one for --user: \
+             XDG_CONFIG_HOME",
+        ))
+    };
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -65,7 +65,8 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
             if said.get() && !global.quiet {
                 let target = Target::from(global);
                 living::say(&format!(
-                    "the forwards have ended; the listener stays in the Kafka: to remove it: {}",
+                    "the port-forwards have ended; the listener is kept in the Kafka cluster; to remove \
+                     it: {}",
                     target.kstrim("connect --remove")
                 ));
             }
@@ -78,7 +79,7 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
 async fn remove(living: &Living, args: &Connect) -> Result<()> {
     let cx = &living.cx;
     if listener::without_host(&living.kafka()).is_none() {
-        living::say(&format!("the Kafka {} has no listener for this machine", cx.cluster()));
+        living::say(&format!("the Kafka cluster {} has no listener for this machine", cx.cluster()));
         return Ok(());
     }
     agreed(living, args, "loses its listeners for programs on this machine").await?;
@@ -88,7 +89,10 @@ async fn remove(living: &Living, args: &Connect) -> Result<()> {
         change::follow(living, &waiter, args.timeout).await
     });
     changed.await?;
-    living::say(&format!("the listeners for this machine are gone from the Kafka {}", cx.cluster()));
+    living::say(&format!(
+        "the listeners for this machine were removed from the Kafka cluster {}",
+        cx.cluster()
+    ));
     Ok(())
 }
 
@@ -133,7 +137,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         return Ok(());
     }
     said.set(true);
-    living::say("open until Ctrl-C; a broker that restarts is connected again");
+    living::say("open until Ctrl-C; if a broker restarts, its port-forward is opened again");
     forwards.keep(how).await
 }
 
@@ -148,7 +152,7 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
     let first = args.port.or(begins).unwrap_or(listener::host_defaults(how).2);
     listener::assign(&has, &ids, first).ok_or_else(|| {
         let message = format!("there are not enough ports for {} brokers from {first} on", ids.len());
-        Box::new(Failure::new(PORT, Kind::Usage, message).hint("begin lower: --port 9094"))
+        Box::new(Failure::new(PORT, Kind::Usage, message).hint("start lower: --port 9094"))
     })
 }
 
@@ -156,16 +160,22 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
 fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
     for (id, port) in ports {
         let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
-        let failure =
-            Failure::new(PORT, Kind::Prerequisite, format!("{HOST}:{port}, for broker {id}, cannot be had"));
+        let failure = Failure::new(
+            PORT,
+            Kind::Prerequisite,
+            format!(
+                "{HOST}:{port}, for broker {id}, is not \
+                 available"
+            ),
+        );
         let other = ports.values().max().copied().unwrap_or(*port).saturating_add(100);
         return Err(Box::new(
             failure
                 .because(error)
                 .because(
-                    "another `kstrim connect` may have it: one is enough for all programs on this machine",
+                    "another `kstrim connect` may be using it: one is enough for all programs on this machine",
                 )
-                .hint(format!("or take other ports: {}", target.again().with("--port", other))),
+                .hint(format!("or use other ports: {}", target.again().with("--port", other))),
         ));
     }
     Ok(())
@@ -180,11 +190,17 @@ async fn prepare(
 ) -> Result<()> {
     let wanted = listener::with_host(&living.kafka(), how, ports).map_err(|name| {
         let cluster = living.cx.cluster();
-        let message = format!("the Kafka {cluster} has a listener {name} that is another's");
+        let message = format!(
+            "the Kafka cluster {cluster} has a listener {name} that kstrim did not \
+             create"
+        );
         Box::new(
             Failure::new(TAKEN, Kind::Foreign, message)
-                .because("kstrim connect needs a listener of this name and changes none that it did not make")
-                .hint("give that listener another name in spec.kafka.listeners of the Kafka"),
+                .because(
+                    "kstrim connect needs a listener of this name, and does not change one that it \
+                     did not create",
+                )
+                .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
         )
     })?;
     let waiter = change::begin();
@@ -217,7 +233,7 @@ async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
         Box::new(Failure::new(
             LATE,
             Kind::Task,
-            "the listener is gone again: somebody else changed the Kafka",
+            "the listener was removed: somebody else changed the Kafka cluster",
         ))
     })
 }

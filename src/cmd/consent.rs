@@ -1,4 +1,4 @@
-//! Asking before something is deleted, or brokers restart. On a terminal a person is asked; a script says `--yes`.
+//! Consent before something is deleted, or brokers restart: a prompt on a terminal, or `--yes`.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -24,12 +24,13 @@ pub async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> R
     let cx = &living.cx;
     let restart = restarts(living).await?;
     if yes {
-        let said =
-            async { cx.emit.progress(format!("the Kafka {} {what}: this {restart}", cx.cluster()), None) };
+        let said = async {
+            cx.emit.progress(format!("the Kafka cluster {} {what}: this {restart}", cx.cluster()), None)
+        };
         event::in_task(task, said).await;
         return Ok(());
     }
-    let question = format!("The Kafka {} {what}: this {restart}.", cx.cluster());
+    let question = format!("The Kafka cluster {} {what}: this {restart}.", cx.cluster());
     to(living, &question, "nothing was changed").await
 }
 
@@ -61,11 +62,11 @@ pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
     };
     if !can_ask() {
         // A script's log has to show what it would have agreed to.
-        let refusal = refusal("there is no terminal to ask on, and --yes was not given");
+        let refusal = refusal("there is no terminal to ask on, and --yes was not specified");
         return Err(Box::new(refusal.because(question)));
     }
     let gap = if question.contains('\n') { "\n" } else { " " };
-    let _ = output::stderr().print_now(&format!("{question}{gap}Go on? [y/N] "));
+    let _ = output::stderr().print_now(&format!("{question}{gap}Continue? [y/N] "));
     // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
     let reading = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! `kstrim consume`: a topic's messages to stdout.
+//! `kstrim consume`: prints a topic's messages to stdout.
 
 mod print;
 
@@ -51,7 +51,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How reading ended, if not by a failure.
 enum Ended {
-    /// As many as asked for, or as many as came in the time.
+    /// As many as requested, or as many as came in the time.
     Done,
     /// Nobody reads stdout any more.
     Closed,
@@ -115,8 +115,8 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     {
         reading.out.abandon();
         return Err(Box::new(
-            Failure::new(STALLED, Kind::Timeout, "stdout does not accept what was read".to_owned())
-                .because("the time limit was reached before the reader of the output had read all of it")
+            Failure::new(STALLED, Kind::Timeout, "stdout does not accept the output".to_owned())
+                .because("the time limit was reached before the reader had read all of the output")
                 .hint(
                     "check whether the program that reads the pipe is stuck, or allow more time: --timeout",
                 ),
@@ -125,11 +125,11 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     match (ended, args.messages) {
         (Ended::Signal(kind), _) => Ok(ExitCode::from(kind.exit_code())),
         (Ended::Time(why), Some(wanted)) => {
-            let message = format!("{} of {wanted} messages came from {}", reading.printed, args.topic);
+            let message = format!("{} of {wanted} messages arrived from {}", reading.printed, args.topic);
             let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
             let late = !args.from_beginning && args.offset.is_none();
             Err(Box::new(if late {
-                failure.hint("to read messages that exist already, use --from-beginning")
+                failure.hint("to read messages that already exist, use --from-beginning")
             } else {
                 failure
             }))
@@ -165,9 +165,9 @@ async fn start(stream: &mut Stream, args: &Consume, target: &Target) -> Result<S
     let wanted: BTreeSet<i32> = all.filter(|p| args.partition.is_none_or(|only| *p == only)).collect();
     if args.offset.is_some() && wanted.len() > 1 {
         return Err(Box::new(
-            Failure::new(OFFSET, Kind::Usage, "an offset counts in one partition only".to_owned())
+            Failure::new(OFFSET, Kind::Usage, "an offset is valid in one partition only".to_owned())
                 .because(format!("the topic {} has {} partitions", args.topic, wanted.len()))
-                .hint(format!("name one: {}", target.again().with("--partition", 0))),
+                .hint(format!("specify one: {}", target.again().with("--partition", 0))),
         ));
     }
     let at = if args.from_beginning { End::Earliest } else { End::Latest };
@@ -191,9 +191,9 @@ async fn start(stream: &mut Stream, args: &Consume, target: &Target) -> Result<S
                 Failure::new(
                     OFFSET,
                     Kind::Usage,
-                    format!("partition {partition} does not hold offset {offset}"),
+                    format!("partition {partition} does not contain offset {offset}"),
                 )
-                .because(format!("its oldest message has {first}, its next will have {end}")),
+                .because(format!("its oldest message has offset {first}, its next will have {end}")),
             ));
         }
     }
@@ -234,7 +234,7 @@ impl Reading<'_> {
                 return Ok(Ended::Time("the time limit was reached"));
             }
             if idle.is_some_and(|idle| now >= idle) {
-                return Ok(Ended::Time("no message came for the time given"));
+                return Ok(Ended::Time("no message arrived for the specified time"));
             }
             let next = [end, idle, Some(now + WAIT)].into_iter().flatten().min().unwrap_or(now + WAIT);
             let (wait, limit) = (next.saturating_duration_since(now), now + LOOK_UP);
@@ -267,7 +267,7 @@ impl Reading<'_> {
                     let passes = error.leaves_open() || error.is_refusal_that_passes();
                     let since = *away.get_or_insert_with(|| {
                         if passes {
-                            self.say("the broker is away; it is asked again");
+                            self.say("the broker is unavailable; retrying");
                         }
                         now
                     });
@@ -418,7 +418,7 @@ impl Reading<'_> {
         if was < first {
             self.from.insert(partition, first);
             self.say(&format!(
-                "partition {partition} no longer holds offset {was}; reading continues at {first}"
+                "partition {partition} no longer contains offset {was}; reading continues at {first}"
             ));
         } else if was > end {
             self.was_cut(partition, end);
@@ -433,8 +433,7 @@ impl Reading<'_> {
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
         if was > end {
             self.say(&format!(
-                "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in \
-                 Kafka; reading continues at {end}"
+                "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in Kafka; reading continues at {end}"
             ));
         }
     }

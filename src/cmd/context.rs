@@ -1,5 +1,5 @@
-//! `--context NAME`: somebody's own cluster in place of minikube. Its kubeconfig is only read; what
-//! belongs to the context is copied into kstrim's own, anew each time, since credentials change.
+//! `--context NAME`: somebody's own cluster instead of minikube. Its kubeconfig is only read; what
+//! belongs to the context is copied into kstrim's own, again each time, since credentials change.
 
 use std::io::Write;
 use std::path::Path;
@@ -46,13 +46,13 @@ pub async fn take(global: &mut Global) -> Result<()> {
     let output = runner.run(&view).await.map_err(|e| exec_failure(&view, &e))?;
     if !output.exit.success() {
         let mut failure =
-            Failure::new(UNKNOWN, Kind::Usage, format!("there is no context {context} in your kubeconfig"))
+            Failure::new(UNKNOWN, Kind::Usage, format!("your kubeconfig has no context {context}"))
                 .because(output.last_stderr_line());
         let names = cmd(&["config", "get-contexts", "-o", "name"]);
         if let Ok(names) = runner.run(&names).await {
             let names: Vec<String> = names.text().split_whitespace().map(str::to_owned).collect();
             failure = failure.hint(match names.is_empty() {
-                true => "it has none; KUBECONFIG names another".to_owned(),
+                true => "it has no contexts; set KUBECONFIG to use another one".to_owned(),
                 false => format!("it has {}", names.join(", ")),
             });
         }
@@ -60,8 +60,8 @@ pub async fn take(global: &mut Global) -> Result<()> {
     }
     let config: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let config = renamed(config, global.profile.as_str()).ok_or_else(|| {
-        Failure::new(UNKNOWN, Kind::Usage, format!("kubectl tells nothing of the context {context}"))
-            .hint(format!("see what it says by hand: {view}"))
+        Failure::new(UNKNOWN, Kind::Usage, format!("kubectl prints nothing about the context {context}"))
+            .hint(format!("run the command yourself to see its output: {view}"))
     })?;
     write(&paths.kubeconfig(), &config)
 }
@@ -123,12 +123,12 @@ pub async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Result<()
     if !args.yes {
         let server = server(cx);
         let question = format!(
-            "This installs Strimzi (definitions and roles for the whole cluster) and Kafka {} in namespace {} of \
+            "This installs Strimzi (CRDs and roles for the whole cluster) and Kafka {} in namespace {} of \
              the cluster of context {context}{server}.",
             cx.cluster(),
             cx.namespace()
         );
-        let hint = format!("say so once: {}", refusals::up(cx).arg("--yes"));
+        let hint = format!("to agree, once per cluster: {}", refusals::up(cx).arg("--yes"));
         super::consent::ask(&question, "nothing was changed", &hint).await?;
     }
     let remember = || -> std::io::Result<()> {

@@ -64,7 +64,10 @@ fn told(written: &Written, name: &str) -> String {
     let Written { files, bytes, seconds, .. } = written;
     let mut text = format!("{files} files, {} kB, in {seconds} s\n", bytes.div_ceil(1000));
     if !written.gaps.is_empty() {
-        text.push_str(&format!("{} things could not be had; the summary says why\n", written.gaps.len()));
+        text.push_str(&format!(
+            "{} things could not be collected; the summary has the reasons\n",
+            written.gaps.len()
+        ));
     }
     match (written.findings.first(), &written.reason) {
         (Some(found), _) => text.push_str(&format!("found: {} [{}]\n", found.sentence, found.id)),
@@ -73,7 +76,7 @@ fn told(written: &Written, name: &str) -> String {
     }
     let path = written.path.display().to_string();
     text.push_str(&format!("read it: tar -xzOf {} {name}/summary.md\n", quote(&path)));
-    text.push_str("secrets are blanked; look all the same before you share it\n");
+    text.push_str("secrets are redacted; check it anyway before you share it\n");
     text
 }
 
@@ -109,6 +112,6 @@ fn settings(global: &Global, layers: &Layers) -> Result<Settings> {
     let matches = layers.over(Cli::command()).try_get_matches_from(["kstrim", "up"]).map_err(wrong)?;
     match Cli::from_arg_matches(&matches).map_err(wrong)?.command {
         Command::Up(up) => Settings::new(global, &up.what),
-        _ => unreachable!("it was told to be up"),
+        _ => unreachable!("it was reported as running"),
     }
 }

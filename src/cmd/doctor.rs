@@ -103,7 +103,7 @@ impl Verb<'_> {
         let changes = planned.iter().any(|fix| fix.changes_cluster);
         let agreed = !changes
             || self.args.yes
-            || consent::ask("Do all of this.", "nothing was changed", "").await.is_ok();
+            || consent::ask("Apply these fixes.", "nothing was changed", "").await.is_ok();
         if !agreed {
             tell("fixes that change the cluster are skipped: they need consent (--yes in a script)");
         }

@@ -154,14 +154,14 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
                 Failure::new(
                     super::kubectl::NO_CLUSTER,
                     Kind::Prerequisite,
-                    "the cluster cannot be looked at",
+                    "the cluster cannot be inspected",
                 )
                 .because(why)
                 .hint(format!("start it, then try again: {}", target.minikube("start")))
                 .hint(if owner.is_ours() {
-                    format!("or delete all of it: {}", target.kstrim("down"))
+                    format!("or delete everything: {}", target.kstrim("down"))
                 } else {
-                    format!("or delete all of it yourself: {}", target.minikube("delete"))
+                    format!("or delete everything yourself: {}", target.minikube("delete"))
                 }),
             ));
         }
@@ -187,7 +187,7 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
         (true, false, false) => Extent::Profile,
         (ours, ..) => {
             if !ours && !args.keep_cluster {
-                let message = format!("the profile {} stays: kstrim did not make it", cx.profile());
+                let message = format!("the profile {} is kept: kstrim did not create it", cx.profile());
                 cx.emit.warn(message);
             }
             Extent::Resources
@@ -207,7 +207,8 @@ async fn refuse_other_kafkas(cx: &Session) -> Result<()> {
         refusals::KAFKA,
         Kind::Foreign,
         format!(
-            "nothing was deleted: the Kafka {name} in namespace {} is not the one that kstrim created",
+            "nothing was deleted: the Kafka cluster {name} in namespace {} is not the one that kstrim \
+             created",
             cx.namespace()
         ),
     )
@@ -268,21 +269,23 @@ fn question(cx: &Session, extent: Extent, plan: &Plan) -> String {
     if extent == Extent::ResourcesButData {
         lines.push(match (plan.ephemeral, plan.claims_deleted.as_slice()) {
             (true, _) => {
-                "All messages are lost: this Kafka keeps its data in its pods, there are no volumes to keep."
+                "All messages will be lost: this Kafka cluster stores its data in its pods, so there are \
+                 no volumes to keep."
                     .into()
             }
-            (false, []) => "The volumes stay.".into(),
+            (false, []) => "The volumes are kept.".into(),
             (false, with) => format!(
-                "Volumes and their messages are lost: Strimzi deletes those of {} with it (deleteClaim: true).",
+                "Some volumes and their messages will be lost: Strimzi deletes those of {} with it \
+                 (deleteClaim: true).",
                 with.join(", ")
             ),
         });
     }
     if !plan.deletion.kept.is_empty() {
-        lines.push(format!("These stay, and so does the namespace: {}.", plan.deletion.kept.join("; ")));
+        lines.push(format!("These are kept, and so is the namespace: {}.", plan.deletion.kept.join("; ")));
     }
     for why in &plan.deletion.unknown {
-        lines.push(format!("This cannot be listed, so the namespace stays: {why}."));
+        lines.push(format!("This cannot be listed, so the namespace is kept: {why}."));
     }
     lines.join("\n")
 }

@@ -67,7 +67,7 @@ fn word(state: &State) -> &'static str {
         State::Stopped => "stopped",
         State::Partial => "half started",
         State::Gone => "gone",
-        State::EngineDown(_) => "unknown: the engine does not answer",
+        State::EngineDown(_) => "unknown: the engine does not respond",
     }
 }
 
@@ -201,7 +201,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
         failure
             .hint(format!("delete only what kstrim created: {}", target.again().arg("--keep-cluster")))
             .hint(format!(
-                "or delete all of it, including theirs: {}",
+                "or delete everything, including the objects of others: {}",
                 target.again().arg("--delete-others")
             )),
     ))
@@ -237,7 +237,7 @@ pub fn not_ours(cx: &Session, runs: bool) -> Failure {
     );
     let failure = if runs {
         failure
-            .because("it has nothing that identifies the profile that kstrim created")
+            .because("nothing identifies it as the profile that kstrim created")
             .because(format!("and kstrim has created nothing in its namespace {}", cx.namespace()))
     } else {
         failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(

@@ -35,7 +35,7 @@ pub fn run(global: &Global, args: &Env) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The line that puts folders before those of PATH.
+/// The line that puts directories before those of PATH.
 fn prepended(shell: ShellName, folders: &[PathBuf]) -> String {
     let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     match shell {

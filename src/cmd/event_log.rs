@@ -1,4 +1,4 @@
-//! The events of a verb's last run, kept beside the journal as evidence for later.
+//! The events of a command's last run, stored next to the journal as evidence.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -25,7 +25,7 @@ impl EventLog {
         Self { path: PathBuf::new(), waiting: None, file: None }
     }
 
-    /// Begin it anew. If it cannot be written there is none: a full disk stops no run.
+    /// Begin it again. If it cannot be written there is none: a full disk stops no run.
     pub fn open(&mut self) {
         let Some(waiting) = self.waiting.take() else { return };
         if let Some(folder) = self.path.parent() {

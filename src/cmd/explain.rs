@@ -37,16 +37,12 @@ fn find(given: &str) -> Result<&'static Entry> {
     errors::find(&id).ok_or_else(|| {
         let distance = |entry: &&Entry| strsim::damerau_levenshtein(entry.id.as_str(), &id);
         let near = errors::catalogue().iter().min_by_key(distance);
-        let failure = Failure::new(
-            errors::ERROR_UNKNOWN,
-            Kind::Usage,
-            format!("there is no error with the id {given:?}"),
-        );
+        let failure = Failure::new(errors::ERROR_UNKNOWN, Kind::Usage, format!("unknown error id {given:?}"));
         let failure = match near {
             Some(near) => failure.hint(format!("the nearest is: {}", errors::command(near.id.as_str()))),
             None => failure,
         };
-        Box::new(failure.hint(format!("to list all of them: {}", CommandLine::new("kstrim explain"))))
+        Box::new(failure.hint(format!("list all errors: {}", CommandLine::new("kstrim explain"))))
     })
 }
 

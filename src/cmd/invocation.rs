@@ -138,7 +138,7 @@ impl Invocation {
                 asked = true;
                 cancel.cancel(reason);
                 if reason == Reason::Interrupted {
-                    emit.warn("stopping in order; press Ctrl-C again to stop at once");
+                    emit.warn("stopping; press Ctrl-C again to stop immediately");
                 }
             }
         });
@@ -261,7 +261,7 @@ impl Invocation {
         match failure.kind {
             Kind::Task | Kind::Timeout | Kind::Interrupted | Kind::Terminated if goes_on => {
                 let again = self.target.again();
-                failure.hint(format!("it continues from what the cluster shows: {again}"))
+                failure.hint(format!("to continue, run the same command again: {again}"))
             }
             _ => failure,
         }
@@ -269,7 +269,7 @@ impl Invocation {
 }
 
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its
-/// lock. A profile that kstrim has never had to do with gets no folder from a mere look.
+/// lock. A profile that kstrim has never had to do with gets no directory from a mere look.
 fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
     let changes = matches!(verb, "up" | "down" | "upgrade" | "add" | "remove");
     if verb != "up" && !paths.folder().is_dir() {

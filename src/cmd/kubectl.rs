@@ -48,8 +48,8 @@ pub(super) fn known(global: &Global, paths: &ProfilePaths) -> Result<()> {
         Failure::new(
             NO_CLUSTER,
             Kind::Prerequisite,
-            format!("kstrim has no cluster of the profile {}", global.profile),
+            format!("kstrim has no cluster for the profile {}", global.profile),
         )
-        .hint(format!("make one: {}", Target::from(global).kstrim("up"))),
+        .hint(format!("create one: {}", Target::from(global).kstrim("up"))),
     ))
 }

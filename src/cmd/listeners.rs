@@ -23,8 +23,18 @@ pub async fn kafka(living: &Living) -> Result<Object> {
     let found = cx.kubectl.find(&living::path(cx, "kafkas", Some(cx.cluster()))).await;
     found
         .map(|found| found.map(Object::new))
-        .map_err(|e| ownership::api_failure(cx, "read the Kafka", &e))?
-        .ok_or_else(|| Box::new(Failure::new(IDS, Kind::Task, format!("the Kafka {} is gone", cx.cluster()))))
+        .map_err(|e| ownership::api_failure(cx, "read the Kafka resource", &e))?
+        .ok_or_else(|| {
+            Box::new(Failure::new(
+                IDS,
+                Kind::Task,
+                format!(
+                    "the Kafka cluster {} no longer \
+                     exists",
+                    cx.cluster()
+                ),
+            ))
+        })
 }
 
 /// Set the Kafka's listeners to those that `wanted` computes from its current state, even if somebody changed it in
@@ -38,7 +48,7 @@ pub async fn write(
     mut wanted: impl FnMut(&Kafka<'_>) -> Option<Value>,
 ) -> Result<bool> {
     let patch = |now: &Kafka<'_>| Some(json!({"spec": {"kafka": {"listeners": wanted(now)?}}}));
-    let doing = "change the Kafka's listeners";
+    let doing = "change the Kafka cluster's listeners";
     ownership::change_kafka(&living.cx, adopt, Some(&living.resource), doing, patch).await
 }
 

@@ -90,29 +90,35 @@ impl Living {
         let edit = target.kubectl("edit kafkas.kafka.strimzi.io").arg(cluster).arg("-n").arg(namespace);
         let failure = match self.kafka().operates(entity) {
             None => {
-                let message = format!("the Kafka {cluster} has no {operator}: nobody would look at {what}");
+                let message = format!(
+                    "the Kafka cluster {cluster} has no {operator}, so {what} would not \
+                     be reconciled"
+                );
                 let failure = Failure::new(id, Kind::Prerequisite, message);
                 let release = self.cx.choice.release;
                 if entity == Entity::Topic && !release.kraft.topic_operator && !self.kafka().zookeeper() {
                     failure.hint(format!(
-                        "Strimzi {} has none without ZooKeeper; smoke-test and produce make topics by themselves",
+                        "Strimzi {} has none without ZooKeeper; smoke-test and produce create topics by \
+                         themselves",
                         release.version
                     ))
                 } else {
-                    failure.hint(format!("add spec.entityOperator.{field}: {{}} to the Kafka: {edit}"))
+                    failure
+                        .hint(format!("add spec.entityOperator.{field}: {{}} to the Kafka resource: {edit}"))
                 }
             }
             Some(watched) => {
-                let message = format!("nobody would look at {what} in the namespace {namespace}");
+                let message = format!("{what} would not be reconciled in the namespace {namespace}");
                 let failure = Failure::new(id, Kind::Prerequisite, message);
                 failure
                     .because(format!(
-                        "spec.entityOperator.{field}.watchedNamespace of the Kafka {cluster} is {watched}"
+                        "spec.entityOperator.{field}.watchedNamespace of the Kafka cluster {cluster} is {watched}"
                     ))
                     .hint(format!(
-                        "write the {kind} into the namespace {watched}, with the label strimzi.io/cluster: {cluster}"
+                        "create the {kind} in the namespace {watched}, with the label strimzi.io/cluster: \
+                         {cluster}"
                     ))
-                    .hint(format!("or take watchedNamespace out of the Kafka: {edit}"))
+                    .hint(format!("or remove watchedNamespace from the Kafka resource: {edit}"))
             }
         };
         Err(Box::new(failure))
@@ -331,10 +337,10 @@ async fn find(
             Failure::new(
                 super::kubectl::NO_CLUSTER,
                 Kind::Prerequisite,
-                format!("there is no Kafka {} in namespace {}", cx.cluster(), cx.namespace()),
+                format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace()),
             )
-            .hint(format!("make it: {}", refusals::up(&cx)))
-            .hint("or name another: --cluster NAME, --namespace NAME"),
+            .hint(format!("create it: {}", refusals::up(&cx)))
+            .hint("or specify another one: --cluster NAME, --namespace NAME"),
         ));
     };
     let resource = Object::new(kafka);
@@ -413,7 +419,7 @@ pub async fn task(
     Ok(invocation.finish(Ok(Ended { report, next: None })))
 }
 
-/// Refuse a thing that is there and is not what is asked for, as `lines` say; without any it is as asked for.
+/// Refuse a thing that is there and is not what is requested, as `lines` say; without any it is as requested.
 /// `see` is the command that shows it, `resource` its plural and name.
 ///
 /// # Errors
@@ -434,7 +440,7 @@ pub fn as_asked(
     let failure = lines.into_iter().fold(Failure::new(id, Kind::Usage, message), Failure::because);
     let change =
         format!("change it: {}", target.kubectl("edit").arg(plural).arg(name).arg("-n").arg(cx.namespace()));
-    Err(Box::new(failure.hint(format!("see it: {see}")).hint(change)))
+    Err(Box::new(failure.hint(format!("show it: {see}")).hint(change)))
 }
 
 /// Look at every change of what is observed, and once a second, until it is done.

@@ -41,7 +41,7 @@ pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Secu
         )
     };
     let entry = |key: &str| {
-        secrets.get(key).map(String::as_str).ok_or_else(|| unusable(format!("its secret has no {key}")))
+        secrets.get(key).map(String::as_str).ok_or_else(|| unusable(format!("its Secret has no {key}")))
     };
     let ca = if tls { Some(user::cluster_ca(living).await?) } else { None };
     let mut security = Security::default();
@@ -74,7 +74,7 @@ pub fn authentication(user: &User) -> Result<Authentication> {
         let message = format!("the credentials of the user {} are not in the cluster", user.user);
         let failure = Failure::new(UNUSABLE, Kind::Usage, message);
         let why =
-            format!("its authentication is {}: Strimzi makes no credentials for it", user.authentication);
+            format!("its authentication is {}: Strimzi creates no credentials for it", user.authentication);
         Box::new(failure.because(why))
     })
 }
@@ -99,10 +99,10 @@ fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
         return Ok(());
     };
     Err(Box::new(
-        Failure::new(EXPIRED, Kind::Task, format!("the certificate of the user {name} has run out"))
-            .because(format!("it was good until {end}"))
+        Failure::new(EXPIRED, Kind::Task, format!("the certificate of the user {name} has expired"))
+            .because(format!("it was valid until {end}"))
             .hint(format!(
-                "the user operator renews certificates in time; see why it did not: {}",
+                "the user operator normally renews certificates in time; check its log: {}",
                 target.kstrim("logs --component entity-operator")
             ))
             .hint(format!(
@@ -128,32 +128,40 @@ pub fn failure(
         KafkaError::Untrusted { .. } => {
             Failure::new(UNTRUSTED, Kind::Task, format!("{what}: a broker is not trusted"))
                 .because(error)
-                .hint(format!("see when the cluster's certificates end: {}", target.kstrim("doctor")))
+                .hint(format!("check when the cluster's certificates expire: {}", target.kstrim("doctor")))
         }
         KafkaError::Refused { .. } => {
-            let failure = Failure::new(REFUSED, Kind::Task, format!("{what}: the brokers refuse {who}"));
+            let failure = Failure::new(REFUSED, Kind::Task, format!("{what}: the brokers reject {who}"));
             let failure = failure.because(error);
             match user {
-                Some(user) => failure.hint(format!("see whether the user is ready: {}", show(user))),
+                Some(user) => failure.hint(format!("check whether the user is ready: {}", show(user))),
                 None => failure,
             }
         }
         error if error.is_denied() => {
-            let failure = Failure::new(DENIED, Kind::Task, format!("{what}: {who} may not do that"));
+            let failure = Failure::new(
+                DENIED,
+                Kind::Task,
+                format!(
+                    "{what}: {who} does not have the \
+                     permission"
+                ),
+            );
             let failure = failure.because(error);
             let failure = match error.code() {
                 Some(code::CLUSTER_AUTHORIZATION_FAILED) => {
-                    failure.because("a producer needs the right to write to some topic")
+                    failure.because("a producer needs permission to write to some topic")
                 }
                 _ => failure,
             };
             match user {
                 Some(user) => failure
-                    .hint(format!("see what it may do: {}", show(user)))
-                    .hint(format!("a user that may has the rule --acl {rule}")),
-                None => failure
-                    .because(format!("a user that may has the rule {rule}"))
-                    .hint(format!("come as such a user: {}", target.again().with("--user", "another-name"))),
+                    .hint(format!("show its permissions: {}", show(user)))
+                    .hint(format!("the user needs the rule --acl {rule}")),
+                None => failure.because(format!("the user needs the rule {rule}")).hint(format!(
+                    "authenticate as a user with this rule: {}",
+                    target.again().with("--user", "another-name")
+                )),
             }
         }
         _ => return None,

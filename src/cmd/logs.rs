@@ -1,4 +1,4 @@
-//! `kstrim logs`: the logs of operator, brokers and entity operator as one stream in the order of time.
+//! `kstrim logs`: the logs of operator, brokers and entity operator as one stream, sorted by time.
 
 mod follow;
 mod line;
@@ -171,10 +171,10 @@ impl Reading<'_> {
             Failure::new(
                 super::kubectl::NO_CLUSTER,
                 Kind::Prerequisite,
-                format!("the cluster of the profile {} does not answer", self.target.profile),
+                format!("the cluster of the profile {} does not respond", self.target.profile),
             )
             .because(error)
-            .hint(format!("see what exists: {}", self.target.kstrim("status")))
+            .hint(format!("check what exists: {}", self.target.kstrim("status")))
             .hint(format!("start it: {}", self.target.kstrim("up"))),
         )
     }
@@ -188,7 +188,7 @@ impl Reading<'_> {
                 Kind::Prerequisite,
                 format!("there are {what} of the operator or of Kafka {cluster} in namespace {namespace}"),
             )
-            .hint(format!("make them: {}", self.target.kstrim("up")))
+            .hint(format!("create them: {}", self.target.kstrim("up")))
             .hint(format!("or wait for them: {}", self.target.again().arg("--follow"))),
         )
     }

@@ -1,4 +1,4 @@
-//! One verb a file; here the way in and out: parse, set up the runtime, map the end to an exit code.
+//! One command per file. This file parses the command line, sets up the runtime, and maps the result to an exit code.
 
 pub mod add;
 pub mod bundle;
@@ -117,7 +117,7 @@ pub fn main() -> ExitCode {
 fn lost(code: ExitCode, error: &std::io::Error) -> ExitCode {
     let failure = Failure::new(OUTPUT, Kind::Task, "not everything could be written to stdout")
         .because(error)
-        .hint("free some space, or write it elsewhere");
+        .hint("free disk space, or write it elsewhere");
     let code = if code == ExitCode::SUCCESS { ExitCode::from(failure.kind.exit_code()) } else { code };
     complain_of(&failure);
     output::finish().map_or(code, ExitCode::from)
@@ -217,11 +217,12 @@ fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
     match profile_over_context(matches) {
         Some(Ordering::Greater) => global.context = None,
         Some(Ordering::Equal) => {
-            let message = format!("both the profile {} and the context {context} are named", global.profile);
+            let message =
+                format!("both the profile {} and the context {context} are specified", global.profile);
             return Err(Box::new(
                 Failure::new(USAGE, Kind::Usage, message)
                     .because("they are two clusters")
-                    .hint("leave one of them out: --profile (-p), KSTRIM_PROFILE; --context, KSTRIM_CONTEXT"),
+                    .hint("omit one of them: --profile (-p), KSTRIM_PROFILE; --context, KSTRIM_CONTEXT"),
             ));
         }
         Some(Ordering::Less) | None => {}
@@ -316,7 +317,7 @@ async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
     match crate::cluster::connection::connect(cx, false).await? {
         Ok(()) => Ok(()),
         Err(why) => Err(Box::new(
-            Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster to look at")
+            Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster")
                 .because(why)
                 .hint(match &cx.target.context {
                     Some(_) => "see that your own kubectl reaches the cluster by this context".to_owned(),

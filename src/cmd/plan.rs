@@ -47,7 +47,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         let failure = Failure::new(config::INVALID, Kind::Usage, "--script cannot be used with --context");
         return Err(Box::new(
             failure
-                .because("the script makes a cluster with minikube")
+                .because("the script creates a cluster with minikube")
                 .hint(format!("print the resources: {}", settings.target.kstrim("render"))),
         ));
     }
@@ -159,7 +159,7 @@ fn text(planned: &Planned, target: &Target) -> String {
     }
     let needed = planned.tasks.iter().filter(|t| !matches!(t.state, "done" | "always")).count();
     out.push_str(&match needed {
-        0 => format!("\nNothing to do: everything is there. To test it once more: {}\n", target.kstrim("up")),
+        0 => format!("\nNothing to do: everything exists. To test it again: {}\n", target.kstrim("up")),
         _ => format!(
             "\n{needed} of {} tasks have something to do. Nothing was changed.\n",
             planned.tasks.len()

@@ -1,4 +1,4 @@
-//! `kstrim produce`: lines of stdin to a topic.
+//! `kstrim produce`: produces lines of stdin to a topic.
 //!
 //! Memory: [`lines::AHEAD`] bytes of lines that are read ahead, and three copies of a portion of [`PORTION_BYTES`],
 //! or of one line if that is larger: as lines, as batches, as requests.
@@ -130,7 +130,7 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
         Ok(Some(kind)) => Ok(ExitCode::from(kind.exit_code())),
         Err(failure) if written.messages > 0 => Err(Box::new(
             failure
-                .because(format!("{}; what came after is not, or it is open whether it is", written.said())),
+                .because(format!("{}; it is not known whether later messages were written", written.said())),
         )),
         Err(failure) => Err(failure),
     }
@@ -188,7 +188,7 @@ impl Framer<'_> {
                     portion.push((self.args.partition.or(by_key).unwrap_or(keyless), message));
                 }
                 Err(why) => {
-                    let message = format!("line {} of stdin is no message", self.number);
+                    let message = format!("line {} of stdin is not a valid message", self.number);
                     let failure = Failure::new(LINE, Kind::Usage, message).because(why);
                     return (portion, Some(Box::new(failure)));
                 }

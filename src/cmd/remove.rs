@@ -1,4 +1,4 @@
-//! `kstrim remove`: what stands beside a Kafka goes, and what kstrim made for it.
+//! `kstrim remove`: removes components, and what kstrim created for them.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `kstrim scale`: more or fewer brokers, by their node pool.
+//! `kstrim scale`: changes the number of brokers of a node pool.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,7 +101,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         if !args.yes {
             let what = if leaving.len() == 1 { "broker" } else { "brokers" };
             let question = format!(
-                "This removes {what} {} from the Kafka {}, which then has {}. The volumes are kept.",
+                "This removes {what} {} from the Kafka cluster {}, which then has {}. The volumes are kept.",
                 shown(&leaving),
                 cx.cluster(),
                 args.brokers
@@ -167,11 +167,13 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     if listeners::advertise(living, args.adopt, 0).await? {
         change::follow(living, &change::begin(), args.timeout).await?;
     }
-    let serve =
-        if args.brokers == 1 { "1 broker serves".into() } else { format!("{} brokers serve", args.brokers) };
+    let serve = match args.brokers {
+        1 => "1 broker is ready".to_owned(),
+        n => format!("{n} brokers are ready"),
+    };
     Ok(match wanted.cmp(&pool.has) {
         Ordering::Greater => {
-            let stay = "topics that are there stay where they are until they are reassigned";
+            let stay = "existing topics are not moved until you reassign them";
             match lower_than_could_be(living, args.brokers) {
                 Some(raise) => format!("{serve}; {stay}; {raise}"),
                 None => format!("{serve}; {stay}"),
@@ -209,7 +211,7 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     let target = &living.cx.target;
     Box::new(match why {
         Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
-            .because("the operator has not yet reconciled an earlier change of the pool")
+            .because("the operator has not yet reconciled an earlier change of the node pool")
             .hint(format!("wait until it has, then try again: {}", target.kstrim("status"))),
         Unsettled::Named => Failure::new(POOL, Kind::Usage, message)
             .because(format!(
@@ -252,7 +254,7 @@ async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, Api
     let pods = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
     let suffix = format!("-{id}");
     let pod = pods.map(|p| p.0.name().to_owned()).find(|name| name.ends_with(&suffix));
-    let missing = || ApiError::new(ApiErrorKind::NotFound, format!("broker {id} has no pod to look into"));
+    let missing = || ApiError::new(ApiErrorKind::NotFound, format!("broker {id} has no pod to inspect"));
     let pod = pod.ok_or_else(missing)?;
     let list = |path: String| {
         let pod = pod.clone();
@@ -297,7 +299,7 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
         })
         .collect();
     if mine.is_empty() {
-        let message = format!("the Kafka {} has no node pool with brokers", cx.cluster());
+        let message = format!("the Kafka cluster {} has no node pool with brokers", cx.cluster());
         return Err(Box::new(Failure::new(POOL, Kind::Prerequisite, message)));
     }
     let names: Vec<String> = mine.iter().map(|p| p.name.clone()).collect();
@@ -315,15 +317,15 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
         (1, Some(pool)) => Ok(pool),
         (0, _) => {
             let name = wanted.unwrap_or_default();
-            let message = format!("the Kafka {} has no node pool {name} with brokers", cx.cluster());
+            let message = format!("the Kafka cluster {} has no node pool {name} with brokers", cx.cluster());
             let failure = Failure::new(POOL, Kind::Usage, message);
-            Err(Box::new(failure.hint(format!("there are {}", names.join(", ")))))
+            Err(Box::new(failure.hint(format!("it has {}", names.join(", ")))))
         }
         _ => {
-            let message = format!("the Kafka {} has several node pools with brokers", cx.cluster());
+            let message = format!("the Kafka cluster {} has several node pools with brokers", cx.cluster());
             let failure = Failure::new(POOL, Kind::Usage, message);
             Err(Box::new(
-                failure.hint(format!("name the one to change: --pool {}", names.join(" or --pool "))),
+                failure.hint(format!("specify the one to change: --pool {}", names.join(" or --pool "))),
             ))
         }
     }
@@ -338,13 +340,13 @@ async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
     if let Some(there) = pools.iter().find(|p| p["metadata"]["name"] == NAME) {
         let whose = match there["metadata"]["labels"][CLUSTER_LABEL] == cx.cluster() {
             true => "has no brokers, only controllers",
-            false => "is another Kafka's",
+            false => "belongs to another Kafka cluster",
         };
         let message = format!("the node pool {NAME} in namespace {} {whose}", cx.namespace());
         return Err(Box::new(
             Failure::new(refusals::POOL, Kind::Foreign, message)
-                .because("a namespace has one pool of a name, and the new brokers need one")
-                .hint("make a pool of another name yourself, then name it: --pool NAME"),
+                .because("names of node pools are unique in a namespace, and the new brokers need this one")
+                .hint("create a node pool with another name yourself, then specify it: --pool NAME"),
         ));
     }
     let mut spec = model.get("spec").cloned().unwrap_or_default();
@@ -376,7 +378,7 @@ fn enough(living: &Living, brokers: u32) -> Result<()> {
         Failure::new(
             REPLICATION,
             Kind::Usage,
-            format!("the Kafka's settings need more than {brokers} brokers: {}", shown.join(", ")),
+            format!("Kafka settings require more than {brokers} brokers: {}", shown.join(", ")),
         )
         .hint(format!("lower them first: {}", target.kstrim("set").args(lower))),
     ))
@@ -428,13 +430,13 @@ fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
         Failure::new(
             CONTROLLERS,
             Kind::Usage,
-            format!("the nodes {} of pool {} are controllers too", shown(leaving), pool.name),
+            format!("the nodes {} of node pool {} are also controllers", shown(leaving), pool.name),
         )
         .because(
-            "a majority of the controllers has to stay while some go; taking several away at once can leave the \
-             cluster without one",
+            "a majority of the controllers must remain; removing several at once can leave the cluster \
+             without one",
         )
-        .hint("brokers in a pool of their own can be scaled down: more brokers than now get such a pool"),
+        .hint("brokers in a separate node pool can be removed; kstrim adds new brokers in such a node pool"),
     )
 }
 
@@ -482,7 +484,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
         Failure::new(
             DATA,
             Kind::Usage,
-            format!("the brokers {} hold partitions, whose data would be lost", shown(leaving)),
+            format!("the brokers {} host partitions whose data would be lost", shown(leaving)),
         )
         .because(format!("partitions of {}", names.join(", ")))
         .hint("move them to the brokers that stay (kafka-reassign-partitions.sh, or Cruise Control), then try again")

@@ -1,4 +1,4 @@
-//! `kstrim set`: settings of the brokers, by the Kafka resource.
+//! `kstrim set`: changes broker settings in the Kafka resource.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -105,7 +105,7 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     };
     wanted.retain(|key, value| !same(key, value));
     if wanted.is_empty() {
-        return Ok("all is set so already".into());
+        return Ok("all settings already have these values".into());
     }
     restarts(living, args, wanted.keys(), settings.as_ref()).await?;
     let back: Map<String, Value> =
@@ -114,7 +114,7 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     let given = wanted.clone();
     patch(living, args.adopt, |_| Some(wanted.clone())).await?;
     match change::follow(living, &waiter, args.timeout).await {
-        Ok(()) => Ok(format!("every broker of the Kafka {} has it", cx.cluster())),
+        Ok(()) => Ok(format!("every broker of the Kafka cluster {} uses the new settings", cx.cluster())),
         // A refused setting would keep the operator from everything else.
         Err(failure) if failure.kind == Kind::Task => {
             // Settings that somebody else has changed since are kept.
@@ -125,8 +125,8 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
                 Some(back.clone().into_iter().filter(|(key, _)| still(key)).collect())
             };
             let undone = match patch(living, args.adopt, ours).await {
-                Ok(()) => "the Kafka has its old settings again".to_owned(),
-                Err(e) => format!("the old settings could not be put back: {e}"),
+                Ok(()) => "the previous settings of the Kafka cluster were restored".to_owned(),
+                Err(e) => format!("the previous settings could not be restored: {e}"),
             };
             Err(Box::new(failure.because(undone)))
         }
@@ -140,7 +140,7 @@ async fn patch(
     mut config: impl FnMut(&Kafka<'_>) -> Option<Map<String, Value>>,
 ) -> Result<()> {
     let patch = |now: &Kafka<'_>| Some(json!({"spec": {"kafka": {"config": config(now)?}}}));
-    let doing = "change the Kafka's settings";
+    let doing = "change the settings of the Kafka cluster";
     ownership::change_kafka(&living.cx, adopt, Some(&living.resource), doing, patch).await.map(drop)
 }
 
@@ -148,18 +148,18 @@ async fn patch(
 fn allowed(key: &str, target: &Target) -> Result<()> {
     let theirs = STRIMZIS.iter().find(|prefix| key.starts_with(**prefix));
     let Some(prefix) = theirs.filter(|_| !ALLOWED.contains(&key)) else { return Ok(()) };
-    let message = format!("{key} is one of the settings that Strimzi makes itself");
+    let message = format!("{key} is managed by Strimzi");
     let failure = Failure::new(FORBIDDEN, Kind::Usage, message)
-        .because(format!("it takes none that begins with {prefix:?}, and would leave it out without a word"));
+        .because(format!("Strimzi silently ignores settings that begin with {prefix:?}"));
     Err(Box::new(match *prefix {
         "listeners" | "listener." | "advertised." | "sasl." | "ssl." => {
-            failure.hint("listeners are in spec.kafka.listeners of the Kafka")
+            failure.hint("listeners are configured in spec.kafka.listeners of the Kafka resource")
         }
-        "authorizer." | "super.user" => failure.hint("see spec.kafka.authorization of the Kafka"),
+        "authorizer." | "super.user" => failure.hint("see spec.kafka.authorization of the Kafka resource"),
         _ => {
             let see = target.kubectl("get kafkas.kafka.strimzi.io").arg(&target.cluster);
             let see = see.arg("-n").arg(&target.namespace).args(["-o", "yaml"]);
-            failure.hint(format!("see spec.kafka of the Kafka: {see}"))
+            failure.hint(format!("see spec.kafka of the Kafka resource: {see}"))
         }
     }))
 }
@@ -176,7 +176,7 @@ async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
         client.settings(deadline).await.map_err(|e| e.to_string())
     };
     let unknown = |why: String| {
-        cx.emit.warn(format!("the brokers could not be asked which settings they know: {why}"));
+        cx.emit.warn(format!("the brokers could not be asked which settings they recognize: {why}"));
     };
     asked.await.map_err(unknown).ok()
 }
@@ -215,12 +215,15 @@ fn known(living: &Living, args: &Set, names: Option<&BTreeMap<String, bool>>) ->
             .map(|name| (strsim::damerau_levenshtein(name, &setting.key), name))
             .min()
             .filter(|(distance, name)| *distance <= 2 + name.len() / 6);
-        let message = format!("Kafka {} knows no broker setting {}", cx.choice.kafka, setting.key);
+        let message = format!("Kafka {} has no broker setting {}", cx.choice.kafka, setting.key);
         let failure = Failure::new(UNKNOWN, Kind::Usage, message)
-            .because("the operator would hand it on, and the brokers would ignore it");
+            .because("the operator would pass it on, and the brokers would ignore it");
         return Err(Box::new(match near {
             Some((_, near)) => failure.hint(format!("did you mean {near}?")),
-            None => failure.hint("all of them: https://kafka.apache.org/documentation/#brokerconfigs"),
+            None => failure.hint(
+                "for a list of broker settings, see \
+                 https://kafka.apache.org/documentation/#brokerconfigs",
+            ),
         }));
     }
     Ok(())

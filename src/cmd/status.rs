@@ -39,7 +39,7 @@ const READER: Duration = Duration::from_millis(300);
 /// Show what is there. Reads only, writes nothing: no journal, no kubeconfig, no event log.
 ///
 /// # Errors
-/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`, and minikube's failures where the API server does not answer.
+/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`, and minikube's failures where the API server does not respond.
 pub async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
@@ -249,7 +249,7 @@ fn fit(mut lines: Vec<Spans>, rows: usize, look: Look) -> Vec<Spans> {
         let more = lines.len() + 1 - room;
         lines.truncate(room - 1);
         let mut note = Spans::default();
-        note.push(Tone::Dim, format!("{} {more} more lines: make the terminal higher", look.ellipsis()));
+        note.push(Tone::Dim, format!("{} {more} more lines: make the terminal taller", look.ellipsis()));
         lines.push(note);
     }
     lines

@@ -1,4 +1,4 @@
-//! What `produce` and `consume` share: the way to a topic's brokers, and their errors.
+//! What `produce` and `consume` share: connecting to a topic's brokers, and errors.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl Stream {
         let options = Options { decompress: true, committed, ..Options::default() };
         let target = &cx.target;
         let unreachable = |e: KafkaError| {
-            let what = format!("the Kafka {} cannot be used", cx.cluster());
+            let what = format!("the Kafka cluster {} cannot be used", cx.cluster());
             if let Some(failure) =
                 login::failure(&e, &what, user.map(UserName::as_str), &rights.rule(), target)
             {
@@ -79,10 +79,10 @@ impl Stream {
                 Failure::new(
                     UNREACHABLE,
                     Kind::Task,
-                    format!("no broker of the Kafka {} answers", cx.cluster()),
+                    format!("no broker of the Kafka cluster {} responds", cx.cluster()),
                 )
                 .because(e)
-                .hint(format!("see what exists: {}", target.kstrim("status"))),
+                .hint(format!("check what exists: {}", target.kstrim("status"))),
             )
         };
         let mut client = brokers.client_with(options, Instant::now() + CONNECT).await.map_err(unreachable)?;
@@ -92,7 +92,7 @@ impl Stream {
                 Failure::new(
                     topic::UNKNOWN,
                     Kind::Usage,
-                    format!("the Kafka {} has no topic {name}", cx.cluster()),
+                    format!("the Kafka cluster {} has no topic {name}", cx.cluster()),
                 )
                 .hint(format!("create it: {}", target.kstrim("topic create").arg(name)))
                 .hint(format!("or list the topics: {}", target.kstrim("topic list"))),
@@ -150,11 +150,11 @@ pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<
     let status = rights.target.kstrim("status");
     Box::new(match code {
         Some(code::MESSAGE_TOO_LARGE) => {
-            failure.hint("a message may have 1 MiB by default: max.message.bytes of the topic")
+            failure.hint("messages can be up to 1 MiB by default: see max.message.bytes of the topic")
         }
         Some(code::NOT_ENOUGH_REPLICAS) => {
-            failure.because("too few brokers have the partition").hint(format!("see which: {status}"))
+            failure.because("too few brokers have the partition").hint(format!("check which: {status}"))
         }
-        _ => failure.hint(format!("see what exists: {status}")),
+        _ => failure.hint(format!("check what exists: {status}")),
     })
 }

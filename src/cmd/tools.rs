@@ -146,7 +146,7 @@ fn removed(toolbox: &Toolbox, args: &ToolsRemove) -> Result<Vec<PathBuf>> {
             let message = format!("kstrim has no {spec} of its own");
             return Err(Box::new(
                 Failure::new(ids::UNKNOWN, Kind::Usage, message)
-                    .hint(format!("see what it has: {}", CommandLine::new("kstrim tools list"))),
+                    .hint(format!("list the installed tools: {}", CommandLine::new("kstrim tools list"))),
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! `kstrim topic`: topics as `KafkaTopic` resources, which the topic operator makes real.
+//! `kstrim topic`: manages topics as `KafkaTopic` resources.
 
 mod create;
 mod delete;
@@ -63,12 +63,12 @@ pub struct Topic {
     pub replicas: Option<i64>,
     /// Its own settings.
     pub config: Map<String, Value>,
-    /// Whether it is there as asked for.
+    /// Whether it is there as requested.
     pub ready: bool,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub made_by_kstrim: bool,
 }
 
@@ -122,7 +122,7 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
     let failure = Failure::new(
         UNKNOWN,
         Kind::Usage,
-        format!("the Kafka {} has no KafkaTopic for {topic}", cx.cluster()),
+        format!("the Kafka cluster {} has no KafkaTopic for {topic}", cx.cluster()),
     );
     let near = known
         .iter()
@@ -132,7 +132,7 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
     let target = &cx.target;
     Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint(format!("see which there are: {}", target.kstrim("topic list"))),
+        None => failure.hint(format!("list them: {}", target.kstrim("topic list"))),
     })
 }
 
@@ -198,8 +198,8 @@ pub(super) async fn gone(
             };
             let finalizers = object.finalizers().join(", ");
             let why = match finalizers.as_str() {
-                "" => "its operator works on it".to_owned(),
-                held => format!("waiting for the operator to take away {held}"),
+                "" => "its operator is reconciling it".to_owned(),
+                held => format!("waiting for the operator to remove {held}"),
             };
             held.replace(why.clone());
             Ok(Doneness::Pending(why))

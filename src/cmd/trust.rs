@@ -1,4 +1,4 @@
-//! `kstrim trust`, and what a file that is not trusted means for the other verbs.
+//! `kstrim trust`, and the consequences of an untrusted file for the other commands.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -69,7 +69,7 @@ fn shown(file: &Path) -> String {
 }
 
 fn no_file() -> Box<Failure> {
-    let message = format!("there is no {PROJECT_FILE} in this folder or above it");
+    let message = format!("there is no {PROJECT_FILE} in this directory or above it");
     Box::new(
         Failure::new(NO_FILE, Kind::Usage, message)
             .hint(format!("create one: {}", CommandLine::new("kstrim config init"))),
@@ -98,7 +98,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
             };
             let trust = CommandLine::new("kstrim trust").arg(found.path.display());
             super::warn(&format!("{whose} {} is ignored: {why}", found.path.display()));
-            super::hint(&format!("if you know it, trust its current content: {trust}"));
+            super::hint(&format!("if you trust its current content: {trust}"));
         }
     }
     // Nothing else is ignored or refused; building the tree of commands costs milliseconds.
@@ -120,12 +120,12 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
             let place = format!("{}:{}", entry.file.display(), entry.line);
             super::warn(&format!("{place}: {} is ignored: the file is not trusted", entry.key));
         }
-        super::hint(&format!("to have it take effect: {trust}"));
+        super::hint(&format!("to make it effective: {trust}"));
         return Ok(());
     }
     let file = first.file.display();
     let message = if deletes {
-        format!("{file} is not trusted, and it decides what would be deleted")
+        format!("{file} is not trusted, and it determines what would be deleted")
     } else {
         format!("{file} is not trusted, and ignoring it would change what this command does")
     };
@@ -134,7 +134,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
         let values = redact::text(&entry.values.join(", "));
         failure = failure.because(format!("line {}: {}: {values}", entry.line, entry.key));
     }
-    failure = failure.hint(format!("if you know the file: {trust}"));
+    failure = failure.hint(format!("if you trust the file: {trust}"));
     let flags: Vec<String> = needed.iter().map(|entry| format!("--{}", entry.key)).collect();
     Err(Box::new(failure.hint(format!("or set it yourself: {}", flags.join(", ")))))
 }

@@ -34,9 +34,9 @@ const PROMPT: Duration = Duration::from_secs(2);
 pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
-        let message = "--recreate is for minikube profiles; the cluster of --context stays";
+        let message = "--recreate is for minikube profiles; it cannot be used with --context";
         let failure = Failure::new(INVALID, Kind::Usage, message);
-        return Err(Box::new(failure.because(format!("the cluster is that of the context {context}"))));
+        return Err(Box::new(failure.because(format!("the cluster is the one of the context {context}"))));
     }
     let choice = choose(&settings)?;
     let invocation = Invocation::begin(global, "up", args.output);
@@ -100,7 +100,8 @@ async fn ask_to_recreate(cx: &Context) -> Result<()> {
         return Ok(());
     }
     let question = format!(
-        "The machine of profile {0} is gone. minikube can only delete the profile and create another: {1}.",
+        "The machine of profile {0} does not exist. minikube can only delete the profile and create a new \
+         one: {1}.",
         cx.profile(),
         lost_machine::lost(cx, &facts)
     );

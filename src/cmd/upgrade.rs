@@ -108,13 +108,13 @@ async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) ->
     let Some(last) = way.last().filter(|_| !args.yes) else { return Ok(()) };
     let migration = migrates(found, way).map_or_else(String::new, |stop| {
         format!(
-            " With {} it is migrated from ZooKeeper to KRaft, after which ZooKeeper is deleted.",
+            " With {}, it is migrated from ZooKeeper to KRaft, and ZooKeeper is deleted.",
             stop.release.version
         )
     });
     let question = format!(
-        "This takes the Kafka {} from Strimzi {} with Kafka {} to Kafka {}, by Strimzi {}.{migration} Its brokers \
-         restart at every step. There is no way back.",
+        "This upgrades the Kafka cluster {} from Strimzi {} with Kafka {} to Kafka {}, with Strimzi \
+         {}.{migration} Its brokers restart at every step. This cannot be undone.",
         living.cx.cluster(),
         found.state.release.version,
         found.state.kafka,
@@ -147,8 +147,8 @@ fn unused(given: &Given, way: &[Stop]) -> Result<()> {
     let message = format!("--bundle {path} is for Strimzi {}", bundle.index.set.release);
     Err(Box::new(
         Failure::new(config::INVALID, Kind::Usage, message)
-            .because(format!("the way leads over Strimzi {}", releases(way)))
-            .hint(format!("leave out --bundle {path}")),
+            .because(format!("the upgrade path is Strimzi {}", releases(way)))
+            .hint(format!("omit --bundle {path}")),
     ))
 }
 
@@ -184,7 +184,7 @@ fn choice(
     Ok((settings, choice))
 }
 
-/// The install manifest of a release in the folder that was given.
+/// The install manifest of a release in the directory that was given.
 fn manifest(folder: &std::path::Path, way: &[Stop], stop: &Stop) -> Result<String> {
     let name = format!("strimzi-cluster-operator-{}.yaml", stop.release.version);
     let file = folder.join(&name);
@@ -193,10 +193,10 @@ fn manifest(folder: &std::path::Path, way: &[Stop], stop: &Stop) -> Result<Strin
     if file.is_file() || !needed {
         return Ok(file.to_string_lossy().into_owned());
     }
-    let message = format!("--manifests {}: there is no {name}", quote(&folder.display().to_string()));
+    let message = format!("--manifests {}: {name} does not exist", quote(&folder.display().to_string()));
     Err(Box::new(
         Failure::new(config::INVALID, Kind::Usage, message)
-            .because(format!("Strimzi {} is on the way", stop.release.version))
+            .because(format!("Strimzi {} is on the upgrade path", stop.release.version))
             .hint(format!("it is published at {}", stop.release.url)),
     ))
 }

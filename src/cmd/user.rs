@@ -1,4 +1,4 @@
-//! `kstrim user`: users as `KafkaUser` resources, to which the user operator gives credentials.
+//! `kstrim user`: manages users as `KafkaUser` resources; the user operator creates their credentials.
 
 mod create;
 pub(super) mod export;
@@ -25,7 +25,7 @@ use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 
-/// The user, or its secret, did not come or go in its time.
+/// The user, or its secret, did not come or go in time.
 use crate::errors::USER_LATE as LATE;
 /// There is no user of this name.
 pub(crate) use crate::errors::USER_UNKNOWN as UNKNOWN;
@@ -68,12 +68,12 @@ pub struct User {
     pub quotas: Map<String, Value>,
     /// The secret with its credentials, once there is one.
     pub secret: Option<String>,
-    /// Whether it is there as asked for.
+    /// Whether it is there as requested.
     pub ready: bool,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub made_by_kstrim: bool,
 }
 
@@ -158,11 +158,14 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
         .map(|(u, _)| (strsim::damerau_levenshtein(&u.user, name.as_str()), u.user.as_str()))
         .min()
         .filter(|(distance, _)| *distance <= 3);
-    let failure =
-        Failure::new(UNKNOWN, Kind::Usage, format!("the Kafka {} has no user {name}", living.cx.cluster()));
+    let failure = Failure::new(
+        UNKNOWN,
+        Kind::Usage,
+        format!("the Kafka cluster {} has no user {name}", living.cx.cluster()),
+    );
     Err(Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint(format!("see which there are: {}", target.kstrim("user list"))),
+        None => failure.hint(format!("list them: {}", target.kstrim("user list"))),
     }))
 }
 
@@ -174,19 +177,22 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
         living.served(Entity::User, &format!("the user {}", args.user))?;
         let (user, object) = one(&living, &args.user).await?;
         if !args.yes {
-            let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not make," };
-            let question =
-                format!("This deletes the user {}{whose} and its credentials: its clients stop.", user.user);
+            let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not create," };
+            let question = format!(
+                "This deletes the user {}{whose} and its credentials: its clients will stop \
+                 working.",
+                user.user
+            );
             super::consent::to(&living, &question, "nothing was deleted").await?;
         }
         super::topic::delete_named(&living, PLURAL, &object, "the user").await?;
         let late = |why: String| {
-            let message = format!("the user {} is being deleted, and is still there", args.user);
+            let message = format!("the user {} is being deleted, but still exists", args.user);
             Box::new(Failure::new(LATE, Kind::Timeout, message).because(why))
         };
         super::topic::gone(&living, ObservedKind::KafkaUser, &user.user, args.timeout, late).await?;
         cx.stop_observing();
-        Ok(format!("user {} is gone", args.user))
+        Ok(format!("user {} was deleted", args.user))
     })
     .await
 }
@@ -213,6 +219,6 @@ mod tests {
             json!([{"type": "NotReady", "status": "True", "reason": "X", "message": "no"}]);
         assert_eq!(User::of(&json, false).reason.as_deref(), Some("X: no"));
         json["metadata"]["generation"] = json!(3);
-        assert_eq!(User::of(&json, false).reason.as_deref(), Some("the user operator works on it"));
+        assert_eq!(User::of(&json, false).reason.as_deref(), Some("the user operator is reconciling it"));
     }
 }

@@ -19,7 +19,7 @@ const SHOWN: usize = 5;
 /// Print which Kafka fits which Strimzi, Kubernetes and minikube, or one set of them.
 ///
 /// # Errors
-/// `KS-VERSION-*` when what was asked for does not go together.
+/// `KS-VERSION-*` when what was requested does not go together.
 pub fn run(args: &Versions) -> Result<ExitCode> {
     let text = match &args.verb {
         Some(VersionsVerb::Resolve(asked)) => {
@@ -114,7 +114,7 @@ struct Set {
     manifest: String,
     /// Its content digest.
     manifest_digest: String,
-    /// The other releases that have what was asked for, newest first.
+    /// The other releases that have what was requested, newest first.
     other_releases: Vec<Version>,
     /// What a person should know, a sentence each.
     warnings: Vec<String>,
@@ -167,7 +167,7 @@ fn set_text(set: &Set) -> String {
     let mut table = Table::new(Vec::<String>::new());
     let metadata = set.kafka_metadata.as_ref().map_or_else(String::new, |m| format!(", metadata {m}"));
     let minikube = set.minikube_fitting.as_ref().map_or_else(String::new, |(oldest, newest)| {
-        format!(" ({oldest} to {newest} can make this Kubernetes)")
+        format!(" ({oldest} to {newest} can create this Kubernetes version)")
     });
     table.row(["Strimzi", &set.release.to_string()]);
     table.row(["Kafka", &format!("{}{metadata}", set.kafka)]);
@@ -188,14 +188,16 @@ fn set_text(set: &Set) -> String {
     }
     let others: Vec<String> = set.other_releases.iter().take(SHOWN).map(ToString::to_string).collect();
     text += &match (others.is_empty(), set.other_releases.len().saturating_sub(SHOWN)) {
-        (true, _) => "\nNo other Strimzi release has what was asked for.\n".to_owned(),
-        (false, 0) => format!("\nAlso with Strimzi {}.\n", others.join(", ")),
-        (false, more) => format!("\nAlso with Strimzi {} and {more} older ones.\n", others.join(", ")),
+        (true, _) => "\nNo other Strimzi release supports these versions.\n".to_owned(),
+        (false, 0) => format!("\nAlso supported by Strimzi {}.\n", others.join(", ")),
+        (false, more) => {
+            format!("\nAlso supported by Strimzi {} and {more} older releases.\n", others.join(", "))
+        }
     };
     let up = CommandLine::new("kstrim up")
         .with("--release", &set.release)
         .with("--kafka", &set.kafka)
         .with("--preset", set.preset)
         .with("--kubernetes-version", &set.kubernetes);
-    text + &format!("To have this set next year: {up}\n")
+    text + &format!("To use exactly these versions: {up}\n")
 }

@@ -1,8 +1,8 @@
-//! What can stand beside a Kafka: one table, from which every verb reads.
+//! The components of a Kafka cluster: one table that every command uses.
 //!
 //! Connect, MirrorMaker 2 and the bridge are resources of their own, which carry kstrim's label. The
 //! exporter, Cruise Control and the brokers' metrics are fields of the Kafka; an annotation on the Kafka
-//! for each says that kstrim made it. [`ready`] reads how far one is.
+//! for each says that kstrim created it. [`ready`] reads how far one is.
 
 pub mod ready;
 
@@ -94,7 +94,7 @@ pub static TABLE: [Component; 6] = [
     Component {
         name: ComponentName::Connect,
         title: "Kafka Connect",
-        about: "runs connectors, which bring data into Kafka and out of it",
+        about: "runs connectors, which move data into and out of Kafka",
         home: Home::Resource(Kind::KafkaConnect, render::connect),
         pods: "kafka-connect",
         image: Image::ByVersion("STRIMZI_KAFKA_CONNECT_IMAGES"),
@@ -143,7 +143,7 @@ pub static TABLE: [Component; 6] = [
     Component {
         name: ComponentName::Exporter,
         title: "Kafka Exporter",
-        about: "tells of topics and consumer groups as Prometheus metrics",
+        about: "exports metrics about topics and consumer groups for Prometheus",
         home: Home::Field(Field {
             path: &["spec", "kafkaExporter"],
             wanted: render::exporter,
@@ -158,7 +158,7 @@ pub static TABLE: [Component; 6] = [
     Component {
         name: ComponentName::Metrics,
         title: "Broker metrics",
-        about: "the brokers tell of themselves as Prometheus metrics",
+        about: "exports the brokers' metrics for Prometheus",
         home: Home::Field(Field {
             path: &["spec", "kafka", "metricsConfig"],
             wanted: render::metrics,
@@ -222,13 +222,13 @@ impl Component {
         value.is_some_and(|v| !v.is_null())
     }
 
-    /// Whether kstrim made its field of a Kafka.
+    /// Whether kstrim created its field of a Kafka.
     pub fn is_marked(&self, kafka: &Value) -> bool {
         kafka.pointer("/metadata/annotations").and_then(|a| a.get(self.mark())).is_some()
     }
 }
 
-/// Put what stands in fields into a Kafka that is applied: that of `wanted`, and what kstrim made in
+/// Put what stands in fields into a Kafka that is applied: that of `wanted`, and what kstrim created in
 /// the live one, so that another apply takes nothing away.
 pub fn into_kafka(
     objects: &mut [Object],
@@ -302,7 +302,8 @@ pub fn check(names: &[ComponentName], brokers: u32, way_out: &str) -> Result<()>
     Err(Box::new(
         Failure::new(BROKERS, Class::Usage, message)
             .because(format!(
-                "it moves partitions between brokers, and this Kafka has {brokers}: the operator would refuse all of it"
+                "it moves partitions between brokers, but this Kafka cluster has {brokers}: the operator \
+                 would reject the whole cluster"
             ))
             .hint(way_out.to_owned()),
     ))

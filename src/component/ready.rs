@@ -1,4 +1,4 @@
-//! How far a component is: pure, from what was observed.
+//! Whether a component is ready. Pure functions of what was observed.
 
 use super::{Component, Home};
 use crate::explain::ready::{self, Readiness};
@@ -51,21 +51,25 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
     let waits = |why: String| Readiness::progressing(format!("{title}: {why}"));
     let verdict_is_due = match &component.home {
         Home::Resource(..) => {
-            let Some(resource) = resource(component, scene) else { return waits("not there yet".into()) };
+            let Some(resource) = resource(component, scene) else {
+                return waits("does not exist yet".into());
+            };
             if resource.deleting() {
                 return waits("being deleted".into());
             }
             // The operator has nothing to say before its pods are there.
             if !resource.has_status() && pods(component, scene).is_empty() {
-                return waits("waiting for the operator to look at it".into());
+                return waits("waiting for the operator to reconcile it".into());
             }
             let ready = resource.condition("Ready").is_some_and(|c| c.is_true());
             !(ready && resource.observed())
         }
         Home::Field(_) => {
-            let Some(kafka) = scene.kafka() else { return waits("there is no Kafka yet".into()) };
+            let Some(kafka) = scene.kafka() else {
+                return waits("the Kafka cluster does not exist yet".into());
+            };
             if !component.stands_in(kafka.0.json()) {
-                return waits("not there yet".into());
+                return waits("does not exist yet".into());
             }
             if let Readiness::Progressing { why } = ready::brokers(scene, verdict) {
                 return Readiness::progressing(why);
@@ -86,9 +90,9 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
         (true, _) if wanted == Some(0) => waits("scaled to 0".into()),
         (true, _) => waits("waiting for its pod".into()),
         _ if wanted.is_some_and(|wanted| there < wanted) => {
-            waits(format!("{there} of {} pods are there", wanted.unwrap_or_default()))
+            waits(format!("{there} of {} pods exist", wanted.unwrap_or_default()))
         }
-        (_, true) => waits("waiting for the operator's verdict".into()),
+        (_, true) => waits("waiting for the operator to report its status".into()),
         (false, false) => Readiness::Ready,
     }
 }
@@ -135,11 +139,11 @@ mod tests {
     #[test]
     fn ready_is_the_resource_at_its_generation_with_its_pods() {
         let name = ComponentName::Connect;
-        assert_eq!(why(&look(name, &[])), "Kafka Connect: not there yet");
+        assert_eq!(why(&look(name, &[])), "Kafka Connect: does not exist yet");
         let waiting = [connect("Ready", 2), pod("kafka-connect", false)];
         assert_eq!(why(&look(name, &waiting)), "Kafka Connect: starting");
         let stale = [connect("Ready", 1), pod("kafka-connect", true)];
-        assert!(why(&look(name, &stale)).contains("the operator's verdict"));
+        assert!(why(&look(name, &stale)).contains("to report its status"));
         assert!(why(&look(name, &[connect("NotReady", 2)])).contains("waiting for its pod"));
         assert!(look(name, &[connect("Ready", 2), pod("kafka-connect", true)]).is_ready());
         let other = [connect("Ready", 2), pod("kafka-bridge", true)];
@@ -148,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_field_needs_the_kafka_to_be_ready() {
-        assert!(why(&look(ComponentName::Exporter, &[])).contains("no Kafka"));
+        assert!(why(&look(ComponentName::Exporter, &[])).contains("Kafka cluster does not exist"));
         let bare =
             json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"}, "spec": {}});
-        assert_eq!(why(&look(ComponentName::Exporter, &[bare])), "Kafka Exporter: not there yet");
+        assert_eq!(why(&look(ComponentName::Exporter, &[bare])), "Kafka Exporter: does not exist yet");
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a file on this machine is safe to treat as the user's own: who owns it and every folder above it, and who
+//! Whether a file on this machine is safe to treat as the user's own: who owns it and every directory above it, and who
 //! else may write there. The same check as git's `safe.directory` (CVE-2022-24765) and ssh's `StrictModes`.
 
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -78,7 +78,7 @@ impl Me {
             return Ok(Some(why));
         }
         if let Some(who) = self.others_write(meta) {
-            return Ok(Some(format!("{who} may write to it")));
+            return Ok(Some(format!("{who} can write to it")));
         }
         let mut at = std::path::absolute(path)?;
         let mut shared = false;
@@ -94,16 +94,16 @@ impl Me {
                     let next = fs::read_link(&at)?;
                     at = at.parent().unwrap_or(Path::new("/")).join(next);
                 }
-                // In a folder like /tmp anybody may create a hard link to somebody else's file.
+                // In a directory like /tmp anybody may create a hard link to somebody else's file.
                 None if shared && meta.nlink() > 1 => {
                     return Ok(Some(
-                        "it has several hard links, in a folder to which everybody may write".into(),
+                        "it has several hard links, in a directory to which everybody can write".into(),
                     ));
                 }
                 None => return Ok(None),
             }
         }
-        Ok(Some("it is behind too many symbolic links".into()))
+        Ok(Some("its path contains too many symbolic links".into()))
     }
 
     fn of_owner(&self, what: &str, meta: &Metadata) -> Option<String> {
@@ -111,7 +111,7 @@ impl Me {
         (!self.owns(meta.uid())).then(|| format!("{what} belongs to uid {}, you are uid {me}", meta.uid()))
     }
 
-    /// Every folder above: whoever may rename one of them may replace this file with another. Links among them are
+    /// Every directory above: whoever may rename one of them may replace this file with another. Links among them are
     /// resolved, and both paths are checked.
     fn of_folders(&self, at: &Path, shared: &mut bool) -> io::Result<Option<String>> {
         let folder = at.parent().unwrap_or(Path::new("/"));
@@ -120,7 +120,7 @@ impl Me {
         folders.extend(folder.ancestors().filter(|p| !p.as_os_str().is_empty()).map(Path::to_owned));
         for folder in folders {
             let meta = fs::symlink_metadata(&folder)?;
-            if let Some(why) = self.of_owner(&format!("the folder {}", folder.display()), &meta) {
+            if let Some(why) = self.of_owner(&format!("the directory {}", folder.display()), &meta) {
                 return Ok(Some(why));
             }
             if meta.is_symlink() {
@@ -129,7 +129,7 @@ impl Me {
             let Some(who) = self.others_write(&meta) else { continue };
             // Where the sticky bit is set, as in /tmp, only a file's owner may rename or remove it.
             if meta.mode() & 0o1000 == 0 {
-                return Ok(Some(format!("{who} may write to the folder {}", folder.display())));
+                return Ok(Some(format!("{who} can write to the directory {}", folder.display())));
             }
             *shared |= folder == real;
         }
@@ -170,7 +170,7 @@ impl Opened {
         if bytes.len() as u64 > LIMIT {
             let size = self.meta.len().max(LIMIT + 1);
             return Err(io::Error::other(format!(
-                "it has {size} bytes; a settings file has less than {LIMIT}"
+                "it has {size} bytes, but a settings file has less than {LIMIT}"
             )));
         }
         Ok(bytes)
@@ -211,11 +211,11 @@ mod tests {
         [&folder, &root.path().join("a")].iter().for_each(|f| mode(f, 0o755));
         assert_eq!(doubt(&me(), &file), None);
         for (at, bits, words) in [
-            (&file, 0o646, "everybody may write to it"),
-            (&file, 0o664, "its group may write to it"),
-            (&folder, 0o777, "everybody may write to the folder"),
-            (&folder, 0o775, "its group may write to the folder"),
-            (&root.path().join("a"), 0o777, "everybody may write to the folder"),
+            (&file, 0o646, "everybody can write to it"),
+            (&file, 0o664, "its group can write to it"),
+            (&folder, 0o777, "everybody can write to the directory"),
+            (&folder, 0o775, "its group can write to the directory"),
+            (&root.path().join("a"), 0o777, "everybody can write to the directory"),
         ] {
             let before = fs::metadata(at).expect("there").permissions().mode() & 0o7777;
             mode(at, bits);
@@ -256,7 +256,7 @@ mod tests {
         assert!(doubt(&stranger, &file).expect("a doubt").contains("you are uid 4000000"));
         assert!(doubt(&stranger, &link).is_some());
         let meta = Opened::at(&file).expect("opened").meta;
-        // A folder far above in which everybody may write, behind a link.
+        // A directory far above in which everybody may write, behind a link.
         let open = root.path().join("open/deep");
         fs::create_dir_all(&open).expect("a folder");
         fs::rename(&file, open.join("f")).expect("moved");

@@ -1,4 +1,4 @@
-//! A bundle decides what is installed; who asks for something else is told so.
+//! A bundle determines what is installed; contradicting settings are an error.
 
 use clap::ValueEnum;
 
@@ -16,15 +16,15 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
     let set = &bundle.index.set;
     let path = bundle.path.display().to_string();
     let differs = |what: &str, has: &dyn std::fmt::Display, asked: &dyn std::fmt::Display| {
-        let message = format!("the bundle {path} is for {what} {has}, and {what} {asked} was asked for");
+        let message = format!("the bundle {path} is for {what} {has}, but {what} {asked} was requested");
         Box::new(
             Failure::new(ids::SET, Kind::Usage, message)
                 .hint(format!(
-                    "leave that to the bundle, or write another one: {}",
+                    "omit the setting, or create another bundle: {}",
                     CommandLine::new("kstrim bundle create -o FILE")
                 ))
                 .hint(format!(
-                    "see what it is for: {}",
+                    "show what it is for: {}",
                     CommandLine::new("kstrim bundle inspect").arg(&path)
                 )),
         )
@@ -54,11 +54,21 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
         return Err(differs("images of", &has, &asked));
     }
     if let Some(manifests) = &settings.manifests {
-        return Err(invalid("--manifests", manifests, "nothing beside --bundle, which has the manifest"));
+        return Err(invalid(
+            "--manifests",
+            manifests,
+            "no value together with --bundle, which contains the \
+             manifest",
+        ));
     }
     if let Some(archive) = settings.image_archives.first() {
         let archive = archive.display().to_string();
-        return Err(invalid("--image-archive", &archive, "nothing beside --bundle, which has the images"));
+        return Err(invalid(
+            "--image-archive",
+            &archive,
+            "no value together with --bundle, which contains \
+             the images",
+        ));
     }
     settings.release = Some(set.release.clone());
     settings.kafka = Some(set.kafka.clone());

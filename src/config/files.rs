@@ -23,7 +23,7 @@ pub(crate) use crate::errors::CONFIG_UNREADABLE as UNREADABLE;
 /// A settings file has a value that cannot be.
 pub(crate) use crate::errors::CONFIG_VALUE as VALUE;
 
-/// The project's file, in the working directory or a folder above it.
+/// The project's file, in the working directory or a directory above it.
 pub const PROJECT_FILE: &str = "kstrim.yaml";
 
 /// Where a value stands.
@@ -42,7 +42,7 @@ pub struct Entry {
 /// Who a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// The user's own, in the configuration folder.
+    /// The user's own, in the configuration directory.
     User,
     /// A project's, which may come from anybody.
     Project,
@@ -82,12 +82,12 @@ pub struct Layers {
     pub files: Vec<Found>,
 }
 
-/// The user's own file, `kstrim/config.yaml` in the platform's configuration folder.
+/// The user's own file, `kstrim/config.yaml` in the platform's configuration directory.
 pub fn user_file() -> Option<PathBuf> {
     dirs::config_dir().filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim/config.yaml"))
 }
 
-/// The project's file: the nearest at or above `folder`, whatever it is. Folders above the repository or the home
+/// The project's file: the nearest at or above `folder`, whatever it is. Directories above the repository or the home
 /// directory are not part of the project: they may be anybody's.
 pub fn project_file(folder: &Path) -> Option<PathBuf> {
     let home = dirs::home_dir();
@@ -136,7 +136,7 @@ impl Layers {
         let bytes = opened.read().map_err(failed)?;
         found.trusted = record.is_some_and(|record| record.holds(&bytes));
         if let Some(why) = doubt.filter(|_| !found.trusted) {
-            found.belief = Belief::None(format!("{why}, and its content is not what was trusted"));
+            found.belief = Belief::None(format!("{why}, and its content is not trusted"));
             self.files.push(found);
             return Ok(());
         }

@@ -117,7 +117,7 @@ pub fn all() -> Vec<Key> {
     command.get_arguments().chain(up).filter(|arg| is_setting(arg)).map(key).collect()
 }
 
-/// Whether an argument can be set by a file. Consent (`--adopt`) is given anew each time.
+/// Whether an argument can be set by a file. Consent (`--adopt`) is given again each time.
 pub fn is_setting(arg: &Arg) -> bool {
     arg.get_long().is_some() && (arg.get_env().is_some() || arg.get_id() == "minikube_arg")
 }
@@ -163,9 +163,15 @@ pub fn schema() -> Value {
         };
         let note = match class(&key.name) {
             Some(Class::What) => "",
-            Some(Class::Target) => " (in a project it decides what is deleted only after `kstrim trust`)",
-            Some(Class::Driver) => " (`none` and `ssh` take effect in a project only after `kstrim trust`)",
-            _ => " (in a project it takes effect only after `kstrim trust`)",
+            Some(Class::Target) => {
+                " (in a project's file, commands that delete use it only after `kstrim \
+                 trust`)"
+            }
+            Some(Class::Driver) => {
+                " (in a project's file, `none` and `ssh` take effect only after `kstrim \
+                 trust`)"
+            }
+            _ => " (in a project's file, it takes effect only after `kstrim trust`)",
         };
         property["description"] = json!(format!("{}{note}", key.about));
         if let Some(default) = key.default {
@@ -176,7 +182,8 @@ pub fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kstrim.yaml",
-        "description": "Settings of kstrim, of a project (kstrim.yaml) or a user (kstrim/config.yaml in the configuration folder)",
+        "description": "Settings of kstrim, for a project (kstrim.yaml) or a user (kstrim/config.yaml in \
+                        the configuration directory)",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
@@ -192,7 +199,7 @@ pub fn commented() -> String {
     let mut heading = None;
     for key in all() {
         if heading != Some(key.heading.clone()) {
-            let title = key.heading.as_deref().unwrap_or("Which cluster, and how to talk");
+            let title = key.heading.as_deref().unwrap_or("Which cluster, and how to print");
             text.push_str(&format!("\n# --- {title}\n"));
             heading = Some(key.heading.clone());
         }

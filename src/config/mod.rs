@@ -1,4 +1,4 @@
-//! What a run was asked for, resolved and checked before any command is run.
+//! The settings of a run, resolved and validated before any command is run.
 
 pub mod belief;
 mod bundled;
@@ -25,7 +25,7 @@ pub(crate) use crate::errors::SETTING_INVALID as INVALID;
 
 /// Memory the quickstart needs, MiB: `minikube start --memory=4096` in Strimzi's own.
 pub const DEFAULT_MEMORY_MB: &str = "4096";
-/// Processors the quickstart needs; minikube's own minimum.
+/// CPUs the quickstart needs; minikube's own minimum.
 pub const DEFAULT_CPUS: &str = "2";
 
 /// How long a download may bring nothing or next to nothing; the flag's default.
@@ -39,7 +39,7 @@ pub const PULL_SECRET: &str = "kstrim-image-pull";
 pub struct Target {
     /// minikube profile and kubectl context; with [`Target::context`] what stands for that.
     pub profile: ProfileName,
-    /// A context of the user's kubeconfig, in place of minikube.
+    /// A context of the user's kubeconfig, instead of minikube.
     pub context: Option<ContextName>,
     /// Namespace of operator and Kafka.
     pub namespace: DnsLabel,
@@ -125,7 +125,7 @@ pub struct Settings {
     pub target: Target,
     /// The topic.
     pub topic: TopicName,
-    /// Kind of Kafka cluster as asked for; the release has a default.
+    /// Kind of Kafka cluster as requested; the release has a default.
     pub preset: Option<PresetName>,
     /// What stands beside Kafka, each once.
     pub with: Vec<ComponentName>,
@@ -135,23 +135,23 @@ pub struct Settings {
     pub storage: StorageSize,
     /// Whether Strimzi's own settings stay as they are.
     pub stock: bool,
-    /// Whether what kstrim did not make is accepted.
+    /// Whether what kstrim did not create is accepted.
     pub adopt: bool,
-    /// Strimzi release, Kafka and Kubernetes as asked for; the catalogue resolves them.
+    /// Strimzi release, Kafka and Kubernetes as requested; the catalogue resolves them.
     pub release: Option<Version>,
-    /// Kafka version as asked for.
+    /// Kafka version as requested.
     pub kafka: Option<Version>,
-    /// Kubernetes version as asked for.
+    /// Kubernetes version as requested.
     pub kubernetes: Option<KubernetesVersion>,
     /// Whether the release may run on a Kubernetes that it does not support.
     pub allow_unsupported: bool,
     /// minikube driver.
     pub driver: Option<String>,
-    /// Memory as asked for.
+    /// Memory as requested.
     pub memory: Option<String>,
-    /// Processors as asked for.
+    /// CPUs as requested.
     pub cpus: Option<String>,
-    /// Nodes as asked for.
+    /// Nodes as requested.
     pub nodes: Option<u32>,
     /// Passed through to `minikube start`.
     pub minikube_args: Vec<String>,
@@ -238,7 +238,7 @@ impl Settings {
         let Some((at, words, value)) = found else { return Ok(()) };
         let Ok(version) = value.parse::<KubernetesVersion>() else { return Ok(()) };
         if self.kubernetes.as_ref().is_some_and(|asked| *asked != version) {
-            let takes = format!("another version than {FLAG} does: leave one of them out");
+            let takes = format!("the same version as {FLAG}: omit one of them");
             return Err(invalid(&format!("--minikube-arg={FLAG}"), &value, &takes));
         }
         self.kubernetes = Some(version);
@@ -261,7 +261,7 @@ impl Settings {
     pub fn open_bundle(&self, bundle: &Path) -> Result<Bundle> {
         if self.target.context.is_some() {
             let value = bundle.display().to_string();
-            let takes = "a file for minikube; a cluster of --context pulls its own images";
+            let takes = "no value together with --context, whose cluster pulls its own images";
             return Err(invalid("--bundle", &value, takes));
         }
         Bundle::open(bundle)
@@ -276,7 +276,7 @@ impl Settings {
             return Err(invalid(
                 "--image-archive",
                 &archive.display().to_string(),
-                "images for minikube; a cluster of --context pulls its own (--image-registry names another registry)",
+                "no value together with --context, whose cluster pulls its own images (--image-registry sets the registry)",
             ));
         }
         if let Some(archive) = archives.iter().find(|a| !a.is_file()) {
@@ -284,7 +284,7 @@ impl Settings {
             return Err(invalid(
                 "--image-archive",
                 &value,
-                "an image archive that exists (docker save -o FILE)",
+                "an existing image archive (docker save -o FILE)",
             ));
         }
         self.image_archives = archives.to_vec();
@@ -336,7 +336,7 @@ impl Settings {
             && !file.is_file()
         {
             let value = file.display().to_string();
-            return Err(invalid("--image-pull-config", &value, "docker's configuration, a file that exists"));
+            return Err(invalid("--image-pull-config", &value, "an existing Docker configuration file"));
         }
         Ok(())
     }
@@ -360,7 +360,7 @@ fn default_storage() -> StorageSize {
 fn invalid(flag: &str, value: &str, takes: &str) -> Box<Failure> {
     Box::new(
         Failure::new(INVALID, Kind::Usage, format!("{flag} cannot be `{value}`"))
-            .because(format!("it takes {takes}")),
+            .because(format!("expected {takes}")),
     )
 }
 

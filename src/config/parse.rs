@@ -24,20 +24,17 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let value: Value = serde_yaml::from_str(text).map_err(|e| {
         let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
-        let message = format!("{}{line} is not YAML", file.display());
+        let message = format!("{}{line} is not valid YAML", file.display());
         Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(e))
     })?;
     let mapping = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Mapping(mapping) => mapping,
         _ => {
-            let message = format!("{} holds no settings", file.display());
+            let message = format!("{} contains no settings", file.display());
             let failure = Failure::new(UNREADABLE, Kind::Usage, message)
-                .because("it takes lines such as `memory: 6g`")
-                .hint(format!(
-                    "start with a file that has all of them: {}",
-                    CommandLine::new("kstrim config init")
-                ));
+                .because("a settings file has lines such as `memory: 6g`")
+                .hint(format!("create a file with all settings: {}", CommandLine::new("kstrim config init")));
             return Err(Box::new(failure));
         }
     };
@@ -53,7 +50,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
             return Err(unknown(file, line, &name, &known));
         };
         let wrong = |why: String| {
-            let message = format!("{}:{line}: {name} has a value that it cannot take", file.display());
+            let message = format!("{}:{line}: {name} has an invalid value", file.display());
             Box::new(Failure::new(VALUE, Kind::Usage, message).because(why))
         };
         let mut values = values(key, &value).map_err(wrong)?;
@@ -74,11 +71,11 @@ fn scalar(value: &Value) -> std::result::Result<String, String> {
         Value::Bool(yes) => Ok(yes.to_string()),
         // YAML reads 4.10 as the number 4.1: the original spelling is lost.
         Value::Number(number) if number.is_f64() => {
-            Err(format!("a number with a decimal point loses its zeros: write it in quotes, \"{number}\""))
+            Err(format!("a number with a decimal point loses its zeros: quote it, \"{number}\""))
         }
         Value::Number(number) => Ok(number.to_string()),
         Value::Null => Err("it has no value".into()),
-        _ => Err("it takes one value".into()),
+        _ => Err("it must have a single value".into()),
     }
 }
 
@@ -94,14 +91,14 @@ fn as_written(value: &Value, text: &str, line: usize) -> std::result::Result<(),
     let words: Vec<&str> = rest.split(|c: char| c.is_whitespace() || ",:[]{}#".contains(c)).collect();
     match numbers.into_iter().find(|number| !words.contains(&number.as_str())) {
         None => Ok(()),
-        Some(number) => Err(format!("it would be read as the number {number}: write it in quotes")),
+        Some(number) => Err(format!("it would be read as the number {number}: quote it")),
     }
 }
 
 fn values(key: &Key, value: &Value) -> std::result::Result<Vec<String>, String> {
     match (key.shape, value) {
         (Shape::List, Value::Sequence(all)) => all.iter().map(scalar).collect(),
-        (Shape::Switch, value) if !value.is_bool() => Err("it takes true or false".into()),
+        (Shape::Switch, value) if !value.is_bool() => Err("it must be true or false".into()),
         (_, value) => Ok(vec![scalar(value)?]),
     }
 }
@@ -123,7 +120,7 @@ fn check(command: &mut Command, key: &Key, values: &[String]) -> std::result::Re
     }
 }
 
-/// A relative path is relative to the file's folder, wherever kstrim is run.
+/// A relative path is relative to the file's directory, wherever kstrim is run.
 fn beside(file: &Path, value: String) -> String {
     match file.parent() {
         Some(folder) if !value.contains("://") => folder.join(&value).to_string_lossy().into_owned(),
@@ -146,11 +143,11 @@ fn unknown(file: &Path, line: usize, name: &str, known: &[Key]) -> Box<Failure> 
         .map(|key| (strsim::jaro_winkler(&key.name, &name.replace('_', "-")), &key.name))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let message = format!("{}:{line}: there is no setting {name:?}", file.display());
+    let message = format!("{}:{line}: unknown setting {name:?}", file.display());
     let failure = Failure::new(UNKNOWN_KEY, Kind::Usage, message);
     Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint(format!("all of them: {}", CommandLine::new("kstrim config show"))),
+        None => failure.hint(format!("list all settings: {}", CommandLine::new("kstrim config show"))),
     })
 }
 
@@ -191,7 +188,7 @@ mod tests {
     fn what_cannot_be_is_named_with_its_line() {
         for (text, id, words) in [
             ("cpus: 2\nmemori: 4g\n", UNKNOWN_KEY, "/p/kstrim.yaml:2"),
-            ("adopt: true\n", UNKNOWN_KEY, "there is no setting"),
+            ("adopt: true\n", UNKNOWN_KEY, "unknown setting"),
             ("\nnamespace: My_Kafka\n", VALUE, ":2: namespace"),
             ("nodes: 0\n", VALUE, ":1: nodes"),
             ("stock: maybe\n", VALUE, ":1: stock"),
@@ -209,9 +206,9 @@ mod tests {
             ("cpus: two\n", VALUE, ":1: cpus"),
             ("driver: -x\n", VALUE, ":1: driver"),
             ("minikube-arg: [--force, -pvictim]\n", VALUE, ":1: minikube-arg"),
-            ("memory: 4g\nmemory: 5g\n", UNREADABLE, "is not YAML"),
-            ("memory: [4g\n", UNREADABLE, "is not YAML"),
-            ("just words\n", UNREADABLE, "holds no settings"),
+            ("memory: 4g\nmemory: 5g\n", UNREADABLE, "is not valid YAML"),
+            ("memory: [4g\n", UNREADABLE, "is not valid YAML"),
+            ("just words\n", UNREADABLE, "contains no settings"),
         ] {
             let failure = read(text).expect_err(text);
             assert_eq!((failure.id, failure.kind), (id, Kind::Usage), "{text}: {failure:?}");

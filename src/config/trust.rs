@@ -48,11 +48,11 @@ pub struct Trust {
     folder: PathBuf,
 }
 
-/// The path that a file is known by: its folder without links, then its own name. A link that is put in its place
+/// The path that a file is known by: its directory without links, then its own name. A link that is put in its place
 /// later is the same name with another content.
 ///
 /// # Errors
-/// There is no such folder.
+/// There is no such directory.
 pub fn known_as(file: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(file)?;
     let name = absolute.file_name().ok_or_else(|| io::Error::other("it is not a file"))?;
@@ -66,7 +66,7 @@ impl Default for Trust {
 }
 
 impl Trust {
-    /// The records in another folder.
+    /// The records in another directory.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -121,7 +121,7 @@ impl Trust {
     /// # Errors
     /// [`UNWRITABLE`].
     pub fn revoke(&self, file: &Path) -> Result<bool> {
-        // The file's folder may be gone: then its path is used as it was given.
+        // The file's directory may be gone: then its path is used as it was given.
         let known = known_as(file).unwrap_or_else(|_| file.to_owned());
         match fs::remove_file(self.record(&known)) {
             Ok(()) => Ok(true),
@@ -140,11 +140,10 @@ impl Trust {
 
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message = format!("the record of trusted files in {} cannot be written", self.folder.display());
-        Box::new(
-            Failure::new(UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
-                "free up space, make your user own the folder, or choose another with KSTRIM_STATE_DIR",
-            ),
-        )
+        Box::new(Failure::new(UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
+            "free disk space, make your user the owner of the directory, or choose another one with \
+             KSTRIM_STATE_DIR",
+        ))
     }
 }
 

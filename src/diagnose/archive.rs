@@ -8,14 +8,14 @@ use flate2::write::GzEncoder;
 
 use super::bundle::File;
 
-/// Write `files` below the folder `root` of an archive at `path`. It appears whole or not at all.
+/// Write `files` below the directory `root` of an archive at `path`. It appears whole or not at all.
 ///
 /// # Errors
 /// When it cannot be written, or `path` is something else than a file.
 pub fn write(path: &Path, root: &str, files: &[File], time: jiff::Timestamp) -> io::Result<u64> {
-    // A rename would put a file in a device's or a folder's place.
+    // A rename would put a file in a device's or a directory's place.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and no file"));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Such a file is readable by its owner alone.

@@ -208,9 +208,9 @@ fn cut(text: &str, limit: usize, log: bool) -> String {
     let room = limit.saturating_sub(80);
     let left_out = text.len() - room;
     if log {
-        format!("... {left_out} bytes before this were left out\n{}", tail(text, room))
+        format!("... {left_out} bytes before this were omitted\n{}", tail(text, room))
     } else {
-        format!("{}\n... {left_out} bytes after this were left out\n", head(text, room))
+        format!("{}\n... {left_out} bytes after this were omitted\n", head(text, room))
     }
 }
 

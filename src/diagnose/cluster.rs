@@ -1,4 +1,4 @@
-//! What the API server shows: objects of every kind that matters, events, logs.
+//! Evidence from the API server: objects of every relevant kind, events, logs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

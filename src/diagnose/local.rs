@@ -1,4 +1,4 @@
-//! What kstrim itself keeps of the profile: journal, event logs of the last runs.
+//! Evidence from kstrim's own files: the journal, and the event logs of the last runs.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct Past {
 pub fn collect(request: &Request<'_>, bundle: &Bundle) -> Vec<Past> {
     let folder = request.paths.folder();
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        bundle.gap("kstrim/", format!("kstrim keeps nothing of the profile {}", request.target.profile));
+        bundle.gap("kstrim/", format!("kstrim has no files for the profile {}", request.target.profile));
         return Vec::new();
     };
     let (mut listing, mut runs) = (Vec::new(), Vec::new());
@@ -87,7 +87,7 @@ pub fn past(verb: &str, text: &str) -> Past {
                 past.release = release;
                 ids = tasks.iter().map(|t| t.id.clone()).collect();
                 past.tasks =
-                    tasks.into_iter().map(|t| (t.title, "never began".to_owned(), String::new())).collect();
+                    tasks.into_iter().map(|t| (t.title, "never started".to_owned(), String::new())).collect();
             }
             Event::TaskStarted { task: id, reason } => {
                 task(&mut past, &ids, &id, Some("began".into()), reason);
@@ -114,7 +114,7 @@ pub fn past(verb: &str, text: &str) -> Past {
 fn word(outcome: Outcome) -> String {
     match outcome {
         Outcome::Done => "done",
-        Outcome::AlreadyDone => "was there already",
+        Outcome::AlreadyDone => "already done",
         Outcome::Failed => "failed",
         Outcome::Cancelled => "cancelled",
         Outcome::Skipped => "skipped",
@@ -139,7 +139,7 @@ mod tests {
         );
         let past = past("up", log);
         let task = |title: &str, state: &str, said: &str| (title.into(), state.into(), said.into());
-        assert_eq!(past.tasks, [task("One", "began", "it is missing"), task("Two", "never began", "")]);
+        assert_eq!(past.tasks, [task("One", "began", "it is missing"), task("Two", "never started", "")]);
         assert_eq!((past.outcome, past.release.as_deref()), (None, Some("1.2.0")));
     }
 }

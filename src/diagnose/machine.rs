@@ -52,7 +52,7 @@ pub fn local(request: &Request<'_>, bundle: &Bundle) {
         };
         Some(format!(", {} MiB memory, {} MiB free", kib("MemTotal:")? / 1024, kib("MemAvailable:")? / 1024))
     });
-    bundle.fact("machine", format!("{cpus} processors{}", memory.unwrap_or_default()));
+    bundle.fact("machine", format!("{cpus} CPUs{}", memory.unwrap_or_default()));
     let state = request.paths.folder();
     let disk = state.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok());
     if let Some(disk) = disk {
@@ -96,7 +96,7 @@ pub async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc::Rc<dyn
                 bundle.objects("minikube/profile.yaml", config);
                 driver
             }
-            Ok(None) => return bundle.gap("minikube/profile.yaml", "minikube knows no such profile"),
+            Ok(None) => return bundle.gap("minikube/profile.yaml", "minikube has no such profile"),
             Err(failure) => return bundle.gap("minikube/profile.yaml", said(&failure)),
         };
         if ["docker", "podman"].contains(&driver.as_str()) {

@@ -147,7 +147,7 @@ pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Re
     let plan = request.plan.take();
     let whole = request.limits.whole;
     let _ = tokio::time::timeout(whole, ask(&request, &bundle, plan, &mut warnings)).await;
-    bundle.close(&format!("it was not there when the time of {} s was over", whole.as_secs()));
+    bundle.close(&format!("it was not available within the time limit of {} s", whole.as_secs()));
 
     let redactor = bundle.redactor();
     let mut files = bundle.files(&redactor);
@@ -172,7 +172,7 @@ pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Re
                 format!("the archive {} cannot be written", path.display()),
             )
             .because(e)
-            .hint(format!("name another place: {}", target.kstrim("diagnose --file FILE"))),
+            .hint(format!("specify another location: {}", target.kstrim("diagnose --file FILE"))),
         )
     })?;
     let found =
@@ -241,8 +241,8 @@ async fn ask(
 /// Why there are no objects.
 fn unreached(seen: &look::Seen) -> String {
     match &seen.facts.api {
-        Some(Err(why)) => format!("the API server gives no answer: {why}"),
-        _ => "no API server of the profile could be asked".to_owned(),
+        Some(Err(why)) => format!("the API server does not respond: {why}"),
+        _ => "the profile has no API server to query".to_owned(),
     }
 }
 
@@ -261,7 +261,7 @@ fn facts(bundle: &bundle::Bundle) -> Vec<(&'static str, String)> {
         let engine: Vec<String> = profile.driver.into_iter().chain(profile.runtime).collect();
         facts.insert("engine", words((!engine.is_empty()).then(|| engine.join(", "))));
         let sizes = profile.memory_mb.zip(profile.cpus);
-        facts.insert("profile", words(sizes.map(|(mb, cpus)| format!("{mb} MiB memory, {cpus} processors"))));
+        facts.insert("profile", words(sizes.map(|(mb, cpus)| format!("{mb} MiB memory, {cpus} CPUs"))));
     }
     let order = [
         "kstrim",

@@ -1,4 +1,4 @@
-//! The first file of the archive: what a person reads before all others.
+//! The first file of the archive: the summary for people.
 
 use jiff::Timestamp;
 
@@ -33,7 +33,7 @@ pub struct Facts<'a> {
 pub fn markdown(facts: &Facts<'_>) -> String {
     let mut page = format!(
         "# kstrim diagnose: profile {}, {}\n\n\
-         Secrets, tokens, keys and passwords are blanked as REDACTED. Look all the same before you share it.\n",
+         Secrets, tokens, keys and passwords are replaced with REDACTED. Check it anyway before you share it.\n",
         facts.profile,
         facts.time.strftime("%Y-%m-%dT%H:%M:%SZ")
     );
@@ -43,10 +43,10 @@ pub fn markdown(facts: &Facts<'_>) -> String {
         page.push_str(&format!("| {name} | {} |\n", cell(value)));
     }
     if let Some(status) = facts.status {
-        block(&mut page, "What is there", &draw::plain(status));
+        block(&mut page, "Current state", &draw::plain(status));
     }
     if !facts.warnings.is_empty() {
-        block(&mut page, "Warnings of Kubernetes, the last ones", &facts.warnings.concat());
+        block(&mut page, "Last warnings of Kubernetes", &facts.warnings.concat());
     }
     for run in facts.runs {
         past(&mut page, run);
@@ -75,7 +75,7 @@ fn wrong(page: &mut String, facts: &Facts<'_>) {
         page.push('\n');
     }
     let Some(status) = facts.status else {
-        page.push_str("The state of the cluster could not be seen: see what is missing.\n");
+        page.push_str("The state of the cluster could not be determined: see what is missing.\n");
         return;
     };
     match &status.reason {
@@ -84,7 +84,7 @@ fn wrong(page: &mut String, facts: &Facts<'_>) {
     }
     list(page, "next", &status.next);
     if status.findings.is_empty() && !status.ready {
-        page.push_str("\nNo known cause shows in what was seen.\n");
+        page.push_str("\nNo known cause was found.\n");
     }
     for finding in &status.findings {
         page.push_str(&format!("\n### {}: {}\n\n{}.\n", finding.id, finding.subject, finding.sentence));
@@ -108,7 +108,7 @@ fn block(page: &mut String, title: &str, text: &str) {
 
 fn past(page: &mut String, run: &Past) {
     let began = run.began.map_or("-".to_owned(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let ended = run.outcome.as_deref().unwrap_or("not over: it runs still, or was killed");
+    let ended = run.outcome.as_deref().unwrap_or("not finished: it is still running, or was killed");
     page.push_str(&format!("\n## The last `kstrim {}`, {began}\n\n{ended}", run.verb));
     if let Some(release) = &run.release {
         page.push_str(&format!("; Strimzi {release}"));
@@ -118,7 +118,7 @@ fn past(page: &mut String, run: &Past) {
     }
     page.push('\n');
     if !run.tasks.is_empty() {
-        page.push_str("\n| task | how it ended | said last |\n|---|---|---|\n");
+        page.push_str("\n| task | result | last message |\n|---|---|---|\n");
         for (title, state, said) in &run.tasks {
             page.push_str(&format!("| {title} | {state} | {} |\n", cell(said)));
         }

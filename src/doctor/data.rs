@@ -12,12 +12,12 @@ use crate::failure::{Failure, Kind};
 /// fields do not raise it, readers skip what they do not know.
 pub const VERSION: u32 = 1;
 
-/// What the doctor found.
+/// The result of `kstrim doctor`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Doctor {
-    /// The version of this format: 1. Readers skip fields that they do not know.
+    /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
-    /// When it was looked at (UTC, RFC 3339).
+    /// When the state was collected (UTC, RFC 3339).
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// The minikube profile.
@@ -26,24 +26,24 @@ pub struct Doctor {
     pub exit_code: u8,
     /// How long all checks took together, in milliseconds.
     pub ms: u64,
-    /// How many checks said what.
+    /// Number of checks by verdict.
     pub counts: Counts,
-    /// The checks, from the ground up.
+    /// The checks, from the machine up to Kafka.
     pub checks: Vec<Check>,
-    /// With `--fix`: what could be put right, in the order it is done. Else empty.
+    /// With `--fix`: the fixes in order. Otherwise empty.
     pub fixes: Vec<Fix>,
 }
 
-/// How many checks said what.
+/// Number of checks by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
-    /// All is well.
+    /// No problem.
     pub ok: u64,
-    /// It may do harm later.
+    /// It may cause problems later.
     pub warning: u64,
-    /// `up` cannot work like this, or the cluster does not.
+    /// `up` cannot work in this state, or the cluster does not work.
     pub failed: u64,
-    /// There was nothing to look at.
+    /// There was nothing to check.
     pub skipped: u64,
 }
 
@@ -54,50 +54,50 @@ pub struct Check {
     pub id: String,
     /// What it is about.
     pub group: Group,
-    /// What it looks at, for people.
+    /// What it checks, for people.
     pub title: String,
-    /// What it says.
+    /// Its verdict.
     pub verdict: Word,
-    /// What was found, what is wrong, or why there was nothing to look at; one line.
+    /// What was found, what is wrong, or why there was nothing to check; one line.
     pub found: String,
     /// What is wrong, in full; null unless it is a warning or a failure.
     pub problem: Option<FailureInfo>,
-    /// Milliseconds until it knew.
+    /// Duration in milliseconds.
     pub ms: u64,
     /// What `--fix` would do about it; null if nothing.
     pub fix: Option<String>,
 }
 
-/// What a check says.
+/// The verdict of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
-    /// All is well.
+    /// No problem.
     Ok,
-    /// It may do harm later.
+    /// It may cause problems later.
     Warning,
-    /// `up` cannot work like this, or the cluster does not.
+    /// `up` cannot work in this state, or the cluster does not work.
     Failed,
-    /// There was nothing to look at.
+    /// There was nothing to check.
     Skipped,
 }
 
-/// Something that can be put right.
+/// Something that can be fixed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Fix {
-    /// The check whose result it puts right.
+    /// The check that it belongs to.
     pub check: String,
     /// What it does.
     pub what: String,
-    /// Whether it changes the profile or what is in it: then it needs `--yes` or an answer.
+    /// Whether it changes the profile or its contents, and therefore requires consent.
     pub changes_cluster: bool,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: FixOutcome,
-    /// Why it failed; null unless it did.
+    /// Why it failed, or null.
     pub problem: Option<FailureInfo>,
 }
 
-/// What came of a fix.
+/// The outcome of a fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FixOutcome {
@@ -105,14 +105,14 @@ pub enum FixOutcome {
     Done,
     /// It was tried and failed.
     Failed,
-    /// Nobody agreed to it.
+    /// The user did not agree.
     NotAgreed,
 }
 
 /// What a check came to, before it has its place in the document.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// What it says.
+    /// Its verdict.
     pub word: Word,
     /// One line.
     pub found: String,
@@ -121,12 +121,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// All is well.
+    /// No problem.
     pub fn ok(found: impl Into<String>) -> Self {
         Self { word: Word::Ok, found: found.into(), problem: None }
     }
 
-    /// There was nothing to look at.
+    /// There was nothing to check.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { word: Word::Skipped, found: why.into(), problem: None }
     }

@@ -1,4 +1,4 @@
-//! The document for people. A glyph and a colour never carry a meaning alone: the word stands beside.
+//! The document as text. Symbols and colors are always accompanied by a word.
 
 use super::data::{Check, Doctor, Word};
 use crate::command_line::CommandLine;
@@ -92,7 +92,7 @@ impl Page {
     fn summary(&mut self, doctor: &Doctor, all: bool) {
         let counts = &doctor.counts;
         let (tone, word) = match (counts.failed, counts.warning) {
-            (0, 0) => (Tone::Good, "all is well".to_owned()),
+            (0, 0) => (Tone::Good, "no problems found".to_owned()),
             (0, 1) => (Tone::Warn, "1 warning".to_owned()),
             (0, n) => (Tone::Warn, format!("{n} warnings")),
             (n, 0) => (Tone::Bad, format!("{n} failed")),
@@ -107,7 +107,7 @@ impl Page {
         let rest = format!(": {} ok{skipped}, in {} ms", counts.ok, doctor.ms);
         self.line(&[(tone, &word), (Tone::Plain, &rest)]);
         if doctor.checks.iter().any(|c| c.problem.is_some()) {
-            let explain = format!("more about an id in brackets: {}", errors::command("ID"));
+            let explain = format!("for an explanation of an id in brackets: {}", errors::command("ID"));
             self.line(&[(Tone::Dim, &explain)]);
         }
     }

@@ -1,4 +1,4 @@
-//! What `--fix` does: only what is kstrim's own, or loses nothing. Each is named before it is done.
+//! The fixes of `--fix`: only of what kstrim created, or without any loss. Each is printed before it is applied.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -35,7 +35,7 @@ pub(crate) use crate::errors::FIX_IN_VAIN as VAIN;
 
 /// A fix that can be done.
 pub struct Planned {
-    /// The check whose result it puts right.
+    /// The check that it belongs to.
     pub check: &'static str,
     /// What it does, for people.
     pub what: String,
@@ -47,7 +47,7 @@ pub struct Planned {
 }
 
 enum Act {
-    /// Give a folder of kstrim's back to its user.
+    /// Give a directory of kstrim's back to its user.
     Permit(PathBuf),
     /// Move a journal that cannot be read out of the way.
     MoveAway(PathBuf),
@@ -78,19 +78,19 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         [("disk.state", &ground.state_dir, disk::UNWRITABLE), ("disk.cache", &ground.cache_dir, disk::CACHE)]
     {
         if problem(check) == Some(id.as_str()) && locked_to_its_user(folder) {
-            let what = format!("make the folder {} writable for you", folder.display());
+            let what = format!("make the directory {} writable for you", folder.display());
             add(check, what, false, Act::Permit(folder.clone()));
         }
     }
     if problem("profile.journal") == Some(errors::JOURNAL_CORRUPT.as_str()) {
         let journal = ground.paths().journal();
-        let what = format!("move {} away; a mark in the cluster tells whose it is", journal.display());
+        let what = format!("rename {}; a marker in the cluster shows who created it", journal.display());
         add("profile.journal", what, false, Act::MoveAway(journal));
     }
     if let Ok(minikube) = &ground.minikube {
         profile_fixes(ground, minikube, problem("profile.state"), &mut add).await;
         if problem("cluster.context").is_some() {
-            let what = "write the profile's context into kstrim's own kubeconfig".to_owned();
+            let what = "write the profile's context to kstrim's own kubeconfig".to_owned();
             add("cluster.context", what, false, Act::Context(minikube.clone()));
         }
     }
@@ -101,14 +101,14 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         if problem("kafka.ready") == Some(errors::OPERATOR_LOCK.as_str()) && ours {
             let pods = snapshot.pods(&namespace).filter(|p| p.is_operator() && !p.0.deleting());
             let pods: Vec<String> = pods.map(|p| p.0.name().to_owned()).collect();
-            let what = format!("restart the operator {OPERATOR}, which frees its lock on the Kafka");
+            let what = format!("restart the operator {OPERATOR}, which frees its lock on the Kafka cluster");
             add("kafka.ready", what, true, Act::Restart(kubectl.clone(), namespace.clone(), pods));
         }
         let kafka = snapshot.kafka(&namespace, target.cluster.as_str());
         if problem("kafka.ready") == Some(errors::KAFKA_PAUSED.as_str())
             && kafka.is_some_and(|k| paused_by_us(k.0.json()))
         {
-            let what = format!("let the operator look after the Kafka {} again", target.cluster);
+            let what = format!("resume the reconciliation of the Kafka cluster {}", target.cluster);
             let name = target.cluster.to_string();
             add("kafka.ready", what, true, Act::Unpause(kubectl.clone(), namespace, name));
         }
@@ -130,7 +130,7 @@ async fn profile_fixes(
     let check = "profile.state";
     match problem {
         p if p == profile_ids::HALF_MADE.as_str() && never_ran => {
-            let what = format!("delete the half-made profile {name}, in which nothing ever ran");
+            let what = format!("delete the partly created profile {name}, in which nothing ever ran");
             let journal = ground.paths().journal();
             add(check, what, true, Act::Delete(minikube.clone(), journal, name.to_owned()));
         }
@@ -140,7 +140,7 @@ async fn profile_fixes(
         {
             let lost =
                 p == profile_ids::PARTIAL.as_str() && api_server::is_lost(minikube).await.unwrap_or(false);
-            let first = if lost { "write the file that starts its API server anew, and " } else { "" };
+            let first = if lost { "restore the file that starts its API server, and " } else { "" };
             let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
         }
@@ -157,7 +157,7 @@ fn never_ran(listed: &Listed) -> bool {
     }
 }
 
-/// A folder of this user's that its user may not write.
+/// A directory of this user's that its user may not write.
 fn locked_to_its_user(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(folder).is_ok_and(|meta| {
@@ -188,7 +188,7 @@ impl Planned {
         let vain =
             |message: String, cause: String| Box::new(Failure::new(VAIN, Kind::Task, message).because(cause));
         let unwritable = |path: &Path, e: std::io::Error| {
-            vain(format!("{} stays as it is", path.display()), e.to_string())
+            vain(format!("{} is not changed", path.display()), e.to_string())
         };
         match &self.act {
             Act::Permit(folder) => {
@@ -214,12 +214,15 @@ impl Planned {
                 let journal = JournalFile::open(journal, profile)?.state;
                 let ours = profile_owner::listed(&journal, &disk, &listed).is_ours();
                 if !ours || !never_ran(&listed) || disk.addressed {
-                    let cause = "another command went on with it meanwhile".to_owned();
-                    return Err(vain(format!("the profile {profile} is no longer half made"), cause));
+                    let cause = "another command has continued with it in the meantime".to_owned();
+                    return Err(vain(
+                        format!("the profile {profile} is no longer only partly created"),
+                        cause,
+                    ));
                 }
                 if let Some((made, now)) = lost_machine::engines(minikube, &journal).await {
                     let cause = format!(
-                        "it was created on {}; {} answers now",
+                        "it was created on {}, but {} responds now",
                         lost_machine::named(&made),
                         lost_machine::named(&now)
                     );
@@ -229,7 +232,7 @@ impl Planned {
                 // Its exit code says nothing of what remains.
                 match minikube.listed().await? {
                     Listed::Absent => Ok(()),
-                    _ => Err(vain("the profile is still there".into(), output.last_stderr_line().to_owned())),
+                    _ => Err(vain("the profile still exists".into(), output.last_stderr_line().to_owned())),
                 }
             }
             Act::Start(minikube, options, profile) => {
@@ -245,7 +248,7 @@ impl Planned {
             }
             Act::Unpause(kubectl, namespace, name) => {
                 let patched = self.exclusively(kubectl, namespace, unpause(kubectl, namespace, name)).await;
-                patched.map_err(|e| vain(format!("the Kafka {name} stays paused"), e.message))
+                patched.map_err(|e| vain(format!("the Kafka cluster {name} is still paused"), e.message))
             }
         }
     }
@@ -257,7 +260,7 @@ impl Planned {
         namespace: &str,
         work: impl Future<Output = Result<(), ApiError>>,
     ) -> Result<(), ApiError> {
-        // The profile's lock is held: a Lease that an earlier command of this folder left is nobody's any more.
+        // The profile's lock is held: a Lease that an earlier command of this directory left is nobody's any more.
         let holder = ownership::holder(&self.profile, "doctor --fix");
         match Lease::take(kubectl.clone(), namespace, &holder, |_| {}, || {}).await {
             Ok(lease) => {

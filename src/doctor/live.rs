@@ -88,8 +88,8 @@ const TABLE: &[LiveCheck] = &[
     check!(Kafka, "kafka.ready", "the Kafka cluster", kafka::ready),
     check!(Kafka, "kafka.topics", "topics and users", kafka::topics),
     check!(Kafka, "kafka.certificates", "the cluster's certificates", kafka::certificates),
-    check!(Kafka, "kafka.volumes", "room in the volumes", kafka::volumes),
-    check!(Kafka, "kafka.smoke", "the way to the brokers", kafka::smoke),
+    check!(Kafka, "kafka.volumes", "free space on the volumes", kafka::volumes),
+    check!(Kafka, "kafka.smoke", "the connection to the brokers", kafka::smoke),
 ];
 
 /// Every check of the cluster, by name.
@@ -122,7 +122,7 @@ impl<'a> Live<'a> {
             Err(failure) => {
                 // Without a journal only the cluster knows, and it is not asked.
                 ground.ours.set(ground.journal.is_ok().then_some(claimed));
-                return Err(format!("the cluster cannot be asked: {failure}"));
+                return Err(format!("the cluster cannot be checked: {failure}"));
             }
         };
         let (minikube, kubectl, listed, reach) = tokio::join!(
@@ -181,7 +181,7 @@ impl<'a> Live<'a> {
                     Some(failure) => Outcome::failed(failure),
                     None => {
                         let version = cluster.status.versions.kubernetes.as_deref().unwrap_or("");
-                        Outcome::ok(format!("answers, Kubernetes {version}"))
+                        Outcome::ok(format!("responds, Kubernetes {version}"))
                     }
                 }
             }
@@ -189,14 +189,14 @@ impl<'a> Live<'a> {
             Err(why) if self.asked && matches!(self.ground.state().await, Ok(State::Running)) => {
                 let (profile, context) = (self.ground.profile_name(), &self.ground.settings.target.context);
                 let of = context.as_ref().map_or(format!("profile {profile}"), |c| format!("context {c}"));
-                let message = format!("the API server of the {of} does not answer");
+                let message = format!("the API server of the {of} does not respond");
                 let failure = Failure::new(kubectl::UNREACHABLE, Kind::Task, message).because(why);
                 Outcome::failed(&if context.is_some() {
-                    failure.hint("see that your own kubectl reaches the cluster by this context")
+                    failure.hint("check that your own kubectl can connect to the cluster with this context")
                 } else {
                     failure
                         .hint(format!("start it again: {}", CommandLine::minikube("start", profile)))
-                        .hint(format!("its log: {}", CommandLine::minikube("logs", profile)))
+                        .hint(format!("show its log: {}", CommandLine::minikube("logs", profile)))
                 })
             }
             Err(why) => Outcome::skipped(why.clone()),
@@ -245,10 +245,10 @@ fn findings(status: &Status, check: &str) -> Option<Outcome> {
     Some(Outcome::wrong(word, problem))
 }
 
-/// A failure that what kstrim did not make is in the way of the next `up`, unless that is accepted.
+/// A failure that what kstrim did not create is in the way of the next `up`, unless that is accepted.
 fn foreign(ground: &Ground, id: crate::failure::Id, what: &str, instead: &'static str) -> Outcome {
     if ground.settings.adopt {
-        return Outcome::ok(format!("{what} is not kstrim's, and accepted (--adopt)"));
+        return Outcome::ok(format!("{what} was not created by kstrim, but is used (--adopt)"));
     }
     Outcome::failed(&crate::cluster::refusals::foreign_to(&ground.settings.target, id, what, instead))
 }

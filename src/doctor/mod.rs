@@ -24,7 +24,7 @@ use crate::checks::{self, Ground, Group};
 use crate::failure::Result;
 use crate::status::look::Looker;
 
-/// Look at everything, and at what could be put right. `looker` is why there is none where a program is
+/// Look at everything, and at what could be fixed. `looker` is why there is none where a program is
 /// missing.
 pub async fn examine(ground: &Ground, looker: &Result<Looker>) -> (Doctor, Vec<fix::Planned>) {
     let began = Instant::now();

@@ -23,12 +23,12 @@ fn doctor() -> Doctor {
     )
     .hint("start it: sudo systemctl start docker (Linux), or start Docker Desktop");
     let stopped = Failure::new(crate::errors::PROFILE_STOPPED, Kind::Task, "the profile kstrim is stopped")
-        .hint(format!("go on from here: {}", CommandLine::new("kstrim up")));
+        .hint(format!("continue: {}", CommandLine::new("kstrim up")));
     let checks = vec![
         check("machine.memory", Group::Machine, Outcome::ok("23.5 GiB, 4.0 GiB for the cluster"), 0, None),
         check("engine.driver", Group::Engine, Outcome::ok("docker, minikube's choice"), 2, None),
         check("engine.answers", Group::Engine, Outcome::failed(&down), 140, None),
-        check("engine.size", Group::Engine, Outcome::skipped("no container engine answers"), 140, None),
+        check("engine.size", Group::Engine, Outcome::skipped("no container engine responds"), 140, None),
         check(
             "profile.state",
             Group::Profile,

@@ -1,4 +1,4 @@
-//! Downloads beside everything else: on a thread of their own, with progress, ended with their task.
+//! Downloads in a separate thread, with progress; they end with their task.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -31,10 +31,10 @@ pub(super) fn scheme(url: &str) -> Result<&'static str> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if let Some((_, host)) = authority.rsplit_once('@') {
-        let message = format!("the URL of {host} holds a user name or a password");
+        let message = format!("the URL of {host} contains a user name or a password");
         let failure = Failure::new(ids::CREDENTIALS, Kind::Usage, message)
-            .because("URLs are printed, logged and seen by others")
-            .hint("use a mirror that needs none, or a folder: --mirror DIR, --manifests FILE");
+            .because("URLs are printed and logged")
+            .hint("use a mirror that does not need them, or local files: --mirror DIR, --manifests FILE");
         return Err(Box::new(failure));
     }
     let known = ["https", "http"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
@@ -244,12 +244,18 @@ fn attempt(
             (Some((have, _)), Some((from, total))) if from == have => (have, total),
             _ => {
                 part.restart(None).map_err(disk)?;
-                return Err(Broken::Retry(answer(&url, response.status(), "it sent another range"), None));
+                return Err(Broken::Retry(
+                    answer(&url, response.status(), "it sent a different range"),
+                    None,
+                ));
             }
         },
         StatusCode::RANGE_NOT_SATISFIABLE => {
             part.restart(None).map_err(disk)?;
-            return Err(Broken::Retry(answer(&url, response.status(), "the part file was stale"), None));
+            return Err(Broken::Retry(
+                answer(&url, response.status(), "the partial file was outdated"),
+                None,
+            ));
         }
         status => return Err(refusal(&url, status, headers)),
     };
@@ -323,7 +329,7 @@ fn follow(
         }
         let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
         let to = to.ok_or_else(|| {
-            let message = format!("{url} redirects to nowhere ({status})");
+            let message = format!("{url} redirects to no address ({status})");
             Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message))
         })?;
         url = redirect::target(&url, to)?;
@@ -354,16 +360,19 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 }
 
 fn answer(url: &str, status: StatusCode, what: &str) -> Failure {
-    Failure::new(ids::SERVER, Kind::Task, format!("{url} answers {status}")).because(what)
+    Failure::new(ids::SERVER, Kind::Task, format!("{url} responds with {status}")).because(what)
 }
 
 fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
-    let failure = |id: Id| Failure::new(id, Kind::Task, format!("{url} answers {status}"));
+    let failure = |id: Id| Failure::new(id, Kind::Task, format!("{url} responds with {status}"));
     match status.as_u16() {
         404 | 410 => Broken::Final(
             failure(ids::NOT_FOUND)
-                .hint(format!("check the version; those that exist: {}", CommandLine::new("kstrim versions")))
-                .hint("give the file by hand with --manifests FILE, or another --mirror"),
+                .hint(format!(
+                    "check the version; to list the existing ones: {}",
+                    CommandLine::new("kstrim versions")
+                ))
+                .hint("specify the file with --manifests FILE, or use another --mirror"),
         ),
         408 | 429 | 500..=599 => {
             let wait =
@@ -371,7 +380,7 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
             Broken::Retry(failure(ids::SERVER).hint("try again later, or use a --mirror"), wait)
         }
         _ => Broken::Final(
-            failure(ids::REFUSED).hint("a proxy may need a sign-in (HTTPS_PROXY), or use a --mirror"),
+            failure(ids::REFUSED).hint("a proxy may require a login (HTTPS_PROXY), or use a --mirror"),
         ),
     }
 }
@@ -383,25 +392,26 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
     let lookup = crate::words::LOOKUP.said(&text);
     match error {
         _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
-            failure(ids::DNS, "the server's name does not resolve")
-                .because(text)
-                .hint("check the network and HTTPS_PROXY; offline, use --manifests FILE or --mirror DIR"),
+            failure(ids::DNS, "the server's name cannot be resolved").because(text).hint(
+                "check the network and HTTPS_PROXY; without a network, use --manifests FILE or \
+                 --mirror DIR",
+            ),
             None,
         ),
         ureq::Error::Timeout(_) => {
-            Broken::Retry(failure(ids::TIMEOUT, "the server does not answer in time").because(text), None)
+            Broken::Retry(failure(ids::TIMEOUT, "the server does not respond in time").because(text), None)
         }
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
         // The proxy's own refusal, in ureq's words: "proxy server responded 407/...".
         ureq::Error::ConnectProxyFailed(why) if crate::words::PROXY_REFUSED.said(why) => Broken::Final(
-            failure(ids::REFUSED, "the proxy does not let it through")
+            failure(ids::REFUSED, "the proxy does not allow the connection")
                 .because(text)
-                .hint("it may need a sign-in: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY"),
+                .hint("it may require a login: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY"),
         ),
         // rustls reports what it finds during the handshake as an I/O error.
         ureq::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => Broken::Final(tls(url, &text)),
         ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
-            Broken::Final(failure(ids::REFUSED, "the URL or the proxy's is not valid").because(text))
+            Broken::Final(failure(ids::REFUSED, "the URL, or that of the proxy, is invalid").because(text))
         }
         _ => Broken::Retry(failure(ids::CONNECTION, "the connection failed").because(text), None),
     }
@@ -409,16 +419,16 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
 
 fn too_slow(url: &str, came: &str, done: u64, total: Option<u64>) -> Failure {
     let of = total.map_or_else(String::new, |total| format!(" of {total}"));
-    Failure::new(ids::SLOW, Kind::Task, format!("cannot download {url}: the server sends hardly anything"))
-        .because(format!("{came}, less than {} a second; {done}{of} in all", pace::LEAST))
-        .hint("run it again: what came is kept, and continued if the server can")
-        .hint("take another source with --mirror, or allow more time with --download-timeout 5m")
+    Failure::new(ids::SLOW, Kind::Task, format!("cannot download {url}: the server is too slow"))
+        .because(format!("{came}, less than {} per second; {done}{of} in total", pace::LEAST))
+        .hint("run the command again: kstrim keeps what it received, and resumes if the server supports it")
+        .hint("use another source with --mirror, or allow more time with --download-timeout 5m")
 }
 
 fn tls(url: &str, text: &str) -> Failure {
-    Failure::new(ids::TLS, Kind::Task, format!("cannot download {url}: its TLS is not acceptable"))
+    Failure::new(ids::TLS, Kind::Task, format!("cannot download {url}: its certificate is not trusted"))
         .because(text)
-        .hint("if this network inspects TLS, its certificate must be in the system's trust store")
+        .hint("if your network inspects TLS traffic, add its certificate to the system's trust store")
 }
 
 fn unwritable(error: &io::Error) -> Failure {
@@ -426,6 +436,6 @@ fn unwritable(error: &io::Error) -> Failure {
 }
 
 pub(super) fn too_large(what: &str, limit: u64) -> Failure {
-    let message = format!("{what} is larger than {} MiB, the most kstrim takes", limit >> 20);
+    let message = format!("{what} is larger than {} MiB, the most that kstrim accepts", limit >> 20);
     Failure::new(ids::SIZE, Kind::Task, message).hint("check the URL: this is not the expected file")
 }

@@ -10,7 +10,7 @@ pub(crate) use crate::errors::DOWNLOAD_CREDENTIALS as CREDENTIALS;
 pub(crate) use crate::errors::DOWNLOAD_DIGEST as DIGEST;
 /// The server's name does not resolve.
 pub(crate) use crate::errors::DOWNLOAD_DNS as DNS;
-/// The value of --mirror is no URL and no folder.
+/// The value of --mirror is no URL and no directory.
 pub(crate) use crate::errors::DOWNLOAD_MIRROR as MIRROR;
 /// The server or mirror has no such file (404, 410).
 pub(crate) use crate::errors::DOWNLOAD_NOT_FOUND as NOT_FOUND;

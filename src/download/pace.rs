@@ -1,4 +1,4 @@
-//! Is a body still coming, or only dripping? A read that gives a byte now and then never times out by itself.
+//! Detects downloads that are too slow: a read that returns a byte now and then never times out by itself.
 
 use std::time::{Duration, Instant};
 

@@ -30,14 +30,17 @@ pub(super) fn of(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Opti
     let own = lookup(if https { "HTTPS_PROXY" } else { "HTTP_PROXY" });
     let Some((name, value)) = own.or_else(|| lookup("ALL_PROXY")) else { return Ok(None) };
     let refuse = |why: &str| {
-        let message = format!("the proxy that {name} names cannot be used");
+        let message = format!("the proxy in {name} cannot be used");
         let failure = Failure::new(ids::PROXY, Kind::Prerequisite, message).because(why);
-        Box::new(failure.hint(format!("set {name}=http://HOST:PORT, or NO_PROXY={host} to go without")))
+        Box::new(failure.hint(format!(
+            "set {name}=http://HOST:PORT, or NO_PROXY={host} to connect without \
+             a proxy"
+        )))
     };
     if value.trim().to_ascii_lowercase().starts_with("socks") {
-        return Err(refuse("it is a SOCKS proxy; kstrim speaks to HTTP proxies"));
+        return Err(refuse("it is a SOCKS proxy; kstrim supports only HTTP proxies"));
     }
-    Proxy::new(value.trim()).map(Some).map_err(|_| refuse("it is no proxy's URL"))
+    Proxy::new(value.trim()).map(Some).map_err(|_| refuse("it is not the URL of a proxy"))
 }
 
 /// This machine itself is never asked for through a proxy, as in Go's programs, minikube among them.

@@ -1,4 +1,4 @@
-//! Where a redirect leads, and whether it may.
+//! Validates redirects.
 
 use super::http::scheme;
 use super::ids;
@@ -21,8 +21,8 @@ pub(super) fn target(from: &str, location: &str) -> Result<String> {
     let message = format!("{from} redirects to {to}, which is not safe to follow");
     Err(Box::new(
         Failure::new(ids::SCHEME, Kind::Task, message)
-            .because("a redirect leads to http or https only, and never out of https")
-            .hint("a proxy or a sign-in page of this network may be answering in the server's place"),
+            .because("a redirect must lead to http or https, and never from https to http")
+            .hint("a proxy or a login page of this network may be responding instead of the server"),
     ))
 }
 

@@ -1,4 +1,4 @@
-//! Against a real HTTP server of a few lines, which answers as the test scripts it.
+//! Tests with a small real HTTP server whose responses are scripted.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -122,7 +122,7 @@ fn a_file_lands_in_the_cache_and_is_asked_for_once() {
     assert_eq!(server.seen().len(), 1);
     assert!(server.seen()[0].headers.contains("accept-encoding: identity"));
 
-    // A damaged cache is noticed and mended.
+    // A damaged cache is noticed and fixed.
     fs::write(&again.path, "hellO").unwrap();
     bench.fetch(&url, Some(&digest)).unwrap();
     assert_eq!(fs::read(&again.path).unwrap(), b"hello");
@@ -153,7 +153,7 @@ fn a_server_that_only_drips_is_given_up_and_what_came_is_kept() {
     bench.store.settings.read_timeout = Duration::from_millis(200);
     let failure = bench.fetch(&server.url, None).expect_err("too slow");
     assert_eq!((failure.id, failure.kind), (ids::SLOW, Kind::Task));
-    assert!(failure.causes[0].contains("of 100000 in all"), "{:?}", failure.causes);
+    assert!(failure.causes[0].contains("of 100000 in total"), "{:?}", failure.causes);
     assert_eq!(server.seen().len(), 2, "another server may be quicker, once");
     let fetched = bench.fetch(&server.url, None).expect("a server that sends");
     assert_eq!(fs::metadata(fetched.path).unwrap().len(), 100_000);

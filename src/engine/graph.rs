@@ -55,7 +55,7 @@ impl Graph {
             if done.len() == before {
                 let stuck = self.order.iter().filter(|id| !done.contains(id.as_str())).cloned();
                 let stuck: Vec<_> = stuck.collect();
-                return Err(format!("tasks need each other: {}", stuck.join(", ")));
+                return Err(format!("tasks depend on each other: {}", stuck.join(", ")));
             }
         }
         Ok(())

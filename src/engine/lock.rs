@@ -34,11 +34,12 @@ impl Lock {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
                 let holder = holder.trim();
-                let who = if holder.is_empty() { "another kstrim".to_owned() } else { holder.to_owned() };
+                let who =
+                    if holder.is_empty() { "another kstrim command".to_owned() } else { holder.to_owned() };
                 return Err(Box::new(
-                    Failure::new(LOCKED, Kind::Locked, "another run is at work on this profile")
+                    Failure::new(LOCKED, Kind::Locked, "another kstrim command is using this profile")
                         .because(format!("held by {who}"))
-                        .hint("wait for it to end, stop it, or use another profile with --profile NAME"),
+                        .hint("wait for it to finish, stop it, or use another profile with --profile NAME"),
                 ));
             }
             Err(TryLockError::Error(e)) => return Err(Box::new(unwritable(path, &e))),

@@ -113,7 +113,8 @@ pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
         let ended = match ended {
             Ok(ended) => ended,
             Err(panic) => {
-                let failure = Failure::new(INTERNAL, Kind::Task, "a task of kstrim broke off").because(panic);
+                let failure = Failure::new(INTERNAL, Kind::Task, "a task of kstrim stopped unexpectedly")
+                    .because(panic);
                 report.failure.get_or_insert((None, Box::new(failure)));
                 run.cancel.cancel(Reason::Sibling);
                 continue;
@@ -143,8 +144,8 @@ pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
 pub fn lease_lost() -> Box<Failure> {
     Box::new(
         Failure::new(crate::errors::LEASE_LOST, Kind::Locked, "another command has taken over the namespace")
-            .because("this one did not renew the namespace's Lease in time, and was considered dead")
-            .hint("see what the other command has done, then run yours again"),
+            .because("this command did not renew the namespace's Lease in time, so it was considered dead")
+            .hint("check what the other command has done, then run yours again"),
     )
 }
 
@@ -156,7 +157,14 @@ pub fn interrupted(kind: Kind) -> Box<Failure> {
 
 fn run_timeout(run: &Run, reasons: &BTreeMap<String, String>) -> Failure {
     let limit = run.limit.unwrap_or_default().as_secs();
-    let mut failure = Failure::new(TIMEOUT, Kind::Timeout, format!("the run's limit of {limit} s passed"));
+    let mut failure = Failure::new(
+        TIMEOUT,
+        Kind::Timeout,
+        format!(
+            "the time limit of {limit} s for the \
+             run expired"
+        ),
+    );
     for (task, reason) in reasons {
         failure = failure.because(format!("{task}: {reason}"));
     }
@@ -236,7 +244,11 @@ fn task_timeout(spec: &Spec, last: &str) -> Failure {
         Kind::Timeout,
         format!("{}: not done after {} s", spec.title.to_lowercase(), spec.timeout.as_secs()),
     )
-    .because(if last.is_empty() { "it told no reason".to_owned() } else { format!("last seen: {last}") })
+    .because(if last.is_empty() {
+        "it reported no reason".to_owned()
+    } else {
+        format!("last state: {last}")
+    })
 }
 
 /// Check, run, then wait by checking.
@@ -436,6 +448,6 @@ mod tests {
             (task.as_deref(), failure.id, failure.kind),
             (Some("first"), crate::errors::KUBECTL, Kind::Timeout)
         );
-        assert_eq!(failure.causes, ["the run's limit of 3 s passed"]);
+        assert_eq!(failure.causes, ["the time limit of 3 s for the run expired"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Every error that kstrim names, as data: a file `KS-….md` in this folder each.
+//! All errors of kstrim as data: one file `KS-….md` in this directory for each.
 //!
 //! From these files come the constants that the code uses (`build.rs`; one that nothing uses is a compiler warning),
 //! `kstrim explain`, and the pages `docs/errors.md` and `docs/exit-codes.md`.
@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The class of a failure; it alone decides the exit code (`docs/exit-codes.md`).
+/// The class of a failure; it determines the exit code (`docs/exit-codes.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -18,9 +18,9 @@ pub enum Kind {
     Usage,
     /// Something this machine lacks (a program, an engine, a supported version): exit 3.
     Prerequisite,
-    /// A deadline passed: exit 4.
+    /// A time limit expired: exit 4.
     Timeout,
-    /// Something kstrim did not make is in the way: exit 5.
+    /// Something that kstrim did not create blocks the command: exit 5.
     Foreign,
     /// The smoke test failed: exit 6.
     Smoke,

@@ -49,7 +49,7 @@ fn errors_page() -> String {
         (Severity::Prevent, "**prevented**: it fails before anything is changed"),
         (
             Severity::Heal,
-            "**healed**: `kstrim up` or `kstrim down` recovers by itself, with a warning, if kstrim created what is broken",
+            "**recovered**: `kstrim up` or `kstrim down` recovers by itself, with a warning, if kstrim created what is broken",
         ),
         (Severity::Consent, "**needs consent**: kstrim can continue if you agree; the section says how"),
     ];

@@ -1,4 +1,4 @@
-//! One cancel token a run: who asked for the stop, and a future that ends when somebody does.
+//! One cancel token per run: the reason for the cancellation, and a future that ends with it.
 
 use std::rc::Rc;
 

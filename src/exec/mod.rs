@@ -1,4 +1,4 @@
-//! Child programs: what to run ([`Cmd`]), how ([`Runner`]), what came of it ([`Output`]).
+//! Child processes: what to run ([`Cmd`]), how ([`Runner`]), and the result ([`Output`]).
 //!
 //! An argv is data, never a shell string. Only [`system`] spawns.
 
@@ -110,7 +110,7 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// Find a program: a path as it is, a bare name in the folders of PATH. Relative folders among them (`.`, an empty
+/// Find a program: a path as it is, a bare name in the directories of PATH. Relative directories among them (`.`, an empty
 /// entry) are skipped: a file in the working directory is not one that the user chose.
 pub fn find(program: &OsStr) -> Option<PathBuf> {
     if Path::new(program).components().count() > 1 {
@@ -196,10 +196,10 @@ impl fmt::Display for ExecError {
         match self {
             ExecError::Start(e) => write!(f, "cannot be started: {e}"),
             ExecError::TimedOut(limit) => {
-                write!(f, "gave no result in {} s and was stopped", limit.as_secs())
+                write!(f, "did not finish within {} s and was stopped", limit.as_secs())
             }
             ExecError::Flooded => write!(f, "printed more than {} MiB and was stopped", STDOUT_LIMIT >> 20),
-            ExecError::Io(e) => write!(f, "its streams broke: {e}"),
+            ExecError::Io(e) => write!(f, "reading its output failed: {e}"),
             ExecError::Cancelled => write!(f, "was cancelled"),
         }
     }

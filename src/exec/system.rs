@@ -91,7 +91,7 @@ impl System {
             observer(cmd);
         }
         // Resolved here: inside the supervisor a missing program is only an exit code, and the child's own search
-        // would use relative folders of PATH.
+        // would use relative directories of PATH.
         let missing = || io::Error::new(io::ErrorKind::NotFound, "it is not on PATH");
         let program = super::find(cmd.program.as_os_str()).ok_or_else(|| ExecError::Start(missing()))?;
         let mut command = if self.supervised {

@@ -1,4 +1,4 @@
-//! Pods that are never made: admission refuses them, as their owners tell.
+//! Pods that are not created because admission rejects them, as reported by their owners.
 //!
 //! A Deployment tells in its condition `ReplicaFailure` (which its ReplicaSet has first), a StatefulSet and a Job in
 //! events `FailedCreate`, a StrimziPodSet in its condition `Error`: the operator makes those pods itself.
@@ -70,39 +70,39 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
         By::Quota { name, unspecified: false } => told(
             QUOTA,
             match name.as_str() {
-                "" => format!("no quota of the namespace permits it: {why}"),
+                "" => format!("the quotas of the namespace do not permit it: {why}"),
                 name => format!("the quota {name} is used up: {why}"),
             },
             vec![
-                format!("see what is used: {}", inside("describe quota")),
-                "raise the quota, or ask for less".into(),
+                format!("show what is used: {}", inside("describe quota")),
+                "raise the quota, or request less".into(),
             ],
             10,
         ),
         By::Quota { name, unspecified: true } => told(
             QUOTA,
-            format!("the quota {name} takes only pods that say what it counts: {why}"),
+            format!("the quota {name} accepts only pods that specify what it counts: {why}"),
             vec![
-                format!("see what it counts: {}", inside("describe quota")),
-                "a LimitRange in the namespace gives defaults to containers that do not say it".into(),
+                format!("show what it counts: {}", inside("describe quota")),
+                "a LimitRange in the namespace can set defaults for containers that do not specify it".into(),
             ],
             4,
         ),
         By::LimitRange => told(
             LIMITS,
-            format!("a limit range of the namespace refuses it: {why}"),
+            format!("a LimitRange of the namespace rejects it: {why}"),
             vec![
-                format!("see it: {}", inside("describe limitrange")),
-                "correct the limit range, or ask for what it permits".into(),
+                format!("show it: {}", inside("describe limitrange")),
+                "change the LimitRange, or request what it permits".into(),
             ],
             4,
         ),
         By::PodSecurity { level } => told(
             POD_SECURITY,
-            format!("the namespace's pod security level {level} refuses it: {why}"),
+            format!("the namespace's pod security level {level} rejects it: {why}"),
             vec![
                 format!(
-                    "let the operator make pods that fit: {}",
+                    "configure the operator to create pods that comply: {}",
                     expect
                         .kubectl("set env STRIMZI_POD_SECURITY_PROVIDER_CLASS=restricted")
                         .arg(format!("deployment/{}", expect.operator))
@@ -120,10 +120,10 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
         ),
         By::Policy { name } => told(
             POLICY,
-            format!("the policy {name} refuses it: {why}"),
+            format!("the policy {name} rejects it: {why}"),
             vec![
-                format!("see it: {}", expect.kubectl("get -o yaml validatingadmissionpolicy").arg(name)),
-                "whoever made the policy can except this namespace from it".into(),
+                format!("show it: {}", expect.kubectl("get -o yaml validatingadmissionpolicy").arg(name)),
+                "the owner of the policy can exclude this namespace".into(),
             ],
             4,
         ),
@@ -132,31 +132,30 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             let (id, sentence, see) = match engine {
                 Some((_, engine, see)) => (
                     POLICY,
-                    format!("a policy of {engine} refuses it (webhook {name}): {why}"),
-                    format!("its policies: {}", expect.kubectl(see)),
+                    format!("a policy of {engine} rejects it (webhook {name}): {why}"),
+                    format!("show its policies: {}", expect.kubectl(see)),
                 ),
                 None => (
                     WEBHOOK,
-                    format!("the webhook {name}{} refuses it: {why}", of(configuration)),
+                    format!("the webhook {name}{} rejects it: {why}", of(configuration)),
                     see_configuration(configuration, expect),
                 ),
             };
-            let hints = vec![see, "whoever made the rule can except this namespace from it".into()];
+            let hints = vec![see, "the owner of the rule can exclude this namespace".into()];
             told(id, sentence, hints, 4)
         }
         // The pod behind it may be on its way.
         By::BrokenWebhook { name } => {
             let remove = match configuration {
                 Some(configuration) => format!(
-                    "if nobody needs it any more, remove it: {}",
+                    "if it is no longer needed, delete it: {}",
                     expect.kubectl("delete").args(configuration.splitn(2, '/'))
                 ),
                 None => see_configuration(None, expect),
             };
-            let hints =
-                vec!["see that the service behind it runs; the API server itself is well".into(), remove];
+            let hints = vec!["check that its service is running; the API server itself works".into(), remove];
             let sentence = format!(
-                "the webhook {name}{} must be asked first and gives no answer: {why}",
+                "the API server must call the webhook {name}{}, which does not respond: {why}",
                 of(configuration)
             );
             told(WEBHOOK_FAILED, sentence, hints, 15)
@@ -164,14 +163,14 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
         // Applied with the pods' owner, it may come a moment later.
         By::ServiceAccount => told(
             ACCOUNT,
-            format!("its service account is missing: {why}"),
-            vec![format!("those that are there: {}", inside("get serviceaccounts"))],
+            format!("its service account does not exist: {why}"),
+            vec![format!("list the existing ones: {}", inside("get serviceaccounts"))],
             30,
         ),
         By::Other => told(
             REFUSED,
-            format!("the API server's admission refuses it: {why}"),
-            vec!["ask whoever runs the cluster for what the namespace is permitted".into()],
+            format!("an admission plugin of the API server rejects it: {why}"),
+            vec!["ask the administrator of the cluster what the namespace permits".into()],
             4,
         ),
     }
@@ -184,7 +183,7 @@ fn of(configuration: Option<&str>) -> String {
 fn see_configuration(configuration: Option<&str>, expect: &Expect) -> String {
     match configuration {
         Some(configuration) => {
-            format!("see it: {}", expect.kubectl("get -o yaml").args(configuration.splitn(2, '/')))
+            format!("show it: {}", expect.kubectl("get -o yaml").args(configuration.splitn(2, '/')))
         }
         None => format!(
             "find its configuration: {}",
@@ -284,10 +283,10 @@ fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> F
             NOT_CREATED,
             depth - 10,
             subject,
-            format!("no pod of {} can be made: {}", owner.title, short(message)),
+            format!("no pod of {} can be created: {}", owner.title, short(message)),
         )
         .hint(format!(
-            "see why: {}",
+            "show why: {}",
             scene.expect.inside(scene.expect.kubectl("describe").args([owner.object, name]))
         ))
         .certain_after(30);
@@ -300,7 +299,7 @@ fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> F
         told.id,
         depth,
         subject,
-        format!("no pod of {} can be made: {}", owner.title, told.sentence),
+        format!("no pod of {} can be created: {}", owner.title, told.sentence),
     )
     .certain_after(told.seconds);
     finding.hints = told.hints;
@@ -320,7 +319,7 @@ fn stock(scene: &Scene<'_>, deployment: Deployment<'_>, message: &str) -> Option
         && lacks("/spec/template/spec/containers/0/resources/limits/cpu");
     tuned.then(|| {
         format!(
-            "kstrim's tuning takes the operator's CPU limit away; without tuning: {}",
+            "kstrim's tuning removes the operator's CPU limit; without tuning: {}",
             scene.expect.kstrim("up --stock")
         )
     })

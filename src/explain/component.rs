@@ -1,4 +1,4 @@
-//! What the operator says of Connect, MirrorMaker 2, the bridge and connectors.
+//! What the operator reports about Connect, MirrorMaker 2, the bridge and connectors.
 
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 .since(status.last_transition)
         };
         let pods = format!(
-            "its pods: {}",
+            "show its pods: {}",
             scene.command(
                 "get pods -l",
                 format!("strimzi.io/cluster={name},strimzi.io/component-type={part}")
@@ -72,7 +72,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         );
         found.push(match status.reason {
             reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => {
-                finding(REFUSED, 74, format!("the operator refuses {title} {name}: {}", bare(&message)))
+                finding(REFUSED, 74, format!("the operator rejects {title} {name}: {}", bare(&message)))
                     .hint(format!(
                         "correct it: {}",
                         scene.expect.inside(scene.expect.kubectl("edit").args([kind.plural(), name]))
@@ -83,7 +83,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "StrimziTimeoutException" | "TimeoutException" => finding(
                 TIMEOUT,
                 6,
-                format!("the operator gave up waiting for {title} {name}: {}", bare(&message)),
+                format!("the operator timed out waiting for {title} {name}: {}", bare(&message)),
             )
             .hint(pods)
             .certain_after(20),
@@ -94,7 +94,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("the operator failed to set up {title} {name}: {reason}: {}", bare(&message)),
             )
             .hint(pods)
-            .hint(format!("the operator's log: {}", scene.operator_log()))
+            .hint(format!("show the operator's log: {}", scene.operator_log()))
             .certain_after(45),
         });
     }
@@ -110,7 +110,8 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let subject = format!("{}/{name}", kind.as_str().to_lowercase());
         if pauses(object) {
             let says = format!(
-                "{title} {name} is paused: the operator leaves it alone until the annotation is gone"
+                "{title} {name} is paused: the operator does not reconcile it until the annotation is \
+                 removed"
             );
             found.push(
                 Finding::new(PAUSED, 76, subject.clone(), says)
@@ -121,18 +122,13 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         if number(object.json(), "/spec/replicas") == Some(0) {
             found.push(
-                Finding::new(
-                    STOPPED,
-                    75,
-                    subject,
-                    format!("{title} {name} asks for no pods: its replicas are 0"),
-                )
-                .evidence(format!("{plural}/{name} spec.replicas=0"))
-                .hint(format!(
-                    "start it: {}",
-                    scene.expect.inside(scene.expect.kubectl("scale --replicas=1").args([plural, name]))
-                ))
-                .set_by_hand(2),
+                Finding::new(STOPPED, 75, subject, format!("{title} {name} is scaled to 0"))
+                    .evidence(format!("{plural}/{name} spec.replicas=0"))
+                    .hint(format!(
+                        "start it: {}",
+                        scene.expect.inside(scene.expect.kubectl("scale --replicas=1").args([plural, name]))
+                    ))
+                    .set_by_hand(2),
             );
         }
     }
@@ -178,7 +174,7 @@ fn connectors(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let sentence = format!("the connector {name} has failed: {}", bare(&words));
         found.push(
             failure(format!("kafkaconnector/{name}"), sentence, &format!("kafkaconnectors/{name} {proof}"))
-                .hint(format!("see it: {}", scene.command("describe kafkaconnector", name))),
+                .hint(format!("show it: {}", scene.command("describe kafkaconnector", name))),
         );
     }
 }
@@ -192,7 +188,7 @@ fn failed(status: &Value) -> Option<(String, String)> {
     let is_failed = |v: &Value| v["state"] == "FAILED";
     let trace = |v: &Value| {
         let line = text(v, "/trace").lines().next().unwrap_or("").trim().to_owned();
-        if line.is_empty() { "it says not why".to_owned() } else { short(&line) }
+        if line.is_empty() { "no reason was reported".to_owned() } else { short(&line) }
     };
     if let Some(connector) = status.get("connector").filter(|c| is_failed(c)) {
         return Some(("connector".to_owned(), trace(connector)));
@@ -238,9 +234,9 @@ mod tests {
     #[test]
     fn the_operators_word_is_told_by_its_reason() {
         let rows = [
-            ("KafkaConnect", "InvalidResourceException", "no group", REFUSED, "refuses Kafka Connect"),
-            ("KafkaBridge", "UnsupportedVersionException", "no", REFUSED, "refuses the HTTP bridge"),
-            ("KafkaMirrorMaker2", "StrimziTimeoutException", "Exceeded", TIMEOUT, "gave up waiting"),
+            ("KafkaConnect", "InvalidResourceException", "no group", REFUSED, "rejects Kafka Connect"),
+            ("KafkaBridge", "UnsupportedVersionException", "no", REFUSED, "rejects the HTTP bridge"),
+            ("KafkaMirrorMaker2", "StrimziTimeoutException", "Exceeded", TIMEOUT, "timed out waiting"),
             ("KafkaConnect", "ConnectRestException", "GET / returned 500", NOT_READY, "ConnectRestException"),
         ];
         for (kind, reason, message, id, words) in rows {

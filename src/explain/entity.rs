@@ -42,22 +42,22 @@ fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let Some(container) = pod.containers().find(|c| !c.ready()) else { continue };
         let name = pod.0.name();
         let log = asked(pod, &container, scene).and_then(logs::last_words);
-        let words = log.map_or(String::new(), |w| format!("; last words: {}", short(w)));
+        let words = log.map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
         let mut finding = Finding::new(
             ENTITY_OPERATOR,
             42,
             format!("pod/{name}"),
             format!(
-                "the entity operator of Kafka {cluster} runs and does not become ready ({}){words}",
+                "the entity operator of Kafka {cluster} is running but does not become ready ({}){words}",
                 container.name()
             ),
         )
-        .evidence(format!("pods/{name} container {} runs, ready=false", container.name()))
+        .evidence(format!("pods/{name} container {} running, ready=false", container.name()))
         .hint(format!(
-            "its log: {}",
+            "show its log: {}",
             scene.expect.inside(scene.expect.kubectl("logs").args([name, "-c", container.name()]))
         ))
-        .hint("messages go through without it; topics and users are not served")
+        .hint("messages can be produced and consumed without it, but topics and users are not managed")
         .since(pod.0.created())
         .certain_after(PATIENCE_S);
         // Asked once it takes longer than usual.
@@ -83,11 +83,17 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             STOPPED,
             43,
             format!("deployment/{name}"),
-            format!("the entity operator of Kafka {cluster} is scaled to 0: nobody looks after its topics and users"),
+            format!(
+                "the entity operator of Kafka {cluster} is scaled to 0: its topics and users are not \
+                 managed"
+            ),
         )
         .evidence(format!("deployments/{name} spec.replicas=0"))
         .hint(format!("start it again: {}", scene.expect.inside(start)))
-        .hint("the operator does so by itself within two minutes, unless it is stopped or the Kafka is paused")
+        .hint(
+            "the operator does this by itself within two minutes, unless it is stopped or the Kafka cluster \
+             is paused",
+        )
         .certain_after(NEXT_ROUND_S),
     );
 }
@@ -103,19 +109,22 @@ fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             }
             let since = started.or(pod.0.created());
             let log = asked(pod, &container, scene).and_then(logs::last_words);
-            let words = log.map_or(String::new(), |w| format!("; last words: {}", short(w)));
+            let words = log.map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
             let mut finding = Finding::new(
                 BROKER,
                 28,
                 format!("pod/{name}"),
-                format!("broker {name} runs and does not become ready{words}"),
+                format!("broker {name} is running but does not become ready{words}"),
             )
-            .evidence(format!("pods/{name} container {} runs, ready=false", container.name()))
+            .evidence(format!("pods/{name} container {} running, ready=false", container.name()))
             .hint(format!(
-                "its log: {}",
+                "show its log: {}",
                 scene.expect.inside(scene.expect.kubectl("logs").args([name, "-c", container.name()]))
             ))
-            .hint("a broker is ready when it has found the others and loaded its data: are all nodes there?")
+            .hint(
+                "a broker becomes ready when it has found the other nodes and loaded its data: check \
+                 that all nodes exist",
+            )
             .since(since)
             .usual_for(BROKER_USUAL_S)
             .certain_after(BROKER_PATIENCE_S);

@@ -8,7 +8,7 @@ use super::scene::Probe;
 pub use crate::errors::Severity;
 use crate::failure::{Failure, Id, Kind};
 
-/// How a finding of severity [`Severity::Heal`] is put right while `up` waits.
+/// How a finding of severity [`Severity::Heal`] is fixed while `up` waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cure {
     /// Delete the operator's pod: a new one begins with a clear head.

@@ -1,4 +1,4 @@
-//! Images that do not come, by what the container runtime says of it.
+//! Images that cannot be pulled, according to the container runtime.
 
 use super::finding::Finding;
 use super::minikube::{DNS, TLS};
@@ -31,7 +31,7 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     IMAGE_NAME,
                     watched.depth(72),
                     watched.subject(),
-                    format!("{}: \"{}\" is no image name", watched.title(), container.image()),
+                    format!("{}: \"{}\" is not a valid image name", watched.title(), container.image()),
                 )
                 .certain_after(2),
                 // Both mean the same and take turns.

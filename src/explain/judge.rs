@@ -1,4 +1,4 @@
-//! The memory: since when findings hold, and which is certain.
+//! Records since when findings have persisted, and which are certain.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the operator says of the Kafka resource, and what its node pools show.
+//! What the operator reports about the Kafka resource and its node pools.
 
 use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
@@ -52,10 +52,11 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .since(status.last_transition)
     };
     let pool_says = words::NO_POOLS.said(status.message);
-    let hint = "correct the Kafka resource and apply it again: the operator takes it up at once";
+    let hint = "correct the Kafka resource and apply it again: the operator reconciles it immediately";
     found.push(match status.reason {
         "UnsupportedKafkaVersionException" => {
-            let supported = words::SUPPORTED.after(status.message).and_then(|rest| Some(rest.split_once(']')?.0));
+            let supported =
+                words::SUPPORTED.after(status.message).and_then(|rest| Some(rest.split_once(']')?.0));
             let mut f = finding(
                 KAFKA_VERSION,
                 76,
@@ -76,9 +77,15 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             finding(
                 ZOOKEEPER,
                 77,
-                format!("Kafka {cluster} is of ZooKeeper's days, which this Strimzi release has left behind"),
+                format!(
+                    "Kafka {cluster} is written for ZooKeeper, which this Strimzi release no longer \
+                     supports"
+                ),
             )
-            .hint("migrate it with Strimzi 0.45 (its documentation: Migrating to KRaft), or begin anew with node pools")
+            .hint(
+                "migrate it with Strimzi 0.45 (see Migrating to KRaft in its documentation), or create \
+                 it again with node pools",
+            )
             .certain_after(1)
         }
         // A pool is there by now: the operator has only not looked again.
@@ -96,7 +103,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => finding(
             KAFKA_CONFIG,
             75,
-            format!("the operator refuses Kafka {cluster}: {}", message.trim_end_matches('.')),
+            format!("the operator rejects Kafka {cluster}: {}", message.trim_end_matches('.')),
         )
         .hint(hint)
         .certain_after(1),
@@ -104,27 +111,35 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" if all_up(scene) => finding(
             KAFKA_TIMEOUT,
             5,
-            format!("the operator gave up waiting for Kafka {cluster} before its pods became ready, and has not looked again"),
+            format!(
+                "the operator timed out waiting for Kafka {cluster} before its pods became ready, and \
+                 has not reconciled it since"
+            ),
         )
         .severity(Severity::Heal)
         .cure(Cure::LookAgain)
-        .hint("it looks again by itself within two minutes")
+        .hint("it reconciles it again within two minutes")
         .certain_after(3),
-        "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => {
-            finding(KAFKA_TIMEOUT, 5, format!("the operator gave up waiting for Kafka {cluster}: {message}"))
-                .hint(format!(
-                    "its pods: {}",
-                    scene.command("get pods -l", format!("strimzi.io/cluster={cluster}"))
-                ))
-                .certain_after(20)
-        }
+        "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => finding(
+            KAFKA_TIMEOUT,
+            5,
+            format!(
+                "the operator timed out waiting for Kafka {cluster}: \
+                 {message}"
+            ),
+        )
+        .hint(format!(
+            "show its pods: {}",
+            scene.command("get pods -l", format!("strimzi.io/cluster={cluster}"))
+        ))
+        .certain_after(20),
         // The operator tries again by itself; some of these pass.
         reason => finding(
             KAFKA_NOT_READY,
             25,
             format!("the operator failed to set up Kafka {cluster}: {reason}: {message}"),
         )
-        .hint(format!("its log: {}", scene.operator_log()))
+        .hint(format!("show its log: {}", scene.operator_log()))
         .certain_after(45),
     });
 }
@@ -186,7 +201,10 @@ fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             KAFKA_PAUSED,
             78,
             format!("kafka/{cluster}"),
-            format!("Kafka {cluster} is paused: the operator leaves it alone until somebody takes the annotation away"),
+            format!(
+                "Kafka {cluster} is paused: the operator does not reconcile it until the annotation is \
+                 removed"
+            ),
         )
         .evidence(format!("kafkas/{cluster} annotation {ANNOTATION}=true"))
         .hint(format!("resume it: {}", super::topic::annotate(scene, "kafka", cluster, ANNOTATION)))

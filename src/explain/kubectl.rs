@@ -11,7 +11,7 @@ use crate::words;
 use crate::errors::API_CONFLICT as CONFLICT;
 use crate::errors::API_FORBIDDEN as FORBIDDEN;
 use crate::errors::API_UNAUTHORIZED as UNAUTHORIZED;
-/// The API server does not answer.
+/// The API server does not respond.
 pub(crate) use crate::errors::API_UNREACHABLE as UNREACHABLE;
 use crate::errors::CERTIFICATE_EXPIRED as EXPIRED;
 use crate::errors::CONTEXT_MISSING as CONTEXT;
@@ -60,7 +60,10 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str, expect: &Expect) ->
     }
     let mut failure = meant(error, doing, profile, expect);
     if is_context(profile) && [UNREACHABLE, UNAUTHORIZED, WRONG, EXPIRED].contains(&failure.id) {
-        failure = failure.hint("see that your own kubectl reaches the cluster by this context, and log in again if it asks for that");
+        failure = failure.hint(
+            "check that your own kubectl can connect to the cluster with this context, \
+             and log in again if it asks for that",
+        );
     }
     failure
 }
@@ -69,71 +72,115 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
     let failure = |id, kind, why: &str| {
         Failure::new(id, kind, format!("cannot {doing}: {why}")).because(&error.message)
     };
-    // Somebody's own cluster is not mended by minikube.
+    // Somebody's own cluster is not fixed by minikube.
     let mend = |failure: Failure, what: &str, words| match is_context(profile) {
         true => failure,
         false => failure.hint(format!("{what}: {}", CommandLine::minikube(words, profile))),
     };
     match error.kind {
-        ApiErrorKind::Unreachable if by_proxy(&error.message) => {
-            failure(super::minikube::PROXY, Kind::Prerequisite, "a proxy was asked for the cluster's API server, and refused")
-                .hint(super::minikube::PROXY_HINT)
-        }
+        ApiErrorKind::Unreachable if by_proxy(&error.message) => failure(
+            super::minikube::PROXY,
+            Kind::Prerequisite,
+            "a request for the cluster's API server \
+             went to a proxy, which rejected it",
+        )
+        .hint(super::minikube::PROXY_HINT),
         ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
-            let wrong = failure(WRONG, Kind::Task, "the kubeconfig's certificates are those of another cluster");
-            let wrong = mend(wrong, "if the profile was created again without kstrim, get its certificates", "update-context");
+            let wrong = failure(
+                WRONG,
+                Kind::Task,
+                "the kubeconfig contains the certificates of another \
+                 cluster",
+            );
+            let wrong = mend(
+                wrong,
+                "if the profile was created again without kstrim, get its certificates",
+                "update-context",
+            );
             mend(wrong, "or start it", "start")
         }
         ApiErrorKind::Unreachable => {
-            let silent = failure(UNREACHABLE, Kind::Task, "the cluster's API server does not answer");
-            mend(mend(silent, "see whether it runs", "status"), "start it", "start")
+            let silent = failure(UNREACHABLE, Kind::Task, "the cluster's API server does not respond");
+            mend(mend(silent, "check whether it is running", "status"), "start it", "start")
         }
         ApiErrorKind::NoContext => {
             let missing = failure(CONTEXT, Kind::Task, &format!("the kubeconfig has no context {profile}"));
-            mend(missing, "stopping the profile removes it; starting brings it back", "start")
+            mend(missing, "stopping the profile removes it, and starting the profile restores it", "start")
         }
-        ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "you are not allowed to")
-            .hint("use credentials that may, or ask whoever runs the cluster"),
+        ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "permission denied")
+            .hint("use credentials with the permission, or ask the administrator of the cluster"),
         ApiErrorKind::Unauthorized if words::EXPIRED.said(&error.message) => {
             let why = "the cluster's certificates have expired, or this machine's clock is wrong";
-            mend(failure(EXPIRED, Kind::Task, why), "minikube renews them when it starts the profile", "start")
-                .hint("see that the time is right: date")
+            mend(
+                failure(EXPIRED, Kind::Task, why),
+                "minikube renews them when it starts the profile",
+                "start",
+            )
+            .hint("check the clock: date")
         }
         ApiErrorKind::Unauthorized => mend(
-            failure(UNAUTHORIZED, Kind::Task, "the credentials are not accepted"),
+            failure(UNAUTHORIZED, Kind::Task, "the credentials are rejected"),
             "minikube renews its certificates when it starts the profile",
             "start",
         ),
-        ApiErrorKind::Conflict => failure(CONFLICT, Kind::Foreign, "somebody else set a field of it to another value")
-            .hint("see who set the field: metadata.managedFields of the object has their names"),
-        ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => {
-            failure(STORED, Kind::Foreign, "the cluster may hold Strimzi resources in a version the older CRDs do not have")
-                .hint("install a Strimzi release at least as new as the one that was there, or use another profile")
-        }
-        ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::of_zookeepers_days) => {
-            failure(ZOOKEEPER, Kind::Usage, "it is of ZooKeeper's days, which this Strimzi release has left behind")
-                .hint("use kstrim's own presets, or a Strimzi release that has ZooKeeper: --preset zookeeper --release 0.45.2")
-        }
+        ApiErrorKind::Conflict => failure(
+            CONFLICT,
+            Kind::Foreign,
+            "another client set one of its fields \
+             to a different value",
+        )
+        .hint("check which client set the field: see metadata.managedFields of the object"),
+        ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => failure(
+            STORED,
+            Kind::Foreign,
+            "the cluster may contain Strimzi resources in a version that \
+             the older CRDs do not have",
+        )
+        .hint(
+            "install a Strimzi release at least as new as the one that was installed, or use \
+             another profile",
+        ),
+        ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::of_zookeepers_days) => failure(
+            ZOOKEEPER,
+            Kind::Usage,
+            "it is written for ZooKeeper, which this Strimzi release no \
+             longer supports",
+        )
+        .hint(
+            "use kstrim's own presets, or a Strimzi release that supports ZooKeeper: --preset \
+             zookeeper --release 0.45.2",
+        ),
         ApiErrorKind::Invalid => match error.field() {
-            Some(field) => failure(INVALID, Kind::Usage, &format!("the field {field} does not fit"))
-                .hint(format!("correct {field}: another Strimzi release may spell it otherwise")),
-            None => failure(INVALID, Kind::Usage, "it does not fit its schema"),
+            Some(field) => failure(INVALID, Kind::Usage, &format!("the field {field} is invalid"))
+                .hint(format!("correct {field}: other Strimzi releases may spell it differently")),
+            None => failure(INVALID, Kind::Usage, "it does not match its schema"),
         },
-        ApiErrorKind::Terminating => failure(TERMINATING, Kind::Task, "it, or its namespace, is still being deleted")
-            .hint("wait until that is through and try again"),
+        ApiErrorKind::Terminating => {
+            failure(TERMINATING, Kind::Task, "it, or its namespace, is still being deleted")
+                .hint("wait until that has finished, then try again")
+        }
         ApiErrorKind::NoSuchKind => {
             failure(NO_KIND, Kind::Task, "the cluster does not serve this kind of resource in this version")
-                .because("the CRDs are missing, on their way, or of another Strimzi release")
-                .hint(format!("see them: {}", expect.kubectl("get crd kafkas.kafka.strimzi.io")))
+                .because("the CRDs are missing, not established yet, or belong to another Strimzi release")
+                .hint(format!("show them: {}", expect.kubectl("get crd kafkas.kafka.strimzi.io")))
         }
-        ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it is not there"),
-        ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it is there already"),
-        ApiErrorKind::TimedOut => Failure { kind: Kind::Timeout, ..failure(KUBECTL, Kind::Timeout, "it took too long") },
+        ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it does not exist"),
+        ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it already exists"),
+        ApiErrorKind::TimedOut => Failure {
+            kind: Kind::Timeout,
+            ..failure(
+                KUBECTL,
+                Kind::Timeout,
+                "it \
+                 timed out",
+            )
+        },
         // Told by its refusal.
         ApiErrorKind::Admission
-        | ApiErrorKind::Expired | ApiErrorKind::Malformed | ApiErrorKind::Exec | ApiErrorKind::Other => {
-            failure(KUBECTL, Kind::Task, "kubectl failed")
-        }
+        | ApiErrorKind::Expired
+        | ApiErrorKind::Malformed
+        | ApiErrorKind::Exec
+        | ApiErrorKind::Other => failure(KUBECTL, Kind::Task, "kubectl failed"),
     }
 }
 
@@ -152,7 +199,7 @@ mod tests {
         let read = |text: &str| {
             explain(
                 &ApiError::from_stderr(text),
-                "apply the Kafka",
+                "apply the Kafka resource",
                 "p",
                 &Expect::kafka("kafka", "my-cluster"),
             )

@@ -1,4 +1,4 @@
-//! An operator that is there and does nothing: not allowed to, or in its own wait.
+//! An operator that is running but does nothing: it has no permission, or is waiting.
 //!
 //! While it waits up to 300 s for a pod that will never be ready, it holds the lock of that
 //! cluster's name: a corrected or re-created resource is not looked at. No field says so; that it is so
@@ -67,7 +67,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 OPERATOR_LOCK,
                 80,
                 subject,
-                format!("the operator still waits for an earlier Kafka {} and does not look at this one for up to 300 s", expect.cluster),
+                format!("the operator waits up to 300 s for an earlier Kafka {}", expect.cluster),
             )
             .cure(Cure::RestartOperator)
             .hint(scene.restart_operator());
@@ -83,10 +83,10 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             OPERATOR_SILENT,
             20,
             subject,
-            format!("the operator is up but has not looked at Kafka {} yet", expect.cluster),
+            format!("the operator is running but has not reconciled Kafka {} yet", expect.cluster),
         )
         .evidence(evidence)
-        .hint(format!("its log: {}", scene.operator_log()))
+        .hint(format!("show its log: {}", scene.operator_log()))
         .probe(probe)
         .certain_after(60),
     };
@@ -128,7 +128,7 @@ fn asking(scene: &Scene<'_>, finding: Finding) -> Finding {
 /// What the operator's log says of an open reconciliation.
 fn words(open: Open) -> String {
     let since = open.since.map_or(String::new(), |at| format!(" began at {at} and"));
-    format!("the operator's log: reconciliation #{}{since} is not through", open.number)
+    format!("the operator's log: reconciliation #{}{since} is not finished", open.number)
 }
 
 /// The operator may not do its work: its bindings say why.
@@ -147,15 +147,15 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
             OPERATOR_BINDING,
             87,
             subject,
-            format!("the operator is bound to the wrong namespace: its permissions are given to one in {of}, and it is in {home}"),
+            format!("the operator is bound to the wrong namespace: it runs in {home}, but its permissions are for {of}"),
         )
         .evidence(format!("rolebindings/{name} subjects[].namespace={of}; {probe}: no"))
-        .hint(format!("the install files say myproject until it is replaced; to apply them correctly: {up}")),
+        .hint(format!("the install files contain the placeholder myproject; to apply them correctly: {up}")),
         None => Finding::new(
             OPERATOR_FORBIDDEN,
             86,
             subject,
-            format!("the operator is up but may not read Kafka resources in namespace {namespace}"),
+            format!("the operator is running but cannot read Kafka resources in namespace {namespace}"),
         )
         .evidence(format!("{probe}: no"))
         .probe(bindings)
@@ -209,7 +209,7 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         UNOBSERVED,
         22,
         subject,
-        format!("the operator has not taken up the last change of Kafka {cluster}"),
+        format!("the operator has not reconciled the last change of Kafka {cluster}"),
     )
     .evidence(format!(
         "{}s/{} generation {}, observedGeneration {}",
@@ -263,12 +263,12 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     // Its log cannot be read, but the correction was seen.
     let unread = answered(scene).is_none() && matches!(change, Change::At(_));
     if open.is_none() && !unread {
-        let says = format!("the operator has not taken up the last change of Kafka {cluster} yet");
+        let says = format!("the operator has not reconciled the last change of Kafka {cluster} yet");
         found.push(asking(scene, Finding::new(UNOBSERVED, 22, subject, says).evidence(evidence)));
         return;
     }
     let says = format!(
-        "the operator still waits for {pod_name} as it was before the correction, and does not look at the correction for up to 300 s"
+        "the operator is still waiting for {pod_name} as it was before the correction, for up to 300 s"
     );
     let evidence = open.map_or(evidence.clone(), |open| format!("{evidence}; {}", words(open)));
     let finding = Finding::new(OPERATOR_LOCK, 80, subject, says)
@@ -306,8 +306,8 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             80,
             subject,
             format!(
-                "the operator still waits for brokers as they were before the node pool {name}, and does not look at it \
-                 for up to 300 s"
+                "the operator is still waiting for brokers as they were before the node pool {name}, and \
+                 does not reconcile it for up to 300 s"
             ),
         )
         .cure(Cure::RestartOperator)
@@ -315,7 +315,7 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .hint(scene.restart_operator())
         .certain_after(10),
         None => {
-            let says = format!("the operator has not looked at the node pool {name} yet");
+            let says = format!("the operator has not reconciled the node pool {name} yet");
             Finding::new(UNOBSERVED, 22, subject, says).evidence(evidence)
         }
     };
@@ -345,7 +345,7 @@ fn pool_change(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if !works_on_a_pool(scene) {
         return;
     }
-    let says = "the operator works on the last change of a node pool".to_owned();
+    let says = "the operator is reconciling the last change of a node pool".to_owned();
     let finding = Finding::new(UNOBSERVED, 5, format!("kafka/{}", scene.expect.cluster), says);
     found.push(asking(scene, finding).since(changed_pool(scene)));
 }
@@ -494,6 +494,6 @@ mod tests {
         assert!(!works(just, Some(&ended)));
         assert!(works(just, None), "the log was not read yet");
         assert!(!works("2026-11-22T20:29:30Z", None), "it cannot be read");
-        assert!(!works("2026-11-22T20:00:30Z", Some(&began("20:29:55"))), "before the Kafka was ready");
+        assert!(!works("2026-11-22T20:00:30Z", Some(&began("20:29:55"))), "before Kafka was ready");
     }
 }

@@ -1,4 +1,4 @@
-//! Causes that only a log tells, by the words Kafka and Strimzi print.
+//! Causes that are only found in a log.
 
 use crate::failure::Id;
 use crate::words::{self, Words};
@@ -23,7 +23,7 @@ pub(crate) fn broker(log: &str) -> Option<Told> {
     });
     if let Some((line, wanted, read)) = other_cluster {
         let sentence = format!(
-            "the volume holds data of another Kafka cluster (cluster id {}, expected {wanted})",
+            "the volume contains data of another Kafka cluster (cluster id {}, expected {wanted})",
             read.trim()
         );
         return Some(told(super::storage::CLUSTER_ID, sentence, line));
@@ -37,7 +37,7 @@ pub(crate) fn broker(log: &str) -> Option<Told> {
         return Some(told(super::pods::OOM_KILLED, "the JVM ran out of memory".to_owned(), lines[at]));
     }
     let at = find(&words::KAFKA_CONFIG)?;
-    Some(told(super::pods::BROKER_CONFIG, "Kafka refuses its configuration".to_owned(), lines[at]))
+    Some(told(super::pods::BROKER_CONFIG, "Kafka rejects its configuration".to_owned(), lines[at]))
 }
 
 /// The lines of a log that may tell why its program ended: errors with their stack traces, and what has no level, such
@@ -63,11 +63,11 @@ fn of_its_end(log: &str) -> Vec<&str> {
 pub(crate) fn operator(log: &str) -> Option<Told> {
     // The Kubernetes client of releases up to 0.45 knows no field of newer servers' /version.
     if let Some(line) = find(log, &words::EMULATION) {
-        let sentence = "this Strimzi release cannot talk to so new a Kubernetes".to_owned();
+        let sentence = "this Strimzi release does not support such a new Kubernetes version".to_owned();
         return Some(told(super::operator::OPERATOR_KUBERNETES, sentence, line));
     }
     let line = find(log, &[words::OPERATOR_FORBIDDEN])?;
-    let sentence = "the operator is not allowed what it needs".to_owned();
+    let sentence = "the operator does not have the permissions that it needs".to_owned();
     Some(told(super::operator::OPERATOR_FORBIDDEN, sentence, line))
 }
 

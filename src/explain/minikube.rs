@@ -64,71 +64,90 @@ const ROWS: &[Row] = &[
         &["start it: podman machine start, or systemctl --user start podman.socket"]),
     row("PROVIDER_DOCKER_NOT_FOUND", errors::ENGINE_MISSING, Kind::Prerequisite, "no docker program is on PATH",
         &["install Docker: https://docs.docker.com/engine/install/", "or choose another minikube driver"]),
-    row("PROVIDER_DOCKER_NEWGRP", errors::ENGINE_PERMISSION, Kind::Prerequisite, "you may not use Docker's socket",
+    row("PROVIDER_DOCKER_NEWGRP", errors::ENGINE_PERMISSION, Kind::Prerequisite, "you do not have \
+                                                                                  permission to use Docker's socket",
         &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
-    row("PROVIDER_DOCKER_NOPERM", errors::ENGINE_PERMISSION, Kind::Prerequisite, "you may not use Docker's socket",
+    row("PROVIDER_DOCKER_NOPERM", errors::ENGINE_PERMISSION, Kind::Prerequisite, "you do not have \
+                                                                                  permission to use Docker's socket",
         &["join the group docker: sudo usermod -aG docker $USER, then log in again (or newgrp docker)"]),
-    row("PROVIDER_DOCKER_DEADLINE_EXCEEDED", errors::ENGINE_SLOW, Kind::Prerequisite, "Docker does not answer in time",
+    row("PROVIDER_DOCKER_DEADLINE_EXCEEDED", errors::ENGINE_SLOW, Kind::Prerequisite, "Docker does not \
+                                                                                       respond in time",
         &["restart Docker; on a busy machine try again"]),
     row("PROVIDER_NOT_FOUND", errors::ENGINE_MISSING, Kind::Prerequisite, "the driver's program is not installed",
         &["install it, or choose another minikube driver"]),
     row("PROVIDER_NOT_RUNNING", errors::ENGINE_DOWN, Kind::Prerequisite, "the container engine is not running",
         &["start it and run the same command again"]),
-    row("PROVIDER_", errors::ENGINE_BROKEN, Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
-    row("PR_", errors::ENGINE_BROKEN, Kind::Prerequisite, "the container engine cannot be used", &["docker version tells more"]),
+    row("PROVIDER_", errors::ENGINE_BROKEN, Kind::Prerequisite, "the container engine cannot be used", &["docker \
+                                                                                                          version shows more"]),
+    row("PR_", errors::ENGINE_BROKEN, Kind::Prerequisite, "the container engine cannot be used", &["docker \
+                                                                                                    version shows more"]),
     row("DRV_AS_ROOT", errors::ROOT, Kind::Prerequisite, "minikube refuses to use this driver as root",
-        &["run kstrim as an ordinary user that may use Docker"]),
+        &["run kstrim as an ordinary user who has permission to use Docker"]),
     row("DRV_NEEDS_ROOT", errors::ROOT, Kind::Prerequisite, "this minikube driver needs root", &["choose the docker driver"]),
-    row("DRV_UNSUPPORTED_OS", errors::DRIVER, Kind::Usage, "minikube does not know this driver here", &["choose the docker driver"]),
+    row("DRV_UNSUPPORTED_OS", errors::DRIVER, Kind::Usage, "minikube does not support this driver on this \
+                                                            machine", &["choose the docker driver"]),
     row("DRV_", errors::DRIVER, Kind::Prerequisite, "the minikube driver cannot be used", &["choose the docker driver"]),
-    row("RSRC_OVER_ALLOC_MEM", errors::MEMORY_TOO_MUCH, Kind::Usage, "more memory is asked for than this machine has",
-        &["ask for less memory"]),
+    row("RSRC_OVER_ALLOC_MEM", errors::MEMORY_TOO_MUCH, Kind::Usage, "more memory is requested than this \
+                                                                      machine has",
+        &["request less memory"]),
     row("RSRC_INSUFFICIENT_CONTAINER_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Prerequisite, "the container engine has too little memory",
         &["give Docker more memory in its settings (Docker Desktop: Settings, Resources)"]),
-    row("RSRC_INSUFFICIENT_REQ_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Usage, "Kubernetes needs more memory than is asked for",
-        &["ask for more memory; a Kafka needs 4 GiB to be comfortable"]),
+    row("RSRC_INSUFFICIENT_REQ_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Usage, "Kubernetes needs more \
+                                                                                 memory than requested",
+        &["request more memory; 4 GiB are recommended for Kafka"]),
     row("RSRC_INSUFFICIENT_SYS_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Prerequisite, "this machine has too little memory", &[]),
     row("RSRC_DOCKER_MEMORY", errors::MEMORY_TOO_LITTLE, Kind::Prerequisite, "the container engine has too little memory",
         &["give Docker more memory in its settings (Docker Desktop: Settings, Resources)"]),
     row("RSRC_DOCKER_CORES", errors::CPUS, Kind::Prerequisite, "the container engine has too few CPUs",
         &["give Docker 2 CPUs or more in its settings (Docker Desktop: Settings, Resources)"]),
-    row("RSRC_INSUFFICIENT_CORES", errors::CPUS, Kind::Usage, "the number of CPUs asked for does not fit this machine or Kubernetes (which needs 2)",
-        &["ask for 2 CPUs or more, and not for more than the machine has"]),
+    row("RSRC_INSUFFICIENT_CORES", errors::CPUS, Kind::Usage, "the requested number of CPUs is not \
+                                                               available on this machine, or too low for Kubernetes (which needs 2)",
+        &["request at least 2 CPUs, and no more than the machine has"]),
     row("RSRC_DOCKER_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "Docker's disk is full", &["free some: docker system prune"]),
     row("RSRC_PODMAN_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "Podman's disk is full", &["free some: podman system prune"]),
     row("RSRC_INSUFFICIENT_STORAGE", errors::DISK_FULL, Kind::Prerequisite, "this machine has too little disk space", &["free some"]),
-    row("RSRC_", errors::RESOURCES, Kind::Prerequisite, "this machine or the container engine has too little of something", &[]),
+    row("RSRC_", errors::RESOURCES, Kind::Prerequisite, "this machine or the container engine does not \
+                                                         have enough of some resource", &[]),
     row("GUEST_DRIVER_MISMATCH", errors::PROFILE_DRIVER, Kind::Foreign, "the profile {p} exists with another driver",
         &["use its driver, or another profile, or remove it: {delete}"]),
-    row("K8S_DOWNGRADE_UNSUPPORTED", errors::KUBERNETES_OLDER, Kind::Foreign, "the profile {p} runs a newer Kubernetes and cannot go back",
+    row("K8S_DOWNGRADE_UNSUPPORTED", errors::KUBERNETES_OLDER, Kind::Foreign, "the profile {p} runs a \
+                                                                               newer Kubernetes and cannot be downgraded",
         &["use its version, or another profile, or remove it: {delete}"]),
-    row("K8S_OLD_UNSUPPORTED", errors::KUBERNETES_VERSION, Kind::Usage, "this minikube does not support so old a Kubernetes",
+    row("K8S_OLD_UNSUPPORTED", errors::KUBERNETES_VERSION, Kind::Usage, "this minikube does not support \
+                                                                         such an old Kubernetes version",
         &["choose a newer Kubernetes, or an older minikube"]),
-    row("K8S_APISERVER_MISSING", errors::APISERVER_MISSING, Kind::Task, "Kubernetes did not come up in the profile {p}",
-        &["why its API server does not start: {logs}", "if nothing else helps, delete it and run the same command again: {delete}"]),
+    row("K8S_APISERVER_MISSING", errors::APISERVER_MISSING, Kind::Task, "Kubernetes did not start in the \
+                                                                         profile {p}",
+        &["show why its API server does not start: {logs}", "if nothing else helps, delete it and run the same command again: {delete}"]),
     row("K8S_", errors::KUBERNETES_START, Kind::Task, "Kubernetes could not be set up in the profile {p}",
-        &["delete it and run the same command again: {delete}", "its log: {logs}"]),
-    row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a name on the internet cannot be resolved",
-        &["check the network and DNS; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
+        &["delete it and run the same command again: {delete}", "show its log: {logs}"]),
+    row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a host name on the internet cannot \
+                                                                      be resolved",
+        &["check the network and DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
     row("INET_", errors::NETWORK, Kind::Prerequisite, "the internet cannot be reached",
-        &["check the network; behind a proxy set HTTPS_PROXY and NO_PROXY"]),
-    row("IF_", errors::NETWORK_LOCAL, Kind::Prerequisite, "the network of this machine or the container engine is in the way", &[]),
+        &["check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
+    row("IF_", errors::NETWORK_LOCAL, Kind::Prerequisite, "the network between this machine and the node \
+                                                           does not work", &[]),
     row("GUEST_STOP_TIMEOUT", errors::PROFILE_STOP, Kind::Task, "the profile {p} could not be stopped",
-        &["if its container is gone: {delete}"]),
+        &["if its container no longer exists: {delete}"]),
     row("GUEST_PROVISION_NOSPACE", errors::DISK_FULL, Kind::Prerequisite, "no disk space is left for the node",
         &["free some: docker system prune"]),
-    row("GUEST_PORT_IN_USE", errors::PORT_IN_USE, Kind::Prerequisite, "a port Kubernetes needs is taken by another program",
-        &["end that program, or choose the docker driver"]),
-    row("GUEST_IMAGE_", errors::IMAGE_LOAD, Kind::Task, "an image could not be brought into the profile {p}", &[]),
+    row("GUEST_PORT_IN_USE", errors::PORT_IN_USE, Kind::Prerequisite, "another program is using a port \
+                                                                       that Kubernetes needs",
+        &["stop that program, or choose the docker driver"]),
+    row("GUEST_IMAGE_", errors::IMAGE_LOAD, Kind::Task, "an image could not be loaded into the profile {p}", &[]),
     row("GUEST_STATUS", errors::PROFILE_BROKEN, Kind::Task, "the profile {p} is in a bad state", &["delete it and run the same command again: {delete}"]),
     row("GUEST_", errors::PROFILE_BROKEN, Kind::Task, "the node of the profile {p} could not be set up",
-        &["run the same command again; if that fails, delete it and run the same command again: {delete}", "its log: {logs}"]),
+        &["run the same command again; if that fails, delete it and run the same command again: {delete}", "show \
+                                                                                                            its log: {logs}"]),
     row("RUNTIME_", errors::RUNTIME, Kind::Task, "the container runtime in the profile {p} does not work",
         &["delete it and run the same command again: {delete}"]),
-    row("HOST_", errors::HOST, Kind::Prerequisite, "a setting or file of this machine is in minikube's way",
-        &["minikube's own files are below MINIKUBE_HOME: are they yours and writable?"]),
-    row("ENV_", errors::HOST, Kind::Prerequisite, "an environment variable is in minikube's way", &[]),
-    row("MK_USAGE", errors::MINIKUBE_USAGE, Kind::Usage, "minikube refuses a setting", &["correct the setting that minikube names above"]),
+    row("HOST_", errors::HOST, Kind::Prerequisite, "a setting or file of this machine prevents minikube \
+                                                    from working",
+        &["minikube's own files are in MINIKUBE_HOME: check that you own them and can write to them"]),
+    row("ENV_", errors::HOST, Kind::Prerequisite, "an environment variable prevents minikube from working", &[]),
+    row("MK_USAGE", errors::MINIKUBE_USAGE, Kind::Usage, "minikube rejects a setting", &["correct the \
+                                                                                          setting that minikube names"]),
     row("MK_", errors::MINIKUBE, Kind::Task, "minikube itself failed", &[]),
 ];
 
@@ -137,8 +156,12 @@ const SUBNET: Row = row(
     "",
     errors::NETWORK_SUBNET,
     Kind::Prerequisite,
-    "no free subnet is left for minikube's network",
-    &["remove unused networks: docker network prune", "or disconnect a VPN that covers the private ranges"],
+    "no subnet is free for minikube's network",
+    &[
+        "remove unused networks: docker network prune",
+        "or disconnect a VPN that uses the private address \
+         ranges",
+    ],
 );
 
 /// Nor have these: minikube says them in the middle of other errors.
@@ -146,21 +169,20 @@ const NOT_TRUSTED: Row = row(
     "",
     errors::NETWORK_TLS,
     Kind::Prerequisite,
-    "a certificate on the way to the internet is not trusted",
-    &[
-        "if this network inspects TLS, put its certificate into the system's trust store, and into ~/.minikube/certs",
-    ],
+    "a server's certificate is not trusted",
+    &["if your network inspects TLS traffic, add its certificate to the system's trust store and to \
+       ~/.minikube/certs"],
 );
 const PROXIED: Row = row(
     "",
     errors::PROXY_RANGES,
     Kind::Prerequisite,
-    "the proxy variables lack the cluster's own addresses, so that they are asked of the proxy",
+    "the proxy variables do not exclude the cluster's own addresses, so requests for them go to the proxy",
     &[PROXY_HINT],
 );
 
 /// minikube failed and named nothing that is known.
-const UNKNOWN: Row = row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["its log: {logs}"]);
+const UNKNOWN: Row = row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["show its log: {logs}"]);
 
 pub(super) fn ids() -> Vec<Id> {
     ROWS.iter()
@@ -181,7 +203,7 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
         let fits = |r: &&Row| e.name == r.name || r.name.ends_with('_') && e.name.starts_with(r.name);
         let says = |words: &str| e.message.contains(words);
         let family = |names: &[&str]| names.iter().any(|n| e.name.starts_with(n));
-        // A remark of minikube's on the way, which explains a cluster that then does not answer.
+        // A remark of minikube's on the way, which explains a cluster that then does not respond.
         let proxied = errors.iter().any(|e| e.name.is_empty() && no_proxy_remark(e.message));
         if says("no free private network subnets") {
             &SUBNET
@@ -247,20 +269,20 @@ fn denied(socket: &Path) -> Option<bool> {
 /// `minikube start` goes on and on: it has not come to its end within the limit of `up`'s task. `last` is
 /// what it told last.
 pub fn stalled(last: &str, profile: &str) -> Failure {
-    let told = if last.is_empty() { "it told nothing".to_owned() } else { format!("last seen: {last}") };
-    Failure::new(STALLED, Kind::Timeout, "minikube start did not come to its end")
+    let told = if last.is_empty() { "it reported nothing".to_owned() } else { format!("last step: {last}") };
+    Failure::new(STALLED, Kind::Timeout, "minikube start did not finish")
         .because(told)
-        .hint(format!("see where it stands: {}", CommandLine::minikube("logs", profile)))
-        .hint("a slow network can need longer than that; what was downloaded is kept")
+        .hint(format!("show what it is doing: {}", CommandLine::minikube("logs", profile)))
+        .hint("a slow network can need more time; minikube keeps what it has downloaded")
 }
 
 /// The node runs and nothing in it starts its API server: the `file` is gone by which its kubelet would.
-/// `cmd` writes it anew.
+/// `cmd` writes it again.
 pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
     let sentence = format!("nothing starts the API server in the node of profile {profile}");
     Failure::new(SERVER, Kind::Task, sentence)
-        .because(format!("the node runs, and its file {file} is gone"))
-        .hint(format!("starting it does not bring it back; this does: {cmd}"))
+        .because(format!("the node is running, but its file {file} is missing"))
+        .hint(format!("starting the profile does not restore it; this does: {cmd}"))
         .hint(format!(
             "or delete it and run the same command again: {}",
             CommandLine::minikube("delete", profile)
@@ -285,7 +307,7 @@ fn readable(message: &str) -> String {
     }
     match words::EXIT_STATUS.after(&message).or_else(|| Some(message.split_once(": ")?.1)) {
         Some(rest) if !template(rest) => rest.to_owned(),
-        _ => "(it says nothing readable)".to_owned(),
+        _ => "(no readable message)".to_owned(),
     }
 }
 

@@ -117,7 +117,7 @@ fn rows_are_reachable() {
     let tls = "Get \"https://dl.k8s.io/x\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
     assert_eq!(named("INET_CACHE_KUBECTL", tls), "KS-NETWORK-TLS");
     assert_eq!(named("INET_CACHE_KUBECTL", "connection reset by peer"), "KS-NETWORK");
-    // A remark names nothing by itself, and explains a cluster that then does not answer.
+    // A remark names nothing by itself, and explains a cluster that then does not respond.
     let remark = Error {
         name: "",
         message: "You appear to be using a proxy, but your NO_PROXY environment does not include the minikube IP (192.168.49.2).",
@@ -153,8 +153,8 @@ fn an_engine_that_is_denied_is_not_down() {
 fn a_start_that_stalls_is_told_with_its_last_step() {
     let failure = stalled("Pulling base image", "p");
     assert_eq!((failure.id.as_str(), failure.kind), ("KS-MINIKUBE-STALLED", Kind::Timeout));
-    assert_eq!(failure.causes, ["last seen: Pulling base image"]);
-    assert_eq!(stalled("", "p").causes, ["it told nothing"]);
+    assert_eq!(failure.causes, ["last step: Pulling base image"]);
+    assert_eq!(stalled("", "p").causes, ["it reported nothing"]);
     // Look-alikes: a start that came to an end, whatever it had said before.
     let named = [Error { name: "GUEST_PROVISION", message: "timed out waiting" }];
     assert_eq!(explain(&named, Exit::Code(80), "", "p").id.as_str(), "KS-PROFILE-BROKEN");

@@ -1,4 +1,4 @@
-//! The cluster operator: missing, looking elsewhere, or one too many.
+//! The cluster operator: missing, watching another namespace, or one too many.
 
 use serde_json::Value;
 
@@ -33,10 +33,14 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             90,
             format!("deployment/{}", scene.expect.operator),
             format!(
-                "no Strimzi operator looks after namespace {namespace}: nobody makes a Kafka of the Kafka resource"
+                "no Strimzi operator watches namespace {namespace}, so the Kafka resource is not \
+                 reconciled"
             ),
         )
-        .evidence(format!("no Deployment of an operator in namespace {namespace}, or one that looks at it"))
+        .evidence(format!(
+            "no Deployment of an operator in namespace {namespace}, or of one that watches \
+             it"
+        ))
         .hint(format!("install it: {}", scene.expect.kstrim("up")))
         .certain_after(20),
     );
@@ -58,10 +62,10 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             OPERATOR_NAMESPACE,
             88,
             format!("deployment/{name}"),
-            format!("the operator looks at namespace {watched}, not at {}", expect.namespace),
+            format!("the operator watches namespace {watched}, not {}", expect.namespace),
         )
         .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
-        .hint(format!("put the Kafka resource into namespace {watched}"))
+        .hint(format!("create the Kafka resource in namespace {watched}"))
         .hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))
         .certain_after(3),
     );
@@ -73,13 +77,13 @@ fn ignores(scene: &Scene<'_>, operator: Deployment<'_>) -> Finding {
     let labels: Vec<String> = operator.selector().iter().map(|(k, v)| format!("{k}={v}")).collect();
     let label = expect.kubectl("label kafka").arg(&expect.cluster).args(&labels);
     let sentence = format!(
-        "the operator looks only at resources with the labels {}, and not at the Kafka",
+        "the operator reconciles only resources with the labels {}, which the Kafka resource does not have",
         labels.join(", ")
     );
     Finding::new(OPERATOR_NAMESPACE, 88, format!("deployment/{name}"), sentence)
         .evidence(format!("deployments/{name} env STRIMZI_CUSTOM_RESOURCE_SELECTOR={}", labels.join(",")))
-        .hint(format!("give the Kafka these labels, and its node pools, too: {}", expect.inside(label)))
-        .hint("or install an operator without that variable for it")
+        .hint(format!("add these labels to the Kafka resource and its node pools: {}", expect.inside(label)))
+        .hint("or install an operator without that variable")
         .certain_after(3)
 }
 
@@ -92,9 +96,7 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             OPERATOR_STOPPED,
             89,
             format!("deployment/{name}"),
-            format!(
-                "the operator is scaled to 0 in namespace {namespace}: nothing that is changed is carried out"
-            ),
+            format!("the operator is scaled to 0 in namespace {namespace}: changes have no effect"),
         )
         .evidence(format!("deployments/{name} spec.replicas=0"))
         .hint(format!(
@@ -125,12 +127,12 @@ fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding 
         30,
         format!("deployment/{second}/{OPERATOR}"),
         format!(
-            "operators in the namespaces {} all look at namespace {namespace} and work against each other",
+            "operators in the namespaces {} all watch namespace {namespace} and undo each other's changes",
             homes.join(" and ")
         ),
     )
     .evidence(format!("Deployments of operators in {}", homes.join(", ")))
-    .hint("remove all but one, or restrict one by STRIMZI_NAMESPACE")
+    .hint("remove all but one, or restrict them with STRIMZI_NAMESPACE")
 }
 
 /// The operators of other namespaces that look at the Kafka's, beside the one that is to be in its

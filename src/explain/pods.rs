@@ -103,23 +103,29 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let cpu = words::NO_CPU.said(message);
         if memory {
             found.push(
-                finding(MEMORY, 60, "no node has as much free memory as it asks for")
-                    .hint("ask for less in the node pool's resources.requests.memory, or give minikube more memory (a new cluster)")
+                finding(MEMORY, 60, "no node has as much free memory as it requests")
+                    .hint(
+                        "lower resources.requests.memory of the node pool, or create a new cluster with \
+                         more memory",
+                    )
                     .certain_after(3),
             );
         }
         if cpu {
             found.push(
-                finding(CPU, 59, "no node has as much free CPU as it asks for")
-                    .hint("ask for less in the node pool's resources.requests.cpu, or give minikube more CPUs (a new cluster)")
+                finding(CPU, 59, "no node has as much free CPU as it requests")
+                    .hint(
+                        "lower resources.requests.cpu of the node pool, or create a new cluster with \
+                         more CPUs",
+                    )
                     .certain_after(3),
             );
         }
         let kept_away = |key| kept_away(scene, message, key);
         if kept_away("node.kubernetes.io/disk-pressure") || kept_away("node.kubernetes.io/memory-pressure") {
             found.push(
-                finding(NODE_PRESSURE, 66, "the node is short of disk or memory and takes no pods")
-                    .hint("free disk space on this machine: docker system df shows what the engine holds")
+                finding(NODE_PRESSURE, 66, "the node is low on disk space or memory and accepts no pods")
+                    .hint("free disk space on this machine: docker system df shows what uses it")
                     .certain_after(15),
             );
         } else if kept_away("node.kubernetes.io/not-ready") || kept_away("node.kubernetes.io/unreachable") {
@@ -128,7 +134,9 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             // Where no node has a taint any more, the scheduler has not looked again yet.
             let outdated = words::SOME_TAINT.said(message) && !scene.snapshot.nodes().any(|n| blocks(&n));
             let seconds = if outdated { 120 } else { 15 };
-            found.push(finding(UNSCHEDULABLE, 50, "no node takes it").certain_after(seconds));
+            found.push(
+                finding(UNSCHEDULABLE, 50, "it cannot be scheduled on any node").certain_after(seconds),
+            );
         }
     }
 }
@@ -152,7 +160,8 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
             finding = with_node(scene, finding, node, &ready);
             if node.lacks_network() {
                 finding = finding.hint(
-                    "a start of the cluster that was cut off can leave it without a network for good; only a new one helps",
+                    "an interrupted first start can leave a cluster without a pod network permanently; \
+                     create a new cluster",
                 );
             }
         }
@@ -165,7 +174,7 @@ fn with_node(scene: &Scene<'_>, finding: Finding, node: Node<'_>, ready: &Condit
     let (name, reason) = (node.0.name(), ready.reason);
     finding
         .evidence(format!("node/{name} Ready={} {reason}: {}", ready.status, short(ready.message)))
-        .hint(format!("see more: {}", scene.expect.kubectl("describe node").arg(name)))
+        .hint(format!("show more: {}", scene.expect.kubectl("describe node").arg(name)))
 }
 
 /// Pods on a node whose kubelet no longer reports. A broker's volume ties it to its node, so its pod remains
@@ -181,7 +190,7 @@ fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         if !of_brokers.contains(&name) && !others.contains(&name) {
             continue;
         }
-        let sentence = format!("the node {name}, on which pods of Kafka are, is not ready");
+        let sentence = format!("the node {name}, on which pods of Kafka run, is not ready");
         let finding = Finding::new(NODE_NOT_READY, 64, format!("node/{name}"), sentence);
         let finding = with_node(scene, finding, node, &ready).since(ready.last_transition);
         found.push(finding.certain_after(120));
@@ -220,9 +229,12 @@ fn crashed(
             format!("{title}: killed for using more memory than its limit"),
         )
         .evidence(&proof)
-        .hint("raise resources.limits.memory of the node pool, or lower jvmOptions -Xmx: the heap and about half as much again must fit")
+        .hint(
+            "raise resources.limits.memory of the node pool, or lower jvmOptions -Xmx: the limit must \
+             cover the heap plus about half as much again",
+        )
         .since(end.finished);
-        // One such end may be mended by a restart; the second says it will not be.
+        // One such end may be fixed by a restart; the second says it will not be.
         found.push(finding.new_start(watched.pod.0.name()).certain_after(if crashes >= 2 { 0 } else { 15 }));
     }
     let log = asked(watched.pod, container, scene);
@@ -230,7 +242,7 @@ fn crashed(
     if let Some(told) = told {
         let mut finding =
             Finding::new(told.id, watched.depth(69), subject.clone(), format!("{title}: {}", told.sentence))
-                .evidence(format!("its log: {}", told.line))
+                .evidence(format!("show its log: {}", told.line))
                 .lines(log.map(logs::last_lines).unwrap_or_default())
                 .since(end.finished)
                 .new_start(watched.pod.0.name())
@@ -241,18 +253,18 @@ fn crashed(
         found.push(finding);
     }
     let words =
-        log.and_then(logs::last_words).map_or(String::new(), |w| format!("; last words: {}", short(w)));
+        log.and_then(logs::last_words).map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
     let lines = log.map(logs::last_lines).unwrap_or_default();
     let mut finding = Finding::new(
         CRASH_LOOP,
         watched.depth(45),
         subject,
-        format!("{title}: container {name} ends again and again (exit code {}){words}", end.exit_code),
+        format!("{title}: container {name} keeps crashing (exit code {}){words}", end.exit_code),
     )
     .evidence(proof)
     .lines(lines)
     .hint(format!(
-        "its log: {}",
+        "show its log: {}",
         scene.expect.kubectl("logs").arg(watched.pod.0.name()).args([
             "-c",
             name,
@@ -310,7 +322,7 @@ fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                         watched.depth(58),
                         watched.subject(),
                         format!(
-                            "{}: container {} cannot be made: {}",
+                            "{}: container {} cannot be created: {}",
                             watched.title(),
                             container.name(),
                             short(message)
@@ -371,10 +383,7 @@ fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 PULL_SECRET,
                 watched.depth(71),
                 watched.subject(),
-                format!(
-                    "{}: the Secret that its images are pulled with is missing: {names}",
-                    watched.title()
-                ),
+                format!("{}: the Secret to pull its images with does not exist: {names}", watched.title()),
             )
             .evidence(format!(
                 "event {} of {}: {}",
@@ -382,9 +391,12 @@ fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 watched.subject(),
                 short(event.message())
             ))
-            .hint(format!("see which there are: {}", scene.expect.kubectl("get secrets -n").arg(namespace)))
             .hint(format!(
-                "or have one made of a docker login: {}",
+                "list the existing ones: {}",
+                scene.expect.kubectl("get secrets -n").arg(namespace)
+            ))
+            .hint(format!(
+                "or let kstrim create one from a docker login: {}",
                 scene.expect.kstrim("up --image-pull-config FILE")
             ))
             .since(event.first())
@@ -404,7 +416,7 @@ fn evicted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     EVICTED,
                     watched.depth(64),
                     watched.subject(),
-                    format!("{}: the node threw it out: {}", watched.title(), short(message)),
+                    format!("{}: the node evicted it: {}", watched.title(), short(message)),
                 )
                 .evidence(format!("{} phase Failed, reason Evicted", watched.subject()))
                 .hint("free disk space or memory on this machine")

@@ -1,4 +1,4 @@
-//! Why an image could not be had: from the container runtime's words, wherever they stand.
+//! Why an image could not be pulled, from the messages of the container runtime.
 
 use super::minikube::{DNS, TLS};
 use super::pods::short;
@@ -42,40 +42,42 @@ pub(super) fn cause(message: &str) -> Cause {
             TLS,
             ": the registry's certificate is not trusted (a proxy that intercepts TLS?)",
             6,
-            "give the node the certificate of whoever intercepts TLS: put it into ~/.minikube/certs and make the profile with --minikube-arg=--embed-certs",
+            "add the certificate of the intercepting proxy to ~/.minikube/certs, and create the profile \
+             with --minikube-arg=--embed-certs",
         )
     } else if says(&words::REGISTRY_DNS) {
         cause(
             DNS,
             ": the registry's name cannot be resolved from inside the node",
             10,
-            "see that names resolve on this machine; a VPN or a proxy may keep the node from it",
+            "check that names can be resolved on this machine; a VPN or a proxy may prevent it in the node",
         )
     } else if says(&words::REGISTRY_DENIED) {
         cause(
             DENIED,
-            ": the registry refuses access",
+            ": the registry denies access",
             6,
-            "the image may be private (--image-pull-config), or a proxy wants a sign-in",
+            "the image may be private (--image-pull-config), or a proxy may require a login",
         )
     } else if says(&words::REGISTRY_LACKS) {
-        cause(IMAGE_PULL, ": the registry does not have it", 4, "see that name and tag are right")
+        cause(IMAGE_PULL, ": it does not exist in the registry", 4, "check the name and the tag")
     } else if says(&[words::REGISTRY_HTTP]) {
         cause(
             REGISTRY,
             ": the registry speaks HTTP, not HTTPS",
             6,
-            "make the profile with --minikube-arg=--insecure-registry=HOST:PORT",
+            "create the profile with --minikube-arg=--insecure-registry=HOST:PORT",
         )
     } else if says(&words::REGISTRY_AWAY) {
         cause(
             REGISTRY,
             ": the registry cannot be reached from inside the node",
             10,
-            "check the network; behind a proxy set HTTPS_PROXY and NO_PROXY before the profile is made",
+            "check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY before the profile is \
+             created",
         )
     } else {
-        cause(IMAGE_PULL, "", 10, "look at the network of the node, and at the image's name")
+        cause(IMAGE_PULL, "", 10, "check the network of the node, and the image's name")
     }
 }
 
@@ -216,8 +218,8 @@ ctr: unexpected EOF
     fn causes() {
         for (words, cause) in [
             ("toomanyrequests: You have reached your pull rate limit", "rate limit"),
-            ("x: not found", "does not have it"),
-            ("pull access denied, repository does not exist", "refuses access"),
+            ("x: not found", "does not exist in the registry"),
+            ("pull access denied, repository does not exist", "denies access"),
             ("dial tcp: lookup quay.io on 192.168.49.1:53: connection refused", "cannot be resolved"),
             ("dial tcp 10.0.0.1:443: i/o timeout", "cannot be reached"),
             ("http: server gave HTTP response to HTTPS client", "speaks HTTP"),
@@ -225,17 +227,17 @@ ctr: unexpected EOF
                 "unexpected status from HEAD request to https://h/v2/x/manifests/1: 429 Too Many Requests",
                 "rate limit",
             ),
-            ("pulling from host h failed with status code [manifests 1]: 401 Unauthorized", "refuses access"),
+            ("pulling from host h failed with status code [manifests 1]: 401 Unauthorized", "denies access"),
             // What stands in a name, an address or a digest says nothing.
             (
                 "failed to resolve reference \"registry.example:4013/a/b:1\": registry.example:4013/a/b:1: not found",
-                "does not have it",
+                "does not exist in the registry",
             ),
             (
                 "dial tcp: lookup not-denied.example on 10.0.0.1:53: read udp 10.0.0.2:42915->10.0.0.1:53: i/o timeout",
                 "cannot be resolved",
             ),
-            ("a/b@sha256:aa429bb403: x509.example/a/b: manifest unknown", "does not have it"),
+            ("a/b@sha256:aa429bb403: x509.example/a/b: manifest unknown", "does not exist in the registry"),
             (
                 "failed to do request: Head \"https://x509.example:4290/v2/\": tls: failed to verify certificate: x509: unknown authority",
                 "not trusted",

@@ -1,4 +1,4 @@
-//! Pure predicates over what was observed: ready, under way and why, or failed.
+//! Pure predicates on what was observed: ready, not yet ready and why, or failed.
 //!
 //! Two guards hold everywhere. A condition counts only if its controller has seen the current
 //! generation; and a cluster counts only with its pods: while a broker is rolled, scaled or
@@ -56,7 +56,7 @@ pub fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
 
 fn operator_state(scene: &Scene<'_>) -> Readiness {
     let Some(operator) = scene.operator() else {
-        return Readiness::progressing("operator: not there yet");
+        return Readiness::progressing("operator: does not exist yet");
     };
     if operator.wanted() == 0 {
         return Readiness::progressing("operator: scaled to 0");
@@ -68,7 +68,7 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
         };
     }
     if let Some(failure) = operator.replica_failure() {
-        return Readiness::progressing(format!("operator: no pod can be made ({})", failure.message));
+        return Readiness::progressing(format!("operator: no pod can be created ({})", failure.message));
     }
     let pods = scene.operator_pods();
     Readiness::progressing(match pods.iter().find(|p| !p.ready()) {
@@ -77,7 +77,7 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
         None if pods.len() < scene.all_operator_pods().count() => {
             "operator: replacing the old pod".to_owned()
         }
-        None => "operator: its pod is ready, its Deployment not yet".to_owned(),
+        None => "operator: its pod is ready, but its Deployment is not yet".to_owned(),
     })
 }
 
@@ -87,13 +87,13 @@ pub fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
 }
 
 fn kafka_state(scene: &Scene<'_>) -> Readiness {
-    let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: not there yet") };
+    let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: does not exist yet") };
     if kafka.0.deleting() {
         return Readiness::progressing("Kafka: being deleted");
     }
     if !kafka.0.has_status() {
         return Readiness::progressing(match operator_state(scene) {
-            Readiness::Ready => "Kafka: waiting for the operator to look at it".to_owned(),
+            Readiness::Ready => "Kafka: waiting for the operator to reconcile it".to_owned(),
             Readiness::Progressing { why } => why,
             Readiness::Failed(finding) => finding.sentence,
         });
@@ -117,11 +117,13 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
             let what = part_title(&pod, &scene.expect.cluster).unwrap_or("the entity operator");
             format!("Kafka: waiting for {what} ({})", pod_state_in(scene.snapshot, pod))
         }
-        None if !current && kafka.ready().is_some() => "Kafka: the operator works on the change".to_owned(),
+        None if !current && kafka.ready().is_some() => {
+            "Kafka: the operator is reconciling the change".to_owned()
+        }
         None if kafka.wants_entity_operator() && scene.cluster_pods().count() == scene.nodes().count() => {
             "Kafka: waiting for the entity operator".to_owned()
         }
-        None => "Kafka: waiting for the operator's verdict".to_owned(),
+        None => "Kafka: waiting for the operator to report its status".to_owned(),
     })
 }
 
@@ -144,21 +146,21 @@ fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
     Readiness::Ready
 }
 
-/// All nodes of all pools are ready and as asked for, so that clients may come. The entity
+/// All nodes of all pools are ready and as requested, so that clients may come. The entity
 /// operator, and so the Kafka's own `Ready`, may take 25 s longer.
 pub fn brokers(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     brokers_state(scene).or_failed(verdict)
 }
 
 fn brokers_state(scene: &Scene<'_>) -> Readiness {
-    let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: not there yet") };
+    let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: does not exist yet") };
     // A cluster that was reconciled before may be rolled for a change not yet taken up; a new
     // one (observedGeneration 0) has nothing older to show.
     if kafka.0.observed_generation().is_some_and(|seen| seen > 0) && !kafka.0.observed() {
         let rolling = scene.nodes().find(|p| !p.ready());
         return Readiness::progressing(match rolling {
             Some(pod) => broker(scene, pod),
-            None => "Kafka: the operator works on the change".to_owned(),
+            None => "Kafka: the operator is reconciling the change".to_owned(),
         });
     }
     if kafka.uses_pools() && scene.pools().next().is_none() {
@@ -179,13 +181,13 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
         return Readiness::progressing(format!("broker {}: {why}", pod.0.name()));
     }
     if explain::works_on_a_pool(scene) {
-        return Readiness::progressing("Kafka: the operator works on the change");
+        return Readiness::progressing("Kafka: the operator is reconciling the change");
     }
     match nodes.len() {
         0 => Readiness::progressing(before_brokers(scene)),
-        there if there < wanted => Readiness::progressing(format!("brokers: {there} of {wanted} are there")),
+        there if there < wanted => Readiness::progressing(format!("brokers: {there} of {wanted} exist")),
         there if there > wanted => {
-            Readiness::progressing(format!("brokers: {there} are there, {wanted} are wanted"))
+            Readiness::progressing(format!("brokers: {there} exist, {wanted} are requested"))
         }
         _ => Readiness::Ready,
     }
@@ -204,7 +206,7 @@ fn before_brokers(scene: &Scene<'_>) -> String {
 fn unsettled(pool: &KafkaNodePool<'_>) -> Option<String> {
     let ids = pool.node_ids().len();
     if !pool.0.observed() {
-        return Some(format!("node pool {}: waiting for the operator to look at it", pool.0.name()));
+        return Some(format!("node pool {}: waiting for the operator to reconcile it", pool.0.name()));
     }
     let all = i64::try_from(ids).unwrap_or(0) == pool.wanted();
     (!all).then(|| format!("node pool {}: {ids} of {} nodes", pool.0.name(), pool.wanted()))
@@ -214,7 +216,11 @@ fn unsettled(pool: &KafkaNodePool<'_>) -> Option<String> {
 /// longer than the last time.
 pub fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
     let container = pod.unsteady(scene.now)?;
-    Some(format!("container {} crashed {} times, and runs again", container.name(), container.restarts()))
+    Some(format!(
+        "container {} crashed {} times and is running again",
+        container.name(),
+        container.restarts()
+    ))
 }
 
 fn broker(scene: &Scene<'_>, pod: Pod<'_>) -> String {
@@ -229,8 +235,8 @@ pub fn pod_state(pod: Pod<'_>) -> String {
     if let Some(condition) = pod.unschedulable() {
         let message = condition.message;
         return match words::AVAILABLE.after(message) {
-            Some(why) => format!("no node for it ({})", why.split(". ").next().unwrap_or(why)),
-            None => "no node for it".to_owned(),
+            Some(why) => format!("cannot be scheduled ({})", why.split(". ").next().unwrap_or(why)),
+            None => "cannot be scheduled".to_owned(),
         };
     }
     for container in pod.containers() {
@@ -246,13 +252,14 @@ pub fn pod_state(pod: Pod<'_>) -> String {
             }
             State::Waiting { reason, .. } => return format!("container waiting ({reason})"),
             State::Terminated(end) if end.failed() => {
-                return format!("container ended with exit code {}", end.exit_code);
+                return format!("container exited with code {}", end.exit_code);
             }
             State::Running { .. } | State::Terminated(_) | State::Unknown => {}
         }
     }
     if pod.containers().next().is_none() {
-        return if pod.node().is_empty() { "waiting for a node" } else { "being set up" }.to_owned();
+        return if pod.node().is_empty() { "waiting to be scheduled" } else { "being initialized" }
+            .to_owned();
     }
     "starting".to_owned()
 }
@@ -273,18 +280,18 @@ pub fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     }
 }
 
-/// The topic is there as asked for.
+/// The topic is there as requested.
 pub fn topic(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     let Some(name) = scene.expect.topic.as_deref() else { return Readiness::Ready };
     let state = match scene.snapshot.topic(&scene.expect.namespace, name) {
-        None => Readiness::progressing(format!("topic {name}: not there yet")),
+        None => Readiness::progressing(format!("topic {name}: does not exist yet")),
         Some(topic) if topic.0.deleting() => Readiness::progressing(format!("topic {name}: being deleted")),
         Some(topic) if topic.ready() => Readiness::Ready,
         Some(topic) if !topic.0.has_status() => {
             Readiness::progressing(format!("topic {name}: waiting for the topic operator"))
         }
         Some(topic) if !topic.0.observed() => {
-            Readiness::progressing(format!("topic {name}: the topic operator works on the change"))
+            Readiness::progressing(format!("topic {name}: the topic operator is reconciling the change"))
         }
         Some(_) => Readiness::progressing(format!("topic {name}: not ready")),
     };
@@ -296,7 +303,7 @@ pub fn topic(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
 pub fn crds_established(snapshot: &Snapshot, names: &[&str], version: Option<&str>) -> Readiness {
     for name in names {
         let Some(crd) = snapshot.crd(name) else {
-            return Readiness::progressing(format!("CRD {name}: not there yet"));
+            return Readiness::progressing(format!("CRD {name}: does not exist yet"));
         };
         if crd.0.deleting() {
             return Readiness::progressing(format!("CRD {name}: being deleted"));
@@ -364,7 +371,7 @@ mod tests {
         new["metadata"]["creationTimestamp"] = json!("2026-11-01T10:00:00Z");
         assert_eq!(
             why(world(vec![new.clone()]), super::operator),
-            "operator: its pod is ready, its Deployment not yet"
+            "operator: its pod is ready, but its Deployment is not yet"
         );
         let mut old = operator("a", "operator-a");
         old["metadata"]["creationTimestamp"] = json!("2026-11-01T09:00:00Z");
@@ -440,10 +447,11 @@ mod tests {
                 Readiness::Failed(finding) => panic!("{finding:?}"),
             }
         };
-        let broker = "broker my-cluster-b-0: container c crashed 3 times, and runs again";
+        let broker = "broker my-cluster-b-0: container c crashed 3 times and is running again";
         assert_eq!(world("kafka", 3, 5, 8), broker);
         assert_eq!(world("kafka", 3, 40, 60), broker, "it has not outlived its last run");
-        let part = "Kafka: waiting for the entity operator (container c crashed 2 times, and runs again)";
+        let part =
+            "Kafka: waiting for the entity operator (container c crashed 2 times and is running again)";
         assert_eq!(world("entity-operator", 2, 5, 8), part);
         for (restarts, runs_for, ran_for) in [(1, 5, 8), (3, 90, 60), (3, 25, 8), (9, 30, 3600)] {
             assert_eq!(

@@ -1,4 +1,4 @@
-//! What a rule looks at.
+//! The input of a rule.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -161,7 +161,7 @@ pub enum Probe {
         /// Of the run before this one. While the container is down, the log without
         /// `--previous` is of the same run: ask it if there is no previous one.
         previous: bool,
-        /// Which end of the container it is about, so that a later one is asked anew.
+        /// Which end of the container it is about, so that a later one is asked again.
         restarts: i64,
     },
     /// What the operator is at: of the end of its log the lines that
@@ -171,7 +171,7 @@ pub enum Probe {
         namespace: String,
         /// The operator's pod.
         pod: String,
-        /// Which look it is, so that it is asked anew after some seconds.
+        /// Which look it is, so that it is asked again after some seconds.
         look: i64,
     },
     /// The storage classes: a line `NAME default` or `NAME -` for each.

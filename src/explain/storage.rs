@@ -50,11 +50,12 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     format!("volume claim {name} gets no volume: {what}"),
                 )
                 .hint(format!(
-                    "use an existing class in the node pool's storage: {}",
+                    "use an existing storage class for the node pool: {}",
                     scene.expect.kubectl("get storageclass")
                 ))
                 .hint(format!(
-                    "a claim's class cannot be changed: delete the Kafka, its pool and the claim, and {}",
+                    "the class of a claim cannot be changed: delete the Kafka cluster, its node pool and \
+                     the claim, and {}",
                     scene.restart_operator()
                 ))
                 .evidence(evidence(&says))
@@ -73,9 +74,9 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             // A claim waits a moment for its provisioner, and with WaitForFirstConsumer for its pod.
             let finding =
                 Finding::new(VOLUME_UNBOUND, 56, subject, format!("volume claim {name} gets no volume"))
-                    .evidence(evidence("no event tells why"))
+                    .evidence(evidence("no event gives the reason"))
                     .since(claim.0.created())
-                    .hint(format!("see it: {}", scene.command("describe pvc", name)))
+                    .hint(format!("show it: {}", scene.command("describe pvc", name)))
                     .certain_after(90);
             let late = scene.age(claim.0.created()) >= 2;
             found.push(if late { finding.probe(classes(scene)) } else { finding });
@@ -88,7 +89,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 subject,
                 format!("volume claim {name} gets no volume: {}", short(event.message())),
             )
-            .hint(format!("see it: {}", scene.command("describe pvc", name)))
+            .hint(format!("show it: {}", scene.command("describe pvc", name)))
             .evidence(evidence(&says.unwrap_or_default()))
             // The controller repeats this event for as long as there is no class: an old one no longer holds.
             .since(if words::NO_CLASS_SET.said(event.message()) { event.last() } else { event.first() })
@@ -167,7 +168,7 @@ fn older_volume(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             35,
             format!("pvc/{name}"),
             format!(
-                "volume claim {name} is older than Kafka {}: it holds an earlier cluster's data",
+                "volume claim {name} is older than Kafka {}: it contains the data of an earlier cluster",
                 scene.expect.cluster
             ),
         );
@@ -188,8 +189,8 @@ pub(super) fn cluster_id_hints(finding: Finding, scene: &Scene<'_>) -> Finding {
     let cluster = &scene.expect.cluster;
     finding
         .hint(format!(
-            "if that data may go: delete the Kafka, then {}",
+            "if that data can be deleted: delete the Kafka cluster, then {}",
             scene.command("delete pvc -l", format!("strimzi.io/cluster={cluster}"))
         ))
-        .hint(format!("then {}, and create the Kafka again", scene.restart_operator()))
+        .hint(format!("then {}, and create the Kafka cluster again", scene.restart_operator()))
 }

@@ -1,4 +1,4 @@
-//! What will not go, and what is going while it is needed.
+//! What cannot be deleted, and what is being deleted although it is needed.
 
 use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
@@ -55,7 +55,7 @@ fn namespace_going(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("namespaces/{name} phase Terminating"))
         .hint(format!(
-            "wait until it is gone and try again; what holds it: {}",
+            "wait until it is deleted and try again; to show what blocks it: {}",
             scene.expect.kstrim("status")
         ))
         .since(namespace.0.deletion())
@@ -87,16 +87,19 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         NAMESPACE_FINALIZER,
         58,
         format!("namespace/{name}"),
-        format!("namespace {name} cannot go: finalizer {} is left and nobody serves it", held.join(", ")),
+        format!(
+            "namespace {name} cannot be deleted: no controller removes the finalizer {}",
+            held.join(", ")
+        ),
     )
     .evidence(format!("namespaces/{name} NamespaceFinalizersRemaining=True: {}", short(condition.message)))
     .since(condition.last_transition);
     found.push(if ours {
-        finding.hint(format!("take it off each: {}", take_off(scene, "NAME"))).certain_after(3)
+        finding.hint(format!("remove it from each object: {}", take_off(scene, "NAME"))).certain_after(3)
     } else {
         finding
             .severity(Severity::Explain)
-            .hint("whoever set that finalizer must remove it")
+            .hint("the program that added the finalizer has to remove it")
             .certain_after(30)
     });
 }
@@ -116,7 +119,7 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let name = topic.name();
         let nobody = scene.synced(Observed::Pod) && !scene.snapshot.pods(namespace).any(|p| serves(&p));
         let why = if nobody {
-            "no topic operator is left to remove it"
+            "no topic operator exists to remove it"
         } else {
             "the topic operator does not remove it"
         };
@@ -124,13 +127,13 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             TOPIC_FINALIZER,
             70,
             format!("topic/{name}"),
-            format!("topic {name} cannot go: it has the finalizer {FINALIZER}, and {why}"),
+            format!("topic {name} cannot be deleted: it has the finalizer {FINALIZER}, and {why}"),
         )
         .evidence(format!(
             "kafkatopics/{name} deletionTimestamp set, finalizers {}",
             topic.finalizers().join(", ")
         ))
-        .hint(format!("take it off: {}", take_off(scene, name)))
+        .hint(format!("remove it: {}", take_off(scene, name)))
         .since(topic.deletion())
         .certain_after(if nobody { 3 } else { 30 });
         // With the namespace it is lost whatever happens; alone it might be wanted back.
@@ -161,16 +164,17 @@ pub fn held(object: &serde_json::Value, expect: &Expect) -> Failure {
     let see = expect.kubectl("get").args([kind.as_str(), name]);
     let see = if namespace.is_empty() { see } else { see.args(["-n", namespace]) }.args(["-o", "yaml"]);
     let why = match (text("/metadata/deletionTimestamp"), finalizers.as_slice()) {
-        ("", _) => "nobody has deleted it, or somebody made it again".to_owned(),
-        (_, []) => "it is still ending".to_owned(),
-        (_, ["kubernetes.io/pvc-protection"]) => "a pod uses it still".to_owned(),
-        (_, held) => format!("it has the finalizer {}, which nobody removes", held.join(", ")),
+        ("", _) => "nobody deleted it, or somebody created it again".to_owned(),
+        (_, []) => "it is still terminating".to_owned(),
+        (_, ["kubernetes.io/pvc-protection"]) => "a pod still uses it".to_owned(),
+        (_, held) => format!("it has the finalizer {}, which is not removed", held.join(", ")),
     };
-    Failure::new(HELD, Kind::Task, format!("{kind} {name} does not go: {why}"))
+    Failure::new(HELD, Kind::Task, format!("{kind} {name} is not deleted: {why}"))
         .because(format!("{kind}/{name} finalizers [{}]", finalizers.join(", ")))
-        .hint(format!("look at it: {see}"))
+        .hint(format!("show it: {see}"))
         .hint(
-            "whoever set a finalizer must remove it; if that is gone for good, remove the finalizer by hand",
+            "the program that added a finalizer has to remove it; if that program no longer exists, remove \
+             the finalizer yourself",
         )
 }
 
@@ -183,16 +187,20 @@ fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let (reason, message) = condition.map_or(("", ""), |c| (c.reason, c.message));
         let why = match reason {
             "InstanceDeletionFailed" => "the API server could not list its resources",
-            _ => "resources of it are left",
+            _ => "resources of its kind still exist",
         };
-        let finding =
-            Finding::new(CRD_STUCK, 60, format!("crd/{name}"), format!("CRD {name} cannot go: {why}"))
-                .evidence(format!(
-                    "customresourcedefinitions/{name} is being deleted {reason}: {}",
-                    short(message)
-                ))
-                .hint(format!("what is left: {}", scene.expect.kubectl("get -A").arg(kind)))
-                .since(crd.deletion());
+        let finding = Finding::new(
+            CRD_STUCK,
+            60,
+            format!("crd/{name}"),
+            format!(
+                "CRD {name} cannot be deleted: \
+                 {why}"
+            ),
+        )
+        .evidence(format!("customresourcedefinitions/{name} is being deleted {reason}: {}", short(message)))
+        .hint(format!("list what still exists: {}", scene.expect.kubectl("get -A").arg(kind)))
+        .since(crd.deletion());
         let stops = tearing_down(scene) || NEEDED.contains(&name);
         found.push(if stops { finding.certain_after(15) } else { finding });
     }

@@ -62,38 +62,37 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         let name = topic.0.name();
         let message = short(refusal.message);
-        let status = format!("see whether the brokers run: {}", scene.expect.kstrim("status"));
+        let status = format!("check whether the brokers are running: {}", scene.expect.kstrim("status"));
         let (id, sentence, hint) = match refusal.reason {
             // No refusal: the topic operator gave up asking, as it does while brokers are down, or none was heard
             // of for a moment ("All brokers are currently fenced").
             "KafkaError" if words::any(&words::TOPIC_UNANSWERED, &message) => (
                 TOPIC_UNSERVED,
-                format!(
-                    "topic {name} is not looked after: the topic operator gets no answer from the brokers"
-                ),
+                format!("topic {name} is not managed: the brokers do not respond to the topic operator"),
                 status.as_str(),
             ),
             "KafkaError" if words::TOPIC_REPLICATION.said(&message) => (
                 TOPIC_REPLICATION,
-                format!("topic {name} asks for more replicas than there are brokers"),
+                format!("topic {name} requests more replicas than there are brokers"),
                 "lower the topic's replicas, or add brokers",
             ),
             "NotSupported" => (
                 TOPIC_CHANGE,
-                format!("topic {name} cannot be changed so: {message}"),
-                "undo the change; fewer partitions need a new topic",
+                format!("topic {name} cannot be changed in this way: {message}"),
+                "revert the change; for fewer partitions, create a new topic",
             ),
             "KafkaError" if words::TOPIC_CONFIG.said(&message) => (
                 TOPIC_CONFIG,
                 format!(
-                    "topic {name} has a setting that Kafka does not know: {}",
+                    "topic {name} has a setting that Kafka does not recognize: {}",
                     message.rsplit(": ").next().unwrap_or(&message)
                 ),
-                "correct it; the settings of topics: https://kafka.apache.org/documentation/#topicconfigs",
+                "correct it; for a list of topic settings, see \
+                 https://kafka.apache.org/documentation/#topicconfigs",
             ),
             _ => (
                 TOPIC_REFUSED,
-                format!("topic {name} was refused: {message}"),
+                format!("topic {name} was rejected: {message}"),
                 "correct the KafkaTopic and apply it again",
             ),
         };
@@ -199,16 +198,16 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     continue;
                 }
                 let why = match operated {
-                    Some(None) => format!("the Kafka has no {operator}"),
+                    Some(None) => format!("the Kafka cluster has no {operator}"),
                     Some(Some(other)) if other != here => {
-                        format!("the Kafka's {operator} looks at namespace {other}")
+                        format!("the {operator} of the Kafka cluster watches namespace {other}")
                     }
-                    _ => format!("the {operator} has not looked at it"),
+                    _ => format!("the {operator} has not reconciled it"),
                 };
-                Finding::new(of.unserved, 40, subject, format!("{what} {name} is not there: {why}"))
+                Finding::new(of.unserved, 40, subject, format!("{what} {name} does not exist: {why}"))
                     .evidence(format!("{kind}s/{name} has no status"))
                     .hint(format!(
-                        "its log: {}",
+                        "show its log: {}",
                         scene.expect.inside(
                             scene
                                 .expect
@@ -228,10 +227,10 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     of.unlabelled,
                     47,
                     subject,
-                    format!("{what} {name} has {has} of strimzi.io/cluster: no {operator} looks at it"),
+                    format!("{what} {name} has {has} of strimzi.io/cluster: no {operator} manages it"),
                 )
                 .evidence(format!("{kind}s/{name} has no status and {has} of strimzi.io/cluster"))
-                .hint(format!("make it one of this Kafka's: {}", label_as(scene, kind, name)))
+                .hint(format!("assign it to this Kafka cluster: {}", label_as(scene, kind, name)))
                 .since(object.created())
                 .certain_after(2)
             }
@@ -270,9 +269,8 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let name = object.name();
-        let sentence = format!(
-            "{what} {name} is left alone by its operator until somebody removes the annotation {annotation}"
-        );
+        let sentence =
+            format!("{what} {name} is not reconciled until the annotation {annotation} is removed");
         let finding = Finding::new(LEFT_ALONE, 49, format!("{what}/{name}"), sentence)
             .evidence(format!("{kind}s/{name} annotation {annotation}={value}"))
             .hint(format!("remove it: {}", annotate(scene, kind, name, annotation)));
@@ -294,12 +292,15 @@ fn user(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             USER_REFUSED,
             38,
             format!("user/{name}"),
-            format!("user {name} was refused: {message}"),
+            format!("user {name} was rejected: {message}"),
         )
         .evidence(format!("kafkausers/{name} NotReady=True {}: {message}", status.reason))
         .since(status.last_transition);
         if words::AUTHORIZATION.said(&message) {
-            finding = finding.hint("set spec.kafka.authorization.type: simple in the Kafka, or leave out the user's authorization");
+            finding = finding.hint(
+                "set spec.kafka.authorization.type: simple in the Kafka resource, or \
+                 omit the user's authorization",
+            );
         }
         found.push(finding);
     }

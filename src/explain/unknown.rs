@@ -32,10 +32,10 @@ pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
     }
     failure
         .hint(format!(
-            "its pods: {}",
+            "show its pods: {}",
             scene.command("describe pods -l", format!("strimzi.io/cluster={}", scene.expect.cluster))
         ))
-        .hint(format!("the operator's log: {}", scene.operator_log()))
+        .hint(format!("show the operator's log: {}", scene.operator_log()))
 }
 
 /// What is seen, without a judgement.
@@ -43,7 +43,7 @@ fn facts(scene: &Scene<'_>) -> Vec<String> {
     let mut facts = Vec::new();
     let cluster = &scene.expect.cluster;
     match scene.kafka() {
-        None => facts.push(format!("kafkas/{cluster} is not there")),
+        None => facts.push(format!("kafkas/{cluster} does not exist")),
         Some(kafka) => {
             let generations = (kafka.0.generation(), kafka.0.observed_generation());
             if let (Some(wanted), seen) = generations {
@@ -60,7 +60,7 @@ fn facts(scene: &Scene<'_>) -> Vec<String> {
         facts.push(format!("pods/{}: {}", pod.0.name(), super::ready::pod_state_in(scene.snapshot, pod)));
     }
     if pods().next().is_none() && scene.synced(ObjectKind::Pod) {
-        facts.push("there is no pod of the operator or of Kafka".to_owned());
+        facts.push("the operator and Kafka have no pods".to_owned());
     }
     let about = |object| scene.snapshot.events_of(object).filter(Event::is_warning);
     let mut warnings: Vec<Event<'_>> = pods().flat_map(|p| about(p.0)).collect();

@@ -1,4 +1,4 @@
-//! What the operator is at, by its own log: no field says that it is still busy with an earlier state.
+//! What the operator is doing, from its log: no field shows that it is still reconciling an earlier state.
 //!
 //! Its lines, from the recordings of 1.2.0 (`operator.log`); 0.30 has the same words:
 //! `2026-11-22 20:25:13 INFO  AbstractOperator:242 - Reconciliation #2(watch) Kafka(kafka/my-cluster): Kafka

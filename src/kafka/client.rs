@@ -161,7 +161,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause before asking again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What a try takes at most, but for a broker that does not answer.
+/// What a try takes at most, but for a broker that does not respond.
 const ROOM: Duration = Duration::from_millis(250);
 
 /// A client of a Kafka cluster.

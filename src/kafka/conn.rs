@@ -109,8 +109,13 @@ impl Conn {
             let words = answer.error_message.as_ref().map(StrBytes::as_str);
             return Err(KafkaError::broker(answer.error_code, "SaslAuthenticate", words));
         }
-        String::from_utf8(answer.auth_bytes.to_vec())
-            .map_err(|_| KafkaError::Protocol(format!("broker {}: SaslAuthenticate is no text", self.peer)))
+        String::from_utf8(answer.auth_bytes.to_vec()).map_err(|_| {
+            KafkaError::Protocol(format!(
+                "broker {}: the SaslAuthenticate response is not \
+                 text",
+                self.peer
+            ))
+        })
     }
 
     /// The broker's name in errors.
@@ -133,7 +138,7 @@ impl Conn {
         if both.is_empty() {
             let ours = R::VERSIONS.intersect(&handled);
             return Err(KafkaError::Protocol(format!(
-                "broker {} knows {} in versions {theirs}, this client in {ours}: no common one",
+                "broker {} supports {} in versions {theirs}, this client in {ours}: no common one",
                 self.peer,
                 api_name(R::KEY),
             )));
@@ -208,8 +213,8 @@ impl Conn {
             Ok(Err(FrameError::Io(source))) => return Err(secured(&self.peer, &during, source)),
             Ok(Err(FrameError::Length(length))) => {
                 return Err(KafkaError::Protocol(format!(
-                    "what answers at {} does not speak Kafka's plain protocol: it announced an answer of \
-                     {length} bytes ({during}); a TLS listener?",
+                    "what responds at {} does not use Kafka's plain protocol: it announced a response of \
+                     {length} bytes ({during}); is it a TLS listener?",
                     self.peer
                 )));
             }

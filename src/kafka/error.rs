@@ -207,18 +207,18 @@ impl fmt::Display for KafkaError {
                 write!(f, "broker {peer} closed the connection ({during})")
             }
             KafkaError::Closed { peer, during, source: Some(source) } => {
-                write!(f, "the connection to broker {peer} broke ({during}): {source}")
+                write!(f, "the connection to broker {peer} was interrupted ({during}): {source}")
             }
             KafkaError::Timeout { peer, during } => {
-                write!(f, "broker {peer} gave no answer in time ({during})")
+                write!(f, "broker {peer} did not respond in time ({during})")
             }
             KafkaError::Refused { peer, why } => {
-                write!(f, "broker {peer} does not take these credentials: {why}")
+                write!(f, "broker {peer} rejects the credentials: {why}")
             }
             KafkaError::Untrusted { peer, why } => write!(f, "broker {peer} is not trusted: {why}"),
             KafkaError::TooLarge { what, offset, .. } => write!(
                 f,
-                "{what}, offset {offset}: a record of more than {} MiB once decompressed",
+                "{what}, offset {offset}: a record of more than {} MiB when decompressed",
                 MAX_RECORD >> 20
             ),
             KafkaError::Protocol(what) => f.write_str(what),

@@ -37,7 +37,7 @@ impl<'a> Exchange<'a> {
         let mut bytes = [0; 24];
         rand::SystemRandom::new()
             .fill(&mut bytes)
-            .map_err(|_| "the system gives no random bytes".to_owned())?;
+            .map_err(|_| "the system provides no random bytes".to_owned())?;
         Ok(Self { user, password, nonce: STANDARD.encode(bytes) })
     }
 
@@ -59,14 +59,17 @@ impl<'a> Exchange<'a> {
     pub fn second(&self, server: &str) -> Result<(String, String), String> {
         let nonce = attribute(server, 'r')?;
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
-            return Err("the broker did not take up the client's nonce".into());
+            return Err("the broker did not use the client's nonce".into());
         }
-        let salt = STANDARD.decode(attribute(server, 's')?).map_err(|_| "the broker's salt is no base64")?;
-        let rounds: u32 = attribute(server, 'i')?.parse().map_err(|_| "the broker's rounds are no number")?;
+        let salt = STANDARD.decode(attribute(server, 's')?).map_err(|_| "the broker's salt is not base64")?;
+        let rounds: u32 = attribute(server, 'i')?.parse().map_err(|_| {
+            "the broker's iteration count is not \
+             a number"
+        })?;
         if !(LEAST_ROUNDS..=MOST_ROUNDS).contains(&rounds) {
-            return Err(format!("the broker asks for {rounds} rounds"));
+            return Err(format!("the broker requests {rounds} iterations"));
         }
-        let rounds = NonZeroU32::new(rounds).ok_or("the broker asks for no rounds")?;
+        let rounds = NonZeroU32::new(rounds).ok_or("the broker requests no iterations")?;
         let mut salted = [0; digest::SHA512_OUTPUT_LEN];
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, rounds, &salt, self.password.as_bytes(), &mut salted);
         let last = format!("c={},r={nonce}", STANDARD.encode(HEADER));
@@ -102,8 +105,8 @@ fn attribute(message: &str, name: char) -> Result<&str, String> {
     };
     match (of(name), of('e')) {
         (Some(value), _) => Ok(value),
-        (None, Some(error)) => Err(format!("the broker says {error}")),
-        (None, None) => Err(format!("the broker's answer has no {name}=")),
+        (None, Some(error)) => Err(format!("the broker reports {error}")),
+        (None, None) => Err(format!("the broker's response has no {name}=")),
     }
 }
 
@@ -124,7 +127,10 @@ mod tests {
         assert_eq!(expected, include_str!("../../tests/fixtures/scram-server.txt").trim_end());
         assert!(Exchange::verify(&format!("v={expected}"), &expected).is_ok());
         assert!(Exchange::verify("v=AAAA", &expected).is_err());
-        assert_eq!(Exchange::verify("e=other-error", &expected).unwrap_err(), "the broker says other-error");
+        assert_eq!(
+            Exchange::verify("e=other-error", &expected).unwrap_err(),
+            "the broker reports other-error"
+        );
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Tls {
     pub(super) async fn wrap(&self, stream: TcpStream, name: &str, peer: &str) -> Result<Box<dyn Wire>> {
         let name = ServerName::try_from(name.to_owned()).map_err(|e| KafkaError::Untrusted {
             peer: peer.to_owned(),
-            why: format!("{name} is no name that a certificate could have: {e}"),
+            why: format!("{name} is not a name that a certificate can have: {e}"),
         })?;
         match TlsConnector::from(self.0.clone()).connect(name, stream).await {
             Ok(stream) => Ok(Box::new(stream)),
@@ -116,9 +116,10 @@ pub(super) fn secured(peer: &str, during: &str, error: io::Error) -> KafkaError 
         Some(Error::InvalidCertificate(why)) => {
             KafkaError::Untrusted { peer, why: format!("its certificate is not valid: {why}") }
         }
-        Some(Error::InvalidMessage(_)) => {
-            KafkaError::Protocol(format!("what answers at {peer} does not speak TLS; a plain listener?"))
-        }
+        Some(Error::InvalidMessage(_)) => KafkaError::Protocol(format!(
+            "what responds at {peer} does not use TLS; is it a plain \
+             listener?"
+        )),
         Some(other) => KafkaError::Untrusted { peer, why: other.to_string() },
         None => {
             let source = (error.kind() != io::ErrorKind::UnexpectedEof).then_some(error);

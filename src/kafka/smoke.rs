@@ -295,7 +295,7 @@ impl Test<'_> {
             return None;
         }
         if self.plan.keep {
-            return Some(format!("topic {topic} with the test's messages (kept as asked)"));
+            return Some(format!("topic {topic} with the test's messages (kept as requested)"));
         }
         let deadline = Instant::now() + CLEANUP_LIMIT;
         let error = client.delete_topic(topic, id, deadline).await.err()?;
@@ -327,11 +327,11 @@ impl Test<'_> {
                 removable.insert(*partition, (*end).max(read_to));
             }
         }
-        let mut why = "kept as asked";
+        let mut why = "kept as requested";
         if self.plan.keep {
             removable.clear();
         } else {
-            why = "beside records of others";
+            why = "among records of others";
             if !removable.is_empty()
                 && client.delete_records(&ground.topic, &removable, deadline).await.is_err()
             {

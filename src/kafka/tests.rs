@@ -157,7 +157,7 @@ fn messages_beside_records_of_others_stay_and_are_told() {
     assert!(left.contains("partition 0 offsets 1 to 10"), "{left}");
     let kept = Plan { keep: true, ..plan() };
     let run = runtime().block_on(Cluster::with_topic(&Faults::default()).smoke(&kept));
-    assert!(run.report.left_behind.unwrap().contains("partition 0 offsets 0 to 9 (kept as asked)"));
+    assert!(run.report.left_behind.unwrap().contains("partition 0 offsets 0 to 9 (kept as requested)"));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_broker_without_a_common_version_is_told() {
     let failure = run.failure.unwrap();
     assert_eq!(failure.id.as_str(), "KS-SMOKE-CONNECT");
     assert!(
-        failure.causes[0].contains("knows Metadata in versions 0..2, this client in 4..13"),
+        failure.causes[0].contains("supports Metadata in versions 0..2, this client in 4..13"),
         "{failure:?}"
     );
 }
@@ -251,10 +251,13 @@ fn a_finding_says_how_much_and_where() {
     let truncated = message(Faults { truncate: Some(4), ..Faults::default() });
     assert_eq!(
         truncated,
-        "6 of 10 acknowledged messages are gone from the log (first: partition 0, offset 4; the log now ends at 4)"
+        "6 of 10 acknowledged messages are missing from the log (first: partition 0, offset 4; the log now ends at offset 4)"
     );
     let expired = message(Faults { expire: Some(3), ..Faults::default() });
-    assert!(expired.starts_with("3 of 10") && expired.contains("the log now begins at 3"), "{expired}");
+    assert!(
+        expired.starts_with("3 of 10") && expired.contains("the log now begins at offset 3"),
+        "{expired}"
+    );
     let foreign = message(Faults { foreign_compressed: true, ..Faults::default() });
     assert!(foreign.contains("3 (first: partition 0, offsets 0 to 2, compressed with lz4)"), "{foreign}");
 }

@@ -1,7 +1,7 @@
-//! What the API server's admission refuses, and who of it does.
+//! What admission rejects, and which part of it.
 //!
 //! The refusal of a quota, a limit range, pod security or a policy is a 403 or 422 like any other, and a webhook that
-//! gives no answer is a 500: `reason` does not tell them apart, their messages do. The same messages come by kubectl,
+//! does not respond is a 500: `reason` does not tell them apart, their messages do. The same messages come by kubectl,
 //! in the condition `ReplicaFailure`, in events `FailedCreate` and in what Strimzi's operator says of its pod sets,
 //! each with something of its own before them.
 
@@ -57,7 +57,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The webhook that refuses, or gives no answer.
+    /// The webhook that refuses, or does not respond.
     pub fn webhook(&self) -> Option<&str> {
         match &self.by {
             By::Webhook { name } | By::BrokenWebhook { name } => Some(name),

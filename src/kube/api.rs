@@ -1,4 +1,4 @@
-//! How observers reach the API server, and what its refusals mean.
+//! How observers access the API server, and the meaning of its errors.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum ApiErrorKind {
     NoSuchKind,
     /// RBAC says no.
     Forbidden,
-    /// Admission says no, or a webhook that it must ask gives no answer: see [`ApiError::refusal`].
+    /// Admission says no, or a webhook that it must ask does not respond: see [`ApiError::refusal`].
     Admission,
     /// Not logged in, or the certificate expired.
     Unauthorized,
@@ -61,7 +61,7 @@ pub struct ApiError {
     pub kind: ApiErrorKind,
     /// The sentence for people, at most [`MESSAGE_LIMIT`] characters.
     pub message: String,
-    /// The configuration of the webhook that refuses or gives no answer, as `KIND/NAME`, where it was looked up.
+    /// The configuration of the webhook that refuses or does not respond, as `KIND/NAME`, where it was looked up.
     pub configuration: Option<String>,
 }
 
@@ -297,8 +297,8 @@ mod tests {
     #[test]
     fn a_webhook_says_as_many_lines_as_it_likes() {
         let stderr = "Error from server: admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\n\
-            resource KafkaTopic/kafka/x was blocked due to the following policies \n\n\
-            require-labels:\n  check-team: 'validation error: label team is required'\n";
+                      resource KafkaTopic/kafka/x was blocked due to the following policies \n\n\
+                      require-labels:\n  check-team: 'validation error: label team is required'\n";
         let (_, message) = read(stderr);
         assert!(
             message.ends_with("require-labels: check-team: 'validation error: label team is required'"),

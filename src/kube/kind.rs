@@ -1,4 +1,4 @@
-//! The kinds of objects kstrim looks at, and where the API server serves them.
+//! The kinds of objects that kstrim reads, and their API paths.
 
 use std::fmt;
 

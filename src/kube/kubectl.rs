@@ -199,10 +199,10 @@ impl Kubectl {
                     Failure::new(
                         BROKEN,
                         Kind::Prerequisite,
-                        format!("kubectl gave an unexpected answer ({})", output.exit),
+                        format!("kubectl printed unexpected output ({})", output.exit),
                     )
                     .because(output.last_stderr_line())
-                    .hint(format!("see what it says by hand: {cmd}")),
+                    .hint(format!("run the command yourself to see its output: {cmd}")),
                 )
             })
     }
@@ -327,7 +327,7 @@ impl Kubectl {
         self.run(&self.apply_cmd(true).arg("--dry-run=server").stdin(yaml)).await.map(drop)
     }
 
-    /// Write the objects that this YAML stream names as they are, so that they are stored anew.
+    /// Write the objects that this YAML stream names as they are, so that they are stored again.
     ///
     /// # Errors
     /// What the API server refused; a part may have been written.
@@ -415,10 +415,10 @@ impl Kubectl {
         Ok(self.run(&cmd.arg(template)).await?.text())
     }
 
-    /// The names in a folder of a container.
+    /// The names in a directory of a container.
     ///
     /// # Errors
-    /// When the container does not run, or has no such folder.
+    /// When the container does not run, or has no such directory.
     pub async fn folder(
         &self,
         namespace: &str,

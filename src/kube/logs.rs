@@ -6,7 +6,7 @@ use crate::exec::{Cmd, Lines};
 use crate::kube::ApiError;
 use crate::kube::kubectl::Kubectl;
 
-/// How long one log is followed before it is asked for anew.
+/// How long one log is followed before it is asked for again.
 const FOLLOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// Limit of reading one log to its end.
 const READ: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! What the cluster shows: typed views over its objects and a watch that keeps them fresh.
+//! The observed state of the cluster: typed views of its objects, and a watch that keeps them up to date.
 //!
 //! [`watch::Watcher`] lists and watches through an [`api::Api`], fills a [`store::Store`], and
 //! whoever waits takes a [`snapshot::Snapshot`] each time the store changed. Views

@@ -1,4 +1,4 @@
-//! Many reads through one `kubectl proxy`: a kubectl of its own for each takes some 40 ms of processor time before it
+//! Many reads through one `kubectl proxy`: a kubectl of its own for each takes some 40 ms of CPU time before it
 //! asks anything, and `up` and `down` ask a hundred times.
 //!
 //! The proxy listens on a socket that only this user can reach, lets nothing through but GET, and ends with the run.
@@ -24,7 +24,7 @@ use crate::words;
 
 /// How long the proxy may take to listen; an idle machine needs 50 ms.
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
-/// How the name of a socket's folder begins; the process that made it follows.
+/// How the name of a socket's directory begins; the process that made it follows.
 const PREFIX: &str = "kstrim-api-";
 /// Most bytes of an answer's head.
 const HEAD_LIMIT: usize = 64 << 10;
@@ -122,7 +122,7 @@ impl Proxy {
     }
 
     /// It, or the API server behind it, gave no answer. The next read may start another, which reads the
-    /// kubeconfig anew.
+    /// kubeconfig again.
     async fn broken(&self, socket: &Path) {
         let mut state = self.state.lock().await;
         if let State::Serving(serving) = &*state
@@ -148,15 +148,15 @@ async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
     words::SERVING.said(&first).then_some(Serving { socket, proven: false, _child: child, _folder: folder })
 }
 
-/// A socket's path may have a hundred characters: no state folder.
+/// A socket's path may have a hundred characters: no state directory.
 fn place() -> PathBuf {
     dirs::runtime_dir().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir)
 }
 
-/// Remove the folders of runs that were killed: they could not.
+/// Remove the directories of runs that were killed: they could not.
 fn sweep(place: &Path) {
     for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
-        // The name first: the folder is everybody's.
+        // The name first: the directory is everybody's.
         let name = entry.file_name();
         let process = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
         let gone = process.and_then(Pid::from_raw).is_some_and(|p| test_kill_process(p).is_err());

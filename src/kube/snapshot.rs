@@ -1,4 +1,4 @@
-//! All that was observed, at one moment.
+//! Everything that was observed, at one point in time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

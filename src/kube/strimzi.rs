@@ -30,7 +30,7 @@ impl<'a> KafkaTopic<'a> {
         self.0.label("strimzi.io/cluster")
     }
 
-    /// Whether it is there as asked for.
+    /// Whether it is there as requested.
     pub fn ready(&self) -> bool {
         self.0.observed() && self.0.condition("Ready").is_some_and(|c| c.is_true())
     }
@@ -47,7 +47,7 @@ impl<'a> KafkaTopic<'a> {
         paused.or_else(|| self.unmanaged().then_some((MANAGED, "false")))
     }
 
-    /// Why it is not there as asked for, in a few words; `None` if it is.
+    /// Why it is not there as requested, in a few words; `None` if it is.
     pub fn unready(&self) -> Option<String> {
         unready(self.0, self.ready(), self.left_alone(), self.refused(), "topic operator")
     }
@@ -78,7 +78,7 @@ impl<'a> KafkaUser<'a> {
         self.0.label("strimzi.io/cluster")
     }
 
-    /// Why it is not there as asked for, in a few words; `None` if it is.
+    /// Why it is not there as requested, in a few words; `None` if it is.
     pub fn unready(&self) -> Option<String> {
         let object = self.0;
         let ready = object.observed() && object.condition("Ready").is_some_and(|c| c.is_true());
@@ -106,7 +106,7 @@ fn unready(
         (None, Some(refused)) if refused.message.is_empty() => refused.reason.to_owned(),
         (None, Some(refused)) => format!("{}: {}", refused.reason, refused.message),
         (None, None) if !object.has_status() => format!("waiting for the {operator}"),
-        (None, None) => format!("the {operator} works on it"),
+        (None, None) => format!("the {operator} is reconciling it"),
     })
 }
 

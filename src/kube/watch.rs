@@ -117,7 +117,12 @@ impl One {
         let items = match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => items,
             Some(Value::Null) => Vec::new(),
-            _ => return Err(ApiError::new(ApiErrorKind::Malformed, format!("{} gave no list", self.path))),
+            _ => {
+                return Err(ApiError::new(
+                    ApiErrorKind::Malformed,
+                    format!("{} did not return a list", self.path),
+                ));
+            }
         };
         self.store.replace(self.kind, items);
         Ok(from)

@@ -1,7 +1,7 @@
 //! What stands beside a Kafka: Connect, MirrorMaker 2 and the bridge as resources of their own; the
 //! exporter, Cruise Control and the brokers' metrics as fields of the Kafka.
 //!
-//! Facts of strimzi-kafka-operator, held against all 36 releases in `tests/supply`: since its `v1`
+//! Facts of strimzi-kafka-operator, compared with all 36 releases in `tests/supply`: since its `v1`
 //! resources a KafkaConnect has its group and storage topics as fields and a KafkaMirrorMaker2 has
 //! `target` and `mirrors[].source`; since 0.47.0 brokers can have Strimzi's own metrics reporter.
 

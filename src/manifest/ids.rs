@@ -18,7 +18,7 @@ pub(crate) use crate::errors::MANIFEST_OPERATOR as OPERATOR;
 pub(crate) use crate::errors::MANIFEST_RELEASE as RELEASE;
 /// A file is larger than 16 MiB.
 pub(crate) use crate::errors::MANIFEST_TOO_LARGE as TOO_LARGE;
-/// A file or folder of manifests cannot be read.
+/// A file or directory of manifests cannot be read.
 pub(crate) use crate::errors::MANIFEST_UNREADABLE as UNREADABLE;
 /// It is not valid YAML, or more than the limits allow.
 pub(crate) use crate::errors::MANIFEST_YAML as YAML;

@@ -133,7 +133,7 @@ pub fn beside(
             }
         };
         let strange = |why: String| {
-            let message = format!("{title} does not say which images it runs: {why}");
+            let message = format!("cannot determine the images of {title}: {why}");
             Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
         };
         let found = found.ok_or_else(|| strange(format!("{variable} has none for Kafka {version}")))?;
@@ -164,7 +164,7 @@ pub fn of(
         by_version(value("STRIMZI_KAFKA_IMAGES")?).find(|(v, _)| *v == version).map(|(_, image)| image)
     };
     let strange = |why: String| {
-        let message = format!("{title} does not say which images it runs: {why}");
+        let message = format!("cannot determine the images of {title}: {why}");
         Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
     };
     let own = container.get("image").and_then(Value::as_str);

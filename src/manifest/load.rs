@@ -37,7 +37,7 @@ pub fn from_bytes(origin: &str, bytes: &[u8]) -> Result<Vec<Object>> {
     finish(origin, objects)
 }
 
-/// Load a file, or every `*.yaml` and `*.yml` directly in a folder in the order of their names.
+/// Load a file, or every `*.yaml` and `*.yml` directly in a directory in the order of their names.
 pub fn from_path(path: &Path) -> Result<Vec<Object>> {
     let origin = path.display().to_string();
     let meta = fs::metadata(path).map_err(|e| unreadable(path, &e))?;
@@ -74,7 +74,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Box<Failure> {
     Box::new(
         Failure::new(ids::UNREADABLE, Kind::Usage, format!("cannot read the manifest {}", path.display()))
             .because(error)
-            .hint("give a YAML file, a folder of *.yaml files, or an http(s) URL"),
+            .hint("specify a YAML file, a directory of *.yaml files, or an http(s) URL"),
     )
 }
 
@@ -83,10 +83,10 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.len() as u64 > SIZE_LIMIT {
         let message = format!("{origin} is larger than {} MiB", SIZE_LIMIT >> 20);
-        return Err(Box::new(
-            Failure::new(ids::TOO_LARGE, Kind::Usage, message)
-                .hint("an install manifest of Strimzi has about 1 MiB: check that this is one"),
-        ));
+        return Err(Box::new(Failure::new(ids::TOO_LARGE, Kind::Usage, message).hint(
+            "Strimzi's install manifests are about 1 MiB in size: check that this is the right \
+             file",
+        )));
     }
     // The parser takes a stream without any document for an unexpected end.
     let nothing = |line: &[u8]| line.trim_ascii_start().first().is_none_or(|first| *first == b'#');
@@ -94,7 +94,7 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
         return Ok(());
     }
     if let Some(line) = too_deep(bytes) {
-        let message = format!("{origin}: line {line}: more than {OPEN_BRACKETS} brackets are open here");
+        let message = format!("{origin}: line {line}: more than {OPEN_BRACKETS} open brackets");
         return Err(Box::new(Failure::new(ids::YAML, Kind::Usage, message)));
     }
     let budget = Cell::new(GROWTH_LIMIT);
@@ -132,7 +132,7 @@ fn invalid(origin: &str, document: usize, error: &serde_yaml::Error) -> Box<Fail
         None => format!("document {document}"),
     };
     Box::new(
-        Failure::new(ids::YAML, Kind::Usage, format!("{origin}: {place}: not a manifest that can be used"))
+        Failure::new(ids::YAML, Kind::Usage, format!("{origin}: {place}: the manifest is invalid"))
             .because(error),
     )
 }
@@ -158,23 +158,23 @@ fn push(origin: &str, document: usize, value: Value, objects: &mut Vec<Object>) 
 }
 
 fn no_object(origin: &str, document: usize, why: &str) -> Box<Failure> {
-    let message = format!("{origin}: document {document} is no Kubernetes object: it {why}");
+    let message = format!("{origin}: document {document} is not a Kubernetes object: it {why}");
     Box::new(Failure::new(ids::OBJECT, Kind::Usage, message))
 }
 
 fn finish(origin: &str, objects: Vec<Object>) -> Result<Vec<Object>> {
     if objects.is_empty() {
-        let message = format!("{origin} holds no Kubernetes object");
+        let message = format!("{origin} contains no Kubernetes object");
         return Err(Box::new(Failure::new(ids::EMPTY, Kind::Usage, message)));
     }
     let mut seen = HashSet::new();
     match objects.iter().find(|object| !seen.insert(object.key())) {
         None => Ok(objects),
         Some(object) => {
-            let message = format!("{origin} holds {object} twice");
+            let message = format!("{origin} contains {object} twice");
             Err(Box::new(
                 Failure::new(ids::DUPLICATE, Kind::Usage, message)
-                    .hint("only one of them could be applied: remove the other"),
+                    .hint("only one of them can be applied: remove the other"),
             ))
         }
     }
@@ -199,14 +199,14 @@ impl Node<'_> {
                 self.budget.set(left);
                 Ok(())
             }
-            None => Err(E::custom("its aliases grow beyond all reason (an alias bomb?)")),
+            None => Err(E::custom("its aliases expand to an excessive size (an alias bomb?)")),
         }
     }
 
     fn scalar<E: serde::de::Error>(self, bytes: usize, value: Value) -> Result<Value, E> {
         self.spend(bytes)?;
         if self.top && !value.is_null() {
-            return Err(E::custom("a document must be a Kubernetes object, this is a plain value"));
+            return Err(E::custom("a document must be a Kubernetes object, but this is a plain value"));
         }
         Ok(value)
     }
@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
         self.spend(0)?;
         if self.top {
-            return Err(A::Error::custom("a document must be a Kubernetes object, this is a sequence"));
+            return Err(A::Error::custom("a document must be a Kubernetes object, but this is a sequence"));
         }
         let mut items = Vec::new();
         while let Some(item) = from.next_element_seed(self.inner())? {

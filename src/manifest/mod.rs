@@ -1,7 +1,7 @@
 //! Kubernetes manifests as structures: load, retarget to a namespace, label, tune, split by
 //! phase, render our own resources, write out. Nothing here replaces text in YAML.
 //!
-//! - [`load`]: files, folders and bytes to [`Object`]s, with limits.
+//! - [`load`]: files, directories and bytes to [`Object`]s, with limits.
 //! - [`mod@plain`]: words without quotes as kubectl reads them.
 //! - [`mod@digest`]: what a set of objects *is*, whatever its formatting.
 //! - [`mod@retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.

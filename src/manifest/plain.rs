@@ -81,8 +81,8 @@ impl Seen {
         let Some(value) = as_kubectl(word) else { return Ok(None) };
         match (self.plain.contains(word), self.quoted.contains(word)) {
             (true, true) => Err(format!(
-                "the word {word} stands with and without quotes, and kubectl reads it as {value} without: write \
-                 {value}, or quote it everywhere"
+                "{word} occurs with and without quotes, and without quotes kubectl reads it as {value}: \
+                 write {value}, or quote it everywhere"
             )),
             (true, false) => Ok(Some(value)),
             (false, _) => Ok(None),

@@ -56,7 +56,7 @@ pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, target: &T
     }
     // The parser's words could quote what it read.
     let config: Config = serde_json::from_slice(&text)
-        .map_err(|e| failed(format!("line {} is not as docker writes it", e.line())))?;
+        .map_err(|e| failed(format!("line {} is not in Docker's format", e.line())))?;
     let mut hosts: Vec<&str> = images.map(|image| split(image).0).collect();
     hosts.sort_unstable();
     hosts.dedup();
@@ -71,18 +71,21 @@ pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, target: &T
         let helper = config.store.or_else(|| config.helpers.into_values().next());
         return Err(Box::new(match helper {
             Some(helper) => failed(format!(
-                "the login for {hosts} is kept by the helper {helper}, not in the file"
+                "the login for {hosts} is stored by the credential helper {helper}, not in the file"
             ))
             .hint(format!(
-                "log in into a file of its own: {}",
+                "log in with a separate configuration: {}",
                 CommandLine::new("docker --config ./pull login").arg(host)
             ))
-            .hint("see that ./pull/config.json then has an \"auth\"; without a helper docker writes one")
+            .hint(
+                "check that ./pull/config.json then contains an \"auth\"; Docker writes one if no \
+                 credential helper is configured",
+            )
             .hint(format!(
                 "then use it: {}",
                 target.again().with("--image-pull-config", "./pull/config.json")
             )),
-            None => failed(format!("it has no login for {hosts}"))
+            None => failed(format!("it contains no login for {hosts}"))
                 .hint(format!("log in first: {}", CommandLine::new("docker login").arg(host))),
         }));
     }
@@ -145,9 +148,12 @@ mod tests {
     #[test]
     fn what_cannot_log_in_is_refused_without_its_content() {
         for (config, words) in [
-            ("{\"auths\": {\"r.example:5000\": s3cret", "line 1 is not as docker writes it"),
+            ("{\"auths\": {\"r.example:5000\": s3cret", "line 1 is not in Docker's format"),
             (r#"{"auths": {"quay.io": {"auth": "s3cret"}}}"#, "no login for r.example:5000"),
-            (r#"{"auths": {"r.example:5000": {}}, "credsStore": "desktop"}"#, "kept by the helper desktop"),
+            (
+                r#"{"auths": {"r.example:5000": {}}, "credsStore": "desktop"}"#,
+                "stored by the credential helper desktop",
+            ),
             (r#"{"auths": {"r.example:5000": "s3cret"}}"#, "line 1 is not"),
         ] {
             let failure = made(config).unwrap_err();

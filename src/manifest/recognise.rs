@@ -19,7 +19,7 @@ pub fn release(objects: &[Object]) -> Option<&'static Release> {
     published(&digest(objects)).or_else(|| catalogue::find(&tag(objects)?))
 }
 
-/// The same for what the user gave with `--manifests`, if it is on this machine and can be read; of a folder that
+/// The same for what the user gave with `--manifests`, if it is on this machine and can be read; of a directory that
 /// contains the manifests of several releases, the newest. Errors in it are reported where it is used.
 pub fn given(manifests: Option<&str>) -> Option<&'static Release> {
     let path = Path::new(manifests.filter(|given| !given.contains("://"))?);
@@ -29,7 +29,7 @@ pub fn given(manifests: Option<&str>) -> Option<&'static Release> {
     }
 }
 
-/// The file or folder to read for a release: of a folder that has the manifests of several releases, that of this
+/// The file or directory to read for a release: of a directory that has the manifests of several releases, that of this
 /// one.
 ///
 /// # Errors
@@ -43,18 +43,18 @@ pub fn of_release(path: &Path, release: &Version) -> Result<PathBuf> {
         return Ok(files.swap_remove(at).1);
     }
     let others: Vec<String> = files.iter().map(|(version, _)| format!("--release {version}")).collect();
-    let message = format!("{} has no install manifest of Strimzi {release}", path.display());
+    let message = format!("{} contains no install manifest of Strimzi {release}", path.display());
     Err(Box::new(
         Failure::new(ids::UNREADABLE, Kind::Usage, message)
-            .because(format!("there is no {PREFIX}{release}.yaml in it"))
-            .hint(format!("it has those of {}", others.join(", "))),
+            .because(format!("it does not contain {PREFIX}{release}.yaml"))
+            .hint(format!("it contains those of {}", others.join(", "))),
     ))
 }
 
 /// How Strimzi names its published manifests.
 const PREFIX: &str = "strimzi-cluster-operator-";
 
-/// The published manifests in a folder by the releases that their names say, oldest first.
+/// The published manifests in a directory by the releases that their names say, oldest first.
 fn named(folder: &Path) -> Vec<(Version, PathBuf)> {
     let version = |path: &Path| {
         let name = path.file_name()?.to_str()?;
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(given(path).map(|release| release.version.clone()), Some(version("1.1.0")));
         let file = of_release(folder.path(), &version("0.45.2")).expect("a path");
         assert!(file.ends_with("strimzi-cluster-operator-0.45.2.yaml"), "{}", file.display());
-        let failure = of_release(folder.path(), &version("1.2.0")).expect_err("there is none");
+        let failure = of_release(folder.path(), &version("1.2.0")).expect_err("no container engine is used");
         assert!(failure.hints[0].contains("--release 0.45.2, --release 1.1.0"), "{:?}", failure.hints);
     }
 

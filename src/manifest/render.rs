@@ -60,15 +60,15 @@ impl Preset {
     /// What it is, for help texts.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Single => "one node on a volume, the quickstart",
-            Self::Ephemeral => "one node without a volume: its data ends with the pod",
+            Self::Single => "one node with a volume, as in the quickstart",
+            Self::Ephemeral => "one node without a volume: its data is lost with the pod",
             Self::Ha => "three brokers and three controllers, replicated",
             Self::Zookeeper => "one broker and one ZooKeeper node (Strimzi 0.30.0 to 0.45.2)",
-            Self::Migrated => "one broker and one controller, from ZooKeeper",
+            Self::Migrated => "one broker and one controller, migrated from ZooKeeper",
         }
     }
 
-    /// Of a Kafka that kstrim made: its mode and its node pools tell. `None` without pools.
+    /// Of a Kafka that kstrim created: its mode and its node pools tell. `None` without pools.
     pub fn of(mode: Mode, pools: &[Value]) -> Option<Self> {
         let named = |name: &str| {
             pools.iter().find(|p| p.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
@@ -151,7 +151,7 @@ impl FromStr for Preset {
     fn from_str(given: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|preset| preset.name() == given).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("no preset {given:?}; there are {names}")
+            format!("unknown preset {given:?}; valid presets are {names}")
         })
     }
 }

@@ -104,13 +104,13 @@ fn check(object: &Object, namespace: &str) -> Result<()> {
     let ours = |found: &str| found == namespace || found == PLACEHOLDER;
     if scope(object).is_none() {
         let message = format!(
-            "{object} is of a kind kstrim does not expect in an install manifest ({} {})",
+            "{object} is of a kind that kstrim does not expect in an install manifest ({} {})",
             object.api_version(),
             object.kind()
         );
         return Err(Box::new(
             Failure::new(ids::KIND, Kind::Usage, message)
-                .hint("remove it from the manifest and apply it yourself when kstrim is done"),
+                .hint("remove it from the manifest, and apply it yourself after kstrim has finished"),
         ));
     }
     if let Some(found) = object.namespace().filter(|found| !ours(found)) {
@@ -123,7 +123,7 @@ fn check(object: &Object, namespace: &str) -> Result<()> {
             return Err(Box::new(Failure::new(ids::OBJECT, Kind::Usage, message)));
         }
         if let Some(found) = subject["namespace"].as_str().filter(|found| !ours(found)) {
-            let what = format!("{object} gives rights to an account of namespace {found}");
+            let what = format!("{object} grants permissions to a service account in namespace {found}");
             return Err(foreign(&what, found, namespace));
         }
     }

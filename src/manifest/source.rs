@@ -9,13 +9,13 @@ use crate::catalogue::Choice;
 use crate::download::{self, OnProgress, Request, Settings, Store};
 use crate::failure::{Failure, Kind, Result};
 
-/// The cache's folder for manifests.
+/// The cache's directory for manifests.
 pub const CLASS: &str = "manifests";
 
 /// Where a manifest was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A file or folder the user gave.
+    /// A file or directory the user gave.
     Path(PathBuf),
     /// A URL the user gave.
     GivenUrl(String),
@@ -49,7 +49,7 @@ pub struct Install {
 }
 
 /// Get the install manifest for a choice. `given` is the value of `--manifests`: a file, a
-/// folder or an http(s) URL. Blocking.
+/// directory or an http(s) URL. Blocking.
 ///
 /// # Errors
 /// `KS-MANIFEST-*` for what cannot be used, `KS-DOWNLOAD-*` for what cannot be had. A given
@@ -114,15 +114,15 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Insta
         let message = format!("{origin} is the install manifest of Strimzi {}, not {release}", other.version);
         return Err(Box::new(
             Failure::new(ids::RELEASE, Kind::Usage, message)
-                .because(format!("its content is that which Strimzi {} published", other.version))
+                .because(format!("its content is the one published for Strimzi {}", other.version))
                 .hint(format!("install that release: --release {}", other.version))
-                .hint(format!("or give the manifest of Strimzi {release}: {}", choice.url)),
+                .hint(format!("or specify the manifest of Strimzi {release}: {}", choice.url)),
         ));
     }
     let warning = (digest != choice.digest).then(|| {
         format!(
-            "{origin} is not Strimzi {}'s published install manifest (content sha256:{digest}, not {}); \
-             it is used as it is",
+            "{origin} is not the published install manifest of Strimzi {} (content sha256:{digest}, not \
+             {}); it is used unchanged",
             choice.release.version, choice.digest
         )
     });
@@ -132,11 +132,12 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Insta
 fn explain(mut failure: Failure, choice: &Choice) -> Failure {
     if failure.id == download::ids::DIGEST {
         failure.id = ids::DIGEST;
-        failure =
-            failure.hint("to use it nevertheless, download it yourself and give it with --manifests FILE");
+        failure = failure.hint("to use it anyway, download it yourself and specify it with --manifests FILE");
     } else if failure.kind != Kind::Interrupted {
-        failure = failure
-            .hint(format!("or get {} on another machine and give it with --manifests FILE", choice.url));
+        failure = failure.hint(format!(
+            "or download {} on another machine and specify it with --manifests FILE",
+            choice.url
+        ));
     }
     failure
 }

@@ -30,7 +30,7 @@ pub fn operator(objects: &mut [Object]) -> Result<&mut Object> {
     objects.iter_mut().find(|o| o.kind() == "Deployment" && o.name() == OPERATOR).ok_or_else(|| {
         Box::new(
             Failure::new(ids::OPERATOR, Kind::Usage, format!("the manifest has no Deployment {OPERATOR}"))
-                .hint("give Strimzi's own strimzi-cluster-operator-RELEASE.yaml"),
+                .hint("specify Strimzi's own strimzi-cluster-operator-RELEASE.yaml"),
         )
     })
 }
@@ -64,7 +64,7 @@ pub fn tune_operator(deployment: &mut Object) -> Result<Vec<String>> {
     let options = options.unwrap_or("").trim().to_owned();
     if !options.contains(QUICK_JVM) {
         set_env(container, "JAVA_OPTS", format!("{options} {QUICK_JVM}").trim());
-        tuned.push(format!("operator JAVA_OPTS: {QUICK_JVM}, for a quick start of its JVM"));
+        tuned.push(format!("operator JAVA_OPTS: {QUICK_JVM}, for a quick JVM start"));
     }
     Ok(tuned)
 }
@@ -88,7 +88,7 @@ pub fn refuses_newer(newest: Minor) -> bool {
 /// `KS-MANIFEST-OPERATOR`.
 pub fn set_kubernetes(deployment: &mut Object, minor: Minor) -> Result<String> {
     set_env(container(deployment)?, KUBERNETES, &format!("major={}\nminor={}", minor.major, minor.minor));
-    Ok(format!("operator {KUBERNETES}: {minor}, since it cannot read what newer API servers say of theirs"))
+    Ok(format!("operator {KUBERNETES}: {minor}, because it cannot read the version of newer API servers"))
 }
 
 /// Switch feature gates on in `STRIMZI_FEATURE_GATES`, keeping what is there. Returns what was
@@ -168,7 +168,7 @@ mod tests {
         [
             "operator readiness probe: after 1 s, then every 2 s (was 10 s, 30 s)",
             "operator CPU limit: none (was 1000m)",
-            "operator JAVA_OPTS: -XX:TieredStopAtLevel=1 -XX:+UseSerialGC, for a quick start of its JVM",
+            "operator JAVA_OPTS: -XX:TieredStopAtLevel=1 -XX:+UseSerialGC, for a quick JVM start",
         ]
         "#);
         let container = object.get("/spec/template/spec/containers/0").unwrap().clone();

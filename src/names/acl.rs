@@ -79,26 +79,29 @@ impl FromStr for Rule {
         let word = parts.next().unwrap_or_default();
         // A name may not hold a colon in Kafka's topics, but in a group it may: the last one counts.
         let Some((name, operations)) = parts.next().and_then(|rest| rest.rsplit_once(':')) else {
-            return Err(format!("{text:?} is no access rule: write {FORM}"));
+            return Err(format!("{text:?} is not an access rule: use {FORM}"));
         };
         let Some((word, kind, allowed)) = KINDS.iter().find(|(w, ..)| *w == word) else {
             let known = KINDS.map(|(w, ..)| w).join(", ");
-            return Err(format!("{word:?} is no type of an access rule: it is one of {known}"));
+            return Err(format!("{word:?} is not a type of an access rule: use one of {known}"));
         };
         let plain = |s: &str| !s.is_empty() && !s.chars().any(|c| c.is_control() || c.is_whitespace());
         if !plain(name) || host.as_deref().is_some_and(|h| !plain(h)) {
-            return Err(format!("{text:?} has an empty name or host, or one with blanks: write {FORM}"));
+            return Err(format!("{text:?} has an empty name or host, or one with blanks: use {FORM}"));
         }
         if *word == "cluster" && name != "*" {
-            return Err(format!("a cluster rule is for the whole cluster: write cluster:*:{operations}"));
+            return Err(format!("a cluster rule applies to the whole cluster: use cluster:*:{operations}"));
         }
         let mut found = Vec::new();
         for operation in operations.split(',') {
             let Some((known, strimzi)) = OPERATIONS.iter().find(|(o, _)| *o == operation) else {
-                return Err(format!("{operation:?} is no operation: {word} knows {}", allowed.join(", ")));
+                return Err(format!(
+                    "{operation:?} is not an operation: {word} supports {}",
+                    allowed.join(", ")
+                ));
             };
             if !allowed.contains(known) {
-                return Err(format!("{word} has no operation {known}: it knows {}", allowed.join(", ")));
+                return Err(format!("{word} has no operation {known}: it supports {}", allowed.join(", ")));
             }
             if !found.contains(strimzi) {
                 found.push(*strimzi);
@@ -107,7 +110,7 @@ impl FromStr for Rule {
         let prefix = name != "*" && name.ends_with('*');
         let name = if prefix { name.trim_end_matches('*') } else { name };
         if name != "*" && name.contains('*') || name.is_empty() {
-            return Err(format!("{text:?}: a * stands alone or at the end of a name"));
+            return Err(format!("{text:?}: a * must be alone or at the end of a name"));
         }
         Ok(Self { kind, name: name.to_owned(), prefix, operations: found, host })
     }
@@ -172,11 +175,11 @@ impl FromStr for Quota {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or_else(|| {
-            format!("{text:?} is no quota: write NAME=LIMIT, such as produce=1m or request=25")
+            format!("{text:?} is not a quota: use NAME=LIMIT, such as produce=1m or request=25")
         })?;
         let Some((_, field, bytes)) = QUOTAS.iter().find(|(n, ..)| *n == name) else {
             let known = QUOTAS.map(|(n, ..)| n).join(", ");
-            return Err(format!("{name:?} is no quota: there are {known}"));
+            return Err(format!("{name:?} is not a quota: use one of {known}"));
         };
         let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit: u64 = match (&value[digits.len()..], *field) {
@@ -200,8 +203,8 @@ impl FromStr for Quota {
             (_, None) => None,
         };
         let takes =
-            if *bytes { "bytes a second up to 2047m, such as 500k or 1m" } else { "a number above 0" };
-        limit.map(|limit| Self { field, limit }).ok_or_else(|| format!("the quota {name} takes {takes}"))
+            if *bytes { "bytes per second up to 2047m, such as 500k or 1m" } else { "a number above 0" };
+        limit.map(|limit| Self { field, limit }).ok_or_else(|| format!("the quota {name} must be {takes}"))
     }
 }
 
@@ -259,10 +262,10 @@ mod tests {
     #[test]
     fn wrong_rules_say_what_is_right() {
         for (text, words) in [
-            ("orders", "write TYPE:NAME"),
-            ("topic:orders", "write TYPE:NAME"),
+            ("orders", "use TYPE:NAME"),
+            ("topic:orders", "use TYPE:NAME"),
             ("queue:orders:read", "topic, group"),
-            ("topic:orders:eat", "topic knows read"),
+            ("topic:orders:eat", "topic supports read"),
             ("group:g:write", "group has no operation write"),
             ("cluster:my-cluster:alter", "cluster:*:alter"),
             ("topic::read", "empty name"),

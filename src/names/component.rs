@@ -1,4 +1,4 @@
-//! The names of what can stand beside Kafka.
+//! The names of components.
 
 use std::fmt;
 use std::str::FromStr;
@@ -58,7 +58,8 @@ impl FromStr for ComponentName {
             NameError {
                 what: "component",
                 given: given.to_owned(),
-                rule: "there are connect, mirror-maker, bridge, cruise-control, exporter and metrics",
+                rule: "valid components are connect, mirror-maker, bridge, cruise-control, exporter and \
+                       metrics",
                 suggestion: near.map(|name| name.as_str().to_owned()),
             }
         })

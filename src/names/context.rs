@@ -1,4 +1,4 @@
-//! Contexts of a kubeconfig, and the names that stand for them.
+//! Names of contexts in a kubeconfig.
 
 use std::fmt;
 use std::str::FromStr;

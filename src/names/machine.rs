@@ -1,4 +1,4 @@
-//! The requested properties of minikube's machine: memory, processors, driver, and arguments that are passed through.
+//! The requested properties of minikube's machine: memory, CPUs, driver, and arguments that are passed through.
 
 use super::NameError;
 
@@ -32,7 +32,7 @@ pub fn memory(given: &str) -> Result<String, NameError> {
     Ok(if text.ends_with('i') { format!("{text}B") } else { text.to_owned() })
 }
 
-/// A number of processors.
+/// A number of CPUs.
 ///
 /// # Errors
 /// It is not such a number.
@@ -40,7 +40,7 @@ pub fn cpus(given: &str) -> Result<String, NameError> {
     if given.parse::<u32>().is_ok_and(|n| n > 0) || matches!(given, "max" | "no-limit") {
         return Ok(given.to_owned());
     }
-    Err(refused("number of processors", given, "a whole number above 0, or max"))
+    Err(refused("number of CPUs", given, "a whole number above 0, or max"))
 }
 
 /// A driver's name.
@@ -80,13 +80,13 @@ pub fn is_contained_driver(name: &str) -> bool {
 /// Flags of `minikube start` that only kstrim may set: long name, shorthand, why.
 const PINNED: [(&str, char, &str); 8] = [
     ("profile", 'p', "use --profile NAME"),
-    ("output", 'o', "kstrim reads what minikube prints"),
+    ("output", 'o', "kstrim parses the output of minikube"),
     ("bootstrapper", 'b', "kstrim supports only kubeadm"),
     ("help", 'h', "it starts nothing"),
     ("dry-run", '\0', "it starts nothing: use kstrim plan"),
     ("download-only", '\0', "it starts nothing"),
     ("delete-on-failure", '\0', "it deletes a profile with all its data"),
-    ("interactive", '\0', "there is nobody to answer"),
+    ("interactive", '\0', "there is no terminal to answer on"),
 ];
 /// Shorthands of `minikube start` that take a value: the rest of the word is that value.
 const WITH_VALUE: &str = "cdgmnv";

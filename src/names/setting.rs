@@ -17,14 +17,14 @@ impl FromStr for Setting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("{text:?} is no setting: write KEY=VALUE, such as retention.ms=86400000");
+        let form = || format!("{text:?} is not a setting: use KEY=VALUE, such as retention.ms=86400000");
         let (key, value) = text.split_once('=').ok_or_else(form)?;
         let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if !key.starts_with(|c: char| c.is_ascii_alphabetic()) || !key.chars().all(word) {
             return Err(form());
         }
         if value.chars().any(char::is_control) {
-            return Err(format!("the value of {key} holds a control character"));
+            return Err(format!("the value of {key} contains a control character"));
         }
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }

@@ -1,4 +1,4 @@
-//! The programs that kstrim wraps and can obtain.
+//! The programs that kstrim wraps and can install.
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,7 +52,7 @@ impl FromStr for ToolSpec {
         let refuse = || NameError {
             what: "tool",
             given: given.to_owned(),
-            rule: "minikube or kubectl, with a version if need be: kubectl@1.34.4",
+            rule: "minikube or kubectl, optionally with a version: kubectl@1.34.4",
             suggestion: None,
         };
         let (name, version) = match given.split_once('@') {

@@ -63,7 +63,7 @@ impl Task<Context> for Cluster {
         let cut_off =
             |j: &ProfileState| j.start_unfinished || j.never_whole && cx.ownership.profile_is_ours.get();
         if cut_off(&cx.journal.borrow().state) && !cx.starting() {
-            return Ok(Doneness::Pending("an earlier `minikube start` was cut off".into()));
+            return Ok(Doneness::Pending("an earlier `minikube start` was interrupted".into()));
         }
         // Preflight has just talked to it: no need to ask again.
         let known =
@@ -76,7 +76,7 @@ impl Task<Context> for Cluster {
                 }
                 if let Some(why) = nodes::stopped(cx).await? {
                     return Ok(Doneness::Pending(format!(
-                        "the profile {} has nodes that do not run: {why}",
+                        "the profile {} has nodes that are not running: {why}",
                         cx.profile()
                     )));
                 }
@@ -88,7 +88,7 @@ impl Task<Context> for Cluster {
                     ObservedKind::Claim,
                     ObservedKind::Event,
                 ]);
-                Ok(Doneness::Done(format!("profile {} runs, its API server answers", cx.profile())))
+                Ok(Doneness::Done(format!("profile {} is running", cx.profile())))
             }
             Err(why) => Ok(Doneness::Pending(why)),
         }
@@ -184,7 +184,7 @@ async fn write_server_anew(cx: &Context) -> Result<()> {
     let ours = cx.ownership.profile_is_ours.get();
     if ours {
         let message = format!(
-            "the node of {} has lost the file that starts its API server; kubeadm writes it anew",
+            "the node of {} has lost the file that starts its API server; kubeadm restores it",
             cx.profile()
         );
         cx.emit.warn(message);
@@ -338,7 +338,7 @@ async fn answers(cx: &Context) -> Result<()> {
             && let Err(error) = cx.kubectl.ready().await
         {
             let failure =
-                explain::kubectl::explain(&error, "ask the cluster", cx.profile(), &wait::expect(cx));
+                explain::kubectl::explain(&error, "query the cluster", cx.profile(), &wait::expect(cx));
             if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
                 return Err(Box::new(failure));
             }
@@ -348,7 +348,7 @@ async fn answers(cx: &Context) -> Result<()> {
                 Failure::new(
                     explain::kubectl::UNREACHABLE,
                     Kind::Task,
-                    "minikube start ended well, but the cluster's API server does not answer",
+                    "minikube start succeeded, but the cluster's API server does not respond",
                 )
                 .because(why)
                 .hint(format!(

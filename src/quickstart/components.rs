@@ -1,4 +1,4 @@
-//! What stands beside the Kafka: one task for each component of the table.
+//! Components: one task for each component of the table.
 //!
 //! A component starts when the brokers serve, beside the topic, the smoke test and the entity operator.
 //! Earlier would not pay: Connect and MirrorMaker 2 end when they find no broker, and the kubelet starts
@@ -50,7 +50,7 @@ impl ComponentTask {
             ComponentName::Bridge => "the HTTP bridge cannot start",
             ComponentName::CruiseControl => "Cruise Control cannot start",
             ComponentName::Exporter => "the Kafka Exporter cannot start",
-            ComponentName::Metrics => "the brokers cannot tell their metrics",
+            ComponentName::Metrics => "the brokers cannot export their metrics",
         };
         let waiter = Waiter::new(Scope::Component(component.pods), what).subject(component.title);
         Self { component, waiter }
@@ -71,22 +71,25 @@ impl ComponentTask {
         match &self.component.home {
             Home::Resource(kind, _) => {
                 let Some(found) = snapshot.get(*kind, cx.namespace(), cx.cluster()) else {
-                    return Some(Doneness::Pending(format!("{title} is not there")));
+                    return Some(Doneness::Pending(format!("{title} does not exist")));
                 };
                 if !cx.owns(found.json()) {
                     return Some(Doneness::Foreign(foreign_component(cx, self.component)));
                 }
                 if found.deleting() {
-                    return Some(Doneness::Pending(format!("an earlier {title} is still going away")));
+                    return Some(Doneness::Pending(format!("an earlier {title} is still being deleted")));
                 }
                 let wanted = objects(cx, self.component);
                 if ownership::digest(found.json()) != Some(&manifest::digest(&wanted)) {
-                    return Some(Doneness::Pending("its settings have to be applied".into()));
+                    return Some(Doneness::Pending("its settings must be applied".into()));
                 }
             }
             Home::Field(_) => {
                 let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
-                    return Some(Doneness::Pending(format!("there is no Kafka {}", cx.cluster())));
+                    return Some(Doneness::Pending(format!(
+                        "the Kafka cluster {} does not exist",
+                        cx.cluster()
+                    )));
                 };
                 let kafka = kafka.0.json();
                 match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
@@ -204,5 +207,5 @@ pub async fn rules(cx: &Context) -> Result<()> {
 /// `KS-KAFKA-FOREIGN`, what the API server refused.
 pub async fn give(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let patch = |now: &Kafka<'_>| patch(now.0.json());
-    ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka", patch).await.map(drop)
+    ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka resource", patch).await.map(drop)
 }

@@ -55,7 +55,10 @@ impl Task<Context> for Crds {
         }
         let total = install.phases.crds.len();
         if !missing.is_empty() {
-            return Ok(Doneness::Pending(format!("{} of {total} have to be applied", missing.len())));
+            return Ok(Doneness::Pending(format!(
+                "{} of {total} definitions must be applied",
+                missing.len()
+            )));
         }
         if let Some(first) = waiting.first() {
             return Ok(Doneness::Pending(format!("waiting for {first} to be established")));
@@ -71,7 +74,7 @@ impl Task<Context> for Crds {
         let install = sources::install(cx).await?;
         // An apply over a definition that is going away exits 0 and is lost with it (recording 02).
         while let Some(going) = list(cx).await?.iter().find(|c| terminating(c, &install.phases.crds)) {
-            cx.emit.progress(format!("an earlier {} is still going away", name(going)), None);
+            cx.emit.progress(format!("an earlier {} is still being deleted", name(going)), None);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         // With --adopt somebody else's stay as they are; only what is missing is added.

@@ -1,4 +1,4 @@
-//! Preflight of somebody's own cluster (`--context`), in place of `preflight` and `cluster`: does it
+//! Preflight of somebody's own cluster (`--context`), instead of `preflight` and `cluster`: does it
 //! answer, does its Kubernetes fit, may this user do what the plan does, and is anybody's Strimzi there?
 //! Reads only.
 
@@ -71,7 +71,7 @@ impl Task<Context> for Preflight {
     async fn check(&self, _: &Context) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
-            None => Doneness::Pending("looking at the cluster".into()),
+            None => Doneness::Pending("checking the cluster".into()),
         })
     }
 
@@ -83,7 +83,7 @@ impl Task<Context> for Preflight {
             let message = "the cluster does not answer";
             let failure = Failure::new(crate::errors::NO_CLUSTER, Kind::Prerequisite, message).because(why);
             return Err(Box::new(
-                failure.hint("see that your own kubectl reaches the cluster by this context"),
+                failure.hint("check that your own kubectl can connect to the cluster with this context"),
             ));
         }
         ownership::settle(cx, cx.starting()).await?;
@@ -107,7 +107,7 @@ impl Task<Context> for Preflight {
             ObservedKind::Event,
         ]);
         sources::prefetch(cx);
-        let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions"));
+        let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions granted"));
         Ok(())
     }
 
@@ -142,7 +142,7 @@ async fn allowed(cx: &Context) -> Result<()> {
         match cx.kubectl.may(verb, what, namespace).await {
             Ok(true) => Ok(None),
             Ok(false) => Ok(Some(format!("{verb} {what} {place}"))),
-            Err(e) => Err(ownership::api_failure(cx, "ask for permissions", &e)),
+            Err(e) => Err(ownership::api_failure(cx, "query the permissions", &e)),
         }
     });
     let mut missing = Vec::new();
@@ -153,13 +153,16 @@ async fn allowed(cx: &Context) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the user of this context may not do all that it takes: {} things are missing",
+        "the user of this context does not have all required permissions: {} are missing",
         missing.len()
     );
     let failure = Failure::new(FORBIDDEN, Kind::Prerequisite, message);
-    Err(Box::new(missing.into_iter().fold(failure, |f, what| f.because(format!("may not {what}"))).hint(
-        "ask for a role such as cluster-admin: Strimzi brings definitions and roles for the whole cluster",
-    )))
+    Err(Box::new(
+        missing.into_iter().fold(failure, |f, what| f.because(format!("missing permission: {what}"))).hint(
+            "ask the administrator for a role such as cluster-admin: Strimzi installs CRDs and roles for the \
+             whole cluster",
+        ),
+    ))
 }
 
 async fn operators(cx: &Context) -> Result<Vec<Value>> {
@@ -197,13 +200,12 @@ async fn strimzi(cx: &Context) -> Result<()> {
     let name = text(taken, "/metadata/name");
     let message =
         format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
-    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message).because(
-        "its roles have the names that kstrim's would have; applying them would take its rights away",
-    );
+    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message)
+        .because("its roles have the same names as kstrim's; applying kstrim's would remove its permissions");
     for namespace in &elsewhere {
         failure = failure.because(format!("its operator runs in namespace {namespace}"));
     }
-    Err(Box::new(failure.hint("use that Strimzi as it is, or a cluster without one")))
+    Err(Box::new(failure.hint("use that Strimzi unchanged, or a cluster without one")))
 }
 
 /// Refuse where nobody would make the volumes of a new Kafka: its claims name no storage class, and without a default

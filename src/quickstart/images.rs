@@ -1,4 +1,4 @@
-//! The images that the preset runs, in the cluster before anybody waits for them.
+//! Loads or pulls the images of the preset before they are needed.
 //!
 //! Archives are loaded as soon as the node runs, while the control plane still boots. Without
 //! archives images are pulled ahead; when that fails the kubelet tries by itself, so it is a
@@ -48,8 +48,8 @@ impl Task<Context> for Images {
             let left = self.left.borrow().join(", ");
             return Ok(Doneness::Done(match left.as_str() {
                 "" => match self.loaded.get() {
-                    Some(1) => "1 image archive is loaded".to_owned(),
-                    Some(archives) => format!("{archives} image archives are loaded"),
+                    Some(1) => "1 image archive loaded".to_owned(),
+                    Some(archives) => format!("{archives} image archives loaded"),
                     None => in_cluster(sources::install(cx).await?.images.len()),
                 },
                 left => format!("the kubelet will pull {left}"),
@@ -123,7 +123,7 @@ fn by_kubelet(cx: &Context) -> Option<String> {
     let secrets = cx.settings.pull_secret_names();
     let pulled = cx.settings.image_archives.is_empty() && cx.settings.bundle.is_none();
     (pulled && !secrets.is_empty())
-        .then(|| format!("the kubelet pulls them, with the Secret {}", secrets.join(", ")))
+        .then(|| format!("the kubelet pulls them with the Secret {}", secrets.join(", ")))
 }
 
 /// Whether a node holds an image. The kubelet lists its images again only after 30 s and more, and the
@@ -173,8 +173,8 @@ async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
             format!("the image archive {} could not be loaded", archive.display()),
         )
         .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
-        .hint("see that it is an image archive as `docker save -o FILE IMAGE` writes it")
-        .hint(format!("try it by hand: {cmd}")),
+        .hint("check that it was created with `docker save -o FILE IMAGE`")
+        .hint(format!("run the command yourself: {cmd}")),
     ))
 }
 
@@ -206,7 +206,7 @@ async fn lacking(cx: &Context) -> Result<Vec<String>> {
     }
     if !lacking.is_empty() {
         let message =
-            format!("no image archive holds {}; the kubelet will try to pull it", lacking.join(", "));
+            format!("no image archive contains {}; the kubelet will try to pull it", lacking.join(", "));
         cx.emit.warn(message);
     }
     Ok(lacking)
@@ -230,7 +230,8 @@ async fn pull(cx: &Context) -> Result<Vec<String>> {
                 cx.emit.progress(message, Some((done, total, Unit::Items)));
             }
             Err(why) => {
-                let message = format!("{image} could not be pulled ahead{why}; the kubelet will try again");
+                let message =
+                    format!("{image} could not be pulled in advance{why}; the kubelet will try again");
                 cx.emit.warn_of(pulls::id(&why), message);
                 left.push(image.to_string());
             }

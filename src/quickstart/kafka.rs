@@ -73,7 +73,7 @@ impl Task<Context> for Kafka {
             return Ok(Doneness::Foreign(pool));
         }
         let Some(found) = found else {
-            return Ok(Doneness::Pending(format!("the Kafka {} does not exist", cx.cluster())));
+            return Ok(Doneness::Pending(format!("the Kafka cluster {} does not exist", cx.cluster())));
         };
         let json = found.0.json();
         let ours = cx.owns(json);
@@ -81,28 +81,31 @@ impl Task<Context> for Kafka {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
                 refusals::KAFKA,
-                format!("the Kafka {} in namespace {}", cx.cluster(), cx.namespace()),
+                format!("the Kafka cluster {} in namespace {}", cx.cluster(), cx.namespace()),
                 "--cluster",
             )));
         }
         if found.0.deleting() {
-            return Ok(Doneness::Pending(format!("an earlier Kafka {} is still going away", cx.cluster())));
+            return Ok(Doneness::Pending(format!(
+                "an earlier Kafka cluster {} is still being deleted",
+                cx.cluster()
+            )));
         }
         let lacks = |name: &ComponentName| {
             let component = component::of(*name);
             component.field().is_some() && !component.stands_in(json)
         };
         if let Some(name) = cx.settings.with.iter().find(|name| lacks(name)) {
-            return Ok(Doneness::Pending(format!("{} is not there", component::of(*name).title)));
+            return Ok(Doneness::Pending(format!("{} does not exist", component::of(*name).title)));
         }
         if ours
             && (ownership::digest(json) != Some(&manifest::digest(&wanted))
                 || !complete(&snapshot, cx, &wanted))
         {
-            return Ok(Doneness::Pending("its settings have to be applied".into()));
+            return Ok(Doneness::Pending("its settings must be applied".into()));
         }
         Ok(match self.waiter.look(cx, &snapshot, ready::brokers).await? {
-            Doneness::Done(_) => Doneness::Done(format!("Kafka {} serves", cx.choice.kafka)),
+            Doneness::Done(_) => Doneness::Done(format!("Kafka {} is running", cx.choice.kafka)),
             other => other,
         })
     }
@@ -117,7 +120,7 @@ impl Task<Context> for Kafka {
                     && complete(&snapshot, cx, &wanted)
         };
         if let Some(json) = live.as_ref().map(|k| k.0.json()).filter(|json| as_wanted(json)) {
-            // What was asked for beside it may be new.
+            // What was requested beside it may be new.
             let input = beside::input(cx);
             let names = new(cx, json);
             if component::bring(json, &names, &input).is_none() {
@@ -206,14 +209,14 @@ fn taken(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Fai
         .filter_map(|pool| Some((pool.name(), pool.label("strimzi.io/cluster")?)))
         .find(|(_, owner)| *owner != cx.cluster())?;
     let message =
-        format!("the node pool {pool} in namespace {} belongs to the Kafka {owner}", cx.namespace());
+        format!("the node pool {pool} in namespace {} belongs to the Kafka cluster {owner}", cx.namespace());
     Some(Box::new(
         Failure::new(refusals::POOL, Kind::Foreign, message)
             .because(format!(
-                "a namespace has one pool of a name, and {} needs one called {pool}",
+                "a namespace can have only one node pool of a given name, and {} needs one named {pool}",
                 cx.cluster()
             ))
-            .hint(format!("use the existing Kafka: {}", refusals::up(cx).with("--cluster", owner)))
+            .hint(format!("use the existing Kafka cluster: {}", refusals::up(cx).with("--cluster", owner)))
             .hint(format!("or another namespace: {}", refusals::up(cx).with("--namespace", cx.cluster()))),
     ))
 }
@@ -227,7 +230,7 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<
         format!("the node pool {} in namespace {} was not created by kstrim", pool.name(), cx.namespace());
     Some(Box::new(
         Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
-            .because("kstrim would change it, and delete it with its Kafka")
+            .because("kstrim would change it, and delete it with its Kafka cluster")
             .hint(format!("use another name: {}", refusals::up(cx).with("--cluster", "another-name")))
             .hint(format!("or another namespace: {}", refusals::up(cx).with("--namespace", "another-name"))),
     ))
@@ -252,7 +255,7 @@ fn tell_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted:
     }
     let brokers = live.nodes(snapshot.pools(cx.namespace())).brokers_named();
     let message = format!(
-        "the Kafka {} gets other settings than it had ({}): Strimzi restarts {brokers} where they need it",
+        "settings of the Kafka cluster {} change ({}): Strimzi restarts {brokers} if necessary",
         cx.cluster(),
         changed.join(", ")
     );
@@ -303,7 +306,7 @@ async fn settled_volumes(cx: &Context) -> Snapshot {
             return snapshot;
         }
         if !told {
-            cx.emit.progress(format!("the volume claim {going} is still going away"), None);
+            cx.emit.progress(format!("the volume claim {going} is still being deleted"), None);
             told = true;
         }
         cx.changed_or_second().await;
@@ -326,10 +329,14 @@ fn kept_volumes(cx: &Context, snapshot: &Snapshot) -> Result<Option<String>> {
             Failure::new(
                 OLD_VOLUMES,
                 Kind::Foreign,
-                format!("the volume claim {name} is left of an earlier Kafka {}", cx.cluster()),
+                format!(
+                    "the volume claim {name} is left over from an earlier Kafka cluster {}",
+                    cx.cluster()
+                ),
             )
             .because(
-                "a new Kafka cluster gets a new cluster id, and brokers refuse a volume with another one",
+                "a new Kafka cluster gets a new cluster id, and brokers reject a volume with a different \
+                 one",
             )
             .hint(format!(
                 "delete the old data: {}",
@@ -354,7 +361,7 @@ async fn apply(
     kept: Option<String>,
 ) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
-    let refused = |e| ownership::api_failure(cx, "apply the Kafka", &e);
+    let refused = |e| ownership::api_failure(cx, "apply the Kafka resource", &e);
     // The digest is of what is always applied; what stands beside it comes and goes by itself.
     wanted = cx.labelled(wanted);
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
@@ -370,7 +377,7 @@ async fn apply(
         cx.apply(&wanted, false).await.map_err(refused)?;
         return Ok(());
     };
-    cx.emit.warn(format!("volumes of an earlier cluster are there; it gets their cluster id {id}"));
+    cx.emit.warn(format!("volumes of an earlier cluster exist; it gets their cluster id {id}"));
     let mut paused = wanted.clone();
     for object in paused.iter_mut().filter(|o| o.kind() == "Kafka") {
         object.set(&["metadata", "annotations", PAUSE], "true");

@@ -1,4 +1,4 @@
-//! What the product does, on one screen.
+//! All tasks of `up` in one table.
 //!
 //! ```text
 //! preflight ─ cluster ── namespace ─ crds ─┬─ operator ───────────────┐

@@ -22,7 +22,7 @@ pub struct Namespace {
 
 impl Default for Namespace {
     fn default() -> Self {
-        Self { waiter: Waiter::new(Scope::Teardown, "the earlier namespace does not go away") }
+        Self { waiter: Waiter::new(Scope::Teardown, "the earlier namespace is not deleted") }
     }
 }
 
@@ -45,7 +45,7 @@ impl Task<Context> for Namespace {
                     None => Readiness::Progressing { why: String::new() },
                 })
                 .await?;
-            return Ok(Doneness::Pending(format!("an earlier namespace {name} is still going away")));
+            return Ok(Doneness::Pending(format!("an earlier namespace {name} is still being deleted")));
         }
         if !cx.owns(found.0.json()) && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refusals::foreign(
@@ -61,7 +61,7 @@ impl Task<Context> for Namespace {
             )));
         }
         ownership::exclude(cx, "up").await?;
-        Ok(Doneness::Done(format!("namespace {name} is there")))
+        Ok(Doneness::Done(format!("namespace {name} exists")))
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What a person needs after a successful `up`.
+//! Useful commands after a successful `up`.
 
 use crate::cluster::session::Session;
 use crate::event::Next;
@@ -22,13 +22,13 @@ pub fn next(cx: &Session, topic: &TopicName) -> Next {
     Next {
         bootstrap,
         commands: vec![
-            command("produce (a line is a message)", target.kstrim("produce").arg(topic).to_string()),
+            command("produce (one message per line)", target.kstrim("produce").arg(topic).to_string()),
             command("consume", target.kstrim("consume").arg(topic).arg("--from-beginning").to_string()),
-            command("programs on this machine", target.kstrim("connect").to_string()),
+            command("connect from this machine", target.kstrim("connect").to_string()),
             // A port-forward would not do: clients go on to the addresses that brokers announce, which
             // are those inside the cluster.
             command(
-                "a shell with Kafka's own tools",
+                "shell with Kafka's own tools",
                 target
                     .kubectl("exec -it -n")
                     .arg(namespace)
@@ -37,9 +37,9 @@ pub fn next(cx: &Session, topic: &TopicName) -> Next {
                     .to_string(),
             ),
             command("test it again", target.kstrim("smoke-test").to_string()),
-            command("look", target.kstrim("status").to_string()),
+            command("show the status", target.kstrim("status").to_string()),
             command("use your own kubectl", format!("eval \"$({})\"", target.kstrim("env"))),
-            command("delete it all", target.kstrim("down").to_string()),
+            command("delete everything", target.kstrim("down").to_string()),
         ],
     }
 }

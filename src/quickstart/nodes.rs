@@ -1,6 +1,6 @@
 //! A minikube of several nodes. minikube adds the others one after another, long after the first one serves; what runs
-//! by then stays on the first. Its own storage provisioner makes a volume's folder on the first node only: on another
-//! one the container runtime makes it anew, for root alone, and nothing keeps a pod where its data is
+//! by then stays on the first. Its own storage provisioner makes a volume's directory on the first node only: on another
+//! one the container runtime makes it again, for root alone, and nothing keeps a pod where its data is
 //! (<https://github.com/kubernetes/minikube/issues/12165>). An add-on of minikube's makes volumes where their pod is.
 
 use super::context::Context;
@@ -44,7 +44,7 @@ pub async fn stopped(cx: &Context) -> Result<Option<String>> {
         return Ok(None);
     }
     Ok(match cx.minikube.stopped_workers().await? {
-        None => Some("minikube cannot see all of its nodes".to_owned()),
+        None => Some("minikube does not see all of its nodes".to_owned()),
         Some(nodes) if nodes.is_empty() => None,
         Some(nodes) => Some(format!("stopped: {}", nodes.join(", "))),
     })

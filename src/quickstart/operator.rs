@@ -78,7 +78,7 @@ impl Task<Context> for Operator {
         if ours && let Some(secret) = &install.secret {
             let live = read_secret(cx, secret.name()).await?;
             if !live.is_some_and(|live| pull::same(&live, secret)) {
-                return Ok(Doneness::Pending(format!("the Secret {} has to be applied", secret.name())));
+                return Ok(Doneness::Pending(format!("the Secret {} must be applied", secret.name())));
             }
         }
         if ours && ownership::digest(json) != Some(&install.digest) {
@@ -137,7 +137,7 @@ impl Task<Context> for Operator {
 async fn read_secret(cx: &Context, name: &str) -> Result<Option<Value>> {
     let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
     let found = cx.kubectl.find(&path).await;
-    found.map_err(|e| ownership::api_failure(cx, &format!("look at the Secret {name}"), &e))
+    found.map_err(|e| ownership::api_failure(cx, &format!("read the Secret {name}"), &e))
 }
 
 /// Apply the Secret of a docker login, and see that those of others are there: a pod that names one
@@ -153,13 +153,13 @@ async fn secrets(cx: &Context, install: &Prepared) -> Result<()> {
         let message = format!("images cannot be pulled with the Secret {name} of namespace {namespace}");
         let why = match found {
             Some(_) => "its type is not kubernetes.io/dockerconfigjson",
-            None => "there is no such Secret",
+            None => "the Secret does not exist",
         };
         return Err(Box::new(
             Failure::new(PULL_SECRET, Kind::Prerequisite, message)
                 .because(why)
                 .hint(format!(
-                    "make it of a docker login: {}",
+                    "create it from a docker login: {}",
                     cx.settings
                         .target
                         .kubectl("create secret generic")
@@ -170,7 +170,7 @@ async fn secrets(cx: &Context, install: &Prepared) -> Result<()> {
                         .arg(format!("--from-file=.dockerconfigjson={}", login.display()))
                 ))
                 .hint(format!(
-                    "or let kstrim make one: {}",
+                    "or let kstrim create one: {}",
                     refusals::up(cx).with("--image-pull-config", login.display())
                 )),
         ));

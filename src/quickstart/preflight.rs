@@ -1,4 +1,4 @@
-//! Is this machine fit, and can the live cluster take what was asked for? Reads only: whatever
+//! Is this machine fit, and can the live cluster take what was requested? Reads only: whatever
 //! must be refused is refused before anything is changed.
 
 use std::cell::OnceCell;
@@ -28,7 +28,7 @@ impl Task<Context> for Preflight {
         Ok(match (self.passed.get(), self.wanting.get()) {
             (Some(what), _) => Doneness::Done(what.clone()),
             (None, Some(what)) => Doneness::Pending(what.clone()),
-            (None, None) => Doneness::Pending("looking at this machine".into()),
+            (None, None) => Doneness::Pending("checking this machine".into()),
         })
     }
 

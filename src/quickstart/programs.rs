@@ -1,4 +1,4 @@
-//! minikube and kubectl that fit what was asked for: those on PATH if they do, else kstrim's own, which
+//! minikube and kubectl that fit what was requested: those on PATH if they do, else kstrim's own, which
 //! are obtained if need be. Part of preflight.
 
 use std::path::PathBuf;
@@ -157,7 +157,12 @@ async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result
             Err(failure) if !may_obtain(cx, Tool::Minikube) => return Err(failure),
             Err(failure) => failure,
         },
-        false => toolbox::on_path(Tool::Minikube).err().unwrap_or_else(|| unreachable!("it is not there")),
+        false => toolbox::on_path(Tool::Minikube).err().unwrap_or_else(|| {
+            unreachable!(
+                "it is not \
+                 installed"
+            )
+        }),
     };
     let pinned = pins::minikube(&wish(cx, &found.listed));
     let fit = |version: &Version| fits(&version.to_string(), &found.listed).is_ok();
@@ -195,7 +200,7 @@ async fn settle_kubectl(cx: &Context, there: bool, found: &mut Found) -> Result<
             Err(failure) => failure,
         }
     } else {
-        toolbox::on_path(Tool::Kubectl).err().unwrap_or_else(|| unreachable!("it is not there"))
+        toolbox::on_path(Tool::Kubectl).err().unwrap_or_else(|| unreachable!("it is not installed"))
     };
     let pinned = Some(pins::kubectl(&kubernetes));
     let own = own(cx, Tool::Kubectl, why, fit, pinned).await?;
@@ -286,7 +291,7 @@ async fn obtain(
         Some(bundle) => format!("the bundle {}", bundle.path.display()),
         None => store.source.shown(&toolbox.url(tool, &version)),
     };
-    let what = format!("obtaining {tool} {version}");
+    let what = format!("installing {tool} {version}");
     cx.emit.progress(format!("{what} from {from}"), None);
     let (room, wanted) = (toolbox.clone(), version.clone());
     let digests = cx.settings.tool_digests.as_deref().map_or(Ok(Digests::default()), Digests::read)?;
@@ -299,7 +304,7 @@ async fn obtain(
         cx.emit.progress(what.clone(), of);
     };
     let path = fetching.finish(told).await?;
-    let message = format!("{why}; kstrim obtained its own {tool} {version} from {from}: {}", path.display());
+    let message = format!("{why}; kstrim installed its own {tool} {version} from {from}: {}", path.display());
     cx.emit.warn(message);
     Ok(Own { path, version, there: true })
 }
@@ -315,7 +320,7 @@ fn explain(failure: Failure, tool: Tool, why: &Failure) -> Box<Failure> {
     };
     Box::new(
         failure
-            .because(format!("kstrim wanted its own {tool}: {why}"))
+            .because(format!("kstrim needs its own {tool}: {why}"))
             .hint(format!("or install {tool} yourself: {page}")),
     )
 }

@@ -33,7 +33,7 @@ impl Task<Context> for Proof {
     async fn check(&self, _: &Context) -> Result<Doneness> {
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
-            None => Doneness::Pending("trying what stands beside Kafka".into()),
+            None => Doneness::Pending("testing the components".into()),
         })
     }
 

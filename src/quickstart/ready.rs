@@ -47,8 +47,8 @@ impl Ready {
         let Some((annotation, value)) = topic.left_alone() else { return false };
         if !self.told.replace(true) {
             let message = format!(
-                "the topic {} is used as it is: the annotation {annotation}={value} of its KafkaTopic keeps the topic \
-                 operator from it",
+                "the topic {} is used unchanged: because of the annotation {annotation}={value} of its \
+                 KafkaTopic, the topic operator does not reconcile it",
                 topic.topic()
             );
             cx.emit.warn_of(RESOURCE_PAUSED, message);

@@ -25,7 +25,7 @@ impl Task<Context> for Smoke {
         // Whether messages go through is never remembered: each run proves it again.
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
-            None => Doneness::Pending("sending messages and reading them back".into()),
+            None => Doneness::Pending("producing and consuming messages".into()),
         })
     }
 
@@ -50,7 +50,10 @@ impl Task<Context> for Smoke {
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         Ok(vec![
             format!("kubectl port-forward -n {} pod/BROKER :{}", cx.namespace(), "9092"),
-            format!("# then 10 messages to {} and back, by kstrim's own Kafka client", cx.settings.topic),
+            format!(
+                "# then produce and consume 10 messages on {}, with kstrim's own Kafka client",
+                cx.settings.topic
+            ),
         ])
     }
 }

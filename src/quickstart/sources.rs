@@ -76,7 +76,7 @@ pub async fn install(cx: &Context) -> Result<Rc<Prepared>> {
             let handle = cx.install.fetching.borrow_mut().take();
             let loaded = match handle {
                 Some(fetching) => fetching.await?,
-                None => unreachable!("prefetch has just begun it"),
+                None => unreachable!("prefetch has just started it"),
             };
             prepare(cx, loaded).map(Rc::new)
         })

@@ -42,7 +42,7 @@ impl Default for Topic {
     fn default() -> Self {
         Self {
             exists: Cell::default(),
-            waiter: Waiter::new(Scope::Teardown, "the earlier topic does not go away"),
+            waiter: Waiter::new(Scope::Teardown, "the earlier topic is not deleted"),
         }
     }
 }
@@ -54,9 +54,9 @@ impl Task<Context> for Topic {
         let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
         if !is_operated(cx, &snapshot) || cx.waiting.topic.borrow().is_none() {
             return Ok(if self.exists.get() {
-                Doneness::Done(format!("topic {topic} is there"))
+                Doneness::Done(format!("topic {topic} exists"))
             } else {
-                Doneness::Pending(format!("the topic {topic} may not be there"))
+                Doneness::Pending(format!("the topic {topic} may not exist"))
             });
         }
         let Some(found) = resource(cx, &snapshot)? else {
@@ -70,7 +70,12 @@ impl Task<Context> for Topic {
                 Some(finding) if finding.id == errors::TOPIC_FINALIZER => {
                     Readiness::Failed(Box::new(finding.clone()))
                 }
-                _ => Readiness::Progressing { why: format!("an earlier topic {topic} is still going away") },
+                _ => Readiness::Progressing {
+                    why: format!(
+                        "an earlier topic {topic} is still being \
+                         deleted"
+                    ),
+                },
             });
             return look.await;
         }
@@ -81,9 +86,9 @@ impl Task<Context> for Topic {
         let of_this_kafka =
             found.0.condition("Ready").and_then(|c| c.last_transition).is_none_or(|at| Some(at) >= kafka);
         if self.exists.get() || found.ready() && of_this_kafka {
-            return Ok(Doneness::Done(format!("topic {topic} is there")));
+            return Ok(Doneness::Done(format!("topic {topic} exists")));
         }
-        Ok(Doneness::Pending(format!("the topic {topic} is not there yet")))
+        Ok(Doneness::Pending(format!("the topic {topic} does not exist yet")))
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
@@ -140,7 +145,7 @@ impl Topic {
     fn is_unmanaged(&self, cx: &Context) {
         let topic = &cx.settings.topic;
         let message =
-            format!("Kafka has the topic {topic} already, without a KafkaTopic: it is used as it is");
+            format!("the topic {topic} already exists in Kafka, without a KafkaTopic: it is used unchanged");
         cx.emit.warn(message);
         self.exists.set(true);
         cx.waiting.topic.replace(None);
@@ -173,16 +178,16 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
     let owner = owner.filter(|owner| snapshot.kafka(cx.namespace(), owner).is_some());
     let resource = named.0.name();
     let message = match owner {
-        Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka {owner}"),
+        Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka cluster {owner}"),
         // One that is being deleted leaves its name.
         None if named.topic() != name && !named.0.deleting() => {
-            format!("the KafkaTopic {resource} is that of the topic {}", named.topic())
+            format!("the KafkaTopic {resource} describes the topic {}", named.topic())
         }
         None => return Ok(Some(named)),
     };
     Err(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
+            .because(format!("the namespace {} can have only one KafkaTopic of a given name", cx.namespace()))
             .hint(format!(
                 "use another topic: {}",
                 crate::cluster::refusals::up(cx).with("--topic", "another-name")

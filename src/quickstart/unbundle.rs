@@ -1,4 +1,4 @@
-//! What a bundle holds, where it is needed: files in the cache, tools in kstrim's own folder, minikube's
+//! What a bundle holds, where it is needed: files in the cache, tools in kstrim's own directory, minikube's
 //! downloads in minikube's cache.
 
 use std::ops::ControlFlow;
@@ -35,7 +35,7 @@ fn step<'a>(size: u64, progress: OnProgress<'a>) -> impl FnMut(u64) -> bool + 'a
 }
 
 fn stopped() -> Failure {
-    Failure::new(crate::errors::INTERRUPTED, Class::Interrupted, "the unpacking of the bundle was stopped")
+    Failure::new(crate::errors::INTERRUPTED, Class::Interrupted, "unpacking the bundle was stopped")
 }
 
 /// The image archives of a bundle: name and path.
@@ -93,7 +93,7 @@ pub fn tool_version(bundle: &Bundle, tool: Tool) -> Option<Version> {
     entry.and_then(|entry| entry.version.clone())
 }
 
-/// A tool out of a bundle into kstrim's own folder; its path. Blocking.
+/// A tool out of a bundle into kstrim's own directory; its path. Blocking.
 ///
 /// # Errors
 /// `KS-BUNDLE-*`, `KS-TOOL-*`.
@@ -116,14 +116,17 @@ pub fn tool(
 
 /// The refusal of a bundle that lacks an image.
 pub fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
-    let message = format!("the bundle {} lacks {}", bundle.path.display(), lacking.join(", "));
+    let message = format!("the bundle {} does not contain {}", bundle.path.display(), lacking.join(", "));
     Box::new(
         Failure::new(ids::INCOMPLETE, Class::Usage, message)
-            .because("what is asked for runs images that were not put into it")
+            .because("the request needs images that were not included")
             .hint(format!(
-                "see what it is for: {}",
+                "show what it is for: {}",
                 CommandLine::new("kstrim bundle inspect").arg(bundle.path.display())
             ))
-            .hint(format!("or write one for this set: {}", CommandLine::new("kstrim bundle create -o FILE"))),
+            .hint(format!(
+                "or create one for this set: {}",
+                CommandLine::new("kstrim bundle create -o FILE")
+            )),
     )
 }

@@ -1,4 +1,4 @@
-//! Names that are used for secrets.
+//! Names that indicate secrets.
 
 /// Parts of names, compared without separators.
 const PARTS: [&str; 18] = [

@@ -1,7 +1,7 @@
 //! The live list on the screen: one indicatif progress bar for each row.
 //!
 //! indicatif fills a row up with blanks to the terminal's edge and writes no line ends, so a
-//! terminal that is made narrower wraps every row anew and a part of the old list stays above the
+//! terminal that is made narrower wraps every row again and a part of the old list stays above the
 //! new one. That is indicatif's way; nothing is lost, and the final list is written without it.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};

@@ -1,4 +1,4 @@
-//! The drawing for programs: every event as it is, a line each.
+//! The reporter for programs: one JSON line per event.
 
 use std::time::Duration;
 

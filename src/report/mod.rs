@@ -1,4 +1,4 @@
-//! Terminal, plain and JSON drawings of the same events.
+//! Terminal, plain and JSON reporters for the same events.
 //!
 //! Data goes to stdout (JSON lines), talk to stderr (the live list, plain lines, failures).
 //! A reporter only listens: a broken stream makes it silent, never a run fail.

@@ -1,4 +1,4 @@
-//! The drawing for logs: a timestamped line per change, and a heartbeat when nothing changes.
+//! The reporter for logs: a timestamped line per change, and a heartbeat when nothing changes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Runs as they really go, as events, for the tests of the drawings.
+//! Realistic runs as events, for the tests of the reporters.
 
 use std::collections::BTreeMap;
 

@@ -252,9 +252,9 @@ impl Task {
 pub fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
-        Outcome::AlreadyDone => "already there",
+        Outcome::AlreadyDone => "already done",
         Outcome::Failed => "failed",
         Outcome::Cancelled => "cancelled",
-        Outcome::Skipped => "not begun",
+        Outcome::Skipped => "not started",
     }
 }

@@ -1,4 +1,4 @@
-//! What is printed when a run is over, the same in every drawing for people.
+//! What is printed at the end of a run, the same in every reporter for people.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ fn verdict(run: &Run, outcome: Outcome, exit_code: u8, seconds: f64, look: Look)
     let took = human_seconds(seconds);
     let (tone, words) = match outcome {
         Outcome::Done => (Tone::Good, format!("done in {took}")),
-        Outcome::AlreadyDone => (Tone::Good, format!("nothing to do, all was already there ({took})")),
+        Outcome::AlreadyDone => (Tone::Good, format!("nothing to do ({took})")),
         other => (Tone::Bad, format!("{} after {took}, exit code {exit_code}", word(other))),
     };
     format!("{} {}\n", look.paint(Tone::Strong, &format!("{name}:")), look.paint(tone, &words))
@@ -61,7 +61,7 @@ fn verdict(run: &Run, outcome: Outcome, exit_code: u8, seconds: f64, look: Look)
 
 /// That Kafka can be used, though the run goes on.
 pub fn usable(after: Duration) -> String {
-    format!("first message verified after {}: Kafka can be used from now on", human(after))
+    format!("first message verified after {}: Kafka is ready to use", human(after))
 }
 
 /// Which task took how long.
@@ -82,7 +82,7 @@ pub fn smoke(report: &SmokeReport) -> String {
     };
     let plural = |n: u64| if n == 1 { "" } else { "s" };
     let mut words = format!(
-        "{} of {} message{} of {} through topic {} ({} partition{}): written in {}, read in {}",
+        "{} of {} message{} of {} verified on topic {} ({} partition{}): produced in {}, consumed in {}",
         report.verified,
         report.sent,
         plural(report.sent),
@@ -94,7 +94,7 @@ pub fn smoke(report: &SmokeReport) -> String {
         ms(report.consume_ms),
     );
     if let Some(left) = &report.left_behind {
-        words.push_str(&format!("; still on the cluster: {}", text::one_line(left)));
+        words.push_str(&format!("; left on the cluster: {}", text::one_line(left)));
     }
     words
 }

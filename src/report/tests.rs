@@ -1,4 +1,4 @@
-//! Realistic runs, drawn in every way and compared with what is written down in `snapshots/`.
+//! Realistic runs with every reporter, compared with `snapshots/`.
 
 use crate::terminal::Look;
 use crate::terminal::OutputMode;
@@ -287,7 +287,7 @@ fn what_is_drawn_is_as_high_as_what_was_measured() {
 }
 
 /// A terminal that is made wider in the middle of a run shows the list once. One that is made
-/// narrower wraps it anew, see [`bars`].
+/// narrower wraps it again, see [`bars`].
 #[test]
 fn a_terminal_made_wider_has_one_list() {
     let width = Rc::new(RefCell::new(80));
@@ -484,5 +484,5 @@ fn a_kafka_that_was_there_is_not_usable_from_now_on() {
         }
     }
     let text = plain(&up, Talk::default());
-    assert!(text.contains("through topic") && !text.contains("first message verified"), "{text}");
+    assert!(text.contains("verified on topic") && !text.contains("first message verified"), "{text}");
 }

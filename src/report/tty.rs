@@ -1,4 +1,4 @@
-//! The drawing for a terminal: a live task list, then the same list standing still and a summary.
+//! The reporter for a terminal: a live task list, then the final list and a summary.
 
 use std::time::Duration;
 

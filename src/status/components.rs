@@ -1,4 +1,4 @@
-//! What stands beside Kafka; pure.
+//! The components. Pure functions.
 
 use super::data;
 use super::model::{ours, why};

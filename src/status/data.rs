@@ -8,70 +8,70 @@ use serde::Serialize;
 /// fields do not raise it, readers skip what they do not know.
 pub const VERSION: u32 = 1;
 
-/// What is there.
+/// The state of everything.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Status {
-    /// The version of this format: 1. Readers skip fields that they do not know.
+    /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
-    /// When it was looked at (UTC, RFC 3339).
+    /// When the state was collected (UTC, RFC 3339).
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// Whether Kafka is ready at its current generation with all its pods, and the operator is available.
     pub ready: bool,
     /// Why it is not ready, one line; null if it is.
     pub reason: Option<String>,
-    /// What to do next, each a command to paste.
+    /// Commands to run next.
     pub next: Vec<String>,
     /// The minikube profile.
     pub profile: Profile,
     /// The Kubernetes API server.
     pub api_server: ApiServer,
-    /// The nodes of the cluster, by name; empty if they could not be looked at.
+    /// The nodes of the cluster, by name; empty if they could not be read.
     pub nodes: Vec<Node>,
-    /// The namespace; null if there is none or it could not be looked at.
+    /// The namespace; null if it does not exist or could not be read.
     pub namespace: Option<Namespace>,
-    /// Strimzi's cluster operator; null if there is none or it could not be looked at.
+    /// Strimzi's cluster operator; null if it does not exist or could not be read.
     pub operator: Option<Operator>,
-    /// The Kafka resource; null if there is none or it could not be looked at.
+    /// The Kafka resource; null if it does not exist or could not be read.
     pub kafka: Option<Kafka>,
-    /// Its node pools, by name. Empty for a Kafka without node pools.
+    /// Its node pools, by name. Empty for a Kafka cluster without node pools.
     pub pools: Vec<Pool>,
     /// Pods of the operator and of the Kafka cluster, by name.
     pub pods: Vec<Pod>,
-    /// KafkaTopic resources of the cluster, and those that no cluster will take, by name.
+    /// KafkaTopic resources of the cluster, and those that belong to no cluster, by name.
     pub topics: Vec<Topic>,
-    /// What stands beside Kafka, in the order of `kstrim add`'s help.
+    /// The components, in the order of the help of `kstrim add`.
     pub components: Vec<Component>,
     /// The brokers' volumes.
     pub storage: Storage,
     /// Versions of everything.
     pub versions: Versions,
-    /// Where clients find Kafka.
+    /// Addresses for clients.
     pub addresses: Addresses,
-    /// What is wrong, the deepest cause first.
+    /// What is wrong, root cause first.
     pub findings: Vec<Finding>,
 }
 
 /// A minikube profile.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Profile {
-    /// Its name, also the kubectl context.
+    /// Its name, which is also the kubectl context.
     pub name: String,
-    /// What minikube says of it.
+    /// Its state according to minikube.
     pub state: ProfileState,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub ours: bool,
     /// minikube's driver, `docker`.
     pub driver: Option<String>,
     /// Memory in MiB.
     pub memory_mb: Option<u64>,
-    /// Processors.
+    /// CPUs.
     pub cpus: Option<u64>,
     /// Nodes.
     pub nodes: Option<u64>,
     /// Container runtime, `containerd`.
     pub runtime: Option<String>,
-    /// Kubernetes as the profile is configured, without the leading v.
+    /// Kubernetes version of the profile, without the leading v.
     pub kubernetes: Option<String>,
 }
 
@@ -81,30 +81,30 @@ pub struct Profile {
 pub enum ProfileState {
     /// No such profile.
     Absent,
-    /// A folder without a usable configuration: a refused start leaves one.
+    /// A directory without a usable configuration, as left by a rejected start.
     Broken,
-    /// Machine, kubelet and API server run.
+    /// Machine, kubelet and API server are running.
     Running,
-    /// `minikube pause`.
+    /// Paused by `minikube pause`.
     Paused,
-    /// Stopped in order.
+    /// Stopped by `minikube stop`.
     Stopped,
-    /// The machine runs, the control plane does not (yet).
+    /// The machine is running, the control plane is not (yet).
     Partial,
-    /// There is a configuration, but the machine is gone.
+    /// The configuration exists, but the machine does not.
     Gone,
-    /// The engine (Docker, a hypervisor) does not answer.
+    /// The engine (Docker, a hypervisor) does not respond.
     EngineDown,
-    /// minikube gave no answer that could be understood: see the findings.
+    /// The output of minikube could not be understood: see the findings.
     Unknown,
 }
 
 /// The API server.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ApiServer {
-    /// Whether it answers.
+    /// Whether it responds.
     pub answers: bool,
-    /// Why not, if it was asked.
+    /// Why it does not respond.
     pub error: Option<String>,
 }
 
@@ -113,7 +113,7 @@ pub struct ApiServer {
 pub struct Node {
     /// Its name.
     pub name: String,
-    /// Whether its kubelet is well and pods may be put there. Kubernetes notices after 50 s that a node has gone.
+    /// Whether it is ready and schedulable. Kubernetes detects a lost node after 50 s.
     pub ready: bool,
 }
 
@@ -124,7 +124,7 @@ pub struct Namespace {
     pub name: String,
     /// Whether it is being deleted.
     pub terminating: bool,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub ours: bool,
 }
 
@@ -133,17 +133,17 @@ pub struct Namespace {
 pub struct Operator {
     /// Name of its Deployment.
     pub name: String,
-    /// Its namespace, which may be another than the Kafka's.
+    /// Its namespace, which may differ from that of the Kafka cluster.
     pub namespace: String,
-    /// The Strimzi release, `1.2.0`: what kstrim installed, else the image's tag.
+    /// The Strimzi release, `1.2.0`: the one that kstrim installed, otherwise the tag of the image.
     pub release: Option<String>,
     /// Whether its current revision is available.
     pub available: bool,
-    /// What it is at if it is not, `pulling image`.
+    /// Its current state if it is not, such as `pulling image`.
     pub reason: Option<String>,
     /// Its container image.
     pub image: String,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub ours: bool,
 }
 
@@ -154,29 +154,29 @@ pub struct Kafka {
     pub name: String,
     /// Whether it is ready at its current generation, with all its pods.
     pub ready: bool,
-    /// What it waits for or fails at; null if it is ready.
+    /// What it is waiting for, or why it fails; null if it is ready.
     pub reason: Option<String>,
-    /// The Kafka version that runs; null before there is one.
+    /// The running Kafka version; null if none is running yet.
     pub version: Option<String>,
-    /// The Kafka version asked for; null for the operator's default.
+    /// The requested Kafka version; null for the operator's default.
     pub wanted_version: Option<String>,
     /// KRaft metadata version, `4.3-IV0`.
     pub metadata_version: Option<String>,
     /// Kafka's cluster id.
     pub cluster_id: Option<String>,
-    /// Grows with every change of the spec.
+    /// Increases with every change of the spec.
     pub generation: Option<i64>,
-    /// The generation the operator last looked at: conditions speak of this one.
+    /// The generation that the operator last reconciled: the conditions refer to it.
     pub observed_generation: Option<i64>,
-    /// Whether the operator leaves it alone (annotation `strimzi.io/pause-reconciliation`).
+    /// Whether its reconciliation is paused (annotation `strimzi.io/pause-reconciliation`).
     pub paused: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Its conditions except warnings, as the operator wrote them.
     pub conditions: Vec<Condition>,
-    /// Messages of its `Warning` conditions; they come with success too.
+    /// Messages of its `Warning` conditions, which may be present even if it is ready.
     pub warnings: Vec<String>,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub ours: bool,
 }
 
@@ -204,13 +204,13 @@ pub struct Pool {
     pub name: String,
     /// `broker`, `controller`.
     pub roles: Vec<String>,
-    /// Nodes asked for.
+    /// Requested number of nodes.
     pub wanted: i64,
     /// Nodes whose pods are ready.
     pub ready: u64,
-    /// Ids the operator gave its nodes.
+    /// Ids that the operator assigned to its nodes.
     pub node_ids: Vec<i64>,
-    /// Whether the operator has looked at its current generation.
+    /// Whether the operator has reconciled its current generation.
     pub observed: bool,
 }
 
@@ -227,7 +227,7 @@ pub struct Pod {
     pub ready: bool,
     /// How often its containers were restarted, in all.
     pub restarts: i64,
-    /// What it is at, in a few words: `running`, `pulling image`.
+    /// Its current state: `running`, `pulling image`.
     pub state: String,
     /// The node it is on; null before.
     pub node: Option<String>,
@@ -240,7 +240,7 @@ pub struct Pod {
 pub struct Image {
     /// The container.
     pub container: String,
-    /// The image as it was asked for, `quay.io/strimzi/operator:1.2.0`.
+    /// The requested image, `quay.io/strimzi/operator:1.2.0`.
     pub image: String,
     /// What runs under that name: `quay.io/strimzi/operator@sha256:...`, for an image from an archive the
     /// digest of its configuration, `sha256:...`; null before it is there.
@@ -268,11 +268,11 @@ pub struct Topic {
     pub name: String,
     /// Name of the topic in Kafka.
     pub topic: String,
-    /// Partitions asked for; null for the broker's default.
+    /// Requested number of partitions; null for the broker's default.
     pub partitions: Option<i64>,
-    /// Replicas of each partition asked for; null for the broker's default.
+    /// Requested number of replicas; null for the broker's default.
     pub replicas: Option<i64>,
-    /// Whether it is there as asked for.
+    /// Whether it exists as requested.
     pub ready: bool,
     /// Why not.
     pub reason: Option<String>,
@@ -283,7 +283,7 @@ pub struct Topic {
 pub struct Storage {
     /// Claims of the cluster's brokers and controllers, by name.
     pub claims: Vec<Claim>,
-    /// How many of them hold data of a Kafka that is not there (any more).
+    /// How many of them contain data of a Kafka cluster that does not exist (any more).
     pub kept: u64,
 }
 
@@ -292,7 +292,7 @@ pub struct Storage {
 pub struct Claim {
     /// Its name.
     pub name: String,
-    /// What it has, or asks for: `100Gi`.
+    /// Its actual or requested size: `100Gi`.
     pub size: String,
     /// Its storage class; null for the cluster's default.
     pub class: Option<String>,
@@ -300,11 +300,11 @@ pub struct Claim {
     pub phase: String,
     /// Whether it has its volume.
     pub bound: bool,
-    /// Whether it was kept: there is no Kafka it belongs to.
+    /// Whether it was kept: its Kafka cluster does not exist.
     pub kept: bool,
 }
 
-/// Versions, without a leading v; null where unknown or not there.
+/// Versions, without a leading v; null if unknown or not installed.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Versions {
     /// This kstrim.
@@ -313,37 +313,38 @@ pub struct Versions {
     pub minikube: Option<String>,
     /// The kubectl program.
     pub kubectl: Option<String>,
-    /// The API server's Kubernetes.
+    /// The Kubernetes version of the API server.
     pub kubernetes: Option<String>,
     /// The installed Strimzi.
     pub strimzi: Option<String>,
     /// Versions of `kafka.strimzi.io` that status read, `v1`; null without Strimzi's resource definitions.
     pub strimzi_api: Option<String>,
-    /// The Kafka that runs.
+    /// The running Kafka version.
     pub kafka: Option<String>,
 }
 
-/// Something that stands beside Kafka.
+/// A component.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Component {
     /// Its name in `kstrim add`: `connect`, `mirror-maker`, `bridge`, `cruise-control`, `exporter`, `metrics`.
     pub name: String,
-    /// What describes it: `KafkaConnect/my-cluster`, or the field of the Kafka, `spec.kafkaExporter`.
+    /// Where it is configured: `KafkaConnect/my-cluster`, or the field of the Kafka resource, `spec.kafkaExporter`.
     pub resource: String,
     /// Whether it is ready at its current generation, with all its pods.
     pub ready: bool,
-    /// What it is at if it is not.
+    /// Its current state if it is not.
     pub reason: Option<String>,
-    /// Whether kstrim made it.
+    /// Whether kstrim created it.
     pub ours: bool,
-    /// Where programs inside the cluster find it over HTTP, if they do: `http://my-cluster-bridge-bridge-service.kafka.svc:8080`.
+    /// Its HTTP address for programs inside the cluster, if it has one:
+    /// `http://my-cluster-bridge-bridge-service.kafka.svc:8080`.
     pub url: Option<String>,
 }
 
-/// Where clients find Kafka.
+/// Addresses for clients.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Addresses {
-    /// `host:port` for clients inside the cluster: of the first listener without TLS, else of the first.
+    /// `host:port` for clients inside the cluster: of the first listener without TLS, otherwise of the first.
     pub bootstrap: Option<String>,
     /// Every listener that Kafka has.
     pub listeners: Vec<Listener>,
@@ -357,22 +358,22 @@ pub struct Listener {
     /// `internal`, `nodeport`, `loadbalancer`, `ingress`, `cluster-ip`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether clients speak TLS to it.
+    /// Whether clients use TLS.
     pub tls: bool,
-    /// `host:port` to give to clients.
+    /// `host:port` for clients.
     pub bootstrap: String,
 }
 
 /// Something wrong, or about to be.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Stable id; `kstrim explain ID` tells more.
+    /// Stable id; see `kstrim explain ID`.
     pub id: String,
     /// What it is about, `pod/my-cluster-dual-role-0`.
     pub subject: String,
     /// The cause, one sentence.
     pub sentence: String,
-    /// What proved it; empty if the sentence says it all.
+    /// The evidence; empty if the sentence is sufficient.
     pub evidence: String,
     /// What to do next.
     pub hints: Vec<String>,
@@ -387,10 +388,10 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// It has held long enough: waiting will not help.
+    /// It has persisted long enough: waiting will not help.
     Cause,
-    /// It keeps Kafka from being ready now and may pass by itself.
+    /// Kafka is not ready because of it, but it may resolve itself.
     Suspicion,
-    /// It does not keep Kafka from being ready.
+    /// It does not prevent Kafka from being ready.
     Warning,
 }

@@ -1,4 +1,4 @@
-//! The document for people, at any width.
+//! The document as text, for any terminal width.
 
 use super::data::{
     Claim, Component, Finding, Kafka, Level, Node, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
@@ -101,13 +101,13 @@ impl Page {
         self.lost_nodes(&status.nodes);
         let (tone, said) = match (&status.api_server.error, status.api_server.answers) {
             (_, true) => (Tone::Good, "answers".to_owned()),
-            (Some(error), _) => (Tone::Bad, format!("does not answer: {error}")),
-            (None, _) => (Tone::Dim, "not asked".to_owned()),
+            (Some(error), _) => (Tone::Bad, format!("does not respond: {error}")),
+            (None, _) => (Tone::Dim, "not checked".to_owned()),
         };
         self.fact("API server", tone, &said);
         if status.api_server.answers {
             match &status.namespace {
-                None => self.fact("Namespace", Tone::Warn, "not there"),
+                None => self.fact("Namespace", Tone::Warn, "does not exist"),
                 Some(ns) if ns.terminating => {
                     self.fact("Namespace", Tone::Warn, &format!("{}: being deleted", ns.name));
                 }
@@ -129,21 +129,21 @@ impl Page {
 
     fn profile(&mut self, profile: &Profile) {
         let (tone, state) = match profile.state {
-            ProfileState::Absent => (Tone::Warn, "not there"),
+            ProfileState::Absent => (Tone::Warn, "does not exist"),
             ProfileState::Broken => (Tone::Warn, "never started"),
             ProfileState::Running => (Tone::Good, "running"),
             ProfileState::Paused => (Tone::Warn, "paused"),
             ProfileState::Stopped => (Tone::Warn, "stopped"),
             ProfileState::Partial => (Tone::Warn, "half started"),
-            ProfileState::Gone => (Tone::Bad, "its machine is gone"),
-            ProfileState::EngineDown => (Tone::Bad, "its engine does not answer"),
-            ProfileState::Unknown => (Tone::Bad, "minikube gives no answer"),
+            ProfileState::Gone => (Tone::Bad, "its machine does not exist"),
+            ProfileState::EngineDown => (Tone::Bad, "its engine does not respond"),
+            ProfileState::Unknown => (Tone::Bad, "minikube does not respond"),
         };
         let there = !matches!(profile.state, ProfileState::Absent | ProfileState::Broken);
         let whose = match profile.ours {
             _ if !there => "",
-            true => ", made by kstrim",
-            false => ", not made by kstrim",
+            true => ", created by kstrim",
+            false => ", not created by kstrim",
         };
         self.fact("Profile", tone, &format!("{}: {state}{whose}", profile.name));
         let mut has = Vec::new();
@@ -166,7 +166,7 @@ impl Page {
 
     fn operator(&mut self, operator: Option<&Operator>, crds: bool) {
         let Some(operator) = operator else {
-            let why = if crds { "not there" } else { "not installed" };
+            let why = if crds { "does not exist" } else { "not installed" };
             return self.fact("Operator", Tone::Warn, why);
         };
         let release = operator.release.as_deref().unwrap_or("of an unknown release");
@@ -182,7 +182,7 @@ impl Page {
 
     /// `said` is the headline's reason, which is not repeated.
     fn kafka(&mut self, kafka: Option<&Kafka>, said: Option<&str>) {
-        let Some(kafka) = kafka else { return self.fact("Kafka", Tone::Warn, "not there") };
+        let Some(kafka) = kafka else { return self.fact("Kafka", Tone::Warn, "does not exist") };
         match &kafka.reason {
             None => self.fact("Kafka", Tone::Good, &format!("{}: ready", kafka.name)),
             Some(_) if kafka.paused => self.fact("Kafka", Tone::Warn, &format!("{}: paused", kafka.name)),
@@ -204,7 +204,7 @@ impl Page {
         if let (Some(generation), Some(seen)) = (kafka.generation, kafka.observed_generation)
             && seen < generation
         {
-            let words = format!("generation {generation}, of which the operator has dealt with {seen}");
+            let words = format!("generation {generation}, reconciled up to {seen}");
             self.fact("", Tone::Warn, &words);
         }
         for condition in kafka.conditions.iter().filter(|c| !(c.kind == "Ready" && c.status == "True")) {
@@ -222,7 +222,7 @@ impl Page {
         let mut table = Table::new(["POOL", "ROLES", "READY", "NODE IDS"]);
         for pool in &status.pools {
             let ids: Vec<String> = pool.node_ids.iter().map(ToString::to_string).collect();
-            let ids = if pool.observed { ids.join(", ") } else { "not looked at yet".to_owned() };
+            let ids = if pool.observed { ids.join(", ") } else { "not reconciled yet".to_owned() };
             let whole = i64::try_from(pool.ready).is_ok_and(|ready| ready == pool.wanted);
             table.toned_row([
                 (Tone::Plain, pool.name.clone()),
@@ -274,7 +274,7 @@ impl Page {
         let mut table = Table::new(["COMPONENT", "RESOURCE", "STATE"]);
         for component in components {
             let state = component.reason.as_deref().unwrap_or("ready");
-            let whose = if component.ours { "" } else { ", not made by kstrim" };
+            let whose = if component.ours { "" } else { ", not created by kstrim" };
             table.toned_row([
                 (Tone::Plain, component.name.clone()),
                 (Tone::Plain, component.resource.clone()),
@@ -287,7 +287,7 @@ impl Page {
     fn claims(&mut self, claims: &[Claim]) {
         let mut table = Table::new(["VOLUME", "SIZE", "CLASS", "STATE"]);
         for claim in claims {
-            let kept = if claim.kept { ", kept: its Kafka is not there" } else { "" };
+            let kept = if claim.kept { ", kept: its Kafka cluster does not exist" } else { "" };
             table.toned_row([
                 (Tone::Plain, claim.name.clone()),
                 (Tone::Plain, claim.size.clone()),
@@ -313,7 +313,7 @@ impl Page {
     fn findings(&mut self, findings: &[Finding]) {
         let (open, sure): (Vec<&Finding>, Vec<&Finding>) =
             findings.iter().partition(|f| f.level == Level::Suspicion);
-        for (head, findings) in [("PROBLEMS", sure), ("MAY PASS BY ITSELF", open)] {
+        for (head, findings) in [("PROBLEMS", sure), ("MAY RESOLVE ITSELF", open)] {
             if findings.is_empty() {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Asking minikube and the API server: everything at once, reads only.
+//! Queries minikube and the API server, everything concurrently, without changing anything.
 //!
 //! Lists, and no watches, for a single look: a watch is one more child for each kind. Nothing is
 //! written, not even kstrim's own kubeconfig: where it does not lead to the cluster a temporary
@@ -418,7 +418,7 @@ impl Looker {
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
             Some(Value::Null) => Ok(Vec::new()),
-            _ => Err(ApiError::new(ApiErrorKind::Malformed, format!("{path} gave no list"))),
+            _ => Err(ApiError::new(ApiErrorKind::Malformed, format!("{path} did not return a list"))),
         }
     }
 }
@@ -442,7 +442,7 @@ pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> St
 
 /// No answer yet.
 fn silent() -> ApiError {
-    ApiError::new(ApiErrorKind::Unreachable, format!("no answer in {} s", SERVER_LATER.as_secs()))
+    ApiError::new(ApiErrorKind::Unreachable, format!("no response within {} s", SERVER_LATER.as_secs()))
 }
 
 fn place(target: &Target) -> Place {

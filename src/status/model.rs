@@ -1,4 +1,4 @@
-//! From answers to the document; pure.
+//! Builds the document from the responses. Pure functions.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub struct Place {
     pub profile: String,
     /// Namespace of operator and Kafka.
     pub namespace: String,
-    /// Name of the Kafka.
+    /// Name of the Kafka cluster.
     pub cluster: String,
     /// Flags that name the target in commands to paste.
     pub aims: Vec<Aim>,
@@ -42,7 +42,7 @@ pub struct Facts {
     pub listed: Option<Listed>,
     /// What minikube says of its machine.
     pub state: Option<State>,
-    /// Whether kstrim made the profile.
+    /// Whether kstrim created the profile.
     pub ours: bool,
     /// Whether kstrim's own kubeconfig leads to the cluster.
     pub our_kubeconfig: bool,
@@ -201,43 +201,46 @@ fn standing(
     };
     if !facts.answers() {
         return match profile_state(facts) {
-            ProfileState::Absent => missing(format!("there is no minikube profile {profile}")),
+            ProfileState::Absent => missing(format!("the minikube profile {profile} does not exist")),
             ProfileState::Broken => missing(format!("the minikube profile {profile} was never started")),
             ProfileState::Paused => missing(format!("the minikube profile {profile} is paused")),
             ProfileState::Stopped => missing(format!("the minikube profile {profile} is stopped")),
-            ProfileState::Gone => missing(format!("the machine of the minikube profile {profile} is gone")),
+            ProfileState::Gone => missing(format!(
+                "the machine of the minikube profile {profile} does not \
+                 exist"
+            )),
             ProfileState::Partial => missing(format!(
-                "the minikube profile {profile} is half started: its API server does not run"
+                "the minikube profile {profile} is only partly started: its API server is not running"
             )),
             ProfileState::EngineDown => Some(Standing {
-                reason: "the container engine or hypervisor under minikube does not answer".to_owned(),
+                reason: "the container engine or hypervisor of minikube does not respond".to_owned(),
                 next: Vec::new(),
             }),
             ProfileState::Running | ProfileState::Unknown => {
                 let whose = if is_context(profile) { "cluster" } else { "minikube profile" };
-                missing(format!("the API server of the {whose} {profile} does not answer"))
+                missing(format!("the API server of the {whose} {profile} does not respond"))
             }
         };
     }
     match scene.snapshot.namespace(namespace) {
-        None => return missing(format!("there is no namespace {namespace}")),
+        None => return missing(format!("the namespace {namespace} does not exist")),
         Some(ns) if ns.terminating() => {
             return waiting(format!("the namespace {namespace} is being deleted"));
         }
         Some(_) => {}
     }
     if facts.strimzi_api.is_none() {
-        return missing("Strimzi is not installed: the cluster has none of its resource definitions".into());
+        return missing("Strimzi is not installed: the cluster has none of its CRDs".into());
     }
     let Some(operator) = operator else {
-        return missing(format!("no Strimzi operator looks after the namespace {namespace}"));
+        return missing(format!("no Strimzi operator watches the namespace {namespace}"));
     };
     let Some(kafka) = kafka else {
-        return missing(format!("there is no Kafka {cluster} in the namespace {namespace}"));
+        return missing(format!("the Kafka cluster {cluster} does not exist in the namespace {namespace}"));
     };
     if kafka.paused && !kafka.ready {
         // Time will not help either; the finding has the command that does.
-        let reason = format!("the operator leaves Kafka {cluster} alone: its reconciliation is paused");
+        let reason = format!("the operator does not reconcile Kafka {cluster}: it is paused");
         return Some(Standing { reason, next: Vec::new() });
     }
     let part = || components.iter().find_map(|c| Some(format!("{}: {}", c.name, c.reason.as_ref()?)));

@@ -1,4 +1,4 @@
-//! The document and its drawing, of clusters that were recorded (`tests/recordings`).
+//! The document and its text, for recorded clusters (`tests/recordings`).
 
 use std::collections::BTreeMap;
 
@@ -235,23 +235,23 @@ fn half_a_cluster_says_what_is_missing() {
     let up = "kstrim up --profile kstrim2";
     for (state, api, reason) in [
         (Some(State::Paused), None, "the minikube profile kstrim2 is paused"),
-        (Some(State::Gone), None, "the machine of the minikube profile kstrim2 is gone"),
+        (Some(State::Gone), None, "the machine of the minikube profile kstrim2 does not exist"),
         (
             Some(State::Partial),
             Some("refused"),
-            "the minikube profile kstrim2 is half started: its API server does not run",
+            "the minikube profile kstrim2 is only partly started: its API server is not running",
         ),
         (
             Some(State::Running),
             Some("refused"),
-            "the API server of the minikube profile kstrim2 does not answer",
+            "the API server of the minikube profile kstrim2 does not respond",
         ),
-        (None, Some("refused"), "the API server of the minikube profile kstrim2 does not answer"),
+        (None, Some("refused"), "the API server of the minikube profile kstrim2 does not respond"),
     ] {
         assert_eq!(say(&down(state, api), Snapshot::default()), (reason.to_owned(), up.to_owned()));
     }
     let engine = say(&down(Some(State::EngineDown("Cannot connect".into())), None), Snapshot::default());
-    assert!(engine.0.contains("does not answer") && engine.1.is_empty(), "{engine:?}");
+    assert!(engine.0.contains("does not respond") && engine.1.is_empty(), "{engine:?}");
 
     let namespace =
         json!({"kind": "Namespace", "metadata": {"name": "kafka"}, "status": {"phase": "Active"}});
@@ -261,7 +261,7 @@ fn half_a_cluster_says_what_is_missing() {
         serde_json::from_str(&read("01-happy-persistent/snapshots/deployment-operator.json")).expect("JSON");
     let bare = Facts { strimzi_api: None, ..running() };
     let none = say(&bare, of(&[json!({"kind": "Namespace", "metadata": {"name": "default"}})]));
-    assert_eq!(none, ("there is no namespace kafka".into(), up.into()));
+    assert_eq!(none, ("the namespace kafka does not exist".into(), up.into()));
     let gone = say(&bare, of(&[leaving]));
     assert_eq!(
         gone,
@@ -270,9 +270,12 @@ fn half_a_cluster_says_what_is_missing() {
     let crds = say(&bare, of(std::slice::from_ref(&namespace)));
     assert!(crds.0.starts_with("Strimzi is not installed"), "{crds:?}");
     let no_operator = say(&running(), of(std::slice::from_ref(&namespace)));
-    assert_eq!(no_operator.0, "no Strimzi operator looks after the namespace kafka");
+    assert_eq!(no_operator.0, "no Strimzi operator watches the namespace kafka");
     let no_kafka = say(&running(), of(&[namespace, operator]));
-    assert_eq!(no_kafka, ("there is no Kafka my-cluster in the namespace kafka".into(), up.into()));
+    assert_eq!(
+        no_kafka,
+        ("the Kafka cluster my-cluster does not exist in the namespace kafka".into(), up.into())
+    );
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub async fn look(cx: &Session, component: &'static Component, kafka: &Value) ->
 async fn resource(cx: &Session, component: &Component) -> Result<Option<Value>> {
     let Some(kind) = component.kind() else { return Ok(None) };
     let path = format!("{}/{}", kind.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
-    cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, &format!("look at {}", component.title), &e))
+    cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, &format!("read {}", component.title), &e))
 }
 
 /// Refuse to take Connect away from connectors that kstrim did not make.
@@ -107,9 +107,9 @@ async fn unused(cx: &Session) -> Result<()> {
     let target = &cx.target;
     Err(Box::new(
         Failure::new(IN_USE, Kind::Foreign, format!("Kafka Connect has connectors: {}", few(&theirs)))
-            .because("without it they would stand still, and what they know would be gone")
+            .because("without it they would stop, and their state would be lost")
             .hint(format!(
-                "if they may go, delete them first: {}",
+                "if they are not needed, delete them first: {}",
                 target
                     .kubectl("delete kafkaconnectors.kafka.strimzi.io")
                     .args(&theirs)
@@ -138,7 +138,7 @@ pub struct Away {
 impl Away {
     /// Carry out a plan, one of those for `names`.
     pub fn new(plan: Plan, names: &[ComponentName]) -> Self {
-        let waiter = Waiter::new(Scope::Kafka, "the Kafka cannot take up the change");
+        let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
         Self { plan, names: names.to_vec(), cleared: Cell::new(false), waiter }
     }
 
@@ -157,12 +157,12 @@ impl Away {
             cx.synced(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::Pod]).await;
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
         if kafka.is_some_and(|k| component.is_marked(k.0.json())) {
-            return Ok(Some(format!("{} is to be taken out of the Kafka", component.title)));
+            return Ok(Some(format!("to be removed from the Kafka resource: {}", component.title)));
         }
         for (api, plural) in [("api/v1", "pods"), ("api/v1", "services"), ("api/v1", "configmaps")] {
             let left = self.owned(cx, api, plural).await?;
             if !left.is_empty() {
-                return Ok(Some(format!("still there: {plural} {}", few(&left))));
+                return Ok(Some(format!("still exists: {plural} {}", few(&left))));
             }
         }
         if component.field().is_some() {
@@ -266,7 +266,7 @@ impl Task<Session> for Away {
             self.record(cx, false)?;
             self.cleared.set(true);
         }
-        Ok(Doneness::Done(format!("{} is gone", self.plan.component.title)))
+        Ok(Doneness::Done(format!("{} was removed", self.plan.component.title)))
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
@@ -283,13 +283,13 @@ impl Task<Session> for Away {
         }
         let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
         let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
-        let kafka = found.map_err(|e| api_failure(cx, "look at the Kafka", &e))?.unwrap_or_default();
+        let kafka = found.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?.unwrap_or_default();
         let kafka = Object::new(kafka);
         if component::take(kafka.json(), &self.names).is_some() {
             self.waiter.changed_now();
             // Fields that kstrim marked as its own: removing them needs no further consent.
             let take = |now: &Kafka<'_>| component::take(now.0.json(), &self.names);
-            ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka", take).await?;
+            ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka cluster", take).await?;
             self.waiter.changed_now();
         }
         // What the field referred to goes after it.

@@ -83,7 +83,8 @@ impl Definitions {
         }
         for crd in ours.iter().filter(|crd| put_off(crd)) {
             self.nudged_at.set(Some(Instant::now()));
-            let message = format!("the API server has put off the end of {}; it is asked again", name(crd));
+            let message =
+                format!("the API server has postponed the deletion of {}; requesting it again", name(crd));
             cx.emit.progress(message, None);
             // Another value each time. One that has gone meanwhile is what is wanted.
             let seconds = deleted_at.elapsed().as_secs().to_string();

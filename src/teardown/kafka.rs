@@ -43,7 +43,10 @@ impl Task<Session> for Kafka {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
         if foreign {
-            return Ok(Doneness::Done(format!("the Kafka {} stays: kstrim did not create it", cx.cluster())));
+            return Ok(Doneness::Done(format!(
+                "the Kafka cluster {} is kept: kstrim did not create it",
+                cx.cluster()
+            )));
         }
         let pods = self.orphans.dependents(cx, items(cx, &pods_path(cx)).await?);
         if !pods.is_empty() {
@@ -51,7 +54,7 @@ impl Task<Session> for Kafka {
             let names: Vec<String> = pods.iter().map(name).collect();
             return Ok(Doneness::Pending(format!("stopping: {}", few(&names))));
         }
-        Ok(Doneness::Done(format!("no Kafka {} is left", cx.cluster())))
+        Ok(Doneness::Done(format!("no Kafka cluster {} is left", cx.cluster())))
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
@@ -88,7 +91,7 @@ struct Found {
 
 async fn look(cx: &Session) -> Result<Found> {
     let path = format!("{}/kafkas/{}", strimzis(cx), cx.cluster());
-    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the Kafka", &e))?;
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?;
     ownership::installation(cx).await?;
     if kafka.as_ref().is_some_and(|kafka| !cx.owns(kafka)) {
         return Ok(Found { resources: Vec::new(), foreign: true });

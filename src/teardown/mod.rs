@@ -113,7 +113,7 @@ async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
             match deleted.map_err(|e| api_failure(cx, &format!("delete {what}"), &e))? {
                 Deleted::Yes => {}
                 Deleted::NoLongerOwned => {
-                    let message = format!("{} belongs to somebody else now, and stays", owned.path());
+                    let message = format!("{} now belongs to somebody else, and is kept", owned.path());
                     cx.emit.warn(message);
                 }
             }

@@ -35,7 +35,7 @@ enum Fate {
 impl Namespace {
     /// What was known about the installation when `down` started.
     pub fn new(scope: Rc<Scope>) -> Self {
-        let waiter = Waiter::new(explain::Scope::Teardown, "the namespace does not go away");
+        let waiter = Waiter::new(explain::Scope::Teardown, "the namespace is not deleted");
         Self { scope, waiter }
     }
 
@@ -71,7 +71,7 @@ impl Task<Session> for Namespace {
         let snapshot = cx.synced(&[ObservedKind::Namespace, ObservedKind::KafkaTopic]).await;
         let name = cx.namespace();
         let Some(found) = snapshot.namespace(name) else {
-            return Ok(Doneness::Done(format!("namespace {name} is gone")));
+            return Ok(Doneness::Done(format!("namespace {name} is deleted")));
         };
         if found.0.deleting() {
             // A finalizer that nobody handles would block it forever: reported as soon as it is certain.
@@ -82,11 +82,11 @@ impl Task<Session> for Namespace {
             return look.await;
         }
         match self.fate(cx, found.0.json()).await? {
-            Fate::Delete => Ok(Doneness::Pending(format!("namespace {name} is there"))),
+            Fate::Delete => Ok(Doneness::Pending(format!("namespace {name} exists"))),
             Fate::Stay { in_use: false, .. } if self.marker(cx).await?.is_some_and(|m| cx.owns(&m)) => {
-                Ok(Doneness::Pending("kstrim's ConfigMap is still in it".into()))
+                Ok(Doneness::Pending("kstrim's ConfigMap still exists in it".into()))
             }
-            Fate::Stay { why, .. } => Ok(Doneness::Done(format!("namespace {name} stays: {why}"))),
+            Fate::Stay { why, .. } => Ok(Doneness::Done(format!("namespace {name} is kept: {why}"))),
         }
     }
 

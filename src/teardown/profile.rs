@@ -73,13 +73,13 @@ fn is_same(seen: &Seen, now: &OnDisk, uid: Option<&str>, begun: bool) -> bool {
 impl Task<Session> for Profile {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
-            Listed::Absent => Doneness::Done(format!("profile {} is gone", cx.profile())),
+            Listed::Absent => Doneness::Done(format!("profile {} is deleted", cx.profile())),
             // Nobody knows who owns it; a start continues with it.
             Listed::Broken if self.seen.is_none() => {
-                Doneness::Done(format!("no profile {} of kstrim's exists", cx.profile()))
+                Doneness::Done(format!("no profile {} created by kstrim exists", cx.profile()))
             }
             Listed::Broken | Listed::Valid(_) => {
-                Doneness::Pending(format!("profile {} is there", cx.profile()))
+                Doneness::Pending(format!("profile {} exists", cx.profile()))
             }
         })
     }

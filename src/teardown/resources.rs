@@ -49,7 +49,7 @@ impl Task<Session> for Resources {
                 "no topics or users are left".into()
             } else {
                 format!(
-                    "no topics or users are left; finalizers nobody served were cleared: {}",
+                    "no topics or users are left; removed finalizers that no controller handled: {}",
                     few(&healed)
                 )
             }));
@@ -118,11 +118,13 @@ impl Resources {
                 // Nobody is left to serve it, and that is as it should be.
                 Ok(()) if self.keep_data => {}
                 Ok(()) => {
-                    cx.emit.warn(format!("nobody served the finalizer of {name}; it was cleared"));
+                    cx.emit.warn(format!("no controller handled the finalizer of {name}, so it was removed"));
                     self.healed.borrow_mut().push(name);
                 }
                 Err(error) if error.transient() => {}
-                Err(error) => return Err(api_failure(cx, &format!("clear the finalizer of {name}"), &error)),
+                Err(error) => {
+                    return Err(api_failure(cx, &format!("remove the finalizer of {name}"), &error));
+                }
             }
         }
         Ok(())
@@ -155,8 +157,7 @@ async fn all(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
 async fn operator_serves(cx: &Session) -> Result<bool> {
     let path =
         format!("/apis/apps/v1/namespaces/{}/deployments/{}-entity-operator", cx.namespace(), cx.cluster());
-    let found =
-        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "look at the entity operator", &e))?;
+    let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the entity operator", &e))?;
     let available =
         |d: &Value| d.pointer("/status/availableReplicas").and_then(Value::as_u64).unwrap_or(0) > 0;
     Ok(found.is_some_and(|d| available(&d) && !ends(&d)))

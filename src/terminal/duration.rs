@@ -1,4 +1,4 @@
-//! How long something took, the same words everywhere: `0.3 s`, `41 s`, `1m 23s`, `2h 05m`.
+//! Formats durations: `0.3 s`, `41 s`, `1m 23s`, `2h 05m`.
 
 use std::time::Duration;
 

@@ -52,7 +52,7 @@ impl FromStr for OutputMode {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|mode| mode.name() == name);
-        found.ok_or_else(|| format!("`{name}` is none of auto, tty, plain, json"))
+        found.ok_or_else(|| format!("`{name}` is not one of auto, tty, plain, json"))
     }
 }
 

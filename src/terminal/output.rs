@@ -1,4 +1,4 @@
-//! stdout and stderr, through which everything that kstrim prints passes.
+//! stdout and stderr: everything that kstrim prints goes through here.
 //!
 //! A write to a pipe that nobody reads, or to a terminal that was stopped, blocks forever; kstrim has one thread,
 //! which also has to handle signals and deadlines. So a separate thread writes, from a queue of at most [`QUEUE`]

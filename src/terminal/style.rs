@@ -1,4 +1,4 @@
-//! Colours and glyphs. Neither ever carries a meaning alone: a word stands beside each.
+//! Colors and symbols. They are always accompanied by a word.
 
 use anstyle::{AnsiColor, Style};
 

@@ -1,4 +1,4 @@
-//! Text for terminals: columns it takes, cutting, wrapping, and what may not reach a screen.
+//! Text for terminals: width, truncation, wrapping, and filtering of control characters.
 
 use unicode_width::UnicodeWidthStr;
 

@@ -23,7 +23,7 @@ pub struct Info {
     pub version: String,
     /// Memory its containers may use, MiB; 0 if it does not say.
     pub memory_mb: u64,
-    /// Processors; 0 if it does not say.
+    /// CPUs; 0 if it does not say.
     pub cpus: u64,
     /// Whether it runs as an ordinary user.
     pub rootless: bool,

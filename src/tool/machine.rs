@@ -17,9 +17,9 @@ use serde::Deserialize;
 /// A profile's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnDisk {
-    /// Whether the profile has a folder.
+    /// Whether the profile has a directory.
     pub folder: bool,
-    /// Whether it has a configuration. A start that fails its checks leaves a folder without one.
+    /// Whether it has a configuration. A start that fails its checks leaves a directory without one.
     pub configured: bool,
     /// The `UUID` of its configuration, if it has one.
     pub token: Option<String>,
@@ -49,7 +49,7 @@ struct Node {
     ip: String,
 }
 
-/// Read the files of `profile` in minikube's folder. What is missing or cannot be read counts as absent.
+/// Read the files of `profile` in minikube's directory. What is missing or cannot be read counts as absent.
 pub fn read(home: &Path, profile: &str) -> OnDisk {
     let folder = home.join("profiles").join(profile);
     let config = std::fs::read(folder.join("config.json")).ok();

@@ -20,7 +20,7 @@ use crate::paths;
 pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
 /// Where to get it.
 pub const PAGE: &str = "https://minikube.sigs.k8s.io/docs/start/";
-/// Defaults that a variable sets, too, in place of `minikube config` (`setupViper` of minikube's `cmd/minikube/cmd`).
+/// Defaults that a variable sets, too, instead of `minikube config` (`setupViper` of minikube's `cmd/minikube/cmd`).
 const BY_VARIABLE: [&str; 5] = ["driver", "memory", "cpus", "kubernetes-version", "force"];
 
 /// Find minikube.
@@ -31,7 +31,7 @@ pub fn find() -> Result<PathBuf> {
     super::find("minikube", VARIABLE, PAGE)
 }
 
-/// minikube's own folder (`MiniPath` in its `pkg/minikube/localpath`).
+/// minikube's own directory (`MiniPath` in its `pkg/minikube/localpath`).
 pub fn home() -> PathBuf {
     let named = std::env::var_os("MINIKUBE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
     match named {
@@ -112,11 +112,11 @@ impl Minikube {
             Failure::new(
                 BROKEN,
                 Kind::Prerequisite,
-                format!("minikube gave an unexpected answer ({})", output.exit),
+                format!("minikube printed unexpected output ({})", output.exit),
             )
             .because(output.last_stderr_line())
             .because(shown)
-            .hint(format!("see what it says by hand: {cmd}")),
+            .hint(format!("run the command yourself to see its output: {cmd}")),
         )
     }
 
@@ -313,7 +313,7 @@ impl Minikube {
         self.cmd(&["ssh"]).args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(30))
     }
 
-    /// Names of the files in a folder of the node; `None` if the node does not tell.
+    /// Names of the files in a directory of the node; `None` if the node does not tell.
     ///
     /// # Errors
     /// When minikube cannot be run.

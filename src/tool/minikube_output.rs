@@ -88,7 +88,7 @@ pub struct Profile {
     pub name: String,
     /// Memory in MiB.
     pub memory_mb: u64,
-    /// Processors.
+    /// CPUs.
     pub cpus: u64,
     /// Driver, `docker`.
     pub driver: String,
@@ -145,7 +145,7 @@ struct KubernetesConfig {
 pub enum Listed {
     /// No such profile.
     Absent,
-    /// A folder without a usable configuration: a refused start leaves one.
+    /// A directory without a usable configuration: a refused start leaves one.
     Broken,
     /// A profile.
     Valid(Profile),

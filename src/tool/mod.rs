@@ -15,7 +15,7 @@ use crate::failure::{Failure, Kind, Result};
 pub(crate) use crate::errors::INTERRUPTED as CANCELLED;
 /// A program could not be run, or printed what it never should.
 pub(crate) use crate::errors::TOOL_BROKEN as BROKEN;
-/// A program gave no answer in its time.
+/// A program gave no answer in time.
 pub(crate) use crate::errors::TOOL_HANGS as HANGS;
 /// A program that kstrim needs is not on PATH.
 pub(crate) use crate::errors::TOOL_MISSING as MISSING;
@@ -31,10 +31,10 @@ pub fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf> {
             Failure::new(
                 MISSING,
                 Kind::Prerequisite,
-                format!("{program} was not found: no program {} on PATH", wanted.to_string_lossy()),
+                format!("{program} was not found: there is no program {} on PATH", wanted.to_string_lossy()),
             )
             .hint(format!("install {program}: {page}"))
-            .hint(format!("or name its path: {variable}=/path/to/{program}")),
+            .hint(format!("or set its path: {variable}=/path/to/{program}")),
         )
     })
 }
@@ -47,12 +47,12 @@ pub fn exec_failure(cmd: &Cmd, error: &ExecError) -> Failure {
     match error {
         ExecError::TimedOut(_) => Failure::new(HANGS, Kind::Timeout, format!("{what} {error}"))
             .because(format!("the command was: {cmd}"))
-            .hint("run the command by hand to see where it hangs"),
+            .hint("run the command yourself to see where it hangs"),
         ExecError::Cancelled => Failure::new(CANCELLED, Kind::Task, format!("{what} {error}")),
         ExecError::Start(_) | ExecError::Flooded | ExecError::Io(_) => {
             Failure::new(BROKEN, Kind::Prerequisite, format!("{what} {error}"))
                 .because(format!("the command was: {cmd}"))
-                .hint(format!("see that {} is the real {program} and can be run", cmd.program.display()))
+                .hint(format!("check that {} is the real {program} and can be run", cmd.program.display()))
         }
     }
 }

@@ -18,16 +18,16 @@ const DIGITS: usize = 64;
 pub fn parse(origin: &str, bytes: &[u8], name: &str) -> Result<String> {
     let refuse = |why: String| {
         Box::new(
-            Failure::new(ids::CHECKSUM_FORMAT, Kind::Task, format!("{origin} is no checksum file"))
+            Failure::new(ids::CHECKSUM_FORMAT, Kind::Task, format!("{origin} is not a checksum file"))
                 .because(why)
-                .hint("look at it: a proxy or a sign-in page may answer in the server's place")
-                .hint("or take another mirror: --mirror URL|DIR"),
+                .hint("check its content: a proxy or a login page may respond instead of the server")
+                .hint("or use another mirror: --mirror URL|DIR"),
         )
     };
     if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(refuse(format!("it has {} bytes, more than any checksum file", bytes.len())));
+        return Err(refuse(format!("it has {} bytes, more than any checksum file has", bytes.len())));
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| refuse("it is no text".into()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| refuse("it is not text".into()))?;
     let mut found: Option<(Option<&str>, String)> = None;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let several = lines.clone().nth(1).is_some();
@@ -100,7 +100,7 @@ mod tests {
             assert_eq!(failure.id, ids::CHECKSUM_FORMAT);
             assert!(failure.causes[0].contains(why), "{text}: {:?}", failure.causes);
         }
-        assert_eq!(parse("x", &[0xff, 0xfe], "kubectl").expect_err("no text").causes, ["it is no text"]);
+        assert_eq!(parse("x", &[0xff, 0xfe], "kubectl").expect_err("no text").causes, ["it is not text"]);
     }
 
     proptest! {

@@ -14,5 +14,5 @@ pub(crate) use crate::errors::TOOL_PLAIN_HTTP as PLAIN_HTTP;
 pub(crate) use crate::errors::TOOL_UNKNOWN as UNKNOWN;
 /// No trusted source provides a tool's digest.
 pub(crate) use crate::errors::TOOL_UNPINNED as UNPINNED;
-/// The folder of kstrim's own tools cannot be written.
+/// The directory of kstrim's own tools cannot be written.
 pub(crate) use crate::errors::TOOL_UNWRITABLE as UNWRITABLE;

@@ -73,7 +73,7 @@ impl Default for Ledger {
     }
 }
 
-/// Where it is below the toolbox's folder.
+/// Where it is below the toolbox's directory.
 pub fn path(folder: &Path) -> PathBuf {
     folder.join("ledger.json")
 }
@@ -82,15 +82,15 @@ impl Ledger {
     /// Read it; a missing one is empty.
     ///
     /// # Errors
-    /// `KS-TOOL-LEDGER`: without it nothing in the folder can be trusted.
+    /// `KS-TOOL-LEDGER`: without it nothing in the directory can be trusted.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = path(folder);
         let failed = |why: String| {
-            let message = format!("the record of obtained tools, {}, cannot be used", path.display());
+            let message = format!("the record of installed tools, {}, cannot be used", path.display());
             Box::new(
                 Failure::new(ids::LEDGER, Kind::Prerequisite, message)
                     .because(why)
-                    .hint(format!("begin anew: rm -r {}", folder.display()))
+                    .hint(format!("start over: rm -r {}", folder.display()))
                     .hint("or use the tools of this machine: --system-tools"),
             )
         };

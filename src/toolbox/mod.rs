@@ -1,9 +1,9 @@
-//! kstrim's own minikube and kubectl, for a machine that has none or none that fits.
+//! kstrim's own minikube and kubectl, for machines without suitable ones.
 //!
-//! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's folder, so that such a folder can stand in
+//! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's directory, so that such a directory can stand in
 //! a PATH. Each is verified against the catalogue's digest, or if that has none, against the publisher's checksum
 //! file ([`vouched`]), and the digest is recorded: a file or a checksum that differs later is refused. Nothing
-//! outside the folder is touched.
+//! outside the directory is touched.
 
 pub mod checksum;
 pub mod ids;
@@ -31,7 +31,7 @@ use crate::names::{Tool, Version};
 use crate::paths::{ProfilePaths, data_dir, private_dir, private_file};
 use crate::tool;
 
-/// The folder of kstrim's own tools.
+/// The directory of kstrim's own tools.
 #[derive(Debug, Clone)]
 pub struct Toolbox {
     folder: PathBuf,
@@ -119,17 +119,17 @@ pub fn is_named(tool: Tool) -> bool {
 }
 
 impl Toolbox {
-    /// That of this user: `tools` in kstrim's data folder.
+    /// That of this user: `tools` in kstrim's data directory.
     pub fn open() -> Self {
         Self::at(data_dir().join("tools"))
     }
 
-    /// One in another folder.
+    /// One in another directory.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder, platform: platform() }
     }
 
-    /// The folder.
+    /// The directory.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -175,7 +175,7 @@ impl Toolbox {
             }
         }
         Err(Box::new(missing.hint(format!(
-            "or let kstrim obtain its own: {}",
+            "or let kstrim install its own: {}",
             CommandLine::new("kstrim tools install").arg(tool)
         ))))
     }
@@ -188,7 +188,7 @@ impl Toolbox {
         Ok((self.program(Tool::Minikube, paths)?, self.program(Tool::Kubectl, paths)?))
     }
 
-    /// The folders of kstrim's own tools that the profile's last `up` used.
+    /// The directories of kstrim's own tools that the profile's last `up` used.
     ///
     /// # Errors
     /// `KS-TOOL-CHANGED`, `KS-TOOL-LEDGER`.
@@ -279,7 +279,7 @@ impl Toolbox {
         let found = download::sha256(&path)?;
         let expected = entry.map(|entry| entry.sha256.as_str());
         if expected == Some(&found) {
-            // A copied or backed-up folder; the next look is quick again. If it cannot be noted, it is not.
+            // A copied or backed-up directory; the next look is quick again. If it cannot be noted, it is not.
             let _ = self.note(tool, version, None);
             return Ok(Some(path));
         }
@@ -288,15 +288,15 @@ impl Toolbox {
             Failure::new(
                 ids::CHANGED,
                 Kind::Prerequisite,
-                format!("{} is not the file that kstrim obtained", path.display()),
+                format!("{} is not the file that kstrim installed", path.display()),
             )
             .because(match expected {
-                Some(expected) => format!("obtained sha256:{expected}"),
-                None => "kstrim obtained none".to_owned(),
+                Some(expected) => format!("expected sha256:{expected}"),
+                None => "kstrim installed none".to_owned(),
             })
             .because(format!("found    sha256:{found}"))
             .hint(format!(
-                "obtain it again: {} && {}",
+                "install it again: {} && {}",
                 CommandLine::new("kstrim tools remove").arg(&spec),
                 CommandLine::new("kstrim tools install").arg(&spec)
             ))
@@ -358,11 +358,14 @@ impl Toolbox {
                 Kind::Task,
                 format!("{tool} {version} is published with another checksum than before"),
             )
-            .because(format!("on {} sha256:{}, from {}", before.obtained, before.sha256, before.from))
-            .because(format!("now sha256:{sha256}, from {from}"))
-            .hint("a released file does not change: ask its publisher, or look who answers in its place")
+            .because(format!("on {}: sha256:{}, from {}", before.obtained, before.sha256, before.from))
+            .because(format!("now: sha256:{sha256}, from {from}"))
+            .hint(
+                "a released file does not change: ask its publisher, or check which server responds in \
+                 its place",
+            )
             .hint(format!(
-                "if the change is right: {}",
+                "if the change is legitimate: {}",
                 CommandLine::new("kstrim tools remove --forget").arg(format!("{tool}@{version}"))
             )),
         ))
@@ -378,7 +381,7 @@ impl Toolbox {
         let there = path.is_file();
         if there {
             fs::remove_file(&path).map_err(|e| self.unwritable(&e))?;
-            // Folders that are empty now; one that is not says so by staying.
+            // Directories that are empty now; one that is not says so by staying.
             for folder in path.ancestors().skip(1).take(3) {
                 if fs::remove_dir(folder).is_err() {
                     break;
@@ -426,12 +429,12 @@ impl Toolbox {
     }
 
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
-        let message = format!("cannot write to the folder of kstrim's own tools, {}", self.folder.display());
-        Box::new(
-            Failure::new(ids::UNWRITABLE, Kind::Prerequisite, message)
-                .because(error)
-                .hint("make room or give it to your user, or choose another folder with KSTRIM_DATA_DIR"),
-        )
+        let message =
+            format!("cannot write to the directory of kstrim's own tools, {}", self.folder.display());
+        Box::new(Failure::new(ids::UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
+            "free disk space, make your user the owner of the directory, or choose another one \
+             with KSTRIM_DATA_DIR",
+        ))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Obtaining a tool: which source its digest is trusted from, and where its bytes may come from.
+//! Installs a tool: which source is trusted for its digest, and where the file may come from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::names::{Tool, Version};
 
 /// The largest program, in bytes. minikube has about 130 MB.
 const SIZE_LIMIT: u64 = 512 << 20;
-/// The cache's folders for downloads.
+/// The cache's directories for downloads.
 const CLASS: &str = "tools";
 const CHECKSUMS: &str = "checksums";
 
@@ -41,7 +41,7 @@ impl Toolbox {
         }
         let (expected, voucher) = match pinned {
             Some((digest, voucher)) => {
-                self.remembered(tool, version, &digest, "the digest that is known of it")?;
+                self.remembered(tool, version, &digest, "its known digest")?;
                 (digest, voucher)
             }
             None if store.source == Source::Origin => {
@@ -70,9 +70,10 @@ impl Toolbox {
         Box::new(
             Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
                 .because(
-                    "this kstrim's catalogue has no digest of it, and a mirror's own checksum proves nothing",
+                    "the catalogue of this kstrim contains no digest for it, and a mirror's own checksum \
+                     proves nothing",
                 )
-                .hint(format!("obtain it from its publisher: {install}"))
+                .hint(format!("download it from its publisher: {install}"))
                 .hint(format!("or provide its digest: --tool-digests FILE with a line `SHA256  {name}`")),
         )
     }
@@ -112,17 +113,17 @@ impl Toolbox {
             (_, Some(pin)) => format!("published sha256:{pin}"),
             (Some(Voucher::Publisher | Voucher::Catalogue), None) => return Ok(()),
             (None, None) if entry.from == self.url(tool, version) => return Ok(()),
-            (None, None) => "its digest came only from the source that delivered it".to_owned(),
+            (None, None) => "its digest came only from the source that provided it".to_owned(),
         };
         let spec = format!("{tool}@{version}");
         let message =
-            format!("{} was not obtained from its publisher", self.path_of(tool, version).display());
+            format!("{} was not downloaded from its publisher", self.path_of(tool, version).display());
         Err(Box::new(
             Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
-                .because(format!("obtained sha256:{}, from {}", entry.sha256, entry.from))
+                .because(format!("downloaded sha256:{}, from {}", entry.sha256, entry.from))
                 .because(wrong)
                 .hint(format!(
-                    "obtain it again: {} && {}",
+                    "install it again: {} && {}",
                     CommandLine::new("kstrim tools remove --forget").arg(&spec),
                     CommandLine::new("kstrim tools install").arg(&spec)
                 ))
@@ -137,8 +138,11 @@ fn plain_http(tool: Tool, mirror: &str) -> Box<Failure> {
         format!("{tool} is not downloaded from {mirror}: programs are not accepted over plain http");
     Box::new(
         Failure::new(ids::PLAIN_HTTP, Kind::Usage, message)
-            .because("anybody on the network path can forge the answer, and see what is requested")
-            .hint("name the mirror by https, as a folder (--mirror DIR), or on this machine (http://127.0.0.1:PORT)")
+            .because("anybody on the network path can forge the response, and see what is requested")
+            .hint(
+                "use an https URL, a directory (--mirror DIR), or a server on this machine \
+                 (http://127.0.0.1:PORT)",
+            )
             .hint("or use the tools of this machine: --system-tools"),
     )
 }

@@ -1,4 +1,4 @@
-//! Which minikube and which kubectl go with a set: from the catalogue, not from anybody's "latest".
+//! Which minikube and kubectl belong to a set of versions: from the catalogue, not "latest".
 
 use crate::catalogue::{self, Minikube, Partial, programs, resolve};
 use crate::names::{Minor, Tool, Version};

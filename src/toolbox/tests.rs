@@ -1,4 +1,4 @@
-//! Against a mirror folder: nothing here needs a network.
+//! Tests with a mirror directory, without a network.
 
 use std::ops::ControlFlow;
 
@@ -224,7 +224,7 @@ fn an_installed_file_that_is_edited_is_refused_with_both_digests() {
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
     assert_eq!(bench.toolbox.list().expect("a list")[0].state, State::Changed);
-    // Put back it is good again, and so is a copy of the folder.
+    // Put back it is good again, and so is a copy of the directory.
     fs::write(&path, "right").expect("written");
     assert_eq!(bench.toolbox.verified(Tool::Kubectl, &version()).expect("good"), Some(path.clone()));
     // One that nobody obtained is not run either.

@@ -1,4 +1,4 @@
-//! Which of kstrim's own tools a profile's last `up` used, so that the other verbs use them too.
+//! Which of kstrim's own tools the last `up` of a profile used, so that the other commands use them, too.
 
 use std::fs;
 use std::io;

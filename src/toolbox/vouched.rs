@@ -42,13 +42,13 @@ impl Digests {
     /// # Errors
     /// `KS-TOOL-CHECKSUM-FORMAT` naming the line.
     pub fn read(file: &Path) -> Result<Self> {
-        let refuse =
-            |why: String| {
-                let message = format!("{} holds no digests of programs", file.display());
-                Box::new(Failure::new(ids::CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
-                    "a line is 64 hexadecimal digits, two spaces and a name: kubectl-1.37.0-linux-amd64",
-                ))
-            };
+        let refuse = |why: String| {
+            let message = format!("{} contains no digests of programs", file.display());
+            Box::new(Failure::new(ids::CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
+                "each line has 64 hexadecimal digits, two spaces and a name: \
+                 kubectl-1.37.0-linux-amd64",
+            ))
+        };
         let mut bytes = Vec::new();
         let opened =
             fs::File::open(file).and_then(|f| f.take(checksum::SIZE_LIMIT + 1).read_to_end(&mut bytes));

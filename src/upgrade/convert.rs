@@ -51,9 +51,9 @@ impl Task<Context> for Convert {
             .filter(|w| !live.iter().any(|c| installation::name(c) == w.name() && stored(c)))
             .count();
         Ok(match open {
-            0 => Doneness::Done(format!("{} definitions store v1 alone", wanted.len())),
+            0 => Doneness::Done(format!("{} definitions store only v1", wanted.len())),
             _ => Doneness::Pending(format!(
-                "{open} of {} definitions may have older versions stored",
+                "{open} of {} definitions may have stored older versions",
                 wanted.len()
             )),
         })
@@ -83,7 +83,7 @@ impl Task<Context> for Convert {
             let patch = json!({"status": {"storedVersions": [V1]}});
             let patched =
                 cx.kubectl.patch_status("customresourcedefinitions", definition.name(), &patch).await;
-            patched.map_err(failed("say that v1 alone is stored"))?;
+            patched.map_err(failed("record that only v1 is stored"))?;
         }
         Ok(())
     }
@@ -134,9 +134,11 @@ fn name((item, group, kind, _): &Item) -> String {
 
 fn refused(why: &str) -> Box<Failure> {
     Box::new(
-        Failure::new(REFUSED, Kind::Prerequisite, "a resource of Strimzi's has fields that kafka.strimzi.io/v1 does not know")
+        Failure::new(REFUSED, Kind::Prerequisite, "a Strimzi resource has fields that kafka.strimzi.io/v1 \
+                                                   does not have")
             .because(why)
-            .hint("nothing was changed in this step; see which changes v1 asks for: https://strimzi.io/docs/operators/1.0.0/deploying.html#assembly-api-conversion-str")
+            .hint("nothing was changed in this step; for the changes that v1 requires, see \
+                   https://strimzi.io/docs/operators/1.0.0/deploying.html#assembly-api-conversion-str")
             .hint("convert it with Strimzi's own tool: bin/v1-api-conversion.sh convert-resource, then run the same command again"),
     )
 }

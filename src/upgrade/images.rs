@@ -73,9 +73,9 @@ impl Task<Context> for Images {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let wanted = self.wanted().await?;
         Ok(if self.loaded.get() || self.all_there(cx, &wanted).await {
-            Doneness::Done(format!("{} images are on the way", wanted.len()))
+            Doneness::Done(format!("{} images are needed", wanted.len()))
         } else {
-            Doneness::Pending("image archives have to be loaded".into())
+            Doneness::Pending("image archives must be loaded".into())
         })
     }
 
@@ -89,7 +89,7 @@ impl Task<Context> for Images {
         let lacking = images::missing_of(cx, &self.wanted().await?).await.unwrap_or_default();
         if !lacking.is_empty() {
             let lacking = lacking.join(", ");
-            let message = format!("no image archive holds {lacking}; the kubelet will try to pull it");
+            let message = format!("no image archive contains {lacking}; the kubelet will try to pull it");
             cx.emit.warn(message);
         }
         self.loaded.set(true);

@@ -52,7 +52,7 @@ pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
         let compared = before.replace(Some(now)).is_some();
         return Ok(if compared { format!("{told}, nothing lost") } else { told });
     };
-    let failure = Failure::new(LOST, Kind::Smoke, "Kafka lacks what was in it before this step");
+    let failure = Failure::new(LOST, Kind::Smoke, "Kafka has lost data since before this step");
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
         failure
@@ -102,7 +102,7 @@ impl Contents {
         format!("{} and {}", counted(topics, "topic"), counted(groups, "consumer group"))
     }
 
-    /// What `now` lacks, a line each. A topic or a group that somebody deleted or made anew is no loss.
+    /// What `now` lacks, a line each. A topic or a group that somebody deleted or made again is no loss.
     fn lost(&self, now: &Self) -> Vec<String> {
         let mut lost = Vec::new();
         for (name, (id, ends)) in &self.topics {
@@ -113,7 +113,7 @@ impl Contents {
                     later => {
                         let later = later.map_or("nothing".to_owned(), |offset| format!("offset {offset}"));
                         let what = format!("topic {name}, partition {partition}");
-                        lost.push(format!("{what} ended at offset {end}, and ends at {later}"));
+                        lost.push(format!("{what} ended at offset {end}, and now ends at {later}"));
                     }
                 }
             }
@@ -126,7 +126,7 @@ impl Contents {
                     continue;
                 };
                 let what = format!("group {group} in topic {topic}, partition {partition}");
-                lost.push(format!("{what} had committed offset {offset}, and has {later}"));
+                lost.push(format!("{what} had committed offset {offset}, and now has {later}"));
             }
         }
         lost
@@ -164,9 +164,9 @@ mod tests {
         assert_eq!(
             before.lost(&now),
             [
-                "topic orders, partition 0 ended at offset 10, and ends at offset 9",
-                "topic orders, partition 1 ended at offset 7, and ends at nothing",
-                "group app in topic orders, partition 0 had committed offset 7, and has 6",
+                "topic orders, partition 0 ended at offset 10, and now ends at offset 9",
+                "topic orders, partition 1 ended at offset 7, and now ends at nothing",
+                "group app in topic orders, partition 0 had committed offset 7, and now has 6",
             ]
         );
     }

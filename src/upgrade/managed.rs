@@ -1,4 +1,4 @@
-//! `metadata.managedFields` of an object, moved away from API versions that are gone. Pure.
+//! Moves the `metadata.managedFields` of an object to an API version that still exists. Pure functions.
 //!
 //! A field manager's entry names the version that it wrote. The API server converts the object to each of those
 //! versions before every server-side apply, and refuses the apply where its definition no longer lists one: "request

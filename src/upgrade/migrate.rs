@@ -40,7 +40,7 @@ const PAUSED: &str = "kstrim/paused";
 /// reports what the operator refuses.
 const PAUSES: Duration = Duration::from_secs(180);
 /// What fails, after "cannot".
-const DOING: &str = "migrate the Kafka to KRaft";
+const DOING: &str = "migrate the Kafka cluster to KRaft";
 /// Of the Kafka's `spec.kafka.config`: what brokers with ZooKeeper have and brokers in KRaft do not.
 const OPTIONS: [&str; 2] = ["inter.broker.protocol.version", "log.message.format.version"];
 /// Of `spec.kafka`: what the node pools have.
@@ -87,7 +87,8 @@ pub struct Migrate {
 impl Migrate {
     /// A part, with the release and the Kafka of the context.
     pub fn new(part: Part) -> Self {
-        let waiter = Waiter::new(Scope::Kafka, "the Kafka does not get through its migration to KRaft");
+        let waiter =
+            Waiter::new(Scope::Kafka, "the migration of the Kafka cluster to KRaft does not complete");
         Self { waiter, part, warned: Cell::new(false) }
     }
 
@@ -180,7 +181,7 @@ impl Migrate {
         }
         let delete = delete_claims(cx, &format!("strimzi.io/name={of}"));
         cx.emit.warn(format!(
-            "ZooKeeper is gone, its volumes are kept; to delete them and the metadata in them: {delete}"
+            "ZooKeeper was deleted, but its volumes are kept; to delete them and the metadata in them: {delete}"
         ));
     }
 }
@@ -190,11 +191,11 @@ impl Task<Context> for Migrate {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let snapshot = cx.synced(&KINDS).await;
         let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else {
-            return Ok(Doneness::Pending("the Kafka is not there".into()));
+            return Ok(Doneness::Pending("the Kafka cluster does not exist".into()));
         };
         let (json, pools) = (kafka.0.json(), pools(&snapshot, cx));
         if !self.asked(cx, json, &pools) {
-            return Ok(Doneness::Pending("the operator has not been asked for it".into()));
+            return Ok(Doneness::Pending("the migration has not been requested".into()));
         }
         let state = text(json, "/status/kafkaMetadataState");
         let settled = settled::look(cx, &self.waiter, true).await?;
@@ -203,18 +204,18 @@ impl Task<Context> for Migrate {
         };
         Ok(match (settled, self.part.reached(state)) {
             (Doneness::Done(_), true) if !pools.iter().all(taken_up) => {
-                Doneness::Pending("the operator has not looked at the node pools".into())
+                Doneness::Pending("the operator has not reconciled the node pools".into())
             }
             (Doneness::Done(_), true) => {
                 self.warn_of_volumes(cx, &snapshot);
                 Doneness::Done(match self.part {
                     Part::Pools => "the brokers are in a node pool".into(),
                     Part::Migrate => {
-                        "the metadata is in KRaft and in ZooKeeper; until the next step it can be \
-                                      rolled back"
+                        "the metadata is in KRaft and in ZooKeeper; it can be rolled back until the next \
+                         step"
                             .into()
                     }
-                    Part::Kraft => "the metadata is in KRaft alone".into(),
+                    Part::Kraft => "the metadata is only in KRaft".into(),
                 })
             }
             (Doneness::Pending(why), _) => Doneness::Pending(match self.part {
@@ -377,8 +378,10 @@ pub async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> 
     };
     let Some(claim) = claims.iter().find(of_controllers) else { return Ok(()) };
     let delete = delete_claims(cx, &format!("strimzi.io/pool-name={CONTROLLER}"));
-    let message =
-        format!("the volume claim {} is left of controllers that are gone", installation::name(claim));
+    let message = format!(
+        "the volume claim {} is left over from controllers that no longer exist",
+        installation::name(claim)
+    );
     Err(refuse(Rule::MigrationVolumes, message).hint(format!("delete it: {delete}")).into())
 }
 
@@ -391,10 +394,13 @@ fn delete_claims(cx: &Session, label: &str) -> CommandLine {
 /// Refuse a node pool whose name the migration needs, unless it is ours and this Kafka's.
 fn free(cx: &Session, pool: &Value) -> Result<()> {
     let (name, owner) = (installation::name(pool), text(pool, "/metadata/labels/strimzi.io~1cluster"));
-    let cause = "a namespace has one pool of a name, and the migration to KRaft needs this one";
+    let cause = "a namespace can have only one node pool of a given name, and the migration to KRaft needs \
+                 this one";
     if owner != cx.cluster() {
-        let message =
-            format!("the node pool {name} in namespace {} belongs to the Kafka {owner}", cx.namespace());
+        let message = format!(
+            "the node pool {name} in namespace {} belongs to the Kafka cluster {owner}",
+            cx.namespace()
+        );
         return Err(Box::new(Failure::new(refusals::POOL, Kind::Foreign, message).because(cause)));
     }
     if cx.owns(pool) {
@@ -403,8 +409,8 @@ fn free(cx: &Session, pool: &Value) -> Result<()> {
     let message = format!("the node pool {name} in namespace {} was not created by kstrim", cx.namespace());
     Err(Box::new(
         Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
-            .because("kstrim migrates only what it made")
-            .hint(format!("migrate it as Strimzi's documentation says: {}", Rule::DualWrite.source())),
+            .because("kstrim migrates only what it created")
+            .hint(format!("migrate it as Strimzi's documentation describes: {}", Rule::DualWrite.source())),
     ))
 }
 

@@ -1,4 +1,4 @@
-//! What `upgrade` does: a path over releases, laid by Strimzi's rules, walked step by step.
+//! `upgrade`: finds a path through releases by Strimzi's rules, and follows it step by step.
 //!
 //! ```text
 //! state (what runs) ─ path (stops and steps, by rules) ─┬─ told (--dry-run)

@@ -45,7 +45,7 @@ impl Metadata {
     }
 }
 
-/// What runs.
+/// The current versions.
 #[derive(Debug, Clone)]
 pub struct State {
     /// The installed operator.
@@ -177,16 +177,16 @@ pub fn plan(
     };
     if wanted < state.kafka {
         return Err(
-            refuse.by(Rule::NoDowngrade, format!("Kafka {} runs, and {wanted} is older", state.kafka))
+            refuse.by(Rule::NoDowngrade, format!("Kafka {} is running, and {wanted} is older", state.kafka))
         );
     }
     if target.kafka_version(&wanted).is_none() {
-        let because = format!("Strimzi {} knows Kafka {}", target.version, target.kafka_list());
+        let because = format!("Strimzi {} supports Kafka {}", target.version, target.kafka_list());
         return Err(refuse.by(Rule::KafkaSupported, because));
     }
     if state.release.kafka_version(&state.kafka).is_none() {
         let because = format!(
-            "Kafka {} is asked for, and the installed Strimzi {} knows {}",
+            "Kafka {} is requested, but the installed Strimzi {} supports {}",
             state.kafka,
             state.release.version,
             state.release.kafka_list()
@@ -199,12 +199,12 @@ pub fn plan(
     }
     let at = if state.metadata.begun() { &state.release.version } else { &target.version };
     if refuse.migrates(target) && *at < search::MIGRATES {
-        let because = format!("the Kafka would be migrated with Strimzi {at}");
+        let because = format!("the Kafka cluster would be migrated with Strimzi {at}");
         return Err(refuse.by(Rule::MigratesFrom045, because));
     }
     if let Some(k8s) = state.kubernetes.filter(|k| moves && !target.kubernetes.contains(*k)) {
         let because = format!(
-            "Strimzi {} supports Kubernetes {}, and the cluster's is {k8s}",
+            "Strimzi {} supports Kubernetes {}, but the cluster has {k8s}",
             target.version, target.kubernetes
         );
         return Err(refuse.by(Rule::Kubernetes, because));
@@ -327,9 +327,9 @@ impl Refuse<'_> {
         let kind = if rule == Rule::Kubernetes { Kind::Prerequisite } else { Kind::Usage };
         let (from, to) = (&self.state.release.version, &self.target.version);
         let message = if from == to {
-            format!("Kafka cannot be upgraded so with Strimzi {from}")
+            format!("Kafka cannot be upgraded in this way with Strimzi {from}")
         } else {
-            format!("there is no way from Strimzi {from} to {to}")
+            format!("there is no upgrade path from Strimzi {from} to {to}")
         };
         let mut failure = Failure::new(NO_PATH, kind, message)
             .because(format!("rule {rule}: {}", rule.sentence()))
@@ -338,26 +338,32 @@ impl Refuse<'_> {
             Rule::NoDowngrade => failure.hint(
                 "an older Strimzi needs a new cluster: delete this one, then create it with that --release",
             ),
-            Rule::KafkaSupported => failure.hint("see which Kafka goes with which Strimzi: kstrim versions"),
+            Rule::KafkaSupported => failure.hint(
+                "list which Kafka versions each Strimzi release supports: \
+                 kstrim versions",
+            ),
             Rule::KraftFrom039 => failure
-                .hint("make a new cluster of a newer release and take the data over with MirrorMaker 2"),
-            Rule::MigratesFrom045 if self.state.metadata.begun() => failure
-                .hint("end the migration as Strimzi's documentation says, then run the same command again"),
+                .hint("create a new cluster with a newer release, and copy the data with MirrorMaker 2"),
+            Rule::MigratesFrom045 if self.state.metadata.begun() => failure.hint(
+                "complete the migration as Strimzi's documentation describes, then run the same \
+                 command again",
+            ),
             Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.can(Mode::Zookeeper)) {
                 Some(last) => failure.hint(format!("migrate with a later one: --release {}", last.version)),
                 None => failure,
             },
             Rule::Kubernetes if self.too_new() => failure.hint(
-                "Kubernetes does not go back: make a new cluster of the newer Strimzi, and take the data over with \
-                 MirrorMaker 2",
+                "Kubernetes cannot be downgraded: create a new cluster with the newer Strimzi, and copy \
+                 the data with MirrorMaker 2",
             ),
-            Rule::Kubernetes => failure
-                .hint("upgrade Kubernetes first, by a version that the installed Strimzi supports, too"),
+            Rule::Kubernetes => {
+                failure.hint("first upgrade Kubernetes to a version that the installed Strimzi also supports")
+            }
             _ => failure,
         };
         if rule != Rule::NoDowngrade {
             if let Some(near) = self.nearest() {
-                failure = failure.hint(format!("the latest that can be reached: --release {near}"));
+                failure = failure.hint(format!("the latest release that can be reached: --release {near}"));
             }
             if from != to
                 && let Some(possible) = self.possible()
@@ -383,7 +389,8 @@ impl Refuse<'_> {
             let out = way.iter().skip(1).map(|l| l.release).find(|r| !r.kubernetes.contains(k8s));
             let because = out.map_or_else(String::new, |r| {
                 format!(
-                    "the way leads over Strimzi {}, which supports Kubernetes {}, and the cluster's is {k8s}",
+                    "the path goes through Strimzi {}, which supports Kubernetes {}, but the cluster has \
+                     {k8s}",
                     r.version, r.kubernetes
                 )
             });
@@ -392,7 +399,8 @@ impl Refuse<'_> {
         self.by(
             Rule::KafkaSupported,
             format!(
-                "no release on the way knows Kafka {}, or a later one that Strimzi {} knows, too",
+                "no release on the path supports Kafka {}, or a later version that Strimzi {} also \
+                 supports",
                 self.state.kafka, self.state.release.version
             ),
         )
@@ -427,7 +435,7 @@ impl Refuse<'_> {
         let over = if between.is_empty() {
             String::new()
         } else {
-            format!(" over Strimzi {}", words(between, "and"))
+            format!(" through Strimzi {}", words(between, "and"))
         };
         let min = legs.iter().map(|r| r.kubernetes.min).max()?;
         let max = legs.iter().map(|r| r.kubernetes.max).min()?;
@@ -436,7 +444,7 @@ impl Refuse<'_> {
         }
         let (release, running) = (&state.release.version, &state.kafka);
         Some(format!(
-            "a new cluster of Strimzi {release} with Kafka {kafkas} in place of {running} could be \
+            "a new cluster with Strimzi {release} and Kafka {kafkas} instead of {running} could be \
              upgraded{over}, on Kubernetes {min} to {max}"
         ))
     }
@@ -467,9 +475,9 @@ pub fn known(version: &str) -> Result<&'static Release> {
             Failure::new(
                 NO_PATH,
                 Kind::Usage,
-                format!("this kstrim does not know Strimzi {version}, which is installed"),
+                format!("this kstrim does not know the installed Strimzi {version}"),
             )
-            .hint("a newer kstrim may know it; what this one knows: kstrim versions"),
+            .hint("a newer kstrim may know it; to list the releases that this one knows: kstrim versions"),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! The Kafka and its node pools of a release over the live ones: what somebody changed stays.
+//! Updates the Kafka and its node pools to those of a release; changes by users are kept.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub struct Resources {
 impl Resources {
     /// The context's release and Kafka, at this level.
     pub fn new(level: Option<String>, whole: bool) -> Self {
-        let waiter = Waiter::new(Scope::Kafka, "the Kafka does not get through the upgrade");
+        let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { waiter, level, whole, without_zookeeper: false }
     }
 
@@ -91,7 +91,7 @@ impl Resources {
                 let nodes = Kafka(live).nodes(snapshot.pools(cx.namespace()));
                 settle(&mut merged, live.json(), &cx.choice.kafka, nodes.brokers_wanted.max(1));
             }
-            // What kstrim made beside it is in no rendering.
+            // What kstrim created beside it is in no rendering.
             component::into_kafka(
                 std::slice::from_mut(&mut merged),
                 Some(live.json()),
@@ -158,7 +158,7 @@ impl Task<Context> for Resources {
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         if !live.is_some_and(|kafka| self.applied(cx, kafka.0.json(), &wanted)) {
             return Ok(Doneness::Pending(format!(
-                "the Kafka is not as Strimzi {} has it",
+                "the Kafka resource differs from that of Strimzi {}",
                 cx.choice.release.version
             )));
         }
@@ -175,7 +175,7 @@ impl Task<Context> for Resources {
         }
         // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
         let applied = cx.apply(&self.over(cx, &snapshot, &wanted), true).await;
-        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka", &e))?;
+        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka cluster", &e))?;
         if self.without_zookeeper {
             migrate::leave(cx).await?;
         }

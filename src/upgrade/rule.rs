@@ -1,4 +1,4 @@
-//! The rules by which a path is laid. Each has a name that refusals and plans use, and a source.
+//! The rules for upgrade paths. Each has a name, which errors and plans use, and a source.
 
 /// A rule of Strimzi's or Kafka's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,20 +106,22 @@ impl Rule {
             // Strimzi's `con-upgrade-sequence.adoc`.
             Self::OperatorFirst => "the operator and its resource definitions are upgraded before Kafka",
             // `con-upgrade-paths.adoc`: "an error indicating that the Kafka version is not supported".
-            Self::KafkaSupported => "an operator refuses a Kafka version that it does not know",
-            Self::KafkaSecond => "Kafka is upgraded when its operator is",
+            Self::KafkaSupported => "an operator rejects a Kafka version that it does not support",
+            Self::KafkaSecond => "Kafka is upgraded after its operator",
             // `proc-upgrade-kafka-kraft.adoc`, `proc-upgrade-kafka-zookeeper.adoc`.
             Self::MetadataLast => {
-                "the metadata version (with ZooKeeper: inter.broker.protocol.version) is raised when every broker runs the new Kafka"
+                "the metadata version (with ZooKeeper: inter.broker.protocol.version) is raised when every broker runs the new Kafka version"
             }
-            Self::Resources => "the resources are as `kstrim up` of that release makes them",
+            Self::Resources => "the resources are those that `kstrim up` creates for that release",
             // `con-api-conversion-v1.adoc`, `proc-upgrade-crds.adoc`; 0.49 to 0.51 serve both.
             Self::V1Conversion => {
-                "Strimzi 1.0 knows only kafka.strimzi.io/v1; what is stored is converted by a release that serves both, 0.49 to 0.51"
+                "Strimzi 1.0 supports only kafka.strimzi.io/v1; stored resources are converted by a \
+                 release that serves both versions, 0.49 to 0.51"
             }
             // Kubernetes: "request to convert CR to an invalid group/version".
             Self::OldVersions => {
-                "nobody can apply a resource whose metadata.managedFields names a version that its definition lost"
+                "a resource cannot be applied if its metadata.managedFields contains a version that its \
+                 definition no longer has"
             }
             // CHANGELOG of 0.46.0.
             Self::ZookeeperEnds => {
@@ -127,44 +129,52 @@ impl Rule {
             }
             // CHANGELOG of 0.41 to 0.45.2.
             Self::MigratesFrom045 => {
-                "kstrim migrates with Strimzi 0.45, the last release that does it: earlier ones have faults that it mended"
+                "kstrim migrates with Strimzi 0.45, the last release that supports it: earlier ones have \
+                 bugs that it fixed"
             }
             // `proc-deploy-migrate-kraft.adoc`, `proc-migrating-clusters-node-pools.adoc`.
             Self::NodePools => {
-                "only brokers in a node pool can be migrated; in one called `kafka` they keep their names and volumes"
+                "only brokers in a node pool can be migrated; in one named `kafka` they keep their names \
+                 and volumes"
             }
             Self::DualWrite => {
-                "controllers of their own take over the metadata, which stays in ZooKeeper too, so that it can be rolled back"
+                "separate controllers take over the metadata, which is also kept in ZooKeeper, so that it \
+                 can be rolled back"
             }
             Self::KraftLast => {
-                "ZooKeeper is given up when messages went through without it; from then on there is no way back"
+                "ZooKeeper is removed after the smoke test has passed without it; this cannot be undone"
             }
             Self::WithoutZookeeper => {
-                "the resources as KRaft has them: no ZooKeeper, no inter.broker.protocol.version"
+                "the resources are those for KRaft: no ZooKeeper, no inter.broker.protocol.version"
             }
             Self::MigrationStorage => {
-                "controllers and brokers are restarted during the migration, and would lose what is on no persistent volume"
+                "controllers and brokers are restarted during the migration, and would lose data that is \
+                 not on a persistent volume"
             }
             Self::MigrationVolumes => {
-                "new controllers must begin with empty volumes; those of an earlier migration that was rolled back make it fail"
+                "new controllers must start with empty volumes; the migration fails with volumes of an \
+                 earlier one that was rolled back"
             }
             Self::MigrationOrder => {
-                "strimzi.io/kraft goes from `migration` to `enabled` when the metadata is copied; while a migration is rolled back nothing else is changed"
+                "strimzi.io/kraft is changed from `migration` to `enabled` when the metadata has been \
+                 copied; nothing else is changed during a rollback"
             }
             // `con-upgrade-paths.adoc`, CHANGELOG of 0.39.0.
             Self::KraftFrom039 => "Kafka in KRaft mode can be upgraded from Strimzi 0.39 on",
-            Self::Kubernetes => "every release on the way has to support the cluster's Kubernetes",
+            Self::Kubernetes => "every release on the path must support the cluster's Kubernetes version",
             // `proc-downgrade-kafka-kraft.adoc`: a raised metadata version may not go back.
             Self::NoDowngrade => {
-                "an older release may not be able to read what a newer one stored, and a metadata version does not go back"
+                "an older release may not be able to read what a newer one stored, and a metadata version \
+                 cannot be downgraded"
             }
             // `ref-kafkauser-v1-changes.adoc`.
             Self::AclOperations => {
-                "before Strimzi 0.49 each access rule of a KafkaUser has to have `operations` in place of `operation`"
+                "before Strimzi 0.49, each access rule of a KafkaUser must have `operations` instead of \
+                 `operation`"
             }
             // The definitions are cluster-wide.
             Self::OneStrimzi => {
-                "resource definitions belong to the whole cluster: other namespaces would be upgraded, too"
+                "resource definitions are cluster-wide: other namespaces would be upgraded, too"
             }
         }
     }

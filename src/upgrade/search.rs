@@ -6,7 +6,7 @@ use super::path::{Metadata, State};
 use crate::catalogue::{Mode, Release, releases};
 use crate::names::{Minor, Version};
 
-/// The first release with which kstrim migrates. Strimzi's own migration began with 0.40, and was mended until 0.45.
+/// The first release with which kstrim migrates. Strimzi's own migration began with 0.40, and was fixed until 0.45.
 pub(super) const MIGRATES: Version = Version::new(0, 45, 0);
 
 /// What a release on the way is left with.

@@ -1,4 +1,4 @@
-//! A Kafka that is as the operator wants it: ready, every node of the current revision, by this release.
+//! Waits until a Kafka cluster is ready and every node has the current revision of this release.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub struct Settled {
 impl Settled {
     /// Wait until the Kafka is ready and nothing rolls.
     pub fn new() -> Self {
-        let waiter = Waiter::new(Scope::Kafka, "the Kafka does not get through the upgrade");
+        let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { waiter, by_release: false }
     }
 
@@ -74,9 +74,10 @@ pub async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Result<Don
     }
     Ok(match rolling(cx).await {
         Some(why) => Doneness::Pending(why),
-        None => {
-            Doneness::Done(format!("Strimzi {} runs Kafka {}", cx.choice.release.version, cx.choice.kafka))
-        }
+        None => Doneness::Done(format!(
+            "Strimzi {} is running Kafka {}",
+            cx.choice.release.version, cx.choice.kafka
+        )),
     })
 }
 
@@ -94,10 +95,10 @@ fn behind(cx: &Context, kafka: &Value, images: &[String]) -> Option<String> {
     let (release, version) = (cx.choice.release.version.to_string(), cx.choice.kafka.to_string());
     // Both came with a later release than 0.30, and are believed where they are.
     if let Some(said) = status("operatorLastSuccessfulVersion").filter(|said| *said != release) {
-        return Some(format!("Kafka: looked after by Strimzi {said} so far"));
+        return Some(format!("Kafka: still reconciled by Strimzi {said}"));
     }
     if let Some(said) = status("kafkaVersion").filter(|said| *said != version) {
-        return Some(format!("Kafka: the brokers run {said}"));
+        return Some(format!("Kafka: the brokers are running {said}"));
     }
     if kafka.pointer("/spec/kafka/image").is_some() {
         return None;
@@ -107,5 +108,5 @@ fn behind(cx: &Context, kafka: &Value, images: &[String]) -> Option<String> {
     let wanted = tail(&cx.choice.kafka_image);
     let strimzis = |image: &&String| tail(image).starts_with("kafka:");
     let old = images.iter().filter(strimzis).find(|image| tail(image) != wanted)?;
-    Some(format!("brokers: one still runs {}", tail(old)))
+    Some(format!("brokers: one is still running {}", tail(old)))
 }

@@ -1,4 +1,4 @@
-//! What kstrim made of a Kafka, read off the live resources, and how the resources of a later release
+//! What kstrim created of a Kafka, read off the live resources, and how the resources of a later release
 //! go over them: what somebody else changed stays.
 
 use serde_json::{Map, Value};

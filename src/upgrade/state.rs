@@ -1,4 +1,4 @@
-//! What runs: read off the live cluster, each time anew.
+//! The current state, always read from the live cluster.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ const ACL: Version = Version::new(0, 49, 0);
 /// What runs, and how it was made.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// What runs.
+    /// The current versions.
     pub state: State,
     /// Whether nothing gets ready before the next step: an upgrade ended between two changes that belong together,
     /// the next release's definitions and its operator, or the controllers and the annotation to migrate to them.
@@ -45,9 +45,9 @@ pub struct Found {
 /// `KS-*-FOREIGN` for what kstrim did not make, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
 pub async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
-    ours(cx, kafka, refusals::KAFKA, &here(&format!("the Kafka {}", cx.cluster())))?;
+    ours(cx, kafka, refusals::KAFKA, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), OPERATOR);
-    let failed = |e| ownership::api_failure(cx, "look at the operator", &e);
+    let failed = |e| ownership::api_failure(cx, "read the operator", &e);
     let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
         let all = operators::all(cx).await.map_err(failed)?.into_iter().map(Object::new);
         if let Some(found) = all.into_iter().find(|o| Deployment(o).watches(cx.namespace())) {
@@ -124,7 +124,8 @@ fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
     match (asked, reached) {
         // The operator says so only where it migrates.
         ("enabled", "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting") => refuse(format!(
-            "strimzi.io/kraft is `enabled`, and the metadata state is {reached}: it has to be `migration` first"
+            "strimzi.io/kraft is `enabled`, but the metadata state is {reached}: it must be `migration` \
+             first"
         )),
         ("enabled", "KRaftPostMigration" | "PreKRaft") => Ok(Metadata::Finishing),
         ("migration", "" | "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting" | "KRaftPostMigration") => {
@@ -152,11 +153,11 @@ fn ours(cx: &Session, object: &Value, id: crate::failure::Id, what: &str) -> Res
     if cx.owns(object) {
         return Ok(());
     }
-    let message = format!("{what} was not made by kstrim");
+    let message = format!("{what} was not created by kstrim");
     let failure = Failure::new(id, Kind::Foreign, message);
     Err(Box::new(
         failure
-            .because("kstrim upgrades only what it made")
+            .because("kstrim upgrades only what it created")
             .hint(format!("upgrade it the way it was installed: {}", Rule::OperatorFirst.source())),
     ))
 }
@@ -180,7 +181,7 @@ pub async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> 
     });
     if let Some(other) = other {
         let (namespace, name) = (text(other, "/metadata/namespace"), text(other, "/metadata/name"));
-        let message = format!("the Kafka {name} in namespace {namespace} would be upgraded, too");
+        let message = format!("the Kafka cluster {name} in namespace {namespace} would be upgraded, too");
         return Err(rule(Rule::OneStrimzi, Kind::Foreign, message).into());
     }
     if found.state.release.version >= ACL || *target < ACL {

@@ -36,7 +36,7 @@ impl Task<Context> for Proof {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         Ok(match (self.smoke.check(cx).await?, &*self.kept.borrow()) {
             (Doneness::Done(said), Some(kept)) => Doneness::Done(format!("{said}; {kept}")),
-            (Doneness::Done(_), None) => Doneness::Pending("looking at what is in Kafka".into()),
+            (Doneness::Done(_), None) => Doneness::Pending("reading topics and offsets".into()),
             (other, _) => other,
         })
     }
@@ -82,7 +82,7 @@ impl Way<'_> {
             line.push(&cx, "images", "Images of all steps", 40, images);
         }
         if !self.found.between {
-            line.push(&cx, "ready", "Everything ready before", 15, Settled::new());
+            line.push(&cx, "ready", "Everything ready before the upgrade", 15, Settled::new());
             line.push(&cx, "topic", "Topic", 15, topic::Topic::default());
         }
         line.prove(&cx);
@@ -125,7 +125,7 @@ impl Way<'_> {
                         cx = self.context(&at, &line)?;
                         let (id, title) = match (&step.action, &stop.level) {
                             (Action::WithoutZookeeper, _) => {
-                                ("without-zookeeper".into(), "Kafka without what ZooKeeper needed".into())
+                                ("without-zookeeper".into(), "Kafka without ZooKeeper settings".into())
                             }
                             (Action::Level { .. }, Some(level)) => {
                                 (format!("metadata-{level}"), format!("Metadata version {level}"))
@@ -143,7 +143,7 @@ impl Way<'_> {
                         cx = self.context(&at, &line)?;
                         let (part, id, title, minutes) = match step.action {
                             Action::Pools => (Part::Pools, "node-pools", "Node pool of the brokers", 15),
-                            Action::Migrate => (Part::Migrate, "migrate", "Metadata to KRaft", 60),
+                            Action::Migrate => (Part::Migrate, "migrate", "Migrate metadata to KRaft", 60),
                             _ => (Part::Kraft, "kraft", "KRaft without ZooKeeper", 60),
                         };
                         line.push(&cx, id, title, minutes, Migrate::new(part));
@@ -152,7 +152,7 @@ impl Way<'_> {
                         cx = self.context(&at, &line)?;
                         // Written as v1 knows them: what was written before v1 would be refused.
                         line.components(&cx);
-                        line.push(&cx, "convert-v1", "Everything stored as v1", 15, Convert);
+                        line.push(&cx, "convert-v1", "Store everything as v1", 15, Convert);
                     }
                 }
                 line.prove(&cx);
@@ -216,7 +216,7 @@ impl Line {
     /// Nothing that names a version which goes.
     fn versions(&mut self, cx: &Rc<Context>, keep: Keep) {
         let id = format!("versions-{}", cx.choice.release.version);
-        self.push(cx, id, "Versions of Strimzi's resources that go", 15, Versions::new(keep));
+        self.push(cx, id, "Remove old versions of Strimzi's resources", 15, Versions::new(keep));
     }
 
     /// Messages there and back.

@@ -14,23 +14,23 @@ pub const VERSION: u32 = 1;
 /// What `kstrim upgrade --dry-run -o json` prints.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Told {
-    /// The version of this format: 1. Readers skip fields that they do not know.
+    /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
     /// The minikube profile.
     pub profile: String,
     /// Namespace of operator and Kafka.
     pub namespace: String,
-    /// Name of the Kafka.
+    /// Name of the Kafka cluster.
     pub cluster: String,
-    /// What runs.
+    /// The current versions.
     pub from: Point,
-    /// What will run.
+    /// The target versions.
     pub to: Point,
-    /// The steps in their order; none when all is so already.
+    /// The steps in order; empty if there is nothing to do.
     pub steps: Vec<ToldStep>,
 }
 
-/// A release with its Kafka.
+/// A Strimzi release and its Kafka version.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Point {
     /// Strimzi, `1.2.0`.
@@ -48,15 +48,15 @@ pub struct Point {
 pub struct ToldStep {
     /// `versions`, `operator`, `kafka`, `metadata`, `resources`, `pools`, `migrate`, `kraft`, `convert` or `smoke`.
     pub step: String,
-    /// The Strimzi release it is done with.
+    /// The Strimzi release that it belongs to.
     pub release: String,
     /// What is done, for people.
     pub what: String,
-    /// Name of the rule that puts it here, as in docs/upgrade.md.
+    /// Name of the rule that requires it, as in docs/upgrade.md.
     pub rule: Option<String>,
-    /// What the rule says.
+    /// The text of the rule.
     pub why: Option<String>,
-    /// The commands, as they could be typed.
+    /// Equivalent commands.
     pub commands: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ fn smoke(target: &Target, release: &str, when: &str) -> ToldStep {
     ToldStep {
         step: "smoke".into(),
         release: release.into(),
-        what: format!("messages sent and read back, {when}"),
+        what: format!("produce and consume messages, {when}"),
         rule: None,
         why: None,
         commands: vec![target.kstrim("smoke-test").to_string()],
@@ -135,7 +135,7 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
     let (name, what, mut commands) = match &step.action {
         Action::Versions { gone } => (
             "versions",
-            format!("nothing names {} any more, which Strimzi {release} does not have", gone.join(", ")),
+            format!("remove all references to {}, which Strimzi {release} does not have", gone.join(", ")),
             vec![
                 format!(
                     "kubectl apply --server-side -f -   # the definitions of {release}, and {} in them, not served",
@@ -158,7 +158,7 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
         ),
         Action::Kafka { from, .. } => (
             "kafka",
-            format!("Kafka {from} to {}, broker by broker", stop.kafka),
+            format!("Kafka {from} to {}, one broker at a time", stop.kafka),
             vec![patch(format!(r#"{{"spec":{{"kafka":{{"version":"{}"}}}}}}"#, stop.kafka))],
         ),
         Action::Level { from } => (
@@ -192,7 +192,7 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
         ),
         Action::Kraft => (
             "kraft",
-            "KRaft alone, ZooKeeper is deleted and its volumes are kept; from here on there is no way back".to_owned(),
+            "KRaft alone: ZooKeeper is deleted and its volumes are kept; this cannot be undone".to_owned(),
             vec![annotate("strimzi.io/kraft=enabled"), state("KRaft")],
         ),
         Action::WithoutZookeeper => (
@@ -206,7 +206,7 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
         ),
         Action::Resources => (
             "resources",
-            format!("Kafka and node pools as Strimzi {release} has them; what you changed stays"),
+            format!("Kafka and node pools as in Strimzi {release}; your changes are kept"),
             vec![{
                 let render = target.kstrim("render --release").arg(release).arg("--kafka").arg(&stop.kafka);
                 format!("{apply}   # {render}")
@@ -214,11 +214,11 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
         ),
         Action::Convert => (
             "convert",
-            "everything of Strimzi's stored as v1, and the definitions told so".to_owned(),
+            "store all Strimzi resources as v1, and record this in the definitions".to_owned(),
             vec![
                 format!("{apply}   # the definitions, with v1 as the version to store"),
                 format!(
-                    "{}   # every resource: written once, it is stored anew",
+                    "{}   # every resource: written once, so that it is stored as v1",
                     target.kubectl("patch -f - --type=merge -p {}")
                 ),
                 target
@@ -248,7 +248,7 @@ pub fn text(told: &Told) -> String {
         told.from.release, told.from.kafka, told.to.release, told.to.kafka, told.profile
     );
     if told.steps.is_empty() {
-        out.push_str("Nothing to do: all is so already.\n");
+        out.push_str("Nothing to do: everything is up to date.\n");
         return out;
     }
     for (number, step) in told.steps.iter().enumerate() {

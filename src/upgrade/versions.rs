@@ -1,4 +1,4 @@
-//! API versions that the next release's definitions no longer have, retired before those definitions come.
+//! Removes references to API versions that the next release's CRDs no longer have, before those CRDs are applied.
 //!
 //! Two things name a version for as long as they exist: what is stored in it (`convert`), and the entries of
 //! `metadata.managedFields` that were written in it. The installed operator writes entries of the old version until
@@ -171,9 +171,9 @@ impl Task<Context> for Versions {
         }
         let stale = self.stale(cx, &kinds).await?.len();
         Ok(match stale {
-            0 => Doneness::Done("no resource names a version that goes".into()),
-            1 => Doneness::Pending("1 resource names a version that goes".into()),
-            _ => Doneness::Pending(format!("{stale} resources name a version that goes")),
+            0 => Doneness::Done("no resource refers to a version that is removed".into()),
+            1 => Doneness::Pending("1 resource refers to a version that is removed".into()),
+            _ => Doneness::Pending(format!("{stale} resources refer to a version that is removed")),
         })
     }
 
@@ -198,7 +198,7 @@ impl Task<Context> for Versions {
                 written?;
                 done += 1;
                 let of = Some((done, total, Unit::Items));
-                cx.emit.progress("moving field managers to the version that stays", of);
+                cx.emit.progress("moving field managers to the remaining version", of);
             }
         }
     }

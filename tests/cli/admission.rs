@@ -236,7 +236,7 @@ fn elsewhere(name: &str) -> Test {
                 "entityOperator": {"topicOperator": {}, "userOperator": {}}}}),
     ];
     apply_foreign(&test, &kafka);
-    until(&test, "the Kafka is ready", |test| {
+    until(&test, "the Kafka cluster is ready", |test| {
         let kafka = test.object(PROFILE, "kafkas.kafka.strimzi.io/team-a/events");
         kafka["status"]["conditions"].to_string().contains(r#""type":"Ready""#)
     });

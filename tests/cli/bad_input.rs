@@ -226,7 +226,7 @@ fn a_disk_without_room_is_told_and_the_old_journal_stays_whole() {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("KS-STATE-UNWRITABLE") && said.contains("free some space"), "{said}");
+    assert!(said.contains("KS-STATE-UNWRITABLE") && said.contains("free disk space"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     assert_eq!(std::fs::read_to_string(journal(&test)).expect("a journal"), before);
     let left = std::fs::read_dir(journal(&test).parent().expect("a folder")).expect("a folder").flatten();

@@ -45,8 +45,8 @@ pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
     let said: String = run.json_lines().iter().map(|line| format!("{line}\n")).collect();
     for words in [
         "minikube was not found",
-        "kstrim obtained its own minikube 1.38.1",
-        "kstrim obtained its own kubectl 1.35.1",
+        "kstrim installed its own minikube 1.38.1",
+        "kstrim installed its own kubectl 1.35.1",
         // The stand-in reports the version of what it stands in for.
         "minikube 1.38.1 (kstrim's own), kubectl 1.34.4 (kstrim's own)",
     ] {

@@ -180,9 +180,9 @@ fn a_bad_bundle_is_refused_by_the_bad_entry() {
 fn a_bundle_of_another_set_is_refused() {
     let mut test = bundled();
     for (flags, words) in [
-        (&["--release", "0.45.2"][..], "is for Strimzi 1.2.0, and Strimzi 0.45.2 was asked for"),
-        (&["--kafka", "4.3.0"], "is for Kafka 4.3.1, and Kafka 4.3.0"),
-        (&["--image-registry", "r.example"], "is for images of quay.io, and images of r.example"),
+        (&["--release", "0.45.2"][..], "is for Strimzi 1.2.0, but Strimzi 0.45.2 was requested"),
+        (&["--kafka", "4.3.0"], "is for Kafka 4.3.1, but Kafka 4.3.0"),
+        (&["--image-registry", "r.example"], "is for images of quay.io, but images of r.example"),
     ] {
         let run = test.args(["up", "--bundle", "kafka.bundle"].iter().chain(flags)).run().expect(2);
         assert!(run.stderr.contains(words) && run.stderr.contains("KS-BUNDLE-SET"), "{}", run.stderr);
@@ -276,7 +276,7 @@ fn tools_and_minikubes_downloads_go_along() {
     let lags = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
     let mut third = moved(&test).fault("kubectl", "version --client", Some(1), lags);
     let lines = events(&mut third, ["up", "--bundle", "kafka.bundle"], 0);
-    let words = "kubectl 1.30.0 is too old for Kubernetes 1.34.4; kstrim obtained its own kubectl 1.34.4 from the bundle";
+    let words = "kubectl 1.30.0 is too old for Kubernetes 1.34.4; kstrim installed its own kubectl 1.34.4 from the bundle";
     assert!(said(&lines).contains(words), "{}", said(&lines));
     assert!(!third.home().join(".local/share/kstrim/tools/minikube").exists());
     // Where it is forbidden, it is a warning.

@@ -114,6 +114,6 @@ fn what_kafka_or_strimzi_does_not_take_is_refused() {
 fn what_the_operator_refuses_is_put_back() {
     let mut test = ready();
     let lines = events(&mut test, ["set", "default.replication.factor=3", "--yes"], 1);
-    assert!(told(&lines).contains("has its old settings again"), "{}", told(&lines));
+    assert!(told(&lines).contains("were restored"), "{}", told(&lines));
     assert_eq!(config(&test)["default.replication.factor"], 1);
 }

@@ -376,5 +376,5 @@ fn what_is_lost_or_refused_is_told() {
     assert_eq!(reports(&lines), both);
     let bridge = lines.iter().find(|l| l["component"] == "bridge").expect("a report");
     assert_eq!(bridge["id"], "KS-COMPONENT-HTTP");
-    assert!(bridge["said"].as_str().unwrap_or("").contains("answers 500"), "{bridge}");
+    assert!(bridge["said"].as_str().unwrap_or("").contains("responds with 500"), "{bridge}");
 }

@@ -11,7 +11,7 @@ const USER: &str = ".config/kstrim/config.yaml";
 
 fn write_user(test: &Test, text: &str) {
     let file = test.home().join(USER);
-    fs::create_dir_all(file.parent().expect("a folder")).expect("the user's folder");
+    fs::create_dir_all(file.parent().expect("a folder")).expect("the user's directory");
     fs::write(file, text).expect("the user's file");
 }
 
@@ -78,9 +78,9 @@ fn a_wrong_file_is_refused_by_line_before_anything_runs() {
     for (text, words) in [
         ("memory: 4g\nmemori: 5g\n", ["kstrim.yaml:2", "did you mean `memory`?", "KS-CONFIG-KEY"]),
         ("namespace: My_Kafka\n", ["kstrim.yaml:1", "DNS-1123", "KS-CONFIG-VALUE"]),
-        ("kubernetes-version: 1.30\n", ["kstrim.yaml:1", "in quotes", "KS-CONFIG-VALUE"]),
-        ("memory: [\n", ["kstrim.yaml", "is not YAML", "KS-CONFIG-UNREADABLE"]),
-        ("a: &a [x, x]\nb: &b [*a, *a]\n", ["kstrim.yaml:1", "there is no setting", "KS-CONFIG-KEY"]),
+        ("kubernetes-version: 1.30\n", ["kstrim.yaml:1", "quote it", "KS-CONFIG-VALUE"]),
+        ("memory: [\n", ["kstrim.yaml", "is not valid YAML", "KS-CONFIG-UNREADABLE"]),
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", ["kstrim.yaml:1", "unknown setting", "KS-CONFIG-KEY"]),
     ] {
         let mut test = fresh();
         test.write("kstrim.yaml", text);

@@ -79,7 +79,7 @@ fn nothing_is_changed_without_consent_a_free_port_or_a_free_name() {
         ["kubectl", "--", "patch", "kafkas.kafka.strimzi.io", "my-cluster", "-n", "kafka", "--type=merge"];
     test.args([&what[..], &["-p", &patch]].concat()).run().expect(0);
     let run = kstrim(&mut test, ["connect", "--yes", "--port", &free]);
-    refused(&run, 5, "KS-CONNECT-LISTENER", "another's");
+    refused(&run, 5, "KS-CONNECT-LISTENER", "kstrim did not create");
 }
 
 #[test]
@@ -154,8 +154,8 @@ fn it_stays_open_over_a_broker_that_restarts_and_ends_in_order() {
     let mut said = BufReader::new(child.stderr.take().expect("stderr")).lines();
     until(&mut said, "open until Ctrl-C");
     kstrim(&mut test, ["kubectl", "--", "delete", "pod", "my-cluster-dual-role-0", "-n", "kafka"]).expect(0);
-    until(&mut said, "broker 0 went away");
-    until(&mut said, "broker 0 is back");
+    until(&mut said, "broker 0 is unavailable");
+    until(&mut said, "broker 0 is available again");
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("an id")).expect("an id");
     kill_process(pid, Signal::INT).expect("it runs");
     until(&mut said, "kstrim connect --remove");

@@ -120,8 +120,8 @@ fn a_user_that_may_not_is_told_what_is_missing() {
     let lines = events(&mut test, ["up", "--context", CLUSTER, "--yes"], 3);
     assert_eq!(failure(&lines), "KS-CONTEXT-FORBIDDEN");
     for what in [
-        "may not create clusterroles.rbac.authorization.k8s.io in the whole cluster",
-        "may not create pods/portforward in namespace kafka",
+        "missing permission: create clusterroles.rbac.authorization.k8s.io in the whole cluster",
+        "missing permission: create pods/portforward in namespace kafka",
     ] {
         assert!(told(&lines).contains(what), "{}", told(&lines));
     }
@@ -186,7 +186,7 @@ fn a_cluster_that_is_away_is_told_of_by_its_context_and_left_alone() {
     let api = &check("cluster.api")["problem"];
     assert_eq!(
         (&api["id"], &api["message"]),
-        (&json!("KS-API-UNREACHABLE"), &json!("the API server of the context prod does not answer"))
+        (&json!("KS-API-UNREACHABLE"), &json!("the API server of the context prod does not respond"))
     );
     assert_eq!((&document["fixes"], machine_calls(&test)), (&json!([]), 0));
 }

@@ -187,7 +187,7 @@ fn nothing_secret_is_in_it() {
         "-----END RSA PRIVATE KEY-----".to_owned(),
         format!("docker {docker} and {}", ENCODED[0]),
         format!("a user typed {ONLY_KNOWN} here"),
-        "this line stays as it is".to_owned(),
+        "this line is not changed".to_owned(),
     ];
     let text: String = lines.iter().map(|line| format!("2099-01-01T00:00:00Z {line}\n")).collect();
     std::fs::write(logs.join("my-cluster-dual-role-0_kafka.log"), text).expect("a log");
@@ -216,7 +216,7 @@ fn nothing_secret_is_in_it() {
     assert!(secrets.contains("planted (Opaque)\n") && secrets.contains("  plain: 17 bytes\n"), "{secrets}");
     let log = archive.get("logs/my-cluster-dual-role-0/kafka.log");
     assert!(
-        log.contains("this line stays as it is") && log.contains("username=\"a\" password=\"REDACTED\""),
+        log.contains("this line is not changed") && log.contains("username=\"a\" password=\"REDACTED\""),
         "{log}"
     );
     assert!(log.contains("\"user\":\"ada\",\"password\":\"REDACTED\",\"n\":1"), "{log}");
@@ -304,8 +304,12 @@ fn a_cause_is_named_first() {
 fn with_nothing_at_all() {
     let mut test = Test::new();
     let (_, archive) = diagnose(&mut test, &[]);
-    assert!(archive.summary().contains("there is no minikube profile kstrim"), "{}", archive.summary());
-    assert!(!test.home().join(".local/state/kstrim/profiles").exists(), "a mere look makes no folder");
+    assert!(
+        archive.summary().contains("the minikube profile kstrim does not exist"),
+        "{}",
+        archive.summary()
+    );
+    assert!(!test.home().join(".local/state/kstrim/profiles").exists(), "a mere look makes no directory");
 }
 
 #[test]
@@ -354,7 +358,7 @@ fn whoever_hangs_is_left_behind() {
     assert!(run.took < Duration::from_secs(9), "{:?}", run.took);
     archive.has(&["kstrim/journal.json", "kstrim/up.events.jsonl"]);
     assert!(
-        archive.summary().contains("it was not there when the time of 2 s was over"),
+        archive.summary().contains("it was not available within the time limit of 2 s"),
         "{}",
         archive.summary()
     );
@@ -426,7 +430,7 @@ fn a_failing_up_leaves_evidence_and_says_where() {
         "{summary}"
     );
     archive.has(&["namespace/kafkas.yaml", "kstrim/up.events.jsonl", "minikube/node.log"]);
-    assert!(!summary.contains("it runs still"), "{summary}");
+    assert!(!summary.contains("it is still running"), "{summary}");
     assert!(test.leftovers().is_empty(), "{:?}", test.leftovers());
 
     let run = test.args(["up"]).run().expect(1);

@@ -180,7 +180,7 @@ fn a_running_cluster_is_well() {
     // The same with messages.
     let document = doctor(&mut test, &["--smoke"], 0);
     let found = check(&document, "kafka.smoke")["found"].as_str().unwrap_or("").to_owned();
-    assert!(found.starts_with("10 messages came back"), "{found}");
+    assert!(found.starts_with("10 messages verified"), "{found}");
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn an_api_server_whose_file_is_gone_is_brought_back() {
     let document = doctor(&mut test, &[], 1);
     assert!(lost(&document), "{document}");
     let fix = check(&document, "profile.state")["fix"].clone();
-    assert_eq!(fix, "write the file that starts its API server anew, and start the profile kstrim");
+    assert_eq!(fix, "restore the file that starts its API server, and start the profile kstrim");
     let document = doctor(&mut test, &["--fix", "--yes"], 0);
     assert_eq!((fixes(&document), wrong(&document)), (vec!["profile.state done".to_owned()], vec![]));
     // A node without any of the files is one that is being made, or another one's trouble.
@@ -396,7 +396,7 @@ fn kstrims_own_files_are_mended_without_a_question() {
     let document = doctor(&mut test, &["--fix"], 0);
     assert_eq!(fixes(&document), ["profile.journal done"]);
     assert!(folder.join("journal.json.bad").exists());
-    assert_eq!(verdicts(&document)["profile.owner"], "ok", "the mark in the cluster tells");
+    assert_eq!(verdicts(&document)["profile.owner"], "ok", "a marker in the cluster shows");
 
     fs::remove_file(folder.join("kubeconfig")).expect("a kubeconfig");
     let document = doctor(&mut test, &[], 0);
@@ -432,7 +432,7 @@ fn a_paused_kafka_of_somebody_elses_doing_is_told_and_left() {
     assert_eq!(fixes(&document), [""; 0]);
     let status = test.args(["status"]).run().stdout;
     let (before, after) = status.split_once("KS-KAFKA-PAUSED").expect("the finding");
-    assert!(!before.contains("MAY PASS BY ITSELF") && !after.contains("KS-KAFKA-PAUSED"), "{status}");
+    assert!(!before.contains("MAY RESOLVE ITSELF") && !after.contains("KS-KAFKA-PAUSED"), "{status}");
 }
 
 /// What up would refuse for the same flags.
@@ -462,7 +462,7 @@ fn a_kafka_that_only_users_may_use_cannot_be_proven() {
         "authentication": {"type": "tls"}}]);
     let patch = json!({"spec": {"kafka": {"listeners": listeners}}}).to_string();
     support::kubectl(&test, &format!("patch kafka my-cluster -n kafka --type=merge -p {patch}")).expect(0);
-    support::until(&test, "the Kafka is ready", |test| {
+    support::until(&test, "the Kafka cluster is ready", |test| {
         let kafka = test.object(support::PROFILE, support::KAFKA);
         kafka["status"]["observedGeneration"] == kafka["metadata"]["generation"]
             && kafka["status"]["conditions"].to_string().contains(r#""type":"Ready""#)

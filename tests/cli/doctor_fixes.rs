@@ -92,7 +92,7 @@ fn a_state_folder_without_its_users_rights_gets_them_back() {
     let mut command = test.kstrim_copied();
     if rustix::process::geteuid().is_root() {
         // Nothing is closed to root: be somebody else.
-        let all = test.home().parent().expect("the test's folder").to_owned();
+        let all = test.home().parent().expect("the test's directory").to_owned();
         fs::set_permissions(&all, fs::Permissions::from_mode(0o755)).expect("its own");
         give(&all, 65_534);
         command.uid(65_534).gid(65_534);
@@ -192,7 +192,7 @@ fn a_proxy_that_wants_a_sign_in_is_told_apart() {
     let run = until_answered(&mut test, "KS-NETWORK-PROXY");
     let document = run.json();
     let problem = &check(&document, "network.manifest")["problem"];
-    assert!(problem.to_string().contains("sign-in"), "{problem}");
+    assert!(problem.to_string().contains("login"), "{problem}");
     assert!(!format!("{}{}", run.stdout, run.stderr).contains("secret"), "{}", run.stdout);
 }
 

@@ -50,7 +50,7 @@ fn somebody_elses_profile_stays() {
     kstrim(&mut test, ["up", "--adopt"]).expect(0);
     let lines = events(&mut test, ["down", "--yes"], 0);
     assert!(test.profile(PROFILE).is_object());
-    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("kstrim did not make it"));
+    let said = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("kstrim did not create it"));
     assert!(lines.iter().any(said), "{lines:#?}");
     assert_eq!(remains(&test), Vec::<String>::new());
     assert!(!written(&test).iter().any(|line| line.starts_with("minikube delete")));

@@ -42,7 +42,7 @@ fn aimed(verb: &[&str], lines: &[Value]) {
 fn the_check_of_hints_sees_what_is_wrong() {
     let target = ["other", "team", "events"].map(str::to_owned);
     let found = commands_of(
-        "make it anew: kstrim tools remove a && kstrim up --profile other, or run minikube delete",
+        "create it again: kstrim tools remove a && kstrim up --profile other, or run minikube delete",
     );
     assert_eq!(found.len(), 3, "{found:?}");
     for (command, good) in [

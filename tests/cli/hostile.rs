@@ -295,8 +295,8 @@ fn files_that_others_own_or_write_are_not_believed() {
     for (file_owner, folder_owner, file_mode, folder_mode, words) in [
         (STRANGER, 0, 0o644, 0o1777, "it belongs to uid 12345, you are uid 0"),
         (0, STRANGER, 0o644, 0o755, "belongs to uid 12345"),
-        (0, 0, 0o666, 0o755, "everybody may write to it"),
-        (0, 0, 0o644, 0o777, "everybody may write to the folder"),
+        (0, 0, 0o666, 0o755, "everybody can write to it"),
+        (0, 0, 0o644, 0o777, "everybody can write to the directory"),
         (0, 0, 0o644, 0o755, ""),
         (0, 0, 0o644, 0o1777, ""),
     ] {
@@ -464,7 +464,7 @@ fn without_a_home_nothing_is_written_here() {
         for verb in ["up", "status", "down", "render", "tools", "trust"] {
             let mut test = fresh();
             test.write("kstrim", "in the way");
-            let all = test.home().parent().expect("the test's folder").to_owned();
+            let all = test.home().parent().expect("the test's directory").to_owned();
             mode(&all, 0o755);
             test.args([verb].iter().chain((verb == "tools").then_some(&"list")).copied());
             let mut command: Command = test.kstrim_copied();

@@ -96,7 +96,7 @@ fn archives_that_were_loaded_are_counted() {
         let end = lines.iter().find(|l| l["type"] == "task_finished" && l["task"] == "images");
         end.expect("its end")["detail"].clone()
     };
-    assert_eq!(ended(&lines), "3 image archives are loaded");
+    assert_eq!(ended(&lines), "3 image archives loaded");
     let lines = test.args([&up[..], &["-o", "json"]].concat()).run().expect(0).json_lines();
     assert_eq!(ended(&lines), "2 images are in the cluster", "those that the preset runs");
 }
@@ -140,7 +140,7 @@ fn an_archive_that_is_none_is_told_with_the_runtimes_words() {
     assert_eq!(warned.len(), 1, "{warned:?}");
     let message = warned[0]["message"].as_str().unwrap_or_default();
     assert!(
-        message.starts_with("no image archive holds quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"),
+        message.starts_with("no image archive contains quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"),
         "{message}"
     );
 }
@@ -197,7 +197,7 @@ fn registries_secrets_and_logins_are_checked_before_anything_runs() {
 fn a_plan_says_who_pulls_what_needs_a_login() {
     for mut test in [fresh(), fresh().without("minikube").without("kubectl")] {
         let run = kstrim(&mut test, ["plan", "--image-pull-secret", "mine"]).expect(0);
-        let words = "the kubelet pulls them, with the Secret mine";
+        let words = "the kubelet pulls them with the Secret mine";
         assert!(run.stdout.contains(words) && !run.stdout.contains("image pull -p"), "{}", run.stdout);
     }
 }
@@ -259,7 +259,7 @@ fn a_login_is_used_and_shown_nowhere() {
 #[test]
 fn a_login_that_is_none_is_refused_without_its_words() {
     for (config, words) in
-        [(r#"{"auths": {"quay.io": {"auth": "#, "is not as docker writes it"), ("{}", "no login for")]
+        [(r#"{"auths": {"quay.io": {"auth": "#, "is not in Docker's format"), ("{}", "no login for")]
     {
         let mut test = fresh().scenario(quick);
         test.write("login.json", config);

@@ -177,7 +177,7 @@ fn an_api_server_that_goes_away_and_comes_back_is_waited_for() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
     rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
     write(&test, BROKER, "kafka", &[("58", "meanwhile")]);
-    eventually("it is asked again", || followed(&test, 3));
+    eventually("requesting it again", || followed(&test, 3));
     test.rescenario(|s| s.faults.clear());
     kubectl(&test, "get pods -n kafka").expect(0);
     let tries = test.calls().iter().filter(|c| c.line().contains("--follow")).count();

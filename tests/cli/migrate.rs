@@ -73,7 +73,7 @@ fn the_way_leads_over_0_45_and_only_where_it_has_to() {
         ["operator 0.45.2", "kafka 0.45.2", "metadata 0.45.2"]
     );
     let shown = test.args(["upgrade", "--release=0.45.2", "--kraft", "--dry-run"]).run().expect(0).stdout;
-    for words in ["rule kraft-last: ", "strimzi.io/kraft=migration", "rolled back", "no way back"] {
+    for words in ["rule kraft-last: ", "strimzi.io/kraft=migration", "rolled back", "cannot be undone"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     let early = test.args(["upgrade", "--release=0.44.0", "--kraft", "--dry-run"]).run().expect(2).stderr;
@@ -243,7 +243,7 @@ fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
     for (object, code, id, said) in [
         (pool("my-cluster", "controller"), 5, "KS-POOL-FOREIGN", "was not created by kstrim"),
-        (pool("other", "kafka"), 5, "KS-POOL-TAKEN", "belongs to the Kafka other"),
+        (pool("other", "kafka"), 5, "KS-POOL-TAKEN", "belongs to the Kafka cluster other"),
         (claim, 3, "KS-UPGRADE-NO-PATH", "rule migration-volumes"),
     ] {
         let mut test = base.fork();
@@ -273,7 +273,7 @@ fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
     let lines = run(&mut test, &["upgrade", "--release=0.50.1", "--manifests=manifests", "--yes"], 2);
     assert!(told(&lines).contains("rule kafka-supported"), "{}", told(&lines));
     assert!(
-        told(&lines).contains("with Kafka 3.8.0, 3.8.1, 3.9.0 or 3.9.1 in place of 3.9.2"),
+        told(&lines).contains("and Kafka 3.8.0, 3.8.1, 3.9.0 or 3.9.1 instead of 3.9.2"),
         "{}",
         told(&lines)
     );

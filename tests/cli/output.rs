@@ -130,8 +130,8 @@ fn the_help_is_grouped_and_ends_with_examples() {
     let run = test.args(["--help"]).run().expect(0);
     assert_eq!(run.stderr, "");
     let at = |word: &str| run.stdout.find(word).unwrap_or_else(|| panic!("{word} in {}", run.stdout));
-    assert!(at("Quickstart:") < at("Look inside:") && at("Look inside:") < at("Set up:"));
-    assert!(at("Set up:") < at("Options:") && at("Options:") < at("Examples:"));
+    assert!(at("Quickstart:") < at("Inspect:") && at("Inspect:") < at("Configure:"));
+    assert!(at("Configure:") < at("Options:") && at("Options:") < at("Examples:"));
     let up = test.args(["up", "--help"]).run().expect(0).stdout;
     insta::assert_snapshot!("help", run.stdout);
     insta::assert_snapshot!("help_of_up", up);

@@ -252,7 +252,7 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
         ],
     );
     // The world changes by itself: all of the second Kafka has to exist before it is compared.
-    until(&test, "the second Kafka serves", |t| {
+    until(&test, "the second Kafka cluster serves", |t| {
         let ready = |key: &str| {
             let conditions = t.object(PROFILE, key)["status"]["conditions"].clone();
             conditions
@@ -281,7 +281,7 @@ fn keeping_the_data_has_to_be_agreed_to_as_well() {
     let lines = events(&mut test, ["down", "--keep-data"], 2);
     assert_eq!(failure(&lines), "KS-CONSENT");
     assert!(
-        told(&lines).contains("The volumes stay")
+        told(&lines).contains("The volumes are kept")
             && ["--keep-data", "--yes"].iter().all(|flag| told(&lines).contains(flag))
     );
     same(&before, &state(&test), "without consent");

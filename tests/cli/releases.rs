@@ -52,7 +52,7 @@ fn doctor_judges_by_what_is_installed() {
     let healthy = doctor(&mut test, &[], 0);
     assert_eq!(verdicts(&healthy)["profile.operator"], "ok");
     let found = check(&healthy, "profile.operator")["found"].as_str().unwrap_or_default();
-    assert!(found.starts_with("Strimzi 1.0.1 is installed; there is 1.2.0: kstrim upgrade"), "{found}");
+    assert!(found.starts_with("Strimzi 1.0.1 is installed; 1.2.0 is available: kstrim upgrade"), "{found}");
     assert!(check(&healthy, "versions.set")["found"].to_string().contains("Strimzi 1.0.1"), "{healthy}");
     // Who asks for another one is told that `up` would not go there.
     let asked = doctor(&mut test, &["--release=1.2.0"], 1);
@@ -106,9 +106,11 @@ fn a_kafka_that_is_too_new_is_refused_with_the_newest_that_works() {
     }
     // One that another release knows.
     let run = test.args(["up", "--release", "1.0.1", "--kafka", "4.3.1"]).run().expect(2);
-    for words in
-        ["Strimzi 1.0.1 runs Kafka 4.1.0", "--release 1.0.1 --kafka 4.2.0", "--release 1.2.0 --kafka 4.3.1"]
-    {
+    for words in [
+        "Strimzi 1.0.1 supports Kafka 4.1.0",
+        "--release 1.0.1 --kafka 4.2.0",
+        "--release 1.2.0 --kafka 4.3.1",
+    ] {
         assert!(run.stderr.contains(words), "{words} in {}", run.stderr);
     }
     assert_eq!(test.calls(), []);

@@ -360,14 +360,14 @@ fn document(faults: &[Fault], seen: &BTreeMap<&str, Seen>) {
     let (head, rest) = text.split_once(BEGIN).expect("the beginning of the table");
     let (old, tail) = rest.split_once(FINISH).expect("the end of the table");
     let mut new = String::from(
-        "| fault | what is done | command | named | seconds | left behind | then | seconds |\n\
+        "| fault | what is done | command | result | seconds | left behind | then | seconds |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
     for fault in faults {
         let met = &seen[fault.name];
         let named = match fault.end {
             End::Named(id, code) => format!("[{id}](errors.md#{}), exit {code}", id.to_lowercase()),
-            End::Healed(_) => "healed, and told".to_owned(),
+            End::Healed(_) => "recovered, with a warning".to_owned(),
             End::Killed => "killed".to_owned(),
         };
         new += &format!(

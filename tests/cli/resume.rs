@@ -29,7 +29,7 @@ fn a_registry_that_is_mended() {
     });
     let lines = events(&mut test, ["up"], 1);
     assert_eq!(failure(&lines), "KS-NETWORK-DNS");
-    assert!(told(&lines).contains("shows: kstrim up -o json"), "{}", told(&lines));
+    assert!(told(&lines).contains("run the same command again: kstrim up -o json"), "{}", told(&lines));
     test.rescenario(|s| s.registry = Registry::Up);
     up_completes(&mut test);
 }
@@ -59,8 +59,8 @@ fn what_an_earlier_down_is_still_deleting() {
         assert_eq!(kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).code(), 137, "{what}");
         test.rescenario(|s| s.faults.clear());
         let lines = events(&mut test, ["up"], 0);
-        let waits = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("still going away"));
-        let reason = |l: &Value| l["reason"].as_str().is_some_and(|m| m.contains("still going away"));
+        let waits = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("still being deleted"));
+        let reason = |l: &Value| l["reason"].as_str().is_some_and(|m| m.contains("still being deleted"));
         assert!(lines.iter().any(|l| waits(l) || reason(l)), "{what}: {lines:#?}");
         same(&complete(), &state(&test), what);
     }
@@ -140,7 +140,7 @@ fn a_first_start_that_died_inside_kubeadm_or_right_after() {
         fresh().scenario(slow).fault("minikube", "start", Some(1), Action::KillSelf { ms: 1_000 })
     };
     // kubeadm can be past mending, though minikube may say "Done!".
-    let anew = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("it is made anew"));
+    let anew = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("it is created again"));
     for cut_off in [CutOff::NoAddOns, CutOff::Fails, CutOff::NoNetwork] {
         let mut test = died();
         events(&mut test, ["up"], 1);

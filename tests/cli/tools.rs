@@ -56,7 +56,7 @@ fn one_that_is_too_old_is_replaced_for_the_run_unless_that_is_forbidden() {
     let mut test = test.with("minikube").with("kubectl").fault("kubectl", "version --client", Some(1), old());
     let run = up_succeeds(&mut test, &[]);
     assert!(
-        run.stdout.contains("kubectl 1.18.0 is too old; kstrim obtained its own kubectl"),
+        run.stdout.contains("kubectl 1.18.0 is too old; kstrim installed its own kubectl"),
         "{}",
         run.stdout
     );
@@ -94,7 +94,7 @@ fn one_that_cannot_make_the_kubernetes_is_replaced() {
     let action = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
     let mut test = test.fault("minikube", "version", Some(2), action);
     let run = test.args(["up", "-o", "json", "--release", "0.30.0", "--timeout", "20s"]).run();
-    assert!(run.stdout.contains("kstrim obtained its own minikube 1.36.0"), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("kstrim installed its own minikube 1.36.0"), "{}{}", run.stdout, run.stderr);
     let start = test.calls().into_iter().find(|call| call.args.first().is_some_and(|a| a == "start"));
     assert!(start.is_some_and(|call| call.line().contains("--kubernetes-version=v1.24")), "{}", run.stdout);
 }
@@ -165,7 +165,7 @@ fn a_server_that_only_drips_is_given_up() {
     let base = format!("--mirror={}", mirror.drip());
     let run = up_fails(&mut test, &[&base, "--download-timeout=1s"], "KS-DOWNLOAD-SLOW", 1);
     let text = finished(&run)["failure"].to_string();
-    for words in ["minikube-", "bytes in 1s, less than 1024 a second", "of 9999 in all", "--mirror"] {
+    for words in ["minikube-", "bytes in 1s, less than 1024 per second", "of 9999 in total", "--mirror"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let run = test.args(["tools", "install", "kubectl", &base, "--download-timeout=1s"]).run().expect(1);

@@ -28,7 +28,7 @@ fn a_topic_comes_is_told_of_and_goes() {
     let args = ["topic", "create", "orders", "--partitions", "3", "--config", "retention.ms=86400000"];
     let lines = events(&mut test, args, 0);
     let ended = lines.iter().find(|l| l["type"] == "task_finished").expect("an end");
-    assert_eq!(ended["detail"], "topic orders is there: 3 partitions, 1 replica");
+    assert_eq!(ended["detail"], "topic orders is ready: 3 partitions, 1 replica");
     let object = test.object(PROFILE, &key("orders"));
     assert_eq!(
         object["spec"],
@@ -51,7 +51,7 @@ fn a_topic_comes_is_told_of_and_goes() {
     assert!(text.contains("retention.ms") && text.contains("NEXT OFFSET"), "{text}");
 
     let lines = events(&mut test, ["topic", "delete", "orders", "--yes"], 0);
-    assert!(lines.iter().any(|l| l["detail"] == "topic orders is gone"), "{lines:#?}");
+    assert!(lines.iter().any(|l| l["detail"] == "topic orders was deleted"), "{lines:#?}");
     assert!(test.object(PROFILE, &key("orders")).is_null());
 }
 
@@ -64,8 +64,8 @@ fn asked_twice_it_is_there_and_another_wish_is_refused() {
     let lines = events(&mut test, ["topic", "create", "orders", "--config", "retention.ms=1"], 2);
     assert_eq!(failure(&lines), "KS-TOPIC-EXISTS");
     let told = told(&lines);
-    assert!(told.contains("partitions: it has 2, 1 was asked for"), "{told}");
-    assert!(told.contains("retention.ms: it has the default, 1 was asked for"), "{told}");
+    assert!(told.contains("partitions: it has 2, but 1 was requested"), "{told}");
+    assert!(told.contains("retention.ms: it has the default, but 1 was requested"), "{told}");
     assert_eq!(written(&test), Vec::<String>::new(), "nothing was changed");
 }
 
@@ -107,7 +107,7 @@ fn kafkas_refusal_is_explained() {
     let mut test = ready();
     let lines = events(&mut test, ["topic", "create", "orders", "--config", "retention=5"], 1);
     assert_eq!(failure(&lines), "KS-TOPIC-CONFIG");
-    assert!(told(&lines).contains("does not know: retention"), "{}", told(&lines));
+    assert!(told(&lines).contains("does not recognize: retention"), "{}", told(&lines));
     let list = json_of(&mut test, ["topic", "list"]);
     assert_eq!(list[1]["ready"], false);
     assert!(list[1]["reason"].as_str().expect("why").starts_with("KafkaError"), "{list}");
@@ -154,7 +154,7 @@ fn without_a_cluster_it_says_how_to_get_one() {
     assert_eq!(run.stdout, "");
     let mut test = ready();
     let run = kstrim(&mut test, ["topic", "list", "--cluster", "other"]).expect(3);
-    assert!(run.stderr.contains("no Kafka other"), "{}", run.stderr);
+    assert!(run.stderr.contains("Kafka cluster other does not exist"), "{}", run.stderr);
 }
 
 /// The topic operator of early releases makes resources of its own topics and of Kafka's.
@@ -265,8 +265,8 @@ fn gone_is_what_kafka_does_not_have() {
     });
     assert_eq!(failure(&lines), "KS-TOPIC-STUCK", "{lines:#?}");
     let told = told(&lines);
-    assert!(told.contains("the KafkaTopic my-topic is gone, but Kafka still has the topic"), "{told}");
-    assert!(told.contains("the KafkaTopic another describes it, too"), "{told}");
+    assert!(told.contains("the KafkaTopic my-topic was deleted, but Kafka still has the topic"), "{told}");
+    assert!(told.contains("the KafkaTopic another also describes it"), "{told}");
 }
 
 /// The resource that describes a topic may have any name.
@@ -278,7 +278,7 @@ fn a_topic_is_waited_for_by_the_name_of_its_resource() {
     let lines = events(&mut test, ["topic", "create", "slow3", "--timeout", "20s"], 1);
     assert_eq!(failure(&lines), "KS-TOPIC-CONFIG");
     let lines = events(&mut test, ["topic", "create", "slow4", "--timeout", "20s"], 0);
-    assert!(!lines.iter().any(|l| l["message"] == "topic slow4: not there yet"), "{lines:#?}");
+    assert!(!lines.iter().any(|l| l["message"] == "topic slow4: does not exist yet"), "{lines:#?}");
 }
 
 /// The resource of the name that kstrim would choose describes another topic.
@@ -290,7 +290,7 @@ fn up_does_not_take_another_topics_resource_for_its_own() {
     let lines = events(&mut test, ["up"], 5);
     assert_eq!(failure(&lines), "KS-TOPIC-RESOURCE-TAKEN");
     let told = told(&lines);
-    assert!(told.contains("is that of the topic other") && told.contains("--topic another-name"), "{told}");
+    assert!(told.contains("describes the topic other") && told.contains("--topic another-name"), "{told}");
 }
 
 /// Time changes nothing about what somebody keeps the operator from.
@@ -307,7 +307,7 @@ fn what_is_left_alone_is_not_said_to_be_worked_on() {
             .expect(0);
         for args in [&["topic", "list"][..], &["topic", "describe", "stray"], &["status"]] {
             let text = test.args(args.iter().copied()).run().expect(0).stdout;
-            assert!(text.contains(words) && !text.contains("works on it"), "{args:?}: {text}");
+            assert!(text.contains(words) && !text.contains("is reconciling it"), "{args:?}: {text}");
         }
         let name = annotation.split_once('=').expect("a value").0;
         kubectl(&test, &format!("annotate kafkatopic stray -n kafka {name}-")).expect(0);

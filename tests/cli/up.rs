@@ -112,7 +112,7 @@ fn plain_output_of_up() {
     // What overlaps comes in any order, and the reasons in between depend on the machine.
     let (log, block) = run.stderr.split_once("\n\n").expect("a log and a summary");
     let told = |line: &&str| {
-        [" started: ", " done in ", " already there: ", " warning: "].iter().any(|w| line.contains(w))
+        [" started: ", " done in ", " already done: ", " warning: "].iter().any(|w| line.contains(w))
     };
     let mut log: Vec<&str> = log.lines().filter(told).collect();
     log.sort_by_key(|line| line.split_once("  ").map(|(_, rest)| rest));

@@ -316,7 +316,7 @@ fn images_are_loaded_before_the_first_step() {
         .iter()
         .filter(|l| l["type"] == "warning")
         .map(|w| w["message"].as_str().unwrap_or_default())
-        .find(|m| m.starts_with("no image archive holds"));
+        .find(|m| m.starts_with("no image archive contains"));
     let message = message.expect("a warning");
     assert!(message.contains("kafka:1.2.0-kafka-4.3.1") && !message.contains(older), "{message}");
     // A file that is not there is refused before anything is looked at.
@@ -380,7 +380,7 @@ fn a_group_that_lost_what_it_had_committed_stops_the_upgrade() {
     assert_eq!(failure(&lines), "KS-UPGRADE-LOST");
     let told = told(&lines);
     assert!(
-        told.contains("group app in topic my-topic, partition 0 had committed offset 7, and has 3"),
+        told.contains("group app in topic my-topic, partition 0 had committed offset 7, and now has 3"),
         "{told}"
     );
     assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.2.0", "no further step");

@@ -111,7 +111,7 @@ fn asked_twice_it_is_there_and_another_wish_is_refused() {
     events(&mut test, ["user", "create", "app"], 0);
     let lines = events(&mut test, ["user", "create", "app", "--authentication", "scram"], 2);
     assert_eq!(failure(&lines), "KS-USER-EXISTS");
-    assert!(told(&lines).contains("it has tls, scram-sha-512 was asked for"), "{}", told(&lines));
+    assert!(told(&lines).contains("it has tls, but scram-sha-512 was requested"), "{}", told(&lines));
     same(&before, &state(&test), "something was changed");
 }
 
@@ -121,7 +121,7 @@ fn wrong_words_are_refused_with_what_is_right() {
     for (args, words) in [
         (["user", "create", "My_App", "-q"], "my-app"),
         (["user", "create", "app", "--acl=topic:orders"], "topic:orders:read"),
-        (["user", "create", "app", "--acl=group:g:write"], "it knows read, describe"),
+        (["user", "create", "app", "--acl=group:g:write"], "it supports read, describe"),
         (["user", "create", "app", "--quota=speed=1"], "produce, consume"),
     ] {
         let run = kstrim(&mut test, args).expect(2);
@@ -196,7 +196,7 @@ fn a_paused_user_is_not_said_to_be_worked_on() {
         .expect(0);
     for args in [&["user", "list"][..], &["user", "show", "paused"]] {
         let text = test.args(args.iter().copied()).run().expect(0).stdout;
-        assert!(text.contains("paused:") && !text.contains("works on it"), "{args:?}: {text}");
+        assert!(text.contains("paused:") && !text.contains("is reconciling it"), "{args:?}: {text}");
     }
     let run = kstrim(&mut test, ["user", "show", "paused", "--reveal"]).expect(1);
     assert!(run.stderr.contains("KS-RESOURCE-PAUSED"), "{}", run.stderr);

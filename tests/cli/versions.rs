@@ -88,22 +88,22 @@ fn a_contradiction_names_its_cause_and_the_nearest_sets() {
         (
             &["--kafka=4.0.0", "--preset=zookeeper"][..],
             &[
-                "Kafka 4 has no ZooKeeper any more; the last with it is 3.9.2",
+                "Kafka 4 no longer supports ZooKeeper; the last version that does is 3.9.2",
                 "these do: --release 0.45.2 --kafka 3.9.2 --preset zookeeper",
                 "these do: --release 0.50.1 --kafka 4.0.0 --preset single",
             ][..],
         ),
         (
             &["--kafka=4.3.1", "--kubernetes-version=1.27"],
-            &["Kafka 4.3.1 comes with Strimzi 1.2.0, which supports Kubernetes 1.30 to 1.36, not 1.27"],
+            &["Kafka 4.3.1 needs Strimzi 1.2.0, which supports Kubernetes 1.30 to 1.36, not 1.27"],
         ),
         (
             &["--preset=zookeeper", "--kubernetes-version=1.36"],
-            &["ZooKeeper comes with Strimzi 0.30.0 to 0.45.2", "not 1.36"],
+            &["ZooKeeper needs Strimzi 0.30.0 to 0.45.2", "not 1.36"],
         ),
         (
             &["--release=1.2.0", "--kafka=3.9.0", "--kubernetes-version=1.20", "--preset=zookeeper"],
-            &["runs Kafka 4.2.0", "supports Kubernetes 1.30 to 1.36", "no ZooKeeper mode", "these do: "],
+            &["supports Kafka 4.2.0", "supports Kubernetes 1.30 to 1.36", "no ZooKeeper mode", "these do: "],
         ),
     ] {
         for verb in [&["versions", "resolve"][..], &["plan"], &["render"], &["up", "--output=plain"]] {

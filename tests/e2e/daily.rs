@@ -11,7 +11,7 @@ fn smoke_test_sends_and_reads_what_it_was_asked_to() {
     assert_eq!(run.events().finished()["outcome"], "done");
     // Its traces are gone, or it says which are left: beside records of others nothing can be deleted.
     let left = run.events().of("smoke").next().expect("a smoke event")["left_behind"].clone();
-    assert!(left.is_null() || left.to_string().contains("beside records of others"), "{left}");
+    assert!(left.is_null() || left.to_string().contains("among records of others"), "{left}");
     // A topic that is not there is made for the test, and gone after it.
     let run = ground.kstrim(&["smoke-test", "-o", "json", "--topic", "passing"]).expect(0);
     run.events().verified(10);

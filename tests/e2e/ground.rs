@@ -511,7 +511,9 @@ pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T
     loop {
         match look() {
             Ok(found) => return found,
-            Err(seen) if began.elapsed() > limit => panic!("not within {limit:?}: {what}; last seen: {seen}"),
+            Err(seen) if began.elapsed() > limit => {
+                panic!("not within {limit:?}: {what}; last state: {seen}")
+            }
             Err(_) => {
                 let pause = (began.elapsed() / 8).clamp(Duration::from_millis(300), Duration::from_secs(2));
                 std::thread::sleep(pause);

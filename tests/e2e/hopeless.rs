@@ -36,7 +36,7 @@ fn doomed(ground: &Ground, cluster: &str, change: impl Fn(&mut Value, &mut Value
         metadata.remove("annotations");
         metadata.insert("labels".into(), json!({"strimzi.io/cluster": cluster}));
     }
-    let [pool, kafka] = &mut objects[..] else { panic!("a pool and a Kafka: {rendered}") };
+    let [pool, kafka] = &mut objects[..] else { panic!("a pool and a Kafka cluster: {rendered}") };
     // The name of a pool is unique in its namespace.
     pool["metadata"]["name"] = json!(format!("{cluster}-pool"));
     change(pool, kafka);

@@ -112,7 +112,7 @@ fn users_and_programs_come_as_far_as_they_may() {
     let run = python(&ground, &snippet, "host-orders", secret).expect(0);
     assert!(run.stdout.contains("all"), "{run}");
     let run = way.kill();
-    assert!(run.stderr.contains("broker 0 is back"), "{run}");
+    assert!(run.stderr.contains("broker 0 is available again"), "{run}");
     // Last, since it breaks the user. Its operator would make the password good again, by telling Kafka of it.
     let pause = "strimzi.io/pause-reconciliation=true";
     ground.kubectl(&["annotate", "kafkauser", "host-scram", "-n", "kafka", pause]);

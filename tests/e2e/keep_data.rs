@@ -20,7 +20,7 @@ fn messages_are_there_for_the_next_up() {
     assert!(kafkas.code() != 0 || kafkas.stdout.is_empty(), "{kafkas}");
 
     ground.up_succeeds(&[]).events().verified(10);
-    assert_eq!(claims(), volumes, "the new Kafka has other volumes");
+    assert_eq!(claims(), volumes, "the new Kafka cluster has other volumes");
     assert_eq!(messages(&ground), before);
 }
 

@@ -98,7 +98,7 @@ fn a_setting_reaches_the_broker() {
     let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.hours"], 24);
     let run = ground.kstrim(&["set", "default.replication.factor=3", "--yes", "-o", "json"]).expect(1);
-    assert!(run.events().failure().1.to_string().contains("old settings again"), "{run}");
+    assert!(run.events().failure().1.to_string().contains("were restored"), "{run}");
     ground.kstrim(&["set", "--unset", "log.retention.hours", "--yes"]).expect(0);
 }
 

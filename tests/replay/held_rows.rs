@@ -17,13 +17,13 @@ fn what_does_not_go_is_told_by_what_holds_it() {
     };
     let held = claim(json!(["example.com/keep"]), true);
     assert_eq!(held.id.as_str(), "KS-OBJECT-HELD");
-    assert!(held.message.contains("finalizer example.com/keep, which nobody removes"), "{held:?}");
+    assert!(held.message.contains("finalizer example.com/keep, which is not removed"), "{held:?}");
     assert!(held.hints[0].contains("get persistentvolumeclaim data-0 -n kafka"), "{held:?}");
     // Look-alikes: in use, still ending, not deleted at all. None of them blames a finalizer.
     for (object, words) in [
-        (claim(json!(["kubernetes.io/pvc-protection"]), true), "a pod uses it still"),
-        (claim(json!([]), true), "it is still ending"),
-        (claim(json!(["example.com/keep"]), false), "nobody has deleted it"),
+        (claim(json!(["kubernetes.io/pvc-protection"]), true), "a pod still uses it"),
+        (claim(json!([]), true), "it is still terminating"),
+        (claim(json!(["example.com/keep"]), false), "nobody deleted it"),
     ] {
         assert!(object.message.contains(words) && !object.message.contains("finalizer"), "{object:?}");
     }

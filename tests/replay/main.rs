@@ -50,21 +50,21 @@ fn the_live_line_tells_what_is_waited_for() {
     assert_eq!(
         whys,
         [
-            "Kafka: not there yet",
-            "operator: being set up",
+            "Kafka: does not exist yet",
+            "operator: being initialized",
             "operator: starting",
-            "node pool dual-role: waiting for the operator to look at it",
+            "node pool dual-role: waiting for the operator to reconcile it",
             "brokers: waiting for the operator to create them",
-            "broker my-cluster-dual-role-0: waiting for a node",
-            "broker my-cluster-dual-role-0: being set up",
+            "broker my-cluster-dual-role-0: waiting to be scheduled",
+            "broker my-cluster-dual-role-0: being initialized",
             "broker my-cluster-dual-role-0: container being created",
             "broker my-cluster-dual-role-0: starting",
             "Kafka: waiting for the entity operator",
-            "Kafka: waiting for the entity operator (waiting for a node)",
-            "Kafka: waiting for the entity operator (being set up)",
+            "Kafka: waiting for the entity operator (waiting to be scheduled)",
+            "Kafka: waiting for the entity operator (being initialized)",
             "Kafka: waiting for the entity operator (container being created)",
             "Kafka: waiting for the entity operator (starting)",
-            "Kafka: waiting for the operator's verdict",
+            "Kafka: waiting for the operator to report its status",
         ]
     );
 }
@@ -240,7 +240,7 @@ fn operator_bound_elsewhere() {
     let run = Case::new("10-operator-forbidden", kafka()).answers(bound).run();
     run.never_fails(0.0, 36.0);
     run.fails_with("KS-OPERATOR-BINDING", 39.5, 81.0);
-    assert!(run.finding_at(60.0).sentence.contains("in myproject"), "{:?}", run.finding_at(60.0));
+    assert!(run.finding_at(60.0).sentence.contains("are for myproject"), "{:?}", run.finding_at(60.0));
     run.never_fails(93.95, 170.0);
 }
 

@@ -149,9 +149,9 @@ fn containers() {
     let says =
         |m: &str| look(waiting("ErrImagePull", m), &Expect::kafka("kafka", "my-cluster"), &Answers::new());
     for (message, id, words) in [
-        ("quay.io/x/kafka:1: not found", "KS-IMAGE-PULL", "does not have it"),
+        ("quay.io/x/kafka:1: not found", "KS-IMAGE-PULL", "does not exist in the registry"),
         ("something else", "KS-IMAGE-PULL", "cannot be pulled"),
-        ("unexpected status: 401 UNAUTHORIZED", "KS-REGISTRY-DENIED", "refuses access"),
+        ("unexpected status: 401 UNAUTHORIZED", "KS-REGISTRY-DENIED", "denies access"),
         ("toomanyrequests: You have reached your pull rate limit", "KS-REGISTRY-LIMIT", "rate limit"),
         (
             "tls: failed to verify certificate: x509: certificate signed by unknown authority",
@@ -300,9 +300,14 @@ fn resources_of_zookeepers_days() {
     assert_eq!(causes(old), []);
     let refusal = |text: &str| {
         let error = kstrim::kube::ApiError::from_stderr(text);
-        explain::kubectl::explain(&error, "apply the Kafka", "p", &Expect::kafka("kafka", "my-cluster"))
-            .id
-            .as_str()
+        explain::kubectl::explain(
+            &error,
+            "apply the Kafka resource",
+            "p",
+            &Expect::kafka("kafka", "my-cluster"),
+        )
+        .id
+        .as_str()
     };
     let head =
         "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): ";
@@ -348,7 +353,7 @@ fn a_broker_that_is_late() {
     let probe = look(late(), &expect, &Answers::new())[0].probes[0].clone();
     let log = "INFO starting\nERROR no controller answers\n".to_owned();
     let found = look(late(), &expect, &Answers::from([(probe, log)]));
-    assert!(found[0].sentence.ends_with("last words: ERROR no controller answers"), "{found:?}");
+    assert!(found[0].sentence.ends_with("last log lines: ERROR no controller answers"), "{found:?}");
     // It has only begun; it is ready; it ends again and again, and runs just now; it was never started.
     let young =
         look(container(false, 0, running("2026-11-22T20:00:50Z"), json!({})), &expect, &Answers::new());

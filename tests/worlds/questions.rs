@@ -13,7 +13,7 @@ const BASE: Base = Base::Profile;
 fn answered(test: &mut Test, args: &[&str], meanwhile: impl FnOnce(&Test)) -> (i32, String) {
     let command = test.args(args.iter().copied()).kstrim();
     let mut terminal = Terminal::start(command);
-    terminal.shows("Go on?");
+    terminal.shows("Continue?");
     meanwhile(test);
     terminal.types("y\n");
     let code = terminal.ends();
@@ -139,7 +139,7 @@ fn a_question_names_where_and_what() {
     let mut test = BASE.fork();
     let command = test.args(["down", "--keep-cluster"]).kstrim();
     let mut terminal = Terminal::start(command);
-    terminal.shows("Go on?");
+    terminal.shows("Continue?");
     terminal.types("n\n");
     terminal.ends();
     let said = terminal.text();

@@ -130,10 +130,14 @@ fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
     }
     places::settle(BASE, &one);
     let gone = object(&one, support::KAFKA).is_null();
-    prop_assert!(gone || downed.code() != 0, "{down} ended with 0 and the Kafka is there\n{}", downed.stderr);
+    prop_assert!(
+        gone || downed.code() != 0,
+        "{down} ended with 0 and the Kafka cluster is there\n{}",
+        downed.stderr
+    );
     prop_assert!(
         !gone || downed.code() == 0,
-        "{down} ended with {} and the Kafka is gone\n{}",
+        "{down} ended with {} and the Kafka cluster is gone\n{}",
         downed.code(),
         downed.stderr
     );

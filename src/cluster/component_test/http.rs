@@ -46,7 +46,7 @@ async fn ask(
     drop(forward);
     match asked {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(e)) => Err(format!("{pod} does not answer on port {port}: {e}")),
+        Ok(Err(e)) => Err(format!("{pod} does not respond on port {port}: {e}")),
         Err(e) => Err(e.to_string()),
     }
 }
@@ -66,7 +66,7 @@ pub(super) async fn bridge(trial: &Trial<'_>) -> Result<Seen> {
     let tried = through(trial, &mut wire).await;
     wire.delete(&[BRIDGE_TOPIC]).await;
     tried?;
-    Ok((COUNT as u64, format!("{COUNT} messages sent over HTTP came back")))
+    Ok((COUNT as u64, format!("{COUNT} messages produced over HTTP were consumed")))
 }
 
 async fn through(trial: &Trial<'_>, wire: &mut Wire<'_>) -> Result<()> {
@@ -76,13 +76,13 @@ async fn through(trial: &Trial<'_>, wire: &mut Wire<'_>) -> Result<()> {
     let records: Vec<_> = values.iter().map(|v| json!({"value": v, "partition": 0})).collect();
     let body = json!({"records": records}).to_string();
     let Some(pod) = pods(trial).await.into_iter().next() else {
-        return Err(wrong(trial, "it has no pod that is ready".into()));
+        return Err(wrong(trial, "it has no ready pod".into()));
     };
     let path = format!("/topics/{BRIDGE_TOPIC}");
     let (status, text) =
         ask(trial, &pod, BRIDGE_PORT, &path, Some((RECORDS, body))).await.map_err(|why| wrong(trial, why))?;
     if status != 200 || text.contains("error_code") {
-        return Err(wrong(trial, format!("{pod} answers {status} to POST {path}: {}", short(&text))));
+        return Err(wrong(trial, format!("{pod} responds with {status} to POST {path}: {}", short(&text))));
     }
     wire.await_all(BRIDGE_TOPIC, from, &values).await
 }
@@ -92,7 +92,7 @@ pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
     let label = format!("topic=\"{}\"", trial.topic);
     let pods = pods(trial).await;
     if pods.is_empty() {
-        return Err(wrong(trial, "it has no pod that is ready".into()));
+        return Err(wrong(trial, "it has no ready pod".into()));
     }
     loop {
         let mut said = Vec::new();
@@ -103,10 +103,10 @@ pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
                     if text.lines().any(|l| !l.starts_with('#') && l.contains(&label)) {
                         return Ok((0, format!("{lines} metrics, also of topic {}", trial.topic)));
                     }
-                    said.push(format!("{pod} tells {lines} metrics, none with {label}"));
+                    said.push(format!("{pod} exports {lines} metrics, but none with {label}"));
                 }
                 Ok((status, text)) => {
-                    said.push(format!("{pod} answers {status} to GET /metrics: {}", short(&text)));
+                    said.push(format!("{pod} responds with {status} to GET /metrics: {}", short(&text)));
                 }
                 Err(why) => said.push(why),
             }

@@ -159,10 +159,10 @@ impl<'a> Wire<'a> {
         let missing: Vec<&str> =
             values.iter().filter(|v| !seen.contains(v)).map(String::as_str).take(3).collect();
         let words = match missing.as_slice() {
-            [] => "they came more than once, or in another order".to_owned(),
+            [] => "they arrived more than once, or in another order".to_owned(),
             some => format!("missing: {}", some.join(", ")),
         };
-        let message = format!("{} of {} messages came out in topic {name}", seen.len(), values.len());
+        let message = format!("{} of {} messages arrived in topic {name}", seen.len(), values.len());
         self.trial.failure(LOST, Some(Failure::new(LOST, Kind::Smoke, message).because(words)))
     }
 
@@ -187,7 +187,7 @@ impl<'a> Wire<'a> {
         let deadline = Instant::now() + CLEANUP;
         for topic in topics {
             if let Err(error) = self.client.delete_topic(topic, None, deadline).await {
-                let message = format!("the topic {topic} of the smoke test stays: {error}");
+                let message = format!("the topic {topic} of the smoke test was not deleted: {error}");
                 self.trial.cx.emit.warn(message);
             }
         }
@@ -207,8 +207,7 @@ fn plain(value: &[u8]) -> String {
 
 /// The failure of a request to a broker.
 pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
-    let cause =
-        Failure::new(LOST, Kind::Smoke, "a broker did not do what the test asked of it").because(error);
+    let cause = Failure::new(LOST, Kind::Smoke, "a broker did not respond as expected").because(error);
     trial.failure(LOST, Some(cause))
 }
 
@@ -247,18 +246,18 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
     };
     let tried = tried.await;
     if let Err(failure) = remove(cx, &names).await {
-        cx.emit.warn(format!("the connectors of the smoke test stay: {}", failure.message));
+        cx.emit.warn(format!("the connectors of the smoke test were not deleted: {}", failure.message));
     }
     wire.delete(&PROOF_TOPICS).await;
     tried?;
-    Ok((COUNT as u64, format!("{COUNT} messages went through two connectors")))
+    Ok((COUNT as u64, format!("{COUNT} messages passed through two connectors")))
 }
 
 /// MirrorMaker 2: messages to the topic that it mirrors, read from the mirror.
 pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Seen> {
     let of = |read: fn(&serde_json::Value) -> Option<String>| trial.resource.as_ref().and_then(read);
     let (Some(from), Some(to)) = (of(table::mirrors), of(table::mirror_of)) else {
-        let message = "its resource does not say which topic it mirrors";
+        let message = "its resource does not specify which topic it mirrors";
         return Err(trial.failure(LOST, Some(Failure::new(LOST, Kind::Smoke, message))));
     };
     let mut wire = Wire::open(trial).await?;
@@ -270,7 +269,7 @@ pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Seen> {
     wire.forget(&from, &before).await;
     wire.forget(&to, &mirrored).await;
     tried?;
-    Ok((COUNT as u64, format!("{COUNT} messages went from {from} to {to}")))
+    Ok((COUNT as u64, format!("{COUNT} messages were mirrored from {from} to {to}")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What `kstrim connect` prints: the way to the brokers, and snippets that a program takes as they are.
+//! The output of `kstrim connect`: addresses of the brokers, and configuration to copy.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,24 +14,24 @@ use crate::event::SmokeReport;
 use crate::failure::Result;
 use crate::manifest::user::Authentication;
 
-/// The way to the brokers. Nothing in it is secret.
+/// How to connect to the brokers. It contains no secrets.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Connected {
-    /// What clients begin with: the first broker.
+    /// Bootstrap address: the first broker.
     pub bootstrap: String,
-    /// The listener's name in the Kafka.
+    /// Name of the listener in the Kafka resource.
     pub listener: String,
-    /// Kafka's word for how it is secured: PLAINTEXT, SSL or SASL_SSL.
+    /// Kafka's security protocol: PLAINTEXT, SSL or SASL_SSL.
     pub security_protocol: String,
-    /// Who comes; null where nobody is asked.
+    /// The authenticated user; null without authentication.
     pub user: Option<String>,
     /// All brokers, by id.
     pub brokers: Vec<Broker>,
     /// Files that --export wrote: certificates and keys, and client.properties.
     pub files: Vec<String>,
-    /// Ready to copy. A password stands in none: programs read it from KAFKA_PASSWORD.
+    /// Configuration to copy. None contains a password: programs read it from KAFKA_PASSWORD.
     pub snippets: Snippets,
-    /// What --check found; null without it.
+    /// Result of --check; null without it.
     pub checked: Option<Checked>,
     #[serde(skip)]
     how: Option<Authentication>,
@@ -44,9 +44,9 @@ pub struct Connected {
 pub struct Broker {
     /// Its node id.
     pub id: i32,
-    /// Its pod at present.
+    /// Its current pod.
     pub pod: Option<String>,
-    /// Where it is reached.
+    /// Its address.
     pub address: String,
 }
 
@@ -56,12 +56,12 @@ impl Broker {
     }
 }
 
-/// What a program needs, in four forms.
+/// Configuration for programs, in four forms.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Snippets {
     /// For Kafka's own tools and Java clients: a properties file.
     pub properties: String,
-    /// For librdkafka and what is built upon it: kcat and most languages' clients.
+    /// For librdkafka and programs based on it: kcat and the clients of most languages.
     pub librdkafka: String,
     /// A Java program.
     pub java: String,
@@ -69,16 +69,16 @@ pub struct Snippets {
     pub python: String,
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Checked {
     /// The topic.
     pub topic: String,
-    /// Messages that were written and came back as they were.
+    /// Messages that were produced and consumed unchanged.
     pub messages: u64,
-    /// How long writing took, milliseconds.
+    /// Time to produce, in milliseconds.
     pub produce_ms: u64,
-    /// How long reading took, milliseconds.
+    /// Time to consume, in milliseconds.
     pub consume_ms: u64,
 }
 
@@ -120,11 +120,11 @@ impl Connected {
         made
     }
 
-    /// Write the client's files, if a folder is named, and name it in the snippets.
+    /// Write the client's files, if a directory is named, and name it in the snippets.
     pub(super) async fn export(&mut self, living: &Living, user: &User, folder: Option<&Path>) -> Result<()> {
         let (Some(folder), Some(how)) = (folder, self.how) else { return Ok(()) };
         let secrets = user::secrets(living, user).await?;
-        let note = "# This address is one on this machine, open while kstrim connect runs.";
+        let note = "# This address is on this machine, and is open while kstrim connect is running.";
         let target = export::Target { how, tls: true, bootstrap: &self.bootstrap, note };
         self.files = export::files(folder, living, user, &secrets, &target).await?;
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -179,7 +179,7 @@ impl Connected {
         if self.how == Some(Authentication::Scram) {
             let login = "org.apache.kafka.common.security.scram.ScramLoginModule required";
             snippets.properties += &format!(
-                "sasl.jaas.config={login} username=\"{user}\" password=\"(the password: it stands in {})\";\n",
+                "sasl.jaas.config={login} username=\"{user}\" password=\"(the password, see {})\";\n",
                 file("client.properties")
             );
             snippets.librdkafka += "sasl.password=(the password)\n";
@@ -205,7 +205,7 @@ impl Connected {
         }
         if let Some(checked) = &self.checked {
             text += &format!(
-                "checked            {} messages to {} and back: sent in {} ms, read in {} ms\n",
+                "checked            {} messages verified on {}: produced in {} ms, consumed in {} ms\n",
                 checked.messages, checked.topic, checked.produce_ms, checked.consume_ms
             );
             return text;
@@ -213,7 +213,7 @@ impl Connected {
         if let Some(user) = &self.user {
             if self.files.is_empty() {
                 let export = self.target.kstrim("connect --user").arg(user).args(["--export", "DIR"]);
-                text += &format!("\n# DIR gets the files of the user {user} by: {export}\n");
+                text += &format!("\n# to write the files of the user {user} to DIR: {export}\n");
             }
             if self.how == Some(Authentication::Scram) {
                 let show = self.target.kstrim("user show --reveal -o json").arg(user);

@@ -1,5 +1,5 @@
 //! A supervised `kubectl port-forward` for each broker. One ends when its pod does, or goes on listening for a
-//! pod that is another by now: it is begun anew for each run of the broker.
+//! pod that is another by now: it is begun again for each run of the broker.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ impl Forwards {
             let ports = kafka.and_then(|k| listener::host_of(&k, how)).map(|l| listener::ports(&l));
             for (id, port) in ports.unwrap_or_default() {
                 if !self.tasks.borrow().contains_key(&id) {
-                    living::say(&format!("broker {id} comes: {}:{port}", listener::HOST));
+                    living::say(&format!("broker {id} added: {}:{port}", listener::HOST));
                     self.add(id, port);
                 }
             }
@@ -141,7 +141,7 @@ impl One {
                 Ok(mut forward) => {
                     if served {
                         living::say(&format!(
-                            "broker {} is back on {}:{}",
+                            "broker {} is available again on {}:{}",
                             self.id,
                             listener::HOST,
                             self.port
@@ -154,8 +154,8 @@ impl One {
                         () = self.replaced(&life) => {}
                     }
                     drop(forward);
-                    living::say(&format!("broker {} went away; it is waited for", self.id));
-                    self.tell(Err("its pod went away".into()));
+                    living::say(&format!("broker {} is unavailable; waiting for it", self.id));
+                    self.tell(Err("its pod was deleted".into()));
                 }
                 Err(error) => self.tell(Err(error.message)),
             }

@@ -82,7 +82,7 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             Some((_, error)) if answered.elapsed() > AWAY => return Err(reading.no_cluster(&error)),
             Some((_, error)) => {
                 if !away {
-                    screen.note(&format!("the API server does not answer, trying again: {error}"));
+                    screen.note(&format!("the API server does not respond, trying again: {error}"));
                 }
                 away = true;
             }
@@ -106,8 +106,8 @@ pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut 
             }
             if !first && !begun.contains_key(&key) {
                 let known = tailed.values().any(|tail| tail.component == source.component);
-                let what = if known { "a new container" } else { "it has begun" };
-                screen.note(&format!("{}: {what}, its log is followed", source.component));
+                let what = if known { "a new container" } else { "it has started" };
+                screen.note(&format!("{}: {what}, following its log", source.component));
             }
             let (request, seen) = match begun.remove(&key) {
                 // Read until a moment ago: from there.

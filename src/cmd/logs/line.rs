@@ -1,4 +1,4 @@
-//! Lines of logs, and how those of several containers become one stream in the order of time.
+//! Lines of logs, and how those of several containers are merged into one stream, sorted by time.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Containers whose logs there are.
+//! The containers that have logs.
 
 use crate::cli::Component;
 use crate::kube::Snapshot;
@@ -112,7 +112,7 @@ fn source(pod: &Pod<'_>, container: &Container<'_>, cluster: &str) -> Option<Sou
         State::Running { .. } => Stage::Running,
         State::Terminated(_) | State::Waiting { reason: "CrashLoopBackOff", .. } => Stage::Over,
         State::Waiting { reason, .. } => Stage::Waiting(reason.to_owned()),
-        State::Unknown => Stage::Waiting("it is not started yet".to_owned()),
+        State::Unknown => Stage::Waiting("it has not started yet".to_owned()),
     };
     Some(Source {
         part,

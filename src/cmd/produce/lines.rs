@@ -128,7 +128,7 @@ fn read(stream: &mut impl BufRead, longest: usize, mut take: impl FnMut(Line) ->
                     }
                 } else if line.len() > longest {
                     let why = format!(
-                        "it is longer than {longest} bytes, the most that a broker takes in one request"
+                        "it is longer than {longest} bytes, the most that a broker accepts in one request"
                     );
                     take(Err(io::Error::other(why)));
                     return;

@@ -24,7 +24,7 @@ use crate::quickstart::topic::RESOURCE_TAKEN;
 use crate::errors::TOPIC_COLLIDES as COLLIDES;
 /// The topic is there with other settings.
 use crate::errors::TOPIC_EXISTS as EXISTS;
-/// It did not come in its time.
+/// It did not come in time.
 use crate::errors::TOPIC_LATE as LATE;
 /// More copies are asked for than there are brokers.
 use crate::errors::TOPIC_REPLICATION as REPLICATION;
@@ -63,7 +63,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         cx.waiting.topic.replace(Some(there.resource.clone()));
         differs(there, &as_wanted, cx)?;
         if there.ready {
-            return Ok(format!("topic {} is there already", args.topic));
+            return Ok(format!("topic {} already exists", args.topic));
         }
     } else {
         let known: Vec<Topic> = known.into_iter().map(|(topic, _)| topic).collect();
@@ -87,7 +87,8 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let look = async |snapshot: &crate::kube::Snapshot| waiter.look(&**cx, snapshot, ready::topic).await;
     living::wait(cx, args.timeout, look, || {
         let cause = waiter.timed_out(cx, args.timeout);
-        let mut failure = Failure::new(LATE, Kind::Timeout, format!("topic {} is not there yet", args.topic));
+        let mut failure =
+            Failure::new(LATE, Kind::Timeout, format!("topic {} does not exist yet", args.topic));
         failure = failure.because(&cause.message);
         for deeper in &cause.causes {
             failure = failure.because(deeper);
@@ -98,7 +99,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     .await?;
     let copies = if replicas == 1 { "replica" } else { "replicas" };
     let parts = if args.partitions == 1 { "partition" } else { "partitions" };
-    Ok(format!("topic {} is there: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
+    Ok(format!("topic {} is ready: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
 }
 
 /// The refusal to create a topic whose resource name is taken, usually by another Kafka's topic.
@@ -108,12 +109,12 @@ async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let found = found.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str);
     let message = match owner {
-        Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka {owner}"),
-        None => format!("the KafkaTopic {resource} exists already"),
+        Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka cluster {owner}"),
+        None => format!("the KafkaTopic {resource} already exists"),
     };
     Ok(Box::new(
         Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} can have only one KafkaTopic of a name", cx.namespace()))
+            .because(format!("the namespace {} can have only one KafkaTopic of a given name", cx.namespace()))
             .hint("create the topic under another name"),
     ))
 }
@@ -130,12 +131,12 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     Err(Box::new(
         Failure::new(EXISTS, Kind::Usage, message)
             .because("a KafkaTopic would take it over: it would change its settings, and delete it with the resource")
-            .hint("use it as it is, or create a topic under another name")
-            .hint(format!("write to it: {}", target.kstrim("produce").arg(&args.topic))),
+            .hint("use the existing topic, or create a topic under another name")
+            .hint(format!("produce to it: {}", target.kstrim("produce").arg(&args.topic))),
     ))
 }
 
-/// As many copies as asked for, or as the cluster makes by default.
+/// As many copies as requested, or as the cluster makes by default.
 fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
     let default = || living.kafka().option("default.replication.factor").and_then(|text| text.parse().ok());
     let replicas = args.replicas.unwrap_or_else(|| default().unwrap_or(1).min(brokers.max(1)));
@@ -147,13 +148,16 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
     let failure = Failure::new(
         REPLICATION,
         Kind::Usage,
-        format!("{replicas} replicas need as many brokers, and the Kafka {} has {brokers}", cx.cluster()),
+        format!(
+            "{replicas} replicas need as many brokers, but the Kafka cluster {} has {brokers}",
+            cx.cluster()
+        ),
     )
-    .because("each replica of a partition is on a broker of its own");
+    .because("each replica of a partition is on a different broker");
     let failure = match brokers {
         0 => failure,
         _ => failure.hint(format!(
-            "take fewer: {}",
+            "use fewer: {}",
             target.kstrim("topic create").arg(&args.topic).arg("--replicas").arg(brokers)
         )),
     };
@@ -179,7 +183,7 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Session) -> Result<()> {
     let mut numbers = |what: &str, has: Option<i64>, asked: Option<i64>| {
         if has.is_some() && has != asked {
             let shown = |n: Option<i64>| n.map_or("the default".into(), |n| n.to_string());
-            lines.push(format!("{what}: it has {}, {} was asked for", shown(has), shown(asked)));
+            lines.push(format!("{what}: it has {}, but {} was requested", shown(has), shown(asked)));
         }
     };
     numbers("partitions", there.partitions, wanted.partitions);
@@ -189,7 +193,7 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Session) -> Result<()> {
         let (has, asked) = (text(&there.config, key), text(&wanted.config, key));
         if has != asked {
             let has = has.unwrap_or_else(|| "the default".into());
-            lines.push(format!("{key}: it has {has}, {} was asked for", asked.unwrap_or_default()));
+            lines.push(format!("{key}: it has {has}, but {} was requested", asked.unwrap_or_default()));
         }
     }
     let target = &cx.target;
@@ -225,7 +229,7 @@ fn free(wanted: &Topic, known: &[Topic]) -> Result<()> {
             Failure::new(
                 RESOURCE_TAKEN,
                 Kind::Foreign,
-                format!("the KafkaTopic {} is that of the topic {}", other.resource, other.topic),
+                format!("the KafkaTopic {} describes the topic {}", other.resource, other.topic),
             )
             .because(format!("the topic {} would have a resource of the same name", wanted.topic))
             .hint("choose another name for the topic"),

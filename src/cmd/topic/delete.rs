@@ -39,7 +39,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     let (topic, object) = one(&args.topic, &known, living)?;
     managed(living, &args.topic, topic, object).await?;
     if !args.yes {
-        let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not make," };
+        let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not create," };
         let question = format!("This deletes the topic {}{whose} and all its messages.", topic.topic);
         crate::cmd::consent::to(living, &question, "nothing was deleted").await?;
     }
@@ -61,7 +61,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     };
     let left = end.saturating_duration_since(Instant::now());
     living::wait(&living.cx, left, asked, || kept(topic, &known)).await?;
-    Ok(format!("topic {} is gone", args.topic))
+    Ok(format!("topic {} was deleted", args.topic))
 }
 
 /// Refuse a topic that nobody would delete in Kafka: the topic operator does not manage it, or does not look at it.
@@ -75,14 +75,14 @@ async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Valu
             format!("the topic operator does not manage the topic {}: Kafka would keep it", topic.topic);
         Failure::new(LEFT_ALONE, Kind::Prerequisite, message)
             .because(format!("kafkatopics/{resource} annotation {MANAGED}=false"))
-            .hint(format!("let it be managed again, then delete it: {again}"))
+            .hint(format!("make it managed again, then delete it: {again}"))
     } else if view.cluster().is_none() && in_kafka(&living.before, name).await == Some(true) {
         let label = of_resource("label").arg(format!("strimzi.io/cluster={}", cx.cluster()));
-        let message = format!("no topic operator looks at the topic {}: Kafka would keep it", topic.topic);
+        let message = format!("no topic operator manages the topic {}: Kafka would keep it", topic.topic);
         Failure::new(UNLABELLED, Kind::Task, message)
             .because(format!("kafkatopics/{resource} has no label strimzi.io/cluster"))
             .hint(format!(
-                "make it one of this Kafka's, then delete it: {}",
+                "assign it to this Kafka cluster, then delete it: {}",
                 label.arg("-n").arg(cx.namespace())
             ))
     } else {
@@ -94,12 +94,14 @@ async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Valu
 
 /// The failure for a topic that stays in Kafka.
 fn kept(topic: &Topic, known: &[(Topic, Value)]) -> Box<Failure> {
-    let message =
-        format!("the KafkaTopic {} is gone, but Kafka still has the topic {}", topic.resource, topic.topic);
+    let message = format!(
+        "the KafkaTopic {} was deleted, but Kafka still has the topic {}",
+        topic.resource, topic.topic
+    );
     let others =
         known.iter().map(|(t, _)| t).filter(|t| t.topic == topic.topic && t.resource != topic.resource);
     let failure = Failure::new(STUCK, Kind::Timeout, message);
     Box::new(others.fold(failure, |failure, other| {
-        failure.because(format!("the KafkaTopic {} describes it, too", other.resource))
+        failure.because(format!("the KafkaTopic {} also describes it", other.resource))
     }))
 }

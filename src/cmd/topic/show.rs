@@ -60,7 +60,7 @@ fn table(topics: &[Topic]) -> String {
     if topics.is_empty() {
         return "no topics\n".to_owned();
     }
-    let mut table = Table::new(["TOPIC", "PARTITIONS", "REPLICAS", "MADE BY", "STATE"]).right(1).right(2);
+    let mut table = Table::new(["TOPIC", "PARTITIONS", "REPLICAS", "CREATED BY", "STATE"]).right(1).right(2);
     for topic in topics {
         let by = if topic.made_by_kstrim { "kstrim" } else { "others" };
         let state = topic.reason.clone().unwrap_or_else(|| "ready".to_owned());
@@ -77,7 +77,7 @@ pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<Ex
         let live = match live(&living, &args.topic).await {
             Ok(live) => Some(live),
             Err(why) => {
-                living.cx.emit.warn(format!("the brokers could not be asked: {why}"));
+                living.cx.emit.warn(format!("the brokers could not be queried: {why}"));
                 None
             }
         };
@@ -119,7 +119,7 @@ fn text(described: &Described) -> String {
     let mut facts = Table::default();
     facts.row(["Topic", topic.topic.as_str()]);
     facts.row(["Resource", format!("KafkaTopic {}", topic.resource).as_str()]);
-    facts.row(["Made by", if topic.made_by_kstrim { "kstrim" } else { "others" }]);
+    facts.row(["Created by", if topic.made_by_kstrim { "kstrim" } else { "others" }]);
     facts.row(["Partitions", number(topic.partitions).as_str()]);
     facts.row(["Replicas", number(topic.replicas).as_str()]);
     for (key, value) in &topic.config {
@@ -128,8 +128,7 @@ fn text(described: &Described) -> String {
     facts.row(["State", topic.reason.as_deref().unwrap_or("ready")]);
     let mut text = crate::cmd::drawn(&facts);
     if let Some(live) = &described.live {
-        let mut table =
-            Table::new(["PARTITION", "LEADER", "FIRST OFFSET", "NEXT OFFSET", "MESSAGES AT MOST"]);
+        let mut table = Table::new(["PARTITION", "LEADER", "FIRST OFFSET", "NEXT OFFSET", "MAX MESSAGES"]);
         for column in 0..5 {
             table = table.right(column);
         }

@@ -98,7 +98,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
             return Err(of_another(living, args).await?);
         }
     } else if there.is_some_and(|(u, _)| u.ready) {
-        return Ok(format!("user {} is there already", args.user));
+        return Ok(format!("user {} already exists", args.user));
     }
     cx.synced(&[ObservedKind::KafkaUser, ObservedKind::Kafka]).await;
     let name = args.user.as_str();
@@ -109,8 +109,9 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         || {
             let snapshot = cx.store.snapshot();
             let user = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name);
-            let why = user.map_or_else(|| Some("the resource is gone".into()), |u| KafkaUser(u).unready());
-            let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} is not there yet"));
+            let why =
+                user.map_or_else(|| Some("the resource no longer exists".into()), |u| KafkaUser(u).unready());
+            let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} does not exist yet"));
             Box::new(why.into_iter().fold(failure, Failure::because))
         },
     );
@@ -119,13 +120,13 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         if failure.kind == Kind::Timeout && failure.hints.is_empty() {
             let log = cx.target.kubectl("logs -c user-operator -n").arg(cx.namespace());
             let log = log.arg(format!("deployment/{}-entity-operator", cx.cluster()));
-            failure.hints.push(format!("its operator's log: {log}"));
+            failure.hints.push(format!("show its operator's log: {log}"));
         }
         return Err(failure);
     }
     let target = &cx.target;
     Ok(format!(
-        "user {name} is there; its client's configuration: {}",
+        "user {name} is ready; to export a client configuration: {}",
         target.kstrim("user show").arg(name).args(["--export", "DIR"])
     ))
 }
@@ -137,12 +138,12 @@ async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> 
     let found = found.map_err(|e| ownership::api_failure(cx, "read the user", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
     let message = match owner {
-        Some(owner) => format!("the KafkaUser {} belongs to the Kafka {owner}", args.user),
-        None => format!("the KafkaUser {} exists already", args.user),
+        Some(owner) => format!("the KafkaUser {} belongs to the Kafka cluster {owner}", args.user),
+        None => format!("the KafkaUser {} already exists", args.user),
     };
     Ok(Box::new(
         Failure::new(TAKEN, Kind::Foreign, message)
-            .because(format!("the namespace {} can have only one KafkaUser of a name", cx.namespace()))
+            .because(format!("the namespace {} can have only one KafkaUser of a given name", cx.namespace()))
             .hint("create the user under another name"),
     ))
 }
@@ -153,11 +154,11 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
     let found = cx.kubectl.find(&path).await;
-    let Some(secret) = found.map_err(|e| ownership::api_failure(cx, "look for a Secret of the name", &e))?
+    let Some(secret) = found.map_err(|e| ownership::api_failure(cx, "look for a Secret of this name", &e))?
     else {
         return Ok(());
     };
-    let message = format!("there is a Secret {} in the namespace {}", args.user, cx.namespace());
+    let message = format!("a Secret {} exists in the namespace {}", args.user, cx.namespace());
     let owners = secret.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let left =
         owners.into_iter().flatten().any(|o| o["kind"] == "KafkaUser" && o["name"] == args.user.as_str());
@@ -177,11 +178,11 @@ fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
     if args.acls.is_empty() {
         return Ok(());
     }
-    let message = format!("the Kafka {} takes no access rules from users", living.cx.cluster());
+    let message = format!("the Kafka cluster {} does not support access rules of users", living.cx.cluster());
     Err(Box::new(
         Failure::new(NO_AUTHORIZATION, Kind::Prerequisite, message)
-            .because(format!("its authorization is {kind}, which decides by rules of its own"))
-            .hint("leave out --acl, and give the rules to that authorization"),
+            .because(format!("its authorization is {kind}, which has its own rules"))
+            .hint("omit --acl, and add the rules to that authorization"),
     ))
 }
 
@@ -195,18 +196,21 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
             Failure::new(
                 NO_AUTHORIZATION,
                 Kind::Prerequisite,
-                format!("the Kafka {} does not heed access rules: it has no authorization", cx.cluster()),
+                format!(
+                    "the Kafka cluster {} does not enforce access rules: it has no authorization",
+                    cx.cluster()
+                ),
             )
             .hint(format!(
-                "have it added, which restarts the brokers one by one: {}",
+                "add it, which restarts the brokers one by one: {}",
                 target.again().arg("--prepare-kafka")
             ))
-            .hint("or leave out --acl: without authorization every user may do everything"),
+            .hint("or omit --acl: without authorization, every user has all permissions"),
         ));
     }
     if listener::for_users(&living.kafka(), how).is_none() {
         cx.emit.warn(format!(
-            "the Kafka {} has no listener with {} authentication, so this user cannot come yet; add one: {}",
+            "the Kafka cluster {} has no listener with {} authentication, so this user cannot connect yet; add one: {}",
             cx.cluster(),
             how.strimzi(),
             target.again().arg("--prepare-kafka")
@@ -221,15 +225,15 @@ fn differs(there: &Value, wanted: &Object, cx: &Session) -> Result<()> {
     let mut lines = Vec::new();
     if has.authentication != asked.authentication {
         lines.push(format!(
-            "authentication: it has {}, {} was asked for",
+            "authentication: it has {}, but {} was requested",
             has.authentication, asked.authentication
         ));
     }
     if !asked.acls.is_empty() && has.acls != asked.acls {
-        lines.push(format!("rules: it has {}, {} was asked for", listed(&has.acls), listed(&asked.acls)));
+        lines.push(format!("rules: it has {}, but {} was requested", listed(&has.acls), listed(&asked.acls)));
     }
     if asked.quotas.iter().any(|(name, limit)| has.quotas.get(name) != Some(limit)) {
-        lines.push("its quotas are others".into());
+        lines.push("its quotas are different".into());
     }
     let target = &cx.target;
     let see = target.kstrim("user show").arg(&has.user).to_string();
@@ -243,7 +247,7 @@ fn listed(rules: &[String]) -> String {
 /// Judge one look at it.
 fn look(cx: &Session, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
     let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
-        return Ok(Doneness::Pending(format!("user {name}: not there yet")));
+        return Ok(Doneness::Pending(format!("user {name}: does not exist yet")));
     };
     let Some(why) = KafkaUser(object).unready() else { return Ok(Doneness::Done(String::new())) };
     let expect = wait::expect(cx).scope(Scope::Everything);

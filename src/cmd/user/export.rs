@@ -20,9 +20,9 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 
-/// The folder holds something that is not an export of kstrim's.
+/// The directory holds something that is not an export of kstrim's.
 use crate::errors::EXPORT_NOT_EMPTY as NOT_EMPTY;
-/// The folder or a file in it cannot be written.
+/// The directory or a file in it cannot be written.
 use crate::errors::EXPORT_UNWRITABLE as UNWRITABLE;
 /// No listener of the Kafka takes this user.
 use crate::errors::USER_NO_LISTENER as NO_LISTENER;
@@ -56,8 +56,9 @@ async fn without_credentials(living: &Living, user: &User, secret: &str) -> Resu
     let kept = found.and_then(|json| kept_from(living, &json, &NO_CREDENTIALS));
     Ok(kept.unwrap_or_else(|| {
         Box::new(
-            Failure::new(LATE, Kind::Task, format!("the user {} has no credentials yet", user.user))
-                .because(user.reason.clone().unwrap_or_else(|| format!("there is no secret {secret}"))),
+            Failure::new(LATE, Kind::Task, format!("the user {} has no credentials yet", user.user)).because(
+                user.reason.clone().unwrap_or_else(|| format!("the Secret {secret} does not exist")),
+            ),
         )
     }))
 }
@@ -88,11 +89,11 @@ pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authenticati
         Failure::new(
             NO_LISTENER,
             Kind::Prerequisite,
-            format!("no listener of the Kafka {} takes the user {user}", cx.cluster()),
+            format!("no listener of the Kafka cluster {} accepts the user {user}", cx.cluster()),
         )
         .because(format!("none has {} authentication", how.strimzi()))
         .hint(format!(
-            "have one added: {}",
+            "add one: {}",
             target
                 .kstrim("user create")
                 .arg(user)
@@ -116,7 +117,7 @@ pub(super) async fn write(
         return Err(no_listener(living, &user.user, user.how().unwrap_or(Authentication::Tls)));
     };
     let tls = listener.tls();
-    let note = "# This address is one inside the Kubernetes cluster.";
+    let note = "# This address is valid inside the Kubernetes cluster.";
     files(folder, living, user, secrets, &Target { how, tls, bootstrap: &bootstrap, note }).await
 }
 
@@ -171,7 +172,7 @@ pub(in crate::cmd) async fn files(
 
 fn entry(entries: Option<&BTreeMap<String, String>>, key: &str, what: &str) -> Result<String> {
     entries.and_then(|e| e.get(key)).cloned().ok_or_else(|| {
-        Box::new(Failure::new(LATE, Kind::Task, format!("{what} is not there yet: no {key} in its secret")))
+        Box::new(Failure::new(LATE, Kind::Task, format!("{what} does not exist yet: no {key} in its Secret")))
     })
 }
 
@@ -211,7 +212,7 @@ fn properties(folder: &Path, target: &Target<'_>, user: &str, password: Option<&
     lines.join("\n") + "\n"
 }
 
-/// Make the folder, for its owner only. One that is there must be empty or of an earlier export.
+/// Make the directory, for its owner only. One that is there must be empty or of an earlier export.
 fn prepare(folder: &Path) -> Result<std::path::PathBuf> {
     let refused = |e: std::io::Error| unwritable(folder, &e);
     match fs::read_dir(folder) {
@@ -222,9 +223,9 @@ fn prepare(folder: &Path) -> Result<std::path::PathBuf> {
                     Failure::new(
                         NOT_EMPTY,
                         Kind::Usage,
-                        format!("{} holds something else already", folder.display()),
+                        format!("{} already contains something else", folder.display()),
                     )
-                    .hint("name a folder that is empty or does not exist"),
+                    .hint("specify a directory that is empty or does not exist"),
                 ));
             }
         }
@@ -256,7 +257,7 @@ mod tests {
     use super::*;
 
     fn target(bootstrap: &str, tls: bool) -> Target<'_> {
-        let note = "# This address is one inside the Kubernetes cluster.";
+        let note = "# This address is valid inside the Kubernetes cluster.";
         Target { how: Authentication::Tls, tls, bootstrap, note }
     }
 
@@ -265,7 +266,7 @@ mod tests {
         let folder = Path::new("/c");
         insta::assert_snapshot!(properties(folder, &target("b:9095", true), "app", None), @r"
         # Written by kstrim user show --export
-        # This address is one inside the Kubernetes cluster.
+        # This address is valid inside the Kubernetes cluster.
         bootstrap.servers=b:9095
         security.protocol=SSL
         ssl.truststore.type=PEM

@@ -1,4 +1,4 @@
-//! What a Kafka needs so that users can come: a listener with authentication, authorization.
+//! What a Kafka cluster needs for users: a listener with authentication, and authorization.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::user::Authentication;
 
-/// The Kafka did not take up a change in its time.
+/// The Kafka did not take up a change in time.
 use crate::errors::KAFKA_CHANGE_LATE as LATE;
 
 /// What is looked at while brokers are rolled.
@@ -40,7 +40,10 @@ pub(super) async fn kafka(
             Failure::new(
                 refusals::KAFKA,
                 Kind::Foreign,
-                format!("the Kafka {} was not made by kstrim, so nothing is added to it", cx.cluster()),
+                format!(
+                    "the Kafka cluster {} was not created by kstrim, so nothing is added to it",
+                    cx.cluster()
+                ),
             )
             .because(format!("it would need {}", said.join(", and ")))
             .hint("add it yourself, then run the same command without --prepare-kafka"),
@@ -48,17 +51,18 @@ pub(super) async fn kafka(
     }
     consent::to_restart(living, "user", &format!("gets {}", said.join(", and ")), yes).await?;
     // Before the change: the operator may answer at once.
-    let waiter = Waiter::new(Scope::Kafka, "the Kafka cannot take up the change");
+    let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
     waiter.changed_now();
-    let changed = ownership::change_kafka(cx, false, Some(&living.resource), "change the Kafka", |now| {
-        listener::preparation(now, authentication, acls).map(|(patch, _)| patch)
-    });
+    let changed =
+        ownership::change_kafka(cx, false, Some(&living.resource), "change the Kafka cluster", |now| {
+            listener::preparation(now, authentication, acls).map(|(patch, _)| patch)
+        });
     changed.await?;
     cx.synced(&KINDS).await;
     let look = async |snapshot: &Snapshot| waiter.look(&**cx, snapshot, ready::kafka).await;
     living::wait(cx, limit, look, || {
         let cause = waiter.timed_out(cx, limit);
-        let message = format!("the Kafka {} has not taken up the change yet", cx.cluster());
+        let message = format!("the Kafka cluster {} has not applied the change yet", cx.cluster());
         let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
         failure.hints.clone_from(&cause.hints);
         Box::new(failure)

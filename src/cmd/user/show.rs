@@ -42,7 +42,7 @@ fn table(users: &[User]) -> String {
     if users.is_empty() {
         return "no users\n".to_owned();
     }
-    let mut table = Table::new(["USER", "AUTHENTICATION", "RULES", "MADE BY", "STATE"]).right(2);
+    let mut table = Table::new(["USER", "AUTHENTICATION", "RULES", "CREATED BY", "STATE"]).right(2);
     for user in users {
         let by = if user.made_by_kstrim { "kstrim" } else { "others" };
         let state = user.reason.clone().unwrap_or_else(|| "ready".to_owned());
@@ -82,7 +82,7 @@ fn text(shown: &Shown) -> String {
     let mut facts = Table::default();
     let mut row = |name: &str, value: &str| facts.row([name, value]);
     row("User", &user.user);
-    row("Made by", if user.made_by_kstrim { "kstrim" } else { "others" });
+    row("Created by", if user.made_by_kstrim { "kstrim" } else { "others" });
     row("Authentication", &user.authentication);
     row("Known to Kafka as", user.principal.as_deref().unwrap_or("not yet"));
     for (index, rule) in user.acls.iter().enumerate() {
@@ -99,8 +99,8 @@ fn text(shown: &Shown) -> String {
     }
     row("Secret", user.without_secret().or(user.secret.as_deref()).unwrap_or("not yet"));
     let no_listener = match user.listener() {
-        Some(_) => "no listener takes this user yet",
-        None => "any listener without authentication of Strimzi's",
+        Some(_) => "no listener accepts this user yet",
+        None => "any listener without Strimzi authentication",
     };
     row("Bootstrap in the cluster", shown.bootstrap.as_deref().unwrap_or(no_listener));
     row("State", user.reason.as_deref().unwrap_or("ready"));

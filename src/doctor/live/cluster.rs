@@ -27,9 +27,9 @@ pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
         &Failure::new(
             CONTEXT,
             Kind::Task,
-            format!("kstrim's own kubeconfig does not lead to the profile {profile}"),
+            format!("kstrim's own kubeconfig does not point to the profile {profile}"),
         )
-        .because("minikube's does; the profile was made, or started again, by another way")
+        .because("minikube's does; the profile was created or started without kstrim")
         .hint(format!("write it: {}", refusals::up_of(&ground.settings.target))),
     )
 }
@@ -48,7 +48,7 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
         if let Some(pressure) = pressure {
             return Outcome::failed(
                 &Failure::new(PRESSURE, Kind::Task, format!("the node {name} is under {pressure}"))
-                    .because("it takes no new pods, and may throw out those it has")
+                    .because("it accepts no new pods, and may evict existing ones")
                     .hint("free disk space or memory on this machine"),
             );
         }
@@ -57,7 +57,7 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
                 &Failure::new(NODE, Kind::Task, format!("the node {name} is not ready"))
                     .because(node.0.condition("Ready").map(|c| c.message.to_owned()).unwrap_or_default())
                     .hint(format!(
-                        "for some seconds that is normal after a start; then: {}",
+                        "this is normal for some seconds after a start; otherwise: {}",
                         ground.settings.target.kubectl("describe node")
                     )),
             );
@@ -65,9 +65,9 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
         ready += 1;
     }
     match ready {
-        0 => Outcome::skipped("no node is told of"),
-        1 => Outcome::ok("1 is ready"),
-        n => Outcome::ok(format!("{n} are ready")),
+        0 => Outcome::skipped("no node was reported"),
+        1 => Outcome::ok("1 node is ready"),
+        n => Outcome::ok(format!("{n} nodes are ready")),
     }
 }
 
@@ -80,7 +80,7 @@ pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
         None => settings.preset == Some(PresetName::Ephemeral),
     };
     if ephemeral {
-        return Outcome::skipped("the Kafka has no volumes");
+        return Outcome::skipped("the Kafka cluster has no volumes");
     }
     match cluster.kubectl.get("/apis/storage.k8s.io/v1/storageclasses").await {
         Ok(list) => judge_classes(&list, &settings.target),
@@ -91,7 +91,7 @@ pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
 fn judge_classes(list: &Value, target: &Target) -> Outcome {
     let classes = explain::storage_classes(list);
     if let Some((name, _)) = classes.iter().find(|(_, default)| *default) {
-        return Outcome::ok(format!("{name} is the default"));
+        return Outcome::ok(format!("{name} is the default class"));
     }
     let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
     let failure = no_class(target, &names, refusals::up_of(target));
@@ -127,7 +127,7 @@ mod tests {
         let judged = |items: Vec<Value>| judge_classes(&json!({"items": items}), &Target::default());
         assert_eq!(
             judged(vec![class("slow", "false"), class("standard", "true")]).found,
-            "standard is the default"
+            "standard is the default class"
         );
         let none = judged(vec![class("slow", "false")]);
         assert_eq!(

@@ -58,13 +58,17 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
             Outcome::ok(format!("{} is ready{version}", kafka.name))
         }
         Some(reason) => Outcome::warning(
-            &Failure::new(NOT_READY, Kind::Task, format!("the Kafka {} is not ready: {reason}", kafka.name))
-                .hint(format!("follow it: {}", ground.settings.target.kstrim("status --watch"))),
+            &Failure::new(
+                NOT_READY,
+                Kind::Task,
+                format!("the Kafka cluster {} is not ready: {reason}", kafka.name),
+            )
+            .hint(format!("follow it: {}", ground.settings.target.kstrim("status --watch"))),
         ),
     }
 }
 
-/// Every topic and user is as asked for.
+/// Every topic and user is as requested.
 pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.topics") {
         return outcome;
@@ -80,7 +84,7 @@ pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
         .map(|u| (u.0.name(), u.unready()))
         .collect();
     if topics.is_empty() && users.is_empty() {
-        return Outcome::skipped("there are none yet");
+        return Outcome::skipped("none exist yet");
     }
     let told = [("topics", &topics), ("users", &users)].into_iter().filter(|(_, all)| !all.is_empty());
     let ready = told
@@ -105,7 +109,7 @@ pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
 pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     if cluster.status.kafka.is_none() {
-        return Outcome::skipped("there is no Kafka yet");
+        return Outcome::skipped("the Kafka cluster does not exist yet");
     }
     let read = ["cluster-ca-cert", "clients-ca-cert"].map(|name| async move {
         let secret = format!("{}-{name}", target.cluster);
@@ -125,7 +129,7 @@ pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
 fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -> Outcome {
     let (name, namespace) = (&target.cluster, &target.namespace);
     let Some((end, secret)) = ends.into_iter().min() else {
-        return Outcome::skipped("there are none yet");
+        return Outcome::skipped("none exist yet");
     };
     let day = end.strftime("%Y-%m-%d");
     let failure = |message: String| {
@@ -140,25 +144,32 @@ fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -
                     .arg(namespace)
                     .arg("strimzi.io/force-renew=true")
             ))
-            .hint(format!("is the operator up, and the Kafka not paused? {}", target.kstrim("status")))
+            .hint(format!(
+                "check that the operator is running and the Kafka cluster is not paused: {}",
+                target.kstrim("status")
+            ))
     };
     if end <= now {
-        return Outcome::failed(&failure(format!("certificates of the Kafka {name} ran out on {day}")));
+        return Outcome::failed(&failure(format!(
+            "certificates of the Kafka cluster {name} expired on {day}"
+        )));
     }
     if end.duration_since(now) < SOON {
-        return Outcome::warning(&failure(format!("certificates of the Kafka {name} run out on {day}")));
+        return Outcome::warning(&failure(format!(
+            "certificates of the Kafka cluster {name} expire on {day}"
+        )));
     }
     Outcome::ok(format!("valid until {day}"))
 }
 
 /// Room in the brokers' volumes, as the kubelet tells. It does not measure the volumes of minikube's own
-/// provisioner, which are folders of the node: then the node's disk counts.
+/// provisioner, which are directories of the node: then the node's disk counts.
 pub async fn volumes(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.volumes") {
         return outcome;
     }
     if cluster.status.storage.claims.is_empty() {
-        return Outcome::skipped("there are none");
+        return Outcome::skipped("none exist");
     }
     let nodes: Vec<&str> = cluster.snapshot().nodes().map(|n| n.0.name()).collect();
     let paths: Vec<String> = nodes.iter().map(|n| format!("/api/v1/nodes/{n}/proxy/stats/summary")).collect();
@@ -167,7 +178,9 @@ pub async fn volumes(ground: &Ground, cluster: &Cluster) -> Outcome {
     for (node, answer) in nodes.iter().zip(answers) {
         match answer {
             Ok(summary) => rooms.extend(rooms_of(&summary, node, ground.settings.target.namespace.as_str())),
-            Err(error) => return Outcome::skipped(format!("the kubelet does not tell: {}", error.message)),
+            Err(error) => {
+                return Outcome::skipped(format!("the kubelet does not report it: {}", error.message));
+            }
         }
     }
     judge_rooms(&rooms)
@@ -202,16 +215,16 @@ fn rooms_of(summary: &Value, node: &str, namespace: &str) -> Vec<Room> {
 
 fn judge_rooms(rooms: &[Room]) -> Outcome {
     let Some(least) = rooms.iter().min() else {
-        return Outcome::skipped("the kubelet does not tell");
+        return Outcome::skipped("the kubelet does not report it");
     };
     let gib = crate::checks::machine::gib;
     let Room { free_mb, of_mb, what } = least;
     let failure = |message: String| {
         Failure::new(FULL, Kind::Task, message)
             .hint("free space on this machine: docker system df; docker system prune")
-            .hint("or keep less: lower retention.ms or retention.bytes of large topics")
+            .hint("or lower retention.ms or retention.bytes of large topics")
     };
-    let message = format!("{what} has {} free of {}", gib(*free_mb), gib(*of_mb));
+    let message = format!("{what} has {} of {} free", gib(*free_mb), gib(*of_mb));
     match *free_mb {
         free if free < FULL_MB => Outcome::failed(&failure(message)),
         free if free < TIGHT_MB => Outcome::warning(&failure(message)),
@@ -224,7 +237,7 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let topic = ground.settings.topic.as_str();
     if !cluster.status.kafka.as_ref().is_some_and(|k| k.ready) {
-        return Outcome::skipped("the Kafka is not ready");
+        return Outcome::skipped("the Kafka cluster is not ready");
     }
     let dial = Forwards::new(cluster.kubectl.clone(), target.namespace.as_str());
     let found = Brokers::find(cluster.snapshot(), target, dial);
@@ -238,19 +251,19 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let answer = async { brokers.client(deadline).await?.topic_now(topic, deadline).await };
     match answer.await {
         Ok(found) if !ground.messages => Outcome::ok(format!(
-            "a broker answers; each partition of topic {topic} has a leader ({} in all)",
+            "a broker responds; every partition of topic {topic} has a leader ({} in total)",
             found.partitions()
         )),
         Err(KafkaError::Broker { code, .. })
             if code == code::UNKNOWN_TOPIC_OR_PARTITION && !ground.messages =>
         {
-            Outcome::ok(format!("a broker answers; there is no topic {topic}"))
+            Outcome::ok(format!("a broker responds; topic {topic} does not exist"))
         }
         Ok(_) => messages(&brokers, topic, &ground.settings.target).await,
         Err(error) => Outcome::failed(
-            &Failure::new(CONNECT, Kind::Smoke, "a broker is ready and cannot be talked to")
+            &Failure::new(CONNECT, Kind::Smoke, "a broker is ready, but kstrim cannot communicate with it")
                 .because(error)
-                .hint(format!("see what it says: {}", ground.settings.target.kstrim("smoke-test"))),
+                .hint(format!("check its log: {}", ground.settings.target.kstrim("smoke-test"))),
         ),
     }
 }
@@ -306,12 +319,12 @@ mod tests {
         };
         assert_eq!(
             judged(10_240, None),
-            (Word::Ok, "the disk of node n has 10.0 GiB free of 20.0 GiB".into())
+            (Word::Ok, "the disk of node n has 10.0 GiB of 20.0 GiB free".into())
         );
         assert_eq!(judged(10_240, Some(1024)).0, Word::Warning);
         assert_eq!(
             judged(10_240, Some(100)),
-            (Word::Failed, "the volume data-0 has 100 MiB free of 10.0 GiB".into())
+            (Word::Failed, "the volume data-0 has 100 MiB of 10.0 GiB free".into())
         );
         assert_eq!(judge_rooms(&rooms_of(&json!({}), "n", "kafka")).word, Word::Skipped);
     }

@@ -100,7 +100,7 @@ pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let namespace = target.namespace.as_str();
     let Some(deployment) = cluster.snapshot().operator_of(namespace, target.cluster.as_str()) else {
-        return Outcome::skipped("there is no operator");
+        return Outcome::skipped("no operator is installed");
     };
     let account = Some(deployment.service_account()).filter(|a| !a.is_empty()).unwrap_or("default");
     let user = format!("system:serviceaccount:{}:{account}", deployment.0.namespace());
@@ -117,16 +117,16 @@ pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
         }
     }
     if denied.is_empty() {
-        return Outcome::ok("it may do its work");
+        return Outcome::ok("it has the required permissions");
     }
     let failure = Failure::new(
         FORBIDDEN,
         Kind::Task,
-        format!("the operator may not do its work in namespace {namespace}"),
+        format!("the operator does not have the required permissions in namespace {namespace}"),
     );
     let failure = denied.into_iter().fold(failure, Failure::because);
     Outcome::failed(&failure.hint(format!(
-        "its RoleBindings name another namespace, or are missing; apply them again: {}",
+        "its RoleBindings are missing or name another namespace; apply them again: {}",
         refusals::up_of(target)
     )))
 }

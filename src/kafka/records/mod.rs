@@ -313,7 +313,7 @@ impl Records {
             0 | 1 => self.begin_legacy(batch),
             2 if batch.len() >= HEADER => self.begin_batch(batch),
             2 => wrong(format!("a batch of {length} bytes")),
-            other => wrong(format!("message format v{other}, which this client does not know")),
+            other => wrong(format!("message format v{other}, which this client does not support")),
         }
     }
 

@@ -35,7 +35,7 @@ pub fn codec(attributes: i16) -> Result<Option<Codec>, Wrong> {
         2 => Some(Codec::Snappy),
         3 => Some(Codec::Lz4),
         4 => Some(Codec::Zstd),
-        other => return wrong(format!("compressed with codec {other}, which this client does not know")),
+        other => return wrong(format!("compressed with codec {other}, which this client does not support")),
     })
 }
 

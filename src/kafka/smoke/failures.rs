@@ -48,14 +48,14 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
     let doing = match phase {
         Phase::Connect => "connecting".to_owned(),
         Phase::Topic => format!("looking up topic {topic}"),
-        Phase::Produce => format!("sending, {sent} of {} messages acknowledged", plan.messages),
-        Phase::Consume => format!("reading {sent} messages back"),
+        Phase::Produce => format!("producing, {sent} of {} messages acknowledged", plan.messages),
+        Phase::Consume => format!("consuming {sent} messages"),
     };
     let message = match id {
-        TIMEOUT => format!("the smoke test on topic {topic} passed its time limit while {doing}"),
+        TIMEOUT => format!("the smoke test on topic {topic} timed out while {doing}"),
         NO_LEADER => format!("topic {topic} has a partition without a leader"),
-        NO_TOPIC => format!("topic {topic} is not there"),
-        CONNECT => "the smoke test cannot talk to Kafka".to_owned(),
+        NO_TOPIC => format!("topic {topic} does not exist"),
+        CONNECT => "the smoke test cannot communicate with Kafka".to_owned(),
         _ => format!("the smoke test on topic {topic} failed while {doing}"),
     };
     let kind = if id == TIMEOUT { Kind::Timeout } else { Kind::Smoke };
@@ -69,20 +69,24 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
         }
         (NO_TOPIC, _) => failure
             .hint(format!("create it: {}", plan.target.kstrim("topic create").arg(topic)))
-            .hint(format!("or test another: {}", test.with("--topic", "another-name"))),
-        (_, Some(code::MESSAGE_TOO_LARGE)) => failure
-            .hint("the topic's max.message.bytes, or the broker's message.max.bytes, is below --size; send smaller ones"),
-        (_, Some(code::NOT_ENOUGH_REPLICAS)) => {
-            failure.hint("fewer replicas are in sync than the topic's min.insync.replicas asks for").hint(status(plan))
-        }
-        _ if error.is_denied() => failure
-            .hint(format!("whoever came may not do that; a user that may has the rule --acl topic:{topic}:read,write")),
+            .hint(format!("or test another topic: {}", test.with("--topic", "another-name"))),
+        (_, Some(code::MESSAGE_TOO_LARGE)) => failure.hint(
+            "the topic's max.message.bytes, or the broker's message.max.bytes, is below --size; use \
+             smaller messages",
+        ),
+        (_, Some(code::NOT_ENOUGH_REPLICAS)) => failure
+            .hint("fewer replicas are in sync than the topic's min.insync.replicas requires")
+            .hint(status(plan)),
+        _ if error.is_denied() => failure.hint(format!(
+            "the user does not have the permission; it needs the rule --acl \
+             topic:{topic}:read,write"
+        )),
         _ => failure.hint(status(plan)),
     })
 }
 
 fn status(plan: &Plan) -> String {
-    format!("see the brokers and their conditions: {}", plan.target.kstrim("status"))
+    format!("check the brokers and their conditions: {}", plan.target.kstrim("status"))
 }
 
 /// The failure of a verdict, named by its gravest finding, the others as causes. `pod` is that
@@ -98,23 +102,23 @@ pub fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failu
     }
     let hint = match gravest.id {
         verdict::EMPTY => format!(
-            "the broker acknowledged messages that its log does not have: look at its volume, and at what pod \
-             {pod} logs"
+            "the broker acknowledged messages that are not in its log: check its volume, and the log of \
+             pod {pod}"
         ),
         verdict::TRUNCATED => format!(
-            "records left the log while the test ran: look at retention.ms, retention.bytes and cleanup.policy \
-             of topic {topic}, and for somebody deleting records"
+            "records were removed from the log during the test: check retention.ms, retention.bytes and \
+             cleanup.policy of topic {topic}, and whether somebody deletes records"
         ),
         verdict::COMPRESSED => format!(
-            "topic {topic} recompresses what it is sent (compression.type); test with a topic whose \
+            "topic {topic} recompresses messages (compression.type); test with a topic whose \
              compression.type is producer"
         ),
         verdict::FOREIGN => {
-            format!("somebody else writes to topic {topic}; test with a topic of its own: --topic NAME")
+            format!("somebody else writes to topic {topic}; test with a separate topic: --topic NAME")
         }
         verdict::DUPLICATE | verdict::ORDER | verdict::CONTENT => format!(
-            "something between kstrim and the log repeats, reorders or changes messages: look at what pod {pod} \
-             logs"
+            "messages are repeated, reordered or changed between kstrim and the log: check the log of pod \
+             {pod}"
         ),
         _ => status(plan),
     };

@@ -81,15 +81,15 @@ impl Plan {
     pub fn check(&self) -> Result<()> {
         let usage = |id, message| Failure::new(id, Kind::Usage, message);
         if !(1..=MAX_MESSAGES).contains(&self.messages) {
-            let message = format!("the smoke test cannot send {} messages", self.messages);
-            let hint = format!("--messages takes 1 to {MAX_MESSAGES}");
+            let message = format!("the smoke test cannot produce {} messages", self.messages);
+            let hint = format!("--messages must be 1 to {MAX_MESSAGES}");
             return Err(Box::new(usage(errors::SMOKE_MESSAGES, message).hint(hint)));
         }
         if !(MIN_SIZE..=MAX_SIZE).contains(&self.size) {
-            let message = format!("the smoke test cannot send messages of {} bytes", self.size);
-            let why = "a message carries the run's id, a number and a checksum, and must stay below the \
-                       broker's message.max.bytes (default 1048588)";
-            let hint = format!("--size takes {MIN_SIZE} to {MAX_SIZE}");
+            let message = format!("the smoke test cannot produce messages of {} bytes", self.size);
+            let why = "a message contains the run's id, a number and a checksum, and must be smaller than \
+                       the broker's message.max.bytes (default 1048588)";
+            let hint = format!("--size must be {MIN_SIZE} to {MAX_SIZE}");
             return Err(Box::new(usage(errors::SMOKE_SIZE, message).because(why).hint(hint)));
         }
         Ok(())

@@ -206,18 +206,18 @@ impl<'a> Checker<'a> {
     pub fn finish(&self, allow_foreign: bool) -> Verdict {
         let mut findings = Vec::new();
         findings.extend(self.missing());
-        findings.extend(self.damaged.finding(CONTENT, "messages that came back changed", true));
-        let what = "messages that came back compressed and cannot be compared";
+        findings.extend(self.damaged.finding(CONTENT, "messages were changed", true));
+        let what = "messages were returned compressed and cannot be compared";
         findings.extend(self.compressed.finding(COMPRESSED, what, true));
-        findings.extend(self.duplicates.finding(DUPLICATE, "messages that came back once more", true));
+        findings.extend(self.duplicates.finding(DUPLICATE, "messages were returned more than once", true));
         findings.extend(self.disorder.finding(
             ORDER,
-            "messages that came before an earlier one of their key",
+            "messages were returned before an earlier message with the same key",
             true,
         ));
         findings.extend(self.foreign.finding(
             FOREIGN,
-            "messages of somebody else in between",
+            "messages of others were found in between",
             !allow_foreign,
         ));
         let verified = self.state.iter().filter(|s| **s & INTACT != 0).count() as u64;
@@ -244,9 +244,9 @@ impl<'a> Checker<'a> {
         let place = missing.first?;
         let (count, cut) = (missing.count, cut.map(|c| format!("; {c}")).unwrap_or_default());
         let (id, message) = if count == acked && cut.is_empty() {
-            (EMPTY, format!("none of {acked} acknowledged messages came back (first: {place})"))
+            (EMPTY, format!("none of {acked} acknowledged messages was returned (first: {place})"))
         } else {
-            let what = "acknowledged messages are gone from the log";
+            let what = "acknowledged messages are missing from the log";
             (TRUNCATED, format!("{count} of {acked} {what} (first: {place}{cut})"))
         };
         Some(Finding { id, message, fails: true })
@@ -258,9 +258,9 @@ impl<'a> Checker<'a> {
         let (first, end) = *self.bounds.get(&partition)?;
         let base = self.acked.get(&partition)?.first()?.base;
         if first > offset {
-            Some(format!("the log now begins at {first}"))
+            Some(format!("the log now begins at offset {first}"))
         } else if (0..=offset).contains(&end) && end != base {
-            Some(format!("the log now ends at {end}"))
+            Some(format!("the log now ends at offset {end}"))
         } else {
             None
         }

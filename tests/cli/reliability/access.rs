@@ -11,7 +11,7 @@ pub fn faults() -> Vec<Fault> {
     vec![
         fault(
             "forbidden",
-            "the credentials may not apply",
+            "the credentials do not allow changes",
             Empty,
             |t| {
                 let words = "Error from server (Forbidden): customresourcedefinitions.apiextensions.k8s.io is forbidden: User \"minikube-user\" cannot patch resource";
@@ -33,7 +33,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "stored-versions",
-            "newer definitions with stored versions are in the way of older ones",
+            "stored versions of newer CRDs conflict with older CRDs",
             Empty,
             |t| {
                 let words = "Error from server (Invalid): CustomResourceDefinition.apiextensions.k8s.io \"kafkas.kafka.strimzi.io\" is invalid: status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions; v1 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v1 and removes v1 from status.storedVersions";
@@ -44,7 +44,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "kubectl-unknown",
-            "kubectl says something never seen before",
+            "kubectl prints an unknown error",
             Empty,
             |t| kubectl_says(t, "apply", None, "error: something never seen before"),
             Named("KS-KUBECTL", 1),
@@ -52,7 +52,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "certificates-expired",
-            "the cluster's certificates have run out",
+            "the cluster's certificates have expired",
             World::Ready,
             |t| {
                 t.rescenario(|s| s.api_expired = true);
@@ -63,7 +63,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "context-wrong",
-            "the kubeconfig's certificates are of another cluster",
+            "the kubeconfig contains the certificates of another cluster",
             World::Ready,
             |t| {
                 let words = "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority";
@@ -74,7 +74,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "zookeeper-fields",
-            "the resource has fields of ZooKeeper's days",
+            "the resource has fields for ZooKeeper",
             Empty,
             |t| {
                 let words = "Error from server: failed to create typed patch object (kafka/my-cluster; kafka.strimzi.io/v1, Kind=Kafka): .spec.zookeeper: field not declared in schema";

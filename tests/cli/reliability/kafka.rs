@@ -44,7 +44,7 @@ pub fn faults() -> Vec<Fault> {
     vec![
         fault(
             "kafka-version",
-            "somebody sets a Kafka version the operator does not support",
+            "somebody sets a Kafka version that the operator does not support",
             Ready,
             |t| edit(t, json!({"version": "3.9.0"})),
             Named("KS-KAFKA-VERSION", 1),
@@ -75,15 +75,15 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| edit(t, json!({"config": {"listeners": null}}))),
         fault(
             "pool-deleted",
-            "the node pool is deleted by hand",
+            "the node pool is deleted",
             Ready,
             |t| drop(kubectl(t, "delete kafkanodepool dual-role -n kafka --wait=false").expect(0)),
-            Healed("its settings have to be applied"),
+            Healed("its settings must be applied"),
             All,
         ),
         fault(
             "pool-taken",
-            "a second Kafka needs the pool of the first",
+            "a second Kafka cluster needs the node pool of the first",
             Ready,
             |_| {},
             Named("KS-POOL-TAKEN", 5),
@@ -92,7 +92,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--cluster", "second"]),
         fault(
             "memory",
-            "no node has memory for the broker",
+            "no node has enough memory for the broker",
             Empty,
             |t| hog(t, "memory", "24500000Ki"),
             Named("KS-POD-UNSCHEDULABLE-MEMORY", 1),
@@ -101,7 +101,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(no_hog),
         fault(
             "cpu",
-            "no node has CPU for the pods",
+            "no node has enough CPU for the pods",
             Empty,
             |t| hog(t, "cpu", "31900m"),
             Named("KS-POD-UNSCHEDULABLE-CPU", 1),
@@ -126,7 +126,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "broker-config",
-            "Kafka refuses its configuration",
+            "Kafka rejects its configuration",
             Empty,
             |t| {
                 let log = "org.apache.kafka.common.config.ConfigException: Invalid value x for configuration log.retention.ms";
@@ -145,7 +145,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "broker-crashes",
-            "the broker ends again and again for an unknown reason",
+            "the broker keeps crashing for an unknown reason",
             Empty,
             |t| crash(t, "Error", 1, "first line\n[2026-11-22] ERROR something nobody knows"),
             Named("KS-CRASH-LOOP", 1),
@@ -153,7 +153,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "cluster-id",
-            "the volume holds another cluster's data",
+            "the volume contains the data of another cluster",
             Empty,
             |t| {
                 let log = "Exception in thread \"main\" java.lang.RuntimeException: Invalid cluster.id in: /var/lib/kafka/data/kafka-log0/meta.properties. Expected abc, but read def";
@@ -164,7 +164,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "old-volumes",
-            "the Kafka was deleted and its volumes are left",
+            "the Kafka cluster was deleted, but not its volumes",
             Ready,
             |t| {
                 kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0);
@@ -190,7 +190,7 @@ pub fn faults() -> Vec<Fault> {
         }),
         fault(
             "kafka-foreign",
-            "somebody else's Kafka of the name",
+            "somebody else's Kafka has the name",
             Ready,
             |t| disown(t, "kafka", "my-cluster"),
             Named("KS-KAFKA-FOREIGN", 5),
@@ -199,7 +199,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up", "--adopt"]),
         fault(
             "paused",
-            "somebody paused the Kafka's reconciliation",
+            "somebody paused the Kafka cluster's reconciliation",
             Ready,
             |t| {
                 kubectl(t, "annotate kafka my-cluster -n kafka strimzi.io/pause-reconciliation=true").expect(0);
@@ -212,7 +212,7 @@ pub fn faults() -> Vec<Fault> {
         }),
         fault(
             "kafka-not-ready",
-            "the operator fails for a reason of its own",
+            "the operator fails for another reason",
             Empty,
             |t| {
                 let words = "Failure executing: POST at: https://10.96.0.1/api/v1/namespaces/kafka/services. Message: Internal error";
@@ -226,7 +226,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up"]),
         fault(
             "volume-unbound",
-            "nobody provides the volume",
+            "no volume is provisioned",
             Empty,
             |t| t.rescenario(|s| s.timings.bind = NEVER),
             Named("KS-VOLUME-UNBOUND", 4),
@@ -244,7 +244,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--timeout", "30s"]),
         fault(
             "node-pressure",
-            "the node is short of disk",
+            "the node is low on disk space",
             Empty,
             |t| t.rescenario(|s| s.taint = Some("node.kubernetes.io/disk-pressure".into())),
             Named("KS-NODE-PRESSURE", 1),
@@ -252,7 +252,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "no-node-fits",
-            "no node takes the broker",
+            "the broker cannot be scheduled",
             Empty,
             |t| {
                 let words = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate";
@@ -263,7 +263,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "image-name",
-            "the broker's image has no valid name",
+            "the name of the broker's image is invalid",
             Empty,
             |t| waits(t, "InvalidImageName", "couldn't parse image name"),
             Named("KS-IMAGE-NAME", 1),
@@ -271,7 +271,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "broker-never-ready",
-            "the broker runs and does not become ready",
+            "the broker is running but does not become ready",
             Empty,
             |t| t.rescenario(|s| s.timings.broker_ready = NEVER),
             Named("KS-BROKER-NOT-READY", 4),
@@ -280,7 +280,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--timeout", "30s"]),
         fault(
             "operator-gives-up",
-            "the same, and the operator gives up after its time",
+            "the same, and the operator gives up waiting",
             Empty,
             |t| {
                 t.rescenario(|s| {

@@ -59,7 +59,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "docker-slow",
-            "the engine answers too late",
+            "the engine responds too late",
             Fresh,
             |t| {
                 let words = "\"docker version --format {{.Server.Os}}-{{.Server.Version}}\" timed out";
@@ -78,7 +78,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "memory-too-much",
-            "more memory is asked for than there is",
+            "more memory is requested than there is",
             Fresh,
             |_| {},
             Named("KS-MEMORY-TOO-MUCH", 2),
@@ -87,7 +87,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--memory", "900g"]),
         fault(
             "memory-too-little",
-            "less memory is asked for than Kubernetes needs",
+            "less memory is requested than Kubernetes needs",
             Fresh,
             |_| {},
             Named("KS-MEMORY-TOO-LITTLE", 2),
@@ -105,7 +105,7 @@ pub fn faults() -> Vec<Fault> {
             Named("KS-MEMORY-TOO-LITTLE", 3),
             Nothing,
         ),
-        fault("cpus", "more CPUs are asked for than there are", Fresh, |_| {}, Named("KS-CPUS", 2), Nothing)
+        fault("cpus", "more CPUs are requested than there are", Fresh, |_| {}, Named("KS-CPUS", 2), Nothing)
             .by(&["up", "--cpus", "64"]),
         fault(
             "disk-of-docker",
@@ -120,7 +120,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "disk-of-node",
-            "the disk fills while the node is made",
+            "the disk fills up while the node is created",
             Fresh,
             |t| {
                 let words = "Failed to start host: creating host: create: write /var/lib/docker: no space left on device";
@@ -180,7 +180,7 @@ pub fn faults() -> Vec<Fault> {
             run: &["up", "--system-tools"],
             ..fault(
                 "kubectl-skew",
-                "`kubectl` 1.30.0 beside a newer Kubernetes",
+                "`kubectl` 1.30.0 with a newer Kubernetes",
                 Ready,
                 |t| {
                     let version = r#"{"clientVersion":{"major":"1","minor":"30","gitVersion":"v1.30.0"}}"#;
@@ -192,7 +192,7 @@ pub fn faults() -> Vec<Fault> {
         },
         fault(
             "minikube-hangs",
-            "`minikube version` never answers",
+            "`minikube version` does not return",
             Ready,
             |t| {
                 break_call(
@@ -216,7 +216,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "state-unwritable",
-            "kstrim's state folder is a file",
+            "kstrim's state directory is a file",
             Ready,
             |t| {
                 let file = t.write("a-file", "");
@@ -227,7 +227,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "journal-corrupt",
-            "the journal is cut in half",
+            "the journal is truncated",
             Ready,
             |t| {
                 let journal = folder(t).join("journal.json");
@@ -255,8 +255,15 @@ pub fn faults() -> Vec<Fault> {
             let journal = folder(t).join("journal.json");
             fs::rename(journal.with_extension("kept"), journal).expect("a journal");
         }),
-        fault("locked", "another kstrim is at work on the profile", Ready, lock, Named("KS-LOCKED", 7), All)
-            .cured_by(unlock),
+        fault(
+            "locked",
+            "another kstrim command is using the profile",
+            Ready,
+            lock,
+            Named("KS-LOCKED", 7),
+            All,
+        )
+        .cured_by(unlock),
     ]
 }
 

@@ -15,7 +15,7 @@ pub fn faults() -> Vec<Fault> {
     vec![
         fault(
             "dns",
-            "no name can be resolved when minikube asks",
+            "minikube cannot resolve any name",
             Fresh,
             |t| {
                 let words = "Get \"https://dl.k8s.io/release/stable.txt\": dial tcp: lookup dl.k8s.io on 10.0.0.1:53: no such host";
@@ -37,7 +37,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "subnets",
-            "every private range of addresses is taken",
+            "no private address range is free",
             Fresh,
             |t| {
                 let words = "Failed to start host: create: un-retryable: no free private network subnets found with given parameters (start: \"192.168.9.0\", step: 9, tries: 20)";
@@ -56,7 +56,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "api-gone",
-            "the API server goes away and stays away",
+            "the API server stops responding",
             Ready,
             |t| {
                 let words = "The connection to the server 192.168.49.2:8443 was refused - did you specify the right host or port?";
@@ -83,7 +83,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "registry-denied",
-            "the registry wants a login",
+            "the registry requires a login",
             Fresh,
             |t| registry(t, Registry::Denied),
             Named("KS-REGISTRY-DENIED", 1),
@@ -110,7 +110,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "proxy-ranges",
-            "proxy variables without the cluster's ranges: minikube cannot reach the node",
+            "the proxy variables do not exclude the cluster's addresses: minikube cannot reach the node",
             Fresh,
             |t| {
                 let remark = json!({"type": "io.k8s.sigs.minikube.warning", "data": {"message":
@@ -126,7 +126,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "proxy-asked-for-the-cluster",
-            "the same, and kubectl asks the proxy for the API server",
+            "the same, and kubectl sends requests for the API server to the proxy",
             Ready,
             |t| kubectl_says(t, "--context", None, "Unable to connect to the server: Bad Gateway"),
             Named("KS-PROXY-RANGES", 3),
@@ -134,7 +134,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "manifest-refused",
-            "nobody answers at the manifest's address",
+            "nothing listens at the manifest's address",
             Ready,
             |_| {},
             Named("KS-DOWNLOAD-CONNECTION", 1),
@@ -143,7 +143,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--manifests", "http://127.0.0.1:1/strimzi.yaml"]),
         fault(
             "manifest-missing",
-            "the manifest's file is not there",
+            "the manifest file does not exist",
             Fresh,
             |_| {},
             Named("KS-MANIFEST-UNREADABLE", 2),

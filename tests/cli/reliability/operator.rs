@@ -14,7 +14,7 @@ fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
     test.rescenario(|s| s.crashes.push(crash));
 }
 
-/// The Kafka with its pool and volume is deleted by hand.
+/// The Kafka cluster with its pool and volume is deleted by hand.
 fn no_kafka(test: &mut Test) {
     for what in ["kafka my-cluster", "kafkanodepool dual-role", "pvc data-0-my-cluster-dual-role-0"] {
         kubectl(test, &format!("delete {what} -n kafka --wait=false")).expect(0);
@@ -35,7 +35,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-crashes",
-            "the operator ends again and again",
+            "the operator keeps crashing",
             Empty,
             |t| crash(t, "Error", 1, "2026-11-22 20:00:00 ERROR Main:123 - something nobody knows"),
             Named("KS-CRASH-LOOP", 1),
@@ -43,7 +43,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-too-old",
-            "the operator cannot talk to so new a Kubernetes",
+            "the operator does not support such a new Kubernetes",
             Empty,
             |t| {
                 let log = "Caused by: com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException: Unrecognized field \"emulationMajor\" (class io.fabric8.kubernetes.client.VersionInfo)";
@@ -65,7 +65,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-deleted",
-            "the operator's Deployment is deleted by hand",
+            "the operator's Deployment is deleted",
             Ready,
             |t| {
                 drop(kubectl(t, "delete deployment strimzi-cluster-operator -n kafka --wait=false").expect(0))
@@ -84,7 +84,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up", "--adopt"]),
         fault(
             "operator-elsewhere",
-            "another namespace is asked for than the one Strimzi is in",
+            "another namespace is requested than the one that Strimzi is in",
             Ready,
             |_| {},
             Named("KS-OPERATOR-ELSEWHERE", 5),
@@ -93,7 +93,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--namespace", "other"]),
         fault(
             "operator-second",
-            "somebody else's operator, in a namespace of its own, looks at the Kafka's too",
+            "somebody else's operator, in another namespace, also watches the namespace of the Kafka cluster",
             Ready,
             |t| {
                 let env = json!([{"name": "STRIMZI_NAMESPACE", "value": "*"}]);
@@ -116,7 +116,7 @@ pub fn faults() -> Vec<Fault> {
         }),
         fault(
             "release-older",
-            "an older Strimzi is asked for than the installed one",
+            "an older Strimzi release is requested than the installed one",
             Ready,
             |_| {},
             Named("KS-RELEASE-DOWNGRADE", 2),
@@ -125,7 +125,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--release", "1.1.0"]),
         fault(
             "operator-forbidden",
-            "a RoleBinding of the operator and then the Kafka are deleted",
+            "a RoleBinding of the operator and then the Kafka cluster are deleted",
             Ready,
             |t| {
                 kubectl(t, "delete rolebinding strimzi-cluster-operator-watched -n kafka").expect(0);
@@ -136,7 +136,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-bound-elsewhere",
-            "a RoleBinding of the operator names another namespace, and the Kafka is deleted",
+            "a RoleBinding of the operator names another namespace, and the Kafka cluster is deleted",
             Ready,
             |t| {
                 let subjects = json!({"subjects": [{"kind": "ServiceAccount", "name": "strimzi-cluster-operator", "namespace": "myproject"}]});
@@ -148,7 +148,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-hangs",
-            "the operator hangs, and the Kafka is deleted",
+            "the operator hangs, and the Kafka cluster is deleted",
             Ready,
             |t| {
                 t.rescenario(|s| s.operator_hangs = true);
@@ -159,7 +159,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-does-not-take-up-a-change",
-            "the operator hangs, and somebody changes the Kafka",
+            "the operator hangs, and somebody changes the Kafka cluster",
             Ready,
             |t| {
                 t.rescenario(|s| s.operator_hangs = true);
@@ -173,7 +173,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up"]),
         fault(
             "lock-recreated",
-            "a broker never starts; Kafka and pool are deleted and made again under the operator's lock of 300 s",
+            "a broker never starts; Kafka and node pool are deleted and created again while the operator holds its lock for 300 s",
             Empty,
             |t| {
                 t.rescenario(|s| {
@@ -189,7 +189,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "lock-corrected",
-            "a broker's image cannot be pulled; another version is asked for under the operator's lock of 300 s",
+            "a broker's image cannot be pulled; another version is requested while the operator holds its lock for 300 s",
             Fresh,
             |t| {
                 t.rescenario(|s| {

@@ -48,7 +48,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "profile-deleted",
-            "`minikube delete` by hand",
+            "`minikube delete`",
             Ready,
             |t| minikube(t, &["delete"]),
             Healed("does not exist"),
@@ -65,7 +65,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| drop(t.args(["up", "--recreate"]).run().expect(0))),
         fault(
             "node-removed-foreign",
-            "the same with somebody else's profile",
+            "the same in somebody else's profile",
             Fresh,
             |t| seeded(t, ProfileSeed { host: Host::Gone, ..ProfileSeed::default() }),
             Named("KS-PROFILE-FOREIGN", 5),
@@ -75,7 +75,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| minikube(t, &["delete"])),
         fault(
             "profile-foreign",
-            "somebody else's profile of the name",
+            "somebody else's profile has the name",
             Fresh,
             |t| seeded(t, ProfileSeed::default()),
             Named("KS-PROFILE-FOREIGN", 5),
@@ -84,7 +84,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up", "--adopt"]),
         fault(
             "profile-memory",
-            "other memory is asked for than the profile has",
+            "a different memory size is requested than the profile has",
             Ready,
             |_| {},
             Named("KS-PROFILE-SETTINGS", 2),
@@ -93,7 +93,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--memory", "6g"]),
         fault(
             "profile-driver",
-            "another driver is asked for than the profile has",
+            "a different driver is requested than the profile has",
             Ready,
             |_| {},
             Named("KS-PROFILE-SETTINGS", 2),
@@ -102,7 +102,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--driver", "podman"]),
         fault(
             "kubernetes-older",
-            "an older Kubernetes is asked for than the profile has",
+            "an older Kubernetes is requested than the profile has",
             Ready,
             |_| {},
             Named("KS-PROFILE-SETTINGS", 2),
@@ -111,7 +111,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--kubernetes-version", "1.33.0"]),
         fault(
             "kubernetes-unsupported",
-            "the adopted profile runs a Kubernetes the release does not support",
+            "the adopted profile runs a Kubernetes version that the release does not support",
             Fresh,
             |t| seeded(t, ProfileSeed { kubernetes: "v1.24.0".into(), ..ProfileSeed::default() }),
             Named("KS-KUBERNETES-UNSUPPORTED", 3),
@@ -121,7 +121,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| minikube(t, &["delete"])),
         fault(
             "start-killed",
-            "`minikube start` is killed in the middle",
+            "`minikube start` is killed while it runs",
             Fresh,
             |t| {
                 t.rescenario(|s| s.timings.start = 2_000);
@@ -143,7 +143,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "kstrim-killed-testing",
-            "kstrim is killed (SIGKILL) as it reaches for the broker",
+            "kstrim is killed (SIGKILL) while it connects to the broker",
             World::Empty,
             |t| break_call(t, "kubectl", "port-forward", Some(1), Action::KillParentBefore),
             Killed,
@@ -166,24 +166,24 @@ pub fn faults() -> Vec<Fault> {
             "the API server's file is moved out of the node",
             Ready,
             lose_server,
-            Healed("kubeadm writes it anew"),
+            Healed("kubeadm restores it"),
             All,
         ),
         fault(
             "api-server-lost-lately",
-            "the same, and minikube goes on looking for it",
+            "the same, and minikube keeps looking for it",
             Ready,
             |t| {
                 lose_server(t);
                 let hang = Action::Hang { stdout: String::new(), stubborn: false };
                 break_call(t, "minikube", "status", None, hang);
             },
-            Healed("kubeadm writes it anew"),
+            Healed("kubeadm restores it"),
             All,
         ),
         fault(
             "api-server-lost-foreign",
-            "the same with somebody else's profile",
+            "the same in somebody else's profile",
             Fresh,
             |t| seeded(t, ProfileSeed { host: Host::Headless, ..ProfileSeed::default() }),
             Named("KS-APISERVER-MISSING", 1),
@@ -211,7 +211,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "start-says-done-too-early",
-            "`minikube start` ends well before there is a node",
+            "`minikube start` succeeds before there is a node",
             Fresh,
             |t| {
                 break_call(t, "minikube", "start -o json", Some(1), Action::Cut { bytes: 700, exit: Some(0) })

@@ -56,11 +56,11 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up", "--adopt"]),
         fault(
             "down-with-a-finalizer-of-ours",
-            "the topic operator is gone before the topics",
+            "the topic operator is deleted before the topics",
             World::Ready,
             |t| drop(kubectl(t, "delete kafka my-cluster -n kafka --wait=false").expect(0)),
-            Healed("nobody served the finalizer of my-topic"),
-            // The volume of a Kafka that was already gone is kept, and so is the namespace.
+            Healed("no controller handled the finalizer of my-topic"),
+            // The volume of a Kafka cluster that was already gone is kept, and so is the namespace.
             Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"])
@@ -69,7 +69,7 @@ pub fn faults() -> Vec<Fault> {
         }),
         fault(
             "down-with-a-foreign-finalizer",
-            "kstrim's ConfigMap in the namespace has a finalizer that nobody serves",
+            "kstrim's ConfigMap in the namespace has a finalizer that no controller removes",
             World::Ready,
             |t| finalizers(t, "kstrim-installation", &json!(["example.com/keep"])),
             Named("KS-NAMESPACE-FINALIZER", 1),
@@ -79,17 +79,17 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| finalizers(t, "kstrim-installation", &json!(null))),
         fault(
             "down-with-a-foreign-object",
-            "somebody else's object is in the namespace, with a finalizer that nobody serves",
+            "somebody else's object is in the namespace, with a finalizer that no controller removes",
             World::Ready,
             hold,
-            Healed("namespace kafka stays: kstrim did not create what is in it: ConfigMap held"),
+            Healed("namespace kafka is kept: kstrim did not create what is in it: ConfigMap held"),
             Left::Namespace,
         )
         .by(&["down", "--keep-cluster", "--yes"])
         .cured_by(gone),
         fault(
             "namespace-going",
-            "the namespace is deleted, and an object in it has a finalizer that nobody serves",
+            "the namespace is deleted, and an object in it has a finalizer that no controller removes",
             World::Ready,
             |t| {
                 hold(t);
@@ -101,7 +101,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(let_go),
         fault(
             "down-with-a-stuck-definition",
-            "a definition does not go",
+            "a CRD is not deleted",
             World::Ready,
             |t| t.rescenario(|s| s.stuck_crds.push("kafkabridges".into())),
             Named("KS-CRD-STUCK", 4),
@@ -110,10 +110,10 @@ pub fn faults() -> Vec<Fault> {
         .by(&["down", "--keep-cluster", "--yes"]),
         fault(
             "down-with-a-definition-put-off",
-            "the API server puts off the end of a definition",
+            "the API server postpones the deletion of a CRD",
             World::Ready,
             |t| t.rescenario(|s| s.put_off_crds.push("kafkabridges".into())),
-            Healed("it is asked again"),
+            Healed("requesting it again"),
             Left::Profile,
         )
         .by(&["down", "--keep-cluster", "--yes"]),

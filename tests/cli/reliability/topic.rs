@@ -20,7 +20,7 @@ pub fn faults() -> Vec<Fault> {
     vec![
         fault(
             "topic-deleted",
-            "the topic's resource is deleted by hand",
+            "the topic's resource is deleted",
             Ready,
             |t| drop(kubectl(t, "delete kafkatopic my-topic -n kafka --wait=false").expect(0)),
             Healed("my-topic"),
@@ -28,7 +28,7 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "topic-replicas",
-            "somebody asks for more replicas of the topic than there are brokers",
+            "somebody requests more replicas of the topic than there are brokers",
             Ready,
             |t| patch(t, json!({"spec": {"replicas": 3}})),
             Named("KS-TOPIC-REPLICATION", 1),
@@ -37,7 +37,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| patch(t, json!({"spec": {"replicas": 1}}))),
         fault(
             "topic-partitions",
-            "somebody asks for fewer partitions",
+            "somebody requests fewer partitions",
             Ready,
             |t| {
                 patch(t, json!({"spec": {"partitions": 3}}));
@@ -51,7 +51,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up"]),
         fault(
             "topic-label",
-            "the topic's resource lacks the label of its Kafka",
+            "the topic's resource does not have the label of its Kafka",
             Ready,
             |t| {
                 kubectl(t, "delete kafkatopic my-topic -n kafka").expect(0);
@@ -66,7 +66,7 @@ pub fn faults() -> Vec<Fault> {
         .then(&["up"]),
         fault(
             "topic-config",
-            "a topic is made with a setting that Kafka does not know",
+            "a topic is created with a setting that Kafka does not recognize",
             Ready,
             |_| {},
             Named("KS-TOPIC-CONFIG", 1),
@@ -76,7 +76,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| drop(kubectl(t, "delete kafkatopic orders -n kafka").expect(0))),
         fault(
             "topic-unserved",
-            "a topic is made, and the topic operator does not look at it",
+            "a topic is created, but the topic operator does not reconcile it",
             Ready,
             |t| t.rescenario(|s| s.timings.topic = NEVER),
             Named("KS-TOPIC-UNSERVED", 1),
@@ -86,7 +86,7 @@ pub fn faults() -> Vec<Fault> {
         .cured_by(|t| drop(kubectl(t, "delete kafkatopic orders -n kafka --wait=false").expect(0))),
         fault(
             "user-authorization",
-            "a user is made with rules, and the Kafka heeds none",
+            "a user is created with access rules, but the Kafka cluster has no authorization",
             Ready,
             |_| {},
             Named("KS-USER-NO-AUTHORIZATION", 3),
@@ -95,7 +95,7 @@ pub fn faults() -> Vec<Fault> {
         .by(&["user", "create", "app", "--acl", "topic:orders:read"]),
         fault(
             "topic-finalizer",
-            "the topic is deleted while no topic operator serves",
+            "the topic is deleted while no topic operator is running",
             Ready,
             |t| {
                 t.rescenario(|s| s.timings.entity_ready = NEVER);
