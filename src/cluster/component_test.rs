@@ -79,14 +79,14 @@ impl Trial<'_> {
     /// The failure of this trial, by a cause.
     fn failure(&self, id: Id, cause: Option<Failure>) -> Box<Failure> {
         let mut failure =
-            Failure::new(id, Kind::Smoke, format!("{} does not do its work", self.component.title));
+            Failure::new(id, Kind::Smoke, format!("{} failed its smoke test", self.component.title));
         if let Some(cause) = cause {
             failure = failure.because(cause.message);
             failure = cause.causes.into_iter().fold(failure, Failure::because);
             failure.hints = cause.hints;
         }
         let target = &self.cx.target;
-        Box::new(failure.hint(format!("its log: {}", target.kstrim("logs --component").arg(self.log()))))
+        Box::new(failure.hint(format!("show its log: {}", target.kstrim("logs --component").arg(self.log()))))
     }
 
     /// What its log is called in `kstrim logs`.
@@ -144,7 +144,7 @@ async fn one(
     };
     let outcome = tokio::time::timeout_at(deadline + Duration::from_secs(5), trial.run()).await;
     let outcome = outcome.unwrap_or_else(|_| {
-        let late = Failure::new(LOST, Kind::Smoke, "it took longer than the limit of the test");
+        let late = Failure::new(LOST, Kind::Smoke, "it took longer than the time limit of the test");
         Err(trial.failure(LOST, Some(late)))
     });
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

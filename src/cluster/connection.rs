@@ -41,7 +41,7 @@ pub async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>>
     }
     let Err(error) = api_server::until_ready(&cx.kubectl, error).await else { return Ok(Ok(())) };
     if let Some(context) = &cx.target.context {
-        return Ok(Err(format!("the cluster of context {context} does not answer: {error}")));
+        return Ok(Err(format!("the cluster of context {context} does not respond: {error}")));
     }
     Ok(match api_server::state(&cx.minikube).await? {
         State::Running if error.kind == ApiErrorKind::NoContext => {

@@ -85,7 +85,7 @@ async fn network_comes(cx: &Session) -> Result<bool> {
 }
 
 async fn find(cx: &Session, path: &str) -> Result<Option<Value>> {
-    let failed = |e| ownership::api_failure(cx, "read what the first start has made", &e);
+    let failed = |e| ownership::api_failure(cx, "read what the first start created", &e);
     cx.kubectl.find(path).await.map_err(failed)
 }
 

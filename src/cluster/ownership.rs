@@ -287,7 +287,7 @@ pub async fn change_kafka(
         let message = format!("the Kafka cluster {} was deleted or replaced in the meantime", cx.cluster());
         return Err(Box::new(
             Failure::new(REPLACED, Kind::Task, message)
-                .hint(format!("see what exists: {}", cx.target.kstrim("status"))),
+                .hint(format!("check what exists: {}", cx.target.kstrim("status"))),
         ));
     };
     let by_id = installation.owned(&collection, &kafka);

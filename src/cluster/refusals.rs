@@ -79,7 +79,7 @@ pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
 /// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in
 /// it would be lost.
 pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
-    let message = format!("the Secret {name} in namespace {} was not made by kstrim", cx.namespace());
+    let message = format!("the Secret {name} in namespace {} was not created by kstrim", cx.namespace());
     Box::new(
         Failure::new(SECRET, Kind::Foreign, message)
             .because("kstrim stores the docker login of --image-pull-config under this name")
@@ -143,11 +143,11 @@ pub fn foreign_component(cx: &Session, component: &Component) -> Box<Failure> {
         Failure::new(
             crate::errors::COMPONENT_FOREIGN,
             Kind::Foreign,
-            format!("{what} was not made by kstrim"),
+            format!("{what} was not created by kstrim"),
         )
-        .because("kstrim changes and removes only what it made")
+        .because("kstrim changes and removes only what it created")
         .hint(format!(
-            "see it: {}",
+            "show it: {}",
             target
                 .kubectl("get")
                 .arg(see)
@@ -156,6 +156,6 @@ pub fn foreign_component(cx: &Session, component: &Component) -> Box<Failure> {
                 .arg(cx.namespace())
                 .args(["-o", "yaml"])
         ))
-        .hint(format!("use it as it is: leave {} out", component.name)),
+        .hint(format!("use it unchanged: omit {}", component.name)),
     )
 }

@@ -109,7 +109,7 @@ pub async fn remediate(
             restart(cx, "the operator", &names).await?;
         }
         Cure::ApplyOperator => {
-            tell("its permissions are applied anew");
+            tell("its permissions are applied again");
             let Some(objects) = remedies.operator().await? else { return Ok(None) };
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }

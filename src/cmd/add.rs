@@ -71,7 +71,7 @@ async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result
         return Err(Box::new(Failure { kind: Kind::Prerequisite, ..refused }));
     }
     if names.iter().any(|name| component::of(*name).brokers > 1) {
-        let way_out = format!("first more brokers: {}", living.cx.target.kstrim("scale --brokers 3"));
+        let way_out = format!("add brokers first: {}", living.cx.target.kstrim("scale --brokers 3"));
         component::check(names, living.nodes().await?.brokers_wanted, &way_out)?;
     }
     Ok(())

@@ -263,8 +263,8 @@ async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
     Err(Box::new(
         Failure::new(ids::SOURCE, Class::Task, message)
             .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
-            .hint(format!("see that it is there: {}", cx.target.minikube("image ls")))
-            .hint("or give archives: --image-archive FILE"),
+            .hint(format!("check that it exists: {}", cx.target.minikube("image ls")))
+            .hint("or specify archives: --image-archive FILE"),
     ))
 }
 

@@ -41,8 +41,8 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
                 cx.namespace()
             ),
         )
-        .because("kstrim changes only what it made, unless it is told to")
-        .hint(format!("change it all the same: {}", cx.target.again().arg("--adopt"))),
+        .because("kstrim changes only what it created, unless you tell it to")
+        .hint(format!("change it anyway: {}", cx.target.again().arg("--adopt"))),
     ))
 }
 

@@ -121,7 +121,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
             Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
         let target = &cx.target;
-        Box::new(failure.hint(format!("see what exists: {}", target.kstrim("status"))))
+        Box::new(failure.hint(format!("check what exists: {}", target.kstrim("status"))))
     })?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();

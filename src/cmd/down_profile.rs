@@ -240,10 +240,10 @@ pub fn not_ours(cx: &Session, runs: bool) -> Failure {
             .because("nothing identifies it as the profile that kstrim created")
             .because(format!("and kstrim has created nothing in its namespace {}", cx.namespace()))
     } else {
-        failure.because("its files have nothing that identifies a profile that kstrim created").hint(format!(
-            "once it runs, the cluster may have kstrim's marker: {}",
+        failure.because("its files do not identify it as a profile that kstrim created").hint(format!(
+            "start it, to check whether the cluster has kstrim's marker: {}",
             cx.target.minikube("start")
         ))
     };
-    failure.hint(format!("if none of it is needed, delete it yourself: {}", cx.target.minikube("delete")))
+    failure.hint(format!("if it is no longer needed, delete it yourself: {}", cx.target.minikube("delete")))
 }

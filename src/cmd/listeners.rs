@@ -63,7 +63,7 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     }
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
     let target = &living.cx.target;
-    let hint = format!("see what exists: {}", target.kstrim("status"));
+    let hint = format!("check what exists: {}", target.kstrim("status"));
     Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
 }
 

@@ -368,7 +368,7 @@ pub async fn served(cx: &Session) -> Result<Option<ApiVersion>> {
 }
 
 fn asked(cx: &Session, error: &ApiError) -> Box<Failure> {
-    ownership::api_failure(cx, "ask for Strimzi's resources", error)
+    ownership::api_failure(cx, "query Strimzi's resources", error)
 }
 
 /// The release that a Kafka is run by: as the operator says, as kstrim wrote down, or the newest
@@ -436,7 +436,7 @@ pub fn as_asked(
         return Ok(());
     }
     let target = &cx.target;
-    let message = format!("{what} is there already, and is not what was asked for");
+    let message = format!("{what} already exists with other settings");
     let failure = lines.into_iter().fold(Failure::new(id, Kind::Usage, message), Failure::because);
     let change =
         format!("change it: {}", target.kubectl("edit").arg(plural).arg(name).arg("-n").arg(cx.namespace()));

@@ -320,7 +320,9 @@ async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
             Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster")
                 .because(why)
                 .hint(match &cx.target.context {
-                    Some(_) => "see that your own kubectl reaches the cluster by this context".to_owned(),
+                    Some(_) => {
+                        "check that your own kubectl can connect to the cluster with this context".to_owned()
+                    }
                     None => format!("start it: {}", crate::cluster::refusals::up(cx)),
                 }),
         )),

@@ -82,7 +82,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         let message = format!("{others} brokers are in other pools than {}", pool.name);
         let failure = Failure::new(POOL, Kind::Usage, message);
         return Err(Box::new(failure.hint(format!(
-            "name the pool to make smaller: {}",
+            "specify the node pool to reduce: {}",
             cx.target.again().with("--pool", "another-name")
         ))));
     };
@@ -181,7 +181,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         }
         Ordering::Less => {
             let see = cx.target.kstrim("status");
-            format!("{serve}; the volumes of those that went are kept: {see}")
+            format!("{serve}; the volumes of the removed brokers are kept: {see}")
         }
         Ordering::Equal => serve,
     })
@@ -206,8 +206,10 @@ fn unsettled(pool: &KafkaNodePool<'_>) -> Option<Unsettled> {
 
 /// The refusal to remove brokers while it is not certain which ones would be removed.
 fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
-    let message =
-        format!("it is not certain which brokers of pool {} would be removed, so none is", pool.name);
+    let message = format!(
+        "it is not certain which brokers of node pool {} would be removed, so none is removed",
+        pool.name
+    );
     let target = &living.cx.target;
     Box::new(match why {
         Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
@@ -419,9 +421,7 @@ fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
         .collect();
     (!raise.is_empty()).then(|| {
         let set = living.cx.target.kstrim("set").args(raise);
-        format!(
-            "new topics get no more replicas than before; to raise that, which restarts the brokers: {set}"
-        )
+        format!("new topics get as many replicas as before; to raise this, which restarts the brokers: {set}")
     })
 }
 
@@ -447,8 +447,8 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let brokers = Brokers::of(cx);
     let deadline = Instant::now() + ASK;
     let unseen = |why: String| {
-        let message = "it is not known which partitions the brokers hold, so none is removed";
-        let hint = format!("see what exists: {}", cx.target.kstrim("status"));
+        let message = "it is not known which partitions the brokers host, so none is removed";
+        let hint = format!("check what exists: {}", cx.target.kstrim("status"));
         Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
@@ -487,7 +487,10 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
             format!("the brokers {} host partitions whose data would be lost", shown(leaving)),
         )
         .because(format!("partitions of {}", names.join(", ")))
-        .hint("move them to the brokers that stay (kafka-reassign-partitions.sh, or Cruise Control), then try again")
+        .hint(
+            "move them to the remaining brokers (kafka-reassign-partitions.sh, or Cruise Control), then \
+        try again",
+        )
         .hint(format!("or delete topics that are not needed: {}", cx.target.kstrim("topic delete TOPIC"))),
     ))
 }

@@ -32,7 +32,7 @@ impl<'a> Exchange<'a> {
     /// A new one with a nonce of its own.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// When the system provides no random bytes.
     pub fn new(user: &'a str, password: &'a str) -> Result<Self, String> {
         let mut bytes = [0; 24];
         rand::SystemRandom::new()

@@ -194,7 +194,7 @@ async fn write_server_anew(cx: &Context) -> Result<()> {
 
 /// Delete what an earlier start of ours, cut off in the middle, has left.
 async fn discard(cx: &Context) -> Result<()> {
-    let message = format!("an earlier start of {} was cut off; it is made anew", cx.profile());
+    let message = format!("an earlier start of {} was interrupted; it is created again", cx.profile());
     cx.emit.warn(message);
     cx.minikube.delete().await.map(drop)
 }
@@ -352,7 +352,7 @@ async fn answers(cx: &Context) -> Result<()> {
                 )
                 .because(why)
                 .hint(format!(
-                    "see minikube's own view: {} && {}",
+                    "check the state in minikube: {} && {}",
                     cx.target.minikube("status"),
                     cx.target.minikube("logs")
                 )),

@@ -95,7 +95,7 @@ impl ComponentTask {
                 match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
                     (true, true) => {}
                     (true, false) => return Some(Doneness::Foreign(foreign_component(cx, self.component))),
-                    _ => return Some(Doneness::Pending(format!("{title} is not there"))),
+                    _ => return Some(Doneness::Pending(format!("{title} does not exist"))),
                 }
             }
         }

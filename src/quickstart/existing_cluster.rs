@@ -80,7 +80,7 @@ impl Task<Context> for Preflight {
         let ground = Ground::of(cx, &cx.settings);
         checks::refuse(&ground, Group::Disk, |_| {}).await?;
         if let Err(why) = connection::connect(cx, cx.starting()).await? {
-            let message = "the cluster does not answer";
+            let message = "the cluster does not respond";
             let failure = Failure::new(crate::errors::NO_CLUSTER, Kind::Prerequisite, message).because(why);
             return Err(Box::new(
                 failure.hint("check that your own kubectl can connect to the cluster with this context"),
@@ -118,7 +118,7 @@ impl Task<Context> for Preflight {
 }
 
 async fn kubernetes(cx: &Context) -> Result<String> {
-    let failed = |e| ownership::api_failure(cx, "ask for its version", &e);
+    let failed = |e| ownership::api_failure(cx, "query its version", &e);
     let version: Value =
         serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
     let said = version.pointer("/gitVersion").and_then(Value::as_str).unwrap_or_default();
@@ -166,7 +166,7 @@ async fn allowed(cx: &Context) -> Result<()> {
 }
 
 async fn operators(cx: &Context) -> Result<Vec<Value>> {
-    operators::all(cx).await.map_err(|e| ownership::api_failure(cx, "look at the operators", &e))
+    operators::all(cx).await.map_err(|e| ownership::api_failure(cx, "read the operators", &e))
 }
 
 /// Whether one of these operators looks after the Kafka, or would after one that is created.

@@ -240,7 +240,7 @@ async fn pull(cx: &Context) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// How long it took, or why it could not be: `: the registry does not have it (...)`.
+/// How long it took, or why it could not be: `: it does not exist in the registry (...)`.
 async fn pull_one(cx: &Context, image: &ImageName) -> Result<Duration, String> {
     let output = match cx.minikube.run_cmd(&cx.minikube.image_pull_cmd(image)).await {
         Ok(output) => output,

@@ -54,6 +54,6 @@ impl Task<Context> for Proof {
     }
 
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
-        Ok(vec![format!("# then messages through each of them and back, in namespace {}", cx.namespace())])
+        Ok(vec![format!("# then messages through each of them, in namespace {}", cx.namespace())])
     }
 }

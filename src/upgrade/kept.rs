@@ -55,9 +55,10 @@ pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
     let failure = Failure::new(LOST, Kind::Smoke, "Kafka has lost data since before this step");
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
-        failure
-            .hint(format!("see what the brokers report: {}", cx.target.kstrim("diagnose")))
-            .hint("if somebody deleted it meanwhile: run the same command again, it goes on from here"),
+        failure.hint(format!("check what the brokers report: {}", cx.target.kstrim("diagnose"))).hint(
+            "if somebody deleted it in the meantime, run the same command again: it continues from \
+            here",
+        ),
     ))
 }
 
@@ -70,7 +71,7 @@ async fn look(cx: &Session) -> Result<Contents> {
         Box::new(
             Failure::new(crate::errors::SMOKE_CONNECT, Kind::Smoke, message)
                 .because(e)
-                .hint(format!("see what the broker reports: {}", cx.target.kstrim("status"))),
+                .hint(format!("check what the broker reports: {}", cx.target.kstrim("status"))),
         )
     })
 }

@@ -198,7 +198,7 @@ pub async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> 
             let message = format!("the KafkaUser {name} has an access rule with `operation`");
             Err(rule(Rule::AclOperations, Kind::Prerequisite, message)
                 .hint(format!(
-                    "write `operations: [...]` in its place: {}",
+                    "replace it with `operations: [...]`: {}",
                     cx.target.kubectl("edit kafkauser").arg(name).arg("-n").arg(cx.namespace())
                 ))
                 .into())

@@ -101,7 +101,7 @@ pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
                 Ok((200, text)) => {
                     let lines = text.lines().filter(|l| !l.starts_with('#')).count();
                     if text.lines().any(|l| !l.starts_with('#') && l.contains(&label)) {
-                        return Ok((0, format!("{lines} metrics, also of topic {}", trial.topic)));
+                        return Ok((0, format!("{lines} metrics, including topic {}", trial.topic)));
                     }
                     said.push(format!("{pod} exports {lines} metrics, but none with {label}"));
                 }

@@ -83,7 +83,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     }
     // Listed after the apply: nothing older than it is looked at.
     cx.synced(&KINDS).await;
-    let waiter = Waiter::new(Scope::Topic, "the topic cannot be made");
+    let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
     let look = async |snapshot: &crate::kube::Snapshot| waiter.look(&**cx, snapshot, ready::topic).await;
     living::wait(cx, args.timeout, look, || {
         let cause = waiter.timed_out(cx, args.timeout);
@@ -127,7 +127,7 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
         return Ok(());
     }
     let target = &cx.target;
-    let message = format!("Kafka has the topic {} already, without a KafkaTopic", args.topic);
+    let message = format!("the topic {} already exists in Kafka, without a KafkaTopic", args.topic);
     Err(Box::new(
         Failure::new(EXISTS, Kind::Usage, message)
             .because("a KafkaTopic would take it over: it would change its settings, and delete it with the resource")
