@@ -3,8 +3,8 @@
 use super::{Ground, Verdict};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::failure::{Failure, Kind};
+use crate::names::memory_mb;
 use crate::tool::arguments;
-use crate::tool::minikube_output::memory_mb;
 
 /// The number of CPUs does not fit.
 pub(crate) use crate::errors::CPUS;

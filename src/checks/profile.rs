@@ -16,8 +16,9 @@ use crate::config::{Settings, Target};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
 use crate::manifest::render::Preset;
+use crate::names::memory_mb;
 use crate::names::{KubernetesVersion, Minor, Version};
-use crate::tool::minikube_output::{Listed, Profile, State, memory_mb};
+use crate::tool::minikube_output::{Listed, Profile, State};
 
 /// Certificates of minikube's have run out, or will soon.
 pub(crate) use crate::errors::CERTIFICATES_EXPIRED as CERTIFICATES;

@@ -53,7 +53,7 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     }
     if args.script {
         let cx = super::up::context_without_programs(&invocation, settings, choice)?;
-        super::print(&quickstart::script::script(&cx)?);
+        super::print(&quickstart::script::script(&cx).await?);
         return Ok(ExitCode::SUCCESS);
     }
     let cx = Rc::new(super::up::context_to_create(&invocation, settings, choice)?);

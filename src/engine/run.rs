@@ -428,7 +428,7 @@ mod tests {
         let (report, ..) = go(vec![late], None);
         let (task, failure) = report.failure.expect("a failure");
         assert_eq!((task.as_deref(), failure.kind), (Some("late"), Kind::Timeout));
-        assert_eq!(failure.causes, ["last seen: not yet"]);
+        assert_eq!(failure.causes, ["last state: not yet"]);
 
         let (report, ..) = go(vec![step("late", &[], 60_000)], Some(Duration::from_secs(3)));
         let (_, failure) = report.failure.expect("a failure");

@@ -231,9 +231,16 @@ async fn mend(cx: &Context) -> Result<bool> {
     Ok(whole)
 }
 
-/// What `minikube start` gets. A new profile gets the quickstart's resources unless the user's own
-/// `minikube config` has others; an existing one keeps what it has.
+/// The options of `minikube start`. The user's own `minikube config` counts for a new profile only: one that `exists`
+/// keeps its settings.
 async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
+    let own = if exists { None } else { Some(cx.minikube.config().await?) };
+    Ok(options_over(cx, own.as_deref()))
+}
+
+/// The options over what the user has configured for new profiles; `None` for a profile that exists. A new profile gets
+/// the defaults of the quickstart where neither the settings nor the configuration have others.
+pub fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> StartOptions {
     let settings = &cx.settings;
     let mut options = StartOptions {
         driver: settings.driver.clone(),
@@ -252,10 +259,7 @@ async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
         extra: settings.minikube_args.clone(),
     };
     options.extra.extend(nodes::flag(settings));
-    if exists {
-        return Ok(options);
-    }
-    let own = cx.minikube.config().await?;
+    let Some(own) = own else { return options };
     // A flag handed through as --minikube-arg counts as the user's own, too.
     let set = |key: &str| own.iter().any(|(k, _)| k == key) || has_flag(&settings.minikube_args, key);
     if options.memory.is_none() && !set("memory") {
@@ -272,7 +276,7 @@ async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
     {
         options.runtime = Some(RUNTIME.into());
     }
-    Ok(options)
+    options
 }
 
 /// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone

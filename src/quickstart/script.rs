@@ -7,7 +7,8 @@ use super::context::Context;
 use super::{kafka, topic};
 use crate::bundle;
 use crate::catalogue::Release;
-use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB, PULL_SECRET};
+use crate::checks::Ground;
+use crate::config::PULL_SECRET;
 use crate::exec::quote;
 use crate::failure::Result;
 use crate::manifest::to_yaml;
@@ -17,10 +18,10 @@ use crate::redact;
 ///
 /// # Errors
 /// `KS-PRESET-UNSUPPORTED`.
-pub fn script(cx: &Context) -> Result<String> {
+pub async fn script(cx: &Context) -> Result<String> {
     let (profile, namespace, cluster) = (cx.profile(), cx.namespace(), cx.cluster());
     let topic_name = cx.settings.topic.as_str();
-    let start = start(cx);
+    let start = start(cx).await;
     let manifest = manifest(cx, cx.choice.release);
     let kafka = to_yaml(&kafka::wanted(cx)?);
     let topic = to_yaml(&topic::wanted(cx));
@@ -122,25 +123,16 @@ fn bundled(cx: &Context, kind: bundle::Kind) -> impl Iterator<Item = String> {
     })
 }
 
-fn start(cx: &Context) -> String {
-    let settings = &cx.settings;
+/// The `minikube start` of `up` for a new profile: the same arguments, but for the form of the output and the id by which
+/// kstrim recognizes its profiles. Where there is no minikube yet, it has no configuration either.
+async fn start(cx: &Context) -> String {
+    let ground = Ground::of(cx, &cx.settings);
+    let chosen =
+        ground.resolved().await.map_or_else(|_| cx.choice.kubernetes.clone(), |choice| choice.kubernetes);
+    let _ = cx.machine.kubernetes.set(chosen);
+    let own = cx.minikube.config().await.unwrap_or_default();
     let mut words = vec!["minikube".to_owned(), "start".into(), "-p".into(), cx.profile().to_owned()];
-    let kubernetes = settings.kubernetes.as_ref().map(|v| format!("v{v}"));
-    for (flag, value) in [
-        ("--driver", settings.driver.as_deref()),
-        ("--memory", Some(settings.memory.as_deref().unwrap_or(DEFAULT_MEMORY_MB))),
-        ("--cpus", Some(settings.cpus.as_deref().unwrap_or(DEFAULT_CPUS))),
-        ("--kubernetes-version", kubernetes.as_deref()),
-    ] {
-        if let Some(value) = value {
-            words.push(format!("{flag}={value}"));
-        }
-    }
-    if let Some(nodes) = settings.nodes {
-        words.push(format!("--nodes={nodes}"));
-    }
-    words.extend(super::nodes::flag(settings));
-    words.extend(settings.minikube_args.iter().cloned());
+    words.extend(super::cluster::options_over(cx, Some(&own)).arguments());
     let shown = redact::arguments(&words);
     let note =
         if shown == words { "" } else { "# Secrets are omitted: replace each REDACTED with its secret.\n" };

@@ -62,6 +62,25 @@ pub struct StartOptions {
     pub extra: Vec<String>,
 }
 
+impl StartOptions {
+    /// The arguments of `minikube start`.
+    pub fn arguments(&self) -> Vec<String> {
+        let kubernetes = self.kubernetes.as_ref().map(|v| format!("v{}", v.trim_start_matches('v')));
+        let nodes = self.nodes.map(|n| n.to_string());
+        let flags = [
+            ("--driver", &self.driver),
+            ("--memory", &self.memory),
+            ("--cpus", &self.cpus),
+            ("--nodes", &nodes),
+            ("--kubernetes-version", &kubernetes),
+            ("--container-runtime", &self.runtime),
+            ("--uuid", &self.token),
+        ];
+        let set = flags.into_iter().filter_map(|(flag, value)| Some(format!("{flag}={}", value.as_ref()?)));
+        set.chain(self.extra.iter().cloned()).collect()
+    }
+}
+
 /// The program and its profile.
 pub struct Minikube {
     program: RefCell<PathBuf>,
@@ -240,24 +259,8 @@ impl Minikube {
 
     /// The `start` command.
     pub fn start_cmd(&self, options: &StartOptions) -> Cmd {
-        let mut cmd = self.cmd(&["start", "-o", "json"]);
-        let kubernetes = options.kubernetes.as_ref().map(|v| format!("v{}", v.trim_start_matches('v')));
-        let nodes = options.nodes.map(|n| n.to_string());
-        for (flag, value) in [
-            ("--driver", &options.driver),
-            ("--memory", &options.memory),
-            ("--cpus", &options.cpus),
-            ("--nodes", &nodes),
-            ("--kubernetes-version", &kubernetes),
-            ("--container-runtime", &options.runtime),
-            ("--uuid", &options.token),
-        ] {
-            if let Some(value) = value {
-                cmd = cmd.arg(format!("{flag}={value}"));
-            }
-        }
         // minikube itself gives up after six minutes of waiting; a first download may be long.
-        cmd.args(options.extra.iter().cloned()).timeout(Duration::from_secs(30 * 60))
+        self.cmd(&["start", "-o", "json"]).args(options.arguments()).timeout(Duration::from_secs(30 * 60))
     }
 
     /// Start the profile; lines are for [`output::start_event`].

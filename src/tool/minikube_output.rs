@@ -5,8 +5,6 @@ use serde::Deserialize;
 
 use crate::words;
 
-pub use crate::names::memory_mb;
-
 /// One CloudEvents line of `minikube start -o json` (all values are strings).
 #[derive(Debug, Clone, PartialEq)]
 pub enum StartEvent {
@@ -252,6 +250,7 @@ pub fn config_view(stdout: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::memory_mb;
 
     /// Seen on minikube 1.38.1 with `docker stop n3-m03`, and with `docker rm -f n3-m03`.
     #[test]

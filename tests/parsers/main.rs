@@ -165,6 +165,6 @@ fn names(text: &str) -> String {
         one::<StorageSize>(text),
         one::<ToolSpec>(text),
     ];
-    let _ = minikube_output::memory_mb(text);
+    let _ = kstrim::names::memory_mb(text);
     some(all.contains(&true))
 }

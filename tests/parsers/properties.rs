@@ -159,7 +159,7 @@ proptest! {
     /// Sizes as minikube writes them.
     #[test]
     fn memory_is_read_in_any_unit(mb in 1_u64..10_000_000) {
-        use kstrim::tool::minikube_output::memory_mb;
+        use kstrim::names::memory_mb;
         for text in [format!("{mb}"), format!("{mb}m"), format!("{mb}MB"), format!("{mb}MiB"), format!("{}k", mb * 1024)] {
             prop_assert_eq!(memory_mb(&text), Some(mb), "{}", text);
         }

@@ -58,6 +58,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let replicas = replicas(living, args, brokers)?;
     let wanted = wanted(cx, args, replicas);
     let as_wanted = Topic::of(wanted.value(), true);
+    cx.waiting.topic.replace(Some(as_wanted.resource.clone()));
     if let Ok((there, _)) = one(&args.topic, &known, living) {
         // Somebody may have given it a name of their own.
         cx.waiting.topic.replace(Some(there.resource.clone()));
