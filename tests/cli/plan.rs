@@ -83,6 +83,27 @@ fn the_script_is_bash() {
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
+/// The script makes the cluster that `up` would make: with minikube's own configuration, and the chosen Kubernetes.
+#[test]
+fn the_script_starts_minikube_as_up_does() {
+    let configured: [(&str, &str); 2] = [("memory", "9000"), ("kubernetes-version", "v1.34.0")];
+    for config in [&[][..], &configured[..]] {
+        let mut test = fresh().scenario(|s| {
+            s.minikube_config = config.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        });
+        let plan = kstrim(&mut test, ["plan", "-o", "json", "--cpus=3"]).expect(0).stdout;
+        let plan: Value = serde_json::from_str(&plan).expect("json");
+        let tasks = plan["tasks"].as_array().expect("tasks");
+        let cluster = tasks.iter().find(|task| task["id"] == "cluster").expect("the cluster");
+        let planned = cluster["commands"][0].as_str().expect("a command");
+        let (_, planned) = planned.split_once(" start -o json -p kstrim ").expect("minikube start");
+        let script = kstrim(&mut test, ["plan", "--script", "--cpus=3"]).expect(0).stdout;
+        let line = script.lines().find_map(|line| line.strip_prefix("minikube start -p kstrim "));
+        assert_eq!(line, Some(planned), "{config:?}");
+        assert_eq!(planned.contains("--memory="), config.is_empty(), "{planned}");
+    }
+}
+
 #[test]
 fn render_prints_kafka_and_topic() {
     let mut test = fresh();
