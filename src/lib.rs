@@ -1,34 +1,29 @@
 //! From nothing to a verified Apache Kafka on Kubernetes with Strimzi, on minikube.
 //!
-//! Data's way through it: argv and environment → [`config`] (resolved settings, each
-//! value with its origin) → [`catalogue`] (a Strimzi release) → [`quickstart`] (the task
-//! graph as data) → [`engine`] walks it against the live cluster → [`event`]s → a
-//! [`report`]er draws them → exit code. Nothing flows back up.
+//! Data flow: argv and environment → [`config`] (resolved settings, each value with its origin) → [`catalogue`] (a
+//! Strimzi release) → [`quickstart`] (the plan of tasks as data) → [`engine`] runs it against the live cluster →
+//! [`event`]s → a [`report`]er displays them → exit code. Nothing flows back up.
 //!
-//! - [`cli`]: clap types only. [`cmd`]: one verb a file.
-//! - [`quickstart`]: WHAT the product does, one task a file.
-//! - [`teardown`]: what `down` does when the profile stays, one task a file.
-//! - [`upgrade`]: from one release to a later one: the path, and its steps as tasks.
-//! - [`engine`]: HOW tasks run (graph, scheduler, deadlines, journal), knowing nothing of Kafka.
-//! - [`cluster`]: who owns an object in a cluster, and changes to objects that kstrim owns.
-//! - [`context`]: what a task may use: runner, settings, release, event sender, cancel token.
-//! - [`tool`]: argv builders and pure parsers for `minikube` and `kubectl`.
-//! - [`toolbox`]: minikube and kubectl of kstrim's own, where the machine has none that fits.
-//! - [`observe`]: what the cluster shows: typed views and a watch stream.
-//! - [`ready`]: pure predicates over what was observed. [`explain`]: symptom → cause → hint.
-//! - [`component`]: what can stand beside a Kafka: one table.
-//! - [`manifest`]: load, retarget, label, patch and render YAML, always as structures.
-//! - [`kafka`]: a small Kafka wire client; the smoke test needs no JVM.
-//! - [`bundle`]: all that a cluster is made of, in one file.
-//! - [`download`]: the only room that speaks HTTP. [`exec`]: the only room that spawns.
-//! - [`status`]: what `kstrim status` shows, as one document. [`doctor`]: what is wrong, from the machine up.
-//! - [`diagnose`]: evidence of what is wrong in one archive, bounded and without secrets.
-//! - [`report`]: terminal, plain and JSON drawings of the same events.
-//! - [`names`]: validated names and versions.
-//! - [`words`]: the words of other programs that decide anything, in one table.
-//! - [`command_line`]: commands in hints: an argv with the flags that name the cluster.
-//! - [`redact`]: redacts secrets in text, arguments and objects.
-//! - [`errors`]: the catalogue of errors, a file each. [`paths`], [`event`], [`failure`]: what everybody may use.
+//! The rooms, from top to bottom; each uses only those below it (`tests/layers.rs`, `docs/design/architecture.md`):
+//!
+//! - [`cmd`]: one command per file; [`cli`]: its arguments as clap types.
+//! - [`diagnose`]: evidence in one archive. [`doctor`]: what is wrong, from the machine up, and what can be fixed.
+//! - [`upgrade`]: from one release to a later one. [`quickstart`]: what `up` does. [`teardown`]: what `down` does.
+//!   [`status`]: the state of the cluster as one document.
+//! - [`checks`]: whether this machine is suitable.
+//! - [`cluster`]: what every command needs of a live cluster: session, ownership, waiting, remediation, brokers, journal.
+//! - [`component`]: what can run in addition to Kafka: one table.
+//! - [`explain`]: readiness, and symptom → cause → hint. [`manifest`]: load, retarget, label, patch and render YAML.
+//!   [`toolbox`]: kstrim's own minikube and kubectl. [`report`]: events as a live list, plain lines or JSON.
+//! - [`kube`]: the Kubernetes API through kubectl: kinds, views, a watch. [`kafka`]: a small Kafka client. [`download`]:
+//!   the only room that uses HTTP.
+//! - [`engine`]: how tasks run, knowing nothing of Kafka. [`tool`]: argv builders and parsers for minikube and container
+//!   engines.
+//! - [`bundle`]: everything that a cluster consists of, in one file. [`exec`]: the only room that starts processes.
+//!   [`terminal`]: colour, text by width, tables, and the thread that prints.
+//! - [`names`]: validated names and versions. [`command_line`]: commands in hints. [`redact`]: redacts secrets.
+//!   [`errors`]: the catalogue of errors, a file each. [`words`]: the text of other programs that decides anything.
+//!   [`paths`], [`event`], [`failure`]: for all rooms.
 
 // Not in tests, where a helper may be a method of a fixture, or return what its callers pass on.
 #![cfg_attr(not(test), warn(clippy::unnecessary_wraps, clippy::unused_self))]

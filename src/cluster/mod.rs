@@ -1,16 +1,26 @@
-//! What kstrim may change in a cluster, and how it changes it.
+//! What every command needs of a live cluster, and nothing of a command.
 //!
 //! ```text
-//! installation   who owns this object? -> Owned (path, uid, resourceVersion)
-//!      |
-//!   change       delete, patch, create: only with an Owned, only the object that was read
-//!   inventory    the contents of a namespace, of every kind that the API server lists
-//!   listener     the listeners of a live Kafka that kstrim adds and takes away
-//!   lease        one changing command at a time, across machines
+//! session ──── the target, the release, minikube, kubectl, what the cluster shows (a store filled by watches)
+//!    │
+//!    ├─ connection, api_server   does the API server respond, and if not, what does minikube say?
+//!    ├─ profile_owner, journal, first_start, lost_machine
+//!    │                           is this minikube profile the one that kstrim created?
+//!    ├─ ownership ─ installation who owns this object? -> Owned (path, uid, resourceVersion)
+//!    │      ├─ change, adopt     delete, patch, create: only with an Owned, only the object that was read
+//!    │      └─ lease             one changing command at a time, across machines
+//!    ├─ inventory, definitions, operators, remote_operator
+//!    │                           what is in a namespace, and in the cluster
+//!    ├─ wait ─ remediation       wait for a state: judge snapshots, explain, recover what is kstrim's
+//!    │      ├─ rollout, finalizers
+//!    ├─ brokers, component_test, listener
+//!    │                           port-forwards, the smoke tests, listeners that kstrim adds
+//!    └─ refusals                 failures that several rooms share
 //! ```
 //! Pitfalls: a list's items do not carry their kind, so an [`Owned`](installation::Owned) keeps its path; a status
 //! update changes the resource version, so after a failed precondition the object is re-read before that counts as
-//! an error.
+//! an error. Nothing is [owned](session::Session::owns) before the installation has been looked up. A wait compares
+//! generations and times: a status may be that of an older specification, a condition older than our own change.
 
 pub mod adopt;
 pub mod api_server;

@@ -5,6 +5,13 @@
 //! which one, if any, is certain: the deepest cause of those that show. Rules are pure; the
 //! judge is the only memory. `docs/errors.md` has a section for every id.
 //!
+//! ```text
+//! Scene (snapshot, expectation, answers) ─> Rules ─> Findings ─> Judge ─> Verdict: certain cause, questions to ask
+//! ```
+//! Pitfalls: much looks like a failure on the way to success (warning events, a first failed probe, a pull that succeeds
+//! the second time), so each rule says how long its finding must stand; names come back, so events are matched by uid
+//! and time; a condition counts only for the current generation, and only if it is younger than our own change.
+//!
 //! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
 //! [`kubectl`] turn them into a [`Failure`](crate::failure::Failure) directly. [`pulls`] reads a container runtime's
 //! words.

@@ -139,10 +139,10 @@ impl Migrate {
         let path = ObservedKind::KafkaNodePool.path(cx.api_version(), Some(cx.namespace()));
         for object in cx.labelled(vec![object]) {
             let created =
-                change::create(&cx.kubectl, &path, object.value()).await.map_err(|e| self.failed(cx, &e))?;
+                change::create(&cx.kubectl, &path, object.value()).await.map_err(|e| failed(cx, &e))?;
             if created.is_none() {
                 let there = cx.kubectl.find(&format!("{path}/{}", object.name())).await;
-                if let Some(there) = there.map_err(|e| self.failed(cx, &e))? {
+                if let Some(there) = there.map_err(|e| failed(cx, &e))? {
                     free(cx, &there)?;
                 }
             }
@@ -163,10 +163,6 @@ impl Migrate {
         }
     }
 
-    fn failed(&self, cx: &Context, error: &ApiError) -> Box<Failure> {
-        ownership::api_failure(cx, DOING, error)
-    }
-
     /// Warn once about ZooKeeper's volumes, which are kept when it is gone.
     fn warn_of_volumes(&self, cx: &Context, snapshot: &Snapshot) {
         let of = format!("{}-zookeeper", cx.cluster());
@@ -184,6 +180,10 @@ impl Migrate {
             "ZooKeeper was deleted, but its volumes are kept; to delete them and the metadata in them: {delete}"
         ));
     }
+}
+
+fn failed(cx: &Context, error: &ApiError) -> Box<Failure> {
+    ownership::api_failure(cx, DOING, error)
 }
 
 #[async_trait(?Send)]

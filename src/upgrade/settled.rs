@@ -22,13 +22,15 @@ pub struct Settled {
     by_release: bool,
 }
 
-impl Settled {
+impl Default for Settled {
     /// Wait until the Kafka is ready and nothing rolls.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { waiter, by_release: false }
     }
+}
 
+impl Settled {
     /// And until the operator of the context's release has been through it.
     #[must_use]
     pub fn by_release(mut self) -> Self {

@@ -82,7 +82,7 @@ impl Way<'_> {
             line.push(&cx, "images", "Images of all steps", 40, images);
         }
         if !self.found.between {
-            line.push(&cx, "ready", "Everything ready before the upgrade", 15, Settled::new());
+            line.push(&cx, "ready", "Everything ready before the upgrade", 15, Settled::default());
             line.push(&cx, "topic", "Topic", 15, topic::Topic::default());
         }
         line.prove(&cx);
@@ -112,7 +112,13 @@ impl Way<'_> {
                         let operator = operator::Operator::default();
                         line.push(&cx, format!("operator-{release}"), title, 15, operator);
                         let title = format!("Brokers by Strimzi {release}");
-                        line.push(&cx, format!("brokers-{release}"), title, 60, Settled::new().by_release());
+                        line.push(
+                            &cx,
+                            format!("brokers-{release}"),
+                            title,
+                            60,
+                            Settled::default().by_release(),
+                        );
                     }
                     Action::Kafka { level, .. } => {
                         at = Stop { kafka: stop.kafka.clone(), level: level.clone(), ..stop.clone() };

@@ -117,7 +117,7 @@ impl Versions {
         for kind in kinds {
             for version in &kind.goes {
                 let path = format!("{}?limit=1", kind.path(&version.name));
-                while cx.kubectl.find(&path).await.map_err(|e| self.failed(cx, &e))?.is_some() {
+                while cx.kubectl.find(&path).await.map_err(|e| failed(cx, &e))?.is_some() {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
@@ -151,12 +151,12 @@ impl Versions {
             }
         };
         let replaced = change::replace_field_managers(&cx.kubectl, &path, &object, moved).await;
-        replaced.map(drop).map_err(|e| self.failed(cx, &e))
+        replaced.map(drop).map_err(|e| failed(cx, &e))
     }
+}
 
-    fn failed(&self, cx: &Context, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
-        ownership::api_failure(cx, "retire an old version of Strimzi's resources", error)
-    }
+fn failed(cx: &Context, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
+    ownership::api_failure(cx, "retire an old version of Strimzi's resources", error)
 }
 
 #[async_trait(?Send)]
@@ -181,7 +181,7 @@ impl Task<Context> for Versions {
         let kinds = self.kinds(cx).await?;
         if kinds.iter().flat_map(|k| &k.goes).any(|v| v.served) {
             let definitions = self.without_service(cx, &kinds).await?;
-            cx.apply(&definitions, true).await.map_err(|e| self.failed(cx, &e))?;
+            cx.apply(&definitions, true).await.map_err(|e| failed(cx, &e))?;
         }
         self.refused(cx, &kinds).await?;
         loop {
