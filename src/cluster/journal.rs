@@ -36,7 +36,7 @@ pub struct ProfileState {
     /// The Strimzi release of the last `up`.
     #[serde(default)]
     pub release: Option<String>,
-    /// Whether kstrim created the profile, as far as the last run could prove it. [`Journal::made`] tells whether
+    /// Whether kstrim created the profile, as far as the last run could prove it. [`ProfileState::made`] tells whether
     /// the current profile is still that one.
     #[serde(default)]
     pub profile_is_ours: bool,
@@ -142,7 +142,7 @@ impl JournalFile {
     /// Read the journal at `path`, or begin one for `profile`.
     ///
     /// # Errors
-    /// [`CORRUPT`] when the file is no journal, [`UNWRITABLE`] when it cannot be read at all.
+    /// [`CORRUPT`] when the file is no journal, `KS-STATE-UNWRITABLE` when it cannot be read at all.
     pub fn open(path: &Path, profile: &str) -> Result<Self> {
         let fresh = || Self::fresh(path, profile).state;
         let text = match std::fs::read(path) {
@@ -210,7 +210,7 @@ impl JournalFile {
     /// Write it: a new file beside it, synced, then renamed over it.
     ///
     /// # Errors
-    /// [`UNWRITABLE`], also on a full disk; the old file is then still whole.
+    /// `KS-STATE-UNWRITABLE`, also on a full disk; the old file is then still whole.
     pub fn save(&self) -> Result<()> {
         if self.read_only {
             return Ok(());
@@ -231,7 +231,7 @@ impl JournalFile {
     /// Forget the profile: after `down`. A missing file is fine.
     ///
     /// # Errors
-    /// [`UNWRITABLE`].
+    /// `KS-STATE-UNWRITABLE`.
     pub fn remove(&self) -> Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Box::new(unwritable(&self.path, &e))),

@@ -8,7 +8,7 @@
 //! the operator that tears it down; the definitions when nothing of their kinds is left anywhere; the namespace
 //! last, so that nothing terminates inside it. Only what belongs to the installation is deleted
 //! ([`crate::cluster::installation`]); what other people have in the namespace is kept, and so then is the
-//! namespace. Each step is a [`Task`] like those of `up`: a run that was interrupted is continued by the next.
+//! namespace. Each step is a [`Task`](crate::engine::task::Task) like those of `up`: a run that was interrupted is continued by the next.
 
 pub mod component;
 pub mod definitions;

@@ -38,7 +38,7 @@ fn hidden(c: char) -> bool {
 }
 
 /// `text` made safe for a terminal, whatever its source: lines and tabs stay, any other control character is shown
-/// (`^[` for ESC) rather than interpreted. With `styles` the colours that [`Look`](crate::report::Look) produces stay too.
+/// (`^[` for ESC) rather than interpreted. With `styles` the colours that [`Look`](crate::terminal::Look) produces stay too.
 pub fn screen(text: &str, styles: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
