@@ -66,8 +66,6 @@ pub struct Ownership {
 pub struct Waiting {
     /// When the run began: what is older was there before it.
     pub began: Timestamp,
-    /// The name of the KafkaTopic that is waited for, if one is.
-    pub topic: RefCell<Option<String>>,
     /// Remediations of this run, and when.
     pub remedied: RefCell<BTreeMap<String, Instant>>,
     /// The operator of another namespace that reconciles this one, as it was read, and when.
@@ -80,7 +78,6 @@ impl Waiting {
     fn since(began: Timestamp) -> Self {
         Self {
             began,
-            topic: RefCell::default(),
             remedied: RefCell::default(),
             remote_operator: RefCell::default(),
             operators_reported: Cell::default(),

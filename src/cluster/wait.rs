@@ -22,6 +22,7 @@ pub struct Waiter {
     scope: Scope,
     what: &'static str,
     subject: Option<&'static str>,
+    topic: RefCell<Option<String>>,
     judge: RefCell<Judge>,
     answers: RefCell<Answers>,
     changed_at: Cell<Option<Timestamp>>,
@@ -35,6 +36,7 @@ impl Waiter {
             scope,
             what,
             subject: None,
+            topic: RefCell::default(),
             judge: RefCell::default(),
             answers: RefCell::default(),
             changed_at: Cell::default(),
@@ -47,6 +49,11 @@ impl Waiter {
     pub fn subject(mut self, subject: &'static str) -> Self {
         self.subject = Some(subject);
         self
+    }
+
+    /// Wait also for the KafkaTopic of this name, in [`Scope::Topic`]; `None`: for none.
+    pub fn set_topic(&self, resource: Option<&str>) {
+        *self.topic.borrow_mut() = resource.map(str::to_owned);
     }
 
     /// Our own change was made now: conditions older than it are stale.
@@ -103,7 +110,7 @@ impl Waiter {
 
     fn expect(&self, cx: &Session, snapshot: &Snapshot) -> Expect {
         let mut expect = expect(cx).scope(self.scope).located(snapshot);
-        expect.topic.clone_from(&cx.waiting.topic.borrow());
+        expect.topic.clone_from(&self.topic.borrow());
         expect.changed_at = self.changed_at.get();
         expect.waits_since = Some(self.began);
         expect

@@ -18,8 +18,8 @@ use crate::manifest::to_yaml;
 use crate::names::{ImageName, Tool, Version};
 use crate::quickstart::context::Context;
 use crate::quickstart::sources;
+use crate::terminal;
 use crate::terminal::table::Table;
-use crate::terminal::{self, OutputMode as Mode};
 use crate::tool::minikube;
 use crate::tool::minikube_output::Listed;
 
@@ -90,7 +90,8 @@ fn text(data: &Shown<'_>) -> String {
         let short = entry.sha256.get(..12).unwrap_or_default();
         table.row([entry.kind.title(), entry.name(), &megabytes(entry.size), short, &holds]);
     }
-    let mode = terminal::resolve(Mode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+    let mode =
+        terminal::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
     out.push_str(&table.render(mode.stdout, terminal::stdout_columns()));
     if data.verified == Some(true) {
         let count = data.index.entries.len();

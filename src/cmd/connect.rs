@@ -54,7 +54,6 @@ pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
     let said = std::cell::Cell::new(false);
     let work = async {
         let living = living::talking(global).await?;
-        living.cx.waiting.topic.replace(Some(args.topic.resource_name()));
         let done =
             if args.remove { remove(&living, args).await } else { connect(&living, args, &said).await };
         living.cx.stop_observing();

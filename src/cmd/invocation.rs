@@ -59,15 +59,9 @@ pub struct Ended {
 impl Invocation {
     /// Set everything up and listen for signals. Must be called inside a `LocalSet`.
     pub fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
-        let wanted = match mode {
-            OutputMode::Auto => terminal::OutputMode::Auto,
-            OutputMode::Tty => terminal::OutputMode::Tty,
-            OutputMode::Plain => terminal::OutputMode::Plain,
-            OutputMode::Json => terminal::OutputMode::Json,
-        };
         let environment = |name: &str| std::env::var(name).ok();
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
-        let mode = terminal::resolve(wanted, stdout, stderr, &environment);
+        let mode = terminal::resolve(mode, stdout, stderr, &environment);
         let talk = Talk { quiet: global.quiet, verbose: global.verbose };
         let reporter = Rc::new(RefCell::new(report::reporter(mode, talk, Sinks::process())));
         let target = Target::from(global);

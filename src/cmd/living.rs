@@ -2,6 +2,7 @@
 //! a wait.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -172,8 +173,7 @@ pub async fn open_to_change(invocation: &Invocation, global: &Global) -> Result<
     living.cx.journal.borrow().refuse_newer()?;
     exclude(invocation, &living.cx).await?;
     if living.cx.ownership.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
-        let marked = ownership::establish(&living.cx, false).await?;
-        *living.before.ownership.installation.borrow_mut() = Some(marked);
+        ownership::establish(&living.cx, false).await?;
     }
     Ok(Changing { living, _lock: lock })
 }
@@ -296,6 +296,26 @@ pub fn say(line: &str) {
     super::complain(&format!("{line}\n"));
 }
 
+/// A session in which nothing was looked at yet: the journal is read.
+///
+/// # Errors
+/// `KS-JOURNAL-*`.
+pub fn session(
+    paths: &ProfilePaths,
+    runner: Rc<dyn Runner>,
+    emit: &Emit,
+    cancel: &Cancel,
+    target: Target,
+    choice: Choice,
+    (minikube, kubectl): (PathBuf, PathBuf),
+) -> Result<Session> {
+    let (profile, kubeconfig) = (target.profile.as_str(), paths.kubeconfig());
+    let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), profile)?));
+    let minikube = Minikube::new(minikube, profile, &kubeconfig, runner.clone());
+    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner).by_proxy();
+    Ok(Session::new(target, choice, minikube, kubectl, emit.clone(), cancel.clone(), journal))
+}
+
 async fn find(
     global: &Global,
     paths: &ProfilePaths,
@@ -303,25 +323,9 @@ async fn find(
     emit: &Emit,
     cancel: &Cancel,
 ) -> Result<Living> {
-    let target = Target::from(global);
-    let profile = target.profile.as_str().to_owned();
     let programs = Toolbox::open().programs(paths)?;
-    let kubeconfig = paths.kubeconfig();
-    let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
-    let kubectl = Kubectl::new(programs.1.clone(), &kubeconfig, &profile, runner.clone()).by_proxy();
-    let make = |choice: Choice| {
-        let minikube = Minikube::new(programs.0.clone(), &profile, &kubeconfig, runner.clone());
-        Session::new(
-            target.clone(),
-            choice,
-            minikube,
-            kubectl.clone(),
-            emit.clone(),
-            cancel.clone(),
-            journal.clone(),
-        )
-    };
-    let cx = make(catalogue::resolve(&Partial::default())?);
+    let any = catalogue::resolve(&Partial::default())?;
+    let cx = session(paths, runner, emit, cancel, Target::from(global), any, programs)?;
     super::connected(&cx).await?;
     let version = served(&cx).await?;
     let kafka = match version {
@@ -351,10 +355,9 @@ async fn find(
     if let Some(running) = kafka.runs() {
         choice.kafka = running;
     }
-    let before = Rc::new(make(choice.clone()));
-    let cx = Rc::new(make(choice));
-    let installation = ownership::installation(&cx).await?;
-    *before.ownership.installation.borrow_mut() = Some(installation);
+    let cx = Rc::new(cx.for_release(choice));
+    let before = Rc::new(cx.for_release(cx.choice.clone()));
+    ownership::installation(&cx).await?;
     Ok(Living { cx, before, resource })
 }
 

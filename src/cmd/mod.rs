@@ -50,14 +50,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Command, Global, OutputMode};
 use crate::command_line::TARGET;
 use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Kind, Result};
 use crate::report::failure_block;
-use crate::terminal::OutputMode;
 use crate::terminal::output;
 use crate::terminal::style::Look;
 use crate::terminal::table::Table;

@@ -89,7 +89,6 @@ async fn test(
 ) -> Result<(Run, Components)> {
     // By the release that runs, not by the newest.
     let cx = living::open(invocation, global).await?.cx;
-    cx.waiting.topic.replace(Some(args.topic.resource_name()));
     let create = topic_to_create(&cx, &args.topic).await?;
     let plan = &Plan { create, ..plan.clone() };
     let run = brokers::test(&cx, plan).await?;

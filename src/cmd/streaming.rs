@@ -53,7 +53,6 @@ impl Stream {
         let Rights { topic: name, user, .. } = rights;
         let living = living::quiet(global).await?;
         let cx = &living.cx;
-        cx.waiting.topic.replace(Some(name.resource_name()));
         let (way, _) = tokio::join!(
             async {
                 match user {

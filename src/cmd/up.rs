@@ -1,6 +1,5 @@
 //! `kstrim up`
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -10,17 +9,14 @@ use super::invocation::{Ended, Invocation};
 use crate::catalogue::Choice;
 pub use crate::checks::versions::choose;
 use crate::cli::{Global, Up};
-use crate::cluster::journal::JournalFile;
 use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, profile_owner, refusals};
 use crate::config::{INVALID, Settings, Target};
 use crate::engine::task::Job;
 use crate::failure::{Failure, Kind, Result};
-use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
 use crate::quickstart::context::Context;
 use crate::quickstart::{self, programs};
-use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
 
@@ -160,14 +156,8 @@ fn session_with(
     invocation: &Invocation,
     target: Target,
     choice: Choice,
-    (minikube, kubectl): (PathBuf, PathBuf),
+    programs: (PathBuf, PathBuf),
 ) -> Result<Session> {
-    let profile = target.profile.as_str();
-    let journal = Rc::new(RefCell::new(JournalFile::open(&invocation.paths.journal(), profile)?));
-    let runner: Rc<dyn crate::exec::Runner> = Rc::new(invocation.runner.clone());
-    let kubeconfig = invocation.paths.kubeconfig();
-    let minikube = Minikube::new(minikube, profile, &kubeconfig, runner.clone());
-    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner).by_proxy();
-    let (emit, cancel) = (invocation.emit.clone(), invocation.cancel.clone());
-    Ok(Session::new(target, choice, minikube, kubectl, emit, cancel, journal))
+    let Invocation { paths, emit, cancel, .. } = invocation;
+    super::living::session(paths, Rc::new(invocation.runner.clone()), emit, cancel, target, choice, programs)
 }

@@ -27,6 +27,8 @@ pub struct Context {
     pub machine: Machine,
     /// The install manifest.
     pub install: Install,
+    /// The name of the KafkaTopic of the run's topic; `None` where the topic has none.
+    pub topic_resource: RefCell<Option<String>>,
 }
 
 /// The profile's machine, as far as this run knows.
@@ -113,8 +115,8 @@ impl std::ops::Deref for Context {
 impl Context {
     /// The context of a run with these settings.
     pub fn new(session: Session, settings: Settings) -> Self {
-        session.waiting.topic.replace(Some(settings.topic.resource_name()));
-        Self { session, settings, machine: Machine::default(), install: Install::default() }
+        let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
+        Self { session, settings, machine: Machine::default(), install: Install::default(), topic_resource }
     }
 
     /// Another context of the same cluster, for another release and its settings.

@@ -41,7 +41,7 @@ impl Ready {
     /// Whether somebody keeps the topic operator from the topic, which no time changes. The smoke test has passed: the
     /// brokers have the topic.
     fn topic_is_left_alone(&self, cx: &Context, snapshot: &Snapshot) -> bool {
-        let name = cx.waiting.topic.borrow();
+        let name = cx.topic_resource.borrow();
         let topic = name.as_deref().and_then(|name| snapshot.topic(cx.namespace(), name));
         let Some(topic) = topic.filter(|t| !t.ready() && !t.0.deleting()) else { return false };
         let Some((annotation, value)) = topic.left_alone() else { return false };
@@ -70,8 +70,9 @@ impl Task<Context> for Ready {
                 ObservedKind::StrimziPodSet,
             ])
             .await;
+        self.waiter.set_topic(cx.topic_resource.borrow().as_deref());
         let mut looks: Vec<Look> = vec![ready::kafka, ready::operator];
-        if cx.waiting.topic.borrow().is_some()
+        if cx.topic_resource.borrow().is_some()
             && super::topic::is_operated(cx, &snapshot)
             && !self.topic_is_left_alone(cx, &snapshot)
         {

@@ -52,7 +52,7 @@ impl Task<Context> for Topic {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let topic = &cx.settings.topic;
         let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Kafka]).await;
-        if !is_operated(cx, &snapshot) || cx.waiting.topic.borrow().is_none() {
+        if !is_operated(cx, &snapshot) || cx.topic_resource.borrow().is_none() {
             return Ok(if self.exists.get() {
                 Doneness::Done(format!("topic {topic} exists"))
             } else {
@@ -62,7 +62,7 @@ impl Task<Context> for Topic {
         let Some(found) = resource(cx, &snapshot)? else {
             return Ok(Doneness::Pending(format!("the topic {topic} does not exist")));
         };
-        cx.waiting.topic.replace(Some(found.0.name().to_owned()));
+        cx.topic_resource.replace(Some(found.0.name().to_owned()));
         if found.0.deleting() {
             // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
@@ -148,7 +148,7 @@ impl Topic {
             format!("the topic {topic} already exists in Kafka, without a KafkaTopic: it is used unchanged");
         cx.emit.warn(message);
         self.exists.set(true);
-        cx.waiting.topic.replace(None);
+        cx.topic_resource.replace(None);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Realistic runs with every reporter, compared with `snapshots/`.
 
+use crate::cli::OutputMode;
 use crate::terminal::Look;
-use crate::terminal::OutputMode;
 use crate::terminal::resolve;
+use clap::ValueEnum;
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
@@ -431,12 +432,13 @@ fn the_drawing_follows_flag_streams_and_environment() {
         (OutputMode::Json, true, &[], Json),
     ];
     for (asked, tty, vars, drawing) in cases {
-        assert_eq!(resolve(asked, false, tty, &env(vars)).drawing, drawing, "{asked} {tty} {vars:?}");
+        assert_eq!(resolve(asked, false, tty, &env(vars)).drawing, drawing, "{asked:?} {tty} {vars:?}");
     }
-    for mode in OutputMode::ALL {
-        assert_eq!(mode.name().parse(), Ok(mode));
+    for mode in OutputMode::value_variants() {
+        let name = mode.to_possible_value().expect("a name");
+        assert_eq!(OutputMode::from_str(name.get_name(), false), Ok(*mode));
     }
-    assert!("TTY".parse::<OutputMode>().is_err());
+    assert!(OutputMode::from_str("TTY", false).is_err());
 }
 
 #[test]

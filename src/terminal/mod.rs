@@ -7,54 +7,9 @@ pub mod style;
 pub mod table;
 pub mod text;
 
-use std::fmt;
-use std::str::FromStr;
-
 pub use style::Look;
 
-/// What the user asks for with `--output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OutputMode {
-    /// A live list on a terminal, plain lines elsewhere.
-    #[default]
-    Auto,
-    /// A live list, on a terminal.
-    Tty,
-    /// Timestamped lines.
-    Plain,
-    /// JSON lines on stdout.
-    Json,
-}
-
-impl OutputMode {
-    /// All, in the order of the help.
-    pub const ALL: [OutputMode; 4] = [Self::Auto, Self::Tty, Self::Plain, Self::Json];
-
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Tty => "tty",
-            Self::Plain => "plain",
-            Self::Json => "json",
-        }
-    }
-}
-
-impl fmt::Display for OutputMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for OutputMode {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|mode| mode.name() == name);
-        found.ok_or_else(|| format!("`{name}` is not one of auto, tty, plain, json"))
-    }
-}
+use crate::cli::OutputMode;
 
 /// Which drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,10 +58,11 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let replicas = replicas(living, args, brokers)?;
     let wanted = wanted(cx, args, replicas);
     let as_wanted = Topic::of(wanted.value(), true);
-    cx.waiting.topic.replace(Some(as_wanted.resource.clone()));
+    let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
+    waiter.set_topic(Some(&as_wanted.resource));
     if let Ok((there, _)) = one(&args.topic, &known, living) {
         // Somebody may have given it a name of their own.
-        cx.waiting.topic.replace(Some(there.resource.clone()));
+        waiter.set_topic(Some(&there.resource));
         differs(there, &as_wanted, cx)?;
         if there.ready {
             return Ok(format!("topic {} already exists", args.topic));
@@ -84,7 +85,6 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     }
     // Listed after the apply: nothing older than it is looked at.
     cx.synced(&KINDS).await;
-    let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
     let look = async |snapshot: &crate::kube::Snapshot| waiter.look(&**cx, snapshot, ready::topic).await;
     living::wait(cx, args.timeout, look, || {
         let cause = waiter.timed_out(cx, args.timeout);
