@@ -88,10 +88,8 @@ impl Bundle {
                 return Err(unreadable(format!("its first entry is not {INDEX}")));
             }
             if named != next {
-                let why = format!(
-                    "it is not in the index, or not at this position, where {next} is \
-                     expected"
-                );
+                let why =
+                    format!("it is not in the index, or not at this position, where {next} is expected");
                 return Err(refused(&origin, &named, &why));
             }
             plain(found.header().entry_type()).map_err(|why| refused(&origin, next, why))?;

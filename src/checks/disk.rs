@@ -67,12 +67,8 @@ pub async fn minikube(ground: &Ground) -> Verdict {
 fn judge(folder: &Folder, id: Id, variable: &str, least: u64, snug: u64) -> Verdict {
     let shown = folder.path.display();
     if folder.blocked || !folder.writable {
-        let why = if folder.blocked {
-            "something in its path is not a directory"
-        } else {
-            "it is not \
-             writable"
-        };
+        let why =
+            if folder.blocked { "something in its path is not a directory" } else { "it is not writable" };
         return Verdict::Fail(Box::new(
             Failure::new(id, Kind::Prerequisite, format!("the directory {shown} cannot be used"))
                 .because(why)
@@ -90,10 +86,9 @@ fn judge(folder: &Folder, id: Id, variable: &str, least: u64, snug: u64) -> Verd
     };
     match free {
         _ if free < least => Verdict::Fail(failure()),
-        _ if free < snug => Verdict::Warn(Box::new(failure().because(
-            "a new cluster with Strimzi and Kafka takes about 5 \
-             GB",
-        ))),
+        _ if free < snug => Verdict::Warn(Box::new(
+            failure().because("a new cluster with Strimzi and Kafka takes about 5 GB"),
+        )),
         _ => Verdict::Ok(format!("{shown}, {gib} free")),
     }
 }

@@ -114,10 +114,7 @@ pub async fn driver(ground: &Ground) -> Verdict {
             Failure::new(MISSING, Kind::Prerequisite, "there is nothing that minikube can run on")
                 .because("neither docker, podman nor a hypervisor was found on PATH")
                 .hint("install Docker: https://docs.docker.com/engine/install/")
-                .hint(
-                    "or choose another driver: --driver NAME \
-                     (https://minikube.sigs.k8s.io/docs/drivers/)",
-                ),
+                .hint("or choose another driver: --driver NAME (https://minikube.sigs.k8s.io/docs/drivers/)"),
         )),
     }
 }

@@ -27,8 +27,7 @@ fn judge(bind: &dyn Fn(u16) -> io::Result<()>, needed: &[u16]) -> Verdict {
         return fail(
             message,
             error,
-            "the smoke test connects to the brokers through one: check the \
-             loopback interface",
+            "the smoke test connects to the brokers through one: check the loopback interface",
         );
     }
     for port in needed {

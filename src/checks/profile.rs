@@ -85,8 +85,7 @@ fn judge_state(
     let half = |taken_up: bool| {
         let kind = if claimed || taken_up { Kind::Task } else { Kind::Foreign };
         let message = format!(
-            "the profile {name} is only partly created: an earlier start was interrupted \
-             or rejected"
+            "the profile {name} is only partly created: an earlier start was interrupted or rejected"
         );
         let failure = Failure::new(HALF_MADE, kind, message);
         if claimed {

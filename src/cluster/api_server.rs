@@ -99,10 +99,9 @@ pub async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Resul
     let cmd = minikube.kubeadm_cmd(&version, &["init", "phase", "control-plane", "apiserver"]);
     let lost = || explain::minikube::server_lost(&format!("{FOLDER}/{OF_SERVER}"), &cmd, profile);
     if !ours {
-        return Err(Box::new(lost().because(
-            "kstrim did not create the profile, so it does not change its \
-             node",
-        )));
+        return Err(Box::new(
+            lost().because("kstrim did not create the profile, so it does not change its node"),
+        ));
     }
     let output = minikube.run_cmd(&cmd).await?;
     if output.exit.success() {

@@ -22,7 +22,7 @@ use crate::kube::kubectl::{Forward, Kubectl};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 
-/// No broker pod is there to talk to.
+/// There is no broker pod to connect to.
 pub(crate) use crate::errors::NO_BROKER;
 /// The Kafka has no listener that a plain client can use.
 pub(crate) use crate::errors::NO_PLAIN_LISTENER as NO_LISTENER;

@@ -85,13 +85,7 @@ pub async fn patch(
         let (now, object) = match again(kubectl, installation, &owned).await? {
             Again::Same(now, object) => (now, object),
             Again::Gone => {
-                return Err(ApiError::new(
-                    ApiErrorKind::NotFound,
-                    format!(
-                        "{resource} no longer \
-                         exists"
-                    ),
-                ));
+                return Err(ApiError::new(ApiErrorKind::NotFound, format!("{resource} no longer exists")));
             }
             Again::Other => {
                 let message = format!("{} is a different object now", owned.path());

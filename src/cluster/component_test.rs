@@ -1,7 +1,7 @@
-//! Does what stands beside Kafka do what it is for? The smoke test of components: messages through Connect,
-//! through MirrorMaker 2 and through the bridge, and what the exporter and the brokers tell of the topic.
+//! The smoke test of components: messages through Connect, through MirrorMaker 2 and through the bridge, and the metrics
+//! of the exporter and of the brokers about the topic.
 //!
-//! Nothing is executed in a pod: all goes over port-forwards and custom resources, and is taken away again.
+//! Nothing is executed in a pod: everything uses port-forwards and custom resources, which are deleted afterwards.
 
 mod http;
 mod messages;
@@ -61,7 +61,7 @@ impl Trial<'_> {
         }
     }
 
-    /// The cause that shows, if waiting is vain.
+    /// The cause, if waiting cannot succeed.
     ///
     /// # Errors
     /// That cause.
@@ -166,7 +166,7 @@ async fn one(
 pub async fn installed(cx: &Session) -> Vec<ComponentName> {
     let mut kinds = vec![ObservedKind::Kafka];
     kinds.extend(crate::component::KINDS);
-    // Who may not look at them has none, as far as this test is concerned.
+    // For a user who may not list them, there are none to test.
     let Ok(snapshot) = tokio::time::timeout(LOOK, cx.synced(&kinds)).await else { return Vec::new() };
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
     let there = |component: &&Component| match component.kind() {

@@ -22,7 +22,7 @@ pub async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>>
     tokio::pin!(ready);
     let answer = match tokio::time::timeout(PROMPT, &mut ready).await {
         Ok(answer) => answer,
-        // minikube may know by now that it is in vain.
+        // minikube may know by now that waiting cannot succeed.
         Err(_) if !starting && cx.target.context.is_none() => tokio::select! {
             answer = &mut ready => answer,
             state = api_server::state(&cx.minikube) => match state? {

@@ -44,7 +44,7 @@ pub struct ProfileState {
     /// completed while that runs; a run that created nothing removes it again.
     #[serde(default)]
     pub made: Option<Made>,
-    /// Whether a `minikube start` began whose good end nobody saw. The API server answers long
+    /// Whether a `minikube start` began that is not known to have succeeded. The API server answers long
     /// before that end, and a start that is killed in between leaves a node without network.
     #[serde(default)]
     pub start_unfinished: bool,
@@ -207,10 +207,10 @@ impl JournalFile {
         ))
     }
 
-    /// Write it: a new file beside it, synced, then renamed over it.
+    /// Write it: a new file in the same directory, synced, then renamed over it.
     ///
     /// # Errors
-    /// `KS-STATE-UNWRITABLE`, also on a full disk; the old file is then still whole.
+    /// `KS-STATE-UNWRITABLE`, also on a full disk; the old file is then unchanged.
     pub fn save(&self) -> Result<()> {
         if self.read_only {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Who made what. On the cluster the label `app.kubernetes.io/managed-by: kstrim` tells; for the
+//! Who created what. In the cluster, the label `app.kubernetes.io/managed-by: kstrim` says so; for the
 //! profile the journal does, compared with the cluster's identity, and a marker in the cluster
 //! that survives a lost journal.
 

@@ -6,21 +6,21 @@ use crate::component::{Component, Home};
 use crate::config::Target;
 use crate::failure::{Failure, Id, Kind};
 
-/// The resource definitions are somebody else's.
+/// The custom resource definitions were not created by kstrim.
 pub(crate) use crate::errors::CRDS_FOREIGN as CRDS;
-/// The Kafka is somebody else's.
+/// The Kafka cluster was not created by kstrim.
 pub(crate) use crate::errors::KAFKA_FOREIGN as KAFKA;
-/// The namespace is somebody else's.
+/// The namespace was not created by kstrim.
 pub(crate) use crate::errors::NAMESPACE_FOREIGN as NAMESPACE;
 /// kstrim's own operator is in another namespace of the profile.
 pub(crate) use crate::errors::OPERATOR_ELSEWHERE as ELSEWHERE;
-/// The operator is somebody else's.
+/// The operator was not created by kstrim.
 pub(crate) use crate::errors::OPERATOR_FOREIGN as OPERATOR;
-/// The node pool belongs to somebody else.
+/// The node pool was not created by kstrim.
 pub(crate) use crate::errors::POOL_FOREIGN;
 /// A node pool of the name belongs to another Kafka.
 pub(crate) use crate::errors::POOL_TAKEN as POOL;
-/// Something kstrim did not create is in the way.
+/// The profile was not created by kstrim.
 pub(crate) use crate::errors::PROFILE_FOREIGN as PROFILE;
 /// The live cluster cannot take a setting.
 pub(crate) use crate::errors::PROFILE_SETTINGS as SETTINGS;
@@ -28,13 +28,13 @@ pub(crate) use crate::errors::PROFILE_SETTINGS as SETTINGS;
 pub(crate) use crate::errors::PROFILE_UNPROVEN as UNPROVEN;
 /// The live operator is newer than what was requested.
 pub(crate) use crate::errors::RELEASE_DOWNGRADE as DOWNGRADE;
-/// The Secret of kstrim's name is somebody else's.
+/// A Secret of kstrim's name was not created by kstrim.
 pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
 
 /// The live operator is older than what was requested, and runs a Kafka.
 pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
 
-/// `what` was not made by kstrim. `--adopt` is the consent; another value of the flag `instead` leaves it alone.
+/// `what` was not created by kstrim. `--adopt` is the consent; with another value of the flag `instead`, it is not used.
 pub fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box<Failure> {
     foreign_to(&cx.target, id, &what, instead)
 }
@@ -49,7 +49,7 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) ->
     )
 }
 
-/// An operator of another namespace looks after this one already: a second one would undo its work. `up` is the command that
+/// An operator of another namespace watches this one already: a second one would undo its changes. `up` is the command that
 /// would have installed it.
 pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
     let namespace = &target.namespace;
@@ -76,7 +76,7 @@ pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
         .hint(format!("or confirm that it is kstrim's: {adopt}"))
 }
 
-/// The Secret that a docker login would go into is somebody else's. Consent does not help: what is in
+/// The Secret for a docker login was not created by kstrim. Consent does not help: what is in
 /// it would be lost.
 pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
     let message = format!("the Secret {name} in namespace {} was not created by kstrim", cx.namespace());
@@ -98,7 +98,7 @@ pub fn up_of(target: &Target) -> CommandLine {
     if again.verb() == Some("up") { again } else { target.kstrim("up") }
 }
 
-/// That nobody would make the volumes of a new Kafka, with the storage classes that there are.
+/// No volumes would be provisioned for a new Kafka cluster; with the storage classes that exist.
 pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     let failure = Failure::new(
         crate::errors::STORAGE_CLASS,
@@ -128,7 +128,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     failure.hint(format!("or use no volumes, if the data may be lost: {}", up.with("--preset", "ephemeral")))
 }
 
-/// The refusal of a component that somebody else made.
+/// The refusal to change a component that kstrim did not create.
 pub fn foreign_component(cx: &Session, component: &Component) -> Box<Failure> {
     let target = &cx.target;
     let (what, see) = match &component.home {

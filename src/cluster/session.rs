@@ -88,7 +88,7 @@ impl Waiting {
 /// What the cluster shows: a store, and the watches that fill it.
 pub struct View {
     store: Rc<Store>,
-    /// The version of Strimzi's resources that the API server serves, where it was asked for it.
+    /// The version of Strimzi's resources that the API server serves, once that was queried.
     served: Cell<Option<Version>>,
     watchers: RefCell<Vec<Watcher>>,
     watched: RefCell<Vec<Kind>>,

@@ -20,7 +20,7 @@ use crate::quickstart::components::ComponentTask;
 /// Add components.
 ///
 /// # Errors
-/// None: everything is told by the invocation.
+/// None: failures are reported as events, and in the exit code.
 pub async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
     let invocation = Invocation::begin(global, "add", args.output);
     let ended = add(&invocation, global, args).await;

@@ -165,10 +165,11 @@ async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Resu
     // Images take the room where the bundle will: the directory of temporary files may be a small one.
     let folder = tempfile::Builder::new().prefix(".kstrim-bundle").tempdir_in(beside).map_err(|e| {
         let message = format!("the bundle {} cannot be written", args.file.display());
-        Box::new(Failure::new(ids::UNWRITABLE, Class::Task, message).because(e).hint(
-            "specify another file \
-             with -o FILE",
-        ))
+        Box::new(
+            Failure::new(ids::UNWRITABLE, Class::Task, message)
+                .because(e)
+                .hint("specify another file with -o FILE"),
+        )
     })?;
     let release = &cx.choice.release.version;
     let published = sources::published(cx).await?;
@@ -236,8 +237,7 @@ async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<
         Failure::new(ids::INCOMPLETE, Class::Usage, message)
             .because("`kstrim up` with the bundle would have to pull it")
             .hint(
-                "also specify an archive with it: --image-archive FILE, created by docker save -o FILE \
-                 IMAGE",
+                "also specify an archive with it: --image-archive FILE, created by docker save -o FILE IMAGE",
             )
             .hint("or export the images from a running cluster: omit --image-archive"),
     ))

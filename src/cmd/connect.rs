@@ -163,10 +163,7 @@ fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
         let failure = Failure::new(
             PORT,
             Kind::Prerequisite,
-            format!(
-                "{HOST}:{port}, for broker {id}, is not \
-                 available"
-            ),
+            format!("{HOST}:{port}, for broker {id}, is not available"),
         );
         let other = ports.values().max().copied().unwrap_or(*port).saturating_add(100);
         return Err(Box::new(
@@ -190,10 +187,7 @@ async fn prepare(
 ) -> Result<()> {
     let wanted = listener::with_host(&living.kafka(), how, ports).map_err(|name| {
         let cluster = living.cx.cluster();
-        let message = format!(
-            "the Kafka cluster {cluster} has a listener {name} that kstrim did not \
-             create"
-        );
+        let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
         Box::new(
             Failure::new(TAKEN, Kind::Foreign, message)
                 .because(

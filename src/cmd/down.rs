@@ -36,7 +36,7 @@ enum Extent {
 /// Take the cluster down.
 ///
 /// # Errors
-/// Told by the invocation, but for a refused question.
+/// A question that was answered with no; other failures are reported as events.
 pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
     let choice = catalogue::resolve(&Partial::default())?;
     let invocation = Invocation::begin(global, "down", args.output);
@@ -125,7 +125,7 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
     Ok(Ended { report, next: None })
 }
 
-/// Look at what is there and whose it is, and whether the cluster answers.
+/// Determine what exists, who owns it, and whether the cluster responds.
 async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
     if cx.target.context.is_some() {
         super::connected(cx).await?;

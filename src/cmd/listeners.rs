@@ -28,11 +28,7 @@ pub async fn kafka(living: &Living) -> Result<Object> {
             Box::new(Failure::new(
                 IDS,
                 Kind::Task,
-                format!(
-                    "the Kafka cluster {} no longer \
-                     exists",
-                    cx.cluster()
-                ),
+                format!("the Kafka cluster {} no longer exists", cx.cluster()),
             ))
         })
 }

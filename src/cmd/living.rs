@@ -92,8 +92,7 @@ impl Living {
         let failure = match self.kafka().operates(entity) {
             None => {
                 let message = format!(
-                    "the Kafka cluster {cluster} has no {operator}, so {what} would not \
-                     be reconciled"
+                    "the Kafka cluster {cluster} has no {operator}, so {what} would not be reconciled"
                 );
                 let failure = Failure::new(id, Kind::Prerequisite, message);
                 let release = self.cx.choice.release;
@@ -178,7 +177,7 @@ pub async fn open_to_change(invocation: &Invocation, global: &Global) -> Result<
     Ok(Changing { living, _lock: lock })
 }
 
-/// Keep other commands that change the namespace out while `work` changes it, for a verb without a invocation.
+/// Keep other commands that change the namespace out while `work` changes it, for a command without an invocation.
 ///
 /// # Errors
 /// `KS-LOCKED`, `KS-NAMESPACE-LOCKED`, and what `work` gives.
@@ -391,7 +390,7 @@ fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
 /// there now.
 ///
 /// # Errors
-/// None: everything is told by the invocation.
+/// None: failures are reported as events, and in the exit code.
 pub async fn task(
     global: &Global,
     verb: &'static str,
@@ -422,7 +421,7 @@ pub async fn task(
     Ok(invocation.finish(Ok(Ended { report, next: None })))
 }
 
-/// Refuse a thing that is there and is not what is requested, as `lines` say; without any it is as requested.
+/// Refuse an object that exists with other settings than requested, which `lines` list; without any it is as requested.
 /// `see` is the command that shows it, `resource` its plural and name.
 ///
 /// # Errors

@@ -139,14 +139,8 @@ pub fn failure(
             }
         }
         error if error.is_denied() => {
-            let failure = Failure::new(
-                DENIED,
-                Kind::Task,
-                format!(
-                    "{what}: {who} does not have the \
-                     permission"
-                ),
-            );
+            let failure =
+                Failure::new(DENIED, Kind::Task, format!("{what}: {who} does not have the permission"));
             let failure = failure.because(error);
             let failure = match error.code() {
                 Some(code::CLUSTER_AUTHORIZATION_FAILED) => {

@@ -15,7 +15,7 @@ use crate::teardown::component as teardown;
 /// Remove components.
 ///
 /// # Errors
-/// None: everything is told by the invocation.
+/// None: failures are reported as events, and in the exit code.
 pub async fn run(global: &Global, args: &Remove) -> Result<ExitCode> {
     let invocation = Invocation::begin(global, "remove", args.output);
     let ended = remove(&invocation, global, args).await;

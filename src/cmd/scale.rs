@@ -61,7 +61,7 @@ enum Place {
 /// Change the number of brokers.
 ///
 /// # Errors
-/// None: everything is told by the invocation.
+/// None: failures are reported as events, and in the exit code.
 pub async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
     let title = format!("{} brokers", args.brokers);
     living::task(global, "scale", title, args.output, async |invocation| {

@@ -63,7 +63,7 @@ const ASK: Duration = Duration::from_secs(15);
 /// Change settings of the brokers.
 ///
 /// # Errors
-/// None: everything is told by the invocation.
+/// None: failures are reported as events, and in the exit code.
 pub async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
     let keys: Vec<&str> = keys(args).collect();
     let title = format!("Settings {}", keys.join(", "));
@@ -221,8 +221,7 @@ fn known(living: &Living, args: &Set, names: Option<&BTreeMap<String, bool>>) ->
         return Err(Box::new(match near {
             Some((_, near)) => failure.hint(format!("did you mean {near}?")),
             None => failure.hint(
-                "for a list of broker settings, see \
-                 https://kafka.apache.org/documentation/#brokerconfigs",
+                "for a list of broker settings, see https://kafka.apache.org/documentation/#brokerconfigs",
             ),
         }));
     }

@@ -27,7 +27,7 @@ pub(crate) use crate::errors::JUNIT_UNWRITABLE as JUNIT;
 /// Test the running Kafka.
 ///
 /// # Errors
-/// What is wrong with the command line; everything else is told by the invocation.
+/// What is wrong with the command line; other failures are reported as events.
 pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let plan = Plan {
         messages: args.messages,

@@ -40,7 +40,7 @@ const ASK: Duration = Duration::from_secs(5);
 /// Make, show or delete topics.
 ///
 /// # Errors
-/// Told by the invocation where there is one.
+/// Those of a read; a change reports its failures as events.
 pub async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
     match &args.verb {
         TopicVerb::Create(args) => create::run(global, args).await,
@@ -63,7 +63,7 @@ pub struct Topic {
     pub replicas: Option<i64>,
     /// Its own settings.
     pub config: Map<String, Value>,
-    /// Whether it is there as requested.
+    /// Whether it exists as requested.
     pub ready: bool,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]

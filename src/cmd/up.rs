@@ -26,7 +26,7 @@ const PROMPT: Duration = Duration::from_secs(2);
 /// Bring the cluster up.
 ///
 /// # Errors
-/// What is wrong with the command line; everything else is told by the invocation.
+/// What is wrong with the command line; other failures are reported as events.
 pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {

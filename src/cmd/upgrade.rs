@@ -24,8 +24,8 @@ use crate::upgrade::told;
 /// Go to a later release, or show the way.
 ///
 /// # Errors
-/// What is wrong with the command line, and with --dry-run that there is no way; everything else is
-/// told by the invocation.
+/// What is wrong with the command line, and with --dry-run that there is no path; other failures are
+/// reported as events.
 pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     let asked =
         Partial { release: Some(args.release.clone()), kafka: args.kafka.clone(), ..Partial::default() };

@@ -43,7 +43,7 @@ const PLURAL: &str = "kafkausers";
 /// Make, show or delete users.
 ///
 /// # Errors
-/// Told by the invocation where there is one.
+/// Those of a read; a change reports its failures as events.
 pub async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
     match &args.verb {
         UserVerb::Create(args) => create::run(global, args).await,
@@ -68,7 +68,7 @@ pub struct User {
     pub quotas: Map<String, Value>,
     /// The secret with its credentials, once there is one.
     pub secret: Option<String>,
-    /// Whether it is there as requested.
+    /// Whether it exists as requested.
     pub ready: bool,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,8 +179,7 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
         if !args.yes {
             let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not create," };
             let question = format!(
-                "This deletes the user {}{whose} and its credentials: its clients will stop \
-                 working.",
+                "This deletes the user {}{whose} and its credentials: its clients will stop working.",
                 user.user
             );
             super::consent::to(&living, &question, "nothing was deleted").await?;

@@ -228,7 +228,7 @@ impl Component {
     }
 }
 
-/// Put what stands in fields into a Kafka that is applied: that of `wanted`, and what kstrim created in
+/// Put the fields of components into a Kafka that is applied: that of `wanted`, and what kstrim created in
 /// the live one, so that another apply takes nothing away.
 pub fn into_kafka(
     objects: &mut [Object],

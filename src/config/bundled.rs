@@ -57,8 +57,7 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
         return Err(invalid(
             "--manifests",
             manifests,
-            "no value together with --bundle, which contains the \
-             manifest",
+            "no value together with --bundle, which contains the manifest",
         ));
     }
     if let Some(archive) = settings.image_archives.first() {
@@ -66,8 +65,7 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
         return Err(invalid(
             "--image-archive",
             &archive,
-            "no value together with --bundle, which contains \
-             the images",
+            "no value together with --bundle, which contains the images",
         ));
     }
     settings.release = Some(set.release.clone());

@@ -164,12 +164,10 @@ pub fn schema() -> Value {
         let note = match class(&key.name) {
             Some(Class::What) => "",
             Some(Class::Target) => {
-                " (in a project's file, commands that delete use it only after `kstrim \
-                 trust`)"
+                " (in a project's file, commands that delete use it only after `kstrim trust`)"
             }
             Some(Class::Driver) => {
-                " (in a project's file, `none` and `ssh` take effect only after `kstrim \
-                 trust`)"
+                " (in a project's file, `none` and `ssh` take effect only after `kstrim trust`)"
             }
             _ => " (in a project's file, it takes effect only after `kstrim trust`)",
         };

@@ -393,8 +393,7 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
     match error {
         _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
             failure(ids::DNS, "the server's name cannot be resolved").because(text).hint(
-                "check the network and HTTPS_PROXY; without a network, use --manifests FILE or \
-                 --mirror DIR",
+                "check the network and HTTPS_PROXY; without a network, use --manifests FILE or --mirror DIR",
             ),
             None,
         ),

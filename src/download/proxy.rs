@@ -32,10 +32,10 @@ pub(super) fn of(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Opti
     let refuse = |why: &str| {
         let message = format!("the proxy in {name} cannot be used");
         let failure = Failure::new(ids::PROXY, Kind::Prerequisite, message).because(why);
-        Box::new(failure.hint(format!(
-            "set {name}=http://HOST:PORT, or NO_PROXY={host} to connect without \
-             a proxy"
-        )))
+        Box::new(
+            failure
+                .hint(format!("set {name}=http://HOST:PORT, or NO_PROXY={host} to connect without a proxy")),
+        )
     };
     if value.trim().to_ascii_lowercase().starts_with("socks") {
         return Err(refuse("it is a SOCKS proxy; kstrim supports only HTTP proxies"));

@@ -157,14 +157,8 @@ pub fn interrupted(kind: Kind) -> Box<Failure> {
 
 fn run_timeout(run: &Run, reasons: &BTreeMap<String, String>) -> Failure {
     let limit = run.limit.unwrap_or_default().as_secs();
-    let mut failure = Failure::new(
-        TIMEOUT,
-        Kind::Timeout,
-        format!(
-            "the time limit of {limit} s for the \
-             run expired"
-        ),
-    );
+    let mut failure =
+        Failure::new(TIMEOUT, Kind::Timeout, format!("the time limit of {limit} s for the run expired"));
     for (task, reason) in reasons {
         failure = failure.because(format!("{task}: {reason}"));
     }

@@ -110,8 +110,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let subject = format!("{}/{name}", kind.as_str().to_lowercase());
         if pauses(object) {
             let says = format!(
-                "{title} {name} is paused: the operator does not reconcile it until the annotation is \
-                 removed"
+                "{title} {name} is paused: the operator does not reconcile it until the annotation is removed"
             );
             found.push(
                 Finding::new(PAUSED, 76, subject.clone(), says)

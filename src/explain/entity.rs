@@ -84,8 +84,7 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             43,
             format!("deployment/{name}"),
             format!(
-                "the entity operator of Kafka {cluster} is scaled to 0: its topics and users are not \
-                 managed"
+                "the entity operator of Kafka {cluster} is scaled to 0: its topics and users are not managed"
             ),
         )
         .evidence(format!("deployments/{name} spec.replicas=0"))

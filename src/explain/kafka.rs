@@ -78,8 +78,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 ZOOKEEPER,
                 77,
                 format!(
-                    "Kafka {cluster} is written for ZooKeeper, which this Strimzi release no longer \
-                     supports"
+                    "Kafka {cluster} is written for ZooKeeper, which this Strimzi release no longer supports"
                 ),
             )
             .hint(
@@ -123,10 +122,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => finding(
             KAFKA_TIMEOUT,
             5,
-            format!(
-                "the operator timed out waiting for Kafka {cluster}: \
-                 {message}"
-            ),
+            format!("the operator timed out waiting for Kafka {cluster}: {message}"),
         )
         .hint(format!(
             "show its pods: {}",

@@ -81,17 +81,12 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
         ApiErrorKind::Unreachable if by_proxy(&error.message) => failure(
             super::minikube::PROXY,
             Kind::Prerequisite,
-            "a request for the cluster's API server \
-             went to a proxy, which rejected it",
+            "a request for the cluster's API server went to a proxy, which rejected it",
         )
         .hint(super::minikube::PROXY_HINT),
         ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
-            let wrong = failure(
-                WRONG,
-                Kind::Task,
-                "the kubeconfig contains the certificates of another \
-                 cluster",
-            );
+            let wrong =
+                failure(WRONG, Kind::Task, "the kubeconfig contains the certificates of another cluster");
             let wrong = mend(
                 wrong,
                 "if the profile was created again without kstrim, get its certificates",
@@ -123,28 +118,22 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
             "minikube renews its certificates when it starts the profile",
             "start",
         ),
-        ApiErrorKind::Conflict => failure(
-            CONFLICT,
-            Kind::Foreign,
-            "another client set one of its fields \
-             to a different value",
-        )
-        .hint("check which client set the field: see metadata.managedFields of the object"),
+        ApiErrorKind::Conflict => {
+            failure(CONFLICT, Kind::Foreign, "another client set one of its fields to a different value")
+                .hint("check which client set the field: see metadata.managedFields of the object")
+        }
         ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => failure(
             STORED,
             Kind::Foreign,
-            "the cluster may contain Strimzi resources in a version that \
-             the older CRDs do not have",
+            "the cluster may contain Strimzi resources in a version that the older CRDs do not have",
         )
         .hint(
-            "install a Strimzi release at least as new as the one that was installed, or use \
-             another profile",
+            "install a Strimzi release at least as new as the one that was installed, or use another profile",
         ),
         ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::of_zookeepers_days) => failure(
             ZOOKEEPER,
             Kind::Usage,
-            "it is written for ZooKeeper, which this Strimzi release no \
-             longer supports",
+            "it is written for ZooKeeper, which this Strimzi release no longer supports",
         )
         .hint(
             "use kstrim's own presets, or a Strimzi release that supports ZooKeeper: --preset \
@@ -166,15 +155,9 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
         }
         ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it does not exist"),
         ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it already exists"),
-        ApiErrorKind::TimedOut => Failure {
-            kind: Kind::Timeout,
-            ..failure(
-                KUBECTL,
-                Kind::Timeout,
-                "it \
-                 timed out",
-            )
-        },
+        ApiErrorKind::TimedOut => {
+            Failure { kind: Kind::Timeout, ..failure(KUBECTL, Kind::Timeout, "it timed out") }
+        }
         // Told by its refusal.
         ApiErrorKind::Admission
         | ApiErrorKind::Expired

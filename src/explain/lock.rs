@@ -293,7 +293,7 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     {
         return;
     }
-    // ComponentTask a new Kafka a pool without a status is nothing to wonder at.
+    // With a new Kafka cluster, a pool without a status is nothing to wonder at.
     let later =
         |pool: &Object| pool.created().zip(kafka.0.created()).is_some_and(|(p, k)| p.duration_since(k) > NEW);
     let mut pools = scene.pools().map(|pool| pool.0);

@@ -159,8 +159,7 @@ const SUBNET: Row = row(
     "no subnet is free for minikube's network",
     &[
         "remove unused networks: docker network prune",
-        "or disconnect a VPN that uses the private address \
-         ranges",
+        "or disconnect a VPN that uses the private address ranges",
     ],
 );
 

@@ -33,14 +33,10 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             90,
             format!("deployment/{}", scene.expect.operator),
             format!(
-                "no Strimzi operator watches namespace {namespace}, so the Kafka resource is not \
-                 reconciled"
+                "no Strimzi operator watches namespace {namespace}, so the Kafka resource is not reconciled"
             ),
         )
-        .evidence(format!(
-            "no Deployment of an operator in namespace {namespace}, or of one that watches \
-             it"
-        ))
+        .evidence(format!("no Deployment of an operator in namespace {namespace}, or of one that watches it"))
         .hint(format!("install it: {}", scene.expect.kstrim("up")))
         .certain_after(20),
     );

@@ -193,10 +193,7 @@ fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             CRD_STUCK,
             60,
             format!("crd/{name}"),
-            format!(
-                "CRD {name} cannot be deleted: \
-                 {why}"
-            ),
+            format!("CRD {name} cannot be deleted: {why}"),
         )
         .evidence(format!("customresourcedefinitions/{name} is being deleted {reason}: {}", short(message)))
         .hint(format!("list what still exists: {}", scene.expect.kubectl("get -A").arg(kind)))

@@ -110,11 +110,7 @@ impl Conn {
             return Err(KafkaError::broker(answer.error_code, "SaslAuthenticate", words));
         }
         String::from_utf8(answer.auth_bytes.to_vec()).map_err(|_| {
-            KafkaError::Protocol(format!(
-                "broker {}: the SaslAuthenticate response is not \
-                 text",
-                self.peer
-            ))
+            KafkaError::Protocol(format!("broker {}: the SaslAuthenticate response is not text", self.peer))
         })
     }
 

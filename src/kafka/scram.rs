@@ -62,10 +62,8 @@ impl<'a> Exchange<'a> {
             return Err("the broker did not use the client's nonce".into());
         }
         let salt = STANDARD.decode(attribute(server, 's')?).map_err(|_| "the broker's salt is not base64")?;
-        let rounds: u32 = attribute(server, 'i')?.parse().map_err(|_| {
-            "the broker's iteration count is not \
-             a number"
-        })?;
+        let rounds: u32 =
+            attribute(server, 'i')?.parse().map_err(|_| "the broker's iteration count is not a number")?;
         if !(LEAST_ROUNDS..=MOST_ROUNDS).contains(&rounds) {
             return Err(format!("the broker requests {rounds} iterations"));
         }

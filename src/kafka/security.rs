@@ -116,10 +116,9 @@ pub(super) fn secured(peer: &str, during: &str, error: io::Error) -> KafkaError 
         Some(Error::InvalidCertificate(why)) => {
             KafkaError::Untrusted { peer, why: format!("its certificate is not valid: {why}") }
         }
-        Some(Error::InvalidMessage(_)) => KafkaError::Protocol(format!(
-            "what responds at {peer} does not use TLS; is it a plain \
-             listener?"
-        )),
+        Some(Error::InvalidMessage(_)) => {
+            KafkaError::Protocol(format!("what responds at {peer} does not use TLS; is it a plain listener?"))
+        }
         Some(other) => KafkaError::Untrusted { peer, why: other.to_string() },
         None => {
             let source = (error.kind() != io::ErrorKind::UnexpectedEof).then_some(error);

@@ -63,7 +63,7 @@ impl Kubectl {
         cmd.timeout(if request.follow { FOLLOW } else { READ })
     }
 
-    /// A log, whole. Without waiter: a log that cannot be had now is told, not waited for.
+    /// A complete log. A log that is not available now is an error: nothing waits for it.
     ///
     /// # Errors
     /// When there is none.

@@ -30,7 +30,7 @@ impl<'a> KafkaTopic<'a> {
         self.0.label("strimzi.io/cluster")
     }
 
-    /// Whether it is there as requested.
+    /// Whether it exists as requested.
     pub fn ready(&self) -> bool {
         self.0.observed() && self.0.condition("Ready").is_some_and(|c| c.is_true())
     }

@@ -84,8 +84,7 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
     if bytes.len() as u64 > SIZE_LIMIT {
         let message = format!("{origin} is larger than {} MiB", SIZE_LIMIT >> 20);
         return Err(Box::new(Failure::new(ids::TOO_LARGE, Kind::Usage, message).hint(
-            "Strimzi's install manifests are about 1 MiB in size: check that this is the right \
-             file",
+            "Strimzi's install manifests are about 1 MiB in size: check that this is the right file",
         )));
     }
     // The parser takes a stream without any document for an unexpected end.

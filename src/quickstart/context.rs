@@ -35,7 +35,7 @@ pub struct Context {
 pub struct Machine {
     /// What minikube listed before anything was started.
     pub listed: OnceCell<Listed>,
-    /// The Kubernetes that minikube is asked for, once its version is known.
+    /// The Kubernetes version to request from minikube, once minikube's own version is known.
     pub kubernetes: OnceCell<Option<Version>>,
     /// Whether the user agreed that a profile whose machine is gone is deleted and re-created.
     pub recreate: Cell<bool>,
@@ -125,7 +125,7 @@ impl Context {
         Self::new(session.for_release(choice), settings)
     }
 
-    /// Kind of Kafka cluster: as asked for, or the release's default.
+    /// The preset: as requested, or the release's default.
     pub fn preset(&self) -> Preset {
         self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), Preset::from)
     }

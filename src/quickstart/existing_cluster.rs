@@ -1,4 +1,4 @@
-//! Preflight of somebody's own cluster (`--context`), instead of `preflight` and `cluster`: does it
+//! Preflight of a cluster that exists (`--context`), instead of `preflight` and `cluster`: does it
 //! answer, does its Kubernetes fit, may this user do what the plan does, and is anybody's Strimzi there?
 //! Reads only.
 
@@ -25,7 +25,7 @@ use crate::quickstart::context::Reached;
 
 /// The user may not do what the plan does.
 pub(crate) use crate::errors::CONTEXT_FORBIDDEN as FORBIDDEN;
-/// Strimzi is in the cluster, by somebody else.
+/// Strimzi in the cluster was not installed by kstrim.
 pub(crate) use crate::errors::CONTEXT_STRIMZI as STRIMZI;
 
 /// What the plan does in the whole cluster: verb and resource.
@@ -169,14 +169,14 @@ async fn operators(cx: &Context) -> Result<Vec<Value>> {
     operators::all(cx).await.map_err(|e| ownership::api_failure(cx, "read the operators", &e))
 }
 
-/// Whether one of these operators looks after the Kafka, or would after one that is created.
+/// Whether one of these operators watches the Kafka resource, or would watch one that is created.
 async fn serves(cx: &Context, mut operators: impl Iterator<Item = &Value>) -> bool {
     let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
     let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
     operators.any(|o| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref()))
 }
 
-/// Warn of an operator of somebody else, and refuse where its cluster-wide roles would be taken away.
+/// Warn of an operator that kstrim did not install, and refuse if its cluster-wide roles would be replaced.
 async fn strimzi(cx: &Context) -> Result<()> {
     let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let operators = operators(cx).await?;
@@ -208,7 +208,7 @@ async fn strimzi(cx: &Context) -> Result<()> {
     Err(Box::new(failure.hint("use that Strimzi unchanged, or a cluster without one")))
 }
 
-/// Refuse where nobody would make the volumes of a new Kafka: its claims name no storage class, and without a default
+/// Refuse if no volumes would be provisioned for a new Kafka cluster: its claims name no storage class, and without a default
 /// one they wait for ever. What cannot be read is left to the claims.
 async fn volumes(cx: &Context) -> Result<()> {
     if cx.preset() == Preset::Ephemeral {

@@ -120,7 +120,7 @@ impl Task<Context> for Kafka {
                     && complete(&snapshot, cx, &wanted)
         };
         if let Some(json) = live.as_ref().map(|k| k.0.json()).filter(|json| as_wanted(json)) {
-            // What was requested beside it may be new.
+            // A requested component may be new.
             let input = beside::input(cx);
             let names = new(cx, json);
             if component::bring(json, &names, &input).is_none() {
@@ -335,8 +335,7 @@ fn kept_volumes(cx: &Context, snapshot: &Snapshot) -> Result<Option<String>> {
                 ),
             )
             .because(
-                "a new Kafka cluster gets a new cluster id, and brokers reject a volume with a different \
-                 one",
+                "a new Kafka cluster gets a new cluster id, and brokers reject a volume with a different one",
             )
             .hint(format!(
                 "delete the old data: {}",

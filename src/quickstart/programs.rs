@@ -157,12 +157,9 @@ async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result
             Err(failure) if !may_obtain(cx, Tool::Minikube) => return Err(failure),
             Err(failure) => failure,
         },
-        false => toolbox::on_path(Tool::Minikube).err().unwrap_or_else(|| {
-            unreachable!(
-                "it is not \
-                 installed"
-            )
-        }),
+        false => {
+            toolbox::on_path(Tool::Minikube).err().unwrap_or_else(|| unreachable!("it is not installed"))
+        }
     };
     let pinned = pins::minikube(&wish(cx, &found.listed));
     let fit = |version: &Version| fits(&version.to_string(), &found.listed).is_ok();

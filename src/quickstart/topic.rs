@@ -70,12 +70,9 @@ impl Task<Context> for Topic {
                 Some(finding) if finding.id == errors::TOPIC_FINALIZER => {
                     Readiness::Failed(Box::new(finding.clone()))
                 }
-                _ => Readiness::Progressing {
-                    why: format!(
-                        "an earlier topic {topic} is still being \
-                         deleted"
-                    ),
-                },
+                _ => {
+                    Readiness::Progressing { why: format!("an earlier topic {topic} is still being deleted") }
+                }
             });
             return look.await;
         }

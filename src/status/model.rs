@@ -205,10 +205,9 @@ fn standing(
             ProfileState::Broken => missing(format!("the minikube profile {profile} was never started")),
             ProfileState::Paused => missing(format!("the minikube profile {profile} is paused")),
             ProfileState::Stopped => missing(format!("the minikube profile {profile} is stopped")),
-            ProfileState::Gone => missing(format!(
-                "the machine of the minikube profile {profile} does not \
-                 exist"
-            )),
+            ProfileState::Gone => {
+                missing(format!("the machine of the minikube profile {profile} does not exist"))
+            }
             ProfileState::Partial => missing(format!(
                 "the minikube profile {profile} is only partly started: its API server is not running"
             )),

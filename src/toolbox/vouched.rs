@@ -45,8 +45,7 @@ impl Digests {
         let refuse = |why: String| {
             let message = format!("{} contains no digests of programs", file.display());
             Box::new(Failure::new(ids::CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
-                "each line has 64 hexadecimal digits, two spaces and a name: \
-                 kubectl-1.37.0-linux-amd64",
+                "each line has 64 hexadecimal digits, two spaces and a name: kubectl-1.37.0-linux-amd64",
             ))
         };
         let mut bytes = Vec::new();

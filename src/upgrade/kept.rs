@@ -56,8 +56,7 @@ pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
         failure.hint(format!("check what the brokers report: {}", cx.target.kstrim("diagnose"))).hint(
-            "if somebody deleted it in the meantime, run the same command again: it continues from \
-            here",
+            "if somebody deleted it in the meantime, run the same command again: it continues from here",
         ),
     ))
 }

@@ -211,8 +211,7 @@ impl Task<Context> for Migrate {
                 Doneness::Done(match self.part {
                     Part::Pools => "the brokers are in a node pool".into(),
                     Part::Migrate => {
-                        "the metadata is in KRaft and in ZooKeeper; it can be rolled back until the next \
-                         step"
+                        "the metadata is in KRaft and in ZooKeeper; it can be rolled back until the next step"
                             .into()
                     }
                     Part::Kraft => "the metadata is only in KRaft".into(),

@@ -338,10 +338,9 @@ impl Refuse<'_> {
             Rule::NoDowngrade => failure.hint(
                 "an older Strimzi needs a new cluster: delete this one, then create it with that --release",
             ),
-            Rule::KafkaSupported => failure.hint(
-                "list which Kafka versions each Strimzi release supports: \
-                 kstrim versions",
-            ),
+            Rule::KafkaSupported => {
+                failure.hint("list which Kafka versions each Strimzi release supports: kstrim versions")
+            }
             Rule::KraftFrom039 => failure
                 .hint("create a new cluster with a newer release, and copy the data with MirrorMaker 2"),
             Rule::MigratesFrom045 if self.state.metadata.begun() => failure.hint(
@@ -399,8 +398,7 @@ impl Refuse<'_> {
         self.by(
             Rule::KafkaSupported,
             format!(
-                "no release on the path supports Kafka {}, or a later version that Strimzi {} also \
-                 supports",
+                "no release on the path supports Kafka {}, or a later version that Strimzi {} also supports",
                 self.state.kafka, self.state.release.version
             ),
         )

@@ -91,7 +91,7 @@ impl Resources {
                 let nodes = Kafka(live).nodes(snapshot.pools(cx.namespace()));
                 settle(&mut merged, live.json(), &cx.choice.kafka, nodes.brokers_wanted.max(1));
             }
-            // What kstrim created beside it is in no rendering.
+            // What kstrim added to it is in no rendering.
             component::into_kafka(
                 std::slice::from_mut(&mut merged),
                 Some(live.json()),

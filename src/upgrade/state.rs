@@ -124,8 +124,7 @@ fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
     match (asked, reached) {
         // The operator says so only where it migrates.
         ("enabled", "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting") => refuse(format!(
-            "strimzi.io/kraft is `enabled`, but the metadata state is {reached}: it must be `migration` \
-             first"
+            "strimzi.io/kraft is `enabled`, but the metadata state is {reached}: it must be `migration` first"
         )),
         ("enabled", "KRaftPostMigration" | "PreKRaft") => Ok(Metadata::Finishing),
         ("migration", "" | "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting" | "KRaftPostMigration") => {

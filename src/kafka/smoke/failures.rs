@@ -78,8 +78,7 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
             .hint("fewer replicas are in sync than the topic's min.insync.replicas requires")
             .hint(status(plan)),
         _ if error.is_denied() => failure.hint(format!(
-            "the user does not have the permission; it needs the rule --acl \
-             topic:{topic}:read,write"
+            "the user does not have the permission; it needs the rule --acl topic:{topic}:read,write"
         )),
         _ => failure.hint(status(plan)),
     })
