@@ -401,7 +401,7 @@ pub async fn task(
     let invocation = Invocation::begin(global, verb, output);
     invocation.started(None, vec![TaskInfo { id: verb.into(), title, needs: vec![] }]);
     let began = Instant::now();
-    invocation.emit.send(Event::TaskStarted { task: verb.into(), reason: "asked for".into() });
+    invocation.emit.send(Event::TaskStarted { task: verb.into(), reason: "requested".into() });
     let done = tokio::select! {
         done = event::in_task(verb, work(&invocation)) => done,
         _ = invocation.cancel.cancelled() => Err(invocation.interrupted()),

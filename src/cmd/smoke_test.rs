@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     invocation
         .started(None, vec![TaskInfo { id: "smoke".into(), title: "Smoke test".into(), needs: vec![] }]);
     let began = Instant::now();
-    invocation.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "asked for".into() });
+    invocation.emit.send(Event::TaskStarted { task: "smoke".into(), reason: "requested".into() });
     let plan = Plan { run_id: invocation.run_id.clone(), ..plan };
     let tested = tokio::select! {
         tested = event::in_task("smoke", test(&invocation, global, args, &plan)) => tested,
