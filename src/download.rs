@@ -10,7 +10,6 @@
 pub mod background;
 pub mod here;
 mod http;
-pub mod ids;
 mod pace;
 mod proxy;
 mod redirect;
@@ -22,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::DOWNLOAD_TIMEOUT;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::private_dir;
 
@@ -105,7 +105,7 @@ impl Source {
             return Ok(Self::Folder(folder));
         }
         let message = format!("the mirror {value} is neither an http(s) URL nor a directory");
-        Err(Box::new(Failure::new(ids::MIRROR, Kind::Usage, message)))
+        Err(Box::new(Failure::new(errors::DOWNLOAD_MIRROR, Kind::Usage, message)))
     }
 
     /// Where this takes the file of `url` from, for people.
@@ -261,7 +261,7 @@ impl Store {
         let open = fs::File::open(file).and_then(|f| Ok((f.metadata()?, f)));
         let (meta, mut from) = open.map_err(|e| {
             Failure::new(
-                ids::NOT_FOUND,
+                errors::DOWNLOAD_NOT_FOUND,
                 Kind::Task,
                 format!("the mirror does not contain {}", file.display()),
             )
@@ -282,7 +282,7 @@ impl Store {
 
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message = format!("cannot write to the cache {}", self.folder.display());
-        Box::new(Failure::new(ids::CACHE, Kind::Task, message).because(error).hint(
+        Box::new(Failure::new(errors::DOWNLOAD_CACHE, Kind::Task, message).because(error).hint(
             "free disk space, make your user the owner of the directory, or choose another one \
              with KSTRIM_CACHE_DIR",
         ))
@@ -305,13 +305,13 @@ pub fn answers(url: &str, settings: &Settings) -> Result<()> {
 pub fn sha256(path: &Path) -> Result<String> {
     fs::File::open(path).and_then(crate::sha256::of_reader).map_err(|e| {
         let message = format!("cannot read {}", path.display());
-        Box::new(Failure::new(ids::CACHE, Kind::Task, message).because(e))
+        Box::new(Failure::new(errors::DOWNLOAD_CACHE, Kind::Task, message).because(e))
     })
 }
 
 /// The failure of a file that is not the expected one, with both digests.
 pub fn other_content(from: &str, expected: &str, found: &str) -> Failure {
-    Failure::new(ids::DIGEST, Kind::Task, format!("{from} is not the file that was published"))
+    Failure::new(errors::DOWNLOAD_DIGEST, Kind::Task, format!("{from} is not the file that was published"))
         .because(format!("expected content sha256:{expected}"))
         .because(format!("found content    sha256:{found}"))
         .hint("a proxy or a mirror may be out of date: try without it")
@@ -320,7 +320,7 @@ pub fn other_content(from: &str, expected: &str, found: &str) -> Failure {
 
 fn offline(url: &str) -> Failure {
     Failure::new(
-        ids::OFFLINE,
+        errors::DOWNLOAD_OFFLINE,
         Kind::Task,
         format!("{url} is not in the cache, and --offline forbids downloading it"),
     )

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use tar::Archive;
 
-use super::ids;
+use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::ImageName;
 
@@ -25,7 +25,7 @@ pub fn images(path: &Path) -> Result<Vec<ImageName>> {
     let bad = |why: String| {
         let message = format!("{} is not an image archive", path.display());
         Box::new(
-            Failure::new(ids::SOURCE, Class::Usage, message)
+            Failure::new(errors::BUNDLE_SOURCE, Class::Usage, message)
                 .because(why)
                 .hint("create one: docker save -o FILE IMAGE"),
         )

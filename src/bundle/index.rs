@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ImageName, ImageRegistry, Version};
-
-use super::ids;
 
 /// The version of the index's format.
 pub const SCHEMA: u32 = 1;
@@ -182,7 +181,7 @@ impl Index {
         }
         let bad = |why: String| {
             let message = format!("the index of the bundle {origin} is invalid");
-            Box::new(Failure::new(ids::INDEX, Class::Usage, message).because(why))
+            Box::new(Failure::new(errors::BUNDLE_INDEX, Class::Usage, message).because(why))
         };
         let versioned: Versioned = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
         if versioned.format != FORMAT {
@@ -191,7 +190,7 @@ impl Index {
         if versioned.schema > SCHEMA {
             let message = format!("the bundle {origin} was created by a newer kstrim");
             return Err(Box::new(
-                Failure::new(ids::NEWER, Class::Usage, message)
+                Failure::new(errors::BUNDLE_NEWER, Class::Usage, message)
                     .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", versioned.schema))
                     .hint("use the newer kstrim, or create the bundle with this one"),
             ));
@@ -237,7 +236,7 @@ impl Index {
 pub(super) fn refused(origin: &str, path: &str, why: &str) -> Box<Failure> {
     let shown: String = path.chars().take(200).collect();
     let message = format!("the entry {shown:?} of the bundle {origin} is not allowed");
-    Box::new(Failure::new(ids::ENTRY, Class::Usage, message).because(why).hint(format!(
+    Box::new(Failure::new(errors::BUNDLE_ENTRY, Class::Usage, message).because(why).hint(format!(
         "obtain the bundle again from its source, or create it: {}",
         CommandLine::new("kstrim bundle create -o FILE")
     )))

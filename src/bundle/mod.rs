@@ -10,7 +10,6 @@
 //! Entries go one by one into a cache by their content, through a buffer of some kilobytes.
 
 pub mod archive;
-pub mod ids;
 pub mod index;
 pub mod read;
 pub mod unpack;

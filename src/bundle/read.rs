@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use tar::{Archive, EntryType};
 
 use super::index::{Entry, Index, Kind, SIZE_LIMIT, refused};
-use super::{CHUNK, INDEX, INDEX_DIGEST, ids, megabytes};
+use super::{CHUNK, INDEX, INDEX_DIGEST, megabytes};
+use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::sha256;
 
@@ -39,7 +40,7 @@ impl Bundle {
         let unreadable = |why: String| {
             let message = format!("{origin} is not a readable bundle");
             Box::new(
-                Failure::new(ids::UNREADABLE, Class::Usage, message)
+                Failure::new(errors::BUNDLE_UNREADABLE, Class::Usage, message)
                     .because(why)
                     .hint("specify a file that was created by `kstrim bundle create -o FILE`"),
             )
@@ -164,7 +165,9 @@ impl Bundle {
             take(&buffer[..read]).map_err(|e| {
                 let message = format!("{} of the bundle {origin} cannot be written", entry.path);
                 Box::new(
-                    Failure::new(ids::UNWRITABLE, Class::Task, message).because(e).hint("free disk space"),
+                    Failure::new(errors::BUNDLE_UNWRITABLE, Class::Task, message)
+                        .because(e)
+                        .hint("free disk space"),
                 )
             })?;
             left -= read as u64;
@@ -212,7 +215,7 @@ fn whole(from: &mut impl Read, limit: u64) -> std::result::Result<Vec<u8>, Strin
 
 fn truncated(origin: &str, path: &str, size: u64, length: u64) -> Box<Failure> {
     let message = format!("the bundle {origin} ends in the middle of its entry {path:?}");
-    let mut failure = Failure::new(ids::TRUNCATED, Class::Usage, message);
+    let mut failure = Failure::new(errors::BUNDLE_TRUNCATED, Class::Usage, message);
     if size > 0 && length > 0 {
         failure =
             failure.because(format!("the entry has {}, the bundle {}", megabytes(size), megabytes(length)));
@@ -224,7 +227,7 @@ fn other(origin: &str, path: &str, expected: &str, found: &str) -> Box<Failure> 
     let expected: String = expected.chars().take(64).filter(char::is_ascii_alphanumeric).collect();
     let message = format!("the entry {path:?} of the bundle {origin} is not what was stored in it");
     Box::new(
-        Failure::new(ids::DIGEST, Class::Usage, message)
+        Failure::new(errors::BUNDLE_DIGEST, Class::Usage, message)
             .because(format!("expected sha256:{expected}"))
             .because(format!("found    sha256:{found}"))
             .hint("copy the bundle again, or obtain it again from its source"),

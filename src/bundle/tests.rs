@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::write::{Source, write};
 use super::*;
+use crate::errors;
 
 const MANIFEST: &[u8] = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
 
@@ -102,7 +103,7 @@ fn a_stopped_one_leaves_nothing() {
 fn a_file_that_is_there_is_kept() {
     let (_folder, path) = bundle(b"x");
     let failure = write(&path, set(), &[], false, &mut |_| true).unwrap_err();
-    assert_eq!((failure.id, failure.kind), (ids::EXISTS, crate::failure::Kind::Foreign));
+    assert_eq!((failure.id, failure.kind), (errors::BUNDLE_EXISTS, crate::failure::Kind::Foreign));
 }
 
 /// Files that somebody may hand to kstrim: each is named after what it is refused with.
@@ -217,7 +218,7 @@ proptest! {
                         let content = fs::read(file.unwrap()).unwrap();
                         prop_assert!(content == image || content == MANIFEST);
                     }
-                    Err(failure) => prop_assert_eq!(failure.id, ids::DIGEST),
+                    Err(failure) => prop_assert_eq!(failure.id, errors::BUNDLE_DIGEST),
                 }
             }
         }
@@ -235,7 +236,7 @@ proptest! {
         match verified(&path) {
             Ok(_) => prop_assert!(all, "cut at {}", length),
             Err(failure) => prop_assert!(
-                [ids::UNREADABLE, ids::TRUNCATED, ids::INDEX, ids::ENTRY].contains(&failure.id), "{:?}", failure
+                [errors::BUNDLE_UNREADABLE, errors::BUNDLE_TRUNCATED, errors::BUNDLE_INDEX, errors::BUNDLE_ENTRY].contains(&failure.id), "{:?}", failure
             ),
         }
     }

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::Entry;
 use super::read::{Bundle, Step};
-use super::{Entry, ids};
+use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::paths::private_dir;
 use crate::sha256;
@@ -43,7 +44,7 @@ impl Bundle {
     pub fn unpack_to(&self, entry: &Entry, path: &Path, step: Step<'_>) -> Result<bool> {
         let unwritable = |e: std::io::Error| {
             let message = format!("{} of the bundle cannot be unpacked to {}", entry.path, path.display());
-            let failure = Failure::new(ids::UNWRITABLE, Class::Task, message).because(e);
+            let failure = Failure::new(errors::BUNDLE_UNWRITABLE, Class::Task, message).because(e);
             Box::new(failure.hint("free disk space, or correct the permissions of the directory"))
         };
         let folder = path.parent().unwrap_or(Path::new("."));

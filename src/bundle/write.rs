@@ -10,7 +10,8 @@ use tar::{EntryType, Header};
 
 use super::index::{Entry, FORMAT, Index, SCHEMA, Set, path_ok};
 use super::read::Step;
-use super::{CHUNK, INDEX, INDEX_DIGEST, Kind, ids};
+use super::{CHUNK, INDEX, INDEX_DIGEST, Kind};
+use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ImageName, Version};
 use crate::sha256;
@@ -34,7 +35,7 @@ pub struct Source {
 
 fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
     let message = format!("{} cannot be added to the bundle", path.display());
-    Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
+    Box::new(Failure::new(errors::BUNDLE_SOURCE, Class::Usage, message).because(why))
 }
 
 /// Write the bundle `to` of these files. `force` replaces a file that is there. `Ok(None)`: it was
@@ -45,12 +46,12 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
 pub fn write(to: &Path, set: Set, sources: &[Source], force: bool, step: Step<'_>) -> Result<Option<Index>> {
     let exists = || {
         let message = format!("{} already exists", to.display());
-        Box::new(Failure::new(ids::EXISTS, Class::Foreign, message).hint("replace it: --force"))
+        Box::new(Failure::new(errors::BUNDLE_EXISTS, Class::Foreign, message).hint("replace it: --force"))
     };
     let unwritable = |e: std::io::Error| {
         let message = format!("the bundle {} cannot be written", to.display());
         Box::new(
-            Failure::new(ids::UNWRITABLE, Class::Task, message)
+            Failure::new(errors::BUNDLE_UNWRITABLE, Class::Task, message)
                 .because(e)
                 .hint("free disk space, or specify another file with -o FILE"),
         )

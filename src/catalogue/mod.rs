@@ -4,7 +4,6 @@
 //! how a release is added.
 
 pub mod broker;
-pub mod ids;
 pub mod minikube;
 pub mod programs;
 mod refusal;

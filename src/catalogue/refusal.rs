@@ -1,7 +1,8 @@
 //! Why no set of versions matches the request, and the nearest sets that would.
 
-use super::{Mode, Partial, Release, find, ids, releases};
+use super::{Mode, Partial, Release, find, releases};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::names::{KubernetesVersion, Minor, Version};
 
@@ -49,7 +50,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
             .map(|r| r.version.to_string())
             .collect();
         near.dedup();
-        return usage(ids::RELEASE, format!("unknown Strimzi release {version}"))
+        return usage(errors::VERSION_RELEASE_UNKNOWN, format!("unknown Strimzi release {version}"))
             .hint(format!("nearest: --release {}", near.join(" or --release ")))
             .hint(format!("list all releases: {}", CommandLine::new("kstrim versions")));
     }
@@ -62,22 +63,28 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         if let (true, Some(newest)) = (at == known.len(), known.last()) {
             let with = releases.iter().rev().find(|release| release.runs(newest));
             let with = with.map_or_else(String::new, |release| format!(" (Strimzi {})", release.version));
-            return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
-                .because("it is newer than the Kafka versions that they support")
-                .hint(format!("the newest that works: --kafka {newest}{with}"))
-                .hint(format!(
-                    "list which Kafka versions each Strimzi release supports, and how old the list is: {}",
-                    CommandLine::new("kstrim versions")
-                ));
+            return usage(
+                errors::VERSION_KAFKA_UNKNOWN,
+                format!("no Strimzi release in the catalogue runs Kafka {version}"),
+            )
+            .because("it is newer than the Kafka versions that they support")
+            .hint(format!("the newest that works: --kafka {newest}{with}"))
+            .hint(format!(
+                "list which Kafka versions each Strimzi release supports, and how old the list is: {}",
+                CommandLine::new("kstrim versions")
+            ));
         }
         let near = known[at.saturating_sub(1)..(at + 1).min(known.len())].iter();
         let near: Vec<_> = near.map(|k| format!("--kafka {k}")).collect();
-        return usage(ids::KAFKA, format!("no Strimzi release in the catalogue runs Kafka {version}"))
-            .hint(format!("nearest: {}", near.join(" or ")))
-            .hint(format!(
-                "list which Kafka versions each Strimzi release supports: {}",
-                CommandLine::new("kstrim versions")
-            ));
+        return usage(
+            errors::VERSION_KAFKA_UNKNOWN,
+            format!("no Strimzi release in the catalogue runs Kafka {version}"),
+        )
+        .hint(format!("nearest: {}", near.join(" or ")))
+        .hint(format!(
+            "list which Kafka versions each Strimzi release supports: {}",
+            CommandLine::new("kstrim versions")
+        ));
     }
     let unsupported = |k: &&KubernetesVersion| {
         !asked.unsupported && releases().iter().all(|r| !r.kubernetes.contains(k.minor()))
@@ -88,7 +95,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
         let near = releases.iter().map(|r| r.kubernetes.nearest(minor));
         let near = near.min_by_key(|m: &Minor| m.minor.abs_diff(minor.minor));
         return usage(
-            ids::KUBERNETES,
+            errors::VERSION_KUBERNETES_UNKNOWN,
             format!("no Strimzi release in the catalogue supports Kubernetes {version}"),
         )
         .hint(format!("nearest: --kubernetes-version {}", near.map(|m| m.to_string()).unwrap_or_default()))
@@ -102,7 +109,7 @@ pub(super) fn explain(asked: &Partial) -> Failure {
 
 fn contradiction(asked: &Partial) -> Failure {
     let message = format!("these versions do not work together: {}", flags(asked));
-    let failure = Failure::new(ids::CONTRADICTION, Kind::Usage, message);
+    let failure = Failure::new(errors::VERSION_CONTRADICTION, Kind::Usage, message);
     let failure = causes(asked).into_iter().fold(failure, Failure::because);
     let offer = |set: &Partial| {
         // Another preset was asked for: this one has to be said.

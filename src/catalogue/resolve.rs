@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::refusal::{explain, nearest, span};
-use super::{Minikube, Mode, Release, ids, releases};
+use super::{Minikube, Mode, Release, releases};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
 
@@ -173,9 +174,12 @@ fn minikube_unfit(release: &Release, asked: &Partial) -> Failure {
         super::Range { min: minor, max: minor }
     });
     let fitting: Vec<_> = super::catalogue().minikube.iter().filter(|m| m.can_run(range)).collect();
-    let mut failure =
-        Failure::new(ids::MINIKUBE, Kind::Prerequisite, format!("minikube {version} cannot create {wants}"))
-            .because(format!("minikube {version} can create {can}"));
+    let mut failure = Failure::new(
+        errors::VERSION_MINIKUBE_UNSUPPORTED,
+        Kind::Prerequisite,
+        format!("minikube {version} cannot create {wants}"),
+    )
+    .because(format!("minikube {version} can create {can}"));
     let by_flag = asked.kubernetes.is_none() && Minikube::installed(version).is_some();
     if let (Some(oldest), Some(newest)) = (fitting.first(), fitting.last()) {
         failure = failure.hint(format!("use minikube {}", span(&oldest.version, &newest.version)));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::errors;
 
 fn ask(release: &str, kafka: &str, kubernetes: &str, minikube: &str) -> Partial {
     fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Option<T> {
@@ -142,7 +143,11 @@ fn every_contradiction_has_a_cause_and_offers_that_can_be_taken() {
                     };
                     let Err(failure) = resolve(&asked) else { continue };
                     refused += 1;
-                    assert_eq!((failure.id, failure.kind), (ids::CONTRADICTION, Kind::Usage), "{asked:?}");
+                    assert_eq!(
+                        (failure.id, failure.kind),
+                        (errors::VERSION_CONTRADICTION, Kind::Usage),
+                        "{asked:?}"
+                    );
                     assert!(!failure.causes.is_empty() && !failure.hints.is_empty(), "{failure:?}");
                     for cause in &failure.causes {
                         check_cause(cause);

@@ -5,16 +5,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access, statvfs};
 
 use super::{Ground, Verdict};
+use crate::errors;
 use crate::failure::{Failure, Id, Kind};
-
-/// No room.
-pub(crate) use crate::errors::DISK_FULL as FULL;
-/// The cache cannot be written.
-pub(crate) use crate::errors::DOWNLOAD_CACHE as CACHE;
-/// A directory of this machine is in minikube's way.
-pub(crate) use crate::errors::HOST;
-/// A directory of kstrim's cannot be written.
-pub(crate) use crate::errors::STATE_UNWRITABLE as UNWRITABLE;
 
 /// Room that kstrim's own files need, MiB: a journal, logs, install manifests of a megabyte each.
 const OWN_MB: u64 = 64;
@@ -49,19 +41,19 @@ impl Folder {
 
 /// kstrim's state directory.
 pub async fn state(ground: &Ground) -> Verdict {
-    judge(&Folder::at(&ground.state_dir), UNWRITABLE, crate::paths::STATE_DIR, OWN_MB, OWN_MB)
+    judge(&Folder::at(&ground.state_dir), errors::STATE_UNWRITABLE, crate::paths::STATE_DIR, OWN_MB, OWN_MB)
 }
 
 /// kstrim's cache directory.
 pub async fn cache(ground: &Ground) -> Verdict {
-    judge(&Folder::at(&ground.cache_dir), CACHE, crate::paths::CACHE_DIR, OWN_MB, OWN_MB)
+    judge(&Folder::at(&ground.cache_dir), errors::DOWNLOAD_CACHE, crate::paths::CACHE_DIR, OWN_MB, OWN_MB)
 }
 
 /// minikube's directory: its downloads, and with most drivers the node's disk. With the docker driver that
 /// is Docker's, usually on the same disk.
 pub async fn minikube(ground: &Ground) -> Verdict {
     let (least, snug) = if ground.profile().await.is_some() { (OWN_MB, OWN_MB) } else { (NODE_MB, SNUG_MB) };
-    judge(&Folder::at(&ground.host.minikube_home()), HOST, "MINIKUBE_HOME", least, snug)
+    judge(&Folder::at(&ground.host.minikube_home()), errors::HOST, "MINIKUBE_HOME", least, snug)
 }
 
 fn judge(folder: &Folder, id: Id, variable: &str, least: u64, snug: u64) -> Verdict {
@@ -80,7 +72,7 @@ fn judge(folder: &Folder, id: Id, variable: &str, least: u64, snug: u64) -> Verd
     let gib = super::machine::gib(free);
     let failure = || {
         Box::new(
-            Failure::new(FULL, Kind::Prerequisite, format!("only {gib} are free in {shown}"))
+            Failure::new(errors::DISK_FULL, Kind::Prerequisite, format!("only {gib} are free in {shown}"))
                 .hint("free disk space; `docker system prune` removes what Docker no longer uses"),
         )
     };
@@ -100,7 +92,7 @@ mod tests {
     #[test]
     fn room_and_permission_are_judged() {
         let folder = |writable, blocked, free_mb| Folder { path: "/x".into(), writable, blocked, free_mb };
-        let judged = |f: Folder| match judge(&f, UNWRITABLE, "V", NODE_MB, SNUG_MB) {
+        let judged = |f: Folder| match judge(&f, errors::STATE_UNWRITABLE, "V", NODE_MB, SNUG_MB) {
             Verdict::Ok(found) => found,
             Verdict::Warn(f) => format!("warn {}", f.id),
             Verdict::Fail(f) => format!("fail {}", f.id),

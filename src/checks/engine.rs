@@ -2,15 +2,11 @@
 
 use super::machine::{asked, gib, judge_cpus, judge_memory};
 use super::{Ground, Verdict};
+use crate::errors;
 use crate::exec::{self, Exit};
 use crate::explain::minikube::{Error, explain};
 use crate::failure::{Failure, Kind};
 use crate::tool::engine::{Answer, Engine};
-
-/// No program that minikube could run on.
-pub(crate) use crate::errors::ENGINE_MISSING as MISSING;
-/// minikube refuses root.
-pub(crate) use crate::errors::ROOT;
 
 /// The engines whose client kstrim can ask, in the order in which minikube prefers them.
 const ENGINES: [&str; 2] = ["docker", "podman"];
@@ -111,10 +107,14 @@ pub async fn driver(ground: &Ground) -> Verdict {
         }
         Some(driver) => Verdict::Ok(format!("{driver}, {}", found.by)),
         None => Verdict::Fail(Box::new(
-            Failure::new(MISSING, Kind::Prerequisite, "there is nothing that minikube can run on")
-                .because("neither docker, podman nor a hypervisor was found on PATH")
-                .hint("install Docker: https://docs.docker.com/engine/install/")
-                .hint("or choose another driver: --driver NAME (https://minikube.sigs.k8s.io/docs/drivers/)"),
+            Failure::new(
+                errors::ENGINE_MISSING,
+                Kind::Prerequisite,
+                "there is nothing that minikube can run on",
+            )
+            .because("neither docker, podman nor a hypervisor was found on PATH")
+            .hint("install Docker: https://docs.docker.com/engine/install/")
+            .hint("or choose another driver: --driver NAME (https://minikube.sigs.k8s.io/docs/drivers/)"),
         )),
     }
 }
@@ -187,7 +187,7 @@ pub async fn root(ground: &Ground) -> Verdict {
 
 fn judge_root(root: bool, driver: &str, forced: bool, there: bool) -> Verdict {
     let failure = |message: &str, hint: &str| {
-        Box::new(Failure::new(ROOT, Kind::Prerequisite, message).hint(hint.to_owned()))
+        Box::new(Failure::new(errors::ROOT, Kind::Prerequisite, message).hint(hint.to_owned()))
     };
     match (root, driver == "none", forced) {
         (true, true, _) | (_, _, true) | (false, false, _) => {
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn root_needs_consent_unless_the_driver_needs_root() {
-        let failed = |root, driver, forced, there| matches!(judge_root(root, driver, forced, there), Verdict::Fail(f) if f.id == ROOT);
+        let failed = |root, driver, forced, there| matches!(judge_root(root, driver, forced, there), Verdict::Fail(f) if f.id == errors::ROOT);
         assert!(failed(true, "docker", false, false));
         assert!(failed(false, "none", false, false));
         for (root, driver, forced, there) in [

@@ -2,16 +2,10 @@
 
 use super::{Ground, Verdict};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::names::memory_mb;
 use crate::tool::arguments;
-
-/// The number of CPUs does not fit.
-pub(crate) use crate::errors::CPUS;
-/// There is less memory than Kubernetes needs.
-pub(crate) use crate::errors::MEMORY_TOO_LITTLE as TOO_LITTLE;
-/// More memory is asked for than there is.
-pub(crate) use crate::errors::MEMORY_TOO_MUCH as TOO_MUCH;
 
 /// Memory below which minikube refuses, MiB (`minUsableMem` of its `cmd/start.go`).
 const LEAST_MB: u64 = 1800;
@@ -70,7 +64,7 @@ pub async fn memory(ground: &Ground) -> Verdict {
             gib(each),
             gib(there)
         );
-        let failure = Failure::new(TOO_MUCH, Kind::Usage, message);
+        let failure = Failure::new(errors::MEMORY_TOO_MUCH, Kind::Usage, message);
         return Verdict::Warn(Box::new(
             failure.hint("use fewer nodes, or less memory for each: --memory 3g"),
         ));
@@ -81,9 +75,13 @@ pub async fn memory(ground: &Ground) -> Verdict {
     match (verdict, ground.host.free_mb, asked) {
         (Verdict::Fail(failure), ..) if container => Verdict::Warn(failure),
         (Verdict::Ok(found), Some(free), Some(asked)) if free < asked => Verdict::Warn(Box::new(
-            Failure::new(TOO_LITTLE, Kind::Prerequisite, format!("only {} of memory is free", gib(free)))
-                .because(found)
-                .hint("stop a program that uses much memory, or request less: --memory 3g"),
+            Failure::new(
+                errors::MEMORY_TOO_LITTLE,
+                Kind::Prerequisite,
+                format!("only {} of memory is free", gib(free)),
+            )
+            .because(found)
+            .hint("stop a program that uses much memory, or request less: --memory 3g"),
         )),
         (verdict, ..) => verdict,
     }
@@ -94,15 +92,19 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
     let asked = asked.unwrap_or(there);
     if there < LEAST_MB {
         return Verdict::Fail(Box::new(
-            Failure::new(TOO_LITTLE, Kind::Prerequisite, format!("{whose} has {} of memory", gib(there)))
-                .because(format!("Kubernetes alone needs {LEAST_MB} MiB"))
-                .hint("use a larger machine, or give the container engine more memory"),
+            Failure::new(
+                errors::MEMORY_TOO_LITTLE,
+                Kind::Prerequisite,
+                format!("{whose} has {} of memory", gib(there)),
+            )
+            .because(format!("Kubernetes alone needs {LEAST_MB} MiB"))
+            .hint("use a larger machine, or give the container engine more memory"),
         ));
     }
     if asked > there {
         return Verdict::Fail(Box::new(
             Failure::new(
-                TOO_MUCH,
+                errors::MEMORY_TOO_MUCH,
                 Kind::Usage,
                 format!("{} of memory is requested, but {whose} has {}", gib(asked), gib(there)),
             )
@@ -111,15 +113,19 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
     }
     if asked < LEAST_MB {
         return Verdict::Fail(Box::new(
-            Failure::new(TOO_LITTLE, Kind::Usage, format!("only {} of memory is requested", gib(asked)))
-                .because(format!("Kubernetes alone needs {LEAST_MB} MiB"))
-                .hint("request more: --memory 4g"),
+            Failure::new(
+                errors::MEMORY_TOO_LITTLE,
+                Kind::Usage,
+                format!("only {} of memory is requested", gib(asked)),
+            )
+            .because(format!("Kubernetes alone needs {LEAST_MB} MiB"))
+            .hint("request more: --memory 4g"),
         ));
     }
     if asked < SNUG_MB {
         return Verdict::Warn(Box::new(
             Failure::new(
-                TOO_LITTLE,
+                errors::MEMORY_TOO_LITTLE,
                 Kind::Prerequisite,
                 format!("{} of memory may not be enough for Kafka on Kubernetes", gib(asked)),
             )
@@ -148,7 +154,7 @@ pub async fn cpus(ground: &Ground) -> Verdict {
 pub(super) fn judge_cpus(there: u64, asked: Option<u64>, whose: &str) -> Verdict {
     let asked = asked.unwrap_or(there);
     let fail = |kind, message: String, hint: &str| {
-        Verdict::Fail(Box::new(Failure::new(CPUS, kind, message).hint(hint)))
+        Verdict::Fail(Box::new(Failure::new(errors::CPUS, kind, message).hint(hint)))
     };
     if there < LEAST_CPUS {
         let message = format!("{whose} has {there} CPU, but Kubernetes needs {LEAST_CPUS}");
@@ -184,10 +190,10 @@ mod tests {
         for (there, asked, want) in [
             (24_105, Some(4096), ("ok", None)),
             (24_105, None, ("ok", None)),
-            (4000, Some(4096), ("fail", Some(TOO_MUCH))),
-            (1000, Some(900), ("fail", Some(TOO_LITTLE))),
-            (8000, Some(1024), ("fail", Some(TOO_LITTLE))),
-            (8000, Some(2048), ("warn", Some(TOO_LITTLE))),
+            (4000, Some(4096), ("fail", Some(errors::MEMORY_TOO_MUCH))),
+            (1000, Some(900), ("fail", Some(errors::MEMORY_TOO_LITTLE))),
+            (8000, Some(1024), ("fail", Some(errors::MEMORY_TOO_LITTLE))),
+            (8000, Some(2048), ("warn", Some(errors::MEMORY_TOO_LITTLE))),
         ] {
             assert_eq!(id(judge_memory(there, asked, "it")), want, "{there} {asked:?}");
         }
@@ -198,9 +204,9 @@ mod tests {
         for (there, asked, want) in [
             (2, Some(2), ("ok", None)),
             (8, None, ("ok", None)),
-            (1, Some(1), ("fail", Some(CPUS))),
-            (2, Some(4), ("fail", Some(CPUS))),
-            (4, Some(1), ("fail", Some(CPUS))),
+            (1, Some(1), ("fail", Some(errors::CPUS))),
+            (2, Some(4), ("fail", Some(errors::CPUS))),
+            (4, Some(1), ("fail", Some(errors::CPUS))),
         ] {
             assert_eq!(id(judge_cpus(there, asked, "it")), want, "{there} {asked:?}");
         }

@@ -1,11 +1,9 @@
 //! Names that may already be in use. The command line has already validated their characters.
 
 use super::{Ground, Verdict};
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::tool::engine::{Answer, Engine};
-
-/// A container has the name of the node that minikube would make.
-pub(crate) use crate::errors::CONTAINER_TAKEN as TAKEN;
 
 /// minikube calls the node's container after the profile; one that a `minikube delete` left behind while
 /// the engine was down (it exits 0 then), or somebody else's, is in the way.
@@ -27,7 +25,7 @@ pub async fn container(ground: &Ground) -> Verdict {
         None => Verdict::Skip(format!("{driver} cannot list its containers")),
         Some(true) => Verdict::Fail(Box::new(
             Failure::new(
-                TAKEN,
+                errors::CONTAINER_TAKEN,
                 Kind::Foreign,
                 format!("a container is named {name}, but there is no minikube profile {name}"),
             )

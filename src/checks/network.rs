@@ -9,21 +9,9 @@ use super::proxy::in_range;
 use super::{Ground, Verdict};
 use crate::download::background;
 use crate::download::{self, Settings, Source, Store};
+use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 use crate::manifest::source;
-
-/// Something else.
-pub(crate) use crate::errors::NETWORK;
-/// A name cannot be resolved.
-pub(crate) use crate::errors::NETWORK_DNS as DNS;
-/// The proxy refuses.
-pub(crate) use crate::errors::NETWORK_PROXY as PROXY;
-/// The registry cannot be reached.
-pub(crate) use crate::errors::NETWORK_REGISTRY as REGISTRY;
-/// No free subnet is left for minikube's network.
-pub(crate) use crate::errors::NETWORK_SUBNET as SUBNET;
-/// A server's certificate is not trusted here.
-pub(crate) use crate::errors::NETWORK_TLS as TLS;
 
 /// How long a server may take. One that answers does so in a tenth of it, and `doctor` has two seconds.
 const LIMIT: Duration = Duration::from_millis(1200);
@@ -58,10 +46,14 @@ fn judge_subnets(routes: &str) -> Verdict {
     match free {
         Some(at) => Verdict::Ok(format!("{at}/24 is free")),
         None => Verdict::Fail(Box::new(
-            Failure::new(SUBNET, Kind::Prerequisite, "no subnet is free for minikube's network")
-                .because("192.168.49.0/24 and the 19 others that minikube tries are already routed")
-                .hint("remove unused networks: docker network prune")
-                .hint("or disconnect a VPN that uses the private address ranges"),
+            Failure::new(
+                errors::NETWORK_SUBNET,
+                Kind::Prerequisite,
+                "no subnet is free for minikube's network",
+            )
+            .because("192.168.49.0/24 and the 19 others that minikube tries are already routed")
+            .hint("remove unused networks: docker network prune")
+            .hint("or disconnect a VPN that uses the private address ranges"),
         )),
     }
 }
@@ -92,7 +84,7 @@ pub async fn manifest(ground: &Ground) -> Verdict {
         Some(given) => {
             return Verdict::Fail(Box::new(
                 Failure::new(
-                    crate::manifest::ids::UNREADABLE,
+                    errors::MANIFEST_UNREADABLE,
                     Kind::Prerequisite,
                     format!("the install manifest {given} does not exist"),
                 )
@@ -144,7 +136,13 @@ pub async fn registry(ground: &Ground) -> Verdict {
         return Verdict::Skip("the versions are not determined".into());
     };
     let host = choice.operator_image.split('/').next().unwrap_or_default();
-    warn(ground, &format!("https://{host}/v2/"), REGISTRY, "or load the images: --image-archive FILE").await
+    warn(
+        ground,
+        &format!("https://{host}/v2/"),
+        errors::NETWORK_REGISTRY,
+        "or load the images: --image-archive FILE",
+    )
+    .await
 }
 
 /// Where minikube gets Kubernetes from, unless it has it.
@@ -160,7 +158,7 @@ pub async fn minikube(ground: &Ground) -> Verdict {
         return Verdict::Ok("in minikube's cache".into());
     }
     let fill = ground.settings.target.minikube("start --download-only");
-    warn(ground, MINIKUBE, NETWORK, &format!("or fill minikube's cache elsewhere: {fill}")).await
+    warn(ground, MINIKUBE, errors::NETWORK, &format!("or fill minikube's cache elsewhere: {fill}")).await
 }
 
 async fn warn(ground: &Ground, url: &str, id: Id, hint: &str) -> Verdict {
@@ -170,7 +168,7 @@ async fn warn(ground: &Ground, url: &str, id: Id, hint: &str) -> Verdict {
     match reach(url).await {
         Ok(()) => Verdict::Ok(format!("{} answers", host_of(url))),
         Err(mut failure) => {
-            if failure.id == NETWORK {
+            if failure.id == errors::NETWORK {
                 failure.id = id;
             }
             Verdict::Warn(Box::new(failure.hint(hint)))
@@ -194,7 +192,7 @@ async fn reach(url: &str) -> Result<(), Failure> {
         Ok(Ok(Err(failure))) => Err(worded(&failure, host_of(url))),
         Ok(Err(_)) => Ok(()),
         Err(_) => Err(Failure::new(
-            NETWORK,
+            errors::NETWORK,
             Kind::Prerequisite,
             format!("{} does not respond within {} ms", host_of(url), LIMIT.as_millis()),
         )
@@ -204,24 +202,25 @@ async fn reach(url: &str) -> Result<(), Failure> {
 
 /// The same in the words of a check.
 fn worded(failure: &Failure, host: &str) -> Failure {
-    use crate::download::ids;
     let (id, message, hint) = match failure.id {
-        ids::DNS => (
-            DNS,
+        errors::DOWNLOAD_DNS => (
+            errors::NETWORK_DNS,
             format!("the name {host} cannot be resolved"),
             "check the network and DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY",
         ),
-        ids::TLS => (
-            TLS,
+        errors::DOWNLOAD_TLS => (
+            errors::NETWORK_TLS,
             format!("the certificate of {host} is not trusted here"),
-            "if your network inspects TLS traffic, add its certificate to the system's trust store and to \
+            "if your network inspects errors::NETWORK_TLS traffic, add its certificate to the system's trust store and to \
              minikube's: ~/.minikube/certs, then --minikube-arg=--embed-certs",
         ),
-        ids::REFUSED => {
-            (PROXY, format!("access to {host} is denied"), "a proxy may require a login: check HTTPS_PROXY")
-        }
+        errors::DOWNLOAD_REFUSED => (
+            errors::NETWORK_PROXY,
+            format!("access to {host} is denied"),
+            "a proxy may require a login: check HTTPS_PROXY",
+        ),
         _ => (
-            NETWORK,
+            errors::NETWORK,
             format!("{host} cannot be reached"),
             "check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY",
         ),
@@ -262,16 +261,21 @@ mod tests {
         assert_eq!(found(&lines(&[default, one])), "192.168.58.0/24 is free");
         let host = (Ipv4Addr::new(192, 168, 49, 7), 32);
         assert_eq!(found(&lines(&[host])), "192.168.58.0/24 is free");
-        assert_eq!(found(&lines(&[(Ipv4Addr::new(192, 168, 0, 0), 16)])), "KS-NETWORK-SUBNET");
+        assert_eq!(
+            found(&lines(&[(Ipv4Addr::new(192, 168, 0, 0), 16)])),
+            "KS-errors::NETWORK-errors::NETWORK_SUBNET"
+        );
         assert_eq!(found("no such table"), "192.168.49.0/24 is free");
     }
 
     #[test]
     fn what_a_download_says_is_told_in_the_words_of_a_check() {
-        use crate::download::ids;
-        for (from, to) in
-            [(ids::DNS, DNS), (ids::TLS, TLS), (ids::REFUSED, PROXY), (ids::CONNECTION, NETWORK)]
-        {
+        for (from, to) in [
+            (errors::DOWNLOAD_DNS, errors::NETWORK_DNS),
+            (errors::DOWNLOAD_TLS, errors::NETWORK_TLS),
+            (errors::DOWNLOAD_REFUSED, errors::NETWORK_PROXY),
+            (errors::DOWNLOAD_CONNECTION, errors::NETWORK),
+        ] {
             let failure = worded(&Failure::new(from, Kind::Task, "x").because("y"), "h");
             assert_eq!((failure.id, failure.kind), (to, Kind::Prerequisite));
             assert!(failure.causes == ["y"] && failure.hints.len() == 1);

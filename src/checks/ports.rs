@@ -4,10 +4,8 @@ use std::io;
 use std::net::TcpListener;
 
 use super::{Ground, Verdict};
+use crate::errors;
 use crate::failure::{Failure, Kind};
-
-/// Another program has a port that is needed.
-pub(crate) use crate::errors::PORT_IN_USE as TAKEN;
 
 /// Ports of Kubernetes' own programs, which the driver `none` runs on this machine itself.
 const KUBERNETES: [u16; 4] = [8443, 10250, 2379, 2380];
@@ -20,7 +18,9 @@ pub async fn local(ground: &Ground) -> Verdict {
 
 fn judge(bind: &dyn Fn(u16) -> io::Result<()>, needed: &[u16]) -> Verdict {
     let fail = |message: String, error: io::Error, hint: &str| {
-        Verdict::Fail(Box::new(Failure::new(TAKEN, Kind::Prerequisite, message).because(error).hint(hint)))
+        Verdict::Fail(Box::new(
+            Failure::new(errors::PORT_IN_USE, Kind::Prerequisite, message).because(error).hint(hint),
+        ))
     };
     if let Err(error) = bind(0) {
         let message = "no port on 127.0.0.1 is available".to_owned();
@@ -48,7 +48,7 @@ mod tests {
         let taken = |port: u16| if port == 8443 { Err(io::ErrorKind::AddrInUse.into()) } else { Ok(()) };
         assert!(matches!(judge(&taken, &[]), Verdict::Ok(_)));
         let Verdict::Fail(failure) = judge(&taken, &KUBERNETES) else { panic!("taken") };
-        assert!(failure.id == TAKEN && failure.message.contains("8443"), "{failure}");
+        assert!(failure.id == errors::PORT_IN_USE && failure.message.contains("8443"), "{failure}");
         let none = |_: u16| Err(io::ErrorKind::AddrNotAvailable.into());
         assert!(matches!(judge(&none, &[]), Verdict::Fail(_)));
     }

@@ -7,31 +7,18 @@ use serde_json::Value;
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Partial, Release};
-use crate::cluster::journal::{NEWER, SCHEMA};
-use crate::cluster::lost_machine::GONE;
+use crate::cluster::journal::SCHEMA;
 use crate::cluster::profile_owner::Owner;
 use crate::cluster::{api_server, ownership, refusals};
 use crate::command_line::CommandLine;
 use crate::config::{Settings, Target};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
 use crate::manifest::render::Preset;
 use crate::names::memory_mb;
 use crate::names::{KubernetesVersion, Minor, Version};
 use crate::tool::minikube_output::{Listed, Profile, State};
-
-/// Certificates of minikube's have run out, or will soon.
-pub(crate) use crate::errors::CERTIFICATES_EXPIRED as CERTIFICATES;
-/// The live Kubernetes is not one that the release supports.
-pub(crate) use crate::errors::KUBERNETES_UNSUPPORTED as KUBERNETES;
-/// A start was cut off before the profile was whole.
-pub(crate) use crate::errors::PROFILE_HALF_MADE as HALF_MADE;
-/// Its machine runs without its control plane.
-pub(crate) use crate::errors::PROFILE_PARTIAL as PARTIAL;
-/// It is paused.
-pub(crate) use crate::errors::PROFILE_PAUSED as PAUSED;
-/// It is stopped.
-pub(crate) use crate::errors::PROFILE_STOPPED as STOPPED;
 
 /// How long before its end a certificate is warned of.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -41,9 +28,13 @@ pub async fn journal(ground: &Ground) -> Verdict {
     Verdict::of(ground.journal.as_ref().map_err(Clone::clone).and_then(|journal| {
         if journal.schema > SCHEMA {
             return Err(Box::new(
-                Failure::new(NEWER, Kind::Prerequisite, "the journal was written by a newer kstrim")
-                    .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", journal.schema))
-                    .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
+                Failure::new(
+                    errors::JOURNAL_NEWER,
+                    Kind::Prerequisite,
+                    "the journal was written by a newer kstrim",
+                )
+                .because(format!("its schema is {}, but this kstrim supports {SCHEMA}", journal.schema))
+                .hint("use the newer kstrim for this profile, or another profile with --profile NAME"),
             ));
         }
         Ok(if journal.run_id.is_empty() { "none exists yet" } else { "can be read" }.into())
@@ -62,7 +53,7 @@ pub async fn state(ground: &Ground) -> Verdict {
     let target = &ground.settings.target;
     let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), target);
     match (verdict, &ground.minikube) {
-        (Verdict::Fail(failure), Ok(minikube)) if failure.id == PARTIAL => {
+        (Verdict::Fail(failure), Ok(minikube)) if failure.id == errors::PROFILE_PARTIAL => {
             let lost = matches!(api_server::is_lost(minikube).await, Ok(true));
             let cause = "nothing starts its API server: the file for it is missing in the node";
             Verdict::Fail(if lost { Box::new(failure.because(cause)) } else { failure })
@@ -87,7 +78,7 @@ fn judge_state(
         let message = format!(
             "the profile {name} is only partly created: an earlier start was interrupted or rejected"
         );
-        let failure = Failure::new(HALF_MADE, kind, message);
+        let failure = Failure::new(errors::PROFILE_HALF_MADE, kind, message);
         if claimed {
             let remove = target.kstrim("doctor --fix");
             let failure = failure.because("nothing ran in it").hint(format!("create it again: {up}"));
@@ -102,20 +93,21 @@ fn judge_state(
         (Listed::Valid(profile), _) if !profile.addressed => half(false),
         (_, State::Absent) => Verdict::Ok(format!("{name} does not exist yet: {up} creates it")),
         (_, State::Running) if cut_off => {
-            warn(HALF_MADE, format!("an earlier start of the profile {name} was interrupted"))
+            warn(errors::PROFILE_HALF_MADE, format!("an earlier start of the profile {name} was interrupted"))
         }
         (Listed::Valid(p), State::Running) => {
             Verdict::Ok(format!("{name} is running: {}, {} MiB, {} CPUs", p.driver, p.memory_mb, p.cpus))
         }
         (_, State::Running) => Verdict::Ok(format!("{name} is running")),
-        (_, State::Stopped) => warn(STOPPED, format!("the profile {name} is stopped")),
-        (_, State::Paused) => warn(PAUSED, format!("the profile {name} is paused")),
-        (_, State::Partial) => {
-            fail(PARTIAL, format!("the machine of profile {name} is running, but its control plane is not"))
-        }
+        (_, State::Stopped) => warn(errors::PROFILE_STOPPED, format!("the profile {name} is stopped")),
+        (_, State::Paused) => warn(errors::PROFILE_PAUSED, format!("the profile {name} is paused")),
+        (_, State::Partial) => fail(
+            errors::PROFILE_PARTIAL,
+            format!("the machine of profile {name} is running, but its control plane is not"),
+        ),
         (_, State::Gone) => {
             let message = format!("the machine of profile {name} was removed");
-            let failure = Failure::new(GONE, Kind::Task, message);
+            let failure = Failure::new(errors::PROFILE_GONE, Kind::Task, message);
             let hint = format!("delete the profile with its data and re-create it: {}", up.arg("--recreate"));
             Verdict::Fail(Box::new(match claimed {
                 true => failure.hint(hint),
@@ -143,7 +135,7 @@ pub async fn owner(ground: &Ground) -> Verdict {
         }
         Some(false) => Verdict::Fail(refusals::foreign_to(
             &ground.settings.target,
-            refusals::PROFILE,
+            errors::PROFILE_FOREIGN,
             &format!("the minikube profile {}", profile.name),
             "--profile",
         )),
@@ -189,7 +181,7 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
         return Ok(());
     }
     let mut failure = Failure::new(
-        refusals::SETTINGS,
+        errors::PROFILE_SETTINGS,
         Kind::Usage,
         format!("the profile {} exists and cannot be changed like this", profile.name),
     );
@@ -230,7 +222,7 @@ fn supported(settings: &Settings, release: &Release, profile: &Profile) -> Resul
 pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Minor) -> Failure {
     let (target, version) = (&settings.target, &release.version);
     let message = format!("{what}, which Strimzi {version} does not support");
-    let failure = Failure::new(KUBERNETES, Kind::Prerequisite, message)
+    let failure = Failure::new(errors::KUBERNETES_UNSUPPORTED, Kind::Prerequisite, message)
         .because(format!("Strimzi {version} supports Kubernetes {}", release.kubernetes));
     let asked = Partial {
         kafka: settings.kafka.clone(),
@@ -310,7 +302,7 @@ async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
     }
     Err(Box::new(
         Failure::new(
-            refusals::UPGRADE,
+            errors::RELEASE_UPGRADE,
             Kind::Usage,
             format!(
                 "Strimzi {live} is installed and runs the Kafka cluster {}; `up` does not upgrade it",
@@ -336,7 +328,7 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
         if namespace != target.namespace.as_str() {
             return Err(Box::new(
                 Failure::new(
-                    refusals::ELSEWHERE,
+                    errors::OPERATOR_ELSEWHERE,
                     Kind::Foreign,
                     format!("Strimzi already runs in the namespace {namespace} of this profile"),
                 )
@@ -352,7 +344,7 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
         if let Some(live) = live.as_ref().filter(|live| *live > asked) {
             return Err(Box::new(
                 Failure::new(
-                    refusals::DOWNGRADE,
+                    errors::RELEASE_DOWNGRADE,
                     Kind::Usage,
                     format!("Strimzi {live} is installed; it cannot be replaced by the older {asked}"),
                 )
@@ -385,7 +377,7 @@ fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str)
     let day = end.strftime("%Y-%m-%d");
     let failure = |message: String| {
         Box::new(
-            Failure::new(CERTIFICATES, Kind::Task, message)
+            Failure::new(errors::CERTIFICATES_EXPIRED, Kind::Task, message)
                 .because(format!("{} is valid until {end}", path.display()))
                 .hint(format!(
                     "minikube renews them when it starts: {} && {}",

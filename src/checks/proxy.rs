@@ -3,10 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::{Ground, Host, Verdict};
+use crate::errors;
 use crate::failure::{Failure, Kind};
-
-/// The cluster's own addresses would be reached through the proxy, which cannot.
-pub(crate) use crate::errors::PROXY_RANGES as RANGES;
 
 /// The addresses of Kubernetes' services unless `--service-cluster-ip-range` names others.
 const SERVICES: &str = "10.96.0.0/12";
@@ -73,7 +71,7 @@ fn judge(host: &Host, driver: &str, arguments: &[String]) -> Verdict {
     let ranges: Vec<&str> = missing.iter().map(|(_, range)| range.as_str()).collect();
     let failure = missing.iter().fold(
         Failure::new(
-            RANGES,
+            errors::PROXY_RANGES,
             Kind::Prerequisite,
             format!("{variable} is set, but {name} does not exclude the cluster's own addresses"),
         ),
@@ -140,7 +138,7 @@ mod tests {
         let Verdict::Warn(failure) = judge(&host(&[proxy, ("no_proxy", "localhost,10.0.0.0/8")])) else {
             panic!("the node's range is missing")
         };
-        assert_eq!(failure.id, RANGES);
+        assert_eq!(failure.id, errors::PROXY_RANGES);
         assert_eq!(failure.causes, ["the node: 192.168.49.0/24"]);
         assert_eq!(failure.hints, ["export no_proxy=\"$no_proxy,192.168.49.0/24\""]);
         assert!(!format!("{failure:?}").contains("secret"));

@@ -2,14 +2,10 @@
 
 use super::{Ground, Verdict};
 use crate::catalogue;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Version;
 use crate::toolbox::pins::OLDEST_KUBECTL;
-
-/// kubectl is more than a minor version away from the cluster's Kubernetes.
-pub(crate) use crate::errors::KUBECTL_SKEW as SKEW;
-/// The program is too old.
-pub(crate) use crate::errors::TOOL_TOO_OLD as TOO_OLD;
 
 /// minikube is there and new enough.
 pub async fn minikube(ground: &Ground) -> Verdict {
@@ -32,11 +28,11 @@ pub async fn kubectl(ground: &Ground) -> Verdict {
 /// Whether a program is not too old.
 ///
 /// # Errors
-/// [`TOO_OLD`].
+/// [`errors::TOOL_TOO_OLD`].
 pub fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> Result<()> {
     match found.parse::<Version>() {
         Ok(version) if version < *oldest => Err(Box::new(
-            Failure::new(TOO_OLD, Kind::Prerequisite, format!("{program} {found} is too old"))
+            Failure::new(errors::TOOL_TOO_OLD, Kind::Prerequisite, format!("{program} {found} is too old"))
                 .because(format!("kstrim needs {program} {oldest} or newer"))
                 .hint(format!("install a newer one: {page}")),
         )),
@@ -72,7 +68,7 @@ fn skewed(kubectl: &str, kubernetes: &str) -> Verdict {
     }
     Verdict::Warn(Box::new(
         Failure::new(
-            SKEW,
+            errors::KUBECTL_SKEW,
             Kind::Prerequisite,
             format!("kubectl {kubectl} and Kubernetes {kubernetes} are not compatible"),
         )
@@ -95,14 +91,17 @@ mod tests {
             let Verdict::Warn(failure) = skewed(kubectl, kubernetes) else {
                 panic!("{kubectl} {kubernetes}")
             };
-            assert_eq!(failure.id, SKEW);
+            assert_eq!(failure.id, errors::KUBECTL_SKEW);
         }
         assert!(matches!(skewed("local", "1.34.0"), Verdict::Skip(_)));
     }
 
     #[test]
     fn old_programs_are_refused() {
-        assert_eq!(old_enough("kubectl", "1.21.9", &OLDEST_KUBECTL, "").expect_err("old").id, TOO_OLD);
+        assert_eq!(
+            old_enough("kubectl", "1.21.9", &OLDEST_KUBECTL, "").expect_err("old").id,
+            errors::TOOL_TOO_OLD
+        );
         assert!(old_enough("kubectl", "1.22.0", &OLDEST_KUBECTL, "").is_ok());
         assert!(old_enough("kubectl", "local", &OLDEST_KUBECTL, "").is_ok());
     }

@@ -4,13 +4,13 @@ use super::{Ground, Verdict};
 use crate::catalogue::{self, Choice, Partial};
 use crate::component;
 use crate::config::Settings;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::recognise;
 use crate::manifest::render::Preset;
 use crate::names::Version;
 
 /// The set works, and a person should know something of it.
-use crate::errors::VERSION_NOTE as NOTE;
 
 /// A consistent set for what was asked, before minikube is asked. A manifest of the user's says which release it is.
 ///
@@ -49,7 +49,7 @@ pub async fn set(ground: &Ground) -> Verdict {
     };
     let mut warnings = choice.warnings.into_iter();
     if let Some(first) = warnings.next() {
-        let failure = Failure::new(NOTE, Kind::Prerequisite, first);
+        let failure = Failure::new(errors::VERSION_NOTE, Kind::Prerequisite, first);
         return Verdict::Warn(Box::new(warnings.fold(failure, Failure::because)));
     }
     let kubernetes = match ground.profile().await {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::session::Session;
 use crate::config::Target;
+use crate::errors;
 use crate::event::{SmokeReport, Unit};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Kind, Result};
@@ -21,13 +22,6 @@ use crate::kafka::{KafkaError, Security};
 use crate::kube::kubectl::{Forward, Kubectl};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
-
-/// There is no broker pod to connect to.
-pub(crate) use crate::errors::NO_BROKER;
-/// The Kafka has no listener that a plain client can use.
-pub(crate) use crate::errors::NO_PLAIN_LISTENER as NO_LISTENER;
-/// The topic could not be made.
-pub(crate) use crate::errors::TOPIC_CREATE as TOPIC;
 
 /// Kinds that [`Brokers::of`] needs.
 pub const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
@@ -43,7 +37,7 @@ pub fn said(report: &SmokeReport) -> String {
 /// Run a smoke test and tell its progress under the task `smoke`.
 ///
 /// # Errors
-/// [`NO_BROKER`], [`NO_LISTENER`]; what the test itself finds is in [`Run::failure`].
+/// [`errors::NO_BROKER`], [`errors::NO_PLAIN_LISTENER`]; what the test itself finds is in [`Run::failure`].
 pub async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
     cx.synced(&KINDS).await;
     let brokers = Brokers::of(cx)?;
@@ -81,7 +75,7 @@ impl Brokers {
     /// From what is observed; [`KINDS`] must be synced.
     ///
     /// # Errors
-    /// [`NO_BROKER`], [`NO_LISTENER`].
+    /// [`errors::NO_BROKER`], [`errors::NO_PLAIN_LISTENER`].
     pub fn of(cx: &Session) -> Result<Self> {
         Self::find(&cx.store.snapshot(), &cx.target, cx.forwards.clone())
     }
@@ -89,7 +83,7 @@ impl Brokers {
     /// The same by a listener that asks for something: the one with this port, as `security` says.
     ///
     /// # Errors
-    /// [`NO_BROKER`].
+    /// [`errors::NO_BROKER`].
     pub fn secured(cx: &Session, port: u16, security: Security) -> Result<Self> {
         let target = &cx.target;
         let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
@@ -99,7 +93,7 @@ impl Brokers {
     /// Those of a target's Kafka in a snapshot, reached by `dial`.
     ///
     /// # Errors
-    /// [`NO_BROKER`], [`NO_LISTENER`].
+    /// [`errors::NO_BROKER`], [`errors::NO_PLAIN_LISTENER`].
     pub fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
         let port = plain_port(snapshot, target.namespace.as_str(), target.cluster.as_str())?;
         let bootstrap = bootstrap(snapshot, target, port)?;
@@ -135,14 +129,14 @@ impl Brokers {
     /// Whether Kafka has a topic.
     ///
     /// # Errors
-    /// [`TOPIC`] when the brokers cannot be asked.
+    /// [`errors::TOPIC_CREATE`] when the brokers cannot be asked.
     pub async fn has_topic(&self, name: &str) -> Result<bool> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
         work.await.map_err(|e| {
             let message = format!("the brokers do not report whether the topic {name} exists");
             Box::new(
-                Failure::new(TOPIC, Kind::Task, message)
+                Failure::new(errors::TOPIC_CREATE, Kind::Task, message)
                     .because(e)
                     .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
@@ -152,7 +146,7 @@ impl Brokers {
     /// Whether a topic has exactly that many partitions and nothing was ever written to any of them.
     ///
     /// # Errors
-    /// [`TOPIC`] when the brokers cannot be asked.
+    /// [`errors::TOPIC_CREATE`] when the brokers cannot be asked.
     pub async fn is_unused(&self, name: &str, partitions: u32) -> Result<bool> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let work = async {
@@ -168,7 +162,7 @@ impl Brokers {
         work.await.map_err(|e| {
             let message = format!("the brokers do not report what is in the topic {name}");
             Box::new(
-                Failure::new(TOPIC, Kind::Task, message)
+                Failure::new(errors::TOPIC_CREATE, Kind::Task, message)
                     .because(e)
                     .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
@@ -178,7 +172,7 @@ impl Brokers {
     /// Create `topic` as its resource describes it, if it does not exist.
     ///
     /// # Errors
-    /// [`TOPIC`].
+    /// [`errors::TOPIC_CREATE`].
     pub async fn create_topic(&self, name: &str, resource: &Object) -> Result<Created> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let new = new_topic(name, resource);
@@ -188,9 +182,13 @@ impl Brokers {
         };
         work.await.map_err(|e| {
             Box::new(
-                Failure::new(TOPIC, Kind::Task, format!("the topic {name} could not be created"))
-                    .because(e)
-                    .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
+                Failure::new(
+                    errors::TOPIC_CREATE,
+                    Kind::Task,
+                    format!("the topic {name} could not be created"),
+                )
+                .because(e)
+                .hint(format!("check what the broker reports: {}", self.target.kstrim("status"))),
             )
         })
     }
@@ -222,7 +220,7 @@ fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16
 /// The refusal of a Kafka without a listener that asks for nothing.
 pub fn no_plain_listener(cluster: &str) -> Box<Failure> {
     let message = format!("the Kafka {cluster} has no internal listener without TLS and authentication");
-    let failure = Failure::new(NO_LISTENER, Kind::Smoke, message);
+    let failure = Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message);
     Box::new(
         failure
             .hint("add one to spec.kafka.listeners: {name: plain, port: 9092, type: internal, tls: false}"),
@@ -243,7 +241,7 @@ fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
     pods.sort_by_key(|p| !p.ready());
     pods.first().map(|p| p.0.name().to_owned()).ok_or_else(|| {
         Box::new(
-            Failure::new(NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
+            Failure::new(errors::NO_BROKER, Kind::Smoke, format!("the Kafka {cluster} has no broker pod"))
                 .hint(format!("check what exists: {}", target.kstrim("status")))
                 .hint(format!("create it: {}", target.kstrim("up"))),
         )

@@ -6,6 +6,7 @@
 mod http;
 mod messages;
 
+use crate::errors;
 use crate::manifest::component::PLAIN_PORT;
 use std::cell::RefCell;
 use std::time::Duration;
@@ -24,11 +25,6 @@ use crate::failure::{Failure, Id, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::ComponentInput;
 use crate::names::{ComponentName, TopicName};
-
-/// A component answers over HTTP not at all, or not as it should.
-pub(crate) use crate::errors::COMPONENT_HTTP as HTTP;
-/// Messages that went into a component did not come out of it.
-pub(crate) use crate::errors::COMPONENT_SMOKE as LOST;
 
 /// How long the API server may take to say which there are.
 const LOOK: Duration = Duration::from_secs(10);
@@ -144,8 +140,12 @@ async fn one(
     };
     let outcome = tokio::time::timeout_at(deadline + Duration::from_secs(5), trial.run()).await;
     let outcome = outcome.unwrap_or_else(|_| {
-        let late = Failure::new(LOST, Kind::Smoke, "it took longer than the time limit of the test");
-        Err(trial.failure(LOST, Some(late)))
+        let late = Failure::new(
+            errors::COMPONENT_SMOKE,
+            Kind::Smoke,
+            "it took longer than the time limit of the test",
+        );
+        Err(trial.failure(errors::COMPONENT_SMOKE, Some(late)))
     });
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let component = component.name.to_string();

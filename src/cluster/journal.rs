@@ -11,17 +11,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::journal::{Entries, Journal};
+use crate::errors;
 use crate::event::Outcome;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{private_dir, unwritable};
 
 /// The journal's version. A file with a larger one is left untouched.
 pub const SCHEMA: u32 = 1;
-
-/// The journal is not what kstrim wrote.
-pub(crate) use crate::errors::JOURNAL_CORRUPT as CORRUPT;
-/// The journal is of a newer kstrim.
-pub(crate) use crate::errors::JOURNAL_NEWER as NEWER;
 
 /// What kstrim knows of a profile, as it is in the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -142,7 +138,7 @@ impl JournalFile {
     /// Read the journal at `path`, or begin one for `profile`.
     ///
     /// # Errors
-    /// [`CORRUPT`] when the file is no journal, `KS-STATE-UNWRITABLE` when it cannot be read at all.
+    /// [`errors::JOURNAL_CORRUPT`] when the file is no journal, `KS-STATE-UNWRITABLE` when it cannot be read at all.
     pub fn open(path: &Path, profile: &str) -> Result<Self> {
         let fresh = || Self::fresh(path, profile).state;
         let text = match std::fs::read(path) {
@@ -158,12 +154,16 @@ impl JournalFile {
         }
         let corrupt = |cause: String| {
             Box::new(
-                Failure::new(CORRUPT, Kind::Task, format!("the journal {} cannot be read", path.display()))
-                    .because(cause)
-                    .hint(format!(
-                        "rename it: mv {0} {0}.bad   (kstrim then relies on the state of the cluster)",
-                        path.display()
-                    )),
+                Failure::new(
+                    errors::JOURNAL_CORRUPT,
+                    Kind::Task,
+                    format!("the journal {} cannot be read", path.display()),
+                )
+                .because(cause)
+                .hint(format!(
+                    "rename it: mv {0} {0}.bad   (kstrim then relies on the state of the cluster)",
+                    path.display()
+                )),
             )
         };
         let versioned: Versioned = serde_json::from_slice(&text).map_err(|e| corrupt(e.to_string()))?;
@@ -191,14 +191,14 @@ impl JournalFile {
     /// Refuse to change a profile whose journal a newer kstrim keeps.
     ///
     /// # Errors
-    /// [`NEWER`].
+    /// [`errors::JOURNAL_NEWER`].
     pub fn refuse_newer(&self) -> Result<()> {
         if !self.read_only {
             return Ok(());
         }
         Err(Box::new(
             Failure::new(
-                NEWER,
+                errors::JOURNAL_NEWER,
                 Kind::Prerequisite,
                 format!("the journal {} was written by a newer kstrim", self.path.display()),
             )
@@ -279,7 +279,7 @@ mod tests {
         let path = folder.path().join("journal.json");
         std::fs::write(&path, "{\"schema\": 1, \"profile\"").expect("written");
         let failure = JournalFile::open(&path, "kstrim").expect_err("refused");
-        assert_eq!(failure.id, CORRUPT);
+        assert_eq!(failure.id, errors::JOURNAL_CORRUPT);
         assert!(failure.hints[0].contains("mv "));
     }
 
@@ -295,7 +295,7 @@ mod tests {
         file.started("cluster").expect("nothing is written");
         let file = file.into_inner();
         assert_eq!(std::fs::read_to_string(&path).expect("read"), text);
-        assert_eq!(file.refuse_newer().expect_err("refused").id, NEWER);
+        assert_eq!(file.refuse_newer().expect_err("refused").id, errors::JOURNAL_NEWER);
     }
 
     #[test]

@@ -7,14 +7,10 @@ use super::refusals;
 use super::session::Session;
 use crate::cluster::journal::{On, ProfileState};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
-
-/// The container engine is not the one on which the profile was created.
-pub(crate) use crate::errors::ENGINE_CHANGED as ENGINE;
-/// The machine of a profile of ours is gone.
-pub(crate) use crate::errors::PROFILE_GONE as GONE;
 
 /// What is known about a profile whose machine does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +85,7 @@ async fn engines_of(cx: &Session) -> Option<(On, On)> {
 /// Refuse to touch the profile while its client reaches another engine than the one that has its machine.
 ///
 /// # Errors
-/// [`ENGINE`].
+/// [`errors::ENGINE_CHANGED`].
 pub async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Result<()> {
     if !profile_owner::is_made(cx) {
         return Ok(());
@@ -114,7 +110,7 @@ pub fn named(engine: &On) -> String {
 /// The failure; `again` is the command to run once the client is connected to the right engine again.
 fn other_engine(cx: &Session, made: &On, now: &On, again: &CommandLine) -> Failure {
     let message = format!("the profile {} was created on another container engine", cx.profile());
-    let mut failure = Failure::new(ENGINE, Kind::Prerequisite, message)
+    let mut failure = Failure::new(errors::ENGINE_CHANGED, Kind::Prerequisite, message)
         .because(format!("it was created on {}", named(made)))
         .because(format!(
             "{} responds now: DOCKER_HOST, the docker context or the engine has changed",
@@ -146,13 +142,13 @@ pub fn lost(cx: &Session, facts: &Facts) -> String {
 /// Delete the profile, if that is allowed.
 ///
 /// # Errors
-/// `KS-PROFILE-FOREIGN`, [`ENGINE`], [`GONE`].
+/// `KS-PROFILE-FOREIGN`, [`errors::ENGINE_CHANGED`], [`errors::PROFILE_GONE`].
 pub async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
     let facts = look(cx, agreed).await;
     match (decide(&facts), &facts.engines) {
         (Plan::Foreign, _) => Err(Box::new(
             Failure::new(
-                refusals::PROFILE,
+                errors::PROFILE_FOREIGN,
                 Kind::Foreign,
                 format!("the machine of profile {} does not exist", cx.profile()),
             )
@@ -170,7 +166,7 @@ pub async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
             ))))
         }
         (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
-            Failure::new(GONE, Kind::Usage, format!("the machine of profile {} does not exist", cx.profile()))
+            Failure::new(errors::PROFILE_GONE, Kind::Usage, format!("the machine of profile {} does not exist", cx.profile()))
                 .because("it was removed; minikube cannot start the profile again, only delete it and create a new one")
                 .because(lost(cx, &facts))
                 .hint(format!(

@@ -10,6 +10,7 @@ use super::{first_start, refusals};
 use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::lease::{self, Holder, Lease};
 use crate::cluster::{adopt, change};
+use crate::errors;
 use crate::exec::cancel::Reason;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
@@ -18,13 +19,6 @@ use crate::kube::{self, ApiError, Kind as ObservedKind};
 use crate::manifest::Object;
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::tool::machine::OnDisk;
-
-/// An object with the marker's name belongs to somebody else.
-pub(crate) use crate::errors::INSTALLATION_TAKEN as MARKER_TAKEN;
-/// The Kafka that was read is gone.
-pub(crate) use crate::errors::KAFKA_REPLACED as REPLACED;
-/// Another command holds the namespace's Lease.
-pub(crate) use crate::errors::NAMESPACE_LOCKED as LOCKED;
 
 /// Path of the marker that kstrim leaves in a cluster it made.
 pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
@@ -200,7 +194,7 @@ fn taken(cx: &Session) -> Box<Failure> {
         cx.namespace()
     );
     Box::new(
-        Failure::new(MARKER_TAKEN, Kind::Foreign, message)
+        Failure::new(errors::INSTALLATION_TAKEN, Kind::Foreign, message)
             .hint(format!("use another namespace: {}", refusals::up(cx).with("--namespace", "another-name"))),
     )
 }
@@ -270,7 +264,7 @@ fn collection(kind: &str, namespace: &str) -> Option<String> {
 /// create. `seen` is the Kafka that was read: another one of that name is not changed.
 ///
 /// # Errors
-/// `KS-KAFKA-FOREIGN`, [`REPLACED`], `KS-KUBECTL-*`; `doing` completes "cannot ...".
+/// `KS-KAFKA-FOREIGN`, [`errors::KAFKA_REPLACED`], `KS-KUBECTL-*`; `doing` completes "cannot ...".
 pub async fn change_kafka(
     cx: &Session,
     adopt: bool,
@@ -286,7 +280,7 @@ pub async fn change_kafka(
     let Some(kafka) = kafka.filter(|now| seen.is_none() || uid(now)) else {
         let message = format!("the Kafka cluster {} was deleted or replaced in the meantime", cx.cluster());
         return Err(Box::new(
-            Failure::new(REPLACED, Kind::Task, message)
+            Failure::new(errors::KAFKA_REPLACED, Kind::Task, message)
                 .hint(format!("check what exists: {}", cx.target.kstrim("status"))),
         ));
     };
@@ -294,7 +288,7 @@ pub async fn change_kafka(
     let by_user = || Consent::by_flag(adopt).map(|consent| Owned::requested(&collection, &kafka, consent));
     let Some(owned) = by_id.or_else(by_user) else {
         let what = format!("the Kafka cluster {} in namespace {}", cx.cluster(), cx.namespace());
-        return Err(refusals::foreign(cx, refusals::KAFKA, what, "--cluster"));
+        return Err(refusals::foreign(cx, errors::KAFKA_FOREIGN, what, "--cluster"));
     };
     let patch = |now: &Value| patch(&Kafka(&kube::Object::new(now.clone())));
     let changed = change::patch(&cx.kubectl, &installation, &owned, patch).await;
@@ -305,7 +299,7 @@ pub async fn change_kafka(
 /// time, on any machine. A namespace that does not exist has none yet.
 ///
 /// # Errors
-/// [`LOCKED`], `KS-KUBECTL-*`.
+/// [`errors::NAMESPACE_LOCKED`], `KS-KUBECTL-*`.
 pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
     if cx.ownership.lease.borrow().is_some() || cx.ownership.read_only.get() {
         return Ok(());
@@ -331,7 +325,7 @@ pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
         Err(lease::Refused::Held { holder, since }) => {
             let message = format!("another command is changing the namespace {}", cx.namespace());
             Err(Box::new(
-                Failure::new(LOCKED, Kind::Locked, message)
+                Failure::new(errors::NAMESPACE_LOCKED, Kind::Locked, message)
                     .because(format!("{holder}, since {since}"))
                     .hint("wait for it to finish, then run the same command again"),
             ))

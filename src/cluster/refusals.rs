@@ -4,35 +4,8 @@ use super::session::Session;
 use crate::command_line::CommandLine;
 use crate::component::{Component, Home};
 use crate::config::Target;
+use crate::errors;
 use crate::failure::{Failure, Id, Kind};
-
-/// The custom resource definitions were not created by kstrim.
-pub(crate) use crate::errors::CRDS_FOREIGN as CRDS;
-/// The Kafka cluster was not created by kstrim.
-pub(crate) use crate::errors::KAFKA_FOREIGN as KAFKA;
-/// The namespace was not created by kstrim.
-pub(crate) use crate::errors::NAMESPACE_FOREIGN as NAMESPACE;
-/// kstrim's own operator is in another namespace of the profile.
-pub(crate) use crate::errors::OPERATOR_ELSEWHERE as ELSEWHERE;
-/// The operator was not created by kstrim.
-pub(crate) use crate::errors::OPERATOR_FOREIGN as OPERATOR;
-/// The node pool was not created by kstrim.
-pub(crate) use crate::errors::POOL_FOREIGN;
-/// A node pool of the name belongs to another Kafka.
-pub(crate) use crate::errors::POOL_TAKEN as POOL;
-/// The profile was not created by kstrim.
-pub(crate) use crate::errors::PROFILE_FOREIGN as PROFILE;
-/// The live cluster cannot take a setting.
-pub(crate) use crate::errors::PROFILE_SETTINGS as SETTINGS;
-/// The journal says that kstrim created a profile of this name; nothing proves that it is this one.
-pub(crate) use crate::errors::PROFILE_UNPROVEN as UNPROVEN;
-/// The live operator is newer than what was requested.
-pub(crate) use crate::errors::RELEASE_DOWNGRADE as DOWNGRADE;
-/// A Secret of kstrim's name was not created by kstrim.
-pub(crate) use crate::errors::SECRET_FOREIGN as SECRET;
-
-/// The live operator is older than what was requested, and runs a Kafka.
-pub(crate) use crate::errors::RELEASE_UPGRADE as UPGRADE;
 
 /// `what` was not created by kstrim. `--adopt` is the consent; with another value of the flag `instead`, it is not used.
 pub fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box<Failure> {
@@ -55,7 +28,7 @@ pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure
     let namespace = &target.namespace;
     let message = format!("{what} watches namespace {namespace}, and kstrim did not create it");
     Box::new(
-        Failure::new(ELSEWHERE, Kind::Foreign, message)
+        Failure::new(errors::OPERATOR_ELSEWHERE, Kind::Foreign, message)
             .because("two operators of one namespace undo each other's changes")
             .hint(format!("use that operator, and install none: {}", up.arg("--adopt")))
             .hint("or restrict it to other namespaces with its variable STRIMZI_NAMESPACE"),
@@ -66,7 +39,7 @@ pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure
 /// is the command that continues anyway.
 pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
     let profile = &target.profile;
-    Failure::new(UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
+    Failure::new(errors::PROFILE_UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
         .because(
             "the journal has nothing that identifies it, its machine appeared while kstrim was not running, or its \
              minikube files are missing",
@@ -81,7 +54,7 @@ pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
 pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
     let message = format!("the Secret {name} in namespace {} was not created by kstrim", cx.namespace());
     Box::new(
-        Failure::new(SECRET, Kind::Foreign, message)
+        Failure::new(errors::SECRET_FOREIGN, Kind::Foreign, message)
             .because("kstrim stores the docker login of --image-pull-config under this name")
             .hint(format!("pull with the existing Secret: {}", up(cx).with("--image-pull-secret", name))),
     )

@@ -14,7 +14,7 @@ use super::ownership;
 use super::session::Session;
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
-use crate::errors::OPERATOR_LOCK;
+use crate::errors;
 use crate::explain::{Cure, Finding};
 use crate::failure::Result;
 use crate::kube::cluster::OPERATOR;
@@ -144,7 +144,7 @@ pub async fn remediate(
 /// reconciles the change for which it was restarted.
 fn just_restarted(cx: &Session, snapshot: &Snapshot, finding: &Finding) -> bool {
     let healed = cx.waiting.remedied.borrow();
-    let Some(ago) = healed.get(OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };
+    let Some(ago) = healed.get(errors::OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };
     let pod =
         finding.subject.strip_prefix("pod/").and_then(|name| snapshot.get(Kind::Pod, cx.namespace(), name));
     let restarted = jiff::Timestamp::now().checked_sub(ago).ok();

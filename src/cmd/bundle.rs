@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::invocation::Invocation;
 use crate::bundle::write::{self, Source};
-use crate::bundle::{Bundle, Index, Kind, Set, archive, ids, megabytes, platform};
+use crate::bundle::{Bundle, Index, Kind, Set, archive, megabytes, platform};
 use crate::cli::{BundleCreate, BundleFile, BundleVerb, Format, Global, OutputMode};
 use crate::config::Settings;
+use crate::errors;
 use crate::explain::pulls;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::manifest::to_yaml;
@@ -157,7 +158,7 @@ struct Work {
 
 fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
     let message = format!("{} cannot be added to the bundle", path.display());
-    Box::new(Failure::new(ids::SOURCE, Class::Usage, message).because(why))
+    Box::new(Failure::new(errors::BUNDLE_SOURCE, Class::Usage, message).because(why))
 }
 
 async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Work> {
@@ -166,7 +167,7 @@ async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Resu
     let folder = tempfile::Builder::new().prefix(".kstrim-bundle").tempdir_in(beside).map_err(|e| {
         let message = format!("the bundle {} cannot be written", args.file.display());
         Box::new(
-            Failure::new(ids::UNWRITABLE, Class::Task, message)
+            Failure::new(errors::BUNDLE_UNWRITABLE, Class::Task, message)
                 .because(e)
                 .hint("specify another file with -o FILE"),
         )
@@ -234,7 +235,7 @@ async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<
     }
     let message = format!("no image archive contains {}", lacking.join(", "));
     Err(Box::new(
-        Failure::new(ids::INCOMPLETE, Class::Usage, message)
+        Failure::new(errors::BUNDLE_INCOMPLETE, Class::Usage, message)
             .because("`kstrim up` with the bundle would have to pull it")
             .hint(
                 "also specify an archive with it: --image-archive FILE, created by docker save -o FILE IMAGE",
@@ -262,7 +263,7 @@ async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
     }
     let message = format!("the image {image} cannot be exported from the profile {}", cx.profile());
     Err(Box::new(
-        Failure::new(ids::SOURCE, Class::Task, message)
+        Failure::new(errors::BUNDLE_SOURCE, Class::Task, message)
             .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
             .hint(format!("check that it exists: {}", cx.target.minikube("image ls")))
             .hint("or specify archives: --image-archive FILE"),

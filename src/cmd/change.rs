@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use super::living::{self, Living};
-use crate::cluster::refusals;
 use crate::cluster::rollout::rolling;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 
 /// The brokers have not all taken up a change in the time it was given.
-use crate::errors::KAFKA_CHANGE_LATE as LATE;
 
 /// What is looked at while brokers are rolled.
 const KINDS: [ObservedKind; 6] = [
@@ -33,7 +32,7 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
     let cx = &living.cx;
     Err(Box::new(
         Failure::new(
-            refusals::KAFKA,
+            errors::KAFKA_FOREIGN,
             Kind::Foreign,
             format!(
                 "the Kafka cluster {} in namespace {} was not created by kstrim",
@@ -69,7 +68,8 @@ pub async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result
     living::wait(cx, limit, look, || {
         let cause = waiter.timed_out(cx, limit);
         let message = format!("not every broker of the Kafka cluster {} has the change yet", cx.cluster());
-        let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
+        let mut failure =
+            Failure::new(errors::KAFKA_CHANGE_LATE, Kind::Timeout, message).because(&cause.message);
         for deeper in &cause.causes {
             failure = failure.because(deeper);
         }

@@ -13,14 +13,10 @@ use crate::cli::{Cli, Config, ConfigVerb, Format};
 use crate::command_line::CommandLine;
 use crate::config::files::{self, Belief, Entry, Found, Layers, Whose};
 use crate::config::keys::{self, Key, Shape};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::terminal::table::Table;
-
-/// A settings file is there already.
-pub(crate) use crate::errors::CONFIG_EXISTS as EXISTS;
-/// A settings file cannot be written.
-pub(crate) use crate::errors::CONFIG_UNWRITABLE as UNWRITABLE;
 
 /// A setting as it holds now.
 #[derive(Debug, Serialize)]
@@ -80,7 +76,7 @@ const NOT_TRUSTED: &str = "the file is not trusted (kstrim trust)";
 /// `matches` are those of the whole command line.
 ///
 /// # Errors
-/// [`EXISTS`], [`UNWRITABLE`].
+/// [`errors::CONFIG_EXISTS`], [`errors::CONFIG_UNWRITABLE`].
 pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     match &args.verb {
         ConfigVerb::Show(show) => {
@@ -221,7 +217,7 @@ fn write(file: &Path, force: bool) -> Result<()> {
     let failed = |e: std::io::Error| {
         if e.kind() == std::io::ErrorKind::AlreadyExists {
             let message = format!("{} already exists", file.display());
-            let failure = Failure::new(EXISTS, Kind::Foreign, message)
+            let failure = Failure::new(errors::CONFIG_EXISTS, Kind::Foreign, message)
                 .hint(format!(
                     "show the current settings: {}",
                     CommandLine::new("kstrim config show --origins")
@@ -230,7 +226,7 @@ fn write(file: &Path, force: bool) -> Result<()> {
             return Box::new(failure);
         }
         let message = format!("{} cannot be written", file.display());
-        Box::new(Failure::new(UNWRITABLE, Kind::Task, message).because(e).hint(
+        Box::new(Failure::new(errors::CONFIG_UNWRITABLE, Kind::Task, message).because(e).hint(
             "free disk space, change to a directory that you own, or set another one for --user: \
              XDG_CONFIG_HOME",
         ))

@@ -25,6 +25,7 @@ use super::{change, consent, listeners};
 use crate::cli::{Connect, Global, Way};
 use crate::cluster::listener::{self, HOST};
 use crate::config::Target;
+use crate::errors;
 use crate::event;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::client::{BrokerAddr, Client, Direct, Options};
@@ -35,11 +36,8 @@ use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
 /// The forwards do not come up.
-use crate::errors::CONNECT_LATE as LATE;
 /// A listener of somebody else has the name.
-use crate::errors::CONNECT_LISTENER as TAKEN;
 /// Another program has a port that the brokers would advertise.
-use crate::errors::CONNECT_PORT as PORT;
 
 /// The limit of the check.
 const CHECK: Duration = Duration::from_secs(60);
@@ -47,7 +45,7 @@ const CHECK: Duration = Duration::from_secs(60);
 /// Open the way and keep it, or take the listeners away.
 ///
 /// # Errors
-/// [`PORT`], [`TAKEN`], [`LATE`], `KS-CONSENT`, `KS-KAFKA-FOREIGN`, `KS-KAFKA-CHANGE-LATE`, those of users and
+/// [`errors::CONNECT_PORT`], [`errors::CONNECT_LISTENER`], [`errors::CONNECT_LATE`], `KS-CONSENT`, `KS-KAFKA-FOREIGN`, `KS-KAFKA-CHANGE-LATE`, those of users and
 /// of the smoke test, and those of the way to the cluster.
 pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
@@ -117,8 +115,11 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     let forwards = Forwards::open(cx.clone(), inside, &ports);
     let end = Instant::now() + args.timeout;
     let pods = tokio::time::timeout_at(end, forwards.all_open()).await.map_err(|_| {
-        let failure =
-            Failure::new(LATE, Kind::Timeout, "not every broker can be reached from this machine yet");
+        let failure = Failure::new(
+            errors::CONNECT_LATE,
+            Kind::Timeout,
+            "not every broker can be reached from this machine yet",
+        );
         let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
         let target = &cx.target;
         Box::new(failure.hint(format!("check what exists: {}", target.kstrim("status"))))
@@ -152,7 +153,7 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
     let first = args.port.or(begins).unwrap_or(listener::host_defaults(how).2);
     listener::assign(&has, &ids, first).ok_or_else(|| {
         let message = format!("there are not enough ports for {} brokers from {first} on", ids.len());
-        Box::new(Failure::new(PORT, Kind::Usage, message).hint("start lower: --port 9094"))
+        Box::new(Failure::new(errors::CONNECT_PORT, Kind::Usage, message).hint("start lower: --port 9094"))
     })
 }
 
@@ -161,7 +162,7 @@ fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
     for (id, port) in ports {
         let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
         let failure = Failure::new(
-            PORT,
+            errors::CONNECT_PORT,
             Kind::Prerequisite,
             format!("{HOST}:{port}, for broker {id}, is not available"),
         );
@@ -189,7 +190,7 @@ async fn prepare(
         let cluster = living.cx.cluster();
         let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
         Box::new(
-            Failure::new(TAKEN, Kind::Foreign, message)
+            Failure::new(errors::CONNECT_LISTENER, Kind::Foreign, message)
                 .because(
                     "kstrim connect needs a listener of this name, and does not change one that it \
                      did not create",
@@ -225,7 +226,7 @@ async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
     let port = listener::host_of(&Kafka(&kafka), how).and_then(|l| l.port());
     port.ok_or_else(|| {
         Box::new(Failure::new(
-            LATE,
+            errors::CONNECT_LATE,
             Kind::Task,
             "the listener was removed: somebody else changed the Kafka cluster",
         ))
@@ -244,7 +245,7 @@ async fn check(args: &Connect, way: &Connected, security: Security, target: &Tar
     };
     let refused = |e: KafkaError| {
         let failure = known(&e);
-        let other = || Failure::new(smoke::failures::CONNECT, Kind::Smoke, what).because(e);
+        let other = || Failure::new(errors::SMOKE_CONNECT, Kind::Smoke, what).because(e);
         Box::new(failure.unwrap_or_else(other))
     };
     let deadline = Instant::now() + CHECK;

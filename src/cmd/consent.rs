@@ -3,12 +3,10 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::living::Living;
+use crate::errors;
 use crate::event;
 use crate::failure::{Failure, Kind, Result};
 use crate::terminal::output;
-
-/// Data would be deleted, or brokers would restart, and nobody agreed to it.
-pub(crate) use crate::errors::CONSENT;
 
 /// Whether there is a terminal to ask on.
 pub fn can_ask() -> bool {
@@ -19,7 +17,7 @@ pub fn can_ask() -> bool {
 /// Control`; `task` reports it if `yes` was given.
 ///
 /// # Errors
-/// [`CONSENT`], and `KS-KUBECTL-*` where the brokers cannot be listed.
+/// [`errors::CONSENT`], and `KS-KUBECTL-*` where the brokers cannot be listed.
 pub async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> Result<()> {
     let cx = &living.cx;
     let restart = restarts(living).await?;
@@ -45,7 +43,7 @@ pub async fn restarts(living: &Living) -> Result<String> {
 /// Ask `question`. `refused` is what follows without an answer.
 ///
 /// # Errors
-/// [`CONSENT`].
+/// [`errors::CONSENT`].
 pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
     let again = living.cx.target.again().arg("--yes");
     ask(question, refused, &format!("to agree: {again}")).await
@@ -55,10 +53,12 @@ pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
 /// `hint` how a script says yes.
 ///
 /// # Errors
-/// [`CONSENT`]: there is no terminal, or the answer is not yes.
+/// [`errors::CONSENT`]: there is no terminal, or the answer is not yes.
 pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
     let refusal = |why: &str| {
-        Box::new(Failure::new(CONSENT, Kind::Usage, format!("{refused}: {why}")).hint(hint.to_owned()))
+        Box::new(
+            Failure::new(errors::CONSENT, Kind::Usage, format!("{refused}: {why}")).hint(hint.to_owned()),
+        )
     };
     if !can_ask() {
         // A script's log has to show what it would have agreed to.

@@ -14,24 +14,13 @@ use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Consume, Global, Isolation};
 use crate::config::Target;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
 use crate::kafka::fetch::{Chunk, Entry, Step};
 use crate::terminal::output::{self, Output};
-
-/// Messages could not be read.
-pub(crate) use crate::errors::CONSUME_FAILED as FAILED;
-/// The log does not hold the offset.
-pub(crate) use crate::errors::CONSUME_OFFSET as OFFSET;
-/// Fewer messages came than were asked for.
-pub(crate) use crate::errors::CONSUME_SHORT as SHORT;
-
-/// A record is too large to read.
-pub(crate) use crate::errors::CONSUME_TOO_LARGE as TOO_LARGE;
-/// stdout accepts no data.
-pub(crate) use crate::errors::OUTPUT_STALLED as STALLED;
 
 /// How long brokers may be away before it is a failure.
 const AWAY: Duration = Duration::from_secs(120);
@@ -64,7 +53,7 @@ enum Ended {
 /// Print the topic's messages.
 ///
 /// # Errors
-/// [`FAILED`], [`SHORT`], [`OFFSET`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to
+/// [`errors::CONSUME_FAILED`], [`errors::CONSUME_SHORT`], [`errors::CONSUME_OFFSET`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to
 /// the cluster.
 pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
@@ -115,18 +104,20 @@ pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     {
         reading.out.abandon();
         return Err(Box::new(
-            Failure::new(STALLED, Kind::Timeout, "stdout does not accept the output".to_owned())
-                .because("the time limit was reached before the reader had read all of the output")
-                .hint(
-                    "check whether the program that reads the pipe is stuck, or allow more time: --timeout",
-                ),
+            Failure::new(
+                errors::OUTPUT_STALLED,
+                Kind::Timeout,
+                "stdout does not accept the output".to_owned(),
+            )
+            .because("the time limit was reached before the reader had read all of the output")
+            .hint("check whether the program that reads the pipe is stuck, or allow more time: --timeout"),
         ));
     }
     match (ended, args.messages) {
         (Ended::Signal(kind), _) => Ok(ExitCode::from(kind.exit_code())),
         (Ended::Time(why), Some(wanted)) => {
             let message = format!("{} of {wanted} messages arrived from {}", reading.printed, args.topic);
-            let failure = Failure::new(SHORT, Kind::Timeout, message).because(why);
+            let failure = Failure::new(errors::CONSUME_SHORT, Kind::Timeout, message).because(why);
             let late = !args.from_beginning && args.offset.is_none();
             Err(Box::new(if late {
                 failure.hint("to read messages that already exist, use --from-beginning")
@@ -159,15 +150,19 @@ struct Start {
 
 async fn start(stream: &mut Stream, args: &Consume, target: &Target) -> Result<Start> {
     let deadline = Instant::now() + LOOK_UP;
-    let failed = |e| streaming::failed(FAILED, rights(args, target), "read", e);
+    let failed = |e| streaming::failed(errors::CONSUME_FAILED, rights(args, target), "read", e);
     let (client, topic) = (&mut stream.client, &stream.topic);
     let all = 0..i32::try_from(topic.partitions()).unwrap_or(i32::MAX);
     let wanted: BTreeSet<i32> = all.filter(|p| args.partition.is_none_or(|only| *p == only)).collect();
     if args.offset.is_some() && wanted.len() > 1 {
         return Err(Box::new(
-            Failure::new(OFFSET, Kind::Usage, "an offset is valid in one partition only".to_owned())
-                .because(format!("the topic {} has {} partitions", args.topic, wanted.len()))
-                .hint(format!("specify one: {}", target.again().with("--partition", 0))),
+            Failure::new(
+                errors::CONSUME_OFFSET,
+                Kind::Usage,
+                "an offset is valid in one partition only".to_owned(),
+            )
+            .because(format!("the topic {} has {} partitions", args.topic, wanted.len()))
+            .hint(format!("specify one: {}", target.again().with("--partition", 0))),
         ));
     }
     let at = if args.from_beginning { End::Earliest } else { End::Latest };
@@ -189,7 +184,7 @@ async fn start(stream: &mut Stream, args: &Consume, target: &Target) -> Result<S
         if offset < first || offset > *end {
             return Err(Box::new(
                 Failure::new(
-                    OFFSET,
+                    errors::CONSUME_OFFSET,
                     Kind::Usage,
                     format!("partition {partition} does not contain offset {offset}"),
                 )
@@ -248,7 +243,12 @@ impl Reading<'_> {
                         format!("partition {partition}"),
                         None,
                     );
-                    return Err(streaming::failed(FAILED, rights(self.args, self.target), "read", lacks));
+                    return Err(streaming::failed(
+                        errors::CONSUME_FAILED,
+                        rights(self.args, self.target),
+                        "read",
+                        lacks,
+                    ));
                 }
                 tokio::time::sleep(wait.min(WAIT)).await;
                 self.added().await;
@@ -272,7 +272,12 @@ impl Reading<'_> {
                         now
                     });
                     if !passes || since.elapsed() > AWAY {
-                        return Err(streaming::failed(FAILED, rights(self.args, self.target), "read", error));
+                        return Err(streaming::failed(
+                            errors::CONSUME_FAILED,
+                            rights(self.args, self.target),
+                            "read",
+                            error,
+                        ));
                     }
                     tokio::time::sleep(PAUSE).await;
                     // Leaders may have moved. If nobody answers, the next round finds out.
@@ -310,8 +315,9 @@ impl Reading<'_> {
         let (stream, deadline) = (&mut self.stream, Instant::now() + LOOK_UP);
         let wanted = self.unplaced.iter().copied();
         let found = stream.client.list_offsets_in_part(&stream.topic, wanted, at, deadline).await;
-        let found =
-            found.map_err(|e| streaming::failed(FAILED, rights(self.args, self.target), "read", e))?;
+        let found = found.map_err(|e| {
+            streaming::failed(errors::CONSUME_FAILED, rights(self.args, self.target), "read", e)
+        })?;
         self.unplaced.retain(|partition| !found.contains_key(partition));
         self.from.extend(found);
         Ok(())
@@ -390,11 +396,11 @@ impl Reading<'_> {
 
     fn unreadable(&self, partition: i32, error: KafkaError) -> Box<Failure> {
         let KafkaError::TooLarge { after, .. } = error else {
-            return streaming::failed(FAILED, rights(self.args, self.target), "read", error);
+            return streaming::failed(errors::CONSUME_FAILED, rights(self.args, self.target), "read", error);
         };
         let topic = &self.args.topic;
         let message = format!("a message of the topic {topic} is too large to read");
-        let failure = Failure::new(TOO_LARGE, Kind::Task, message).because(error);
+        let failure = Failure::new(errors::CONSUME_TOO_LARGE, Kind::Task, message).because(error);
         let again = self.target.again().without("--from-beginning");
         let again = again.with("--partition", partition).with("--offset", after);
         Box::new(failure.hint(format!("continue after it: {again}")))
@@ -409,8 +415,9 @@ impl Reading<'_> {
         let mut bounds = [None; 2];
         for (bound, end) in bounds.iter_mut().zip([End::Earliest, End::Latest]) {
             let found = stream.client.list_offsets_in_part(&stream.topic, [partition], end, deadline).await;
-            let found =
-                found.map_err(|e| streaming::failed(FAILED, rights(self.args, self.target), "read", e))?;
+            let found = found.map_err(|e| {
+                streaming::failed(errors::CONSUME_FAILED, rights(self.args, self.target), "read", e)
+            })?;
             *bound = found.get(&partition).copied();
         }
         // If nobody answers, the next read finds out.

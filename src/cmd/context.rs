@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cli::{Global, Up};
 use crate::cluster::refusals;
 use crate::cluster::session::Session;
+use crate::errors;
 use crate::exec::cancel::Cancel;
 use crate::exec::{Cmd, Runner};
 use crate::failure::{Failure, Kind, Result};
@@ -18,13 +19,10 @@ use crate::paths::{ProfilePaths, agreed_file, home, private_dir, state_dir, writ
 use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
 
-/// No kubeconfig has the context.
-pub(crate) use crate::errors::CONTEXT_UNKNOWN as UNKNOWN;
-
 /// Put what stands for the context in the place of the profile, and refresh kstrim's copy of it.
 ///
 /// # Errors
-/// [`UNKNOWN`], `KS-TOOL-*`, `KS-STATE-UNWRITABLE`.
+/// [`errors::CONTEXT_UNKNOWN`], `KS-TOOL-*`, `KS-STATE-UNWRITABLE`.
 pub async fn take(global: &mut Global) -> Result<()> {
     let Some(context) = global.context.clone() else { return Ok(()) };
     global.profile = ProfileName::of_context(&context);
@@ -45,9 +43,12 @@ pub async fn take(global: &mut Global) -> Result<()> {
     ]);
     let output = runner.run(&view).await.map_err(|e| exec_failure(&view, &e))?;
     if !output.exit.success() {
-        let mut failure =
-            Failure::new(UNKNOWN, Kind::Usage, format!("your kubeconfig has no context {context}"))
-                .because(output.last_stderr_line());
+        let mut failure = Failure::new(
+            errors::CONTEXT_UNKNOWN,
+            Kind::Usage,
+            format!("your kubeconfig has no context {context}"),
+        )
+        .because(output.last_stderr_line());
         let names = cmd(&["config", "get-contexts", "-o", "name"]);
         if let Ok(names) = runner.run(&names).await {
             let names: Vec<String> = names.text().split_whitespace().map(str::to_owned).collect();
@@ -60,8 +61,12 @@ pub async fn take(global: &mut Global) -> Result<()> {
     }
     let config: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let config = renamed(config, global.profile.as_str()).ok_or_else(|| {
-        Failure::new(UNKNOWN, Kind::Usage, format!("kubectl prints nothing about the context {context}"))
-            .hint(format!("run the command yourself to see its output: {view}"))
+        Failure::new(
+            errors::CONTEXT_UNKNOWN,
+            Kind::Usage,
+            format!("kubectl prints nothing about the context {context}"),
+        )
+        .hint(format!("run the command yourself to see its output: {view}"))
     })?;
     write(&paths.kubeconfig(), &config)
 }

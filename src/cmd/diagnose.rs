@@ -13,6 +13,7 @@ use crate::cluster::session::Session;
 use crate::config::files::Layers;
 use crate::config::{Settings, Target};
 use crate::diagnose::{self, Limits, Request, Written};
+use crate::errors;
 use crate::event::Emit;
 use crate::exec::cancel::Cancel;
 use crate::exec::quote;
@@ -106,7 +107,7 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
 fn settings(global: &Global, layers: &Layers) -> Result<Settings> {
     let wrong = |error: clap::Error| {
         Box::new(
-            Failure::new(super::USAGE, crate::failure::Kind::Usage, "the settings are wrong").because(error),
+            Failure::new(errors::USAGE, crate::failure::Kind::Usage, "the settings are wrong").because(error),
         )
     };
     let matches = layers.over(Cli::command()).try_get_matches_from(["kstrim", "up"]).map_err(wrong)?;

@@ -13,6 +13,7 @@ use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, ownership, refusals};
 use crate::engine::run::Report;
 use crate::engine::task::infos;
+use crate::errors;
 use crate::event::{Event, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
 use crate::teardown;
@@ -151,18 +152,14 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
         Err(why) if only_resources => {
             let target = &cx.target;
             return Err(Box::new(
-                Failure::new(
-                    super::kubectl::NO_CLUSTER,
-                    Kind::Prerequisite,
-                    "the cluster cannot be inspected",
-                )
-                .because(why)
-                .hint(format!("start it, then try again: {}", target.minikube("start")))
-                .hint(if owner.is_ours() {
-                    format!("or delete everything: {}", target.kstrim("down"))
-                } else {
-                    format!("or delete everything yourself: {}", target.minikube("delete"))
-                }),
+                Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, "the cluster cannot be inspected")
+                    .because(why)
+                    .hint(format!("start it, then try again: {}", target.minikube("start")))
+                    .hint(if owner.is_ours() {
+                        format!("or delete everything: {}", target.kstrim("down"))
+                    } else {
+                        format!("or delete everything yourself: {}", target.minikube("delete"))
+                    }),
             ));
         }
         Err(_) => {
@@ -204,7 +201,7 @@ async fn refuse_other_kafkas(cx: &Session) -> Result<()> {
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
     let target = &cx.target;
     let failure = Failure::new(
-        refusals::KAFKA,
+        errors::KAFKA_FOREIGN,
         Kind::Foreign,
         format!(
             "nothing was deleted: the Kafka cluster {name} in namespace {} is not the one that kstrim \

@@ -7,17 +7,15 @@ use serde_json::Value;
 use crate::cluster::installation::{self, Installation};
 use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::cluster::session::Session;
-use crate::cluster::{first_start, lost_machine, ownership, profile_owner, refusals};
+use crate::cluster::{first_start, lost_machine, ownership, profile_owner};
 use crate::config::Target;
+use crate::errors;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Version;
 use crate::kube::object::text;
 use crate::teardown::{items, name};
 use crate::tool::minikube_output::{Listed, State};
-
-/// The profile contains things that kstrim did not create.
-pub(crate) use crate::errors::PROFILE_OTHERS as OTHERS;
 
 /// Collect it. `runs`: the cluster answers, so its contents can be listed.
 ///
@@ -186,14 +184,14 @@ async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
 /// Refuse what would take others' things along, unless somebody said that they go, too.
 ///
 /// # Errors
-/// [`OTHERS`].
+/// [`errors::PROFILE_OTHERS`].
 pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> Result<()> {
     let others = goes.others();
     if agreed || others.is_empty() {
         return Ok(());
     }
     let message = format!("the profile {} contains things that kstrim did not create", goes.profile);
-    let mut failure = Failure::new(OTHERS, Kind::Foreign, message);
+    let mut failure = Failure::new(errors::PROFILE_OTHERS, Kind::Foreign, message);
     for other in others {
         failure = failure.because(other);
     }
@@ -231,7 +229,7 @@ pub async fn anything_of_ours(cx: &Session) -> Result<bool> {
 pub fn not_ours(cx: &Session, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(
-        refusals::PROFILE,
+        errors::PROFILE_FOREIGN,
         Kind::Foreign,
         format!("nothing was deleted: kstrim did not create this profile {profile}"),
     );

@@ -1,15 +1,13 @@
 //! Determines where kstrim stores its files, before a command needs them.
 
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths;
-
-/// There is no home directory, and no variable names kstrim's directories.
-pub(crate) use crate::errors::NO_HOME;
 
 /// Refuse to go on without directories for kstrim's own files.
 ///
 /// # Errors
-/// [`NO_HOME`], `KS-SETTING-INVALID` for a directory that is named by a relative path.
+/// [`errors::NO_HOME`], `KS-SETTING-INVALID` for a directory that is named by a relative path.
 pub fn require() -> Result<()> {
     if let Some((variable, folder)) = paths::relative() {
         let message = format!("{variable} cannot be `{}`", folder.display());
@@ -24,7 +22,7 @@ pub fn require() -> Result<()> {
 /// The failure of a user without a home directory.
 pub fn missing() -> Box<Failure> {
     Box::new(
-        Failure::new(NO_HOME, Kind::Prerequisite, "there is no home directory for kstrim's files")
+        Failure::new(errors::NO_HOME, Kind::Prerequisite, "there is no home directory for kstrim's files")
             .because("HOME is not set, and the user database does not know this user")
             .hint("set HOME to a directory that this user owns: export HOME=/path")
             .hint("or set XDG_STATE_HOME, XDG_CACHE_HOME and XDG_DATA_HOME to absolute paths"),

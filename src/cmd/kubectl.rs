@@ -4,16 +4,13 @@ use std::process::ExitCode;
 
 use crate::cli::{Global, Kubectl};
 use crate::config::Target;
+use crate::errors;
 use crate::exec::system::replace_process;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::terminal::output;
-use crate::tool;
 use crate::toolbox::Toolbox;
-
-/// kstrim has no cluster of this profile.
-pub(crate) use crate::errors::NO_CLUSTER;
 
 /// Become kubectl, pointed at the cluster.
 ///
@@ -34,7 +31,7 @@ pub fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
     output::finish();
     let error = replace_process(&program, &argv);
     Err(Box::new(
-        Failure::new(tool::BROKEN, Kind::Prerequisite, format!("{} cannot be run", program.display()))
+        Failure::new(errors::TOOL_BROKEN, Kind::Prerequisite, format!("{} cannot be run", program.display()))
             .because(error),
     ))
 }
@@ -46,7 +43,7 @@ pub(super) fn known(global: &Global, paths: &ProfilePaths) -> Result<()> {
     }
     Err(Box::new(
         Failure::new(
-            NO_CLUSTER,
+            errors::NO_CLUSTER,
             Kind::Prerequisite,
             format!("kstrim has no cluster for the profile {}", global.profile),
         )

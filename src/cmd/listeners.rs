@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use super::living::{self, Living};
 use crate::cluster::listener;
 use crate::cluster::ownership;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object;
 use crate::kube::kafka::Kafka;
 
 /// The node pools do not tell their brokers yet.
-use crate::errors::BROKERS_UNKNOWN as IDS;
 
 /// The Kafka as it is now.
 ///
 /// # Errors
-/// `KS-KUBECTL-*`; [`IDS`] if it is gone.
+/// `KS-KUBECTL-*`; [`errors::BROKERS_UNKNOWN`] if it is gone.
 pub async fn kafka(living: &Living) -> Result<Object> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, "kafkas", Some(cx.cluster()))).await;
@@ -26,7 +26,7 @@ pub async fn kafka(living: &Living) -> Result<Object> {
         .map_err(|e| ownership::api_failure(cx, "read the Kafka resource", &e))?
         .ok_or_else(|| {
             Box::new(Failure::new(
-                IDS,
+                errors::BROKERS_UNKNOWN,
                 Kind::Task,
                 format!("the Kafka cluster {} no longer exists", cx.cluster()),
             ))
@@ -51,7 +51,7 @@ pub async fn write(
 /// The ids of the Kafka's brokers.
 ///
 /// # Errors
-/// [`IDS`] while nobody has numbered them.
+/// [`errors::BROKERS_UNKNOWN`] while nobody has numbered them.
 pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     let nodes = living.nodes().await?;
     if !nodes.brokers.is_empty() {
@@ -60,7 +60,7 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     let message = format!("the brokers of the Kafka {} have no ids yet", living.cx.cluster());
     let target = &living.cx.target;
     let hint = format!("check what exists: {}", target.kstrim("status"));
-    Err(Box::new(Failure::new(IDS, Kind::Task, message).hint(hint)))
+    Err(Box::new(Failure::new(errors::BROKERS_UNKNOWN, Kind::Task, message).hint(hint)))
 }
 
 /// Give brokers an address on the listeners for programs on this machine, where there are such listeners:

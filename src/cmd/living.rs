@@ -338,7 +338,7 @@ async fn find(
     let (Some(version), Some(kafka)) = (version, kafka) else {
         return Err(Box::new(
             Failure::new(
-                super::kubectl::NO_CLUSTER,
+                errors::NO_CLUSTER,
                 Kind::Prerequisite,
                 format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace()),
             )

@@ -10,6 +10,7 @@ use super::user::{self, User};
 use crate::checks::certificate;
 use crate::cluster::listener;
 use crate::config::Target;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::security::{Login, Security, Tls};
 use crate::kafka::{KafkaError, error::code};
@@ -17,27 +18,26 @@ use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
 /// A broker did not prove that it is one of the cluster's.
-use crate::errors::BROKER_UNTRUSTED as UNTRUSTED;
 /// The brokers do not take the user's credentials.
-use crate::errors::LOGIN_REFUSED as REFUSED;
 /// The user's certificate has run out.
-use crate::errors::USER_CERTIFICATE_EXPIRED as EXPIRED;
 /// What a secret holds cannot be used.
-use crate::errors::USER_CREDENTIALS as UNUSABLE;
 /// The user's rules do not allow it.
-use crate::errors::USER_DENIED as DENIED;
 
 /// The credentials of a user, for a listener with or without TLS.
 ///
 /// # Errors
-/// [`EXPIRED`], [`UNUSABLE`], and those of the way to the cluster.
+/// [`errors::USER_CERTIFICATE_EXPIRED`], [`errors::USER_CREDENTIALS`], and those of the way to the cluster.
 pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Security> {
     let (name, how) = (&user.user, authentication(user)?);
     let secrets = user::secrets(living, user).await?;
     let unusable = |why: String| {
         Box::new(
-            Failure::new(UNUSABLE, Kind::Task, format!("the credentials of the user {name} cannot be used"))
-                .because(why),
+            Failure::new(
+                errors::USER_CREDENTIALS,
+                Kind::Task,
+                format!("the credentials of the user {name} cannot be used"),
+            )
+            .because(why),
         )
     };
     let entry = |key: &str| {
@@ -68,11 +68,11 @@ pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Secu
 /// How a user proves who it is.
 ///
 /// # Errors
-/// [`UNUSABLE`] for a user without credentials of Strimzi's own.
+/// [`errors::USER_CREDENTIALS`] for a user without credentials of Strimzi's own.
 pub fn authentication(user: &User) -> Result<Authentication> {
     Authentication::parse(&user.authentication).ok_or_else(|| {
         let message = format!("the credentials of the user {} are not in the cluster", user.user);
-        let failure = Failure::new(UNUSABLE, Kind::Usage, message);
+        let failure = Failure::new(errors::USER_CREDENTIALS, Kind::Usage, message);
         let why =
             format!("its authentication is {}: Strimzi creates no credentials for it", user.authentication);
         Box::new(failure.because(why))
@@ -99,17 +99,21 @@ fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
         return Ok(());
     };
     Err(Box::new(
-        Failure::new(EXPIRED, Kind::Task, format!("the certificate of the user {name} has expired"))
-            .because(format!("it was valid until {end}"))
-            .hint(format!(
-                "the user operator normally renews certificates in time; check its log: {}",
-                target.kstrim("logs --component entity-operator")
-            ))
-            .hint(format!(
-                "or create the user again: {} && {}",
-                target.kstrim("user delete").arg(name),
-                target.kstrim("user create").arg(name)
-            )),
+        Failure::new(
+            errors::USER_CERTIFICATE_EXPIRED,
+            Kind::Task,
+            format!("the certificate of the user {name} has expired"),
+        )
+        .because(format!("it was valid until {end}"))
+        .hint(format!(
+            "the user operator normally renews certificates in time; check its log: {}",
+            target.kstrim("logs --component entity-operator")
+        ))
+        .hint(format!(
+            "or create the user again: {} && {}",
+            target.kstrim("user delete").arg(name),
+            target.kstrim("user create").arg(name)
+        )),
     ))
 }
 
@@ -126,12 +130,13 @@ pub fn failure(
     let who = user.map_or_else(|| "a client without a user".to_owned(), |user| format!("the user {user}"));
     let failure = match error {
         KafkaError::Untrusted { .. } => {
-            Failure::new(UNTRUSTED, Kind::Task, format!("{what}: a broker is not trusted"))
+            Failure::new(errors::BROKER_UNTRUSTED, Kind::Task, format!("{what}: a broker is not trusted"))
                 .because(error)
                 .hint(format!("check when the cluster's certificates expire: {}", target.kstrim("doctor")))
         }
         KafkaError::Refused { .. } => {
-            let failure = Failure::new(REFUSED, Kind::Task, format!("{what}: the brokers reject {who}"));
+            let failure =
+                Failure::new(errors::LOGIN_REFUSED, Kind::Task, format!("{what}: the brokers reject {who}"));
             let failure = failure.because(error);
             match user {
                 Some(user) => failure.hint(format!("check whether the user is ready: {}", show(user))),
@@ -139,8 +144,11 @@ pub fn failure(
             }
         }
         error if error.is_denied() => {
-            let failure =
-                Failure::new(DENIED, Kind::Task, format!("{what}: {who} does not have the permission"));
+            let failure = Failure::new(
+                errors::USER_DENIED,
+                Kind::Task,
+                format!("{what}: {who} does not have the permission"),
+            );
             let failure = failure.because(error);
             let failure = match error.code() {
                 Some(code::CLUSTER_AUTHORIZATION_FAILED) => {
@@ -173,9 +181,15 @@ mod tests {
             failure(error, "it failed", Some("app"), "topic:t:read", &Target::default()).map(|f| f.id)
         };
         let peer = || "b:9096".to_owned();
-        assert_eq!(id(&KafkaError::Refused { peer: peer(), why: "no".into() }), Some(REFUSED));
-        assert_eq!(id(&KafkaError::Untrusted { peer: peer(), why: "no".into() }), Some(UNTRUSTED));
-        assert_eq!(id(&KafkaError::broker(code::TOPIC_AUTHORIZATION_FAILED, "t", None)), Some(DENIED));
+        assert_eq!(id(&KafkaError::Refused { peer: peer(), why: "no".into() }), Some(errors::LOGIN_REFUSED));
+        assert_eq!(
+            id(&KafkaError::Untrusted { peer: peer(), why: "no".into() }),
+            Some(errors::BROKER_UNTRUSTED)
+        );
+        assert_eq!(
+            id(&KafkaError::broker(code::TOPIC_AUTHORIZATION_FAILED, "t", None)),
+            Some(errors::USER_DENIED)
+        );
         assert_eq!(id(&KafkaError::broker(code::NOT_LEADER_OR_FOLLOWER, "t", None)), None);
         let denied = KafkaError::broker(code::CLUSTER_AUTHORIZATION_FAILED, "t", None);
         let said = failure(&denied, "it failed", None, "topic:t:write", &Target::default()).unwrap();
@@ -186,7 +200,7 @@ mod tests {
     fn a_certificate_that_has_run_out_is_told_before_anything_is_tried() {
         let old = alive("app", include_str!("../../tests/fixtures/ended-2021.crt"), &Target::default())
             .unwrap_err();
-        assert!(old.id == EXPIRED && old.causes[0].contains("2021"), "{old}");
+        assert!(old.id == errors::USER_CERTIFICATE_EXPIRED && old.causes[0].contains("2021"), "{old}");
         assert!(
             alive("app", include_str!("../../tests/fixtures/until-2120.crt"), &Target::default()).is_ok()
         );

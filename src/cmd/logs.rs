@@ -16,6 +16,7 @@ use self::source::{Key, Source, Stage};
 use crate::cli::{Component, Global, LogFormat, Logs, Tail};
 use crate::cluster::remote_operator;
 use crate::config::Target;
+use crate::errors;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
@@ -169,7 +170,7 @@ impl Reading<'_> {
     fn no_cluster(&self, error: &ApiError) -> Box<Failure> {
         Box::new(
             Failure::new(
-                super::kubectl::NO_CLUSTER,
+                errors::NO_CLUSTER,
                 Kind::Prerequisite,
                 format!("the cluster of the profile {} does not respond", self.target.profile),
             )
@@ -184,7 +185,7 @@ impl Reading<'_> {
         let what = if self.args.component.is_empty() { "no pods" } else { "no such pods" };
         Box::new(
             Failure::new(
-                super::kubectl::NO_CLUSTER,
+                errors::NO_CLUSTER,
                 Kind::Prerequisite,
                 format!("there are {what} of the operator or of Kafka {cluster} in namespace {namespace}"),
             )

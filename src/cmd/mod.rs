@@ -41,6 +41,7 @@ pub mod upgrade;
 pub mod user;
 pub mod versions;
 
+use crate::errors;
 use crate::terminal;
 use std::cmp::Ordering;
 use std::ffi::OsString;
@@ -60,11 +61,6 @@ use crate::report::failure_block;
 use crate::terminal::output;
 use crate::terminal::style::Look;
 use crate::terminal::table::Table;
-
-/// Something that was printed could not be written.
-pub(crate) use crate::errors::OUTPUT_INCOMPLETE as OUTPUT;
-/// The command line could not be understood; the text is clap's.
-pub(crate) use crate::errors::USAGE;
 
 /// Parse the command line, run the verb, give its exit code.
 pub fn main() -> ExitCode {
@@ -114,9 +110,10 @@ pub fn main() -> ExitCode {
 
 /// Say that what was printed is incomplete: whoever wrote it to a file would take it for all of it.
 fn lost(code: ExitCode, error: &std::io::Error) -> ExitCode {
-    let failure = Failure::new(OUTPUT, Kind::Task, "not everything could be written to stdout")
-        .because(error)
-        .hint("free disk space, or write it elsewhere");
+    let failure =
+        Failure::new(errors::OUTPUT_INCOMPLETE, Kind::Task, "not everything could be written to stdout")
+            .because(error)
+            .hint("free disk space, or write it elsewhere");
     let code = if code == ExitCode::SUCCESS { ExitCode::from(failure.kind.exit_code()) } else { code };
     complain_of(&failure);
     output::finish().map_or(code, ExitCode::from)
@@ -210,7 +207,7 @@ fn deepest(matches: &ArgMatches) -> &ArgMatches {
 /// file. Two that count as much are a contradiction, since one of the clusters is not the one that was meant.
 ///
 /// # Errors
-/// [`USAGE`].
+/// [`errors::USAGE`].
 fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
     let Some(context) = &global.context else { return Ok(()) };
     match profile_over_context(matches) {
@@ -219,7 +216,7 @@ fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
             let message =
                 format!("both the profile {} and the context {context} are specified", global.profile);
             return Err(Box::new(
-                Failure::new(USAGE, Kind::Usage, message)
+                Failure::new(errors::USAGE, Kind::Usage, message)
                     .because("they are two clusters")
                     .hint("omit one of them: --profile (-p), KSTRIM_PROFILE; --context, KSTRIM_CONTEXT"),
             ));
@@ -316,7 +313,7 @@ async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
     match crate::cluster::connection::connect(cx, false).await? {
         Ok(()) => Ok(()),
         Err(why) => Err(Box::new(
-            Failure::new(kubectl::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster")
+            Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, "there is no running cluster")
                 .because(why)
                 .hint(match &cx.target.context {
                     Some(_) => {

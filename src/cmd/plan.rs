@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::invocation::Invocation;
 use crate::cli::{Format, Global, OutputMode, Plan};
-use crate::config::{self, Settings, Target};
+use crate::config::{Settings, Target};
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::quickstart;
 use crate::quickstart::context::Context;
@@ -44,7 +45,8 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     let choice = super::up::choose(&settings)?;
     let invocation = Invocation::begin(global, "plan", OutputMode::Plain);
     if args.script && settings.target.context.is_some() {
-        let failure = Failure::new(config::INVALID, Kind::Usage, "--script cannot be used with --context");
+        let failure =
+            Failure::new(errors::SETTING_INVALID, Kind::Usage, "--script cannot be used with --context");
         return Err(Box::new(
             failure
                 .because("the script creates a cluster with minikube")

@@ -19,15 +19,11 @@ use super::living;
 use super::streaming::{self, Rights, Stream};
 use crate::cli::{Global, Produce, Summary};
 use crate::config::Target;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::Topic;
 use crate::kafka::partition;
 use crate::kafka::produce::{Ack, Message};
-
-/// Messages could not be written.
-pub(crate) use crate::errors::PRODUCE_FAILED as FAILED;
-/// A line of stdin is not what it should be.
-pub(crate) use crate::errors::PRODUCE_LINE as LINE;
 
 /// Most messages, and bytes of them, that are sent at once.
 const PORTION: usize = 10_000;
@@ -76,7 +72,7 @@ impl Written {
 /// Write stdin's lines to the topic.
 ///
 /// # Errors
-/// [`FAILED`], [`LINE`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to the cluster.
+/// [`errors::PRODUCE_FAILED`], [`errors::PRODUCE_LINE`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to the cluster.
 pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let target = &Target::from(global);
@@ -86,7 +82,7 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     };
     let stamped = stream.client.stamp(Instant::now() + args.timeout);
     let mut stamp = tokio::select! {
-        stamp = stamped => stamp.map_err(|e| streaming::failed(FAILED, rights(args, target), "written", e))?,
+        stamp = stamped => stamp.map_err(|e| streaming::failed(errors::PRODUCE_FAILED, rights(args, target), "written", e))?,
         kind = &mut stop => return Ok(ExitCode::from(kind.exit_code())),
     };
     let mut written = Written { topic: args.topic.to_string(), ..Written::default() };
@@ -117,7 +113,7 @@ pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
         acks.iter().for_each(|ack| written.add(ack));
         match (sent, broken, stopped) {
             (Some(Err(error)), ..) => {
-                break Err(streaming::failed(FAILED, rights(args, target), "written", error));
+                break Err(streaming::failed(errors::PRODUCE_FAILED, rights(args, target), "written", error));
             }
             (_, Some(failure), _) => break Err(failure),
             (_, None, Some(kind)) => break Ok(Some(kind)),
@@ -189,7 +185,7 @@ impl Framer<'_> {
                 }
                 Err(why) => {
                     let message = format!("line {} of stdin is not a valid message", self.number);
-                    let failure = Failure::new(LINE, Kind::Usage, message).because(why);
+                    let failure = Failure::new(errors::PRODUCE_LINE, Kind::Usage, message).because(why);
                     return (portion, Some(Box::new(failure)));
                 }
             }
@@ -260,7 +256,7 @@ mod tests {
         let (portion, broken) = frame(&args, &["a:1", "b", "c:3"], 1);
         assert_eq!(portion.len(), 1);
         let failure = broken.unwrap();
-        assert_eq!((failure.id, failure.kind), (LINE, Kind::Usage));
+        assert_eq!((failure.id, failure.kind), (errors::PRODUCE_LINE, Kind::Usage));
         assert!(failure.message.contains("line 2"), "{}", failure.message);
     }
 

@@ -17,7 +17,8 @@ use crate::cli::{Global, Scale};
 use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::change as cluster;
 use crate::cluster::installation::{Consent, Owned};
-use crate::cluster::{ownership, refusals};
+use crate::cluster::ownership;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::{Kafka, KafkaNodePool, REMOVE_IDS};
 use crate::kube::{ApiError, ApiErrorKind, Object as NodePool};
@@ -25,13 +26,9 @@ use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
 
 /// The nodes that would go are controllers, too.
-use crate::errors::SCALE_CONTROLLERS as CONTROLLERS;
 /// Brokers that would go hold data.
-use crate::errors::SCALE_DATA as DATA;
 /// It is not clear which pool is meant, or there is none.
-use crate::errors::SCALE_POOL as POOL;
 /// Fewer brokers would be left than a setting needs.
-use crate::errors::SCALE_REPLICATION as REPLICATION;
 
 /// How long the brokers may take to tell who holds what.
 const ASK: Duration = Duration::from_secs(30);
@@ -80,7 +77,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     let others = pool.all - pool.has;
     let Some(wanted) = args.brokers.checked_sub(others) else {
         let message = format!("{others} brokers are in other pools than {}", pool.name);
-        let failure = Failure::new(POOL, Kind::Usage, message);
+        let failure = Failure::new(errors::SCALE_POOL, Kind::Usage, message);
         return Err(Box::new(failure.hint(format!(
             "specify the node pool to reduce: {}",
             cx.target.again().with("--pool", "another-name")
@@ -212,10 +209,10 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     );
     let target = &living.cx.target;
     Box::new(match why {
-        Unsettled::Behind => Failure::new(POOL, Kind::Task, message)
+        Unsettled::Behind => Failure::new(errors::SCALE_POOL, Kind::Task, message)
             .because("the operator has not yet reconciled an earlier change of the node pool")
             .hint(format!("wait until it has, then try again: {}", target.kstrim("status"))),
-        Unsettled::Named => Failure::new(POOL, Kind::Usage, message)
+        Unsettled::Named => Failure::new(errors::SCALE_POOL, Kind::Usage, message)
             .because(format!(
                 "the annotation {REMOVE_IDS} makes the operator remove brokers that were not checked"
             ))
@@ -235,7 +232,10 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
 fn meanwhile(pool: &Pool) -> Box<Failure> {
     let message =
         format!("the number of nodes in {} was changed by somebody else in the meantime", pool.name);
-    Box::new(Failure::new(POOL, Kind::Task, message).hint("nothing was changed: check it, then try again"))
+    Box::new(
+        Failure::new(errors::SCALE_POOL, Kind::Task, message)
+            .hint("nothing was changed: check it, then try again"),
+    )
 }
 
 /// The refusal to change a pool that kstrim did not create.
@@ -243,7 +243,7 @@ fn foreign(living: &Living, pool: &Pool) -> Box<Failure> {
     let message = format!("the node pool {} was not created by kstrim", pool.name);
     let target = &living.cx.target;
     Box::new(
-        Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
+        Failure::new(errors::POOL_FOREIGN, Kind::Foreign, message)
             .hint(format!("change it anyway: {}", target.again().with("--pool", &pool.name))),
     )
 }
@@ -302,7 +302,7 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
         .collect();
     if mine.is_empty() {
         let message = format!("the Kafka cluster {} has no node pool with brokers", cx.cluster());
-        return Err(Box::new(Failure::new(POOL, Kind::Prerequisite, message)));
+        return Err(Box::new(Failure::new(errors::SCALE_POOL, Kind::Prerequisite, message)));
     }
     let names: Vec<String> = mine.iter().map(|p| p.name.clone()).collect();
     let wanted = args.pool.as_ref().map(|p| p.as_str());
@@ -320,12 +320,12 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
         (0, _) => {
             let name = wanted.unwrap_or_default();
             let message = format!("the Kafka cluster {} has no node pool {name} with brokers", cx.cluster());
-            let failure = Failure::new(POOL, Kind::Usage, message);
+            let failure = Failure::new(errors::SCALE_POOL, Kind::Usage, message);
             Err(Box::new(failure.hint(format!("it has {}", names.join(", ")))))
         }
         _ => {
             let message = format!("the Kafka cluster {} has several node pools with brokers", cx.cluster());
-            let failure = Failure::new(POOL, Kind::Usage, message);
+            let failure = Failure::new(errors::SCALE_POOL, Kind::Usage, message);
             Err(Box::new(
                 failure.hint(format!("specify the one to change: --pool {}", names.join(" or --pool "))),
             ))
@@ -346,7 +346,7 @@ async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
         };
         let message = format!("the node pool {NAME} in namespace {} {whose}", cx.namespace());
         return Err(Box::new(
-            Failure::new(refusals::POOL, Kind::Foreign, message)
+            Failure::new(errors::POOL_TAKEN, Kind::Foreign, message)
                 .because("names of node pools are unique in a namespace, and the new brokers need this one")
                 .hint("create a node pool with another name yourself, then specify it: --pool NAME"),
         ));
@@ -359,8 +359,9 @@ async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
         "metadata": {"name": NAME, "namespace": cx.namespace(), "labels": {CLUSTER_LABEL: cx.cluster()}},
         "spec": spec,
     });
-    let new = Object::new(made)
-        .map_err(|why| Box::new(Failure::new(POOL, Kind::Task, format!("the new node pool {why}"))))?;
+    let new = Object::new(made).map_err(|why| {
+        Box::new(Failure::new(errors::SCALE_POOL, Kind::Task, format!("the new node pool {why}")))
+    })?;
     let place = Place::New(Box::new(new));
     Ok(Pool { place, name: NAME.into(), has: 0, all, ids: BTreeSet::new(), controllers: false })
 }
@@ -378,7 +379,7 @@ fn enough(living: &Living, brokers: u32) -> Result<()> {
         too_high.iter().map(|(need, _)| format!("{}={}", need.name, need.counts.with(brokers))).collect();
     Err(Box::new(
         Failure::new(
-            REPLICATION,
+            errors::SCALE_REPLICATION,
             Kind::Usage,
             format!("Kafka settings require more than {brokers} brokers: {}", shown.join(", ")),
         )
@@ -428,7 +429,7 @@ fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
 fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
     Box::new(
         Failure::new(
-            CONTROLLERS,
+            errors::SCALE_CONTROLLERS,
             Kind::Usage,
             format!("the nodes {} of node pool {} are also controllers", shown(leaving), pool.name),
         )
@@ -449,7 +450,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let unseen = |why: String| {
         let message = "it is not known which partitions the brokers host, so none is removed";
         let hint = format!("check what exists: {}", cx.target.kstrim("status"));
-        Box::new(Failure::new(DATA, Kind::Task, message).because(why).hint(hint))
+        Box::new(Failure::new(errors::SCALE_DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
     // Access rules hide topics from a client without a user: there the brokers' own data directories are checked.
@@ -482,7 +483,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     }
     Err(Box::new(
         Failure::new(
-            DATA,
+            errors::SCALE_DATA,
             Kind::Usage,
             format!("the brokers {} host partitions whose data would be lost", shown(leaving)),
         )

@@ -14,13 +14,12 @@ use crate::cli::{Global, Set};
 use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::ownership;
 use crate::config::Target;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 
 /// The setting is Strimzi's own business.
-use crate::errors::SET_FORBIDDEN as FORBIDDEN;
 /// Kafka does not know the setting.
-use crate::errors::SET_UNKNOWN as UNKNOWN;
 
 /// Settings that Strimzi makes itself and takes from nobody: `KafkaClusterSpec.FORBIDDEN_PREFIXES`.
 const STRIMZIS: [&str; 24] = [
@@ -149,7 +148,7 @@ fn allowed(key: &str, target: &Target) -> Result<()> {
     let theirs = STRIMZIS.iter().find(|prefix| key.starts_with(**prefix));
     let Some(prefix) = theirs.filter(|_| !ALLOWED.contains(&key)) else { return Ok(()) };
     let message = format!("{key} is managed by Strimzi");
-    let failure = Failure::new(FORBIDDEN, Kind::Usage, message)
+    let failure = Failure::new(errors::SET_FORBIDDEN, Kind::Usage, message)
         .because(format!("Strimzi silently ignores settings that begin with {prefix:?}"));
     Err(Box::new(match *prefix {
         "listeners" | "listener." | "advertised." | "sasl." | "ssl." => {
@@ -216,7 +215,7 @@ fn known(living: &Living, args: &Set, names: Option<&BTreeMap<String, bool>>) ->
             .min()
             .filter(|(distance, name)| *distance <= 2 + name.len() / 6);
         let message = format!("Kafka {} has no broker setting {}", cx.choice.kafka, setting.key);
-        let failure = Failure::new(UNKNOWN, Kind::Usage, message)
+        let failure = Failure::new(errors::SET_UNKNOWN, Kind::Usage, message)
             .because("the operator would pass it on, and the brokers would ignore it");
         return Err(Box::new(match near {
             Some((_, near)) => failure.hint(format!("did you mean {near}?")),
@@ -235,7 +234,11 @@ mod tests {
     #[test]
     fn what_strimzi_would_leave_out_is_refused() {
         for key in ["listeners", "ssl.keystore.location", "log.dirs", "node.id", "broker.id"] {
-            assert_eq!(allowed(key, &Target::default()).map_err(|f| f.id), Err(FORBIDDEN), "{key}");
+            assert_eq!(
+                allowed(key, &Target::default()).map_err(|f| f.id),
+                Err(errors::SET_FORBIDDEN),
+                "{key}"
+            );
         }
         for key in ["log.retention.hours", "num.partitions", "ssl.protocol", "min.insync.replicas"] {
             assert!(allowed(key, &Target::default()).is_ok(), "{key}");

@@ -11,6 +11,7 @@ use crate::cluster::component_test;
 use crate::cluster::session::Session;
 use crate::config::Target;
 use crate::engine::run::Report;
+use crate::errors;
 use crate::event::{self, ComponentReport, Event, Outcome, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::NewTopic;
@@ -20,9 +21,6 @@ use crate::kube::Kind as ObservedKind;
 use crate::kube::strimzi::KafkaTopic;
 use crate::names::TopicName;
 use crate::quickstart;
-
-/// The JUnit file cannot be written.
-pub(crate) use crate::errors::JUNIT_UNWRITABLE as JUNIT;
 
 /// Test the running Kafka.
 ///
@@ -55,7 +53,12 @@ pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
         let xml = junit::to_xml(&run, &beside.reports, began.elapsed().as_secs_f64());
         std::fs::write(path, xml).map_err(|e| {
             Box::new(
-                Failure::new(JUNIT, Kind::Usage, format!("{} cannot be written", path.display())).because(e),
+                Failure::new(
+                    errors::JUNIT_UNWRITABLE,
+                    Kind::Usage,
+                    format!("{} cannot be written", path.display()),
+                )
+                .because(e),
             )
         })
     });

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::living::{self, Living};
 use super::login;
-use super::topic;
 use crate::cli::Global;
 use crate::cluster::brokers::{self, Brokers};
 use crate::config::Target;
+use crate::errors;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kafka::client::Options;
 use crate::kafka::error::code;
@@ -17,11 +17,6 @@ use crate::kafka::{Client, KafkaError, Topic};
 use crate::names::{TopicName, UserName};
 
 /// The brokers could not be reached.
-use crate::errors::BROKER_UNREACHABLE as UNREACHABLE;
-/// A partition has no leader.
-pub(crate) use crate::errors::PARTITION_NO_LEADER as NO_LEADER;
-/// The topic has no such partition.
-pub(crate) use crate::errors::PARTITION_UNKNOWN as PARTITION;
 
 /// How long the brokers may take to answer at first.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -43,7 +38,7 @@ impl Stream {
     /// is named.
     ///
     /// # Errors
-    /// [`UNREACHABLE`], [`PARTITION`], `KS-TOPIC-UNKNOWN`, and those of the way to the cluster.
+    /// [`errors::BROKER_UNREACHABLE`], [`errors::PARTITION_UNKNOWN`], `KS-TOPIC-UNKNOWN`, and those of the way to the cluster.
     pub async fn open(
         global: &Global,
         rights: Rights<'_>,
@@ -77,7 +72,7 @@ impl Stream {
             }
             Box::new(
                 Failure::new(
-                    UNREACHABLE,
+                    errors::BROKER_UNREACHABLE,
                     Kind::Task,
                     format!("no broker of the Kafka cluster {} responds", cx.cluster()),
                 )
@@ -90,19 +85,23 @@ impl Stream {
         let topic = found.map_err(|e| match e.code() {
             Some(code::UNKNOWN_TOPIC_OR_PARTITION) => Box::new(
                 Failure::new(
-                    topic::UNKNOWN,
+                    errors::TOPIC_UNKNOWN,
                     Kind::Usage,
                     format!("the Kafka cluster {} has no topic {name}", cx.cluster()),
                 )
                 .hint(format!("create it: {}", target.kstrim("topic create").arg(name)))
                 .hint(format!("or list the topics: {}", target.kstrim("topic list"))),
             ),
-            _ => failed(UNREACHABLE, rights, "looked up", e),
+            _ => failed(errors::BROKER_UNREACHABLE, rights, "looked up", e),
         })?;
         if let Some(asked) = partition.filter(|p| u32::try_from(*p).is_ok_and(|p| p >= topic.partitions())) {
             return Err(Box::new(
-                Failure::new(PARTITION, Kind::Usage, format!("the topic {name} has no partition {asked}"))
-                    .because(format!("it has {}, numbered from 0", topic.partitions())),
+                Failure::new(
+                    errors::PARTITION_UNKNOWN,
+                    Kind::Usage,
+                    format!("the topic {name} has no partition {asked}"),
+                )
+                .because(format!("it has {}, numbered from 0", topic.partitions())),
             ));
         }
         Ok(Self { client, topic, living })
@@ -144,7 +143,7 @@ pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<
     let mut failure = Failure::new(id, kind, message);
     let code = error.code();
     if code == Some(code::LEADER_NOT_AVAILABLE) {
-        failure.id = NO_LEADER;
+        failure.id = errors::PARTITION_NO_LEADER;
     }
     failure = failure.because(error);
     let status = rights.target.kstrim("status");

@@ -9,12 +9,13 @@ use crate::catalogue::{self, Minikube, Partial};
 use crate::cli::{Format, Tools, ToolsInstall, ToolsRemove, ToolsVerb};
 use crate::command_line::CommandLine;
 use crate::download::{self, Progress, Source, Store};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, ToolSpec, Version};
 use crate::paths::cache_dir;
 use crate::terminal::output;
 use crate::terminal::table::Table;
-use crate::toolbox::{Digests, Kept, State, Toolbox, ids, pins};
+use crate::toolbox::{Digests, Kept, State, Toolbox, pins};
 
 /// List, install, remove.
 ///
@@ -145,7 +146,7 @@ fn removed(toolbox: &Toolbox, args: &ToolsRemove) -> Result<Vec<PathBuf>> {
         if !found && !args.all {
             let message = format!("kstrim has no {spec} of its own");
             return Err(Box::new(
-                Failure::new(ids::UNKNOWN, Kind::Usage, message)
+                Failure::new(errors::TOOL_UNKNOWN, Kind::Usage, message)
                     .hint(format!("list the installed tools: {}", CommandLine::new("kstrim tools list"))),
             ));
         }

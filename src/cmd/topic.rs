@@ -19,17 +19,14 @@ use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::strimzi::KafkaTopic;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
 
-/// There is no topic of this name.
-pub(crate) use crate::errors::TOPIC_UNKNOWN as UNKNOWN;
-
 /// The resource is not the one that was read.
-use crate::errors::OBJECT_REPLACED as REPLACED;
 
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkatopics";
@@ -109,7 +106,7 @@ async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
 /// A topic's resource: of several that describe it the one that the topic operator goes by.
 ///
 /// # Errors
-/// [`UNKNOWN`].
+/// [`errors::TOPIC_UNKNOWN`].
 fn one<'a>(topic: &TopicName, known: &'a [(Topic, Value)], living: &Living) -> Result<&'a (Topic, Value)> {
     let named = known.iter().rev().filter(|(t, _)| t.topic == topic.as_str());
     let managing = |(topic, json): &&(Topic, Value)| (topic.ready, json.pointer("/status/topicId").is_some());
@@ -120,7 +117,7 @@ fn one<'a>(topic: &TopicName, known: &'a [(Topic, Value)], living: &Living) -> R
 fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<Failure> {
     let cx = &living.cx;
     let failure = Failure::new(
-        UNKNOWN,
+        errors::TOPIC_UNKNOWN,
         Kind::Usage,
         format!("the Kafka cluster {} has no KafkaTopic for {topic}", cx.cluster()),
     );
@@ -147,7 +144,8 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
         Deleted::NoLongerOwned => {
             let message = format!("{what} was deleted and re-created by somebody else in the meantime");
             Err(Box::new(
-                Failure::new(REPLACED, Kind::Task, message).hint("nothing was deleted: check it again"),
+                Failure::new(errors::OBJECT_REPLACED, Kind::Task, message)
+                    .hint("nothing was deleted: check it again"),
             ))
         }
     }

@@ -12,19 +12,15 @@ use crate::config::belief::Opened;
 use crate::config::files::{self, Belief, Entry, Layers, PROJECT_FILE, Whose};
 use crate::config::keys::{self, Class};
 use crate::config::trust::{Trust, known_as};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::terminal::table::Table;
 
-/// A file that is not trusted has a setting that cannot be ignored without changing what the command does.
-pub(crate) use crate::errors::CONFIG_UNTRUSTED as UNTRUSTED;
-/// There is no settings file to trust.
-pub(crate) use crate::errors::TRUST_NO_FILE as NO_FILE;
-
 /// Trust a file, list what is trusted, or revoke it.
 ///
 /// # Errors
-/// [`NO_FILE`], `KS-CONFIG-*` for a file that is not a valid settings file, `KS-TRUST-UNWRITABLE`.
+/// [`errors::TRUST_NO_FILE`], `KS-CONFIG-*` for a file that is not a valid settings file, `KS-TRUST-UNWRITABLE`.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let trust = Trust::default();
     if args.list {
@@ -71,7 +67,7 @@ fn shown(file: &Path) -> String {
 fn no_file() -> Box<Failure> {
     let message = format!("there is no {PROJECT_FILE} in this directory or above it");
     Box::new(
-        Failure::new(NO_FILE, Kind::Usage, message)
+        Failure::new(errors::TRUST_NO_FILE, Kind::Usage, message)
             .hint(format!("create one: {}", CommandLine::new("kstrim config init"))),
     )
 }
@@ -88,7 +84,7 @@ fn table(records: &[crate::config::trust::Record]) -> String {
 /// of the whole command line.
 ///
 /// # Errors
-/// [`UNTRUSTED`] with the keys and their lines.
+/// [`errors::CONFIG_UNTRUSTED`] with the keys and their lines.
 pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     for found in &layers.files {
         if let Belief::None(why) = &found.belief {
@@ -129,7 +125,7 @@ pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     } else {
         format!("{file} is not trusted, and ignoring it would change what this command does")
     };
-    let mut failure = Failure::new(UNTRUSTED, Kind::Usage, message);
+    let mut failure = Failure::new(errors::CONFIG_UNTRUSTED, Kind::Usage, message);
     for entry in &needed {
         let values = redact::text(&entry.values.join(", "));
         failure = failure.because(format!("line {}: {}: {values}", entry.line, entry.key));

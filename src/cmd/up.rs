@@ -11,8 +11,9 @@ pub use crate::checks::versions::choose;
 use crate::cli::{Global, Up};
 use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, profile_owner, refusals};
-use crate::config::{INVALID, Settings, Target};
+use crate::config::{Settings, Target};
 use crate::engine::task::Job;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Tool;
 use crate::quickstart::context::Context;
@@ -31,7 +32,7 @@ pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
         let message = "--recreate is for minikube profiles; it cannot be used with --context";
-        let failure = Failure::new(INVALID, Kind::Usage, message);
+        let failure = Failure::new(errors::SETTING_INVALID, Kind::Usage, message);
         return Err(Box::new(failure.because(format!("the cluster is the one of the context {context}"))));
     }
     let choice = choose(&settings)?;

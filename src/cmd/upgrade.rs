@@ -8,8 +8,9 @@ use super::living::{self, Living};
 use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Mode, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
-use crate::config::{self, PresetName, Settings, Target};
+use crate::config::{PresetName, Settings, Target};
 use crate::engine::task::infos;
+use crate::errors;
 use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as Observed;
@@ -146,7 +147,7 @@ fn unused(given: &Given, way: &[Stop]) -> Result<()> {
     let path = quote(&bundle.path.display().to_string());
     let message = format!("--bundle {path} is for Strimzi {}", bundle.index.set.release);
     Err(Box::new(
-        Failure::new(config::INVALID, Kind::Usage, message)
+        Failure::new(errors::SETTING_INVALID, Kind::Usage, message)
             .because(format!("the upgrade path is Strimzi {}", releases(way)))
             .hint(format!("omit --bundle {path}")),
     ))
@@ -195,7 +196,7 @@ fn manifest(folder: &std::path::Path, way: &[Stop], stop: &Stop) -> Result<Strin
     }
     let message = format!("--manifests {}: {name} does not exist", quote(&folder.display().to_string()));
     Err(Box::new(
-        Failure::new(config::INVALID, Kind::Usage, message)
+        Failure::new(errors::SETTING_INVALID, Kind::Usage, message)
             .because(format!("Strimzi {} is on the upgrade path", stop.release.version))
             .hint(format!("it is published at {}", stop.release.url)),
     ))

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::living::{self, Living};
 use crate::cli::{self, Global, UserDelete, UserVerb};
 use crate::cluster::wait;
-use crate::errors::{RESOURCE_PAUSED, USER_LABEL, USER_REFUSED};
+use crate::errors;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::kube::kafka::Entity;
@@ -26,14 +26,11 @@ use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 
 /// The user, or its secret, did not come or go in time.
-use crate::errors::USER_LATE as LATE;
-/// There is no user of this name.
-pub(crate) use crate::errors::USER_UNKNOWN as UNKNOWN;
 
 /// What keeps the user operator from a user for good.
-const FOR_GOOD: [Id; 2] = [USER_LABEL, RESOURCE_PAUSED];
+const FOR_GOOD: [Id; 2] = [errors::USER_LABEL, errors::RESOURCE_PAUSED];
 /// Why a user has no credentials.
-const NO_CREDENTIALS: [Id; 3] = [USER_LABEL, RESOURCE_PAUSED, USER_REFUSED];
+const NO_CREDENTIALS: [Id; 3] = [errors::USER_LABEL, errors::RESOURCE_PAUSED, errors::USER_REFUSED];
 
 /// The authentication of a user whose certificate is issued by somebody else.
 const TLS_EXTERNAL: &str = "tls-external";
@@ -159,7 +156,7 @@ pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value
         .min()
         .filter(|(distance, _)| *distance <= 3);
     let failure = Failure::new(
-        UNKNOWN,
+        errors::USER_UNKNOWN,
         Kind::Usage,
         format!("the Kafka cluster {} has no user {name}", living.cx.cluster()),
     );
@@ -187,7 +184,7 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
         super::topic::delete_named(&living, PLURAL, &object, "the user").await?;
         let late = |why: String| {
             let message = format!("the user {} is being deleted, but still exists", args.user);
-            Box::new(Failure::new(LATE, Kind::Timeout, message).because(why))
+            Box::new(Failure::new(errors::USER_LATE, Kind::Timeout, message).because(why))
         };
         super::topic::gone(&living, ObservedKind::KafkaUser, &user.user, args.timeout, late).await?;
         cx.stop_observing();

@@ -8,15 +8,13 @@ pub mod ready;
 
 use serde_json::{Map, Value, json};
 
+use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::kube::Kind;
 use crate::manifest::Object;
 use crate::manifest::component::{self as render, ComponentInput};
 use crate::manifest::images::Image;
 use crate::names::{ClusterName, ComponentName};
-
-/// Cruise Control is asked for, and the Kafka has one broker.
-pub(crate) use crate::errors::COMPONENT_BROKERS as BROKERS;
 
 /// Where a component is described.
 pub enum Home {
@@ -295,12 +293,12 @@ fn set(into: &mut Value, path: &[&str], value: Value) {
 /// Refuse what cannot work with so many brokers: the operator would refuse the whole Kafka.
 ///
 /// # Errors
-/// [`BROKERS`] with what would do.
+/// [`errors::COMPONENT_BROKERS`] with what would do.
 pub fn check(names: &[ComponentName], brokers: u32, way_out: &str) -> Result<()> {
     let Some(component) = names.iter().map(|n| of(*n)).find(|c| c.brokers > brokers) else { return Ok(()) };
     let message = format!("{} needs at least {} brokers", component.title, component.brokers);
     Err(Box::new(
-        Failure::new(BROKERS, Class::Usage, message)
+        Failure::new(errors::COMPONENT_BROKERS, Class::Usage, message)
             .because(format!(
                 "it moves partitions between brokers, but this Kafka cluster has {brokers}: the operator \
                  would reject the whole cluster"
@@ -371,7 +369,7 @@ mod tests {
     fn one_broker_is_too_few_to_balance() {
         assert!(check(&ComponentName::ALL, 2, "").is_ok());
         let refused = check(&ComponentName::ALL, 1, "use --preset ha").unwrap_err();
-        assert_eq!((refused.id, refused.kind), (BROKERS, Class::Usage));
+        assert_eq!((refused.id, refused.kind), (errors::COMPONENT_BROKERS, Class::Usage));
         assert!(check(&[ComponentName::Connect], 1, "").is_ok());
     }
 }

@@ -1,8 +1,9 @@
 //! Whether a component is ready. Pure functions of what was observed.
 
 use super::{Component, Home};
+use crate::errors;
 use crate::explain::ready::{self, Readiness};
-use crate::explain::{CONNECTOR, Finding, Scene, Verdict};
+use crate::explain::{Finding, Scene, Verdict};
 use crate::kube::Object;
 use crate::kube::object::number;
 use crate::kube::pod::Pod;
@@ -12,7 +13,7 @@ use crate::names::ComponentName;
 pub fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     let state = state(component, scene, verdict);
     // What it says of itself says nothing of its connectors and their tasks.
-    let failed = |f: &&Finding| f.id == CONNECTOR && of(component, f);
+    let failed = |f: &&Finding| f.id == errors::CONNECTOR_FAILED && of(component, f);
     match verdict.findings.iter().find(failed).filter(|_| state.is_ready()) {
         Some(finding) => Readiness::progressing(format!("{}: {}", component.title, finding.sentence)),
         None => state,

@@ -3,8 +3,9 @@
 use clap::ValueEnum;
 
 use super::{PresetName, Settings, invalid};
-use crate::bundle::{Bundle, ids, platform};
+use crate::bundle::{Bundle, platform};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::KubernetesVersion;
 
@@ -18,7 +19,7 @@ pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
     let differs = |what: &str, has: &dyn std::fmt::Display, asked: &dyn std::fmt::Display| {
         let message = format!("the bundle {path} is for {what} {has}, but {what} {asked} was requested");
         Box::new(
-            Failure::new(ids::SET, Kind::Usage, message)
+            Failure::new(errors::BUNDLE_SET, Kind::Usage, message)
                 .hint(format!(
                     "omit the setting, or create another bundle: {}",
                     CommandLine::new("kstrim bundle create -o FILE")

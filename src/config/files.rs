@@ -14,14 +14,8 @@ use super::belief::{Me, Opened};
 use super::keys;
 pub use super::parse::parse;
 use super::trust::Trust;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
-
-/// A settings file has a key that does not exist.
-pub(crate) use crate::errors::CONFIG_KEY as UNKNOWN_KEY;
-/// A settings file cannot be read, or is no YAML.
-pub(crate) use crate::errors::CONFIG_UNREADABLE as UNREADABLE;
-/// A settings file has a value that cannot be.
-pub(crate) use crate::errors::CONFIG_VALUE as VALUE;
 
 /// The project's file, in the working directory or a directory above it.
 pub const PROJECT_FILE: &str = "kstrim.yaml";
@@ -107,7 +101,7 @@ impl Layers {
     /// Read what there is: the user's file, then the project's.
     ///
     /// # Errors
-    /// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`], each naming file and line.
+    /// [`errors::CONFIG_UNREADABLE`], [`errors::CONFIG_KEY`], [`errors::CONFIG_VALUE`], each naming file and line.
     pub fn read() -> Result<Self> {
         let project = std::env::current_dir().ok().and_then(|folder| project_file(&folder));
         let user = user_file().filter(|file| file.symlink_metadata().is_ok());
@@ -184,7 +178,7 @@ impl Layers {
 /// The failure of a settings file that cannot be read.
 pub fn unreadable(file: &Path, why: &str) -> Box<Failure> {
     let message = format!("the settings file {} cannot be read", file.display());
-    Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(why))
+    Box::new(Failure::new(errors::CONFIG_UNREADABLE, Kind::Usage, message).because(why))
 }
 
 #[cfg(test)]

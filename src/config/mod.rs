@@ -14,14 +14,12 @@ use crate::bundle::Bundle;
 pub use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::command_line::{Aim, CommandLine};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{
     ClusterName, ComponentName, ContextName, DnsLabel, ImageRegistry, KubernetesVersion, ProfileName,
     SecretName, StorageSize, TopicName, Version,
 };
-
-/// A setting has a value that cannot be.
-pub(crate) use crate::errors::SETTING_INVALID as INVALID;
 
 /// Memory the quickstart needs, MiB: `minikube start --memory=4096` in Strimzi's own.
 pub const DEFAULT_MEMORY_MB: &str = "4096";
@@ -183,7 +181,7 @@ impl Settings {
     /// Resolve and check.
     ///
     /// # Errors
-    /// [`INVALID`] naming the flag, its value and what it takes.
+    /// [`errors::SETTING_INVALID`] naming the flag, its value and what it takes.
     pub fn new(global: &Global, what: &What) -> Result<Self> {
         let mut settings = Self {
             target: Target::from(global),
@@ -359,7 +357,7 @@ fn default_storage() -> StorageSize {
 
 fn invalid(flag: &str, value: &str, takes: &str) -> Box<Failure> {
     Box::new(
-        Failure::new(INVALID, Kind::Usage, format!("{flag} cannot be `{value}`"))
+        Failure::new(errors::SETTING_INVALID, Kind::Usage, format!("{flag} cannot be `{value}`"))
             .because(format!("expected {takes}")),
     )
 }
@@ -386,7 +384,7 @@ mod tests {
             let args: Vec<String> = vec![format!("{}={}", args[0], args[1])];
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let failure = settings(&args).expect_err(flag);
-            assert_eq!((failure.id, failure.kind), (INVALID, Kind::Usage));
+            assert_eq!((failure.id, failure.kind), (errors::SETTING_INVALID, Kind::Usage));
             assert!(failure.message.contains(flag), "{}", failure.message);
         }
         assert!(
@@ -405,7 +403,7 @@ mod tests {
         assert_eq!(kubernetes(&[&format!("{flag}=stable")]).0, None);
         assert_eq!(
             settings(&[&format!("{flag}=1.34"), "--kubernetes-version=1.33"]).expect_err("two").id,
-            INVALID
+            errors::SETTING_INVALID
         );
         for bad in ["--memory=lots", "--cpus=0", "--driver=-x", "--minikube-arg=-pvictim"] {
             assert!(Cli::try_parse_from(["kstrim", "up", bad]).is_err(), "{bad}");

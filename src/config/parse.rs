@@ -9,30 +9,31 @@ use clap::builder::Resettable;
 use clap::{Arg, Command, CommandFactory};
 use serde_yaml::Value;
 
-use super::files::{Entry, UNKNOWN_KEY, UNREADABLE, VALUE};
+use super::files::Entry;
 use super::keys::{self, Key, Shape};
 use crate::cli::Cli;
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The settings of one file's text.
 ///
 /// # Errors
-/// [`UNREADABLE`], [`UNKNOWN_KEY`], [`VALUE`].
+/// [`errors::CONFIG_UNREADABLE`], [`errors::CONFIG_KEY`], [`errors::CONFIG_VALUE`].
 pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
     // A byte order mark, which some editors on other systems write, is not part of the content.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let value: Value = serde_yaml::from_str(text).map_err(|e| {
         let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
         let message = format!("{}{line} is not valid YAML", file.display());
-        Box::new(Failure::new(UNREADABLE, Kind::Usage, message).because(e))
+        Box::new(Failure::new(errors::CONFIG_UNREADABLE, Kind::Usage, message).because(e))
     })?;
     let mapping = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Mapping(mapping) => mapping,
         _ => {
             let message = format!("{} contains no settings", file.display());
-            let failure = Failure::new(UNREADABLE, Kind::Usage, message)
+            let failure = Failure::new(errors::CONFIG_UNREADABLE, Kind::Usage, message)
                 .because("a settings file has lines such as `memory: 6g`")
                 .hint(format!("create a file with all settings: {}", CommandLine::new("kstrim config init")));
             return Err(Box::new(failure));
@@ -51,7 +52,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
         };
         let wrong = |why: String| {
             let message = format!("{}:{line}: {name} has an invalid value", file.display());
-            Box::new(Failure::new(VALUE, Kind::Usage, message).because(why))
+            Box::new(Failure::new(errors::CONFIG_VALUE, Kind::Usage, message).because(why))
         };
         let mut values = values(key, &value).map_err(wrong)?;
         as_written(&value, text, line).map_err(wrong)?;
@@ -144,7 +145,7 @@ fn unknown(file: &Path, line: usize, name: &str, known: &[Key]) -> Box<Failure> 
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let message = format!("{}:{line}: unknown setting {name:?}", file.display());
-    let failure = Failure::new(UNKNOWN_KEY, Kind::Usage, message);
+    let failure = Failure::new(errors::CONFIG_KEY, Kind::Usage, message);
     Box::new(match near {
         Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint(format!("list all settings: {}", CommandLine::new("kstrim config show"))),
@@ -187,28 +188,28 @@ mod tests {
     #[test]
     fn what_cannot_be_is_named_with_its_line() {
         for (text, id, words) in [
-            ("cpus: 2\nmemori: 4g\n", UNKNOWN_KEY, "/p/kstrim.yaml:2"),
-            ("adopt: true\n", UNKNOWN_KEY, "unknown setting"),
-            ("\nnamespace: My_Kafka\n", VALUE, ":2: namespace"),
-            ("nodes: 0\n", VALUE, ":1: nodes"),
-            ("stock: maybe\n", VALUE, ":1: stock"),
-            ("kafka: 4.10\n", VALUE, ":1: kafka"),
-            ("topic: [a, b]\n", VALUE, ":1: topic"),
-            ("memory:\n", VALUE, ":1: memory"),
-            ("topic: 0x1F\n", VALUE, ":1: topic"),
-            ("memory: 0o17777\n", VALUE, ":1: memory"),
-            ("topic: 0b11\n", VALUE, ":1: topic"),
-            ("memory: +6144\n", VALUE, ":1: memory"),
-            ("topic: 1e3\n", VALUE, ":1: topic"),
-            ("stock: yes\n", VALUE, ":1: stock"),
-            ("memory: ~\n", VALUE, ":1: memory"),
-            ("memory: 6Gx\n", VALUE, ":1: memory"),
-            ("cpus: two\n", VALUE, ":1: cpus"),
-            ("driver: -x\n", VALUE, ":1: driver"),
-            ("minikube-arg: [--force, -pvictim]\n", VALUE, ":1: minikube-arg"),
-            ("memory: 4g\nmemory: 5g\n", UNREADABLE, "is not valid YAML"),
-            ("memory: [4g\n", UNREADABLE, "is not valid YAML"),
-            ("just words\n", UNREADABLE, "contains no settings"),
+            ("cpus: 2\nmemori: 4g\n", errors::CONFIG_KEY, "/p/kstrim.yaml:2"),
+            ("adopt: true\n", errors::CONFIG_KEY, "unknown setting"),
+            ("\nnamespace: My_Kafka\n", errors::CONFIG_VALUE, ":2: namespace"),
+            ("nodes: 0\n", errors::CONFIG_VALUE, ":1: nodes"),
+            ("stock: maybe\n", errors::CONFIG_VALUE, ":1: stock"),
+            ("kafka: 4.10\n", errors::CONFIG_VALUE, ":1: kafka"),
+            ("topic: [a, b]\n", errors::CONFIG_VALUE, ":1: topic"),
+            ("memory:\n", errors::CONFIG_VALUE, ":1: memory"),
+            ("topic: 0x1F\n", errors::CONFIG_VALUE, ":1: topic"),
+            ("memory: 0o17777\n", errors::CONFIG_VALUE, ":1: memory"),
+            ("topic: 0b11\n", errors::CONFIG_VALUE, ":1: topic"),
+            ("memory: +6144\n", errors::CONFIG_VALUE, ":1: memory"),
+            ("topic: 1e3\n", errors::CONFIG_VALUE, ":1: topic"),
+            ("stock: yes\n", errors::CONFIG_VALUE, ":1: stock"),
+            ("memory: ~\n", errors::CONFIG_VALUE, ":1: memory"),
+            ("memory: 6Gx\n", errors::CONFIG_VALUE, ":1: memory"),
+            ("cpus: two\n", errors::CONFIG_VALUE, ":1: cpus"),
+            ("driver: -x\n", errors::CONFIG_VALUE, ":1: driver"),
+            ("minikube-arg: [--force, -pvictim]\n", errors::CONFIG_VALUE, ":1: minikube-arg"),
+            ("memory: 4g\nmemory: 5g\n", errors::CONFIG_UNREADABLE, "is not valid YAML"),
+            ("memory: [4g\n", errors::CONFIG_UNREADABLE, "is not valid YAML"),
+            ("just words\n", errors::CONFIG_UNREADABLE, "contains no settings"),
         ] {
             let failure = read(text).expect_err(text);
             assert_eq!((failure.id, failure.kind), (id, Kind::Usage), "{text}: {failure:?}");

@@ -11,12 +11,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{private_dir, state_dir};
 use crate::sha256;
-
-/// The records of trusted files cannot be written.
-pub(crate) use crate::errors::TRUST_UNWRITABLE as UNWRITABLE;
 
 /// The version of a record's format.
 const SCHEMA: u32 = 1;
@@ -95,7 +93,7 @@ impl Trust {
     /// Trust this content of the file; its record.
     ///
     /// # Errors
-    /// [`UNWRITABLE`].
+    /// [`errors::TRUST_UNWRITABLE`].
     pub fn give(&self, file: &Path, content: &[u8]) -> Result<Record> {
         let give = || -> io::Result<Record> {
             let known = known_as(file)?;
@@ -119,7 +117,7 @@ impl Trust {
     /// Revoke the trust in a file; returns whether it was trusted.
     ///
     /// # Errors
-    /// [`UNWRITABLE`].
+    /// [`errors::TRUST_UNWRITABLE`].
     pub fn revoke(&self, file: &Path) -> Result<bool> {
         // The file's directory may be gone: then its path is used as it was given.
         let known = known_as(file).unwrap_or_else(|_| file.to_owned());
@@ -140,7 +138,7 @@ impl Trust {
 
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message = format!("the record of trusted files in {} cannot be written", self.folder.display());
-        Box::new(Failure::new(UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
+        Box::new(Failure::new(errors::TRUST_UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
             "free disk space, make your user the owner of the directory, or choose another one with \
              KSTRIM_STATE_DIR",
         ))

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::Target;
+use crate::errors;
 use crate::event::FailureInfo;
 use crate::exec::{BoxFuture, Runner};
 use crate::failure::{Failure, Kind, Result};
@@ -31,9 +32,6 @@ use crate::status::look::{self, Looker};
 use crate::status::model::Memory;
 
 pub use bundle::{FILE_LIMIT, Gap, WHOLE_LIMIT};
-
-/// The archive cannot be written.
-pub(crate) use crate::errors::DIAGNOSE_UNWRITABLE as UNWRITABLE;
 
 /// Limit of the plan.
 const PLAN: Duration = Duration::from_secs(15);
@@ -129,7 +127,7 @@ pub fn name(profile: &str, time: Timestamp) -> String {
 /// Collect, and write the archive to `path`.
 ///
 /// # Errors
-/// [`UNWRITABLE`]. What cannot be asked is no error.
+/// [`errors::DIAGNOSE_UNWRITABLE`]. What cannot be asked is no error.
 pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Result<Written> {
     let began = Instant::now();
     let bundle = bundle::Bundle::default();
@@ -167,7 +165,7 @@ pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Re
     let bytes = archive::write(path, &name(profile, time), &files, time).map_err(|e| {
         Box::new(
             Failure::new(
-                UNWRITABLE,
+                errors::DIAGNOSE_UNWRITABLE,
                 Kind::Prerequisite,
                 format!("the archive {} cannot be written", path.display()),
             )

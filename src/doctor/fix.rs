@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::data::{Check, Word};
 use super::live::Live;
-use crate::checks::profile as profile_ids;
-use crate::checks::{Ground, disk};
+use crate::checks::Ground;
 use crate::cluster::api_server;
 use crate::cluster::change;
 use crate::cluster::connection;
@@ -29,9 +28,6 @@ use crate::kube::strimzi::PAUSE;
 use crate::kube::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
-
-/// It was tried, and is as it was.
-pub(crate) use crate::errors::FIX_IN_VAIN as VAIN;
 
 /// A fix that can be done.
 pub struct Planned {
@@ -74,9 +70,10 @@ pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Pla
         let profile = ground.profile_name().to_owned();
         all.push(Planned { check, what, changes_cluster, act, profile });
     };
-    for (check, folder, id) in
-        [("disk.state", &ground.state_dir, disk::UNWRITABLE), ("disk.cache", &ground.cache_dir, disk::CACHE)]
-    {
+    for (check, folder, id) in [
+        ("disk.state", &ground.state_dir, errors::STATE_UNWRITABLE),
+        ("disk.cache", &ground.cache_dir, errors::DOWNLOAD_CACHE),
+    ] {
         if problem(check) == Some(id.as_str()) && locked_to_its_user(folder) {
             let what = format!("make the directory {} writable for you", folder.display());
             add(check, what, false, Act::Permit(folder.clone()));
@@ -129,17 +126,17 @@ async fn profile_fixes(
     let options = StartOptions { extra: ground.settings.minikube_args.clone(), ..StartOptions::default() };
     let check = "profile.state";
     match problem {
-        p if p == profile_ids::HALF_MADE.as_str() && never_ran => {
+        p if p == errors::PROFILE_HALF_MADE.as_str() && never_ran => {
             let what = format!("delete the partly created profile {name}, in which nothing ever ran");
             let journal = ground.paths().journal();
             add(check, what, true, Act::Delete(minikube.clone(), journal, name.to_owned()));
         }
-        p if [profile_ids::STOPPED, profile_ids::PAUSED, profile_ids::PARTIAL]
+        p if [errors::PROFILE_STOPPED, errors::PROFILE_PAUSED, errors::PROFILE_PARTIAL]
             .iter()
             .any(|id| id.as_str() == p) =>
         {
             let lost =
-                p == profile_ids::PARTIAL.as_str() && api_server::is_lost(minikube).await.unwrap_or(false);
+                p == errors::PROFILE_PARTIAL.as_str() && api_server::is_lost(minikube).await.unwrap_or(false);
             let first = if lost { "restore the file that starts its API server, and " } else { "" };
             let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
@@ -185,8 +182,9 @@ impl Planned {
     /// # Errors
     /// Why it could not be done.
     pub async fn run(&self) -> Result<()> {
-        let vain =
-            |message: String, cause: String| Box::new(Failure::new(VAIN, Kind::Task, message).because(cause));
+        let vain = |message: String, cause: String| {
+            Box::new(Failure::new(errors::FIX_IN_VAIN, Kind::Task, message).because(cause))
+        };
         let unwritable = |path: &Path, e: std::io::Error| {
             vain(format!("{} is not changed", path.display()), e.to_string())
         };

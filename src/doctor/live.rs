@@ -17,6 +17,7 @@ use crate::cluster::operators::OWN_OPERATORS;
 use crate::cluster::ownership;
 use crate::cluster::profile_owner::Owner;
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::event::FailureInfo;
 use crate::exec::BoxFuture;
 use crate::explain::kubectl;
@@ -190,7 +191,7 @@ impl<'a> Live<'a> {
                 let (profile, context) = (self.ground.profile_name(), &self.ground.settings.target.context);
                 let of = context.as_ref().map_or(format!("profile {profile}"), |c| format!("context {c}"));
                 let message = format!("the API server of the {of} does not respond");
-                let failure = Failure::new(kubectl::UNREACHABLE, Kind::Task, message).because(why);
+                let failure = Failure::new(errors::API_UNREACHABLE, Kind::Task, message).because(why);
                 Outcome::failed(&if context.is_some() {
                     failure.hint("check that your own kubectl can connect to the cluster with this context")
                 } else {

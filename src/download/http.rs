@@ -12,8 +12,9 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
 use super::pace::{self, Pace};
-use super::{OnProgress, Progress, Settings, ids, proxy, redirect};
+use super::{OnProgress, Progress, Settings, proxy, redirect};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::paths::{private_file, write_private};
 
@@ -32,7 +33,7 @@ pub(super) fn scheme(url: &str) -> Result<&'static str> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if let Some((_, host)) = authority.rsplit_once('@') {
         let message = format!("the URL of {host} contains a user name or a password");
-        let failure = Failure::new(ids::CREDENTIALS, Kind::Usage, message)
+        let failure = Failure::new(errors::DOWNLOAD_CREDENTIALS, Kind::Usage, message)
             .because("URLs are printed and logged")
             .hint("use a mirror that does not need them, or local files: --mirror DIR, --manifests FILE");
         return Err(Box::new(failure));
@@ -40,7 +41,7 @@ pub(super) fn scheme(url: &str) -> Result<&'static str> {
     let known = ["https", "http"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
     known.ok_or_else(|| {
         let message = format!("{url} is not an http or https URL");
-        Box::new(Failure::new(ids::SCHEME, Kind::Usage, message))
+        Box::new(Failure::new(errors::DOWNLOAD_SCHEME, Kind::Usage, message))
     })
 }
 
@@ -141,7 +142,7 @@ pub(super) fn download(
         let after = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
         // A server that gives a little more each time gets us there.
         idle = if after > before { 1 } else { idle + 1 };
-        slow = if failure.id == ids::SLOW { slow + 1 } else { 0 };
+        slow = if failure.id == errors::DOWNLOAD_SLOW { slow + 1 } else { 0 };
         if idle >= settings.attempts || slow >= SLOW_ATTEMPTS {
             return Err(Box::new(failure));
         }
@@ -165,7 +166,7 @@ fn pause(wait: Duration, done: u64, progress: OnProgress<'_>) -> Result<()> {
 }
 
 fn cancelled() -> Failure {
-    Failure::new(ids::CANCELLED, Kind::Interrupted, "the download was stopped")
+    Failure::new(errors::INTERRUPTED, Kind::Interrupted, "the download was stopped")
 }
 
 /// A client for each proxy that is needed: a redirect may lead to a host or a scheme with another one.
@@ -302,7 +303,7 @@ fn copy(
     match total {
         Some(total) if done != total => {
             let message = format!("the download of {url} ended after {done} of {total} bytes");
-            Err(Broken::Retry(Failure::new(ids::CONNECTION, Kind::Task, message), None))
+            Err(Broken::Retry(Failure::new(errors::DOWNLOAD_CONNECTION, Kind::Task, message), None))
         }
         _ => Ok(()),
     }
@@ -330,12 +331,12 @@ fn follow(
         let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
         let to = to.ok_or_else(|| {
             let message = format!("{url} redirects to no address ({status})");
-            Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message))
+            Broken::Final(Failure::new(errors::DOWNLOAD_REDIRECT, Kind::Task, message))
         })?;
         url = redirect::target(&url, to)?;
     }
     let message = format!("more than {REDIRECTS} redirects, the last to {url}");
-    Err(Broken::Final(Failure::new(ids::REDIRECT, Kind::Task, message)))
+    Err(Broken::Final(Failure::new(errors::DOWNLOAD_REDIRECT, Kind::Task, message)))
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -360,14 +361,14 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 }
 
 fn answer(url: &str, status: StatusCode, what: &str) -> Failure {
-    Failure::new(ids::SERVER, Kind::Task, format!("{url} responds with {status}")).because(what)
+    Failure::new(errors::DOWNLOAD_SERVER, Kind::Task, format!("{url} responds with {status}")).because(what)
 }
 
 fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
     let failure = |id: Id| Failure::new(id, Kind::Task, format!("{url} responds with {status}"));
     match status.as_u16() {
         404 | 410 => Broken::Final(
-            failure(ids::NOT_FOUND)
+            failure(errors::DOWNLOAD_NOT_FOUND)
                 .hint(format!(
                     "check the version; to list the existing ones: {}",
                     CommandLine::new("kstrim versions")
@@ -377,10 +378,11 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
         408 | 429 | 500..=599 => {
             let wait =
                 text(headers, header::RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs);
-            Broken::Retry(failure(ids::SERVER).hint("try again later, or use a --mirror"), wait)
+            Broken::Retry(failure(errors::DOWNLOAD_SERVER).hint("try again later, or use a --mirror"), wait)
         }
         _ => Broken::Final(
-            failure(ids::REFUSED).hint("a proxy may require a login (HTTPS_PROXY), or use a --mirror"),
+            failure(errors::DOWNLOAD_REFUSED)
+                .hint("a proxy may require a login (HTTPS_PROXY), or use a --mirror"),
         ),
     }
 }
@@ -392,49 +394,56 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
     let lookup = crate::words::LOOKUP.said(&text);
     match error {
         _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
-            failure(ids::DNS, "the server's name cannot be resolved").because(text).hint(
+            failure(errors::DOWNLOAD_DNS, "the server's name cannot be resolved").because(text).hint(
                 "check the network and HTTPS_PROXY; without a network, use --manifests FILE or --mirror DIR",
             ),
             None,
         ),
-        ureq::Error::Timeout(_) => {
-            Broken::Retry(failure(ids::TIMEOUT, "the server does not respond in time").because(text), None)
-        }
+        ureq::Error::Timeout(_) => Broken::Retry(
+            failure(errors::DOWNLOAD_TIMEOUT, "the server does not respond in time").because(text),
+            None,
+        ),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
         // The proxy's own refusal, in ureq's words: "proxy server responded 407/...".
         ureq::Error::ConnectProxyFailed(why) if crate::words::PROXY_REFUSED.said(why) => Broken::Final(
-            failure(ids::REFUSED, "the proxy does not allow the connection")
+            failure(errors::DOWNLOAD_REFUSED, "the proxy does not allow the connection")
                 .because(text)
                 .hint("it may require a login: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY"),
         ),
         // rustls reports what it finds during the handshake as an I/O error.
         ureq::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => Broken::Final(tls(url, &text)),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
-            Broken::Final(failure(ids::REFUSED, "the URL, or that of the proxy, is invalid").because(text))
-        }
-        _ => Broken::Retry(failure(ids::CONNECTION, "the connection failed").because(text), None),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => Broken::Final(
+            failure(errors::DOWNLOAD_REFUSED, "the URL, or that of the proxy, is invalid").because(text),
+        ),
+        _ => Broken::Retry(failure(errors::DOWNLOAD_CONNECTION, "the connection failed").because(text), None),
     }
 }
 
 fn too_slow(url: &str, came: &str, done: u64, total: Option<u64>) -> Failure {
     let of = total.map_or_else(String::new, |total| format!(" of {total}"));
-    Failure::new(ids::SLOW, Kind::Task, format!("cannot download {url}: the server is too slow"))
+    Failure::new(errors::DOWNLOAD_SLOW, Kind::Task, format!("cannot download {url}: the server is too slow"))
         .because(format!("{came}, less than {} per second; {done}{of} in total", pace::LEAST))
         .hint("run the command again: kstrim keeps what it received, and resumes if the server supports it")
         .hint("use another source with --mirror, or allow more time with --download-timeout 5m")
 }
 
 fn tls(url: &str, text: &str) -> Failure {
-    Failure::new(ids::TLS, Kind::Task, format!("cannot download {url}: its certificate is not trusted"))
-        .because(text)
-        .hint("if your network inspects TLS traffic, add its certificate to the system's trust store")
+    Failure::new(
+        errors::DOWNLOAD_TLS,
+        Kind::Task,
+        format!("cannot download {url}: its certificate is not trusted"),
+    )
+    .because(text)
+    .hint("if your network inspects TLS traffic, add its certificate to the system's trust store")
 }
 
 fn unwritable(error: &io::Error) -> Failure {
-    Failure::new(ids::CACHE, Kind::Task, "cannot write the download into the cache").because(error)
+    Failure::new(errors::DOWNLOAD_CACHE, Kind::Task, "cannot write the download into the cache")
+        .because(error)
 }
 
 pub(super) fn too_large(what: &str, limit: u64) -> Failure {
     let message = format!("{what} is larger than {} MiB, the most that kstrim accepts", limit >> 20);
-    Failure::new(ids::SIZE, Kind::Task, message).hint("check the URL: this is not the expected file")
+    Failure::new(errors::DOWNLOAD_SIZE, Kind::Task, message)
+        .hint("check the URL: this is not the expected file")
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ureq::Proxy;
 use ureq::http::Uri;
 
-use super::ids;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The proxy for a URL, if there is one.
@@ -31,7 +31,7 @@ pub(super) fn of(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Opti
     let Some((name, value)) = own.or_else(|| lookup("ALL_PROXY")) else { return Ok(None) };
     let refuse = |why: &str| {
         let message = format!("the proxy in {name} cannot be used");
-        let failure = Failure::new(ids::PROXY, Kind::Prerequisite, message).because(why);
+        let failure = Failure::new(errors::DOWNLOAD_PROXY, Kind::Prerequisite, message).because(why);
         Box::new(
             failure
                 .hint(format!("set {name}=http://HOST:PORT, or NO_PROXY={host} to connect without a proxy")),
@@ -153,7 +153,7 @@ mod tests {
             let env = |name: &str| (name == "HTTPS_PROXY").then(|| value.to_owned());
             let failure = of("https://x.org/", &env).expect_err(value);
             let told = format!("{failure} {:?} {:?}", failure.causes, failure.hints);
-            assert_eq!(failure.id, ids::PROXY);
+            assert_eq!(failure.id, errors::DOWNLOAD_PROXY);
             assert!(told.contains("HTTPS_PROXY") && !told.contains("secret"), "{told}");
         }
     }

@@ -1,7 +1,7 @@
 //! Validates redirects.
 
 use super::http::scheme;
-use super::ids;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The URL that a `Location` means.
@@ -11,7 +11,7 @@ use crate::failure::{Failure, Kind, Result};
 pub(super) fn target(from: &str, location: &str) -> Result<String> {
     let to = join(from, location);
     let unsafe_ = match scheme(&to) {
-        Err(failure) if failure.id == ids::CREDENTIALS => return Err(failure),
+        Err(failure) if failure.id == errors::DOWNLOAD_CREDENTIALS => return Err(failure),
         Err(_) => true,
         Ok(scheme_of_it) => scheme(from)? == "https" && scheme_of_it != "https",
     };
@@ -20,7 +20,7 @@ pub(super) fn target(from: &str, location: &str) -> Result<String> {
     }
     let message = format!("{from} redirects to {to}, which is not safe to follow");
     Err(Box::new(
-        Failure::new(ids::SCHEME, Kind::Task, message)
+        Failure::new(errors::DOWNLOAD_SCHEME, Kind::Task, message)
             .because("a redirect must lead to http or https, and never from https to http")
             .hint("a proxy or a login page of this network may be responding instead of the server"),
     ))
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn what_leaves_https_or_http_is_refused() {
         for (from, to, id) in [
-            ("https://h/a", "http://h/a", ids::SCHEME),
-            ("https://h/a", "file:///etc/passwd", ids::SCHEME),
-            ("http://h/a", "FTP://h/a", ids::SCHEME),
-            ("http://h/a", "data:text/plain,x", ids::SCHEME),
-            ("https://h/a", "https://me:hunter2@h/a", ids::CREDENTIALS),
-            ("https://h/a", "//me:hunter2@h/a", ids::CREDENTIALS),
+            ("https://h/a", "http://h/a", errors::DOWNLOAD_SCHEME),
+            ("https://h/a", "file:///etc/passwd", errors::DOWNLOAD_SCHEME),
+            ("http://h/a", "FTP://h/a", errors::DOWNLOAD_SCHEME),
+            ("http://h/a", "data:text/plain,x", errors::DOWNLOAD_SCHEME),
+            ("https://h/a", "https://me:hunter2@h/a", errors::DOWNLOAD_CREDENTIALS),
+            ("https://h/a", "//me:hunter2@h/a", errors::DOWNLOAD_CREDENTIALS),
         ] {
             let failure = target(from, to).expect_err(to);
             assert_eq!(failure.id, id, "{to}");

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::errors;
 use crate::failure::Id;
 
 /// What the server saw of a request: its path, and its headers as lines.
@@ -152,7 +153,7 @@ fn a_server_that_only_drips_is_given_up_and_what_came_is_kept() {
     let mut bench = bench();
     bench.store.settings.read_timeout = Duration::from_millis(200);
     let failure = bench.fetch(&server.url, None).expect_err("too slow");
-    assert_eq!((failure.id, failure.kind), (ids::SLOW, Kind::Task));
+    assert_eq!((failure.id, failure.kind), (errors::DOWNLOAD_SLOW, Kind::Task));
     assert!(failure.causes[0].contains("of 100000 in total"), "{:?}", failure.causes);
     assert_eq!(server.seen().len(), 2, "another server may be quicker, once");
     let fetched = bench.fetch(&server.url, None).expect("a server that sends");
@@ -168,7 +169,7 @@ fn offline_the_cache_is_enough() {
     bench.fetch(&server.url, Some(&digest)).unwrap();
     bench.store.settings.offline = true;
     assert_eq!(bench.fetch(&server.url, Some(&digest)).unwrap().from, None);
-    assert_eq!(bench.fetch(&server.url, Some(&sha(b"y"))).unwrap_err().id, ids::OFFLINE);
+    assert_eq!(bench.fetch(&server.url, Some(&sha(b"y"))).unwrap_err().id, errors::DOWNLOAD_OFFLINE);
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -177,7 +178,7 @@ fn another_content_is_refused_with_both_digests() {
     let server = Server::start(|_, _, stream| ok(stream, b"evil"));
     let (bench, wanted) = (bench(), sha(b"good"));
     let failure = bench.fetch(&server.url, Some(&wanted)).unwrap_err();
-    assert_eq!(failure.id, ids::DIGEST);
+    assert_eq!(failure.id, errors::DOWNLOAD_DIGEST);
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&wanted) && causes.contains(&sha(b"evil")), "{causes}");
     assert!(!bench.store.path("files", &wanted).exists());
@@ -230,7 +231,7 @@ fn a_later_run_continues_too_unless_the_file_changed() {
             reply(stream, "200 OK\r\netag: \"v2\"\r\ncontent-length: 900", &changed);
         }
     });
-    assert_eq!(bench.refused(&server.url), ids::SERVER);
+    assert_eq!(bench.refused(&server.url), errors::DOWNLOAD_SERVER);
     let fetched = bench.fetch(&server.url, None).unwrap();
     assert_eq!(fetched.digest, sha(&new));
 }
@@ -250,9 +251,11 @@ fn a_wrong_range_starts_over() {
 
 #[test]
 fn what_cannot_get_better_is_not_tried_again() {
-    for (head, id) in
-        [("404 Not Found", ids::NOT_FOUND), ("410 Gone", ids::NOT_FOUND), ("403 No", ids::REFUSED)]
-    {
+    for (head, id) in [
+        ("404 Not Found", errors::DOWNLOAD_NOT_FOUND),
+        ("410 Gone", errors::DOWNLOAD_NOT_FOUND),
+        ("403 No", errors::DOWNLOAD_REFUSED),
+    ] {
         let server =
             Server::start(move |_, _, stream| reply(stream, &format!("{head}\r\ncontent-length: 0"), b""));
         assert_eq!(bench().refused(&format!("{}/x", server.url)), id);
@@ -265,7 +268,7 @@ fn what_can_is_tried_four_times() {
     let server = Server::start(|_, _, stream| {
         reply(stream, "429 Slow down\r\nretry-after: 0\r\ncontent-length: 0", b"")
     });
-    assert_eq!(bench().refused(&server.url), ids::SERVER);
+    assert_eq!(bench().refused(&server.url), errors::DOWNLOAD_SERVER);
     assert_eq!(server.seen().len(), 4);
 }
 
@@ -275,14 +278,14 @@ fn a_silent_server_times_out() {
     let mut bench = bench();
     bench.store.settings.attempts = 1;
     bench.store.settings.read_timeout = Duration::from_millis(200);
-    assert_eq!(bench.refused(&server.url), ids::TIMEOUT);
+    assert_eq!(bench.refused(&server.url), errors::DOWNLOAD_TIMEOUT);
 }
 
 #[test]
 fn nobody_there_is_a_connection_error() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    assert_eq!(bench().refused(&format!("http://127.0.0.1:{port}/")), ids::CONNECTION);
-    assert_eq!(bench().refused("http://no-such-host.invalid/"), ids::DNS);
+    assert_eq!(bench().refused(&format!("http://127.0.0.1:{port}/")), errors::DOWNLOAD_CONNECTION);
+    assert_eq!(bench().refused("http://no-such-host.invalid/"), errors::DOWNLOAD_DNS);
 }
 
 #[test]
@@ -296,18 +299,18 @@ fn a_server_without_tls_is_told() {
             let _ = stream.read(&mut [0; 4096]);
         }
     });
-    assert_eq!(bench().refused(&url), ids::TLS);
+    assert_eq!(bench().refused(&url), errors::DOWNLOAD_TLS);
 }
 
 #[test]
 fn too_much_is_refused_with_and_without_a_length() {
     let long = Server::start(|_, _, stream| reply(stream, "200 OK\r\ncontent-length: 99999999", b""));
-    assert_eq!(bench().refused(&long.url), ids::SIZE);
+    assert_eq!(bench().refused(&long.url), errors::DOWNLOAD_SIZE);
     let endless = Server::start(|_, _, stream| {
         reply(stream, "200 OK", b"");
         while stream.write_all(&[b'x'; 65536]).is_ok() {}
     });
-    assert_eq!(bench().refused(&endless.url), ids::SIZE);
+    assert_eq!(bench().refused(&endless.url), errors::DOWNLOAD_SIZE);
 }
 
 #[test]
@@ -323,12 +326,12 @@ fn redirects_are_followed_to_safe_places_only() {
     });
     let at = |path: &str| format!("{}{path}", server.url);
     assert_eq!(bench().fetch(&at("/a/b"), None).unwrap().digest, sha(b"there"));
-    assert_eq!(bench().refused(&at("/file")), ids::SCHEME);
-    assert_eq!(bench().refused(&at("/ftp")), ids::SCHEME);
-    assert_eq!(bench().refused(&at("/nowhere")), ids::REDIRECT);
-    assert_eq!(bench().refused(&at("/loop")), ids::REDIRECT);
-    assert_eq!(bench().refused("file:///etc/passwd"), ids::SCHEME);
-    assert_eq!(bench().refused("/etc/passwd"), ids::SCHEME);
+    assert_eq!(bench().refused(&at("/file")), errors::DOWNLOAD_SCHEME);
+    assert_eq!(bench().refused(&at("/ftp")), errors::DOWNLOAD_SCHEME);
+    assert_eq!(bench().refused(&at("/nowhere")), errors::DOWNLOAD_REDIRECT);
+    assert_eq!(bench().refused(&at("/loop")), errors::DOWNLOAD_REDIRECT);
+    assert_eq!(bench().refused("file:///etc/passwd"), errors::DOWNLOAD_SCHEME);
+    assert_eq!(bench().refused("/etc/passwd"), errors::DOWNLOAD_SCHEME);
 }
 
 #[test]
@@ -341,7 +344,7 @@ fn a_cancelled_download_stops() {
         _ => ControlFlow::Break(()),
     };
     let failure = bench.store.fetch(&request, &mut stop).unwrap_err();
-    assert_eq!((failure.id, failure.kind), (ids::CANCELLED, Kind::Interrupted));
+    assert_eq!((failure.id, failure.kind), (errors::INTERRUPTED, Kind::Interrupted));
 }
 
 #[test]
@@ -359,9 +362,9 @@ fn mirrors_hold_what_hosts_hold() {
     let fetched = bench.fetch("https://example.org/../a/b.yaml?x=1", None).unwrap();
     assert_eq!(fs::read(fetched.path).unwrap(), b"copied");
     assert!(folder.path().join("example.org/a/b.yaml").exists(), "a mirror is only read");
-    assert_eq!(bench.refused("https://example.org/none"), ids::NOT_FOUND);
-    assert_eq!(Source::parse("/no/such/folder").unwrap_err().id, ids::MIRROR);
-    assert_eq!(Source::parse("ftp://x").unwrap_err().id, ids::SCHEME);
+    assert_eq!(bench.refused("https://example.org/none"), errors::DOWNLOAD_NOT_FOUND);
+    assert_eq!(Source::parse("/no/such/folder").unwrap_err().id, errors::DOWNLOAD_MIRROR);
+    assert_eq!(Source::parse("ftp://x").unwrap_err().id, errors::DOWNLOAD_SCHEME);
 }
 
 #[test]
@@ -370,7 +373,7 @@ fn an_unwritable_cache_is_said() {
     let server = Server::start(|_, _, stream| ok(stream, b"x"));
     let mut bench = bench();
     bench.store.folder = file.path().join("below-a-file");
-    assert_eq!(bench.refused(&server.url), ids::CACHE);
+    assert_eq!(bench.refused(&server.url), errors::DOWNLOAD_CACHE);
 }
 
 #[test]

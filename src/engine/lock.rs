@@ -5,11 +5,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{private_dir, private_file, unwritable};
-
-/// Another run holds the lock.
-pub(crate) use crate::errors::LOCKED;
 
 /// The held lock; dropping it frees it.
 #[derive(Debug)]
@@ -19,7 +17,7 @@ impl Lock {
     /// Take the lock at `path` for the verb `command`.
     ///
     /// # Errors
-    /// [`LOCKED`] with the holder's pid, verb and start time; `KS-STATE-UNWRITABLE`.
+    /// [`errors::LOCKED`] with the holder's pid, verb and start time; `KS-STATE-UNWRITABLE`.
     pub fn take(path: &Path, command: &str) -> Result<Self> {
         let open = || {
             if let Some(folder) = path.parent() {
@@ -37,9 +35,13 @@ impl Lock {
                 let who =
                     if holder.is_empty() { "another kstrim command".to_owned() } else { holder.to_owned() };
                 return Err(Box::new(
-                    Failure::new(LOCKED, Kind::Locked, "another kstrim command is using this profile")
-                        .because(format!("held by {who}"))
-                        .hint("wait for it to finish, stop it, or use another profile with --profile NAME"),
+                    Failure::new(
+                        errors::LOCKED,
+                        Kind::Locked,
+                        "another kstrim command is using this profile",
+                    )
+                    .because(format!("held by {who}"))
+                    .hint("wait for it to finish, stop it, or use another profile with --profile NAME"),
                 ));
             }
             Err(TryLockError::Error(e)) => return Err(Box::new(unwritable(path, &e))),
@@ -70,7 +72,7 @@ mod tests {
         let path = folder.path().join("p/lock");
         let first = Lock::take(&path, "up").expect("free");
         let failure = Lock::take(&path, "down").expect_err("held");
-        assert_eq!((failure.id, failure.kind.exit_code()), (LOCKED, 7));
+        assert_eq!((failure.id, failure.kind.exit_code()), (errors::LOCKED, 7));
         assert!(failure.causes[0].contains(&format!("kstrim up, pid {}", std::process::id())));
         drop(first);
         Lock::take(&path, "down").expect("free again");

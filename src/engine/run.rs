@@ -11,17 +11,11 @@ use tokio::task::JoinSet;
 use super::graph::Graph;
 use super::journal::Journal;
 use super::task::{Doneness, Job, Spec};
+use crate::errors;
 use crate::event::{Emit, Event, Outcome};
 use crate::exec::cancel::{Cancel, Reason};
 use crate::exec::system::GRACE;
 use crate::failure::{Failure, Kind, Result};
-
-/// A defect of kstrim itself.
-pub(crate) use crate::errors::INTERNAL;
-/// SIGINT or SIGTERM.
-pub(crate) use crate::errors::INTERRUPTED;
-/// The limit of a task or of the whole run passed and no deeper cause was seen.
-pub(crate) use crate::errors::TIMEOUT;
 
 /// What a run needs besides its tasks.
 pub struct Run {
@@ -65,7 +59,7 @@ pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
     let mut graph = match Graph::new(jobs.iter().map(|job| (job.spec.id.clone(), job.spec.needs.clone()))) {
         Ok(graph) => graph,
         Err(why) => {
-            report.failure = Some((None, Box::new(Failure::new(INTERNAL, Kind::Task, why))));
+            report.failure = Some((None, Box::new(Failure::new(errors::INTERNAL, Kind::Task, why))));
             return report;
         }
     };
@@ -113,8 +107,9 @@ pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
         let ended = match ended {
             Ok(ended) => ended,
             Err(panic) => {
-                let failure = Failure::new(INTERNAL, Kind::Task, "a task of kstrim stopped unexpectedly")
-                    .because(panic);
+                let failure =
+                    Failure::new(errors::INTERNAL, Kind::Task, "a task of kstrim stopped unexpectedly")
+                        .because(panic);
                 report.failure.get_or_insert((None, Box::new(failure)));
                 run.cancel.cancel(Reason::Sibling);
                 continue;
@@ -152,13 +147,16 @@ pub fn lease_lost() -> Box<Failure> {
 /// The failure of a run that a signal stopped.
 pub fn interrupted(kind: Kind) -> Box<Failure> {
     let how = if kind == Kind::Interrupted { "interrupted" } else { "terminated" };
-    Box::new(Failure::new(INTERRUPTED, kind, format!("the run was {how}")))
+    Box::new(Failure::new(errors::INTERRUPTED, kind, format!("the run was {how}")))
 }
 
 fn run_timeout(run: &Run, reasons: &BTreeMap<String, String>) -> Failure {
     let limit = run.limit.unwrap_or_default().as_secs();
-    let mut failure =
-        Failure::new(TIMEOUT, Kind::Timeout, format!("the time limit of {limit} s for the run expired"));
+    let mut failure = Failure::new(
+        errors::TIMEOUT,
+        Kind::Timeout,
+        format!("the time limit of {limit} s for the run expired"),
+    );
     for (task, reason) in reasons {
         failure = failure.because(format!("{task}: {reason}"));
     }
@@ -234,7 +232,7 @@ async fn one(job: Job, scope: Scope) -> Ended {
 
 fn task_timeout(spec: &Spec, last: &str) -> Failure {
     Failure::new(
-        TIMEOUT,
+        errors::TIMEOUT,
         Kind::Timeout,
         format!("{}: not done after {} s", spec.title.to_lowercase(), spec.timeout.as_secs()),
     )

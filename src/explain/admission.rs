@@ -11,6 +11,7 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::{Expect, Probe, Scene, Scope};
 use super::{Family, Rule};
+use crate::errors;
 use crate::failure::Id;
 use crate::kube::admission::{By, Refusal, refusal};
 use crate::kube::cluster::Deployment;
@@ -18,25 +19,33 @@ use crate::kube::object::{list, text};
 use crate::kube::pod::Event;
 use crate::kube::{Kind, Object};
 
-use crate::errors::ADMISSION_ACCOUNT as ACCOUNT;
-use crate::errors::ADMISSION_LIMITS as LIMITS;
-use crate::errors::ADMISSION_POD_SECURITY as POD_SECURITY;
-use crate::errors::ADMISSION_POLICY as POLICY;
-use crate::errors::ADMISSION_QUOTA as QUOTA;
-use crate::errors::ADMISSION_REFUSED as REFUSED;
-use crate::errors::ADMISSION_WEBHOOK as WEBHOOK;
-use crate::errors::POD_NOT_CREATED as NOT_CREATED;
-use crate::errors::WEBHOOK_FAILED;
-
 pub(super) const RULES: &[Rule] = &[Rule {
-    ids: &[QUOTA, LIMITS, POD_SECURITY, POLICY, WEBHOOK, WEBHOOK_FAILED, ACCOUNT, REFUSED, NOT_CREATED],
+    ids: &[
+        errors::ADMISSION_QUOTA,
+        errors::ADMISSION_LIMITS,
+        errors::ADMISSION_POD_SECURITY,
+        errors::ADMISSION_POLICY,
+        errors::ADMISSION_WEBHOOK,
+        errors::WEBHOOK_FAILED,
+        errors::ADMISSION_ACCOUNT,
+        errors::ADMISSION_REFUSED,
+        errors::POD_NOT_CREATED,
+    ],
     family: Family::Pods,
     find: not_created,
 }];
 
 /// Ids of what admission refuses.
-pub(super) const IDS: [Id; 8] =
-    [QUOTA, LIMITS, POD_SECURITY, POLICY, WEBHOOK, WEBHOOK_FAILED, ACCOUNT, REFUSED];
+pub(super) const IDS: [Id; 8] = [
+    errors::ADMISSION_QUOTA,
+    errors::ADMISSION_LIMITS,
+    errors::ADMISSION_POD_SECURITY,
+    errors::ADMISSION_POLICY,
+    errors::ADMISSION_WEBHOOK,
+    errors::WEBHOOK_FAILED,
+    errors::ADMISSION_ACCOUNT,
+    errors::ADMISSION_REFUSED,
+];
 
 /// The webhooks of policy engines, by the beginning of their names, and what shows their policies.
 const ENGINES: [(&str, &str, &str); 2] = [
@@ -68,7 +77,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
     match &refusal.by {
         // A rolling update may make room.
         By::Quota { name, unspecified: false } => told(
-            QUOTA,
+            errors::ADMISSION_QUOTA,
             match name.as_str() {
                 "" => format!("the quotas of the namespace do not permit it: {why}"),
                 name => format!("the quota {name} is used up: {why}"),
@@ -80,7 +89,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             10,
         ),
         By::Quota { name, unspecified: true } => told(
-            QUOTA,
+            errors::ADMISSION_QUOTA,
             format!("the quota {name} accepts only pods that specify what it counts: {why}"),
             vec![
                 format!("show what it counts: {}", inside("describe quota")),
@@ -89,7 +98,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             4,
         ),
         By::LimitRange => told(
-            LIMITS,
+            errors::ADMISSION_LIMITS,
             format!("a LimitRange of the namespace rejects it: {why}"),
             vec![
                 format!("show it: {}", inside("describe limitrange")),
@@ -98,7 +107,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             4,
         ),
         By::PodSecurity { level } => told(
-            POD_SECURITY,
+            errors::ADMISSION_POD_SECURITY,
             format!("the namespace's pod security level {level} rejects it: {why}"),
             vec![
                 format!(
@@ -119,7 +128,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             4,
         ),
         By::Policy { name } => told(
-            POLICY,
+            errors::ADMISSION_POLICY,
             format!("the policy {name} rejects it: {why}"),
             vec![
                 format!("show it: {}", expect.kubectl("get -o yaml validatingadmissionpolicy").arg(name)),
@@ -131,12 +140,12 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             let engine = ENGINES.iter().find(|(start, ..)| name.starts_with(start));
             let (id, sentence, see) = match engine {
                 Some((_, engine, see)) => (
-                    POLICY,
+                    errors::ADMISSION_POLICY,
                     format!("a policy of {engine} rejects it (webhook {name}): {why}"),
                     format!("show its policies: {}", expect.kubectl(see)),
                 ),
                 None => (
-                    WEBHOOK,
+                    errors::ADMISSION_WEBHOOK,
                     format!("the webhook {name}{} rejects it: {why}", of(configuration)),
                     see_configuration(configuration, expect),
                 ),
@@ -158,17 +167,17 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
                 "the API server must call the webhook {name}{}, which does not respond: {why}",
                 of(configuration)
             );
-            told(WEBHOOK_FAILED, sentence, hints, 15)
+            told(errors::WEBHOOK_FAILED, sentence, hints, 15)
         }
         // Applied with the pods' owner, it may come a moment later.
         By::ServiceAccount => told(
-            ACCOUNT,
+            errors::ADMISSION_ACCOUNT,
             format!("its service account does not exist: {why}"),
             vec![format!("list the existing ones: {}", inside("get serviceaccounts"))],
             30,
         ),
         By::Other => told(
-            REFUSED,
+            errors::ADMISSION_REFUSED,
             format!("an admission plugin of the API server rejects it: {why}"),
             vec!["ask the administrator of the cluster what the namespace permits".into()],
             4,
@@ -280,7 +289,7 @@ fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> F
     let depth = if owner.operator { 86 } else { 73 };
     let Some(refusal) = refusal(message) else {
         return Finding::new(
-            NOT_CREATED,
+            errors::POD_NOT_CREATED,
             depth - 10,
             subject,
             format!("no pod of {} can be created: {}", owner.title, short(message)),
@@ -435,22 +444,26 @@ mod tests {
         let policy = r#"pods "x" is forbidden: ValidatingAdmissionPolicy 'freeze' with binding 'all' denied request: no"#;
         let kyverno = r#"admission webhook "validate.kyverno.svc-fail" denied the request: blocked"#;
         for (object, id, subject) in [
-            (operator(QUOTA_SAYS), QUOTA, "deployment/strimzi-cluster-operator"),
-            (entity(SECURITY_SAYS), POD_SECURITY, "deployment/my-cluster-entity-operator"),
-            (entity(policy), POLICY, "deployment/my-cluster-entity-operator"),
-            (entity(kyverno), POLICY, "deployment/my-cluster-entity-operator"),
-            (entity(WEBHOOK_SAYS), WEBHOOK_FAILED, "deployment/my-cluster-entity-operator"),
-            (pod_set(&by_client(SECURITY_SAYS)), POD_SECURITY, "strimzipodset/my-cluster-dual-role"),
-            (pod_set(&by_client(WEBHOOK_SAYS)), WEBHOOK_FAILED, "strimzipodset/my-cluster-dual-role"),
-            (pod_set("Connection reset"), NOT_CREATED, "strimzipodset/my-cluster-dual-role"),
+            (operator(QUOTA_SAYS), errors::ADMISSION_QUOTA, "deployment/strimzi-cluster-operator"),
+            (entity(SECURITY_SAYS), errors::ADMISSION_POD_SECURITY, "deployment/my-cluster-entity-operator"),
+            (entity(policy), errors::ADMISSION_POLICY, "deployment/my-cluster-entity-operator"),
+            (entity(kyverno), errors::ADMISSION_POLICY, "deployment/my-cluster-entity-operator"),
+            (entity(WEBHOOK_SAYS), errors::WEBHOOK_FAILED, "deployment/my-cluster-entity-operator"),
+            (
+                pod_set(&by_client(SECURITY_SAYS)),
+                errors::ADMISSION_POD_SECURITY,
+                "strimzipodset/my-cluster-dual-role",
+            ),
+            (pod_set(&by_client(WEBHOOK_SAYS)), errors::WEBHOOK_FAILED, "strimzipodset/my-cluster-dual-role"),
+            (pod_set("Connection reset"), errors::POD_NOT_CREATED, "strimzipodset/my-cluster-dual-role"),
             (
                 failed_create("StatefulSet", "my-cluster-kafka", &in_set(SECURITY_SAYS)),
-                POD_SECURITY,
+                errors::ADMISSION_POD_SECURITY,
                 "statefulset/my-cluster-kafka",
             ),
             (
                 failed_create("Job", "my-cluster-proof", &format!("Error creating: {QUOTA_SAYS}")),
-                QUOTA,
+                errors::ADMISSION_QUOTA,
                 "job/my-cluster-proof",
             ),
         ] {
@@ -485,7 +498,8 @@ mod tests {
             expect.waits_since = Some(waits.parse().unwrap());
             let now = now.parse().unwrap();
             let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &Answers::new(), now };
-            let told = findings(&scene).into_iter().find(|f| f.id == QUOTA).expect("it is shown");
+            let told =
+                findings(&scene).into_iter().find(|f| f.id == errors::ADMISSION_QUOTA).expect("it is shown");
             told.certain_at(now)
         };
         let waits = "2026-11-22T20:01:00Z";

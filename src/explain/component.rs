@@ -6,23 +6,24 @@ use super::finding::Finding;
 use super::pods::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::object::{list, number, text};
 use crate::kube::strimzi::last_change;
 use crate::kube::strimzi::{PAUSE, pauses};
 use crate::kube::{Condition, Kind, Object};
 
-use crate::errors::COMPONENT_NOT_READY as NOT_READY;
-use crate::errors::COMPONENT_PAUSED as PAUSED;
-use crate::errors::COMPONENT_REFUSED as REFUSED;
-use crate::errors::COMPONENT_STOPPED as STOPPED;
-use crate::errors::COMPONENT_TIMEOUT as TIMEOUT;
-/// A connector or a task of it has failed.
-pub(crate) use crate::errors::CONNECTOR_FAILED as CONNECTOR;
-
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[REFUSED, NOT_READY, TIMEOUT], family: Family::Component, find: refused },
-    Rule { ids: &[PAUSED, STOPPED], family: Family::Component, find: left_alone },
-    Rule { ids: &[CONNECTOR], family: Family::Component, find: connectors },
+    Rule {
+        ids: &[errors::COMPONENT_REFUSED, errors::COMPONENT_NOT_READY, errors::COMPONENT_TIMEOUT],
+        family: Family::Component,
+        find: refused,
+    },
+    Rule {
+        ids: &[errors::COMPONENT_PAUSED, errors::COMPONENT_STOPPED],
+        family: Family::Component,
+        find: left_alone,
+    },
+    Rule { ids: &[errors::CONNECTOR_FAILED], family: Family::Component, find: connectors },
 ];
 
 /// Kinds of resources, the component type of their pods, and what they are called.
@@ -71,17 +72,19 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
         );
         found.push(match status.reason {
-            reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => {
-                finding(REFUSED, 74, format!("the operator rejects {title} {name}: {}", bare(&message)))
-                    .hint(format!(
-                        "correct it: {}",
-                        scene.expect.inside(scene.expect.kubectl("edit").args([kind.plural(), name]))
-                    ))
-                    .certain_after(1)
-            }
+            reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => finding(
+                errors::COMPONENT_REFUSED,
+                74,
+                format!("the operator rejects {title} {name}: {}", bare(&message)),
+            )
+            .hint(format!(
+                "correct it: {}",
+                scene.expect.inside(scene.expect.kubectl("edit").args([kind.plural(), name]))
+            ))
+            .certain_after(1),
             // The end of the operator's own wait: true, but never the cause.
             "StrimziTimeoutException" | "TimeoutException" => finding(
-                TIMEOUT,
+                errors::COMPONENT_TIMEOUT,
                 6,
                 format!("the operator timed out waiting for {title} {name}: {}", bare(&message)),
             )
@@ -89,7 +92,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .certain_after(20),
             // The operator tries again by itself; some of these pass.
             reason => finding(
-                NOT_READY,
+                errors::COMPONENT_NOT_READY,
                 24,
                 format!("the operator failed to set up {title} {name}: {reason}: {}", bare(&message)),
             )
@@ -113,7 +116,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 "{title} {name} is paused: the operator does not reconcile it until the annotation is removed"
             );
             found.push(
-                Finding::new(PAUSED, 76, subject.clone(), says)
+                Finding::new(errors::COMPONENT_PAUSED, 76, subject.clone(), says)
                     .evidence(format!("{plural}/{name} annotation {PAUSE}=true"))
                     .hint(format!("resume it: {}", super::topic::annotate(scene, plural, name, PAUSE)))
                     .set_by_hand(3),
@@ -121,13 +124,18 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         if number(object.json(), "/spec/replicas") == Some(0) {
             found.push(
-                Finding::new(STOPPED, 75, subject, format!("{title} {name} is scaled to 0"))
-                    .evidence(format!("{plural}/{name} spec.replicas=0"))
-                    .hint(format!(
-                        "start it: {}",
-                        scene.expect.inside(scene.expect.kubectl("scale --replicas=1").args([plural, name]))
-                    ))
-                    .set_by_hand(2),
+                Finding::new(
+                    errors::COMPONENT_STOPPED,
+                    75,
+                    subject,
+                    format!("{title} {name} is scaled to 0"),
+                )
+                .evidence(format!("{plural}/{name} spec.replicas=0"))
+                .hint(format!(
+                    "start it: {}",
+                    scene.expect.inside(scene.expect.kubectl("scale --replicas=1").args([plural, name]))
+                ))
+                .set_by_hand(2),
             );
         }
     }
@@ -179,7 +187,7 @@ fn connectors(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 }
 
 fn failure(subject: String, sentence: String, evidence: &str) -> Finding {
-    Finding::new(CONNECTOR, 70, subject, sentence).evidence(evidence).certain_after(2)
+    Finding::new(errors::CONNECTOR_FAILED, 70, subject, sentence).evidence(evidence).certain_after(2)
 }
 
 /// What of a connector has failed, and the first line of its trace: Connect's REST API of a connector.
@@ -212,7 +220,8 @@ mod tests {
         let answers = Answers::new();
         let now = "2026-11-22T20:05:00Z".parse().unwrap();
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now };
-        let ours = |f: &Finding| f.id.as_str().starts_with("KS-COMPONENT") || f.id == CONNECTOR;
+        let ours =
+            |f: &Finding| f.id.as_str().starts_with("KS-COMPONENT") || f.id == errors::CONNECTOR_FAILED;
         let told = |f: Finding| (f.id.to_string(), f.sentence.clone(), f.certain_at(now));
         findings(&scene).into_iter().filter(ours).map(told).collect()
     }
@@ -233,10 +242,34 @@ mod tests {
     #[test]
     fn the_operators_word_is_told_by_its_reason() {
         let rows = [
-            ("KafkaConnect", "InvalidResourceException", "no group", REFUSED, "rejects Kafka Connect"),
-            ("KafkaBridge", "UnsupportedVersionException", "no", REFUSED, "rejects the HTTP bridge"),
-            ("KafkaMirrorMaker2", "StrimziTimeoutException", "Exceeded", TIMEOUT, "timed out waiting"),
-            ("KafkaConnect", "ConnectRestException", "GET / returned 500", NOT_READY, "ConnectRestException"),
+            (
+                "KafkaConnect",
+                "InvalidResourceException",
+                "no group",
+                errors::COMPONENT_REFUSED,
+                "rejects Kafka Connect",
+            ),
+            (
+                "KafkaBridge",
+                "UnsupportedVersionException",
+                "no",
+                errors::COMPONENT_REFUSED,
+                "rejects the HTTP bridge",
+            ),
+            (
+                "KafkaMirrorMaker2",
+                "StrimziTimeoutException",
+                "Exceeded",
+                errors::COMPONENT_TIMEOUT,
+                "timed out waiting",
+            ),
+            (
+                "KafkaConnect",
+                "ConnectRestException",
+                "GET / returned 500",
+                errors::COMPONENT_NOT_READY,
+                "ConnectRestException",
+            ),
         ];
         for (kind, reason, message, id, words) in rows {
             let found = look(Scope::Everything, &[says(kind, reason, message)]);
@@ -260,10 +293,10 @@ mod tests {
             |json: Value| look(Scope::Everything, &[json]).into_iter().map(|(id, ..)| id).collect::<Vec<_>>();
         let mut paused = resource("KafkaConnect", json!({}));
         paused["metadata"]["annotations"] = json!({PAUSE: "true"});
-        assert_eq!(ids(paused.clone()), [PAUSED.as_str()]);
+        assert_eq!(ids(paused.clone()), [errors::COMPONENT_PAUSED.as_str()]);
         paused["metadata"]["annotations"] = json!({PAUSE: "false"});
         paused["spec"] = json!({"replicas": 0});
-        assert_eq!(ids(paused.clone()), [STOPPED.as_str()]);
+        assert_eq!(ids(paused.clone()), [errors::COMPONENT_STOPPED.as_str()]);
         paused["spec"] = json!({"replicas": 1});
         assert_eq!(ids(paused), [""; 0]);
     }

@@ -6,11 +6,8 @@ use super::logs;
 use super::pods::{asked, question, short};
 use super::scene::Scene;
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::pod::State;
-
-use crate::errors::BROKER_NOT_READY as BROKER;
-use crate::errors::ENTITY_OPERATOR;
-use crate::errors::ENTITY_OPERATOR_STOPPED as STOPPED;
 
 /// A good one takes 25 s (recording 01), on a busy machine a multiple.
 const PATIENCE_S: u64 = 120;
@@ -23,9 +20,9 @@ const BROKER_PATIENCE_S: u64 = 290;
 const BROKER_USUAL_S: u64 = 45;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[ENTITY_OPERATOR], family: Family::Pods, find: not_ready },
-    Rule { ids: &[STOPPED], family: Family::Pods, find: stopped },
-    Rule { ids: &[BROKER], family: Family::Pods, find: broker_not_ready },
+    Rule { ids: &[errors::ENTITY_OPERATOR], family: Family::Pods, find: not_ready },
+    Rule { ids: &[errors::ENTITY_OPERATOR_STOPPED], family: Family::Pods, find: stopped },
+    Rule { ids: &[errors::BROKER_NOT_READY], family: Family::Pods, find: broker_not_ready },
 ];
 
 fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
@@ -44,7 +41,7 @@ fn not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let log = asked(pod, &container, scene).and_then(logs::last_words);
         let words = log.map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
         let mut finding = Finding::new(
-            ENTITY_OPERATOR,
+            errors::ENTITY_OPERATOR,
             42,
             format!("pod/{name}"),
             format!(
@@ -80,7 +77,7 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let start = scene.expect.kubectl("scale --replicas=1").arg(format!("deployment/{name}"));
     found.push(
         Finding::new(
-            STOPPED,
+            errors::ENTITY_OPERATOR_STOPPED,
             43,
             format!("deployment/{name}"),
             format!(
@@ -110,7 +107,7 @@ fn broker_not_ready(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let log = asked(pod, &container, scene).and_then(logs::last_words);
             let words = log.map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
             let mut finding = Finding::new(
-                BROKER,
+                errors::BROKER_NOT_READY,
                 28,
                 format!("pod/{name}"),
                 format!("broker {name} is running but does not become ready{words}"),

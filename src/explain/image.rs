@@ -1,17 +1,23 @@
 //! Images that cannot be pulled, according to the container runtime.
 
 use super::finding::Finding;
-use super::minikube::{DNS, TLS};
 use super::pods::{short, watched};
-use super::pulls::{self, DENIED, IMAGE_PULL, LIMIT, REGISTRY};
+use super::pulls;
 use super::scene::Scene;
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::pod::State;
 
-use crate::errors::IMAGE_NAME;
-
 pub(super) const RULES: &[Rule] = &[Rule {
-    ids: &[IMAGE_PULL, IMAGE_NAME, REGISTRY, DENIED, LIMIT, DNS, TLS],
+    ids: &[
+        errors::IMAGE_PULL,
+        errors::IMAGE_NAME,
+        errors::NETWORK_REGISTRY,
+        errors::REGISTRY_DENIED,
+        errors::REGISTRY_LIMIT,
+        errors::NETWORK_DNS,
+        errors::NETWORK_TLS,
+    ],
     family: Family::Pods,
     find: image,
 }];
@@ -28,7 +34,7 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             );
             let finding = match reason {
                 "InvalidImageName" => Finding::new(
-                    IMAGE_NAME,
+                    errors::IMAGE_NAME,
                     watched.depth(72),
                     watched.subject(),
                     format!("{}: \"{}\" is not a valid image name", watched.title(), container.image()),

@@ -4,35 +4,27 @@ use super::finding::{Cure, Finding, Severity};
 use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::Kind;
 use crate::kube::strimzi::{PAUSE as ANNOTATION, pauses};
 use crate::words;
 
-use crate::errors::KAFKA_CONFIG;
-use crate::errors::KAFKA_NOT_READY;
-use crate::errors::KAFKA_PAUSED;
-use crate::errors::KAFKA_TIMEOUT;
-use crate::errors::KAFKA_VERSION;
-pub(crate) use crate::errors::KAFKA_ZOOKEEPER as ZOOKEEPER;
-use crate::errors::NO_NODE_POOL;
-use crate::errors::REPLICATION_FACTOR;
-
 pub(super) const RULES: &[Rule] = &[
     Rule {
         ids: &[
-            KAFKA_VERSION,
-            REPLICATION_FACTOR,
-            KAFKA_CONFIG,
-            KAFKA_NOT_READY,
-            KAFKA_TIMEOUT,
-            NO_NODE_POOL,
-            ZOOKEEPER,
+            errors::KAFKA_VERSION,
+            errors::REPLICATION_FACTOR,
+            errors::KAFKA_CONFIG,
+            errors::KAFKA_NOT_READY,
+            errors::KAFKA_TIMEOUT,
+            errors::NO_NODE_POOL,
+            errors::KAFKA_ZOOKEEPER,
         ],
         family: Family::Kafka,
         find: refused,
     },
-    Rule { ids: &[NO_NODE_POOL], family: Family::Kafka, find: no_pool },
-    Rule { ids: &[KAFKA_PAUSED], family: Family::Kafka, find: paused },
+    Rule { ids: &[errors::NO_NODE_POOL], family: Family::Kafka, find: no_pool },
+    Rule { ids: &[errors::KAFKA_PAUSED], family: Family::Kafka, find: paused },
 ];
 
 /// `NotReady` with an exception's name. Only at the current generation, and only if it came
@@ -58,7 +50,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let supported =
                 words::SUPPORTED.after(status.message).and_then(|rest| Some(rest.split_once(']')?.0));
             let mut f = finding(
-                KAFKA_VERSION,
+                errors::KAFKA_VERSION,
                 76,
                 format!("this Strimzi release does not support Kafka {}", kafka.wanted_version()),
             );
@@ -75,7 +67,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 && kafka.zookeeper() =>
         {
             finding(
-                ZOOKEEPER,
+                errors::KAFKA_ZOOKEEPER,
                 77,
                 format!(
                     "Kafka {cluster} is written for ZooKeeper, which this Strimzi release no longer supports"
@@ -90,17 +82,17 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         // A pool is there by now: the operator has only not looked again.
         _ if pool_says && scene.pools().next().is_some() => return,
         _ if pool_says => {
-            pool_hints(finding(NO_NODE_POOL, 77, no_pool_sentence(scene)), scene).certain_after(1)
+            pool_hints(finding(errors::NO_NODE_POOL, 77, no_pool_sentence(scene)), scene).certain_after(1)
         }
         "InvalidResourceException" | "InvalidConfigurationException" | "InvalidConfigParameterException"
             if words::any(&words::REPLICATION, &message) =>
         {
-            finding(REPLICATION_FACTOR, 76, message.trim_end_matches('.').to_owned())
+            finding(errors::REPLICATION_FACTOR, 76, message.trim_end_matches('.').to_owned())
                 .hint("set the option to the number of brokers, or raise the node pool's replicas")
                 .certain_after(1)
         }
         reason if reason.starts_with("Invalid") || reason.starts_with("Unsupported") => finding(
-            KAFKA_CONFIG,
+            errors::KAFKA_CONFIG,
             75,
             format!("the operator rejects Kafka {cluster}: {}", message.trim_end_matches('.')),
         )
@@ -108,7 +100,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .certain_after(1),
         // The end of the operator's own wait: true, but never the cause.
         "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" if all_up(scene) => finding(
-            KAFKA_TIMEOUT,
+            errors::KAFKA_TIMEOUT,
             5,
             format!(
                 "the operator timed out waiting for Kafka {cluster} before its pods became ready, and \
@@ -120,7 +112,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .hint("it reconciles it again within two minutes")
         .certain_after(3),
         "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => finding(
-            KAFKA_TIMEOUT,
+            errors::KAFKA_TIMEOUT,
             5,
             format!("the operator timed out waiting for Kafka {cluster}: {message}"),
         )
@@ -131,7 +123,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .certain_after(20),
         // The operator tries again by itself; some of these pass.
         reason => finding(
-            KAFKA_NOT_READY,
+            errors::KAFKA_NOT_READY,
             25,
             format!("the operator failed to set up Kafka {cluster}: {reason}: {message}"),
         )
@@ -179,10 +171,14 @@ fn no_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if !kafka.uses_pools() || !scene.synced(Kind::KafkaNodePool) || scene.pools().next().is_some() {
         return;
     }
-    let finding =
-        Finding::new(NO_NODE_POOL, 77, format!("kafka/{}", scene.expect.cluster), no_pool_sentence(scene))
-            .evidence("no kafkanodepools with that label")
-            .since(kafka.0.created());
+    let finding = Finding::new(
+        errors::NO_NODE_POOL,
+        77,
+        format!("kafka/{}", scene.expect.cluster),
+        no_pool_sentence(scene),
+    )
+    .evidence("no kafkanodepools with that label")
+    .since(kafka.0.created());
     found.push(pool_hints(finding, scene).certain_after(5));
 }
 
@@ -194,7 +190,7 @@ fn paused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = &scene.expect.cluster;
     found.push(
         Finding::new(
-            KAFKA_PAUSED,
+            errors::KAFKA_PAUSED,
             78,
             format!("kafka/{cluster}"),
             format!(

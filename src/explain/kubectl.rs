@@ -3,49 +3,36 @@
 use super::admission;
 use super::scene::Expect;
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 use crate::kube::{ApiError, ApiErrorKind};
 use crate::names::is_context;
 use crate::words;
 
-use crate::errors::API_CONFLICT as CONFLICT;
-use crate::errors::API_FORBIDDEN as FORBIDDEN;
-use crate::errors::API_UNAUTHORIZED as UNAUTHORIZED;
-/// The API server does not respond.
-pub(crate) use crate::errors::API_UNREACHABLE as UNREACHABLE;
-use crate::errors::CERTIFICATE_EXPIRED as EXPIRED;
-use crate::errors::CONTEXT_MISSING as CONTEXT;
-use crate::errors::CONTEXT_WRONG as WRONG;
-const ZOOKEEPER: Id = super::kafka::ZOOKEEPER;
-use crate::errors::API_EXISTS as EXISTS;
-use crate::errors::API_NOT_FOUND as NOT_FOUND;
-use crate::errors::CRD_STORED_VERSION as STORED;
-use crate::errors::KIND_MISSING as NO_KIND;
-use crate::errors::KUBECTL;
-use crate::errors::OBJECT_TERMINATING as TERMINATING;
-use crate::errors::RESOURCE_INVALID as INVALID;
+const ZOOKEEPER: Id = errors::KAFKA_ZOOKEEPER;
 
 /// Causes of a server that seems not to answer, which kubectl's words tell.
-pub const KNOWS_BETTER: [Id; 4] = [super::minikube::PROXY, WRONG, EXPIRED, UNAUTHORIZED];
+pub const KNOWS_BETTER: [Id; 4] =
+    [errors::PROXY_RANGES, errors::CONTEXT_WRONG, errors::CERTIFICATE_EXPIRED, errors::API_UNAUTHORIZED];
 
 pub(crate) fn ids() -> Vec<Id> {
     let mut ids = vec![
-        UNREACHABLE,
-        FORBIDDEN,
-        UNAUTHORIZED,
-        CONTEXT,
-        EXPIRED,
-        WRONG,
-        super::minikube::PROXY,
-        CONFLICT,
-        INVALID,
+        errors::API_UNREACHABLE,
+        errors::API_FORBIDDEN,
+        errors::API_UNAUTHORIZED,
+        errors::CONTEXT_MISSING,
+        errors::CERTIFICATE_EXPIRED,
+        errors::CONTEXT_WRONG,
+        errors::PROXY_RANGES,
+        errors::API_CONFLICT,
+        errors::RESOURCE_INVALID,
         ZOOKEEPER,
-        TERMINATING,
-        NO_KIND,
-        STORED,
-        NOT_FOUND,
-        EXISTS,
-        KUBECTL,
+        errors::OBJECT_TERMINATING,
+        errors::KIND_MISSING,
+        errors::CRD_STORED_VERSION,
+        errors::API_NOT_FOUND,
+        errors::API_EXISTS,
+        errors::KUBECTL,
     ];
     ids.extend(admission::IDS);
     ids
@@ -59,7 +46,15 @@ pub fn explain(error: &ApiError, doing: &str, profile: &str, expect: &Expect) ->
         return told.hints.into_iter().fold(failure.because(&error.message), Failure::hint);
     }
     let mut failure = meant(error, doing, profile, expect);
-    if is_context(profile) && [UNREACHABLE, UNAUTHORIZED, WRONG, EXPIRED].contains(&failure.id) {
+    if is_context(profile)
+        && [
+            errors::API_UNREACHABLE,
+            errors::API_UNAUTHORIZED,
+            errors::CONTEXT_WRONG,
+            errors::CERTIFICATE_EXPIRED,
+        ]
+        .contains(&failure.id)
+    {
         failure = failure.hint(
             "check that your own kubectl can connect to the cluster with this context, \
              and log in again if it asks for that",
@@ -79,14 +74,17 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
     };
     match error.kind {
         ApiErrorKind::Unreachable if by_proxy(&error.message) => failure(
-            super::minikube::PROXY,
+            errors::PROXY_RANGES,
             Kind::Prerequisite,
             "a request for the cluster's API server went to a proxy, which rejected it",
         )
         .hint(super::minikube::PROXY_HINT),
         ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
-            let wrong =
-                failure(WRONG, Kind::Task, "the kubeconfig contains the certificates of another cluster");
+            let wrong = failure(
+                errors::CONTEXT_WRONG,
+                Kind::Task,
+                "the kubeconfig contains the certificates of another cluster",
+            );
             let wrong = mend(
                 wrong,
                 "if the profile was created again without kstrim, get its certificates",
@@ -95,35 +93,42 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
             mend(wrong, "or start it", "start")
         }
         ApiErrorKind::Unreachable => {
-            let silent = failure(UNREACHABLE, Kind::Task, "the cluster's API server does not respond");
+            let silent =
+                failure(errors::API_UNREACHABLE, Kind::Task, "the cluster's API server does not respond");
             mend(mend(silent, "check whether it is running", "status"), "start it", "start")
         }
         ApiErrorKind::NoContext => {
-            let missing = failure(CONTEXT, Kind::Task, &format!("the kubeconfig has no context {profile}"));
+            let missing = failure(
+                errors::CONTEXT_MISSING,
+                Kind::Task,
+                &format!("the kubeconfig has no context {profile}"),
+            );
             mend(missing, "stopping the profile removes it, and starting the profile restores it", "start")
         }
-        ApiErrorKind::Forbidden => failure(FORBIDDEN, Kind::Task, "permission denied")
+        ApiErrorKind::Forbidden => failure(errors::API_FORBIDDEN, Kind::Task, "permission denied")
             .hint("use credentials with the permission, or ask the administrator of the cluster"),
         ApiErrorKind::Unauthorized if words::EXPIRED.said(&error.message) => {
             let why = "the cluster's certificates have expired, or this machine's clock is wrong";
             mend(
-                failure(EXPIRED, Kind::Task, why),
+                failure(errors::CERTIFICATE_EXPIRED, Kind::Task, why),
                 "minikube renews them when it starts the profile",
                 "start",
             )
             .hint("check the clock: date")
         }
         ApiErrorKind::Unauthorized => mend(
-            failure(UNAUTHORIZED, Kind::Task, "the credentials are rejected"),
+            failure(errors::API_UNAUTHORIZED, Kind::Task, "the credentials are rejected"),
             "minikube renews its certificates when it starts the profile",
             "start",
         ),
-        ApiErrorKind::Conflict => {
-            failure(CONFLICT, Kind::Foreign, "another client set one of its fields to a different value")
-                .hint("check which client set the field: see metadata.managedFields of the object")
-        }
+        ApiErrorKind::Conflict => failure(
+            errors::API_CONFLICT,
+            Kind::Foreign,
+            "another client set one of its fields to a different value",
+        )
+        .hint("check which client set the field: see metadata.managedFields of the object"),
         ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => failure(
-            STORED,
+            errors::CRD_STORED_VERSION,
             Kind::Foreign,
             "the cluster may contain Strimzi resources in a version that the older CRDs do not have",
         )
@@ -140,30 +145,34 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
              zookeeper --release 0.45.2",
         ),
         ApiErrorKind::Invalid => match error.field() {
-            Some(field) => failure(INVALID, Kind::Usage, &format!("the field {field} is invalid"))
-                .hint(format!("correct {field}: other Strimzi releases may spell it differently")),
-            None => failure(INVALID, Kind::Usage, "it does not match its schema"),
+            Some(field) => {
+                failure(errors::RESOURCE_INVALID, Kind::Usage, &format!("the field {field} is invalid"))
+                    .hint(format!("correct {field}: other Strimzi releases may spell it differently"))
+            }
+            None => failure(errors::RESOURCE_INVALID, Kind::Usage, "it does not match its schema"),
         },
         ApiErrorKind::Terminating => {
-            failure(TERMINATING, Kind::Task, "it, or its namespace, is still being deleted")
+            failure(errors::OBJECT_TERMINATING, Kind::Task, "it, or its namespace, is still being deleted")
                 .hint("wait until that has finished, then try again")
         }
-        ApiErrorKind::NoSuchKind => {
-            failure(NO_KIND, Kind::Task, "the cluster does not serve this kind of resource in this version")
-                .because("the CRDs are missing, not established yet, or belong to another Strimzi release")
-                .hint(format!("show them: {}", expect.kubectl("get crd kafkas.kafka.strimzi.io")))
-        }
-        ApiErrorKind::NotFound => failure(NOT_FOUND, Kind::Task, "it does not exist"),
-        ApiErrorKind::AlreadyExists => failure(EXISTS, Kind::Foreign, "it already exists"),
+        ApiErrorKind::NoSuchKind => failure(
+            errors::KIND_MISSING,
+            Kind::Task,
+            "the cluster does not serve this kind of resource in this version",
+        )
+        .because("the CRDs are missing, not established yet, or belong to another Strimzi release")
+        .hint(format!("show them: {}", expect.kubectl("get crd kafkas.kafka.strimzi.io"))),
+        ApiErrorKind::NotFound => failure(errors::API_NOT_FOUND, Kind::Task, "it does not exist"),
+        ApiErrorKind::AlreadyExists => failure(errors::API_EXISTS, Kind::Foreign, "it already exists"),
         ApiErrorKind::TimedOut => {
-            Failure { kind: Kind::Timeout, ..failure(KUBECTL, Kind::Timeout, "it timed out") }
+            Failure { kind: Kind::Timeout, ..failure(errors::KUBECTL, Kind::Timeout, "it timed out") }
         }
         // Told by its refusal.
         ApiErrorKind::Admission
         | ApiErrorKind::Expired
         | ApiErrorKind::Malformed
         | ApiErrorKind::Exec
-        | ApiErrorKind::Other => failure(KUBECTL, Kind::Task, "kubectl failed"),
+        | ApiErrorKind::Other => failure(errors::KUBECTL, Kind::Task, "kubectl failed"),
     }
 }
 
@@ -195,12 +204,12 @@ mod tests {
         let other = read(
             "Error from server: failed to create typed patch object (kafka/a; kafka.strimzi.io/v1, Kind=Kafka): .spec.nonsense: field not declared in schema",
         );
-        assert_eq!((other.id, other.kind), (INVALID, Kind::Usage));
+        assert_eq!((other.id, other.kind), (errors::RESOURCE_INVALID, Kind::Usage));
         assert!(other.message.contains("spec.nonsense"), "{other}");
         let stored = read(
             "Error from server (Invalid): CustomResourceDefinition.apiextensions.k8s.io \"kafkas.kafka.strimzi.io\" is invalid: status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions",
         );
-        assert_eq!(stored.id, STORED);
+        assert_eq!(stored.id, errors::CRD_STORED_VERSION);
         let id = |text: &str| read(text).id.as_str();
         let head = "Unable to connect to the server: ";
         assert_eq!(id(&format!("{head}Bad Gateway")), "KS-PROXY-RANGES");
@@ -223,6 +232,6 @@ mod tests {
         assert_eq!(id("error: You must be logged in to the server (Unauthorized)"), "KS-API-UNAUTHORIZED");
         let gone =
             read("Unable to connect to the server: dial tcp 192.168.49.2:8443: connect: no route to host\n");
-        assert_eq!((gone.id, gone.hints.is_empty()), (UNREACHABLE, false));
+        assert_eq!((gone.id, gone.hints.is_empty()), (errors::API_UNREACHABLE, false));
     }
 }

@@ -7,34 +7,42 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Cure, Finding};
-use super::operator::OPERATOR_FORBIDDEN;
 use super::scene::{OPERATOR, Probe, Scene};
 use super::working::{self, Open};
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::Object;
 use crate::kube::cluster::Deployment;
 use crate::kube::kafka::Kafka;
 use crate::kube::pod::{Pod, State};
 
-use crate::errors::KAFKA_UNOBSERVED as UNOBSERVED;
-use crate::errors::OPERATOR_BINDING;
-use crate::errors::OPERATOR_LOCK;
-use crate::errors::OPERATOR_SILENT;
-
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        ids: &[OPERATOR_LOCK, OPERATOR_SILENT, OPERATOR_FORBIDDEN, OPERATOR_BINDING],
+        ids: &[
+            errors::OPERATOR_LOCK,
+            errors::OPERATOR_SILENT,
+            errors::OPERATOR_FORBIDDEN,
+            errors::OPERATOR_BINDING,
+        ],
         family: Family::Kafka,
         find: silent,
     },
     Rule {
-        ids: &[UNOBSERVED, OPERATOR_FORBIDDEN, OPERATOR_BINDING],
+        ids: &[errors::KAFKA_UNOBSERVED, errors::OPERATOR_FORBIDDEN, errors::OPERATOR_BINDING],
         family: Family::Kafka,
         find: unobserved,
     },
-    Rule { ids: &[OPERATOR_LOCK, UNOBSERVED], family: Family::Kafka, find: ignored_fix },
-    Rule { ids: &[OPERATOR_LOCK, UNOBSERVED], family: Family::Kafka, find: ignored_pool },
-    Rule { ids: &[UNOBSERVED], family: Family::Kafka, find: pool_change },
+    Rule {
+        ids: &[errors::OPERATOR_LOCK, errors::KAFKA_UNOBSERVED],
+        family: Family::Kafka,
+        find: ignored_fix,
+    },
+    Rule {
+        ids: &[errors::OPERATOR_LOCK, errors::KAFKA_UNOBSERVED],
+        family: Family::Kafka,
+        find: ignored_pool,
+    },
+    Rule { ids: &[errors::KAFKA_UNOBSERVED], family: Family::Kafka, find: pool_change },
 ];
 
 /// The question whether the operator may do its work at all.
@@ -64,7 +72,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         Some("yes") => {
             let earlier = at_work(scene).filter(|o| o.since <= kafka.0.created());
             let finding = Finding::new(
-                OPERATOR_LOCK,
+                errors::OPERATOR_LOCK,
                 80,
                 subject,
                 format!("the operator waits up to 300 s for an earlier Kafka {}", expect.cluster),
@@ -80,7 +88,7 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             asking(scene, finding.evidence(evidence)).certain_after(after)
         }
         _ => Finding::new(
-            OPERATOR_SILENT,
+            errors::OPERATOR_SILENT,
             20,
             subject,
             format!("the operator is running but has not reconciled Kafka {} yet", expect.cluster),
@@ -144,7 +152,7 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
     });
     let finding = match elsewhere {
         Some((name, of)) => Finding::new(
-            OPERATOR_BINDING,
+            errors::OPERATOR_BINDING,
             87,
             subject,
             format!("the operator is bound to the wrong namespace: it runs in {home}, but its permissions are for {of}"),
@@ -152,7 +160,7 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
         .evidence(format!("rolebindings/{name} subjects[].namespace={of}; {probe}: no"))
         .hint(format!("the install files contain the placeholder myproject; to apply them correctly: {up}")),
         None => Finding::new(
-            OPERATOR_FORBIDDEN,
+            errors::OPERATOR_FORBIDDEN,
             86,
             subject,
             format!("the operator is running but cannot read Kafka resources in namespace {namespace}"),
@@ -206,7 +214,7 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let finding = Finding::new(
-        UNOBSERVED,
+        errors::KAFKA_UNOBSERVED,
         22,
         subject,
         format!("the operator has not reconciled the last change of Kafka {cluster}"),
@@ -264,14 +272,17 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let unread = answered(scene).is_none() && matches!(change, Change::At(_));
     if open.is_none() && !unread {
         let says = format!("the operator has not reconciled the last change of Kafka {cluster} yet");
-        found.push(asking(scene, Finding::new(UNOBSERVED, 22, subject, says).evidence(evidence)));
+        found.push(asking(
+            scene,
+            Finding::new(errors::KAFKA_UNOBSERVED, 22, subject, says).evidence(evidence),
+        ));
         return;
     }
     let says = format!(
         "the operator is still waiting for {pod_name} as it was before the correction, for up to 300 s"
     );
     let evidence = open.map_or(evidence.clone(), |open| format!("{evidence}; {}", words(open)));
-    let finding = Finding::new(OPERATOR_LOCK, 80, subject, says)
+    let finding = Finding::new(errors::OPERATOR_LOCK, 80, subject, says)
         .cure(Cure::RestartOperator)
         .evidence(evidence)
         .hint(scene.restart_operator())
@@ -302,7 +313,7 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let (subject, evidence) = (format!("kafka/{cluster}"), format!("kafkanodepools/{name} has no status"));
     let finding = match at_work(scene).filter(|open| open.since.is_some() && open.since <= pool.created()) {
         Some(open) => Finding::new(
-            OPERATOR_LOCK,
+            errors::OPERATOR_LOCK,
             80,
             subject,
             format!(
@@ -316,7 +327,7 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .certain_after(10),
         None => {
             let says = format!("the operator has not reconciled the node pool {name} yet");
-            Finding::new(UNOBSERVED, 22, subject, says).evidence(evidence)
+            Finding::new(errors::KAFKA_UNOBSERVED, 22, subject, says).evidence(evidence)
         }
     };
     found.push(asking(scene, finding).since(pool.created()));
@@ -346,7 +357,7 @@ fn pool_change(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let says = "the operator is reconciling the last change of a node pool".to_owned();
-    let finding = Finding::new(UNOBSERVED, 5, format!("kafka/{}", scene.expect.cluster), says);
+    let finding = Finding::new(errors::KAFKA_UNOBSERVED, 5, format!("kafka/{}", scene.expect.cluster), says);
     found.push(asking(scene, finding).since(changed_pool(scene)));
 }
 
@@ -473,8 +484,12 @@ mod tests {
         };
         let again = "2026-11-22T20:29:00Z";
         assert_eq!(found(again, &began("20:28:56")), [("KS-OPERATOR-LOCK", true)]);
-        assert_eq!(found(again, &began("20:29:02")), [("KS-KAFKA-UNOBSERVED", false)], "it is at it");
-        assert_eq!(found(again, ""), [("KS-KAFKA-UNOBSERVED", false)]);
+        assert_eq!(
+            found(again, &began("20:29:02")),
+            [("KS-KAFKA-errors::KAFKA_UNOBSERVED", false)],
+            "it is at it"
+        );
+        assert_eq!(found(again, ""), [("KS-KAFKA-errors::KAFKA_UNOBSERVED", false)]);
         assert_eq!(found("2026-11-22T20:00:02Z", &began("20:00:00")), [], "created with its Kafka");
     }
 

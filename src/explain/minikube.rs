@@ -23,15 +23,7 @@ pub struct Error<'a> {
 }
 
 /// Kubernetes does not come up.
-use crate::errors::APISERVER_MISSING as SERVER;
 /// `minikube start` went on and on.
-use crate::errors::MINIKUBE_STALLED as STALLED;
-/// A name cannot be resolved.
-pub(crate) use crate::errors::NETWORK_DNS as DNS;
-/// A certificate is not trusted: mostly something that looks into TLS.
-pub(crate) use crate::errors::NETWORK_TLS as TLS;
-/// Proxy variables that send the cluster's own addresses to the proxy.
-pub(crate) use crate::errors::PROXY_RANGES as PROXY;
 /// What to do about it; the ranges are those of minikube's own advice.
 pub(super) const PROXY_HINT: &str = "export NO_PROXY=$NO_PROXY,localhost,127.0.0.1,10.96.0.0/12,192.168.59.0/24,192.168.49.0/24,192.168.39.0/24";
 
@@ -123,7 +115,7 @@ const ROWS: &[Row] = &[
         &["delete it and run the same command again: {delete}", "show its log: {logs}"]),
     row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a host name on the internet cannot \
                                                                       be resolved",
-        &["check the network and DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
+        &["check the network and errors::NETWORK_DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
     row("INET_", errors::NETWORK, Kind::Prerequisite, "the internet cannot be reached",
         &["check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
     row("IF_", errors::NETWORK_LOCAL, Kind::Prerequisite, "the network between this machine and the node \
@@ -169,8 +161,10 @@ const NOT_TRUSTED: Row = row(
     errors::NETWORK_TLS,
     Kind::Prerequisite,
     "a server's certificate is not trusted",
-    &["if your network inspects TLS traffic, add its certificate to the system's trust store and to \
-       ~/.minikube/certs"],
+    &[
+        "if your network inspects errors::NETWORK_TLS traffic, add its certificate to the system's trust store and to \
+       ~/.minikube/certs",
+    ],
 );
 const PROXIED: Row = row(
     "",
@@ -187,7 +181,7 @@ pub(super) fn ids() -> Vec<Id> {
     ROWS.iter()
         .chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN])
         .map(|r| r.id)
-        .chain([SERVER, STALLED])
+        .chain([errors::APISERVER_MISSING, errors::MINIKUBE_STALLED])
         .collect()
 }
 
@@ -269,7 +263,7 @@ fn denied(socket: &Path) -> Option<bool> {
 /// what it told last.
 pub fn stalled(last: &str, profile: &str) -> Failure {
     let told = if last.is_empty() { "it reported nothing".to_owned() } else { format!("last step: {last}") };
-    Failure::new(STALLED, Kind::Timeout, "minikube start did not finish")
+    Failure::new(errors::MINIKUBE_STALLED, Kind::Timeout, "minikube start did not finish")
         .because(told)
         .hint(format!("show what it is doing: {}", CommandLine::minikube("logs", profile)))
         .hint("a slow network can need more time; minikube keeps what it has downloaded")
@@ -279,7 +273,7 @@ pub fn stalled(last: &str, profile: &str) -> Failure {
 /// `cmd` writes it again.
 pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
     let sentence = format!("nothing starts the API server in the node of profile {profile}");
-    Failure::new(SERVER, Kind::Task, sentence)
+    Failure::new(errors::APISERVER_MISSING, Kind::Task, sentence)
         .because(format!("the node is running, but its file {file} is missing"))
         .hint(format!("starting the profile does not restore it; this does: {cmd}"))
         .hint(format!(

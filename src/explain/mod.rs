@@ -38,9 +38,9 @@ mod topic;
 mod unknown;
 mod working;
 
+use crate::errors;
 use crate::failure::Id;
 
-pub(crate) use component::CONNECTOR;
 pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use lock::subjects;
@@ -107,7 +107,7 @@ pub fn ids() -> Vec<Id> {
     ids.extend(minikube::ids());
     ids.extend(kubectl::ids());
     ids.extend(unknown::ids());
-    ids.push(teardown::HELD);
+    ids.push(errors::OBJECT_HELD);
     ids.sort();
     ids.dedup();
     ids

@@ -5,21 +5,15 @@ use serde_json::Value;
 use super::finding::Finding;
 use super::scene::{Expect, OPERATOR, Scene};
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::cluster::Deployment;
 use crate::kube::{Kind, Object, Snapshot};
 
-pub(crate) use crate::errors::OPERATOR_FORBIDDEN;
-pub(crate) use crate::errors::OPERATOR_KUBERNETES;
-use crate::errors::OPERATOR_MISSING;
-use crate::errors::OPERATOR_NAMESPACE;
-use crate::errors::OPERATOR_SECOND;
-use crate::errors::OPERATOR_STOPPED;
-
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[OPERATOR_MISSING], family: Family::Operator, find: missing },
-    Rule { ids: &[OPERATOR_NAMESPACE], family: Family::Operator, find: elsewhere },
-    Rule { ids: &[OPERATOR_STOPPED], family: Family::Operator, find: stopped },
-    Rule { ids: &[OPERATOR_SECOND], family: Family::Operator, find: second },
+    Rule { ids: &[errors::OPERATOR_MISSING], family: Family::Operator, find: missing },
+    Rule { ids: &[errors::OPERATOR_NAMESPACE], family: Family::Operator, find: elsewhere },
+    Rule { ids: &[errors::OPERATOR_STOPPED], family: Family::Operator, find: stopped },
+    Rule { ids: &[errors::OPERATOR_SECOND], family: Family::Operator, find: second },
 ];
 
 fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
@@ -29,7 +23,7 @@ fn missing(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
     found.push(
         Finding::new(
-            OPERATOR_MISSING,
+            errors::OPERATOR_MISSING,
             90,
             format!("deployment/{}", scene.expect.operator),
             format!(
@@ -55,7 +49,7 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
     found.push(
         Finding::new(
-            OPERATOR_NAMESPACE,
+            errors::OPERATOR_NAMESPACE,
             88,
             format!("deployment/{name}"),
             format!("the operator watches namespace {watched}, not {}", expect.namespace),
@@ -76,7 +70,7 @@ fn ignores(scene: &Scene<'_>, operator: Deployment<'_>) -> Finding {
         "the operator reconciles only resources with the labels {}, which the Kafka resource does not have",
         labels.join(", ")
     );
-    Finding::new(OPERATOR_NAMESPACE, 88, format!("deployment/{name}"), sentence)
+    Finding::new(errors::OPERATOR_NAMESPACE, 88, format!("deployment/{name}"), sentence)
         .evidence(format!("deployments/{name} env STRIMZI_CUSTOM_RESOURCE_SELECTOR={}", labels.join(",")))
         .hint(format!("add these labels to the Kafka resource and its node pools: {}", expect.inside(label)))
         .hint("or install an operator without that variable")
@@ -89,7 +83,7 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let (name, namespace) = (operator.0.name(), operator.0.namespace());
     found.push(
         Finding::new(
-            OPERATOR_STOPPED,
+            errors::OPERATOR_STOPPED,
             89,
             format!("deployment/{name}"),
             format!("the operator is scaled to 0 in namespace {namespace}: changes have no effect"),
@@ -119,7 +113,7 @@ fn second(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 
 fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding {
     Finding::new(
-        OPERATOR_SECOND,
+        errors::OPERATOR_SECOND,
         30,
         format!("deployment/{second}/{OPERATOR}"),
         format!(

@@ -3,47 +3,42 @@
 use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
+use crate::errors;
 use crate::kube::cluster::{Node, Taint};
 use crate::kube::object::Condition;
 use crate::kube::pod::{Container, Ended, Event, Pod, State};
 use crate::words;
 
-pub(crate) use crate::errors::BROKER_CONFIG;
-use crate::errors::CONTAINER_CONFIG;
-use crate::errors::CRASH_LOOP;
-use crate::errors::NODE_NOT_READY;
-use crate::errors::NODE_PRESSURE;
-pub(crate) use crate::errors::OOM_KILLED;
-use crate::errors::POD_EVICTED as EVICTED;
-use crate::errors::POD_UNSCHEDULABLE as UNSCHEDULABLE;
-use crate::errors::POD_UNSCHEDULABLE_CPU as CPU;
-use crate::errors::POD_UNSCHEDULABLE_MEMORY as MEMORY;
-use crate::errors::PULL_SECRET;
-
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        ids: &[MEMORY, CPU, UNSCHEDULABLE, NODE_NOT_READY, NODE_PRESSURE],
+        ids: &[
+            errors::POD_UNSCHEDULABLE_MEMORY,
+            errors::POD_UNSCHEDULABLE_CPU,
+            errors::POD_UNSCHEDULABLE,
+            errors::NODE_NOT_READY,
+            errors::NODE_PRESSURE,
+        ],
         family: Family::Pods,
         find: unschedulable,
     },
     Rule {
         ids: &[
-            OOM_KILLED,
-            CRASH_LOOP,
-            BROKER_CONFIG,
-            super::storage::CLUSTER_ID,
-            super::storage::VOLUME_FULL,
-            super::operator::OPERATOR_KUBERNETES,
-            super::operator::OPERATOR_FORBIDDEN,
+            errors::OOM_KILLED,
+            errors::CRASH_LOOP,
+            errors::BROKER_CONFIG,
+            errors::CLUSTER_ID,
+            errors::VOLUME_FULL,
+            errors::OPERATOR_KUBERNETES,
+            errors::OPERATOR_FORBIDDEN,
         ],
         family: Family::Pods,
         find: crash,
     },
-    Rule { ids: &[NODE_NOT_READY], family: Family::Pods, find: lost_node },
-    Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: container_config },
-    Rule { ids: &[CONTAINER_CONFIG], family: Family::Pods, find: mounts },
-    Rule { ids: &[PULL_SECRET], family: Family::Pods, find: pull_secret },
-    Rule { ids: &[EVICTED], family: Family::Pods, find: evicted },
+    Rule { ids: &[errors::NODE_NOT_READY], family: Family::Pods, find: lost_node },
+    Rule { ids: &[errors::CONTAINER_CONFIG], family: Family::Pods, find: container_config },
+    Rule { ids: &[errors::CONTAINER_CONFIG], family: Family::Pods, find: mounts },
+    Rule { ids: &[errors::PULL_SECRET], family: Family::Pods, find: pull_secret },
+    Rule { ids: &[errors::POD_EVICTED], family: Family::Pods, find: evicted },
 ];
 
 /// A pod that matters, and what to call it.
@@ -103,39 +98,52 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let cpu = words::NO_CPU.said(message);
         if memory {
             found.push(
-                finding(MEMORY, 60, "no node has as much free memory as it requests")
-                    .hint(
-                        "lower resources.requests.memory of the node pool, or create a new cluster with \
+                finding(
+                    errors::POD_UNSCHEDULABLE_MEMORY,
+                    60,
+                    "no node has as much free memory as it requests",
+                )
+                .hint(
+                    "lower resources.requests.memory of the node pool, or create a new cluster with \
                          more memory",
-                    )
-                    .certain_after(3),
+                )
+                .certain_after(3),
             );
         }
         if cpu {
             found.push(
-                finding(CPU, 59, "no node has as much free CPU as it requests")
-                    .hint(
-                        "lower resources.requests.cpu of the node pool, or create a new cluster with \
+                finding(
+                    errors::POD_UNSCHEDULABLE_CPU,
+                    59,
+                    "no node has as much free errors::POD_UNSCHEDULABLE_CPU as it requests",
+                )
+                .hint(
+                    "lower resources.requests.cpu of the node pool, or create a new cluster with \
                          more CPUs",
-                    )
-                    .certain_after(3),
+                )
+                .certain_after(3),
             );
         }
         let kept_away = |key| kept_away(scene, message, key);
         if kept_away("node.kubernetes.io/disk-pressure") || kept_away("node.kubernetes.io/memory-pressure") {
             found.push(
-                finding(NODE_PRESSURE, 66, "the node is low on disk space or memory and accepts no pods")
-                    .hint("free disk space on this machine: docker system df shows what uses it")
-                    .certain_after(15),
+                finding(
+                    errors::NODE_PRESSURE,
+                    66,
+                    "the node is low on disk space or memory and accepts no pods",
+                )
+                .hint("free disk space on this machine: docker system df shows what uses it")
+                .certain_after(15),
             );
         } else if kept_away("node.kubernetes.io/not-ready") || kept_away("node.kubernetes.io/unreachable") {
-            found.push(not_ready(scene, finding(NODE_NOT_READY, 65, "the node is not ready")));
+            found.push(not_ready(scene, finding(errors::NODE_NOT_READY, 65, "the node is not ready")));
         } else if !memory && !cpu && !words::UNBOUND.said(message) {
             // Where no node has a taint any more, the scheduler has not looked again yet.
             let outdated = words::SOME_TAINT.said(message) && !scene.snapshot.nodes().any(|n| blocks(&n));
             let seconds = if outdated { 120 } else { 15 };
             found.push(
-                finding(UNSCHEDULABLE, 50, "it cannot be scheduled on any node").certain_after(seconds),
+                finding(errors::POD_UNSCHEDULABLE, 50, "it cannot be scheduled on any node")
+                    .certain_after(seconds),
             );
         }
     }
@@ -191,7 +199,7 @@ fn lost_node(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let sentence = format!("the node {name}, on which pods of Kafka run, is not ready");
-        let finding = Finding::new(NODE_NOT_READY, 64, format!("node/{name}"), sentence);
+        let finding = Finding::new(errors::NODE_NOT_READY, 64, format!("node/{name}"), sentence);
         let finding = with_node(scene, finding, node, &ready).since(ready.last_transition);
         found.push(finding.certain_after(120));
     }
@@ -223,7 +231,7 @@ fn crashed(
     );
     if end.reason == "OOMKilled" {
         let finding = Finding::new(
-            OOM_KILLED,
+            errors::OOM_KILLED,
             watched.depth(68),
             subject.clone(),
             format!("{title}: killed for using more memory than its limit"),
@@ -246,8 +254,8 @@ fn crashed(
                 .lines(log.map(logs::last_lines).unwrap_or_default())
                 .since(end.finished)
                 .new_start(watched.pod.0.name())
-                .certain_after(if told.id == super::storage::CLUSTER_ID { 0 } else { 2 });
-        if told.id == super::storage::CLUSTER_ID {
+                .certain_after(if told.id == errors::CLUSTER_ID { 0 } else { 2 });
+        if told.id == errors::CLUSTER_ID {
             finding = super::storage::cluster_id_hints(finding, scene);
         }
         found.push(finding);
@@ -256,7 +264,7 @@ fn crashed(
         log.and_then(logs::last_words).map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
     let lines = log.map(logs::last_lines).unwrap_or_default();
     let mut finding = Finding::new(
-        CRASH_LOOP,
+        errors::CRASH_LOOP,
         watched.depth(45),
         subject,
         format!("{title}: container {name} keeps crashing (exit code {}){words}", end.exit_code),
@@ -318,7 +326,7 @@ fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             if matches!(reason, "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") {
                 found.push(
                     Finding::new(
-                        CONTAINER_CONFIG,
+                        errors::CONTAINER_CONFIG,
                         watched.depth(58),
                         watched.subject(),
                         format!(
@@ -349,7 +357,7 @@ fn mounts(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let message = short(event.message());
         found.push(
             Finding::new(
-                CONTAINER_CONFIG,
+                errors::CONTAINER_CONFIG,
                 watched.depth(58),
                 watched.subject(),
                 format!("{}: a volume cannot be mounted: {message}", watched.title()),
@@ -380,7 +388,7 @@ fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let namespace = watched.pod.0.namespace();
         found.push(
             Finding::new(
-                PULL_SECRET,
+                errors::PULL_SECRET,
                 watched.depth(71),
                 watched.subject(),
                 format!("{}: the Secret to pull its images with does not exist: {names}", watched.title()),
@@ -413,7 +421,7 @@ fn evicted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 watched.pod.0.json().pointer("/status/message").and_then(|m| m.as_str()).unwrap_or("");
             found.push(
                 Finding::new(
-                    EVICTED,
+                    errors::POD_EVICTED,
                     watched.depth(64),
                     watched.subject(),
                     format!("{}: the node evicted it: {}", watched.title(), short(message)),

@@ -1,18 +1,9 @@
 //! Why an image could not be pulled, from the messages of the container runtime.
 
-use super::minikube::{DNS, TLS};
 use super::pods::short;
+use crate::errors;
 use crate::failure::Id;
 use crate::words::{self, Words};
-
-/// An image cannot be fetched into the node, and the network is not known to be the reason.
-pub(crate) use crate::errors::IMAGE_PULL;
-/// The registry cannot be reached.
-pub(crate) use crate::errors::NETWORK_REGISTRY as REGISTRY;
-/// The registry refuses access.
-pub(crate) use crate::errors::REGISTRY_DENIED as DENIED;
-/// The registry has had too many requests.
-pub(crate) use crate::errors::REGISTRY_LIMIT as LIMIT;
 
 /// What registry or network said.
 pub(super) struct Cause {
@@ -32,14 +23,14 @@ pub(super) fn cause(message: &str) -> Cause {
     let cause = |id, words, seconds, hint| Cause { id, words, hint, seconds };
     if says(&words::REGISTRY_LIMIT) {
         cause(
-            LIMIT,
+            errors::REGISTRY_LIMIT,
             ": the registry's rate limit is reached",
             10,
             "wait, or pull with a login: --image-pull-config",
         )
     } else if says(&words::REGISTRY_TLS) {
         cause(
-            TLS,
+            errors::NETWORK_TLS,
             ": the registry's certificate is not trusted (a proxy that intercepts TLS?)",
             6,
             "add the certificate of the intercepting proxy to ~/.minikube/certs, and create the profile \
@@ -47,37 +38,37 @@ pub(super) fn cause(message: &str) -> Cause {
         )
     } else if says(&words::REGISTRY_DNS) {
         cause(
-            DNS,
+            errors::NETWORK_DNS,
             ": the registry's name cannot be resolved from inside the node",
             10,
             "check that names can be resolved on this machine; a VPN or a proxy may prevent it in the node",
         )
     } else if says(&words::REGISTRY_DENIED) {
         cause(
-            DENIED,
+            errors::REGISTRY_DENIED,
             ": the registry denies access",
             6,
             "the image may be private (--image-pull-config), or a proxy may require a login",
         )
     } else if says(&words::REGISTRY_LACKS) {
-        cause(IMAGE_PULL, ": it does not exist in the registry", 4, "check the name and the tag")
+        cause(errors::IMAGE_PULL, ": it does not exist in the registry", 4, "check the name and the tag")
     } else if says(&[words::REGISTRY_HTTP]) {
         cause(
-            REGISTRY,
+            errors::NETWORK_REGISTRY,
             ": the registry speaks HTTP, not HTTPS",
             6,
             "create the profile with --minikube-arg=--insecure-registry=HOST:PORT",
         )
     } else if says(&words::REGISTRY_AWAY) {
         cause(
-            REGISTRY,
+            errors::NETWORK_REGISTRY,
             ": the registry cannot be reached from inside the node",
             10,
             "check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY before the profile is \
              created",
         )
     } else {
-        cause(IMAGE_PULL, "", 10, "check the network of the node, and the image's name")
+        cause(errors::IMAGE_PULL, "", 10, "check the network of the node, and the image's name")
     }
 }
 

@@ -6,18 +6,14 @@ use super::finding::{Finding, Severity};
 use super::pods::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule};
+use crate::errors;
 use crate::kube::object::{self, text};
 use crate::kube::pod::{Claim, Event};
 use crate::words;
 
-pub(crate) use crate::errors::CLUSTER_ID;
-pub(crate) use crate::errors::STORAGE_CLASS;
-pub(crate) use crate::errors::VOLUME_FULL;
-use crate::errors::VOLUME_UNBOUND;
-
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[STORAGE_CLASS, VOLUME_UNBOUND], family: Family::Storage, find: unbound },
-    Rule { ids: &[CLUSTER_ID], family: Family::Storage, find: older_volume },
+    Rule { ids: &[errors::STORAGE_CLASS, errors::VOLUME_UNBOUND], family: Family::Storage, find: unbound },
+    Rule { ids: &[errors::CLUSTER_ID], family: Family::Storage, find: older_volume },
 ];
 
 fn claims<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Claim<'a>> {
@@ -44,7 +40,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let says = says.unwrap_or_else(|| format!("kubectl {}: {what}", classes(scene)));
             found.push(
                 Finding::new(
-                    STORAGE_CLASS,
+                    errors::STORAGE_CLASS,
                     67,
                     subject,
                     format!("volume claim {name} gets no volume: {what}"),
@@ -72,19 +68,23 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         let Some(event) = last else {
             // A claim waits a moment for its provisioner, and with WaitForFirstConsumer for its pod.
-            let finding =
-                Finding::new(VOLUME_UNBOUND, 56, subject, format!("volume claim {name} gets no volume"))
-                    .evidence(evidence("no event gives the reason"))
-                    .since(claim.0.created())
-                    .hint(format!("show it: {}", scene.command("describe pvc", name)))
-                    .certain_after(90);
+            let finding = Finding::new(
+                errors::VOLUME_UNBOUND,
+                56,
+                subject,
+                format!("volume claim {name} gets no volume"),
+            )
+            .evidence(evidence("no event gives the reason"))
+            .since(claim.0.created())
+            .hint(format!("show it: {}", scene.command("describe pvc", name)))
+            .certain_after(90);
             let late = scene.age(claim.0.created()) >= 2;
             found.push(if late { finding.probe(classes(scene)) } else { finding });
             continue;
         };
         found.push(
             Finding::new(
-                VOLUME_UNBOUND,
+                errors::VOLUME_UNBOUND,
                 63,
                 subject,
                 format!("volume claim {name} gets no volume: {}", short(event.message())),
@@ -164,7 +164,7 @@ fn older_volume(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for claim in claims(scene).filter(|c| c.0.created() < kafka.0.created() && c.0.created().is_some()) {
         let name = claim.0.name();
         let finding = Finding::new(
-            CLUSTER_ID,
+            errors::CLUSTER_ID,
             35,
             format!("pvc/{name}"),
             format!(

@@ -5,18 +5,12 @@ use super::pods::short;
 use super::scene::{Expect, Scene, Scope};
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::kube::Kind as Observed;
 use crate::kube::cluster::Crd;
 use crate::kube::pod::Pod;
 use crate::words;
-
-use crate::errors::CRD_STUCK;
-use crate::errors::NAMESPACE_FINALIZER;
-use crate::errors::NAMESPACE_TERMINATING;
-use crate::errors::TOPIC_FINALIZER;
-
-pub(crate) use crate::errors::OBJECT_HELD as HELD;
 
 /// The topic operator's finalizer; it goes with the topic operator's own work only.
 const FINALIZER: &str = "strimzi.io/topic-operator";
@@ -30,10 +24,10 @@ const NEEDED: [&str; 4] = [
 ];
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { ids: &[NAMESPACE_TERMINATING], family: Family::Teardown, find: namespace_going },
-    Rule { ids: &[NAMESPACE_FINALIZER], family: Family::Teardown, find: namespace_held },
-    Rule { ids: &[TOPIC_FINALIZER], family: Family::Teardown, find: topic_held },
-    Rule { ids: &[CRD_STUCK], family: Family::Teardown, find: crd_held },
+    Rule { ids: &[errors::NAMESPACE_TERMINATING], family: Family::Teardown, find: namespace_going },
+    Rule { ids: &[errors::NAMESPACE_FINALIZER], family: Family::Teardown, find: namespace_held },
+    Rule { ids: &[errors::TOPIC_FINALIZER], family: Family::Teardown, find: topic_held },
+    Rule { ids: &[errors::CRD_STUCK], family: Family::Teardown, find: crd_held },
 ];
 
 fn tearing_down(scene: &Scene<'_>) -> bool {
@@ -48,7 +42,7 @@ fn namespace_going(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
     found.push(
         Finding::new(
-            NAMESPACE_TERMINATING,
+            errors::NAMESPACE_TERMINATING,
             92,
             format!("namespace/{name}"),
             format!("namespace {name} is being deleted: nothing can be created in it"),
@@ -84,7 +78,7 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
     let ours = held.iter().all(|f| f.starts_with("strimzi.io/"));
     let finding = Finding::new(
-        NAMESPACE_FINALIZER,
+        errors::NAMESPACE_FINALIZER,
         58,
         format!("namespace/{name}"),
         format!(
@@ -124,7 +118,7 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "the topic operator does not remove it"
         };
         let finding = Finding::new(
-            TOPIC_FINALIZER,
+            errors::TOPIC_FINALIZER,
             70,
             format!("topic/{name}"),
             format!("topic {name} cannot be deleted: it has the finalizer {FINALIZER}, and {why}"),
@@ -169,7 +163,7 @@ pub fn held(object: &serde_json::Value, expect: &Expect) -> Failure {
         (_, ["kubernetes.io/pvc-protection"]) => "a pod still uses it".to_owned(),
         (_, held) => format!("it has the finalizer {}, which is not removed", held.join(", ")),
     };
-    Failure::new(HELD, Kind::Task, format!("{kind} {name} is not deleted: {why}"))
+    Failure::new(errors::OBJECT_HELD, Kind::Task, format!("{kind} {name} is not deleted: {why}"))
         .because(format!("{kind}/{name} finalizers [{}]", finalizers.join(", ")))
         .hint(format!("show it: {see}"))
         .hint(
@@ -190,7 +184,7 @@ fn crd_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             _ => "resources of its kind still exist",
         };
         let finding = Finding::new(
-            CRD_STUCK,
+            errors::CRD_STUCK,
             60,
             format!("crd/{name}"),
             format!("CRD {name} cannot be deleted: {why}"),

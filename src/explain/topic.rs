@@ -7,6 +7,7 @@ use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
+use crate::errors;
 use crate::failure::Id;
 use crate::kube::kafka::Entity;
 use crate::kube::pod::{Pod, State};
@@ -14,30 +15,25 @@ use crate::kube::strimzi::{KafkaTopic, KafkaUser, last_change};
 use crate::kube::{Kind, Object};
 use crate::words;
 
-use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;
-use crate::errors::TOPIC_CHANGE;
-use crate::errors::TOPIC_CONFIG;
-use crate::errors::TOPIC_LABEL;
-use crate::errors::TOPIC_REFUSED;
-use crate::errors::TOPIC_REPLICATION;
-use crate::errors::TOPIC_UNSERVED;
-use crate::errors::USER_LABEL;
-use crate::errors::USER_REFUSED;
-use crate::errors::USER_UNSERVED;
-
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        ids: &[TOPIC_REPLICATION, TOPIC_CHANGE, TOPIC_CONFIG, TOPIC_REFUSED, TOPIC_UNSERVED],
+        ids: &[
+            errors::TOPIC_REPLICATION,
+            errors::TOPIC_CHANGE,
+            errors::TOPIC_CONFIG,
+            errors::TOPIC_REFUSED,
+            errors::TOPIC_UNSERVED,
+        ],
         family: Family::Topic,
         find: refused,
     },
     Rule {
-        ids: &[TOPIC_LABEL, TOPIC_UNSERVED, USER_LABEL, USER_UNSERVED],
+        ids: &[errors::TOPIC_LABEL, errors::TOPIC_UNSERVED, errors::USER_LABEL, errors::USER_UNSERVED],
         family: Family::Topic,
         find: unheard,
     },
-    Rule { ids: &[LEFT_ALONE], family: Family::Topic, find: left_alone },
-    Rule { ids: &[USER_REFUSED], family: Family::Topic, find: user },
+    Rule { ids: &[errors::RESOURCE_PAUSED], family: Family::Topic, find: left_alone },
+    Rule { ids: &[errors::USER_REFUSED], family: Family::Topic, find: user },
 ];
 
 /// The topics that matter: the expected one, or all of the namespace if none is.
@@ -67,22 +63,22 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             // No refusal: the topic operator gave up asking, as it does while brokers are down, or none was heard
             // of for a moment ("All brokers are currently fenced").
             "KafkaError" if words::any(&words::TOPIC_UNANSWERED, &message) => (
-                TOPIC_UNSERVED,
+                errors::TOPIC_UNSERVED,
                 format!("topic {name} is not managed: the brokers do not respond to the topic operator"),
                 status.as_str(),
             ),
             "KafkaError" if words::TOPIC_REPLICATION.said(&message) => (
-                TOPIC_REPLICATION,
+                errors::TOPIC_REPLICATION,
                 format!("topic {name} requests more replicas than there are brokers"),
                 "lower the topic's replicas, or add brokers",
             ),
             "NotSupported" => (
-                TOPIC_CHANGE,
+                errors::TOPIC_CHANGE,
                 format!("topic {name} cannot be changed in this way: {message}"),
                 "revert the change; for fewer partitions, create a new topic",
             ),
             "KafkaError" if words::TOPIC_CONFIG.said(&message) => (
-                TOPIC_CONFIG,
+                errors::TOPIC_CONFIG,
                 format!(
                     "topic {name} has a setting that Kafka does not recognize: {}",
                     message.rsplit(": ").next().unwrap_or(&message)
@@ -91,12 +87,12 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                  https://kafka.apache.org/documentation/#topicconfigs",
             ),
             _ => (
-                TOPIC_REFUSED,
+                errors::TOPIC_REFUSED,
                 format!("topic {name} was rejected: {message}"),
                 "correct the KafkaTopic and apply it again",
             ),
         };
-        let unserved = id == TOPIC_UNSERVED;
+        let unserved = id == errors::TOPIC_UNSERVED;
         let finding = Finding::new(id, if unserved { 40 } else { 48 }, format!("topic/{name}"), sentence)
             .evidence(format!(
                 "kafkatopics/{name} {}={} {}: {message}",
@@ -158,8 +154,8 @@ const A_TOPIC: Kindred = Kindred {
     entity: Entity::Topic,
     operator: "topic operator",
     container: "topic-operator",
-    unlabelled: TOPIC_LABEL,
-    unserved: TOPIC_UNSERVED,
+    unlabelled: errors::TOPIC_LABEL,
+    unserved: errors::TOPIC_UNSERVED,
 };
 
 const A_USER: Kindred = Kindred {
@@ -168,8 +164,8 @@ const A_USER: Kindred = Kindred {
     entity: Entity::User,
     operator: "user operator",
     container: "user-operator",
-    unlabelled: USER_LABEL,
-    unserved: USER_UNSERVED,
+    unlabelled: errors::USER_LABEL,
+    unserved: errors::USER_UNSERVED,
 };
 
 /// The topics that matter, and the users where no topic is waited for.
@@ -271,7 +267,7 @@ fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let name = object.name();
         let sentence =
             format!("{what} {name} is not reconciled until the annotation {annotation} is removed");
-        let finding = Finding::new(LEFT_ALONE, 49, format!("{what}/{name}"), sentence)
+        let finding = Finding::new(errors::RESOURCE_PAUSED, 49, format!("{what}/{name}"), sentence)
             .evidence(format!("{kind}s/{name} annotation {annotation}={value}"))
             .hint(format!("remove it: {}", annotate(scene, kind, name, annotation)));
         found.push(if expected(scene) { finding.certain_after(2) } else { finding });
@@ -289,7 +285,7 @@ fn user(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let name = user.name();
         let message = short(status.message);
         let mut finding = Finding::new(
-            USER_REFUSED,
+            errors::USER_REFUSED,
             38,
             format!("user/{name}"),
             format!("user {name} was rejected: {message}"),

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::pods::short;
 use super::scene::Scene;
+use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 use crate::kube::Kind as ObjectKind;
 use crate::kube::pod::Event;
 
-use crate::errors::UNKNOWN;
 /// Most facts that are listed of one sort.
 const MOST: usize = 5;
 
 pub(super) fn ids() -> Vec<Id> {
-    vec![UNKNOWN]
+    vec![errors::UNKNOWN]
 }
 
 /// `what` ("Kafka my-cluster") was not ready in `limit`. Names the deepest finding if any
@@ -26,7 +26,8 @@ pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
         let failure = Failure { kind: Kind::Timeout, ..cause.failure() };
         return failure.because(waited);
     }
-    let mut failure = Failure::new(UNKNOWN, Kind::Timeout, format!("{waited}, and kstrim does not know why"));
+    let mut failure =
+        Failure::new(errors::UNKNOWN, Kind::Timeout, format!("{waited}, and kstrim does not know why"));
     for fact in facts(scene) {
         failure = failure.because(fact);
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::smoke::{Finding, Phase, Run, verdict};
+use super::smoke::{Finding, Phase, Run};
+use crate::errors;
 use crate::event::ComponentReport;
 use crate::failure::Id;
 
@@ -14,10 +15,10 @@ const CASES: [&str; 5] = ["produce", "consume", "count", "content", "order"];
 /// The case that a finding's id is about, as an index of [`CASES`].
 fn case_of(id: Id) -> usize {
     match id {
-        verdict::EMPTY => 1,
-        verdict::TRUNCATED | verdict::DUPLICATE | verdict::FOREIGN => 2,
-        verdict::CONTENT | verdict::COMPRESSED => 3,
-        verdict::ORDER => 4,
+        errors::SMOKE_EMPTY => 1,
+        errors::SMOKE_TRUNCATED | errors::SMOKE_DUPLICATE | errors::SMOKE_FOREIGN => 2,
+        errors::SMOKE_CONTENT | errors::SMOKE_COMPRESSED => 3,
+        errors::SMOKE_ORDER => 4,
         _ => 0,
     }
 }

@@ -15,9 +15,10 @@ use serde_json::Value;
 use super::admission::Refusal;
 use super::proxy::Proxy;
 use super::{Api, ApiError, ApiErrorKind};
+use crate::errors;
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
-use crate::tool::{BROKEN, exec_failure};
+use crate::tool::exec_failure;
 use crate::words;
 
 /// The field manager of everything kstrim applies.
@@ -197,7 +198,7 @@ impl Kubectl {
             .ok_or_else(|| {
                 Box::new(
                     Failure::new(
-                        BROKEN,
+                        errors::TOOL_BROKEN,
                         Kind::Prerequisite,
                         format!("kubectl printed unexpected output ({})", output.exit),
                     )

@@ -8,8 +8,9 @@
 
 use serde_json::{Value, json};
 
+use super::Object;
 use super::tune::{OPERATOR, container, env, set_env};
-use super::{Object, ids};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageName, ImageRegistry, Version};
 
@@ -134,7 +135,7 @@ pub fn beside(
         };
         let strange = |why: String| {
             let message = format!("cannot determine the images of {title}: {why}");
-            Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
+            Box::new(Failure::new(errors::MANIFEST_OPERATOR, Kind::Usage, message))
         };
         let found = found.ok_or_else(|| strange(format!("{variable} has none for Kafka {version}")))?;
         let image: ImageName = found.trim().parse().map_err(|e| strange(format!("{e}")))?;
@@ -165,7 +166,7 @@ pub fn of(
     };
     let strange = |why: String| {
         let message = format!("cannot determine the images of {title}: {why}");
-        Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
+        Box::new(Failure::new(errors::MANIFEST_OPERATOR, Kind::Usage, message))
     };
     let own = container.get("image").and_then(Value::as_str);
     let mut found = vec![
@@ -292,6 +293,6 @@ mod tests {
         let image = deployment.get_mut("/spec/template/spec/containers/0/image").unwrap();
         *image = json!("--overwrite");
         let (kafka, default) = ("3.2.0".parse().unwrap(), "3.2.0".parse().unwrap());
-        assert_eq!(of(&mut deployment, &kafka, &default, false).unwrap_err().id, ids::OPERATOR);
+        assert_eq!(of(&mut deployment, &kafka, &default, false).unwrap_err().id, errors::MANIFEST_OPERATOR);
     }
 }

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::Object;
 use super::plain::Words;
-use super::{Object, ids};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// Most bytes of one file or download: 16 MiB. Strimzi's largest install manifest has 1 MiB.
@@ -72,9 +73,13 @@ fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Box<Failure> {
     Box::new(
-        Failure::new(ids::UNREADABLE, Kind::Usage, format!("cannot read the manifest {}", path.display()))
-            .because(error)
-            .hint("specify a YAML file, a directory of *.yaml files, or an http(s) URL"),
+        Failure::new(
+            errors::MANIFEST_UNREADABLE,
+            Kind::Usage,
+            format!("cannot read the manifest {}", path.display()),
+        )
+        .because(error)
+        .hint("specify a YAML file, a directory of *.yaml files, or an http(s) URL"),
     )
 }
 
@@ -83,7 +88,7 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.len() as u64 > SIZE_LIMIT {
         let message = format!("{origin} is larger than {} MiB", SIZE_LIMIT >> 20);
-        return Err(Box::new(Failure::new(ids::TOO_LARGE, Kind::Usage, message).hint(
+        return Err(Box::new(Failure::new(errors::MANIFEST_TOO_LARGE, Kind::Usage, message).hint(
             "Strimzi's install manifests are about 1 MiB in size: check that this is the right file",
         )));
     }
@@ -94,7 +99,7 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
     }
     if let Some(line) = too_deep(bytes) {
         let message = format!("{origin}: line {line}: more than {OPEN_BRACKETS} open brackets");
-        return Err(Box::new(Failure::new(ids::YAML, Kind::Usage, message)));
+        return Err(Box::new(Failure::new(errors::MANIFEST_YAML, Kind::Usage, message)));
     }
     let budget = Cell::new(GROWTH_LIMIT);
     let words = Words::of(&String::from_utf8_lossy(bytes));
@@ -131,8 +136,12 @@ fn invalid(origin: &str, document: usize, error: &serde_yaml::Error) -> Box<Fail
         None => format!("document {document}"),
     };
     Box::new(
-        Failure::new(ids::YAML, Kind::Usage, format!("{origin}: {place}: the manifest is invalid"))
-            .because(error),
+        Failure::new(
+            errors::MANIFEST_YAML,
+            Kind::Usage,
+            format!("{origin}: {place}: the manifest is invalid"),
+        )
+        .because(error),
     )
 }
 
@@ -158,13 +167,13 @@ fn push(origin: &str, document: usize, value: Value, objects: &mut Vec<Object>) 
 
 fn no_object(origin: &str, document: usize, why: &str) -> Box<Failure> {
     let message = format!("{origin}: document {document} is not a Kubernetes object: it {why}");
-    Box::new(Failure::new(ids::OBJECT, Kind::Usage, message))
+    Box::new(Failure::new(errors::MANIFEST_OBJECT, Kind::Usage, message))
 }
 
 fn finish(origin: &str, objects: Vec<Object>) -> Result<Vec<Object>> {
     if objects.is_empty() {
         let message = format!("{origin} contains no Kubernetes object");
-        return Err(Box::new(Failure::new(ids::EMPTY, Kind::Usage, message)));
+        return Err(Box::new(Failure::new(errors::MANIFEST_EMPTY, Kind::Usage, message)));
     }
     let mut seen = HashSet::new();
     match objects.iter().find(|object| !seen.insert(object.key())) {
@@ -172,7 +181,7 @@ fn finish(origin: &str, objects: Vec<Object>) -> Result<Vec<Object>> {
         Some(object) => {
             let message = format!("{origin} contains {object} twice");
             Err(Box::new(
-                Failure::new(ids::DUPLICATE, Kind::Usage, message)
+                Failure::new(errors::MANIFEST_DUPLICATE, Kind::Usage, message)
                     .hint("only one of them can be applied: remove the other"),
             ))
         }

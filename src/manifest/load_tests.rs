@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::errors;
 use crate::failure::Id;
 use crate::manifest::{digest, to_yaml};
 
@@ -40,22 +41,22 @@ fn errors_name_the_place() {
 #[test]
 fn what_is_no_object_is_refused() {
     for (text, id) in [
-        ("", ids::EMPTY),
-        ("# nothing\n\n  # here", ids::EMPTY),
-        ("---\n---\n", ids::EMPTY),
-        ("a: b", ids::OBJECT),
-        ("apiVersion: v1\nkind: A\nmetadata: {}", ids::OBJECT),
-        ("apiVersion: v1\nkind: [A]\nmetadata: {name: a}", ids::OBJECT),
-        ("apiVersion: v1\nkind: A\nmetadata: {name: a, labels: [x]}", ids::OBJECT),
-        ("apiVersion: v1\nkind: List", ids::OBJECT),
-        ("apiVersion: v1\nkind: List\nitems: [1]", ids::OBJECT),
-        (&format!("{GOOD}---\n{GOOD}"), ids::DUPLICATE),
-        ("\u{0}\u{1}", ids::YAML),
-        ("a: [", ids::YAML),
+        ("", errors::MANIFEST_EMPTY),
+        ("# nothing\n\n  # here", errors::MANIFEST_EMPTY),
+        ("---\n---\n", errors::MANIFEST_EMPTY),
+        ("a: b", errors::MANIFEST_OBJECT),
+        ("apiVersion: v1\nkind: A\nmetadata: {}", errors::MANIFEST_OBJECT),
+        ("apiVersion: v1\nkind: [A]\nmetadata: {name: a}", errors::MANIFEST_OBJECT),
+        ("apiVersion: v1\nkind: A\nmetadata: {name: a, labels: [x]}", errors::MANIFEST_OBJECT),
+        ("apiVersion: v1\nkind: List", errors::MANIFEST_OBJECT),
+        ("apiVersion: v1\nkind: List\nitems: [1]", errors::MANIFEST_OBJECT),
+        (&format!("{GOOD}---\n{GOOD}"), errors::MANIFEST_DUPLICATE),
+        ("\u{0}\u{1}", errors::MANIFEST_YAML),
+        ("a: [", errors::MANIFEST_YAML),
     ] {
         assert_eq!(refused(text).0, id, "{text:?}");
     }
-    assert_eq!(from_bytes("x", &[0xff, 0xfe, 0xfd, b'a']).unwrap_err().id, ids::YAML);
+    assert_eq!(from_bytes("x", &[0xff, 0xfe, 0xfd, b'a']).unwrap_err().id, errors::MANIFEST_YAML);
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn nested_aliases_are_a_bomb() {
         let m = n - 1;
         nested += &format!("a{n}: &a{n} [*a{m},*a{m},*a{m},*a{m},*a{m},*a{m},*a{m},*a{m},*a{m},*a{m}]\n");
     }
-    assert_eq!(refused(&nested).0, ids::YAML);
+    assert_eq!(refused(&nested).0, errors::MANIFEST_YAML);
 }
 
 #[test]
@@ -80,10 +81,10 @@ fn many_aliases_of_one_anchor_are_a_bomb() {
     // Not nested, so the parser's own limit lets it pass.
     let wide = format!("a: &a [{}]\nb: [{}]\n", "x,".repeat(3_000), "*a,".repeat(3_000));
     let (id, text) = refused(&wide);
-    assert_eq!(id, ids::YAML);
+    assert_eq!(id, errors::MANIFEST_YAML);
     assert!(text.contains("alias"), "{text}");
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a,".repeat(1000));
-    assert_eq!(refused(&long).0, ids::YAML);
+    assert_eq!(refused(&long).0, errors::MANIFEST_YAML);
 }
 
 #[test]
@@ -96,14 +97,14 @@ fn depth_is_limited() {
         (0..2000).map(|n| format!("{}a:\n", " ".repeat(n))).collect(),
     ];
     for text in texts {
-        assert_eq!(refused(&text).0, ids::YAML);
+        assert_eq!(refused(&text).0, errors::MANIFEST_YAML);
     }
 }
 
 #[test]
 fn size_is_limited() {
     let big = " ".repeat(SIZE_LIMIT as usize + 1);
-    assert_eq!(refused(&big).0, ids::TOO_LARGE);
+    assert_eq!(refused(&big).0, errors::MANIFEST_TOO_LARGE);
 }
 
 #[test]
@@ -123,8 +124,8 @@ fn folders_are_read_in_order() {
     let objects = from_path(folder.path()).unwrap();
     assert_eq!(objects.iter().map(Object::name).collect::<Vec<_>>(), ["a", "b"]);
     write("30.yaml", GOOD);
-    assert_eq!(from_path(folder.path()).unwrap_err().id, ids::DUPLICATE);
-    assert_eq!(from_path(&folder.path().join("none")).unwrap_err().id, ids::UNREADABLE);
+    assert_eq!(from_path(folder.path()).unwrap_err().id, errors::MANIFEST_DUPLICATE);
+    assert_eq!(from_path(&folder.path().join("none")).unwrap_err().id, errors::MANIFEST_UNREADABLE);
 }
 
 /// Objects with text, numbers and nesting in them.

@@ -13,7 +13,6 @@
 
 pub mod component;
 pub mod digest;
-pub mod ids;
 pub mod images;
 pub mod label;
 pub mod load;

@@ -14,11 +14,9 @@ use serde_json::{Map, Value, json};
 use super::Object;
 use crate::command_line::CommandLine;
 use crate::config::{PULL_SECRET, Target};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::image::split;
-
-/// A docker configuration cannot be used for pulling.
-pub(crate) use crate::errors::PULL_CONFIG as CONFIG;
 
 /// Its type, and the key that Kubernetes asks for.
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
@@ -41,12 +39,12 @@ struct Config {
 /// The Secret with the logins of `file` for the registries of `images`, and no other.
 ///
 /// # Errors
-/// [`CONFIG`]; its text never holds anything of the file's content.
+/// [`errors::PULL_CONFIG`]; its text never holds anything of the file's content.
 pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, target: &Target) -> Result<Object> {
     let shown = file.display();
     let failed = |why: String| {
         let message = format!("the docker configuration {shown} cannot be used to pull images");
-        Box::new(Failure::new(CONFIG, Kind::Usage, message).because(why))
+        Box::new(Failure::new(errors::PULL_CONFIG, Kind::Usage, message).because(why))
     };
     let mut text = Vec::new();
     let read = File::open(file).and_then(|f| f.take(LIMIT + 1).read_to_end(&mut text));
@@ -157,7 +155,7 @@ mod tests {
             (r#"{"auths": {"r.example:5000": "s3cret"}}"#, "line 1 is not"),
         ] {
             let failure = made(config).unwrap_err();
-            assert_eq!((failure.id, failure.kind), (CONFIG, Kind::Usage));
+            assert_eq!((failure.id, failure.kind), (errors::PULL_CONFIG, Kind::Usage));
             let told = format!("{failure} {:?} {:?}", failure.causes, failure.hints);
             assert!(told.contains(words) && !told.contains("s3cret"), "{told}");
         }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::tune::OPERATOR;
-use super::{Object, digest, ids, load};
+use super::{Object, digest, load};
 use crate::catalogue::{self, Release};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Version;
 
@@ -45,7 +46,7 @@ pub fn of_release(path: &Path, release: &Version) -> Result<PathBuf> {
     let others: Vec<String> = files.iter().map(|(version, _)| format!("--release {version}")).collect();
     let message = format!("{} contains no install manifest of Strimzi {release}", path.display());
     Err(Box::new(
-        Failure::new(ids::UNREADABLE, Kind::Usage, message)
+        Failure::new(errors::MANIFEST_UNREADABLE, Kind::Usage, message)
             .because(format!("it does not contain {PREFIX}{release}.yaml"))
             .hint(format!("it contains those of {}", others.join(", "))),
     ))

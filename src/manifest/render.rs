@@ -9,9 +9,10 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use super::{Object, ids};
+use super::Object;
 use crate::catalogue::{Mode, Release, broker};
 use crate::config::PresetName;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ClusterName, DnsLabel, StorageSize, TopicName, Version};
 
@@ -132,7 +133,7 @@ impl Preset {
         }
         let message = format!("Strimzi {} cannot run the preset {self}", release.version);
         Err(Box::new(
-            Failure::new(ids::PRESET, Kind::Usage, message)
+            Failure::new(errors::PRESET_UNSUPPORTED, Kind::Usage, message)
                 .because("Strimzi 0.45.2 was the last release with ZooKeeper")
                 .hint("use --preset single, or --release 0.45.2"),
         ))

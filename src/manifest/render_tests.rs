@@ -1,5 +1,6 @@
 use super::*;
 use crate::catalogue::{find, releases};
+use crate::errors;
 use crate::manifest::to_yaml;
 
 fn render(release: &Release, preset: Preset, tuning: bool) -> Result<Vec<Object>> {
@@ -46,7 +47,7 @@ fn what_a_release_cannot_run_is_refused() {
         }
     }
     let newest = find(&"1.2.0".parse().unwrap()).unwrap();
-    assert_eq!(render(newest, Preset::Zookeeper, true).unwrap_err().id, ids::PRESET);
+    assert_eq!(render(newest, Preset::Zookeeper, true).unwrap_err().id, errors::PRESET_UNSUPPORTED);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From Strimzi's placeholder namespace to the chosen one.
 
-use super::{Object, ids};
+use super::Object;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The namespace Strimzi's install files are written for; a placeholder everybody replaces.
@@ -109,7 +110,7 @@ fn check(object: &Object, namespace: &str) -> Result<()> {
             object.kind()
         );
         return Err(Box::new(
-            Failure::new(ids::KIND, Kind::Usage, message)
+            Failure::new(errors::MANIFEST_KIND_UNKNOWN, Kind::Usage, message)
                 .hint("remove it from the manifest, and apply it yourself after kstrim has finished"),
         ));
     }
@@ -120,7 +121,7 @@ fn check(object: &Object, namespace: &str) -> Result<()> {
     for subject in subjects.into_iter().flatten() {
         if !subject.is_object() {
             let message = format!("{object} has a subject that is not a mapping");
-            return Err(Box::new(Failure::new(ids::OBJECT, Kind::Usage, message)));
+            return Err(Box::new(Failure::new(errors::MANIFEST_OBJECT, Kind::Usage, message)));
         }
         if let Some(found) = subject["namespace"].as_str().filter(|found| !ours(found)) {
             let what = format!("{object} grants permissions to a service account in namespace {found}");
@@ -132,9 +133,9 @@ fn check(object: &Object, namespace: &str) -> Result<()> {
 
 fn foreign(what: &str, found: &str, namespace: &str) -> Box<Failure> {
     Box::new(
-        Failure::new(ids::NAMESPACE, Kind::Usage, format!("{what}, not {namespace}")).hint(format!(
-            "use --namespace {found}, or a manifest written for the placeholder {PLACEHOLDER}"
-        )),
+        Failure::new(errors::MANIFEST_NAMESPACE, Kind::Usage, format!("{what}, not {namespace}")).hint(
+            format!("use --namespace {found}, or a manifest written for the placeholder {PLACEHOLDER}"),
+        ),
     )
 }
 
@@ -177,11 +178,11 @@ mod tests {
     fn what_belongs_elsewhere_is_refused_untouched() {
         let elsewhere = json!([{"kind": "ServiceAccount", "name": "s", "namespace": "prod"}]);
         for (bad, id) in [
-            (object("v1", "ConfigMap", json!({"namespace": "prod"})), ids::NAMESPACE),
-            (object(RBAC, "RoleBinding", json!({"subjects": elsewhere})), ids::NAMESPACE),
-            (object("example.org/v1", "Thing", json!({})), ids::KIND),
-            (object("example.org/v1", "Deployment", json!({})), ids::KIND),
-            (object(RBAC, "RoleBinding", json!({"subjects": ["x"]})), ids::OBJECT),
+            (object("v1", "ConfigMap", json!({"namespace": "prod"})), errors::MANIFEST_NAMESPACE),
+            (object(RBAC, "RoleBinding", json!({"subjects": elsewhere})), errors::MANIFEST_NAMESPACE),
+            (object("example.org/v1", "Thing", json!({})), errors::MANIFEST_KIND_UNKNOWN),
+            (object("example.org/v1", "Deployment", json!({})), errors::MANIFEST_KIND_UNKNOWN),
+            (object(RBAC, "RoleBinding", json!({"subjects": ["x"]})), errors::MANIFEST_OBJECT),
         ] {
             let mut objects = [object("v1", "Secret", json!({})), bad];
             let before = objects.clone();

@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Object, digest, ids, load, recognise};
+use super::{Object, digest, load, recognise};
 use crate::catalogue::Choice;
 use crate::download::{self, OnProgress, Request, Settings, Store};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The cache's directory for manifests.
@@ -101,7 +102,8 @@ fn limited(store: &Store) -> Store {
 
 fn read(origin: &str, path: &Path) -> Result<Vec<Object>> {
     let bytes = fs::read(path).map_err(|e| {
-        Failure::new(ids::UNREADABLE, Kind::Task, format!("cannot read {}", path.display())).because(e)
+        Failure::new(errors::MANIFEST_UNREADABLE, Kind::Task, format!("cannot read {}", path.display()))
+            .because(e)
     })?;
     load::from_bytes(origin, &bytes)
 }
@@ -113,7 +115,7 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Insta
     if let Some(other) = recognise::published(&digest).filter(|other| other.version != *release) {
         let message = format!("{origin} is the install manifest of Strimzi {}, not {release}", other.version);
         return Err(Box::new(
-            Failure::new(ids::RELEASE, Kind::Usage, message)
+            Failure::new(errors::MANIFEST_RELEASE, Kind::Usage, message)
                 .because(format!("its content is the one published for Strimzi {}", other.version))
                 .hint(format!("install that release: --release {}", other.version))
                 .hint(format!("or specify the manifest of Strimzi {release}: {}", choice.url)),
@@ -130,8 +132,8 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Insta
 }
 
 fn explain(mut failure: Failure, choice: &Choice) -> Failure {
-    if failure.id == download::ids::DIGEST {
-        failure.id = ids::DIGEST;
+    if failure.id == errors::MANIFEST_DIGEST {
+        failure.id = errors::MANIFEST_DIGEST;
         failure = failure.hint("to use it anyway, download it yourself and specify it with --manifests FILE");
     } else if failure.kind != Kind::Interrupted {
         failure = failure.hint(format!(

@@ -11,7 +11,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Object, ids};
+use super::Object;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::Minor;
 
@@ -29,8 +30,12 @@ pub const PROBE_PERIOD: u64 = 2;
 pub fn operator(objects: &mut [Object]) -> Result<&mut Object> {
     objects.iter_mut().find(|o| o.kind() == "Deployment" && o.name() == OPERATOR).ok_or_else(|| {
         Box::new(
-            Failure::new(ids::OPERATOR, Kind::Usage, format!("the manifest has no Deployment {OPERATOR}"))
-                .hint("specify Strimzi's own strimzi-cluster-operator-RELEASE.yaml"),
+            Failure::new(
+                errors::MANIFEST_OPERATOR,
+                Kind::Usage,
+                format!("the manifest has no Deployment {OPERATOR}"),
+            )
+            .hint("specify Strimzi's own strimzi-cluster-operator-RELEASE.yaml"),
         )
     })
 }
@@ -122,7 +127,7 @@ pub(super) fn container(deployment: &mut Object) -> Result<&mut Map<String, Valu
         .and_then(Value::as_object_mut)
         .ok_or_else(|| {
             let message = format!("{name} has no container {OPERATOR}");
-            Box::new(Failure::new(ids::OPERATOR, Kind::Usage, message))
+            Box::new(Failure::new(errors::MANIFEST_OPERATOR, Kind::Usage, message))
         })
 }
 
@@ -216,7 +221,7 @@ mod tests {
         let strange =
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": []});
         let mut object = Object::new(strange).unwrap();
-        assert_eq!(tune_operator(&mut object).unwrap_err().id, ids::OPERATOR);
-        assert_eq!(operator(&mut [object]).unwrap_err().id, ids::OPERATOR);
+        assert_eq!(tune_operator(&mut object).unwrap_err().id, errors::MANIFEST_OPERATOR);
+        assert_eq!(operator(&mut [object]).unwrap_err().id, errors::MANIFEST_OPERATOR);
     }
 }

@@ -13,6 +13,7 @@ use crate::cluster::journal::{JournalFile, ProfileState};
 use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, wait};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::engine::task::{Doneness, Task, Timeout};
+use crate::errors;
 use crate::event::{self, Unit};
 use crate::exec::Cmd;
 use crate::explain;
@@ -350,7 +351,7 @@ async fn answers(cx: &Context) -> Result<()> {
         if began.elapsed() >= AFTER_START {
             return Err(Box::new(
                 Failure::new(
-                    explain::kubectl::UNREACHABLE,
+                    errors::API_UNREACHABLE,
                     Kind::Task,
                     "minikube start succeeded, but the cluster's API server does not respond",
                 )

@@ -13,6 +13,7 @@ use crate::cluster::definitions::list;
 use crate::cluster::installation::name;
 use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Task};
+use crate::errors;
 use crate::failure::{Failure, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::object::{list as list_of, text};
@@ -40,7 +41,7 @@ impl Task<Context> for Crds {
             if !ours && !cx.settings.adopt {
                 return Ok(Doneness::Foreign(refusals::foreign(
                     cx,
-                    refusals::CRDS,
+                    errors::CRDS_FOREIGN,
                     format!("the resource definition {}", wanted.name()),
                     "--profile",
                 )));

@@ -15,6 +15,7 @@ use crate::cluster::connection;
 use crate::cluster::installation;
 use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
+use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::Deployment;
@@ -22,11 +23,6 @@ use crate::kube::{Kind as ObservedKind, Object};
 use crate::manifest::render::Preset;
 use crate::names::KubernetesVersion;
 use crate::quickstart::context::Reached;
-
-/// The user may not do what the plan does.
-pub(crate) use crate::errors::CONTEXT_FORBIDDEN as FORBIDDEN;
-/// Strimzi in the cluster was not installed by kstrim.
-pub(crate) use crate::errors::CONTEXT_STRIMZI as STRIMZI;
 
 /// What the plan does in the whole cluster: verb and resource.
 const EVERYWHERE: [(&str, &str); 8] = [
@@ -156,7 +152,7 @@ async fn allowed(cx: &Context) -> Result<()> {
         "the user of this context does not have all required permissions: {} are missing",
         missing.len()
     );
-    let failure = Failure::new(FORBIDDEN, Kind::Prerequisite, message);
+    let failure = Failure::new(errors::CONTEXT_FORBIDDEN, Kind::Prerequisite, message);
     Err(Box::new(
         missing.into_iter().fold(failure, |f, what| f.because(format!("missing permission: {what}"))).hint(
             "ask the administrator for a role such as cluster-admin: Strimzi installs CRDs and roles for the \
@@ -200,7 +196,7 @@ async fn strimzi(cx: &Context) -> Result<()> {
     let name = text(taken, "/metadata/name");
     let message =
         format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
-    let mut failure = Failure::new(STRIMZI, Kind::Foreign, message)
+    let mut failure = Failure::new(errors::CONTEXT_STRIMZI, Kind::Foreign, message)
         .because("its roles have the same names as kstrim's; applying kstrim's would remove its permissions");
     for namespace in &elsewhere {
         failure = failure.because(format!("its operator runs in namespace {namespace}"));

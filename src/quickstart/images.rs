@@ -17,6 +17,7 @@ use super::context::Context;
 use super::{nodes, sources, unbundle};
 use crate::bundle;
 use crate::engine::task::{Doneness, Task};
+use crate::errors;
 use crate::event::Unit;
 use crate::explain::pulls;
 use crate::failure::{Failure, Kind, Result};
@@ -27,9 +28,6 @@ use crate::names::image::same;
 use crate::paths::cache_dir;
 use crate::quickstart::context::Reached;
 use crate::tool::minikube_output::Listed;
-
-/// An image archive could not be loaded.
-pub(crate) use crate::errors::IMAGE_ARCHIVE as LOAD;
 
 /// The task.
 #[derive(Default)]
@@ -148,7 +146,7 @@ pub fn name(archive: &Path) -> String {
 /// Load archives, each with its name for people.
 ///
 /// # Errors
-/// [`LOAD`].
+/// [`errors::IMAGE_ARCHIVE`].
 pub async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
@@ -168,7 +166,7 @@ async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
     }
     Err(Box::new(
         Failure::new(
-            LOAD,
+            errors::IMAGE_ARCHIVE,
             Kind::Task,
             format!("the image archive {} could not be loaded", archive.display()),
         )

@@ -14,6 +14,7 @@ use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::component;
 use crate::engine::task::{Doneness, Task, Wait};
+use crate::errors;
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
@@ -23,9 +24,6 @@ use crate::manifest::label::CLUSTER_ID;
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, plain};
-
-/// Volumes of an earlier cluster whose cluster id nobody knows.
-pub(crate) use crate::errors::OLD_VOLUMES;
 
 /// How long the operator may take to say that it pauses. One that is not there by then reads the id when it comes.
 const PAUSED: Duration = Duration::from_secs(60);
@@ -80,7 +78,7 @@ impl Task<Context> for Kafka {
         if !ours && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
-                refusals::KAFKA,
+                errors::KAFKA_FOREIGN,
                 format!("the Kafka cluster {} in namespace {}", cx.cluster(), cx.namespace()),
                 "--cluster",
             )));
@@ -211,7 +209,7 @@ fn taken(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Fai
     let message =
         format!("the node pool {pool} in namespace {} belongs to the Kafka cluster {owner}", cx.namespace());
     Some(Box::new(
-        Failure::new(refusals::POOL, Kind::Foreign, message)
+        Failure::new(errors::POOL_TAKEN, Kind::Foreign, message)
             .because(format!(
                 "a namespace can have only one node pool of a given name, and {} needs one named {pool}",
                 cx.cluster()
@@ -229,7 +227,7 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<
     let message =
         format!("the node pool {} in namespace {} was not created by kstrim", pool.name(), cx.namespace());
     Some(Box::new(
-        Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
+        Failure::new(errors::POOL_FOREIGN, Kind::Foreign, message)
             .because("kstrim would change it, and delete it with its Kafka cluster")
             .hint(format!("use another name: {}", refusals::up(cx).with("--cluster", "another-name")))
             .hint(format!("or another namespace: {}", refusals::up(cx).with("--namespace", "another-name"))),
@@ -327,7 +325,7 @@ fn kept_volumes(cx: &Context, snapshot: &Snapshot) -> Result<Option<String>> {
     if let Some((name, _)) = ids.iter().find(|(_, id)| id.is_none()) {
         return Err(Box::new(
             Failure::new(
-                OLD_VOLUMES,
+                errors::OLD_VOLUMES,
                 Kind::Foreign,
                 format!(
                     "the volume claim {name} is left over from an earlier Kafka cluster {}",

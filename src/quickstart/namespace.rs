@@ -9,6 +9,7 @@ use crate::cluster::change;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Task, Timeout};
+use crate::errors;
 use crate::explain::Scope;
 use crate::explain::ready::Readiness;
 use crate::failure::{Failure, Result};
@@ -50,7 +51,7 @@ impl Task<Context> for Namespace {
         if !cx.owns(found.0.json()) && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
-                refusals::NAMESPACE,
+                errors::NAMESPACE_FOREIGN,
                 format!("the namespace {name}"),
                 "--namespace",
             )));

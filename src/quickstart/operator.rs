@@ -1,6 +1,7 @@
 //! Strimzi's cluster operator and its permissions.
 
 use super::context::Prepared;
+use crate::errors;
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -15,9 +16,6 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::{Deployment, OPERATOR};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::{self, pull};
-
-/// A Secret to pull images with is not there, or is of another type.
-pub(crate) use crate::errors::PULL_SECRET;
 
 const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::Event];
 
@@ -70,7 +68,7 @@ impl Task<Context> for Operator {
         if !ours && !cx.settings.adopt {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
-                refusals::OPERATOR,
+                errors::OPERATOR_FOREIGN,
                 format!("the operator {} in namespace {}", found.0.name(), cx.namespace()),
                 "--namespace",
             )));
@@ -156,7 +154,7 @@ async fn secrets(cx: &Context, install: &Prepared) -> Result<()> {
             None => "the Secret does not exist",
         };
         return Err(Box::new(
-            Failure::new(PULL_SECRET, Kind::Prerequisite, message)
+            Failure::new(errors::PULL_SECRET, Kind::Prerequisite, message)
                 .because(why)
                 .hint(format!(
                     "create it from a docker login: {}",

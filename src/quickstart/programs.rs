@@ -8,9 +8,10 @@ use super::context::Context;
 use super::unbundle;
 use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Minikube, Partial};
-use crate::checks::tools::{TOO_OLD, old_enough};
+use crate::checks::tools::old_enough;
 use crate::download::Progress;
 use crate::download::background::{self, Fetching};
+use crate::errors;
 use crate::event::Unit;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::ApiError;
@@ -146,7 +147,7 @@ async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result
         }
         let asked = Partial { minikube: version.parse().ok(), ..wish(cx, listed) };
         match catalogue::resolve(&asked) {
-            Err(failure) if failure.id == catalogue::ids::MINIKUBE => Err(failure),
+            Err(failure) if failure.id == errors::VERSION_MINIKUBE_UNSUPPORTED => Err(failure),
             // Anything else is told where the whole choice is made.
             _ => Ok(()),
         }
@@ -324,5 +325,5 @@ fn explain(failure: Failure, tool: Tool, why: &Failure) -> Box<Failure> {
 
 fn too_old(tool: Tool, found: &str, kubernetes: &Version) -> Box<Failure> {
     let message = format!("{tool} {found} is too old for Kubernetes {kubernetes}");
-    Box::new(Failure::new(TOO_OLD, Kind::Prerequisite, message))
+    Box::new(Failure::new(errors::TOOL_TOO_OLD, Kind::Prerequisite, message))
 }

@@ -10,7 +10,7 @@ use super::context::Context;
 use crate::cluster::wait::Waiter;
 use crate::component;
 use crate::engine::task::{Doneness, Task, Wait};
-use crate::errors::RESOURCE_PAUSED;
+use crate::errors;
 use crate::explain::ready::{self, Readiness};
 use crate::explain::{Scene, Scope, Verdict};
 use crate::failure::Result;
@@ -51,7 +51,7 @@ impl Ready {
                  KafkaTopic, the topic operator does not reconcile it",
                 topic.topic()
             );
-            cx.emit.warn_of(RESOURCE_PAUSED, message);
+            cx.emit.warn_of(errors::RESOURCE_PAUSED, message);
         }
         true
     }

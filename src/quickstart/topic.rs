@@ -29,9 +29,6 @@ use crate::names::TopicName;
 /// Partitions of a topic that kstrim creates, as in Strimzi's own example.
 const PARTITIONS: u32 = 1;
 
-/// The name of its resource is taken by another topic.
-pub(crate) use crate::errors::TOPIC_RESOURCE_TAKEN as RESOURCE_TAKEN;
-
 /// The task.
 pub struct Topic {
     exists: Cell<bool>,
@@ -159,7 +156,7 @@ fn note(cx: &Context, creating: Option<String>) -> Result<()> {
 /// The resource of the run's topic: one of this Kafka, found by the topic's name in Kafka.
 ///
 /// # Errors
-/// [`RESOURCE_TAKEN`]: the name of the resource belongs to another topic, of this Kafka or of another.
+/// [`errors::TOPIC_RESOURCE_TAKEN`]: the name of the resource belongs to another topic, of this Kafka or of another.
 fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>>> {
     let name = cx.settings.topic.as_str();
     let inside = |o: &&Object| o.namespace() == cx.namespace();
@@ -183,7 +180,7 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
         None => return Ok(Some(named)),
     };
     Err(Box::new(
-        Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
+        Failure::new(errors::TOPIC_RESOURCE_TAKEN, Kind::Foreign, message)
             .because(format!("the namespace {} can have only one KafkaTopic of a given name", cx.namespace()))
             .hint(format!(
                 "use another topic: {}",

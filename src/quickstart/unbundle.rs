@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::context::Context;
-use crate::bundle::{Bundle, Entry, Kind, ids, platform};
+use crate::bundle::{Bundle, Entry, Kind, platform};
 use crate::command_line::CommandLine;
 use crate::download::background::Fetching;
 use crate::download::{OnProgress, Progress};
+use crate::errors;
 use crate::event::Unit;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{Tool, Version};
@@ -118,7 +119,7 @@ pub fn tool(
 pub fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
     let message = format!("the bundle {} does not contain {}", bundle.path.display(), lacking.join(", "));
     Box::new(
-        Failure::new(ids::INCOMPLETE, Class::Usage, message)
+        Failure::new(errors::BUNDLE_INCOMPLETE, Class::Usage, message)
             .because("the request needs images that were not included")
             .hint(format!(
                 "show what it is for: {}",

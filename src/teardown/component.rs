@@ -3,6 +3,7 @@
 
 use crate::cluster::component_test::component_input;
 use crate::cluster::refusals;
+use crate::errors;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,11 +30,6 @@ use crate::kube::kafka::Kafka;
 use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
-
-/// Connectors of somebody else run in the Connect that is to go.
-pub(crate) use crate::errors::COMPONENT_IN_USE as IN_USE;
-/// Topics of a component could not be deleted.
-pub(crate) use crate::errors::COMPONENT_TOPICS as TOPICS;
 
 /// How long the brokers may take to delete its topics: a single one that restarts, because its metrics go in
 /// the same run, is away for half a minute, for more on a busy machine.
@@ -63,7 +59,7 @@ impl Plan {
 /// Look at a component that shall go.
 ///
 /// # Errors
-/// `KS-COMPONENT-FOREIGN`, [`IN_USE`], `KS-API-*`.
+/// `KS-COMPONENT-FOREIGN`, [`errors::COMPONENT_IN_USE`], `KS-API-*`.
 pub async fn look(cx: &Session, component: &'static Component, kafka: &Value) -> Result<Plan> {
     ownership::installation(cx).await?;
     let resource = resource(cx, component).await?;
@@ -106,16 +102,20 @@ async fn unused(cx: &Session) -> Result<()> {
     }
     let target = &cx.target;
     Err(Box::new(
-        Failure::new(IN_USE, Kind::Foreign, format!("Kafka Connect has connectors: {}", few(&theirs)))
-            .because("without it they would stop, and their state would be lost")
-            .hint(format!(
-                "if they are not needed, delete them first: {}",
-                target
-                    .kubectl("delete kafkaconnectors.kafka.strimzi.io")
-                    .args(&theirs)
-                    .arg("-n")
-                    .arg(cx.namespace())
-            )),
+        Failure::new(
+            errors::COMPONENT_IN_USE,
+            Kind::Foreign,
+            format!("Kafka Connect has connectors: {}", few(&theirs)),
+        )
+        .because("without it they would stop, and their state would be lost")
+        .hint(format!(
+            "if they are not needed, delete them first: {}",
+            target
+                .kubectl("delete kafkaconnectors.kafka.strimzi.io")
+                .args(&theirs)
+                .arg("-n")
+                .arg(cx.namespace())
+        )),
     ))
 }
 
@@ -216,7 +216,7 @@ impl Away {
             let target = &cx.target;
             Box::new(
                 Failure::new(
-                    TOPICS,
+                    errors::COMPONENT_TOPICS,
                     Kind::Task,
                     format!("the topics of {} could not be deleted", self.plan.component.title),
                 )

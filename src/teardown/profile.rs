@@ -5,9 +5,9 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::moment;
-use crate::cluster::refusals;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
+use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::tool::machine::OnDisk;
@@ -53,7 +53,7 @@ impl Profile {
             format!("nothing was deleted: the profile {} is not the one that was checked", cx.profile());
         let again = cx.target.kstrim("down").to_string();
         Err(Box::new(
-            Failure::new(refusals::PROFILE, Kind::Foreign, message)
+            Failure::new(errors::PROFILE_FOREIGN, Kind::Foreign, message)
                 .because("it was deleted and re-created in the meantime")
                 .hint(format!("check what exists now: {again}")),
         ))

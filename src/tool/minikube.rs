@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::engine::Engine;
+use super::exec_failure;
 use super::machine::{self, OnDisk};
 use super::minikube_output::{self as output, Listed, State};
-use super::{BROKEN, exec_failure};
+use crate::errors;
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageName, is_context};
@@ -120,7 +121,7 @@ impl Minikube {
     async fn run(&self, cmd: &Cmd) -> Result<Output> {
         if self.is_none() {
             let message = format!("{}: there is no minikube with --context", self.profile);
-            return Err(Box::new(Failure::new(super::MISSING, Kind::Prerequisite, message)));
+            return Err(Box::new(Failure::new(errors::TOOL_MISSING, Kind::Prerequisite, message)));
         }
         self.runner.run(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
     }
@@ -129,7 +130,7 @@ impl Minikube {
         let shown: String = output.text().chars().take(200).collect();
         Box::new(
             Failure::new(
-                BROKEN,
+                errors::TOOL_BROKEN,
                 Kind::Prerequisite,
                 format!("minikube printed unexpected output ({})", output.exit),
             )

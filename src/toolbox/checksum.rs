@@ -1,8 +1,7 @@
 //! A publisher's checksum file: what `sha256sum` writes, or the digits alone.
 
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
-
-use super::ids;
 
 /// Most bytes of one. A page that a proxy sends in its place is longer than any.
 pub const SIZE_LIMIT: u64 = 16 << 10;
@@ -18,10 +17,14 @@ const DIGITS: usize = 64;
 pub fn parse(origin: &str, bytes: &[u8], name: &str) -> Result<String> {
     let refuse = |why: String| {
         Box::new(
-            Failure::new(ids::CHECKSUM_FORMAT, Kind::Task, format!("{origin} is not a checksum file"))
-                .because(why)
-                .hint("check its content: a proxy or a login page may respond instead of the server")
-                .hint("or use another mirror: --mirror URL|DIR"),
+            Failure::new(
+                errors::TOOL_CHECKSUM_FORMAT,
+                Kind::Task,
+                format!("{origin} is not a checksum file"),
+            )
+            .because(why)
+            .hint("check its content: a proxy or a login page may respond instead of the server")
+            .hint("or use another mirror: --mirror URL|DIR"),
         )
     };
     if bytes.len() as u64 > SIZE_LIMIT {
@@ -97,7 +100,7 @@ mod tests {
             ("x".repeat(SIZE_LIMIT as usize + 1), "more than any checksum file"),
         ] {
             let failure = read(&text).expect_err(&text);
-            assert_eq!(failure.id, ids::CHECKSUM_FORMAT);
+            assert_eq!(failure.id, errors::TOOL_CHECKSUM_FORMAT);
             assert!(failure.causes[0].contains(why), "{text}: {:?}", failure.causes);
         }
         assert_eq!(parse("x", &[0xff, 0xfe], "kubectl").expect_err("no text").causes, ["it is not text"]);

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids;
 use super::vouched::Voucher;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The version of the file's format.
@@ -88,7 +88,7 @@ impl Ledger {
         let failed = |why: String| {
             let message = format!("the record of installed tools, {}, cannot be used", path.display());
             Box::new(
-                Failure::new(ids::LEDGER, Kind::Prerequisite, message)
+                Failure::new(errors::TOOL_LEDGER, Kind::Prerequisite, message)
                     .because(why)
                     .hint(format!("start over: rm -r {}", folder.display()))
                     .hint("or use the tools of this machine: --system-tools"),

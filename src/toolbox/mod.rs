@@ -6,7 +6,6 @@
 //! outside the directory is touched.
 
 pub mod checksum;
-pub mod ids;
 mod ledger;
 mod obtain;
 pub mod pins;
@@ -26,6 +25,7 @@ pub use vouched::{Digests, Voucher};
 
 use crate::command_line::CommandLine;
 use crate::download;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 use crate::paths::{ProfilePaths, data_dir, private_dir, private_file};
@@ -286,7 +286,7 @@ impl Toolbox {
         let spec = format!("{tool}@{version}");
         Err(Box::new(
             Failure::new(
-                ids::CHANGED,
+                errors::TOOL_CHANGED,
                 Kind::Prerequisite,
                 format!("{} is not the file that kstrim installed", path.display()),
             )
@@ -354,7 +354,7 @@ impl Toolbox {
         };
         Err(Box::new(
             Failure::new(
-                ids::CHECKSUM_CHANGED,
+                errors::TOOL_CHECKSUM_CHANGED,
                 Kind::Task,
                 format!("{tool} {version} is published with another checksum than before"),
             )
@@ -431,7 +431,7 @@ impl Toolbox {
     fn unwritable(&self, error: &io::Error) -> Box<Failure> {
         let message =
             format!("cannot write to the directory of kstrim's own tools, {}", self.folder.display());
-        Box::new(Failure::new(ids::UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
+        Box::new(Failure::new(errors::TOOL_UNWRITABLE, Kind::Prerequisite, message).because(error).hint(
             "free disk space, make your user the owner of the directory, or choose another one \
              with KSTRIM_DATA_DIR",
         ))

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::ledger::Entry;
 use super::vouched::{self, Digests, Voucher};
-use super::{Toolbox, checksum, ids};
+use super::{Toolbox, checksum};
 use crate::catalogue::programs;
 use crate::command_line::CommandLine;
 use crate::download::{self, OnProgress, Request, Settings, Source, Store};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 
@@ -68,7 +69,7 @@ impl Toolbox {
         let install = CommandLine::new("kstrim tools install").arg(format!("{tool}@{version}"));
         let install = install.args(["--mirror", ""]);
         Box::new(
-            Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
+            Failure::new(errors::TOOL_UNPINNED, Kind::Prerequisite, message)
                 .because(
                     "the catalogue of this kstrim contains no digest for it, and a mirror's own checksum \
                      proves nothing",
@@ -119,7 +120,7 @@ impl Toolbox {
         let message =
             format!("{} was not downloaded from its publisher", self.path_of(tool, version).display());
         Err(Box::new(
-            Failure::new(ids::UNPINNED, Kind::Prerequisite, message)
+            Failure::new(errors::TOOL_UNPINNED, Kind::Prerequisite, message)
                 .because(format!("downloaded sha256:{}, from {}", entry.sha256, entry.from))
                 .because(wrong)
                 .hint(format!(
@@ -137,7 +138,7 @@ fn plain_http(tool: Tool, mirror: &str) -> Box<Failure> {
     let message =
         format!("{tool} is not downloaded from {mirror}: programs are not accepted over plain http");
     Box::new(
-        Failure::new(ids::PLAIN_HTTP, Kind::Usage, message)
+        Failure::new(errors::TOOL_PLAIN_HTTP, Kind::Usage, message)
             .because("anybody on the network path can forge the response, and see what is requested")
             .hint(
                 "use an https URL, a directory (--mirror DIR), or a server on this machine \

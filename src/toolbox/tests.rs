@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::download::{Settings, Source, Store, ids as download_ids};
+use crate::download::{Settings, Source, Store};
+use crate::errors;
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -101,7 +102,7 @@ fn another_file_than_the_checksum_says_is_refused_with_both_digests() {
     let right = bench.publish(Tool::Minikube, "right");
     fs::write(bench.place(Tool::Minikube), "wrong").expect("written");
     let failure = bench.obtain(Tool::Minikube).expect_err("another file");
-    assert_eq!(failure.id, download_ids::DIGEST);
+    assert_eq!(failure.id, errors::DOWNLOAD_DIGEST);
     let wrong = download::sha256(&bench.place(Tool::Minikube)).expect("a digest");
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
@@ -116,7 +117,7 @@ fn a_mirrors_own_checksum_is_no_word() {
     bench.checksum(Tool::Kubectl, &sha256);
     bench.digests.lock().expect("the text").clear();
     let failure = bench.obtain(Tool::Kubectl).expect_err("no trusted digest");
-    assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
+    assert_eq!((failure.id, failure.kind), (errors::TOOL_UNPINNED, Kind::Prerequisite));
     assert!(failure.hints.iter().any(|hint| hint.contains("kubectl-1.2.3-")), "{:?}", failure.hints);
     // A version that the catalogue knows is checked against it.
     let known = Version::new(1, 34, 4);
@@ -127,7 +128,7 @@ fn a_mirrors_own_checksum_is_no_word() {
     let digests = Digests::default();
     let mut silent = |_| ControlFlow::Continue(());
     let failure = bench.toolbox.obtain(Tool::Kubectl, &known, &bench.store, &digests, &mut silent);
-    assert_eq!(failure.expect_err("not the published one").id, download_ids::DIGEST);
+    assert_eq!(failure.expect_err("not the published one").id, errors::DOWNLOAD_DIGEST);
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn programs_do_not_come_over_plain_http() {
         let mut silent = |_| ControlFlow::Continue(());
         let failure = bench.toolbox.obtain(Tool::Kubectl, &version(), &store, &digests, &mut silent);
         let id = failure.expect_err("offline").id;
-        assert_eq!(id, if refused { ids::PLAIN_HTTP } else { download_ids::OFFLINE }, "{base}");
+        assert_eq!(id, if refused { errors::TOOL_PLAIN_HTTP } else { errors::DOWNLOAD_OFFLINE }, "{base}");
     }
 }
 
@@ -172,7 +173,7 @@ fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
     };
     as_before("http://mirror.example/kubectl", &version());
     let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("a mirror's checksum");
-    assert_eq!((failure.id, failure.kind), (ids::UNPINNED, Kind::Prerequisite));
+    assert_eq!((failure.id, failure.kind), (errors::TOOL_UNPINNED, Kind::Prerequisite));
     as_before(&bench.toolbox.url(Tool::Kubectl, &version()), &version());
     assert_eq!(
         bench.toolbox.verified(Tool::Kubectl, &version()).expect("its publisher's"),
@@ -202,7 +203,7 @@ fn a_checksum_that_changes_later_is_refused_until_it_is_forgotten() {
     assert_eq!(bench.toolbox.list().expect("a list")[0].state, State::Removed);
     let now = bench.publish(Tool::Kubectl, "two");
     let failure = bench.obtain(Tool::Kubectl).expect_err("another checksum");
-    assert_eq!(failure.id, ids::CHECKSUM_CHANGED);
+    assert_eq!(failure.id, errors::TOOL_CHECKSUM_CHANGED);
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&before) && causes.contains(&now), "{causes}");
     assert!(bench.toolbox.remove(Tool::Kubectl, &version(), true).expect("forgotten"));
@@ -219,7 +220,7 @@ fn an_installed_file_that_is_edited_is_refused_with_both_digests() {
     fs::write(&path, "wrong").expect("written");
     File::options().write(true).open(&path).and_then(|f| f.set_modified(time)).expect("a time");
     let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("another file");
-    assert_eq!(failure.id, ids::CHANGED);
+    assert_eq!(failure.id, errors::TOOL_CHANGED);
     let wrong = download::sha256(&path).expect("a digest");
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
@@ -232,7 +233,7 @@ fn an_installed_file_that_is_edited_is_refused_with_both_digests() {
     fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
     fs::write(&other, "x").expect("written");
     let failure = bench.toolbox.verified(Tool::Kubectl, &Version::new(9, 9, 9)).expect_err("unknown");
-    assert_eq!(failure.id, ids::CHANGED);
+    assert_eq!(failure.id, errors::TOOL_CHANGED);
 }
 
 #[test]
@@ -243,8 +244,8 @@ fn without_a_record_nothing_is_trusted() {
     let record = ledger::path(bench.toolbox.folder());
     for text in ["", "{", "[]", "{\"schema\": 99, \"tools\": {}}"] {
         fs::write(&record, text).expect("written");
-        assert_eq!(bench.toolbox.list().expect_err(text).id, ids::LEDGER, "{text}");
-        assert_eq!(bench.obtain(Tool::Kubectl).expect_err(text).id, ids::LEDGER, "{text}");
+        assert_eq!(bench.toolbox.list().expect_err(text).id, errors::TOOL_LEDGER, "{text}");
+        assert_eq!(bench.obtain(Tool::Kubectl).expect_err(text).id, errors::TOOL_LEDGER, "{text}");
     }
 }
 

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{checksum, ids};
+use super::checksum;
 use crate::catalogue::programs;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 
@@ -44,7 +45,7 @@ impl Digests {
     pub fn read(file: &Path) -> Result<Self> {
         let refuse = |why: String| {
             let message = format!("{} contains no digests of programs", file.display());
-            Box::new(Failure::new(ids::CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
+            Box::new(Failure::new(errors::TOOL_CHECKSUM_FORMAT, Kind::Usage, message).because(why).hint(
                 "each line has 64 hexadecimal digits, two spaces and a name: kubectl-1.37.0-linux-amd64",
             ))
         };

@@ -10,13 +10,11 @@ use crate::cluster::definitions;
 use crate::cluster::installation;
 use crate::cluster::ownership;
 use crate::engine::task::{Doneness, Task};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::manifest::Object;
 use crate::quickstart::context::Context;
 use crate::quickstart::sources;
-
-/// A resource has fields that `v1` does not know.
-pub(crate) use crate::errors::UPGRADE_CONVERSION as REFUSED;
 
 /// The version that stays.
 const V1: &str = "v1";
@@ -134,7 +132,7 @@ fn name((item, group, kind, _): &Item) -> String {
 
 fn refused(why: &str) -> Box<Failure> {
     Box::new(
-        Failure::new(REFUSED, Kind::Prerequisite, "a Strimzi resource has fields that kafka.strimzi.io/v1 \
+        Failure::new(errors::UPGRADE_CONVERSION, Kind::Prerequisite, "a Strimzi resource has fields that kafka.strimzi.io/v1 \
                                                    does not have")
             .because(why)
             .hint("nothing was changed in this step; for the changes that v1 requires, see \

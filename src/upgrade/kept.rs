@@ -11,15 +11,13 @@ use uuid::Uuid;
 
 use crate::cluster::brokers;
 use crate::cluster::session::Session;
+use crate::errors;
 use crate::event::counted;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::End;
 use crate::kafka::error::code;
 use crate::kafka::groups::Committed;
 use crate::kafka::{Client, KafkaError};
-
-/// A message or a committed offset is gone.
-pub(crate) use crate::errors::UPGRADE_LOST as LOST;
 
 /// Limit of one look.
 const LOOK: Duration = Duration::from_secs(120);
@@ -41,7 +39,7 @@ pub type Before = Rc<RefCell<Option<Contents>>>;
 /// Compare with what was there before, or remember what is there now. A sentence for people.
 ///
 /// # Errors
-/// [`LOST`]; `KS-SMOKE-*` where the brokers cannot be asked.
+/// [`errors::UPGRADE_LOST`]; `KS-SMOKE-*` where the brokers cannot be asked.
 pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
     cx.synced(&brokers::KINDS).await;
     let now = look(cx).await?;
@@ -52,7 +50,8 @@ pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
         let compared = before.replace(Some(now)).is_some();
         return Ok(if compared { format!("{told}, nothing lost") } else { told });
     };
-    let failure = Failure::new(LOST, Kind::Smoke, "Kafka has lost data since before this step");
+    let failure =
+        Failure::new(errors::UPGRADE_LOST, Kind::Smoke, "Kafka has lost data since before this step");
     let failure = lost.into_iter().fold(failure, Failure::because);
     Err(Box::new(
         failure.hint(format!("check what the brokers report: {}", cx.target.kstrim("diagnose"))).hint(

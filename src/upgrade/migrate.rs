@@ -14,12 +14,13 @@ use super::rule::Rule;
 use super::settled::{self, KINDS};
 use super::state::{items, rule};
 use crate::catalogue::Mode;
+use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{change, installation};
-use crate::cluster::{ownership, refusals};
 use crate::command_line::CommandLine;
 use crate::engine::task::{Doneness, Task, Wait};
+use crate::errors;
 use crate::explain::Scope;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::{Kafka, with_volumes};
@@ -134,7 +135,7 @@ impl Migrate {
     /// Create a node pool. One of that name that is not ours is a refusal.
     async fn create(&self, cx: &Context, pool: Value) -> Result<()> {
         let object = Object::new(pool).map_err(|why| {
-            Box::new(Failure::new(refusals::POOL, Kind::Task, format!("the new node pool {why}")))
+            Box::new(Failure::new(errors::POOL_TAKEN, Kind::Task, format!("the new node pool {why}")))
         })?;
         let path = ObservedKind::KafkaNodePool.path(cx.api_version(), Some(cx.namespace()));
         for object in cx.labelled(vec![object]) {
@@ -344,7 +345,7 @@ pub fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
 /// Refuse what Strimzi cannot migrate, or what is not ours, before anything is changed.
 ///
 /// # Errors
-/// [`super::path::NO_PATH`] with the rule; `KS-POOL-TAKEN`, `KS-POOL-FOREIGN`.
+/// [`errors::UPGRADE_NO_PATH`] with the rule; `KS-POOL-TAKEN`, `KS-POOL-FOREIGN`.
 pub async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let pools = items(cx, &format!("{group}/kafkanodepools")).await?;
@@ -400,14 +401,14 @@ fn free(cx: &Session, pool: &Value) -> Result<()> {
             "the node pool {name} in namespace {} belongs to the Kafka cluster {owner}",
             cx.namespace()
         );
-        return Err(Box::new(Failure::new(refusals::POOL, Kind::Foreign, message).because(cause)));
+        return Err(Box::new(Failure::new(errors::POOL_TAKEN, Kind::Foreign, message).because(cause)));
     }
     if cx.owns(pool) {
         return Ok(());
     }
     let message = format!("the node pool {name} in namespace {} was not created by kstrim", cx.namespace());
     Err(Box::new(
-        Failure::new(refusals::POOL_FOREIGN, Kind::Foreign, message)
+        Failure::new(errors::POOL_FOREIGN, Kind::Foreign, message)
             .because("kstrim migrates only what it created")
             .hint(format!("migrate it as Strimzi's documentation describes: {}", Rule::DualWrite.source())),
     ))

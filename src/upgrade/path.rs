@@ -4,11 +4,9 @@
 use super::rule::Rule;
 use super::search::{self, Leg, serves, serves_both};
 use crate::catalogue::{Mode, Release, find, releases};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Minor, Version};
-
-/// There is no path; the rule is the first cause.
-pub(crate) use crate::errors::UPGRADE_NO_PATH as NO_PATH;
 
 /// The first release that upgrades Kafka in KRaft mode.
 const KRAFT: Version = Version::new(0, 39, 0);
@@ -153,7 +151,7 @@ pub fn same_level(a: &str, b: &str) -> bool {
 /// migrated there even if the release still has ZooKeeper.
 ///
 /// # Errors
-/// [`NO_PATH`], whose first cause names the rule.
+/// [`errors::UPGRADE_NO_PATH`], whose first cause names the rule.
 pub fn plan(
     state: &State,
     target: &'static Release,
@@ -331,7 +329,7 @@ impl Refuse<'_> {
         } else {
             format!("there is no upgrade path from Strimzi {from} to {to}")
         };
-        let mut failure = Failure::new(NO_PATH, kind, message)
+        let mut failure = Failure::new(errors::UPGRADE_NO_PATH, kind, message)
             .because(format!("rule {rule}: {}", rule.sentence()))
             .because(because);
         failure = match rule {
@@ -471,7 +469,7 @@ pub fn known(version: &str) -> Result<&'static Release> {
     version.parse().ok().and_then(|v| find(&v)).ok_or_else(|| {
         Box::new(
             Failure::new(
-                NO_PATH,
+                errors::UPGRADE_NO_PATH,
                 Kind::Usage,
                 format!("this kstrim does not know the installed Strimzi {version}"),
             )

@@ -2,6 +2,7 @@
 
 use super::search::{MIGRATES, serves, serves_both};
 use super::*;
+use crate::errors;
 
 fn state(release: &str, kafka: Option<&str>, mode: Mode) -> State {
     let release = known(release).unwrap();
@@ -145,7 +146,7 @@ fn refused(state: &State, to: &str) -> Failure {
 #[test]
 fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
     let says = |failure: &Failure, rule: Rule| {
-        assert_eq!(failure.id, NO_PATH);
+        assert_eq!(failure.id, errors::UPGRADE_NO_PATH);
         assert!(failure.causes[0].starts_with(&format!("rule {rule}: ")), "{failure:?}");
     };
     says(&refused(&state("1.2.0", None, Mode::Kraft), "1.0.0"), Rule::NoDowngrade);
@@ -293,7 +294,7 @@ fn every_pair_has_a_legal_way_or_a_rule() {
                             }
                             Err(failure) => {
                                 refusals += 1;
-                                assert_eq!(failure.id, NO_PATH);
+                                assert_eq!(failure.id, errors::UPGRADE_NO_PATH);
                                 let named = Rule::ALL
                                     .iter()
                                     .any(|r| failure.causes[0] == format!("rule {r}: {}", r.sentence()));

@@ -11,6 +11,7 @@ use crate::cluster::definitions;
 use crate::cluster::installation;
 use crate::cluster::session::Session;
 use crate::cluster::{operators, ownership, refusals};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object;
 use crate::kube::cluster::Deployment;
@@ -45,20 +46,20 @@ pub struct Found {
 /// `KS-*-FOREIGN` for what kstrim did not make, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
 pub async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
-    ours(cx, kafka, refusals::KAFKA, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
+    ours(cx, kafka, errors::KAFKA_FOREIGN, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), OPERATOR);
     let failed = |e| ownership::api_failure(cx, "read the operator", &e);
     let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
         let all = operators::all(cx).await.map_err(failed)?.into_iter().map(Object::new);
         if let Some(found) = all.into_iter().find(|o| Deployment(o).watches(cx.namespace())) {
             let what = format!("the operator {} in namespace {}", found.name(), found.namespace());
-            ours(cx, found.json(), refusals::OPERATOR, &what)?;
+            ours(cx, found.json(), errors::OPERATOR_FOREIGN, &what)?;
         }
         let message = format!("there is no Strimzi operator in namespace {}", cx.namespace());
-        let failure = Failure::new(path::NO_PATH, Kind::Prerequisite, message);
+        let failure = Failure::new(errors::UPGRADE_NO_PATH, Kind::Prerequisite, message);
         return Err(Box::new(failure.hint(format!("install it: {}", refusals::up(cx)))));
     };
-    ours(cx, &deployment, refusals::OPERATOR, &here("the Strimzi operator"))?;
+    ours(cx, &deployment, errors::OPERATOR_FOREIGN, &here("the Strimzi operator"))?;
     let definitions: Vec<Value> = definitions::list(cx)
         .await?
         .into_iter()
@@ -66,7 +67,7 @@ pub async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found>
         .collect();
     for definition in &definitions {
         let what = format!("the resource definition {}", installation::name(definition));
-        ours(cx, definition, refusals::CRDS, &what)?;
+        ours(cx, definition, errors::CRDS_FOREIGN, &what)?;
     }
     let release = path::known(ownership::release(&deployment).unwrap_or("of an unknown release"))?;
     let gates = deployment.pointer("/spec/template/spec/containers/0/env").and_then(Value::as_array);
@@ -171,7 +172,7 @@ async fn kubernetes(cx: &Session) -> Option<crate::names::Minor> {
 /// access rules in the old form would be lost.
 ///
 /// # Errors
-/// [`path::NO_PATH`] with the rule.
+/// [`errors::UPGRADE_NO_PATH`] with the rule.
 pub async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
     let all = items(cx, &format!("{group}/kafkas")).await?;
@@ -206,7 +207,7 @@ pub async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> 
 }
 
 pub(super) fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
-    Failure::new(path::NO_PATH, kind, message)
+    Failure::new(errors::UPGRADE_NO_PATH, kind, message)
         .because(format!("rule {rule}: {}", rule.sentence()))
         .hint(format!("see {}", rule.source()))
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::messages::{COUNT, Wire, values};
-use super::{HTTP, Seen, Trial};
+use super::{Seen, Trial};
 use crate::download::here::{self, Content};
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{BRIDGE_PORT, BRIDGE_TOPIC, METRICS_PORT};
@@ -52,7 +53,7 @@ async fn ask(
 }
 
 fn wrong(trial: &Trial<'_>, message: String) -> Box<Failure> {
-    trial.failure(HTTP, Some(Failure::new(HTTP, Kind::Smoke, message)))
+    trial.failure(errors::COMPONENT_HTTP, Some(Failure::new(errors::COMPONENT_HTTP, Kind::Smoke, message)))
 }
 
 /// The first line of an answer, cut.

@@ -1,13 +1,14 @@
 //! Messages through Connect and MirrorMaker 2.
 
 use crate::cluster::component_test::component_input;
+use crate::errors;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{LOST, Seen, Trial};
+use super::{Seen, Trial};
 use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
 use crate::cluster::ownership;
@@ -163,7 +164,10 @@ impl<'a> Wire<'a> {
             some => format!("missing: {}", some.join(", ")),
         };
         let message = format!("{} of {} messages arrived in topic {name}", seen.len(), values.len());
-        self.trial.failure(LOST, Some(Failure::new(LOST, Kind::Smoke, message).because(words)))
+        self.trial.failure(
+            errors::COMPONENT_SMOKE,
+            Some(Failure::new(errors::COMPONENT_SMOKE, Kind::Smoke, message).because(words)),
+        )
     }
 
     /// Delete what this run wrote where nothing else was.
@@ -207,8 +211,9 @@ fn plain(value: &[u8]) -> String {
 
 /// The failure of a request to a broker.
 pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
-    let cause = Failure::new(LOST, Kind::Smoke, "a broker did not respond as expected").because(error);
-    trial.failure(LOST, Some(cause))
+    let cause = Failure::new(errors::COMPONENT_SMOKE, Kind::Smoke, "a broker did not respond as expected")
+        .because(error);
+    trial.failure(errors::COMPONENT_SMOKE, Some(cause))
 }
 
 /// Delete the connectors of the test, but none that somebody else has replaced them with.
@@ -258,7 +263,10 @@ pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Seen> {
     let of = |read: fn(&serde_json::Value) -> Option<String>| trial.resource.as_ref().and_then(read);
     let (Some(from), Some(to)) = (of(table::mirrors), of(table::mirror_of)) else {
         let message = "its resource does not specify which topic it mirrors";
-        return Err(trial.failure(LOST, Some(Failure::new(LOST, Kind::Smoke, message))));
+        return Err(trial.failure(
+            errors::COMPONENT_SMOKE,
+            Some(Failure::new(errors::COMPONENT_SMOKE, Kind::Smoke, message)),
+        ));
     };
     let mut wire = Wire::open(trial).await?;
     let (before, mirrored) = (wire.ends(&from).await?, wire.ends(&to).await?);

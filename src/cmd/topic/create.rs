@@ -11,6 +11,7 @@ use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cmd::living::{self, Living};
+use crate::errors;
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
@@ -18,16 +19,11 @@ use crate::kube::Kind as ObservedKind;
 use crate::kube::kafka::Entity;
 use crate::manifest::{Object, render};
 use crate::names;
-use crate::quickstart::topic::RESOURCE_TAKEN;
 
 /// The name would not be told from another topic's.
-use crate::errors::TOPIC_COLLIDES as COLLIDES;
 /// The topic is there with other settings.
-use crate::errors::TOPIC_EXISTS as EXISTS;
 /// It did not come in time.
-use crate::errors::TOPIC_LATE as LATE;
 /// More copies are asked for than there are brokers.
-use crate::errors::TOPIC_REPLICATION as REPLICATION;
 
 /// What is looked at while the topic is on its way.
 pub(super) const KINDS: [ObservedKind; 6] = [
@@ -88,8 +84,11 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
     let look = async |snapshot: &crate::kube::Snapshot| waiter.look(&**cx, snapshot, ready::topic).await;
     living::wait(cx, args.timeout, look, || {
         let cause = waiter.timed_out(cx, args.timeout);
-        let mut failure =
-            Failure::new(LATE, Kind::Timeout, format!("topic {} does not exist yet", args.topic));
+        let mut failure = Failure::new(
+            errors::TOPIC_LATE,
+            Kind::Timeout,
+            format!("topic {} does not exist yet", args.topic),
+        );
         failure = failure.because(&cause.message);
         for deeper in &cause.causes {
             failure = failure.because(deeper);
@@ -114,7 +113,7 @@ async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
         None => format!("the KafkaTopic {resource} already exists"),
     };
     Ok(Box::new(
-        Failure::new(RESOURCE_TAKEN, Kind::Foreign, message)
+        Failure::new(errors::TOPIC_RESOURCE_TAKEN, Kind::Foreign, message)
             .because(format!("the namespace {} can have only one KafkaTopic of a given name", cx.namespace()))
             .hint("create the topic under another name"),
     ))
@@ -130,7 +129,7 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let target = &cx.target;
     let message = format!("the topic {} already exists in Kafka, without a KafkaTopic", args.topic);
     Err(Box::new(
-        Failure::new(EXISTS, Kind::Usage, message)
+        Failure::new(errors::TOPIC_EXISTS, Kind::Usage, message)
             .because("a KafkaTopic would take it over: it would change its settings, and delete it with the resource")
             .hint("use the existing topic, or create a topic under another name")
             .hint(format!("produce to it: {}", target.kstrim("produce").arg(&args.topic))),
@@ -147,7 +146,7 @@ fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
     let cx = &living.cx;
     let target = &cx.target;
     let failure = Failure::new(
-        REPLICATION,
+        errors::TOPIC_REPLICATION,
         Kind::Usage,
         format!(
             "{replicas} replicas need as many brokers, but the Kafka cluster {} has {brokers}",
@@ -201,7 +200,7 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Session) -> Result<()> {
     let see = target.kstrim("topic describe").arg(&there.topic).to_string();
     living::as_asked(
         cx,
-        EXISTS,
+        errors::TOPIC_EXISTS,
         &format!("the topic {}", there.topic),
         lines,
         &see,
@@ -217,7 +216,7 @@ fn free(wanted: &Topic, known: &[Topic]) -> Result<()> {
     if let Some(other) = known.iter().find(|t| plain(&t.topic) == plain(&wanted.topic)) {
         return Err(Box::new(
             Failure::new(
-                COLLIDES,
+                errors::TOPIC_COLLIDES,
                 Kind::Usage,
                 format!("the topic {} would collide with the topic {}", wanted.topic, other.topic),
             )
@@ -228,7 +227,7 @@ fn free(wanted: &Topic, known: &[Topic]) -> Result<()> {
     if let Some(other) = known.iter().find(|t| t.resource == wanted.resource) {
         return Err(Box::new(
             Failure::new(
-                RESOURCE_TAKEN,
+                errors::TOPIC_RESOURCE_TAKEN,
                 Kind::Foreign,
                 format!("the KafkaTopic {} describes the topic {}", other.resource, other.topic),
             )
@@ -253,8 +252,8 @@ mod tests {
     fn names_that_kafka_would_refuse_are_refused() {
         let known = [topic("a.b", "a.b"), topic("other", "mine")];
         let id = |name, resource| free(&topic(name, resource), &known).map_err(|f| f.id);
-        assert_eq!(id("a_b", "a-b-1234"), Err(COLLIDES));
-        assert_eq!(id("mine", "mine"), Err(RESOURCE_TAKEN));
+        assert_eq!(id("a_b", "a-b-1234"), Err(errors::TOPIC_COLLIDES));
+        assert_eq!(id("mine", "mine"), Err(errors::TOPIC_RESOURCE_TAKEN));
         assert_eq!(id("c", "c"), Ok(()));
     }
 }

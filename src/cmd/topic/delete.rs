@@ -9,6 +9,7 @@ use super::{PLURAL, Topic, all, delete_named, gone, in_kafka, one};
 use crate::cli::{Global, TopicDelete};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Entity;
 use crate::kube::strimzi::{KafkaTopic, MANAGED};
@@ -16,11 +17,8 @@ use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
 
 /// Nobody would delete the topic in Kafka.
-use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;
 /// No topic operator looks at the topic.
-use crate::errors::TOPIC_LABEL as UNLABELLED;
 /// The topic is marked as deleted, and is still there.
-use crate::errors::TOPIC_STUCK as STUCK;
 
 pub(super) async fn run(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
@@ -48,7 +46,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     gone(living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {
         let message =
             format!("the topic {} is being deleted, but the topic operator has not done it yet", args.topic);
-        Box::new(Failure::new(STUCK, Kind::Timeout, message).because(why))
+        Box::new(Failure::new(errors::TOPIC_STUCK, Kind::Timeout, message).because(why))
     })
     .await?;
     // The resource is gone. An older topic operator takes the topic out of Kafka only now, and none does so while
@@ -73,13 +71,13 @@ async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Valu
         let again = of_resource("annotate").arg(format!("{MANAGED}-")).arg("-n").arg(cx.namespace());
         let message =
             format!("the topic operator does not manage the topic {}: Kafka would keep it", topic.topic);
-        Failure::new(LEFT_ALONE, Kind::Prerequisite, message)
+        Failure::new(errors::RESOURCE_PAUSED, Kind::Prerequisite, message)
             .because(format!("kafkatopics/{resource} annotation {MANAGED}=false"))
             .hint(format!("make it managed again, then delete it: {again}"))
     } else if view.cluster().is_none() && in_kafka(&living.before, name).await == Some(true) {
         let label = of_resource("label").arg(format!("strimzi.io/cluster={}", cx.cluster()));
         let message = format!("no topic operator manages the topic {}: Kafka would keep it", topic.topic);
-        Failure::new(UNLABELLED, Kind::Task, message)
+        Failure::new(errors::TOPIC_LABEL, Kind::Task, message)
             .because(format!("kafkatopics/{resource} has no label strimzi.io/cluster"))
             .hint(format!(
                 "assign it to this Kafka cluster, then delete it: {}",
@@ -100,7 +98,7 @@ fn kept(topic: &Topic, known: &[(Topic, Value)]) -> Box<Failure> {
     );
     let others =
         known.iter().map(|(t, _)| t).filter(|t| t.topic == topic.topic && t.resource != topic.resource);
-    let failure = Failure::new(STUCK, Kind::Timeout, message);
+    let failure = Failure::new(errors::TOPIC_STUCK, Kind::Timeout, message);
     Box::new(others.fold(failure, |failure, other| {
         failure.because(format!("the KafkaTopic {} also describes it", other.resource))
     }))

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{FOR_GOOD, LATE, PLURAL, User, all, kept_from, prepare};
+use super::{FOR_GOOD, PLURAL, User, all, kept_from, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cluster::session::Session;
 use crate::cluster::{change, listener};
-use crate::cluster::{ownership, refusals, wait};
+use crate::cluster::{ownership, wait};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
+use crate::errors;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::{Authorization, Entity};
@@ -21,11 +22,8 @@ use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
 
 /// The user is there with other settings.
-use crate::errors::USER_EXISTS as EXISTS;
 /// The Kafka does not heed access rules.
-use crate::errors::USER_NO_AUTHORIZATION as NO_AUTHORIZATION;
 /// A user of that name belongs to another Kafka.
-use crate::errors::USER_TAKEN as TAKEN;
 
 pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
@@ -111,7 +109,8 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
             let user = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name);
             let why =
                 user.map_or_else(|| Some("the resource no longer exists".into()), |u| KafkaUser(u).unready());
-            let failure = Failure::new(LATE, Kind::Timeout, format!("user {name} does not exist yet"));
+            let failure =
+                Failure::new(errors::USER_LATE, Kind::Timeout, format!("user {name} does not exist yet"));
             Box::new(why.into_iter().fold(failure, Failure::because))
         },
     );
@@ -142,7 +141,7 @@ async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> 
         None => format!("the KafkaUser {} already exists", args.user),
     };
     Ok(Box::new(
-        Failure::new(TAKEN, Kind::Foreign, message)
+        Failure::new(errors::USER_TAKEN, Kind::Foreign, message)
             .because(format!("the namespace {} can have only one KafkaUser of a given name", cx.namespace()))
             .hint("create the user under another name"),
     ))
@@ -166,7 +165,7 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
         // It belongs to an earlier user of that name and is about to be garbage-collected.
         return Ok(());
     }
-    let failure = Failure::new(refusals::SECRET, Kind::Foreign, message)
+    let failure = Failure::new(errors::SECRET_FOREIGN, Kind::Foreign, message)
         .because("the user operator would overwrite its contents with the credentials");
     Err(Box::new(failure.hint("create the user under another name, or rename the Secret")))
 }
@@ -180,7 +179,7 @@ fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
     }
     let message = format!("the Kafka cluster {} does not support access rules of users", living.cx.cluster());
     Err(Box::new(
-        Failure::new(NO_AUTHORIZATION, Kind::Prerequisite, message)
+        Failure::new(errors::USER_NO_AUTHORIZATION, Kind::Prerequisite, message)
             .because(format!("its authorization is {kind}, which has its own rules"))
             .hint("omit --acl, and add the rules to that authorization"),
     ))
@@ -194,7 +193,7 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
     if !args.acls.is_empty() && living.kafka().authorization().is_none() {
         return Err(Box::new(
             Failure::new(
-                NO_AUTHORIZATION,
+                errors::USER_NO_AUTHORIZATION,
                 Kind::Prerequisite,
                 format!(
                     "the Kafka cluster {} does not enforce access rules: it has no authorization",
@@ -237,7 +236,14 @@ fn differs(there: &Value, wanted: &Object, cx: &Session) -> Result<()> {
     }
     let target = &cx.target;
     let see = target.kstrim("user show").arg(&has.user).to_string();
-    living::as_asked(cx, EXISTS, &format!("the user {}", has.user), lines, &see, (PLURAL, &has.user))
+    living::as_asked(
+        cx,
+        errors::USER_EXISTS,
+        &format!("the user {}", has.user),
+        lines,
+        &see,
+        (PLURAL, &has.user),
+    )
 }
 
 fn listed(rules: &[String]) -> String {

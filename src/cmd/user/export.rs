@@ -11,21 +11,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::{LATE, NO_CREDENTIALS, PLURAL, User, kept_from};
+use super::{NO_CREDENTIALS, PLURAL, User, kept_from};
 use crate::cluster::listener;
 use crate::cluster::ownership;
 use crate::cmd::living::{self, Living};
 use crate::cmd::login;
+use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 
 /// The directory holds something that is not an export of kstrim's.
-use crate::errors::EXPORT_NOT_EMPTY as NOT_EMPTY;
 /// The directory or a file in it cannot be written.
-use crate::errors::EXPORT_UNWRITABLE as UNWRITABLE;
 /// No listener of the Kafka takes this user.
-use crate::errors::USER_NO_LISTENER as NO_LISTENER;
 
 /// The first line of the properties file, by which a later export knows its own.
 const MARK: &str = "# Written by kstrim user show --export";
@@ -56,9 +54,12 @@ async fn without_credentials(living: &Living, user: &User, secret: &str) -> Resu
     let kept = found.and_then(|json| kept_from(living, &json, &NO_CREDENTIALS));
     Ok(kept.unwrap_or_else(|| {
         Box::new(
-            Failure::new(LATE, Kind::Task, format!("the user {} has no credentials yet", user.user)).because(
-                user.reason.clone().unwrap_or_else(|| format!("the Secret {secret} does not exist")),
-            ),
+            Failure::new(
+                errors::USER_LATE,
+                Kind::Task,
+                format!("the user {} has no credentials yet", user.user),
+            )
+            .because(user.reason.clone().unwrap_or_else(|| format!("the Secret {secret} does not exist"))),
         )
     }))
 }
@@ -87,7 +88,7 @@ pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authenticati
     let target = &cx.target;
     Box::new(
         Failure::new(
-            NO_LISTENER,
+            errors::USER_NO_LISTENER,
             Kind::Prerequisite,
             format!("no listener of the Kafka cluster {} accepts the user {user}", cx.cluster()),
         )
@@ -172,7 +173,11 @@ pub(in crate::cmd) async fn files(
 
 fn entry(entries: Option<&BTreeMap<String, String>>, key: &str, what: &str) -> Result<String> {
     entries.and_then(|e| e.get(key)).cloned().ok_or_else(|| {
-        Box::new(Failure::new(LATE, Kind::Task, format!("{what} does not exist yet: no {key} in its Secret")))
+        Box::new(Failure::new(
+            errors::USER_LATE,
+            Kind::Task,
+            format!("{what} does not exist yet: no {key} in its Secret"),
+        ))
     })
 }
 
@@ -221,7 +226,7 @@ fn prepare(folder: &Path) -> Result<std::path::PathBuf> {
             if entries.next().is_some() && !head.starts_with(MARK) {
                 return Err(Box::new(
                     Failure::new(
-                        NOT_EMPTY,
+                        errors::EXPORT_NOT_EMPTY,
                         Kind::Usage,
                         format!("{} already contains something else", folder.display()),
                     )
@@ -248,7 +253,8 @@ fn secret_file(path: &Path, text: &str) -> std::io::Result<()> {
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Box<Failure> {
     Box::new(
-        Failure::new(UNWRITABLE, Kind::Usage, format!("{} cannot be written", path.display())).because(error),
+        Failure::new(errors::EXPORT_UNWRITABLE, Kind::Usage, format!("{} cannot be written", path.display()))
+            .because(error),
     )
 }
 
@@ -287,7 +293,7 @@ mod tests {
         assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
         secret_file(&made.join("user.key"), "k").unwrap();
         assert_eq!(fs::metadata(made.join("user.key")).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(prepare(&folder).unwrap_err().id, NOT_EMPTY);
+        assert_eq!(prepare(&folder).unwrap_err().id, errors::EXPORT_NOT_EMPTY);
         secret_file(&made.join(PROPERTIES), MARK).unwrap();
         assert!(prepare(&folder).is_ok());
         assert_eq!(fs::read_dir(&made).unwrap().count(), 2, "nothing temporary stays");

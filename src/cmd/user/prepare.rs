@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::cluster::listener;
+use crate::cluster::ownership;
 use crate::cluster::wait::Waiter;
-use crate::cluster::{ownership, refusals};
 use crate::cmd::consent;
 use crate::cmd::living::{self, Living};
+use crate::errors;
 use crate::explain::Scope;
 use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
@@ -14,7 +15,6 @@ use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::user::Authentication;
 
 /// The Kafka did not take up a change in time.
-use crate::errors::KAFKA_CHANGE_LATE as LATE;
 
 /// What is looked at while brokers are rolled.
 const KINDS: [ObservedKind; 5] = [
@@ -38,7 +38,7 @@ pub(super) async fn kafka(
     if !cx.owns(living.resource.json()) {
         return Err(Box::new(
             Failure::new(
-                refusals::KAFKA,
+                errors::KAFKA_FOREIGN,
                 Kind::Foreign,
                 format!(
                     "the Kafka cluster {} was not created by kstrim, so nothing is added to it",
@@ -63,7 +63,8 @@ pub(super) async fn kafka(
     living::wait(cx, limit, look, || {
         let cause = waiter.timed_out(cx, limit);
         let message = format!("the Kafka cluster {} has not applied the change yet", cx.cluster());
-        let mut failure = Failure::new(LATE, Kind::Timeout, message).because(&cause.message);
+        let mut failure =
+            Failure::new(errors::KAFKA_CHANGE_LATE, Kind::Timeout, message).because(&cause.message);
         failure.hints.clone_from(&cause.hints);
         Box::new(failure)
     })

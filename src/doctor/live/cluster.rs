@@ -8,14 +8,10 @@ use crate::cluster::refusals;
 use crate::cluster::refusals::no_class;
 use crate::config::{PresetName, Target};
 use crate::doctor::data::Outcome;
+use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind};
 use crate::kube::Api;
-
-/// kstrim's own kubeconfig does not lead to the cluster.
-pub(crate) use crate::errors::CONTEXT_MISSING as CONTEXT;
-use crate::errors::NODE_NOT_READY as NODE;
-use crate::errors::NODE_PRESSURE as PRESSURE;
 
 /// kstrim's kubeconfig leads to the cluster.
 pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
@@ -25,7 +21,7 @@ pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     Outcome::warning(
         &Failure::new(
-            CONTEXT,
+            errors::CONTEXT_MISSING,
             Kind::Task,
             format!("kstrim's own kubeconfig does not point to the profile {profile}"),
         )
@@ -47,14 +43,18 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
             .find(|c| node.0.condition(c).is_some_and(|c| c.is_true()));
         if let Some(pressure) = pressure {
             return Outcome::failed(
-                &Failure::new(PRESSURE, Kind::Task, format!("the node {name} is under {pressure}"))
-                    .because("it accepts no new pods, and may evict existing ones")
-                    .hint("free disk space or memory on this machine"),
+                &Failure::new(
+                    errors::NODE_PRESSURE,
+                    Kind::Task,
+                    format!("the node {name} is under {pressure}"),
+                )
+                .because("it accepts no new pods, and may evict existing ones")
+                .hint("free disk space or memory on this machine"),
             );
         }
         if !node.ready() {
             return Outcome::failed(
-                &Failure::new(NODE, Kind::Task, format!("the node {name} is not ready"))
+                &Failure::new(errors::NODE_NOT_READY, Kind::Task, format!("the node {name} is not ready"))
                     .because(node.0.condition("Ready").map(|c| c.message.to_owned()).unwrap_or_default())
                     .hint(format!(
                         "this is normal for some seconds after a start; otherwise: {}",
@@ -108,7 +108,7 @@ pub async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
         None => Outcome::skipped(format!("there is no namespace {} yet", ground.settings.target.namespace)),
         Some(namespace) if !namespace.ours => {
             let what = format!("the namespace {}", namespace.name);
-            foreign(ground, refusals::NAMESPACE, &what, "--namespace")
+            foreign(ground, errors::NAMESPACE_FOREIGN, &what, "--namespace")
         }
         Some(namespace) => Outcome::ok(format!("{}, kstrim's", namespace.name)),
     }

@@ -8,23 +8,16 @@ use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
 use crate::checks::{Ground, certificate};
-use crate::cluster::brokers::{self, Brokers, Forwards, NO_LISTENER};
-use crate::cluster::refusals;
+use crate::cluster::brokers::{self, Brokers, Forwards};
 use crate::config::Target;
 use crate::doctor::data::Outcome;
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 use crate::kafka::smoke::Plan;
 use crate::kube::strimzi::KafkaUser;
 use crate::kube::{Api, Kind as ObservedKind};
 use crate::names::is_internal_topic;
-
-/// The cluster's certificates have run out, or will soon.
-pub(crate) use crate::errors::KAFKA_CERTIFICATES as CERTIFICATES;
-use crate::errors::KAFKA_NOT_READY as NOT_READY;
-use crate::errors::SMOKE_CONNECT as CONNECT;
-/// Hardly any room is left.
-pub(crate) use crate::errors::VOLUME_FULL as FULL;
 
 /// How long before its end a certificate is warned of: Strimzi should have renewed it 16 days earlier.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -45,7 +38,7 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     };
     if !kafka.ours && !ground.settings.adopt {
         let what = format!("the Kafka {}", kafka.name);
-        return foreign(ground, refusals::KAFKA, &what, "--cluster");
+        return foreign(ground, errors::KAFKA_FOREIGN, &what, "--cluster");
     }
     if let Some(outcome) = findings(status, "kafka.ready") {
         return outcome;
@@ -59,7 +52,7 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
         }
         Some(reason) => Outcome::warning(
             &Failure::new(
-                NOT_READY,
+                errors::KAFKA_NOT_READY,
                 Kind::Task,
                 format!("the Kafka cluster {} is not ready: {reason}", kafka.name),
             )
@@ -98,7 +91,7 @@ pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     match waiting {
         None => Outcome::ok(ready),
         Some((name, why)) => Outcome::warning(
-            &Failure::new(NOT_READY, Kind::Task, format!("{ready}; {name}: {why}"))
+            &Failure::new(errors::KAFKA_NOT_READY, Kind::Task, format!("{ready}; {name}: {why}"))
                 .hint(format!("follow them: {}", target.kstrim("status --watch"))),
         ),
     }
@@ -133,7 +126,7 @@ fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -
     };
     let day = end.strftime("%Y-%m-%d");
     let failure = |message: String| {
-        Failure::new(CERTIFICATES, Kind::Task, message)
+        Failure::new(errors::KAFKA_CERTIFICATES, Kind::Task, message)
             .because(format!("the certificate in the Secret {secret} is valid until {end}"))
             .hint(format!(
                 "the operator renews it: {}",
@@ -220,7 +213,7 @@ fn judge_rooms(rooms: &[Room]) -> Outcome {
     let gib = crate::checks::machine::gib;
     let Room { free_mb, of_mb, what } = least;
     let failure = |message: String| {
-        Failure::new(FULL, Kind::Task, message)
+        Failure::new(errors::VOLUME_FULL, Kind::Task, message)
             .hint("free space on this machine: docker system df; docker system prune")
             .hint("or lower retention.ms or retention.bytes of large topics")
     };
@@ -244,7 +237,9 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let brokers = match found {
         Ok(brokers) => brokers,
         // TLS or authentication on every listener is a choice, and `up` ends by it all the same.
-        Err(failure) if failure.id == NO_LISTENER && !ground.messages => return Outcome::warning(&failure),
+        Err(failure) if failure.id == errors::NO_PLAIN_LISTENER && !ground.messages => {
+            return Outcome::warning(&failure);
+        }
         Err(failure) => return Outcome::failed(&failure),
     };
     let deadline = tokio::time::Instant::now() + ANSWER;
@@ -261,9 +256,13 @@ pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
         }
         Ok(_) => messages(&brokers, topic, &ground.settings.target).await,
         Err(error) => Outcome::failed(
-            &Failure::new(CONNECT, Kind::Smoke, "a broker is ready, but kstrim cannot communicate with it")
-                .because(error)
-                .hint(format!("check its log: {}", ground.settings.target.kstrim("smoke-test"))),
+            &Failure::new(
+                errors::SMOKE_CONNECT,
+                Kind::Smoke,
+                "a broker is ready, but kstrim cannot communicate with it",
+            )
+            .because(error)
+            .hint(format!("check its log: {}", ground.settings.target.kstrim("smoke-test"))),
         ),
     }
 }

@@ -7,14 +7,10 @@ use crate::checks::Ground;
 use crate::cluster::installation;
 use crate::cluster::refusals;
 use crate::doctor::data::Outcome;
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::cluster::Crd;
-
-use crate::errors::CRDS_INCOMPLETE as DEFINITIONS;
-use crate::errors::OPERATOR_FORBIDDEN as FORBIDDEN;
-use crate::errors::OPERATOR_MISSING as MISSING;
-use crate::errors::OPERATOR_NOT_READY as NOT_READY;
 
 /// Definitions that every release has and kstrim uses; node pools came with 0.36, and only
 /// [`NEEDED`] of the release at hand decides about them.
@@ -37,7 +33,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     let wrong = |message: String| {
         Outcome::failed(
-            &Failure::new(DEFINITIONS, Kind::Task, message)
+            &Failure::new(errors::CRDS_INCOMPLETE, Kind::Task, message)
                 .hint(format!("apply them again: {}", refusals::up_of(&ground.settings.target))),
         )
     };
@@ -49,7 +45,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     if let Some(crd) = all.iter().find(|c| !installation::by_kstrim(c.0.json())) {
         let what = format!("the resource definition {}", crd.0.name());
-        return foreign(ground, refusals::CRDS, &what, "--profile");
+        return foreign(ground, errors::CRDS_FOREIGN, &what, "--profile");
     }
     Outcome::ok(format!("{} are Established", all.len()))
 }
@@ -69,7 +65,7 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
         let namespace = &ground.settings.target.namespace;
         return Outcome::failed(
             &Failure::new(
-                MISSING,
+                errors::OPERATOR_MISSING,
                 Kind::Task,
                 format!("there is no Strimzi operator in namespace {namespace}"),
             )
@@ -82,14 +78,18 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
         if operator.namespace != target.namespace.as_str() && !ground.settings.adopt {
             return Outcome::failed(&refusals::looked_after(target, &what, refusals::up_of(target)));
         }
-        return foreign(ground, refusals::OPERATOR, &what, "--namespace");
+        return foreign(ground, errors::OPERATOR_FOREIGN, &what, "--namespace");
     }
     let release = operator.release.as_deref().unwrap_or("of an unknown release");
     match &operator.reason {
         None => Outcome::ok(format!("Strimzi {release} is available")),
         Some(reason) => Outcome::warning(
-            &Failure::new(NOT_READY, Kind::Task, format!("the operator is not available: {reason}"))
-                .hint(format!("follow it: {}", ground.settings.target.kstrim("status --watch"))),
+            &Failure::new(
+                errors::OPERATOR_NOT_READY,
+                Kind::Task,
+                format!("the operator is not available: {reason}"),
+            )
+            .hint(format!("follow it: {}", ground.settings.target.kstrim("status --watch"))),
         ),
     }
 }
@@ -120,7 +120,7 @@ pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
         return Outcome::ok("it has the required permissions");
     }
     let failure = Failure::new(
-        FORBIDDEN,
+        errors::OPERATOR_FORBIDDEN,
         Kind::Task,
         format!("the operator does not have the required permissions in namespace {namespace}"),
     );

@@ -1,7 +1,8 @@
 //! From what went wrong to a [`Failure`] with an id of its own and a way on.
 
 use super::plan::Plan;
-use super::verdict::{self, Verdict};
+use super::verdict::Verdict;
+use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 
@@ -18,32 +19,17 @@ pub enum Phase {
     Consume,
 }
 
-/// No broker could be reached.
-pub(crate) use crate::errors::SMOKE_CONNECT as CONNECT;
-/// A broker refused to be read from.
-pub(crate) use crate::errors::SMOKE_CONSUME as CONSUME;
-/// A partition has no leader.
-pub(crate) use crate::errors::SMOKE_NO_LEADER as NO_LEADER;
-/// The topic is not there.
-pub(crate) use crate::errors::SMOKE_NO_TOPIC as NO_TOPIC;
-/// A broker refused to append.
-pub(crate) use crate::errors::SMOKE_PRODUCE as PRODUCE;
-/// The limit passed.
-pub(crate) use crate::errors::SMOKE_TIMEOUT as TIMEOUT;
-/// The topic could not be created or looked up.
-pub(crate) use crate::errors::SMOKE_TOPIC as TOPIC;
-
 /// The failure that `error` is; `sent` is how many messages were acknowledged.
 pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box<Failure> {
     let topic = &plan.topic;
     let id = match (error, error.code(), phase) {
-        (KafkaError::Timeout { .. }, ..) => TIMEOUT,
-        (_, Some(code::LEADER_NOT_AVAILABLE | code::NOT_LEADER_OR_FOLLOWER), _) => NO_LEADER,
-        (_, Some(code::UNKNOWN_TOPIC_OR_PARTITION), Phase::Topic) => NO_TOPIC,
-        (.., Phase::Connect) => CONNECT,
-        (.., Phase::Topic) => TOPIC,
-        (.., Phase::Produce) => PRODUCE,
-        (.., Phase::Consume) => CONSUME,
+        (KafkaError::Timeout { .. }, ..) => errors::SMOKE_TIMEOUT,
+        (_, Some(code::LEADER_NOT_AVAILABLE | code::NOT_LEADER_OR_FOLLOWER), _) => errors::SMOKE_NO_LEADER,
+        (_, Some(code::UNKNOWN_TOPIC_OR_PARTITION), Phase::Topic) => errors::SMOKE_NO_TOPIC,
+        (.., Phase::Connect) => errors::SMOKE_CONNECT,
+        (.., Phase::Topic) => errors::SMOKE_TOPIC,
+        (.., Phase::Produce) => errors::SMOKE_PRODUCE,
+        (.., Phase::Consume) => errors::SMOKE_CONSUME,
     };
     let doing = match phase {
         Phase::Connect => "connecting".to_owned(),
@@ -52,22 +38,22 @@ pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box
         Phase::Consume => format!("consuming {sent} messages"),
     };
     let message = match id {
-        TIMEOUT => format!("the smoke test on topic {topic} timed out while {doing}"),
-        NO_LEADER => format!("topic {topic} has a partition without a leader"),
-        NO_TOPIC => format!("topic {topic} does not exist"),
-        CONNECT => "the smoke test cannot communicate with Kafka".to_owned(),
+        errors::SMOKE_TIMEOUT => format!("the smoke test on topic {topic} timed out while {doing}"),
+        errors::SMOKE_NO_LEADER => format!("topic {topic} has a partition without a leader"),
+        errors::SMOKE_NO_TOPIC => format!("topic {topic} does not exist"),
+        errors::SMOKE_CONNECT => "the smoke test cannot communicate with Kafka".to_owned(),
         _ => format!("the smoke test on topic {topic} failed while {doing}"),
     };
-    let kind = if id == TIMEOUT { Kind::Timeout } else { Kind::Smoke };
+    let kind = if id == errors::SMOKE_TIMEOUT { Kind::Timeout } else { Kind::Smoke };
     let failure = Failure::new(id, kind, message).because(error);
     let test = plan.target.kstrim("smoke-test");
     Box::new(match (id, error.code()) {
-        (TIMEOUT, _) => {
+        (errors::SMOKE_TIMEOUT, _) => {
             let limit = format!("{}s", plan.timeout.as_secs().max(1) * 2);
             let test = test.with("--topic", topic).with("--timeout", limit);
             failure.hint(status(plan)).hint(format!("allow more time: {test}"))
         }
-        (NO_TOPIC, _) => failure
+        (errors::SMOKE_NO_TOPIC, _) => failure
             .hint(format!("create it: {}", plan.target.kstrim("topic create").arg(topic)))
             .hint(format!("or test another topic: {}", test.with("--topic", "another-name"))),
         (_, Some(code::MESSAGE_TOO_LARGE)) => failure.hint(
@@ -100,22 +86,22 @@ pub fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failu
         failure = failure.because(format!("{}: {}", other.id, other.message));
     }
     let hint = match gravest.id {
-        verdict::EMPTY => format!(
+        errors::SMOKE_EMPTY => format!(
             "the broker acknowledged messages that are not in its log: check its volume, and the log of \
              pod {pod}"
         ),
-        verdict::TRUNCATED => format!(
+        errors::SMOKE_TRUNCATED => format!(
             "records were removed from the log during the test: check retention.ms, retention.bytes and \
              cleanup.policy of topic {topic}, and whether somebody deletes records"
         ),
-        verdict::COMPRESSED => format!(
+        errors::SMOKE_COMPRESSED => format!(
             "topic {topic} recompresses messages (compression.type); test with a topic whose \
              compression.type is producer"
         ),
-        verdict::FOREIGN => {
+        errors::SMOKE_FOREIGN => {
             format!("somebody else writes to topic {topic}; test with a separate topic: --topic NAME")
         }
-        verdict::DUPLICATE | verdict::ORDER | verdict::CONTENT => format!(
+        errors::SMOKE_DUPLICATE | errors::SMOKE_ORDER | errors::SMOKE_CONTENT => format!(
             "messages are repeated, reordered or changed between kstrim and the log: check the log of pod \
              {pod}"
         ),

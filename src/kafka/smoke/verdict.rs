@@ -4,24 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::plan::{Messages, Recognised};
+use crate::errors;
 use crate::failure::Id;
 use crate::kafka::fetch::Entry;
 use crate::kafka::produce::Ack;
-
-/// Our messages came back compressed: the topic's `compression.type` is at work.
-pub(crate) use crate::errors::SMOKE_COMPRESSED as COMPRESSED;
-/// A message came back with another key or other bytes.
-pub(crate) use crate::errors::SMOKE_CONTENT as CONTENT;
-/// A message came back more than once.
-pub(crate) use crate::errors::SMOKE_DUPLICATE as DUPLICATE;
-/// Nothing came back at all.
-pub(crate) use crate::errors::SMOKE_EMPTY as EMPTY;
-/// Messages of somebody else were in between.
-pub(crate) use crate::errors::SMOKE_FOREIGN as FOREIGN;
-/// Messages of one key came back in another order.
-pub(crate) use crate::errors::SMOKE_ORDER as ORDER;
-/// Acknowledged messages are gone from the log.
-pub(crate) use crate::errors::SMOKE_TRUNCATED as TRUNCATED;
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,17 +192,21 @@ impl<'a> Checker<'a> {
     pub fn finish(&self, allow_foreign: bool) -> Verdict {
         let mut findings = Vec::new();
         findings.extend(self.missing());
-        findings.extend(self.damaged.finding(CONTENT, "messages were changed", true));
+        findings.extend(self.damaged.finding(errors::SMOKE_CONTENT, "messages were changed", true));
         let what = "messages were returned compressed and cannot be compared";
-        findings.extend(self.compressed.finding(COMPRESSED, what, true));
-        findings.extend(self.duplicates.finding(DUPLICATE, "messages were returned more than once", true));
+        findings.extend(self.compressed.finding(errors::SMOKE_COMPRESSED, what, true));
+        findings.extend(self.duplicates.finding(
+            errors::SMOKE_DUPLICATE,
+            "messages were returned more than once",
+            true,
+        ));
         findings.extend(self.disorder.finding(
-            ORDER,
+            errors::SMOKE_ORDER,
             "messages were returned before an earlier message with the same key",
             true,
         ));
         findings.extend(self.foreign.finding(
-            FOREIGN,
+            errors::SMOKE_FOREIGN,
             "messages of others were found in between",
             !allow_foreign,
         ));
@@ -244,10 +234,13 @@ impl<'a> Checker<'a> {
         let place = missing.first?;
         let (count, cut) = (missing.count, cut.map(|c| format!("; {c}")).unwrap_or_default());
         let (id, message) = if count == acked && cut.is_empty() {
-            (EMPTY, format!("none of {acked} acknowledged messages was returned (first: {place})"))
+            (
+                errors::SMOKE_EMPTY,
+                format!("none of {acked} acknowledged messages was returned (first: {place})"),
+            )
         } else {
             let what = "acknowledged messages are missing from the log";
-            (TRUNCATED, format!("{count} of {acked} {what} (first: {place}{cut})"))
+            (errors::SMOKE_TRUNCATED, format!("{count} of {acked} {what} (first: {place}{cut})"))
         };
         Some(Finding { id, message, fails: true })
     }
